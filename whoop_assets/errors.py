@@ -1,0 +1,63 @@
+"""What can go wrong, as one family: each message is one sentence naming the thing, the reason and the way out.
+
+    WhoopError
+    ├── ConfigurationError      a setting is missing or wrong
+    ├── DatabaseError
+    │   ├── DatabaseUnreachable nobody answers at WHOOP_DATABASE_URL
+    │   └── SchemaMismatch      the database is older or newer than this program
+    ├── UnknownMember           the member is not connected here
+    ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
+    ├── ReconnectionNeeded      the member's grant is gone and must be given again
+    └── (whoop_assets.whoop.errors: what the WHOOP API answered)
+
+No message carries a token, a secret, an e-mail address or a name; members appear by their WHOOP user id.
+"""
+
+from datetime import datetime
+
+
+class WhoopError(Exception):
+    """Root of every error this package raises on purpose."""
+
+    transient: bool = False
+    """Whether the same attempt may succeed later without anybody doing anything."""
+
+
+class ConfigurationError(WhoopError):
+    """A setting is missing or cannot be used."""
+
+
+class DatabaseError(WhoopError):
+    """The warehouse cannot be used."""
+
+
+class DatabaseUnreachable(DatabaseError):
+    """Nobody answers at the database's address."""
+
+    transient = True
+
+
+class SchemaMismatch(DatabaseError):
+    """The database's schema is older or newer than this program's."""
+
+
+class UnknownMember(WhoopError):
+    """No member of that WHOOP user id is connected here."""
+
+
+class BudgetExhausted(WhoopError):
+    """The request budget has nothing to give within the wait that the lane allows."""
+
+    transient = True
+
+    def __init__(self, message: str, *, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class ReconnectionNeeded(WhoopError):
+    """WHOOP no longer honours the member's grant; only a new consent mends it."""
+
+    def __init__(self, message: str, *, user_id: int) -> None:
+        super().__init__(message)
+        self.user_id = user_id

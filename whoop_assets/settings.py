@@ -1,0 +1,111 @@
+"""Settings: what the environment, and a `.env` file in the working folder below it, say.
+
+The real environment wins over `.env`. Nothing is read at import: `Settings.from_environment()` reads when asked.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+
+from whoop_assets.errors import ConfigurationError
+
+API_URL = "https://api.prod.whoop.com/developer"
+OAUTH_URL = "https://api.prod.whoop.com/oauth/oauth2"
+REDIRECT_URI = "http://localhost:8765/callback"
+DATA_FOLDER = "data"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of one process; docs/configuration.md lists the variables and their defaults."""
+
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    redirect_uri: str = REDIRECT_URI
+    api_url: str = API_URL
+    oauth_url: str = OAUTH_URL
+    database_url: str = field(default="", repr=False)
+    token_key: str = field(default="", repr=False)
+    start_date: date = date(2020, 1, 1)
+    timezone: str = "UTC"
+    requests_per_minute: int = 100
+    requests_per_day: int = 10_000
+    data_folder: Path = Path(DATA_FOLDER)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the WHOOP_* variables; raises ConfigurationError for one that cannot be used."""
+        values = environment if environment is not None else _environment()
+        data_folder = Path(DATA_FOLDER).absolute()
+        return cls(
+            client_id=values.get("WHOOP_CLIENT_ID", ""),
+            client_secret=values.get("WHOOP_CLIENT_SECRET", ""),
+            redirect_uri=values.get("WHOOP_REDIRECT_URI") or REDIRECT_URI,
+            api_url=values.get("WHOOP_API_URL") or API_URL,
+            oauth_url=values.get("WHOOP_OAUTH_URL") or OAUTH_URL,
+            database_url=values.get("WHOOP_DATABASE_URL") or f"sqlite:///{data_folder / 'whoop.db'}",
+            token_key=values.get("WHOOP_TOKEN_KEY", ""),
+            start_date=_date(values, "WHOOP_START_DATE", cls.start_date),
+            timezone=_timezone(values, "WHOOP_TIMEZONE", cls.timezone),
+            requests_per_minute=_count(values, "WHOOP_REQUESTS_PER_MINUTE", cls.requests_per_minute),
+            requests_per_day=_count(values, "WHOOP_REQUESTS_PER_DAY", cls.requests_per_day),
+            data_folder=data_folder,
+        )
+
+    def require_client(self) -> None:
+        """Raise ConfigurationError when the app's WHOOP credentials are not set."""
+        missing = [
+            name
+            for name, value in (
+                ("WHOOP_CLIENT_ID", self.client_id),
+                ("WHOOP_CLIENT_SECRET", self.client_secret),
+            )
+            if not value
+        ]
+        if missing:
+            raise ConfigurationError(
+                f"{' and '.join(missing)} not set: take them from your app in the WHOOP Developer Dashboard and put"
+                " them into the environment or the .env file."
+            )
+
+
+def _environment() -> dict[str, str]:
+    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return from_file | dict(os.environ)
+
+
+def _date(values: Mapping[str, str], name: str, default: date) -> date:
+    text = values.get(name)
+    if not text:
+        return default
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{name} is {text!r}, which is not a date: write it as YYYY-MM-DD."
+        ) from None
+
+
+def _timezone(values: Mapping[str, str], name: str, default: str) -> str:
+    text = values.get(name) or default
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(
+            f"{name} is {text!r}, which is not a time zone: use an IANA name such as Europe/Berlin."
+        ) from None
+    return text
+
+
+def _count(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ConfigurationError(f"{name} is {text!r}, which is not a positive whole number of requests.")
+    return int(text)
