@@ -1,0 +1,47 @@
+"""An answer on its way out, and what ordered faults do to it there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.types import Scope, Send
+
+from whoop_simulator.faults import Fault
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: str = ""
+    content_type: str = "application/json"
+
+
+async def send_answer(
+    scope: Scope,
+    send: Send,
+    answer: Answer,
+    headers: Headers,
+    faults: dict[str, Fault],
+    abort: Callable[[Scope], None],
+) -> None:
+    """Send an answer, with what the faults do to it on the way. `abort` resets the request's connection."""
+    if "reset" in faults:
+        abort(scope)
+        return
+    if "not_json" in faults and answer.status == 200:
+        answer = Answer(
+            200, "<html><body><h1>One moment, please</h1></body></html>", "text/html; charset=utf-8"
+        )
+    body = answer.body.encode()
+    sent = [(name.lower().encode(), value.encode()) for name, value in headers]
+    if answer.status != 204:
+        sent.append((b"content-length", str(len(body)).encode()))
+    if body:
+        sent.append((b"content-type", answer.content_type.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+    if "truncate" in faults:
+        # Left incomplete: the server closes the connection short of the announced length.
+        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        return
+    await send({"type": "http.response.body", "body": body})

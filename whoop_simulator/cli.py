@@ -1,0 +1,97 @@
+"""`whoop-simulator serve`: the simulator as a process."""
+
+import contextlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from whoop_simulator.errors import SimulatorError
+from whoop_simulator.grants import App
+from whoop_simulator.server import SimulatorServer
+from whoop_simulator.world import World
+
+
+class Instant(click.ParamType[datetime]):
+    name = "iso"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not an ISO date or time such as 2026-03-01 or 2026-03-01T12:00:00Z", param, ctx
+            )
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.group()
+def main() -> None:
+    """A stand-in for the WHOOP platform: OAuth, the member-data API, its limits and its quirks."""
+
+
+@main.command()
+@click.option("--members", default=2, show_default=True, help="How many members.")
+@click.option("--days", default=120, show_default=True, help="How many days of history before today.")
+@click.option("--seed", default=1, show_default=True, help="The same seed and start give the same data.")
+@click.option("--port", default=8766, show_default=True, help="0 picks a free port.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--data", type=click.Path(path_type=Path), help="Serve recorded API records from this folder.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), help="Keep tokens, edits and the clock in this file."
+)
+@click.option("--requests-per-minute", default=100, show_default=True)
+@click.option("--requests-per-day", default=10_000, show_default=True)
+@click.option("--no-limits", is_flag=True, help="Refuse nothing, and send no X-RateLimit headers.")
+@click.option("--access-token-seconds", default=3600, show_default=True)
+@click.option("--client-id", default=App.client_id, show_default=True)
+@click.option("--client-secret", default=App.client_secret, show_default=True)
+@click.option(
+    "--redirect-uri",
+    multiple=True,
+    help="Registered redirect URI; repeatable. Default: any local one, https and whoop.",
+)
+@click.option("--now", type=Instant(), help="Start the clock elsewhere.")
+def serve(
+    members: int,
+    days: int,
+    seed: int,
+    port: int,
+    host: str,
+    data: Path | None,
+    state: Path | None,
+    requests_per_minute: int,
+    requests_per_day: int,
+    no_limits: bool,
+    access_token_seconds: int,
+    client_id: str,
+    client_secret: str,
+    redirect_uri: tuple[str, ...],
+    now: datetime | None,
+) -> None:
+    """Serve until interrupted."""
+    app = App(client_id, client_secret, redirect_uri, access_token_seconds)
+    try:
+        world = World(
+            members=members,
+            days=days,
+            seed=seed,
+            now=now,
+            limits=not no_limits,
+            requests_per_minute=requests_per_minute,
+            requests_per_day=requests_per_day,
+            app=app,
+            data=data,
+            state=state,
+        )
+        server = SimulatorServer(world, host, port, _announce)
+    except SimulatorError as error:
+        click.echo(f"whoop-simulator: {error}", err=True)
+        sys.exit(1)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.serve_until_stopped()
+
+
+def _announce(base_url: str) -> None:
+    print(f"whoop-simulator listening on {base_url}", flush=True)

@@ -1,0 +1,51 @@
+"""The simulator's clock: real time plus an offset, or a frozen instant. Tests move it; nothing here sleeps."""
+
+import time
+from typing import Any
+
+
+class SimulatorClock:
+    def __init__(self, now: int | None = None, *, frozen: bool = False) -> None:
+        self._offset = 0
+        self._frozen_at: int | None = None
+        if now is not None:
+            self.set(now)
+        if frozen:
+            self.freeze()
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        return self._frozen_at if self._frozen_at is not None else _real() + self._offset
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen_at is not None
+
+    def set(self, instant: int) -> None:
+        """Go to an instant; a running clock runs on from there, a frozen one stays there."""
+        if self._frozen_at is not None:
+            self._frozen_at = instant
+        self._offset = instant - _real()
+
+    def advance(self, milliseconds: int) -> None:
+        self.set(self.now() + milliseconds)
+
+    def freeze(self) -> None:
+        self._frozen_at = self.now()
+
+    def run(self) -> None:
+        """Run again from the instant at which the clock stood."""
+        if self._frozen_at is not None:
+            self._offset = self._frozen_at - _real()
+            self._frozen_at = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"offset_milli": self._offset, "frozen_at_milli": self._frozen_at}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self._offset = int(saved["offset_milli"])
+        self._frozen_at = saved["frozen_at_milli"]
+
+
+def _real() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,167 @@
+"""The control API below /_control: what a test or a person does to the simulated world. JSON, loopback only."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from whoop_simulator.errors import SimulatorError, UnknownRecord
+from whoop_simulator.timestamps import from_text, to_datetime, to_text
+from whoop_simulator.world import World
+
+Order = dict[str, Any]
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def members(world: World, order: Order) -> Any:
+    return [
+        {
+            "user_id": user_id,
+            "profile": world.profile(user_id),
+            "body_measurement": world.body_measurement(user_id),
+        }
+        for user_id in world.user_ids
+    ]
+
+
+def stats(world: World, order: Order) -> Any:
+    return world.stats()
+
+
+def truth(world: World, order: Order) -> Any:
+    return world.truth(_int(order, "user_id"))
+
+
+def v1_ids(world: World, order: Order) -> Any:
+    return world.member(_int(order, "user_id")).source.v1_ids
+
+
+def clock(world: World, order: Order) -> Any:
+    if not set(order) & {"set", "advance_seconds", "freeze", "run"}:
+        raise SimulatorError("a clock order needs set, advance_seconds, freeze or run")
+    if "set" in order:
+        try:
+            world.set_clock(to_datetime(from_text(str(order["set"]))))
+        except ValueError as error:
+            raise SimulatorError(f"set: {error}") from None
+    if "advance_seconds" in order:
+        world.advance(float(order["advance_seconds"]))
+    if order.get("freeze"):
+        world.freeze()
+    if order.get("run"):
+        world.run()
+    return {"now": to_text(world.now()), "frozen": world.clock.frozen}
+
+
+def edit(world: World, order: Order) -> Any:
+    changes = _needed(order, "changes")
+    touch, follow = bool(order.get("touch", True)), bool(order.get("follow", True))
+    return {"touched": world.edit(*_record(order), changes, touch=touch, follow=follow)}
+
+
+def rescore(world: World, order: Order) -> Any:
+    return {"touched": world.rescore(*_record(order))}
+
+
+def delete(world: World, order: Order) -> Any:
+    return {"touched": world.delete(*_record(order))}
+
+
+def undelete(world: World, order: Order) -> Any:
+    return {"touched": world.undelete(*_record(order))}
+
+
+def add(world: World, order: Order) -> Any:
+    return world.add(_int(order, "user_id"), str(_needed(order, "stream")), order.get("record", {}))
+
+
+def random_edits(world: World, order: Order) -> Any:
+    return world.random_edits(_int(order, "user_id"), _int(order, "count"), int(order.get("seed", 1)))
+
+
+def faults(world: World, order: Order) -> Any:
+    if order.get("clear"):
+        world.clear_faults()
+    else:
+        world.order_fault(str(_needed(order, "kind")), **{k: v for k, v in order.items() if k != "kind"})
+    return {"faults_ordered": world.stats()["faults_ordered"]}
+
+
+def limits(world: World, order: Order) -> Any:
+    world.set_limits(order.get("per_minute"), order.get("per_day"))
+    return world.stats()["limits"]
+
+
+def expire(world: World, order: Order) -> Any:
+    return {"grants": world.expire_tokens(_int(order, "user_id"))}
+
+
+def revoke(world: World, order: Order) -> Any:
+    return {"grants": world.revoke_tokens(_int(order, "user_id"))}
+
+
+def issue(world: World, order: Order) -> Any:
+    scopes = order.get("scopes")
+    return world.issue_tokens(_int(order, "user_id"), *([scopes] if scopes else []))
+
+
+ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
+    ("GET", "/members", members),
+    ("GET", "/stats", stats),
+    ("GET", "/truth/{user_id}", truth),
+    ("GET", "/v1_ids/{user_id}", v1_ids),
+    ("POST", "/clock", clock),
+    ("POST", "/edit", edit),
+    ("POST", "/rescore", rescore),
+    ("POST", "/delete", delete),
+    ("POST", "/undelete", undelete),
+    ("POST", "/add", add),
+    ("POST", "/random_edits", random_edits),
+    ("POST", "/faults", faults),
+    ("POST", "/limits", limits),
+    ("POST", "/tokens/expire", expire),
+    ("POST", "/tokens/revoke", revoke),
+    ("POST", "/tokens/issue", issue),
+)
+
+
+def control_routes(world: World) -> list[Route]:
+    return [Route(path, _endpoint(world, carry_out), methods=[method]) for method, path, carry_out in ORDERS]
+
+
+def _endpoint(world: World, carry_out: Callable[[World, Order], Any]) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        if request.client is None or request.client.host not in LOOPBACK:
+            return JSONResponse({"error": "the control API answers this machine only"}, 403)
+        try:
+            body = await request.body()
+            order = json.loads(body) if body else {}
+            if not isinstance(order, dict):
+                raise SimulatorError("an order is a JSON object")
+            return JSONResponse(carry_out(world, {**order, **request.path_params}))
+        except UnknownRecord as error:
+            return JSONResponse({"error": str(error)}, 404)
+        except (SimulatorError, ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+
+    return endpoint
+
+
+def _needed(order: Order, name: str) -> Any:
+    if name not in order:
+        raise SimulatorError(f"the order lacks {name}")
+    return order[name]
+
+
+def _int(order: Order, name: str) -> int:
+    try:
+        return int(_needed(order, name))
+    except (TypeError, ValueError):
+        raise SimulatorError(f"{name} must be an integer") from None
+
+
+def _record(order: Order) -> tuple[int, str, object]:
+    return _int(order, "user_id"), str(_needed(order, "stream")), _needed(order, "id")

@@ -1,0 +1,76 @@
+"""Faults on order: the next requests, or a share of them, go wrong in a chosen way."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from whoop_simulator.errors import SimulatorError
+
+KINDS = {
+    "latency": "the answer comes `seconds` late",
+    "status": "the answer is `status` (default 500), and nothing was done",
+    "reset": "the request is carried out, then the connection is reset without an answer",
+    "truncate": "the body breaks off in the middle and the connection closes",
+    "not_json": "200 with an HTML page for a body",
+    "repeat_cursor": "a page names as `next_token` the very token it was asked with",
+}
+API = "/developer"
+
+
+@dataclass
+class Fault:
+    kind: str
+    status: int = 500
+    seconds: float = 0.0
+    count: int | None = 1
+    """How many requests it still hits; None: any number."""
+    probability: float = 1.0
+    path_prefix: str = API
+
+    @classmethod
+    def from_json(cls, order: dict[str, Any]) -> "Fault":
+        kind = order.get("kind")
+        if kind not in KINDS:
+            raise SimulatorError(f"fault kind {kind!r} is not known: use one of {', '.join(KINDS)}")
+        known = {"kind", "status", "seconds", "count", "probability", "path_prefix"}
+        if unknown := set(order) - known:
+            raise SimulatorError(
+                f"a fault has no {', '.join(sorted(unknown))}: use {', '.join(sorted(known))}"
+            )
+        probability = order.get("probability")
+        prefix = str(order.get("path_prefix", API))
+        return cls(
+            kind=kind,
+            status=int(order.get("status", 500)),
+            seconds=float(order.get("seconds", 0.0)),
+            count=order.get("count", 1 if probability is None else None),
+            probability=1.0 if probability is None else float(probability),
+            path_prefix=API + prefix if prefix.startswith(("/v1", "/v2")) else prefix,
+        )
+
+
+class Faults:
+    def __init__(self, seed: int) -> None:
+        self._rng = random.Random(f"{seed}/faults")
+        self.ordered: list[Fault] = []
+
+    def order(self, fault: Fault) -> None:
+        self.ordered.append(fault)
+
+    def clear(self) -> None:
+        self.ordered.clear()
+
+    def hitting(self, path: str) -> dict[str, Fault]:
+        """The faults that this request meets, at most one of each kind; counts them as used."""
+        hits: dict[str, Fault] = {}
+        for fault in list(self.ordered):
+            if fault.kind in hits or not path.startswith(fault.path_prefix):
+                continue
+            if fault.probability < 1 and self._rng.random() >= fault.probability:
+                continue
+            hits[fault.kind] = fault
+            if fault.count is not None:
+                fault.count -= 1
+                if fault.count <= 0:
+                    self.ordered.remove(fault)
+        return hits

@@ -1,0 +1,165 @@
+"""OAuth grants: codes, access and refresh tokens, their lifetimes and their ends. No HTTP here.
+
+A refresh makes a new pair and kills the old one at once, both halves. There is no grace for a lost answer.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from whoop_simulator.timestamps import MINUTE, SECOND
+
+OFFLINE = "offline"
+READ_SCOPES = {
+    "read:recovery": "recovery: score, heart rate variability, resting heart rate",
+    "read:cycles": "cycles: day strain, average heart rate",
+    "read:workout": "workouts: activity strain, average heart rate",
+    "read:sleep": "sleep: performance, time per sleep stage",
+    "read:profile": "profile: name and e-mail",
+    "read:body_measurement": "body measurements: height, weight, maximum heart rate",
+}
+ALL_SCOPES = (*READ_SCOPES, OFFLINE)
+CODE_LIFETIME = 10 * MINUTE
+
+INVALID_GRANT = (
+    "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh token is "
+    "invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued "
+    "to another client."
+)
+
+
+class OAuthError(Exception):
+    """An error of the token endpoint, with the status and the body it gets."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(error)
+        self.status = status
+        self.body = {"error": error, "error_description": description, "status_code": status}
+
+
+def invalid_grant() -> OAuthError:
+    return OAuthError(400, "invalid_grant", INVALID_GRANT)
+
+
+@dataclass(frozen=True)
+class App:
+    """The registered application."""
+
+    client_id: str = "whoop-simulator"
+    client_secret: str = "simulator-secret"
+    redirect_uris: tuple[str, ...] = ()
+    """Empty: any https or whoop URI, and http on this machine."""
+    access_token_seconds: int = 3600
+
+    def accepts_redirect(self, uri: str) -> bool:
+        if self.redirect_uris:
+            return uri in self.redirect_uris
+        parts = urlsplit(uri)
+        local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        return local or (parts.scheme in ("https", "whoop") and bool(parts.netloc or parts.path))
+
+
+@dataclass
+class Grant:
+    user_id: int
+    scopes: list[str]
+    access_token: str
+    access_until: int
+    refresh_token: str | None
+
+
+@dataclass
+class Code:
+    user_id: int
+    scopes: list[str]
+    redirect_uri: str
+    until: int
+
+
+class Grants:
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._codes: dict[str, Code] = {}
+        self._grants: list[Grant] = []
+        self._by_access: dict[str, Grant] = {}
+        self._by_refresh: dict[str, Grant] = {}
+
+    def new_code(self, user_id: int, scopes: Sequence[str], redirect_uri: str, now: int) -> str:
+        code = secrets.token_urlsafe(32)
+        self._codes[code] = Code(user_id, list(scopes), redirect_uri, now + CODE_LIFETIME)
+        return code
+
+    def exchange(self, code: str, redirect_uri: str, now: int) -> dict[str, Any]:
+        """A code buys one pair, once, within ten minutes, at the redirect URI it was made for."""
+        known = self._codes.pop(code, None)
+        if known is None or now >= known.until or known.redirect_uri != redirect_uri:
+            raise invalid_grant()
+        return self.issue(known.user_id, known.scopes, now)
+
+    def issue(self, user_id: int, scopes: Iterable[str], now: int) -> dict[str, Any]:
+        grant = Grant(user_id, list(scopes), "", 0, None)
+        self._grants.append(grant)
+        return self._new_pair(grant, now)
+
+    def refresh(self, refresh_token: str, now: int) -> dict[str, Any]:
+        grant = self._by_refresh.get(refresh_token)
+        if grant is None:
+            raise invalid_grant()
+        return self._new_pair(grant, now)
+
+    def of_access_token(self, token: str, now: int) -> Grant | None:
+        grant = self._by_access.get(token)
+        return grant if grant is not None and now < grant.access_until else None
+
+    def of_member(self, user_id: int) -> list[Grant]:
+        return [grant for grant in self._grants if grant.user_id == user_id]
+
+    def expire(self, user_id: int) -> int:
+        """The member's access tokens end now; refresh tokens live on."""
+        grants = self.of_member(user_id)
+        for grant in grants:
+            grant.access_until = 0
+        return len(grants)
+
+    def revoke(self, user_id: int) -> int:
+        grants = self.of_member(user_id)
+        for grant in grants:
+            self._forget_pair(grant)
+            self._grants.remove(grant)
+        return len(grants)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "codes": {code: asdict(known) for code, known in self._codes.items()},
+            "grants": [asdict(grant) for grant in self._grants],
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self._codes = {code: Code(**known) for code, known in saved["codes"].items()}
+        self._grants = [Grant(**grant) for grant in saved["grants"]]
+        self._by_access = {grant.access_token: grant for grant in self._grants}
+        self._by_refresh = {grant.refresh_token: grant for grant in self._grants if grant.refresh_token}
+
+    def _new_pair(self, grant: Grant, now: int) -> dict[str, Any]:
+        self._forget_pair(grant)
+        grant.access_token = secrets.token_urlsafe(32)
+        grant.access_until = now + self.app.access_token_seconds * SECOND
+        self._by_access[grant.access_token] = grant
+        answer: dict[str, Any] = {
+            "access_token": grant.access_token,
+            "expires_in": self.app.access_token_seconds,
+            "scope": " ".join(grant.scopes),
+            "token_type": "bearer",
+        }
+        if OFFLINE in grant.scopes:
+            grant.refresh_token = secrets.token_urlsafe(32)
+            self._by_refresh[grant.refresh_token] = grant
+            answer["refresh_token"] = grant.refresh_token
+        return answer
+
+    def _forget_pair(self, grant: Grant) -> None:
+        self._by_access.pop(grant.access_token, None)
+        if grant.refresh_token is not None:
+            self._by_refresh.pop(grant.refresh_token, None)
