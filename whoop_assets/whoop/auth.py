@@ -1,0 +1,47 @@
+"""The bearer token of one request, and its single replacement.
+
+The second attempt after a 401 is not sent from here: every attempt must pass the budget, so the sending loop
+asks `replace()` and sends again itself. What httpx's Auth does is put the token on the wire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import httpx
+
+from whoop_assets.whoop.errors import Unauthorized
+from whoop_assets.whoop.protocols import TokenSource
+
+
+class BearerAuth(httpx.Auth):
+    """One per request; every attempt of the request goes through it."""
+
+    def __init__(self, tokens: TokenSource) -> None:
+        self._tokens = tokens
+        self._token = ""
+        self._replaced = False
+
+    def take(self) -> None:
+        """Choose the token of the next attempt; later attempts may get a newer one."""
+        if not self._replaced:
+            self._token = _sendable(self._tokens.access_token())
+
+    def replace(self) -> bool:
+        """After a 401: get another token. False when that was already done for this request."""
+        if self._replaced:
+            return False
+        self._token = _sendable(self._tokens.after_rejection(self._token))
+        self._replaced = True
+        return True
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def _sendable(token: str) -> str:
+    # httpx's own error for a bad header quotes the header, and so the token.
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise Unauthorized("The stored access token cannot be one of WHOOP's: connect the member again.")
+    return token

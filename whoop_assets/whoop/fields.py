@@ -1,0 +1,82 @@
+"""The types of WHOOP's fields. A number is a number (never a text, never a truth value), a time has an offset
+and is kept in UTC, and whatever a database column could not hold (int32, int64, NUL, NaN) is refused here."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic_core import PydanticCustomError
+
+_OFFSET = re.compile(r"Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)")
+_UNSTORABLE = re.compile("[\\x00\\ud800-\\udfff]")
+_DATE_AND_T = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
+
+
+class ScoreState(StrEnum):
+    """The score states WHOOP documents. Others are kept as plain text: compare with `==`, never by lookup."""
+
+    SCORED = "SCORED"
+    PENDING_SCORE = "PENDING_SCORE"
+    UNSCORABLE = "UNSCORABLE"
+
+
+_SCORE_STATES = {state.value: state for state in ScoreState}
+
+
+def rfc3339(moment: datetime) -> str:
+    """`2026-11-20T06:30:00.000Z`: an aware time as WHOOP writes it; microseconds only when there are any."""
+    precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
+    return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, str) and _DATE_AND_T.match(value):
+        with suppress(ValueError):
+            value = datetime.fromisoformat(value)
+    if not isinstance(value, datetime):
+        raise PydanticCustomError("timestamp", "must be a time such as 2026-11-20T06:30:00.000Z")
+    if value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        raise PydanticCustomError("timestamp_naive", "must be a time with an offset or Z")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise PydanticCustomError("timestamp_range", "must be within the years 1 to 9999 in UTC") from None
+
+
+def _offset(value: Any) -> str:
+    if isinstance(value, str) and _OFFSET.fullmatch(value):
+        return value
+    raise PydanticCustomError("timezone_offset", "must be +hh:mm or -hh:mm of at most 14 hours, or Z")
+
+
+def _score_state(value: Any) -> str:
+    text = _text(value)
+    return _SCORE_STATES.get(text, text)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str) and not _UNSTORABLE.search(value):
+        return value
+    raise PydanticCustomError("text", "must be text without NUL or half a surrogate pair")
+
+
+_Rfc3339 = PlainSerializer(rfc3339, return_type=str, when_used="json")
+Timestamp = Annotated[datetime, PlainValidator(_moment), _Rfc3339]
+TimezoneOffset = Annotated[str, PlainValidator(_offset)]
+Text = Annotated[str, PlainValidator(_text)]
+
+Int32 = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
+Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
+Identifier = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+Uuid = UUID
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+OpenScoreState = Annotated[ScoreState | str, PlainValidator(_score_state)]

@@ -1,0 +1,199 @@
+"""The one path that every request to the WHOOP API takes.
+
+Each attempt, a retry too, first acquires the budget and afterwards lets it observe the answer. Faults that
+pass (no answer, cut-off answer, 5xx, 429, a body that is not JSON) are tried again with full jitter; what the
+caller asked wrongly is not. A wait that would outlast `longest_wait` is an error that says how long it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, NoReturn, Self
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+
+from whoop_assets.clock import Clock
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.whoop import rate_limit
+from whoop_assets.whoop.auth import BearerAuth
+from whoop_assets.whoop.errors import ApiError, NetworkFault, Unauthorized, UnreadableAnswer, from_status
+from whoop_assets.whoop.protocols import Budget, TokenSource
+
+log = logging.getLogger(__name__)
+
+# WHOOP's front blocks clients that do not say who they are.
+USER_AGENT = f"whoop-assets (python-httpx/{httpx.__version__})"
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+ATTEMPTS = 5
+LONGEST_WAIT = 90.0
+BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one request brought: the JSON as received, when it was asked for, and from which path."""
+
+    payload: Any
+    requested_at: datetime
+    endpoint: str
+
+
+class Sender:
+    """Sends requests for one member. Not for several threads at once.
+
+    `requests`, `retries` and `limited` (429s) count attempts; `waited_seconds` is the time spent waiting,
+    for the budget and before retries.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        tokens: TokenSource,
+        budget: Budget,
+        clock: Clock,
+        lane: str = "backfill",
+        http: httpx.Client | None = None,
+        user_agent: str = USER_AGENT,
+        attempts: int = ATTEMPTS,
+        longest_wait: float = LONGEST_WAIT,
+        jitter: random.Random | None = None,
+    ) -> None:
+        self.requests = 0
+        self.retries = 0
+        self.limited = 0
+        self.waited_seconds = 0.0
+        self._base_url = checked_base_url(base_url, "WHOOP_API_URL")
+        self._tokens = tokens
+        self._budget = budget
+        self._clock = clock
+        self._lane = lane
+        self._attempts = attempts
+        self._longest_wait = longest_wait
+        self._jitter = jitter or random.Random()
+        self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
+        self._own_http = http is None
+        self._http = http or open_http()
+
+    def close(self) -> None:
+        """Close the connections, unless the HTTP client was given from outside."""
+        if self._own_http:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(
+        self, method: str, path: str, params: dict[str, str] | None = None, *, body: bool = True
+    ) -> Answer:
+        """Send until there is an answer or a reason to give up. Without `body`, a success needs no JSON."""
+        url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
+        request = self._http.build_request(method, url, headers=self._headers, timeout=TIMEOUT)
+        auth = BearerAuth(self._tokens)
+        faults = 0
+        while True:
+            requested_at = self._slot()
+            auth.take()
+            try:
+                response = self._attempt(request, auth, path)
+                return Answer(_json(response, method, path) if body else None, requested_at, path)
+            except Unauthorized:
+                if not auth.replace():
+                    raise
+            except ApiError as fault:
+                faults += 1
+                if not fault.transient or faults >= self._attempts:
+                    raise
+                self._pause(fault, faults)
+            self.retries += 1
+
+    def _slot(self) -> datetime:
+        before = self._clock.now()
+        requested_at = self._budget.acquire(self._lane)
+        self.waited_seconds += max(0.0, (self._clock.now() - before).total_seconds())
+        return requested_at
+
+    def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> httpx.Response:
+        self.requests += 1
+        try:
+            response = self._http.send(request, auth=auth, follow_redirects=False)
+        except httpx.RequestError as error:
+            _no_answer(error, request.method, path)
+        status = response.status_code
+        self._budget.observe(status, rate_limit.parse(response.headers))
+        if 200 <= status < 300:
+            return response
+        if status == 429:
+            self.limited += 1
+        now = self._clock.now()
+        retry_after = rate_limit.seconds_to_wait(response.headers, now, limited=status == 429)
+        raise from_status(request.method, path, status, retry_after)
+
+    def _pause(self, fault: ApiError, faults: int) -> None:
+        """Wait as long as WHOOP asks, or else longer after each fault; not at all if that is too long."""
+        if fault.retry_after is None:
+            wait = self._jitter.uniform(0.0, min(BACKOFF_MOST, BACKOFF_FIRST * 2**faults))
+        elif fault.retry_after > self._longest_wait:
+            raise fault
+        else:
+            wait = fault.retry_after + self._jitter.uniform(0.0, BACKOFF_FIRST)
+        log.info("%s Attempt %d of %d in %.1f s.", fault, faults + 1, self._attempts, wait)
+        self.waited_seconds += wait
+        self._clock.sleep(wait)
+
+
+def open_http() -> httpx.Client:
+    """An HTTP client to share between the members' clients of one process: one pool of connections.
+
+    It takes no cookies, which would travel from one member's requests to another's, and asks no proxy for a
+    simulator on this machine.
+    """
+    no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
+    on_this_machine = {"all://127.0.0.1": None, "all://localhost": None}
+    return httpx.Client(timeout=TIMEOUT, cookies=no_cookies, mounts=on_this_machine)
+
+
+def checked_base_url(text: str, name: str) -> str:
+    """The URL without a slash at its end. Raises ConfigurationError, naming the setting it came from."""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and bool(httpx.URL(text).host)
+    except (httpx.InvalidURL, ValueError):
+        good = False
+    if not good:
+        raise ConfigurationError(f"{name} is not an http:// or https:// URL: correct it, or leave it out.")
+    return text.rstrip("/")
+
+
+def _no_answer(error: httpx.RequestError, method: str, path: str) -> NoReturn:
+    kind = type(error).__name__
+    if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
+        # Our own request cannot be sent. The cause is left out, as it may quote a header.
+        raise NetworkFault(f"{method} {path} cannot be sent ({kind}).", path=path, transient=False) from None
+    raise NetworkFault(
+        f"{method} {path} got no whole answer from WHOOP ({kind}): check the network, then try again.",
+        path=path,
+    ) from error
+
+
+def _json(response: httpx.Response, method: str, path: str) -> Any:
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        raise UnreadableAnswer(
+            f"{method} {path} answered {response.status_code} with a body that is not JSON: try again later.",
+            path=path,
+            status=response.status_code,
+            transient=True,
+        ) from None
