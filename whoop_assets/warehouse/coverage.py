@@ -1,0 +1,105 @@
+"""The ledger of coverage: which span of which stream of which member was read completely, and when.
+
+The spans of one stream never overlap: a newer read takes the place of what it covers, and joins its neighbour when
+both were read in the same breath.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, insert, select
+
+from whoop_assets.warehouse.tables import coverage
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open span of time, [start, end)."""
+
+    start: datetime
+    end: datetime
+
+    def __bool__(self) -> bool:
+        return self.start < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A span that was read completely, and when."""
+
+    span: Span
+    read_at: datetime
+
+
+def subtract(span: Span, taken: Iterable[Span]) -> list[Span]:
+    """What is left of the span without the taken ones, oldest first."""
+    left: list[Span] = []
+    start = span.start
+    for other in sorted(taken):
+        if other.end <= start or other.start >= span.end:
+            continue
+        if other.start > start:
+            left.append(Span(start, other.start))
+        start = max(start, other.end)
+    if start < span.end:
+        left.append(Span(start, span.end))
+    return left
+
+
+def covered(connection: Connection, user_id: int, stream: str, span: Span) -> list[Covered]:
+    """The covered spans that touch this one, oldest first."""
+    query = (
+        select(coverage.c.start_time, coverage.c.end_time, coverage.c.read_at)
+        .where(
+            coverage.c.user_id == user_id,
+            coverage.c.stream == stream,
+            coverage.c.start_time <= span.end,
+            coverage.c.end_time >= span.start,
+        )
+        .order_by(coverage.c.start_time)
+    )
+    return [Covered(Span(start, end), read_at) for start, end, read_at in connection.execute(query)]
+
+
+def unread(
+    connection: Connection, user_id: int, stream: str, span: Span, *, since: datetime | None
+) -> list[Span]:
+    """What of the span has not been read completely at or after `since` (None: ever), newest first."""
+    known = covered(connection, user_id, stream, span)
+    fresh = (entry.span for entry in known if since is None or entry.read_at >= since)
+    return subtract(span, fresh)[::-1]
+
+
+def record(connection: Connection, user_id: int, stream: str, span: Span, read_at: datetime) -> None:
+    """Enter that the span was read completely at that time."""
+    if not span:
+        return
+    merged = span
+    keep: list[Covered] = []
+    for entry in covered(connection, user_id, stream, span):
+        if entry.read_at == read_at:
+            merged = Span(min(merged.start, entry.span.start), max(merged.end, entry.span.end))
+        else:
+            keep.extend(Covered(rest, entry.read_at) for rest in subtract(entry.span, [span]))
+    connection.execute(
+        delete(coverage).where(
+            coverage.c.user_id == user_id,
+            coverage.c.stream == stream,
+            coverage.c.start_time <= span.end,
+            coverage.c.end_time >= span.start,
+        )
+    )
+    connection.execute(
+        insert(coverage),
+        [
+            {
+                "user_id": user_id,
+                "stream": stream,
+                "start_time": entry.span.start,
+                "end_time": entry.span.end,
+                "read_at": entry.read_at,
+            }
+            for entry in [*keep, Covered(merged, read_at)]
+        ],
+    )

@@ -1,0 +1,158 @@
+"""One door to the database: opening it, its transactions, its clock."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from whoop_assets.clock import Clock, SystemClock
+from whoop_assets.errors import ConfigurationError, DatabaseUnreachable
+
+_ADVISORY_CLASS = 0x57484F4F  # "WHOO": the namespace of this package's advisory locks
+_BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # members' locks are their ids, which are not negative
+
+
+def normalise_url(text_url: str) -> URL:
+    """The URL with its driver named: any spelling of PostgreSQL goes to psycopg2.
+
+    SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, which is not installed here. Raises
+    ConfigurationError for what is neither SQLite nor PostgreSQL.
+    """
+    try:
+        url = make_url(text_url)
+    except ArgumentError:
+        raise ConfigurationError(
+            "WHOOP_DATABASE_URL is not a database URL: write sqlite:///path/to/file.db or"
+            " postgresql://user:password@host/database."
+        ) from None
+    dialect = url.drivername.split("+")[0]
+    if dialect in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg2")
+    if dialect == "sqlite":
+        return url.set(drivername="sqlite+pysqlite")
+    raise ConfigurationError(
+        f"WHOOP_DATABASE_URL names {dialect!r}, which is not supported: use sqlite:// or postgresql://."
+    )
+
+
+class Database:
+    """An engine, its clock, and the two kinds of transaction: `read` (a snapshot) and `write` (serialized)."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self.url = normalise_url(url)
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._create_engine()
+
+    def _create_engine(self) -> Engine:
+        if self.is_sqlite:
+            if self.url.database and self.url.database != ":memory:":
+                Path(self.url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+            engine = create_engine(self.url, connect_args={"timeout": 60, "check_same_thread": False})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return engine
+        try:
+            return create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        except NoSuchModuleError as error:  # pragma: no cover - psycopg2 is a dependency
+            raise ConfigurationError("psycopg2 is not installed: install whoop-assets again.") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of the database from beginning to end."""
+        with self._connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self, members: Iterable[int] = ()) -> Iterator[Connection]:
+        """A transaction that alone writes the records of these members.
+
+        SQLite has one writer at a time; PostgreSQL takes an advisory lock per member, in order, so that two
+        transactions cannot wait for each other.
+        """
+        with self._connect() as connection:
+            if self.is_sqlite:
+                connection = connection.execution_options(whoop_write=True)
+            with connection.begin():
+                if not self.is_sqlite:
+                    for user_id in sorted(set(members)):
+                        _advisory_lock(connection, user_id & 0x7FFFFFFF)
+                yield connection
+
+    @contextmanager
+    def write_budget(self) -> Iterator[Connection]:
+        """A short transaction that alone decides about requests."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                _advisory_lock(connection, _BUDGET_LOCK)
+            yield connection
+
+    @contextmanager
+    def write_schema(self) -> Iterator[Connection]:
+        """A transaction that alone changes the schema."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                _advisory_lock(connection, _SCHEMA_LOCK)
+            yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        """The time by the clock that all processes share: the database server's; on SQLite this machine's.
+
+        A clock that a test moves by hand takes its place.
+        """
+        if self.is_sqlite or not isinstance(self.clock, SystemClock):
+            return self.clock.now()
+        moment: datetime = connection.scalar(text("select clock_timestamp()"))
+        return moment.astimezone(UTC)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect()
+        except DBAPIError as error:
+            raise DatabaseUnreachable(
+                f"The database {self.shown} does not answer ({type(error.orig).__name__}): check WHOOP_DATABASE_URL"
+                " and that the server is running."
+            ) from None
+        with connection:
+            yield connection
+
+    @property
+    def shown(self) -> str:
+        """The address without user and password, for messages."""
+        if self.is_sqlite:
+            return f"sqlite:///{Path(self.url.database or ':memory:').name}"
+        return f"postgresql://{self.url.host or 'localhost'}/{self.url.database or ''}"
+
+
+def _advisory_lock(connection: Connection, key: int) -> None:
+    connection.execute(
+        text("select pg_advisory_xact_lock(:class, :key)"), {"class": _ADVISORY_CLASS, "key": key}
+    )
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
+    # Transactions are begun below, by us: the driver's own habit begins them late, and a read that turns into a
+    # write then fails at once when another process has written in between.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("whoop_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,82 @@
+"""The schema: making it in an empty database, bringing it forward, and refusing one of another version."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from whoop_assets.errors import SchemaMismatch
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse.database import Database
+
+VERSION_TABLE = "whoop_schema_version"
+"""Our own name: Dagster keeps its own alembic version in a table of alembic's usual name, perhaps in this database."""
+
+
+def open_database(settings: Settings) -> Database:
+    """The settings' database, ready for use: an empty one gets the schema, one of another version is refused.
+
+    Raises DatabaseUnreachable and SchemaMismatch.
+    """
+    database = Database(settings.database_url)
+    prepare(database)
+    return database
+
+
+def prepare(database: Database) -> None:
+    """Check the schema; make it if the database is empty. Raises SchemaMismatch for an older or newer one."""
+    with database.read() as connection:
+        found = _revision(connection)
+    if found is None:
+        upgrade(database)
+    elif found != _newest():
+        known = {script.revision for script in _scripts().walk_revisions()}
+        if found in known:
+            raise SchemaMismatch(
+                f"The database {database.shown} has schema {found}, and this version of whoop-assets needs"
+                f" {_newest()}: run `whoop-assets db upgrade`."
+            )
+        raise SchemaMismatch(
+            f"The database {database.shown} has schema {found}, which is newer than this version of whoop-assets"
+            f" ({_newest()}): install the newer whoop-assets."
+        )
+
+
+def upgrade(database: Database) -> tuple[str | None, str]:
+    """Bring the schema to this version, in one transaction; returns the revisions before and after."""
+    with database.write_schema() as connection:
+        before = _revision(connection)
+        if before is not None and before not in {script.revision for script in _scripts().walk_revisions()}:
+            raise SchemaMismatch(
+                f"The database {database.shown} has schema {before}, which this version of whoop-assets does not know:"
+                " install the newer whoop-assets."
+            )
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before, _newest()
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(
+        connection, opts={"version_table": VERSION_TABLE}
+    ).get_current_revision()
+
+
+def _newest() -> str:
+    head = _scripts().get_current_head()
+    assert head is not None  # the package ships at least one migration
+    return head
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config

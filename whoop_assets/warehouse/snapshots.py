@@ -1,0 +1,30 @@
+"""Snapshots of what WHOOP keeps no history of: profile and body measurements, filed under the day they were read."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from whoop_assets.warehouse.tables import SNAPSHOT_TABLES
+
+
+def store(
+    connection: Connection,
+    stream: str,
+    user_id: int,
+    day: date,
+    fields: dict[str, Any],
+    requested_at: datetime,
+) -> None:
+    """Store what was observed on that day; a later observation of the same day takes the place of an earlier one."""
+    table = SNAPSHOT_TABLES[stream]
+    where = (table.c.user_id == user_id, table.c.day == day)
+    row = connection.execute(select(table.c.content_hash, table.c.synced_at).where(*where)).first()
+    if row is None:
+        times = {"first_seen_at": requested_at, "changed_at": requested_at, "synced_at": requested_at}
+        connection.execute(insert(table), {"user_id": user_id, "day": day, **fields, **times})
+    elif row.synced_at <= requested_at:
+        changes = {"synced_at": requested_at}
+        if row.content_hash != fields["content_hash"]:
+            changes |= fields | {"changed_at": requested_at}
+        connection.execute(update(table).where(*where).values(changes))

@@ -1,0 +1,372 @@
+"""The tables. Records keep WHOOP's field names, flattened; times are UTC; units stand in the column comments."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from whoop_assets.warehouse.types import Id, JsonText, UtcDateTime
+
+metadata = MetaData()
+
+
+def _column(name: str, kind: Any, comment: str, **options: Any) -> "Column[Any]":
+    return Column(name, kind, comment=comment, **options)
+
+
+def _key(name: str, kind: Any, comment: str) -> "Column[Any]":
+    return Column(name, kind, primary_key=True, autoincrement=False, comment=comment)
+
+
+def _measure(name: str, comment: str) -> "Column[Any]":
+    return Column(name, Double, comment=comment)
+
+
+def _count(name: str, comment: str) -> "Column[Any]":
+    return Column(name, Integer, comment=comment)
+
+
+def _milli(name: str, comment: str) -> "Column[Any]":
+    return Column(name, BigInteger, comment=f"{comment}, milliseconds")
+
+
+def _provenance() -> "list[Column[Any]]":
+    """What every stored record says of itself."""
+    return [
+        _column(
+            "payload", JsonText(), "the record as WHOOP sent it, unknown fields included", nullable=False
+        ),
+        _column("content_hash", String(64), "SHA-256 of the canonical payload", nullable=False),
+        _column("first_seen_at", UtcDateTime(), "when it was first read", nullable=False),
+        _column(
+            "changed_at", UtcDateTime(), "when its content, day or deletion last changed", nullable=False
+        ),
+        _column(
+            "synced_at", UtcDateTime(), "send time of the newest request that confirmed it", nullable=False
+        ),
+        _column("deleted_at", UtcDateTime(), "when WHOOP confirmed that it is gone; NULL while it exists"),
+    ]
+
+
+def _record(*key_and_fields: "Column[Any]", name: str, comment: str) -> Table:
+    key, *fields = key_and_fields
+    table = Table(
+        name,
+        metadata,
+        key,
+        _column("user_id", BigInteger, "WHOOP user id", nullable=False),
+        _column("day", Date, "WHOOP day the record belongs to", nullable=False),
+        _column("start_time", UtcDateTime(), "start, UTC (of a recovery: its sleep's, else its cycle's)"),
+        _column("end_time", UtcDateTime(), "end, UTC; NULL while open"),
+        _column("timezone_offset", String(6), "offset as WHOOP gave it (of a recovery: its cycle's)"),
+        _column("score_state", String(32), "SCORED, PENDING_SCORE or UNSCORABLE", nullable=False),
+        _column("created_at", UtcDateTime(), "WHOOP's creation time", nullable=False),
+        _column("updated_at", UtcDateTime(), "WHOOP's update time", nullable=False),
+        *fields,
+        *_provenance(),
+        comment=comment,
+    )
+    Index(f"ix_{name}_user_day", table.c.user_id, table.c.day)
+    Index(f"ix_{name}_user_start", table.c.user_id, table.c.start_time)
+    return table
+
+
+cycles = _record(
+    _key("id", BigInteger, "WHOOP cycle id"),
+    _measure("strain", "day strain, 0 to 21"),
+    _measure("kilojoule", "energy, kilojoules"),
+    _count("average_heart_rate", "beats per minute"),
+    _count("max_heart_rate", "beats per minute"),
+    _count("step_count", "steps; NULL when WHOOP has none"),
+    name="cycles",
+    comment="One row per physiological cycle, from one sleep onset to the next.",
+)
+
+sleeps = _record(
+    _key("id", String(36), "WHOOP sleep id (UUID)"),
+    _column("cycle_id", BigInteger, "cycle it belongs to", nullable=False),
+    _column("nap", Boolean, "true for a nap", nullable=False),
+    _milli("total_in_bed_time_milli", "time in bed"),
+    _milli("total_awake_time_milli", "time awake in bed"),
+    _milli("total_no_data_time_milli", "time without data"),
+    _milli("total_light_sleep_time_milli", "light sleep"),
+    _milli("total_slow_wave_sleep_time_milli", "slow wave (deep) sleep"),
+    _milli("total_rem_sleep_time_milli", "REM sleep"),
+    _count("sleep_cycle_count", "sleep cycles"),
+    _count("disturbance_count", "disturbances"),
+    _milli("baseline_milli", "sleep need: baseline"),
+    _milli("need_from_sleep_debt_milli", "sleep need from sleep debt"),
+    _milli("need_from_recent_strain_milli", "sleep need from recent strain"),
+    _milli("need_from_recent_nap_milli", "sleep need taken off by recent naps, zero or negative"),
+    _measure("respiratory_rate", "breaths per minute"),
+    _measure("sleep_performance_percentage", "percent, 0 to 100"),
+    _measure("sleep_consistency_percentage", "percent, 0 to 100"),
+    _measure("sleep_efficiency_percentage", "percent, 0 to 100"),
+    name="sleeps",
+    comment="One row per sleep or nap.",
+)
+Index("ix_sleeps_user_cycle", sleeps.c.user_id, sleeps.c.cycle_id)
+
+recoveries = _record(
+    _key("sleep_id", String(36), "sleep it was computed from (UUID); the safe key, naps can have their own"),
+    _column("cycle_id", BigInteger, "cycle it belongs to", nullable=False),
+    _column("user_calibrating", Boolean, "true while WHOOP still learns the member's baseline"),
+    _measure("recovery_score", "percent, 0 to 100"),
+    _measure("resting_heart_rate", "beats per minute"),
+    _measure("hrv_rmssd_milli", "heart rate variability (RMSSD), milliseconds"),
+    _measure("spo2_percentage", "blood oxygen, percent"),
+    _measure("skin_temp_celsius", "skin temperature, degrees Celsius"),
+    name="recoveries",
+    comment="One row per recovery; it has no times of its own.",
+)
+Index("ix_recoveries_user_cycle", recoveries.c.user_id, recoveries.c.cycle_id)
+
+workouts = _record(
+    _key("id", String(36), "WHOOP workout id (UUID)"),
+    _count("sport_id", "WHOOP sport id"),
+    _column("sport_name", String(128), "WHOOP sport slug", nullable=False),
+    _measure("strain", "workout strain, 0 to 21"),
+    _count("average_heart_rate", "beats per minute"),
+    _count("max_heart_rate", "beats per minute"),
+    _measure("kilojoule", "energy, kilojoules"),
+    _measure("percent_recorded", "share of the workout with heart rate data, a fraction 0 to 1"),
+    _measure("distance_meter", "distance, metres"),
+    _measure("altitude_gain_meter", "climb, metres"),
+    _measure("altitude_change_meter", "net change of altitude, metres"),
+    *(_milli(f"zone_{zone}_milli", f"time in heart rate zone {zone}") for zone in ("zero", "one", "two")),
+    *(_milli(f"zone_{zone}_milli", f"time in heart rate zone {zone}") for zone in ("three", "four", "five")),
+    name="workouts",
+    comment="One row per workout or other activity.",
+)
+
+
+def _snapshot(name: str, *fields: "Column[Any]", comment: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        _key("user_id", BigInteger, "WHOOP user id"),
+        _key("day", Date, "day on which it was read"),
+        *fields,
+        *_provenance(),
+        comment=comment,
+    )
+
+
+profiles = _snapshot(
+    "profiles",
+    _column("email", Text, "e-mail address"),
+    _column("first_name", Text, "first name"),
+    _column("last_name", Text, "last name"),
+    comment="What WHOOP said of the member on each day it was asked; WHOOP keeps no history.",
+)
+body_measurements = _snapshot(
+    "body_measurements",
+    _measure("height_meter", "height, metres"),
+    _measure("weight_kilogram", "weight, kilograms"),
+    _count("max_heart_rate", "maximum heart rate, beats per minute"),
+    comment="Body measurements as they were on each day they were read; WHOOP keeps no history.",
+)
+
+RECORD_TABLES = {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
+SNAPSHOT_TABLES = {"profile": profiles, "body_measurement": body_measurements}
+
+record_versions = Table(
+    "record_versions",
+    metadata,
+    _key("stream", String(16), "cycles, sleeps, recoveries or workouts"),
+    _key("record_key", String(36), "the record's key, as text"),
+    _key("content_hash", String(64), "SHA-256 of the canonical payload"),
+    _column("user_id", BigInteger, "WHOOP user id", nullable=False),
+    _column("payload", JsonText(), "the record as WHOOP sent it", nullable=False),
+    _column("endpoint", String(128), "path of the WHOOP API that gave it", nullable=False),
+    _column("updated_at", UtcDateTime(), "WHOOP's update time in this content", nullable=False),
+    _column("requested_at", UtcDateTime(), "send time of the first request that gave it", nullable=False),
+    _column(
+        "open", Boolean, "a passing state of an open cycle, of which only the last is kept", nullable=False
+    ),
+    comment="Each distinct content every record has had.",
+)
+Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.stream)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("stream", String(16), "stream that the record came in"),
+    _key("content_hash", String(64), "SHA-256 of the canonical payload"),
+    _column("record_key", String(64), "the record's key, as far as it can be read"),
+    _column("payload", JsonText(), "the record as WHOOP sent it", nullable=False),
+    _column("reason", Text, "why it was not taken", nullable=False),
+    _column("endpoint", String(128), "path of the WHOOP API that gave it", nullable=False),
+    _column("first_seen_at", UtcDateTime(), "when it first came", nullable=False),
+    _column("last_seen_at", UtcDateTime(), "when it last came", nullable=False),
+    _column("resolved_at", UtcDateTime(), "when a valid record of that key was stored; NULL while open"),
+    comment="Records that failed validation, kept for a human to look at.",
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("id", Id, primary_key=True, comment="row number"),
+    _column("user_id", BigInteger, "WHOOP user id", nullable=False),
+    _column("stream", String(16), "stream", nullable=False),
+    _column("start_time", UtcDateTime(), "start of the span, inclusive", nullable=False),
+    _column("end_time", UtcDateTime(), "end of the span, exclusive", nullable=False),
+    _column("read_at", UtcDateTime(), "when the span was read completely", nullable=False),
+    comment="Ledger: which span of which stream was read completely, and when. Spans of a stream never overlap.",
+)
+Index("ix_coverage_user_stream", coverage.c.user_id, coverage.c.stream, coverage.c.start_time)
+
+stale_days = Table(
+    "stale_days",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("day", Date, "WHOOP day"),
+    _column("generation", BigInteger, "a number that every change renews", nullable=False),
+    _column("changed_at", UtcDateTime(), "when the day last changed", nullable=False),
+    comment="Ledger: days whose records changed since their daily summary was built.",
+)
+
+load_failures = Table(
+    "load_failures",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("stream", String(16), "stream that could not be loaded"),
+    _column("first_day", Date, "first day asked for", nullable=False),
+    _column("last_day", Date, "last day asked for", nullable=False),
+    _column("cause", Text, "what went wrong, in one sentence", nullable=False),
+    _column("transient", Boolean, "whether the same attempt may succeed later by itself", nullable=False),
+    _column("first_failed_at", UtcDateTime(), "since when it fails", nullable=False),
+    _column("last_failed_at", UtcDateTime(), "when it last failed", nullable=False),
+    _column("run_id", String(64), "Dagster run of the last failure"),
+    comment="Loads that did not complete; a row goes when the load succeeds.",
+)
+
+members = Table(
+    "members",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _column("status", String(32), "connected, reconnection_needed or disconnected", nullable=False),
+    _column("status_reason", Text, "why, when not connected"),
+    _column("scopes", Text, "granted scopes, space separated", nullable=False),
+    _column("email", Text, "e-mail address"),
+    _column("first_name", Text, "first name"),
+    _column("last_name", Text, "last name"),
+    _column("connected_at", UtcDateTime(), "when the member last gave consent", nullable=False),
+    comment="Who is, or was, connected.",
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _column("access_token", Text, "encrypted", nullable=False),
+    _column("refresh_token", Text, "encrypted; NULL when offline access was not granted"),
+    _column("expires_at", UtcDateTime(), "when the access token ends", nullable=False),
+    _column("refreshed_at", UtcDateTime(), "when the pair was stored", nullable=False),
+    _column("fence", BigInteger, "number of the last lease", nullable=False, server_default=text("0")),
+    _column("lease_until", UtcDateTime(), "end of the lease of who is refreshing; NULL when nobody is"),
+    _column("intent_at", UtcDateTime(), "when an exchange was begun whose answer is not stored yet"),
+    comment="The token pair of each member, encrypted, and the lease under which it is refreshed.",
+)
+
+request_grants = Table(
+    "request_grants",
+    metadata,
+    Column("id", Id, primary_key=True, comment="row number"),
+    _column("granted_at", UtcDateTime(), "when the request was let through", nullable=False),
+    _column("lane", String(16), "webhook, schedule or backfill", nullable=False),
+    comment="Every request to the WHOOP API of the last day.",
+)
+Index("ix_request_grants_granted_at", request_grants.c.granted_at)
+
+request_limits = Table(
+    "request_limits",
+    metadata,
+    _key("window_seconds", Integer, "length of the window, seconds"),
+    _column("requests", Integer, "requests allowed in any window of that length", nullable=False),
+    _column("learned_at", UtcDateTime(), "when WHOOP last said so", nullable=False),
+    comment="WHOOP's limits as its answers state them.",
+)
+
+request_gate = Table(
+    "request_gate",
+    metadata,
+    _key("id", Integer, "always 1"),
+    _column("not_before", UtcDateTime(), "no request before this time", nullable=False),
+    comment="Closed by a 429 until WHOOP's stated reset.",
+)
+
+daily_summary = Table(
+    "daily_summary",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("day", Date, "WHOOP day"),
+    _column("cycle_id", BigInteger, "the day's cycle"),
+    _column("cycle_start_time", UtcDateTime(), "its start, UTC"),
+    _column("cycle_end_time", UtcDateTime(), "its end, UTC; NULL while open"),
+    _column("cycle_start_date", Date, "plain local date of its start"),
+    _column("cycle_end_date", Date, "plain local date of its end"),
+    _column("timezone_offset", String(6), "the cycle's own offset"),
+    _column(
+        "is_partial",
+        Boolean,
+        "the cycle is the member's latest, and open or not fully scored",
+        nullable=False,
+    ),
+    _count("cycle_count", "cycles of the day"),
+    _measure("strain", "day strain, 0 to 21"),
+    _measure("kilojoule", "energy, kilojoules"),
+    _count("average_heart_rate", "beats per minute"),
+    _count("max_heart_rate", "beats per minute"),
+    _count("step_count", "steps"),
+    _measure("recovery_score", "percent, 0 to 100, of the main sleep's recovery"),
+    _column("recovery_band", String(8), "green (67 to 100), yellow (34 to 66) or red (0 to 33)"),
+    _measure("hrv_rmssd_milli", "heart rate variability (RMSSD), milliseconds"),
+    _measure("resting_heart_rate", "beats per minute"),
+    _measure("spo2_percentage", "blood oxygen, percent"),
+    _measure("skin_temp_celsius", "skin temperature, degrees Celsius"),
+    _column("user_calibrating", Boolean, "true while WHOOP still learns the member's baseline"),
+    _column("sleep_id", String(36), "the day's main sleep (UUID)"),
+    _column("sleep_start_time", UtcDateTime(), "its start, UTC"),
+    _column("sleep_end_time", UtcDateTime(), "its end, UTC"),
+    _measure("sleep_duration_minutes", "light, slow wave and REM sleep, minutes"),
+    _measure("in_bed_minutes", "time in bed, minutes"),
+    _measure("awake_minutes", "time awake in bed, minutes"),
+    _measure("light_minutes", "light sleep, minutes"),
+    _measure("slow_wave_minutes", "slow wave sleep, minutes"),
+    _measure("rem_minutes", "REM sleep, minutes"),
+    _measure("sleep_needed_minutes", "sleep need, the sum of its four parts, minutes"),
+    _measure("sleep_debt_minutes", "the part of the need that comes from sleep debt, minutes"),
+    _measure("sleep_performance_percentage", "percent, 0 to 100"),
+    _measure("sleep_efficiency_percentage", "percent, 0 to 100"),
+    _measure("sleep_consistency_percentage", "percent, 0 to 100"),
+    _measure("respiratory_rate", "breaths per minute"),
+    _count("disturbance_count", "disturbances"),
+    _count("nap_count", "naps"),
+    _measure("nap_minutes", "time asleep in naps, minutes"),
+    _count("workout_count", "workouts and other activities"),
+    _measure("workout_minutes", "their total time, minutes"),
+    _measure("workout_strain_max", "highest workout strain, 0 to 21"),
+    _measure("workout_kilojoule", "their energy, kilojoules"),
+    _measure("distance_meter", "their distance, metres"),
+    *(_milli(f"zone_{zone}_milli", f"time in heart rate zone {zone}") for zone in ("zero", "one", "two")),
+    *(_milli(f"zone_{zone}_milli", f"time in heart rate zone {zone}") for zone in ("three", "four", "five")),
+    _column("sports", Text, "distinct sport slugs, comma separated"),
+    _column("last_recovery_data_changed_at", UtcDateTime(), "when the day's recovery last changed"),
+    _column("last_recovery_synced_at", UtcDateTime(), "when the day's recovery was last confirmed"),
+    _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
+    comment="One row per member and WHOOP day that has any record.",
+)
