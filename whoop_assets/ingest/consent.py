@@ -1,0 +1,96 @@
+"""From a member's consent to a stored member, and back: connecting and disconnecting."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from whoop_assets.errors import ReconnectionNeeded, WhoopError
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.content import profile_fields
+from whoop_assets.warehouse import members, snapshots, tokens
+from whoop_assets.whoop.errors import NotFound, Unauthorized
+from whoop_assets.whoop.models import UserProfile
+from whoop_assets.whoop.oauth import TokenPair
+from whoop_assets.whoop.scopes import SCOPE_OF, allows, missing
+from whoop_assets.whoop.validation import validation_reason
+
+
+class ScopesMissing(WhoopError):
+    """The member did not grant what nothing works without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A member who has just been connected, and the streams that the grant leaves out."""
+
+    user_id: int
+    left_out: list[str]
+
+
+def connect_member(connection: Connection, pair: TokenPair) -> Connected:
+    """Find out whose tokens these are, and store member, tokens and profile in one transaction.
+
+    Raises ScopesMissing before anything is stored, and the client's errors.
+    """
+    lacking = missing(pair.scopes)
+    if lacking or pair.refresh_token is None:
+        wanted = ", ".join(sorted(lacking)) or "offline"
+        raise ScopesMissing(
+            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `whoop-assets connect`"
+            " again and grant it; nothing was stored."
+        )
+    answer = connection.client_for_new(pair.access_token).profile()
+    try:
+        user_id = UserProfile.model_validate(answer.payload).user_id
+    except ValidationError as error:
+        raise WhoopError(
+            f"WHOOP's profile of the new member cannot be read: {validation_reason(error)} Nothing was stored."
+        ) from None
+    fields = profile_fields(answer.payload)
+    database = connection.database
+    with database.write([user_id]) as transaction:
+        now = database.now(transaction)
+        who = {name: fields[name] for name in ("email", "first_name", "last_name")}
+        members.connect(transaction, user_id, pair.scopes, who, now)
+        tokens.save(
+            transaction,
+            user_id,
+            connection.cipher,
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            expires_at=now + timedelta(seconds=pair.expires_in),
+            at=now,
+        )
+        today = now.astimezone(ZoneInfo(connection.settings.timezone)).date()
+        snapshots.store(transaction, "profile", user_id, today, fields, answer.requested_at)
+    return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
+
+
+def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> int:
+    """End the member's grant at WHOOP and forget the tokens; with `erase` every row of the member too.
+
+    Returns the number of rows erased. A grant that WHOOP no longer knows counts as ended. Raises UnknownMember, and
+    the client's errors when WHOOP cannot be reached: then nothing is forgotten, so that it can be tried again.
+    """
+    database = connection.database
+    with database.read() as transaction:
+        (member,) = members.chosen(transaction, [user_id])
+        has_tokens = tokens.load(transaction, user_id, connection.cipher) is not None
+    if has_tokens and member.status != members.DISCONNECTED:
+        _revoke(connection, user_id)
+    with database.write([user_id]) as transaction:
+        tokens.forget(transaction, user_id)
+        if erase:
+            return members.erase(transaction, user_id)
+        members.set_status(transaction, user_id, members.DISCONNECTED, "disconnected here")
+    return 0
+
+
+def _revoke(connection: Connection, user_id: int) -> None:
+    try:
+        connection.client(user_id, "schedule").revoke_access()
+    except (ReconnectionNeeded, Unauthorized, NotFound):
+        # WHOOP does not know the grant any more: there is nothing left to revoke.
+        return

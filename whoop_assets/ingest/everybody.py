@@ -1,0 +1,131 @@
+"""A load for several members, one after the other: one member's failure never costs another member's data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from whoop_assets.errors import (
+    BudgetExhausted,
+    ConfigurationError,
+    DatabaseError,
+    ReconnectionNeeded,
+    WhoopError,
+)
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.load import Loaded, MemberLoad
+from whoop_assets.ingest.snapshots import load_snapshot
+from whoop_assets.warehouse import failures, members
+from whoop_assets.warehouse.failures import Failure
+from whoop_assets.whoop.errors import RateLimited, Unauthorized
+from whoop_assets.whoop.scopes import SCOPE_OF, allows
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to load: a stream, for days, for members (none named: all), in a lane, on behalf of a run.
+
+    `until` is the present of the run; `since`: what was read completely since then is not read again.
+    """
+
+    stream: str
+    first: date
+    last: date
+    today: date
+    until: datetime
+    since: datetime
+    lane: str = "backfill"
+    members: tuple[int, ...] = ()
+    run_id: str | None = None
+
+
+@dataclass(slots=True)
+class Round:
+    """What became of an order, over all members."""
+
+    loads: list[Loaded] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def total(self, name: str) -> float:
+        """The sum of a figure of the loads, e.g. requests."""
+        return float(sum(getattr(load, name) for load in self.loads))
+
+    @property
+    def warnings(self) -> list[str]:
+        return self.skipped + [warning for load in self.loads for warning in load.warnings]
+
+
+def load_everybody(
+    connection: Connection, order: Order, after_piece: Callable[[], None] | None = None
+) -> Round:
+    """Load the order's stream for each of its members; what fails is recorded and the others go on.
+
+    Raises UnknownMember for a member who is not here, and DatabaseError or ConfigurationError, which concern everybody.
+    """
+    database = connection.database
+    with database.read() as transaction:
+        chosen = members.chosen(transaction, order.members)
+    result = Round()
+    exhausted: BudgetExhausted | RateLimited | None = None
+    for member in chosen:
+        if not allows(member.scopes, order.stream):
+            result.skipped.append(
+                f"Member {member.user_id} has not granted {SCOPE_OF[order.stream]}: {order.stream} is skipped; to"
+                " change that, run `whoop-assets connect` and grant it."
+            )
+            continue
+        try:
+            if exhausted is not None:
+                raise exhausted
+            result.loads.append(_load(connection, member, order, after_piece))
+        except (DatabaseError, ConfigurationError):
+            raise
+        except WhoopError as error:
+            if isinstance(error, BudgetExhausted | RateLimited):
+                # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
+                exhausted = error
+            result.failures.append(_record(connection, member.user_id, order, error))
+        else:
+            with database.write([member.user_id]) as transaction:
+                failures.clear(transaction, member.user_id, order.stream)
+    return result
+
+
+def _load(
+    connection: Connection, member: members.Member, order: Order, after_piece: Callable[[], None] | None
+) -> Loaded:
+    if member.status != members.CONNECTED:
+        raise ReconnectionNeeded(
+            f"Member {member.user_id} must be connected again ({member.status.replace('_', ' ')}): run"
+            " `whoop-assets connect`.",
+            user_id=member.user_id,
+        )
+    if order.stream in ("profile", "body_measurement"):
+        if not order.first <= order.today <= order.last:
+            # WHOOP keeps no history of these: a past day holds what was observed on it, and costs no request.
+            return Loaded(member.user_id, order.stream)
+        return load_snapshot(connection, member.user_id, order.stream, order.today, lane=order.lane)
+    loading = MemberLoad(
+        connection,
+        member.user_id,
+        lane=order.lane,
+        until=order.until,
+        since=order.since,
+        after_piece=after_piece,
+    )
+    return loading.load(order.stream, order.first, order.last)
+
+
+def _record(connection: Connection, user_id: int, order: Order, error: WhoopError) -> Failure:
+    failure = Failure(
+        user_id=user_id,
+        stream=order.stream,
+        first_day=order.first,
+        last_day=order.last,
+        cause=str(error),
+        transient=error.transient and not isinstance(error, Unauthorized),
+        run_id=order.run_id,
+    )
+    with connection.database.write([user_id]) as transaction:
+        failures.record(transaction, failure, connection.database.now(transaction))
+    return failure

@@ -1,0 +1,210 @@
+"""One load: a stream of one member for a range of days, read completely and stored piece by piece.
+
+Cycles come first, because they are the calendar: a load of any other stream makes sure that the cycles of its days
+are known and bounded, and reads over their real spans.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from whoop_assets.ingest.absence import Absences, confirm_absences
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.content import Taken, take
+from whoop_assets.ingest.crawl import Piece, crawl
+from whoop_assets.ingest.windows import bounded_after, bounded_before, cycle_span, record_span
+from whoop_assets.warehouse import coverage, filing, quarantine, records
+from whoop_assets.warehouse.coverage import Span
+from whoop_assets.whoop.client import WhoopClient
+from whoop_assets.whoop.errors import NotFound
+from whoop_assets.whoop.streams import CYCLES, STREAMS, Stream
+from whoop_assets.whoop_day import Calendar
+
+_FIRST_EXTENSION = timedelta(days=4)
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What one load did for one member, and what it cost."""
+
+    user_id: int
+    stream: str
+    created: int = 0
+    changed: int = 0
+    confirmed: int = 0
+    deleted: int = 0
+    quarantined: int = 0
+    pieces: int = 0
+    requests: int = 0
+    retries: int = 0
+    limited: int = 0
+    waited_seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, stored: records.Stored) -> None:
+        self.created += stored.created
+        self.changed += stored.changed
+        self.confirmed += stored.confirmed
+        self.deleted += stored.deleted
+
+
+class MemberLoad:
+    """Loads streams of one member in one lane.
+
+    `until`: nothing is read beyond it; the same for all streams of a run, so that one's coverage serves the next.
+    `since`: what was read completely since then is not read again.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        user_id: int,
+        *,
+        lane: str,
+        until: datetime,
+        since: datetime,
+        after_piece: Callable[[], None] | None = None,
+    ) -> None:
+        self._database = connection.database
+        self._client: WhoopClient = connection.client(user_id, lane)
+        self._user_id = user_id
+        self._until = until
+        self._since = since
+        self._after_piece = after_piece
+
+    def load(self, stream_name: str, first: date, last: date) -> Loaded:
+        """Read and store the stream's records of the days first..last.
+
+        Raises the client's errors; the pieces committed before stay, and are not read again by a load with the same
+        `since`.
+        """
+        result = Loaded(self._user_id, stream_name)
+        stream = STREAMS[stream_name]
+        try:
+            if stream is CYCLES:
+                self._load_cycles(first, last, result)
+            else:
+                days = self._known_cycles(first, last, result)
+                span = record_span(days, first, last, self._until)
+                self._read(stream, span, self._since, result)
+        finally:
+            result.requests, result.retries = self._client.requests, self._client.retries
+            result.limited, result.waited_seconds = self._client.limited, self._client.waited_seconds
+        return result
+
+    def _load_cycles(self, first: date, last: date, result: Loaded) -> Calendar:
+        span = cycle_span(first, last, self._until)
+        self._read(CYCLES, span, self._since, result)
+        return self._bound(span, first, last, result)
+
+    def _known_cycles(self, first: date, last: date, result: Loaded) -> Calendar:
+        """The calendar, read where it does not know these days yet or may have moved on since it was read."""
+        span = cycle_span(first, last, self._until)
+        cycles = Loaded(self._user_id, CYCLES.name)
+        self._read(CYCLES, span, None, cycles)
+        days = self._calendar()
+        latest = days.cycles[-1] if len(days) else None
+        if latest is not None and latest.day <= last and span:
+            # The latest cycle may have closed, and another begun, since it was read.
+            self._read(CYCLES, Span(latest.start, span.end), self._since, cycles)
+        days = self._bound(span, first, last, cycles)
+        result.warnings += cycles.warnings
+        return days
+
+    def _bound(self, span: Span, first: date, last: date, result: Loaded) -> Calendar:
+        """Read further until cycles are known on both sides of the days, or there are none."""
+        days = self._calendar()
+        if not span:
+            return days
+        if not bounded_before(days, first):
+            # One page behind the span: the member's next older cycle comes first in it, if there is one.
+            self._extend_back(span, result)
+            days = self._calendar()
+        end, step = span.end, _FIRST_EXTENSION
+        while not bounded_after(days, last) and end < self._until:
+            further = Span(end, min(end + step, self._until))
+            self._read(CYCLES, further, None, result)
+            end, step = further.end, step * 2
+            days = self._calendar()
+        return days
+
+    def _extend_back(self, span: Span, result: Loaded) -> None:
+        beginning = Span(datetime(2010, 1, 1, tzinfo=UTC), span.start)
+        with self._database.read() as connection:
+            if not coverage.unread(connection, self._user_id, CYCLES.name, beginning, since=None):
+                return
+        page = self._client.page(CYCLES, end=span.start)
+        batch = [take(CYCLES, raw, self._user_id, page.requested_at, page.endpoint) for raw in page.records]
+        starts = [one.start for one in batch if isinstance(one, Taken) and one.start is not None]
+        covered = beginning if page.next_token is None else Span(min(starts, default=span.start), span.start)
+        piece = Piece(covered, page.requested_at)
+        piece.taken = [one for one in batch if isinstance(one, Taken)]
+        piece.rejected = [one for one in batch if isinstance(one, quarantine.Rejected)]
+        self._commit(CYCLES, piece, Absences(), [], result)
+
+    def _read(self, stream: Stream, span: Span, since: datetime | None, result: Loaded) -> None:
+        if not span:
+            return
+        with self._database.read() as connection:
+            spans = coverage.unread(connection, self._user_id, stream.name, span, since=since)
+            days = filing.calendar(connection, self._user_id)
+        for part in spans:
+            seen: set[Any] = set()
+            for piece in crawl(self._client, stream, self._user_id, part, days.by_id, seen):
+                found = self._missing_cycles(stream, piece, days)
+                absences = confirm_absences(
+                    self._client, self._database, stream, self._user_id, piece.span, seen
+                )
+                self._commit(stream, piece, absences, found, result)
+
+    def _missing_cycles(
+        self, stream: Stream, piece: Piece, days: Calendar
+    ) -> list[Taken | quarantine.Rejected]:
+        """The cycles that records of the piece name and that are not known yet, asked for by their own URL."""
+        if stream is CYCLES:
+            return []
+        named = {one.cycle_id for one in piece.taken if one.cycle_id is not None}
+        found = []
+        for cycle_id in sorted(cycle_id for cycle_id in named if days.by_id(cycle_id) is None):
+            try:
+                answer = self._client.record(CYCLES, cycle_id)
+            except NotFound:
+                continue
+            found.append(take(CYCLES, answer.payload, self._user_id, answer.requested_at, answer.endpoint))
+        return found
+
+    def _commit(
+        self,
+        stream: Stream,
+        piece: Piece,
+        absences: Absences,
+        cycles: list[Taken | quarantine.Rejected],
+        result: Loaded,
+    ) -> None:
+        """One transaction: records, days filed again, versions, quarantine, coverage, stale days."""
+        taken = piece.taken + [one for one in absences.found if isinstance(one, Taken)]
+        rejected = piece.rejected + [one for one in absences.found if isinstance(one, quarantine.Rejected)]
+        with self._database.write([self._user_id]) as connection:
+            at = self._database.now(connection)
+            valid_cycles = [one.incoming for one in cycles if isinstance(one, Taken)]
+            records.store(connection, self._user_id, CYCLES.name, valid_cycles, at)
+            bad_cycles = [one for one in cycles if isinstance(one, quarantine.Rejected)]
+            quarantine.keep(connection, self._user_id, CYCLES.name, bad_cycles, at)
+            incoming = [one.incoming for one in taken]
+            result.add(records.store(connection, self._user_id, stream.name, incoming, at))
+            result.add(records.delete_confirmed(connection, self._user_id, stream.name, absences.gone, at))
+            quarantine.keep(connection, self._user_id, stream.name, rejected, at)
+            quarantine.resolve(connection, self._user_id, stream.name, {str(one.key) for one in incoming}, at)
+            if absences.warning is None:
+                coverage.record(connection, self._user_id, stream.name, piece.span, piece.read_at)
+        result.quarantined += len(rejected)
+        result.pieces += 1
+        if absences.warning is not None:
+            result.warnings.append(absences.warning)
+        if self._after_piece is not None:
+            self._after_piece()
+
+    def _calendar(self) -> Calendar:
+        with self._database.read() as connection:
+            return filing.calendar(connection, self._user_id)

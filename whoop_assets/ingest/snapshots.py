@@ -1,0 +1,42 @@
+"""Snapshots: profile and body measurements as they are today, since WHOOP keeps no history of them."""
+
+from datetime import date
+
+from pydantic import ValidationError
+
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.content import body_measurement_fields, canonical, profile_fields
+from whoop_assets.ingest.load import Loaded
+from whoop_assets.warehouse import quarantine, snapshots
+from whoop_assets.whoop.errors import NotFound
+from whoop_assets.whoop.validation import validation_reason
+
+
+def load_snapshot(connection: Connection, user_id: int, stream: str, today: date, *, lane: str) -> Loaded:
+    """Ask once and file the answer under today; an account that has no body measurements (404) has no row."""
+    result = Loaded(user_id, stream)
+    client = connection.client(user_id, lane)
+    database = connection.database
+    try:
+        answer = client.profile() if stream == "profile" else client.body_measurement()
+    except NotFound:
+        return result
+    finally:
+        result.requests, result.retries = client.requests, client.retries
+        result.limited, result.waited_seconds = client.limited, client.waited_seconds
+    read = profile_fields if stream == "profile" else body_measurement_fields
+    try:
+        fields = read(answer.payload)
+    except ValidationError as error:
+        text, content_hash = canonical(answer.payload)
+        rejected = quarantine.Rejected(
+            str(user_id), text, content_hash, validation_reason(error), answer.endpoint
+        )
+        with database.write([user_id]) as transaction:
+            quarantine.keep(transaction, user_id, stream, [rejected], database.now(transaction))
+        result.quarantined = 1
+        return result
+    with database.write([user_id]) as transaction:
+        snapshots.store(transaction, stream, user_id, today, fields, answer.requested_at)
+    result.confirmed = 1
+    return result

@@ -1,0 +1,56 @@
+"""Which span of time to read for which days: pure functions of the days, the member's calendar and the clock."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from whoop_assets.warehouse.coverage import Span
+from whoop_assets.whoop_day import Calendar, utc_bounds
+
+ONE_DAY = timedelta(days=1)
+
+
+def cycle_span(first: date, last: date, now: datetime) -> Span:
+    """Where every cycle of these days starts, wherever the member was; nothing is read beyond the present."""
+    start, end = utc_bounds(first, last)
+    return Span(start, min(end, now))
+
+
+def bounded_before(calendar: Calendar, first: date) -> bool:
+    """Whether a cycle is known that began before these days could have."""
+    start, _ = utc_bounds(first, first)
+    return any(cycle.start <= start or cycle.day < first for cycle in calendar.cycles)
+
+
+def bounded_after(calendar: Calendar, last: date) -> bool:
+    """Whether the last of these days has a cycle, or a later day has: then the last one's end is known."""
+    return any(cycle.day >= last for cycle in calendar.cycles)
+
+
+def record_span(calendar: Calendar, first: date, last: date, now: datetime) -> Span:
+    """Where the sleeps, recoveries and workouts of these days start: over the real spans of the days' cycles.
+
+    Where the first or the last day has no cycle at that end, a record there would be filed by its local date, or by
+    the +12 h rule; the span then reaches as far as those rules do, but not into a neighbouring day's cycle.
+    """
+    inside = [(cycle.start, end) for cycle, end in calendar.spans() if first <= cycle.day <= last]
+    before = [end for cycle, end in calendar.spans() if cycle.day < first]
+    after = [cycle.start for cycle, _ in calendar.spans() if cycle.day > last]
+    if len(calendar) == 0:
+        earliest, latest = utc_bounds(first, last + ONE_DAY)
+        return Span(earliest, min(latest, now))
+    local_noon = datetime(first.year, first.month, first.day, 12, tzinfo=UTC) - ONE_DAY
+    local_midnight = datetime(last.year, last.month, last.day, tzinfo=UTC) + ONE_DAY
+    start = local_noon - _offset(calendar, local_noon)
+    end = local_midnight - _offset(calendar, local_midnight)
+    if before:
+        start = max(start, max(before))
+    if after:
+        end = min(end, min(after))
+    if inside:
+        start = min(start, min(begin for begin, _ in inside))
+        end = max(end, max(finish for _, finish in inside))
+    return Span(start, min(end, now))
+
+
+def _offset(calendar: Calendar, instant: datetime) -> timedelta:
+    nearest = calendar.nearest(instant)
+    return timedelta(0) if nearest is None else nearest.offset

@@ -1,0 +1,158 @@
+"""What all tests share: a world without the developer's settings, and a fresh database of either kind for each."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+from whoop_assets.clock import ManualClock
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.schema import prepare
+from whoop_assets_tests.postgres import Server, running_server
+from whoop_simulator.running import RunningSimulator
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+FOR_TESTS = {"WHOOP_OPENAPI"}
+"""Variables that tell the tests something; every other WHOOP_* belongs to the developer's own account."""
+
+# The partitions read the settings when they are imported, which is before any fixture: an empty variable wins over
+# .env and means the default.
+for _name in {*os.environ, *dotenv_values(ROOT / ".env")}:
+    if _name.startswith("WHOOP_") and _name not in FOR_TESTS:
+        os.environ[_name] = ""
+os.environ.pop("DAGSTER_HOME", None)
+if os.environ.get("WHOOP_OPENAPI"):
+    os.environ["WHOOP_OPENAPI"] = str(Path(os.environ["WHOOP_OPENAPI"]).resolve())
+
+set_hypothesis_home_dir(ROOT / ".hypothesis")
+_SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+settings.register_profile("local", deadline=None, max_examples=50, suppress_health_check=_SLOW)
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Tests read no .env and no WHOOP_* variable but those they set."""
+    for name in list(os.environ):
+        if name.startswith("WHOOP_") and name not in FOR_TESTS:
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The clock of `database`; it moves only when told to."""
+    return ManualClock(NOW)
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One server a worker: it is there in less than a second, and nobody else's test can trouble it."""
+    with running_server() as server:
+        template = Database(server.create("whoop_template"))
+        prepare(template)
+        template.close()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the schema."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    template = Database(f"sqlite:///{path}")
+    prepare(template)
+    template.close()
+    return path
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """`new_database_url("sqlite"|"postgresql", empty=False)`: as many databases as a test needs, with the schema."""
+    with ExitStack() as cleanup:
+
+        def new(kind: str, *, empty: bool = False) -> str:
+            number = next(_numbers)
+            if kind == "sqlite":
+                path = tmp_path / f"whoop{number}.db"
+                if not empty:
+                    shutil.copy(request.getfixturevalue("sqlite_template"), path)
+                return f"sqlite:///{path}"
+            server: Server = request.getfixturevalue("postgres_server")
+            name = f"whoop{number}"
+            url = server.create(name, template="template0" if empty else "whoop_template")
+            cleanup.callback(server.drop, name)
+            return url
+
+        yield new
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database_kind: str, new_database_url: Callable[..., str]) -> str:
+    """A fresh database with the schema, of either kind."""
+    return new_database_url(database_kind)
+
+
+@pytest.fixture
+def empty_database_url(database_kind: str, new_database_url: Callable[..., str]) -> str:
+    """A fresh database without anything, of either kind."""
+    return new_database_url(database_kind, empty=True)
+
+
+@pytest.fixture
+def sqlite_url(new_database_url: Callable[..., str]) -> str:
+    """A fresh SQLite database with the schema."""
+    return new_database_url("sqlite")
+
+
+@pytest.fixture
+def postgres_url(new_database_url: Callable[..., str]) -> str:
+    """A fresh PostgreSQL database with the schema."""
+    return new_database_url("postgresql")
+
+
+@pytest.fixture
+def database(database_url: str, clock: ManualClock) -> Iterator[Database]:
+    """A fresh database of either kind, on `clock`."""
+    opened = Database(database_url, clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_database(new_database_url: Callable[..., str], clock: ManualClock) -> Iterator[Database]:
+    """A fresh SQLite database, on `clock`."""
+    opened = Database(new_database_url("sqlite"), clock)
+    yield opened
+    opened.close()
+
+
+# WHOOP
+
+
+@pytest.fixture
+def simulator() -> Iterator[Callable[..., RunningSimulator]]:
+    """`simulator(members=1, days=30, seed=7, limits=False)`: a running one. `ingest.home.at_home` connects its members."""
+    with ExitStack() as cleanup:
+        yield lambda **world: cleanup.enter_context(RunningSimulator(**world))

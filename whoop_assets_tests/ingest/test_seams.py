@@ -1,0 +1,101 @@
+"""A page seam that shifts while it is read: nothing is wrongly deleted, nothing is missed, wherever it happens.
+
+WHOOP's cursor is an offset, so a deletion between two pages moves every later record up by one place.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from whoop_assets_tests.ingest.home import KEY, TODAY, at_home, frozen_world
+
+FIRST = TODAY - timedelta(days=69)
+LAST_DAY = TODAY - timedelta(days=1)
+
+
+def delete(world, user_id, stream, record):
+    world.delete(user_id, stream, record[KEY[stream]])
+
+
+def delete_three(world, user_id, stream, record):
+    """Three at once: the record and the two read before it."""
+    records = world.truth(user_id)[stream]
+    index = records.index(record)
+    for one in records[max(0, index - 2) : index + 1]:
+        world.delete(user_id, stream, one[KEY[stream]])
+
+
+def add_one_more(world, user_id, stream, record):
+    """A new record right after the given one, which pushes everything older down by one place."""
+    if stream in ("sleeps", "workouts"):
+        added = {"start": record["end"], "end": record["end"]}
+        world.add(user_id, stream, added | ({"nap": True} if stream == "sleeps" else {}))
+    else:
+        cycle = world.truth(user_id)["cycles"][1]
+        world.add(user_id, "sleeps", {"start": cycle["start"], "end": cycle["start"], "nap": True})
+
+
+CHANGES = [delete, delete_three, add_one_more]
+
+
+def pages_of(url, stream):
+    with at_home(url, frozen_world(days=80, seed=4)) as home:
+        home.load(FIRST, LAST_DAY, ["cycles"])
+        before = home.world.requests
+        home.load(FIRST, LAST_DAY, [stream])
+        return home.world.requests - before
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("stream", ["cycles", "sleeps", "recoveries", "workouts"])
+def test_a_change_between_any_two_pages_costs_no_other_record(new_database_url, stream, change):
+    pages = pages_of(new_database_url("sqlite"), stream)
+    assert pages >= 3
+    for read_before in range(1, pages):
+        for position in (0, 11, 24):
+            with at_home(new_database_url("sqlite"), frozen_world(days=80, seed=4)) as home:
+                read_while_it_changes(home, stream, change, read_before, position)
+
+
+def read_while_it_changes(home, stream, change, read_before, position):
+    """Load the stream; after `read_before` of its pages something happens at `position` of the first."""
+    world, user_id = home.world, home.member
+    if stream != "cycles":
+        home.load(FIRST, LAST_DAY, ["cycles"])
+    begun = world.requests
+    record = [r for r in world.truth(user_id)[stream]][position]
+
+    def shift(number, _path, _query):
+        if number == begun + read_before + 1:
+            world.before_request = None
+            change(world, user_id, stream, record)
+
+    world.before_request = shift
+    known_before = {r[KEY[stream]] for r in world.truth(user_id)[stream]}
+    home.load(FIRST, LAST_DAY, [stream])
+    assert world.before_request is None, "the change never happened"
+    truth = {r[KEY[stream]]: r for r in world.truth(user_id)[stream]}
+
+    # Whatever was there all the time is stored, and nothing that exists is marked as deleted.
+    stayed = known_before & truth.keys()
+    stored = home.rows(stream)
+    everything = home.rows(stream, deleted=True)
+    days = {key: everything[key]["day"] for key in everything}
+    oldest = min(key_start(r, world, user_id) for key, r in truth.items() if key in stored)
+    missed = [key for key in stayed - stored.keys() if key_start(truth[key], world, user_id) > oldest]
+    assert missed == []
+    assert not [key for key, row in everything.items() if row["deleted_at"] is not None and key in truth]
+
+    # The next load sees what happened, too.
+    home.advance(timedelta(seconds=1))
+    home.load(FIRST, LAST_DAY, [stream])
+    stored = {key for key, row in home.rows(stream).items() if FIRST <= row["day"] <= LAST_DAY}
+    assert stored <= truth.keys()
+    assert {key for key in truth if FIRST <= days.get(key, TODAY) <= LAST_DAY} <= stored
+
+
+def key_start(record, world, user_id):
+    if "start" in record:
+        return record["start"]
+    sleeps = {sleep["id"]: sleep for sleep in world.truth(user_id)["sleeps"]}
+    return sleeps[record["sleep_id"]]["start"]

