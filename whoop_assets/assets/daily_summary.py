@@ -1,0 +1,28 @@
+"""The daily summary: one row per member and WHOOP day, from the records in the warehouse."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.assets.loading import ROW_COUNT, daily_asset
+from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.partitions import first_and_last
+from whoop_assets.resources import WhoopResource
+
+
+@daily_asset(table="daily_summary", kinds={"pandas"}, deps=[cycles, sleeps, recoveries, workouts])
+def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
+    """Strain, recovery, sleep and workouts of each WHOOP day in one row per member.
+
+    What WHOOP did not score is NULL, never 0; the day's recovery is that of its main sleep, never a nap's.
+    """
+    first, last = first_and_last(context.partition_keys)
+    rebuilt = rebuild_days(whoop.database, [member.user_id for member in whoop.chosen_members()], first, last)
+    for key in context.partition_keys:
+        context.add_asset_metadata(
+            {ROW_COUNT: rebuilt.rows.get(date.fromisoformat(key), 0)}, partition_key=key
+        )
+    context.add_asset_metadata({"changed": rebuilt.changed}, partition_key=max(context.partition_keys))
+    return dg.MaterializeResult()

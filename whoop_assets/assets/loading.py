@@ -1,0 +1,135 @@
+"""What the assets that read WHOOP have in common: an order from the run, the load, and its metadata."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.ingest.everybody import Order, Round, load_everybody
+from whoop_assets.partitions import DAILY, first_and_last
+from whoop_assets.resources import WhoopResource
+from whoop_assets.warehouse import tables
+from whoop_assets.warehouse.members import row_counts
+
+GROUP = "whoop"
+OWNERS = ["team:whoop"]
+LANE_TAG = "whoop/lane"
+SINCE_TAG = "whoop/since"
+"""Set by `backfill` when it takes up an unfinished one: what was read completely since then is not read again."""
+
+CLOCK_SKEW = timedelta(seconds=60)
+"""How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
+
+ROW_COUNT = "dagster/partition_row_count"
+
+
+def daily_asset(
+    *, table: str, kinds: set[str], deps: Sequence[dg.AssetsDefinition] = ()
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """An asset below `whoop/`, one partition a WHOOP day, whose range is materialized in a single run."""
+    return dg.asset(
+        key_prefix="whoop",
+        partitions_def=DAILY,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds=kinds,
+        deps=deps,
+        metadata=_table_metadata(table),
+    )
+
+
+def _table_metadata(name: str) -> dict[str, Any]:
+    """The asset's table and its columns, from the table itself."""
+    table = tables.metadata.tables[name]
+    columns = [
+        dg.TableColumn(
+            column.name,
+            type=str(column.type).lower(),
+            description=column.comment,
+            constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=False),
+        )
+        for column in table.columns
+    ]
+    return {
+        "dagster/table_name": name,
+        "dagster/column_schema": dg.TableSchema(columns),
+    }
+
+
+def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
+    """Load the stream for the run's days, once for the whole range, and say what came of it per day."""
+    first, last = first_and_last(context.partition_keys)
+    order = Order(
+        stream=stream,
+        first=first,
+        last=last,
+        today=date.fromisoformat(whoop.today),
+        until=whoop.began,
+        since=_since(context, whoop),
+        lane=context.run.tags.get(LANE_TAG, "backfill"),
+        members=tuple(whoop.members),
+        run_id=context.run_id,
+    )
+    result = load_everybody(whoop.connection, order)
+    for warning in result.warnings:
+        context.log.warning(warning)
+    for failure in result.failures:
+        context.log.error(failure.cause)
+    counts = _counts(whoop, stream, first, last)
+    for key in context.partition_keys:
+        context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
+    # Figures of the whole run stand at its newest day alone: Dagster copies a result's own metadata to every day.
+    context.add_asset_metadata(_figures(result), partition_key=max(context.partition_keys))
+    return dg.MaterializeResult()
+
+
+def _since(context: dg.AssetExecutionContext, whoop: WhoopResource) -> datetime:
+    """From when on what was read counts as read: a run that is tried again goes on where the first try stopped."""
+    tag = context.run.tags.get(SINCE_TAG)
+    if tag is not None:
+        return datetime.fromisoformat(tag)
+    parent, root = context.run.parent_run_id, context.run.root_run_id
+    if parent is not None and root is not None:
+        before = context.instance.get_run_by_id(parent)
+        record = context.instance.get_run_record_by_id(root)
+        if (
+            before is not None
+            and not before.is_success
+            and record is not None
+            and record.start_time is not None
+        ):
+            return datetime.fromtimestamp(record.start_time, UTC) - CLOCK_SKEW
+    return whoop.began
+
+
+def _counts(whoop: WhoopResource, stream: str, first: date, last: date) -> dict[date, int]:
+    total: dict[date, int] = {}
+    with whoop.database.read() as connection:
+        for member in whoop.chosen_members():
+            for day, count in row_counts(connection, member.user_id, stream, first, last).items():
+                total[day] = total.get(day, 0) + count
+    return total
+
+
+def _figures(result: Round) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        name: int(result.total(name))
+        for name in (
+            "requests",
+            "retries",
+            "limited",
+            "created",
+            "changed",
+            "confirmed",
+            "deleted",
+            "quarantined",
+        )
+    }
+    figures["waited_seconds"] = round(result.total("waited_seconds"), 3)
+    if result.failures:
+        figures["members_failed"] = ", ".join(str(failure.user_id) for failure in result.failures)
+    if result.warnings:
+        figures["warnings"] = dg.MetadataValue.md("\n".join(f"- {warning}" for warning in result.warnings))
+    return figures

@@ -1,0 +1,28 @@
+"""The partitions: one a WHOOP day, from WHOOP_START_DATE to today in WHOOP_TIMEZONE."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+
+from whoop_assets.settings import Settings
+
+_settings = Settings.from_environment()
+
+# end_offset=1: today is a day too; its cycle is open, and its recovery is what people get up for.
+DAILY = dg.DailyPartitionsDefinition(
+    start_date=_settings.start_date.isoformat(), timezone=_settings.timezone, end_offset=1
+)
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+
+def range_tags(first: date, last: date) -> dict[str, str]:
+    """The run tags that make a run materialize a range of days at once."""
+    return {RANGE_START: first.isoformat(), RANGE_END: last.isoformat()}
+
+
+def first_and_last(keys: Sequence[str]) -> tuple[date, date]:
+    """The days that a run's keys span, both included."""
+    return date.fromisoformat(min(keys)), date.fromisoformat(max(keys))
