@@ -31,6 +31,13 @@ def stats(world: World, order: Order) -> Any:
     return world.stats()
 
 
+def requests(world: World, order: Order) -> Any:
+    """The last thousand API requests, oldest first."""
+    with world.lock:
+        logged = world.request_log[-1000:]
+    return [{**entry._asdict(), "time": entry.time.isoformat()} for entry in logged]
+
+
 def truth(world: World, order: Order) -> Any:
     return world.truth(_int(order, "user_id"))
 
@@ -111,6 +118,7 @@ def issue(world: World, order: Order) -> Any:
 ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("GET", "/members", members),
     ("GET", "/stats", stats),
+    ("GET", "/requests", requests),
     ("GET", "/truth/{user_id}", truth),
     ("GET", "/v1_ids/{user_id}", v1_ids),
     ("POST", "/clock", clock),

@@ -4,6 +4,7 @@ A main sleep's start is its cycle's start and the previous cycle's end; a recove
 `updated_at`, gone when the sleep is gone. Everything is recorded as operations, so that a restart repeats it.
 """
 
+import json
 import random
 import uuid
 from abc import ABC, abstractmethod
@@ -132,7 +133,10 @@ class RecordEditing(ABC):
         self._do(member, "create", stream, key, full)
         self.save()
         now = self.now()
-        return member.records.streams[stream].entries[key].visible(now, member.offset_text(now))
+        served: Record = json.loads(
+            member.records.streams[stream].entries[key].json(now, member.offset_text(now))
+        )
+        return served
 
     # What follows
 

@@ -57,7 +57,7 @@ class History:
         return self._ledger.operations
 
     def offset_text(self, now: int) -> str:
-        """The member's offset at `now`, which WHOOP shows on every sleep and workout (facts.md Q5)."""
+        """The member's offset at `now`, which WHOOP shows on every sleep and workout of the past."""
         return self._ledger.offset_text(now)
 
     def _write_cycle(self) -> None:

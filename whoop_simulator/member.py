@@ -1,6 +1,7 @@
 """One member of the world: profile, body, and the records that are visible at the clock's time."""
 
 import heapq
+import json
 import math
 from datetime import date
 from typing import Any, Protocol
@@ -129,10 +130,13 @@ class Member:
         return self._offset
 
     def truth(self, now: int) -> dict[str, list[Record]]:
+        """The records as a client would parse them: the caller's own, free to be changed."""
         offset = self.offset_text(now)
         return {
             stream: [
-                entry.visible(now, offset) for entry in self.records.streams[stream] if entry.start < now
+                json.loads(entry.json(now, offset))
+                for entry in self.records.streams[stream]
+                if entry.start < now
             ]
             for stream in STREAMS
         }

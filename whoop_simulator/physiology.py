@@ -1,7 +1,7 @@
 """Scores: what WHOOP would measure, given how a member slept, trained and felt.
 
 Pure functions of their arguments and a random generator; durations in milliseconds, strain on WHOOP's 0..21 scale.
-The numbers are invented but tuned to be plausible; the shapes (fields, sums, signs) are those of facts.md section 3.
+The numbers are invented but tuned to be plausible; the shapes (fields, sums, signs) are WHOOP's.
 """
 
 import math

@@ -63,7 +63,7 @@ class Entry:
         self.record = record
         self.serial = serial
         self.floating_offset = floating_offset
-        """Served with the member's current offset (facts.md Q5), whatever the record says."""
+        """Served with the member's current offset, as real sleeps and workouts are, whatever the record says."""
         self.deleted = False
         self.open_cycle: OpenCycle | None = None
         self.pinned: Record = {}

@@ -1,4 +1,4 @@
-"""The sports members do here: WHOOP's `sport_id` and slug (facts measured in real data), and how hard they are."""
+"""The sports members do here: WHOOP's `sport_id` and slug (the pairs seen in real data), and how hard they are."""
 
 from typing import NamedTuple
 

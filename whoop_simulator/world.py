@@ -24,7 +24,7 @@ from whoop_simulator.state import read_state, write_state
 from whoop_simulator.timestamps import from_datetime, to_datetime, to_text
 from whoop_simulator.tokens import answer_token_request
 
-MAX_MEMBERS = 1000
+MAX_MEMBERS, MAX_DAYS = 1000, 20_000
 LOG_LENGTH = 100_000
 
 
@@ -60,8 +60,8 @@ class World(RecordEditing):
         """`start`: the first day of the history (default: `days` before the clock's today, UTC)."""
         if not 1 <= members <= MAX_MEMBERS:
             raise SimulatorError(f"there can be 1 to {MAX_MEMBERS} members, not {members}")
-        if days < 0:
-            raise SimulatorError(f"days must not be negative, as {days} is")
+        if not 0 <= days <= MAX_DAYS:
+            raise SimulatorError(f"there can be 0 to {MAX_DAYS} days, not {days}")
         self.lock = threading.RLock()
         self.seed = seed
         self.app = app or App()
@@ -70,7 +70,8 @@ class World(RecordEditing):
         self.grants = Grants(self.app)
         self.faults = Faults(seed)
         self.before_request: Callable[[int, str, dict[str, str]], None] | None = None
-        """Called with (number of the request, path, query) before each API request is looked at."""
+        """Called with (number of the request, path, query) before each API request is looked at, in the server's
+        thread: it may change this world, but not call the simulator over HTTP."""
         self.request_log: list[LoggedRequest] = []
         self.requests = 0
         self._counts = {

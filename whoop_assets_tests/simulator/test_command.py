@@ -1,0 +1,78 @@
+"""`whoop-simulator serve` as a process."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from whoop_simulator.running import Control
+
+COMMAND = [sys.executable, "-m", "whoop_simulator", "serve"]
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    process = subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("whoop-simulator listening on http://127.0.0.1:")
+        yield line.split()[-1]
+    finally:
+        process.terminate()
+        rest = process.communicate(timeout=20)[0]
+    assert rest == "", "one line on stdout, no more"
+
+
+def refused(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_it_serves_what_it_was_asked_for_and_says_where(tmp_path: Path) -> None:
+    options = (
+        "--members",
+        "3",
+        "--days",
+        "20",
+        "--seed",
+        "5",
+        "--port",
+        "0",
+        "--state",
+        str(tmp_path / "s.json"),
+    )
+    with serving(*options, "--now", "2026-06-01T12:00:00Z", "--requests-per-minute", "7") as base_url:
+        control = Control(base_url)
+        members = control.get("members")
+        assert len(members) == 3
+        stats = control.get("stats")
+        assert stats["now"].startswith("2026-06-01T12:0")
+        assert stats["limits"]["per_minute"] == 7
+        tokens = control.post("tokens/issue", user_id=members[0]["user_id"])
+
+        port = base_url.rsplit(":", 1)[1]
+        second = refused("--port", port)
+        assert second.returncode == 1
+        assert second.stdout == ""
+        assert "cannot listen on" in second.stderr
+        assert "--port" in second.stderr
+        assert len(second.stderr.strip().splitlines()) == 1
+    with serving(*options) as base_url:
+        header = {"Authorization": f"Bearer {tokens['access_token']}"}
+        assert httpx.get(f"{base_url}/developer/v2/cycle", headers=header).status_code == 200
+        assert Control(base_url).get("stats")["now"].startswith("2026-06-01T12:0")
+
+
+def test_bad_options_are_one_sentence(tmp_path: Path) -> None:
+    for options, sentence in (
+        (("--data", str(tmp_path / "none")), "is not a folder"),
+        (("--members", "0"), "there can be 1 to 1000 members"),
+    ):
+        result = refused(*options)
+        assert result.returncode == 1
+        assert sentence in result.stderr
+        assert "Traceback" not in result.stderr
+    assert refused("--now", "yesterday").returncode == 2

@@ -1,0 +1,159 @@
+"""Rate limits in WHOOP's form, and faults on order."""
+
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from whoop_assets_tests.simulator.conftest import PATHS, Api, make_world
+from whoop_simulator.limits import RateLimits
+from whoop_simulator.running import RunningSimulator
+from whoop_simulator.timestamps import DAY, MINUTE, SECOND
+
+
+@pytest.fixture
+def limited() -> Iterator[RunningSimulator]:
+    world = make_world(members=2, limits=True, requests_per_minute=5, requests_per_day=12)
+    with RunningSimulator(world=world) as simulator:
+        yield simulator
+
+
+def test_the_headers_have_whoops_form() -> None:
+    verdict = RateLimits(100, 10_000).count(20_000 * DAY + 57 * SECOND)
+    assert verdict.allowed
+    assert dict(verdict.headers) == {
+        "X-RateLimit-Limit": "100, 100;window=60, 10000;window=86400",
+        "X-RateLimit-Remaining": "99",
+        "X-RateLimit-Reset": "3",
+    }
+
+
+def test_every_member_counts_and_the_rest_is_refused(limited: RunningSimulator) -> None:
+    first, second = (Api(limited, user_id) for user_id in limited.world.user_ids)
+    assert [api.get("/v2/cycle").status_code for api in (first, second, first, second, first)] == [200] * 5
+    refused = second.get("/v2/user/profile/basic")
+    assert (refused.status_code, refused.content) == (429, b"")
+    assert refused.headers["x-ratelimit-remaining"] == "0"
+    assert refused.headers["x-ratelimit-reset"] == "60"
+    assert "retry-after" not in refused.headers
+    limited.world.advance(60)
+    assert second.get("/v2/cycle").status_code == 200
+    assert limited.control.get("stats")["limited"] == 1
+    assert limited.control.get("stats")["worst_minute"] == 6
+
+
+def test_refused_tokens_count_too_and_the_token_endpoint_does_not(limited: RunningSimulator) -> None:
+    for _ in range(5):
+        assert httpx.get(f"{limited.api_url}/v2/cycle").status_code == 401
+    assert httpx.get(f"{limited.api_url}/v2/cycle").status_code == 429
+    assert httpx.post(f"{limited.oauth_url}/token").status_code == 400
+
+
+def test_the_nearest_limit_is_the_one_that_is_told(limited: RunningSimulator) -> None:
+    api = Api(limited, limited.world.user_ids[0])
+    for _ in range(2):
+        for _ in range(5):
+            api.get("/v2/cycle")
+        limited.world.advance(60)
+    answer = api.get("/v2/cycle")
+    assert answer.headers["x-ratelimit-limit"] == "12, 5;window=60, 12;window=86400"
+    assert answer.headers["x-ratelimit-remaining"] == "1"
+    assert int(answer.headers["x-ratelimit-reset"]) == 9 * 3600 - 120
+    assert api.get("/v2/cycle").status_code == 200
+    limited.world.advance(60)
+    assert api.get("/v2/cycle").status_code == 429
+    limited.world.advance(9 * 3600)
+    limited.world.issue_tokens(api.user_id)
+    assert Api(limited, api.user_id).get("/v2/cycle").status_code == 200
+
+
+def test_the_worst_minute_is_a_sliding_one() -> None:
+    limits = RateLimits(10, 1000)
+    for second in (50, 51, 52, 65, 66, 120):
+        limits.count(1000 * MINUTE + second * SECOND)
+    assert limits.worst_minute == 5
+
+
+def test_limits_can_be_changed_and_left_out(simulator: RunningSimulator, api: Api) -> None:
+    assert not any(name.startswith("x-ratelimit") for name in api.get("/v2/cycle").headers)
+    simulator.control.post("limits", per_minute=300, per_day=40_000)
+    assert api.get("/v2/cycle").headers["x-ratelimit-limit"] == "300, 300;window=60, 40000;window=86400"
+
+
+def test_a_status_fault_hits_as_often_as_ordered(simulator: RunningSimulator, api: Api) -> None:
+    simulator.control.post("faults", kind="status", status=503, count=2, path_prefix="/v2/cycle")
+    assert api.get("/v2/recovery").status_code == 200
+    assert [api.get("/v2/cycle").status_code for _ in range(3)] == [503, 503, 200]
+
+
+def test_a_share_of_the_requests_can_fail(simulator: RunningSimulator, api: Api) -> None:
+    simulator.control.post("faults", kind="status", probability=0.5)
+    failed = [api.get("/v2/cycle", limit=1).status_code for _ in range(40)].count(500)
+    assert 8 < failed < 32
+    simulator.control.post("faults", clear=True)
+    assert {api.get("/v2/cycle", limit=1).status_code for _ in range(20)} == {200}
+
+
+def test_broken_answers(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.order_fault("truncate")
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.get("/v2/cycle")
+    simulator.world.order_fault("reset")
+    with pytest.raises(httpx.TransportError):
+        api.get("/v2/cycle")
+    simulator.world.order_fault("not_json")
+    answer = api.get("/v2/cycle")
+    assert answer.status_code == 200
+    with pytest.raises(ValueError, match="Expecting value"):
+        answer.json()
+    assert api.get("/v2/cycle").status_code == 200
+    assert [logged.status for logged in simulator.world.request_log] == [200, 0, 200, 200]
+
+
+def test_latency_does_not_hold_up_others(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.order_fault("latency", seconds=0.2)
+    begun = time.monotonic()
+    assert api.get("/v2/cycle").status_code == 200
+    assert time.monotonic() - begun >= 0.2
+
+
+def test_a_repeated_cursor_names_the_same_page_again(simulator: RunningSimulator, api: Api) -> None:
+    first = api.get("/v2/cycle").json()
+    simulator.world.order_fault("repeat_cursor")
+    assert api.get("/v2/cycle", nextToken=first["next_token"]).json()["next_token"] == first["next_token"]
+
+
+def test_a_lost_answer_to_a_refresh_costs_the_grant(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.order_fault("reset", path_prefix="/oauth/oauth2/token")
+    form = {
+        "client_id": "whoop-simulator",
+        "client_secret": "simulator-secret",
+        "grant_type": "refresh_token",
+        "refresh_token": api.tokens["refresh_token"],
+    }
+    with pytest.raises(httpx.TransportError):
+        httpx.post(f"{simulator.oauth_url}/token", data=form)
+    assert api.get("/v2/cycle").status_code == 401
+    assert httpx.post(f"{simulator.oauth_url}/token", data=form).json()["error"] == "invalid_grant"
+
+
+def test_an_unknown_fault_is_refused_in_a_sentence(simulator: RunningSimulator) -> None:
+    with pytest.raises(RuntimeError, match="fault kind 'gremlin' is not known: use one of"):
+        simulator.control.post("faults", kind="gremlin")
+
+
+def test_every_request_is_logged(simulator: RunningSimulator, api: Api) -> None:
+    api.get(PATHS["sleeps"], limit=3)
+    api.get("/v2/nonsense")
+    logged = simulator.world.request_log
+    assert [(entry.method, entry.path, entry.query, entry.status) for entry in logged] == [
+        ("GET", "/v2/activity/sleep", {"limit": "3"}, 200),
+        ("GET", "/v2/nonsense", {}, 404),
+    ]
+    assert simulator.world.requests == 2
+    told = simulator.control.get("requests")
+    assert [(entry["path"], entry["status"]) for entry in told] == [
+        ("/v2/activity/sleep", 200),
+        ("/v2/nonsense", 404),
+    ]

@@ -1,0 +1,271 @@
+"""The consent page, codes, tokens and their rotation, as WHOOP's OAuth has them."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+
+from whoop_assets_tests.simulator.conftest import Api
+from whoop_simulator.grants import App
+from whoop_simulator.running import RunningSimulator
+
+REDIRECT = "http://localhost:8765/callback"
+CLIENT = {"client_id": "whoop-simulator", "client_secret": "simulator-secret"}
+SCOPES = "read:cycles read:profile offline"
+
+
+def authorization_url(simulator: RunningSimulator, **changes: str) -> str:
+    query = {
+        "client_id": "whoop-simulator",
+        "redirect_uri": REDIRECT,
+        "response_type": "code",
+        "scope": SCOPES,
+        "state": "12345678",
+        **changes,
+    }
+    return f"{simulator.oauth_url}/auth?{urlencode(query)}"
+
+
+def answers(location: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+
+
+def new_code(simulator: RunningSimulator, **changes: str) -> str:
+    return answers(simulator.consent(authorization_url(simulator, **changes), simulator.world.user_ids[0]))[
+        "code"
+    ]
+
+
+def ask(simulator: RunningSimulator, **form: str) -> httpx.Response:
+    return httpx.post(f"{simulator.oauth_url}/token", data={**CLIENT, **form})
+
+
+def exchange(simulator: RunningSimulator, code: str, **changes: str) -> httpx.Response:
+    return ask(
+        simulator, **{"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT, **changes}
+    )
+
+
+def refresh(simulator: RunningSimulator, token: str, **changes: str) -> httpx.Response:
+    return ask(
+        simulator, **{"grant_type": "refresh_token", "refresh_token": token, "scope": "offline", **changes}
+    )
+
+
+def works(simulator: RunningSimulator, answer: dict[str, Any]) -> bool:
+    header = {"Authorization": f"Bearer {answer['access_token']}"}
+    return httpx.get(f"{simulator.api_url}/v2/user/profile/basic", headers=header).status_code == 200
+
+
+def assert_refused(answer: httpx.Response, status: int, error: str) -> None:
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer.json()["error_description"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_consent_page_names_the_scopes_and_the_members(simulator: RunningSimulator) -> None:
+    page = httpx.get(authorization_url(simulator)).text
+    for scope in SCOPES.split():
+        assert f"<code>{scope}</code>" in page
+    assert f'<option value="{simulator.world.user_ids[0]}">' in page
+    assert 'value="allow"' in page
+    assert 'value="deny"' in page
+
+
+def test_the_consent_page_escapes_what_it_is_given(simulator: RunningSimulator) -> None:
+    assert "<script>" not in httpx.get(authorization_url(simulator, state='"><script>alert(1)')).text
+
+
+def test_allowing_sends_a_code_that_buys_one_pair(simulator: RunningSimulator) -> None:
+    location = simulator.consent(authorization_url(simulator), simulator.world.user_ids[0])
+    assert location.startswith(REDIRECT + "?")
+    assert answers(location)["state"] == "12345678"
+    assert answers(location)["scope"] == SCOPES
+    answer = exchange(simulator, answers(location)["code"])
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"access_token", "refresh_token", "expires_in", "scope", "token_type"}
+    assert (body["token_type"], body["expires_in"], body["scope"]) == ("bearer", 3600, SCOPES)
+    assert works(simulator, body)
+    assert_refused(exchange(simulator, answers(location)["code"]), 400, "invalid_grant")
+
+
+def test_denying_sends_an_error_and_no_code(simulator: RunningSimulator) -> None:
+    location = simulator.consent(authorization_url(simulator), simulator.world.user_ids[0], "deny")
+    assert answers(location) == {
+        "error": "access_denied",
+        "error_description": "The resource owner denied the request",
+        "state": "12345678",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"state": "1234567"}, "invalid_state"),
+        ({"state": ""}, "invalid_state"),
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"scope": "read:workouts"}, "invalid_scope"),
+    ],
+)
+def test_a_bad_authorization_request_is_sent_back(
+    simulator: RunningSimulator, changes: dict[str, str], error: str
+) -> None:
+    answer = httpx.get(authorization_url(simulator, **changes))
+    assert answer.status_code == 302
+    assert answers(answer.headers["location"])["error"] == error
+
+
+@pytest.mark.parametrize("changes", [{"client_id": "other"}, {"redirect_uri": "http://evil.example/"}])
+def test_an_unknown_app_or_redirect_is_never_sent_anywhere(
+    simulator: RunningSimulator, changes: dict[str, str]
+) -> None:
+    answer = httpx.get(authorization_url(simulator, **changes))
+    assert answer.status_code == 400
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("uri", "accepted"),
+    [
+        ("http://localhost:1/x", True),
+        ("http://127.0.0.1:8765/callback", True),
+        ("https://app.example/callback", True),
+        ("whoop://example/redirect", True),
+        ("http://app.example/callback", False),
+        ("ftp://localhost/", False),
+        ("", False),
+    ],
+)
+def test_which_redirects_are_registered_by_default(uri: str, accepted: bool) -> None:
+    assert App().accepts_redirect(uri) is accepted
+    assert not App(redirect_uris=("https://only.example/",)).accepts_redirect(uri)
+
+
+def test_a_code_lives_ten_minutes(simulator: RunningSimulator) -> None:
+    young, old = new_code(simulator), new_code(simulator)
+    simulator.world.advance(599)
+    assert exchange(simulator, young).status_code == 200
+    simulator.world.advance(1)
+    assert_refused(exchange(simulator, old), 400, "invalid_grant")
+
+
+def test_a_code_is_bound_to_its_redirect(simulator: RunningSimulator) -> None:
+    answer = exchange(simulator, new_code(simulator), redirect_uri="http://localhost:1/other")
+    assert_refused(answer, 400, "invalid_grant")
+
+
+def test_without_offline_there_is_no_refresh_token(simulator: RunningSimulator) -> None:
+    body = exchange(simulator, new_code(simulator, scope="read:profile")).json()
+    assert "refresh_token" not in body
+    assert works(simulator, body)
+
+
+def test_a_refresh_kills_the_old_pair_at_once(simulator: RunningSimulator) -> None:
+    first = exchange(simulator, new_code(simulator)).json()
+    second = refresh(simulator, first["refresh_token"]).json()
+    assert second["scope"] == SCOPES
+    assert works(simulator, second)
+    assert not works(simulator, first)
+    assert_refused(refresh(simulator, first["refresh_token"]), 400, "invalid_grant")
+    assert works(simulator, second), "a spent token's reuse harms nobody"
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"), [("offline", 200), ("", 200), (SCOPES, 400), ("read:cycles", 400)]
+)
+def test_a_refresh_may_name_no_scope_but_offline(
+    simulator: RunningSimulator, scope: str, status: int
+) -> None:
+    first = exchange(simulator, new_code(simulator)).json()
+    answer = refresh(simulator, first["refresh_token"], scope=scope)
+    assert answer.status_code == status
+    if status == 400:
+        assert_refused(answer, 400, "invalid_request")
+        assert works(simulator, first)
+
+
+def test_an_access_token_lives_as_long_as_it_says(simulator: RunningSimulator) -> None:
+    body = exchange(simulator, new_code(simulator)).json()
+    simulator.world.advance(body["expires_in"] - 1)
+    assert works(simulator, body)
+    simulator.world.advance(1)
+    assert not works(simulator, body)
+    assert works(simulator, refresh(simulator, body["refresh_token"]).json())
+
+
+def test_the_lifetime_is_configurable() -> None:
+    with RunningSimulator(members=1, days=1, app=App(access_token_seconds=20)) as simulator:
+        assert exchange(simulator, new_code(simulator)).json()["expires_in"] == 20
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        (
+            {"client_secret": "wrong", "grant_type": "refresh_token", "refresh_token": "x"},
+            401,
+            "invalid_client",
+        ),
+        ({"client_id": "wrong", "grant_type": "refresh_token", "refresh_token": "x"}, 401, "invalid_client"),
+        ({"grant_type": "refresh_token", "refresh_token": "rubbish"}, 400, "invalid_grant"),
+        ({"grant_type": "refresh_token"}, 400, "invalid_request"),
+        ({"grant_type": "authorization_code", "code": "x"}, 400, "invalid_request"),
+        ({"grant_type": "client_credentials"}, 400, "unsupported_grant_type"),
+        ({}, 400, "invalid_request"),
+    ],
+)
+def test_what_the_token_endpoint_refuses(
+    simulator: RunningSimulator, form: dict[str, str], status: int, error: str
+) -> None:
+    assert_refused(ask(simulator, **form), status, error)
+
+
+def test_invalid_grant_says_the_sentence_that_real_apps_saw(simulator: RunningSimulator) -> None:
+    sentence = refresh(simulator, "rubbish").json()["error_description"]
+    assert sentence.startswith("The provided authorization grant")
+
+
+def test_credentials_are_read_from_the_body_alone(simulator: RunningSimulator) -> None:
+    form = {"grant_type": "authorization_code", "code": new_code(simulator), "redirect_uri": REDIRECT}
+    answer = httpx.post(
+        f"{simulator.oauth_url}/token", data=form, auth=(CLIENT["client_id"], CLIENT["client_secret"])
+    )
+    assert_refused(answer, 401, "invalid_client")
+
+
+def test_only_a_form_is_read(simulator: RunningSimulator) -> None:
+    form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": "x"}
+    assert_refused(httpx.post(f"{simulator.oauth_url}/token", json=form), 400, "invalid_request")
+    assert httpx.get(f"{simulator.oauth_url}/token").status_code == 405
+
+
+def test_revoking_ends_the_grant(simulator: RunningSimulator, api: Api) -> None:
+    answer = api.http.delete("/v2/user/access")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert api.get("/v2/cycle").status_code == 401
+    assert_refused(refresh(simulator, api.tokens["refresh_token"]), 400, "invalid_grant")
+
+
+def test_a_test_can_expire_and_revoke_tokens(simulator: RunningSimulator, api: Api) -> None:
+    simulator.control.post("tokens/expire", user_id=api.user_id)
+    assert api.get("/v2/cycle").status_code == 401
+    fresh = refresh(simulator, api.tokens["refresh_token"]).json()
+    assert works(simulator, fresh)
+    simulator.control.post("tokens/revoke", user_id=api.user_id)
+    assert not works(simulator, fresh)
+    assert_refused(refresh(simulator, fresh["refresh_token"]), 400, "invalid_grant")
+
+
+def test_the_token_endpoint_counts_apart_from_the_api(simulator: RunningSimulator) -> None:
+    first = exchange(simulator, new_code(simulator)).json()
+    refresh(simulator, first["refresh_token"])
+    refresh(simulator, first["refresh_token"])
+    stats = simulator.control.get("stats")
+    assert (stats["requests"], stats["token_requests"]) == (0, 3)
+    assert (stats["refreshes"], stats["invalid_grant"]) == (1, 1)
+    assert stats["now"] == datetime(2026, 11, 20, 15, tzinfo=UTC).isoformat(timespec="milliseconds").replace(
+        "+00:00", "Z"
+    )

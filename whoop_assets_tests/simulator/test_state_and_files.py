@@ -1,0 +1,126 @@
+"""A restarted simulator knows its tokens and edits; recorded records are served as they are."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from whoop_assets_tests.simulator.conftest import NOW, Api, make_world
+from whoop_simulator.errors import SimulatorError
+from whoop_simulator.running import RunningSimulator
+from whoop_simulator.world import World
+
+
+def test_a_restart_keeps_tokens_edits_clock_and_data(tmp_path: Path) -> None:
+    file = tmp_path / "kept" / "state.json"
+    first = make_world(state=file)
+    user_id = first.user_ids[0]
+    first.random_edits(user_id, 10, 1)
+    first.edit(user_id, "profile", user_id, {"first_name": "Changed"})
+    tokens = first.issue_tokens(user_id)
+    first.advance(timedelta(days=1, minutes=1))
+    pair = first.token_request(
+        {
+            "client_id": "whoop-simulator",
+            "client_secret": "simulator-secret",
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+        }
+    )
+    second = make_world(state=file, now=None, frozen=False)
+    assert second.now() == first.now()
+    assert second.start == first.start
+    assert second.truth(user_id) == first.truth(user_id)
+    assert second.profile(user_id) == first.profile(user_id)
+    with RunningSimulator(world=second) as simulator:
+        header = {"Authorization": f"Bearer {pair['access_token']}"}
+        assert httpx.get(f"{simulator.api_url}/v2/cycle", headers=header).status_code == 200
+        header = {"Authorization": f"Bearer {tokens['access_token']}"}
+        assert httpx.get(f"{simulator.api_url}/v2/cycle", headers=header).status_code == 401
+    assert file.stat().st_mode & 0o077 == 0
+    assert [child.name for child in file.parent.iterdir()] == ["state.json"]
+
+
+def test_another_worlds_state_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    make_world(state=file)
+    with pytest.raises(SimulatorError, match="was made with --seed 7"):
+        make_world(state=file, seed=8)
+    file.write_text("{")
+    with pytest.raises(SimulatorError, match="cannot be read"):
+        make_world(state=file)
+
+
+def write(folder: Path, **files: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_recorded_records_are_served_as_they_are(tmp_path: Path) -> None:
+    source = make_world(days=40)
+    user_id = source.user_ids[0]
+    truth = source.truth(user_id)
+    truth["workouts"][0]["something_new"] = {"kept": True}
+    truth["cycles"][0].pop("step_count")
+    folder = write(
+        tmp_path / "dump",
+        cycles=truth["cycles"],
+        sleeps={"records": truth["sleeps"], "next_token": None},
+        recoveries=truth["recoveries"],
+        workouts=truth["workouts"],
+        body_measurement=source.body_measurement(user_id),
+    )
+    with RunningSimulator(world=World(data=folder, now=NOW, frozen=True, limits=False)) as simulator:
+        assert simulator.world.user_ids == [user_id]
+        api = Api(simulator, user_id)
+        for stream, records in truth.items():
+            assert api.crawl(stream) == records
+        assert api.get("/v2/user/measurement/body").json() == source.body_measurement(user_id)
+        assert api.get("/v2/user/profile/basic").json()["user_id"] == user_id
+        simulator.world.rescore(user_id, "sleeps", truth["sleeps"][0]["id"])
+        added = simulator.world.add(user_id, "workouts", {})
+        assert added["timezone_offset"] == truth["cycles"][0]["timezone_offset"]
+
+
+def test_several_members_lie_in_sub_folders_or_in_one(tmp_path: Path) -> None:
+    world = make_world(members=2, days=5)
+    one, two = world.user_ids
+    write(tmp_path / "a" / "first", cycles=world.truth(one)["cycles"], profile=world.profile(one))
+    write(tmp_path / "a" / "second", cycles=world.truth(two)["cycles"])
+    write(tmp_path / "b", cycles=world.truth(one)["cycles"] + world.truth(two)["cycles"])
+    for folder in ("a", "b"):
+        served = World(data=tmp_path / folder, now=NOW, frozen=True)
+        assert sorted(served.user_ids) == sorted([one, two])
+        assert served.truth(two)["cycles"] == world.truth(two)["cycles"]
+    assert World(data=tmp_path / "a").body_measurement(one) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, "holds no records"),
+        ({"cycles": 5}, "must hold a list of records"),
+        ({"cycles": ["x"]}, "record 0 is not a JSON object"),
+        ({"cycles": [{"id": 1}]}, "record 0 lacks user_id, created_at"),
+        ({"profile": {"user_id": "me"}}, "a user_id that is not an integer"),
+        ({"body_measurement": {"height_meter": 1.8}}, "belongs to no known member"),
+    ],
+)
+def test_rubbish_files_are_refused_in_a_sentence(
+    tmp_path: Path, files: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SimulatorError, match=sentence):
+        World(data=write(tmp_path / "dump", **files))
+
+
+def test_a_file_that_is_not_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sleeps.json").write_text("<html>")
+    with pytest.raises(SimulatorError, match=r"sleeps\.json cannot be read as JSON"):
+        World(data=tmp_path)
+    with pytest.raises(SimulatorError, match="is not a folder"):
+        World(data=tmp_path / "nowhere")
