@@ -16,7 +16,6 @@ everything = dg.AssetSelection.groups("whoop")
 refresh = dg.define_asset_job(
     "refresh",
     selection=everything,
-    partitions_def=DAILY,
     description="Read the asked days of every member and rebuild their summaries.",
 )
 

@@ -70,7 +70,7 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
         since=_since(context, whoop),
         lane=context.run.tags.get(LANE_TAG, "backfill"),
         members=tuple(whoop.members),
-        run_id=context.run_id,
+        run_id=context.run.run_id,
     )
     result = load_everybody(whoop.connection, order)
     for warning in result.warnings:

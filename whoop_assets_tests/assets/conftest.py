@@ -1,0 +1,75 @@
+"""A home whose settings stand in the environment, as Dagster's runs find them, and a real Dagster instance."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from whoop_assets.definitions import defs
+from whoop_assets.partitions import range_tags
+from whoop_assets_tests.ingest.home import Home, at_home
+from whoop_simulator.world import World
+
+
+@dataclass
+class Project:
+    """The project as a user has it: connected members, and Dagster."""
+
+    home: Home
+    instance: dg.DagsterInstance
+
+    @property
+    def today(self) -> date:
+        return datetime.now(UTC).date()
+
+    def run(
+        self,
+        first: date,
+        last: date,
+        *assets: str,
+        tags: dict[str, str] | None = None,
+        members: list[int] | None = None,
+    ) -> dg.ExecuteInProcessResult:
+        """Materialize a range of days, as a backfill does; all assets unless some are named."""
+        job = defs.resolve_implicit_global_asset_job_def()
+        config = {"resources": {"whoop": {"config": {"members": members or []}}}}
+        return job.execute_in_process(
+            instance=self.instance,
+            tags=range_tags(first, last) | (tags or {}),
+            asset_selection=[dg.AssetKey(["whoop", name]) for name in assets] or None,
+            run_config=config,
+            raise_on_error=False,
+        )
+
+    def metadata(self, asset: str, day: date) -> dict[str, Any]:
+        """The metadata of the day's newest materialization."""
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey(["whoop", asset]), asset_partitions=[day.isoformat()]), limit=1
+        ).records
+        materialization = records[0].asset_materialization
+        assert materialization is not None
+        return {name: value.value for name, value in materialization.metadata.items()}
+
+
+@pytest.fixture
+def project(
+    new_database_url: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., AbstractContextManager[Project]]:
+    """`with project(members=2, days=20) as p:`; the clock is the machine's, as runs have no other."""
+
+    @contextmanager
+    def make(kind: str = "sqlite", **world: Any) -> Iterator[Project]:
+        served = World(**{"members": 1, "days": 25, "seed": 7, "limits": False, **world})
+        with at_home(new_database_url(kind), served) as home, dg.instance_for_test() as instance:
+            settings = home.connection.settings
+            for name in ("client_id", "client_secret", "api_url", "oauth_url", "database_url", "token_key"):
+                monkeypatch.setenv(f"WHOOP_{name.upper()}", getattr(settings, name))
+            monkeypatch.setenv("WHOOP_REQUESTS_PER_MINUTE", "1000000")
+            monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "10000000")
+            yield Project(home, instance)
+
+    return make
