@@ -127,7 +127,7 @@ class Calendar:
         distance = timedelta.max
         # Cycles may overlap, so the latest to start need not be the latest to end: walk back while one can be nearer.
         for index in range(after - 1, -1, -1):
-            if instant - self._reach[index] >= distance:
+            if instant - self._reach[index] > distance:
                 break
             gap = instant - self.end_of(index)
             if gap < distance or (gap == distance and best is not None):

@@ -87,7 +87,7 @@ class MemberLoad:
             else:
                 days = self._known_cycles(first, last, result)
                 span = record_span(days, first, last, self._until)
-                self._read(stream, span, self._since, result)
+                self._read(stream, span, self._since, result, days)
         finally:
             result.requests, result.retries = self._client.requests, self._client.retries
             result.limited, result.waited_seconds = self._client.limited, self._client.waited_seconds
@@ -96,7 +96,7 @@ class MemberLoad:
     def _load_cycles(self, first: date, last: date, result: Loaded) -> Calendar:
         span = cycle_span(first, last, self._until)
         self._read(CYCLES, span, self._since, result)
-        return self._bound(span, first, last, result)
+        return self._bound(span, first, last, result, self._calendar())
 
     def _known_cycles(self, first: date, last: date, result: Loaded) -> Calendar:
         """The calendar, read where it does not know these days yet or may have moved on since it was read."""
@@ -105,16 +105,16 @@ class MemberLoad:
         self._read(CYCLES, span, None, cycles)
         days = self._calendar()
         latest = days.cycles[-1] if len(days) else None
-        if latest is not None and latest.day <= last and span:
-            # The latest cycle may have closed, and another begun, since it was read.
-            self._read(CYCLES, Span(latest.start, span.end), self._since, cycles)
-        days = self._bound(span, first, last, cycles)
+        # The latest cycle may have closed, and another begun, since it was read.
+        behind = Span(latest.start, span.end) if latest is not None and latest.day <= last else None
+        if behind is not None and self._read(CYCLES, behind, self._since, cycles):
+            days = self._calendar()
+        days = self._bound(span, first, last, cycles, days)
         result.warnings += cycles.warnings
         return days
 
-    def _bound(self, span: Span, first: date, last: date, result: Loaded) -> Calendar:
+    def _bound(self, span: Span, first: date, last: date, result: Loaded, days: Calendar) -> Calendar:
         """Read further until cycles are known on both sides of the days, or there are none."""
-        days = self._calendar()
         if not span:
             return days
         if not bounded_before(days, first):
@@ -143,12 +143,15 @@ class MemberLoad:
         piece.rejected = [one for one in batch if isinstance(one, quarantine.Rejected)]
         self._commit(CYCLES, piece, Absences(), [], result)
 
-    def _read(self, stream: Stream, span: Span, since: datetime | None, result: Loaded) -> None:
+    def _read(
+        self, stream: Stream, span: Span, since: datetime | None, result: Loaded, days: Calendar | None = None
+    ) -> bool:
+        """Read and store what of the span is unread; `days` are needed for all but cycles. True if anything was."""
         if not span:
-            return
+            return False
+        days = days if days is not None else Calendar(())
         with self._database.read() as connection:
             spans = coverage.unread(connection, self._user_id, stream.name, span, since=since)
-            days = filing.calendar(connection, self._user_id)
         for part in spans:
             seen: set[Any] = set()
             for piece in crawl(self._client, stream, self._user_id, part, days.by_id, seen):
@@ -157,6 +160,7 @@ class MemberLoad:
                     self._client, self._database, stream, self._user_id, piece.span, seen
                 )
                 self._commit(stream, piece, absences, found, result)
+        return bool(spans)
 
     def _missing_cycles(
         self, stream: Stream, piece: Piece, days: Calendar

@@ -7,7 +7,7 @@ reset. Lanes: a backfill leaves a tenth of each window to schedules and webhooks
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, delete, func, insert, select
 
@@ -113,20 +113,25 @@ class RequestBudget:
 
     def _next_opening(self, connection: Connection, now: datetime, reserve: float) -> datetime:
         limits = self._configured | self._learned(connection)
-        opens = connection.scalar(select(request_gate.c.not_before)) or now
+        # One question for all: this is asked before every request.
+        questions: list[Any] = [select(request_gate.c.not_before).scalar_subquery()]
         for window, requests in limits.items():
             allowed = max(1, int(requests * (1 - reserve)))
             # The request that has to leave the window before there is room for one more.
-            blocking = connection.scalar(
+            questions.append(
                 select(request_grants.c.granted_at)
                 .where(request_grants.c.granted_at > now - timedelta(seconds=window) - MARGIN)
                 .order_by(request_grants.c.granted_at.desc())
                 .offset(allowed - 1)
                 .limit(1)
+                .scalar_subquery()
             )
-            if blocking is not None:
-                opens = max(opens, blocking + timedelta(seconds=window) + MARGIN)
-        return max(opens, now)
+        gate, *blocking = connection.execute(select(*questions)).one()
+        opens: datetime = max(now, gate or now)
+        for window, granted_at in zip(limits, blocking, strict=True):
+            if granted_at is not None:
+                opens = max(opens, granted_at + timedelta(seconds=window) + MARGIN)
+        return opens
 
     def _learned(self, connection: Connection) -> dict[int, int]:
         if self._limits is None or self._grants % 20 == 0:

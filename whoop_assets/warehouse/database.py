@@ -52,7 +52,7 @@ class Database:
     def _create_engine(self) -> Engine:
         if self.is_sqlite:
             if self.url.database and self.url.database != ":memory:":
-                Path(self.url.database).absolute().parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(Path(self.url.database).absolute().parent)
             engine = create_engine(self.url, connect_args={"timeout": 60, "check_same_thread": False})
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
@@ -135,6 +135,16 @@ class Database:
         if self.is_sqlite:
             return f"sqlite:///{Path(self.url.database or ':memory:').name}"
         return f"postgresql://{self.url.host or 'localhost'}/{self.url.database or ''}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {folder.name} for the database cannot be made ({type(error).__name__}): check"
+            " WHOOP_DATABASE_URL and who may write there."
+        ) from None
 
 
 def _advisory_lock(connection: Connection, key: int) -> None:

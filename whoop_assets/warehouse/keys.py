@@ -43,7 +43,7 @@ def token_cipher(database: Database, token_key: str) -> TokenCipher:
             'WHOOP_TOKEN_KEY is not set: make a key with `python -c "from cryptography.fernet import Fernet;'
             ' print(Fernet.generate_key().decode())"` and keep it as carefully as the database.'
         )
-    return _from_file(Path(database.url.database).absolute().with_suffix(KEY_FILE_SUFFIX))
+    return _from_file(Path(database.url.database).absolute().with_suffix(KEY_FILE_SUFFIX), database)
 
 
 def _from_text(text: str, source: str) -> TokenCipher:
@@ -57,13 +57,11 @@ def _from_text(text: str, source: str) -> TokenCipher:
         ) from None
 
 
-def _from_file(path: Path) -> TokenCipher:
-    try:
-        # O_EXCL: of two processes that start together one makes the key, and the other reads it.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "wb") as file:
-            file.write(Fernet.generate_key() + b"\n")
+def _from_file(path: Path, database: Database) -> TokenCipher:
+    # One process at a time: of two that start together one makes the key, and the other must not read half of it.
+    with database.write():
+        if not path.exists() or not path.stat().st_size:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(Fernet.generate_key() + b"\n")
     return _from_text(path.read_text(), f"The key file {path.name}")

@@ -15,6 +15,7 @@ from whoop_assets.warehouse import filing, stale_days
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.statements import in_lots, insert_or_ignore
 from whoop_assets.warehouse.tables import RECORD_TABLES, record_versions, recoveries
+from whoop_assets.whoop_day import Calendar
 
 KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id"}
 """The natural key of each stream. A recovery's is its sleep: naps can have a recovery of the same cycle."""
@@ -228,7 +229,8 @@ def _write(
     result: Stored,
 ) -> None:
     table, name = RECORD_TABLES[stream], KEY[stream]
-    days = filing.calendar(connection, user_id)
+    # A cycle's day follows from itself; the calendar is looked at when it has been written.
+    days = Calendar(()) if stream == "cycles" else filing.calendar(connection, user_id)
     latest = _latest_cycle_day(connection, user_id) if stream == "cycles" else None
     sleeps_by_id = filing.sleep_times(connection, [a.key for a in write]) if stream == "recoveries" else {}
     new_rows, changed_rows = [], []

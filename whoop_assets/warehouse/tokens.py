@@ -4,6 +4,7 @@ A lease has a fencing number and an end: its holder may store a new pair only wh
 intent to exchange is stored before the exchange, so that after a crash it is known that a token may have been spent.
 """
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -59,7 +60,10 @@ def save(
     at: datetime,
 ) -> None:
     """Store a pair that a consent gave; whoever still holds a lease on the old one can no longer store anything."""
-    fence = connection.scalar(select(tokens.c.fence).where(tokens.c.user_id == user_id)) or 0
+    fence = connection.scalar(select(tokens.c.fence).where(tokens.c.user_id == user_id))
+    if fence is None:
+        # Not counted from zero: a lease from before the member was forgotten must not fit again.
+        fence = secrets.randbits(48)
     row = {
         "user_id": user_id,
         "access_token": cipher.encrypt(access_token),

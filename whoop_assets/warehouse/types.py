@@ -1,34 +1,72 @@
 """Column types that mean the same on SQLite and on PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.types import TypeDecorator, UserDefinedType
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit integer; SQLite only numbers rows by itself when the column is called INTEGER, which there has 64 bits."""
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An instant: `timestamptz` on PostgreSQL, UTC text that sorts by time on SQLite; aware and UTC in Python."""
+class _UtcText(UserDefinedType[datetime]):
+    """SQLite's way: `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, which sorts by time.
+
+    What SQLAlchemy's own type writes, but a record has seven times, and this costs a third.
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "DATETIME"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        def to_text(value: datetime | None) -> str | None:
+            if value is None:
+                return None
+            if value.tzinfo is not UTC:
+                value = _aware(value)
+            return value.isoformat(" ", "microseconds")[:26]
+
+        return to_text
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
+        def from_text(value: str | None) -> datetime | None:
+            return None if value is None else datetime.fromisoformat(value + "+00:00")
+
+        return from_text
+
+
+class _Timestamptz(TypeDecorator[datetime]):
+    """PostgreSQL's way: `timestamptz`, which comes back in the session's zone and is turned to UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("A time without a zone cannot be stored.")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+        return None if value is None else _aware(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else value.astimezone(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, aware and in UTC in Python; a time without a zone cannot be stored."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(_UtcText() if dialect.name == "sqlite" else _Timestamptz())
+
+
+def _aware(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("A time without a zone cannot be stored.")
+    return value.astimezone(UTC)
 
 
 class JsonText(UserDefinedType[str]):
