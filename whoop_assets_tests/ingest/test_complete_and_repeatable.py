@@ -35,19 +35,21 @@ def days_of(truth):
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_everything_of_the_asked_days_is_stored_as_it_came_and_on_its_day(database_url, seed):
-    with at_home(database_url, frozen_world(seed=seed)) as home:
+    """Members at home in five zones, travellers and a night worker among them."""
+    with at_home(database_url, frozen_world(members=5, seed=seed)) as home:
         home.load_and_summarise(FIRST, TODAY)
-        truth = home.truth()
-        for stream, days in days_of(truth).items():
-            stored = home.rows(stream)
-            for record in truth[stream]:
-                day = days[record[KEY[stream]]]
-                if day is not None and FIRST <= day <= TODAY:
-                    row = stored[record[KEY[stream]]]
-                    assert row["payload"] == record
-                    assert row["day"] == day
+        for user_id in home.members:
+            truth = home.truth(user_id)
+            for stream, days in days_of(truth).items():
+                stored = home.rows(stream)
+                for record in truth[stream]:
+                    day = days[record[KEY[stream]]]
+                    if day is not None and FIRST <= day <= TODAY:
+                        row = stored[record[KEY[stream]]]
+                        assert row["payload"] == record
+                        assert row["day"] == day
 
 
 def test_a_year_costs_hardly_more_than_the_least_number_of_pages(sqlite_url):
@@ -76,7 +78,7 @@ def test_repeating_a_load_changes_nothing_but_synced_at(database_url):
         assert all(
             row["synced_at"] > home.clock.now() - timedelta(seconds=1)
             for row in home.rows("cycles").values()
-            if FIRST <= row["day"]
+            if row["day"] >= FIRST
         )
 
 
@@ -101,13 +103,13 @@ def test_a_load_after_edits_deletions_and_rescores_equals_a_fresh_load(
 def test_days_loaded_one_by_one_in_any_order_equal_one_load_of_the_range(
     database_url, other_database_url, seed
 ):
-    world = frozen_world(seed=seed)
-    first = TODAY - timedelta(days=19)
+    world = frozen_world(members=3, seed=seed)
+    first = TODAY - timedelta(days=13)
     with at_home(database_url, world) as home:
         home.load_and_summarise(first, TODAY)
         at_once = home.contents(first, TODAY)
     with at_home(other_database_url, world) as home:
-        pieces = [(stream, first + timedelta(days=n)) for stream in RECORDS for n in range(20)]
+        pieces = [(stream, first + timedelta(days=n)) for stream in RECORDS for n in range(14)]
         random.Random(seed).shuffle(pieces)
         for stream, day in pieces:
             home.load(day, day, [stream])

@@ -63,7 +63,7 @@ def read_while_it_changes(home, stream, change, read_before, position):
     if stream != "cycles":
         home.load(FIRST, LAST_DAY, ["cycles"])
     begun = world.requests
-    record = [r for r in world.truth(user_id)[stream]][position]
+    record = world.truth(user_id)[stream][position]
 
     def shift(number, _path, _query):
         if number == begun + read_before + 1:

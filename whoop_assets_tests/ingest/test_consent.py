@@ -1,0 +1,85 @@
+"""Connecting and disconnecting a member."""
+
+import pytest
+
+from whoop_assets.errors import UnknownMember
+from whoop_assets.ingest.consent import ScopesMissing, disconnect_member
+from whoop_assets.warehouse import tables
+from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(members=2, days=10), connect=False) as home:
+        yield home
+
+
+@pytest.mark.parametrize("left_out", ["offline", "read:profile", "read:cycles"])
+def test_a_consent_without_what_nothing_works_without_stores_nothing(home, left_out):
+    needed = [scope for scope in ("offline", "read:profile", "read:cycles") if scope != left_out]
+    with pytest.raises(ScopesMissing, match=left_out):
+        home.connect(home.world.user_ids[0], needed)
+    assert home.rows("members") == {}
+    assert home.rows("tokens") == {}
+
+
+def test_connecting_keeps_the_scopes_and_todays_profile(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    assert "read:sleep" in home.rows("members")[user_id]["scopes"].split()
+    assert home.rows("profiles")[(user_id, TODAY)]["payload"] == home.world.profile(user_id)
+
+
+def test_connecting_again_keeps_the_data(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.load(TODAY, TODAY)
+    before = home.rows("cycles")
+    home.connect(user_id)
+    assert home.rows("cycles") == before
+    assert list(home.rows("members")) == [user_id]
+
+
+def test_disconnecting_ends_the_grant_at_whoop_and_keeps_the_data(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.load(TODAY, TODAY)
+    assert disconnect_member(home.connection, user_id, erase=False) == 0
+    assert home.rows("tokens") == {}
+    assert home.rows("cycles")
+    assert home.rows("members")[user_id]["status"] == "disconnected"
+    assert home.world.request_log[-1][1:3] == ("DELETE", "/v2/user/access")
+
+
+def test_erasing_leaves_no_row_of_the_member_and_every_row_of_the_others(home):
+    for user_id in home.world.user_ids:
+        home.connect(user_id)
+    home.load_and_summarise(TODAY, TODAY)
+    gone, other = home.world.user_ids
+    kept = {name: len(rows_of(home, name, other)) for name in with_members()}
+    count = sum(len(rows_of(home, name, gone)) for name in with_members())
+    assert disconnect_member(home.connection, gone, erase=True) == count - 1  # the tokens went first
+    for name in with_members():
+        assert rows_of(home, name, gone) == []
+        assert len(rows_of(home, name, other)) == kept[name]
+
+
+def with_members():
+    return [table.name for table in tables.metadata.sorted_tables if "user_id" in table.c]
+
+
+def rows_of(home, table, user_id):
+    return [row for row in home.rows(table, deleted=True).values() if row["user_id"] == user_id]
+
+
+def test_a_grant_that_whoop_no_longer_knows_can_be_disconnected_too(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.world.revoke_tokens(user_id)
+    disconnect_member(home.connection, user_id, erase=False)
+    assert home.rows("members")[user_id]["status"] == "disconnected"
+
+
+def test_an_unknown_member_cannot_be_disconnected(home):
+    with pytest.raises(UnknownMember, match=r"whoop-assets members"):
+        disconnect_member(home.connection, 42, erase=False)
