@@ -7,14 +7,16 @@ reset. Lanes: a backfill leaves a tenth of each window to schedules and webhooks
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import request_gate, request_grants, request_limits
+from whoop_assets.warehouse.types import UtcDateTime
 
 DAY_SECONDS = 86_400
 _UNSTATED_RESET = 60.0
@@ -112,23 +114,11 @@ class RequestBudget:
             insert_or_replace(connection, request_gate, [{"id": 1, "not_before": opens}], keep=set())
 
     def _next_opening(self, connection: Connection, now: datetime, reserve: float) -> datetime:
-        limits = self._configured | self._learned(connection)
-        # One question for all: this is asked before every request.
-        questions: list[Any] = [select(request_gate.c.not_before).scalar_subquery()]
-        for window, requests in limits.items():
-            allowed = max(1, int(requests * (1 - reserve)))
-            # The request that has to leave the window before there is room for one more.
-            questions.append(
-                select(request_grants.c.granted_at)
-                .where(request_grants.c.granted_at > now - timedelta(seconds=window) - MARGIN)
-                .order_by(request_grants.c.granted_at.desc())
-                .offset(allowed - 1)
-                .limit(1)
-                .scalar_subquery()
-            )
-        gate, *blocking = connection.execute(select(*questions)).one()
+        limits = tuple((self._configured | self._learned(connection)).items())
+        horizons = {f"after_{window}": now - timedelta(seconds=window) - MARGIN for window, _ in limits}
+        gate, *blocking = connection.execute(_question(limits, reserve), horizons).one()
         opens: datetime = max(now, gate or now)
-        for window, granted_at in zip(limits, blocking, strict=True):
+        for (window, _), granted_at in zip(limits, blocking, strict=True):
             if granted_at is not None:
                 opens = max(opens, granted_at + timedelta(seconds=window) + MARGIN)
         return opens
@@ -144,6 +134,25 @@ class RequestBudget:
         if self._grants % 500 == 1:
             old = now - timedelta(seconds=DAY_SECONDS) - timedelta(minutes=5)
             connection.execute(delete(request_grants).where(request_grants.c.granted_at < old))
+
+
+@lru_cache(maxsize=32)
+def _question(limits: tuple[tuple[int, int], ...], reserve: float) -> Select[Any]:
+    """The gate, and per window the request that has to leave it before there is room for one more.
+
+    One statement for all, made once: this is asked before every request.
+    """
+    answers: list[Any] = [select(request_gate.c.not_before).scalar_subquery()]
+    for window, requests in limits:
+        answers.append(
+            select(request_grants.c.granted_at)
+            .where(request_grants.c.granted_at > bindparam(f"after_{window}", type_=UtcDateTime()))
+            .order_by(request_grants.c.granted_at.desc())
+            .offset(max(1, int(requests * (1 - reserve))) - 1)
+            .limit(1)
+            .scalar_subquery()
+        )
+    return select(*answers)
 
 
 def used(connection: Connection, now: datetime, window_seconds: int) -> int:

@@ -29,7 +29,7 @@ class _UtcText(UserDefinedType[datetime]):
                 return None
             if value.tzinfo is not UTC:
                 value = _aware(value)
-            return value.isoformat(" ", "microseconds")[:26]
+            return value.replace(tzinfo=None).isoformat(" ", "microseconds")
 
         return to_text
 
