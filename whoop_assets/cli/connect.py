@@ -1,0 +1,88 @@
+"""`connect`: a member gives consent, and is stored. Four ways, which differ in how the answer comes back."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.ingest.connection import Connection
+    from whoop_assets.ingest.consent import Connected
+
+FIRST_BACKFILL = timedelta(days=365)
+
+
+@click.command()
+@click.option(
+    "--no-browser", is_flag=True, help="Print the URL alone on a line instead of opening a browser."
+)
+@click.option(
+    "--paste", is_flag=True, help="Ask for the URL that the browser was sent to: this way always works."
+)
+@click.option("--tokens", is_flag=True, help="Ask for an access and a refresh token made elsewhere.")
+def connect(no_browser: bool, paste: bool, tokens: bool) -> None:
+    """Connect a member: open WHOOP's consent page and wait for the answer."""
+    if no_browser + paste + tokens > 1:
+        raise click.UsageError("--no-browser, --paste and --tokens exclude each other: choose one.")
+    settings = Settings.from_environment()
+    with opening.connection(settings) as connection:
+        if tokens:
+            from whoop_assets.cli.given_tokens import connect_with_tokens
+
+            connected = connect_with_tokens(connection)
+        elif paste:
+            connected = _by_pasting(connection)
+        else:
+            from whoop_assets.cli.redirect import connect_by_redirect
+
+            connected = connect_by_redirect(connection, _print_url if no_browser else _open_browser)
+        report(connection, connected)
+
+
+def report(connection: "Connection", connected: "Connected") -> None:
+    """Who is connected, what the grant leaves out, what to do next."""
+    from whoop_assets.whoop.scopes import SCOPE_OF
+
+    click.echo(f"Member {connected.user_id} is connected.")
+    for stream in connected.left_out:
+        click.echo(
+            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `whoop-assets connect` again changes that."
+        )
+    settings = connection.settings
+    today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
+    first = max(settings.start_date, today - FIRST_BACKFILL)
+    click.echo(
+        f"Next: `whoop-assets backfill --from {first} --to {today}`, then `make dev` for the Dagster UI."
+    )
+
+
+def _by_pasting(connection: "Connection") -> "Connected":
+    from whoop_assets.cli.asking import ask
+    from whoop_assets.ingest.consent import connect_member
+    from whoop_assets.whoop.scopes import SCOPES
+
+    state = connection.oauth.new_state()
+    click.echo("Open this page, agree, and copy the address that the browser is sent to:", err=True)
+    click.echo(connection.oauth.authorization_url(SCOPES, state))
+    code = connection.oauth.read_redirect(ask("URL that the browser was sent to"), state)
+    return connect_member(connection, connection.oauth.exchange_code(code))
+
+
+def _print_url(url: str) -> None:
+    click.echo("Open this page in a browser of this machine, and agree:", err=True)
+    click.echo(url)
+
+
+def _open_browser(url: str) -> None:
+    import webbrowser
+
+    opened = webbrowser.open(url)
+    click.echo(
+        "WHOOP's consent page is open in your browser." if opened else "No browser could be opened.", err=True
+    )
+    click.echo("If it is not to be seen, open this page yourself:", err=True)
+    click.echo(url)

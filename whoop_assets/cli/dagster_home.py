@@ -1,0 +1,85 @@
+"""The project's Dagster instance, the same that `make dev` shows: where DAGSTER_HOME says, or beside the data.
+
+Looked for in this order: DAGSTER_HOME of the environment, DAGSTER_HOME of `.env`, a dagster.yaml in the working
+folder, and a home of our own in the data folder, made when it is missing.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dotenv import dotenv_values
+
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+HOME = "DAGSTER_HOME"
+
+_OWN_CONFIG = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+run_queue: {dequeue_interval_seconds: 1}
+concurrency: {runs: {max_concurrent_runs: 4}}
+"""
+_NO_COMPUTE_LOGS = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder whose dagster.yaml, if it has one, configures the instance; raises ConfigurationError."""
+    named = os.environ.get(HOME) or home_of_dotenv()
+    if named:
+        home = Path(named).expanduser()
+        if not home.is_absolute() or not home.is_dir():
+            raise ConfigurationError(
+                f"DAGSTER_HOME is {named}, which is not the absolute path of a folder: correct it, or make the folder."
+            )
+        return home
+    if Path("dagster.yaml").exists():
+        return Path.cwd()
+    return make_home(settings.data_folder / "dagster")
+
+
+def home_of_dotenv() -> str | None:
+    """DAGSTER_HOME as `.env` has it, a ${PWD} in it meaning the working folder."""
+    here = os.environ.get("PWD")
+    if not here or not os.path.exists(here) or not os.path.samefile(here, "."):
+        # Whoever starts a process elsewhere may leave PWD as it was.
+        os.environ["PWD"] = os.getcwd()
+    return dotenv_values(".env").get(HOME)
+
+
+def make_home(folder: Path) -> Path:
+    """A Dagster home with a dagster.yaml; an existing one stays as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "dagster.yaml"
+    if not config.exists():
+        config.write_text(_OWN_CONFIG)
+    return folder
+
+
+def open_instance(home: Path) -> "dg.DagsterInstance":
+    """The instance of that home, for runs in this process; raises ConfigurationError when it cannot be opened.
+
+    Such runs write no compute logs: they would hold this command's own progress bars, and cost two processes a step.
+    """
+    import dagster as dg
+    from dagster._core.instance.ref import InstanceRef
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS))
+    except (dg.DagsterError, SQLAlchemyError) as error:
+        reason = (
+            str(error).strip().splitlines()[0] if isinstance(error, dg.DagsterError) else type(error).__name__
+        )
+        raise ConfigurationError(
+            f"The Dagster instance in {home} cannot be opened ({reason}): check its dagster.yaml."
+        ) from None

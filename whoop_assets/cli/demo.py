@@ -1,0 +1,97 @@
+"""`demo`: two invented members, connected and backfilled in a folder of their own, and their days shown."""
+
+import os
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whoop_assets.cli import demo_folder, opening
+from whoop_assets.cli.demo_folder import Demo
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.cli.range_run import Ran
+    from whoop_assets.cli.watching import Watcher
+
+DAYS = 120
+SHOWN_ROWS = 14
+_EARLIER = 10  # days the members have worn the strap before the first day shown
+
+
+@click.command()
+@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How many days.")
+def demo(days: int) -> None:
+    """Try it without an account: a simulated WHOOP, two members, 120 days, the daily table."""
+    from whoop_assets.cli.processes import ended_by_signals
+
+    folder = demo_folder.folder_of(Settings.from_environment().data_folder)
+    with ended_by_signals(), demo_folder.held(folder):
+        make(folder, days)
+    _farewell()
+
+
+def make(folder: Path, days: int = DAYS) -> Demo:
+    """Make the demo afresh in the folder, which is held; shows what it does and what came of it."""
+    from whoop_assets.cli import simulator
+    from whoop_assets.cli.ports import free_port
+
+    began = time.monotonic()
+    demo_folder.clear(folder)
+    today = datetime.now(UTC).date()
+    made = Demo(folder, today - timedelta(days=days - 1), simulator.World(days=days + _EARLIER))
+    made.save()
+    with simulator.running(made.world, folder, port=0) as url:
+        click.echo(f"The simulator plays WHOOP at {url}.")
+        made = Demo(folder, made.first_day, made.world, demo_folder.port_of(url))
+        os.environ.update(made.environment(url, free_port()))
+        settings = Settings.from_environment()
+        _connect(settings, made.world.members)
+        ran, watcher = _backfill(settings, made.first_day, today)
+    _show(settings, ran, watcher, time.monotonic() - began)
+    done = Demo(folder, made.first_day, made.world, made.port, complete=True)
+    done.save()
+    return done
+
+
+def _connect(settings: Settings, members: int) -> None:
+    from whoop_assets.cli.consenting import agree
+    from whoop_assets.cli.redirect import connect_by_redirect
+
+    with opening.connection(settings) as connection:
+        for place in range(members):
+            connected = connect_by_redirect(connection, lambda url, place=place: agree(url, place))  # type: ignore[misc]
+            click.echo(f"Member {connected.user_id} has agreed and is connected.")
+
+
+def _backfill(settings: Settings, first: date, last: date) -> "tuple[Ran, Watcher]":
+    from whoop_assets.cli.backfill import run_backfill
+    from whoop_assets.cli.range_run import Range
+
+    wanted = Range(first, last)
+    click.echo(f"Backfilling {wanted.days} days, {first} to {last}, through Dagster:")
+    return run_backfill(settings, wanted, force=False)
+
+
+def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) -> None:
+    from whoop_assets.cli.daily_table import daily_table
+    from whoop_assets.cli.printing import print_table
+    from whoop_assets.warehouse import daily
+
+    with opening.warehouse(settings) as database, database.read() as connection:
+        rows: list[dict[str, Any]] = daily.newest_rows(connection, SHOWN_ROWS)
+    click.echo(f"\nThe last {len(rows)} daily rows:")
+    print_table(daily_table(rows[::-1]))
+    click.echo(
+        f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in all."
+    )
+
+
+def _farewell() -> None:
+    click.echo("Open the Dagster UI on this data:  make dev   (then http://127.0.0.1:3000)")
+    click.echo(
+        "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP Developer"
+        " Dashboard), then run `.venv/bin/whoop-assets connect`."
+    )

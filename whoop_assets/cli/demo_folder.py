@@ -1,0 +1,109 @@
+"""The demo's folder in the data folder: warehouse, Dagster home, the simulator's state, and a marker that it is ours.
+
+The marker also holds what a later `dev` needs to bring the same demo up again.
+"""
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from whoop_assets.cli.dagster_home import HOME, make_home
+from whoop_assets.cli.simulator import CLIENT_ID, CLIENT_SECRET, World
+from whoop_assets.errors import ConfigurationError
+
+MARKER = "whoop-assets-demo.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo that was made: the first day of its range, its simulator, and whether it came to its end."""
+
+    folder: Path
+    first_day: date
+    world: World
+    port: int = 0
+    complete: bool = False
+
+    def save(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        world = {"members": self.world.members, "days": self.world.days, "seed": self.world.seed}
+        said = {
+            "first_day": str(self.first_day),
+            "world": world,
+            "port": self.port,
+            "complete": self.complete,
+        }
+        (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
+
+    def environment(self, simulator: str, callback_port: int) -> dict[str, str]:
+        """What makes every part of this project work on the demo; it goes over the real environment and `.env`."""
+        return {
+            "WHOOP_CLIENT_ID": CLIENT_ID,
+            "WHOOP_CLIENT_SECRET": CLIENT_SECRET,
+            "WHOOP_REDIRECT_URI": f"http://127.0.0.1:{callback_port}/callback",
+            "WHOOP_API_URL": f"{simulator}/developer",
+            "WHOOP_OAUTH_URL": f"{simulator}/oauth/oauth2",
+            "WHOOP_DATABASE_URL": f"sqlite:///{self.folder / 'whoop.db'}",
+            "WHOOP_TOKEN_KEY": "",
+            "WHOOP_START_DATE": str(self.first_day),
+            "WHOOP_TIMEZONE": "UTC",
+            "WHOOP_REQUESTS_PER_MINUTE": "",
+            "WHOOP_REQUESTS_PER_DAY": "",
+            HOME: str(make_home(self.folder / "dagster")),
+        }
+
+
+def folder_of(data_folder: Path) -> Path:
+    return data_folder / "demo"
+
+
+def saved(folder: Path) -> Demo | None:
+    """The demo made in this folder, if it came to its end."""
+    try:
+        said = json.loads((folder / MARKER).read_text())
+        demo = Demo(
+            folder,
+            date.fromisoformat(said["first_day"]),
+            World(**said["world"]),
+            said["port"],
+            said["complete"],
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return demo if demo.complete else None
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier demo; raises ConfigurationError for a folder that is none."""
+    if not folder.exists():
+        return
+    if not (folder / MARKER).exists() and any(folder.iterdir()):
+        raise ConfigurationError(
+            f"{folder} is not a folder that the demo made: move it away, then start the demo again."
+        )
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the demo's folder for one process; the lock ends with the process, however that ends."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigurationError(
+                "Another `demo` or `dev` is at work on the demo data: end it first, then run this again."
+            ) from None
+        yield
+
+
+def port_of(url: str) -> int:
+    """The port in a URL."""
+    return urlsplit(url).port or 80

@@ -1,0 +1,103 @@
+"""`dev`: the Dagster UI with its daemon, on the real account when WHOOP_CLIENT_ID is set, else on the demo's data.
+
+State is kept between starts: the project's Dagster home, or the demo's with its simulator brought up again.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from whoop_assets.errors import ConfigurationError, WhoopError
+from whoop_assets.settings import Settings
+
+HOST = "127.0.0.1"
+# `dagster dev` would have us use `dg dev`, which is a development tool that need not be installed.
+_KNOWN_WARNING = "ignore:Function `dev_command` is superseded"
+_WORKSPACE = """\
+load_from:
+  - python_module: {module_name: whoop_assets.definitions, location_name: whoop_assets}
+"""
+
+
+class UiEnded(WhoopError):
+    """The Dagster UI ended by itself."""
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the UI."
+)
+def dev(port: int) -> None:
+    """Run the Dagster UI and its daemon, on the demo's data or on a real account."""
+    from whoop_assets.cli.ports import require_free
+    from whoop_assets.cli.processes import ended_by_signals
+
+    settings = Settings.from_environment()
+    require_free(port, "choose another with --port, or end the program that uses it")
+    with ended_by_signals():
+        if settings.client_id:
+            _serve(*_real_account(settings), port)
+        else:
+            with _demo(settings) as (environment, folder):
+                _serve(environment, folder, port)
+
+
+def _real_account(settings: Settings) -> tuple[dict[str, str], Path]:
+    from whoop_assets.cli.dagster_home import HOME, dagster_home, home_of_dotenv
+
+    home = dagster_home(settings)
+    in_file = home_of_dotenv()
+    if in_file and not (Path(in_file).exists() and home.samefile(in_file)):
+        raise ConfigurationError(
+            f"DAGSTER_HOME is {home} in the environment and {in_file} in .env, and Dagster would use the second:"
+            " make them agree."
+        )
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    click.echo(f"The Dagster UI on the real account, with its state in {home}.")
+    return {**os.environ, HOME: str(home)}, Path.cwd()
+
+
+@contextmanager
+def _demo(settings: Settings) -> Iterator[tuple[dict[str, str], Path]]:
+    """The demo's environment and folder, its simulator running; made first where there is none yet."""
+    from whoop_assets.cli import demo_folder, simulator
+    from whoop_assets.cli.demo import make
+    from whoop_assets.cli.ports import free_port
+
+    folder = demo_folder.folder_of(settings.data_folder)
+    with demo_folder.held(folder):
+        demo = demo_folder.saved(folder)
+        if demo is None:
+            click.echo("WHOOP_CLIENT_ID is not set, and there is no demo yet: making it first.")
+            demo = make(folder)
+        with simulator.running(demo.world, folder, demo.port) as url:
+            replace(demo, port=demo_folder.port_of(url)).save()
+            click.echo(f"The Dagster UI on the demo's data; the simulator plays WHOOP at {url}.")
+            # No .env lies in this folder: Dagster would let it win over the environment.
+            yield {**os.environ, **demo.environment(url, free_port())}, folder
+
+
+def _serve(environment: Mapping[str, str], folder: Path, port: int) -> None:
+    from whoop_assets.cli.dagster_home import HOME
+    from whoop_assets.cli.processes import child
+
+    workspace = Path(environment[HOME]) / "whoop-assets-workspace.yaml"
+    workspace.write_text(_WORKSPACE)
+    package = str(Path(__file__).resolve().parents[2])
+    paths = [package, *filter(None, [environment.get("PYTHONPATH")])]
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(port)]
+    click.echo(f"Open http://{HOST}:{port} when it says that it serves; Ctrl-C ends everything.")
+    known = ",".join([*filter(None, [environment.get("PYTHONWARNINGS")]), _KNOWN_WARNING])
+    environment = {**environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": known}
+    try:
+        with child(command, environment=environment, folder=folder) as process:
+            status = process.wait()
+    except KeyboardInterrupt:
+        click.echo("Ended; the state is kept.")
+        return
+    raise UiEnded(f"Dagster ended by itself (exit status {status}): its last lines above say why.")

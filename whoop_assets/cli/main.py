@@ -1,0 +1,50 @@
+"""The group of commands, and what becomes of errors: one sentence on stderr and an exit status, no traceback."""
+
+from typing import Any
+
+import click
+
+from whoop_assets.cli.backfill import backfill
+from whoop_assets.cli.connect import connect
+from whoop_assets.cli.db import db
+from whoop_assets.cli.demo import demo
+from whoop_assets.cli.dev import dev
+from whoop_assets.cli.members import disconnect, members
+from whoop_assets.errors import WhoopError
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+
+class Commands(click.Group):
+    """A group whose commands may raise any WhoopError."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except WhoopError as error:
+            end(str(error), FAILED)
+        except click.UsageError as error:
+            end(error.format_message(), MISUSED)
+        except (KeyboardInterrupt, click.Abort):
+            end("interrupted; what was stored is kept.", INTERRUPTED)
+        except BrokenPipeError:
+            raise  # click ends quietly when nobody reads the output any more
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            end(f"the system refused it: {error.strerror or error}{where}.", FAILED)
+
+
+def end(sentence: str, status: int) -> None:
+    """Say it on stderr and end the command with this exit status."""
+    click.echo(f"error: {' '.join(sentence.split())}", err=True)
+    raise click.exceptions.Exit(status)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="whoop-assets")
+def main() -> None:
+    """WHOOP data in your own database, as Dagster assets partitioned by WHOOP day."""
+
+
+for command in (demo, connect, members, disconnect, backfill, dev, db):
+    main.add_command(command)

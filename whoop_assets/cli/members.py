@@ -1,0 +1,119 @@
+"""`members` and `disconnect`: who is connected, what is held of them, and how they leave."""
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.warehouse.database import Database
+
+RECONNECT = "whoop-assets connect"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def members(as_json: bool) -> None:
+    """List the members: status, what is held, what is in the way."""
+    with opening.warehouse(Settings.from_environment()) as database:
+        found = overview(database)
+    if as_json:
+        click.echo(json.dumps(found, indent=2, default=date.isoformat))
+    elif found:
+        _print(found)
+    else:
+        click.echo(f"No member is connected: run `{RECONNECT}`, or `whoop-assets demo` to look around first.")
+
+
+def overview(database: "Database") -> list[dict[str, Any]]:
+    """One entry a member, by id; no names, no e-mail addresses."""
+    from whoop_assets.warehouse import failures, stale_days
+    from whoop_assets.warehouse import members as stored
+    from whoop_assets.whoop.scopes import SCOPE_OF, allows
+
+    with database.read() as connection:
+        stale = [entry.user_id for entry in stale_days.stale(connection)]
+        failing = failures.open_failures(connection)
+        result = []
+        for member in stored.listed(connection):
+            held = stored.holdings(connection, member.user_id)
+            result.append(
+                {
+                    "user_id": member.user_id,
+                    "status": member.status,
+                    "reason": member.status_reason,
+                    "mended_by": None if member.status == stored.CONNECTED else RECONNECT,
+                    "left_out": [stream for stream in SCOPE_OF if not allows(member.scopes, stream)],
+                    "first_day": held.first_day,
+                    "last_day": held.last_day,
+                    "cycles": held.cycles,
+                    "stale_days": stale.count(member.user_id),
+                    "failures": {f.stream: f.cause for f in failing if f.user_id == member.user_id},
+                }
+            )
+    return result
+
+
+def _print(found: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from whoop_assets.cli.printing import print_table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading, side in (
+        ("member", "right"), ("status", "left"), ("left out", "left"), ("first day", "left"), ("last day", "left"),
+        ("cycles", "right"), ("stale days", "right"), ("failing", "left"),
+    ):  # fmt: skip
+        table.add_column(heading, justify=side, no_wrap=heading in ("member", "first day", "last day"))  # type: ignore[arg-type]
+    for one in found:
+        table.add_row(
+            str(one["user_id"]),
+            one["status"].replace("_", " "),
+            ", ".join(one["left_out"]) or "-",
+            str(one["first_day"] or "-"),
+            str(one["last_day"] or "-"),
+            str(one["cycles"]),
+            str(one["stale_days"]),
+            ", ".join(one["failures"]) or "-",
+        )
+    print_table(table)
+    for one in found:
+        if one["mended_by"]:
+            click.echo(
+                f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` mends it."
+            )
+        for stream, cause in one["failures"].items():
+            click.echo(f"Member {one['user_id']}, {stream}: {cause}")
+
+
+@click.command()
+@click.argument("member", type=int)
+@click.option("--erase", is_flag=True, help="Also delete everything that is stored of the member.")
+@click.option("--yes", is_flag=True, help="Erase without asking.")
+def disconnect(member: int, erase: bool, yes: bool) -> None:
+    """End a member's grant at WHOOP and forget the tokens."""
+    from whoop_assets.ingest.consent import disconnect_member
+    from whoop_assets.warehouse import members as stored
+
+    with opening.connection(Settings.from_environment()) as connection:
+        with connection.database.read() as transaction:
+            stored.chosen(transaction, [member])
+        if erase and not yes and not _wanted(member):
+            click.echo("Nothing was done.")
+            return
+        erased = disconnect_member(connection, member, erase=erase)
+    if erase:
+        click.echo(f"Member {member} is disconnected; {erased} rows were erased.")
+    else:
+        click.echo(f"Member {member} is disconnected and the tokens are forgotten; the records are kept.")
+
+
+def _wanted(member: int) -> bool:
+    from whoop_assets.cli.asking import agreed
+
+    return agreed(f"Erase every row of member {member}? This cannot be undone")

@@ -1,0 +1,33 @@
+"""What a command opens: the settings, the warehouse, the way to WHOOP; closed when the command ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.ingest.connection import Connection
+    from whoop_assets.warehouse.database import Database
+
+
+@contextmanager
+def warehouse(settings: Settings) -> "Iterator[Database]":
+    """The warehouse, its schema made or checked."""
+    from whoop_assets.warehouse.schema import open_database
+
+    database = open_database(settings)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def connection(settings: Settings) -> "Iterator[Connection]":
+    """The warehouse and WHOOP; raises ConfigurationError without the app's credentials."""
+    from whoop_assets.ingest.connection import Connection
+
+    settings.require_client()
+    with warehouse(settings) as database, Connection(settings, database) as opened:
+        yield opened

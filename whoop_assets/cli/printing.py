@@ -1,0 +1,14 @@
+"""Printing tables: as wide as the terminal, and wide enough for every column where there is none."""
+
+from rich.console import Console
+from rich.table import Table
+
+WIDTH_ELSEWHERE = 140
+
+
+def print_table(table: Table) -> None:
+    """Print it on stdout."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_ELSEWHERE)
+    console.print(table)

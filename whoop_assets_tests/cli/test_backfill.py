@@ -1,0 +1,176 @@
+"""Backfilling through Dagster: what is refused before it begins, what it does, how it is taken up again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from whoop_assets.assets.loading import SINCE_TAG
+from whoop_assets.cli.dagster_home import open_instance
+from whoop_assets.cli.range_run import BACKFILL_TAG, Range
+from whoop_assets.warehouse import daily, members
+from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+TODAY = datetime.now(UTC).date()
+
+
+def ago(days: int) -> str:
+    return (TODAY - timedelta(days=days)).isoformat()
+
+
+@contextmanager
+def instance() -> Iterator[dg.DagsterInstance]:
+    with open_instance(Path("data/dagster").absolute()) as opened:
+        yield opened
+
+
+def tags() -> list[dict[str, str]]:
+    """The tags of the runs so far, the newest first."""
+    with instance() as opened:
+        return [dict(run.tags) for run in opened.get_runs()]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-02-30", "2026-03-01", "is not a date"),
+        ("yesterday", "2026-03-01", "is not a date"),
+        ("2026-03-02", "2026-03-01", "is after"),
+        ("2019-12-31", "2020-01-05", "WHOOP_START_DATE"),
+        (TODAY.isoformat(), (TODAY + timedelta(days=2)).isoformat(), "has not come yet"),
+    ],
+)
+def test_days_that_are_no_partitions_are_refused_before_a_run_starts(
+    command_line: CommandLine, first: str, last: str, said: str
+) -> None:
+    assert said in is_one_error(command_line.run("backfill", "--from", first, "--to", last), status=2)
+    assert not Path("data/dagster").exists()
+
+
+def test_with_nobody_connected_no_run_starts(command_line: CommandLine) -> None:
+    said = is_one_error(command_line.run("backfill", "--from", ago(2), "--to", ago(0)))
+    assert "whoop-assets connect" in said
+    assert not Path("data/dagster").exists()
+
+
+def test_an_unknown_member_is_named_before_a_run_starts(command_line: CommandLine) -> None:
+    command_line.connect(command_line.members[0])
+    said = is_one_error(command_line.run("backfill", "--from", ago(2), "--to", ago(0), "--member", "4711"))
+    assert "Member 4711 is not known here" in said
+    assert not Path("data/dagster").exists()
+
+
+def test_a_backfill_fills_every_asset_of_every_day_in_one_run(command_line: CommandLine) -> None:
+    for member in command_line.members:
+        command_line.connect(member)
+    result = command_line.run("backfill", "--from", ago(3), "--to", ago(0))
+    assert result.exit_code == 0, result.output
+    assert "4 days: " in result.stdout
+    assert " requests, " in result.stdout
+    assert "Beta" not in result.output
+    assert "DEBUG" not in result.output
+    with instance() as opened:
+        (run,) = opened.get_runs()
+        assert run.is_success
+        assert run.tags["whoop/lane"] == "backfill"
+        assert run.tags[BACKFILL_TAG] == Range(TODAY - timedelta(days=3), TODAY).digest
+        for asset in ("profile", "cycles", "daily_summary"):
+            days = opened.get_materialized_partitions(dg.AssetKey(["whoop", asset]))
+            assert days == {ago(day) for day in range(4)}
+    database = command_line.database()
+    with database.read() as connection:
+        rows = daily.newest_rows(connection, 100)
+    database.close()
+    assert {row["user_id"] for row in rows} == set(command_line.members)
+
+
+def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None:
+    first, second = command_line.members
+    command_line.connect(first)
+    command_line.connect(second)
+    assert (
+        command_line.run("backfill", "--from", ago(1), "--to", ago(1), "--member", str(second)).exit_code == 0
+    )
+    database = command_line.database()
+    with database.read() as connection:
+        assert members.holdings(connection, first).cycles == 0
+        assert members.holdings(connection, second).cycles > 0
+    database.close()
+
+
+def test_a_failed_backfill_is_taken_up_where_it_stopped_and_a_finished_one_is_read_anew(
+    command_line: CommandLine,
+) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    again = ("backfill", "--from", ago(6), "--to", ago(4))  # closed days: the present is in none of them
+    command_line.world.order_fault("not_json", count=None, path_prefix="/v2/activity/workout")
+    failed = command_line.run(*again)
+    assert failed.exit_code == 1
+    assert f"member {member}, workouts: " in failed.stderr
+    command_line.world.clear_faults()
+    command_line.world.reset_stats()
+
+    taken_up = command_line.run(*again)
+    assert taken_up.exit_code == 0, taken_up.output
+    assert "Taking up the unfinished backfill" in taken_up.stdout
+    assert SINCE_TAG in tags()[0]
+    assert {entry.path for entry in command_line.world.request_log} == {"/v2/activity/workout"}
+
+    command_line.run(*again)
+    assert SINCE_TAG not in tags()[0]
+
+
+def test_a_spent_budget_ends_the_backfill_with_the_time_to_come_back(command_line: CommandLine) -> None:
+    for member in command_line.members:
+        command_line.connect(member)
+    command_line.environment.setenv("WHOOP_REQUESTS_PER_DAY", "14")
+    again = ("backfill", "--from", ago(9), "--to", ago(4))
+    spent = command_line.run(*again)
+    assert spent.exit_code == 1
+    assert "before 20" in spent.stderr
+    assert "UTC" in spent.stderr
+    assert "the same command goes on from there" in spent.stderr.splitlines()[-1]
+    read = command_line.world.stats()["requests"]
+
+    command_line.environment.setenv("WHOOP_REQUESTS_PER_DAY", "1000")
+    done = command_line.run(*again)
+    assert done.exit_code == 0, done.output
+    first, second = tags()
+    assert SINCE_TAG in first
+    assert SINCE_TAG not in second
+    assert command_line.world.stats()["requests"] - read < read
+
+
+def test_force_reads_everything_again(command_line: CommandLine) -> None:
+    command_line.connect(command_line.members[0])
+    command_line.environment.setenv("WHOOP_REQUESTS_PER_DAY", "1")
+    again = ("backfill", "--from", ago(6), "--to", ago(6))
+    assert command_line.run(*again).exit_code == 1
+    assert command_line.run(*again, "--force").exit_code == 1
+    assert all(SINCE_TAG not in found for found in tags())
+    command_line.run(*again)
+    assert SINCE_TAG in tags()[0]
+
+
+def test_a_member_who_must_come_back_makes_the_backfill_incomplete_and_costs_the_others_nothing(
+    command_line: CommandLine,
+) -> None:
+    for member in command_line.members:
+        command_line.connect(member)
+    gone, here = command_line.members
+    command_line.world.revoke_tokens(gone)
+    result = command_line.run("backfill", "--from", ago(2), "--to", ago(1))
+    assert result.exit_code == 1
+    assert f"member {gone}, cycles: " in result.stderr
+    assert "whoop-assets connect" in result.stderr
+    assert f"member {here}," not in result.stderr
+
+
+def test_the_digest_names_days_and_members_and_not_their_order() -> None:
+    first, last = date(2026, 1, 1), date(2026, 1, 2)
+    assert Range(first, last, (1, 2)).digest == Range(first, last, (2, 1)).digest
+    assert Range(first, last).digest != Range(first, last, (1,)).digest != Range(first, first, (1,)).digest

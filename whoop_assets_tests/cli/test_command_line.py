@@ -1,0 +1,64 @@
+"""What holds for every command: quick to start, one sentence per error, no traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from whoop_assets.cli import main
+from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+COMMANDS = {"demo", "dev", "connect", "members", "disconnect", "backfill", "db"}
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    assert set(main.commands) == COMMANDS
+    for name in COMMANDS:
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+
+
+def test_the_command_line_starts_without_dagster_sql_or_http() -> None:
+    heavy = "import sys, whoop_assets.cli; print(*{'dagster', 'sqlalchemy', 'httpx', 'pandas'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout.strip() == ""
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WHOOP_DATABASE_URL", "postgresql://me:hush-hush@127.0.0.1:9/whoop")
+    said = is_one_error(CliRunner().invoke(main, ["members"]))
+    assert "127.0.0.1/whoop does not answer" in said
+    assert "hush-hush" not in said
+
+
+def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHOOP_START_DATE", "the beginning")
+    assert "WHOOP_START_DATE" in is_one_error(CliRunner().invoke(main, ["members"]))
+
+
+def test_the_schema_is_brought_forward_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = CliRunner().invoke(main, ["db", "upgrade"])
+    second = CliRunner().invoke(main, ["db", "upgrade"])
+    assert "was empty before" in first.stdout
+    assert "was there already" in second.stdout
+    assert Path("data/whoop.db").exists()
+
+
+def test_a_database_of_another_version_is_refused(command_line: CommandLine) -> None:
+    database = command_line.database()
+    with database.write_schema() as connection:
+        connection.exec_driver_sql("update whoop_schema_version set version_num = '9999'")
+    database.close()
+    for arguments in (
+        ["members"],
+        ["db", "upgrade"],
+        ["backfill", "--from", "2026-01-01", "--to", "2026-01-01"],
+    ):
+        assert "9999" in is_one_error(command_line.run(*arguments))
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("data").write_text("a file where the data folder should be")
+    is_one_error(CliRunner().invoke(main, ["members"]))

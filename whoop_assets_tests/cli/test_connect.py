@@ -1,0 +1,204 @@
+"""Connecting a member: four ways in, and what a consent that goes wrong leaves behind: nothing."""
+
+import shlex
+import socket
+import sys
+import urllib.request
+from urllib.error import HTTPError
+
+import pytest
+
+from whoop_assets.cli.redirect import NoConsentInTime, connect_by_redirect, listening
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse import members, tables
+from whoop_assets.whoop.scopes import SCOPES
+from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+
+def connected(command_line: CommandLine) -> list[int]:
+    database = command_line.database()
+    with database.read() as connection:
+        found = [member.user_id for member in members.listed(connection, members.CONNECTED)]
+    database.close()
+    return found
+
+
+def test_pasting_the_redirect_connects_the_member_who_agreed(command_line: CommandLine) -> None:
+    member = command_line.members[1]
+    with command_line.talk("connect", "--paste") as talk:
+        redirect = command_line.simulator.consent(talk.line(), member)
+        status, said, _ = talk.end(redirect + "\n")
+    assert status == 0
+    assert f"Member {member} is connected." in said
+    assert "whoop-assets backfill --from" in said
+    assert connected(command_line) == [member]
+
+
+def test_no_browser_prints_the_url_alone_on_a_line_and_waits_for_the_redirect(
+    command_line: CommandLine,
+) -> None:
+    with command_line.talk("connect", "--no-browser") as talk:
+        url = talk.line()
+        assert url.startswith(command_line.simulator.oauth_url)
+        assert " " not in url
+        urllib.request.urlopen(command_line.simulator.consent(url, command_line.members[0])).close()
+        status, _, _ = talk.end()
+    assert status == 0
+    assert connected(command_line) == command_line.members[:1]
+
+
+def test_the_browser_is_opened_at_the_consent_page(command_line: CommandLine) -> None:
+    script = "import sys; from whoop_assets.cli.consenting import agree; agree(sys.argv[1], 1)"
+    browser = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} %s"
+    with command_line.talk("connect", BROWSER=browser) as talk:
+        status, said, _ = talk.end()
+    assert status == 0, said
+    assert connected(command_line) == command_line.members[1:]
+
+
+def test_a_denied_consent_stores_nothing(command_line: CommandLine) -> None:
+    with command_line.talk("connect", "--paste") as talk:
+        redirect = command_line.simulator.consent(talk.line(), command_line.members[0], decision="deny")
+        status, _, said = talk.end(redirect + "\n")
+    assert status == 1
+    assert said.splitlines()[-1] == "error: The member declined on WHOOP's page: nothing was connected."
+    assert connected(command_line) == []
+
+
+def test_a_state_that_does_not_match_connects_nobody(command_line: CommandLine) -> None:
+    with command_line.talk("connect", "--no-browser") as talk:
+        talk.line()
+        page = f"http://127.0.0.1:{command_line.callback_port}/callback?code=abc&state=somebody-elses"
+        urllib.request.urlopen(page).close()
+        status, _, said = talk.end()
+    assert status == 1
+    assert "its state differs" in said.splitlines()[-1]
+    assert command_line.world.stats()["token_requests"] == 0
+
+
+def test_a_wrong_client_secret_is_named_and_not_shown(command_line: CommandLine) -> None:
+    with command_line.talk("connect", "--paste", WHOOP_CLIENT_SECRET="not-the-secret") as talk:
+        redirect = command_line.simulator.consent(talk.line(), command_line.members[0])
+        status, said, error = talk.end(redirect + "\n")
+    assert status == 1
+    assert "WHOOP_CLIENT_SECRET" in error.splitlines()[-1]
+    assert "not-the-secret" not in said + error
+    assert connected(command_line) == []
+
+
+def test_without_credentials_it_says_where_to_get_them(command_line: CommandLine) -> None:
+    command_line.environment.delenv("WHOOP_CLIENT_ID")
+    assert "WHOOP Developer Dashboard" in is_one_error(command_line.run("connect"))
+
+
+def test_a_port_in_use_is_named_with_the_ways_out(command_line: CommandLine) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", command_line.callback_port))
+        taken.listen()
+        said = is_one_error(command_line.run("connect", "--no-browser"))
+    assert f"Port {command_line.callback_port}" in said
+    assert "--paste" in said
+
+
+@pytest.mark.parametrize(
+    "uri", ["https://example.org/callback", "whoop://callback", "http://localhost:seventy/"]
+)
+def test_a_redirect_that_does_not_come_here_is_left_to_pasting(command_line: CommandLine, uri: str) -> None:
+    command_line.environment.setenv("WHOOP_REDIRECT_URI", uri)
+    assert "`whoop-assets connect --paste`" in is_one_error(command_line.run("connect", "--no-browser"))
+
+
+def test_an_empty_answer_does_nothing(command_line: CommandLine) -> None:
+    assert "nothing was done" in is_one_error(command_line.run("connect", "--paste", answers="\n"))
+
+
+def test_two_ways_at_once_are_refused(command_line: CommandLine) -> None:
+    is_one_error(command_line.run("connect", "--paste", "--tokens"), status=2)
+
+
+def test_a_favicon_or_a_reload_does_not_end_the_wait(command_line: CommandLine) -> None:
+    base = f"http://127.0.0.1:{command_line.callback_port}"
+    with listening(f"{base}/callback") as answers:
+        for stray in ("/favicon.ico", "/callback", "/callback?fbclid=1", "/elsewhere?code=a&state=b"):
+            with pytest.raises(HTTPError):
+                urllib.request.urlopen(base + stray)
+        assert answers.empty()
+        urllib.request.urlopen(f"{base}/callback?code=a&state=b").close()
+        assert answers.get(timeout=5) == "/callback?code=a&state=b"
+
+
+def test_a_silent_connection_does_not_block_the_redirect(command_line: CommandLine) -> None:
+    base = f"http://127.0.0.1:{command_line.callback_port}"
+    with listening(f"{base}/callback") as answers, socket.create_connection(base[7:].split(":")):
+        urllib.request.urlopen(f"{base}/callback?code=a&state=b", timeout=5).close()
+        assert answers.get(timeout=5)
+
+
+def test_a_consent_that_nobody_gives_ends_with_the_ways_out(command_line: CommandLine) -> None:
+    shown: list[str] = []
+    with Connection(Settings.from_environment(), command_line.database()) as connection:
+        with pytest.raises(NoConsentInTime, match="--paste"):
+            connect_by_redirect(connection, shown.append, patience=0.05)
+        assert len(shown) == 1
+
+
+def test_the_port_is_free_again_afterwards(command_line: CommandLine) -> None:
+    uri = f"http://127.0.0.1:{command_line.callback_port}/callback"
+    for _ in range(2):
+        with listening(uri), pytest.raises(ConfigurationError), listening(uri):
+            pass
+
+
+def test_tokens_made_elsewhere_connect_their_member(command_line: CommandLine) -> None:
+    tokens = command_line.world.issue_tokens(command_line.members[0])
+    result = command_line.run(
+        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
+    )
+    assert result.exit_code == 0, result.output
+    assert connected(command_line) == command_line.members[:1]
+    assert "Left out" not in result.stdout
+    assert tokens["access_token"] not in result.output
+    assert tokens["refresh_token"] not in result.output
+
+
+def test_what_tokens_made_elsewhere_may_read_is_found_out(command_line: CommandLine) -> None:
+    scopes = [scope for scope in SCOPES if scope not in ("read:sleep", "read:body_measurement")]
+    tokens = command_line.world.issue_tokens(command_line.members[0], scopes)
+    result = command_line.run(
+        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
+    )
+    assert "Left out: sleeps" in result.stdout
+    assert "Left out: body_measurement" in result.stdout
+    assert "Left out: workouts" not in result.stdout
+    database = command_line.database()
+    with database.read() as connection:
+        assert members.listed(connection)[0].scopes == frozenset(scopes)
+    database.close()
+
+
+def test_an_access_token_that_has_ended_is_renewed_with_the_refresh_token(command_line: CommandLine) -> None:
+    tokens = command_line.world.issue_tokens(command_line.members[0])
+    command_line.world.expire_tokens(command_line.members[0])
+    result = command_line.run(
+        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
+    )
+    assert result.exit_code == 0, result.output
+    assert connected(command_line) == command_line.members[:1]
+
+
+def test_tokens_that_whoop_does_not_know_connect_nobody(command_line: CommandLine) -> None:
+    said = is_one_error(command_line.run("connect", "--tokens", answers="never-issued\nnor-this\n"))
+    assert "never-issued" not in said
+    assert connected(command_line) == []
+
+
+def test_connecting_again_does_not_make_a_second_member(command_line: CommandLine) -> None:
+    for _ in range(2):
+        command_line.connect(command_line.members[0])
+    database = command_line.database()
+    with database.read() as connection:
+        assert len(connection.execute(tables.tokens.select()).all()) == 1
+    database.close()
+    assert connected(command_line) == command_line.members[:1]

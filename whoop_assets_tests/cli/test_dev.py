@@ -1,0 +1,77 @@
+"""The Dagster UI on the demo's data, started and ended as `make dev` does."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from whoop_assets.cli import demo_folder, main
+from whoop_assets.cli.ports import free_port, is_free
+from whoop_assets_tests.cli.conftest import is_one_error
+
+
+def test_a_port_in_use_is_named_before_anything_starts() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"Port {port} is in use" in is_one_error(
+            CliRunner().invoke(main, ["dev", "--port", str(port)])
+        )
+    assert not Path("data").exists()
+
+
+def test_two_dagster_homes_are_not_mistaken_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("WHOOP_CLIENT_ID", "an-app")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "one"))
+    Path(".env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
+    assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended_by: signal.Signals) -> None:
+    folder = tmp_path / "data" / "demo"
+    command = [sys.executable, "-m", "whoop_assets.cli"]
+    subprocess.run([*command, "demo", "--days", "2"], check=True, capture_output=True)
+    port = free_port()
+    process = subprocess.Popen(
+        [*command, "dev", "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        answer = _patiently(f"http://127.0.0.1:{port}/server_info")
+        assert b"dagster_version" in answer
+        process.send_signal(ended_by)
+        said, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, said.decode()
+    assert said.decode().rstrip().endswith("Ended; the state is kept.")
+    made = demo_folder.saved(folder)
+    assert made is not None
+    assert is_free(port)
+    assert is_free(made.port)
+    assert os.listdir(folder / "dagster" / "schedules")
+
+
+def _patiently(url: str) -> bytes:
+    give_up = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bytes(answer.read())
+        except OSError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.2)

@@ -1,0 +1,61 @@
+"""What the documents say of commands and variables is what there is."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from whoop_assets.cli import main
+from whoop_assets.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+SETTINGS = Path(__file__).parents[2] / "whoop_assets" / "settings.py"
+
+
+def leaves(group: click.Group, before: str = "") -> dict[str, click.Command]:
+    """Every command that does something, by its full name."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        full = f"{before}{name}"
+        found |= leaves(command, f"{full} ") if isinstance(command, click.Group) else {full: command}
+    return found
+
+
+COMMANDS = leaves(main)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_documented_with_its_options(name: str) -> None:
+    chapters = dict(
+        re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", (DOCS / "command-line.md").read_text(), re.M | re.S)
+    )
+    assert f"whoop-assets {name}" in chapters[name]
+    for parameter in COMMANDS[name].params:
+        assert any(option in chapters[name] for option in parameter.opts if option.startswith("--")) or (
+            isinstance(parameter, click.Argument)
+            and parameter.make_metavar(click.Context(main)) in chapters[name]
+        )
+
+
+def test_no_command_is_documented_that_does_not_exist() -> None:
+    assert set(re.findall(r"^## (.+)$", (DOCS / "command-line.md").read_text(), re.M)) == set(COMMANDS)
+
+
+def test_every_variable_is_documented_with_its_default() -> None:
+    read = set(re.findall(r'"(WHOOP_[A-Z_]+)"', SETTINGS.read_text()))
+    rows = dict(
+        re.findall(r"^\| `(WHOOP_[A-Z_]+)` \| (.*?) \|", (DOCS / "configuration.md").read_text(), re.M)
+    )
+    assert set(rows) == read
+    defaults = Settings.from_environment({})
+    for name, value in {
+        "WHOOP_REDIRECT_URI": defaults.redirect_uri,
+        "WHOOP_API_URL": defaults.api_url,
+        "WHOOP_OAUTH_URL": defaults.oauth_url,
+        "WHOOP_START_DATE": defaults.start_date,
+        "WHOOP_TIMEZONE": defaults.timezone,
+        "WHOOP_REQUESTS_PER_MINUTE": defaults.requests_per_minute,
+        "WHOOP_REQUESTS_PER_DAY": defaults.requests_per_day,
+    }.items():
+        assert rows[name] == f"`{value}`"

@@ -1,0 +1,103 @@
+"""Listing members and letting them go."""
+
+import json
+
+from sqlalchemy import func, select
+
+from whoop_assets.warehouse import members, tables
+from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+
+def listed(command_line: CommandLine) -> list[dict[str, object]]:
+    result = command_line.run("members", "--json")
+    assert result.exit_code == 0, result.output
+    found: list[dict[str, object]] = json.loads(result.stdout)
+    return found
+
+
+def test_with_nobody_connected_it_says_how_to_begin(command_line: CommandLine) -> None:
+    assert "whoop-assets connect" in command_line.run("members").stdout
+    assert listed(command_line) == []
+
+
+def test_a_connected_member_is_listed_by_id_without_name_or_e_mail(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    (one,) = listed(command_line)
+    assert (one["user_id"], one["status"], one["mended_by"], one["cycles"]) == (member, "connected", None, 0)
+    shown = command_line.run("members").stdout
+    assert str(member) in shown
+    profile = command_line.world.profile(member)
+    assert profile is not None
+    for personal in ("email", "first_name", "last_name"):
+        assert str(profile[personal]) not in shown + json.dumps(one)
+
+
+def test_a_member_who_must_come_back_is_listed_with_the_command_that_mends_it(
+    command_line: CommandLine,
+) -> None:
+    command_line.connect(command_line.members[0])
+    database = command_line.database()
+    with database.write() as connection:
+        members.set_status(
+            connection,
+            command_line.members[0],
+            members.RECONNECTION_NEEDED,
+            "WHOOP no longer accepts the token",
+        )
+    database.close()
+    (one,) = listed(command_line)
+    assert (one["reason"], one["mended_by"]) == ("WHOOP no longer accepts the token", "whoop-assets connect")
+    assert (
+        "WHOOP no longer accepts the token; `whoop-assets connect` mends it"
+        in command_line.run("members").stdout
+    )
+
+
+def test_disconnecting_ends_the_grant_and_keeps_the_records(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    result = command_line.run("disconnect", str(member))
+    assert result.exit_code == 0, result.output
+    assert "the records are kept" in result.stdout
+    assert listed(command_line)[0]["status"] == "disconnected"
+    assert command_line.world.revoke_tokens(member) == 0
+
+
+def test_erasing_asks_first_and_counts_the_rows(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    refused = command_line.run("disconnect", str(member), "--erase", answers="n\n")
+    assert "Nothing was done." in refused.stdout
+    assert listed(command_line)[0]["status"] == "connected"
+    done = command_line.run("disconnect", str(member), "--erase", answers="y\n")
+    # The member and the profile of the day; the tokens are forgotten before the count begins.
+    assert f"Member {member} is disconnected; 2 rows were erased." in done.stdout
+    database = command_line.database()
+    with database.read() as connection:
+        for table in tables.metadata.sorted_tables:
+            if "user_id" in table.c:
+                assert connection.scalar(select(func.count()).select_from(table)) == 0
+    database.close()
+
+
+def test_erasing_without_an_answer_erases_nothing(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    is_one_error(command_line.run("disconnect", str(member), "--erase"))
+    assert listed(command_line)[0]["status"] == "connected"
+
+
+def test_a_grant_that_cannot_be_ended_is_not_forgotten(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    command_line.world.order_fault("status", status=403, count=None)
+    is_one_error(command_line.run("disconnect", str(member), "--erase", "--yes"))
+    assert listed(command_line)[0]["status"] == "connected"
+
+
+def test_an_unknown_member_is_named(command_line: CommandLine) -> None:
+    assert "Member 4711 is not known here" in is_one_error(
+        command_line.run("disconnect", "4711", "--erase", "--yes")
+    )
+    is_one_error(command_line.run("disconnect", "somebody"), status=2)
