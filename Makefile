@@ -1,0 +1,58 @@
+# Everything that is run in this checkout; `make` alone says what there is.
+
+PYTHON ?= python3
+BIN := .venv/bin
+MADE := .venv/.made
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help .venv demo dev test drills lint lock bench clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[.a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv: $(MADE)  ## the environment, made again when requirements.lock or pyproject.toml change
+
+$(MADE): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "whoop-assets needs Python 3.11 or newer, and '$(PYTHON)' is not: name one, as in 'make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12'." >&2; exit 1; }
+	@echo "Making the environment in .venv (a minute or two the first time) ..."
+	@$(PYTHON) -m venv .venv || { \
+	  echo "'$(PYTHON) -m venv' failed: Debian and Ubuntu keep it in the package python3-venv." >&2; exit 1; }
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The Dagster commands that are not ours (`dagster dev`, `dg launch`) read .env; DAGSTER_HOME stands in it.
+.env: | .env.example
+	@cp .env.example $@
+
+demo: $(MADE) .env  ## a simulated WHOOP, two members, 120 days through Dagster: no account needed
+	@$(BIN)/whoop-assets demo
+
+dev: $(MADE) .env  ## the Dagster UI with its daemon, on the demo's data or on a real account
+	@$(BIN)/whoop-assets dev
+
+test: $(MADE)  ## the whole suite, on SQLite and on a PostgreSQL that the tests start themselves
+	@$(BIN)/python -m pytest -n 2 -m "not drill"
+
+drills: $(MADE)  ## the long tests
+	@$(BIN)/python -m pytest -m drill || [ $$? -eq 5 ]  # 5: there are none
+
+lint: $(MADE)  ## ruff, mypy, and the floors of the house
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: $(MADE)  ## requirements.lock from pyproject.toml, with the newest releases it allows
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --upgrade \
+	  --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
+
+bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove what make and the tools made; data, .env and Dagster's state stay
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

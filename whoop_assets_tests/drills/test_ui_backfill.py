@@ -1,0 +1,66 @@
+"""A backfill from the UI, with everything real: simulator, web server, daemon and run in processes of their own."""
+
+import os
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from benchmarks.stage import Stage, last_days, staged
+from benchmarks.ui import ASSETS, new_home
+from benchmarks.ui_backfill import NAME, backfill, connect, serving
+from whoop_assets.warehouse import tables
+from whoop_assets.warehouse.schema import open_database
+
+pytestmark = pytest.mark.drill
+
+DAYS = int(os.environ.get("DRILL_DAYS", "120"))
+SEED = 7  # a member with a nap on every fourth day and up to five workouts on one
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    with staged(members=1, days=DAYS + 15, seed=SEED) as running:
+        connect(running)
+        yield running
+
+
+def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(stage: Stage, tmp_path: Path) -> None:
+    first, last = last_days(stage, DAYS)
+    home = new_home(tmp_path / "dagster")
+    with serving(stage, home) as ui:
+        done = backfill(stage, ui, first, last)
+        log = (home / "dev.log").read_text(errors="replace")
+        assert done.status == "COMPLETED_SUCCESS", log[-3000:]
+        assert len(done.runs) == 1
+        assert done.sent.ratio <= 1.10, "\n".join(done.sent.lines())
+        assert ui.materialized() == dict.fromkeys(ASSETS, (DAYS, 0))
+        assert "database is locked" not in log
+    assert summary_days(stage) == cycle_days(stage, first, last)
+    assert len(summary_days(stage)) > DAYS * 0.9  # the strap is off on some days, not on most
+
+    with serving(stage, home) as ui:  # started again, with the same home
+        assert ui.backfill(done.backfill_id)["status"] == "COMPLETED_SUCCESS"
+        assert {run["id"]: run["status"] for run in ui.runs()}[done.runs[0]] == "SUCCESS"
+        assert ui.materialized() == dict.fromkeys(ASSETS, (DAYS, 0))
+
+
+def summary_days(stage: Stage) -> set[date]:
+    """The days that have a summary."""
+    return _days(stage, "daily_summary")
+
+
+def cycle_days(stage: Stage, first: date, last: date) -> set[date]:
+    """The days asked for on which the member wore the strap."""
+    return _days(stage, "cycles") & {first + timedelta(days=n) for n in range((last - first).days + 1)}
+
+
+def _days(stage: Stage, table: str) -> set[date]:
+    database = open_database(stage.with_database(NAME))
+    try:
+        with database.read() as connection:
+            return set(connection.execute(select(tables.metadata.tables[table].c.day)).scalars())
+    finally:
+        database.close()

@@ -1,0 +1,193 @@
+"""The definitions: what Dagster sees, all of it and nothing by accident; also from an installed wheel."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import whoop_assets
+from whoop_assets import assets as assets_package
+from whoop_assets import automation, checks, sensors
+from whoop_assets.definitions import defs
+from whoop_assets.warehouse import tables
+
+ROOT = Path(__file__).parent.parent
+
+# A key that changes its name loses its history in Dagster: a change here is a decision.
+ASSETS = {
+    "whoop/profile": set(),
+    "whoop/body_measurement": set(),
+    "whoop/cycles": set(),
+    "whoop/sleeps": {"whoop/cycles"},
+    "whoop/recoveries": {"whoop/cycles"},
+    "whoop/workouts": {"whoop/cycles"},
+    "whoop/daily_summary": {"whoop/cycles", "whoop/sleeps", "whoop/recoveries", "whoop/workouts"},
+}
+CHECKS = {"whoop/daily_summary:loads_complete"}
+JOBS = {"refresh"}
+SCHEDULES = {"refresh_recent_days"}
+SENSORS = {"stale_summaries"}
+
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_definitions_can_be_loaded():
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_exactly_these_assets_exist_and_depend_on_each_other_so():
+    found = {key: {dep.asset_key.to_user_string() for dep in spec.deps} for key, spec in SPECS.items()}
+    assert found == ASSETS
+
+
+def test_exactly_these_checks_jobs_schedules_and_sensors_exist():
+    keys = defs.resolve_asset_graph().asset_check_keys
+    assert {f"{key.asset_key.to_user_string()}:{key.name}" for key in keys} == CHECKS
+    assert {job.name for job in defs.jobs or ()} == JOBS
+    assert {schedule.name for schedule in defs.schedules or ()} == SCHEDULES
+    assert {sensor.name for sensor in defs.sensors or ()} == SENSORS
+
+
+def test_everything_that_runs_by_itself_does_so_without_being_switched_on():
+    for schedule in defs.schedules or ():
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    for sensor in defs.sensors or ():
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+KINDS = {
+    "assets": (assets_package, dg.AssetsDefinition),
+    "asset_checks": (checks, dg.AssetChecksDefinition),
+    "jobs": (automation, dg.JobDefinition | type(automation.refresh)),
+    "schedules": (automation, dg.ScheduleDefinition),
+    "sensors": (sensors, dg.SensorDefinition),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_the_package_defines_is_in_the_list(kind):
+    place, of = KINDS[kind]
+    modules = [place]
+    if hasattr(place, "__path__"):
+        names = pkgutil.walk_packages(place.__path__, f"{place.__name__}.")
+        modules = [importlib.import_module(module.name) for module in names]
+    # A check is an assets definition to Dagster too.
+    defined = [
+        value
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, of) and (kind != "assets" or not isinstance(value, dg.AssetChecksDefinition))
+    ]
+    listed = list(getattr(defs, kind) or ())
+    assert defined
+    assert [value for value in defined if not any(value is one for one in listed)] == []
+
+
+@pytest.mark.parametrize("key", ASSETS)
+def test_every_asset_says_whose_it_is_and_what_it_holds(key):
+    spec = SPECS[key]
+    assert spec.owners
+    assert spec.group_name == "whoop"
+    assert spec.kinds
+    assert len(spec.description or "") > 40
+    assert spec.partitions_def == SPECS["whoop/cycles"].partitions_def
+    table = tables.metadata.tables[spec.metadata["dagster/table_name"]]
+    schema = spec.metadata["dagster/column_schema"]
+    assert [column.name for column in schema.columns] == [column.name for column in table.columns]
+    assert all(column.description and column.type for column in schema.columns)
+
+
+def test_a_range_of_any_assets_is_one_run():
+    for asset in defs.assets or ():
+        assert isinstance(asset, dg.AssetsDefinition)
+        assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_no_asset_hands_its_data_to_an_io_manager():
+    for asset in defs.assets or ():
+        annotation = inspect.signature(asset.op.compute_fn.decorated_fn).return_annotation
+        assert annotation is None or "MaterializeResult" in str(annotation)
+
+
+IN_A_WHEEL = """
+import sys
+from pathlib import Path
+
+import whoop_assets, whoop_simulator
+from whoop_assets.definitions import defs
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.schema import prepare
+from sqlalchemy import inspect
+
+assert Path(whoop_assets.__file__).is_relative_to(sys.argv[1]), whoop_assets.__file__
+assert Path(whoop_simulator.__file__).is_relative_to(sys.argv[1]), whoop_simulator.__file__
+print(*sorted(spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()))
+database = Database("sqlite:///whoop.db")
+prepare(database)
+with database.read() as connection:
+    print(*sorted(inspect(connection).get_table_names()))
+"""
+
+
+def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_path):
+    source, wheels, installed, elsewhere = (
+        tmp_path / name for name in ("source", "wheels", "site", "elsewhere")
+    )
+    elsewhere.mkdir()
+    copy_of_the_checkout(source)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [*build, "--disable-pip-version-check", "--wheel-dir", wheels, source],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = wheels.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+        archive.extractall(installed)
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"whoop_assets", "whoop_simulator"}
+    run = subprocess.run(
+        [sys.executable, "-P", "-W", "ignore", "-c", IN_A_WHEEL, installed],
+        cwd=elsewhere,
+        env={"PYTHONPATH": str(installed), "PATH": ""},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    keys, table_names = (line.split() for line in run.stdout.splitlines())
+    assert keys == sorted(ASSETS)
+    assert set(table_names) == {*tables.metadata.tables, "whoop_schema_version"}
+
+
+def copy_of_the_checkout(target):
+    """What a build needs, so that it leaves nothing behind in the checkout."""
+    target.mkdir()
+    for name in ("pyproject.toml", "setup.cfg", "README.md"):
+        if (ROOT / name).exists():
+            (target / name).write_bytes((ROOT / name).read_bytes())
+    for package in ("whoop_assets", "whoop_simulator", "whoop_assets_tests"):
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                copied = target / path.relative_to(ROOT)
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                copied.write_bytes(path.read_bytes())
+
+
+def test_loading_the_definitions_needs_no_credentials_and_no_database_and_says_nothing(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", "import whoop_assets.definitions"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(Path(whoop_assets.__file__).parent.parent), "PATH": ""},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

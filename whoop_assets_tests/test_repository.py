@@ -1,0 +1,206 @@
+"""The repository around the code: one name, one version, a full lock, and nothing that only this machine knows."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import dagster as dg
+import pytest
+import yaml
+
+from whoop_assets.cli import main as command_line
+from whoop_assets.warehouse.budget import LANES
+from whoop_simulator.cli import main as simulators_command_line
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCK = (ROOT / "requirements.lock").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def files():
+    """What is, or would be, in the repository."""
+    if shutil.which("git") and (ROOT / ".git").exists():
+        listing = [
+            "git",
+            "-c",
+            f"safe.directory={ROOT}",
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ]
+        names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split(
+            "\0"
+        )
+        return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    hidden = re.compile(
+        r"/(\.(?!ci/|env\.example|gitignore)|__pycache__|build/|dist/|data/|[^/]*\.egg-info/)"
+    )
+    return [
+        path for path in ROOT.rglob("*") if path.is_file() and not hidden.search(str(path)[len(str(ROOT)) :])
+    ]
+
+
+def plain(name):
+    """A package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", name).group()).lower()
+
+
+def test_the_lock_pins_every_dependency_and_each_with_its_hashes():
+    project = PYPROJECT["project"]
+    wanted = [
+        *project["dependencies"],
+        *project["optional-dependencies"]["dev"],
+        *PYPROJECT["build-system"]["requires"],
+    ]
+    pinned = {plain(name) for name in re.findall(r"^([\w.-]+)==[\w.!+]+", LOCK, re.MULTILINE)}
+    assert {plain(name) for name in wanted} <= pinned
+    entries = re.split(r"^(?=[\w])", LOCK, flags=re.MULTILINE)[1:]
+    assert len(entries) >= len(pinned)
+    assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_the_dagster_family_is_of_one_release_line():
+    pins = dict(re.findall(r"^(dagster[\w-]*)==([\w.]+)", LOCK, re.MULTILINE))
+    core, integrations = pins["dagster"], pins["dagster-postgres"]
+    assert {number for name, number in pins.items()} == {core, integrations}
+    assert core.split(".")[1:][-1] == integrations.split(".")[-1]
+
+
+ELSEWHERE = {
+    "a package index": re.compile(
+        r"--(?:extra-)?index-url|--find-links|https?://\S+/simple\b|pythonhosted\.", re.ASCII
+    ),
+    "a folder of somebody's machine": re.compile(r"/(?:home|Users)/\w|[A-Z]:\\\\Users"),
+}
+
+
+def test_no_file_names_a_package_index_or_a_folder_of_this_machine():
+    of_this_machine = {str(ROOT), f"{Path.home()}/", sys.base_prefix} - {"//", "/", "/usr", "/usr/local"}
+    found = []
+    for path in files():
+        if path == Path(__file__):
+            continue
+        text = path.read_bytes().decode(errors="replace")
+        found += [
+            f"{path.relative_to(ROOT)}: {what}" for what, pattern in ELSEWHERE.items() if pattern.search(text)
+        ]
+        found += [f"{path.relative_to(ROOT)}: {folder}" for folder in of_this_machine if folder in text]
+    assert found == []
+
+
+def test_no_file_is_of_a_size_that_a_repository_does_not_need():
+    assert [str(path) for path in files() if path.stat().st_size > 500_000] == []
+
+
+def test_the_code_location_has_one_name_and_one_module_wherever_dagster_looks():
+    (location,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
+    dg_project, dagster = PYPROJECT["tool"]["dg"]["project"], PYPROJECT["tool"]["dagster"]
+    names = {
+        location["python_module"]["location_name"],
+        dg_project["code_location_name"],
+        dagster["code_location_name"],
+    }
+    modules = {
+        location["python_module"]["module_name"],
+        dg_project["code_location_target_module"],
+        dagster["module_name"],
+    }
+    assert names == {"whoop_assets"}
+    assert modules == {"whoop_assets.definitions"}
+
+
+def test_the_version_is_the_same_everywhere():
+    stated = PYPROJECT["project"]["version"]
+    assert version("whoop-assets") == stated
+    changelog = ROOT / "CHANGELOG.md"
+    if changelog.exists():
+        released = re.findall(r"^## \[?(\d[\w.]*)", changelog.read_text(), re.MULTILINE)
+        assert released[:1] == [stated]
+
+
+def test_the_env_example_names_every_setting_and_no_other():
+    read = set(re.findall(r"\"(WHOOP_[A-Z_]+)\"", (ROOT / "whoop_assets" / "settings.py").read_text()))
+    example = (ROOT / ".env.example").read_text()
+    assert set(re.findall(r"^#? ?(WHOOP_[A-Z_]+)=", example, re.MULTILINE)) == read
+    assert re.findall(r"^(\w+=.*)", example, re.MULTILINE) == ["DAGSTER_HOME=${PWD}"]
+
+
+def test_the_instance_loads_and_keeps_its_state_below_dagster_home():
+    with dg.DagsterInstance.from_config(str(ROOT)) as instance:
+        assert not instance.telemetry_enabled
+        assert not instance.nux_enabled
+        assert instance.run_coordinator.dequeue_interval_seconds == 1
+        assert instance.run_retries_enabled
+        assert not instance.run_retries_max_retries > 3
+    assert Path(".dagster").is_dir()
+
+
+def test_a_webhooks_run_always_finds_a_slot():
+    runs = yaml.safe_load((ROOT / "dagster.yaml").read_text())["concurrency"]["runs"]
+    limits = runs["tag_concurrency_limits"]
+    assert {limit["value"] for limit in limits if limit["key"] == "whoop/lane"} == set(LANES) - {"webhook"}
+    assert sum(limit["limit"] for limit in limits) < runs["max_concurrent_runs"]
+
+
+def test_ci_can_be_run():
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+TARGETS = set(re.findall(r"^([.\w-]+):(?!=)", MAKEFILE, re.MULTILINE))
+OTHERS = {"cd", "git", "cp", "export", "sqlite3", "psql", "curl", "source"}
+"""What a reader has anyway."""
+OURS = {"whoop-assets": command_line, "whoop-simulator": simulators_command_line}
+
+
+def test_make_lists_every_target():
+    phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE).group(1).split()
+    described = set(re.findall(r"^([.\w-]+):.*##", MAKEFILE, re.MULTILINE))
+    assert described == set(phony)
+    assert described <= TARGETS
+
+
+def console_commands():
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for block in re.findall(r"^```console\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
+            for line in re.findall(r"^\$ (.+)$", block.replace("\\\n", " "), re.MULTILINE):
+                for command in re.split(r"\s(?:&&|\||;)\s", line):
+                    yield f"{path.name}: {command}"
+
+
+@pytest.mark.parametrize("shown", list(console_commands()))
+def test_every_command_that_the_documentation_shows_exists(shown):
+    words = shlex.split(shown.partition(": ")[2], comments=True)
+    while words and re.match(r"[A-Z_]+=", words[0]):
+        words = words[1:]
+    program, *arguments = words
+    program = program.removeprefix(".venv/bin/")
+    if program == "make":
+        assert {word for word in arguments if "=" not in word} <= TARGETS
+    elif program in OURS:
+        assert_click_knows(OURS[program], arguments)
+    else:
+        assert program in OTHERS or (Path(sys.executable).parent / program).exists()
+
+
+def assert_click_knows(command, arguments):
+    context = click.Context(command)
+    for word in arguments:
+        if word.startswith("-"):
+            options = {
+                name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)
+            }
+            assert word.partition("=")[0] in options | {"--help"}
+        elif isinstance(command, click.Group):
+            command = command.get_command(context, word)
+            assert command is not None, word

@@ -1,0 +1,97 @@
+"""Settings: the environment over .env over the defaults, and a clear sentence for what cannot be used."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.settings import API_URL, OAUTH_URL, REDIRECT_URI, Settings
+
+
+def test_without_anything_the_defaults_hold():
+    settings = Settings.from_environment()
+    assert (settings.api_url, settings.oauth_url, settings.redirect_uri) == (API_URL, OAUTH_URL, REDIRECT_URI)
+    assert (settings.start_date, settings.timezone) == (date(2020, 1, 1), "UTC")
+    assert (settings.requests_per_minute, settings.requests_per_day) == (100, 10_000)
+    assert settings.database_url == f"sqlite:///{Path.cwd() / 'data' / 'whoop.db'}"
+
+
+def test_the_environment_wins_over_the_env_file_and_an_empty_value_means_the_default(monkeypatch):
+    Path(".env").write_text(
+        "WHOOP_CLIENT_ID=from the file\nWHOOP_CLIENT_SECRET=from the file\nWHOOP_TIMEZONE=Asia/Tokyo\nWHOOP_START_DATE\n"
+    )
+    monkeypatch.setenv("WHOOP_CLIENT_ID", "from the environment")
+    monkeypatch.setenv("WHOOP_TIMEZONE", "")
+    settings = Settings.from_environment()
+    assert settings.client_id == "from the environment"
+    assert settings.client_secret == "from the file"
+    assert settings.timezone == "UTC"
+
+
+def test_every_variable_reaches_its_setting():
+    settings = Settings.from_environment(
+        {
+            "WHOOP_CLIENT_ID": "id",
+            "WHOOP_CLIENT_SECRET": "secret",
+            "WHOOP_REDIRECT_URI": "http://localhost:1/callback",
+            "WHOOP_API_URL": "http://localhost:2",
+            "WHOOP_OAUTH_URL": "http://localhost:3",
+            "WHOOP_DATABASE_URL": "postgresql://db.example/whoop",
+            "WHOOP_TOKEN_KEY": "key",
+            "WHOOP_START_DATE": "2024-02-29",
+            "WHOOP_TIMEZONE": "Pacific/Auckland",
+            "WHOOP_REQUESTS_PER_MINUTE": "50",
+            "WHOOP_REQUESTS_PER_DAY": "500",
+        }
+    )
+    assert settings == Settings(
+        client_id="id",
+        client_secret="secret",
+        redirect_uri="http://localhost:1/callback",
+        api_url="http://localhost:2",
+        oauth_url="http://localhost:3",
+        database_url="postgresql://db.example/whoop",
+        token_key="key",
+        start_date=date(2024, 2, 29),
+        timezone="Pacific/Auckland",
+        requests_per_minute=50,
+        requests_per_day=500,
+        data_folder=settings.data_folder,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "way_out"),
+    [
+        ("WHOOP_START_DATE", "2024-02-30", "YYYY-MM-DD"),
+        ("WHOOP_START_DATE", "yesterday", "YYYY-MM-DD"),
+        ("WHOOP_TIMEZONE", "Berlin", "IANA name such as Europe/Berlin"),
+        ("WHOOP_TIMEZONE", "../../etc/passwd", "IANA name"),
+        ("WHOOP_REQUESTS_PER_MINUTE", "0", "positive whole number"),
+        ("WHOOP_REQUESTS_PER_DAY", "-5", "positive whole number"),
+        ("WHOOP_REQUESTS_PER_DAY", "ten", "positive whole number"),
+        ("WHOOP_REQUESTS_PER_DAY", "²", "positive whole number"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named_with_the_way_out(name, value, way_out):
+    with pytest.raises(ConfigurationError) as error:
+        Settings.from_environment({name: value})
+    assert name in str(error.value)
+    assert value in str(error.value)
+    assert way_out in str(error.value)
+
+
+def test_no_secret_is_in_the_repr():
+    settings = Settings(
+        client_secret="s3cret", token_key="k3y", database_url="postgresql://ann:pa55@db/whoop"
+    )
+    assert not any(secret in repr(settings) for secret in ("s3cret", "k3y", "pa55"))
+
+
+def test_missing_credentials_are_named():
+    with pytest.raises(ConfigurationError, match="WHOOP_CLIENT_SECRET not set"):
+        Settings(client_id="id").require_client()
+    with pytest.raises(ConfigurationError, match="WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET not set"):
+        Settings().require_client()
+    Settings(client_id="id", client_secret="secret").require_client()

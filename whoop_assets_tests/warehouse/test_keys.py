@@ -1,0 +1,52 @@
+"""Keys: from WHOOP_TOKEN_KEY, or made once and kept beside the embedded database."""
+
+import pytest
+from cryptography.fernet import Fernet
+
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.keys import token_cipher
+from whoop_assets_tests.warehouse.processes import together
+
+
+def test_the_key_beside_the_database_is_made_once_and_for_its_owner_alone(sqlite_database, tmp_path):
+    secret = token_cipher(sqlite_database, "").encrypt("token")
+    (path,) = tmp_path.glob("*.token-key")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert token_cipher(sqlite_database, "").decrypt(secret) == "token"
+    assert path.read_text().strip() not in repr(token_cipher(sqlite_database, ""))
+
+
+def encrypt_at(url):
+    database = Database(url)
+    secret = token_cipher(database, "").encrypt("token")
+    database.close()
+    return secret
+
+
+def test_processes_that_start_together_share_one_key(new_database_url):
+    url = new_database_url("sqlite")
+    secrets = together(3, encrypt_at, url)
+    cipher = token_cipher(Database(url), "")
+    assert [cipher.decrypt(secret) for secret in secrets] == ["token"] * 3
+
+
+def test_a_process_that_was_killed_before_it_wrote_the_key_is_no_obstacle(sqlite_database, tmp_path):
+    token_cipher(sqlite_database, "")
+    (path,) = tmp_path.glob("*.token-key")
+    path.write_bytes(b"")
+    assert token_cipher(sqlite_database, "").decrypt(token_cipher(sqlite_database, "").encrypt("a")) == "a"
+
+
+def test_on_postgresql_the_key_has_to_be_given(postgres_url):
+    with pytest.raises(ConfigurationError, match="WHOOP_TOKEN_KEY is not set"):
+        token_cipher(Database(postgres_url), "")
+
+
+@pytest.mark.parametrize("wrong", ["hunter2", "{key},hunter2", " , "])
+def test_what_is_no_key_is_refused_without_showing_it(sqlite_database, wrong):
+    with pytest.raises(ConfigurationError) as error:
+        token_cipher(sqlite_database, wrong.format(key=Fernet.generate_key().decode()))
+    assert "WHOOP_TOKEN_KEY does not hold Fernet keys" in str(error.value)
+    assert "hunter2" not in str(error.value)
+    assert error.value.__suppress_context__

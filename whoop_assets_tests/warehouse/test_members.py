@@ -1,0 +1,127 @@
+"""Members: who is connected, and nothing left of who asks to be erased."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import BigInteger, Boolean, Date, Double, Integer, func, insert, select
+
+from whoop_assets.errors import UnknownMember
+from whoop_assets.warehouse import failures, members, records, tables
+from whoop_assets.warehouse.types import JsonText, UtcDateTime
+from whoop_assets_tests.warehouse.factories import MEMBER, NOW, at, cycle
+
+OTHER = MEMBER + 1
+SCOPES = ["offline", "read:profile", "read:cycles"]
+PROFILE = {"email": "ann@example.org", "first_name": "Ann", "last_name": "Example"}
+
+
+def connect(connection, user_id=MEMBER, scopes=SCOPES):
+    members.connect(connection, user_id, scopes, PROFILE, NOW)
+
+
+def test_members_are_listed_by_id_and_their_repr_says_nothing_personal(database):
+    with database.write() as connection:
+        connect(connection, OTHER)
+        connect(connection, MEMBER)
+        listed = members.listed(connection)
+    assert [member.user_id for member in listed] == [MEMBER, OTHER]
+    assert listed[0].scopes == frozenset(SCOPES)
+    assert not any(value in repr(listed) for value in PROFILE.values())
+
+
+def test_unless_named_those_are_chosen_who_did_not_leave(database):
+    with database.write() as connection:
+        for user_id in (MEMBER, OTHER, OTHER + 1):
+            connect(connection, user_id)
+        members.set_status(connection, OTHER, members.DISCONNECTED)
+        members.set_status(connection, OTHER + 1, members.RECONNECTION_NEEDED, "the grant is gone")
+        assert [member.user_id for member in members.chosen(connection, [])] == [MEMBER, OTHER + 1]
+        assert [member.user_id for member in members.chosen(connection, [OTHER, OTHER])] == [OTHER]
+        with pytest.raises(UnknownMember, match="Member 42 is not known here"):
+            members.chosen(connection, [MEMBER, 42])
+
+
+def test_connecting_again_forgets_what_was_in_the_way(database):
+    failure = failures.Failure(
+        MEMBER, "sleeps", date(2026, 5, 1), date(2026, 5, 3), "the grant is gone", False, "run"
+    )
+    with database.write() as connection:
+        connect(connection)
+        members.set_status(connection, MEMBER, members.RECONNECTION_NEEDED, "the grant is gone")
+        failures.record(connection, failure, NOW)
+        connect(connection, scopes=[*SCOPES, "read:sleep"])
+        (member,) = members.listed(connection)
+        assert (member.status, member.status_reason) == (members.CONNECTED, None)
+        assert "read:sleep" in member.scopes
+        assert failures.open_failures(connection) == []
+
+
+def test_a_failure_is_one_row_per_stream_from_its_first_time_until_the_stream_loads(database):
+    first = failures.Failure(MEMBER, "sleeps", date(2026, 5, 1), date(2026, 5, 3), "500", True, "run 1")
+    again = failures.Failure(MEMBER, "sleeps", date(2026, 5, 2), date(2026, 5, 4), "502", True, "run 2")
+    with database.write() as connection:
+        failures.record(connection, first, NOW)
+        failures.record(connection, again, NOW + timedelta(hours=1))
+        assert failures.open_failures(connection) == [again]
+        assert failures.open_failures(connection, run_id="run 1") == []
+        row = connection.execute(select(tables.load_failures)).one()
+        assert (row.first_failed_at, row.last_failed_at) == (NOW, NOW + timedelta(hours=1))
+        failures.clear(connection, MEMBER, "cycles")
+        failures.clear(connection, OTHER, "sleeps")
+        assert failures.open_failures(connection) == [again]
+        failures.clear(connection, MEMBER, "sleeps")
+        assert failures.open_failures(connection) == []
+
+
+def test_holdings_are_the_span_and_number_of_the_members_cycles(database):
+    with database.write([MEMBER]) as connection:
+        assert members.holdings(connection, MEMBER) == members.Holdings(None, None, 0)
+        known = [cycle(day, at(day), at(day + 1)) for day in (3, 4, 5)]
+        records.store(connection, MEMBER, "cycles", known, NOW)
+        records.delete_confirmed(connection, MEMBER, "cycles", {5: NOW + timedelta(hours=1)}, NOW)
+        assert members.holdings(connection, MEMBER) == members.Holdings(date(2026, 5, 3), date(2026, 5, 4), 2)
+        counts = members.row_counts(connection, MEMBER, "cycles", date(2026, 5, 4), date(2026, 5, 9))
+        assert counts == {date(2026, 5, 4): 1}
+
+
+VALUES = {
+    BigInteger: lambda number: number,
+    Integer: lambda number: number,
+    Double: float,
+    Boolean: lambda number: number % 2 == 0,
+    Date: lambda number: date(2026, 1, 1) + timedelta(days=number),
+    UtcDateTime: lambda number: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number),
+    JsonText: lambda number: "{}",
+}
+
+
+def any_row(table, number, user_id):
+    """A row with something in every column."""
+    row = {}
+    for column in table.c:
+        kind = next((kind for kind in VALUES if isinstance(column.type, kind)), None)
+        row[column.name] = VALUES[kind](number) if kind else f"x{number}"
+    return row | {"user_id": user_id}
+
+
+def test_erasing_a_member_leaves_no_row_of_theirs_in_any_table_and_every_row_of_others(database):
+    personal = [table for table in tables.metadata.sorted_tables if "user_id" in table.c]
+    with database.write() as connection:
+        for table in personal:
+            connection.execute(insert(table), [any_row(table, n, MEMBER) for n in (1, 2)][: rows_of(table)])
+            connection.execute(insert(table), any_row(table, 3, OTHER))
+        erased = members.erase(connection, MEMBER)
+        assert erased == sum(rows_of(table) for table in personal)
+        for table in personal:
+            left = connection.execute(select(table.c.user_id, func.count()).group_by(table.c.user_id))
+            assert [tuple(row) for row in left] == [(OTHER, 1)], table.name
+
+
+def rows_of(table):
+    """How many rows one member can have in it."""
+    return 1 if [column.name for column in table.primary_key.columns] == ["user_id"] else 2
+
+
+def test_every_table_about_people_names_them_by_user_id():
+    without = {table.name for table in tables.metadata.sorted_tables if "user_id" not in table.c}
+    assert without == {"request_grants", "request_limits", "request_gate"}

@@ -1,0 +1,114 @@
+"""The schema: made in an empty database, brought forward, refused when it is of another version."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from whoop_assets.errors import SchemaMismatch
+from whoop_assets.warehouse import schema
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.tables import metadata
+from whoop_assets_tests.warehouse.processes import together
+
+
+@pytest.fixture
+def empty(empty_database_url):
+    database = Database(empty_database_url)
+    yield database
+    database.close()
+
+
+def test_an_empty_database_gets_exactly_the_tables_of_the_program(empty):
+    schema.prepare(empty)
+    with empty.read() as connection:
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, schema.VERSION_TABLE}
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "version_table": schema.VERSION_TABLE,
+                "compare_type": True,
+                "compare_server_default": True,
+                "target_metadata": metadata,
+            },
+        )
+        assert compare_metadata(context, metadata) == []
+
+
+def test_preparing_again_changes_nothing(database):
+    schema.prepare(database)
+    with database.read() as connection:
+        assert connection.scalar(text(f"select count(*) from {schema.VERSION_TABLE}")) == 1  # noqa: S608
+
+
+def prepare_at(url):
+    database = Database(url)
+    schema.prepare(database)
+    with database.read() as connection:
+        count = len(inspect(connection).get_table_names())
+    database.close()
+    return count
+
+
+def test_processes_that_find_the_database_empty_at_once_all_succeed(empty_database_url):
+    assert together(3, prepare_at, empty_database_url) == [len(metadata.tables) + 1] * 3
+
+
+def test_a_newer_schema_is_refused_with_a_sentence(database):
+    with database.write() as connection:
+        connection.execute(text(f"update {schema.VERSION_TABLE} set version_num = 'from the future'"))  # noqa: S608
+    for refuse in (schema.prepare, schema.upgrade):
+        with pytest.raises(SchemaMismatch) as error:
+            refuse(database)
+        assert "install the newer whoop-assets" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "{before}"
+
+
+def upgrade() -> None:
+    op.create_table("of_the_next_release", sa.Column("id", sa.Integer(), primary_key=True))
+    {afterwards}
+"""
+
+
+def next_release(tmp_path, monkeypatch, afterwards=""):
+    """The program as a later release might be: its migrations and one more."""
+    before = schema._newest()
+    migrations = shutil.copytree(Path(schema.__file__).parent / "migrations", tmp_path / "migrations")
+    (migrations / "versions" / "next.py").write_text(NEXT.format(before=before, afterwards=afterwards))
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    monkeypatch.setattr(schema, "_config", lambda: config)
+    return before
+
+
+def test_an_older_schema_is_refused_until_it_is_upgraded(database, tmp_path, monkeypatch):
+    before = next_release(tmp_path, monkeypatch)
+    with pytest.raises(SchemaMismatch) as error:
+        schema.prepare(database)
+    assert f"has schema {before}" in str(error.value)
+    assert "`whoop-assets db upgrade`" in str(error.value)
+    assert schema.upgrade(database) == (before, "next")
+    schema.prepare(database)
+    with database.read() as connection:
+        assert inspect(connection).has_table("of_the_next_release")
+
+
+def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp_path, monkeypatch):
+    before = next_release(tmp_path, monkeypatch, afterwards="raise ZeroDivisionError")
+    with pytest.raises(ZeroDivisionError):
+        schema.upgrade(database)
+    with database.read() as connection:
+        assert not inspect(connection).has_table("of_the_next_release")
+        assert schema._revision(connection) == before

@@ -1,0 +1,54 @@
+"""The ledger of stale days: a change stays visible until a summary has been built that has seen it."""
+
+from datetime import date
+
+from whoop_assets.warehouse import records, stale_days
+from whoop_assets_tests.warehouse.factories import MEMBER, NOW, UPDATED, at, cycle, stale
+
+FIRST, SECOND = date(2026, 5, 3), date(2026, 5, 4)
+
+
+def test_a_change_that_comes_while_the_summary_is_built_stays_stale(database):
+    with database.write() as connection:
+        stale_days.mark(connection, MEMBER, [FIRST, SECOND], NOW)
+        seen = stale_days.generations(connection, [MEMBER], FIRST, SECOND)
+    with database.write() as connection:
+        stale_days.mark(connection, MEMBER, [SECOND], NOW)
+    with database.write() as connection:
+        stale_days.clear(connection, seen)
+        assert stale(connection) == {SECOND}
+
+
+def test_clearing_twice_does_not_clear_what_came_in_between(database):
+    with database.write() as connection:
+        stale_days.mark(connection, MEMBER, [FIRST], NOW)
+        seen = stale_days.generations(connection, [MEMBER], FIRST, FIRST)
+        stale_days.clear(connection, seen)
+        stale_days.mark(connection, MEMBER, [FIRST], NOW)
+        stale_days.clear(connection, seen)
+        assert stale(connection) == {FIRST}
+
+
+def test_the_ledger_is_written_in_the_transaction_of_the_change(database):
+    try:
+        with database.write([MEMBER]) as connection:
+            records.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4))], NOW)
+            assert stale(connection) == {FIRST}
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    with database.read() as connection:
+        assert stale(connection) == set()
+
+
+def test_the_newest_days_are_asked_for_first_and_days_without_a_change_never(database):
+    with database.write([MEMBER]) as connection:
+        records.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4)), cycle(2, at(4), at(5))], NOW)
+        stale_days.mark(connection, MEMBER + 1, [SECOND], NOW)
+        asked = [(entry.day, entry.user_id) for entry in stale_days.stale(connection)]
+        assert asked == [(SECOND, MEMBER), (SECOND, MEMBER + 1), (FIRST, MEMBER)]
+        assert [entry.day for entry in stale_days.stale(connection, limit=1)] == [SECOND]
+        stale_days.clear(connection, stale_days.stale(connection))
+        again = cycle(1, at(3), at(4), requested_at=NOW.replace(hour=13), updated_at=UPDATED)
+        records.store(connection, MEMBER, "cycles", [again], NOW)
+        assert stale(connection) == set()

@@ -1,0 +1,180 @@
+"""Tokens: encrypted at rest, refreshed by one process at a time, lost to nobody."""
+
+from datetime import timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import select
+
+from whoop_assets.clock import ManualClock
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.warehouse import tables, tokens
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.keys import token_cipher
+from whoop_assets_tests.warehouse.factories import MEMBER, NOW
+from whoop_assets_tests.warehouse.processes import together
+
+KEY = Fernet.generate_key().decode()
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def cipher(database):
+    return token_cipher(database, KEY)
+
+
+def save(database, cipher, access="access-1", refresh="refresh-1", user_id=MEMBER):
+    with database.write([user_id]) as connection:
+        tokens.save(
+            connection,
+            user_id,
+            cipher,
+            access_token=access,
+            refresh_token=refresh,
+            expires_at=NOW + HOUR,
+            at=NOW,
+        )
+
+
+def take(database, at=NOW, user_id=MEMBER):
+    with database.write([user_id]) as connection:
+        return tokens.take_lease(connection, user_id, at)
+
+
+def store_refreshed(database, cipher, lease, access="access-2", refresh="refresh-2"):
+    with database.write([MEMBER]) as connection:
+        return tokens.store_refreshed(
+            connection,
+            lease,
+            cipher,
+            access_token=access,
+            refresh_token=refresh,
+            expires_at=NOW + 2 * HOUR,
+            at=NOW,
+        )
+
+
+def stored(database, cipher, user_id=MEMBER):
+    with database.read() as connection:
+        return tokens.load(connection, user_id, cipher)
+
+
+def test_what_is_saved_is_what_is_loaded_and_no_repr_shows_it(database, cipher):
+    save(database, cipher)
+    pair = stored(database, cipher)
+    assert (pair.access_token, pair.refresh_token, pair.expires_at) == ("access-1", "refresh-1", NOW + HOUR)
+    assert "access-1" not in repr(pair)
+    assert "refresh-1" not in repr(pair)
+    assert KEY not in repr(cipher)
+    assert stored(database, cipher, MEMBER + 1) is None
+
+
+def test_no_token_is_readable_in_the_database(database, cipher):
+    save(database, cipher)
+    with database.read() as connection:
+        row = connection.execute(select(tables.tokens)).one()
+    assert not any("access-1" in str(value) or "refresh-1" in str(value) for value in row)
+
+
+def test_no_token_is_readable_in_a_sqlite_file_or_its_journal(sqlite_database, tmp_path):
+    save(sqlite_database, token_cipher(sqlite_database, KEY))
+    files = list(tmp_path.glob("*.db*"))
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert b"access-1" not in content
+        assert b"refresh-1" not in content
+
+
+def test_another_key_is_a_clear_sentence_and_the_tokens_stay_as_they_are(database, cipher):
+    save(database, cipher)
+    with pytest.raises(ConfigurationError, match="encrypted with another key: set WHOOP_TOKEN_KEY"):
+        stored(database, token_cipher(database, Fernet.generate_key().decode()))
+    assert stored(database, cipher).access_token == "access-1"
+
+
+def test_any_of_several_keys_opens_and_the_first_encrypts(database, cipher):
+    save(database, cipher)
+    new = Fernet.generate_key().decode()
+    both = token_cipher(database, f"{new}, {KEY}")
+    assert stored(database, both).access_token == "access-1"
+    save(database, both, access="access-2")
+    assert stored(database, token_cipher(database, new)).access_token == "access-2"
+
+
+def test_a_lease_is_held_by_one_and_ends_by_itself(database, cipher):
+    save(database, cipher)
+    first = take(database)
+    assert first is not None
+    assert take(database, NOW + tokens.LEASE - timedelta(seconds=1)) is None
+    second = take(database, NOW + tokens.LEASE)
+    assert second.fence > first.fence
+
+
+def test_who_comes_back_after_its_lease_can_no_longer_store(database, cipher):
+    save(database, cipher)
+    late = take(database)
+    current = take(database, NOW + tokens.LEASE)
+    assert not store_refreshed(database, cipher, late, access="late")
+    assert stored(database, cipher).access_token == "access-1"
+    assert store_refreshed(database, cipher, current)
+    assert not store_refreshed(database, cipher, late, access="late")
+    assert stored(database, cipher).access_token == "access-2"
+
+
+def test_who_comes_back_late_does_not_end_the_lease_of_another(database, cipher):
+    save(database, cipher)
+    late = take(database)
+    take(database, NOW + tokens.LEASE)
+    with database.write([MEMBER]) as connection:
+        tokens.give_back(connection, late, answered=True)
+    assert take(database, NOW + tokens.LEASE) is None
+    assert stored(database, cipher).intent_at == NOW + tokens.LEASE
+
+
+def test_a_new_consent_ends_every_lease_also_after_the_member_was_gone(database, cipher):
+    save(database, cipher)
+    late = take(database)
+    with database.write([MEMBER]) as connection:
+        tokens.forget(connection, MEMBER)
+    save(database, cipher, access="new consent")
+    assert not store_refreshed(database, cipher, late)
+    take(database)
+    assert not store_refreshed(database, cipher, late)
+    assert stored(database, cipher).access_token == "new consent"
+
+
+def test_the_intent_to_exchange_is_on_record_until_an_answer_is(database, cipher):
+    save(database, cipher)
+    assert stored(database, cipher).intent_at is None
+    lease = take(database)
+    assert stored(database, cipher).intent_at == NOW
+    with database.write([MEMBER]) as connection:
+        tokens.give_back(connection, lease, answered=False)
+    assert stored(database, cipher).intent_at == NOW
+    assert store_refreshed(database, cipher, take(database))
+    assert stored(database, cipher).intent_at is None
+
+
+def test_a_member_without_tokens_has_no_lease(database):
+    assert take(database) is None
+
+
+def take_each(url, members):
+    database = Database(url, ManualClock(NOW))
+    taken = []
+    for user_id in members:
+        # Without the member's lock, so that nothing but the compare-and-swap decides.
+        with database.write() as connection:
+            if tokens.take_lease(connection, user_id, NOW) is not None:
+                taken.append(user_id)
+    database.close()
+    return taken
+
+
+def test_of_processes_that_race_for_a_lease_exactly_one_gets_it(database, database_url, cipher):
+    members = list(range(1, 41))
+    for user_id in members:
+        save(database, cipher, user_id=user_id)
+    taken = [user_id for one in together(2, take_each, database_url, members) for user_id in one]
+    assert sorted(taken) == members
