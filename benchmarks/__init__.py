@@ -1,0 +1,1 @@
+"""Run by hand, each prints ratios measured in one run; never a timed test."""

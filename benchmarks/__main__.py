@@ -1,0 +1,82 @@
+"""Runs the benchmarks, each in a process of its own.
+
+python -m benchmarks             # all, one after the other
+python -m benchmarks --list
+python -m benchmarks requests    # one; its own options: python -m benchmarks.requests --help
+python -m benchmarks --small     # all on small sizes: whether they work, not how fast anything is
+"""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A module of this folder, what it measures, and the options that make it small."""
+
+    name: str
+    measures: str
+    small: tuple[str, ...]
+    options: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        return " ".join((self.name, *self.options))
+
+
+BENCHMARKS = (
+    Benchmark("requests", "requests for a year against the least possible number of pages", ("--days", "60")),
+    Benchmark(
+        "load_alone", "the load against a loop that reads the same pages", ("--days", "60", "--rounds", "2")
+    ),
+    Benchmark(
+        "dagster_overhead",
+        "a year through Dagster against the same graph with empty bodies",
+        ("--days", "15", "--rounds", "2"),
+    ),
+    Benchmark("ui_backfill", "a year through the UI's backfill, with a real daemon", ("--days", "15")),
+    Benchmark(
+        "five_years", "five years of five members: time, memory, sizes", ("--years", "0.1", "--members", "2")
+    ),
+    Benchmark(
+        "five_years",
+        "the same loads and summaries alone",
+        ("--years", "0.1", "--members", "2"),
+        ("--without-dagster",),
+    ),
+)
+
+
+def main() -> None:
+    names = sorted({benchmark.name for benchmark in BENCHMARKS})
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"Which: {', '.join(names)}. None: all.")
+    parser.add_argument("--list", action="store_true", help="Say what there is, and run nothing.")
+    parser.add_argument("--small", action="store_true", help="Small sizes.")
+    chosen = parser.parse_args()
+    unknown = set(chosen.names) - set(names)
+    if unknown:
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}: choose from {', '.join(names)}")
+    failed = []
+    for benchmark in BENCHMARKS:
+        if chosen.names and benchmark.name not in chosen.names:
+            continue
+        if chosen.list:
+            print(f"{benchmark.command:<29} {benchmark.measures}")
+            continue
+        print(f"\n== {benchmark.command}: {benchmark.measures}", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{benchmark.name}", *benchmark.options]
+        command += benchmark.small if chosen.small else ()
+        if subprocess.run(command, cwd=Path(__file__).parents[1]).returncode:
+            failed.append(benchmark.command)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

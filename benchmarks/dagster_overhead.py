@@ -1,0 +1,96 @@
+"""A year of one member through Dagster against the same asset graph with empty bodies, and where Dagster's time goes.
+
+    python -m benchmarks.dagster_overhead [--days 365] [--seed 7] [--rounds 3]
+
+Both are one in-process run on a new Dagster instance in SQLite, in turns; the real one into a new warehouse, from a
+simulator without limits or latency.
+"""
+
+import argparse
+import itertools
+import statistics
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from benchmarks.event_costs import EventCosts, watched
+from benchmarks.stage import Stage, last_days, staged
+from benchmarks.surroundings import choose_database, new_instance, quiet_run_config, surroundings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_numbers = itertools.count(1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    with staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
+        from benchmarks.empty_bodies import with_empty_bodies
+        from whoop_assets.definitions import defs
+
+        empty = with_empty_bodies(defs)
+        assets = len(defs.resolve_all_asset_keys())
+        for warm_up in (empty, defs):
+            run(stage, warm_up, min(chosen.days, 5))
+        bare, whole = [], []
+        for number in range(chosen.rounds):
+            bare.append(run(stage, empty, chosen.days)[0])
+            whole.append(run(stage, defs, chosen.days)[0])
+            print(
+                f"round {number + 1}: empty {bare[-1]:.2f} s, real {whole[-1]:.2f} s,"
+                f" ratio {whole[-1] / bare[-1]:.2f}",
+                flush=True,
+            )
+        partitions = chosen.days * assets
+        ratios = [real / nothing for real, nothing in zip(whole, bare, strict=True)]
+        print(
+            f"{chosen.days} days of {assets} assets, {partitions} partitions, medians of {chosen.rounds} rounds:"
+        )
+        for name, seconds in (("empty bodies", bare), ("real assets", whole)):
+            median = statistics.median(seconds)
+            spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
+            print(f"{name:<13}{median:.2f} s ({spread}), {median / partitions * 1000:.2f} ms per partition")
+        print(
+            f"ratio        {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; at most 1.25)"
+        )
+        for name, definitions in (("empty bodies", empty), ("real assets", defs)):
+            print(f"Where the time goes, {name}, in a round of its own:")
+            _, costs = run(stage, definitions, chosen.days, costs=True)
+            assert costs is not None
+            print("\n".join(costs.lines(partitions)))
+
+
+def run(
+    stage: Stage, definitions: "dg.Definitions", days: int, *, costs: bool = False
+) -> tuple[float, EventCosts | None]:
+    """Seconds of one run for the newest days, and, if asked for, what they were spent on."""
+    from whoop_assets.partitions import range_tags
+
+    name = f"round{next(_numbers)}"
+    database, connection = stage.database(name)
+    connection.close()
+    database.close()
+    choose_database(stage, name)
+    with new_instance(stage.folder / f"{name}.dagster") as instance:
+        watching: AbstractContextManager[EventCosts | None] = watched(instance) if costs else nullcontext()
+        began = time.perf_counter()
+        with watching as found:
+            result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+                instance=instance,
+                run_config=quiet_run_config(),
+                tags=range_tags(*last_days(stage, days)),
+            )
+        seconds = time.perf_counter() - began
+    assert result.success
+    return seconds, found
+
+
+if __name__ == "__main__":
+    main()

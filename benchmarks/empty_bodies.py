@@ -1,0 +1,50 @@
+"""The project's asset graph with nothing in its functions: what Dagster costs when the assets cost nothing.
+
+Made from the definitions themselves, so that keys, dependencies, partitions, policies, metadata and checks stay alike.
+"""
+
+from typing import Any
+
+import dagster as dg
+
+
+def with_empty_bodies(defs: dg.Definitions) -> dg.Definitions:
+    """The same assets and checks, whose functions do nothing."""
+    return dg.Definitions(
+        assets=[_empty_asset(asset) for asset in defs.assets or [] if isinstance(asset, dg.AssetsDefinition)],
+        asset_checks=[
+            _empty_check(spec)
+            for checks in defs.asset_checks or []
+            if isinstance(checks, dg.AssetChecksDefinition)
+            for spec in checks.check_specs
+        ],
+        executor=defs.executor,
+    )
+
+
+def _empty_asset(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    (spec,) = asset.specs
+
+    @dg.asset(
+        key=spec.key,
+        deps=list(spec.deps),
+        partitions_def=spec.partitions_def,
+        backfill_policy=asset.backfill_policy,
+        group_name=spec.group_name,
+        owners=spec.owners,
+        kinds=spec.kinds,
+        description=spec.description,
+        metadata=spec.metadata,
+    )
+    def empty() -> dg.MaterializeResult[Any]:
+        return dg.MaterializeResult()
+
+    return empty
+
+
+def _empty_check(spec: dg.AssetCheckSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=spec.asset_key, name=spec.name, blocking=spec.blocking)
+    def empty() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    return empty

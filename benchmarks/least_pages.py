@@ -1,0 +1,87 @@
+"""Requests that were sent, by what they read, against the least possible number of pages for the days asked for."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import httpx
+
+from benchmarks.stage import RECORDS, Stage
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse.members import row_counts
+from whoop_assets.warehouse.schema import open_database
+from whoop_assets.whoop.streams import STREAMS
+
+PAGE = 25
+LOGGED = 1000
+"""The simulator keeps its last so many requests."""
+
+PATHS = {STREAMS[name].path: name for name in RECORDS} | {
+    "/v2/user/profile/basic": "profile",
+    "/v2/user/measurement/body": "body_measurement",
+}
+ELSE = "single records"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The requests of one piece of work, and the fewest it could have made do with, by stream."""
+
+    requests: Counter[str]
+    least: dict[str, int]
+
+    @property
+    def ratio(self) -> float:
+        return self.requests.total() / sum(self.least.values())
+
+    def lines(self) -> list[str]:
+        rows = [f"  {'':<17}requests  least  ratio"]
+        for name in (*self.least, ELSE):
+            least, sent = self.least.get(name, 0), self.requests[name]
+            rows.append(f"  {name:<17}{sent:8}{least:7}" + (f"{sent / least:7.2f}" if least else ""))
+        return [
+            *rows,
+            f"  {'in all':<17}{self.requests.total():8}{sum(self.least.values()):7}{self.ratio:7.2f}",
+        ]
+
+
+class Counting:
+    """Counts the requests that the simulator gets from now on."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._before = stage.requests()
+
+    def requests(self) -> Counter[str]:
+        """By stream; what reads a single record by its own URL counts apart."""
+        number = self._stage.requests() - self._before
+        if number > LOGGED:
+            raise ValueError(
+                f"{number} requests, and the simulator lists its last {LOGGED}: choose fewer days."
+            )
+        listed = httpx.get(f"{self._stage.base_url}/_control/requests").json()
+        return Counter(PATHS.get(_bare(entry["path"]), ELSE) for entry in listed[len(listed) - number :])
+
+
+def least_pages(settings: Settings, members: Sequence[int], first: date, last: date) -> dict[str, int]:
+    """Full pages for the records of these days, as the warehouse has them; one each for profile and body."""
+    least = {"profile": len(members), "body_measurement": len(members)}
+    database = open_database(settings)
+    try:
+        with database.read() as connection:
+            for stream in RECORDS:
+                least[stream] = sum(
+                    max(
+                        1, math.ceil(sum(row_counts(connection, member, stream, first, last).values()) / PAGE)
+                    )
+                    for member in members
+                )
+    finally:
+        database.close()
+    return least
+
+
+def _bare(path: str) -> str:
+    return path.removeprefix("/developer")

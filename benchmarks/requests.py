@@ -1,0 +1,85 @@
+"""Requests for a year of one member against the least possible number of pages, on a seed with naps and workouts.
+
+    python -m benchmarks.requests [--days 365] [--seed 7]
+
+Counted by the simulator, by path: once for the loads alone, once for `whoop-assets backfill`, each into a new
+warehouse. A page holds 25 records; the least is what the records of these days fill, and one request each for profile
+and body measurement.
+"""
+
+import argparse
+import subprocess
+import sys
+from collections import Counter
+
+import httpx
+
+from benchmarks.least_pages import Counting, Sent, least_pages
+from benchmarks.stage import Stage, last_days, staged
+from benchmarks.surroundings import child_environment, new_home, surroundings
+from benchmarks.without_dagster import load_and_summarise
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--seed", type=int, default=7)
+    chosen = parser.parse_args()
+    with staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
+        print(habits(stage))
+        for name, work in (("the loads alone", load), ("whoop-assets backfill", backfill)):
+            database = name.replace(" ", "-")
+            connect(stage, database)
+            counting = Counting(stage)
+            work(stage, database, chosen.days)
+            least = least_pages(stage.with_database(database), stage.members, *last_days(stage, chosen.days))
+            sent = Sent(counting.requests(), least)
+            print(f"{name}, {chosen.days} days:", *sent.lines(), sep="\n")
+            print(f"ratio {sent.ratio:.3f} (at most 1.10)", flush=True)
+
+
+def habits(stage: Stage) -> str:
+    """How many naps and workouts the first member has."""
+    truth = httpx.get(f"{stage.base_url}/_control/truth/{stage.members[0]}", timeout=60).json()
+    naps = sum(sleep["nap"] for sleep in truth["sleeps"])
+    a_day = Counter(workout["start"][:10] for workout in truth["workouts"])
+    spread = Counter(a_day.values()) + Counter({0: max(0, len(truth["cycles"]) - len(a_day))})
+    days = ", ".join(f"{workouts} on {number} days" for workouts, number in sorted(spread.items()))
+    return (
+        f"{len(truth['cycles'])} cycles, {len(truth['sleeps'])} sleeps, {naps} of them naps,"
+        f" {len(truth['recoveries'])} recoveries, {len(truth['workouts'])} workouts ({days})"
+    )
+
+
+def connect(stage: Stage, name: str) -> None:
+    """A new warehouse with the member connected, which costs a request too."""
+    database, connection = stage.database(name)
+    connection.close()
+    database.close()
+
+
+def load(stage: Stage, name: str, days: int) -> None:
+    """The loads for the newest days."""
+    load_and_summarise(stage.with_database(name), *last_days(stage, days))
+
+
+def backfill(stage: Stage, name: str, days: int) -> None:
+    """`whoop-assets backfill` for the newest days, in a process and a Dagster home of its own."""
+    first, last = last_days(stage, days)
+    home = new_home(stage.folder / f"{name}.dagster")
+    command = [sys.executable, "-m", "whoop_assets.cli", "backfill", "--from", str(first), "--to", str(last)]
+    done = subprocess.run(
+        command,
+        env=child_environment(stage, name) | {"DAGSTER_HOME": str(home)},
+        cwd=stage.folder,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[1:])} failed:\n{done.stdout}{done.stderr}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What every benchmark needs: a simulator in a process of its own, without limits, and members connected to it."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import httpx
+
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.consent import connect_member
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.schema import open_database
+from whoop_assets.whoop.scopes import SCOPES
+
+RECORDS = ("cycles", "sleeps", "recoveries", "workouts")
+STREAMS = ("profile", "body_measurement", *RECORDS)
+
+
+@dataclass
+class Stage:
+    """A folder, a running simulator and the settings that join them."""
+
+    folder: Path
+    base_url: str
+    settings: Settings
+    members: list[int]
+    today: date
+
+    def database(self, name: str) -> tuple[Database, Connection]:
+        """A new SQLite database with every member connected."""
+        settings = self.with_database(name)
+        database = open_database(settings)
+        connection = Connection(settings, database)
+        for user_id in self.members:
+            _consent(connection, user_id)
+        return database, connection
+
+    def with_database(self, name: str) -> Settings:
+        return replace(self.settings, database_url=f"sqlite:///{self.folder / name}.db")
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The same settings as environment variables."""
+        settings = self.with_database(name)
+        return {
+            "WHOOP_CLIENT_ID": settings.client_id,
+            "WHOOP_CLIENT_SECRET": settings.client_secret,
+            "WHOOP_API_URL": settings.api_url,
+            "WHOOP_OAUTH_URL": settings.oauth_url,
+            "WHOOP_DATABASE_URL": settings.database_url,
+            "WHOOP_REQUESTS_PER_MINUTE": str(settings.requests_per_minute),
+            "WHOOP_REQUESTS_PER_DAY": str(settings.requests_per_day),
+        }
+
+    def requests(self) -> int:
+        """How many requests the simulator has counted."""
+        return int(httpx.get(f"{self.base_url}/_control/stats").json()["requests"])
+
+
+@contextmanager
+def staged(*, members: int, days: int, seed: int) -> Iterator[Stage]:
+    """A stage whose simulator has that many days behind it."""
+    command = [sys.executable, "-m", "whoop_simulator", "serve", "--port", "0", "--no-limits"]
+    command += ["--members", str(members), "--days", str(days), "--seed", str(seed)]
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            base_url = process.stdout.readline().split()[-1]
+            listed = httpx.get(f"{base_url}/_control/members", timeout=120).json()
+            settings = Settings(
+                client_id="whoop-simulator",
+                client_secret="simulator-secret",
+                api_url=f"{base_url}/developer",
+                oauth_url=f"{base_url}/oauth/oauth2",
+                requests_per_minute=100_000_000,
+                requests_per_day=1_000_000_000,
+            )
+            user_ids = [member["user_id"] for member in listed]
+            yield Stage(Path(folder), base_url, settings, user_ids, datetime.now(UTC).date())
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def last_days(stage: Stage, days: int) -> tuple[date, date]:
+    """The first and last of the newest so many days."""
+    return stage.today - timedelta(days=days - 1), stage.today
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """The rows as lines of JSON, to read and to keep."""
+    return "\n".join(json.dumps(row) for row in rows)
+
+
+def _consent(connection: Connection, user_id: int) -> None:
+    state = connection.oauth.new_state()
+    url = urllib.parse.urlsplit(connection.oauth.authorization_url(SCOPES, state))
+    fields = dict(urllib.parse.parse_qsl(url.query)) | {"member": str(user_id), "decision": "allow"}
+    page = httpx.post(f"{url.scheme}://{url.netloc}{url.path}", data=fields)
+    code = connection.oauth.read_redirect(page.headers["location"], state)
+    connect_member(connection, connection.oauth.exchange_code(code))

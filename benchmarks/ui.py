@@ -1,0 +1,216 @@
+"""Dagster's web server and daemon as real processes, spoken to as the UI in a browser does: through GraphQL."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from whoop_assets.cli.ports import free_port
+from whoop_assets.cli.processes import child
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+ASSETS = (
+    "profile",
+    "body_measurement",
+    "cycles",
+    "sleeps",
+    "recoveries",
+    "workouts",
+    "daily_summary",
+)
+LOCATION = "whoop_assets"
+STARTS_WITHIN = 180.0
+EVERY = 0.25
+T = TypeVar("T")
+
+LAUNCH = """
+mutation ($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on Error { message }
+  }
+}"""
+BACKFILL = """
+query ($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill {
+      status numPartitions timestamp endTimestamp error { message }
+      runs(limit: 50) { id status creationTime startTime endTime }
+    }
+    ... on Error { message }
+  }
+}"""
+RUNS = """
+{ runsOrError(limit: 100) { ... on Runs { results { id status tags { key value } } } ... on Error { message } } }"""
+PARTITIONS = """
+query ($assets: [AssetKeyInput!]!) {
+  assetNodes(assetKeys: $assets) { assetKey { path } partitionStats { numMaterialized numFailed } }
+}"""
+STOP_SCHEDULE = """
+mutation ($id: String!) { stopRunningSchedule(id: $id) { __typename ... on Error { message } } }"""
+SCHEDULES = """
+query ($repository: RepositorySelector!) {
+  schedulesOrError(repositorySelector: $repository) {
+    ... on Schedules { results { name scheduleState { id status } } } ... on Error { message }
+  }
+}"""
+READY = """
+{
+  instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } }
+  workspaceOrError {
+    ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename ... on Error { message } } } }
+  }
+}"""
+
+
+class UiError(RuntimeError):
+    """Dagster answered with an error, or not in time."""
+
+
+@dataclass(frozen=True)
+class Ui:
+    """A running `dagster dev`."""
+
+    url: str
+    home: Path
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of the answer; raises UiError."""
+        answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=300)
+        body = answer.json()
+        if "errors" in body:
+            raise UiError(str(body["errors"][0]["message"]))
+        (*_, found) = body["data"].values()
+        if isinstance(found, dict) and "message" in found:
+            raise UiError(str(found["message"]))
+        return dict(body["data"])
+
+    def launch_backfill(self, first: date, last: date) -> str:
+        """Ask for a backfill of all assets over the days, as the dialog does; its id."""
+        params = {
+            "assetSelection": keys(),
+            "partitionNames": [str(first + timedelta(days=n)) for n in range((last - first).days + 1)],
+            "fromFailure": False,
+            # What the UI puts on everything that is started in it.
+            "tags": [{"key": "dagster/from_ui", "value": "true"}],
+        }
+        return str(self.ask(LAUNCH, params=params)["launchPartitionBackfill"]["backfillId"])
+
+    def backfill(self, backfill_id: str) -> dict[str, Any]:
+        """Status, times, error and runs of the backfill."""
+        return dict(self.ask(BACKFILL, id=backfill_id)["partitionBackfillOrError"])
+
+    def finished(self, backfill_id: str, within: float) -> dict[str, Any]:
+        """The backfill when it has ended, well or not; raises UiError after so many seconds."""
+
+        def ended() -> dict[str, Any] | None:
+            found = self.backfill(backfill_id)
+            return found if found["status"].startswith(("COMPLETED", "FAILED", "CANCELED")) else None
+
+        return until(ended, within, f"the end of backfill {backfill_id}")
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Every run of the instance, newest first, its tags as a dict."""
+        return [
+            {**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}}
+            for run in self.ask(RUNS)["runsOrError"]["results"]
+        ]
+
+    def materialized(self) -> dict[str, tuple[int, int]]:
+        """How many days of each asset are materialized, and how many failed."""
+        return {
+            node["assetKey"]["path"][-1]: (
+                node["partitionStats"]["numMaterialized"],
+                node["partitionStats"]["numFailed"],
+            )
+            for node in self.ask(PARTITIONS, assets=keys())["assetNodes"]
+        }
+
+    def stop_schedules(self) -> None:
+        """Switch every schedule off, as a click does: the hourly one would read WHOOP in the midst of a measurement."""
+        repository = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
+        for schedule in self.ask(SCHEDULES, repository=repository)["schedulesOrError"]["results"]:
+            self.ask(STOP_SCHEDULE, id=schedule["scheduleState"]["id"])
+
+    def ready(self) -> bool:
+        """Whether the definitions are loaded and every daemon has reported."""
+        try:
+            state = self.ask(READY)
+        except (httpx.TransportError, ValueError):
+            return False
+        entries = state["workspaceOrError"]["locationEntries"]
+        for entry in entries:
+            loaded = entry["locationOrLoadError"]
+            if loaded is not None and "message" in loaded:
+                raise UiError(f"The definitions do not load: {loaded['message']}")
+        daemons = state["instance"]["daemonHealth"]["allDaemonStatuses"]
+        return bool(entries) and all(
+            [entry["loadStatus"] == "LOADED" for entry in entries]
+            + [daemon["healthy"] for daemon in daemons if daemon["required"]]
+        )
+
+
+def keys() -> list[dict[str, Sequence[str]]]:
+    """All assets, as GraphQL names them."""
+    return [{"path": ["whoop", asset]} for asset in ASSETS]
+
+
+def new_home(folder: Path) -> Path:
+    """A Dagster home with the checkout's dagster.yaml; its state goes below the folder."""
+    folder.mkdir(parents=True)
+    for name in ("dagster.yaml", "workspace.yaml"):
+        shutil.copy(CHECKOUT / name, folder)
+    return folder
+
+
+@contextmanager
+def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
+    """`dagster dev` on that home, with web server and daemon, until the block ends; its log is `home/dev.log`."""
+    port = free_port()
+    log = home / "dev.log"
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    paths = os.pathsep.join([str(CHECKOUT), *filter(None, [environment.get("PYTHONPATH")])])
+    surroundings = {**environment, "DAGSTER_HOME": str(home), "PYTHONPATH": paths}
+    with (
+        log.open("ab") as output,
+        child(command, environment=surroundings, folder=home, output=output) as process,
+    ):
+        ui = Ui(f"http://127.0.0.1:{port}", home)
+
+        def answers() -> bool:
+            if process.poll() is not None:
+                raise UiError(f"dagster dev ended by itself:\n{log.read_text(errors='replace')[-3000:]}")
+            return ui.ready()
+
+        until(answers, STARTS_WITHIN, "dagster dev")
+        yield ui
+
+
+def until(condition: Callable[[], T | None], within: float, what: str) -> T:
+    """What the condition gives as soon as it is true; raises UiError after so many seconds."""
+    give_up = time.monotonic() + within
+    while not (found := condition()):
+        if time.monotonic() > give_up:
+            raise UiError(f"Waited {within:.0f} s for {what} in vain.")
+        time.sleep(EVERY)
+    return found

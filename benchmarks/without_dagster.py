@@ -1,0 +1,34 @@
+"""The loads and the summaries of a range of days without Dagster, on the warehouse that WHOOP_DATABASE_URL names.
+
+python -m benchmarks.without_dagster FIRST LAST
+"""
+
+import sys
+from datetime import date
+
+from benchmarks.stage import STREAMS
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse import members
+from whoop_assets.warehouse.schema import open_database
+
+
+def load_and_summarise(settings: Settings, first: date, last: date) -> None:
+    """What a run of all assets does, in the same order; raises RuntimeError when a load did not complete."""
+    database = open_database(settings)
+    with Connection(settings, database) as connection:
+        with database.read() as transaction:
+            until = database.now(transaction)
+            everybody = [member.user_id for member in members.chosen(transaction, ())]
+        for stream in STREAMS:
+            done = load_everybody(connection, Order(stream, first, last, until.date(), until, until))
+            if done.failures:
+                raise RuntimeError(f"{stream}: {done.failures[0].cause}")
+        rebuild_days(database, everybody, first, last)
+    database.close()
+
+
+if __name__ == "__main__":
+    load_and_summarise(Settings.from_environment(), *map(date.fromisoformat, sys.argv[1:]))
