@@ -1,6 +1,5 @@
 """A load for several members, one after the other: one member's failure never costs another member's data."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -55,9 +54,7 @@ class Round:
         return self.skipped + [warning for load in self.loads for warning in load.warnings]
 
 
-def load_everybody(
-    connection: Connection, order: Order, after_piece: Callable[[], None] | None = None
-) -> Round:
+def load_everybody(connection: Connection, order: Order) -> Round:
     """Load the order's stream for each of its members; what fails is recorded and the others go on.
 
     Raises UnknownMember for a member who is not here, and DatabaseError or ConfigurationError, which concern everybody.
@@ -77,7 +74,10 @@ def load_everybody(
         try:
             if exhausted is not None:
                 raise exhausted
-            result.loads.append(_load(connection, member, order, after_piece))
+            loaded = Loaded(member.user_id, order.stream)
+            # Before it begins: what a load that fails has cost counts too.
+            result.loads.append(loaded)
+            _load(connection, member, order, loaded)
         except (DatabaseError, ConfigurationError):
             raise
         except WhoopError as error:
@@ -91,9 +91,7 @@ def load_everybody(
     return result
 
 
-def _load(
-    connection: Connection, member: members.Member, order: Order, after_piece: Callable[[], None] | None
-) -> Loaded:
+def _load(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> None:
     if member.status != members.CONNECTED:
         raise ReconnectionNeeded(
             f"Member {member.user_id} must be connected again ({member.status.replace('_', ' ')}): run"
@@ -101,19 +99,12 @@ def _load(
             user_id=member.user_id,
         )
     if order.stream in ("profile", "body_measurement"):
-        if not order.first <= order.today <= order.last:
-            # WHOOP keeps no history of these: a past day holds what was observed on it, and costs no request.
-            return Loaded(member.user_id, order.stream)
-        return load_snapshot(connection, member.user_id, order.stream, order.today, lane=order.lane)
-    loading = MemberLoad(
-        connection,
-        member.user_id,
-        lane=order.lane,
-        until=order.until,
-        since=order.since,
-        after_piece=after_piece,
-    )
-    return loading.load(order.stream, order.first, order.last)
+        # WHOOP keeps no history of these: a past day holds what was observed on it, and costs no request.
+        if order.first <= order.today <= order.last:
+            load_snapshot(connection, order.today, lane=order.lane, loaded=loaded)
+        return
+    loading = MemberLoad(connection, loaded, lane=order.lane, until=order.until, since=order.since)
+    loading.load(order.first, order.last)
 
 
 def _record(connection: Connection, user_id: int, order: Order, error: WhoopError) -> Failure:

@@ -4,7 +4,6 @@ Cycles come first, because they are the calendar: a load of any other stream mak
 are known and bounded, and reads over their real spans.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -48,57 +47,52 @@ class Loaded:
         self.confirmed += stored.confirmed
         self.deleted += stored.deleted
 
+    def count(self, client: WhoopClient) -> None:
+        """Take what the client has cost so far."""
+        self.requests, self.retries = client.requests, client.retries
+        self.limited, self.waited_seconds = client.limited, client.waited_seconds
+
 
 class MemberLoad:
-    """Loads streams of one member in one lane.
+    """Loads one stream of one member in one lane; `loaded` names both, and takes what it came to.
 
     `until`: nothing is read beyond it; the same for all streams of a run, so that one's coverage serves the next.
     `since`: what was read completely since then is not read again.
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        user_id: int,
-        *,
-        lane: str,
-        until: datetime,
-        since: datetime,
-        after_piece: Callable[[], None] | None = None,
+        self, connection: Connection, loaded: Loaded, *, lane: str, until: datetime, since: datetime
     ) -> None:
         self._database = connection.database
-        self._client: WhoopClient = connection.client(user_id, lane)
-        self._user_id = user_id
+        self._client: WhoopClient = connection.client(loaded.user_id, lane)
+        self._user_id = loaded.user_id
+        self._loaded = loaded
         self._until = until
         self._since = since
-        self._after_piece = after_piece
 
-    def load(self, stream_name: str, first: date, last: date) -> Loaded:
+    def load(self, first: date, last: date) -> None:
         """Read and store the stream's records of the days first..last.
 
         Raises the client's errors; the pieces committed before stay, and are not read again by a load with the same
         `since`.
         """
-        result = Loaded(self._user_id, stream_name)
-        stream = STREAMS[stream_name]
+        stream = STREAMS[self._loaded.stream]
         try:
             if stream is CYCLES:
-                self._load_cycles(first, last, result)
+                self._load_cycles(first, last, self._loaded)
             else:
-                days = self._known_cycles(first, last, result)
+                days = self._known_cycles(first, last)
                 span = record_span(days, first, last, self._until)
-                self._read(stream, span, self._since, result, days)
+                self._read(stream, span, self._since, self._loaded, days)
         finally:
-            result.requests, result.retries = self._client.requests, self._client.retries
-            result.limited, result.waited_seconds = self._client.limited, self._client.waited_seconds
-        return result
+            self._loaded.count(self._client)
 
     def _load_cycles(self, first: date, last: date, result: Loaded) -> Calendar:
         span = cycle_span(first, last, self._until)
         self._read(CYCLES, span, self._since, result)
         return self._bound(span, first, last, result, self._calendar())
 
-    def _known_cycles(self, first: date, last: date, result: Loaded) -> Calendar:
+    def _known_cycles(self, first: date, last: date) -> Calendar:
         """The calendar, read where it does not know these days yet or may have moved on since it was read."""
         span = cycle_span(first, last, self._until)
         cycles = Loaded(self._user_id, CYCLES.name)
@@ -110,7 +104,7 @@ class MemberLoad:
         if behind is not None and self._read(CYCLES, behind, self._since, cycles):
             days = self._calendar()
         days = self._bound(span, first, last, cycles, days)
-        result.warnings += cycles.warnings
+        self._loaded.warnings += cycles.warnings
         return days
 
     def _bound(self, span: Span, first: date, last: date, result: Loaded, days: Calendar) -> Calendar:
@@ -206,8 +200,6 @@ class MemberLoad:
         result.pieces += 1
         if absences.warning is not None:
             result.warnings.append(absences.warning)
-        if self._after_piece is not None:
-            self._after_piece()
 
     def _calendar(self) -> Calendar:
         with self._database.read() as connection:

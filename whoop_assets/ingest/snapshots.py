@@ -12,18 +12,20 @@ from whoop_assets.whoop.errors import NotFound
 from whoop_assets.whoop.validation import validation_reason
 
 
-def load_snapshot(connection: Connection, user_id: int, stream: str, today: date, *, lane: str) -> Loaded:
-    """Ask once and file the answer under today; an account that has no body measurements (404) has no row."""
-    result = Loaded(user_id, stream)
+def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loaded) -> None:
+    """Ask once and file the answer under today; an account that has no body measurements (404) has no row.
+
+    `loaded` names member and stream, and takes what it came to.
+    """
+    user_id, stream = loaded.user_id, loaded.stream
     client = connection.client(user_id, lane)
     database = connection.database
     try:
         answer = client.profile() if stream == "profile" else client.body_measurement()
     except NotFound:
-        return result
+        return
     finally:
-        result.requests, result.retries = client.requests, client.retries
-        result.limited, result.waited_seconds = client.limited, client.waited_seconds
+        loaded.count(client)
     read = profile_fields if stream == "profile" else body_measurement_fields
     try:
         fields = read(answer.payload)
@@ -34,9 +36,8 @@ def load_snapshot(connection: Connection, user_id: int, stream: str, today: date
         )
         with database.write([user_id]) as transaction:
             quarantine.keep(transaction, user_id, stream, [rejected], database.now(transaction))
-        result.quarantined = 1
-        return result
+        loaded.quarantined = 1
+        return
     with database.write([user_id]) as transaction:
         snapshots.store(transaction, stream, user_id, today, fields, answer.requested_at)
-    result.confirmed = 1
-    return result
+    loaded.confirmed = 1
