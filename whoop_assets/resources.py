@@ -77,6 +77,9 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         return self.began.astimezone(ZoneInfo(self.settings().timezone)).date().isoformat()
 
     def chosen_members(self) -> list[Member]:
-        """The members of this run; raises UnknownMember."""
+        """The members of this run, the disconnected too: their data stay, and so do their summaries.
+
+        Raises UnknownMember.
+        """
         with self.database.read() as connection:
-            return members.chosen(connection, self.members)
+            return members.chosen(connection, self.members, with_disconnected=True)

@@ -8,13 +8,12 @@ import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.loading import LANE_TAG
-from whoop_assets.partitions import DAILY, range_tags
+from whoop_assets.partitions import DAILY, RANGE_END, RANGE_START, range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import stale_days
 from whoop_assets.warehouse.stale_days import StaleDay
 
-STALE_TAG = "whoop/stale_days"
-MOST_RANGES = 10
+MOST_RANGES, MOST_RUNS = 10, 100
 TRY_AGAIN_AFTER = timedelta(hours=1)
 
 _IN_FLIGHT = [
@@ -36,31 +35,50 @@ def stale_summaries(
     """Ask for the summaries of days whose records changed since they were built, whatever changed them.
 
     Level-triggered: it looks at what is stale, not at what happened, so nothing is lost with a run that was killed.
-    While one of its runs is under way it waits; days without a partition key yet (tomorrow, or before
+    Days that a run under way will build are left to it; days without a partition key (tomorrow, or before
     WHOOP_START_DATE) stay stale until they have one.
     """
     with whoop.database.read() as connection:
         behind = stale_days.stale(connection)
         now = whoop.database.now(connection)
-    askable = [entry for entry in behind if DAILY.has_partition_key(entry.day.isoformat())]
+    first_key, last_key = DAILY.get_first_partition_key(), DAILY.get_last_partition_key()
+    busy = _being_built(context.instance)
+    askable = [
+        entry
+        for entry in behind
+        if (first_key or "9999") <= entry.day.isoformat() <= (last_key or "")
+        and not any(first <= entry.day.isoformat() <= last for first, last in busy)
+    ]
     if not askable:
         return dg.SkipReason(
-            f"No stale day has a partition ({len(behind)} stale)." if behind else "No stale days."
+            f"{len(behind)} stale days, none to ask for now: they are being built, or have no partition."
+            if behind
+            else "No stale days."
         )
-    busy = context.instance.get_runs(dg.RunsFilter(tags={STALE_TAG: "yes"}, statuses=_IN_FLIGHT), limit=1)
-    if busy:
-        return dg.SkipReason("A run for stale days is under way.")
     # The key names the work, and an hour: the same work that failed is tried again, but not every half minute.
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 run_key=f"{first}:{last}:{_digest(askable, first, last)}:{hour}",
-                tags=range_tags(first, last) | {STALE_TAG: "yes", LANE_TAG: "schedule"},
+                tags=range_tags(first, last) | {LANE_TAG: "schedule"},
             )
             for first, last in ranges(entry.day for entry in askable)[:MOST_RANGES]
         ]
     )
+
+
+def _being_built(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """The days, first and last, whose summaries a run that is queued or under way will build."""
+    spans = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_IN_FLIGHT), limit=MOST_RUNS):
+        if run.asset_selection is not None and daily_summary.key not in run.asset_selection:
+            continue
+        one_day = run.tags.get("dagster/partition")
+        first, last = run.tags.get(RANGE_START, one_day), run.tags.get(RANGE_END, one_day)
+        if first is not None and last is not None:
+            spans.append((first, last))
+    return spans
 
 
 def ranges(days: Iterable[date]) -> list[tuple[date, date]]:

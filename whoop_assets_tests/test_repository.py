@@ -170,15 +170,21 @@ def test_make_lists_every_target():
     assert described <= TARGETS
 
 
-def console_commands():
+def shown_commands():
+    """Every command of a console block, and every one of ours that a sentence or a table names."""
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        for block in re.findall(r"^```console\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
-            for line in re.findall(r"^\$ (.+)$", block.replace("\\\n", " "), re.MULTILINE):
+        text = path.read_text().replace("\\\n", " ")
+        for block in re.findall(r"^ *```console\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+            lines = [line.strip() for line in block.splitlines() if line.strip()]
+            prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+            for line in prompted or lines:
                 for command in re.split(r"\s(?:&&|\||;)\s", line):
                     yield f"{path.name}: {command}"
+        for command in re.findall(r"`((?:make|whoop-assets) [^`]*)`", text):
+            yield f"{path.name}: {command}"
 
 
-@pytest.mark.parametrize("shown", list(console_commands()))
+@pytest.mark.parametrize("shown", sorted(set(shown_commands())))
 def test_every_command_that_the_documentation_shows_exists(shown):
     words = shlex.split(shown.partition(": ")[2], comments=True)
     while words and re.match(r"[A-Z_]+=", words[0]):

@@ -18,6 +18,9 @@ LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
 """Set by `backfill` when it takes up an unfinished one: what was read completely since then is not read again."""
 
+TAKE_UP_WITHIN = timedelta(days=3)
+"""What failed is taken up only while it is fresh: older readings are what a run is to replace."""
+
 CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
 
@@ -100,7 +103,8 @@ def _since(context: dg.AssetExecutionContext, whoop: WhoopResource) -> datetime:
             and record is not None
             and record.start_time is not None
         ):
-            return datetime.fromtimestamp(record.start_time, UTC) - CLOCK_SKEW
+            since = datetime.fromtimestamp(record.start_time, UTC) - CLOCK_SKEW
+            return since if whoop.began - since < TAKE_UP_WITHIN else whoop.began
     return whoop.began
 
 
@@ -123,6 +127,7 @@ def _figures(result: Round) -> dict[str, Any]:
             "created",
             "changed",
             "confirmed",
+            "superseded",
             "deleted",
             "quarantined",
         )

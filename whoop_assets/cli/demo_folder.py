@@ -3,7 +3,6 @@
 The marker also holds what a later `dev` needs to bring the same demo up again.
 """
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -93,6 +92,8 @@ def clear(folder: Path) -> None:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Hold the demo's folder for one process; the lock ends with the process, however that ends."""
+    import fcntl  # not on Windows, where the other commands work
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         try:

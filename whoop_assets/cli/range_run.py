@@ -9,9 +9,10 @@ import os
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from whoop_assets.cli.event_log import cheap_events
 from whoop_assets.cli.watching import Watcher
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 BACKFILL_TAG = "whoop/backfill"
 NO_RETRIES_TAG = "dagster/max_retries"
-TAKE_UP_WITHIN = timedelta(days=3)
-"""An unfinished backfill is taken up only while it is fresh: older readings are what a backfill is to replace."""
-
 MOST_TRIES = 10
 POSTGRES_EVENT_BATCH = "200"
 """Events a write on PostgreSQL: 49 s become 2 s for a year. SQLite gains nothing by it."""
@@ -64,7 +62,7 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime 
     """Since when an unfinished run of this range has been reading; None when there is nothing to take up."""
     import dagster as dg
 
-    from whoop_assets.assets.loading import CLOCK_SKEW, SINCE_TAG
+    from whoop_assets.assets.loading import CLOCK_SKEW, SINCE_TAG, TAKE_UP_WITHIN
 
     earlier = instance.get_run_records(dg.RunsFilter(tags={BACKFILL_TAG: wanted.digest}), limit=MOST_TRIES)
     for record in earlier:  # newest first
@@ -104,17 +102,18 @@ def run_range(
     instance.add_event_listener(run_id, watcher.see)
     began = time.monotonic()
     try:
-        result = job.execute_in_process(
-            run_config={
-                # What went wrong is told by the command itself; Dagster's log of the run is in its instance.
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                "resources": {"whoop": {"config": {"members": list(wanted.members)}}},
-            },
-            instance=instance,
-            run_id=run_id,
-            tags=tags,
-            raise_on_error=False,
-        )
+        with cheap_events(instance, run_id):
+            result = job.execute_in_process(
+                run_config={
+                    # What went wrong is told by the command itself; Dagster's log of the run is in its instance.
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                    "resources": {"whoop": {"config": {"members": list(wanted.members)}}},
+                },
+                instance=instance,
+                run_id=run_id,
+                tags=tags,
+                raise_on_error=False,
+            )
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         _cancel(instance, run_id)
         raise KeyboardInterrupt from None

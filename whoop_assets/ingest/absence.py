@@ -17,8 +17,9 @@ from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import NotFound
 from whoop_assets.whoop.streams import RECOVERIES, Stream
 
-FEW = 10
-"""So many missing records are always asked for; more only while they are the smaller part of what is known."""
+FEW, MOST = 10, 50
+"""So many missing records are asked for in any case, and so many at most; in between only while they are the smaller
+part of what is known."""
 
 
 @dataclass(slots=True)
@@ -31,11 +32,18 @@ class Absences:
 
 
 def confirm_absences(
-    client: WhoopClient, database: Database, stream: Stream, user_id: int, span: Span, seen: set[Any]
+    client: WhoopClient,
+    database: Database,
+    stream: Stream,
+    user_id: int,
+    span: Span,
+    seen: set[Any],
+    read_at: datetime,
 ) -> Absences:
-    """Ask for every stored record that starts within the span and was not seen.
+    """Ask for every stored record that starts within the span and was not seen, in a read that began at `read_at`.
 
-    When many are missing at once, WHOOP's answer is not believed: nothing is asked, and nothing deleted.
+    When many are missing at once, or nothing came at all where there was something, WHOOP's answer is not believed:
+    nothing is asked, and nothing deleted.
     """
     with database.read() as connection:
         known = records.keys_within(connection, user_id, stream.name, span)
@@ -43,7 +51,9 @@ def confirm_absences(
         missing = sorted(key for key in known - seen if str(key) not in seen)
         cycle_of = records.cycle_of_recovery(connection, missing) if stream is RECOVERIES else {}
     result = Absences()
-    if len(missing) > FEW and len(missing) * 2 > len(known):
+    nothing_came = not seen and len(missing) > 2
+    too_many = len(missing) > MOST or (len(missing) > FEW and len(missing) * 2 > len(known))
+    if nothing_came or too_many:
         result.warning = (
             f"{len(missing)} of {len(known)} known {stream.name} of member {user_id} between {span.start:%Y-%m-%d} and"
             f" {span.end:%Y-%m-%d} did not come back: that many at once is not believed, nothing was deleted."
@@ -61,6 +71,7 @@ def confirm_absences(
         one = take(stream, answer.payload, user_id, answer.requested_at, answer.endpoint)
         result.found.append(one)
         if stream is RECOVERIES and isinstance(one, Taken) and one.incoming.key != key:
-            # The cycle has another recovery now; this one is in neither place.
-            result.gone[key] = answer.requested_at
+            # The cycle has another recovery; this one is in neither place. The older of the two answers counts: what
+            # somebody else has confirmed since the collection was read is not gone.
+            result.gone[key] = read_at
     return result

@@ -17,7 +17,7 @@ from whoop_assets.whoop.oauth import OAuth
 from whoop_assets.whoop.sending import open_http
 
 EXPIRY_MARGIN = timedelta(seconds=60)
-LOSERS_PATIENCE = timedelta(seconds=60)
+LOSERS_PATIENCE = tokens.LEASE + timedelta(seconds=15)
 _LOOK_AGAIN = 0.25
 
 
@@ -135,10 +135,9 @@ class MemberTokens:
                 lease = tokens.take_lease(connection, self._user_id, now)
             if lease is not None:
                 self._exchange(lease, pair.refresh_token)
-                rejected = None if rejected == pair.access_token else rejected
             elif clock.now() > give_up:
                 raise WhoopError(
-                    f"Another process has been refreshing the tokens of member {self._user_id} for a minute: try again."
+                    f"Another process is still refreshing the tokens of member {self._user_id}: try again."
                 )
             else:
                 clock.sleep(_LOOK_AGAIN)
@@ -168,15 +167,19 @@ class MemberTokens:
             raise
         with database.write([self._user_id]) as connection:
             now = database.now(connection)
-            tokens.store_refreshed(
+            stored_ours = tokens.store_refreshed(
                 connection,
                 lease,
                 cipher,
+                spent=refresh_token,
                 access_token=fresh.access_token,
                 refresh_token=fresh.refresh_token or refresh_token,
                 expires_at=now + timedelta(seconds=fresh.expires_in),
                 at=now,
             )
+            if stored_ours:
+                # Somebody who came while our answer was late may have been told that the token is spent.
+                members.mend(connection, self._user_id)
 
     def _reconnection(self, reason: str) -> ReconnectionNeeded:
         return ReconnectionNeeded(

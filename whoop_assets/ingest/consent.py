@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from whoop_assets.errors import ReconnectionNeeded, WhoopError
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import profile_fields
-from whoop_assets.warehouse import members, snapshots, tokens
+from whoop_assets.warehouse import failures, members, snapshots, tokens
 from whoop_assets.whoop.errors import NotFound, Unauthorized
 from whoop_assets.whoop.models import UserProfile
 from whoop_assets.whoop.oauth import TokenPair
@@ -82,6 +82,7 @@ def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> i
         _revoke(connection, user_id)
     with database.write([user_id]) as transaction:
         tokens.forget(transaction, user_id)
+        failures.forget(transaction, [user_id])
         if erase:
             return members.erase(transaction, user_id)
         members.set_status(transaction, user_id, members.DISCONNECTED, "disconnected here")

@@ -15,12 +15,18 @@ from whoop_assets.whoop.models import BodyMeasurement, Cycle, Recovery, Sleep, U
 from whoop_assets.whoop.streams import Stream
 from whoop_assets.whoop.validation import validation_reason
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def canonical(payload: Any) -> tuple[str, str]:
-    """The payload as text that does not depend on the order of its fields, and the SHA-256 of it."""
-    text = _encode(payload)
+    """The payload as text that does not depend on the order of its fields, and the SHA-256 of it.
+
+    What JSON allows on the wire but not in a database, a number like 1e999, is kept as text about it.
+    """
+    try:
+        text = _encode(payload)
+    except ValueError:
+        text = _encode(repr(payload))
     return text, hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
@@ -78,7 +84,10 @@ def _snapshot(model: BaseModel, names: tuple[str, ...], payload: Mapping[str, An
 
 def _readable_key(raw: Mapping[str, Any], stream: Stream) -> str | None:
     key = raw.get(stream.key)
-    return str(key)[:64] if isinstance(key, int | str) else None
+    if not isinstance(key, int | str):
+        return None
+    # PostgreSQL stores neither NUL nor half a surrogate pair.
+    return str(key).replace("\0", "").encode("utf-8", "replace").decode()[:64]
 
 
 def _span(record: Any) -> dict[str, Any]:

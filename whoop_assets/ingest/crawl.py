@@ -4,7 +4,8 @@ WHOOP's page cursor is an offset: when a record in front of it is deleted while 
 and one record slips through the seam between two pages unseen. So the next page is not asked for by the cursor but by
 time: it ends just after the start of the oldest record so far, which it shows again. What is deleted or added meanwhile
 then shifts nothing, at the price of one record per page that is read twice. The cursor is followed, with `end` fixed,
-only where time leads no further: when a page is not in order of time, or ends where it began.
+only where time leads no further: when a page is not in order of time, ends where it began, or gives no time at all
+(nothing on it is valid, or no recovery's cycle is known).
 """
 
 from collections.abc import Callable, Iterator
@@ -97,7 +98,7 @@ def _next_end(batch: list[Taken | Rejected], cycle: Callable[[int], CalendarCycl
             continue
         # The recovery of a nap starts anywhere in its cycle: the whole cycle has to come again.
         starts.append((found.start, found.end))
-    if not starts or isinstance(batch[-1], Rejected):
+    if not starts:
         return None
     order = [start for start, _ in starts]
     if any(later > earlier for earlier, later in pairwise(order)):

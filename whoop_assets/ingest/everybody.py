@@ -1,13 +1,14 @@
 """A load for several members, one after the other: one member's failure never costs another member's data."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from whoop_assets.errors import (
     BudgetExhausted,
     ConfigurationError,
     DatabaseError,
     ReconnectionNeeded,
+    UnknownMember,
     WhoopError,
 )
 from whoop_assets.ingest.connection import Connection
@@ -15,8 +16,12 @@ from whoop_assets.ingest.load import Loaded, MemberLoad
 from whoop_assets.ingest.snapshots import load_snapshot
 from whoop_assets.warehouse import failures, members
 from whoop_assets.warehouse.failures import Failure
-from whoop_assets.whoop.errors import RateLimited, Unauthorized
+from whoop_assets.whoop.errors import RateLimited
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
+
+SNAPSHOTS = ("profile", "body_measurement")
+SNAPSHOT_EVERY = timedelta(hours=6)
+"""How often a schedule looks at what hardly ever changes; whoever materializes it by hand gets it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Order:
     since: datetime
     lane: str = "backfill"
     members: tuple[int, ...] = ()
-    run_id: str | None = None
+    run_id: str = ""
 
 
 @dataclass(slots=True)
@@ -71,40 +76,55 @@ def load_everybody(connection: Connection, order: Order) -> Round:
                 " change that, run `whoop-assets connect` and grant it."
             )
             continue
+        loaded = Loaded(member.user_id, order.stream)
+        # Before it begins: what a load that fails has cost counts too.
+        result.loads.append(loaded)
         try:
             if exhausted is not None:
                 raise exhausted
-            loaded = Loaded(member.user_id, order.stream)
-            # Before it begins: what a load that fails has cost counts too.
-            result.loads.append(loaded)
-            _load(connection, member, order, loaded)
+            asked = _load(connection, member, order, loaded)
         except (DatabaseError, ConfigurationError):
             raise
+        except UnknownMember:
+            # Erased while it was being loaded: nothing of the member is to be kept, not even this.
+            continue
         except WhoopError as error:
             if isinstance(error, BudgetExhausted | RateLimited):
                 # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
                 exhausted = error
             result.failures.append(_record(connection, member.user_id, order, error))
         else:
-            with database.write([member.user_id]) as transaction:
-                failures.clear(transaction, member.user_id, order.stream)
+            if asked:
+                with database.write([member.user_id]) as transaction:
+                    failures.clear(
+                        transaction, member.user_id, order.stream, order.first, order.last, order.until
+                    )
     return result
 
 
-def _load(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> None:
+def _load(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:
+    """Load one member's stream; False when there was nothing to ask WHOOP for."""
     if member.status != members.CONNECTED:
         raise ReconnectionNeeded(
             f"Member {member.user_id} must be connected again ({member.status.replace('_', ' ')}): run"
             " `whoop-assets connect`.",
             user_id=member.user_id,
         )
-    if order.stream in ("profile", "body_measurement"):
+    if order.stream in SNAPSHOTS:
         # WHOOP keeps no history of these: a past day holds what was observed on it, and costs no request.
-        if order.first <= order.today <= order.last:
-            load_snapshot(connection, order.today, lane=order.lane, loaded=loaded)
-        return
+        if not order.first <= order.today <= order.last:
+            return False
+        return load_snapshot(
+            connection, order.today, lane=order.lane, loaded=loaded, since=_fresh_snapshot(order)
+        )
     loading = MemberLoad(connection, loaded, lane=order.lane, until=order.until, since=order.since)
     loading.load(order.first, order.last)
+    return True
+
+
+def _fresh_snapshot(order: Order) -> datetime:
+    """From when on a snapshot of today need not be taken again: for what runs every hour, some hours."""
+    return order.until - SNAPSHOT_EVERY if order.lane == "schedule" else order.until
 
 
 def _record(connection: Connection, user_id: int, order: Order, error: WhoopError) -> Failure:
@@ -114,9 +134,10 @@ def _record(connection: Connection, user_id: int, order: Order, error: WhoopErro
         first_day=order.first,
         last_day=order.last,
         cause=str(error),
-        transient=error.transient and not isinstance(error, Unauthorized),
+        transient=error.transient,
         run_id=order.run_id,
     )
     with connection.database.write([user_id]) as transaction:
-        failures.record(transaction, failure, connection.database.now(transaction))
+        if members.exists(transaction, user_id):
+            failures.record(transaction, failure, connection.database.now(transaction))
     return failure

@@ -12,8 +12,8 @@ from whoop_assets.ingest.absence import Absences, confirm_absences
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import Taken, take
 from whoop_assets.ingest.crawl import Piece, crawl
-from whoop_assets.ingest.windows import bounded_after, bounded_before, cycle_span, record_span
-from whoop_assets.warehouse import coverage, filing, quarantine, records
+from whoop_assets.ingest.windows import bounded_after, cycle_span, last_before, record_span
+from whoop_assets.warehouse import coverage, filing, members, quarantine, records
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import NotFound
@@ -32,9 +32,9 @@ class Loaded:
     created: int = 0
     changed: int = 0
     confirmed: int = 0
+    superseded: int = 0
     deleted: int = 0
     quarantined: int = 0
-    pieces: int = 0
     requests: int = 0
     retries: int = 0
     limited: int = 0
@@ -45,6 +45,7 @@ class Loaded:
         self.created += stored.created
         self.changed += stored.changed
         self.confirmed += stored.confirmed
+        self.superseded += stored.superseded
         self.deleted += stored.deleted
 
     def count(self, client: WhoopClient) -> None:
@@ -69,6 +70,7 @@ class MemberLoad:
         self._loaded = loaded
         self._until = until
         self._since = since
+        self._asked_for: set[int] = set()  # cycles looked for by their own URL, found or not
 
     def load(self, first: date, last: date) -> None:
         """Read and store the stream's records of the days first..last.
@@ -96,32 +98,47 @@ class MemberLoad:
         """The calendar, read where it does not know these days yet or may have moved on since it was read."""
         span = cycle_span(first, last, self._until)
         cycles = Loaded(self._user_id, CYCLES.name)
-        self._read(CYCLES, span, None, cycles)
         days = self._calendar()
         latest = days.cycles[-1] if len(days) else None
-        # The latest cycle may have closed, and another begun, since it was read.
-        behind = Span(latest.start, span.end) if latest is not None and latest.day <= last else None
-        if behind is not None and self._read(CYCLES, behind, self._since, cycles):
+        if latest is not None and latest.day <= last and latest.start < span.end:
+            # The latest cycle may have closed, and another begun, since it was read.
+            self._read(CYCLES, Span(max(latest.start, span.start), span.end), self._since, cycles)
+        self._read(CYCLES, span, None, cycles)
+        if cycles.changed or cycles.created or cycles.deleted:
             days = self._calendar()
         days = self._bound(span, first, last, cycles, days)
         self._loaded.warnings += cycles.warnings
         return days
 
     def _bound(self, span: Span, first: date, last: date, result: Loaded, days: Calendar) -> Calendar:
-        """Read further until cycles are known on both sides of the days, or there are none."""
+        """Read further until cycles are known on both sides of the days, or there are none.
+
+        A cycle that is known far away does not count: there may be others before it that were never read.
+        """
         if not span:
             return days
-        if not bounded_before(days, first):
+        if not self._bounded_before(days, first, span):
             # One page behind the span: the member's next older cycle comes first in it, if there is one.
             self._extend_back(span, result)
             days = self._calendar()
         end, step = span.end, _FIRST_EXTENSION
-        while not bounded_after(days, last) and end < self._until:
+        while not bounded_after(days, last, end) and end < self._until:
             further = Span(end, min(end + step, self._until))
-            self._read(CYCLES, further, None, result)
+            if self._read(CYCLES, further, None, result):
+                days = self._calendar()
             end, step = further.end, step * 2
-            days = self._calendar()
         return days
+
+    def _bounded_before(self, days: Calendar, first: date, span: Span) -> bool:
+        before = last_before(days, first)
+        if before is None:
+            return False
+        cycle, end = before
+        if end >= span.start:
+            return True
+        with self._database.read() as connection:
+            between = Span(cycle.start, span.start)
+            return not coverage.unread(connection, self._user_id, CYCLES.name, between, since=None)
 
     def _extend_back(self, span: Span, result: Loaded) -> None:
         beginning = Span(datetime(2010, 1, 1, tzinfo=UTC), span.start)
@@ -151,7 +168,7 @@ class MemberLoad:
             for piece in crawl(self._client, stream, self._user_id, part, days.by_id, seen):
                 found = self._missing_cycles(stream, piece, days)
                 absences = confirm_absences(
-                    self._client, self._database, stream, self._user_id, piece.span, seen
+                    self._client, self._database, stream, self._user_id, piece.span, seen, piece.read_at
                 )
                 self._commit(stream, piece, absences, found, result)
         return bool(spans)
@@ -162,9 +179,10 @@ class MemberLoad:
         """The cycles that records of the piece name and that are not known yet, asked for by their own URL."""
         if stream is CYCLES:
             return []
-        named = {one.cycle_id for one in piece.taken if one.cycle_id is not None}
+        named = {one.cycle_id for one in piece.taken if one.cycle_id is not None} - self._asked_for
         found = []
         for cycle_id in sorted(cycle_id for cycle_id in named if days.by_id(cycle_id) is None):
+            self._asked_for.add(cycle_id)
             try:
                 answer = self._client.record(CYCLES, cycle_id)
             except NotFound:
@@ -184,6 +202,7 @@ class MemberLoad:
         taken = piece.taken + [one for one in absences.found if isinstance(one, Taken)]
         rejected = piece.rejected + [one for one in absences.found if isinstance(one, quarantine.Rejected)]
         with self._database.write([self._user_id]) as connection:
+            members.require(connection, self._user_id)
             at = self._database.now(connection)
             valid_cycles = [one.incoming for one in cycles if isinstance(one, Taken)]
             records.store(connection, self._user_id, CYCLES.name, valid_cycles, at)
@@ -197,7 +216,6 @@ class MemberLoad:
             if absences.warning is None:
                 coverage.record(connection, self._user_id, stream.name, piece.span, piece.read_at)
         result.quarantined += len(rejected)
-        result.pieces += 1
         if absences.warning is not None:
             result.warnings.append(absences.warning)
 

@@ -1,29 +1,33 @@
 """Snapshots: profile and body measurements as they are today, since WHOOP keeps no history of them."""
 
-from datetime import date
+from datetime import date, datetime
 
 from pydantic import ValidationError
 
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import body_measurement_fields, canonical, profile_fields
 from whoop_assets.ingest.load import Loaded
-from whoop_assets.warehouse import quarantine, snapshots
+from whoop_assets.warehouse import members, quarantine, snapshots
 from whoop_assets.whoop.errors import NotFound
 from whoop_assets.whoop.validation import validation_reason
 
 
-def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loaded) -> None:
+def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loaded, since: datetime) -> bool:
     """Ask once and file the answer under today; an account that has no body measurements (404) has no row.
 
-    `loaded` names member and stream, and takes what it came to.
+    `loaded` names member and stream, and takes what it came to. False when today's snapshot was taken since then
+    already: nothing is asked.
     """
     user_id, stream = loaded.user_id, loaded.stream
+    with connection.database.read() as transaction:
+        if snapshots.taken_since(transaction, stream, user_id, today, since):
+            return False
     client = connection.client(user_id, lane)
     database = connection.database
     try:
         answer = client.profile() if stream == "profile" else client.body_measurement()
     except NotFound:
-        return
+        return True
     finally:
         loaded.count(client)
     read = profile_fields if stream == "profile" else body_measurement_fields
@@ -37,7 +41,10 @@ def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loa
         with database.write([user_id]) as transaction:
             quarantine.keep(transaction, user_id, stream, [rejected], database.now(transaction))
         loaded.quarantined = 1
-        return
+        return True
     with database.write([user_id]) as transaction:
+        members.require(transaction, user_id)
         snapshots.store(transaction, stream, user_id, today, fields, answer.requested_at)
+        quarantine.resolve(transaction, user_id, stream, [str(user_id)], database.now(transaction))
     loaded.confirmed = 1
+    return True

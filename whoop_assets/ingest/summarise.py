@@ -9,10 +9,11 @@ from whoop_assets.summary.daily import daily_rows
 from whoop_assets.warehouse import daily, stale_days
 from whoop_assets.warehouse.database import Database
 
-DAYS_AT_ONCE = 400
+DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
+"""At most so much is held in memory (about 3 kB a row), and of so many members are the locks."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rebuilt:
     """How many summary rows each day has now, over the members asked for, and how many rows changed."""
 
@@ -26,27 +27,29 @@ def rebuild_days(database: Database, members: Collection[int], first: date, last
     Reading and writing happen in one transaction that holds the members' locks: were they apart, a slow rebuild
     could put an older row over a newer one and nothing would be stale.
     """
-    counts: dict[date, int] = {}
-    changed = 0
-    start = first
-    while start <= last and members:
-        end = min(last, start + timedelta(days=DAYS_AT_ONCE - 1))
-        with database.write(members) as connection:
-            at = database.now(connection)
-            read = stale_days.generations(connection, members, start, end)
-            frames = daily.frames(connection, members, start, end)
-            latest = daily.latest_cycles(connection, members)
-            rows = daily_rows(
-                frames["cycles"],
-                frames["sleeps"],
-                frames["recoveries"],
-                frames["workouts"],
-                latest_cycle=latest,
-            )
-            changed += daily.replace(connection, members, start, end, rows, at)
-            stale_days.clear(connection, read)
-        for row in rows:
-            day = cast("date", row["day"])
-            counts[day] = counts.get(day, 0) + 1
-        start = end + timedelta(days=1)
-    return Rebuilt(counts, changed)
+    result = Rebuilt({}, 0)
+    everybody = sorted(members)
+    for place in range(0, len(everybody), MEMBERS_AT_ONCE):
+        some = everybody[place : place + MEMBERS_AT_ONCE]
+        start = first
+        while start <= last:
+            end = min(last, start + timedelta(days=DAYS_AT_ONCE - 1))
+            _rebuild(database, some, start, end, result)
+            start = end + timedelta(days=1)
+    return result
+
+
+def _rebuild(database: Database, members: Collection[int], first: date, last: date, result: Rebuilt) -> None:
+    with database.write(members) as connection:
+        at = database.now(connection)
+        read = stale_days.generations(connection, members, first, last)
+        frames = daily.frames(connection, members, first, last)
+        latest = daily.latest_cycles(connection, members)
+        rows = daily_rows(
+            frames["cycles"], frames["sleeps"], frames["recoveries"], frames["workouts"], latest_cycle=latest
+        )
+        result.changed += daily.replace(connection, members, first, last, rows, at)
+        stale_days.clear(connection, read)
+    for row in rows:
+        day = cast("date", row["day"])
+        result.rows[day] = result.rows.get(day, 0) + 1

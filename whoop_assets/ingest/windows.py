@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from whoop_assets.warehouse.coverage import Span
-from whoop_assets.whoop_day import Calendar, utc_bounds
+from whoop_assets.whoop_day import Calendar, CalendarCycle, utc_bounds
 
 ONE_DAY = timedelta(days=1)
 
@@ -14,15 +14,15 @@ def cycle_span(first: date, last: date, now: datetime) -> Span:
     return Span(start, min(end, now))
 
 
-def bounded_before(calendar: Calendar, first: date) -> bool:
-    """Whether a cycle is known that began before these days could have."""
-    start, _ = utc_bounds(first, first)
-    return any(cycle.start <= start or cycle.day < first for cycle in calendar.cycles)
+def last_before(calendar: Calendar, first: date) -> tuple[CalendarCycle, datetime] | None:
+    """The last cycle of an earlier day, with its end."""
+    earlier = [(cycle, end) for cycle, end in calendar.spans() if cycle.day < first]
+    return max(earlier, key=lambda entry: entry[0].start, default=None)
 
 
-def bounded_after(calendar: Calendar, last: date) -> bool:
-    """Whether the last of these days has a cycle, or a later day has: then the last one's end is known."""
-    return any(cycle.day >= last for cycle in calendar.cycles)
+def bounded_after(calendar: Calendar, last: date, read_until: datetime) -> bool:
+    """Whether the last of these days, or a later one, has a cycle in what was read up to then without a gap."""
+    return any(cycle.day >= last and cycle.start < read_until for cycle in calendar.cycles)
 
 
 def record_span(calendar: Calendar, first: date, last: date, now: datetime) -> Span:
@@ -39,8 +39,9 @@ def record_span(calendar: Calendar, first: date, last: date, now: datetime) -> S
         return Span(earliest, min(latest, now))
     local_noon = datetime(first.year, first.month, first.day, 12, tzinfo=UTC) - ONE_DAY
     local_midnight = datetime(last.year, last.month, last.day, tzinfo=UTC) + ONE_DAY
-    start = local_noon - _offset(calendar, local_noon)
-    end = local_midnight - _offset(calendar, local_midnight)
+    # Between two cycles of different offsets a record is filed by the nearer one: the span allows for both.
+    start = local_noon - max(_offsets(calendar, local_noon))
+    end = local_midnight - min(_offsets(calendar, local_midnight))
     if before:
         start = max(start, max(before))
     if after:
@@ -51,6 +52,9 @@ def record_span(calendar: Calendar, first: date, last: date, now: datetime) -> S
     return Span(start, min(end, now))
 
 
-def _offset(calendar: Calendar, instant: datetime) -> timedelta:
-    nearest = calendar.nearest(instant)
-    return timedelta(0) if nearest is None else nearest.offset
+def _offsets(calendar: Calendar, instant: datetime) -> set[timedelta]:
+    """The offsets of the cycles around an instant that is within a day of it somewhere on Earth."""
+    around = [calendar.nearest(instant + shift) for shift in (-ONE_DAY, timedelta(0), ONE_DAY)]
+    before = [cycle for cycle in calendar.cycles if cycle.start <= instant][-1:]
+    after = [cycle for cycle in calendar.cycles if cycle.start > instant][:1]
+    return {cycle.offset for cycle in (*around, *before, *after) if cycle is not None}

@@ -75,12 +75,13 @@ def record(connection: Connection, user_id: int, stream: str, span: Span, read_a
     """Enter that the span was read completely at that time."""
     if not span:
         return
-    merged = span
-    keep: list[Covered] = []
-    for entry in covered(connection, user_id, stream, span):
+    known = covered(connection, user_id, stream, span)
+    keep = [entry for entry in known if entry.read_at > read_at]
+    added = subtract(span, (entry.span for entry in keep))
+    for entry in known:
         if entry.read_at == read_at:
-            merged = Span(min(merged.start, entry.span.start), max(merged.end, entry.span.end))
-        else:
+            added = _joined(added, entry.span)
+        elif entry.read_at < read_at:
             keep.extend(Covered(rest, entry.read_at) for rest in subtract(entry.span, [span]))
     connection.execute(
         delete(coverage).where(
@@ -100,6 +101,15 @@ def record(connection: Connection, user_id: int, stream: str, span: Span, read_a
                 "end_time": entry.span.end,
                 "read_at": entry.read_at,
             }
-            for entry in [*keep, Covered(merged, read_at)]
+            for entry in [*keep, *(Covered(one, read_at) for one in added)]
         ],
     )
+
+
+def _joined(spans: Iterable[Span], other: Span) -> list[Span]:
+    """The spans with another one, those that touch it made one with it."""
+    apart = [span for span in spans if span.end < other.start or span.start > other.end]
+    touching = [span for span in spans if span not in apart]
+    start = min((span.start for span in touching), default=other.start)
+    end = max((span.end for span in touching), default=other.end)
+    return sorted([*apart, Span(min(start, other.start), max(end, other.end))])

@@ -1,5 +1,7 @@
 """One door to the database: opening it, its transactions, its clock."""
 
+import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -8,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from whoop_assets.clock import Clock, SystemClock
-from whoop_assets.errors import ConfigurationError, DatabaseUnreachable
+from whoop_assets.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 
 _ADVISORY_CLASS = 0x57484F4F  # "WHOO": the namespace of this package's advisory locks
+_WAL_TRIES, _WAL_PAUSE = 100, 0.05
 _BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # members' locks are their ids, which are not negative
 
 
@@ -53,12 +56,14 @@ class Database:
         if self.is_sqlite:
             if self.url.database and self.url.database != ":memory:":
                 _make_folder(Path(self.url.database).absolute().parent)
-            engine = create_engine(self.url, connect_args={"timeout": 60, "check_same_thread": False})
+            arguments = {"timeout": 60, "check_same_thread": False}
+            engine = create_engine(self.url, connect_args=arguments, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         try:
-            return create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+            arguments = {"connect_timeout": 10}
+            return create_engine(self.url, pool_pre_ping=True, connect_args=arguments, hide_parameters=True)
         except NoSuchModuleError as error:  # pragma: no cover - psycopg2 is a dependency
             raise ConfigurationError("psycopg2 is not installed: install whoop-assets again.") from error
 
@@ -83,8 +88,8 @@ class Database:
                 connection = connection.execution_options(whoop_write=True)
             with connection.begin():
                 if not self.is_sqlite:
-                    for user_id in sorted(set(members)):
-                        _advisory_lock(connection, user_id & 0x7FFFFFFF)
+                    for key in sorted({user_id & 0x7FFFFFFF for user_id in members}):
+                        _advisory_lock(connection, key)
                 yield connection
 
     @contextmanager
@@ -127,7 +132,25 @@ class Database:
                 " and that the server is running."
             ) from None
         with connection:
-            yield connection
+            try:
+                yield connection
+            except DBAPIError as error:
+                # Neither statement nor cause is passed on: both may quote what was to be stored, names and tokens too.
+                raise self._refusal(error) from None
+
+    def _refusal(self, error: DBAPIError) -> DatabaseError:
+        cause = error.orig
+        code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None) or "no code"
+        what = f"{type(cause).__name__}, {code}"
+        if error.connection_invalidated or isinstance(error, OperationalError):
+            return DatabaseUnreachable(
+                f"The database {self.shown} failed in the middle of a transaction ({what}), which was undone: check that"
+                " the server is running, that its disk has room and that nobody else locks it, then try again."
+            )
+        return DatabaseError(
+            f"The database {self.shown} refused a statement ({what}); the transaction was undone. This is a fault of"
+            " whoop-assets: please report it with this code."
+        )
 
     @property
     def shown(self) -> str:
@@ -157,10 +180,17 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # Transactions are begun below, by us: the driver's own habit begins them late, and a read that turns into a
     # write then fails at once when another process has written in between.
     dbapi_connection.isolation_level = None
-    cursor = dbapi_connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    for pragma in ("busy_timeout=60000", "synchronous=NORMAL"):
+        dbapi_connection.execute(f"PRAGMA {pragma}")
+    for _ in range(_WAL_TRIES):
+        try:
+            dbapi_connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            # The one statement for which SQLite does not wait: another process is turning the new file to WAL too.
+            time.sleep(_WAL_PAUSE)
+        else:
+            return
+    dbapi_connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

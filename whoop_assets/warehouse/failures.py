@@ -1,4 +1,4 @@
-"""Loads that did not complete: one row per member and stream, until the stream loads again."""
+"""Loads that did not complete: one row per member, stream and run, until those days have been loaded after all."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Failure:
     last_day: date
     cause: str
     transient: bool
-    run_id: str | None = None
+    run_id: str = ""
 
 
 def record(connection: Connection, failure: Failure, at: datetime) -> None:
@@ -39,10 +39,22 @@ def record(connection: Connection, failure: Failure, at: datetime) -> None:
     insert_or_replace(connection, load_failures, [row], keep={"first_failed_at"})
 
 
-def clear(connection: Connection, user_id: int, stream: str) -> None:
-    """The stream loads again."""
+def clear(
+    connection: Connection, user_id: int, stream: str, first: date, last: date, began: datetime
+) -> None:
+    """These days have been loaded by a load that began then: what failed before, wholly among them, is mended.
+
+    A failure of other days stays, and so does one of a run that is still under way.
+    """
+    c = load_failures.c
     connection.execute(
-        delete(load_failures).where(load_failures.c.user_id == user_id, load_failures.c.stream == stream)
+        delete(load_failures).where(
+            c.user_id == user_id,
+            c.stream == stream,
+            c.first_day >= first,
+            c.last_day <= last,
+            c.last_failed_at <= began,
+        )
     )
 
 

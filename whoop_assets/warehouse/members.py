@@ -64,14 +64,16 @@ def listed(connection: Connection, status: str | None = None) -> list[Member]:
     ]
 
 
-def chosen(connection: Connection, user_ids: Collection[int]) -> list[Member]:
-    """The members of these ids, or every member who is or was connected when none is named.
+def chosen(
+    connection: Connection, user_ids: Collection[int], *, with_disconnected: bool = False
+) -> list[Member]:
+    """The members of these ids; when none is named, everybody but the disconnected, or they too.
 
     Raises UnknownMember for an id that is not here.
     """
     everyone = listed(connection)
     if not user_ids:
-        return [member for member in everyone if member.status != DISCONNECTED]
+        return [member for member in everyone if with_disconnected or member.status != DISCONNECTED]
     by_id = {member.user_id: member for member in everyone}
     for user_id in user_ids:
         if user_id not in by_id:
@@ -82,10 +84,30 @@ def chosen(connection: Connection, user_ids: Collection[int]) -> list[Member]:
     return [by_id[user_id] for user_id in sorted(set(user_ids))]
 
 
+def exists(connection: Connection, user_id: int) -> bool:
+    """Whether the member is, or was, connected here."""
+    return connection.scalar(select(members.c.user_id).where(members.c.user_id == user_id)) is not None
+
+
+def require(connection: Connection, user_id: int) -> None:
+    """Raise UnknownMember when the member has been erased: a load in flight must not bring anything back."""
+    if not exists(connection, user_id):
+        raise UnknownMember(f"Member {user_id} is not known here any more: nothing of theirs was stored.")
+
+
 def set_status(connection: Connection, user_id: int, status: str, reason: str | None = None) -> None:
     """Change a member's status."""
     connection.execute(
         update(members).where(members.c.user_id == user_id).values(status=status, status_reason=reason)
+    )
+
+
+def mend(connection: Connection, user_id: int) -> None:
+    """A good token pair has been stored: the member need not be connected again after all."""
+    connection.execute(
+        update(members)
+        .where(members.c.user_id == user_id, members.c.status == RECONNECTION_NEEDED)
+        .values(status=CONNECTED, status_reason=None)
     )
 
 

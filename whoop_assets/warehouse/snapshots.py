@@ -8,6 +8,15 @@ from sqlalchemy import Connection, insert, select, update
 from whoop_assets.warehouse.tables import SNAPSHOT_TABLES
 
 
+def taken_since(connection: Connection, stream: str, user_id: int, day: date, since: datetime) -> bool:
+    """Whether the day has a snapshot that was asked for after `since`."""
+    table = SNAPSHOT_TABLES[stream]
+    query = select(table.c.synced_at).where(
+        table.c.user_id == user_id, table.c.day == day, table.c.synced_at > since
+    )
+    return connection.execute(query).first() is not None
+
+
 def store(
     connection: Connection,
     stream: str,

@@ -244,14 +244,14 @@ load_failures = Table(
     metadata,
     _key("user_id", BigInteger, "WHOOP user id"),
     _key("stream", String(16), "stream that could not be loaded"),
+    _key("run_id", String(64), "Dagster run that failed; empty outside Dagster"),
     _column("first_day", Date, "first day asked for", nullable=False),
     _column("last_day", Date, "last day asked for", nullable=False),
     _column("cause", Text, "what went wrong, in one sentence", nullable=False),
     _column("transient", Boolean, "whether the same attempt may succeed later by itself", nullable=False),
     _column("first_failed_at", UtcDateTime(), "since when it fails", nullable=False),
     _column("last_failed_at", UtcDateTime(), "when it last failed", nullable=False),
-    _column("run_id", String(64), "Dagster run of the last failure"),
-    comment="Loads that did not complete; a row goes when the load succeeds.",
+    comment="Loads that did not complete, per run; a row goes when its days have been loaded after all.",
 )
 
 members = Table(
@@ -306,7 +306,7 @@ request_gate = Table(
     metadata,
     _key("id", Integer, "always 1"),
     _column("not_before", UtcDateTime(), "no request before this time", nullable=False),
-    comment="Closed by a 429 until WHOOP's stated reset.",
+    comment="Closed by a 429, or an answer with nothing remaining, until WHOOP's stated reset.",
 )
 
 daily_summary = Table(

@@ -14,8 +14,9 @@ from whoop_assets.warehouse.keys import TokenCipher
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import tokens
 
-LEASE = timedelta(seconds=45)
-"""Longer than an exchange may take with its time-outs, so that a lease ends early only when its holder died."""
+LEASE = timedelta(seconds=75)
+"""Longer than an exchange takes at its time-outs (three connections, one answer: about a minute), so that as a rule
+a lease ends before it is given back only when its holder died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +100,38 @@ def store_refreshed(
     lease: Lease,
     cipher: TokenCipher,
     *,
+    spent: str,
     access_token: str,
     refresh_token: str,
     expires_at: datetime,
     at: datetime,
 ) -> bool:
-    """Store the pair that the exchange gave and end the lease; False when the lease is no longer ours."""
-    stored = connection.execute(
+    """Store the pair that the exchange of the refresh token `spent` gave, and end the lease.
+
+    False when a newer pair is stored already. A lease that has run out meanwhile does not matter as long as the spent
+    token is the one that is stored: ours is then the only pair that is good.
+    """
+    row = connection.execute(
+        select(tokens.c.fence, tokens.c.refresh_token).where(tokens.c.user_id == lease.user_id)
+    ).first()
+    if row is None:
+        return False
+    if row.fence != lease.fence and (row.refresh_token is None or cipher.decrypt(row.refresh_token) != spent):
+        return False
+    connection.execute(
         update(tokens)
-        .where(tokens.c.user_id == lease.user_id, tokens.c.fence == lease.fence)
+        .where(tokens.c.user_id == lease.user_id)
         .values(
             access_token=cipher.encrypt(access_token),
             refresh_token=cipher.encrypt(refresh_token),
             expires_at=expires_at,
             refreshed_at=at,
+            fence=row.fence + 1,
             lease_until=None,
             intent_at=None,
         )
     )
-    return stored.rowcount == 1
+    return True
 
 
 def give_back(connection: Connection, lease: Lease, *, answered: bool) -> None:

@@ -41,14 +41,12 @@ def _moment(value: Any) -> datetime:
             value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
         raise PydanticCustomError("timestamp", "must be a time such as 2026-11-20T06:30:00.000Z")
-    if value.tzinfo is UTC:
-        return value
     if value.utcoffset() is None:
         raise PydanticCustomError("timestamp_naive", "must be a time with an offset or Z")
-    try:
-        return value.astimezone(UTC)
-    except OverflowError:
-        raise PydanticCustomError("timestamp_range", "must be within the years 1 to 9999 in UTC") from None
+    # No wearable is that old: a "zero date" would be filed under a day that no calendar reaches.
+    if not 1970 <= value.year <= 2100:
+        raise PydanticCustomError("timestamp_range", "must be within the years 1970 to 2100")
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def _offset(value: Any) -> str:
@@ -58,7 +56,7 @@ def _offset(value: Any) -> str:
 
 
 def _score_state(value: Any) -> str:
-    text = _text(value)
+    text = _short(value, 32)
     return _SCORE_STATES.get(text, text)
 
 
@@ -68,10 +66,22 @@ def _text(value: Any) -> str:
     raise PydanticCustomError("text", "must be text without NUL or half a surrogate pair")
 
 
+def _short(value: Any, longest: int) -> str:
+    text = _text(value)
+    if len(text) > longest:
+        raise PydanticCustomError("text_length", "must be shorter text")
+    return text
+
+
+def _slug(value: Any) -> str:
+    return _short(value, 128)
+
+
 _Rfc3339 = PlainSerializer(rfc3339, return_type=str, when_used="json")
 Timestamp = Annotated[datetime, PlainValidator(_moment), _Rfc3339]
 TimezoneOffset = Annotated[str, PlainValidator(_offset)]
 Text = Annotated[str, PlainValidator(_text)]
+Slug = Annotated[str, PlainValidator(_slug)]
 
 Int32 = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]

@@ -21,6 +21,7 @@ from whoop_assets.whoop.fields import (
     Number,
     OpenScoreState,
     ScoreState,
+    Slug,
     Text,
     Timestamp,
     TimezoneOffset,
@@ -79,7 +80,7 @@ class Cycle(SpanRecord[CycleScore]):
     without a new `updated_at`. Its `timezone_offset` is the one to trust for local dates."""
 
     id: Identifier
-    step_count: Int64 | None = None
+    step_count: Int32 | None = None
 
 
 class SleepStageSummary(Model):
@@ -177,7 +178,7 @@ class Workout(SpanRecord[WorkoutScore]):
     id: Uuid
     v1_id: Int64 | None = None
     end: Timestamp
-    sport_name: Text
+    sport_name: Slug
     sport_id: Int32 | None = None
 
 

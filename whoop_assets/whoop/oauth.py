@@ -28,13 +28,16 @@ from whoop_assets.whoop.errors import (
     TokenAnswerLost,
 )
 from whoop_assets.whoop.scopes import OFFLINE, SCOPES
-from whoop_assets.whoop.sending import TIMEOUT, USER_AGENT, checked_base_url, open_http
+from whoop_assets.whoop.sending import USER_AGENT, checked_base_url, open_http
 from whoop_assets.whoop.token_answer import TOKEN_PATH, TokenPair, error_code, read_pair, refusal
 
 __all__ = ["OAuth", "TokenPair"]
 
 SHORTEST_STATE = 8  # WHOOP refuses shorter ones
 CONNECTION_ATTEMPTS = 3
+TOKEN_TIMEOUT = httpx.Timeout(
+    15.0, connect=5.0
+)  # others wait for the answer: see the lease of the stored tokens
 
 _AFRESH = "start the connection afresh"
 
@@ -159,7 +162,7 @@ class OAuth:
                     self._url + TOKEN_PATH,
                     data={**form, **self._client},
                     headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-                    timeout=TIMEOUT,
+                    timeout=TOKEN_TIMEOUT,
                     follow_redirects=False,
                 )
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

@@ -20,7 +20,15 @@ _RULES = {
     "uuid_type": "must be a UUID",
 }
 # Errors raised by this package: their messages are ours, and hold no input.
-_OURS = {"end_before_start", "text", "timestamp", "timestamp_naive", "timestamp_range", "timezone_offset"}
+_OURS = {
+    "end_before_start",
+    "text",
+    "text_length",
+    "timestamp",
+    "timestamp_naive",
+    "timestamp_range",
+    "timezone_offset",
+}
 _NAMED_AT_MOST = 3
 
 

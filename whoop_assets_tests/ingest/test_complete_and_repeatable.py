@@ -1,7 +1,7 @@
 """A load brings everything, each record on one day, at the price of its pages; and can be repeated."""
 
 import random
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -146,3 +146,28 @@ def test_a_second_load_of_the_same_run_reads_no_page_again(sqlite_url):
         rounds = home.load(FIRST, TODAY, since=since)
         # What is new is the moment that has passed since: one page of each stream.
         assert home.world.requests - before <= len(rounds)
+
+
+def test_a_day_in_a_gap_is_filed_the_same_whatever_is_known_far_away(new_database_url):
+    """Cycles known from January and November bound no day in June: the ones around it have to be read."""
+    world = frozen_world(days=400, seed=3, zones=("America/New_York",))
+    (user_id,) = world.user_ids
+    for cycle in world.truth(user_id)["cycles"]:
+        if "2026-06-04" <= cycle["start"][:10] <= "2026-06-12":
+            world.delete(user_id, "cycles", cycle["id"])
+    template = world.truth(user_id)["workouts"][0]
+    for day, key in (("2026-06-09", 14), ("2026-06-08", 15)):
+        times = {"start": f"{day}T04:30:00.000Z", "end": f"{day}T05:00:00.000Z"}
+        world.add(user_id, "workouts", template | times | {"id": f"00000000-0000-4000-8000-0000000000{key}"})
+    days = []
+    for far_away in (False, True):
+        with at_home(new_database_url("sqlite"), world) as home:
+            if far_away:
+                home.load(date(2026, 1, 1), date(2026, 1, 3))
+                home.load(date(2026, 11, 18), date(2026, 11, 20))
+            home.load(date(2026, 6, 8), date(2026, 6, 8))
+            days.append(
+                {key: row["day"] for key, row in home.rows("workouts").items() if key.startswith("0000")}
+            )
+    assert days[0] == days[1]
+    assert len(days[0]) == 1

@@ -3,8 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
-from whoop_assets.warehouse import failures
+from whoop_assets.errors import DatabaseError
+from whoop_assets.ingest import crawl as crawling
+from whoop_assets.ingest.content import take
+from whoop_assets.warehouse import failures, quarantine, tables
+from whoop_assets.whoop.streams import WORKOUTS
 from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=19)
@@ -130,3 +135,57 @@ def test_a_page_cursor_that_repeats_is_not_followed_for_ever(sqlite_url):
         home.world.order_fault(kind="repeat_cursor", count=1000)
         home.load(TODAY - timedelta(days=55), TODAY)
         assert home.world.requests < 60
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"sport_name": "x" * 129},
+        {"score_state": "Y" * 33},
+        {"start": "0001-01-01T00:00:00.000Z"},
+        {"something_new": "a\x00b"},
+        {"timezone_offset": "+99:00"},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_one_odd_record_stops_nobody_elses_load(database_url, odd, monkeypatch):
+    with at_home(database_url, frozen_world(members=2, days=40, seed=9)) as home:
+        victim = home.truth()["workouts"][2]
+
+        def as_if_whoop_said_so(stream, raw, *rest):
+            # The simulator serves nothing that odd.
+            return take(stream, raw | odd if raw["id"] == victim["id"] else raw, *rest)
+
+        monkeypatch.setattr(crawling, "take", as_if_whoop_said_so)
+        home.load(FIRST, TODAY, ["cycles", "workouts"])
+        assert {row["user_id"] for row in home.rows("workouts").values()} == set(home.members)
+        assert open_failures(home) == []
+        quarantined = [row["record_key"] for row in home.rows("quarantine").values()]
+        if "something_new" in odd:
+            assert home.rows("workouts")[victim["id"]]["payload"]["something_new"] == "a\x00b"
+        else:
+            assert quarantined == [victim["id"]]
+
+
+def test_a_number_that_no_database_takes_is_quarantined_too(database_url):
+    with at_home(database_url, frozen_world(days=10)) as home:
+        raw = {"id": "n", "user_id": home.member, "strain": float("inf")}
+        rejected = take(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
+        with home.database.write([home.member]) as connection:
+            quarantine.keep(connection, home.member, "workouts", [rejected], home.clock.now())
+        (row,) = home.rows("quarantine").values()
+        assert "inf" in row["payload"]
+
+
+def test_an_error_of_the_database_quotes_nothing_that_was_to_be_stored(database_url):
+    with at_home(database_url, frozen_world(days=5), connect=False) as home:
+        row = {
+            "user_id": 1,
+            "day": TODAY,
+            "email": "somebody@example.com",
+        }  # what must not be NULL is missing
+        with pytest.raises(DatabaseError) as refused, home.database.write([1]) as connection:
+            connection.execute(insert(tables.profiles), row)
+        assert "somebody" not in str(refused.value)
+        assert refused.value.__cause__ is None
+        assert refused.value.__suppress_context__

@@ -99,3 +99,28 @@ def key_start(record, world, user_id):
         return record["start"]
     sleeps = {sleep["id"]: sleep for sleep in world.truth(user_id)["sleeps"]}
     return sleeps[record["sleep_id"]]["start"]
+
+
+def test_a_rejected_record_at_the_end_of_a_page_opens_no_seam(sqlite_url):
+    """It gives no time to go on from; the last valid one before it does."""
+    with at_home(sqlite_url, frozen_world(days=80, seed=4)) as home:
+        world, user_id = home.world, home.member
+        workouts = world.truth(user_id)["workouts"]
+        assert len(workouts) > 30
+        world.edit(user_id, "workouts", workouts[24]["id"], {"sport_name": None})
+        home.load(FIRST, TODAY, ["cycles"])
+        pages = []
+
+        def shift(_number, path, _query):
+            pages.append(path)
+            if pages.count("/v2/activity/workout") == 2:
+                world.before_request = None
+                world.delete(user_id, "workouts", workouts[3]["id"])
+
+        world.before_request = shift
+        home.load(FIRST, TODAY, ["workouts"])
+        assert world.before_request is None
+        stored = home.rows("workouts")
+        oldest = min(workout["start"] for workout in workouts if workout["id"] in stored)
+        expected = {workout["id"] for workout in workouts if workout["start"] >= oldest}
+        assert expected - stored.keys() == {workouts[24]["id"]}

@@ -56,20 +56,32 @@ def test_connecting_again_forgets_what_was_in_the_way(database):
         assert failures.open_failures(connection) == []
 
 
-def test_a_failure_is_one_row_per_stream_from_its_first_time_until_the_stream_loads(database):
+def test_a_failure_is_one_row_per_run_until_a_later_load_covers_its_days(database):
     first = failures.Failure(MEMBER, "sleeps", date(2026, 5, 1), date(2026, 5, 3), "500", True, "run 1")
     again = failures.Failure(MEMBER, "sleeps", date(2026, 5, 2), date(2026, 5, 4), "502", True, "run 2")
+    later = NOW + timedelta(hours=1)
+
+    def clear(connection, first_day, last_day, began, user_id=MEMBER, stream="sleeps"):
+        failures.clear(connection, user_id, stream, date(2026, 5, first_day), date(2026, 5, last_day), began)
+
     with database.write() as connection:
         failures.record(connection, first, NOW)
-        failures.record(connection, again, NOW + timedelta(hours=1))
+        failures.record(connection, again, NOW)
+        failures.record(connection, again, later)
+        assert failures.open_failures(connection) == [first, again]
+        assert failures.open_failures(connection, run_id="run 1") == [first]
+        row = connection.execute(
+            select(tables.load_failures).where(tables.load_failures.c.run_id == "run 2")
+        ).one()
+        assert (row.first_failed_at, row.last_failed_at) == (NOW, later)
+        clear(connection, 1, 9, later, stream="cycles")
+        clear(connection, 1, 9, later, user_id=OTHER)
+        clear(connection, 2, 3, later)  # not all of either's days
+        clear(connection, 1, 9, NOW - timedelta(seconds=1))  # began before they failed
+        assert failures.open_failures(connection) == [first, again]
+        clear(connection, 1, 3, later)
         assert failures.open_failures(connection) == [again]
-        assert failures.open_failures(connection, run_id="run 1") == []
-        row = connection.execute(select(tables.load_failures)).one()
-        assert (row.first_failed_at, row.last_failed_at) == (NOW, NOW + timedelta(hours=1))
-        failures.clear(connection, MEMBER, "cycles")
-        failures.clear(connection, OTHER, "sleeps")
-        assert failures.open_failures(connection) == [again]
-        failures.clear(connection, MEMBER, "sleeps")
+        clear(connection, 1, 9, later)
         assert failures.open_failures(connection) == []
 
 

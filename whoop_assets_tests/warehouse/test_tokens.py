@@ -41,12 +41,13 @@ def take(database, at=NOW, user_id=MEMBER):
         return tokens.take_lease(connection, user_id, at)
 
 
-def store_refreshed(database, cipher, lease, access="access-2", refresh="refresh-2"):
+def store_refreshed(database, cipher, lease, access="access-2", refresh="refresh-2", spent="refresh-1"):
     with database.write([MEMBER]) as connection:
         return tokens.store_refreshed(
             connection,
             lease,
             cipher,
+            spent=spent,
             access_token=access,
             refresh_token=refresh,
             expires_at=NOW + 2 * HOUR,
@@ -111,15 +112,24 @@ def test_a_lease_is_held_by_one_and_ends_by_itself(database, cipher):
     assert second.fence > first.fence
 
 
-def test_who_comes_back_after_its_lease_can_no_longer_store(database, cipher):
+def test_who_comes_back_after_its_lease_can_no_longer_store_over_a_newer_pair(database, cipher):
     save(database, cipher)
     late = take(database)
     current = take(database, NOW + tokens.LEASE)
-    assert not store_refreshed(database, cipher, late, access="late")
-    assert stored(database, cipher).access_token == "access-1"
     assert store_refreshed(database, cipher, current)
     assert not store_refreshed(database, cipher, late, access="late")
     assert stored(database, cipher).access_token == "access-2"
+
+
+def test_a_late_pair_is_kept_while_the_token_it_was_given_for_is_the_one_stored(database, cipher):
+    """WHOOP has rotated: the late pair is the only good one, whoever holds the lease now."""
+    save(database, cipher)
+    late = take(database)
+    current = take(database, NOW + tokens.LEASE)
+    assert store_refreshed(database, cipher, late, access="late", refresh="late refresh")
+    assert stored(database, cipher).access_token == "late"
+    assert not store_refreshed(database, cipher, current)
+    assert stored(database, cipher).access_token == "late"
 
 
 def test_who_comes_back_late_does_not_end_the_lease_of_another(database, cipher):
@@ -137,7 +147,7 @@ def test_a_new_consent_ends_every_lease_also_after_the_member_was_gone(database,
     late = take(database)
     with database.write([MEMBER]) as connection:
         tokens.forget(connection, MEMBER)
-    save(database, cipher, access="new consent")
+    save(database, cipher, access="new consent", refresh="new refresh")
     assert not store_refreshed(database, cipher, late)
     take(database)
     assert not store_refreshed(database, cipher, late)

@@ -285,6 +285,13 @@ def upgrade() -> None:
             nullable=False,
             comment="stream that could not be loaded",
         ),
+        sa.Column(
+            "run_id",
+            sa.String(length=64),
+            autoincrement=False,
+            nullable=False,
+            comment="Dagster run that failed; empty outside Dagster",
+        ),
         sa.Column("first_day", sa.Date(), nullable=False, comment="first day asked for"),
         sa.Column("last_day", sa.Date(), nullable=False, comment="last day asked for"),
         sa.Column("cause", sa.Text(), nullable=False, comment="what went wrong, in one sentence"),
@@ -296,9 +303,8 @@ def upgrade() -> None:
         ),
         sa.Column("first_failed_at", types.UtcDateTime(), nullable=False, comment="since when it fails"),
         sa.Column("last_failed_at", types.UtcDateTime(), nullable=False, comment="when it last failed"),
-        sa.Column("run_id", sa.String(length=64), nullable=True, comment="Dagster run of the last failure"),
-        sa.PrimaryKeyConstraint("user_id", "stream"),
-        comment="Loads that did not complete; a row goes when the load succeeds.",
+        sa.PrimaryKeyConstraint("user_id", "stream", "run_id"),
+        comment="Loads that did not complete, per run; a row goes when its days have been loaded after all.",
     )
     op.create_table(
         "members",
@@ -531,7 +537,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False, comment="always 1"),
         sa.Column("not_before", types.UtcDateTime(), nullable=False, comment="no request before this time"),
         sa.PrimaryKeyConstraint("id"),
-        comment="Closed by a 429 until WHOOP's stated reset.",
+        comment="Closed by a 429, or an answer with nothing remaining, until WHOOP's stated reset.",
     )
     op.create_table(
         "request_grants",
