@@ -162,7 +162,8 @@ class Database:
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # What is kept in it is about people: a new folder is its owner's alone.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"The folder {folder.name} for the database cannot be made ({type(error).__name__}): check"
