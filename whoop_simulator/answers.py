@@ -7,6 +7,7 @@ from starlette.types import Scope, Send
 
 from whoop_simulator.faults import Fault
 
+BODYLESS = (204, 304)
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -33,9 +34,9 @@ async def send_answer(
         answer = Answer(
             200, "<html><body><h1>One moment, please</h1></body></html>", "text/html; charset=utf-8"
         )
-    body = answer.body.encode()
+    body = b"" if answer.status in BODYLESS else answer.body.encode()
     sent = [(name.lower().encode(), value.encode()) for name, value in headers]
-    if answer.status != 204:
+    if answer.status not in BODYLESS:
         sent.append((b"content-length", str(len(body)).encode()))
     if body:
         sent.append((b"content-type", answer.content_type.encode()))

@@ -41,10 +41,13 @@ def main() -> None:
 @click.option(
     "--state", type=click.Path(path_type=Path), help="Keep tokens, edits and the clock in this file."
 )
-@click.option("--requests-per-minute", default=100, show_default=True)
-@click.option("--requests-per-day", default=10_000, show_default=True)
+@click.option("--requests-per-minute", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--requests-per-day", type=click.IntRange(min=1), default=10_000, show_default=True)
 @click.option("--no-limits", is_flag=True, help="Refuse nothing, and send no X-RateLimit headers.")
-@click.option("--access-token-seconds", default=3600, show_default=True)
+@click.option("--access-token-seconds", type=click.IntRange(min=1), default=3600, show_default=True)
+@click.option(
+    "--refresh-token-seconds", type=click.IntRange(min=1), help="Lifetime of refresh tokens. Default: no end."
+)
 @click.option("--client-id", default=App.client_id, show_default=True)
 @click.option("--client-secret", default=App.client_secret, show_default=True)
 @click.option(
@@ -65,13 +68,14 @@ def serve(
     requests_per_day: int,
     no_limits: bool,
     access_token_seconds: int,
+    refresh_token_seconds: int | None,
     client_id: str,
     client_secret: str,
     redirect_uri: tuple[str, ...],
     now: datetime | None,
 ) -> None:
     """Serve until interrupted."""
-    app = App(client_id, client_secret, redirect_uri, access_token_seconds)
+    app = App(client_id, client_secret, redirect_uri, access_token_seconds, refresh_token_seconds)
     try:
         world = World(
             members=members,

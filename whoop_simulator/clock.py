@@ -3,6 +3,9 @@
 import time
 from typing import Any
 
+from whoop_simulator.errors import SimulatorError
+from whoop_simulator.timestamps import LATEST, from_datetime
+
 
 class SimulatorClock:
     def __init__(self, now: int | None = None, *, frozen: bool = False) -> None:
@@ -23,6 +26,7 @@ class SimulatorClock:
 
     def set(self, instant: int) -> None:
         """Go to an instant; a running clock runs on from there, a frozen one stays there."""
+        checked_instant(instant)
         if self._frozen_at is not None:
             self._frozen_at = instant
         self._offset = instant - _real()
@@ -43,8 +47,18 @@ class SimulatorClock:
         return {"offset_milli": self._offset, "frozen_at_milli": self._frozen_at}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        self._offset = int(saved["offset_milli"])
-        self._frozen_at = saved["frozen_at_milli"]
+        offset, frozen_at = int(saved["offset_milli"]), saved["frozen_at_milli"]
+        checked_instant(_real() + offset if frozen_at is None else int(frozen_at))
+        self._offset, self._frozen_at = offset, frozen_at
+
+
+def checked_instant(instant: int) -> int:
+    """An instant at which the clock can stand; SimulatorError for any other."""
+    if not 0 <= instant <= from_datetime(LATEST):
+        raise SimulatorError(
+            f"the clock can stand between 1970-01-01 and {LATEST:%Y-%m-%d}, no earlier or later"
+        )
+    return instant
 
 
 def _real() -> int:

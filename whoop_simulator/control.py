@@ -8,11 +8,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from whoop_simulator.checking import flag, number, whole
+from whoop_simulator.clock import checked_instant
+from whoop_simulator.editing import BODY
 from whoop_simulator.errors import SimulatorError, UnknownRecord
-from whoop_simulator.timestamps import from_text, to_datetime, to_text
+from whoop_simulator.grants import ALL_SCOPES
+from whoop_simulator.timestamps import SECOND, from_text, to_datetime, to_text
 from whoop_simulator.world import World
 
 Order = dict[str, Any]
+FARTHEST_SECONDS = 1e10
+"""More than the clock's whole range."""
+MOST_EDITS = 10_000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -49,17 +56,23 @@ def v1_ids(world: World, order: Order) -> Any:
 def clock(world: World, order: Order) -> Any:
     if not set(order) & {"set", "advance_seconds", "freeze", "run"}:
         raise SimulatorError("a clock order needs set, advance_seconds, freeze or run")
-    if "set" in order:
-        try:
-            world.set_clock(to_datetime(from_text(str(order["set"]))))
-        except ValueError as error:
-            raise SimulatorError(f"set: {error}") from None
-    if "advance_seconds" in order:
-        world.advance(float(order["advance_seconds"]))
-    if order.get("freeze"):
-        world.freeze()
-    if order.get("run"):
-        world.run()
+    freeze, run = (flag(name, order.get(name, False)) for name in ("freeze", "run"))
+    with world.lock:
+        instant = world.now()
+        if "set" in order:
+            try:
+                instant = from_text(str(order["set"]))
+            except ValueError as error:
+                raise SimulatorError(f"set: {error}") from None
+        if "advance_seconds" in order:
+            seconds = number("advance_seconds", order["advance_seconds"], -FARTHEST_SECONDS, FARTHEST_SECONDS)
+            instant += int(seconds * SECOND)
+        if "set" in order or "advance_seconds" in order:
+            world.set_clock(to_datetime(checked_instant(instant)))
+        if freeze:
+            world.freeze()
+        if run:
+            world.run()
     return {"now": to_text(world.now()), "frozen": world.clock.frozen}
 
 
@@ -86,7 +99,8 @@ def add(world: World, order: Order) -> Any:
 
 
 def random_edits(world: World, order: Order) -> Any:
-    return world.random_edits(_int(order, "user_id"), _int(order, "count"), int(order.get("seed", 1)))
+    count = whole("count", _needed(order, "count"), 0, MOST_EDITS)
+    return world.random_edits(_int(order, "user_id"), count, _int({"seed": 1, **order}, "seed"))
 
 
 def faults(world: World, order: Order) -> Any:
@@ -112,6 +126,8 @@ def revoke(world: World, order: Order) -> Any:
 
 def issue(world: World, order: Order) -> Any:
     scopes = order.get("scopes")
+    if scopes and not (isinstance(scopes, list) and all(scope in ALL_SCOPES for scope in scopes)):
+        raise SimulatorError(f"scopes must be a list of {', '.join(ALL_SCOPES)}")
     return world.issue_tokens(_int(order, "user_id"), *([scopes] if scopes else []))
 
 
@@ -152,7 +168,7 @@ def _endpoint(world: World, carry_out: Callable[[World, Order], Any]) -> Callabl
             return JSONResponse(carry_out(world, {**order, **request.path_params}))
         except UnknownRecord as error:
             return JSONResponse({"error": str(error)}, 404)
-        except (SimulatorError, ValueError, TypeError) as error:
+        except (SimulatorError, ValueError, TypeError, OverflowError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return endpoint
@@ -167,9 +183,11 @@ def _needed(order: Order, name: str) -> Any:
 def _int(order: Order, name: str) -> int:
     try:
         return int(_needed(order, name))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SimulatorError(f"{name} must be an integer") from None
 
 
 def _record(order: Order) -> tuple[int, str, object]:
-    return _int(order, "user_id"), str(_needed(order, "stream")), _needed(order, "id")
+    """The stream and the id; profile and body measurement are the member's only ones and need none."""
+    user_id, stream = _int(order, "user_id"), str(_needed(order, "stream"))
+    return user_id, stream, user_id if stream in ("profile", BODY) else _needed(order, "id")

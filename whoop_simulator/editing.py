@@ -31,6 +31,7 @@ from whoop_simulator.timestamps import HOUR, MINUTE, from_text, to_text
 Touched = list[dict[str, str]]
 """The records an edit changed: [{"stream", "id"}, ...]"""
 
+BODY = "body_measurement"
 TIMES = ("start", "end", "created_at", "updated_at")
 
 
@@ -62,6 +63,10 @@ class RecordEditing(ABC):
         """Merge `changes` into a record. `touch`: `updated_at` becomes now. `follow`: carry along what depends on it."""
         member = self.member(user_id)
         if stream in member.profile_changes:
+            if not isinstance(changes, dict):
+                raise SimulatorError(f"changes to {stream} must be a JSON object of fields")
+            if stream == BODY and member.body_deleted:
+                raise UnknownRecord(f"member {user_id} has no body measurement: undelete it first")
             member.profile_changes[stream] = merged(member.profile_changes[stream], changes)
             self.save()
             return [{"stream": stream, "id": str(user_id)}]
@@ -100,9 +105,16 @@ class RecordEditing(ABC):
         self.save()
         return touched
 
-    def delete(self, user_id: int, stream: str, key: object) -> Touched:
-        """Delete a record. A sleep takes its recovery along; a cycle leaves its sleeps where they are."""
+    def delete(self, user_id: int, stream: str, key: object = None) -> Touched:
+        """Delete a record. A sleep takes its recovery along; a cycle leaves its sleeps where they are.
+
+        The body measurement needs no key.
+        """
         member = self.member(user_id)
+        if stream == BODY:
+            if member.body_measurement(self.now()) is None:
+                raise UnknownRecord(f"member {user_id} has no body measurement: look at /_control/members")
+            return self._set_body_deleted(member, True)
         entry = self._entry(member, stream, key)
         touched = [self._do(member, "delete", stream, entry.key)]
         if stream == SLEEPS and member.records.streams[RECOVERIES].get(entry.key) is not None:
@@ -110,9 +122,13 @@ class RecordEditing(ABC):
         self.save()
         return touched
 
-    def undelete(self, user_id: int, stream: str, key: object) -> Touched:
+    def undelete(self, user_id: int, stream: str, key: object = None) -> Touched:
         """Bring a deleted record back as it was; a sleep brings its recovery."""
         member = self.member(user_id)
+        if stream == BODY:
+            if not member.body_deleted:
+                raise UnknownRecord(f"the body measurement of member {user_id} is not deleted")
+            return self._set_body_deleted(member, False)
         entry = self._entry(member, stream, key, deleted=True)
         touched = [self._do(member, "undelete", stream, entry.key)]
         recovery = member.records.streams[RECOVERIES].entries.get(entry.key)
@@ -139,6 +155,11 @@ class RecordEditing(ABC):
         return served
 
     # What follows
+
+    def _set_body_deleted(self, member: Member, deleted: bool) -> Touched:
+        member.body_deleted = deleted
+        self.save()
+        return [{"stream": BODY, "id": str(member.user_id)}]
 
     def _move_cycles(self, member: Member, sleep: Entry, old_start: int, stamp: Record) -> Touched:
         touched = []
@@ -203,6 +224,8 @@ class RecordEditing(ABC):
         _check_span(full)
         if full["score_state"] == "SCORED":
             given = record.get("score") or {}
+            if not isinstance(given, dict):
+                raise SimulatorError(f"the score of a new record must be a JSON object, not {given!r}")
             full["score"] = merged(invented_score(stream, full, member.source.persona, chance), given)
         return full
 
@@ -242,7 +265,7 @@ def _checked(stream: str, record: Record, changes: Record) -> Record:
         if changes.get(name) is not None:
             try:
                 changes[name] = to_text(from_text(changes[name]))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise SimulatorError(f"{name}: {error}") from None
     key = KEY[stream]
     if record and str(changes.get(key, record[key])) != str(record[key]):

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from whoop_simulator.checking import number, whole
 from whoop_simulator.errors import SimulatorError
 
 KINDS = {
@@ -15,6 +16,7 @@ KINDS = {
     "repeat_cursor": "a page names as `next_token` the very token it was asked with",
 }
 API = "/developer"
+LONGEST_SECONDS = 3600
 
 
 @dataclass
@@ -38,13 +40,16 @@ class Fault:
                 f"a fault has no {', '.join(sorted(unknown))}: use {', '.join(sorted(known))}"
             )
         probability = order.get("probability")
-        prefix = str(order.get("path_prefix", API))
+        count = order.get("count", 1 if probability is None else None)
+        prefix = order.get("path_prefix", API)
+        if not isinstance(prefix, str):
+            raise SimulatorError(f"path_prefix must be a text such as /v2/cycle, not {prefix!r}")
         return cls(
             kind=kind,
-            status=int(order.get("status", 500)),
-            seconds=float(order.get("seconds", 0.0)),
-            count=order.get("count", 1 if probability is None else None),
-            probability=1.0 if probability is None else float(probability),
+            status=whole("status", order.get("status", 500), 200, 599),
+            seconds=number("seconds", order.get("seconds", 0.0), 0, LONGEST_SECONDS),
+            count=None if count is None else whole("count", count, 1),
+            probability=1.0 if probability is None else number("probability", probability, 0, 1),
             path_prefix=API + prefix if prefix.startswith(("/v1", "/v2")) else prefix,
         )
 

@@ -52,6 +52,8 @@ class App:
     redirect_uris: tuple[str, ...] = ()
     """Empty: any https or whoop URI, and http on this machine."""
     access_token_seconds: int = 3600
+    refresh_token_seconds: int | None = None
+    """None: a refresh token lives until it is spent or revoked."""
 
     def accepts_redirect(self, uri: str) -> bool:
         if self.redirect_uris:
@@ -68,6 +70,8 @@ class Grant:
     access_token: str
     access_until: int
     refresh_token: str | None
+    refresh_until: int | None = None
+    """None: without end."""
 
 
 @dataclass
@@ -105,7 +109,7 @@ class Grants:
 
     def refresh(self, refresh_token: str, now: int) -> dict[str, Any]:
         grant = self._by_refresh.get(refresh_token)
-        if grant is None:
+        if grant is None or (grant.refresh_until is not None and now >= grant.refresh_until):
             raise invalid_grant()
         return self._new_pair(grant, now)
 
@@ -155,6 +159,8 @@ class Grants:
         }
         if OFFLINE in grant.scopes:
             grant.refresh_token = secrets.token_urlsafe(32)
+            lifetime = self.app.refresh_token_seconds
+            grant.refresh_until = None if lifetime is None else now + lifetime * SECOND
             self._by_refresh[grant.refresh_token] = grant
             answer["refresh_token"] = grant.refresh_token
         return answer

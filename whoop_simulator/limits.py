@@ -8,6 +8,7 @@ sliding minute is recorded as well: a client that keeps to 100 in any 60 seconds
 from collections import deque
 from dataclasses import dataclass
 
+from whoop_simulator.checking import whole
 from whoop_simulator.timestamps import DAY, MINUTE, SECOND
 
 
@@ -69,9 +70,10 @@ class RateLimits:
         )
 
     def change(self, per_minute: int | None, per_day: int | None) -> None:
-        self.enabled = True
-        self.minute.limit = self.minute.limit if per_minute is None else per_minute
-        self.day.limit = self.day.limit if per_day is None else per_day
+        """None: as it was. 0 refuses every request."""
+        minute = self.minute.limit if per_minute is None else whole("per_minute", per_minute, 0)
+        day = self.day.limit if per_day is None else whole("per_day", per_day, 0)
+        self.enabled, self.minute.limit, self.day.limit = True, minute, day
 
     def _record(self, now: int) -> None:
         recent = self._recent

@@ -78,6 +78,7 @@ class Member:
         self.source = source
         self.by_hand: list[Operation] = []
         self.profile_changes: dict[str, Record] = {"profile": {}, "body_measurement": {}}
+        self.body_deleted = False
         self.records = MemberRecords(floating_offsets=source.floating_offsets)
         self.now = -1
         """The instant whose records are visible."""
@@ -119,7 +120,8 @@ class Member:
 
     def restore(self, state: dict[str, Any]) -> None:
         self.by_hand = [Operation.from_json(saved) for saved in state["operations"]]
-        self.profile_changes = state["profile_changes"]
+        self.profile_changes = {name: dict(state["profile_changes"][name]) for name in self.profile_changes}
+        self.body_deleted = state.get("body_deleted", False)
         self._begin_again()
 
     def offset_text(self, now: int) -> str:
@@ -146,11 +148,12 @@ class Member:
         return None if profile is None else merged(profile, self.profile_changes["profile"])
 
     def body_measurement(self, now: int) -> Record | None:
-        body = self.source.body_measurement(now)
+        body = None if self.body_deleted else self.source.body_measurement(now)
         return None if body is None else merged(body, self.profile_changes["body_measurement"])
 
     def state(self) -> dict[str, Any]:
         return {
             "operations": [operation.to_json() for operation in self.by_hand],
             "profile_changes": self.profile_changes,
+            "body_deleted": self.body_deleted,
         }

@@ -5,7 +5,7 @@ Every public method takes the world's one lock, so tests may change things while
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ from whoop_simulator.personas import ZONES, make_persona
 from whoop_simulator.random_editing import random_edits
 from whoop_simulator.recorded import read_recorded
 from whoop_simulator.records import Record
-from whoop_simulator.state import read_state, write_state
+from whoop_simulator.state import read_state, refusing_damage, write_state
 from whoop_simulator.timestamps import from_datetime, to_datetime, to_text
 from whoop_simulator.tokens import answer_token_request
 
@@ -84,20 +84,21 @@ class World(RecordEditing):
         self._state_file = state
 
         saved = None if state is None else read_state(state)
-        if saved is not None:
-            self.clock.restore(saved["clock"])
         self._identity = {
             "seed": seed,
             "members": members,
             "days": days,
             "data": None if data is None else str(data),
         }
-        if saved is not None and saved["world"] != self._identity:
-            raise SimulatorError(
-                f"the state file {state} was made with {_options(saved['world'])}: start with the same, or remove it"
-            )
-        if saved is not None and saved["start"] is not None:
-            start = date.fromisoformat(saved["start"])
+        if saved is not None:
+            with refusing_damage(state):
+                if saved["world"] != self._identity:
+                    raise SimulatorError(
+                        f"the state file {state} was made with {_options(saved['world'])}: start with the same, "
+                        "or remove it"
+                    )
+                self.clock.restore(saved["clock"])
+                start = date.fromisoformat(saved["start"])
         if start is None:
             start = to_datetime(self.clock.now()).date() - timedelta(days=days)
         self.start = start
@@ -110,7 +111,8 @@ class World(RecordEditing):
                 sources[persona.user_id] = Generated(seed, persona, start)
         self.members = {user_id: Member(user_id, source) for user_id, source in sources.items()}
         if saved is not None:
-            self._restore(saved)
+            with refusing_damage(state):
+                self._restore(saved)
         for member in self.members.values():
             member.move_to(self.clock.now())
         self.save()
@@ -127,13 +129,16 @@ class World(RecordEditing):
 
     def set_clock(self, moment: datetime) -> None:
         with self.lock:
-            self.clock.set(from_datetime(moment.astimezone(UTC)))
+            self.clock.set(from_datetime(moment if moment.tzinfo else moment.astimezone()))
             self.save()
 
     def advance(self, by: timedelta | float) -> None:
         """Move the clock by a timedelta or by seconds, also backwards."""
         with self.lock:
-            step = by if isinstance(by, timedelta) else timedelta(seconds=by)
+            try:
+                step = by if isinstance(by, timedelta) else timedelta(seconds=by)
+            except (OverflowError, ValueError):
+                raise SimulatorError(f"the clock cannot be moved by {by} seconds: give fewer") from None
             self.clock.advance(step // timedelta(milliseconds=1))
             self.save()
 
@@ -196,11 +201,11 @@ class World(RecordEditing):
         with self.lock:
             return super().rescore(user_id, stream, key)
 
-    def delete(self, user_id: int, stream: str, key: object) -> Touched:
+    def delete(self, user_id: int, stream: str, key: object = None) -> Touched:
         with self.lock:
             return super().delete(user_id, stream, key)
 
-    def undelete(self, user_id: int, stream: str, key: object) -> Touched:
+    def undelete(self, user_id: int, stream: str, key: object = None) -> Touched:
         with self.lock:
             return super().undelete(user_id, stream, key)
 
@@ -327,6 +332,7 @@ class World(RecordEditing):
         for user_id, state in saved["members"].items():
             if (member := self.members.get(int(user_id))) is not None:
                 member.restore(state)
+                member.move_to(self.now())
 
 
 def _options(world: dict[str, Any]) -> str:

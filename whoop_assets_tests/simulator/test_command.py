@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from click.testing import CliRunner
 
+from whoop_simulator.cli import main
 from whoop_simulator.running import Control
 
 COMMAND = [sys.executable, "-m", "whoop_simulator", "serve"]
@@ -76,3 +78,43 @@ def test_bad_options_are_one_sentence(tmp_path: Path) -> None:
         assert sentence in result.stderr
         assert "Traceback" not in result.stderr
     assert refused("--now", "yesterday").returncode == 2
+
+
+def test_numbers_that_make_no_sense_are_refused() -> None:
+    for option, value in (
+        ("--requests-per-minute", "0"),
+        ("--requests-per-day", "0"),
+        ("--access-token-seconds", "-1"),
+        ("--refresh-token-seconds", "0"),
+    ):
+        result = CliRunner().invoke(main, ["serve", option, value])
+        assert result.exit_code == 2
+        assert f"Invalid value for '{option}'" in result.output
+
+
+def test_an_unusable_state_file_is_one_sentence(tmp_path: Path) -> None:
+    half = tmp_path / "half.json"
+    half.write_text('{"version": 1}')
+    for file, sentence in (
+        (half, "lacks world, start, clock, oauth, members: remove it to begin anew"),
+        (half / "state.json", "cannot be written"),
+    ):
+        result = CliRunner().invoke(main, ["serve", "--port", "0", "--days", "5", "--state", str(file)])
+        assert result.exit_code == 1
+        assert sentence in result.stderr
+        assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_refresh_tokens_can_be_given_an_end() -> None:
+    with serving("--port", "0", "--days", "5", "--refresh-token-seconds", "60") as base_url:
+        control = Control(base_url)
+        tokens = control.post("tokens/issue", user_id=control.get("members")[0]["user_id"])
+        control.post("clock", advance_seconds=61)
+        form = {
+            "client_id": "whoop-simulator",
+            "client_secret": "simulator-secret",
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+        }
+        answer = httpx.post(f"{base_url}/oauth/oauth2/token", data=form)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")

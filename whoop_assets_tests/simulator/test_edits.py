@@ -254,3 +254,21 @@ def test_an_unknown_member_is_told(simulator: RunningSimulator) -> None:
         simulator.control.get("truth/5")
     with pytest.raises(RuntimeError, match="the order lacks changes"):
         simulator.control.post("edit", user_id=5)
+
+
+def test_a_member_can_be_without_a_body_measurement(simulator: RunningSimulator, api: Api) -> None:
+    order = {"user_id": api.user_id, "stream": "body_measurement"}
+    before = api.get("/v2/user/measurement/body").json()
+    told = simulator.control.post("delete", **order)
+    assert told == {"touched": [{"stream": "body_measurement", "id": str(api.user_id)}]}
+    assert api.get("/v2/user/measurement/body").status_code == 404
+    assert api.get("/v2/user/profile/basic").status_code == 200
+    assert simulator.control.get("members")[0]["body_measurement"] is None
+    with pytest.raises(RuntimeError, match="has no body measurement"):
+        simulator.control.post("delete", **order)
+    with pytest.raises(RuntimeError, match="undelete it first"):
+        simulator.control.post("edit", **order, changes={"weight_kilogram": 80.0})
+    simulator.control.post("undelete", **order)
+    assert api.get("/v2/user/measurement/body").json() == before
+    with pytest.raises(RuntimeError, match="is not deleted"):
+        simulator.control.post("undelete", **order)

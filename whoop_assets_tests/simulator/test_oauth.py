@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from whoop_assets_tests.simulator.conftest import Api
+from whoop_assets_tests.simulator.conftest import Api, make_world
 from whoop_simulator.grants import App
 from whoop_simulator.running import RunningSimulator
 
@@ -269,3 +269,21 @@ def test_the_token_endpoint_counts_apart_from_the_api(simulator: RunningSimulato
     assert stats["now"] == datetime(2026, 11, 20, 15, tzinfo=UTC).isoformat(timespec="milliseconds").replace(
         "+00:00", "Z"
     )
+
+
+def test_a_refresh_token_can_have_an_end_and_a_refresh_moves_it() -> None:
+    world = make_world(app=App(refresh_token_seconds=7200))
+    with RunningSimulator(world=world) as served:
+        first = world.issue_tokens(world.user_ids[0])
+        world.advance(7199)
+        second = refresh(served, first["refresh_token"]).json()
+        world.advance(7199)
+        third = refresh(served, second["refresh_token"]).json()
+        world.advance(7200)
+        assert_refused(refresh(served, third["refresh_token"]), 400, "invalid_grant")
+        assert world.stats()["invalid_grant"] == 1
+
+
+def test_a_refresh_token_has_no_end_by_default(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.advance(3 * 365 * 86_400)
+    assert refresh(simulator, api.tokens["refresh_token"]).status_code == 200

@@ -54,6 +54,54 @@ def test_another_worlds_state_is_refused(tmp_path: Path) -> None:
         make_world(state=file)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"clock": {}},
+        {"clock": {"offset_milli": 10**18, "frozen_at_milli": None}},
+        {"world": []},
+        {"start": 5},
+        {"oauth": {"codes": {}, "grants": [{}]}},
+        {"members": {"x": {}}},
+    ],
+)
+def test_a_damaged_state_is_refused_in_a_sentence(tmp_path: Path, damage: dict[str, Any]) -> None:
+    file = tmp_path / "state.json"
+    make_world(state=file)
+    file.write_text(json.dumps({**json.loads(file.read_text()), **damage}))
+    with pytest.raises(SimulatorError, match=r"is damaged \(.*\): remove it|the clock can stand between"):
+        make_world(state=file)
+
+
+def test_a_state_that_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SimulatorError, match="cannot be written"):
+        make_world(state=tmp_path / "file" / "state.json")
+    world = make_world(state=tmp_path / "taken")
+    (tmp_path / "taken").unlink()
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(SimulatorError, match="cannot be written"):
+        world.save()
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["file", "taken"]
+
+
+def test_a_state_from_before_refresh_tokens_ended_is_still_read(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    world = make_world(state=file)
+    world.issue_tokens(world.user_ids[0])
+    saved = json.loads(file.read_text())
+    del saved["oauth"]["grants"][0]["refresh_until"], saved["members"][str(world.user_ids[0])]["body_deleted"]
+    file.write_text(json.dumps(saved))
+    assert make_world(state=file).body_measurement(world.user_ids[0]) is not None
+
+
+def test_a_deleted_body_measurement_stays_away_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    world = make_world(state=file)
+    world.delete(world.user_ids[0], "body_measurement")
+    assert make_world(state=file).body_measurement(world.user_ids[0]) is None
+
+
 def write(folder: Path, **files: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
