@@ -4,12 +4,14 @@ import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.resources import WhoopResource
-from whoop_assets.warehouse import failures
+from whoop_assets.warehouse import failures, quarantine
+
+MOST_SHOWN = 20
 
 
 @dg.asset_check(asset=daily_summary, blocking=True)
 def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
-    """Every member's streams were read. Runs last: a run ends red only after all that could be written was.
+    """Every member's streams were read, and every record was understood. Runs last: a run ends red only after all that could be written was.
 
     An ERROR is a failure of this run that may pass by itself, so that trying the run again makes sense; what waits for
     a human (a member to reconnect) is a WARN, which does not turn runs red for ever.
@@ -17,6 +19,7 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     with whoop.database.read() as connection:
         of_this_run = failures.open_failures(connection, run_id=context.run.run_id)
         everything = failures.open_failures(connection)
+        rejected = quarantine.open_records(connection)
     passing = [failure for failure in of_this_run if failure.transient]
     shown = of_this_run or everything
     rows = [
@@ -30,12 +33,28 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
         )
         for failure in shown
     ]
+    rows += [
+        dg.TableRecord(
+            {
+                "member": record.user_id,
+                "stream": record.stream,
+                "days": "in quarantine",
+                "cause": record.reason,
+            }
+        )
+        for record in rejected[:MOST_SHOWN]
+    ]
     if not rows:
         return dg.AssetCheckResult(passed=True)
-    members = sorted({failure.user_id for failure in shown})
+    members = sorted({failure.user_id for failure in shown} | {record.user_id for record in rejected})
+    sentences = []
+    if shown:
+        sentences.append(f"{len(shown)} loads did not complete: {shown[0].cause}")
+    if rejected:
+        sentences.append(f"{len(rejected)} records were not understood and are kept in the table quarantine.")
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR if passing else dg.AssetCheckSeverity.WARN,
-        description=f"{len(rows)} loads of members {', '.join(map(str, members))} did not complete: {shown[0].cause}",
+        description=f"Members {', '.join(map(str, members))}: {' '.join(sentences)}",
         metadata={"failures": dg.MetadataValue.table(rows)},
     )

@@ -74,8 +74,24 @@ class Settings:
             )
 
 
+def read_dotenv() -> dict[str, str | None]:
+    """What `.env` in the working folder says, nothing when there is none; raises ConfigurationError."""
+    try:
+        return dotenv_values(".env")
+    except UnicodeDecodeError:
+        raise ConfigurationError("The file .env cannot be read as text: save it as UTF-8.") from None
+
+
+def day_of(text: str) -> date:
+    """The day written as YYYY-MM-DD, and in no other of ISO's ways; raises ValueError."""
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError("not written as YYYY-MM-DD")
+    return day
+
+
 def _environment() -> dict[str, str]:
-    from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    from_file = {name: value for name, value in read_dotenv().items() if value is not None}
     return from_file | dict(os.environ)
 
 
@@ -84,7 +100,7 @@ def _date(values: Mapping[str, str], name: str, default: date) -> date:
     if not text:
         return default
     try:
-        return date.fromisoformat(text)
+        return day_of(text)
     except ValueError:
         raise ConfigurationError(
             f"{name} is {text!r}, which is not a date: write it as YYYY-MM-DD."

@@ -29,6 +29,12 @@ def test_the_environment_wins_over_the_env_file_and_an_empty_value_means_the_def
     assert settings.timezone == "UTC"
 
 
+def test_an_env_file_that_is_not_utf_8_is_named():
+    Path(".env").write_bytes(b"\xff\xfeW\0")
+    with pytest.raises(ConfigurationError, match=r"\.env .* UTF-8"):
+        Settings.from_environment()
+
+
 def test_every_variable_reaches_its_setting():
     settings = Settings.from_environment(
         {
@@ -66,6 +72,8 @@ def test_every_variable_reaches_its_setting():
     [
         ("WHOOP_START_DATE", "2024-02-30", "YYYY-MM-DD"),
         ("WHOOP_START_DATE", "yesterday", "YYYY-MM-DD"),
+        ("WHOOP_START_DATE", "20261120", "YYYY-MM-DD"),
+        ("WHOOP_START_DATE", "2026-W47-5", "YYYY-MM-DD"),
         ("WHOOP_TIMEZONE", "Berlin", "IANA name such as Europe/Berlin"),
         ("WHOOP_TIMEZONE", "../../etc/passwd", "IANA name"),
         ("WHOOP_REQUESTS_PER_MINUTE", "0", "positive whole number"),

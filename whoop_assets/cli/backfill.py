@@ -8,12 +8,17 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.errors import WhoopError
-from whoop_assets.settings import Settings
+from whoop_assets.settings import Settings, day_of
 
 if TYPE_CHECKING:
     from whoop_assets.cli.range_run import Ran, Range
     from whoop_assets.cli.watching import Watcher
+    from whoop_assets.ingest.connection import Connection
     from whoop_assets.warehouse.database import Database
+    from whoop_assets.warehouse.failures import Failure
+
+NOT_ALL_DONE = 1
+_NAMED_AT_MOST = 3
 
 
 class BackfillIncomplete(WhoopError):
@@ -31,7 +36,7 @@ class Day(click.ParamType[date]):
 
     def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
         try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            return value if isinstance(value, date) else day_of(value)
         except ValueError:
             self.fail(f"{value!r} is not a date: write it as YYYY-MM-DD.", param, ctx)
 
@@ -73,18 +78,20 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
 
 
 def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[Ran, Watcher]":
-    """Run it, show how far it is, say what it came to; raises BackfillIncomplete when something is missing."""
+    """Run it, show how far it is, say what it came to.
+
+    Raises BackfillIncomplete when something is missing, and ends the command with status 1 when only records that were
+    not understood are.
+    """
     from whoop_assets.cli.dagster_home import dagster_home, open_instance
     from whoop_assets.cli.progress import showing
-    from whoop_assets.cli.range_run import run_range, unfinished_since
+    from whoop_assets.cli.range_run import INCOMPLETE_TAG, run_range, unfinished_since
     from whoop_assets.cli.watching import Watcher
-    from whoop_assets.warehouse import members as stored
+    from whoop_assets.warehouse import failures
 
-    settings.require_client()
-    with opening.warehouse(settings) as database:
-        with database.read() as connection:
-            if not stored.chosen(connection, wanted.members):
-                raise NobodyConnected("No member is connected: run `whoop-assets connect` first.")
+    with opening.connection(settings) as connection:
+        check_way(connection, wanted)
+        database = connection.database
         with open_instance(dagster_home(settings)) as instance:
             since = None if force else unfinished_since(instance, wanted)
             if since is not None:
@@ -92,14 +99,37 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
                     f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC: what it read is"
                     " not read again (--force does)."
                 )
+            with database.read() as transaction:
+                began = database.now(transaction)
             with showing(database, wanted.days) as display:
                 watcher = Watcher(display)
                 ran = run_range(instance, wanted, watcher, since=since)
+            with database.read() as transaction:
+                failed = failures.open_failures(transaction, run_id=ran.run_id)
+            if failed:
+                instance.add_run_tags(ran.run_id, {INCOMPLETE_TAG: str(len(failed))})
         for warning in dict.fromkeys(watcher.warnings):
             click.echo(f"warning: {warning}", err=True)
         _say(settings, wanted, ran, watcher, database)
-        _judge(ran, watcher, database)
+        understood = _all_understood(database, wanted, since or began)
+        _judge(ran, watcher, failed)
+        if not understood:
+            raise click.exceptions.Exit(NOT_ALL_DONE)
     return ran, watcher
+
+
+def check_way(connection: "Connection", wanted: "Range") -> None:
+    """Raise what would end the run at its first request: nobody to read, a URL or a token key that cannot be used."""
+    from whoop_assets.warehouse import members, tokens
+
+    with connection.database.read() as transaction:
+        chosen = members.chosen(transaction, wanted.members)
+        if not chosen:
+            raise NobodyConnected("No member is connected: run `whoop-assets connect` first.")
+        for member in chosen:
+            if member.status == members.CONNECTED:
+                tokens.load(transaction, member.user_id, connection.cipher)
+                connection.client(member.user_id, "backfill")
 
 
 def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", database: "Database") -> None:
@@ -126,12 +156,34 @@ def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", da
         )
 
 
-def _judge(ran: "Ran", watcher: "Watcher", database: "Database") -> None:
-    """Raise when the run, or the load of any member's stream in it, failed."""
-    from whoop_assets.warehouse import failures
+def _all_understood(database: "Database", wanted: "Range", since: datetime) -> bool:
+    """Whether no record was kept in quarantine since then; says which were."""
+    from whoop_assets.warehouse import quarantine
 
     with database.read() as connection:
-        failed = failures.open_failures(connection, run_id=ran.run_id)
+        rejected = [
+            record
+            for record in quarantine.open_records(connection)
+            if record.last_seen_at >= since and (not wanted.members or record.user_id in wanted.members)
+        ]
+    if rejected:
+        named = [
+            f"member {record.user_id}, {record.stream}: {record.reason.rstrip('.')}"
+            for record in rejected[:_NAMED_AT_MOST]
+        ]
+        if len(rejected) > _NAMED_AT_MOST:
+            named.append("...")
+        were = (
+            "1 record was not understood and is"
+            if len(rejected) == 1
+            else f"{len(rejected)} records were not understood and are"
+        )
+        click.echo(f"warning: {were} kept in the table quarantine ({'; '.join(named)})", err=True)
+    return not rejected
+
+
+def _judge(ran: "Ran", watcher: "Watcher", failed: "list[Failure]") -> None:
+    """Raise when the run, or the load of any member's stream in it, failed."""
     for failure in failed:
         click.echo(f"member {failure.user_id}, {failure.stream}: {failure.cause}", err=True)
     if failed:
@@ -141,6 +193,5 @@ def _judge(ran: "Ran", watcher: "Watcher", database: "Database") -> None:
             " from there once the causes above have passed or been mended."
         )
     if not ran.success:
-        raise BackfillIncomplete(
-            f"The run {ran.run_id} failed: {watcher.cause or 'the Dagster UI shows why'}."
-        )
+        cause = watcher.cause or "the Dagster UI shows why"
+        raise BackfillIncomplete(f"The run {ran.run_id} failed: {cause.rstrip('.')}.")

@@ -30,6 +30,7 @@ def connect(no_browser: bool, paste: bool, tokens: bool) -> None:
         raise click.UsageError("--no-browser, --paste and --tokens exclude each other: choose one.")
     settings = Settings.from_environment()
     with opening.connection(settings) as connection:
+        _ = connection.cipher  # a key that cannot be used is found before WHOOP gives tokens, not after
         if tokens:
             from whoop_assets.cli.given_tokens import connect_with_tokens
 
@@ -54,6 +55,11 @@ def report(connection: "Connection", connected: "Connected") -> None:
         )
     settings = connection.settings
     today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
+    if settings.start_date > today:
+        click.echo(
+            f"There is no day to backfill before {settings.start_date}: set WHOOP_START_DATE to an earlier day."
+        )
+        return
     first = max(settings.start_date, today - FIRST_BACKFILL)
     click.echo(
         f"Next: `whoop-assets backfill --from {first} --to {today}`, then `make dev` for the Dagster UI."

@@ -8,10 +8,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dotenv import dotenv_values
-
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.settings import Settings
+from whoop_assets.settings import Settings, read_dotenv
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -53,7 +51,7 @@ def home_of_dotenv() -> str | None:
     if not here or not os.path.exists(here) or not os.path.samefile(here, "."):
         # Whoever starts a process elsewhere may leave PWD as it was.
         os.environ["PWD"] = os.getcwd()
-    return dotenv_values(".env").get(HOME)
+    return read_dotenv().get(HOME)
 
 
 def make_home(folder: Path) -> Path:
@@ -71,11 +69,18 @@ def open_instance(home: Path) -> "dg.DagsterInstance":
     Such runs write no compute logs: they would hold this command's own progress bars, and cost two processes a step.
     """
     import dagster as dg
+    from dagster._check import CheckError
     from dagster._core.instance.ref import InstanceRef
     from sqlalchemy.exc import SQLAlchemyError
+    from yaml import YAMLError  # type: ignore[import-untyped]
 
     try:
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS))
+    except (YAMLError, UnicodeDecodeError, CheckError):
+        raise ConfigurationError(
+            f"The Dagster instance in {home} cannot be opened: its dagster.yaml is not YAML of names and values in"
+            " UTF-8, so correct it."
+        ) from None
     except (dg.DagsterError, SQLAlchemyError) as error:
         reason = (
             str(error).strip().splitlines()[0] if isinstance(error, dg.DagsterError) else type(error).__name__

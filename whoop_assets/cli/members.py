@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from whoop_assets.warehouse.database import Database
 
 RECONNECT = "whoop-assets connect"
+NOT_ALL_DONE = 1
 
 
 @click.command()
@@ -31,13 +32,14 @@ def members(as_json: bool) -> None:
 
 def overview(database: "Database") -> list[dict[str, Any]]:
     """One entry a member, by id; no names, no e-mail addresses."""
-    from whoop_assets.warehouse import failures, stale_days
+    from whoop_assets.warehouse import failures, quarantine, stale_days
     from whoop_assets.warehouse import members as stored
     from whoop_assets.whoop.scopes import SCOPE_OF, allows
 
     with database.read() as connection:
         stale = [entry.user_id for entry in stale_days.stale(connection)]
         failing = failures.open_failures(connection)
+        rejected = [record.user_id for record in quarantine.open_records(connection)]
         result = []
         for member in stored.listed(connection):
             held = stored.holdings(connection, member.user_id)
@@ -52,6 +54,7 @@ def overview(database: "Database") -> list[dict[str, Any]]:
                     "last_day": held.last_day,
                     "cycles": held.cycles,
                     "stale_days": stale.count(member.user_id),
+                    "quarantined": rejected.count(member.user_id),
                     "failures": {f.stream: f.cause for f in failing if f.user_id == member.user_id},
                 }
             )
@@ -67,7 +70,7 @@ def _print(found: list[dict[str, Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     for heading, side in (
         ("member", "right"), ("status", "left"), ("left out", "left"), ("first day", "left"), ("last day", "left"),
-        ("cycles", "right"), ("stale days", "right"), ("failing", "left"),
+        ("cycles", "right"), ("stale days", "right"), ("quarantined", "right"), ("failing", "left"),
     ):  # fmt: skip
         table.add_column(heading, justify=side, no_wrap=heading in ("member", "first day", "last day"))  # type: ignore[arg-type]
     for one in found:
@@ -79,6 +82,7 @@ def _print(found: list[dict[str, Any]]) -> None:
             str(one["last_day"] or "-"),
             str(one["cycles"]),
             str(one["stale_days"]),
+            str(one["quarantined"]),
             ", ".join(one["failures"]) or "-",
         )
     print_table(table)
@@ -106,14 +110,23 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
         if erase and not yes and not _wanted(member):
             click.echo("Nothing was done.")
             return
-        erased = disconnect_member(connection, member, erase=erase)
+        done = disconnect_member(connection, member, erase=erase)
     if erase:
-        click.echo(f"Member {member} is disconnected; {erased} rows were erased.")
+        click.echo(f"Member {member} is disconnected; {done.rows} rows were erased.")
     else:
         click.echo(f"Member {member} is disconnected and the tokens are forgotten; the records are kept.")
+    if not done.revoked:
+        click.echo("The grant could not be ended at WHOOP: end it in the WHOOP app.", err=True)
+        raise click.exceptions.Exit(NOT_ALL_DONE)
 
 
 def _wanted(member: int) -> bool:
-    from whoop_assets.cli.asking import agreed
+    from whoop_assets.cli.asking import NoAnswer, agreed
 
-    return agreed(f"Erase every row of member {member}? This cannot be undone")
+    try:
+        return agreed(f"Erase every row of member {member}? This cannot be undone")
+    except NoAnswer:
+        raise NoAnswer(
+            "Whether to erase was not answered, and nothing was done: answer y, or add --yes to erase without being"
+            " asked."
+        ) from None

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
 BACKFILL_TAG = "whoop/backfill"
+INCOMPLETE_TAG = "whoop/incomplete"
+"""On a run in which a load failed, though Dagster counts the run as a success: connecting forgets the failure itself."""
+
 NO_RETRIES_TAG = "dagster/max_retries"
 MOST_TRIES = 10
 POSTGRES_EVENT_BATCH = "200"
@@ -59,7 +62,10 @@ class Ran:
 
 
 def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime | None:
-    """Since when an unfinished run of this range has been reading; None when there is nothing to take up."""
+    """Since when an unfinished run of this range has been reading; None when there is nothing to take up.
+
+    Finished is a run that succeeded, and in which no load failed.
+    """
     import dagster as dg
 
     from whoop_assets.assets.loading import CLOCK_SKEW, SINCE_TAG, TAKE_UP_WITHIN
@@ -67,9 +73,8 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime 
     earlier = instance.get_run_records(dg.RunsFilter(tags={BACKFILL_TAG: wanted.digest}), limit=MOST_TRIES)
     for record in earlier:  # newest first
         if (
-            record.dagster_run.is_success
-            or record.create_timestamp.replace(tzinfo=UTC) < datetime.now(UTC) - TAKE_UP_WITHIN
-        ):
+            record.dagster_run.is_success and INCOMPLETE_TAG not in record.dagster_run.tags
+        ) or record.create_timestamp.replace(tzinfo=UTC) < datetime.now(UTC) - TAKE_UP_WITHIN:
             return None
         carried = record.dagster_run.tags.get(SINCE_TAG)
         if carried is not None:

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from whoop_assets.clock import Clock
-from whoop_assets.errors import ReconnectionNeeded, WhoopError
+from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, WhoopError
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members, tokens
 from whoop_assets.warehouse.budget import RequestBudget
@@ -32,7 +32,8 @@ class Connection:
         self.budget = RequestBudget(
             database, per_minute=settings.requests_per_minute, per_day=settings.requests_per_day
         )
-        self.cipher: TokenCipher = token_cipher(database, settings.token_key)
+        # Looked for here, where no transaction is open, and missed only by who needs it: a member can be erased without.
+        self._cipher = _cipher_or_error(database, settings.token_key)
         self._http = open_http()
         self.oauth = OAuth(
             settings.oauth_url,
@@ -43,6 +44,13 @@ class Connection:
             http=self._http,
         )
         self._tokens: dict[int, MemberTokens] = {}
+
+    @property
+    def cipher(self) -> TokenCipher:
+        """The keys of the stored tokens; raises ConfigurationError when they are not to be had."""
+        if isinstance(self._cipher, ConfigurationError):
+            raise self._cipher
+        return self._cipher
 
     def client(self, user_id: int, lane: str) -> WhoopClient:
         """A client that reads this member's data in this lane."""
@@ -77,6 +85,13 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _cipher_or_error(database: Database, token_key: str) -> TokenCipher | ConfigurationError:
+    try:
+        return token_cipher(database, token_key)
+    except ConfigurationError as error:
+        return error
 
 
 class GivenToken:

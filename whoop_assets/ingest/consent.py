@@ -1,16 +1,17 @@
 """From a member's consent to a stored member, and back: connecting and disconnecting."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from whoop_assets.errors import ReconnectionNeeded, WhoopError
+from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, WhoopError
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import profile_fields
 from whoop_assets.warehouse import failures, members, snapshots, tokens
-from whoop_assets.whoop.errors import NotFound, Unauthorized
+from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.models import UserProfile
 from whoop_assets.whoop.oauth import TokenPair
 from whoop_assets.whoop.scopes import SCOPE_OF, allows, missing
@@ -68,30 +69,46 @@ def connect_member(connection: Connection, pair: TokenPair) -> Connected:
     return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
 
 
-def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """What became of a disconnected member: rows erased, and whether the grant has ended at WHOOP."""
+
+    rows: int
+    revoked: bool
+
+
+def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> Disconnected:
     """End the member's grant at WHOOP and forget the tokens; with `erase` every row of the member too.
 
-    Returns the number of rows erased. A grant that WHOOP no longer knows counts as ended. Raises UnknownMember, and
-    the client's errors when WHOOP cannot be reached: then nothing is forgotten, so that it can be tried again.
+    A grant that WHOOP no longer knows counts as ended. Raises UnknownMember, and the client's errors when WHOOP
+    cannot be reached: then nothing is forgotten, so that it can be tried again. Who wants to be erased is erased even
+    when the tokens cannot be read (the key is lost): the grant then has to be ended at WHOOP by the member.
     """
     database = connection.database
     with database.read() as transaction:
         (member,) = members.chosen(transaction, [user_id])
-        has_tokens = tokens.load(transaction, user_id, connection.cipher) is not None
-    if has_tokens and member.status != members.DISCONNECTED:
-        _revoke(connection, user_id)
+    revoked = True
+    if member.status != members.DISCONNECTED:
+        try:
+            revoked = _revoke(connection, user_id)
+        except ConfigurationError:
+            if not erase:
+                raise
+            revoked = False
     with database.write([user_id]) as transaction:
+        if erase:
+            return Disconnected(members.erase(transaction, user_id), revoked)
         tokens.forget(transaction, user_id)
         failures.forget(transaction, [user_id])
-        if erase:
-            return members.erase(transaction, user_id)
         members.set_status(transaction, user_id, members.DISCONNECTED, "disconnected here")
-    return 0
+    return Disconnected(0, revoked)
 
 
-def _revoke(connection: Connection, user_id: int) -> None:
-    try:
+def _revoke(connection: Connection, user_id: int) -> bool:
+    with connection.database.read() as transaction:
+        if tokens.load(transaction, user_id, connection.cipher) is None:
+            return True
+    # When WHOOP does not know the grant any more, there is nothing left to revoke.
+    with contextlib.suppress(ReconnectionNeeded, Unauthorized):
         connection.client(user_id, "schedule").revoke_access()
-    except (ReconnectionNeeded, Unauthorized, NotFound):
-        # WHOOP does not know the grant any more: there is nothing left to revoke.
-        return
+    return True

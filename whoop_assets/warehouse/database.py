@@ -28,7 +28,7 @@ def normalise_url(text_url: str) -> URL:
     """
     try:
         url = make_url(text_url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigurationError(
             "WHOOP_DATABASE_URL is not a database URL: write sqlite:///path/to/file.db or"
             " postgresql://user:password@host/database."
@@ -127,9 +127,11 @@ class Database:
         try:
             connection = self.engine.connect()
         except DBAPIError as error:
+            what = "check WHOOP_DATABASE_URL and that the server is running."
+            if self.is_sqlite:
+                what = "check that WHOOP_DATABASE_URL names a SQLite database, and who may read and write it."
             raise DatabaseUnreachable(
-                f"The database {self.shown} does not answer ({type(error.orig).__name__}): check WHOOP_DATABASE_URL"
-                " and that the server is running."
+                f"The database {self.shown} does not answer ({type(error.orig).__name__}): {what}"
             ) from None
         with connection:
             try:

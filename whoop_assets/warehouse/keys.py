@@ -4,9 +4,11 @@ import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import select
 
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.tables import tokens
 
 KEY_FILE_SUFFIX = ".token-key"
 
@@ -59,8 +61,14 @@ def _from_text(text: str, source: str) -> TokenCipher:
 
 def _from_file(path: Path, database: Database) -> TokenCipher:
     # One process at a time: of two that start together one makes the key, and the other must not read half of it.
-    with database.write():
+    with database.write() as connection:
         if not path.exists() or not path.stat().st_size:
+            if connection.scalar(select(tokens.c.user_id).limit(1)) is not None:
+                # A new key would read none of them, and members connected under it would not outlive the old one.
+                raise ConfigurationError(
+                    f"The key file {path.name} is gone, and the stored tokens cannot be read without it: put it back"
+                    " from your backup, or set WHOOP_TOKEN_KEY to the key that it held."
+                )
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(Fernet.generate_key() + b"\n")

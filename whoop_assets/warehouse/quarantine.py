@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from whoop_assets.warehouse.statements import in_lots, insert_or_replace
 from whoop_assets.warehouse.tables import quarantine
@@ -56,3 +56,25 @@ def resolve(connection: Connection, user_id: int, stream: str, keys: Collection[
             )
             .values(resolved_at=at)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRecord:
+    """A record in quarantine for which no valid one has been stored since."""
+
+    user_id: int
+    stream: str
+    record_key: str | None
+    reason: str
+    last_seen_at: datetime
+
+
+def open_records(connection: Connection) -> list[OpenRecord]:
+    """What is in quarantine now, by member and stream."""
+    c = quarantine.c
+    query = (
+        select(c.user_id, c.stream, c.record_key, c.reason, c.last_seen_at)
+        .where(c.resolved_at.is_(None))
+        .order_by(c.user_id, c.stream, c.last_seen_at)
+    )
+    return [OpenRecord(*row) for row in connection.execute(query)]

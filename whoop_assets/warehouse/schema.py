@@ -6,11 +6,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from whoop_assets.errors import SchemaMismatch
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.tables import metadata
 
 VERSION_TABLE = "whoop_schema_version"
 """Our own name: Dagster keeps its own alembic version in a table of alembic's usual name, perhaps in this database."""
@@ -54,6 +55,11 @@ def upgrade(database: Database) -> tuple[str | None, str]:
                 f"The database {database.shown} has schema {before}, which this version of whoop-assets does not know:"
                 " install the newer whoop-assets."
             )
+        if before is None and (strangers := _ours(connection)):
+            raise SchemaMismatch(
+                f"The database {database.shown} is not empty and not one of ours: it has {strangers[0]} already, from"
+                " another program; name another database in WHOOP_DATABASE_URL."
+            )
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -64,6 +70,11 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(
         connection, opts={"version_table": VERSION_TABLE}
     ).get_current_revision()
+
+
+def _ours(connection: Connection) -> list[str]:
+    """Tables that are there under a name of ours."""
+    return sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys())
 
 
 def _newest() -> str:

@@ -143,7 +143,7 @@ class WhoopClient(Sender):
         """End this grant at WHOOP: tokens and webhooks of this member. Stored data are not touched."""
         retries = self.retries
         try:
-            self._send("DELETE", ACCESS_PATH, body=False)
+            self._send("DELETE", ACCESS_PATH, status=204)
         except ReconnectionNeeded:
             # After a lost answer this is how success looks: the first attempt ended the grant.
             if self.retries == retries:

@@ -95,9 +95,10 @@ class Sender:
         self.close()
 
     def _send(
-        self, method: str, path: str, params: dict[str, str] | None = None, *, body: bool = True
+        self, method: str, path: str, params: dict[str, str] | None = None, *, status: int | None = None
     ) -> Answer:
-        """Send until there is an answer or a reason to give up. Without `body`, a success needs no JSON."""
+        """Send until there is an answer or a reason to give up. With `status` only that one is a success, and it
+        needs no JSON: whatever else answers in WHOOP's place must not pass for it."""
         url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
         request = self._http.build_request(method, url, headers=self._headers, timeout=TIMEOUT)
         auth = BearerAuth(self._tokens)
@@ -107,7 +108,7 @@ class Sender:
             auth.take()
             try:
                 response = self._attempt(request, auth, path)
-                return Answer(_json(response, method, path) if body else None, requested_at, path)
+                return Answer(_payload(response, method, path, status), requested_at, path)
             except Unauthorized:
                 if not auth.replace():
                     raise
@@ -185,6 +186,19 @@ def _no_answer(error: httpx.RequestError, method: str, path: str) -> NoReturn:
         f"{method} {path} got no whole answer from WHOOP ({kind}): check the network, then try again.",
         path=path,
     ) from error
+
+
+def _payload(response: httpx.Response, method: str, path: str, status: int | None) -> Any:
+    if status is None:
+        return _json(response, method, path)
+    if response.status_code != status:
+        raise UnreadableAnswer(
+            f"{method} {path} answered {response.status_code} instead of {status}: this is not WHOOP; check WHOOP_API_URL"
+            " and the network.",
+            path=path,
+            status=response.status_code,
+        )
+    return None
 
 
 def _json(response: httpx.Response, method: str, path: str) -> Any:

@@ -144,3 +144,16 @@ def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project, monkeypatch):
         workouts = sum(first <= row["day"] for row in p.home.rows("workouts").values())
         # Two snapshots, what has passed since of the other streams, and the workouts.
         assert p.home.world.requests - before <= 2 + 3 + -(-workouts // 24) + 1
+
+
+def test_a_record_that_is_not_understood_is_shown_by_the_check(project):
+    with project() as p:
+        workout = p.home.truth()["workouts"][2]
+        p.home.world.edit(p.home.member, "workouts", workout["id"], {"sport_name": None})
+        result = p.run(p.today - timedelta(days=20), p.today)
+        assert result.success
+        (check,) = result.get_asset_check_evaluations()
+        assert not check.passed
+        assert check.severity == dg.AssetCheckSeverity.WARN
+        assert "1 records were not understood" in check.description
+        assert str(p.home.member) in check.description

@@ -1,5 +1,6 @@
 """Backfilling through Dagster: what is refused before it begins, what it does, how it is taken up again."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -9,8 +10,10 @@ import dagster as dg
 import pytest
 
 from whoop_assets.assets.loading import SINCE_TAG
+from whoop_assets.cli.backfill import BackfillIncomplete, _judge
 from whoop_assets.cli.dagster_home import open_instance
-from whoop_assets.cli.range_run import BACKFILL_TAG, Range
+from whoop_assets.cli.range_run import BACKFILL_TAG, Ran, Range
+from whoop_assets.cli.watching import Watcher
 from whoop_assets.warehouse import daily, members
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 
@@ -38,6 +41,8 @@ def tags() -> list[dict[str, str]]:
     [
         ("2026-02-30", "2026-03-01", "is not a date"),
         ("yesterday", "2026-03-01", "is not a date"),
+        ("20260301", "2026-03-01", "write it as YYYY-MM-DD"),
+        ("2026-W09-7", "2026-03-01", "write it as YYYY-MM-DD"),
         ("2026-03-02", "2026-03-01", "is after"),
         ("2019-12-31", "2020-01-05", "WHOOP_START_DATE"),
         (TODAY.isoformat(), (TODAY + timedelta(days=2)).isoformat(), "has not come yet"),
@@ -166,6 +171,89 @@ def test_a_member_who_must_come_back_makes_the_backfill_incomplete_and_costs_the
     assert f"member {gone}, cycles: " in result.stderr
     assert "whoop-assets connect" in result.stderr
     assert f"member {here}," not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WHOOP_TOKEN_KEY", "rubbish"),
+        ("WHOOP_TOKEN_KEY", "A" * 43 + "="),  # a Fernet key, and not the one that was in use
+        ("WHOOP_API_URL", "notaurl"),
+        ("WHOOP_OAUTH_URL", "notaurl"),
+    ],
+)
+def test_a_setting_that_lets_nothing_be_read_is_named_before_a_run_starts(
+    command_line: CommandLine, name: str, value: str
+) -> None:
+    command_line.connect(command_line.members[0])
+    command_line.environment.setenv(name, value)
+    assert name in is_one_error(command_line.run("backfill", "--from", ago(2), "--to", ago(1)))
+    assert not Path("data/dagster").exists()
+
+
+def test_a_record_that_is_not_understood_is_named_counted_and_makes_the_backfill_incomplete(
+    command_line: CommandLine,
+) -> None:
+    member, other = command_line.members
+    for user_id in command_line.members:
+        command_line.connect(user_id)
+    workout = command_line.world.truth(member)["workouts"][0]
+    command_line.world.edit(member, "workouts", workout["id"], {"score": {"strain": "lots"}})
+    every = ("backfill", "--from", ago(13), "--to", ago(0))
+    result = command_line.run(*every)
+    assert result.exit_code == 1
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith("warning: 1 record was not understood and is kept in the table quarantine (member")
+    assert f"member {member}, workouts: Workout: score.strain must be a number)" in said
+    shown = json.loads(command_line.run("members", "--json").stdout)
+    assert {one["user_id"]: one["quarantined"] for one in shown} == {member: 1, other: 0}
+    assert "quarantined" in command_line.run("members").stdout
+
+    # It is in the way of nobody else, and of no other days.
+    assert command_line.run(*every, "--member", str(other)).exit_code == 0
+    command_line.world.edit(member, "workouts", workout["id"], {"score": {"strain": 4.2}})
+    mended = command_line.run(*every)
+    assert (mended.exit_code, "warning" in mended.stderr) == (0, False), mended.output
+    assert "Taking up" not in mended.stdout
+
+
+def test_what_failed_without_failing_the_run_is_taken_up_even_when_connecting_forgot_it(
+    command_line: CommandLine,
+) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    again = ("backfill", "--from", ago(6), "--to", ago(4))
+    command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
+    assert "the same command goes on from there" in command_line.run(*again).stderr
+    with instance() as opened:
+        assert opened.get_runs()[0].is_success
+    command_line.world.clear_faults()
+    command_line.connect(member)
+    read = len(command_line.world.request_log)
+    done = command_line.run(*again)
+    assert done.exit_code == 0, done.output
+    assert "Taking up the unfinished backfill" in done.stdout
+    taken_up = {entry.path for entry in command_line.world.request_log[read:]}
+    assert "/v2/activity/workout" in taken_up
+    assert "/v2/cycle" not in taken_up
+    assert "Taking up" not in command_line.run(*again).stdout
+
+
+def test_a_cause_ends_with_one_full_stop() -> None:
+    watcher = Watcher(Nothing())
+    watcher.cause = "The database does not answer."
+    with pytest.raises(BackfillIncomplete, match=r"does not answer\.$"):
+        _judge(Ran("a-run", False, 1.0), watcher, [])
+
+
+class Nothing:
+    """A display that shows nothing."""
+
+    def planned(self, days: int) -> None: ...
+
+    def began(self, asset: str) -> None: ...
+
+    def materialized(self, asset: str, days: int) -> None: ...
 
 
 def test_the_digest_names_days_and_members_and_not_their_order() -> None:

@@ -38,6 +38,14 @@ def test_a_setting_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch)
     assert "WHOOP_START_DATE" in is_one_error(CliRunner().invoke(main, ["members"]))
 
 
+def test_a_dotenv_that_is_not_utf_8_is_named() -> None:
+    Path(".env").write_bytes(b"\xff\xfe" + "WHOOP_CLIENT_ID=id".encode("utf-16-le"))
+    for arguments in (["members"], ["dev"]):
+        said = is_one_error(CliRunner().invoke(main, arguments))
+        assert ".env" in said
+        assert "UTF-8" in said
+
+
 def test_the_schema_is_brought_forward_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     first = CliRunner().invoke(main, ["db", "upgrade"])
     second = CliRunner().invoke(main, ["db", "upgrade"])

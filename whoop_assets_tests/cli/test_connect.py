@@ -4,6 +4,7 @@ import shlex
 import socket
 import sys
 import urllib.request
+from datetime import UTC, datetime
 from urllib.error import HTTPError
 
 import pytest
@@ -15,6 +16,8 @@ from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members, tables
 from whoop_assets.whoop.scopes import SCOPES
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+TODAY = datetime.now(UTC).date().isoformat()
 
 
 def connected(command_line: CommandLine) -> list[int]:
@@ -186,6 +189,56 @@ def test_an_access_token_that_has_ended_is_renewed_with_the_refresh_token(comman
     )
     assert result.exit_code == 0, result.output
     assert connected(command_line) == command_line.members[:1]
+
+
+def test_a_refresh_token_that_whoop_refuses_connects_nobody(command_line: CommandLine) -> None:
+    tokens = command_line.world.issue_tokens(command_line.members[0])
+    said = is_one_error(
+        command_line.run("connect", "--tokens", answers=f"{tokens['access_token']}\nnever-issued\n")
+    )
+    assert "WHOOP does not accept the refresh token" in said
+    assert connected(command_line) == []
+
+
+def test_a_key_that_cannot_be_used_is_found_before_any_token_is_spent(command_line: CommandLine) -> None:
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", "rubbish")
+    tokens = command_line.world.issue_tokens(command_line.members[0])
+    said = is_one_error(
+        command_line.run(
+            "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
+        )
+    )
+    assert "WHOOP_TOKEN_KEY" in said
+    assert command_line.world.stats()["token_requests"] == 0
+
+
+def test_tokens_of_two_members_connect_neither(command_line: CommandLine) -> None:
+    one, other = (command_line.world.issue_tokens(member) for member in command_line.members)
+    said = is_one_error(
+        command_line.run("connect", "--tokens", answers=f"{one['access_token']}\n{other['refresh_token']}\n")
+    )
+    assert "belong to two members: nothing was stored" in said
+    assert connected(command_line) == []
+
+
+def test_a_given_refresh_token_is_exchanged_so_that_the_stored_pair_is_ours_alone(
+    command_line: CommandLine,
+) -> None:
+    command_line.connect(command_line.members[0])
+    assert command_line.world.stats()["refreshes"] == 1
+    assert command_line.run("backfill", "--from", TODAY, "--to", TODAY).exit_code == 0
+    assert command_line.world.stats()["refreshes"] == 1
+
+
+def test_a_start_date_to_come_suggests_no_backfill_that_would_be_refused(command_line: CommandLine) -> None:
+    command_line.environment.setenv("WHOOP_START_DATE", "2999-01-01")
+    tokens = command_line.world.issue_tokens(command_line.members[0])
+    said = command_line.run(
+        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
+    )
+    assert said.exit_code == 0
+    assert "whoop-assets backfill" not in said.stdout
+    assert "WHOOP_START_DATE" in said.stdout
 
 
 def test_tokens_that_whoop_does_not_know_connect_nobody(command_line: CommandLine) -> None:

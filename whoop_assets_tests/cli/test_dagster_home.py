@@ -44,7 +44,10 @@ def test_a_home_that_cannot_be_used_is_named(named: str, monkeypatch: pytest.Mon
         home()
 
 
-def test_a_configuration_that_dagster_refuses_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "dagster.yaml").write_text("storage: {no_such_kind: {}}\n")
-    with pytest.raises(ConfigurationError, match=r"check its dagster.yaml"):
+@pytest.mark.parametrize(
+    "config", [b"storage: {no_such_kind: {}}", b"storage: [1", b'storage: "', b"words", b"\xff\xfe"]
+)
+def test_a_configuration_that_cannot_be_used_is_one_sentence(tmp_path: Path, config: bytes) -> None:
+    (tmp_path / "dagster.yaml").write_bytes(config)
+    with pytest.raises(ConfigurationError, match=r"its dagster.yaml"):
         open_instance(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 
+from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
 from whoop_assets.warehouse import members, tables
@@ -71,8 +72,9 @@ def test_erasing_asks_first_and_counts_the_rows(command_line: CommandLine) -> No
     assert "Nothing was done." in refused.stdout
     assert listed(command_line)[0]["status"] == "connected"
     done = command_line.run("disconnect", str(member), "--erase", answers="y\n")
-    # The member and the profile of the day; the tokens are forgotten before the count begins.
-    assert f"Member {member} is disconnected; 2 rows were erased." in done.stdout
+    # The member, the tokens and the profile of the day.
+    assert f"Member {member} is disconnected; 3 rows were erased." in done.stdout
+    assert (done.exit_code, "WHOOP app" in done.output) == (0, False)
     database = command_line.database()
     with database.read() as connection:
         for table in tables.metadata.sorted_tables:
@@ -84,8 +86,20 @@ def test_erasing_asks_first_and_counts_the_rows(command_line: CommandLine) -> No
 def test_erasing_without_an_answer_erases_nothing(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
-    is_one_error(command_line.run("disconnect", str(member), "--erase"))
+    assert "--yes" in is_one_error(command_line.run("disconnect", str(member), "--erase"))
     assert listed(command_line)[0]["status"] == "connected"
+
+
+def test_with_the_key_lost_a_member_is_erased_and_told_to_end_the_grant(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", Fernet.generate_key().decode())
+    assert "WHOOP_TOKEN_KEY" in is_one_error(command_line.run("disconnect", str(member)))
+    done = command_line.run("disconnect", str(member), "--erase", "--yes")
+    assert done.exit_code == 1
+    assert f"Member {member} is disconnected; 3 rows were erased." in done.stdout
+    assert done.stderr == "The grant could not be ended at WHOOP: end it in the WHOOP app.\n"
+    assert listed(command_line) == []
 
 
 def test_a_grant_that_cannot_be_ended_is_not_forgotten(command_line: CommandLine) -> None:

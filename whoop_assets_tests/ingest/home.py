@@ -19,6 +19,7 @@ from whoop_assets.warehouse import tables
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.schema import prepare
 from whoop_assets.whoop.scopes import SCOPES
+from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
@@ -35,6 +36,29 @@ FOLLOWS_OURS = {"last_recovery_data_changed_at", "last_recovery_synced_at"}
 def moment(text: str) -> datetime:
     """A time as WHOOP writes it."""
     return datetime.fromisoformat(text)
+
+
+def days_of(truth: dict[str, list[dict[str, Any]]]) -> dict[str, dict[Any, date | None]]:
+    """Each record's day, worked out from the simulator's truth by the rule alone."""
+    day_of_cycle = {
+        cycle["id"]: cycle_day(moment(cycle["start"]), parse_offset(cycle["timezone_offset"]))
+        for cycle in truth["cycles"]
+    }
+    spans = [
+        (moment(c["start"]), moment(c["end"]) if c["end"] else None, day_of_cycle[c["id"]])
+        for c in truth["cycles"]
+    ]
+    found: dict[str, dict[Any, date | None]] = {stream: {} for stream in RECORDS}
+    found["cycles"] = dict(day_of_cycle)
+    for stream in ("sleeps", "recoveries"):
+        found[stream] = {
+            record[KEY[stream]]: day_of_cycle.get(record["cycle_id"]) for record in truth[stream]
+        }
+    for workout in truth["workouts"]:
+        start = moment(workout["start"])
+        inside = [day for begin, end, day in spans if begin <= start and (end is None or start < end)]
+        found["workouts"][workout["id"]] = inside[-1] if inside else None
+    return found
 
 
 def frozen_world(*, members: int = 1, days: int = 60, seed: int = 7, **options: Any) -> World:

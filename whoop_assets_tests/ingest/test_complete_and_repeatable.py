@@ -6,33 +6,9 @@ from datetime import date, timedelta
 import pytest
 
 from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.whoop_day import cycle_day, parse_offset
-from whoop_assets_tests.ingest.home import KEY, RECORDS, TODAY, at_home, frozen_world, moment
+from whoop_assets_tests.ingest.home import KEY, RECORDS, TODAY, at_home, days_of, frozen_world
 
 FIRST = TODAY - timedelta(days=39)
-
-
-def days_of(truth):
-    """Each record's day, worked out from the simulator's truth by the rule alone."""
-    day_of_cycle = {
-        cycle["id"]: cycle_day(moment(cycle["start"]), parse_offset(cycle["timezone_offset"]))
-        for cycle in truth["cycles"]
-    }
-    spans = [
-        (moment(c["start"]), moment(c["end"]) if c["end"] else None, day_of_cycle[c["id"]])
-        for c in truth["cycles"]
-    ]
-    found = {stream: {} for stream in RECORDS}
-    found["cycles"] = day_of_cycle
-    for stream in ("sleeps", "recoveries"):
-        found[stream] = {
-            record[KEY[stream]]: day_of_cycle.get(record["cycle_id"]) for record in truth[stream]
-        }
-    for workout in truth["workouts"]:
-        start = moment(workout["start"])
-        inside = [day for begin, end, day in spans if begin <= start and (end is None or start < end)]
-        found["workouts"][workout["id"]] = inside[-1] if inside else None
-    return found
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

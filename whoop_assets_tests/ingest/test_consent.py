@@ -1,10 +1,15 @@
 """Connecting and disconnecting a member."""
 
-import pytest
+from dataclasses import replace
 
-from whoop_assets.errors import UnknownMember
-from whoop_assets.ingest.consent import ScopesMissing, disconnect_member
+import pytest
+from cryptography.fernet import Fernet
+
+from whoop_assets.errors import ConfigurationError, UnknownMember
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.consent import Disconnected, ScopesMissing, disconnect_member
 from whoop_assets.warehouse import tables
+from whoop_assets.whoop.errors import ApiError
 from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
 
 
@@ -44,7 +49,7 @@ def test_disconnecting_ends_the_grant_at_whoop_and_keeps_the_data(home):
     user_id = home.world.user_ids[0]
     home.connect(user_id)
     home.load(TODAY, TODAY)
-    assert disconnect_member(home.connection, user_id, erase=False) == 0
+    assert disconnect_member(home.connection, user_id, erase=False) == Disconnected(0, revoked=True)
     assert home.rows("tokens") == {}
     assert home.rows("cycles")
     assert home.rows("members")[user_id]["status"] == "disconnected"
@@ -58,7 +63,7 @@ def test_erasing_leaves_no_row_of_the_member_and_every_row_of_the_others(home):
     gone, other = home.world.user_ids
     kept = {name: len(rows_of(home, name, other)) for name in with_members()}
     count = sum(len(rows_of(home, name, gone)) for name in with_members())
-    assert disconnect_member(home.connection, gone, erase=True) == count - 1  # the tokens went first
+    assert disconnect_member(home.connection, gone, erase=True) == Disconnected(count, revoked=True)
     for name in with_members():
         assert rows_of(home, name, gone) == []
         assert len(rows_of(home, name, other)) == kept[name]
@@ -83,3 +88,28 @@ def test_a_grant_that_whoop_no_longer_knows_can_be_disconnected_too(home):
 def test_an_unknown_member_cannot_be_disconnected(home):
     with pytest.raises(UnknownMember, match=r"whoop-assets members"):
         disconnect_member(home.connection, 42, erase=False)
+
+
+def test_who_wants_to_be_erased_is_erased_even_when_the_key_is_lost(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.load(TODAY, TODAY)
+    lost = replace(home.connection.settings, token_key=Fernet.generate_key().decode())
+    with Connection(lost, home.database) as without_key:
+        with pytest.raises(ConfigurationError, match="another key"):
+            disconnect_member(without_key, user_id, erase=False)
+        assert home.rows("tokens")
+        assert not disconnect_member(without_key, user_id, erase=True).revoked
+    for name in with_members():
+        assert rows_of(home, name, user_id) == []
+
+
+def test_only_whoops_own_answer_counts_as_the_end_of_a_grant(home, monkeypatch):
+    """A page that answers in WHOOP's place must not cost the only token that can end the grant."""
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    elsewhere = replace(home.connection.settings, api_url=f"{home.simulator.base_url}/_control/stats?")
+    with Connection(elsewhere, home.database) as connection, pytest.raises(ApiError):
+        disconnect_member(connection, user_id, erase=False)
+    assert home.rows("tokens")
+    assert home.rows("members")[user_id]["status"] == "connected"

@@ -12,6 +12,9 @@ DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 EVERY_RECORD, PROVENANCE = "Columns of every record", "Where it came from"
 SHARED = {
     "daily_summary": (),
+    **dict.fromkeys(
+        ("members", "record_versions", "quarantine", "coverage", "stale_days", "load_failures"), ()
+    ),
     "profiles": (PROVENANCE,),
     "body_measurements": (PROVENANCE,),
     **dict.fromkeys(("cycles", "sleeps", "recoveries", "workouts"), (EVERY_RECORD, PROVENANCE)),

@@ -34,7 +34,14 @@ def test_every_spelling_of_postgresql_connects(postgres_url, spelling):
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "whoop.db", "mysql://ann:s3cret@db.example/whoop", "http://db.example"]
+    "wrong",
+    [
+        "",
+        "whoop.db",
+        "mysql://ann:s3cret@db.example/whoop",
+        "http://db.example",
+        "postgresql://ann:s3cret@db.example:port/whoop",
+    ],
 )
 def test_what_is_no_database_is_refused_without_showing_it(wrong):
     with pytest.raises(ConfigurationError) as error:

@@ -4,8 +4,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 from whoop_assets.errors import ConfigurationError
+from whoop_assets.warehouse import tokens
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.keys import token_cipher
+from whoop_assets_tests.warehouse.factories import NOW
 from whoop_assets_tests.warehouse.processes import together
 
 
@@ -50,3 +52,18 @@ def test_what_is_no_key_is_refused_without_showing_it(sqlite_database, wrong):
     assert "WHOOP_TOKEN_KEY does not hold Fernet keys" in str(error.value)
     assert "hunter2" not in str(error.value)
     assert error.value.__suppress_context__
+
+
+def test_a_lost_key_file_is_not_made_anew_while_tokens_need_the_old_one(sqlite_database, tmp_path):
+    cipher = token_cipher(sqlite_database, "")
+    with sqlite_database.write([1]) as connection:
+        pair = {"access_token": "a", "refresh_token": "b"}
+        tokens.save(connection, 1, cipher, **pair, expires_at=NOW, at=NOW)
+    (path,) = tmp_path.glob("*.token-key")
+    kept = path.rename(tmp_path / "backup")
+    with pytest.raises(ConfigurationError, match="put it back"):
+        token_cipher(sqlite_database, "")
+    assert not path.exists()
+    kept.rename(path)
+    with sqlite_database.read() as connection:
+        assert tokens.load(connection, 1, token_cipher(sqlite_database, "")).access_token == "a"

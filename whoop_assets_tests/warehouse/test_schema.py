@@ -112,3 +112,14 @@ def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp
     with database.read() as connection:
         assert not inspect(connection).has_table("of_the_next_release")
         assert schema._revision(connection) == before
+
+
+def test_a_database_of_another_program_is_left_alone(empty_database_url):
+    database = Database(empty_database_url)
+    with database.write() as connection:
+        connection.exec_driver_sql("create table members (name text)")
+    with pytest.raises(SchemaMismatch, match="members"):
+        schema.prepare(database)
+    with database.read() as connection:
+        assert inspect(connection).get_table_names() == ["members"]
+    database.close()
