@@ -279,7 +279,18 @@ tokens = Table(
     _column("fence", BigInteger, "number of the last lease", nullable=False, server_default=text("0")),
     _column("lease_until", UtcDateTime(), "end of the lease of who is refreshing; NULL when nobody is"),
     _column("intent_at", UtcDateTime(), "when an exchange was begun whose answer is not stored yet"),
+    _column("lease_holder", String(128), "host and process that took the last lease"),
+    _column("key_id", String(16), "fingerprint of the key that encrypted the pair; NULL: not known"),
     comment="The token pair of each member, encrypted, and the lease under which it is refreshed.",
+)
+
+token_key = Table(
+    "token_key",
+    metadata,
+    _key("id", Integer, "always 1"),
+    _column("key_id", String(16), "fingerprint of the key", nullable=False),
+    _column("since", UtcDateTime(), "when it became the one that encrypts", nullable=False),
+    comment="Which key encrypts tokens now, so that processes that began before a rotation use it too.",
 )
 
 request_grants = Table(
@@ -288,6 +299,7 @@ request_grants = Table(
     Column("id", Id, primary_key=True, comment="row number"),
     _column("granted_at", UtcDateTime(), "when the request was let through", nullable=False),
     _column("lane", String(16), "webhook, schedule or backfill", nullable=False),
+    _column("used_by", String(64), "on whose behalf: a Dagster run, a command"),
     comment="Every request to the WHOOP API of the last day.",
 )
 Index("ix_request_grants_granted_at", request_grants.c.granted_at)
@@ -306,7 +318,30 @@ request_gate = Table(
     metadata,
     _key("id", Integer, "always 1"),
     _column("not_before", UtcDateTime(), "no request before this time", nullable=False),
+    _column("limited_at", UtcDateTime(), "when WHOOP last answered 429; NULL: never"),
+    _column("share", Double, "share of the short windows' limits in use after that 429; NULL: all"),
     comment="Closed by a 429, or an answer with nothing remaining, until WHOOP's stated reset.",
+)
+
+request_waiters = Table(
+    "request_waiters",
+    metadata,
+    Column("id", Id, primary_key=True, comment="place in the queue: lower numbers came earlier"),
+    _column("lane", String(16), "webhook, schedule or backfill", nullable=False),
+    _column("used_by", String(64), "on whose behalf: a Dagster run, a command"),
+    _column("since", UtcDateTime(), "since when it waits", nullable=False),
+    _column("back_at", UtcDateTime(), "when it will look again; long past that it is dead", nullable=False),
+    comment="Who waits for a slot, so that the slots go round in the order in which they were asked for.",
+)
+
+request_allowances = Table(
+    "request_allowances",
+    metadata,
+    _key("window_seconds", Integer, "length of the window, seconds"),
+    _column("remaining", Integer, "requests that WHOOP said were left in it", nullable=False),
+    _column("as_of", UtcDateTime(), "send time of the request whose answer said so", nullable=False),
+    _column("until", UtcDateTime(), "when WHOOP's window starts afresh", nullable=False),
+    comment="What WHOOP says is left, where that is less than our own count: somebody else uses the same app.",
 )
 
 daily_summary = Table(
