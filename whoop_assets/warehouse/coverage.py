@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
+from whoop_assets.warehouse.statements import insert_rows
 from whoop_assets.warehouse.tables import coverage
 
 
@@ -91,8 +92,9 @@ def record(connection: Connection, user_id: int, stream: str, span: Span, read_a
             coverage.c.end_time >= span.start,
         )
     )
-    connection.execute(
-        insert(coverage),
+    insert_rows(
+        connection,
+        coverage,
         [
             {
                 "user_id": user_id,

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
 from whoop_assets.warehouse import filing, stale_days
 from whoop_assets.warehouse.coverage import Span
-from whoop_assets.warehouse.statements import in_lots, insert_or_ignore
+from whoop_assets.warehouse.statements import in_lots, insert_or_ignore, insert_rows
 from whoop_assets.warehouse.tables import RECORD_TABLES, record_versions, recoveries
 from whoop_assets.whoop_day import Calendar
 
@@ -247,8 +247,7 @@ def _write(
                 {f"new_{column}": value for column, value in values.items() if column != name}
                 | {"key": answer.key}
             )
-    if new_rows:
-        connection.execute(insert(table), new_rows)
+    insert_rows(connection, table, new_rows)
     if changed_rows:
         names = [column.removeprefix("new_") for column in changed_rows[0] if column != "key"]
         connection.execute(
