@@ -9,16 +9,42 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
 from whoop_assets.warehouse import filing, stale_days
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.statements import in_lots, insert_or_ignore, insert_rows
-from whoop_assets.warehouse.tables import RECORD_TABLES, record_versions, recoveries
+from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, record_versions, recoveries
 from whoop_assets.whoop_day import Calendar
 
 KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id"}
 """The natural key of each stream. A recovery's is its sleep: naps can have a recovery of the same cycle."""
+
+_KEYS = {stream: table.c[KEY[stream]] for stream, table in RECORD_TABLES.items()}
+
+# Made once: these are asked for with every piece of a load.
+_EXISTING: dict[str, Select[Any]] = {
+    stream: select(
+        _KEYS[stream], table.c.user_id, table.c.day, table.c.start_time, table.c.end_time, table.c.timezone_offset,
+        table.c.updated_at, table.c.content_hash, table.c.synced_at, table.c.deleted_at,
+    ).where(_KEYS[stream].in_(bindparam("keys", expanding=True)))
+    for stream, table in RECORD_TABLES.items()
+}  # fmt: skip
+_WITHIN = {
+    stream: select(_KEYS[stream]).where(
+        table.c.user_id == bindparam("member"),
+        table.c.deleted_at.is_(None),
+        table.c.start_time >= bindparam("span_start"),
+        table.c.start_time < bindparam("span_end"),
+    )
+    for stream, table in RECORD_TABLES.items()
+}
+_LATEST_CYCLE = (
+    select(cycles.c.id, cycles.c.day)
+    .where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))
+    .order_by(cycles.c.start_time.desc(), cycles.c.id.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +148,8 @@ def delete_confirmed(
 
 def keys_within(connection: Connection, user_id: int, stream: str, span: Span) -> set[Any]:
     """Keys of the member's existing records that start within the span."""
-    table = RECORD_TABLES[stream]
-    query = select(table.c[KEY[stream]]).where(
-        table.c.user_id == user_id,
-        table.c.deleted_at.is_(None),
-        table.c.start_time >= span.start,
-        table.c.start_time < span.end,
-    )
-    return set(connection.scalars(query))
+    bounds = {"member": user_id, "span_start": span.start, "span_end": span.end}
+    return set(connection.scalars(_WITHIN[stream], bounds).all())
 
 
 def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[str, int]:
@@ -142,17 +162,9 @@ def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[
 
 
 def _existing(connection: Connection, stream: str, keys: Sequence[Any]) -> dict[Any, Row[Any]]:
-    table, name = RECORD_TABLES[stream], KEY[stream]
-    columns = [
-        table.c[name], table.c.user_id, table.c.day, table.c.start_time, table.c.end_time, table.c.timezone_offset,
-        table.c.updated_at, table.c.content_hash, table.c.synced_at, table.c.deleted_at,
-    ]  # fmt: skip
     rows: dict[Any, Row[Any]] = {}
     for lot in in_lots(keys):
-        rows.update(
-            (getattr(row, name), row)
-            for row in connection.execute(select(*columns).where(table.c[name].in_(lot)))
-        )
+        rows.update((row[0], row) for row in connection.execute(_EXISTING[stream], {"keys": lot}).all())
     return rows
 
 
@@ -286,11 +298,13 @@ def _refile_cycles(
 ) -> set[date]:
     if not was and not now:
         return set()
-    days = filing.calendar(connection, user_id)
-    spans = [(row.start_time, row.end_time) for row in was]
-    spans += [(answer.fields["start_time"], answer.fields["end_time"]) for answer in now]
-    ids = [row.id for row in was] + [answer.key for answer in now]
-    touched = filing.refile(connection, user_id, filing.reach_of_cycles(spans, ids, days), days, at)
+    touched: set[date] = set()
+    if filing.anything_filed(connection, user_id):
+        days = filing.calendar(connection, user_id)
+        spans = [(row.start_time, row.end_time) for row in was]
+        spans += [(answer.fields["start_time"], answer.fields["end_time"]) for answer in now]
+        ids = [row.id for row in was] + [answer.key for answer in now]
+        touched = filing.refile(connection, user_id, filing.reach_of_cycles(spans, ids, days), days, at)
     # Whether a day is partial hangs on whether its cycle is the member's latest.
     latest_after = _latest_cycle_day(connection, user_id)
     if latest_before != latest_after:
@@ -299,12 +313,5 @@ def _refile_cycles(
 
 
 def _latest_cycle_day(connection: Connection, user_id: int) -> "tuple[int, date] | None":
-    table = RECORD_TABLES["cycles"]
-    query = (
-        select(table.c.id, table.c.day)
-        .where(table.c.user_id == user_id, table.c.deleted_at.is_(None))
-        .order_by(table.c.start_time.desc(), table.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(_LATEST_CYCLE, {"member": user_id}).first()
     return None if row is None else (row[0], row[1])

@@ -34,7 +34,7 @@ class _UtcText(UserDefinedType[datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
         def from_text(value: str | None) -> datetime | None:
-            return None if value is None else datetime.fromisoformat(value + "+00:00")
+            return None if value is None else instant(value)
 
         return from_text
 
@@ -49,7 +49,7 @@ class _Timestamptz(TypeDecorator[datetime]):
         return None if value is None else _aware(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
+        return None if value is None else instant(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -60,6 +60,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return dialect.type_descriptor(_UtcText() if dialect.name == "sqlite" else _Timestamptz())
+
+
+def instant(driver_value: str | datetime) -> datetime:
+    """The instant of a time as the driver gives it, for who reads it past its type: text, or an aware time."""
+    if isinstance(driver_value, str):
+        return datetime.fromisoformat(driver_value + "+00:00")
+    return driver_value.astimezone(UTC)
 
 
 def _aware(value: datetime) -> datetime:
