@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from whoop_assets.warehouse.answers import Incoming
 from whoop_assets.warehouse.quarantine import Rejected
-from whoop_assets.warehouse.records import Incoming
 from whoop_assets.whoop.models import BodyMeasurement, Record, UserProfile
 from whoop_assets.whoop.streams import Stream
 from whoop_assets.whoop.validation import validation_reason

@@ -9,16 +9,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, select, update
 
-from whoop_assets.warehouse import filing, stale_days
+from whoop_assets.warehouse import filing, stale_days, versions
+from whoop_assets.warehouse.answers import KEY, Incoming
 from whoop_assets.warehouse.coverage import Span
-from whoop_assets.warehouse.statements import in_lots, insert_or_ignore, insert_rows
-from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, record_versions, recoveries
+from whoop_assets.warehouse.statements import in_lots, insert_rows
+from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, recoveries
 from whoop_assets.whoop_day import Calendar
-
-KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id"}
-"""The natural key of each stream. A recovery's is its sleep: naps can have a recovery of the same cycle."""
 
 _KEYS = {stream: table.c[KEY[stream]] for stream, table in RECORD_TABLES.items()}
 
@@ -45,25 +43,6 @@ _LATEST_CYCLE = (
     .order_by(cycles.c.start_time.desc(), cycles.c.id.desc())
     .limit(1)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One answer about one record.
-
-    `fields` are the table's columns that the record itself gives; `requested_at` is when the request that gave it was
-    sent, by the clock that all processes share.
-    """
-
-    key: Any
-    fields: dict[str, Any]
-    requested_at: datetime
-    endpoint: str
-
-    @property
-    def order(self) -> tuple[datetime, datetime]:
-        """Newer answers sort higher: first WHOOP's word, then ours."""
-        return self.fields["updated_at"], self.requested_at
 
 
 @dataclass(slots=True)
@@ -100,7 +79,7 @@ def store(
             result.confirmed += 1
         else:
             result.superseded += 1
-    _keep_versions(connection, user_id, stream, ordered, old)
+    versions.keep(connection, user_id, stream, ordered, old)
     _confirm(connection, stream, confirm)
     if write:
         _write(connection, user_id, stream, write, old, at, result)
@@ -188,47 +167,6 @@ def _confirm(connection: Connection, stream: str, confirmed: dict[datetime, list
                 .where(table.c[name].in_(lot), table.c.synced_at < requested_at)
                 .values(synced_at=requested_at)
             )
-
-
-def _keep_versions(
-    connection: Connection, user_id: int, stream: str, answers: list[Incoming], old: dict[Any, "Row[Any]"]
-) -> None:
-    rows: list[dict[str, Any]] = []
-    passing: list[dict[str, str]] = []
-    for answer in answers:
-        row = old.get(answer.key)
-        fields = answer.fields
-        if row is not None and row.content_hash == fields["content_hash"]:
-            continue
-        is_open = stream == "cycles" and fields["end_time"] is None
-        if is_open:
-            if row is not None and answer.order < (row.updated_at, row.synced_at):
-                continue
-            passing.append({"key": str(answer.key)})
-            rows = [kept for kept in rows if not (kept["open"] and kept["record_key"] == str(answer.key))]
-        rows.append(
-            {
-                "stream": stream,
-                "record_key": str(answer.key),
-                "content_hash": fields["content_hash"],
-                "user_id": user_id,
-                "payload": fields["payload"],
-                "endpoint": answer.endpoint,
-                "updated_at": fields["updated_at"],
-                "requested_at": answer.requested_at,
-                "open": is_open,
-            }
-        )
-    if passing:
-        connection.execute(
-            delete(record_versions).where(
-                record_versions.c.stream == stream,
-                record_versions.c.record_key == bindparam("key"),
-                record_versions.c.open.is_(True),
-            ),
-            passing,
-        )
-    insert_or_ignore(connection, record_versions, rows)
 
 
 def _write(
