@@ -34,12 +34,12 @@ class Stage:
     members: list[int]
     today: date
 
-    def database(self, name: str) -> tuple[Database, Connection]:
-        """A new SQLite database with every member connected."""
+    def database(self, name: str, *members: int) -> tuple[Database, Connection]:
+        """A new SQLite database with these members connected; with every member, if none is named."""
         settings = self.with_database(name)
         database = open_database(settings)
         connection = Connection(settings, database)
-        for user_id in self.members:
+        for user_id in members or self.members:
             _consent(connection, user_id)
         return database, connection
 
