@@ -13,6 +13,8 @@ import httpx
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.protocols import TokenSource
 
+MOST_LOST_RACES = 3
+
 
 class BearerAuth(httpx.Auth):
     """One per request; every attempt of the request goes through it."""
@@ -20,20 +22,22 @@ class BearerAuth(httpx.Auth):
     def __init__(self, tokens: TokenSource) -> None:
         self._tokens = tokens
         self._token = ""
-        self._replaced = False
+        self._rejections = 0
 
     def take(self) -> None:
-        """Choose the token of the next attempt; later attempts may get a newer one."""
-        if not self._replaced:
-            self._token = _sendable(self._tokens.access_token())
+        """Choose the token of the next attempt; costs nothing while the last one is good."""
+        self._token = _sendable(self._tokens.access_token())
 
     def replace(self) -> bool:
-        """After a 401: get another token. False when that was already done for this request."""
-        if self._replaced:
-            return False
-        self._token = _sendable(self._tokens.after_rejection(self._token))
-        self._replaced = True
-        return True
+        """After a 401: get another token, a new one if need be. False when WHOOP rejects what this request has renewed.
+
+        A renewed token that is not the stored one any more lost a race: another process renewed it in its turn.
+        """
+        self._rejections += 1
+        if self._rejections == 1:
+            self._tokens.after_rejection(self._token)
+            return True
+        return self._rejections <= 1 + MOST_LOST_RACES and self._tokens.stored_since(self._token) is not None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = f"Bearer {self._token}"

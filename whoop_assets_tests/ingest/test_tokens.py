@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from whoop_assets.errors import ReconnectionNeeded
-from whoop_assets.ingest.connection import MemberTokens
-from whoop_assets.warehouse import tokens
+from whoop_assets.ingest.member_tokens import MemberTokens
+from whoop_assets.warehouse import leases, tokens
 from whoop_assets.whoop.errors import RefreshAnswerLost
 from whoop_assets_tests.ingest.home import at_home, frozen_world
 
@@ -81,10 +81,11 @@ def test_after_a_lost_answer_it_is_on_record_that_a_token_may_be_spent(home):
 def test_a_lease_whose_holder_died_does_not_block_for_longer_than_its_time(home):
     home.advance(timedelta(hours=2))
     with home.database.write([home.member]) as connection:
-        assert tokens.take_lease(connection, home.member, home.clock.now()) is not None
+        pair = tokens.load(connection, home.member, home.connection.cipher)
+        assert leases.take(connection, pair, home.connection.cipher, home.clock.now()) is not None
     died_at = home.clock.now()
     assert profile(home).payload["user_id"] == home.member
-    assert home.clock.now() - died_at <= tokens.LEASE + timedelta(seconds=1)
+    assert home.clock.now() - died_at <= leases.LEASE + timedelta(seconds=1)
 
 
 def test_tokens_stand_nowhere_in_the_database_as_they_are(home):
