@@ -99,6 +99,15 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
     return Lease(pair.user_id, pair.fence + 1, at, key_id, broken)
 
 
+def unanswered(connection: Connection, at: datetime) -> dict[int, Broken]:
+    """The members whose refresh token may be spent, because an exchange that nobody is waiting for has no answer."""
+    c = tokens.c
+    query = select(c.user_id, c.intent_at, c.lease_holder).where(
+        c.intent_at.is_not(None), or_(c.lease_until.is_(None), c.lease_until <= at)
+    )
+    return {user_id: Broken(since, holder) for user_id, since, holder in connection.execute(query)}
+
+
 def renew(connection: Connection, lease: Lease, at: datetime) -> bool:
     """Hold the lease for another while. False when another process has taken over, or it has been held long enough."""
     if at > lease.taken_at + LONGEST_EXCHANGE:

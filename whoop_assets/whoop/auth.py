@@ -13,7 +13,7 @@ import httpx
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.protocols import TokenSource
 
-MOST_LOST_RACES = 3
+MOST_REJECTIONS = 5  # of one request; more can only be lost races without end
 
 
 class BearerAuth(httpx.Auth):
@@ -23,21 +23,28 @@ class BearerAuth(httpx.Auth):
         self._tokens = tokens
         self._token = ""
         self._rejections = 0
+        self._renewed = False
 
     def take(self) -> None:
         """Choose the token of the next attempt; costs nothing while the last one is good."""
         self._token = _sendable(self._tokens.access_token())
 
     def replace(self) -> bool:
-        """After a 401: get another token, a new one if need be. False when WHOOP rejects what this request has renewed.
+        """After a 401: get another token. False when WHOOP rejects the very token that this request has had renewed.
 
-        A renewed token that is not the stored one any more lost a race: another process renewed it in its turn.
+        What somebody else has stored meanwhile is tried first, so that a lost race costs no renewal, also when it is
+        lost after our own.
         """
         self._rejections += 1
-        if self._rejections == 1:
-            self._tokens.after_rejection(self._token)
+        if self._rejections > MOST_REJECTIONS:
+            return False
+        if self._tokens.stored_since(self._token) is not None:
             return True
-        return self._rejections <= 1 + MOST_LOST_RACES and self._tokens.stored_since(self._token) is not None
+        if self._renewed:
+            return False
+        self._tokens.after_rejection(self._token)
+        self._renewed = True
+        return True
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = f"Bearer {self._token}"
