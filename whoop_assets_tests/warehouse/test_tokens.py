@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from whoop_assets.clock import ManualClock
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.warehouse import leases, tables, tokens
+from whoop_assets.warehouse import keys, leases, tables, tokens
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.keys import token_cipher
 from whoop_assets_tests.warehouse.factories import MEMBER, NOW
@@ -181,6 +181,93 @@ def take_each(url, members):
                 taken.append(user_id)
     database.close()
     return taken
+
+
+def renew(database, lease, at):
+    with database.write() as connection:
+        return leases.renew(connection, lease, at)
+
+
+def test_a_lease_lasts_as_long_as_its_holder_renews_it_but_not_for_ever(database, cipher):
+    save(database, cipher)
+    lease = take(database, cipher)
+    at = NOW
+    while at + leases.BEAT <= NOW + leases.LONGEST_EXCHANGE:
+        at += leases.BEAT
+        assert renew(database, lease, at)
+    assert take(database, cipher, at + leases.LEASE - timedelta(milliseconds=1)) is None
+    assert not renew(database, lease, NOW + leases.LONGEST_EXCHANGE + timedelta(seconds=1))
+    assert take(database, cipher, at + leases.LEASE) is not None
+    assert not renew(database, lease, at + leases.LEASE)
+
+
+def test_a_lease_that_was_given_back_cannot_be_renewed(database, cipher):
+    save(database, cipher)
+    lease = take(database, cipher)
+    give_back(database, lease, answered=True)
+    assert not renew(database, lease, NOW)
+    assert stored(database, cipher).lease_until is None
+
+
+def give_back(database, lease, *, answered):
+    with database.write([MEMBER]) as connection:
+        leases.give_back(connection, lease, answered=answered)
+
+
+def test_who_takes_over_knows_who_stopped_and_when_until_an_answer_is_stored(database, cipher):
+    save(database, cipher)
+    assert take(database, cipher).broken is None
+    after = NOW + leases.LEASE
+    second = take(database, cipher, after)
+    assert second.taken_over
+    assert str(second.broken) == (
+        f"a process ({leases.this_process()}) stopped in the middle of a token exchange begun at"
+        " 2026-11-21 12:00:00 UTC"
+    )
+    # Nothing was sent: what was on record before is so again.
+    give_back(database, second, answered=True)
+    third = take(database, cipher, after)
+    assert third.broken == second.broken
+    assert store_refreshed(database, cipher, third)
+    assert take(database, cipher, after).broken is None
+
+
+def test_an_answer_that_is_known_to_be_lost_is_nothing_to_wait_for(database, cipher):
+    save(database, cipher)
+    give_back(database, take(database, cipher), answered=False)
+    second = take(database, cipher, NOW + HOUR)
+    assert not second.taken_over
+    assert str(second.broken) == "WHOOP's answer to a token exchange of 2026-11-21 12:00:00 UTC was lost"
+
+
+def test_an_exchange_that_nobody_waits_for_any_more_is_told_of(database, cipher):
+    save(database, cipher)
+    take(database, cipher)
+    with database.read() as connection:
+        assert leases.unanswered(connection, NOW) == {}
+        (broken,) = leases.unanswered(connection, NOW + leases.LEASE).values()
+    assert broken.stopped_holder == leases.this_process()
+
+
+def test_without_the_key_that_encrypts_now_no_lease_is_given(database, cipher):
+    save(database, cipher)
+    new = Fernet.generate_key().decode()
+    both = token_cipher(database, f"{KEY},{new}")
+    with database.write() as connection:
+        keys.switch(connection, token_cipher(database, new).first, NOW)
+    with pytest.raises(ConfigurationError, match="no token was spent"):
+        take(database, cipher)
+    assert stored(database, cipher).intent_at is None
+    assert take(database, both) is not None
+
+
+def test_a_pair_that_whoop_gave_is_rather_kept_under_the_old_key_than_lost(database, cipher):
+    save(database, cipher)
+    lease = take(database, cipher)
+    with database.write() as connection:
+        keys.switch(connection, "0123456789abcdef", NOW)
+    assert store_refreshed(database, cipher, lease)
+    assert stored(database, cipher).access_token == "access-2"
 
 
 def test_of_processes_that_race_for_a_lease_exactly_one_gets_it(database, database_url):
