@@ -70,7 +70,7 @@ class Reader:
         assert self._pipe.recv() == "ready"
 
     def ask(self, order: str) -> None:
-        """`read`, `read afresh` (as a process that has just begun), `read on` (until it hears anything)."""
+        """`read`, `read afresh` (as a process that has just begun), `read on` (until it hears anything more)."""
         self._pipe.send(order)
 
     def answer(self) -> tuple[str, str]:
@@ -102,7 +102,10 @@ def _read_when_asked(pipe: Pipe, settings: Settings, member: int, bounds: Bounds
             while True:
                 connection.client(member, "webhook").profile()
                 reads += 1
-                if order != "read on" or pipe.poll():
+                if order != "read on":
+                    break
+                if pipe.poll():
+                    pipe.recv()
                     break
             pipe.send((SERVED, str(reads)))
         except ReconnectionNeeded as error:

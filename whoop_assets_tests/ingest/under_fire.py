@@ -3,17 +3,31 @@
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
+from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
 from whoop_assets.warehouse import members, tables, tokens
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.keys import TokenCipher, key_file, read_key_file
+from whoop_assets.warehouse.rotation import in_use, rotate
 from whoop_assets.warehouse.tokens import StoredPair
 from whoop_assets_tests.ingest.crowd import SERVED, TOLD, Crowd, Reader, until
 
 TOKEN_PATH = "/oauth/oauth2/token"
-MOMENTS = ("any time", "lease taken", "request sent", "request refused", "token spent", "answer sent")
+MOMENTS = {
+    "any time": 16,
+    "lease taken": 9,
+    "request sent": 4,
+    "request refused": 8,
+    "token spent": 4,
+    "answer sent": 9,
+}
+"""Of fifty rounds so many; a round with a loss takes ten seconds."""
 FAULTS = {
     "request sent": {"latency": {"seconds": 0.5}},
     "request refused": {"latency": {"seconds": 0.5}, "status": {"status": 503}},
@@ -72,10 +86,10 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
     """
     rng = random.Random(seed)
     result = Losses()
-    # Each moment equally often, in random order.
-    moments = [MOMENTS[number % len(MOMENTS)] for number in range(rounds)]
+    moments = [moment for moment, often in MOMENTS.items() for _ in range(often)]
     rng.shuffle(moments)
-    for moment in moments:
+    moments = (moments * rounds)[:rounds]
+    for number, moment in enumerate(moments, 1):
         before, counts = stored(crowd), crowd.counts()
         crowd.world.expire_tokens(crowd.member)
         for kind, options in FAULTS.get(moment, {}).items():
@@ -86,7 +100,8 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
         killed = _kill_at(crowd, moment, rng, counts)
         survivors = [reader for reader in crowd.readers if reader is not killed]
         crowd.readers = list(survivors)
-        crowd.join(1)  # while the others find their way
+        if number < rounds:
+            crowd.join(1)  # while the others find their way
         outcomes = [reader.answer() for reader in survivors]
         result.slowest = max(result.slowest, time.monotonic() - began)
         crowd.world.clear_faults()
@@ -118,6 +133,66 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
     return result
 
 
+def rotate_while_all_read(crowd: Crowd, rotations: int, new_key: Callable[[], str]) -> tuple[int, int]:
+    """Rotate the keys while every reader reads on with tokens that end every other second; reads and refreshes.
+
+    `new_key` puts the next key where processes find it, and gives what WHOOP_TOKEN_KEY is then.
+    """
+    for reader in crowd.readers:
+        reader.ask("read on")
+    for _ in range(rotations):
+        seen = crowd.counts()["refreshes"]
+        until(lambda seen=seen: crowd.counts()["refreshes"] > seen + 1, "the next refreshes")
+        rotate(crowd.database, new_key())
+    seen = crowd.counts()["refreshes"]
+    until(lambda: crowd.counts()["refreshes"] > seen + 1, "refreshes under the last key")
+    outcomes = everyone(crowd.readers, "that will do")
+    assert {what for what, _ in outcomes} == {SERVED}, outcomes
+    counts = crowd.counts()
+    assert counts["token_refusals"] == 0
+    assert crowd.world.honours(crowd.member, stored(crowd).refresh_token)
+    return sum(int(reads) for _, reads in outcomes), counts["refreshes"]
+
+
+class KeysOfTheTest:
+    """Where processes find their keys: beside SQLite in the key file, which rotating writes itself; else in `.env`.
+
+    The tests' working folder is their own, and so is the `.env` in it.
+    """
+
+    def __init__(self, database_url: str) -> None:
+        self._in_file = database_url.startswith("sqlite")
+        self._keys: list[str] = []
+        if not self._in_file:
+            self.next()
+
+    @property
+    def setting(self) -> str:
+        """WHOOP_TOKEN_KEY."""
+        return ",".join(self._keys)
+
+    def next(self) -> str:
+        """A new key in front, the one before behind it, and any older gone."""
+        if not self._in_file:
+            self._keys = [Fernet.generate_key().decode(), *self._keys[:1]]
+            Path(".env").write_text(f"WHOOP_TOKEN_KEY={self.setting}\n")
+        return self.setting
+
+    def assert_only_the_last_is_needed(self, database: Database) -> None:
+        if self._in_file:
+            path = key_file(database)
+            assert len(read_key_file(path)) == 2
+            last = read_key_file(path)[0]
+        else:
+            last = self._keys[0].encode()
+        cipher = TokenCipher([last])
+        with database.read() as connection:
+            (use,) = in_use(connection, cipher)
+            assert (use.key_id, use.members) == (cipher.first, 1)
+            for user_id in connection.scalars(select(tables.tokens.c.user_id)):
+                assert tokens.load(connection, user_id, cipher) is not None
+
+
 def _kill_at(crowd: Crowd, moment: str, rng: random.Random, before: dict[str, int]) -> Reader:
     """Kill the holder of the lease at that moment (or whoever it hits) and give who it was."""
     world = crowd.world
@@ -125,22 +200,27 @@ def _kill_at(crowd: Crowd, moment: str, rng: random.Random, before: dict[str, in
         case "any time":
             time.sleep(rng.uniform(0.0, 0.12))
         case "lease taken":
-            until(lambda: stored(crowd).lease_until, "a lease")
+            # Seldom it is over before it is seen.
+            until(lambda: stored(crowd).lease_until or _is_granted(crowd, before), "a lease")
             time.sleep(rng.uniform(0.0, 0.01))
         case "request sent" | "request refused":
             until(lambda: not world.faults.ordered, "the request")
             time.sleep(rng.uniform(0.0, 0.4))
         case "token spent":
-            until(lambda: crowd.counts()["refreshes"] > before["refreshes"], "the exchange")
+            until(lambda: _is_granted(crowd, before), "the exchange")
             time.sleep(rng.uniform(0.0, 0.4))
         case "answer sent":
-            until(lambda: crowd.counts()["refreshes"] > before["refreshes"], "the exchange")
-            time.sleep(rng.uniform(0.0, 0.02))
+            until(lambda: _is_granted(crowd, before), "the exchange")
+            time.sleep(rng.uniform(0.0, 0.06))
     holder = stored(crowd).lease_holder
     hit = [reader for reader in crowd.readers if holder is not None and holder.endswith(f":{reader.pid}")]
     victim = hit[0] if hit else rng.choice(crowd.readers)
     victim.kill()
     return victim
+
+
+def _is_granted(crowd: Crowd, before: dict[str, int]) -> bool:
+    return crowd.counts()["refreshes"] > before["refreshes"]
 
 
 def everyone(readers: list[Reader], order: str) -> list[tuple[str, str]]:
