@@ -1,5 +1,6 @@
 """An answer on its way out, and what ordered faults do to it there."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ async def send_answer(
     abort: Callable[[Scope], None],
 ) -> None:
     """Send an answer, with what the faults do to it on the way. `abort` resets the request's connection."""
+    if "stall" in faults:
+        await asyncio.sleep(faults["stall"].seconds)
     if "reset" in faults:
         abort(scope)
         return

@@ -124,6 +124,10 @@ def revoke(world: World, order: Order) -> Any:
     return {"grants": world.revoke_tokens(_int(order, "user_id"))}
 
 
+def check(world: World, order: Order) -> Any:
+    return {"live": world.honours(_int(order, "user_id"), str(_needed(order, "refresh_token")))}
+
+
 def issue(world: World, order: Order) -> Any:
     scopes = order.get("scopes")
     if scopes and not (isinstance(scopes, list) and all(scope in ALL_SCOPES for scope in scopes)):
@@ -148,6 +152,7 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("POST", "/limits", limits),
     ("POST", "/tokens/expire", expire),
     ("POST", "/tokens/revoke", revoke),
+    ("POST", "/tokens/check", check),
     ("POST", "/tokens/issue", issue),
 )
 

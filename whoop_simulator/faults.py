@@ -9,6 +9,7 @@ from whoop_simulator.errors import SimulatorError
 
 KINDS = {
     "latency": "the answer comes `seconds` late",
+    "stall": "the request is carried out at once, and the answer comes `seconds` late",
     "status": "the answer is `status` (default 500), and nothing was done",
     "reset": "the request is carried out, then the connection is reset without an answer",
     "truncate": "the body breaks off in the middle and the connection closes",

@@ -108,10 +108,14 @@ class Grants:
         return self._new_pair(grant, now)
 
     def refresh(self, refresh_token: str, now: int) -> dict[str, Any]:
-        grant = self._by_refresh.get(refresh_token)
-        if grant is None or (grant.refresh_until is not None and now >= grant.refresh_until):
+        grant = self._of_refresh_token(refresh_token, now)
+        if grant is None:
             raise invalid_grant()
         return self._new_pair(grant, now)
+
+    def is_live(self, user_id: int, refresh_token: str, now: int) -> bool:
+        grant = self._of_refresh_token(refresh_token, now)
+        return grant is not None and grant.user_id == user_id
 
     def of_access_token(self, token: str, now: int) -> Grant | None:
         grant = self._by_access.get(token)
@@ -164,6 +168,11 @@ class Grants:
             self._by_refresh[grant.refresh_token] = grant
             answer["refresh_token"] = grant.refresh_token
         return answer
+
+    def _of_refresh_token(self, token: str, now: int) -> Grant | None:
+        grant = self._by_refresh.get(token)
+        ended = grant is None or (grant.refresh_until is not None and now >= grant.refresh_until)
+        return None if ended else grant
 
     def _forget_pair(self, grant: Grant) -> None:
         self._by_access.pop(grant.access_token, None)

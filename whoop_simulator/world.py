@@ -77,6 +77,7 @@ class World(RecordEditing):
         self._counts = {
             "limited": 0,
             "token_requests": 0,
+            "token_refusals": 0,
             "refreshes": 0,
             "invalid_grant": 0,
             "invalid_client": 0,
@@ -232,6 +233,7 @@ class World(RecordEditing):
             try:
                 answer = answer_token_request(self.grants, fields, self.now())
             except OAuthError as error:
+                self._counts["token_refusals"] += 1
                 if (name := error.body["error"]) in self._counts:
                     self._counts[str(name)] += 1
                 raise
@@ -262,6 +264,11 @@ class World(RecordEditing):
             count = self.grants.revoke(user_id)
             self.save()
             return count
+
+    def honours(self, user_id: int, refresh_token: str) -> bool:
+        """Whether this is a live refresh token of the member: one that the token endpoint would exchange now."""
+        with self.lock:
+            return self.grants.is_live(user_id, refresh_token, self.now())
 
     # Limits and faults
 

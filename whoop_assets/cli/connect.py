@@ -30,7 +30,7 @@ def connect(no_browser: bool, paste: bool, tokens: bool) -> None:
         raise click.UsageError("--no-browser, --paste and --tokens exclude each other: choose one.")
     settings = Settings.from_environment()
     with opening.connection(settings) as connection:
-        _ = connection.cipher  # a key that cannot be used is found before WHOOP gives tokens, not after
+        connection.require_key()  # a key that cannot be used is found before WHOOP gives tokens, not after
         if tokens:
             from whoop_assets.cli.given_tokens import connect_with_tokens
 

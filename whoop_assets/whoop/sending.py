@@ -33,6 +33,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 ATTEMPTS = 5
 LONGEST_WAIT = 90.0
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
+SLOT_KEEPS = 1.0  # seconds; a request that leaves later than its slot is one too many where it lands
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,7 @@ class Sender:
         auth = BearerAuth(self._tokens)
         faults = 0
         while True:
-            requested_at = self._slot()
-            auth.take()
+            requested_at = self._slot(auth)
             try:
                 response = self._attempt(request, auth, path)
                 return Answer(_payload(response, method, path, status), requested_at, path)
@@ -119,11 +119,21 @@ class Sender:
                 self._pause(fault, faults)
             self.retries += 1
 
-    def _slot(self) -> datetime:
-        before = self._clock.now()
-        requested_at = self._budget.acquire(self._lane)
-        self.waited_seconds += max(0.0, (self._clock.now() - before).total_seconds())
-        return requested_at
+    def _slot(self, auth: BearerAuth) -> datetime:
+        """A slot in the budget, and a good token to use it with at once.
+
+        The token comes first, since renewing it takes time; while the slot is waited for it can end all the same, and
+        a slot that such a renewal has made old is let go.
+        """
+        auth.take()
+        while True:
+            before = self._clock.now()
+            requested_at = self._budget.acquire(self._lane)
+            granted = self._clock.now()
+            self.waited_seconds += max(0.0, (granted - before).total_seconds())
+            auth.take()
+            if (self._clock.now() - granted).total_seconds() <= SLOT_KEEPS:
+                return requested_at
 
     def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> httpx.Response:
         self.requests += 1

@@ -74,6 +74,9 @@ class Refreshing:
         self.pair = (fresh.access_token, fresh.refresh_token)
         return fresh.access_token
 
+    def stored_since(self, rejected: str) -> str | None:
+        return None
+
 
 class Account:
     """A simulated member and what the tests of one client need."""
