@@ -45,6 +45,17 @@ def requests(world: World, order: Order) -> Any:
     return [{**entry._asdict(), "time": entry.time.isoformat()} for entry in logged]
 
 
+def secrets(world: World, order: Order) -> Any:
+    """Everything that is nobody else's business, also what has long been worthless."""
+    with world.lock:
+        return {
+            "client_secret": world.app.client_secret,
+            "tokens": sorted(world.grants.issued_tokens),
+            "codes": sorted(world.grants.issued_codes),
+            "profiles": [world.profile(user_id) for user_id in world.user_ids],
+        }
+
+
 def truth(world: World, order: Order) -> Any:
     return world.truth(_int(order, "user_id"))
 
@@ -139,6 +150,7 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("GET", "/members", members),
     ("GET", "/stats", stats),
     ("GET", "/requests", requests),
+    ("GET", "/secrets", secrets),
     ("GET", "/truth/{user_id}", truth),
     ("GET", "/v1_ids/{user_id}", v1_ids),
     ("POST", "/clock", clock),

@@ -89,9 +89,13 @@ class Grants:
         self._grants: list[Grant] = []
         self._by_access: dict[str, Grant] = {}
         self._by_refresh: dict[str, Grant] = {}
+        self.issued_tokens: set[str] = set()
+        """All there ever were, the spent and the revoked too."""
+        self.issued_codes: set[str] = set()
 
     def new_code(self, user_id: int, scopes: Sequence[str], redirect_uri: str, now: int) -> str:
         code = secrets.token_urlsafe(32)
+        self.issued_codes.add(code)
         self._codes[code] = Code(user_id, list(scopes), redirect_uri, now + CODE_LIFETIME)
         return code
 
@@ -142,6 +146,8 @@ class Grants:
         return {
             "codes": {code: asdict(known) for code, known in self._codes.items()},
             "grants": [asdict(grant) for grant in self._grants],
+            "issued_tokens": sorted(self.issued_tokens),
+            "issued_codes": sorted(self.issued_codes),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -149,12 +155,16 @@ class Grants:
         self._grants = [Grant(**grant) for grant in saved["grants"]]
         self._by_access = {grant.access_token: grant for grant in self._grants}
         self._by_refresh = {grant.refresh_token: grant for grant in self._grants if grant.refresh_token}
+        # A state file of an earlier version does not say what has been spent.
+        self.issued_tokens = {*saved.get("issued_tokens", ()), *self._by_access, *self._by_refresh}
+        self.issued_codes = {*saved.get("issued_codes", ()), *self._codes}
 
     def _new_pair(self, grant: Grant, now: int) -> dict[str, Any]:
         self._forget_pair(grant)
         grant.access_token = secrets.token_urlsafe(32)
         grant.access_until = now + self.app.access_token_seconds * SECOND
         self._by_access[grant.access_token] = grant
+        self.issued_tokens.add(grant.access_token)
         answer: dict[str, Any] = {
             "access_token": grant.access_token,
             "expires_in": self.app.access_token_seconds,
@@ -166,6 +176,7 @@ class Grants:
             lifetime = self.app.refresh_token_seconds
             grant.refresh_until = None if lifetime is None else now + lifetime * SECOND
             self._by_refresh[grant.refresh_token] = grant
+            self.issued_tokens.add(grant.refresh_token)
             answer["refresh_token"] = grant.refresh_token
         return answer
 

@@ -277,7 +277,7 @@ class World(RecordEditing):
             self.limits.change(per_minute, per_day)
 
     def order_fault(self, kind: str, **options: Any) -> None:
-        """See `faults.KINDS`; options: status, seconds, count, probability, path_prefix."""
+        """See `faults.KINDS`; options: status, seconds, body, headers, count, probability, path_prefix."""
         with self.lock:
             self.faults.order(Fault.from_json({"kind": kind, **options}))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
 
 from whoop_assets.warehouse import filing, stale_days, versions
 from whoop_assets.warehouse.answers import KEY, Incoming
@@ -129,6 +129,20 @@ def keys_within(connection: Connection, user_id: int, stream: str, span: Span) -
     """Keys of the member's existing records that start within the span."""
     bounds = {"member": user_id, "span_start": span.start, "span_end": span.end}
     return set(connection.scalars(_WITHIN[stream], bounds).all())
+
+
+def keys_filed_outside(
+    connection: Connection, user_id: int, stream: str, first: date, last: date, span: Span
+) -> set[Any]:
+    """Keys of the member's existing records of the days first..last that do not start within the span."""
+    table = RECORD_TABLES[stream]
+    query = select(table.c[KEY[stream]]).where(
+        table.c.user_id == user_id,
+        table.c.deleted_at.is_(None),
+        table.c.day.between(first, last),
+        or_(table.c.start_time < span.start, table.c.start_time >= span.end),
+    )
+    return set(connection.scalars(query))
 
 
 def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[str, int]:
