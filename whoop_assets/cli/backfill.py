@@ -126,6 +126,7 @@ def check_way(connection: "Connection", wanted: "Range") -> None:
         chosen = members.chosen(transaction, wanted.members)
         if not chosen:
             raise NobodyConnected("No member is connected: run `whoop-assets connect` first.")
+        connection.require_key()
         for member in chosen:
             if member.status == members.CONNECTED:
                 tokens.load(transaction, member.user_id, connection.cipher)

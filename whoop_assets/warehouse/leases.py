@@ -52,9 +52,9 @@ class Broken:
         moment = f"{self.since:%Y-%m-%d %H:%M:%S} UTC"
         if self.stopped_holder is None:
             return f"WHOOP's answer to a token exchange of {moment} was lost"
-        return (
-            f"a process ({self.stopped_holder}) stopped in the middle of a token exchange begun at {moment}"
-        )
+        # Without the host, which may be called after somebody; it stands in the row.
+        pid = self.stopped_holder.rpartition(":")[2]
+        return f"a process (pid {pid}) stopped in the middle of a token exchange begun at {moment}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,10 @@ def leaves(group: click.Group, before: str = "") -> dict[str, click.Command]:
     found: dict[str, click.Command] = {}
     for name, command in group.commands.items():
         full = f"{before}{name}"
-        found |= leaves(command, f"{full} ") if isinstance(command, click.Group) else {full: command}
+        if isinstance(command, click.Group):
+            found |= leaves(command, f"{full} ")
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            found[full] = command
     return found
 
 

@@ -8,13 +8,20 @@ import os
 import pytest
 
 from whoop_assets_tests.ingest.crowd import gathered
-from whoop_assets_tests.ingest.under_fire import KeysOfTheTest, kill_in_each, race, rotate_while_all_read
+from whoop_assets_tests.ingest.under_fire import (
+    KeysOfTheTest,
+    kill_in_each,
+    race,
+    rotate_while_all_read,
+    stall_in_each,
+)
 from whoop_simulator.grants import App
 
 pytestmark = pytest.mark.drill
 
 PROCESSES = 8
 ROUNDS = int(os.environ.get("DRILL_ROUNDS", "50"))
+STALLS = int(os.environ.get("DRILL_STALLS", "10"))
 ROTATIONS = int(os.environ.get("DRILL_ROTATIONS", "20"))
 SEED = int(os.environ.get("DRILL_SEED", "20261121"))
 
@@ -39,6 +46,14 @@ def test_who_survives_a_kill_is_served_or_told_the_truth_and_only_a_spent_token_
         print(f"\n{result}")
         assert result.rounds == ROUNDS
         assert result.served + result.told == ROUNDS * (PROCESSES - 1)
+
+
+def test_who_was_only_stalled_brings_the_good_pair_and_nobody_is_told_to_reconnect(database_url):
+    with gathered(database_url) as crowd:
+        crowd.join(PROCESSES)
+        served = stall_in_each(crowd, STALLS)
+        print(f"\n{STALLS} rounds, the holder stopped for longer than its lease: {served} served, none lost")
+        assert served == STALLS * PROCESSES
 
 
 def test_keys_are_rotated_while_every_process_refreshes_all_the_time(database_url):

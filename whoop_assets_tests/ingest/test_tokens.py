@@ -1,5 +1,6 @@
 """A member's tokens: renewed in time, once, and never lost by us."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -164,7 +165,7 @@ def test_after_a_crash_it_is_said_who_stopped_when_and_a_late_pair_mends_it_all_
     reason = home.rows("members")[home.member]["status_reason"]
     assert reason == (
         "WHOOP no longer accepts the refresh token, which was probably spent when a process"
-        f" ({leases.this_process()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S} UTC"
+        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S} UTC"
     )
     assert reason in str(told.value)
 

@@ -10,6 +10,7 @@ from whoop_assets_tests.ingest.under_fire import (
     kill_in_each,
     race,
     rotate_while_all_read,
+    stall_in_each,
 )
 from whoop_simulator.grants import App
 
@@ -27,6 +28,12 @@ def test_who_survives_a_kill_is_served_or_told_the_truth(database_url, seed):
         crowd.join(3)
         result = kill_in_each(crowd, 3, seed)
         assert result.served + result.told == 6
+
+
+def test_who_was_only_stalled_brings_the_good_pair(database_url):
+    with gathered(database_url, bounds=Bounds(lease=timedelta(seconds=1))) as crowd:
+        crowd.join(2)
+        assert stall_in_each(crowd, 1) == 2
 
 
 def test_keys_are_rotated_while_processes_refresh(database_url):

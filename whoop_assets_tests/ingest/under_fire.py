@@ -1,6 +1,8 @@
 """Rounds in which a crowd of processes wants one expired token, undisturbed or with one of them killed."""
 
+import os
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -124,7 +126,7 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
             assert said == {TOLD: len(survivors)}, (moment, outcomes)
             assert refused == 1, "it is found out by one"
             assert reason is not None
-            assert f":{killed.pid}) stopped in the middle of a token exchange begun at" in reason
+            assert f"(pid {killed.pid}) stopped in the middle of a token exchange begun at" in reason
             assert all(reason in sentence for _, sentence in outcomes)
             result.lost[moment] += 1
             result.told += len(outcomes)
@@ -152,6 +154,42 @@ def rotate_while_all_read(crowd: Crowd, rotations: int, new_key: Callable[[], st
     assert counts["token_refusals"] == 0
     assert crowd.world.honours(crowd.member, stored(crowd).refresh_token)
     return sum(int(reads) for _, reads in outcomes), counts["refreshes"]
+
+
+def stall_in_each(crowd: Crowd, rounds: int) -> int:
+    """The holder is stopped (not killed) after WHOOP has spent the token for it, and goes on when another process has
+    taken over and been refused: it brings the good pair, and everybody is served. How many were."""
+    served = 0
+    for _ in range(rounds):
+        before = crowd.counts()
+        crowd.world.expire_tokens(crowd.member)
+        crowd.world.order_fault("stall", seconds=2, path_prefix=TOKEN_PATH)  # time enough to find the holder
+        for reader in crowd.readers:
+            reader.ask("read")
+        until(lambda before=before: _is_granted(crowd, before), "the exchange")
+        (stopped,) = [reader for reader in crowd.readers if _holds(crowd, reader)]
+        os.kill(stopped.pid, signal.SIGSTOP)
+        try:
+            until(
+                lambda before=before: crowd.counts()["invalid_grant"] > before["invalid_grant"],
+                "another process to take over",
+            )
+        finally:
+            os.kill(stopped.pid, signal.SIGCONT)
+        outcomes = [reader.answer() for reader in crowd.readers]
+        assert {what for what, _ in outcomes} == {SERVED}, outcomes
+        counts = crowd.counts()
+        assert counts["refreshes"] - before["refreshes"] == 1
+        assert counts["invalid_grant"] - before["invalid_grant"] == 1
+        after = stored(crowd)
+        assert crowd.world.honours(crowd.member, after.refresh_token)
+        assert (after.intent_at, after.lease_holder) == (None, None)
+        served += len(outcomes)
+    return served
+
+
+def _holds(crowd: Crowd, reader: Reader) -> bool:
+    return (stored(crowd).lease_holder or "").endswith(f":{reader.pid}")
 
 
 class KeysOfTheTest:
@@ -212,8 +250,7 @@ def _kill_at(crowd: Crowd, moment: str, rng: random.Random, before: dict[str, in
         case "answer sent":
             until(lambda: _is_granted(crowd, before), "the exchange")
             time.sleep(rng.uniform(0.0, 0.06))
-    holder = stored(crowd).lease_holder
-    hit = [reader for reader in crowd.readers if holder is not None and holder.endswith(f":{reader.pid}")]
+    hit = [reader for reader in crowd.readers if _holds(crowd, reader)]
     victim = hit[0] if hit else rng.choice(crowd.readers)
     victim.kill()
     return victim

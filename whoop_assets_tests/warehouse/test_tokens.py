@@ -1,5 +1,6 @@
 """Tokens: encrypted at rest, refreshed by one process at a time, lost to nobody."""
 
+import os
 from datetime import timedelta
 
 import pytest
@@ -221,7 +222,7 @@ def test_who_takes_over_knows_who_stopped_and_when_until_an_answer_is_stored(dat
     second = take(database, cipher, after)
     assert second.taken_over
     assert str(second.broken) == (
-        f"a process ({leases.this_process()}) stopped in the middle of a token exchange begun at"
+        f"a process (pid {os.getpid()}) stopped in the middle of a token exchange begun at"
         " 2026-11-21 12:00:00 UTC"
     )
     # Nothing was sent: what was on record before is so again.
