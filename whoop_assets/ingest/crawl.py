@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from whoop_assets.errors import WhoopError
 from whoop_assets.ingest.content import Taken, take
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.quarantine import Rejected
@@ -47,8 +48,8 @@ def crawl(
 ) -> Iterator[Piece]:
     """Read the span. `cycle` gives the known cycle of an id, for recoveries, which have no times of their own.
 
-    `seen` collects the keys of every record that came, valid or not. Raises what the client raises; pieces that
-    were given out before are complete all the same.
+    `seen` collects the keys of every record that came, valid or not. Raises what the client raises, after giving out
+    what was read until then; every piece is complete all the same.
     """
     end, cursor = span.end, Cursor(stream)
     upper = span.end
@@ -78,9 +79,16 @@ def crawl(
                 upper, piece = bound, Piece(span, page.requested_at)
         else:
             cursor.follow(page, new=len(seen) - known)
-        page = client.page(
-            stream, start=span.start, end=end, next_token=cursor.token, followed=cursor.followed
-        )
+        try:
+            page = client.page(
+                stream, start=span.start, end=end, next_token=cursor.token, followed=cursor.followed
+            )
+        except WhoopError:
+            if end < upper:
+                # Down to where the last page was asked for by time everything came: a spent budget must not cost it.
+                piece.span = Span(end, upper)
+                yield piece
+            raise
         # A span is as fresh as its oldest answer.
         piece.read_at = (
             min(piece.read_at, page.requested_at) if piece.taken or piece.rejected else page.requested_at

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.warehouse import request_queue, stated_limits
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.lanes import LANES, Line, line
+from whoop_assets.warehouse.request_queue import LOOK_AGAIN, Ticket
 from whoop_assets.warehouse.stated_limits import Gate, StatedLimits, nearest_window, opened
 from whoop_assets.warehouse.tables import (
     request_allowances,
@@ -36,8 +37,12 @@ ON_THEIR_WAY = 2
 _BEHIND_EACH_OTHER = timedelta(milliseconds=20)
 """Those who wait for the same slot look again one after the other: who is first has then taken it."""
 
-_LOOK_AGAIN = timedelta(seconds=15)
-"""However long the wait: limits are raised, and those who went first give up."""
+_CLOCKS_DIFFER = timedelta(seconds=1)
+
+SLOT_KEEPS = timedelta(milliseconds=350)
+"""A slot whose transaction took longer to end is let go: the request would leave too long after it (`lanes.MARGIN`)."""
+MOST_OLD_SLOTS = 3
+"""After so many the request leaves late all the same: a database as slow as that would use up the budget with slots."""
 
 
 class RequestBudget:
@@ -53,42 +58,53 @@ class RequestBudget:
         self._used_by = used_by[:64] or None
         self._grants = 0
         self._last_grant: datetime | None = None
-        self.waited_seconds = 0.0
 
     def acquire(self, lane: str) -> datetime:
         """Wait until one request may be sent; the time at which it was let through, by the database's clock.
 
         Raises BudgetExhausted when that would take longer than the lane may wait.
         """
-        ticket: int | None = None
+        ticket: Ticket | None = None
         since: datetime | None = None
+        clock, old_slots = self._database.clock, 0
         try:
             while True:
                 with self._database.write_budget() as connection:
                     now = self._database.now(connection)
+                    looked = clock.now()
                     opens, others = self._prospect(connection, lane, ticket, now)
-                    if opens <= now and not others:
+                    if opens > now and _brought_to_the_present(connection, now):
+                        opens, others = self._prospect(connection, lane, ticket, now)
+                    free = opens <= now and not others
+                    if free:
                         if ticket is not None:
                             request_queue.leave(connection, ticket)
-                            ticket = None
                         self._grant(connection, lane, now)
+                    else:
+                        since = since or now
+                        if max(opens, now) - since > LANES[lane].longest_wait:
+                            raise _exhausted(lane, opens, now)
+                        back_at = min(max(opens, now) + others * _BEHIND_EACH_OTHER, now + LOOK_AGAIN)
+                        ticket = request_queue.wait(connection, lane, self._used_by, ticket, now, back_at)
+                if free:
+                    ticket, old_slots = None, old_slots + 1
+                    if clock.now() - looked <= SLOT_KEEPS or old_slots == MOST_OLD_SLOTS:
                         return now
-                    since = since or now
-                    if max(opens, now) - since > LANES[lane].longest_wait:
-                        raise _exhausted(lane, opens)
-                    back_at = min(max(opens, now) + others * _BEHIND_EACH_OTHER, now + _LOOK_AGAIN)
-                    ticket = request_queue.wait(connection, lane, self._used_by, ticket, now, back_at)
-                wait = (back_at - now).total_seconds()
-                self._database.clock.sleep(wait)
-                self.waited_seconds += wait
-                self._learned = None
+                else:
+                    clock.sleep((back_at - now).total_seconds())
+                    self._learned = None
         finally:
             if ticket is not None:
                 with self._database.write_budget() as connection:
                     request_queue.leave(connection, ticket)
 
-    def observe(self, status: int, rate_limit: StatedLimits | None) -> None:
-        """Learn from an answer: the limits it states, what is left, and how long a 429 keeps everybody out."""
+    def observe(
+        self, status: int, rate_limit: StatedLimits | None, seconds_to_wait: float | None = None
+    ) -> None:
+        """Learn from an answer: the limits it states, what is left, and how long a 429 keeps everybody out.
+
+        `seconds_to_wait`: what a 429 asked for, where its headers are not complete.
+        """
         limits = {} if rate_limit is None else {window: requests for requests, window in rate_limit.limits}
         news = bool(limits) and limits != self._learned
         scarce = status != 429 and rate_limit is not None and self._is_less_than_ours(rate_limit)
@@ -100,7 +116,8 @@ class RequestBudget:
                 stated_limits.learn(connection, limits, now)
                 self._learned = limits
             if status == 429:
-                stated_limits.close_gate(connection, rate_limit, now)
+                stated = None if rate_limit is None else rate_limit.reset_seconds
+                stated_limits.close_gate(connection, seconds_to_wait if stated is None else stated, now)
             if scarce and rate_limit is not None:
                 stated_limits.allow(connection, rate_limit, self._last_grant or now, now)
 
@@ -109,7 +126,7 @@ class RequestBudget:
         return self._prospect(connection, lane, None, now)[0]
 
     def _prospect(
-        self, connection: Connection, name: str, ticket: int | None, now: datetime
+        self, connection: Connection, name: str, ticket: Ticket | None, now: datetime
     ) -> tuple[datetime, int]:
         """When the limits leave room for one more request of the lane, and how many others go first."""
         lane = LANES[name]
@@ -201,7 +218,21 @@ def _latest(connection: Connection, limit: Line, now: datetime) -> list[datetime
     return list(connection.scalars(query))
 
 
-def _exhausted(lane: str, opens: datetime) -> BudgetExhausted:
+def _brought_to_the_present(connection: Connection, now: datetime) -> bool:
+    """Whether requests were entered under times to come, by a clock that has been set back since: they are counted
+    as sent now, so that nobody waits for the clock to catch up."""
+    late = update(request_grants).where(request_grants.c.granted_at > now + _CLOCKS_DIFFER)
+    return connection.execute(late.values(granted_at=now)).rowcount > 0
+
+
+def _exhausted(lane: str, opens: datetime, now: datetime) -> BudgetExhausted:
+    if opens <= now:
+        return BudgetExhausted(
+            f"So many requests wait for WHOOP's request limit that one of the {lane} lane was not served within"
+            f" {LANES[lane].longest_wait.total_seconds():.0f} s: what was read is kept; run the same again and it goes"
+            " on from there.",
+            retry_at=now,
+        )
     return BudgetExhausted(
         f"WHOOP's request limit leaves nothing to the {lane} lane before {opens:%Y-%m-%d %H:%M:%S} UTC:"
         " what was read is kept; run the same again after that time and it goes on from there.",

@@ -23,7 +23,8 @@ SHORT = 3600
 """Windows up to this many seconds are paced; longer ones are shared out."""
 
 MARGIN = timedelta(milliseconds=750)
-"""Added to each window: requests that leave evenly can arrive closer together than they left."""
+"""Added to each window: a request leaves a little after its slot (0.35 s for the slot's own transaction and as much for a
+look at the token, at most), and requests that leave evenly can arrive closer together than they left."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from whoop_assets.warehouse.lanes import Lane, line
 from whoop_assets.warehouse.statements import insert_or_replace
@@ -12,6 +12,8 @@ from whoop_assets.warehouse.tables import request_allowances, request_gate, requ
 
 UNSTATED_RESET = 60.0
 """Seconds that a 429 without headers keeps everybody out: the shorter of WHOOP's windows."""
+LONGEST_WINDOW = timedelta(days=1)
+"""What would last longer was written by a clock that has been set back since, and does not count."""
 
 DECREASE, SMALLEST_SHARE = 0.5, 0.1
 INCREASE_PER_MINUTE = 0.1
@@ -52,15 +54,17 @@ def read_gate(connection: Connection, now: datetime) -> Gate:
 
 def opened(stored: Gate, now: datetime) -> Gate:
     """The gate as it has opened since it was stored."""
-    if stored.not_before is None or stored.share >= 1.0:
+    if stored.not_before is None or stored.not_before > now + LONGEST_WINDOW:
+        return Gate(limited_at=stored.limited_at)
+    if stored.share >= 1.0:
         return stored
     minutes = max(0.0, (now - stored.not_before) / timedelta(minutes=1))
     return Gate(stored.not_before, stored.limited_at, min(1.0, stored.share + INCREASE_PER_MINUTE * minutes))
 
 
-def close_gate(connection: Connection, stated: StatedLimits | None, now: datetime) -> None:
-    """After a 429: nobody sends before WHOOP's reset, and half as much from then on."""
-    reset = timedelta(seconds=UNSTATED_RESET if stated is None else stated.reset_seconds)
+def close_gate(connection: Connection, seconds: float | None, now: datetime) -> None:
+    """After a 429: nobody sends for as many seconds as it said, and half as much from then on."""
+    reset = min(timedelta(seconds=UNSTATED_RESET if seconds is None else seconds), LONGEST_WINDOW)
     gate = read_gate(connection, now)
     share = gate.share
     if gate.not_before is None or gate.not_before <= now:
@@ -72,7 +76,8 @@ def close_gate(connection: Connection, stated: StatedLimits | None, now: datetim
 
 
 def learn(connection: Connection, limits: dict[int, int], now: datetime) -> None:
-    """Store the limits, window in seconds -> requests, as WHOOP stated them."""
+    """Store the limits, window in seconds -> requests, as WHOOP stated them; a window it no longer states is gone."""
+    connection.execute(delete(request_limits).where(request_limits.c.window_seconds.not_in(list(limits))))
     rows = [
         {"window_seconds": window, "requests": requests, "learned_at": now}
         for window, requests in limits.items()
@@ -91,7 +96,7 @@ def allow(connection: Connection, stated: StatedLimits, as_of: datetime, now: da
         "window_seconds": nearest_window(stated),
         "remaining": stated.remaining,
         "as_of": as_of,
-        "until": now + timedelta(seconds=stated.reset_seconds),
+        "until": now + min(timedelta(seconds=stated.reset_seconds), LONGEST_WINDOW),
     }
     insert_or_replace(connection, request_allowances, [row], keep=set())
 
@@ -100,7 +105,9 @@ def allowed_from(connection: Connection, lane: Lane, limits: dict[int, int], now
     """When what WHOOP says is left leaves room for the lane, which leaves to others what it always leaves to them."""
     opens = now
     c = request_allowances.c
-    query = select(c.window_seconds, c.remaining, c.as_of, c.until).where(c.until > now)
+    query = select(c.window_seconds, c.remaining, c.as_of, c.until).where(
+        c.until > now, c.until <= now + LONGEST_WINDOW
+    )
     for window, remaining, as_of, until in connection.execute(query).all():
         # The request that was answered is among them.
         sent = (connection.scalar(select(func.count()).where(request_grants.c.granted_at >= as_of)) or 1) - 1

@@ -324,7 +324,7 @@ request_gate = Table(
     _column("not_before", UtcDateTime(), "no request before this time", nullable=False),
     _column("limited_at", UtcDateTime(), "when WHOOP last answered 429; NULL: never"),
     _column("share", Double, "share of the short windows' limits in use after that 429; NULL: all"),
-    comment="Closed by a 429, or an answer with nothing remaining, until WHOOP's stated reset.",
+    comment="Closed by a 429 until WHOOP's stated reset; then it opens gently.",
 )
 
 request_waiters = Table(

@@ -37,8 +37,10 @@ class Budget(Protocol):
         Raises BudgetExhausted when the wait would be too long.
         """
 
-    def observe(self, status: int, rate_limit: RateLimitLike | None) -> None:
-        """Learn from an answer: its status and, when it had them, its limits."""
+    def observe(
+        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
+    ) -> None:
+        """Learn from an answer: its status; when it had them, its limits; and how long it asks to wait."""
 
 
 class TokenSource(Protocol):

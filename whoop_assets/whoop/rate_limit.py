@@ -20,6 +20,9 @@ from functools import lru_cache
 _COUNT = re.compile(r"[0-9]{1,12}")
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _WINDOW = re.compile(r"window[ \t]*=[ \t]*([0-9]{1,12})", re.IGNORECASE)
+LONGEST_WINDOW = 86_400
+"""Seconds. What is said of longer windows, or of a longer wait, is not WHOOP's: no information either (an epoch, say)."""
+MOST_REQUESTS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ def _field(headers: Mapping[str, str], name: str) -> str:
 
 
 def _seconds(text: str) -> float | None:
-    return float(text) if _SECONDS.fullmatch(text) else None
+    seconds = float(text) if _SECONDS.fullmatch(text) else None
+    return seconds if seconds is not None and seconds <= LONGEST_WINDOW else None
 
 
 @lru_cache(maxsize=64)  # the same few texts come with every answer
@@ -77,10 +81,12 @@ def _policies(text: str) -> tuple[int, tuple[tuple[int, int], ...]] | None:
     first, *rest = (part.strip() for part in text.split(","))
     if not _COUNT.fullmatch(first):
         return None
-    limits = []
+    limits: dict[int, int] = {}
     for part in rest:
         count, *parameters = (piece.strip() for piece in part.split(";"))
         windows = [found for found in map(_WINDOW.fullmatch, parameters) if found]
         if _COUNT.fullmatch(count) and windows:
-            limits.append((int(count), int(windows[0][1])))
-    return int(first), tuple(limits)
+            requests, window = int(count), int(windows[0][1])
+            if 1 <= window <= LONGEST_WINDOW and requests <= MOST_REQUESTS:
+                limits[window] = min(requests, limits.get(window, requests))
+    return int(first), tuple((requests, window) for window, requests in limits.items())

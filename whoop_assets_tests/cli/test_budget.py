@@ -63,7 +63,7 @@ def test_who_waits_is_counted(command_line: CommandLine) -> None:
     database = command_line.database()
     with database.write() as connection:
         now = database.now(connection)
-        request_queue.wait(connection, "backfill", "run 1a2b3c4d", None, now, now + timedelta(minutes=1))
+        request_queue.wait(connection, "backfill", "run 1a2b3c4d", None, now, now + timedelta(seconds=14))
     database.close()
     assert [one["used_by"] for one in shown(command_line)["waiting"]] == ["run 1a2b3c4d"]
     assert "1 waiting, the longest since" in command_line.run("budget").stdout

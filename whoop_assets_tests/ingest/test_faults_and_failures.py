@@ -130,6 +130,19 @@ def test_a_spent_budget_ends_the_load_and_the_next_one_goes_on_from_there(databa
         assert home.world.requests - read < 75 + first_pages
 
 
+def test_a_day_whose_budget_ends_in_the_middle_of_a_piece_brings_the_load_forward_all_the_same(sqlite_url):
+    first = TODAY - timedelta(days=299)
+    with at_home(sqlite_url, frozen_world(days=320, seed=9), per_day=8) as home:
+        home.clock.advance(1)
+        since, stored = home.clock.now(), []
+        for _ in range(3):
+            home.load(first, TODAY, ["cycles"], since=since)
+            stored.append(len(home.rows("cycles")))
+            home.advance(timedelta(days=1, minutes=1))
+        assert 100 < stored[0] < stored[1]
+        assert stored[2] >= 300
+
+
 def test_a_page_cursor_that_repeats_is_not_followed_for_ever(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=60, seed=9)) as home:
         home.world.order_fault(kind="repeat_cursor", count=1000)

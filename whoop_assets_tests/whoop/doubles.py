@@ -28,6 +28,7 @@ class CountingBudget:
         self.wait = wait
         self.lanes: list[str] = []
         self.observed: list[tuple[int, RateLimitLike | None]] = []
+        self.waits: list[float | None] = []
 
     def acquire(self, lane: str) -> datetime:
         if len(self.lanes) >= self.grants:
@@ -36,8 +37,11 @@ class CountingBudget:
         self.lanes.append(lane)
         return self.clock.now()
 
-    def observe(self, status: int, rate_limit: RateLimitLike | None) -> None:
+    def observe(
+        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
+    ) -> None:
         self.observed.append((status, rate_limit))
+        self.waits.append(seconds_to_wait)
 
 
 class TokenRow:

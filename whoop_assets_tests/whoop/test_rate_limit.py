@@ -75,7 +75,11 @@ COUNTS = st.integers(0, 10**9)
 SPACE = st.sampled_from(["", " ", "  ", "\t"])
 
 
-@given(COUNTS, st.lists(st.tuples(COUNTS, COUNTS)), COUNTS, COUNTS, SPACE)
+WINDOWS = st.integers(1, 86_400)
+POLICIES = st.lists(st.tuples(COUNTS, WINDOWS), unique_by=lambda policy: policy[1])
+
+
+@given(COUNTS, POLICIES, COUNTS, WINDOWS, SPACE)
 def test_whatever_is_stated_is_read_back(
     nearest: int, limits: list[tuple[int, int]], remaining: int, reset: int, space: str
 ) -> None:
@@ -107,3 +111,22 @@ def test_a_limited_request_waits_for_the_reset_or_as_it_is_told(
 def test_the_reset_of_a_limit_says_nothing_about_a_fault() -> None:
     assert seconds_to_wait({"X-RateLimit-Reset": "3"}, NOW, limited=False) is None
     assert seconds_to_wait({"X-RateLimit-Reset": "3", "Retry-After": "7"}, NOW, limited=False) == 7.0
+
+
+@pytest.mark.parametrize("window", ["0", "86401", "99999999999"])
+def test_a_window_that_cannot_be_whoops_is_passed_over(window: str) -> None:
+    parsed = parse(headers(f"100, 100;window=60, 5;window={window}"))
+    assert parsed is not None
+    assert parsed.limits == ((100, 60),)
+
+
+def test_more_requests_than_can_be_counted_are_passed_over_and_of_two_limits_the_smaller_counts() -> None:
+    parsed = parse(headers("100, 2147483648;window=3600, 100;window=60, 90;window=60"))
+    assert parsed is not None
+    assert parsed.limits == ((90, 60),)
+
+
+@pytest.mark.parametrize("reset", ["1795262400", "86401", "999999999999"])
+def test_a_reset_that_is_an_epoch_or_beyond_any_window_says_nothing(reset: str) -> None:
+    assert parse(headers("100, 100;window=60", "0", reset)) is None
+    assert seconds_to_wait({"X-RateLimit-Reset": reset}, NOW, limited=True) is None

@@ -255,7 +255,7 @@ class SlowTokens(TokenRow):
     [
         ((0.0, 0.0), 1, 2.0),
         ((20.0, 0.0), 1, 22.0),  # renewed before the slot was asked for
-        ((0.0, 0.9), 1, 2.0),
+        ((0.0, 0.3), 1, 2.0),
         ((0.0, 15.0, 0.0), 2, 19.0),  # it ended while the slot was waited for
     ],
 )
@@ -271,6 +271,20 @@ def test_a_request_leaves_when_its_slot_is_given_however_long_a_renewal_takes(
     assert bench.slept - asked_after < 1
     assert len(bench.server.requests) == 1
     assert bench.client.waited_seconds == 2.0 * slots
+
+
+def test_where_every_look_at_the_token_is_slow_the_request_leaves_late_rather_than_never() -> None:
+    tokens = SlowTokens(*[5.0] * 10)
+    bench = Bench(ok({}), tokens=tokens)
+    tokens.clock = bench.clock
+    bench.client.get(PATH)
+    assert len(bench.budget.lanes) == 3
+
+
+def test_a_429_with_half_its_headers_tells_the_budget_how_long_to_wait() -> None:
+    bench = Bench(httpx.Response(429, headers={"X-RateLimit-Reset": "70"}), ok({}))
+    bench.client.get(PATH)
+    assert bench.budget.waits == [70.0, None]
 
 
 def test_a_token_that_cannot_be_had_costs_no_slot() -> None:

@@ -111,6 +111,12 @@ def upgrade() -> None:
             comment="fingerprint of the key that encrypted the pair; NULL: not known",
         ),
     )
+    if op.get_bind().dialect.name == "postgresql":  # SQLite keeps no comments
+        op.create_table_comment(
+            "request_gate",
+            "Closed by a 429 until WHOOP's stated reset; then it opens gently.",
+            existing_comment="Closed by a 429, or an answer with nothing remaining, until WHOOP's stated reset.",
+        )
 
 
 def downgrade() -> None:
