@@ -39,8 +39,12 @@ def open_of(connection: Connection, user_id: int) -> list[Event]:
     return [Event(*row) for row in connection.execute(query)]
 
 
-def begin_attempt(connection: Connection, trace_ids: Iterable[str], at: datetime) -> list[Event]:
+def begin_attempt(
+    connection: Connection, trace_ids: Iterable[str], at: datetime, by: str | None = None
+) -> list[Event]:
     """Count an attempt at each of these that is still due, and give back those: nobody else has begun the same one.
+
+    `by` names who makes the attempt (a Dagster run), so that others can see when that has ended without a word.
 
     What has had its attempts is parked instead.
     """
@@ -52,7 +56,7 @@ def begin_attempt(connection: Connection, trace_ids: Iterable[str], at: datetime
             changes.append(change(event, state=PARKED, reason=_spent(event.attempts, event.last_error)))
             continue
         again = at + max(UNHEARD_OF, DELAYS[min(event.attempts, len(DELAYS) - 1)])
-        changes.append(change(event, attempts=event.attempts + 1, next_attempt_at=again))
+        changes.append(change(event, attempts=event.attempts + 1, next_attempt_at=again, begun_by=by))
         begun.append(event.trace_id)
     write(connection, changes)
     return locked(connection, begun)
@@ -72,14 +76,20 @@ def failed(connection: Connection, trace_ids: Iterable[str], error: str, at: dat
             changes.append(change(event, state=PARKED, reason=reason, last_error=error))
         else:
             again = at + DELAYS[max(0, event.attempts - 1)]
-            changes.append(change(event, next_attempt_at=again, last_error=error))
+            changes.append(change(event, next_attempt_at=again, begun_by=None, last_error=error))
     write(connection, changes)
 
 
 def postpone(connection: Connection, trace_ids: Iterable[str], error: str, until: datetime) -> None:
     """It was not the event's fault (the request budget is spent, say): try again then, and count no attempt."""
     changes = [
-        change(event, attempts=max(0, event.attempts - 1), next_attempt_at=until, last_error=error)
+        change(
+            event,
+            attempts=max(0, event.attempts - 1),
+            next_attempt_at=until,
+            begun_by=None,
+            last_error=error,
+        )
         for event in locked(connection, trace_ids)
         if event.state == OPEN
     ]
@@ -109,7 +119,7 @@ def close(
     c = webhook_events.c
     query = select(*COLUMNS).where(c.user_id == user_id, c.stream == stream, c.state == OPEN)
     settled = [
-        change(event, state=DONE, next_attempt_at=None, closed_at=at, closed_by=by)
+        change(event, state=DONE, next_attempt_at=None, begun_by=None, closed_at=at, closed_by=by)
         for row in connection.execute(query.order_by(c.trace_id).with_for_update())
         if (event := Event(*row)).open_since < asked.get(event.record_id or "", event.open_since)
     ]

@@ -30,6 +30,7 @@ class Event:
     open_since: datetime
     attempts: int
     next_attempt_at: datetime | None
+    begun_by: str | None
     last_error: str | None
     day: date | None
     closed_at: datetime | None
@@ -57,7 +58,7 @@ def locked(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
 def change(event: Event, **columns: Any) -> dict[str, Any]:
     """What `write` takes: these columns of the event get these values."""
     if columns.get("state") == PARKED:
-        columns["next_attempt_at"] = None
+        columns |= {"next_attempt_at": None, "begun_by": None}
     return {"of": event.trace_id, **{f"new_{name}": value for name, value in columns.items()}}
 
 

@@ -126,6 +126,7 @@ def _reopened(delivery: Delivery, absent: Collection[int], at: datetime) -> dict
         "open_since": at,
         "attempts": 0,
         "next_attempt_at": at if reason is None else None,
+        "begun_by": None,
         "last_error": None,
         "day": None,
         "closed_at": None,

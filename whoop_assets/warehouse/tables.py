@@ -277,6 +277,7 @@ webhook_events = Table(
     ),
     _column("attempts", Integer, "attempts to load what it announces, since then", nullable=False),
     _column("next_attempt_at", UtcDateTime(), "when the next attempt is due; NULL unless open"),
+    _column("begun_by", String(64), "who makes the attempt that is under way; NULL: none is"),
     _column("last_error", Text, "what the last failed attempt came to, in one sentence"),
     _column("day", Date, "WHOOP day under which it is loaded; NULL: not filed yet"),
     _column("closed_at", UtcDateTime(), "when a load committed what it announced"),

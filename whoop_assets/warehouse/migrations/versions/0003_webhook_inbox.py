@@ -76,6 +76,12 @@ def upgrade() -> None:
             comment="when the next attempt is due; NULL unless open",
         ),
         sa.Column(
+            "begun_by",
+            sa.String(64),
+            nullable=True,
+            comment="who makes the attempt that is under way; NULL: none is",
+        ),
+        sa.Column(
             "last_error",
             sa.Text(),
             nullable=True,
