@@ -35,6 +35,8 @@ class Settings:
     timezone: str = "UTC"
     requests_per_minute: int = 100
     requests_per_day: int = 10_000
+    webhook_max_age: int = 7200
+    """Seconds."""
     data_folder: Path = Path(DATA_FOLDER)
 
     @classmethod
@@ -54,6 +56,7 @@ class Settings:
             timezone=_timezone(values, "WHOOP_TIMEZONE", cls.timezone),
             requests_per_minute=_count(values, "WHOOP_REQUESTS_PER_MINUTE", cls.requests_per_minute),
             requests_per_day=_count(values, "WHOOP_REQUESTS_PER_DAY", cls.requests_per_day),
+            webhook_max_age=_count(values, "WHOOP_WEBHOOK_MAX_AGE", cls.webhook_max_age, "seconds"),
             data_folder=data_folder,
         )
 
@@ -118,10 +121,10 @@ def _timezone(values: Mapping[str, str], name: str, default: str) -> str:
     return text
 
 
-def _count(values: Mapping[str, str], name: str, default: int) -> int:
+def _count(values: Mapping[str, str], name: str, default: int, of: str = "requests") -> int:
     text = values.get(name)
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ConfigurationError(f"{name} is {text!r}, which is not a positive whole number of requests.")
+        raise ConfigurationError(f"{name} is {text!r}, which is not a positive whole number of {of}.")
     return int(text)

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def warehouse(settings: Settings) -> "Iterator[Database]":
-    """The warehouse, its schema made or checked."""
+def warehouse(settings: Settings, *, durable: bool = False) -> "Iterator[Database]":
+    """The warehouse, its schema made or checked; `durable` as for Database."""
     from whoop_assets.warehouse.schema import open_database
 
-    database = open_database(settings)
+    database = open_database(settings, durable=durable)
     try:
         yield database
     finally:
@@ -24,10 +24,10 @@ def warehouse(settings: Settings) -> "Iterator[Database]":
 
 
 @contextmanager
-def connection(settings: Settings) -> "Iterator[Connection]":
+def connection(settings: Settings, *, durable: bool = False) -> "Iterator[Connection]":
     """The warehouse and WHOOP; raises ConfigurationError without the app's credentials."""
     from whoop_assets.ingest.connection import Connection
 
     settings.require_client()
-    with warehouse(settings) as database, Connection(settings, database) as opened:
+    with warehouse(settings, durable=durable) as database, Connection(settings, database) as opened:
         yield opened
