@@ -47,6 +47,11 @@ BENCHMARKS = (
         ("--years", "0.1", "--members", "2"),
         ("--without-dagster",),
     ),
+    Benchmark(
+        "receiver",
+        "webhook deliveries a second, and their answers at 50 a second",
+        ("--deliveries", "300", "--seconds", "2", "--days", "30"),
+    ),
 )
 
 
