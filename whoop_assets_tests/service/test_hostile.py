@@ -115,16 +115,18 @@ class Attacker:
         return self._delivery(body, signed(body))
 
     def _as_signed_nonsense(self) -> bytes:
+        anything = (None, True, 1.5, -1, "", [], {}, "\u0000", 2**70, "x" * 999)
+        bad = {
+            "user_id": (*anything, "10129", 0),
+            "id": (*anything, "../../v2/cycle", "x"),
+            "type": anything,
+            "trace_id": (*anything, 7, "a b"),
+        }
         said = event()
-        said[self._rng.choice(list(said))] = self._rng.choice(
-            (None, True, 1.5, -1, "", [], {}, "../..", "\u0000", 2**70, "x" * 999)
-        )
-        if said["type"] == "sleep.updated" and said["id"] == -1:
-            said["id"] = None
-        if not (isinstance(said["type"], str) and 0 < len(said["type"]) <= 64 and said["type"].isprintable()):
-            said["user_id"] = None  # an unknown type alone would be WHOOP's
-        elif said["type"] != "sleep.updated":
-            said["user_id"] = None
+        name = self._rng.choice(list(bad))
+        said[name] = self._rng.choice(bad[name])
+        if self._rng.random() < 0.2:
+            del said[name]
         body = json.dumps(said).encode()
         return self._delivery(body, signed(body))
 
