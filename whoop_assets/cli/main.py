@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from whoop_assets.cli.backfill import backfill
+from whoop_assets.cli.budget import budget
 from whoop_assets.cli.connect import connect
 from whoop_assets.cli.db import db
 from whoop_assets.cli.demo import demo
@@ -48,5 +49,5 @@ def main() -> None:
     """WHOOP data in your own database, as Dagster assets partitioned by WHOOP day."""
 
 
-for command in (demo, connect, members, disconnect, backfill, serve, events, dev, db):
+for command in (demo, connect, members, disconnect, backfill, serve, events, budget, dev, db):
     main.add_command(command)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,5 +31,7 @@ def connection(settings: Settings, *, durable: bool = False) -> "Iterator[Connec
     from whoop_assets.ingest.connection import Connection
 
     settings.require_client()
-    with warehouse(settings, durable=durable) as database, Connection(settings, database) as opened:
+    command = click.get_current_context(silent=True)
+    used_by = "whoop-assets" if command is None else f"whoop-assets {command.info_name}"
+    with warehouse(settings, durable=durable) as database, Connection(settings, database, used_by) as opened:
         yield opened
