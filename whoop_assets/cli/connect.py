@@ -96,10 +96,11 @@ def _print_link(settings: Settings, lifetime: timedelta) -> None:
     from whoop_assets.service.connecting import link
     from whoop_assets.warehouse import invitations
 
-    settings.require_client()
     link(settings.redirect_uri, "")  # an address that cannot be is found before anything is stored
-    with opening.warehouse(settings) as database, database.write() as transaction:
-        secret = invitations.invite(transaction, database.now(transaction), lifetime)
+    with opening.connection(settings) as connection:
+        _ = connection.cipher  # so is a key that cannot be used: not when the member comes back from WHOOP
+        with connection.database.write() as transaction:
+            secret = invitations.invite(transaction, connection.database.now(transaction), lifetime)
     click.echo(
         f"Send this link to the member: it connects one, within {lifetime.total_seconds() / 3600:.0f} hours.",
         err=True,

@@ -9,6 +9,7 @@ restart), good once and for ten minutes, and also in a cookie of the browser: an
 browser that began it, so that nobody can be made to finish somebody else's.
 """
 
+import logging
 from html import escape
 from urllib.parse import urlsplit
 
@@ -18,10 +19,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import connect_member
+from whoop_assets.ingest.consent import ScopesMissing, connect_member
 from whoop_assets.warehouse import invitations
-from whoop_assets.whoop.errors import ConsentFailed
+from whoop_assets.whoop.errors import ConsentFailed, OAuthError
 from whoop_assets.whoop.scopes import SCOPES
+
+log = logging.getLogger(__name__)
 
 COOKIE = "whoop_connect"
 _LONGEST = 200
@@ -60,7 +63,8 @@ class Connecting:
         state = self._connection.oauth.new_state()
         try:
             good = await run_in_threadpool(self._begin, secret, state)
-        except WhoopError:
+        except WhoopError as error:
+            log.error("A link could not be opened. %s", error)
             return _page(503, "This does not work at the moment: open the link again later.")
         if not good:
             return _page(404, "This link is not good any more: ask whoever sent it for a new one.")
@@ -80,8 +84,12 @@ class Connecting:
             return _page(400, "This address waits for WHOOP's answer: open your link first, in this browser.")
         try:
             user_id = await run_in_threadpool(self._finish, str(request.url), state)
-        except WhoopError as error:
+        except (OAuthError, ScopesMissing) as error:
             response = _page(400, f"{error} Open your link again to try once more.")
+        except WhoopError as error:
+            # Ours to mend, and its sentence names what is none of a member's business.
+            log.error("A member could not be connected. %s", error)
+            response = _page(503, "This does not work at the moment: open your link again later.")
         else:
             response = _page(200, f"Member {user_id} is connected. You can close this page.")
         response.delete_cookie(COOKIE, secure=self._secure, httponly=True, samesite="lax")
@@ -100,10 +108,12 @@ class Connecting:
             link_hash = invitations.take(transaction, state, connection.database.now(transaction))
         if link_hash is None:
             raise ConsentFailed("This attempt has ended: it was finished before, or it took too long.")
-        connected = connect_member(connection, connection.oauth.exchange_code(code))
-        with connection.database.write() as transaction:
-            invitations.used(transaction, link_hash, connection.database.now(transaction))
-        return connected.user_id
+        try:
+            return connect_member(connection, connection.oauth.exchange_code(code)).user_id
+        except WhoopError:
+            with connection.database.write() as transaction:
+                invitations.give_back(transaction, link_hash)
+            raise
 
 
 def _page(status: int, text: str) -> Response:

@@ -38,7 +38,7 @@ def with_events(command_line: CommandLine) -> CommandLine:
             inbox.receive(
                 connection, [Delivery(trace_id, user_id, kind, SLEEP, stream, said, now, refusal)], now
             )
-        attempts.close(connection, MEMBER, "workouts", {SLEEP: now + timedelta(seconds=1)}, now, "run-1")
+        attempts.close(connection, MEMBER, {("workouts", SLEEP): now + timedelta(seconds=1)}, now, "run-1")
     database.close()
     return command_line
 

@@ -135,6 +135,16 @@ def test_a_member_who_declines_can_open_the_link_again(stage: Stage) -> None:
     assert len(stage.connected()) == 1
 
 
+def test_what_whoop_fails_at_gives_the_link_back_and_names_nothing(stage: Stage) -> None:
+    url, browser = stage.invitation(), Browser(stage.service)
+    consented = stage.consent(browser.open(url).headers["location"])
+    stage.simulator.world.order_fault("status", status=404, path_prefix="/v2/user/profile")
+    answer = browser.open(consented)
+    assert answer.status_code == 503
+    assert "profile" not in answer.text
+    assert browser.open(stage.consent(browser.open(url).headers["location"])).status_code == 200
+
+
 def test_an_attempt_outlives_a_restart_of_the_service(stage: Stage, serve: Callable[..., Service]) -> None:
     browser = Browser(stage.service)
     consented = stage.consent(browser.open(stage.invitation()).headers["location"])
