@@ -6,16 +6,16 @@ from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.automation import refresh, refresh_recent_days
-from whoop_assets.checks import loads_complete
+from whoop_assets.checks import events_loaded, loads_complete
 from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors import stale_summaries
+from whoop_assets.sensors import failed_runs, stale_summaries, webhook_events
 
 defs = dg.Definitions(
     assets=[profile, body_measurement, cycles, sleeps, recoveries, workouts, daily_summary],
-    asset_checks=[loads_complete],
+    asset_checks=[loads_complete, events_loaded],
     jobs=[refresh],
     schedules=[refresh_recent_days],
-    sensors=[stale_summaries],
+    sensors=[webhook_events, stale_summaries, failed_runs],
     resources={"whoop": WhoopResource()},
     # A process per step costs two seconds each; the steps of a run share the run's connection and budget.
     executor=dg.in_process_executor,

@@ -9,7 +9,7 @@ import dagster as dg
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
 from whoop_assets.partitions import DAILY, first_and_last
 from whoop_assets.resources import WhoopResource
-from whoop_assets.warehouse import tables
+from whoop_assets.warehouse import budget_report, tables
 from whoop_assets.warehouse.members import row_counts
 
 GROUP = "whoop"
@@ -25,6 +25,7 @@ CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
 
 ROW_COUNT = "dagster/partition_row_count"
+_WINDOWS = {60: "minute", 86_400: "day"}
 
 
 def daily_asset(
@@ -91,7 +92,8 @@ def report(
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
     # Figures of the whole run stand at its newest day alone: Dagster copies a result's own metadata to every day.
-    context.add_asset_metadata(_figures(result), partition_key=max(context.partition_keys))
+    figures = _figures(result) | _budget(whoop, order.lane)
+    context.add_asset_metadata(figures, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()
 
 
@@ -122,6 +124,19 @@ def _counts(whoop: WhoopResource, stream: str, first: date, last: date) -> dict[
             for day, count in row_counts(connection, member.user_id, stream, first, last).items():
                 total[day] = total.get(day, 0) + count
     return total
+
+
+def _budget(whoop: WhoopResource, lane: str) -> dict[str, Any]:
+    """The request budget as the load leaves it: what of each window is used, and when the lane can send again."""
+    with whoop.database.read() as connection:
+        found = budget_report.report(connection, whoop.connection.budget, whoop.database.now(connection))
+    figures: dict[str, Any] = {
+        f"budget_{_WINDOWS.get(window.seconds, f'{window.seconds}_seconds')}": f"{window.used} of {window.limit}"
+        for window in found.windows
+    }
+    if found.next_slot[lane] > found.at:
+        figures["budget_next_slot"] = dg.MetadataValue.timestamp(found.next_slot[lane])
+    return figures
 
 
 def _figures(result: Round) -> dict[str, Any]:

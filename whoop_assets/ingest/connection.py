@@ -22,15 +22,21 @@ _LOOK_AGAIN = 0.25
 
 
 class Connection:
-    """Everything one process needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP."""
+    """Everything one process needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP.
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    `used_by` says on whose behalf (a Dagster run, a command), for who looks at what was used of the budget.
+    """
+
+    def __init__(self, settings: Settings, database: Database, used_by: str = "") -> None:
         settings.require_client()
         self.settings = settings
         self.database = database
         self.clock: Clock = database.clock
         self.budget = RequestBudget(
-            database, per_minute=settings.requests_per_minute, per_day=settings.requests_per_day
+            database,
+            per_minute=settings.requests_per_minute,
+            per_day=settings.requests_per_day,
+            used_by=used_by,
         )
         # Looked for here, where no transaction is open, and missed only by who needs it: a member can be erased without.
         self._cipher = _cipher_or_error(database, settings.token_key)

@@ -282,11 +282,12 @@ class EventLoad(MemberLoad):
         with self._database.write([self._user_id]) as connection:
             members.require(connection, self._user_id)
             at = self._database.now(connection)
+            stored: dict[str, dict[str, datetime]] = {}
+            other: dict[str, dict[str, datetime]] = {}
             for name in STREAMS:
                 result = self._loaded if name == self._loaded.stream else Loaded(self._user_id, name)
                 incoming = [one.incoming for one in found.taken.get(name, [])]
-                rejected = found.rejected.get(name, [])
-                gone, asked = found.gone.get(name, {}), found.asked.get(name, {})
+                rejected, gone = found.rejected.get(name, []), found.gone.get(name, {})
                 result.add(records.store(connection, self._user_id, name, incoming, at))
                 result.add(records.delete_confirmed(connection, self._user_id, name, gone, at))
                 result.quarantined += len(rejected)
@@ -294,15 +295,10 @@ class EventLoad(MemberLoad):
                 understood = {str(one.key) for one in incoming} | {str(key) for key in gone}
                 quarantine.resolve(connection, self._user_id, name, understood, at)
                 answers = {one.key: one.requested_at for one in incoming}
-                settling.settle(
-                    connection,
-                    self._user_id,
-                    name,
-                    stored={key: answers[key] for key in asked if key in answers},
-                    other={key: moment for key, moment in asked.items() if key not in answers},
-                    at=at,
-                    by=self._by,
-                )
+                asked = found.asked.get(name, {})
+                stored[name] = {key: answers[key] for key in asked if key in answers}
+                other[name] = {key: moment for key, moment in asked.items() if key not in answers}
+            settling.settle(connection, self._user_id, stored=stored, other=other, at=at, by=self._by)
 
 
 def _cycle_at(days: Calendar, place: Whereabouts) -> CalendarCycle | None:

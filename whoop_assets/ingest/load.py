@@ -225,9 +225,8 @@ class MemberLoad:
             settling.settle(
                 connection,
                 self._user_id,
-                stream.name,
-                stored={one.key: one.requested_at for one in incoming},
-                other={one.key: piece.read_at for one in rejected} | absences.gone,
+                stored={stream.name: {one.key: one.requested_at for one in incoming}},
+                other={stream.name: {one.key: piece.read_at for one in rejected} | absences.gone},
                 at=at,
                 by=self._by,
             )

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from whoop_assets.warehouse.records import KEY
 from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, daily_summary
 
 _HEAVY = {"payload", "content_hash", "first_seen_at", "deleted_at"}
@@ -24,8 +23,6 @@ def frames(
         query = select(*columns).where(
             table.c.user_id.in_(list(members)), table.c.day.between(first, last), table.c.deleted_at.is_(None)
         )
-        # In one order, however many days are asked for: a sum of floats hangs on it in its last digit.
-        query = query.order_by(table.c.start_time, table.c.created_at, table.c[KEY[stream]])
         rows = connection.execute(query).all()
         # dtype=object keeps what the database said: integers with gaps would turn into floats, dates into times.
         result[stream] = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)

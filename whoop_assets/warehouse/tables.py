@@ -337,7 +337,7 @@ invitations = Table(
     _column("expires_at", UtcDateTime(), "when it ends", nullable=False),
     _column("state_hash", String(64), "SHA-256 of the state of the attempt under way; NULL: none"),
     _column("state_expires_at", UtcDateTime(), "when that attempt ends"),
-    _column("used_at", UtcDateTime(), "when a member was connected through it"),
+    _column("used_at", UtcDateTime(), "when an attempt to connect through it was finished; NULL: it is good"),
     comment="Links through which one member each can connect at the HTTP service.",
 )
 Index("ix_invitations_state_hash", invitations.c.state_hash, unique=True)

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from whoop_assets.warehouse.budget_report import report
+from whoop_assets.warehouse.failures import open_failures
 from whoop_assets_tests.ingest.home import RECORDS
 
 ASSETS = ("profile", "body_measurement", *RECORDS, "daily_summary")
@@ -38,6 +40,30 @@ def test_the_costs_of_a_run_stand_at_its_newest_day_alone(project):
         p.run(first, p.today)
         assert p.metadata("cycles", p.today)["requests"] >= 1
         assert "requests" not in p.metadata("cycles", first)
+
+
+def test_a_materialization_says_what_is_left_of_the_budget_and_the_budget_which_run_used_it(project):
+    with project() as p:
+        before = p.home.world.requests
+        run_id = p.run(p.today, p.today).run_id
+        of_a_day = int(p.metadata("workouts", p.today)["budget_day"].split(" of ")[0])
+        assert of_a_day == p.home.world.requests
+        assert "budget_minute" in p.metadata("workouts", p.today)
+        with p.home.database.read() as connection:
+            found = report(connection, p.home.connection.budget, p.home.database.now(connection))
+        used = {user.used_by: user.day for user in found.users}
+        assert used[f"run {run_id[:8]}"] == p.home.world.requests - before
+
+
+def test_a_spent_day_ends_the_run_with_a_failure_that_names_the_time_to_come_back(project, monkeypatch):
+    with project(days=60) as p:
+        monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "12")
+        assert not p.run(p.today - timedelta(days=50), p.today).success
+        with p.home.database.read() as connection:
+            causes = [failure.cause for failure in open_failures(connection)]
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+        assert any(f"leaves nothing to the backfill lane before {tomorrow}" in cause for cause in causes)
+        assert p.home.rows("cycles")
 
 
 def test_a_range_is_read_once_and_not_day_by_day(project):
