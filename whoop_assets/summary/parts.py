@@ -158,9 +158,9 @@ def _count(records: pd.DataFrame, days: pd.DataFrame) -> pd.Series:
 def _per_day(values: pd.Series, at: pd.Series, days: pd.DataFrame) -> pd.Series:
     """The day's sum over what is there; missing where nothing is.
 
-    Rounded far below what WHOOP gives: pandas adds one day alone otherwise than one of many, by the last bit.
+    Rounded far below what WHOOP gives: pandas adds one day alone otherwise than one of many, by a last bit.
     """
-    return values.groupby(at).sum(min_count=1).reindex(days.index).round(6)
+    return values.groupby(at).sum(min_count=1).reindex(days.index).round(9)
 
 
 def _total(records: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:

@@ -1,7 +1,7 @@
 """Webhook events from the simulator's changes to the inbox, without a network between them, and their load."""
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from whoop_assets.ingest.event_rounds import work_off
 from whoop_assets.ingest.events import delivery_of
@@ -17,10 +17,14 @@ Order = Callable[[list[Delivery]], Iterable[Delivery]]
 
 
 class Inbox:
-    """The inbox of a home whose simulator announces its changes from now on."""
+    """The inbox of a home whose simulator announces its changes from now on.
 
-    def __init__(self, home: Home) -> None:
+    `real`: time is the machine's, as for Dagster's runs, which have no other.
+    """
+
+    def __init__(self, home: Home, *, real: bool = False) -> None:
         self.home = home
+        self._real = real
         home.world.webhooks.subscribe(NOWHERE)
         self._known = 0
 
@@ -32,7 +36,7 @@ class Inbox:
 
     def receive(self, order: Order = list) -> list[Delivery]:
         """Put what has been announced into the inbox, in this order; time passes before and after."""
-        self.home.advance(SECOND)
+        self._pass(SECOND)
         deliveries = list(order(self.announced()))
         self.put(*(one.body for one in deliveries))
         return deliveries
@@ -41,12 +45,16 @@ class Inbox:
         """Put these bodies into the inbox, one after the other."""
         outcomes = []
         for body in bodies:
-            self.home.advance(timedelta(milliseconds=10))
-            now = self.home.clock.now()
+            self._pass(timedelta(milliseconds=10))
+            now = datetime.now(UTC) if self._real else self.home.clock.now()
             with self.home.database.write() as connection:
                 outcomes += inbox.receive(connection, [delivery_of(body, now)], now)
-        self.home.advance(SECOND)
+        self._pass(SECOND)
         return outcomes
+
+    def _pass(self, time: timedelta) -> None:
+        if not self._real:
+            self.home.advance(time)
 
     def events(self, state: str | None = None) -> list[Event]:
         with self.home.database.read() as connection:
