@@ -322,3 +322,68 @@ def test_nobody_can_delete_or_take_over_somebody_elses_record(database_url):
         box.put(body(user_id=home.members[1], id=mine["id"], type="workout.deleted"))
         box.work_off()
         assert home.rows("workouts") == before
+
+
+# Ordinary loads
+
+
+def test_an_ordinary_load_closes_the_events_whose_records_it_has_read_and_no_others(home, box):
+    near, far = home.truth()["workouts"][1], home.truth()["workouts"][-1]
+    gone = home.truth()["workouts"][2]
+    home.world.rescore(home.member, "workouts", near["id"])
+    home.world.delete(home.member, "workouts", gone["id"])
+    box.receive()
+    box.put(body(user_id=home.member, id=far["id"], type="workout.updated"))
+    box.put(body(user_id=home.member, id=near["id"], type="sleep.updated"))
+    home.load(FIRST, TODAY, ["cycles", "workouts"])
+    states = {(event.stream, event.record_id): event.state for event in box.events()}
+    assert states == {
+        ("workouts", near["id"]): "done",
+        ("workouts", gone["id"]): "done",
+        ("workouts", far["id"]): "open",
+        ("sleeps", near["id"]): "open",
+    }
+    assert {event.closed_by for event in box.events("done")} == {"backfill"}
+
+
+def test_a_read_that_began_before_the_event_came_does_not_close_it(home, box, monkeypatch):
+    from whoop_assets.whoop.client import WhoopClient
+
+    workout = home.truth()["workouts"][1]
+    real = WhoopClient.page
+
+    def page(client, stream, **options):
+        answer = real(client, stream, **options)
+        if stream.name == "workouts" and not box.events():
+            home.world.rescore(home.member, "workouts", workout["id"])
+            box.receive()
+        return answer
+
+    monkeypatch.setattr(WhoopClient, "page", page)
+    home.load(FIRST, TODAY, ["cycles", "workouts"])
+    assert box.states() == ["open"]
+    box.work_off()
+    assert_right(home)
+
+
+def test_an_older_answer_than_the_stored_one_closes_nothing(home, box):
+    from whoop_assets.ingest import event_load
+
+    workout = home.truth()["workouts"][1]
+    home.world.rescore(home.member, "workouts", workout["id"])
+    box.receive()
+    real = event_load.take
+
+    def take(stream, raw, *rest):
+        old = stream.name == "workouts"
+        return real(stream, raw | {"updated_at": "2020-01-01T00:00:00.000Z"} if old else raw, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(event_load, "take", take)
+        work_off(home.connection, by="test")
+    (event,) = box.events()
+    assert (event.state, event.attempts, event.begun_by) == ("open", 1, None)
+    assert "older" in event.last_error
+    home.advance(timedelta(minutes=1))
+    box.work_off()
+    assert_right(home)
