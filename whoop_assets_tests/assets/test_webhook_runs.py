@@ -1,5 +1,8 @@
 """From events to rows through Dagster: what the sensor asks for, what its runs do, and what is lost when they die."""
 
+import signal
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pkgutil import resolve_name
 
@@ -362,3 +365,55 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_twice(p, box, monkeypat
     kept = p.home.contents()["daily_summary"]
     p.run(p.today - timedelta(days=12), p.today, "daily_summary")
     assert kept == p.home.contents()["daily_summary"]
+
+
+KILLED_AT = """
+import os, signal, sys
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.event_rounds import work_off
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse.schema import open_database
+from sqlalchemy import event
+
+settings = Settings.from_environment()
+database = open_database(settings)
+left = int(sys.argv[1])
+
+def statement(*_):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(database.engine, "before_cursor_execute", statement)
+work_off(Connection(settings, database), by="killed")
+"""
+
+
+def test_a_process_killed_before_any_statement_leaves_everything_to_the_next(p, box):
+    night, gone = rescore(p, "sleeps", 0, 3), p.home.truth()["workouts"][5]["id"]
+    p.home.world.delete(p.home.member, "workouts", gone)
+    box.receive()
+    for number in range(1, 2000, 13):
+        command = [sys.executable, "-c", KILLED_AT, str(number)]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        if ended.returncode != -signal.SIGKILL:
+            assert ended.returncode == 0, ended.stderr
+            break
+        with p.home.database.write() as connection:
+            # As if it were long ago that something was heard of the attempt, and as if it were the first.
+            changed = {"next_attempt_at": ledger.c.received_at, "attempts": 0}
+            connection.execute(update(ledger).where(ledger.c.state == "open").values(changed))
+    assert number > 13
+    assert set(box.states()) == {"done"}
+    assert stored_as_whoop_has_it(p, "sleeps", night)
+    assert gone not in p.home.rows("workouts")
+    for request in tick(p, stale_summaries).run_requests:
+        first, last = (request.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end"))
+        assert p.run(date.fromisoformat(first), date.fromisoformat(last), "daily_summary").success
+    box.nothing_stale()
+    kept = p.home.contents()["daily_summary"]
+    p.run(p.today - timedelta(days=12), p.today, "daily_summary")
+    assert kept == p.home.contents()["daily_summary"]
+    versions = [row for row in p.home.rows("record_versions").values() if row["record_key"] == night]
+    assert len(versions) == 4
