@@ -35,15 +35,15 @@ class Stage:
     members: list[int]
     today: date
 
-    def database(self, name: str) -> tuple[Database, Connection]:
-        """A new SQLite database with every member connected."""
-        return self.connected(self.with_database(name))
+    def database(self, name: str, *members: int) -> tuple[Database, Connection]:
+        """A new SQLite database with these members connected; with every member, if none is named."""
+        return self.connected(self.with_database(name), *members)
 
-    def connected(self, settings: Settings) -> tuple[Database, Connection]:
-        """The database of these settings, with every member connected."""
+    def connected(self, settings: Settings, *members: int) -> tuple[Database, Connection]:
+        """The database of these settings, with these members connected; with every member, if none is named."""
         database = open_database(settings)
         connection = Connection(settings, database)
-        for user_id in self.members:
+        for user_id in members or self.members:
             _consent(connection, user_id)
         return database, connection
 

@@ -1,12 +1,14 @@
-"""Jobs and schedules: what runs by itself at fixed times."""
+"""Jobs and schedules: what runs by itself at fixed times. A tick does SQL only."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.assets.loading import LANE_TAG, RECONNECT
+from whoop_assets.ingest import keep_alive
 from whoop_assets.partitions import DAILY, range_tags
+from whoop_assets.resources import WhoopResource
 
 RECENT_DAYS = 3
 """Late syncs and most re-scores happen within this many days; the rare later ones are for wider re-reading."""
@@ -34,3 +36,37 @@ def refresh_recent_days(context: dg.ScheduleEvaluationContext) -> dg.RunRequest 
         return dg.SkipReason(f"There is no partition {last} yet: WHOOP_START_DATE lies in the future.")
     first = max(last - timedelta(days=RECENT_DAYS - 1), DAILY.start.astimezone(zone).date())
     return dg.RunRequest(tags=range_tags(first, last) | {LANE_TAG: "schedule"})
+
+
+@dg.op
+def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) -> None:
+    """Renew what is due. One member's failure costs no other member anything; what may pass is shown as a failed run."""
+    done = keep_alive.keep_alive(whoop.connection)
+    for cause in [*done.to_reconnect.values(), *done.failed.values()]:
+        context.log.warning(cause)
+    metadata: dict[str, dg.MetadataValue | str | int] = {"renewed": len(done.renewed)}
+    if done.to_reconnect:
+        metadata["members_to_reconnect"] = f"{', '.join(map(str, done.to_reconnect))}: run `{RECONNECT}`"
+    context.add_output_metadata(metadata)
+    if done.failed:
+        raise dg.Failure(
+            f"The tokens of member {', '.join(map(str, done.failed))} could not be renewed; the next tick tries again.",
+            metadata={
+                "causes": dg.MetadataValue.md("\n".join(f"- {cause}" for cause in done.failed.values()))
+            },
+            allow_retries=False,
+        )
+
+
+@dg.job(description="Renew the tokens that nothing has used for some days.")
+def keep_tokens() -> None:
+    renew_unused_tokens()
+
+
+@dg.schedule(job=keep_tokens, cron_schedule="45 * * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
+def keep_tokens_alive(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
+    """Every hour: look for tokens that nothing has used for some days, so that a quiet month does not end in a new consent."""
+    due, _ = keep_alive.due(whoop.database)
+    if not due:
+        return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
+    return dg.RunRequest(tags={LANE_TAG: "schedule"})

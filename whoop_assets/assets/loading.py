@@ -24,6 +24,9 @@ TAKE_UP_WITHIN = timedelta(days=3)
 CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
 
+RECONNECT = "whoop-assets connect"
+"""The command that mends a grant that is gone."""
+
 ROW_COUNT = "dagster/partition_row_count"
 _WINDOWS = {60: "minute", 86_400: "day"}
 
@@ -157,6 +160,8 @@ def _figures(result: Round) -> dict[str, Any]:
     figures["waited_seconds"] = round(result.total("waited_seconds"), 3)
     if result.failures:
         figures["members_failed"] = ", ".join(str(failure.user_id) for failure in result.failures)
+    if result.to_reconnect:
+        figures["members_to_reconnect"] = f"{', '.join(map(str, result.to_reconnect))}: run `{RECONNECT}`"
     if result.warnings:
         figures["warnings"] = dg.MetadataValue.md("\n".join(f"- {warning}" for warning in result.warnings))
     return figures

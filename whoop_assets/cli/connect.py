@@ -44,7 +44,7 @@ def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int)
         _print_link(settings, timedelta(hours=hours))
         return
     with opening.connection(settings) as connection:
-        _ = connection.cipher  # a key that cannot be used is found before WHOOP gives tokens, not after
+        connection.require_key()  # a key that cannot be used is found before WHOOP gives tokens, not after
         if tokens:
             from whoop_assets.cli.given_tokens import connect_with_tokens
 

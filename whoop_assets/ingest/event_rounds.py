@@ -16,13 +16,14 @@ from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.event_load import LANE, EventLoad
 from whoop_assets.ingest.everybody import Order, Round
 from whoop_assets.ingest.load import Loaded
+from whoop_assets.ingest.refusal import REFUSES_EVERYTHING, refuses_every_stream
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.warehouse import attempts, claims, event_days, inbox, members, stale_days
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.event_rows import Event
 from whoop_assets.warehouse.failures import Failure
 from whoop_assets.warehouse.members import Member
-from whoop_assets.whoop.errors import RateLimited
+from whoop_assets.whoop.errors import RateLimited, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
 from whoop_assets.whoop.streams import CYCLES
 
@@ -112,17 +113,17 @@ class _Work:
             return
         except WhoopError as error:
             errors = {event.trace_id: error for event in events}
+        refused = next((error for error in errors.values() if isinstance(error, Unauthorized)), None)
+        if refused is not None and refuses_every_stream(self.connection, member, stream, LANE, loaded):
+            errors = dict.fromkeys(errors, _reconnection(member.user_id, REFUSES_EVERYTHING))
         self._set_back(member.user_id, events, errors)
 
     def _load(self, member: Member, events: list[Event], loaded: Loaded) -> dict[str, WhoopError]:
         if self.exhausted is not None:
             raise self.exhausted
         if member.status != members.CONNECTED:
-            raise ReconnectionNeeded(
-                f"Member {member.user_id} must be connected again ({member.status.replace('_', ' ')}): run"
-                " `whoop-assets connect`.",
-                user_id=member.user_id,
-            )
+            reason = member.status_reason or member.status.replace("_", " ")
+            raise _reconnection(member.user_id, reason)
         loading = EventLoad(self.connection, member, loaded, by=self.order.run_id)
         if self.order.stream == CYCLES.name:
             loading.load_cycles()
@@ -135,6 +136,8 @@ class _Work:
             if isinstance(error, BudgetExhausted | RateLimited):
                 # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
                 self.exhausted = error
+            if isinstance(error, ReconnectionNeeded):
+                self.result.to_reconnect.append(user_id)
             trace_ids = [trace_id for trace_id, one in errors.items() if one is error]
             _fail(database, trace_ids, error)
             self.result.failures.append(self._failure(user_id, error))
@@ -154,6 +157,13 @@ class _Work:
     def _park(self, events: Sequence[Event], reason: str) -> None:
         with self.connection.database.write() as transaction:
             attempts.park(transaction, [event.trace_id for event in events], reason)
+
+
+def _reconnection(user_id: int, reason: str) -> ReconnectionNeeded:
+    return ReconnectionNeeded(
+        f"Member {user_id} must be connected again, because {reason}: run `whoop-assets connect`.",
+        user_id=user_id,
+    )
 
 
 def _fail(database: Database, trace_ids: Iterable[str], error: WhoopError) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from whoop_assets.warehouse import attempts
+from whoop_assets.warehouse.answers import KEY
 from whoop_assets.warehouse.event_rows import OPEN
-from whoop_assets.warehouse.records import KEY
 from whoop_assets.warehouse.statements import in_lots
 from whoop_assets.warehouse.tables import RECORD_TABLES, webhook_events
 

@@ -315,7 +315,11 @@ tokens = Table(
     _column("fence", BigInteger, "number of the last lease", nullable=False, server_default=text("0")),
     _column("lease_until", UtcDateTime(), "end of the lease of who is refreshing; NULL when nobody is"),
     _column("intent_at", UtcDateTime(), "when an exchange was begun whose answer is not stored yet"),
-    _column("lease_holder", String(128), "host and process that took the last lease"),
+    _column(
+        "lease_holder",
+        String(128),
+        "host and process of who is refreshing, or stopped in the middle; NULL: nobody",
+    ),
     _column("key_id", String(16), "fingerprint of the key that encrypted the pair; NULL: not known"),
     comment="The token pair of each member, encrypted, and the lease under which it is refreshed.",
 )

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from whoop_assets.warehouse.records import KEY
+from whoop_assets.warehouse.answers import KEY
 from whoop_assets.warehouse.tables import RECORD_TABLES, cycles
 
 

@@ -8,6 +8,13 @@ from whoop_assets.warehouse.budget_report import report
 from whoop_assets.warehouse.failures import open_failures
 from whoop_assets_tests.ingest.home import RECORDS
 
+
+def evaluation(result, name):
+    """What the run's check of that name came to."""
+    (found,) = [check for check in result.get_asset_check_evaluations() if check.check_name == name]
+    return found
+
+
 ASSETS = ("profile", "body_measurement", *RECORDS, "daily_summary")
 
 
@@ -104,7 +111,7 @@ def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monk
         assert not result.success
         for asset in ASSETS:
             assert len(p.instance.get_materialized_partitions(dg.AssetKey(["whoop", asset]))) == 6
-        (check,) = result.get_asset_check_evaluations()
+        check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.ERROR
         assert all(str(member) in check.description for member in p.home.members)
@@ -122,13 +129,34 @@ def test_a_dead_grant_is_a_warning_that_names_the_member_and_the_command(project
         p.home.world.revoke_tokens(dead)
         result = p.run(p.today - timedelta(days=5), p.today)
         assert result.success
-        (check,) = result.get_asset_check_evaluations()
+        check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
         assert str(dead) in check.description
         assert str(alive) not in check.description
         assert "whoop-assets connect" in check.description
         assert {user_id for user_id, _ in p.home.rows("daily_summary")} == {alive}
+
+
+def test_who_must_be_connected_again_is_named_by_a_check_and_by_the_loads_with_the_command(project):
+    with project(members=2) as p:
+        dead, alive = p.home.members
+        p.home.world.revoke_tokens(dead)
+        # Not today: profile asks nothing then, and it is the cycles' load that finds it out.
+        yesterday = p.today - timedelta(days=1)
+        result = p.run(yesterday, yesterday)
+        assert result.success
+        check = evaluation(result, "members_connected")
+        assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
+        assert f"Members {dead} must be connected again: run `whoop-assets connect`" in check.description
+        assert str(alive) not in check.description
+        shown = p.metadata("cycles", yesterday)["members_to_reconnect"]
+        assert shown == f"{dead}: run `whoop-assets connect`"
+
+        p.home.connect(dead)
+        again = p.run(yesterday, yesterday)
+        assert evaluation(again, "members_connected").passed
+        assert "members_to_reconnect" not in p.metadata("cycles", yesterday)
 
 
 def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project, monkeypatch):
@@ -178,7 +206,7 @@ def test_a_record_that_is_not_understood_is_shown_by_the_check(project):
         p.home.world.edit(p.home.member, "workouts", workout["id"], {"sport_name": None})
         result = p.run(p.today - timedelta(days=20), p.today)
         assert result.success
-        (check,) = result.get_asset_check_evaluations()
+        check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
         assert "1 records were not understood" in check.description
