@@ -42,6 +42,9 @@ BENCHMARKS = (
         "six processes and a webhook's requests on one budget of 100 a minute",
         ("--seconds", "20", "--databases", "sqlite"),
     ),
+    Benchmark(
+        "webhook_latency", "from WHOOP's POST to the daily row, through a real daemon", ("--events", "3")
+    ),
     Benchmark("ui_backfill", "a year through the UI's backfill, with a real daemon", ("--days", "15")),
     Benchmark(
         "five_years", "five years of five members: time, memory, sizes", ("--years", "0.1", "--members", "2")
@@ -51,6 +54,11 @@ BENCHMARKS = (
         "the same loads and summaries alone",
         ("--years", "0.1", "--members", "2"),
         ("--without-dagster",),
+    ),
+    Benchmark(
+        "receiver",
+        "webhook deliveries a second, and their answers at 50 a second",
+        ("--deliveries", "300", "--seconds", "2", "--days", "30"),
     ),
 )
 

@@ -1,5 +1,8 @@
 """Checks: what is wrong with the data or with reading them, naming members by their WHOOP user id."""
 
+from datetime import timedelta
+from typing import Any
+
 import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
@@ -7,9 +10,11 @@ from whoop_assets.assets.loading import RECONNECT
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.resources import WhoopResource
-from whoop_assets.warehouse import failures, members, quarantine
+from whoop_assets.warehouse import event_report, failures, members, quarantine
 
 MOST_SHOWN = 20
+PARKED_SHOWN_FOR = timedelta(days=7)
+"""After that a parked event is no news; `whoop-assets events list --state parked` knows it still."""
 
 
 @dg.asset_check(asset=daily_summary, blocking=True)
@@ -60,6 +65,60 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
         severity=dg.AssetCheckSeverity.ERROR if passing else dg.AssetCheckSeverity.WARN,
         description=f"Members {', '.join(map(str, concerned))}: {' '.join(sentences)}",
         metadata={"failures": dg.MetadataValue.table(rows)},
+    )
+
+
+@dg.asset_check(asset=daily_summary)
+def events_loaded(whoop: WhoopResource) -> dg.AssetCheckResult:
+    """No webhook event has been open for longer than WHOOP_OPEN_EVENT_MINUTES, and none was parked in the last week.
+
+    A WARN: what is open is tried again by itself; what is parked waits for `whoop-assets events replay`.
+    """
+    allowed = timedelta(minutes=whoop.settings().open_event_minutes)
+    with whoop.database.read() as connection:
+        now = whoop.database.now(connection)
+        found = event_report.trouble(
+            connection, open_before=now - allowed, parked_after=now - PARKED_SHOWN_FOR, examples=MOST_SHOWN
+        )
+    oldest = found.figures.oldest_open_since
+    age = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
+    metadata: dict[str, Any] = {
+        "open": found.figures.open,
+        "parked": found.figures.parked,
+        "oldest_open_seconds": round(age),
+    }
+    if not found.examples:
+        return dg.AssetCheckResult(passed=True, metadata=metadata)
+    rows = [
+        dg.TableRecord(
+            {
+                "event": event.trace_id,
+                "member": event.user_id,
+                "type": event.event_type,
+                "state": event.state,
+                "attempts": event.attempts,
+                "cause": event.reason or event.last_error or "It has not been tried yet.",
+            }
+        )
+        for event in found.examples
+    ]
+    sentences = []
+    if found.late:
+        sentences.append(
+            f"{found.late} events have been open for more than {allowed.total_seconds() / 60:.0f} minutes, the oldest for"
+            f" {age / 60:.0f}."
+        )
+    if found.newly_parked:
+        sentences.append(
+            f"{found.newly_parked} events were parked in the last week: see why in the table, and replay them when that is"
+            " mended."
+        )
+    whose = sorted({event.user_id for event in found.examples})
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Members {', '.join(map(str, whose))}: {' '.join(sentences)}",
+        metadata=metadata | {"events": dg.MetadataValue.table(rows)},
     )
 
 

@@ -6,6 +6,7 @@
     │   ├── DatabaseUnreachable nobody answers at WHOOP_DATABASE_URL
     │   └── SchemaMismatch      the database is older or newer than this program
     ├── UnknownMember           the member is not connected here
+    ├── UnknownEvent            no webhook event of that trace id is stored
     ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
     ├── ReconnectionNeeded      the member's grant is gone and must be given again
     └── (whoop_assets.whoop.errors: what the WHOOP API answered)
@@ -43,6 +44,10 @@ class SchemaMismatch(DatabaseError):
 
 class UnknownMember(WhoopError):
     """No member of that WHOOP user id is connected here."""
+
+
+class UnknownEvent(WhoopError):
+    """No webhook event of that trace id is stored."""
 
 
 class BudgetExhausted(WhoopError):

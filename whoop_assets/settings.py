@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
@@ -35,6 +36,13 @@ class Settings:
     timezone: str = "UTC"
     requests_per_minute: int = 100
     requests_per_day: int = 10_000
+    webhook_max_age: int = 7200
+    """Seconds."""
+    open_event_minutes: int = 30
+    alert_url: str = field(default="", repr=False)
+    alert_smtp_url: str = field(default="", repr=False)
+    alert_from: str = field(default="", repr=False)
+    alert_to: str = field(default="", repr=False)
     data_folder: Path = Path(DATA_FOLDER)
 
     @classmethod
@@ -54,6 +62,9 @@ class Settings:
             timezone=_timezone(values, "WHOOP_TIMEZONE", cls.timezone),
             requests_per_minute=_count(values, "WHOOP_REQUESTS_PER_MINUTE", cls.requests_per_minute),
             requests_per_day=_count(values, "WHOOP_REQUESTS_PER_DAY", cls.requests_per_day),
+            webhook_max_age=_count(values, "WHOOP_WEBHOOK_MAX_AGE", cls.webhook_max_age, "seconds"),
+            open_event_minutes=_count(values, "WHOOP_OPEN_EVENT_MINUTES", cls.open_event_minutes, "minutes"),
+            **_alerts(values),
             data_folder=data_folder,
         )
 
@@ -118,10 +129,38 @@ def _timezone(values: Mapping[str, str], name: str, default: str) -> str:
     return text
 
 
-def _count(values: Mapping[str, str], name: str, default: int) -> int:
+def _count(values: Mapping[str, str], name: str, default: int, of: str = "requests") -> int:
     text = values.get(name)
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ConfigurationError(f"{name} is {text!r}, which is not a positive whole number of requests.")
+        raise ConfigurationError(f"{name} is {text!r}, which is not a positive whole number of {of}.")
     return int(text)
+
+
+def _alerts(values: Mapping[str, str]) -> dict[str, str]:
+    """Where alerts go. What is wrong is named without its value: such an address can hold a password."""
+    url, smtp_url = values.get("WHOOP_ALERT_URL", ""), values.get("WHOOP_ALERT_SMTP_URL", "")
+    sender, receivers = values.get("WHOOP_ALERT_FROM", ""), values.get("WHOOP_ALERT_TO", "")
+    for name, text, schemes in (
+        ("WHOOP_ALERT_URL", url, ("http", "https")),
+        ("WHOOP_ALERT_SMTP_URL", smtp_url, ("smtp", "smtps")),
+    ):
+        if text and not _is_url(text, schemes):
+            raise ConfigurationError(
+                f"{name} is not a URL that begins with {'://, '.join(schemes)}:// and names a host: correct it, or"
+                " leave it out."
+            )
+    if smtp_url and not (sender and receivers):
+        raise ConfigurationError(
+            "WHOOP_ALERT_SMTP_URL is set, WHOOP_ALERT_FROM or WHOOP_ALERT_TO is not: an e-mail needs both."
+        )
+    return {"alert_url": url, "alert_smtp_url": smtp_url, "alert_from": sender, "alert_to": receivers}
+
+
+def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -29,10 +29,14 @@ ASSETS = {
     "whoop/workouts": {"whoop/cycles"},
     "whoop/daily_summary": {"whoop/cycles", "whoop/sleeps", "whoop/recoveries", "whoop/workouts"},
 }
-CHECKS = {"whoop/daily_summary:loads_complete", "whoop/profile:members_connected"}
+CHECKS = {
+    "whoop/daily_summary:loads_complete",
+    "whoop/daily_summary:events_loaded",
+    "whoop/profile:members_connected",
+}
 JOBS = {"refresh", "keep_tokens"}
 SCHEDULES = {"refresh_recent_days", "keep_tokens_alive"}
-SENSORS = {"stale_summaries"}
+SENSORS = {"webhook_events", "stale_summaries", "failed_runs"}
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 

@@ -56,6 +56,11 @@ def main() -> None:
     help="Registered redirect URI; repeatable. Default: any local one, https and whoop.",
 )
 @click.option("--now", type=Instant(), help="Start the clock elsewhere.")
+@click.option(
+    "--webhook-url",
+    multiple=True,
+    help="Send webhooks there; repeatable. Default: where the state file says, else nowhere.",
+)
 def serve(
     members: int,
     days: int,
@@ -73,6 +78,7 @@ def serve(
     client_secret: str,
     redirect_uri: tuple[str, ...],
     now: datetime | None,
+    webhook_url: tuple[str, ...],
 ) -> None:
     """Serve until interrupted."""
     app = App(client_id, client_secret, redirect_uri, access_token_seconds, refresh_token_seconds)
@@ -89,6 +95,8 @@ def serve(
             data=data,
             state=state,
         )
+        if webhook_url:
+            world.webhooks.redirect(webhook_url)
         server = SimulatorServer(world, host, port, _announce)
     except SimulatorError as error:
         click.echo(f"whoop-simulator: {error}", err=True)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,6 +15,7 @@ from whoop_simulator.editing import BODY
 from whoop_simulator.errors import SimulatorError, UnknownRecord
 from whoop_simulator.grants import ALL_SCOPES
 from whoop_simulator.timestamps import SECOND, from_text, to_datetime, to_text
+from whoop_simulator.webhook_control import WEBHOOK_ORDERS, deliver
 from whoop_simulator.world import World
 
 Order = dict[str, Any]
@@ -166,7 +168,9 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("POST", "/tokens/revoke", revoke),
     ("POST", "/tokens/check", check),
     ("POST", "/tokens/issue", issue),
+    *WEBHOOK_ORDERS,
 )
+WAITS_FOR_OTHERS = {deliver}
 
 
 def control_routes(world: World) -> list[Route]:
@@ -182,7 +186,10 @@ def _endpoint(world: World, carry_out: Callable[[World, Order], Any]) -> Callabl
             order = json.loads(body) if body else {}
             if not isinstance(order, dict):
                 raise SimulatorError("an order is a JSON object")
-            return JSONResponse(carry_out(world, {**order, **request.path_params}))
+            order |= request.path_params
+            if carry_out in WAITS_FOR_OTHERS:
+                return JSONResponse(await run_in_threadpool(carry_out, world, order))
+            return JSONResponse(carry_out(world, order))
         except UnknownRecord as error:
             return JSONResponse({"error": str(error)}, 404)
         except (SimulatorError, ValueError, TypeError, OverflowError) as error:

@@ -128,6 +128,16 @@ class Grants:
     def of_member(self, user_id: int) -> list[Grant]:
         return [grant for grant in self._grants if grant.user_id == user_id]
 
+    def live(self, user_id: int, now: int) -> bool:
+        """Whether the member's consent stands: some token of it is good, or can be renewed."""
+        return any(
+            now < grant.access_until
+            or (
+                grant.refresh_token is not None and (grant.refresh_until is None or now < grant.refresh_until)
+            )
+            for grant in self.of_member(user_id)
+        )
+
     def expire(self, user_id: int) -> int:
         """The member's access tokens end now; refresh tokens live on."""
         grants = self.of_member(user_id)

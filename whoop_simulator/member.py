@@ -82,6 +82,9 @@ class Member:
         self.records = MemberRecords(floating_offsets=source.floating_offsets)
         self.now = -1
         """The instant whose records are visible."""
+        self.news: list[Operation] = []
+        """What has changed since somebody took the news; nothing comes twice, also when the clock goes back."""
+        self._told_until: int | None = None
         self._taken = 0
         self._pending: list[tuple[int, int, int, Operation]] = []
         self._offset_until = -1
@@ -94,6 +97,8 @@ class Member:
         if now < self.now:
             self._begin_again()
         self.now = now
+        if self._told_until is None:
+            self._told_until = now  # what was before anybody looked is no news
         operations = self.source.operations_to(now + 3 * DAY)
         if self._taken < len(operations):
             self._pending += [
@@ -103,7 +108,11 @@ class Member:
             self._pending.sort()
             self._taken = len(operations)
         while self._pending and self._pending[0][0] <= now:
-            heapq.heappop(self._pending)[3].apply(self.records)
+            operation = heapq.heappop(self._pending)[3]
+            operation.apply(self.records)
+            if operation.at > self._told_until:
+                self.news.append(operation)
+        self._told_until = max(self._told_until, now)
 
     def _begin_again(self) -> None:
         self.records = MemberRecords(floating_offsets=self.source.floating_offsets)
@@ -117,11 +126,13 @@ class Member:
         """Carry out an operation by hand, now, and keep it."""
         operation.apply(self.records)
         self.by_hand.append(operation)
+        self.news.append(operation)
 
     def restore(self, state: dict[str, Any]) -> None:
         self.by_hand = [Operation.from_json(saved) for saved in state["operations"]]
         self.profile_changes = {name: dict(state["profile_changes"][name]) for name in self.profile_changes}
         self.body_deleted = state.get("body_deleted", False)
+        self._told_until = state.get("told_until_milli")
         self._begin_again()
 
     def offset_text(self, now: int) -> str:
@@ -156,4 +167,5 @@ class Member:
             "operations": [operation.to_json() for operation in self.by_hand],
             "profile_changes": self.profile_changes,
             "body_deleted": self.body_deleted,
+            "told_until_milli": self._told_until,
         }

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ class SimulatorServer(uvicorn.Server):
         name = f"[{host}]" if ":" in host else host
         self.base_url = f"http://{name}:{self.socket.getsockname()[1]}"
         self._on_started = on_started
+        self._world = world
         self._connections: dict[tuple[str, int], asyncio.Transport] = {}
         super().__init__(
             uvicorn.Config(
@@ -43,7 +45,16 @@ class SimulatorServer(uvicorn.Server):
         self._on_started(self.base_url)
 
     def serve_until_stopped(self) -> None:
-        self.run(sockets=[self.socket])
+        stopped = threading.Event()
+        postman = threading.Thread(
+            target=self._world.webhooks.deliver_until, args=(stopped,), name="webhooks", daemon=True
+        )
+        postman.start()
+        try:
+            self.run(sockets=[self.socket])
+        finally:
+            stopped.set()
+            postman.join()
 
     def _abort(self, scope: Scope) -> None:
         transport = self._connections.get(tuple(scope["client"]))

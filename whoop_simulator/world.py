@@ -23,6 +23,7 @@ from whoop_simulator.records import Record
 from whoop_simulator.state import read_state, refusing_damage, write_state
 from whoop_simulator.timestamps import from_datetime, to_datetime, to_text
 from whoop_simulator.tokens import answer_token_request
+from whoop_simulator.webhooks import Webhooks
 
 MAX_MEMBERS, MAX_DAYS = 1000, 20_000
 LOG_LENGTH = 100_000
@@ -69,6 +70,7 @@ class World(RecordEditing):
         self.limits = RateLimits(requests_per_minute, requests_per_day, enabled=limits)
         self.grants = Grants(self.app)
         self.faults = Faults(seed)
+        self.webhooks = Webhooks(self)
         self.before_request: Callable[[int, str, dict[str, str]], None] | None = None
         """Called with (number of the request, path, query) before each API request is looked at, in the server's
         thread: it may change this world, but not call the simulator over HTTP."""
@@ -230,6 +232,7 @@ class World(RecordEditing):
         """What the token endpoint answers to a form; OAuthError for what it refuses."""
         with self.lock:
             self._counts["token_requests"] += 1
+            self.webhooks.collect()
             try:
                 answer = answer_token_request(self.grants, fields, self.now())
             except OAuthError as error:
@@ -245,6 +248,7 @@ class World(RecordEditing):
         """A grant without the browser: the token endpoint's answer."""
         with self.lock:
             self.member(user_id)
+            self.webhooks.collect()
             answer = self.grants.issue(user_id, scopes, self.now())
             self.save()
             return answer
@@ -261,7 +265,9 @@ class World(RecordEditing):
         """The member's grants die now."""
         with self.lock:
             self.member(user_id)
+            self.webhooks.collect()
             count = self.grants.revoke(user_id)
+            self.webhooks.revoked(user_id)
             self.save()
             return count
 
@@ -323,6 +329,7 @@ class World(RecordEditing):
     def save(self) -> None:
         if self._state_file is None:
             return
+        self.webhooks.collect()
         write_state(
             self._state_file,
             {
@@ -331,11 +338,14 @@ class World(RecordEditing):
                 "clock": self.clock.to_json(),
                 "oauth": self.grants.to_json(),
                 "members": {str(user_id): member.state() for user_id, member in self.members.items()},
+                "webhooks": self.webhooks.to_json(),
             },
         )
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self.grants.restore(saved["oauth"])
+        if "webhooks" in saved:
+            self.webhooks.restore(saved["webhooks"])
         for user_id, state in saved["members"].items():
             if (member := self.members.get(int(user_id))) is not None:
                 member.restore(state)

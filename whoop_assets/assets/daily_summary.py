@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from whoop_assets.assets.event_loading import is_for_events, summarise
 from whoop_assets.assets.loading import ROW_COUNT, daily_asset
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.ingest.summarise import rebuild_days
@@ -19,10 +20,14 @@ def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg
     What WHOOP did not score is NULL, never 0; the day's recovery is that of its main sleep, never a nap's.
     """
     first, last = first_and_last(context.partition_keys)
-    rebuilt = rebuild_days(whoop.database, [member.user_id for member in whoop.chosen_members()], first, last)
-    for key in context.partition_keys:
-        context.add_asset_metadata(
-            {ROW_COUNT: rebuilt.rows.get(date.fromisoformat(key), 0)}, partition_key=key
+    if is_for_events(context):
+        rows, changed = summarise(context, whoop)
+    else:
+        rebuilt = rebuild_days(
+            whoop.database, [member.user_id for member in whoop.chosen_members()], first, last
         )
-    context.add_asset_metadata({"changed": rebuilt.changed}, partition_key=max(context.partition_keys))
+        rows, changed = rebuilt.rows, rebuilt.changed
+    for key in context.partition_keys:
+        context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
+    context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()

@@ -79,7 +79,14 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
         members=tuple(whoop.members),
         run_id=context.run.run_id,
     )
-    result = load_everybody(whoop.connection, order)
+    return report(context, whoop, order, load_everybody(whoop.connection, order))
+
+
+def report(
+    context: dg.AssetExecutionContext, whoop: WhoopResource, order: Order, result: Round
+) -> dg.MaterializeResult[Any]:
+    """Say what came of the order: warnings and failures in the log, rows per day and figures as metadata."""
+    stream, first, last = order.stream, order.first, order.last
     for warning in result.warnings:
         context.log.warning(warning)
     for failure in result.failures:

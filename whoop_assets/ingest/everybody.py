@@ -134,7 +134,9 @@ def _load_stream(connection: Connection, member: members.Member, order: Order, l
         return load_snapshot(
             connection, order.today, lane=order.lane, loaded=loaded, since=_fresh_snapshot(order)
         )
-    loading = MemberLoad(connection, loaded, lane=order.lane, until=order.until, since=order.since)
+    loading = MemberLoad(
+        connection, loaded, lane=order.lane, until=order.until, since=order.since, by=order.run_id
+    )
     loading.load(order.first, order.last)
     return True
 

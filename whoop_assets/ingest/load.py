@@ -13,7 +13,7 @@ from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import Taken, take
 from whoop_assets.ingest.crawl import Piece, crawl
 from whoop_assets.ingest.windows import bounded_after, cycle_span, last_before, record_span
-from whoop_assets.warehouse import coverage, filing, members, quarantine, records
+from whoop_assets.warehouse import coverage, filing, members, quarantine, records, settling
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import NotFound
@@ -59,11 +59,20 @@ class MemberLoad:
 
     `until`: nothing is read beyond it; the same for all streams of a run, so that one's coverage serves the next.
     `since`: what was read completely since then is not read again.
+    `by`: what is written to have closed the webhook events that the load settles by the way.
     """
 
     def __init__(
-        self, connection: Connection, loaded: Loaded, *, lane: str, until: datetime, since: datetime
+        self,
+        connection: Connection,
+        loaded: Loaded,
+        *,
+        lane: str,
+        until: datetime,
+        since: datetime,
+        by: str = "",
     ) -> None:
+        self._by = by or lane
         self._database = connection.database
         self._client: WhoopClient = connection.client(loaded.user_id, lane)
         self._user_id = loaded.user_id
@@ -231,6 +240,14 @@ class MemberLoad:
             result.add(records.delete_confirmed(connection, self._user_id, stream.name, absences.gone, at))
             quarantine.keep(connection, self._user_id, stream.name, rejected, at)
             quarantine.resolve(connection, self._user_id, stream.name, {str(one.key) for one in incoming}, at)
+            settling.settle(
+                connection,
+                self._user_id,
+                stored={stream.name: {one.key: one.requested_at for one in incoming}},
+                other={stream.name: {one.key: piece.read_at for one in rejected} | absences.gone},
+                at=at,
+                by=self._by,
+            )
             if absences.warning is None:
                 coverage.record(connection, self._user_id, stream.name, piece.span, piece.read_at)
         result.quarantined += len(rejected)

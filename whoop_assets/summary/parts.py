@@ -6,6 +6,7 @@ function gives a frame with the index of `days`, with missing values where the d
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from whoop_assets.summary.choice import span_milli
@@ -157,7 +158,11 @@ def _count(records: pd.DataFrame, days: pd.DataFrame) -> pd.Series:
 
 def _per_day(values: pd.Series, at: pd.Series, days: pd.DataFrame) -> pd.Series:
     """The day's sum over what is there; missing where nothing is."""
-    return values.groupby(at).sum(min_count=1).reindex(days.index)
+    grouped = values.groupby(at)
+    if values.dtype != np.float64:
+        return grouped.sum(min_count=1).reindex(days.index)
+    # Added one after the other: pandas' sum of one day alone differs by a last bit from that of one among many.
+    return grouped.cumsum().groupby(at).last().reindex(days.index)
 
 
 def _total(records: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:

@@ -99,6 +99,13 @@ def replace(
     return len(gone) + len(new_rows) + len(changed_rows)
 
 
+def row_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
+    """How many summaries each day has that has any, over these members."""
+    c = daily_summary.c
+    query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
+    return dict(connection.execute(query.group_by(c.day)).all())
+
+
 def newest_rows(connection: Connection, count: int) -> list[dict[str, Any]]:
     """The newest daily rows over all members: the newest day first, by member id within a day."""
     query = (

@@ -46,8 +46,10 @@ def normalise_url(text_url: str) -> URL:
 class Database:
     """An engine, its clock, and the two kinds of transaction: `read` (a snapshot) and `write` (serialized)."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str, clock: Clock | None = None, *, durable: bool = False) -> None:
+        """`durable`: what is committed outlives a power cut on SQLite too, where that costs a wait for the disk."""
         self.url = normalise_url(url)
+        self._durable = durable
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = self._create_engine()
@@ -59,6 +61,8 @@ class Database:
             arguments = {"timeout": 60, "check_same_thread": False}
             engine = create_engine(self.url, connect_args=arguments, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite)
+            if self._durable:
+                event.listen(engine, "connect", _wait_for_the_disk)
             event.listen(engine, "begin", _begin_sqlite)
             return engine
         try:
@@ -195,6 +199,10 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
         else:
             return
     dbapi_connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _wait_for_the_disk(dbapi_connection: Any, _record: Any) -> None:
+    dbapi_connection.execute("PRAGMA synchronous=FULL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -17,12 +17,12 @@ VERSION_TABLE = "whoop_schema_version"
 """Our own name: Dagster keeps its own alembic version in a table of alembic's usual name, perhaps in this database."""
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, *, durable: bool = False) -> Database:
     """The settings' database, ready for use: an empty one gets the schema, one of another version is refused.
 
-    Raises DatabaseUnreachable and SchemaMismatch.
+    `durable` as for Database. Raises DatabaseUnreachable and SchemaMismatch.
     """
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, durable=durable)
     prepare(database)
     return database
 
@@ -33,9 +33,20 @@ def prepare(database: Database) -> None:
         found = _revision(connection)
     if found is None:
         upgrade(database)
-    elif found != _newest():
+    else:
+        _require_newest(database, found)
+
+
+def check(database: Database) -> None:
+    """Raise DatabaseUnreachable, or SchemaMismatch unless the schema is there and of this version."""
+    with database.read() as connection:
+        _require_newest(database, _revision(connection) or "none")
+
+
+def _require_newest(database: Database, found: str) -> None:
+    if found != _newest():
         known = {script.revision for script in _scripts().walk_revisions()}
-        if found in known:
+        if found in known or found == "none":
             raise SchemaMismatch(
                 f"The database {database.shown} has schema {found}, and this version of whoop-assets needs"
                 f" {_newest()}: run `whoop-assets db upgrade`."

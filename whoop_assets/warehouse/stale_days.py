@@ -35,10 +35,14 @@ def mark(connection: Connection, user_id: int, days: Iterable[date], at: datetim
     insert_or_replace(connection, stale_days, rows, keep=set())
 
 
-def stale(connection: Connection, *, limit: int | None = None) -> list[StaleDay]:
-    """All stale days, newest day first."""
+def stale(
+    connection: Connection, *, limit: int | None = None, before: datetime | None = None
+) -> list[StaleDay]:
+    """All stale days, or those that were changed before then, newest day first."""
     columns = (stale_days.c.user_id, stale_days.c.day, stale_days.c.generation)
     query = select(*columns).order_by(stale_days.c.day.desc(), stale_days.c.user_id).limit(limit)
+    if before is not None:
+        query = query.where(stale_days.c.changed_at < before)
     return [StaleDay(*row) for row in connection.execute(query)]
 
 
@@ -62,3 +66,10 @@ def clear(connection: Connection, built: Iterable[StaleDay]) -> None:
             ),
             rows,
         )
+
+
+def changed_since(connection: Connection, members: Iterable[int], since: datetime) -> list[StaleDay]:
+    """The stale days of these members that were changed then or later."""
+    columns = (stale_days.c.user_id, stale_days.c.day, stale_days.c.generation)
+    query = select(*columns).where(stale_days.c.user_id.in_(list(members)), stale_days.c.changed_at >= since)
+    return [StaleDay(*row) for row in connection.execute(query)]

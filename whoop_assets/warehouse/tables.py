@@ -254,6 +254,42 @@ load_failures = Table(
     comment="Loads that did not complete, per run; a row goes when its days have been loaded after all.",
 )
 
+webhook_events = Table(
+    "webhook_events",
+    metadata,
+    _key("trace_id", String(160), "WHOOP's name of the event: what comes twice under it is one event"),
+    _column("user_id", BigInteger, "WHOOP user id", nullable=False),
+    _column("event_type", String(64), "workout.updated, sleep.deleted, ... as WHOOP sent it", nullable=False),
+    _column("record_id", String(128), "id of the record (of a recovery: its sleep's); NULL: none was sent"),
+    _column(
+        "stream", String(16), "sleeps, recoveries or workouts; NULL for an event that names no such record"
+    ),
+    _column("payload", JsonText(), "the event as WHOOP sent it, unknown fields included", nullable=False),
+    _column("sent_at", UtcDateTime(), "the time in WHOOP's signature", nullable=False),
+    _column("received_at", UtcDateTime(), "when it was stored, and then answered", nullable=False),
+    _column("state", String(8), "open, parked or done", nullable=False),
+    _column("reason", Text, "why it is parked"),
+    _column(
+        "open_since",
+        UtcDateTime(),
+        "a request sent after this closes it: receipt, or the last replay",
+        nullable=False,
+    ),
+    _column("attempts", Integer, "attempts to load what it announces, since then", nullable=False),
+    _column("next_attempt_at", UtcDateTime(), "when the next attempt is due; NULL unless open"),
+    _column("begun_by", String(64), "who makes the attempt that is under way; NULL: none is"),
+    _column("last_error", Text, "what the last failed attempt came to, in one sentence"),
+    _column("day", Date, "WHOOP day under which it is loaded; NULL: not filed yet"),
+    _column("closed_at", UtcDateTime(), "when a load committed what it announced"),
+    _column("closed_by", String(64), "that load: a Dagster run, a command"),
+    comment="Ledger: what WHOOP announced, and whether the announced change is committed.",
+)
+Index("ix_webhook_events_due", webhook_events.c.state, webhook_events.c.next_attempt_at)
+Index(
+    "ix_webhook_events_record", webhook_events.c.user_id, webhook_events.c.stream, webhook_events.c.record_id
+)
+Index("ix_webhook_events_received_at", webhook_events.c.received_at)
+
 members = Table(
     "members",
     metadata,
@@ -296,6 +332,19 @@ token_key = Table(
     _column("since", UtcDateTime(), "when it became the one that encrypts", nullable=False),
     comment="Which key encrypts tokens now, so that processes that began before a rotation use it too.",
 )
+
+invitations = Table(
+    "invitations",
+    metadata,
+    _key("link_hash", String(64), "SHA-256 of the secret in the link"),
+    _column("made_at", UtcDateTime(), "when it was made", nullable=False),
+    _column("expires_at", UtcDateTime(), "when it ends", nullable=False),
+    _column("state_hash", String(64), "SHA-256 of the state of the attempt under way; NULL: none"),
+    _column("state_expires_at", UtcDateTime(), "when that attempt ends"),
+    _column("used_at", UtcDateTime(), "when an attempt to connect through it was finished; NULL: it is good"),
+    comment="Links through which one member each can connect at the HTTP service.",
+)
+Index("ix_invitations_state_hash", invitations.c.state_hash, unique=True)
 
 request_grants = Table(
     "request_grants",

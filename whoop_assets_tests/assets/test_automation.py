@@ -9,7 +9,8 @@ from whoop_assets.automation import keep_tokens_alive, refresh_recent_days
 from whoop_assets.definitions import defs
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors import ranges, stale_summaries
+from whoop_assets.sensors import stale_summaries
+from whoop_assets.sensors.summaries import ranges
 from whoop_assets.warehouse import stale_days, tables
 
 

@@ -60,5 +60,7 @@ def test_every_variable_is_documented_with_its_default() -> None:
         "WHOOP_TIMEZONE": defaults.timezone,
         "WHOOP_REQUESTS_PER_MINUTE": defaults.requests_per_minute,
         "WHOOP_REQUESTS_PER_DAY": defaults.requests_per_day,
+        "WHOOP_WEBHOOK_MAX_AGE": defaults.webhook_max_age,
+        "WHOOP_OPEN_EVENT_MINUTES": defaults.open_event_minutes,
     }.items():
         assert rows[name] == f"`{value}`"

@@ -1,4 +1,4 @@
-"""Sensors: what runs because something changed. A tick does SQL only."""
+"""The sensor of stale days: whatever changed a record, its summary follows."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,18 +10,12 @@ from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.partitions import DAILY, RANGE_END, RANGE_START, range_tags
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.in_flight import IN_FLIGHT, runs_for_events
 from whoop_assets.warehouse import stale_days
 from whoop_assets.warehouse.stale_days import StaleDay
 
 MOST_RANGES, MOST_RUNS = 10, 100
 TRY_AGAIN_AFTER = timedelta(hours=1)
-
-_IN_FLIGHT = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 
 
 @dg.sensor(
@@ -35,11 +29,14 @@ def stale_summaries(
     """Ask for the summaries of days whose records changed since they were built, whatever changed them.
 
     Level-triggered: it looks at what is stale, not at what happened, so nothing is lost with a run that was killed.
-    Days that a run under way will build are left to it; days without a partition key (tomorrow, or before
+    Days that a run under way will build are left to it, and so is all that has changed since a run for events was asked
+    for, as it builds what its events touch, whatever the day; days without a partition key (tomorrow, or before
     WHOOP_START_DATE) stay stale until they have one.
     """
+    for_events = runs_for_events(context.instance)
+    before = min((record.create_timestamp for record in for_events), default=None)
     with whoop.database.read() as connection:
-        behind = stale_days.stale(connection)
+        behind = stale_days.stale(connection, before=before)
         now = whoop.database.now(connection)
     first_key, last_key = DAILY.get_first_partition_key(), DAILY.get_last_partition_key()
     busy = _being_built(context.instance)
@@ -71,7 +68,7 @@ def stale_summaries(
 def _being_built(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     """The days, first and last, whose summaries a run that is queued or under way will build."""
     spans = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=_IN_FLIGHT), limit=MOST_RUNS):
+    for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
         if run.asset_selection is not None and daily_summary.key not in run.asset_selection:
             continue
         one_day = run.tags.get("dagster/partition")

@@ -1,0 +1,159 @@
+"""From WHOOP's POST to the new daily row, in real time: the service, `dagster dev` and the simulator as real processes.
+
+    python -m benchmarks.webhook_latency [--events 30] [--members 2] [--seed 7]
+
+A record is scored again, the simulator announces it, and the row's `built_at` is compared with the event's
+`received_at`, both by the database's clock. Prints the seconds of each part: until the run was made, until it began,
+until the row was built.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import httpx
+from sqlalchemy import select
+
+from benchmarks.stage import Stage, last_days, staged, table
+from benchmarks.surroundings import child_environment
+from benchmarks.ui import Ui, new_home, running_ui, until
+from whoop_assets.cli.processes import child
+from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.schema import open_database
+from whoop_assets.warehouse.tables import daily_summary, sleeps, webhook_events, workouts
+
+NAME = "latency"
+DAYS = 30
+WITHIN = 120.0
+APART = (3.0, 12.0)
+"""Seconds between a row and the next event: at no fixed place in anybody's interval."""
+
+RUNS = """
+{ runsOrError(limit: 20) { ... on Runs { results { id status creationTime startTime endTime tags { key value } } }
+  ... on Error { message } } }"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One event's way: seconds from its receipt."""
+
+    stream: str
+    days_back: int
+    made: float
+    began: float
+    built: float
+    ended: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=30)
+    parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=7)
+    chosen = parser.parse_args()
+    with staged(members=chosen.members, days=DAYS + 15, seed=chosen.seed) as stage:
+        fill(stage)
+        home = new_home(stage.folder / "dagster")
+        with serving(stage, home), running_ui(home, child_environment(stage, NAME)) as ui:
+            ui.stop_schedules()
+            database = open_database(stage.with_database(NAME))
+            ways = list(measured(stage, ui, database, chosen.events, random.Random(chosen.seed)))
+            database.close()
+    print(table([vars(way) for way in ways]))
+    built = sorted(way.built for way in ways)
+    p95 = built[min(len(built) - 1, int(len(built) * 0.95))]
+    print(
+        f"{len(ways)} events, POST to row: median {statistics.median(built):.1f} s (at most 8), 95% within {p95:.1f} s"
+        f" (at most 15), longest {built[-1]:.1f} s; median until the run was made"
+        f" {statistics.median(way.made for way in ways):.1f} s, until it began"
+        f" {statistics.median(way.began for way in ways):.1f} s"
+    )
+
+
+def fill(stage: Stage) -> None:
+    """A warehouse with every member connected and the last days loaded."""
+    database, connection = stage.database(NAME)
+    first, last = last_days(stage, DAYS)
+    with database.read() as transaction:
+        now = database.now(transaction)
+    for stream in ("cycles", "sleeps", "recoveries", "workouts"):
+        load_everybody(connection, Order(stream, first, last, last, until=now, since=now))
+    rebuild_days(database, stage.members, first - timedelta(days=10), last)
+    connection.close()
+    database.close()
+
+
+@contextmanager
+def serving(stage: Stage, folder: Path) -> Iterator[None]:
+    """`whoop-assets serve`, to which the simulator announces whatever changes from now on."""
+    command = [sys.executable, "-m", "whoop_assets.cli", "serve", "--port", "0"]
+    environment = child_environment(stage, NAME) | {"PYTHONUNBUFFERED": "1"}
+    log = folder / "serve.log"
+    with log.open("wb") as output, child(command, environment=environment, output=output, folder=folder):
+
+        def address() -> str | None:
+            said = log.read_text()
+            return said.split()[-1] if "/webhooks/whoop" in said else None
+
+        url = until(address, WITHIN, "the service")
+        httpx.post(f"{stage.base_url}/_control/webhooks/subscribe", json={"url": url}).raise_for_status()
+        yield
+
+
+def measured(stage: Stage, ui: Ui, database: Database, events: int, chance: random.Random) -> Iterator[Way]:
+    """Score records again, one after the other, and follow each to its row."""
+    for number in range(events):
+        time.sleep(chance.uniform(*APART))
+        source = sleeps if number % 2 else workouts
+        with database.read() as connection:
+            query = select(source.c.user_id, source.c.id, source.c.day).where(source.c.deleted_at.is_(None))
+            user_id, key, day = chance.choice(connection.execute(query.order_by(source.c.id)).all())
+            before = database.now(connection)
+        order = {"user_id": user_id, "stream": source.name, "id": key}
+        httpx.post(f"{stage.base_url}/_control/rescore", json=order).raise_for_status()
+
+        def row(of: int = user_id, on: object = day, since: datetime = before) -> datetime | None:
+            c = daily_summary.c
+            with database.read() as connection:
+                query = select(c.built_at).where(c.user_id == of, c.day == on, c.built_at > since)
+                return connection.scalar(query)
+
+        built_at = until(row, WITHIN, f"the row of {day}")
+        yield _way(ui, database, source.name, (stage.today - day).days, key, before, built_at)
+
+
+def _way(
+    ui: Ui, database: Database, stream: str, days_back: int, key: str, before: datetime, built_at: datetime
+) -> Way:
+    c = webhook_events.c
+    query = select(c.received_at, c.closed_by).where(
+        c.record_id == key, c.stream == stream, c.received_at > before, c.closed_by.is_not(None)
+    )
+    with database.read() as connection:
+        received_at, run_id = connection.execute(query.order_by(c.received_at)).first() or (None, "")
+    assert received_at is not None
+
+    def ended() -> dict[str, float] | None:
+        runs = {run["id"]: run for run in ui.ask(RUNS)["runsOrError"]["results"]}
+        run = runs.get(run_id)
+        return run if run is not None and run["endTime"] is not None else None
+
+    run = until(ended, WITHIN, f"the end of run {run_id}")
+    zero = received_at.timestamp()
+    made, began, end = (round(run[name] - zero, 2) for name in ("creationTime", "startTime", "endTime"))
+    return Way(stream, days_back, made, began, round((built_at - received_at).total_seconds(), 2), end)
+
+
+if __name__ == "__main__":
+    main()

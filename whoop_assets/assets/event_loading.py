@@ -1,0 +1,66 @@
+"""What the assets do in a run that webhook events have asked for: load those events instead of reading whole days."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.assets import loading
+from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.ingest.event_load import LANE
+from whoop_assets.ingest.event_rounds import ANNOUNCED, Keys, load_events, rebuild_touched
+from whoop_assets.ingest.everybody import Order
+from whoop_assets.partitions import DAILY, first_and_last
+from whoop_assets.resources import WhoopResource
+from whoop_assets.warehouse import daily
+
+
+def is_for_events(context: dg.AssetExecutionContext) -> bool:
+    """Whether events have asked for this run."""
+    return context.run.tags.get(LANE_TAG) == LANE
+
+
+def keys() -> Keys | None:
+    """The first and last day that have a partition now; None before WHOOP_START_DATE has come."""
+    first, last = DAILY.get_first_partition_key(), DAILY.get_last_partition_key()
+    return (
+        None if first is None or last is None else Keys(date.fromisoformat(first), date.fromisoformat(last))
+    )
+
+
+def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
+    """Load the stream for the run's days; in a run for events, what is announced and filed under these days."""
+    if not is_for_events(context):
+        return loading.load(context, whoop, stream)
+    first, last = first_and_last(context.partition_keys)
+    order = Order(
+        stream=stream,
+        first=first,
+        last=last,
+        today=date.fromisoformat(whoop.today),
+        until=whoop.began,
+        since=whoop.began,
+        lane=LANE,
+        members=tuple(whoop.members),
+        run_id=context.run.run_id,
+    )
+    result = load_events(whoop.connection, order, streams=_announced(context), keys=keys())
+    return loading.report(context, whoop, order, result)
+
+
+def summarise(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[dict[date, int], int]:
+    """Rebuild what the run's events have made stale, on its days and on others: rows per day of the run, rows changed."""
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    changed = rebuild_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
+    with whoop.database.read() as connection:
+        return daily.row_counts(connection, members, first, last), changed
+
+
+def _announced(context: dg.AssetExecutionContext) -> list[str]:
+    """The streams of this run that have events; the run loads no others."""
+    selected = context.run.asset_selection
+    if selected is None:
+        return list(ANNOUNCED)
+    names = {key.path[-1] for key in selected}
+    return [stream for stream in ANNOUNCED if stream in names]

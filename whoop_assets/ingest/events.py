@@ -1,0 +1,39 @@
+"""Webhook events between WHOOP's format and the inbox: how a delivery is entered, and how a stored one begins anew."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from whoop_assets.warehouse import inbox
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.inbox import Delivery
+from whoop_assets.whoop.webhooks import read_event
+
+
+def delivery_of(body: bytes, sent_at: datetime) -> Delivery:
+    """What the body of a delivery says, for the inbox; raises NotAnEvent."""
+    event = read_event(body)
+    return Delivery(
+        trace_id=event.trace_id,
+        user_id=event.user_id,
+        event_type=event.type,
+        record_id=event.record_id,
+        stream=event.stream,
+        payload=body.decode(),
+        sent_at=sent_at,
+        refusal=event.refusal,
+    )
+
+
+def replay(database: Database, trace_ids: Collection[str]) -> dict[str, str | None]:
+    """Begin anew with these events, as this version of the program reads them, and as the members are now.
+
+    Trace id -> None, or the reason for which the event stays parked. Raises UnknownEvent, and then changes nothing.
+    """
+    with database.write() as connection:
+        read_again = []
+        for trace_id in trace_ids:
+            event, payload = inbox.stored(connection, trace_id)
+            # Of two that came under one trace id, one is stored under another: the stored one counts.
+            read_again.append(replace(delivery_of(payload.encode(), event.sent_at), trace_id=event.trace_id))
+        return inbox.replay(connection, read_again, database.now(connection))

@@ -1,0 +1,29 @@
+"""Runs that are queued or under way, as a sensor asks for them: a bounded look at the instance."""
+
+from datetime import timedelta
+
+import dagster as dg
+
+from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.clock import SystemClock
+from whoop_assets.ingest.event_load import LANE
+
+IN_FLIGHT = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+MOST_RUNS = 200
+BELIEVED_FOR = timedelta(hours=1)
+"""A run for events takes seconds. One that has not changed its status for so long is not there any more."""
+
+
+def runs_for_events(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
+    """The runs in flight that events have asked for."""
+    # Dagster's clock, not the warehouse's: it is compared with what Dagster has written.
+    filters = dg.RunsFilter(
+        statuses=IN_FLIGHT, tags={LANE_TAG: LANE}, updated_after=SystemClock().now() - BELIEVED_FOR
+    )
+    return list(instance.get_run_records(filters, limit=MOST_RUNS))
