@@ -16,7 +16,7 @@ from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import stale_summaries, webhook_events
 from whoop_assets.sensors import webhooks as sensor_module
-from whoop_assets.warehouse import attempts, members
+from whoop_assets.warehouse import attempts, members, stale_days
 from whoop_assets.warehouse.tables import members as members_table
 from whoop_assets.warehouse.tables import webhook_events as ledger
 from whoop_assets.warehouse.tables import workouts as workouts_table
@@ -294,6 +294,40 @@ def test_a_missing_scope_parks_the_event_with_the_way_out(p, box):
     (event,) = box.events()
     assert event.state == "parked"
     assert "read:workout" in event.reason
+
+
+def test_a_tick_listens_for_what_comes_while_it_lasts(p, box, monkeypatch):
+    real, looks = sensor_module._due, []
+
+    def due(*args):
+        looks.append(args)
+        if len(looks) == 3:
+            rescore(p, "workouts", 0, 2)
+            box.receive()
+        return real(*args)
+
+    monkeypatch.setattr(sensor_module, "_due", due)
+    monkeypatch.setattr(sensor_module, "LISTENS_FOR", timedelta(minutes=5))
+    monkeypatch.setattr(sensor_module, "LOOKS_EVERY", timedelta(milliseconds=1))
+    assert len(tick(p).run_requests) == 1
+    assert len(looks) == 3
+
+
+def test_what_changes_during_a_run_for_events_is_left_to_it_until_it_has_ended(p, box):
+    rescore(p, "workouts", 0, 2)
+    box.receive()
+    (request,) = tick(p).run_requests
+    elsewhere = day(request) - timedelta(days=3)
+    with p.home.database.write() as connection:
+        stale_days.mark(connection, p.home.member, [p.today], datetime.now(UTC) - timedelta(minutes=1))
+    run = under_way(p, request)
+    with p.home.database.write() as connection:
+        stale_days.mark(connection, p.home.member, [elsewhere], datetime.now(UTC) + timedelta(seconds=1))
+    start = "dagster/asset_partition_range_start"
+    assert [one.tags[start] for one in tick(p, stale_summaries).run_requests] == [p.today.isoformat()]
+    p.instance.report_run_failed(run)
+    asked = {one.tags[start] for one in tick(p, stale_summaries).run_requests}
+    assert elsewhere.isoformat() in asked
 
 
 class Killed(BaseException):
