@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from whoop_assets.errors import RECONNECT
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
 from whoop_assets.partitions import DAILY, first_and_last
 from whoop_assets.resources import WhoopResource
@@ -23,9 +24,6 @@ TAKE_UP_WITHIN = timedelta(days=3)
 
 CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
-
-RECONNECT = "whoop-assets connect"
-"""The command that mends a grant that is gone."""
 
 ROW_COUNT = "dagster/partition_row_count"
 _WINDOWS = {60: "minute", 86_400: "day"}

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def report(connection: "Connection", connected: "Connected") -> None:
     click.echo(f"Member {connected.user_id} is connected.")
     for stream in connected.left_out:
         click.echo(
-            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `whoop-assets connect` again changes that."
+            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `{RECONNECT}` again changes that."
         )
     settings = connection.settings
     today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()

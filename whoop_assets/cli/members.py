@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.warehouse.database import Database
     from whoop_assets.warehouse.leases import Broken
 
-RECONNECT = "whoop-assets connect"
 NOT_ALL_DONE = 1
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, WhoopError
+from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import profile_fields
 from whoop_assets.warehouse import failures, members, snapshots, tokens
@@ -39,7 +39,7 @@ def connect_member(connection: Connection, pair: TokenPair) -> Connected:
     if lacking or pair.refresh_token is None:
         wanted = ", ".join(sorted(lacking)) or "offline"
         raise ScopesMissing(
-            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `whoop-assets connect`"
+            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `{RECONNECT}`"
             " again and grant it; nothing was stored."
         )
     answer = connection.client_for_new(pair.access_token).profile()

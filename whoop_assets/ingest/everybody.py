@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from whoop_assets.errors import (
+    RECONNECT,
     BudgetExhausted,
     ConfigurationError,
     DatabaseError,
@@ -75,7 +76,7 @@ def load_everybody(connection: Connection, order: Order) -> Round:
         if not allows(member.scopes, order.stream):
             result.skipped.append(
                 f"Member {member.user_id} has not granted {SCOPE_OF[order.stream]}: {order.stream} is skipped; to"
-                " change that, run `whoop-assets connect` and grant it."
+                f" change that, run `{RECONNECT}` and grant it."
             )
             continue
         loaded = Loaded(member.user_id, order.stream)
@@ -109,21 +110,15 @@ def load_everybody(connection: Connection, order: Order) -> Round:
 def _load(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:
     """Load one member's stream; False when there was nothing to ask WHOOP for."""
     if member.status != members.CONNECTED:
-        raise ReconnectionNeeded(
-            f"Member {member.user_id} must be connected again, because"
-            f" {member.status_reason or member.status.replace('_', ' ')}: run `whoop-assets connect`.",
-            user_id=member.user_id,
-        )
+        reason = member.status_reason or member.status.replace("_", " ")
+        raise ReconnectionNeeded.because(reason, user_id=member.user_id)
     try:
         return _load_stream(connection, member, order, loaded)
     except Unauthorized:
         # A good refresh came before it, so it is this stream's own, unless there is no stream left that answers.
         if not refuses_every_stream(connection, member, order.stream, order.lane, loaded):
             raise
-    raise ReconnectionNeeded(
-        f"Member {member.user_id} must be connected again, because {REFUSES_EVERYTHING}: run `whoop-assets connect`.",
-        user_id=member.user_id,
-    )
+    raise ReconnectionNeeded.because(REFUSES_EVERYTHING, user_id=member.user_id)
 
 
 def _load_stream(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:

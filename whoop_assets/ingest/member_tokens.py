@@ -180,10 +180,7 @@ class MemberTokens:
         raise self._reconnection(reason) from None
 
     def _reconnection(self, reason: str) -> ReconnectionNeeded:
-        return ReconnectionNeeded(
-            f"Member {self._user_id} must be connected again, because {reason}: run `whoop-assets connect`.",
-            user_id=self._user_id,
-        )
+        return ReconnectionNeeded.because(reason, user_id=self._user_id)
 
 
 def _lasts(pair: StoredPair, now: datetime) -> bool:

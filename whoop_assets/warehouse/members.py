@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from whoop_assets.errors import UnknownMember
+from whoop_assets.errors import RECONNECT, UnknownMember
 from whoop_assets.warehouse import failures, tables
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, members
@@ -78,7 +78,7 @@ def chosen(
     for user_id in user_ids:
         if user_id not in by_id:
             raise UnknownMember(
-                f"Member {user_id} is not known here: `whoop-assets members` lists who is, `whoop-assets connect`"
+                f"Member {user_id} is not known here: `whoop-assets members` lists who is, `{RECONNECT}`"
                 " adds one."
             )
     return [by_id[user_id] for user_id in sorted(set(user_ids))]
