@@ -72,9 +72,9 @@ class Connection:
         """A client for a token whose member is not known yet."""
         return self._client(GivenToken(access_token), "schedule")
 
-    def client_for_trial(self, user_id: int, lane: str) -> WhoopClient:
-        """A client that tries this member's present access token as it is: a 401 renews nothing."""
-        return self._client(TriedToken(self.tokens(user_id).access_token()), lane)
+    def client_for_trial(self, access_token: str, lane: str) -> WhoopClient:
+        """A client that tries this access token as it is: a 401 renews nothing."""
+        return self._client(TriedToken(access_token), lane)
 
     def _client(self, source: TokenSource, lane: str) -> WhoopClient:
         return WhoopClient(

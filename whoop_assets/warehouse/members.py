@@ -102,6 +102,11 @@ def set_status(connection: Connection, user_id: int, status: str, reason: str | 
     )
 
 
+def status(connection: Connection, user_id: int) -> str | None:
+    """The member's status now; None when the member is not here (any more)."""
+    return connection.scalar(select(members.c.status).where(members.c.user_id == user_id))
+
+
 def reason_to_reconnect(connection: Connection, user_id: int) -> str | None:
     """Why the member must be connected again; None when not."""
     c = members.c
