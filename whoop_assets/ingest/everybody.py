@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from whoop_assets.errors import (
     RECONNECT,
     BudgetExhausted,
-    ConfigurationError,
     DatabaseError,
     ReconnectionNeeded,
     UnknownMember,
@@ -65,11 +64,14 @@ class Round:
 def load_everybody(connection: Connection, order: Order) -> Round:
     """Load the order's stream for each of its members; what fails is recorded and the others go on.
 
-    Raises UnknownMember for a member who is not here, and DatabaseError or ConfigurationError, which concern everybody.
+    Raises UnknownMember for a member who is not here, DatabaseError, and ConfigurationError when the key that encrypts is
+    not at hand: these concern everybody. One member's pair that cannot be read is that member's failure.
     """
     database = connection.database
     with database.read() as transaction:
         chosen = members.chosen(transaction, order.members)
+    if any(member.status == members.CONNECTED for member in chosen):
+        connection.require_key()
     result = Round()
     exhausted: BudgetExhausted | RateLimited | None = None
     for member in chosen:
@@ -86,7 +88,7 @@ def load_everybody(connection: Connection, order: Order) -> Round:
             if exhausted is not None:
                 raise exhausted
             asked = _load(connection, member, order, loaded)
-        except (DatabaseError, ConfigurationError):
+        except DatabaseError:
             raise
         except UnknownMember:
             # Erased while it was being loaded: nothing of the member is to be kept, not even this.

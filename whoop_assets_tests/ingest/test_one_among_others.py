@@ -1,0 +1,49 @@
+"""What one member's failure says about the others: nothing, unless it is WHOOP's request limit."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.warehouse import keys, tables
+from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+
+FIRST = TODAY - timedelta(days=3)
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(members=3, days=10)) as home:
+        yield home
+
+
+def change_tokens(home, user_id, **values):
+    with home.database.write() as connection:
+        connection.execute(update(tables.tokens).where(tables.tokens.c.user_id == user_id).values(values))
+    home.connection._tokens.clear()
+
+
+def failed(one):
+    return {failure.user_id: failure.transient for failure in one.failures}
+
+
+def with_cycles(home):
+    return {row["user_id"] for row in home.rows("cycles").values()}
+
+
+def test_a_pair_that_cannot_be_read_is_its_members_failure_alone(home):
+    unlucky = sorted(home.members)[0]
+    change_tokens(home, unlucky, key_id="0" * 16, access_token="broken")
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(one) == {unlucky: False}
+    assert with_cycles(home) == set(home.members) - {unlucky}
+
+
+def test_a_missing_key_concerns_everybody_and_is_said_before_anything_is_asked(home):
+    with home.database.write() as connection:
+        keys.switch(connection, "0" * 16, home.clock.now())
+    requests = home.world.stats()["requests"]
+    with pytest.raises(ConfigurationError, match="fingerprint 0000000000000000"):
+        home.load(FIRST, TODAY, ["cycles"])
+    assert home.world.stats()["requests"] == requests
