@@ -19,6 +19,7 @@ from whoop_assets.warehouse import failures, members
 from whoop_assets.warehouse.failures import Failure
 from whoop_assets.whoop.errors import RateLimited, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
+from whoop_assets.whoop.token_answer import TOKEN_PATH
 
 SNAPSHOTS = ("profile", "body_measurement")
 SNAPSHOT_EVERY = timedelta(hours=6)
@@ -73,7 +74,7 @@ def load_everybody(connection: Connection, order: Order) -> Round:
     if any(member.status == members.CONNECTED for member in chosen):
         connection.require_key()
     result = Round()
-    exhausted: BudgetExhausted | RateLimited | None = None
+    exhausted: WhoopError | None = None
     for member in chosen:
         if not allows(member.scopes, order.stream):
             result.skipped.append(
@@ -94,7 +95,7 @@ def load_everybody(connection: Connection, order: Order) -> Round:
             # Erased while it was being loaded: nothing of the member is to be kept, not even this.
             continue
         except WhoopError as error:
-            if isinstance(error, BudgetExhausted | RateLimited):
+            if _ends_everybodys_requests(error):
                 # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
                 exhausted = error
             if isinstance(error, ReconnectionNeeded):
@@ -107,6 +108,11 @@ def load_everybody(connection: Connection, order: Order) -> Round:
                         transaction, member.user_id, order.stream, order.first, order.last, order.until
                     )
     return result
+
+
+def _ends_everybodys_requests(error: WhoopError) -> bool:
+    # A 429 of the token endpoint says nothing of the requests to the API.
+    return isinstance(error, BudgetExhausted) or (isinstance(error, RateLimited) and error.path != TOKEN_PATH)
 
 
 def _load(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:

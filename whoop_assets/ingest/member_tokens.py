@@ -15,7 +15,7 @@ from whoop_assets.errors import DatabaseUnreachable, ReconnectionNeeded, WhoopEr
 from whoop_assets.warehouse import leases, members, tokens
 from whoop_assets.warehouse.leases import Lease
 from whoop_assets.warehouse.tokens import StoredPair
-from whoop_assets.whoop.errors import InvalidGrant, RefreshAnswerLost
+from whoop_assets.whoop.errors import InvalidGrant, RateLimited, RefreshAnswerLost
 from whoop_assets.whoop.oauth import TokenPair
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ EXPIRY_MARGIN = timedelta(seconds=60)
 """A token is renewed this long before it ends; one that lives only minutes in the last quarter of its life."""
 LOSERS_PATIENCE = leases.LONGEST_EXCHANGE + leases.LEASE + leases.GRACE
 NO_LONGER_ACCEPTED = "WHOOP no longer accepts the refresh token"
+LIMITED_FIRST, LIMITED_PATIENCE = 1.0, 60.0
+"""Seconds: the first wait after a 429 of the token endpoint that says nothing, and all such waits of one call."""
 _LOOK_AGAIN = 0.25
 _STORE_ATTEMPTS, _STORE_PAUSE = 8, 1.0
 
@@ -71,6 +73,7 @@ class MemberTokens:
         """The stored pair's access token as soon as the pair is as wanted, by our own exchange if need be."""
         database, clock = self._connection.database, self._connection.clock
         give_up = clock.now() + LOSERS_PATIENCE
+        limited = Limited()
         while True:
             with database.read() as connection:
                 now = database.now(connection)
@@ -88,7 +91,10 @@ class MemberTokens:
             if pair.lease_until is None or pair.lease_until <= now:
                 lease = self._take(pair)
                 if lease is not None:
-                    self._under(lease, pair.refresh_token)
+                    try:
+                        self._under(lease, pair.refresh_token)
+                    except RateLimited as error:
+                        clock.sleep(limited.wait_after(error))
                 continue  # else somebody was faster
             if clock.now() > give_up:
                 raise WhoopError(
@@ -181,6 +187,24 @@ class MemberTokens:
 
     def _reconnection(self, reason: str) -> ReconnectionNeeded:
         return ReconnectionNeeded.because(reason, user_id=self._user_id)
+
+
+class Limited:
+    """The token endpoint's 429s within one call. They spend nothing, so that it is asked again, without a lease meanwhile:
+    after what the answer says, or a little more each time, and LIMITED_PATIENCE in all."""
+
+    def __init__(self) -> None:
+        self._times = 0
+        self._waited = 0.0
+
+    def wait_after(self, error: RateLimited) -> float:
+        """Seconds to wait now; raises the error when that would be too long."""
+        self._times += 1
+        wait = max(error.retry_after or 0.0, LIMITED_FIRST * 2 ** (self._times - 1))
+        self._waited += wait
+        if self._waited > LIMITED_PATIENCE:
+            raise error
+        return wait
 
 
 def _lasts(pair: StoredPair, now: datetime) -> bool:

@@ -47,3 +47,29 @@ def test_a_missing_key_concerns_everybody_and_is_said_before_anything_is_asked(h
     with pytest.raises(ConfigurationError, match="fingerprint 0000000000000000"):
         home.load(FIRST, TODAY, ["cycles"])
     assert home.world.stats()["requests"] == requests
+
+
+def limit_the_token_endpoint(home, count, reset):
+    headers = {"X-RateLimit-Reset": reset}
+    home.world.order_fault("status", status=429, count=count, path_prefix="/oauth", headers=headers)
+
+
+def test_a_429_of_the_token_endpoint_is_waited_for_and_costs_nobody_anything(home):
+    change_tokens(home, sorted(home.members)[0], expires_at=home.clock.now())
+    limit_the_token_endpoint(home, 2, "2")
+    began = home.clock.now()
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(one) == {}
+    assert timedelta(seconds=4) <= home.clock.now() - began < timedelta(seconds=10)
+    assert home.world.stats()["refreshes"] == 1
+
+
+def test_a_429_of_the_token_endpoint_that_lasts_is_its_members_failure_alone(home):
+    unlucky = sorted(home.members)[0]
+    change_tokens(home, unlucky, expires_at=home.clock.now())
+    limit_the_token_endpoint(home, None, "3600")
+    began = home.clock.now()
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(one) == {unlucky: True}
+    assert with_cycles(home) == set(home.members) - {unlucky}
+    assert home.clock.now() - began < timedelta(minutes=2)
