@@ -35,6 +35,12 @@ _STORE_ATTEMPTS, _STORE_PAUSE = 8, 1.0
 Wanted = Callable[[StoredPair, datetime], bool]
 
 
+class StillRefreshing(WhoopError):
+    """Another process has held the lease for longer than an exchange takes."""
+
+    transient = True
+
+
 class MemberTokens:
     """One member's access token for one process; the one in hand is kept in memory until shortly before it ends, so
     that a request costs no query. Every method may raise ReconnectionNeeded, ConfigurationError (the key that encrypts
@@ -97,7 +103,7 @@ class MemberTokens:
                         clock.sleep(limited.wait_after(error))
                 continue  # else somebody was faster
             if clock.now() > give_up:
-                raise WhoopError(
+                raise StillRefreshing(
                     f"Another process is still refreshing the tokens of member {self._user_id}: try again."
                 )
             clock.sleep(_LOOK_AGAIN)

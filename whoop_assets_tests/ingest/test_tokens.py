@@ -10,8 +10,8 @@ import pytest
 from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
 from whoop_assets.ingest.consent import disconnect_member
 from whoop_assets.ingest.keep_alive import RENEW_AFTER, keep_alive
-from whoop_assets.ingest.member_tokens import MemberTokens
-from whoop_assets.warehouse import keys, leases, tokens
+from whoop_assets.ingest.member_tokens import MemberTokens, StillRefreshing
+from whoop_assets.warehouse import keys, leases, tables, tokens
 from whoop_assets.whoop.errors import RefreshAnswerLost
 from whoop_assets_tests.ingest.crowd import until
 from whoop_assets_tests.ingest.home import at_home, frozen_world
@@ -285,3 +285,13 @@ def test_only_connected_members_tokens_are_kept_alive_and_only_when_it_is_time(d
         assert keep_alive(home.connection).renewed == [quiet]
         assert home.world.stats()["refreshes"] == refreshes + 1
         assert keep_alive(home.connection).renewed == []
+
+
+def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home):
+    home.advance(timedelta(hours=2))
+    lease_of_another(home)
+    with home.database.write() as connection:
+        connection.execute(tables.tokens.update().values(lease_until=home.clock.now() + timedelta(hours=1)))
+    with pytest.raises(StillRefreshing, match="try again") as error:
+        profile(home)
+    assert error.value.transient
