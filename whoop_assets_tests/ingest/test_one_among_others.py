@@ -51,7 +51,7 @@ def test_a_missing_key_concerns_everybody_and_is_said_before_anything_is_asked(h
 
 def limit_the_token_endpoint(home, count, reset):
     headers = {"X-RateLimit-Reset": reset}
-    home.world.order_fault("status", status=429, count=count, path_prefix="/oauth", headers=headers)
+    home.world.order_fault("answer", status=429, count=count, path_prefix="/oauth", headers=headers)
 
 
 def test_a_429_of_the_token_endpoint_is_waited_for_and_costs_nobody_anything(home):
