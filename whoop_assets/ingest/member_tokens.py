@@ -27,6 +27,8 @@ EXPIRY_MARGIN = timedelta(seconds=60)
 """A token is renewed this long before it ends; one that lives only minutes in the last quarter of its life."""
 LOSERS_PATIENCE = leases.LONGEST_EXCHANGE + leases.LEASE + leases.GRACE
 NO_LONGER_ACCEPTED = "WHOOP no longer accepts the refresh token"
+MOST_EXCHANGES = 2
+"""Pairs that one call gets from WHOOP for itself, when they are not what was wanted."""
 LIMITED_FIRST, LIMITED_PATIENCE = 1.0, 60.0
 """Seconds: the first wait after a 429 of the token endpoint that says nothing, and all such waits of one call."""
 _LOOK_AGAIN = 0.25
@@ -37,6 +39,12 @@ Wanted = Callable[[StoredPair, datetime], bool]
 
 class StillRefreshing(WhoopError):
     """Another process has held the lease for longer than an exchange takes."""
+
+    transient = True
+
+
+class UselessPairs(WhoopError):
+    """WHOOP exchanges the refresh token, and what it gives is no better than what there was."""
 
     transient = True
 
@@ -79,7 +87,7 @@ class MemberTokens:
         """The stored pair's access token as soon as the pair is as wanted, by our own exchange if need be."""
         database, clock = self._connection.database, self._connection.clock
         give_up = clock.now() + LOSERS_PATIENCE
-        limited = Limited()
+        limited, pairs = Limited(), 0
         while True:
             with database.read() as connection:
                 now = database.now(connection)
@@ -94,11 +102,16 @@ class MemberTokens:
                 raise self._reconnection(dead)  # it was found out by one process, and need not be by each
             if pair.refresh_token is None:
                 raise self._reconnection("the offline scope was not granted and the access token has ended")
+            if pairs == MOST_EXCHANGES:
+                raise UselessPairs(
+                    f"WHOOP renewed the tokens of member {self._user_id} {pairs} times in a row and gave no access token that"
+                    " can be used (it came back unchanged, or had ended by the time it was stored): try again later."
+                )
             if pair.lease_until is None or pair.lease_until <= now:
                 lease = self._take(pair)
                 if lease is not None:
                     try:
-                        self._under(lease, pair.refresh_token)
+                        pairs += self._under(lease, pair.refresh_token)
                     except RateLimited as error:
                         clock.sleep(limited.wait_after(error))
                 continue  # else somebody was faster
@@ -114,13 +127,13 @@ class MemberTokens:
         with database.write() as connection:
             return leases.take(connection, pair, self._connection.cipher, database.now(connection))
 
-    def _under(self, lease: Lease, refresh_token: str) -> None:
-        """Exchange under the lease, and renew it until that has come to an end."""
+    def _under(self, lease: Lease, refresh_token: str) -> bool:
+        """Exchange under the lease, and renew it until that has come to an end. Whether WHOOP gave a pair."""
         with ThreadPoolExecutor(1, thread_name_prefix="token-exchange") as pool:
             exchange = pool.submit(self._exchange, lease, refresh_token)
             while wait([exchange], timeout=leases.BEAT.total_seconds()).not_done:
                 self._beat(lease)
-        exchange.result()
+        return exchange.result()
 
     def _beat(self, lease: Lease) -> None:
         database = self._connection.database
@@ -130,20 +143,25 @@ class MemberTokens:
         except WhoopError as error:
             log.info("The lease of member %d could not be renewed: %s", self._user_id, error)
 
-    def _exchange(self, lease: Lease, refresh_token: str) -> None:
+    def _exchange(self, lease: Lease, refresh_token: str) -> bool:
+        """Whether WHOOP gave a pair, which is stored now; else what is stored has to be looked at again."""
         database = self._connection.database
         try:
             fresh = self._connection.oauth.refresh(refresh_token)
         except InvalidGrant:
             self._refused(lease, refresh_token)
-            return
+            return False
         except WhoopError as error:
             with database.write() as connection:
                 leases.give_back(connection, lease, answered=not isinstance(error, RefreshAnswerLost))
             raise
+        self._store_surely(lease, refresh_token, fresh)
+        return True
+
+    def _store_surely(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
         for attempt in range(1, _STORE_ATTEMPTS + 1):
             try:
-                self._store(lease, refresh_token, fresh)
+                self._store(lease, spent, fresh)
                 return
             except DatabaseUnreachable:
                 # There is no second copy of this pair: a database that is away for a moment must not cost it.

@@ -3,6 +3,7 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
 from whoop_assets.ingest.consent import disconnect_member
 from whoop_assets.ingest.keep_alive import RENEW_AFTER, keep_alive
-from whoop_assets.ingest.member_tokens import MemberTokens, StillRefreshing
+from whoop_assets.ingest.member_tokens import MemberTokens, StillRefreshing, UselessPairs
 from whoop_assets.warehouse import keys, leases, tables, tokens
 from whoop_assets.whoop.errors import RefreshAnswerLost
+from whoop_assets.whoop.oauth import TokenPair
 from whoop_assets_tests.ingest.crowd import until
 from whoop_assets_tests.ingest.home import at_home, frozen_world
 from whoop_simulator.grants import App
@@ -295,3 +297,29 @@ def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home):
     with pytest.raises(StillRefreshing, match="try again") as error:
         profile(home)
     assert error.value.transient
+
+
+@pytest.mark.parametrize("useless", [{"expires_in": 3600}, {"expires_in": 1, "access_token": "brief"}])
+def test_pairs_that_are_of_no_use_are_not_asked_for_without_end(home, monkeypatch, useless):
+    member = home.connection.tokens(home.member)
+    rejected, given = member.access_token(), []
+
+    def refresh(token):
+        given.append(token)
+        assert len(given) < 10
+        pair = TokenPair(useless.get("access_token", rejected), f"refresh-{len(given)}", 3600, frozenset())
+        return replace(pair, expires_in=useless["expires_in"])
+
+    store = leases.store_refreshed
+
+    def slowly(*arguments, **options):
+        stored = store(*arguments, **options)
+        home.clock.advance(2)
+        return stored
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", refresh)
+    monkeypatch.setattr(leases, "store_refreshed", slowly)
+    with pytest.raises(UselessPairs, match=f"member {home.member} 2 times"):
+        member.after_rejection(rejected)
+    assert len(given) == 2
+    assert stored(home).refresh_token == "refresh-2"  # nothing that WHOOP gave is lost
