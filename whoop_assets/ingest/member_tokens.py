@@ -128,11 +128,22 @@ class MemberTokens:
             return leases.take(connection, pair, self._connection.cipher, database.now(connection))
 
     def _under(self, lease: Lease, refresh_token: str) -> bool:
-        """Exchange under the lease, and renew it until that has come to an end. Whether WHOOP gave a pair."""
+        """Exchange under the lease, and renew it until that has come to an end. Whether WHOOP gave a pair.
+
+        A Ctrl-C, or what else interrupts this thread, goes on its way only then: without a lease another process would
+        send the same token, and find it spent.
+        """
+        interrupted: BaseException | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="token-exchange") as pool:
             exchange = pool.submit(self._exchange, lease, refresh_token)
-            while wait([exchange], timeout=leases.BEAT.total_seconds()).not_done:
-                self._beat(lease)
+            while not exchange.done():
+                try:
+                    while wait([exchange], timeout=leases.BEAT.total_seconds()).not_done:
+                        self._beat(lease)
+                except BaseException as error:  # noqa: BLE001 - raised again below
+                    interrupted = interrupted or error
+        if interrupted is not None:
+            raise interrupted
         return exchange.result()
 
     def _beat(self, lease: Lease) -> None:

@@ -323,3 +323,34 @@ def test_pairs_that_are_of_no_use_are_not_asked_for_without_end(home, monkeypatc
         member.after_rejection(rejected)
     assert len(given) == 2
     assert stored(home).refresh_token == "refresh-2"  # nothing that WHOOP gave is lost
+
+
+def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home, monkeypatch):
+    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    home.advance(timedelta(hours=2))
+    refresh, go_on, beats = home.connection.oauth.refresh, threading.Event(), []
+    beat = MemberTokens._beat
+
+    def slowly(token):
+        assert go_on.wait(10), "the lease was no longer renewed"
+        return refresh(token)
+
+    def ctrl_c_at_the_first(member, lease):
+        beats.append(lease)
+        if len(beats) == 1:
+            raise KeyboardInterrupt
+        home.clock.advance(leases.LEASE - timedelta(seconds=1))
+        beat(member, lease)
+        assert lease_of_another(home) is None
+        if len(beats) == 4:
+            go_on.set()
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
+    monkeypatch.setattr(MemberTokens, "_beat", ctrl_c_at_the_first)
+    before = refresh_token(home)
+    with pytest.raises(KeyboardInterrupt):
+        profile(home)
+    assert len(beats) >= 4
+    pair = stored(home)
+    assert pair.refresh_token != before
+    assert (pair.lease_until, pair.intent_at) == (None, None)
