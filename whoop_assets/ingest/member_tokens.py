@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from whoop_assets.errors import DatabaseUnreachable, ReconnectionNeeded, WhoopError
+from whoop_assets.errors import RECONNECT, DatabaseError, ReconnectionNeeded, WhoopError
 from whoop_assets.warehouse import leases, members, tokens
 from whoop_assets.warehouse.leases import Lease
 from whoop_assets.warehouse.tokens import StoredPair
-from whoop_assets.whoop.errors import InvalidGrant, RateLimited, RefreshAnswerLost
+from whoop_assets.whoop.errors import InvalidGrant, RateLimited, RefreshAnswerLost, UnreadableTokenAnswer
 from whoop_assets.whoop.oauth import TokenPair
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ class StillRefreshing(WhoopError):
     """Another process has held the lease for longer than an exchange takes."""
 
     transient = True
+
+
+class PairLost(DatabaseError):
+    """WHOOP gave a pair, and the database did not take it however often it was asked."""
 
 
 class UselessPairs(WhoopError):
@@ -163,21 +167,41 @@ class MemberTokens:
             self._refused(lease, refresh_token)
             return False
         except WhoopError as error:
+            lost = isinstance(error, RefreshAnswerLost)
             with database.write() as connection:
-                leases.give_back(connection, lease, answered=not isinstance(error, RefreshAnswerLost))
+                leases.give_back(connection, lease, answered=not lost)
+            if lost:
+                raise self._answer_lost(error) from None
             raise
         self._store_surely(lease, refresh_token, fresh)
         return True
+
+    def _answer_lost(self, error: WhoopError) -> RefreshAnswerLost:
+        """The same with whose it is and what to do."""
+        whose = f"WHOOP's answer to a token refresh of member {self._user_id}"
+        if isinstance(error, UnreadableTokenAnswer):
+            return UnreadableTokenAnswer(
+                f"{whose} could not be read, and the refresh token is spent: run `{RECONNECT}`.",
+                path=error.path,
+                status=error.status,
+            )
+        return RefreshAnswerLost(
+            f"{whose} was lost, and the refresh token may be spent: try again; if it is, that says so, and `{RECONNECT}`"
+            " mends it."
+        )
 
     def _store_surely(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
         for attempt in range(1, _STORE_ATTEMPTS + 1):
             try:
                 self._store(lease, spent, fresh)
                 return
-            except DatabaseUnreachable:
-                # There is no second copy of this pair: a database that is away for a moment must not cost it.
+            except DatabaseError as error:
+                # There is no second copy of this pair: whatever a database says while it is away must not cost it.
                 if attempt == _STORE_ATTEMPTS:
-                    raise
+                    raise PairLost(
+                        f"New tokens of member {self._user_id} could not be stored and are lost, and those that are stored"
+                        f" are spent: mend the database, then run `{RECONNECT}`. {error}"
+                    ) from None
                 self._connection.clock.sleep(_STORE_PAUSE * attempt)
 
     def _store(self, lease: Lease, spent: str, fresh: TokenPair) -> None:

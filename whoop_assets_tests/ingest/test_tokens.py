@@ -7,11 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from psycopg2.errors import ReadOnlySqlTransaction
+from sqlalchemy.exc import InternalError
 
 from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
 from whoop_assets.ingest.consent import disconnect_member
 from whoop_assets.ingest.keep_alive import RENEW_AFTER, keep_alive
-from whoop_assets.ingest.member_tokens import MemberTokens, StillRefreshing, UselessPairs
+from whoop_assets.ingest.member_tokens import MemberTokens, PairLost, StillRefreshing, UselessPairs
 from whoop_assets.warehouse import keys, leases, tables, tokens
 from whoop_assets.whoop.errors import RefreshAnswerLost
 from whoop_assets.whoop.oauth import TokenPair
@@ -339,6 +341,8 @@ def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home
         beats.append(lease)
         if len(beats) == 1:
             raise KeyboardInterrupt
+        if go_on.is_set():
+            return
         home.clock.advance(leases.LEASE - timedelta(seconds=1))
         beat(member, lease)
         assert lease_of_another(home) is None
@@ -354,3 +358,44 @@ def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home
     pair = stored(home)
     assert pair.refresh_token != before
     assert (pair.lease_until, pair.intent_at) == (None, None)
+
+
+def test_a_pair_outlives_a_failover_that_takes_no_writing_for_a_moment(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+    store, failing = leases.store_refreshed, [1, 2]
+
+    def sometimes(*arguments, **options):
+        if failing:
+            failing.pop()
+            raise InternalError("update", {}, ReadOnlySqlTransaction("cannot execute UPDATE"))
+        return store(*arguments, **options)
+
+    monkeypatch.setattr(leases, "store_refreshed", sometimes)
+    assert profile(home).payload["user_id"] == home.member
+    assert failing == []
+    assert home.world.stats()["refreshes"] == 1
+
+
+def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what_mends_it(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+
+    def never(*_, **__):
+        raise DatabaseUnreachable("The database does not answer.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(leases, "store_refreshed", never)
+        with pytest.raises(
+            PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*answer"
+        ):
+            profile(home)
+    home.advance(leases.LEASE)
+    with pytest.raises(ReconnectionNeeded, match="stopped in the middle of a token exchange"):
+        profile(home)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"}], ids=str)
+def test_a_lost_answer_says_whose_and_what_to_do(home, fault):
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):
+        profile(home)
