@@ -1,6 +1,5 @@
 """From a member's consent to a stored member, and back: connecting and disconnecting."""
 
-import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -80,19 +79,21 @@ class Disconnected:
 def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> Disconnected:
     """End the member's grant at WHOOP and forget the tokens; with `erase` every row of the member too.
 
-    A grant that WHOOP no longer knows counts as ended. Raises UnknownMember, and the client's errors when WHOOP
+    A grant counts as ended when WHOOP says so: by a 204, or by refusing tokens that nothing of ours can have spent. Raises UnknownMember, and the client's errors when WHOOP
     cannot be reached: then nothing is forgotten, so that it can be tried again. Who wants to be erased is erased even
-    when the tokens cannot be read (the key is lost): the grant then has to be ended at WHOOP by the member.
+    when the tokens cannot be read, and who leaves after the key was given up as lost is let go: the grant then has to be
+    ended at WHOOP by the member.
     """
     database = connection.database
     with database.read() as transaction:
         (member,) = members.chosen(transaction, [user_id])
-    revoked = True
-    if member.status != members.DISCONNECTED:
+    if member.status == members.DISCONNECTED:
+        revoked = member.status_reason != members.LEFT_WITH_GRANT
+    else:
         try:
             revoked = _revoke(connection, user_id)
         except ConfigurationError:
-            if not erase:
+            if not erase and member.status_reason != members.KEY_LOST:
                 raise
             revoked = False
     with database.write([user_id]) as transaction:
@@ -100,15 +101,33 @@ def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> D
             return Disconnected(members.erase(transaction, user_id), revoked)
         tokens.forget(transaction, user_id)
         failures.forget(transaction, [user_id])
-        members.set_status(transaction, user_id, members.DISCONNECTED, "disconnected here")
+        reason = members.LEFT if revoked else members.LEFT_WITH_GRANT
+        members.set_status(transaction, user_id, members.DISCONNECTED, reason)
     return Disconnected(0, revoked)
 
 
 def _revoke(connection: Connection, user_id: int) -> bool:
+    """Whether the grant has ended at WHOOP, by our request or before."""
     with connection.database.read() as transaction:
-        if tokens.load(transaction, user_id, connection.cipher) is None:
-            return True
-    # When WHOOP does not know the grant any more, there is nothing left to revoke.
-    with contextlib.suppress(ReconnectionNeeded, Unauthorized):
+        tokens.load(transaction, user_id, connection.cipher)
+    try:
         connection.client(user_id, "schedule").revoke_access()
+    except Unauthorized:
+        return not _may_be_spent_by_us(connection, user_id)
+    except ReconnectionNeeded:
+        return _whoop_said_so(connection, user_id) and not _may_be_spent_by_us(connection, user_id)
     return True
+
+
+def _whoop_said_so(connection: Connection, user_id: int) -> bool:
+    """Whether what is on record of the member is WHOOP's refusal, and not something that went wrong here."""
+    with connection.database.read() as transaction:
+        reason = members.reason_to_reconnect(transaction, user_id) or ""
+    return reason.startswith((members.NO_LONGER_ACCEPTED, members.REFUSES_EVERYTHING))
+
+
+def _may_be_spent_by_us(connection: Connection, user_id: int) -> bool:
+    """Whether an exchange is on record whose answer never arrived: a refusal then says nothing of the grant."""
+    with connection.database.read() as transaction:
+        pair = tokens.load(transaction, user_id, connection.cipher)
+    return pair is None or pair.intent_at is not None

@@ -13,7 +13,7 @@ from whoop_assets.errors import (
 )
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.load import Loaded, MemberLoad
-from whoop_assets.ingest.refusal import REFUSES_EVERYTHING, refuses_every_stream
+from whoop_assets.ingest.refusal import refuses_every_stream
 from whoop_assets.ingest.snapshots import load_snapshot
 from whoop_assets.warehouse import failures, members
 from whoop_assets.warehouse.failures import Failure
@@ -126,7 +126,7 @@ def _load(connection: Connection, member: members.Member, order: Order, loaded: 
         # A good refresh came before it, so it is this stream's own, unless there is no stream left that answers.
         if not refuses_every_stream(connection, member, order.stream, order.lane, loaded):
             raise
-    raise ReconnectionNeeded.because(REFUSES_EVERYTHING, user_id=member.user_id)
+    raise ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
 
 
 def _load_stream(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:

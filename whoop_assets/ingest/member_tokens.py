@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 EXPIRY_MARGIN = timedelta(seconds=60)
 """A token is renewed this long before it ends; one that lives only minutes in the last quarter of its life."""
 LOSERS_PATIENCE = leases.LONGEST_EXCHANGE + leases.LEASE + leases.GRACE
-NO_LONGER_ACCEPTED = "WHOOP no longer accepts the refresh token"
 MOST_EXCHANGES = 2
 """Pairs that one call gets from WHOOP for itself, when they are not what was wanted."""
 LIMITED_FIRST, LIMITED_PATIENCE = 1.0, 60.0
@@ -235,7 +234,7 @@ class MemberTokens:
                 if stored is None or stored.refresh_token != refresh_token or stored.fence != lease.fence:
                     return
                 if now >= until:
-                    reason = NO_LONGER_ACCEPTED
+                    reason = members.NO_LONGER_ACCEPTED
                     if lease.broken is not None:
                         reason += f", which was probably spent when {lease.broken}"
                     leases.give_back(connection, lease, answered=True)

@@ -20,9 +20,6 @@ class TokenReplaced(WhoopError):
     transient = True
 
 
-REFUSES_EVERYTHING = "WHOOP answers 401 to every stream, also with a token that it has just renewed"
-
-
 def refuses_every_stream(
     connection: Connection, member: Member, refused: str, lane: str, loaded: Loaded
 ) -> bool:
@@ -49,7 +46,9 @@ def refuses_every_stream(
         if stored is None:
             return False
         if stored.access_token == tried:
-            members.set_status(transaction, member.user_id, members.RECONNECTION_NEEDED, REFUSES_EVERYTHING)
+            members.set_status(
+                transaction, member.user_id, members.RECONNECTION_NEEDED, members.REFUSES_EVERYTHING
+            )
             return True
     raise TokenReplaced(
         f"WHOOP refused an access token of member {member.user_id} that was replaced meanwhile: try again with the new one."

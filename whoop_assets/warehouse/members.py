@@ -15,6 +15,14 @@ CONNECTED = "connected"
 RECONNECTION_NEEDED = "reconnection_needed"
 DISCONNECTED = "disconnected"
 
+# Why somebody must be connected again. The first two are what WHOOP said, the third is known here alone.
+NO_LONGER_ACCEPTED = "WHOOP no longer accepts the refresh token"
+REFUSES_EVERYTHING = "WHOOP answers 401 to every stream, also with a token that it has just renewed"
+KEY_LOST = "the key that encrypted the tokens is lost"
+# Why somebody is disconnected.
+LEFT = "disconnected here"
+LEFT_WITH_GRANT = "disconnected here; the grant could not be ended at WHOOP"
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

@@ -156,5 +156,5 @@ def _give_up(database: Database, user_id: int) -> None:
             connection,
             user_id,
             members.RECONNECTION_NEEDED,
-            "the key that encrypted the tokens is lost",
+            members.KEY_LOST,
         )
