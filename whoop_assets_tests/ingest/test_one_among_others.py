@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.warehouse import keys, tables
+from whoop_assets.warehouse import keys, members, tables
 from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
@@ -73,3 +73,23 @@ def test_a_429_of_the_token_endpoint_that_lasts_is_its_members_failure_alone(hom
     assert failed(one) == {unlucky: True}
     assert with_cycles(home) == set(home.members) - {unlucky}
     assert home.clock.now() - began < timedelta(minutes=2)
+
+
+def test_who_is_erased_while_something_unreadable_is_on_its_way_leaves_no_row(home, monkeypatch):
+    """Not in quarantine either."""
+    leaves = home.member
+    home.world.order_fault(
+        "answer", body='{"height_meter": "tall"}', count=None, path_prefix="/v2/user/measurement"
+    )
+    acquire = home.connection.budget.acquire
+
+    def erased_meanwhile(lane):
+        with home.database.write([leaves]) as connection:
+            members.erase(connection, leaves)
+        return acquire(lane)
+
+    home.connection.tokens(leaves).access_token()
+    monkeypatch.setattr(home.connection.budget, "acquire", erased_meanwhile)
+    (one,) = home.load(FIRST, TODAY, ["body_measurement"], members=[leaves])
+    assert one.failures == []
+    assert home.rows("quarantine") == {}
