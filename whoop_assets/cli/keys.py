@@ -64,6 +64,8 @@ def rotate(lost: bool) -> None:
     click.echo(f"Key {done.key_id} encrypts now; {pairs}.")
     for user_id in done.unreadable:
         click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` mends it.")
+    if done.set_aside is not None:
+        click.echo(f"The key file could not be used: what it was is kept as {done.set_aside.name}.")
     if settings.token_key:
         click.echo(
             "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been started with this"
