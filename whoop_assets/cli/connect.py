@@ -69,14 +69,14 @@ def report(connection: "Connection", connected: "Connected") -> None:
 
 def _by_pasting(connection: "Connection") -> "Connected":
     from whoop_assets.cli.asking import ask
-    from whoop_assets.ingest.consent import connect_member
+    from whoop_assets.ingest.consent import connect_with_code
     from whoop_assets.whoop.scopes import SCOPES
 
     state = connection.oauth.new_state()
     click.echo("Open this page, agree, and copy the address that the browser is sent to:", err=True)
     click.echo(connection.oauth.authorization_url(SCOPES, state))
     code = connection.oauth.read_redirect(ask("URL that the browser was sent to"), state)
-    return connect_member(connection, connection.oauth.exchange_code(code))
+    return connect_with_code(connection, code)
 
 
 def _print_url(url: str) -> None:

@@ -17,6 +17,9 @@ from whoop_assets.whoop.oauth import OAuth
 from whoop_assets.whoop.protocols import TokenSource
 from whoop_assets.whoop.sending import open_http
 
+CONNECT_LANE = "schedule"
+"""The lane of the requests that connecting a member takes."""
+
 
 class Connection:
     """Everything one process needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP.
@@ -70,7 +73,7 @@ class Connection:
 
     def client_for_new(self, access_token: str) -> WhoopClient:
         """A client for a token whose member is not known yet."""
-        return self._client(GivenToken(access_token), "schedule")
+        return self._client(GivenToken(access_token), CONNECT_LANE)
 
     def client_for_trial(self, access_token: str, lane: str) -> WhoopClient:
         """A client that tries this access token as it is: a 401 renews nothing."""

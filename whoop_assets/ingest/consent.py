@@ -1,5 +1,6 @@
 """From a member's consent to a stored member, and back: connecting and disconnecting."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -7,13 +8,15 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
-from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.connection import CONNECT_LANE, Connection
 from whoop_assets.ingest.content import profile_fields
 from whoop_assets.warehouse import failures, members, snapshots, tokens
+from whoop_assets.warehouse.budget import LANES
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.models import UserProfile
 from whoop_assets.whoop.oauth import TokenPair
-from whoop_assets.whoop.scopes import SCOPE_OF, allows, missing
+from whoop_assets.whoop.scopes import OFFLINE, SCOPE_OF, SCOPES, allows, missing
+from whoop_assets.whoop.sending import Answer
 from whoop_assets.whoop.validation import validation_reason
 
 
@@ -29,29 +32,50 @@ class Connected:
     left_out: list[str]
 
 
+def connect_with_code(connection: Connection, code: str, requested: Iterable[str] = SCOPES) -> Connected:
+    """Exchange the code of a consent and connect whoever gave it.
+
+    Raises BudgetExhausted before the code is spent when there is no request left to ask whose it is, and what
+    connect_member raises.
+    """
+    _require_a_request(connection)
+    return connect_member(connection, connection.oauth.exchange_code(code, requested))
+
+
 def connect_member(connection: Connection, pair: TokenPair) -> Connected:
     """Find out whose tokens these are, and store member, tokens and profile in one transaction.
 
     Raises ScopesMissing before anything is stored, and the client's errors.
     """
-    lacking = missing(pair.scopes)
-    if lacking or pair.refresh_token is None:
-        wanted = ", ".join(sorted(lacking)) or "offline"
-        raise ScopesMissing(
-            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `{RECONNECT}`"
-            " again and grant it; nothing was stored."
-        )
+    require_scopes(pair.scopes if pair.refresh_token is not None else pair.scopes - {OFFLINE})
     answer = connection.client_for_new(pair.access_token).profile()
+    user_id = profile_owner(answer)
+    store_member(connection, user_id, pair, answer)
+    return connected(user_id, pair)
+
+
+def connected(user_id: int, pair: TokenPair) -> Connected:
+    """What to say of a member who is stored."""
+    return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
+
+
+def profile_owner(answer: Answer) -> int:
+    """Whose profile this is."""
     try:
-        user_id = UserProfile.model_validate(answer.payload).user_id
+        return UserProfile.model_validate(answer.payload).user_id
     except ValidationError as error:
         raise WhoopError(
             f"WHOOP's profile of the new member cannot be read: {validation_reason(error)} Nothing was stored."
         ) from None
+
+
+def store_member(connection: Connection, user_id: int, pair: TokenPair, answer: Answer) -> members.Before:
+    """Store member, tokens and the profile that was answered, in one transaction; what `take_back` needs to undo it."""
     fields = profile_fields(answer.payload)
     database = connection.database
     with database.write([user_id]) as transaction:
         now = database.now(transaction)
+        before = members.before(transaction, user_id)
         who = {name: fields[name] for name in ("email", "first_name", "last_name")}
         members.connect(transaction, user_id, pair.scopes, who, now)
         tokens.save(
@@ -65,7 +89,34 @@ def connect_member(connection: Connection, pair: TokenPair) -> Connected:
         )
         today = now.astimezone(ZoneInfo(connection.settings.timezone)).date()
         snapshots.store(transaction, "profile", user_id, today, fields, answer.requested_at)
-    return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
+    return before
+
+
+def take_back(connection: Connection, user_id: int, before: members.Before) -> None:
+    """Undo `store_member`: the tokens turned out to be somebody else's."""
+    with connection.database.write([user_id]) as transaction:
+        members.put_back(transaction, user_id, before)
+
+
+def require_scopes(scopes: frozenset[str]) -> None:
+    """Raise ScopesMissing without those that nothing works without."""
+    lacking = missing(scopes)
+    if lacking:
+        wanted = ", ".join(sorted(lacking))
+        raise ScopesMissing(
+            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `{RECONNECT}`"
+            " again and grant it; nothing was stored."
+        )
+
+
+def _require_a_request(connection: Connection) -> None:
+    """Raise BudgetExhausted when no request can be sent within the time that one is waited for."""
+    database, lane = connection.database, CONNECT_LANE
+    with database.read() as transaction:
+        now = database.now(transaction)
+        wait = connection.budget.next_slot(transaction, lane, now) - now
+    if wait > LANES[lane].longest_wait:
+        connection.budget.acquire(lane)  # says when there is more; no slot is taken
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Members: who is connected, with which scopes, and what is in the way when they are not."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, Table, delete, func, select, update
 
 from whoop_assets.errors import RECONNECT, UnknownMember
 from whoop_assets.warehouse import failures, tables
@@ -58,6 +59,37 @@ def connect(
     }
     insert_or_replace(connection, members, [row], keep=set())
     failures.forget(connection, [user_id])
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The rows of a member and of the tokens before a connect; None where there was none."""
+
+    member: dict[str, Any] | None = field(repr=False)
+    tokens: dict[str, Any] | None = field(repr=False)
+
+
+def before(connection: Connection, user_id: int) -> Before:
+    """What a connect is about to replace."""
+
+    def row(table: Table) -> dict[str, Any] | None:
+        found = connection.execute(select(table).where(table.c.user_id == user_id)).mappings().first()
+        return None if found is None else dict(found)
+
+    return Before(row(members), row(tables.tokens))
+
+
+def put_back(connection: Connection, user_id: int, rows: Before) -> None:
+    """Undo a connect: who was not here is not here again, and who was has the tokens of before."""
+    if rows.member is None:
+        erase(connection, user_id)
+        return
+    insert_or_replace(connection, members, [rows.member], keep=set())
+    if rows.tokens is None:
+        connection.execute(delete(tables.tokens).where(tables.tokens.c.user_id == user_id))
+        return
+    # The fence of the later pair stays, so that no lease on the one before fits.
+    insert_or_replace(connection, tables.tokens, [rows.tokens], keep={"fence"})
 
 
 def listed(connection: Connection, status: str | None = None) -> list[Member]:
