@@ -98,7 +98,10 @@ def current(connection: Connection, cipher: TokenCipher) -> str:
 def claim(connection: Connection, cipher: TokenCipher, at: datetime) -> str:
     """`current`, in a transaction that is going to encrypt: until it ends no other key becomes the current one."""
     insert_or_ignore(connection, key_in_use, [{"id": 1, "key_id": cipher.first, "since": at}])
-    stated = connection.scalar(select(key_in_use.c.key_id).with_for_update(read=True))
+    # Only while nothing is encrypted may the key have to be switched. Two that both hold the row to read, and then both
+    # want to write it, would wait for each other.
+    only_read = not _nothing_is_encrypted(connection)
+    stated = connection.scalar(select(key_in_use.c.key_id).with_for_update(read=only_read))
     found = current(connection, cipher)
     if found != stated:
         switch(connection, found, at)
