@@ -39,6 +39,9 @@ def refuses_every_stream(
         return False
     finally:
         loaded.requests += client.requests
+        loaded.retries += client.retries
+        loaded.limited += client.limited
+        loaded.waited_seconds += client.waited_seconds
     with connection.database.write([member.user_id]) as transaction:
         if members.status(transaction, member.user_id) != members.CONNECTED:
             return False

@@ -138,3 +138,15 @@ def test_who_connects_again_during_the_trial_stays_connected(home, monkeypatch):
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert status(home, home.member) == "connected"
     assert home.load(FIRST, TODAY, ["cycles"], members=[home.member])[0].failures == []
+
+
+def test_what_the_trial_has_cost_is_counted_whole(home, monkeypatch):
+    monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
+    refuse(home, "/v2/activity/workout")
+    home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}
+    home.world.order_fault("answer", count=2, **limited)
+    (load,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].loads
+    assert load.limited == 2
+    assert load.retries >= 2
+    assert load.waited_seconds >= 2
