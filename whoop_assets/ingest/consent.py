@@ -11,7 +11,7 @@ from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeede
 from whoop_assets.ingest.connection import CONNECT_LANE, Connection
 from whoop_assets.ingest.content import profile_fields
 from whoop_assets.warehouse import failures, members, snapshots, tokens
-from whoop_assets.warehouse.budget import LANES
+from whoop_assets.warehouse.lanes import LANES
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.models import UserProfile
 from whoop_assets.whoop.oauth import TokenPair

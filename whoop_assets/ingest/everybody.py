@@ -74,7 +74,6 @@ def load_everybody(connection: Connection, order: Order) -> Round:
     if any(member.status == members.CONNECTED for member in chosen):
         connection.require_key()
     result = Round()
-    exhausted: WhoopError | None = None
     for member in chosen:
         if not allows(member.scopes, order.stream):
             result.skipped.append(
@@ -86,8 +85,6 @@ def load_everybody(connection: Connection, order: Order) -> Round:
         # Before it begins: what a load that fails has cost counts too.
         result.loads.append(loaded)
         try:
-            if exhausted is not None:
-                raise exhausted
             asked = _load(connection, member, order, loaded)
         except DatabaseError:
             raise
@@ -96,8 +93,8 @@ def load_everybody(connection: Connection, order: Order) -> Round:
             continue
         except WhoopError as error:
             if _ends_everybodys_requests(error):
-                # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
-                exhausted = error
+                # WHOOP counts the app's requests, not the member's: nobody else has a chance now. What needs none goes on.
+                connection = connection.without_requests(error)
             if isinstance(error, ReconnectionNeeded):
                 result.to_reconnect.append(member.user_id)
             result.failures.append(_record(connection, member.user_id, order, error))

@@ -258,7 +258,7 @@ class Limited:
     def wait_after(self, error: RateLimited) -> float:
         """Seconds to wait now; raises the error when that would be too long."""
         self._times += 1
-        wait = max(error.retry_after or 0.0, LIMITED_FIRST * 2 ** (self._times - 1))
+        wait: float = max(error.retry_after or 0.0, LIMITED_FIRST * 2 ** (self._times - 1))
         self._waited += wait
         if self._waited > LIMITED_PATIENCE:
             raise error

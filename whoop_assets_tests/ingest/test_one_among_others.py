@@ -1,11 +1,13 @@
 """What one member's failure says about the others: nothing, unless it is WHOOP's request limit."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
-from whoop_assets.errors import ConfigurationError
+from whoop_assets.errors import BudgetExhausted, ConfigurationError
+from whoop_assets.ingest.everybody import Order, load_everybody
 from whoop_assets.warehouse import keys, members, tables
 from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
 
@@ -93,3 +95,36 @@ def test_who_is_erased_while_something_unreadable_is_on_its_way_leaves_no_row(ho
     (one,) = home.load(FIRST, TODAY, ["body_measurement"], members=[leaves])
     assert one.failures == []
     assert home.rows("quarantine") == {}
+
+
+def test_a_spent_budget_fails_only_those_for_whom_something_was_to_be_asked(home, monkeypatch):
+    asks, has_all, must_come_back = sorted(home.members)
+    present = home.clock.now()
+    order = Order("cycles", FIRST, TODAY, TODAY, present, present)
+    load_everybody(home.connection, replace(order, members=(has_all,)))
+    with home.database.write() as connection:
+        members.set_status(connection, must_come_back, members.RECONNECTION_NEEDED, "it is gone")
+
+    def spent(lane):
+        raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
+
+    monkeypatch.setattr(home.connection.budget, "acquire", spent)
+    one = load_everybody(home.connection, order)
+    assert {failure.user_id: failure.cause.split(":")[0] for failure in one.failures} == {
+        asks: "nothing before noon",
+        must_come_back: f"Member {must_come_back} must be connected again, because it is gone",
+    }
+    assert one.to_reconnect == [must_come_back]
+
+
+def test_a_spent_budget_is_found_out_once_and_not_by_each(home, monkeypatch):
+    asked = []
+
+    def spent(lane):
+        asked.append(lane)
+        raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
+
+    monkeypatch.setattr(home.connection.budget, "acquire", spent)
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert set(failed(one)) == set(home.members)
+    assert len(asked) == 1
