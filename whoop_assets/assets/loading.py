@@ -81,7 +81,7 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
     for warning in result.warnings:
         context.log.warning(warning)
     for failure in result.failures:
-        context.log.error(failure.cause)
+        context.log.error(f"Member {failure.user_id}, {failure.stream}: {failure.cause}")
     counts = _counts(whoop, stream, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
