@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from whoop_assets.assets.loading import LANE_TAG, RECONNECT
+from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.errors import RECONNECT
 from whoop_assets.ingest import keep_alive
 from whoop_assets.partitions import DAILY, range_tags
 from whoop_assets.resources import WhoopResource

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
-from whoop_assets.assets.loading import RECONNECT
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.errors import RECONNECT
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import event_report, failures, members, quarantine
 

@@ -15,6 +15,10 @@ No message carries a token, a secret, an e-mail address or a name; members appea
 """
 
 from datetime import datetime
+from typing import Self
+
+RECONNECT = "whoop-assets connect"
+"""The command that mends a grant that is gone."""
 
 
 class WhoopError(Exception):
@@ -66,3 +70,9 @@ class ReconnectionNeeded(WhoopError):
     def __init__(self, message: str, *, user_id: int) -> None:
         super().__init__(message)
         self.user_id = user_id
+
+    @classmethod
+    def because(cls, reason: str, *, user_id: int) -> Self:
+        """The error for a member whose status says this reason."""
+        sentence = f"Member {user_id} must be connected again, because {reason}: run `{RECONNECT}`."
+        return cls(sentence, user_id=user_id)

@@ -210,3 +210,10 @@ def assert_click_knows(command, arguments):
         elif isinstance(command, click.Group):
             command = command.get_command(context, word)
             assert command is not None, word
+
+
+def test_that_a_member_must_be_connected_again_is_worded_in_one_place():
+    sources = [path for path in (ROOT / "whoop_assets").rglob("*.py") if path.name != "errors.py"]
+    again = [path.name for path in sources if "must be connected again, because" in path.read_text()]
+    named = [path.name for path in sources if '= "whoop-assets connect"' in path.read_text()]
+    assert (again, named) == ([], [])

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from whoop_assets.errors import RECONNECT
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
 from whoop_assets.partitions import DAILY, first_and_last
 from whoop_assets.resources import WhoopResource
@@ -23,9 +24,6 @@ TAKE_UP_WITHIN = timedelta(days=3)
 
 CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
-
-RECONNECT = "whoop-assets connect"
-"""The command that mends a grant that is gone."""
 
 ROW_COUNT = "dagster/partition_row_count"
 _WINDOWS = {60: "minute", 86_400: "day"}
@@ -90,7 +88,7 @@ def report(
     for warning in result.warnings:
         context.log.warning(warning)
     for failure in result.failures:
-        context.log.error(failure.cause)
+        context.log.error(f"Member {failure.user_id}, {failure.stream}: {failure.cause}")
     counts = _counts(whoop, stream, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.errors import WhoopError
+from whoop_assets.errors import RECONNECT, WhoopError
 from whoop_assets.settings import Settings, day_of
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def check_way(connection: "Connection", wanted: "Range") -> None:
     with connection.database.read() as transaction:
         chosen = members.chosen(transaction, wanted.members)
         if not chosen:
-            raise NobodyConnected("No member is connected: run `whoop-assets connect` first.")
+            raise NobodyConnected(f"No member is connected: run `{RECONNECT}` first.")
         connection.require_key()
         for member in chosen:
             if member.status == members.CONNECTED:

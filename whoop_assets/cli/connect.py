@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def report(connection: "Connection", connected: "Connected") -> None:
     click.echo(f"Member {connected.user_id} is connected.")
     for stream in connected.left_out:
         click.echo(
-            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `whoop-assets connect` again changes that."
+            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `{RECONNECT}` again changes that."
         )
     settings = connection.settings
     today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
@@ -82,14 +83,14 @@ def report(connection: "Connection", connected: "Connected") -> None:
 
 def _by_pasting(connection: "Connection") -> "Connected":
     from whoop_assets.cli.asking import ask
-    from whoop_assets.ingest.consent import connect_member
+    from whoop_assets.ingest.consent import connect_with_code
     from whoop_assets.whoop.scopes import SCOPES
 
     state = connection.oauth.new_state()
     click.echo("Open this page, agree, and copy the address that the browser is sent to:", err=True)
     click.echo(connection.oauth.authorization_url(SCOPES, state))
     code = connection.oauth.read_redirect(ask("URL that the browser was sent to"), state)
-    return connect_member(connection, connection.oauth.exchange_code(code))
+    return connect_with_code(connection, code)
 
 
 def _print_link(settings: Settings, lifetime: timedelta) -> None:

@@ -1,7 +1,8 @@
 """Connecting with tokens made elsewhere, of which neither the age nor the scopes are known, nor whose they are.
 
 What the access token may read is tried first: nothing is spent by that. Then the refresh token is exchanged, which makes
-the old pair worthless: only the exchange shows that the refresh token is good, and whose it is.
+the old pair worthless: only the exchange shows that the refresh token is good, and whose it is. The new pair is stored
+before WHOOP is asked that, under the member whom the old access token named: there is no second copy of it.
 """
 
 from collections.abc import Callable
@@ -10,12 +11,25 @@ from typing import Any
 from whoop_assets.cli.asking import ask
 from whoop_assets.errors import WhoopError
 from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import Connected, connect_member
+from whoop_assets.ingest.consent import (
+    Connected,
+    connect_member,
+    connected,
+    profile_owner,
+    require_scopes,
+    store_member,
+    take_back,
+)
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import InvalidGrant, NotFound
 from whoop_assets.whoop.oauth import TokenPair
 from whoop_assets.whoop.scopes import OFFLINE, SCOPE_OF, SCOPES
+from whoop_assets.whoop.sending import Answer
 from whoop_assets.whoop.streams import STREAMS
+
+
+class NotConfirmed(WhoopError):
+    """The new pair is stored, and WHOOP could not be asked whose it is."""
 
 
 class TokensOfTwo(WhoopError):
@@ -26,15 +40,37 @@ def connect_with_tokens(connection: Connection) -> Connected:
     """Ask for both tokens and connect the member they belong to."""
     access = _as_token(ask("Access token", hidden=True))
     refresh = _as_token(ask("Refresh token", hidden=True))
-    return connect_member(connection, renewed(connection, access, refresh))
+    return connect_pair(connection, access, refresh)
 
 
-def renewed(connection: Connection, access: str, refresh: str) -> TokenPair:
-    """A fresh pair, with what WHOOP lets the access token read; raises InvalidGrant, TokensOfTwo."""
+def connect_pair(connection: Connection, access: str, refresh: str) -> Connected:
+    """Renew the pair and connect its member; raises InvalidGrant, TokensOfTwo and what connect_member raises."""
     client = connection.client_for_new(access)
-    owner, granted = None, frozenset[str]()
-    if _allowed(client.profile):
-        owner, granted = _owner(client), _granted(client)
+    profile = _profile(client)
+    if profile is None:
+        return connect_member(connection, _renewed(connection, refresh, frozenset()))
+    owner, granted = profile_owner(profile), _granted(client)
+    require_scopes(granted | {OFFLINE})
+    pair = _renewed(connection, refresh, granted)
+    before = store_member(connection, owner, pair, profile)
+    try:
+        whose = profile_owner(connection.client_for_new(pair.access_token).profile())
+    except WhoopError as error:
+        raise NotConfirmed(
+            f"Member {owner} is connected with the new tokens, of which WHOOP could not be asked whether they are this"
+            f" member's: if both tokens came from one consent, nothing more is to be done. {error}"
+        ) from None
+    if whose != owner:
+        take_back(connection, owner, before)
+        raise TokensOfTwo(
+            "The access token and the refresh token belong to two members: nothing was stored, and the refresh token is"
+            " spent; make a new pair of tokens of one member and give both."
+        )
+    return connected(owner, pair)
+
+
+def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> TokenPair:
+    """A fresh pair, with the scopes that were found out, or else those that the answer names."""
     try:
         fresh = connection.oauth.refresh(refresh)
     except InvalidGrant:
@@ -42,21 +78,18 @@ def renewed(connection: Connection, access: str, refresh: str) -> TokenPair:
             "WHOOP does not accept the refresh token, which is spent, revoked or another app's: nothing was stored; make"
             " a new pair of tokens and give both."
         ) from None
-    if owner is not None and _owner(connection.client_for_new(fresh.access_token)) != owner:
-        raise TokensOfTwo(
-            "The access token and the refresh token belong to two members: nothing was stored, and the refresh token is"
-            " spent; make a new pair of tokens of one member and give both."
-        )
-    if not granted:
-        granted = fresh.scopes - {OFFLINE} or frozenset(SCOPES)
-    return TokenPair(
-        fresh.access_token, fresh.refresh_token or refresh, fresh.expires_in, granted | {OFFLINE}
-    )
+    scopes = granted or fresh.scopes - {OFFLINE} or frozenset(SCOPES)
+    return TokenPair(fresh.access_token, fresh.refresh_token or refresh, fresh.expires_in, scopes | {OFFLINE})
 
 
-def _owner(client: WhoopClient) -> object:
-    """The WHOOP user id in the profile, as it stands there."""
-    return client.profile().payload.get("user_id")
+def _profile(client: WhoopClient) -> Answer | None:
+    """The profile; None when the token does not read it. Raises what may pass by itself."""
+    try:
+        return client.profile()
+    except WhoopError as error:
+        if error.transient:
+            raise
+        return None
 
 
 def _granted(client: WhoopClient) -> frozenset[str]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.errors import WhoopError
+from whoop_assets.errors import RECONNECT, WhoopError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def rotate(lost: bool) -> None:
     pairs = f"{done.members} {'pair' if done.members == 1 else 'pairs'} of tokens encrypted anew"
     click.echo(f"Key {done.key_id} encrypts now; {pairs}.")
     for user_id in done.unreadable:
-        click.echo(f"Member {user_id}: the tokens cannot be read any more; `whoop-assets connect` mends it.")
+        click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` mends it.")
+    if done.set_aside is not None:
+        click.echo(f"The key file could not be used: what it was is kept as {done.set_aside.name}.")
     if settings.token_key:
         click.echo(
             "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been started with this"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.warehouse.database import Database
     from whoop_assets.warehouse.leases import Broken
 
-RECONNECT = "whoop-assets connect"
 NOT_ALL_DONE = 1
 
 
@@ -75,7 +75,7 @@ def overview(database: "Database") -> list[dict[str, Any]]:
                     "user_id": member.user_id,
                     "status": member.status,
                     "reason": member.status_reason,
-                    "mended_by": None if member.status == stored.CONNECTED else RECONNECT,
+                    "mended_by": RECONNECT if member.status == stored.RECONNECTION_NEEDED else None,
                     "unanswered_exchange": _said(unanswered.get(member.user_id)),
                     "left_out": [stream for stream in SCOPE_OF if not allows(member.scopes, stream)],
                     "first_day": held.first_day,
@@ -98,6 +98,7 @@ def _print(found: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     from whoop_assets.cli.printing import print_table
+    from whoop_assets.warehouse.members import DISCONNECTED
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading, side in (
@@ -123,6 +124,8 @@ def _print(found: list[dict[str, Any]]) -> None:
             click.echo(
                 f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` mends it."
             )
+        elif one["status"] == DISCONNECTED:
+            click.echo(f"Member {one['user_id']}: {one['reason'] or one['status']}.")
         elif one["unanswered_exchange"]:
             click.echo(f"Member {one['user_id']}: {one['unanswered_exchange']}.")
         for stream, cause in one["failures"].items():

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import Connected, connect_member
+from whoop_assets.ingest.consent import Connected, connect_with_code
 from whoop_assets.whoop.scopes import SCOPES
 
 PATIENCE = 300.0  # seconds a member has for the consent page
@@ -44,7 +44,7 @@ def connect_by_redirect(
                 f"WHOOP's answer did not come within {patience / 60:.0f} minutes: run `whoop-assets connect` again, or"
                 " with --paste if the browser cannot reach this machine."
             ) from None
-    return connect_member(connection, oauth.exchange_code(oauth.read_redirect(redirected_to, state)))
+    return connect_with_code(connection, oauth.read_redirect(redirected_to, state))
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """A member's client: the WHOOP API with the member's stored tokens and the budget that everybody shares."""
 
+from copy import copy
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -14,8 +16,11 @@ from whoop_assets.warehouse.keys import TokenCipher, token_cipher
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.oauth import OAuth
-from whoop_assets.whoop.protocols import TokenSource
+from whoop_assets.whoop.protocols import RateLimitLike, TokenSource
 from whoop_assets.whoop.sending import open_http
+
+CONNECT_LANE = "schedule"
+"""The lane of the requests that connecting a member takes."""
 
 
 class Connection:
@@ -47,6 +52,7 @@ class Connection:
             http=self._http,
         )
         self._tokens: dict[int, MemberTokens] = {}
+        self._nothing_left: WhoopError | None = None
 
     @property
     def cipher(self) -> TokenCipher:
@@ -70,17 +76,23 @@ class Connection:
 
     def client_for_new(self, access_token: str) -> WhoopClient:
         """A client for a token whose member is not known yet."""
-        return self._client(GivenToken(access_token), "schedule")
+        return self._client(GivenToken(access_token), CONNECT_LANE)
 
-    def client_for_trial(self, user_id: int, lane: str) -> WhoopClient:
-        """A client that tries this member's present access token as it is: a 401 renews nothing."""
-        return self._client(TriedToken(self.tokens(user_id).access_token()), lane)
+    def client_for_trial(self, access_token: str, lane: str) -> WhoopClient:
+        """A client that tries this access token as it is: a 401 renews nothing."""
+        return self._client(TriedToken(access_token), lane)
+
+    def without_requests(self, error: WhoopError) -> Self:
+        """The same, but whoever is about to send a request through a client gets this error instead."""
+        other = copy(self)
+        other._nothing_left = error
+        return other
 
     def _client(self, source: TokenSource, lane: str) -> WhoopClient:
         return WhoopClient(
             base_url=self.settings.api_url,
             tokens=source,
-            budget=self.budget,
+            budget=self.budget if self._nothing_left is None else NothingLeft(self._nothing_left),
             clock=self.clock,
             lane=lane,
             http=self._http,
@@ -103,6 +115,19 @@ def _cipher_or_error(database: Database, token_key: str) -> TokenCipher | Config
         return token_cipher(database, token_key)
     except ConfigurationError as error:
         return error
+
+
+class NothingLeft:
+    """A budget of which it is known already that it gives nothing."""
+
+    def __init__(self, error: WhoopError) -> None:
+        self._error = error
+
+    def acquire(self, lane: str) -> datetime:
+        raise self._error
+
+    def observe(self, status: int, rate_limit: RateLimitLike | None) -> None:
+        """There is no answer to learn from."""
 
 
 class GivenToken:

@@ -1,20 +1,22 @@
 """From a member's consent to a stored member, and back: connecting and disconnecting."""
 
-import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, WhoopError
-from whoop_assets.ingest.connection import Connection
+from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
+from whoop_assets.ingest.connection import CONNECT_LANE, Connection
 from whoop_assets.ingest.content import profile_fields
 from whoop_assets.warehouse import failures, members, snapshots, tokens
+from whoop_assets.warehouse.lanes import LANES
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.models import UserProfile
 from whoop_assets.whoop.oauth import TokenPair
-from whoop_assets.whoop.scopes import SCOPE_OF, allows, missing
+from whoop_assets.whoop.scopes import OFFLINE, SCOPE_OF, SCOPES, allows, missing
+from whoop_assets.whoop.sending import Answer
 from whoop_assets.whoop.validation import validation_reason
 
 
@@ -30,29 +32,50 @@ class Connected:
     left_out: list[str]
 
 
+def connect_with_code(connection: Connection, code: str, requested: Iterable[str] = SCOPES) -> Connected:
+    """Exchange the code of a consent and connect whoever gave it.
+
+    Raises BudgetExhausted before the code is spent when there is no request left to ask whose it is, and what
+    connect_member raises.
+    """
+    _require_a_request(connection)
+    return connect_member(connection, connection.oauth.exchange_code(code, requested))
+
+
 def connect_member(connection: Connection, pair: TokenPair) -> Connected:
     """Find out whose tokens these are, and store member, tokens and profile in one transaction.
 
     Raises ScopesMissing before anything is stored, and the client's errors.
     """
-    lacking = missing(pair.scopes)
-    if lacking or pair.refresh_token is None:
-        wanted = ", ".join(sorted(lacking)) or "offline"
-        raise ScopesMissing(
-            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `whoop-assets connect`"
-            " again and grant it; nothing was stored."
-        )
+    require_scopes(pair.scopes if pair.refresh_token is not None else pair.scopes - {OFFLINE})
     answer = connection.client_for_new(pair.access_token).profile()
+    user_id = profile_owner(answer)
+    store_member(connection, user_id, pair, answer)
+    return connected(user_id, pair)
+
+
+def connected(user_id: int, pair: TokenPair) -> Connected:
+    """What to say of a member who is stored."""
+    return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
+
+
+def profile_owner(answer: Answer) -> int:
+    """Whose profile this is."""
     try:
-        user_id = UserProfile.model_validate(answer.payload).user_id
+        return UserProfile.model_validate(answer.payload).user_id
     except ValidationError as error:
         raise WhoopError(
             f"WHOOP's profile of the new member cannot be read: {validation_reason(error)} Nothing was stored."
         ) from None
+
+
+def store_member(connection: Connection, user_id: int, pair: TokenPair, answer: Answer) -> members.Before:
+    """Store member, tokens and the profile that was answered, in one transaction; what `take_back` needs to undo it."""
     fields = profile_fields(answer.payload)
     database = connection.database
     with database.write([user_id]) as transaction:
         now = database.now(transaction)
+        before = members.before(transaction, user_id)
         who = {name: fields[name] for name in ("email", "first_name", "last_name")}
         members.connect(transaction, user_id, pair.scopes, who, now)
         tokens.save(
@@ -66,7 +89,34 @@ def connect_member(connection: Connection, pair: TokenPair) -> Connected:
         )
         today = now.astimezone(ZoneInfo(connection.settings.timezone)).date()
         snapshots.store(transaction, "profile", user_id, today, fields, answer.requested_at)
-    return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
+    return before
+
+
+def take_back(connection: Connection, user_id: int, before: members.Before) -> None:
+    """Undo `store_member`: the tokens turned out to be somebody else's."""
+    with connection.database.write([user_id]) as transaction:
+        members.put_back(transaction, user_id, before)
+
+
+def require_scopes(scopes: frozenset[str]) -> None:
+    """Raise ScopesMissing without those that nothing works without."""
+    lacking = missing(scopes)
+    if lacking:
+        wanted = ", ".join(sorted(lacking))
+        raise ScopesMissing(
+            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `{RECONNECT}`"
+            " again and grant it; nothing was stored."
+        )
+
+
+def _require_a_request(connection: Connection) -> None:
+    """Raise BudgetExhausted when no request can be sent within the time that one is waited for."""
+    database, lane = connection.database, CONNECT_LANE
+    with database.read() as transaction:
+        now = database.now(transaction)
+        wait = connection.budget.next_slot(transaction, lane, now) - now
+    if wait > LANES[lane].longest_wait:
+        connection.budget.acquire(lane)  # says when there is more; no slot is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +130,21 @@ class Disconnected:
 def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> Disconnected:
     """End the member's grant at WHOOP and forget the tokens; with `erase` every row of the member too.
 
-    A grant that WHOOP no longer knows counts as ended. Raises UnknownMember, and the client's errors when WHOOP
+    A grant counts as ended when WHOOP says so: by a 204, or by refusing tokens that nothing of ours can have spent. Raises UnknownMember, and the client's errors when WHOOP
     cannot be reached: then nothing is forgotten, so that it can be tried again. Who wants to be erased is erased even
-    when the tokens cannot be read (the key is lost): the grant then has to be ended at WHOOP by the member.
+    when the tokens cannot be read, and who leaves after the key was given up as lost is let go: the grant then has to be
+    ended at WHOOP by the member.
     """
     database = connection.database
     with database.read() as transaction:
         (member,) = members.chosen(transaction, [user_id])
-    revoked = True
-    if member.status != members.DISCONNECTED:
+    if member.status == members.DISCONNECTED:
+        revoked = member.status_reason != members.LEFT_WITH_GRANT
+    else:
         try:
             revoked = _revoke(connection, user_id)
         except ConfigurationError:
-            if not erase:
+            if not erase and member.status_reason != members.KEY_LOST:
                 raise
             revoked = False
     with database.write([user_id]) as transaction:
@@ -100,15 +152,33 @@ def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> D
             return Disconnected(members.erase(transaction, user_id), revoked)
         tokens.forget(transaction, user_id)
         failures.forget(transaction, [user_id])
-        members.set_status(transaction, user_id, members.DISCONNECTED, "disconnected here")
+        reason = members.LEFT if revoked else members.LEFT_WITH_GRANT
+        members.set_status(transaction, user_id, members.DISCONNECTED, reason)
     return Disconnected(0, revoked)
 
 
 def _revoke(connection: Connection, user_id: int) -> bool:
+    """Whether the grant has ended at WHOOP, by our request or before."""
     with connection.database.read() as transaction:
-        if tokens.load(transaction, user_id, connection.cipher) is None:
-            return True
-    # When WHOOP does not know the grant any more, there is nothing left to revoke.
-    with contextlib.suppress(ReconnectionNeeded, Unauthorized):
+        tokens.load(transaction, user_id, connection.cipher)
+    try:
         connection.client(user_id, "schedule").revoke_access()
+    except Unauthorized:
+        return not _may_be_spent_by_us(connection, user_id)
+    except ReconnectionNeeded:
+        return _whoop_said_so(connection, user_id) and not _may_be_spent_by_us(connection, user_id)
     return True
+
+
+def _whoop_said_so(connection: Connection, user_id: int) -> bool:
+    """Whether what is on record of the member is WHOOP's refusal, and not something that went wrong here."""
+    with connection.database.read() as transaction:
+        reason = members.reason_to_reconnect(transaction, user_id) or ""
+    return reason.startswith((members.NO_LONGER_ACCEPTED, members.REFUSES_EVERYTHING))
+
+
+def _may_be_spent_by_us(connection: Connection, user_id: int) -> bool:
+    """Whether an exchange is on record whose answer never arrived: a refusal then says nothing of the grant."""
+    with connection.database.read() as transaction:
+        pair = tokens.load(transaction, user_id, connection.cipher)
+    return pair is None or pair.intent_at is not None

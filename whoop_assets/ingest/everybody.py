@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from whoop_assets.errors import (
+    RECONNECT,
     BudgetExhausted,
-    ConfigurationError,
     DatabaseError,
     ReconnectionNeeded,
     UnknownMember,
@@ -13,12 +13,13 @@ from whoop_assets.errors import (
 )
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.load import Loaded, MemberLoad
-from whoop_assets.ingest.refusal import REFUSES_EVERYTHING, refuses_every_stream
+from whoop_assets.ingest.refusal import refuses_every_stream
 from whoop_assets.ingest.snapshots import load_snapshot
 from whoop_assets.warehouse import failures, members
 from whoop_assets.warehouse.failures import Failure
 from whoop_assets.whoop.errors import RateLimited, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
+from whoop_assets.whoop.token_answer import TOKEN_PATH
 
 SNAPSHOTS = ("profile", "body_measurement")
 SNAPSHOT_EVERY = timedelta(hours=6)
@@ -64,36 +65,36 @@ class Round:
 def load_everybody(connection: Connection, order: Order) -> Round:
     """Load the order's stream for each of its members; what fails is recorded and the others go on.
 
-    Raises UnknownMember for a member who is not here, and DatabaseError or ConfigurationError, which concern everybody.
+    Raises UnknownMember for a member who is not here, DatabaseError, and ConfigurationError when the key that encrypts is
+    not at hand: these concern everybody. One member's pair that cannot be read is that member's failure.
     """
     database = connection.database
     with database.read() as transaction:
         chosen = members.chosen(transaction, order.members)
+    if any(member.status == members.CONNECTED for member in chosen):
+        connection.require_key()
     result = Round()
-    exhausted: BudgetExhausted | RateLimited | None = None
     for member in chosen:
         if not allows(member.scopes, order.stream):
             result.skipped.append(
                 f"Member {member.user_id} has not granted {SCOPE_OF[order.stream]}: {order.stream} is skipped; to"
-                " change that, run `whoop-assets connect` and grant it."
+                f" change that, run `{RECONNECT}` and grant it."
             )
             continue
         loaded = Loaded(member.user_id, order.stream)
         # Before it begins: what a load that fails has cost counts too.
         result.loads.append(loaded)
         try:
-            if exhausted is not None:
-                raise exhausted
             asked = _load(connection, member, order, loaded)
-        except (DatabaseError, ConfigurationError):
+        except DatabaseError:
             raise
         except UnknownMember:
             # Erased while it was being loaded: nothing of the member is to be kept, not even this.
             continue
         except WhoopError as error:
-            if isinstance(error, BudgetExhausted | RateLimited):
-                # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
-                exhausted = error
+            if _ends_everybodys_requests(error):
+                # WHOOP counts the app's requests, not the member's: nobody else has a chance now. What needs none goes on.
+                connection = connection.without_requests(error)
             if isinstance(error, ReconnectionNeeded):
                 result.to_reconnect.append(member.user_id)
             result.failures.append(_record(connection, member.user_id, order, error))
@@ -106,24 +107,23 @@ def load_everybody(connection: Connection, order: Order) -> Round:
     return result
 
 
+def _ends_everybodys_requests(error: WhoopError) -> bool:
+    # A 429 of the token endpoint says nothing of the requests to the API.
+    return isinstance(error, BudgetExhausted) or (isinstance(error, RateLimited) and error.path != TOKEN_PATH)
+
+
 def _load(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:
     """Load one member's stream; False when there was nothing to ask WHOOP for."""
     if member.status != members.CONNECTED:
-        raise ReconnectionNeeded(
-            f"Member {member.user_id} must be connected again, because"
-            f" {member.status_reason or member.status.replace('_', ' ')}: run `whoop-assets connect`.",
-            user_id=member.user_id,
-        )
+        reason = member.status_reason or member.status.replace("_", " ")
+        raise ReconnectionNeeded.because(reason, user_id=member.user_id)
     try:
         return _load_stream(connection, member, order, loaded)
     except Unauthorized:
         # A good refresh came before it, so it is this stream's own, unless there is no stream left that answers.
         if not refuses_every_stream(connection, member, order.stream, order.lane, loaded):
             raise
-    raise ReconnectionNeeded(
-        f"Member {member.user_id} must be connected again, because {REFUSES_EVERYTHING}: run `whoop-assets connect`.",
-        user_id=member.user_id,
-    )
+    raise ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
 
 
 def _load_stream(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:

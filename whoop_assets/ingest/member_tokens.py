@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from whoop_assets.errors import DatabaseUnreachable, ReconnectionNeeded, WhoopError
+from whoop_assets.errors import RECONNECT, DatabaseError, ReconnectionNeeded, WhoopError
 from whoop_assets.warehouse import leases, members, tokens
 from whoop_assets.warehouse.leases import Lease
 from whoop_assets.warehouse.tokens import StoredPair
-from whoop_assets.whoop.errors import InvalidGrant, RefreshAnswerLost
+from whoop_assets.whoop.errors import InvalidGrant, RateLimited, RefreshAnswerLost, UnreadableTokenAnswer
 from whoop_assets.whoop.oauth import TokenPair
 
 if TYPE_CHECKING:
@@ -26,11 +26,30 @@ log = logging.getLogger(__name__)
 EXPIRY_MARGIN = timedelta(seconds=60)
 """A token is renewed this long before it ends; one that lives only minutes in the last quarter of its life."""
 LOSERS_PATIENCE = leases.LONGEST_EXCHANGE + leases.LEASE + leases.GRACE
-NO_LONGER_ACCEPTED = "WHOOP no longer accepts the refresh token"
+MOST_EXCHANGES = 2
+"""Pairs that one call gets from WHOOP for itself, when they are not what was wanted."""
+LIMITED_FIRST, LIMITED_PATIENCE = 1.0, 60.0
+"""Seconds: the first wait after a 429 of the token endpoint that says nothing, and all such waits of one call."""
 _LOOK_AGAIN = 0.25
 _STORE_ATTEMPTS, _STORE_PAUSE = 8, 1.0
 
 Wanted = Callable[[StoredPair, datetime], bool]
+
+
+class StillRefreshing(WhoopError):
+    """Another process has held the lease for longer than an exchange takes."""
+
+    transient = True
+
+
+class PairLost(DatabaseError):
+    """WHOOP gave a pair, and the database did not take it however often it was asked."""
+
+
+class UselessPairs(WhoopError):
+    """WHOOP exchanges the refresh token, and what it gives is no better than what there was."""
+
+    transient = True
 
 
 class MemberTokens:
@@ -71,6 +90,7 @@ class MemberTokens:
         """The stored pair's access token as soon as the pair is as wanted, by our own exchange if need be."""
         database, clock = self._connection.database, self._connection.clock
         give_up = clock.now() + LOSERS_PATIENCE
+        limited, pairs = Limited(), 0
         while True:
             with database.read() as connection:
                 now = database.now(connection)
@@ -85,13 +105,21 @@ class MemberTokens:
                 raise self._reconnection(dead)  # it was found out by one process, and need not be by each
             if pair.refresh_token is None:
                 raise self._reconnection("the offline scope was not granted and the access token has ended")
+            if pairs == MOST_EXCHANGES:
+                raise UselessPairs(
+                    f"WHOOP renewed the tokens of member {self._user_id} {pairs} times in a row and gave no access token that"
+                    " can be used (it came back unchanged, or had ended by the time it was stored): try again later."
+                )
             if pair.lease_until is None or pair.lease_until <= now:
                 lease = self._take(pair)
                 if lease is not None:
-                    self._under(lease, pair.refresh_token)
+                    try:
+                        pairs += self._under(lease, pair.refresh_token)
+                    except RateLimited as error:
+                        clock.sleep(limited.wait_after(error))
                 continue  # else somebody was faster
             if clock.now() > give_up:
-                raise WhoopError(
+                raise StillRefreshing(
                     f"Another process is still refreshing the tokens of member {self._user_id}: try again."
                 )
             clock.sleep(_LOOK_AGAIN)
@@ -102,13 +130,24 @@ class MemberTokens:
         with database.write() as connection:
             return leases.take(connection, pair, self._connection.cipher, database.now(connection))
 
-    def _under(self, lease: Lease, refresh_token: str) -> None:
-        """Exchange under the lease, and renew it until that has come to an end."""
+    def _under(self, lease: Lease, refresh_token: str) -> bool:
+        """Exchange under the lease, and renew it until that has come to an end. Whether WHOOP gave a pair.
+
+        A Ctrl-C, or what else interrupts this thread, goes on its way only then: without a lease another process would
+        send the same token, and find it spent.
+        """
+        interrupted: BaseException | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="token-exchange") as pool:
             exchange = pool.submit(self._exchange, lease, refresh_token)
-            while wait([exchange], timeout=leases.BEAT.total_seconds()).not_done:
-                self._beat(lease)
-        exchange.result()
+            while not exchange.done():
+                try:
+                    while wait([exchange], timeout=leases.BEAT.total_seconds()).not_done:
+                        self._beat(lease)
+                except BaseException as error:  # noqa: BLE001 - raised again below
+                    interrupted = interrupted or error
+        if interrupted is not None:
+            raise interrupted
+        return exchange.result()
 
     def _beat(self, lease: Lease) -> None:
         database = self._connection.database
@@ -118,25 +157,50 @@ class MemberTokens:
         except WhoopError as error:
             log.info("The lease of member %d could not be renewed: %s", self._user_id, error)
 
-    def _exchange(self, lease: Lease, refresh_token: str) -> None:
+    def _exchange(self, lease: Lease, refresh_token: str) -> bool:
+        """Whether WHOOP gave a pair, which is stored now; else what is stored has to be looked at again."""
         database = self._connection.database
         try:
             fresh = self._connection.oauth.refresh(refresh_token)
         except InvalidGrant:
             self._refused(lease, refresh_token)
-            return
+            return False
         except WhoopError as error:
+            lost = isinstance(error, RefreshAnswerLost)
             with database.write() as connection:
-                leases.give_back(connection, lease, answered=not isinstance(error, RefreshAnswerLost))
+                leases.give_back(connection, lease, answered=not lost)
+            if lost:
+                raise self._answer_lost(error) from None
             raise
+        self._store_surely(lease, refresh_token, fresh)
+        return True
+
+    def _answer_lost(self, error: WhoopError) -> RefreshAnswerLost:
+        """The same with whose it is and what to do."""
+        whose = f"WHOOP's answer to a token refresh of member {self._user_id}"
+        if isinstance(error, UnreadableTokenAnswer):
+            return UnreadableTokenAnswer(
+                f"{whose} could not be read, and the refresh token is spent: run `{RECONNECT}`.",
+                path=error.path,
+                status=error.status,
+            )
+        return RefreshAnswerLost(
+            f"{whose} was lost, and the refresh token may be spent: try again; if it is, that says so, and `{RECONNECT}`"
+            " mends it."
+        )
+
+    def _store_surely(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
         for attempt in range(1, _STORE_ATTEMPTS + 1):
             try:
-                self._store(lease, refresh_token, fresh)
+                self._store(lease, spent, fresh)
                 return
-            except DatabaseUnreachable:
-                # There is no second copy of this pair: a database that is away for a moment must not cost it.
+            except DatabaseError as error:
+                # There is no second copy of this pair: whatever a database says while it is away must not cost it.
                 if attempt == _STORE_ATTEMPTS:
-                    raise
+                    raise PairLost(
+                        f"New tokens of member {self._user_id} could not be stored and are lost, and those that are stored"
+                        f" are spent: mend the database, then run `{RECONNECT}`. {error}"
+                    ) from None
                 self._connection.clock.sleep(_STORE_PAUSE * attempt)
 
     def _store(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
@@ -170,7 +234,7 @@ class MemberTokens:
                 if stored is None or stored.refresh_token != refresh_token or stored.fence != lease.fence:
                     return
                 if now >= until:
-                    reason = NO_LONGER_ACCEPTED
+                    reason = members.NO_LONGER_ACCEPTED
                     if lease.broken is not None:
                         reason += f", which was probably spent when {lease.broken}"
                     leases.give_back(connection, lease, answered=True)
@@ -180,10 +244,25 @@ class MemberTokens:
         raise self._reconnection(reason) from None
 
     def _reconnection(self, reason: str) -> ReconnectionNeeded:
-        return ReconnectionNeeded(
-            f"Member {self._user_id} must be connected again, because {reason}: run `whoop-assets connect`.",
-            user_id=self._user_id,
-        )
+        return ReconnectionNeeded.because(reason, user_id=self._user_id)
+
+
+class Limited:
+    """The token endpoint's 429s within one call. They spend nothing, so that it is asked again, without a lease meanwhile:
+    after what the answer says, or a little more each time, and LIMITED_PATIENCE in all."""
+
+    def __init__(self) -> None:
+        self._times = 0
+        self._waited = 0.0
+
+    def wait_after(self, error: RateLimited) -> float:
+        """Seconds to wait now; raises the error when that would be too long."""
+        self._times += 1
+        wait: float = max(error.retry_after or 0.0, LIMITED_FIRST * 2 ** (self._times - 1))
+        self._waited += wait
+        if self._waited > LIMITED_PATIENCE:
+            raise error
+        return wait
 
 
 def _lasts(pair: StoredPair, now: datetime) -> bool:

@@ -6,14 +6,18 @@ from typing import Any
 from whoop_assets.errors import WhoopError
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.load import Loaded
-from whoop_assets.warehouse import members
+from whoop_assets.warehouse import members, tokens
 from whoop_assets.warehouse.members import Member
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import NotFound, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
 from whoop_assets.whoop.streams import STREAMS
 
-REFUSES_EVERYTHING = "WHOOP answers 401 to every stream, also with a token that it has just renewed"
+
+class TokenReplaced(WhoopError):
+    """What was refused was not the member's present token: there is nothing to conclude, and a newer one to try."""
+
+    transient = True
 
 
 def refuses_every_stream(
@@ -21,10 +25,13 @@ def refuses_every_stream(
 ) -> bool:
     """Whether WHOOP takes the member's present token for no other granted stream either; then the member is marked.
 
-    One request a stream, until one is answered; they count as the load's. Whatever else goes wrong is no proof.
+    One request a stream, until one is answered; they count as the load's. Whatever else goes wrong is no proof. Nor is
+    it a refusal of a token that is no longer the one stored: the requests may take minutes, and another process may have
+    renewed it, or the member have left or come back, meanwhile. Raises TokenReplaced when there is a newer one to try.
     """
     others = [stream for stream in SCOPE_OF if stream != refused and allows(member.scopes, stream)]
-    client = connection.client_for_trial(member.user_id, lane)
+    tried = connection.tokens(member.user_id).access_token()
+    client = connection.client_for_trial(tried, lane)
     try:
         if not all(_is_refused(_reading(client, stream)) for stream in others):
             return False
@@ -32,9 +39,23 @@ def refuses_every_stream(
         return False
     finally:
         loaded.requests += client.requests
+        loaded.retries += client.retries
+        loaded.limited += client.limited
+        loaded.waited_seconds += client.waited_seconds
     with connection.database.write([member.user_id]) as transaction:
-        members.set_status(transaction, member.user_id, members.RECONNECTION_NEEDED, REFUSES_EVERYTHING)
-    return True
+        if members.status(transaction, member.user_id) != members.CONNECTED:
+            return False
+        stored = tokens.load(transaction, member.user_id, connection.cipher)
+        if stored is None:
+            return False
+        if stored.access_token == tried:
+            members.set_status(
+                transaction, member.user_id, members.RECONNECTION_NEEDED, members.REFUSES_EVERYTHING
+            )
+            return True
+    raise TokenReplaced(
+        f"WHOOP refused an access token of member {member.user_id} that was replaced meanwhile: try again with the new one."
+    )
 
 
 def _reading(client: WhoopClient, stream: str) -> Callable[[], Any]:

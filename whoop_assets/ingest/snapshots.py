@@ -41,6 +41,7 @@ def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loa
             str(user_id), text, content_hash, validation_reason(error), answer.endpoint
         )
         with database.write([user_id]) as transaction:
+            members.require(transaction, user_id)
             quarantine.keep(transaction, user_id, stream, [rejected], database.now(transaction))
         loaded.quarantined = 1
         return True

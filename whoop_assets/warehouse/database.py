@@ -16,6 +16,8 @@ from whoop_assets.clock import Clock, SystemClock
 from whoop_assets.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 
 _ADVISORY_CLASS = 0x57484F4F  # "WHOO": the namespace of this package's advisory locks
+_PASSING = ("25006", "57P", "53", "40")
+"""SQLSTATEs: read-only (a failover is under way), shut down or starting, out of resources, undone for another's sake."""
 _WAL_TRIES, _WAL_PAUSE = 100, 0.05
 _BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # members' locks are their ids, which are not negative
 
@@ -148,10 +150,11 @@ class Database:
         cause = error.orig
         code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None) or "no code"
         what = f"{type(cause).__name__}, {code}"
-        if error.connection_invalidated or isinstance(error, OperationalError):
+        if error.connection_invalidated or isinstance(error, OperationalError) or _passes(code):
             return DatabaseUnreachable(
                 f"The database {self.shown} failed in the middle of a transaction ({what}), which was undone: check that"
-                " the server is running, that its disk has room and that nobody else locks it, then try again."
+                " the server is running and can be written to, that its disk has room and that nobody else locks it, then"
+                " try again."
             )
         return DatabaseError(
             f"The database {self.shown} refused a statement ({what}); the transaction was undone. This is a fault of"
@@ -164,6 +167,11 @@ class Database:
         if self.is_sqlite:
             return f"sqlite:///{Path(self.url.database or ':memory:').name}"
         return f"postgresql://{self.url.host or 'localhost'}/{self.url.database or ''}"
+
+
+def _passes(code: str) -> bool:
+    """Whether an SQLSTATE says that the server is in the way for now, and not the statement."""
+    return code.startswith(_PASSING) and len(code) == 5
 
 
 def _make_folder(folder: Path) -> None:

@@ -24,6 +24,7 @@ from whoop_assets.warehouse.tables import token_key as key_in_use
 from whoop_assets.warehouse.tables import tokens
 
 KEY_FILE_SUFFIX = ".token-key"
+_MOST_SET_ASIDE = 100
 LOST = "if it is lost for good, `whoop-assets keys rotate --lost` goes on without it"
 
 
@@ -97,7 +98,10 @@ def current(connection: Connection, cipher: TokenCipher) -> str:
 def claim(connection: Connection, cipher: TokenCipher, at: datetime) -> str:
     """`current`, in a transaction that is going to encrypt: until it ends no other key becomes the current one."""
     insert_or_ignore(connection, key_in_use, [{"id": 1, "key_id": cipher.first, "since": at}])
-    stated = connection.scalar(select(key_in_use.c.key_id).with_for_update(read=True))
+    # Only while nothing is encrypted may the key have to be switched. Two that both hold the row to read, and then both
+    # want to write it, would wait for each other.
+    only_read = not _nothing_is_encrypted(connection)
+    stated = connection.scalar(select(key_in_use.c.key_id).with_for_update(read=only_read))
     found = current(connection, cipher)
     if found != stated:
         switch(connection, found, at)
@@ -159,12 +163,18 @@ def keys_in(text: str, source: str) -> list[bytes]:
 def write_key_file(path: Path, keys: Iterable[bytes]) -> None:
     """Replace the file in one step, for its owner alone: who reads it meanwhile finds the old keys or the new ones."""
     new = path.with_name(f"{path.name}.{os.getpid()}")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(b",".join(keys) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    try:
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(b",".join(keys) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The key file {path.name} cannot be written ({type(error).__name__}): check who may write there and that the"
+            " disk has room, or set WHOOP_TOKEN_KEY."
+        ) from None
     with contextlib.suppress(OSError):  # not every system lets a folder be synced
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -174,8 +184,49 @@ def write_key_file(path: Path, keys: Iterable[bytes]) -> None:
 
 
 def read_key_file(path: Path) -> list[bytes]:
-    """The keys in the file; raises ConfigurationError when it holds something else."""
-    return keys_in(path.read_text(), f"The key file {path.name}")
+    """The keys in the file; raises ConfigurationError when it cannot be read or holds something else."""
+    name = f"The key file {path.name}"
+    try:
+        return keys_in(path.read_text(), name)
+    except OSError as error:
+        wrong = f"{name} cannot be read ({type(error).__name__}): check what it is and who may read it"
+    except (UnicodeDecodeError, ConfigurationError):
+        wrong = f"{name} does not hold Fernet keys, each of them 44 characters of url-safe base64"
+    raise ConfigurationError(
+        f"{wrong}; put it back from your backup, or set WHOOP_TOKEN_KEY to the key that it held; {LOST}."
+    )
+
+
+def replace_unusable_file(path: Path, database: Database) -> Path | None:
+    """Write a new key where the file holds none that can be used; where what there was is kept now, if there was any."""
+    with database.write():
+        try:
+            read_key_file(path)
+        except ConfigurationError:
+            kept = _set_aside(path)
+            write_key_file(path, [Fernet.generate_key()])
+            return kept
+    return None
+
+
+def _set_aside(path: Path) -> Path | None:
+    for number in range(1, _MOST_SET_ASIDE):
+        kept = path.with_name(f"{path.name}.unusable-{number}")
+        if kept.exists():
+            continue
+        try:
+            path.rename(kept)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigurationError(
+                f"The key file {path.name} cannot be moved aside ({type(error).__name__}): move it away yourself, then run"
+                " `whoop-assets keys rotate --lost` again."
+            ) from None
+        return kept
+    raise ConfigurationError(
+        f"There are {_MOST_SET_ASIDE - 1} unusable key files beside {path.name} already: move them away."
+    )
 
 
 def _from_environment() -> list[bytes]:
@@ -192,11 +243,19 @@ def _now_in(path: Path) -> list[bytes]:
     return []
 
 
+def _is_missing(path: Path) -> bool:
+    """Whether there is no key file, or an empty one, whose writer was killed."""
+    try:
+        return not path.exists() or not path.stat().st_size
+    except OSError:
+        return False  # what is wrong with it is said by who reads it
+
+
 def _from_file(path: Path, database: Database) -> list[bytes]:
-    if not path.exists() or not path.stat().st_size:
+    if _is_missing(path):
         # One process at a time: of two that start together one makes the key, and both use it.
         with database.write() as connection:
-            if not path.exists() or not path.stat().st_size:
+            if _is_missing(path):
                 if not _nothing_is_encrypted(connection):
                     # A new key would read none of them, and members connected under it would not outlive the old one.
                     raise ConfigurationError(

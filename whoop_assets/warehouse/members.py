@@ -1,12 +1,13 @@
 """Members: who is connected, with which scopes, and what is in the way when they are not."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, Table, delete, func, select, update
 
-from whoop_assets.errors import UnknownMember
+from whoop_assets.errors import RECONNECT, UnknownMember
 from whoop_assets.warehouse import failures, tables
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, members
@@ -14,6 +15,14 @@ from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, member
 CONNECTED = "connected"
 RECONNECTION_NEEDED = "reconnection_needed"
 DISCONNECTED = "disconnected"
+
+# Why somebody must be connected again. The first two are what WHOOP said, the third is known here alone.
+NO_LONGER_ACCEPTED = "WHOOP no longer accepts the refresh token"
+REFUSES_EVERYTHING = "WHOOP answers 401 to every stream, also with a token that it has just renewed"
+KEY_LOST = "the key that encrypted the tokens is lost"
+# Why somebody is disconnected.
+LEFT = "disconnected here"
+LEFT_WITH_GRANT = "disconnected here; the grant could not be ended at WHOOP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,37 @@ def connect(
     failures.forget(connection, [user_id])
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The rows of a member and of the tokens before a connect; None where there was none."""
+
+    member: dict[str, Any] | None = field(repr=False)
+    tokens: dict[str, Any] | None = field(repr=False)
+
+
+def before(connection: Connection, user_id: int) -> Before:
+    """What a connect is about to replace."""
+
+    def row(table: Table) -> dict[str, Any] | None:
+        found = connection.execute(select(table).where(table.c.user_id == user_id)).mappings().first()
+        return None if found is None else dict(found)
+
+    return Before(row(members), row(tables.tokens))
+
+
+def put_back(connection: Connection, user_id: int, rows: Before) -> None:
+    """Undo a connect: who was not here is not here again, and who was has the tokens of before."""
+    if rows.member is None:
+        erase(connection, user_id)
+        return
+    insert_or_replace(connection, members, [rows.member], keep=set())
+    if rows.tokens is None:
+        connection.execute(delete(tables.tokens).where(tables.tokens.c.user_id == user_id))
+        return
+    # The fence of the later pair stays, so that no lease on the one before fits.
+    insert_or_replace(connection, tables.tokens, [rows.tokens], keep={"fence"})
+
+
 def listed(connection: Connection, status: str | None = None) -> list[Member]:
     """All members, or those of one status, by id."""
     c = members.c
@@ -78,7 +118,7 @@ def chosen(
     for user_id in user_ids:
         if user_id not in by_id:
             raise UnknownMember(
-                f"Member {user_id} is not known here: `whoop-assets members` lists who is, `whoop-assets connect`"
+                f"Member {user_id} is not known here: `whoop-assets members` lists who is, `{RECONNECT}`"
                 " adds one."
             )
     return [by_id[user_id] for user_id in sorted(set(user_ids))]
@@ -100,6 +140,11 @@ def set_status(connection: Connection, user_id: int, status: str, reason: str | 
     connection.execute(
         update(members).where(members.c.user_id == user_id).values(status=status, status_reason=reason)
     )
+
+
+def status(connection: Connection, user_id: int) -> str | None:
+    """The member's status now; None when the member is not here (any more)."""
+    return connection.scalar(select(members.c.status).where(members.c.user_id == user_id))
 
 
 def reason_to_reconnect(connection: Connection, user_id: int) -> str | None:

@@ -10,6 +10,7 @@ one completes it.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.fernet import Fernet
 from sqlalchemy import Connection, func, select, update
@@ -38,11 +39,15 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """The key that encrypts now, how many pairs were encrypted anew, and whose could not be read."""
+    """The key that encrypts now, how many pairs were encrypted anew, and whose could not be read.
+
+    `set_aside`: where an unusable key file is kept now.
+    """
 
     key_id: str
     members: int
     unreadable: list[int]
+    set_aside: Path | None = None
 
 
 def in_use(connection: Connection, cipher: TokenCipher) -> list[KeyUse]:
@@ -65,8 +70,9 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
     raises ConfigurationError for them, before anything is done.
     """
     path = None if token_key else keys.key_file(database)
-    if path is not None and lost and not path.exists():
-        keys.write_key_file(path, [Fernet.generate_key()])
+    set_aside = None
+    if path is not None and lost:
+        set_aside = keys.replace_unusable_file(path, database)
     cipher = keys.token_cipher(database, token_key)
     with database.read() as connection:
         everybody = list(connection.scalars(select(tokens.c.user_id).order_by(tokens.c.user_id)))
@@ -86,8 +92,8 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
         key_id = cipher.first
         if key_id != before:
             keys.switch(connection, key_id, database.now(connection))
-    for user_id in unreadable:
-        _give_up(database, user_id)
+    # Who has connected again since they were looked at is nobody to give up.
+    unreadable = [user_id for user_id in unreadable if _give_up(database, user_id, cipher)]
     renewed = _encrypt_all(database, cipher, unreadable)
     if path is not None:
         older = {fingerprint(key) for key in held} - {before or fingerprint(held[0])}
@@ -96,7 +102,7 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
             if None not in needed:
                 found = keys.read_key_file(path)
                 keys.write_key_file(path, [key for key in found if fingerprint(key) not in older - needed])
-    return Rotated(key_id, renewed, unreadable)
+    return Rotated(key_id, renewed, unreadable, set_aside)
 
 
 def _encrypt_all(database: Database, cipher: TokenCipher, unreadable: Collection[int]) -> int:
@@ -142,7 +148,9 @@ def _encrypt(database: Database, cipher: TokenCipher, user_id: int) -> bool:
 def _readable(connection: Connection, user_id: int, cipher: TokenCipher) -> bool:
     row = connection.execute(
         select(tokens.c.access_token, tokens.c.key_id).where(tokens.c.user_id == user_id)
-    ).one()
+    ).first()
+    if row is None:
+        return True  # there is nothing that cannot be read
     try:
         cipher.decrypt(row.access_token, row.key_id)
     except ConfigurationError:
@@ -150,11 +158,15 @@ def _readable(connection: Connection, user_id: int, cipher: TokenCipher) -> bool
     return True
 
 
-def _give_up(database: Database, user_id: int) -> None:
+def _give_up(database: Database, user_id: int, cipher: TokenCipher) -> bool:
+    """Mark the member, unless the pair can be read now, or is gone. Whether it was done."""
     with database.write([user_id]) as connection:
+        if _readable(connection, user_id, cipher):
+            return False
         members.set_status(
             connection,
             user_id,
             members.RECONNECTION_NEEDED,
-            "the key that encrypted the tokens is lost",
+            members.KEY_LOST,
         )
+    return True

@@ -116,6 +116,9 @@ def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monk
         assert check.severity == dg.AssetCheckSeverity.ERROR
         assert all(str(member) in check.description for member in p.home.members)
         assert len(p.home.rows("daily_summary")) >= 8
+        logged = [entry.user_message for entry in p.instance.all_logs(result.run_id)]
+        for member in p.home.members:
+            assert any(line.startswith(f"Member {member}, workouts: GET ") for line in logged)
 
         p.home.world.clear_faults()
         again = p.run(first, p.today)

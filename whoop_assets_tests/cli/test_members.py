@@ -64,7 +64,11 @@ def test_disconnecting_ends_the_grant_and_keeps_the_records(command_line: Comman
     result = command_line.run("disconnect", str(member))
     assert result.exit_code == 0, result.output
     assert "the records are kept" in result.stdout
-    assert listed(command_line)[0]["status"] == "disconnected"
+    (one,) = listed(command_line)
+    assert (one["status"], one["mended_by"]) == ("disconnected", None)
+    said = command_line.run("members").stdout
+    assert f"Member {member}: disconnected here." in said
+    assert "mends it" not in said  # there is nothing to mend
     assert command_line.world.revoke_tokens(member) == 0
 
 

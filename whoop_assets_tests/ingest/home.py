@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from whoop_assets.clock import ManualClock
 from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import connect_member
+from whoop_assets.ingest.consent import connect_with_code
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.settings import Settings
@@ -89,7 +89,7 @@ class Home:
         oauth = self.connection.oauth
         state = oauth.new_state()
         redirect = self.simulator.consent(oauth.authorization_url(scopes, state), user_id)
-        connect_member(self.connection, oauth.exchange_code(oauth.read_redirect(redirect, state), scopes))
+        connect_with_code(self.connection, oauth.read_redirect(redirect, state), scopes)
         if user_id not in self.members:
             self.members.append(user_id)
 

@@ -1,15 +1,17 @@
 """Connecting and disconnecting a member."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from cryptography.fernet import Fernet
 
-from whoop_assets.errors import ConfigurationError, UnknownMember
+from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, UnknownMember
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.consent import Disconnected, ScopesMissing, disconnect_member
 from whoop_assets.warehouse import tables
-from whoop_assets.whoop.errors import ApiError
+from whoop_assets.warehouse.rotation import rotate
+from whoop_assets.whoop.errors import ApiError, RefreshAnswerLost
 from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
 
 
@@ -113,3 +115,48 @@ def test_only_whoops_own_answer_counts_as_the_end_of_a_grant(home, monkeypatch):
         disconnect_member(connection, user_id, erase=False)
     assert home.rows("tokens")
     assert home.rows("members")[user_id]["status"] == "connected"
+
+
+def lose_the_answer_to_a_refresh(home, user_id):
+    """WHOOP has renewed the grant, and nobody here has its tokens."""
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost):
+        home.connection.client(user_id, "schedule").profile()
+
+
+@pytest.mark.parametrize("found_out_before", [True, False])
+def test_a_grant_whose_tokens_we_have_lost_is_not_said_to_have_ended(home, found_out_before):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    lose_the_answer_to_a_refresh(home, user_id)
+    if found_out_before:
+        with pytest.raises(ReconnectionNeeded):
+            home.connection.client(user_id, "schedule").profile()
+    assert not disconnect_member(home.connection, user_id, erase=False).revoked
+    assert home.rows("members")[user_id]["status"] == "disconnected"
+    assert "could not be ended" in home.rows("members")[user_id]["status_reason"]
+    assert not disconnect_member(
+        home.connection, user_id, erase=True
+    ).revoked  # and still not the second time
+
+
+def test_a_grant_that_whoop_itself_says_is_gone_has_ended(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.world.revoke_tokens(user_id)
+    with pytest.raises(ReconnectionNeeded):
+        home.connection.client(user_id, "schedule").profile()
+    assert disconnect_member(home.connection, user_id, erase=False).revoked
+
+
+def test_after_a_key_was_given_up_as_lost_its_member_can_leave(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    new = Fernet.generate_key().decode()
+    rotate(home.database, new, lost=True)
+    lost = replace(home.connection.settings, token_key=new)
+    with Connection(lost, home.database) as connection:
+        assert not disconnect_member(connection, user_id, erase=False).revoked
+    assert home.rows("tokens") == {}
+    assert home.rows("members")[user_id]["status"] == "disconnected"

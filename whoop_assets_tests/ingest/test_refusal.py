@@ -4,6 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from whoop_assets.ingest import refusal
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.consent import disconnect_member
 from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
@@ -75,3 +78,75 @@ def test_what_goes_wrong_otherwise_is_no_proof(home, monkeypatch):
     rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert "answered 401" in rounds[0].failures[0].cause
     assert status(home, home.member) == "connected"
+
+
+def meanwhile(monkeypatch, at_request, happens):
+    """While that request of the trial is on its way, something happens in another process."""
+    ask, asked = refusal._is_refused, []
+
+    def is_refused(read):
+        asked.append(read)
+        answer = ask(read)
+        if len(asked) == at_request:
+            happens()
+        return answer
+
+    monkeypatch.setattr(refusal, "_is_refused", is_refused)
+
+
+def test_a_refusal_of_a_token_that_was_renewed_meanwhile_is_held_against_nobody(home, monkeypatch):
+    refuse(home, "/v2/activity/workout")
+    another = Connection(home.connection.settings, home.database)
+
+    def renewed():
+        another.tokens(home.member).after_rejection(another.tokens(home.member).access_token())
+
+    home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    trial = refusal.refuses_every_stream
+
+    def renewed_first(connection, *arguments):
+        connection.tokens(home.member).access_token()
+        renewed()
+        return trial(connection, *arguments)
+
+    monkeypatch.setattr("whoop_assets.ingest.everybody.refuses_every_stream", renewed_first)
+    (failure,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].failures
+    assert status(home, home.member) == "connected"
+    assert failure.transient  # so that the run is tried again, with the new token
+    assert "replaced meanwhile: try again" in failure.cause
+    home.world.clear_faults()
+    assert home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].failures == []
+    another.close()
+
+
+def test_who_leaves_during_the_trial_is_not_asked_to_come_back(home, monkeypatch):
+    refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
+    meanwhile(monkeypatch, 5, lambda: disconnect_member(home.connection, home.member, erase=False))
+    rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    assert status(home, home.member) == "disconnected"
+    assert rounds[0].to_reconnect == []
+
+
+def test_who_connects_again_during_the_trial_stays_connected(home, monkeypatch):
+    refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
+
+    def come_back():
+        home.world.clear_faults()
+        home.connect(home.member)
+
+    meanwhile(monkeypatch, 5, come_back)
+    home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    assert status(home, home.member) == "connected"
+    assert home.load(FIRST, TODAY, ["cycles"], members=[home.member])[0].failures == []
+
+
+def test_what_the_trial_has_cost_is_counted_whole(home, monkeypatch):
+    monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
+    refuse(home, "/v2/activity/workout")
+    home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}
+    home.world.order_fault("answer", count=2, **limited)
+    (load,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].loads
+    assert load.limited == 2
+    assert load.retries >= 2
+    assert load.waited_seconds >= 2

@@ -3,16 +3,20 @@
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from psycopg2.errors import ReadOnlySqlTransaction
+from sqlalchemy.exc import InternalError
 
 from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
 from whoop_assets.ingest.consent import disconnect_member
 from whoop_assets.ingest.keep_alive import RENEW_AFTER, keep_alive
-from whoop_assets.ingest.member_tokens import MemberTokens
-from whoop_assets.warehouse import keys, leases, tokens
+from whoop_assets.ingest.member_tokens import MemberTokens, PairLost, StillRefreshing, UselessPairs
+from whoop_assets.warehouse import keys, leases, tables, tokens
 from whoop_assets.whoop.errors import RefreshAnswerLost
+from whoop_assets.whoop.oauth import TokenPair
 from whoop_assets_tests.ingest.crowd import until
 from whoop_assets_tests.ingest.home import at_home, frozen_world
 from whoop_simulator.grants import App
@@ -285,3 +289,113 @@ def test_only_connected_members_tokens_are_kept_alive_and_only_when_it_is_time(d
         assert keep_alive(home.connection).renewed == [quiet]
         assert home.world.stats()["refreshes"] == refreshes + 1
         assert keep_alive(home.connection).renewed == []
+
+
+def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home):
+    home.advance(timedelta(hours=2))
+    lease_of_another(home)
+    with home.database.write() as connection:
+        connection.execute(tables.tokens.update().values(lease_until=home.clock.now() + timedelta(hours=1)))
+    with pytest.raises(StillRefreshing, match="try again") as error:
+        profile(home)
+    assert error.value.transient
+
+
+@pytest.mark.parametrize("useless", [{"expires_in": 3600}, {"expires_in": 1, "access_token": "brief"}])
+def test_pairs_that_are_of_no_use_are_not_asked_for_without_end(home, monkeypatch, useless):
+    member = home.connection.tokens(home.member)
+    rejected, given = member.access_token(), []
+
+    def refresh(token):
+        given.append(token)
+        assert len(given) < 10
+        pair = TokenPair(useless.get("access_token", rejected), f"refresh-{len(given)}", 3600, frozenset())
+        return replace(pair, expires_in=useless["expires_in"])
+
+    store = leases.store_refreshed
+
+    def slowly(*arguments, **options):
+        stored = store(*arguments, **options)
+        home.clock.advance(2)
+        return stored
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", refresh)
+    monkeypatch.setattr(leases, "store_refreshed", slowly)
+    with pytest.raises(UselessPairs, match=f"member {home.member} 2 times"):
+        member.after_rejection(rejected)
+    assert len(given) == 2
+    assert stored(home).refresh_token == "refresh-2"  # nothing that WHOOP gave is lost
+
+
+def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home, monkeypatch):
+    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    home.advance(timedelta(hours=2))
+    refresh, go_on, beats = home.connection.oauth.refresh, threading.Event(), []
+    beat = MemberTokens._beat
+
+    def slowly(token):
+        assert go_on.wait(10), "the lease was no longer renewed"
+        return refresh(token)
+
+    def ctrl_c_at_the_first(member, lease):
+        beats.append(lease)
+        if len(beats) == 1:
+            raise KeyboardInterrupt
+        if go_on.is_set():
+            return
+        home.clock.advance(leases.LEASE - timedelta(seconds=1))
+        beat(member, lease)
+        assert lease_of_another(home) is None
+        if len(beats) == 4:
+            go_on.set()
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
+    monkeypatch.setattr(MemberTokens, "_beat", ctrl_c_at_the_first)
+    before = refresh_token(home)
+    with pytest.raises(KeyboardInterrupt):
+        profile(home)
+    assert len(beats) >= 4
+    pair = stored(home)
+    assert pair.refresh_token != before
+    assert (pair.lease_until, pair.intent_at) == (None, None)
+
+
+def test_a_pair_outlives_a_failover_that_takes_no_writing_for_a_moment(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+    store, failing = leases.store_refreshed, [1, 2]
+
+    def sometimes(*arguments, **options):
+        if failing:
+            failing.pop()
+            raise InternalError("update", {}, ReadOnlySqlTransaction("cannot execute UPDATE"))
+        return store(*arguments, **options)
+
+    monkeypatch.setattr(leases, "store_refreshed", sometimes)
+    assert profile(home).payload["user_id"] == home.member
+    assert failing == []
+    assert home.world.stats()["refreshes"] == 1
+
+
+def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what_mends_it(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+
+    def never(*_, **__):
+        raise DatabaseUnreachable("The database does not answer.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(leases, "store_refreshed", never)
+        with pytest.raises(
+            PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*answer"
+        ):
+            profile(home)
+    home.advance(leases.LEASE)
+    with pytest.raises(ReconnectionNeeded, match="stopped in the middle of a token exchange"):
+        profile(home)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"}], ids=str)
+def test_a_lost_answer_says_whose_and_what_to_do(home, fault):
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):
+        profile(home)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert, select, text
 
-from whoop_assets.errors import ConfigurationError, DatabaseUnreachable
+from whoop_assets.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 from whoop_assets.warehouse.database import Database, normalise_url
 from whoop_assets.warehouse.schema import prepare
 from whoop_assets.warehouse.tables import request_gate
@@ -126,3 +126,15 @@ def test_times_come_back_aware_and_in_utc_whatever_the_zone_of_the_server(databa
 def test_a_time_without_a_zone_is_not_stored(database):
     with pytest.raises(Exception, match="without a zone"), database.write() as connection:
         connection.execute(insert(request_gate), {"id": 1, "not_before": datetime(2026, 1, 1)})
+
+
+def test_a_server_that_takes_no_writing_for_now_counts_as_away(postgres_url):
+    database = Database(postgres_url)
+    with pytest.raises(DatabaseUnreachable, match="25006") as error, database.write() as connection:
+        connection.execute(text("set transaction read only"))
+        connection.execute(text("delete from tokens"))
+    assert error.value.transient
+    with pytest.raises(DatabaseError, match="fault of whoop-assets") as error, database.write() as connection:
+        connection.execute(text("delete from nothing_like_it"))
+    assert not error.value.transient
+    database.close()

@@ -1,10 +1,13 @@
 """Keys: from WHOOP_TOKEN_KEY, or made once and kept beside the embedded database."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from cryptography.fernet import Fernet
 
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.warehouse import tokens
+from whoop_assets.warehouse import keys, tokens
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.keys import token_cipher
 from whoop_assets_tests.warehouse.factories import NOW
@@ -67,3 +70,25 @@ def test_a_lost_key_file_is_not_made_anew_while_tokens_need_the_old_one(sqlite_d
     kept.rename(path)
     with sqlite_database.read() as connection:
         assert tokens.load(connection, 1, token_cipher(sqlite_database, "")).access_token == "a"
+
+
+def test_two_first_connects_under_a_changed_key_do_not_wait_for_each_other(postgres_url, monkeypatch):
+    database = Database(postgres_url)
+    with database.write() as connection:
+        keys.switch(connection, "0" * 16, database.now(connection))
+    ask = keys.current
+
+    def slowly(connection, cipher):
+        time.sleep(0.5)  # time for the other to lock the row too
+        return ask(connection, cipher)
+
+    monkeypatch.setattr(keys, "current", slowly)
+
+    def connect(number):
+        cipher = keys.TokenCipher([Fernet.generate_key()])
+        with database.write([number]) as connection:
+            return keys.claim(connection, cipher, database.now(connection)) == cipher.first
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(connect, [1, 2])) == [True, True]
+    database.close()

@@ -198,3 +198,65 @@ def test_no_key_stands_in_the_database_nor_in_what_is_said(database):
         rows = [connection.execute(select(table)).all() for table in (tables.tokens, tables.token_key)]
     for key in (OLD, NEW):
         assert key not in f"{rows} {done} {used(database, token_cipher(database, NEW))}"
+
+
+def damage(path, how):
+    held = path.read_bytes()
+    if how == "folder":
+        path.unlink()
+        path.mkdir()
+    elif how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"bytes": b"\xff\xfe\x00", "empty": b"", "garbage": b"garbage\n"}[how])
+    return held
+
+
+@pytest.mark.parametrize("how", ["bytes", "empty", "garbage", "folder", "gone"])
+def test_a_damaged_key_file_is_one_sentence_with_a_way_out_that_works(sqlite_database, key_file, how):
+    save(sqlite_database, token_cipher(sqlite_database, ""))
+    damage(key_file, how)
+    for attempt in (lambda: token_cipher(sqlite_database, ""), lambda: rotate(sqlite_database, "")):
+        with pytest.raises(ConfigurationError, match=r"key file .* WHOOP_TOKEN_KEY .*rotate --lost"):
+            attempt()
+    done = rotate(sqlite_database, "", lost=True)
+    assert done.unreadable == [MEMBER]
+    assert (done.set_aside is None) == (how == "gone")
+    if done.set_aside is not None:
+        assert done.set_aside.exists()
+    save(sqlite_database, token_cipher(sqlite_database, ""), access="access-2")
+    assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-2"
+
+
+def test_a_key_file_that_nobody_may_read_is_one_sentence(sqlite_database, key_file, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as forbidden:
+        forbidden.setattr(Path, "read_text", refuse)
+        with pytest.raises(ConfigurationError, match=r"cannot be read \(PermissionError\)"):
+            token_cipher(sqlite_database, "")
+    monkeypatch.setattr(keys.os, "open", refuse)
+    with pytest.raises(ConfigurationError, match=r"cannot be written \(PermissionError\)"):
+        rotate(sqlite_database, "")
+
+
+def test_a_good_key_file_is_not_moved_aside(sqlite_database, key_file):
+    save(sqlite_database, token_cipher(sqlite_database, ""))
+    done = rotate(sqlite_database, "", lost=True)
+    assert (done.unreadable, done.set_aside) == ([], None)
+    assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-1"
+
+
+def test_who_connects_again_while_a_lost_key_is_given_up_is_not_marked(database, monkeypatch):
+    save(database, token_cipher(database, OLD))
+    give_up = rotation._give_up
+
+    def connected_first(*arguments):
+        save(database, token_cipher(database, NEW), access="access-2")
+        return give_up(*arguments)
+
+    monkeypatch.setattr(rotation, "_give_up", connected_first)
+    assert rotate(database, NEW, lost=True).unreadable == []
+    with database.read() as connection:
+        assert members.status(connection, MEMBER) == members.CONNECTED
