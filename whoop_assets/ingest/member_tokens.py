@@ -110,7 +110,7 @@ class MemberTokens:
                     f"WHOOP renewed the tokens of member {self._user_id} {pairs} times in a row and gave no access token that"
                     " can be used (it came back unchanged, or had ended by the time it was stored): try again later."
                 )
-            if pair.lease_until is None or pair.lease_until <= now:
+            if not leases.held(pair.lease_until, now):
                 lease = self._take(pair)
                 if lease is not None:
                     try:

@@ -20,7 +20,7 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.warehouse import keys
@@ -34,6 +34,8 @@ BEAT = LEASE / 3
 """How often a holder renews its lease: two beats may fail."""
 LONGEST_EXCHANGE = timedelta(seconds=75)
 """Longer than an exchange takes at its time-outs (three connections, one answer: about a minute): then no more renewals."""
+_FARTHEST_END = 2 * LEASE
+"""With room for a renewal that comes while we look."""
 GRACE = timedelta(seconds=5)
 """How long who has taken over waits for a pair of the one before, when WHOOP refuses the token."""
 
@@ -89,7 +91,7 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
         .where(
             tokens.c.user_id == pair.user_id,
             tokens.c.fence == pair.fence,
-            or_(tokens.c.lease_until.is_(None), tokens.c.lease_until <= at),
+            _free(at),
         )
         .values(fence=pair.fence + 1, lease_until=at + LEASE, intent_at=at, lease_holder=this_process())
     )
@@ -102,10 +104,19 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
 def unanswered(connection: Connection, at: datetime) -> dict[int, Broken]:
     """The members whose refresh token may be spent, because an exchange that nobody is waiting for has no answer."""
     c = tokens.c
-    query = select(c.user_id, c.intent_at, c.lease_holder).where(
-        c.intent_at.is_not(None), or_(c.lease_until.is_(None), c.lease_until <= at)
-    )
+    query = select(c.user_id, c.intent_at, c.lease_holder).where(c.intent_at.is_not(None), _free(at))
     return {user_id: Broken(since, holder) for user_id, since, holder in connection.execute(query)}
+
+
+def _free(at: datetime) -> ColumnElement[bool]:
+    """Nobody holds a lease: none was taken, it has run out, or it was taken by a clock that has been set back since."""
+    until = tokens.c.lease_until
+    return or_(until.is_(None), until <= at, until > at + _FARTHEST_END)
+
+
+def held(until: datetime | None, at: datetime) -> bool:
+    """Whether a lease of that end is still somebody's."""
+    return until is not None and at < until <= at + _FARTHEST_END
 
 
 def renew(connection: Connection, lease: Lease, at: datetime) -> bool:

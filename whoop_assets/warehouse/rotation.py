@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, func, select, update
 
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.warehouse import keys, members
+from whoop_assets.warehouse import keys, leases, members
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.keys import TokenCipher, fingerprint
 from whoop_assets.warehouse.tables import token_key as key_in_use
@@ -130,7 +130,7 @@ def _encrypt(database: Database, cipher: TokenCipher, user_id: int) -> bool:
         row = connection.execute(select(tokens).where(tokens.c.user_id == user_id).with_for_update()).first()
         if row is None or current is None or row.key_id == current:
             return True
-        if row.lease_until is not None and row.lease_until > database.now(connection):
+        if leases.held(row.lease_until, database.now(connection)):
             return False
         if not cipher.holds(current):
             return True  # another rotation has begun, and will see to it

@@ -116,6 +116,12 @@ def test_a_lease_is_held_by_one_and_ends_by_itself(database, cipher):
     assert second.fence > first.fence
 
 
+def test_a_lease_of_a_clock_that_was_set_back_since_is_in_nobodys_way(database, cipher):
+    save(database, cipher)
+    assert take(database, cipher, NOW + timedelta(days=1)) is not None
+    assert take(database, cipher, NOW) is not None
+
+
 def test_who_comes_back_after_its_lease_can_no_longer_store_over_a_newer_pair(database, cipher):
     save(database, cipher)
     late = take(database, cipher)
