@@ -126,7 +126,9 @@ class NothingLeft:
     def acquire(self, lane: str) -> datetime:
         raise self._error
 
-    def observe(self, status: int, rate_limit: RateLimitLike | None) -> None:
+    def observe(
+        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
+    ) -> None:
         """There is no answer to learn from."""
 
 

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 
 from whoop_assets.errors import (
     BudgetExhausted,
-    ConfigurationError,
     DatabaseError,
     ReconnectionNeeded,
     UnknownMember,
@@ -14,9 +13,9 @@ from whoop_assets.errors import (
 )
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.event_load import LANE, EventLoad
-from whoop_assets.ingest.everybody import Order, Round
+from whoop_assets.ingest.everybody import Order, Round, ends_everybodys_requests
 from whoop_assets.ingest.load import Loaded
-from whoop_assets.ingest.refusal import REFUSES_EVERYTHING, refuses_every_stream
+from whoop_assets.ingest.refusal import TokenReplaced, refuses_every_stream
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.warehouse import attempts, claims, event_days, inbox, members, stale_days
 from whoop_assets.warehouse.database import Database
@@ -57,6 +56,7 @@ def load_events(
     database = connection.database
     wanted = streams if order.stream == CYCLES.name else (order.stream,)
     keys = keys or Keys()
+    connection.require_key()
     with database.write() as transaction:
         at = database.now(transaction)
         event_days.file_due(transaction, at, keys.first, keys.last, limit=AT_ONCE)
@@ -106,7 +106,7 @@ class _Work:
         self.result.loads.append(loaded)
         try:
             errors = self._load(member, events, loaded)
-        except (DatabaseError, ConfigurationError):
+        except DatabaseError:
             raise
         except UnknownMember:
             # Erased while it was being loaded, and the events with everything else.
@@ -114,16 +114,28 @@ class _Work:
         except WhoopError as error:
             errors = {event.trace_id: error for event in events}
         refused = next((error for error in errors.values() if isinstance(error, Unauthorized)), None)
-        if refused is not None and refuses_every_stream(self.connection, member, stream, LANE, loaded):
-            errors = dict.fromkeys(errors, _reconnection(member.user_id, REFUSES_EVERYTHING))
+        if refused is not None:
+            errors = self._after_refusal(member, errors, loaded)
         self._set_back(member.user_id, events, errors)
+
+    def _after_refusal(
+        self, member: Member, errors: dict[str, WhoopError], loaded: Loaded
+    ) -> dict[str, WhoopError]:
+        """What the refusal comes to, once it is known whether any stream is answered."""
+        try:
+            if not refuses_every_stream(self.connection, member, self.order.stream, LANE, loaded):
+                return errors
+        except TokenReplaced as error:
+            return dict.fromkeys(errors, error)
+        gone = ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
+        return dict.fromkeys(errors, gone)
 
     def _load(self, member: Member, events: list[Event], loaded: Loaded) -> dict[str, WhoopError]:
         if self.exhausted is not None:
             raise self.exhausted
         if member.status != members.CONNECTED:
             reason = member.status_reason or member.status.replace("_", " ")
-            raise _reconnection(member.user_id, reason)
+            raise ReconnectionNeeded.because(reason, user_id=member.user_id)
         loading = EventLoad(self.connection, member, loaded, by=self.order.run_id)
         if self.order.stream == CYCLES.name:
             loading.load_cycles()
@@ -133,7 +145,7 @@ class _Work:
     def _set_back(self, user_id: int, events: Sequence[Event], errors: dict[str, WhoopError]) -> None:
         database = self.connection.database
         for error in {id(error): error for error in errors.values()}.values():
-            if isinstance(error, BudgetExhausted | RateLimited):
+            if ends_everybodys_requests(error):
                 # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
                 self.exhausted = error
             if isinstance(error, ReconnectionNeeded):
@@ -157,13 +169,6 @@ class _Work:
     def _park(self, events: Sequence[Event], reason: str) -> None:
         with self.connection.database.write() as transaction:
             attempts.park(transaction, [event.trace_id for event in events], reason)
-
-
-def _reconnection(user_id: int, reason: str) -> ReconnectionNeeded:
-    return ReconnectionNeeded(
-        f"Member {user_id} must be connected again, because {reason}: run `whoop-assets connect`.",
-        user_id=user_id,
-    )
 
 
 def _fail(database: Database, trace_ids: Iterable[str], error: WhoopError) -> None:

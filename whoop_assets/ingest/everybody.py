@@ -92,7 +92,7 @@ def load_everybody(connection: Connection, order: Order) -> Round:
             # Erased while it was being loaded: nothing of the member is to be kept, not even this.
             continue
         except WhoopError as error:
-            if _ends_everybodys_requests(error):
+            if ends_everybodys_requests(error):
                 # WHOOP counts the app's requests, not the member's: nobody else has a chance now. What needs none goes on.
                 connection = connection.without_requests(error)
             if isinstance(error, ReconnectionNeeded):
@@ -107,8 +107,8 @@ def load_everybody(connection: Connection, order: Order) -> Round:
     return result
 
 
-def _ends_everybodys_requests(error: WhoopError) -> bool:
-    # A 429 of the token endpoint says nothing of the requests to the API.
+def ends_everybodys_requests(error: WhoopError) -> bool:
+    """Whether nobody of this app can send for now; a 429 of the token endpoint says nothing of the API's requests."""
     return isinstance(error, BudgetExhausted) or (isinstance(error, RateLimited) and error.path != TOKEN_PATH)
 
 
