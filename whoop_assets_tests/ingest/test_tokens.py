@@ -291,11 +291,17 @@ def test_only_connected_members_tokens_are_kept_alive_and_only_when_it_is_time(d
         assert keep_alive(home.connection).renewed == []
 
 
-def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home):
+def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home, monkeypatch):
     home.advance(timedelta(hours=2))
     lease_of_another(home)
-    with home.database.write() as connection:
-        connection.execute(tables.tokens.update().values(lease_until=home.clock.now() + timedelta(hours=1)))
+    sleep = home.clock.sleep
+
+    def renewed_meanwhile(seconds):
+        sleep(seconds)
+        with home.database.write() as connection:
+            connection.execute(tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE))
+
+    monkeypatch.setattr(home.clock, "sleep", renewed_meanwhile)
     with pytest.raises(StillRefreshing, match="try again") as error:
         profile(home)
     assert error.value.transient
