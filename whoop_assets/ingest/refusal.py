@@ -13,6 +13,8 @@ from whoop_assets.whoop.errors import NotFound, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
 from whoop_assets.whoop.streams import STREAMS
 
+TRIALS = 3
+
 
 class TokenReplaced(WhoopError):
     """What was refused was not the member's present token: there is nothing to conclude, and a newer one to try."""
@@ -25,16 +27,49 @@ def refuses_every_stream(
 ) -> bool:
     """Whether WHOOP takes the member's present token for no other granted stream either; then the member is marked.
 
-    One request a stream, until one is answered; they count as the load's. Whatever else goes wrong is no proof. Nor is
-    it a refusal of a token that is no longer the one stored: the requests may take minutes, and another process may have
-    renewed it, or the member have left or come back, meanwhile. Raises TokenReplaced when there is a newer one to try.
+    One request a stream, until one is answered; they count as the load's. Where all are refused, the token is renewed
+    and all are tried again, TRIALS times in all: a token can end at WHOOP at any moment, and a grant that still gives
+    tokens and takes none is rare. Whatever else goes wrong is no proof. Nor is it a refusal of a token that is no longer
+    the one stored: the requests may take minutes, and another process may have renewed it, or the member have left or
+    come back, meanwhile. Raises TokenReplaced when there is a newer one to try.
     """
+    source = connection.tokens(member.user_id)
+    tried = source.access_token()
+    for trial in range(1, TRIALS + 1):
+        if not _refused_by_all(connection, member, refused, tried, lane, loaded):
+            if trial == 1:
+                return False
+            raise _replaced(member.user_id)
+        with connection.database.write([member.user_id]) as transaction:
+            if members.status(transaction, member.user_id) != members.CONNECTED:
+                return False
+            stored = tokens.load(transaction, member.user_id, connection.cipher)
+            if stored is None:
+                return False
+            if stored.access_token != tried:
+                raise _replaced(member.user_id)
+            if trial == TRIALS:
+                members.set_status(
+                    transaction, member.user_id, members.RECONNECTION_NEEDED, members.REFUSES_EVERYTHING
+                )
+                return True
+        tried = source.after_rejection(tried)
+    return False
+
+
+def _replaced(user_id: int) -> TokenReplaced:
+    return TokenReplaced(
+        f"WHOOP answered 401 to an access token of member {user_id} that was replaced meanwhile: try again with the new one."
+    )
+
+
+def _refused_by_all(
+    connection: Connection, member: Member, refused: str, token: str, lane: str, loaded: Loaded
+) -> bool:
     others = [stream for stream in SCOPE_OF if stream != refused and allows(member.scopes, stream)]
-    tried = connection.tokens(member.user_id).access_token()
-    client = connection.client_for_trial(tried, lane)
+    client = connection.client_for_trial(token, lane)
     try:
-        if not all(_is_refused(_reading(client, stream)) for stream in others):
-            return False
+        return all(_is_refused(_reading(client, stream)) for stream in others)
     except WhoopError:
         return False
     finally:
@@ -42,20 +77,6 @@ def refuses_every_stream(
         loaded.retries += client.retries
         loaded.limited += client.limited
         loaded.waited_seconds += client.waited_seconds
-    with connection.database.write([member.user_id]) as transaction:
-        if members.status(transaction, member.user_id) != members.CONNECTED:
-            return False
-        stored = tokens.load(transaction, member.user_id, connection.cipher)
-        if stored is None:
-            return False
-        if stored.access_token == tried:
-            members.set_status(
-                transaction, member.user_id, members.RECONNECTION_NEEDED, members.REFUSES_EVERYTHING
-            )
-            return True
-    raise TokenReplaced(
-        f"WHOOP refused an access token of member {member.user_id} that was replaced meanwhile: try again with the new one."
-    )
 
 
 def _reading(client: WhoopClient, stream: str) -> Callable[[], Any]:

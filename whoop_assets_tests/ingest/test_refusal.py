@@ -19,9 +19,9 @@ def home(database_url):
         yield home
 
 
-def refuse(home, *paths):
+def refuse(home, *paths, count=None):
     for path in paths:
-        home.world.order_fault("status", status=401, count=None, path_prefix=path)
+        home.world.order_fault("status", status=401, count=count, path_prefix=path)
 
 
 def status(home, user_id):
@@ -42,7 +42,7 @@ def test_a_401_after_a_good_refresh_is_that_streams_failure(home):
 
 
 def test_when_every_stream_answers_401_the_member_needs_reconnection(home):
-    gone, other = home.members
+    gone, _ = home.members
     refuse(home, "/v2")
     rounds = home.load(FIRST, TODAY, ALL, members=[gone])
     assert status(home, gone) == "reconnection_needed"
@@ -52,14 +52,29 @@ def test_when_every_stream_answers_401_the_member_needs_reconnection(home):
         for one in rounds
         for f in one.failures
     } == {True}
-    # Two for the first stream, one for each other; after that nothing is asked any more.
-    assert sum(load.requests for one in rounds for load in one.loads) == 2 + 5
-    assert home.world.stats()["refreshes"] == 1
+    # Two for the first stream, one for each other with each token; after that nothing is asked any more.
+    assert sum(load.requests for one in rounds for load in one.loads) == 2 + refusal.TRIALS * 5
+    assert home.world.stats()["refreshes"] == refusal.TRIALS
+
+
+def test_who_was_marked_comes_back_with_a_new_consent(home):
+    gone, other = home.members
+    refuse(home, "/v2")
+    home.load(FIRST, TODAY, ALL, members=[gone])
 
     home.world.clear_faults()
     assert status(home, other) == "connected"
     home.connect(gone)
     assert [failure for one in home.load(FIRST, TODAY, ALL) for failure in one.failures] == []
+
+
+def test_tokens_that_end_at_whoop_one_after_the_other_are_held_against_nobody(home):
+    refuse(home, "/v2/user/profile", count=2)
+    moments = [home.world.requests + number for number in (2, 7)]
+    home.world.before_request = lambda number, *_: number in moments and home.world.expire_tokens(home.member)
+    home.load(FIRST, TODAY, ALL, members=[home.member])
+    home.world.before_request = None
+    assert status(home, home.member) == "connected"
 
 
 def test_only_granted_streams_count(database_url):
