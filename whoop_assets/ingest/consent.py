@@ -11,7 +11,6 @@ from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeede
 from whoop_assets.ingest.connection import CONNECT_LANE, Connection
 from whoop_assets.ingest.content import profile_fields
 from whoop_assets.warehouse import failures, members, snapshots, tokens
-from whoop_assets.warehouse.lanes import LANES
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.models import UserProfile
 from whoop_assets.whoop.oauth import TokenPair
@@ -38,7 +37,7 @@ def connect_with_code(connection: Connection, code: str, requested: Iterable[str
     Raises BudgetExhausted before the code is spent when there is no request left to ask whose it is, and what
     connect_member raises.
     """
-    _require_a_request(connection)
+    connection.budget.require(CONNECT_LANE)
     return connect_member(connection, connection.oauth.exchange_code(code, requested))
 
 
@@ -107,16 +106,6 @@ def require_scopes(scopes: frozenset[str]) -> None:
             f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `{RECONNECT}`"
             " again and grant it; nothing was stored."
         )
-
-
-def _require_a_request(connection: Connection) -> None:
-    """Raise BudgetExhausted when no request can be sent within the time that one is waited for."""
-    database, lane = connection.database, CONNECT_LANE
-    with database.read() as transaction:
-        now = database.now(transaction)
-        wait = connection.budget.next_slot(transaction, lane, now) - now
-    if wait > LANES[lane].longest_wait:
-        connection.budget.acquire(lane)  # says when there is more; no slot is taken
 
 
 @dataclass(frozen=True, slots=True)

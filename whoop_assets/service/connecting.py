@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import ScopesMissing, connect_member
+from whoop_assets.ingest.consent import ScopesMissing, connect_with_code
 from whoop_assets.warehouse import invitations
 from whoop_assets.whoop.errors import ConsentFailed, OAuthError
 from whoop_assets.whoop.scopes import SCOPES
@@ -109,7 +109,7 @@ class Connecting:
         if link_hash is None:
             raise ConsentFailed("This attempt has ended: it was finished before, or it took too long.")
         try:
-            return connect_member(connection, connection.oauth.exchange_code(code)).user_id
+            return connect_with_code(connection, code).user_id
         except WhoopError:
             with connection.database.write() as transaction:
                 invitations.give_back(transaction, link_hash)

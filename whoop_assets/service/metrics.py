@@ -56,8 +56,8 @@ class Deliveries:
         yield f"whoop_delivery_seconds_count {total}"
 
 
-def gauge(name: str, meaning: str, value: float, labels: str = "") -> Iterator[str]:
-    """A figure that goes up and down; `labels` as they stand between the braces."""
+def gauge(name: str, meaning: str, value: float) -> Iterator[str]:
+    """A figure that goes up and down."""
     yield f"# HELP {name} {meaning}"
     yield f"# TYPE {name} gauge"
-    yield f"{name}{{{labels}}} {value:g}" if labels else f"{name} {value:g}"
+    yield f"{name} {value:g}"

@@ -121,6 +121,14 @@ class RequestBudget:
             if scarce and rate_limit is not None:
                 stated_limits.allow(connection, rate_limit, self._last_grant or now, now)
 
+    def require(self, lane: str) -> None:
+        """Raise BudgetExhausted when a request of the lane would wait for too long; takes no slot."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            opens = self.next_slot(connection, lane, now)
+        if opens - now > LANES[lane].longest_wait:
+            raise _exhausted(lane, opens, now)
+
     def next_slot(self, connection: Connection, lane: str, now: datetime) -> datetime:
         """When one more request of the lane may be sent, but for those who wait already; `now`: at once."""
         return self._prospect(connection, lane, None, now)[0]

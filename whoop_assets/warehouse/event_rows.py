@@ -36,11 +36,6 @@ class Event:
     closed_at: datetime | None
     closed_by: str | None
 
-    @property
-    def deleted(self) -> bool:
-        """Whether WHOOP announced that the record is gone, not that it changed."""
-        return self.event_type.endswith(".deleted")
-
 
 COLUMNS = tuple(webhook_events.c[name] for name in Event.__dataclass_fields__)
 
