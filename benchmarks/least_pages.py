@@ -74,7 +74,8 @@ def least_pages(settings: Settings, members: Sequence[int], first: date, last: d
             for stream in RECORDS:
                 least[stream] = sum(
                     max(
-                        1, math.ceil(sum(row_counts(connection, member, stream, first, last).values()) / PAGE)
+                        1,
+                        math.ceil(sum(row_counts(connection, [member], stream, first, last).values()) / PAGE),
                     )
                     for member in members
                 )

@@ -9,7 +9,6 @@ from whoop_assets.assets import loading
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.ingest.event_rounds import ANNOUNCED, Keys, load_events, rebuild_touched
-from whoop_assets.ingest.everybody import Order
 from whoop_assets.partitions import DAILY, first_and_last
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import daily
@@ -32,18 +31,7 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
     """Load the stream for the run's days; in a run for events, what is announced and filed under these days."""
     if not is_for_events(context):
         return loading.load(context, whoop, stream)
-    first, last = first_and_last(context.partition_keys)
-    order = Order(
-        stream=stream,
-        first=first,
-        last=last,
-        today=date.fromisoformat(whoop.today),
-        until=whoop.began,
-        since=whoop.began,
-        lane=LANE,
-        members=tuple(whoop.members),
-        run_id=context.run.run_id,
-    )
+    order = loading.order_of(context, whoop, stream, since=whoop.began)
     result = load_events(whoop.connection, order, streams=_announced(context), keys=keys())
     return loading.report(context, whoop, order, result)
 

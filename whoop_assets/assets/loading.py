@@ -65,19 +65,26 @@ def _table_metadata(name: str) -> dict[str, Any]:
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
     """Load the stream for the run's days, once for the whole range, and say what came of it per day."""
+    order = order_of(context, whoop, stream, since=_since(context, whoop))
+    return report(context, whoop, order, load_everybody(whoop.connection, order))
+
+
+def order_of(
+    context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str, *, since: datetime
+) -> Order:
+    """What the run asks for: its days, lane and members."""
     first, last = first_and_last(context.partition_keys)
-    order = Order(
+    return Order(
         stream=stream,
         first=first,
         last=last,
         today=date.fromisoformat(whoop.today),
         until=whoop.began,
-        since=_since(context, whoop),
+        since=since,
         lane=context.run.tags.get(LANE_TAG, "backfill"),
         members=tuple(whoop.members),
         run_id=context.run.run_id,
     )
-    return report(context, whoop, order, load_everybody(whoop.connection, order))
 
 
 def report(
@@ -89,7 +96,9 @@ def report(
         context.log.warning(warning)
     for failure in result.failures:
         context.log.error(f"Member {failure.user_id}, {failure.stream}: {failure.cause}")
-    counts = _counts(whoop, stream, first, last)
+    with whoop.database.read() as connection:
+        users = [member.user_id for member in whoop.chosen_members()]
+        counts = row_counts(connection, users, stream, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
     # Figures of the whole run stand at its newest day alone: Dagster copies a result's own metadata to every day.
@@ -118,25 +127,18 @@ def _since(context: dg.AssetExecutionContext, whoop: WhoopResource) -> datetime:
     return whoop.began
 
 
-def _counts(whoop: WhoopResource, stream: str, first: date, last: date) -> dict[date, int]:
-    total: dict[date, int] = {}
-    with whoop.database.read() as connection:
-        for member in whoop.chosen_members():
-            for day, count in row_counts(connection, member.user_id, stream, first, last).items():
-                total[day] = total.get(day, 0) + count
-    return total
-
-
 def _budget(whoop: WhoopResource, lane: str) -> dict[str, Any]:
     """The request budget as the load leaves it: what of each window is used, and when the lane can send again."""
     with whoop.database.read() as connection:
-        found = budget_report.report(connection, whoop.connection.budget, whoop.database.now(connection))
+        now, budget = whoop.database.now(connection), whoop.connection.budget
+        windows = budget_report.windows(connection, budget, now)
+        next_slot = budget.next_slot(connection, lane, now)
     figures: dict[str, Any] = {
         f"budget_{_WINDOWS.get(window.seconds, f'{window.seconds}_seconds')}": f"{window.used} of {window.limit}"
-        for window in found.windows
+        for window in windows
     }
-    if found.next_slot[lane] > found.at:
-        figures["budget_next_slot"] = dg.MetadataValue.timestamp(found.next_slot[lane])
+    if next_slot > now:
+        figures["budget_next_slot"] = dg.MetadataValue.timestamp(next_slot)
     return figures
 
 

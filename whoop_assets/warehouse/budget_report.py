@@ -58,25 +58,30 @@ class Report:
 
 def report(connection: Connection, budget: RequestBudget, now: datetime) -> Report:
     """The budget as it is; `now` is the time by the database's clock."""
-    limits = budget.limits(connection)
-    c = request_limits.c
-    stated = dict(connection.execute(select(c.window_seconds, c.learned_at)).all())
-    a = request_allowances.c
-    left = dict(connection.execute(select(a.window_seconds, a.remaining).where(a.until > now)).all())
-    windows = []
-    for seconds, limit in sorted(limits.items()):
-        by_lane = _by_lane(connection, now, seconds)
-        windows.append(
-            WindowUse(seconds, limit, stated.get(seconds), sum(by_lane.values()), by_lane, left.get(seconds))
-        )
     return Report(
         at=now,
-        windows=windows,
+        windows=windows(connection, budget, now),
         users=_users(connection, now),
         waiting=request_queue.waiting(connection, now),
         gate=read_gate(connection, now),
         next_slot={lane: budget.next_slot(connection, lane, now) for lane in LANES},
     )
+
+
+def windows(connection: Connection, budget: RequestBudget, now: datetime) -> list[WindowUse]:
+    """What is used of each window, the shortest first."""
+    limits = budget.limits(connection)
+    c = request_limits.c
+    stated = dict(connection.execute(select(c.window_seconds, c.learned_at)).all())
+    a = request_allowances.c
+    left = dict(connection.execute(select(a.window_seconds, a.remaining).where(a.until > now)).all())
+    found = []
+    for seconds, limit in sorted(limits.items()):
+        by_lane = _by_lane(connection, now, seconds)
+        found.append(
+            WindowUse(seconds, limit, stated.get(seconds), sum(by_lane.values()), by_lane, left.get(seconds))
+        )
+    return found
 
 
 def _by_lane(connection: Connection, now: datetime, seconds: int) -> dict[str, int]:

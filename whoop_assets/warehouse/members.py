@@ -185,12 +185,14 @@ def erase(connection: Connection, user_id: int) -> int:
     return erased
 
 
-def row_counts(connection: Connection, user_id: int, stream: str, first: date, last: date) -> dict[date, int]:
-    """How many existing records of the stream, or snapshots, the member has on each day that has any."""
+def row_counts(
+    connection: Connection, members: Collection[int], stream: str, first: date, last: date
+) -> dict[date, int]:
+    """How many existing records of the stream, or snapshots, these members have on each day that has any."""
     table = (RECORD_TABLES | SNAPSHOT_TABLES)[stream]
     query = (
         select(table.c.day, func.count())
-        .where(table.c.user_id == user_id, table.c.day.between(first, last))
+        .where(table.c.user_id.in_(list(members)), table.c.day.between(first, last))
         .group_by(table.c.day)
     )
     if stream in RECORD_TABLES:

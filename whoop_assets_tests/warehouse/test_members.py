@@ -92,7 +92,7 @@ def test_holdings_are_the_span_and_number_of_the_members_cycles(database):
         records.store(connection, MEMBER, "cycles", known, NOW)
         records.delete_confirmed(connection, MEMBER, "cycles", {5: NOW + timedelta(hours=1)}, NOW)
         assert members.holdings(connection, MEMBER) == members.Holdings(date(2026, 5, 3), date(2026, 5, 4), 2)
-        counts = members.row_counts(connection, MEMBER, "cycles", date(2026, 5, 4), date(2026, 5, 9))
+        counts = members.row_counts(connection, [MEMBER], "cycles", date(2026, 5, 4), date(2026, 5, 9))
         assert counts == {date(2026, 5, 4): 1}
 
 
