@@ -6,9 +6,10 @@ of the older past the ledger of coverage alone is read, which grows with the num
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from whoop_assets.warehouse import members as stored
 from whoop_assets.warehouse.event_rows import OPEN, PARKED
@@ -50,6 +51,7 @@ FAILED_ATTEMPTS = 3
 """An event whose loading has failed so often is looked for by reading its day; before that it is left to its attempts."""
 
 MOST_EVENTS = 2_000
+CYCLES = "cycles"
 _PENDING = "PENDING_SCORE"
 
 Row = TypeVar("Row")
@@ -87,8 +89,8 @@ def gather(
                 offset=timedelta(0) if offset is None else offset_of(offset),
                 first_cycle=first,
                 latest_cycle=latest,
-                cycles=tuple(known.get(key, ())),
-                sleeps=tuple(slept.get(key, ())),
+                cycles=tuple(sorted(known.get(key, ()))),
+                sleeps=tuple(sorted(slept.get(key, ()))),
                 read=read.get(key, {}),
                 last_event_at=heard.get(key),
                 failures=tuple(failed.get(key, ())),
@@ -101,7 +103,11 @@ def gather(
 
 
 def _of_members(table: Any, since: date) -> Any:
-    """The join by which each member's newest rows are found through the index of member and day."""
+    """The join by which each member's newest rows are found through the index of member and day.
+
+    What comes of it is put in order in Python: asked for an order, SQLite goes through everybody's whole past by the index
+    that has it.
+    """
     return members.join(table, and_(table.c.user_id == members.c.user_id, table.c.day >= since))
 
 
@@ -111,7 +117,6 @@ def _cycles(connection: Connection, now: datetime) -> "ByMember[KnownCycle]":
         select(c.user_id, c.start_time, c.end_time, c.day, c.timezone_offset, c.score_state, c.created_at)
         .select_from(_of_members(cycles, (now - RECENT).date()))
         .where(members.c.status == stored.CONNECTED, c.deleted_at.is_(None))
-        .order_by(c.user_id, c.start_time)
     )
     found: ByMember[KnownCycle] = defaultdict(list)
     for user_id, start, end, day, offset, state, made_at in connection.execute(query):
@@ -137,7 +142,6 @@ def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
                 s.score_state == _PENDING,
             ),
         )
-        .order_by(s.user_id, s.start_time)
     )
     found: ByMember[KnownSleep] = defaultdict(list)
     for user_id, start, end, *rest in connection.execute(query):
@@ -147,42 +151,65 @@ def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
 
 
 def _coverage(connection: Connection, now: datetime) -> dict[int, dict[str, StreamRead]]:
+    """Everything of cycles and of the last weeks; of the older past of the other streams only where it has holes."""
     c = coverage.c
-    before = func.lag(c.end_time).over(partition_by=(c.user_id, c.stream), order_by=c.start_time)
-    rows = select(c.user_id, c.stream, c.start_time, before.label("before")).subquery()
-    edges = select(rows).where(or_(rows.c.before.is_(None), rows.c.start_time > rows.c.before))
+    spans: dict[tuple[int, str], list[Read]] = defaultdict(list)
+    recent = select(c.user_id, c.stream, c.start_time, c.end_time, c.read_at).where(
+        or_(c.stream == CYCLES, c.end_time > now - RECENT)
+    )
+    for user_id, stream, start, end, read_at in connection.execute(recent):
+        spans[user_id, stream].append(Read(start, end, read_at))
     oldest: dict[tuple[int, str], datetime] = {}
     holes: dict[tuple[int, str], list[Hole]] = defaultdict(list)
-    for user_id, stream, start, end_before in connection.execute(
-        edges.order_by(rows.c.user_id, rows.c.stream, rows.c.start_time)
-    ):
+    for user_id, stream, start, end_before in connection.execute(_edges(now)):
         if end_before is None:
             oldest[user_id, stream] = start
         else:
             holes[user_id, stream].append(Hole(end_before, start))
-    spans: dict[tuple[int, str], list[Read]] = defaultdict(list)
-    recent = (
-        select(c.user_id, c.stream, c.start_time, c.end_time, c.read_at)
-        .where(or_(c.stream == "cycles", c.end_time > now - RECENT))
-        .order_by(c.user_id, c.stream, c.start_time)
-    )
-    for user_id, stream, start, end, read_at in connection.execute(recent):
-        spans[user_id, stream].append(Read(start, end, read_at))
     found: dict[int, dict[str, StreamRead]] = defaultdict(dict)
-    for (user_id, stream), start in oldest.items():
-        found[user_id][stream] = StreamRead(
-            start, tuple(spans.get((user_id, stream), ())), tuple(holes.get((user_id, stream), ()))
+    for key in spans.keys() | oldest.keys():
+        ordered = sorted(spans.get(key, ()))
+        between = [Hole(one.end, other.start) for one, other in pairwise(ordered) if one.end < other.start]
+        start = min(
+            [one.start for one in ordered[:1]] + [oldest[key]] if key in oldest else [ordered[0].start]
+        )
+        found[key[0]][key[1]] = StreamRead(
+            start, tuple(ordered), tuple(sorted({*between, *holes.get(key, ())}))
         )
     return found
 
 
+def _edges(now: datetime) -> Select[Any]:
+    """Of the spans that begin in the older past: those that do not begin where another ends, with the end before them.
+
+    A span that begins there may end later; of two that both do, the hole between them is found twice.
+    """
+    c = coverage.c
+    before = func.lag(c.end_time).over(partition_by=(c.user_id, c.stream), order_by=c.start_time)
+    rows = (
+        select(c.user_id, c.stream, c.start_time, before.label("before"))
+        .where(c.stream != CYCLES, c.start_time < now - RECENT + timedelta(days=1))
+        .subquery()
+    )
+    return select(rows).where(or_(rows.c.before.is_(None), rows.c.start_time > rows.c.before))
+
+
 def _first_and_latest(connection: Connection) -> dict[int, tuple[datetime, datetime, str]]:
     """Of each member with cycles: the starts of the first and the latest, and the latest one's offset."""
-    c = cycles.c
-    mine = and_(c.user_id == members.c.user_id, c.deleted_at.is_(None))
-    first = select(c.start_time).where(mine).order_by(c.start_time).limit(1).scalar_subquery()
-    latest = select(c.id).where(mine).order_by(c.start_time.desc()).limit(1).scalar_subquery()
-    query = select(members.c.user_id, first, c.start_time, c.timezone_offset).join(cycles, c.id == latest)
+    # Looked up per member at the ends of the index: an aggregate would go through every cycle of everybody.
+    one = cycles.alias()
+    mine = select(one.c.start_time, one.c.id).where(
+        one.c.user_id == members.c.user_id, one.c.deleted_at.is_(None)
+    )
+    first = mine.order_by(one.c.start_time).limit(1).with_only_columns(one.c.start_time)
+    latest = mine.order_by(one.c.start_time.desc()).limit(1).with_only_columns(one.c.id)
+    is_latest = cycles.c.id == latest.correlate(members).scalar_subquery()
+    query = select(
+        members.c.user_id,
+        first.correlate(members).scalar_subquery(),
+        cycles.c.start_time,
+        cycles.c.timezone_offset,
+    ).select_from(members.join(cycles, is_latest))
     return {
         user_id: (oldest, newest, offset) for user_id, oldest, newest, offset in connection.execute(query)
     }

@@ -9,6 +9,7 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 from whoop_assets.ingest.planning import Plan, Reading, Rules, plan
 from whoop_assets.ingest.planning.readings import RECORDS, SNAPSHOTS
@@ -126,9 +127,7 @@ class ModelledMember:
 
 def _stream_read(spans: list[Read], stream: str, now: datetime) -> StreamRead:
     holes = tuple(
-        Hole(before.end, after.start)
-        for before, after in zip(spans, spans[1:], strict=False)
-        if after.start > before.end
+        Hole(before.end, after.start) for before, after in pairwise(spans) if after.start > before.end
     )
     recent = tuple(one for one in spans if stream == "cycles" or one.end > now - RECENT)
     return StreamRead(spans[0].start, recent, holes)
@@ -219,7 +218,9 @@ class ModelledWhoop:
     def advance(self, to: datetime) -> None:
         """Let time pass: webhooks come, and what they announce is loaded at once."""
         self.now = to
-        self.rules = replace(self.rules, last_day=max(self.rules.last_day, (to + 14 * timedelta(hours=1)).date()))
+        self.rules = replace(
+            self.rules, last_day=max(self.rules.last_day, (to + 14 * timedelta(hours=1)).date())
+        )
         while self._next < len(self._queue) and self._queue[self._next][0] <= to:
             at, member, stream, day = self._queue[self._next]
             self._next += 1
@@ -237,9 +238,7 @@ class ModelledWhoop:
         since = self.now - EVENTS
         heard = self.received[bisect_right(self.received, since) :]
         silences = tuple(
-            Hole(before, after)
-            for before, after in zip(heard, heard[1:], strict=False)
-            if after - before >= SHORT_SILENCE
+            Hole(before, after) for before, after in pairwise(heard) if after - before >= SHORT_SILENCE
         )
         events = EventFacts(len(heard), *((heard[0], heard[-1]) if heard else (None, None)), silences)
         recent = self.sent[bisect_right(self.sent, self.now - ONE_DAY) :]
@@ -289,7 +288,9 @@ class ModelledWhoop:
             if not frontier or frontier[0].read_at < reading.since:
                 cost += self._read(member, "cycles", reading)
         span = self._span(member, stream, reading)
-        fresh = [Span(one.start, one.end) for one in member.read.get(stream, []) if one.read_at >= reading.since]
+        fresh = [
+            Span(one.start, one.end) for one in member.read.get(stream, []) if one.read_at >= reading.since
+        ]
         parts = subtract(span, fresh)
         if not parts:
             return cost
@@ -348,9 +349,7 @@ def _member(
         end = midnight + timedelta(hours=habit + weekend + dice.gauss(0, 0.7))
         start = end - timedelta(hours=min(10.0, max(5.0, dice.gauss(7.7, 0.8))))
         delay = 9 if dice.random() < 0.5 else min(600.0, 9 + dice.expovariate(1 / 35))
-        workouts = tuple(
-            end + timedelta(hours=dice.uniform(1, 13)) for _ in range(dice.choice((0, 1, 1, 2)))
-        )
+        workouts = tuple(end + timedelta(hours=dice.uniform(1, 13)) for _ in range(dice.choice((0, 1, 1, 2))))
         nights.append(Night(day, start, end, end + timedelta(minutes=delay), tuple(sorted(workouts))))
     return ModelledMember(user_id, offset, now - days * ONE_DAY, nights)
 

@@ -192,7 +192,7 @@ def _events(view: View) -> list[Reading | None]:
         if view.today - day <= EVENT_DAYS and read_at is not None and read_at <= event.open_since:
             wanted.setdefault(event.stream, []).append(day)
     return [
-        view.reading(Reason.EVENT, {stream: view.now}, min(days) - ONE_DAY, max(days))
+        view.reading(Reason.EVENT, {stream: view.now}, min(days) - ONE_DAY, view.today)
         for stream, days in wanted.items()
         if stream in view.streams
     ]

@@ -47,15 +47,20 @@ class Progress:
 
 
 def history(view: View) -> Reading | None:
-    """The next piece that was never read, of all streams at once."""
-    unread = [hole for stream in view.streams for hole in _unread(view, stream)]
+    """The next piece that was never read, of all streams that lack something at once."""
+    by_stream = {stream: found for stream in view.streams if (found := _unread(view, stream))}
+    # What fails must not keep the other streams' next pieces waiting.
+    ready = {stream: found for stream, found in by_stream.items() if view.held_until(stream) <= view.now}
+    by_stream = ready or by_stream
+    unread = [hole for found in by_stream.values() for hole in found]
     if not unread:
         return None
     newest = max(unread, key=lambda hole: hole.end)
     offset = view.facts.offset
     new = not view.facts.read.get("cycles")
-    last = min(local_date(newest.end, offset) + ONE_DAY, view.today)
-    if last > view.today - FIRST_PIECE:
+    end = local_date(newest.end, offset)
+    last = min(end + ONE_DAY, view.today)
+    if end > view.today - FIRST_PIECE + ONE_DAY:
         first, reason, lane = view.today - FIRST_PIECE, Reason.NEW_MEMBER if new else Reason.UNREAD, SCHEDULE
     else:
         first, reason, lane = _start_of_quarter(last - SHORTEST_PIECE), Reason.HISTORY, BACKFILL
@@ -67,7 +72,7 @@ def history(view: View) -> Reading | None:
             (hole.start for hole in unread if hole.end >= newest.end - FIRST_PIECE), default=newest.start
         )
         first = max(first, local_date(oldest, offset) - ONE_DAY)
-    due = dict.fromkeys(view.streams, view.facts.connected_at)
+    due = dict.fromkeys(by_stream, view.facts.connected_at)
     return view.reading(reason, due, first, last, lane=lane, since=LONG_AGO)
 
 
@@ -106,17 +111,17 @@ def _nothing_before(view: View) -> date | None:
 
 def _unread(view: View, stream: str) -> list[Hole]:
     """The spans of the stream that were never read, from the first partition to the present."""
-    begin = _edge(view)
+    start, edge = midnight(view.rules.first_day, timedelta(0)), _edge(view)
     read = view.facts.read.get(stream)
     if read is None:
-        return [Hole(begin, view.now)]
+        return [Hole(min(start, edge), view.now)]
     found = [
-        Hole(max(hole.start, begin), hole.end)
+        Hole(max(hole.start, start), hole.end)
         for hole in read.holes
-        if hole.end > begin and hole.end - hole.start > NEGLIGIBLE
+        if hole.end > edge and hole.end - hole.start > NEGLIGIBLE
     ]
-    if read.oldest > begin:
-        found.append(Hole(begin, read.oldest))
+    if read.oldest > edge:
+        found.append(Hole(start, read.oldest))
     frontier = view.frontier(stream)
     # Its newest span may be older than what is given of this stream: then all that is known is that it is old.
     end = frontier.end if frontier is not None else view.now - FIRST_PIECE - ONE_DAY

@@ -153,5 +153,5 @@ def pages(streams: Iterable[str], days: int) -> int:
 
 
 def on_grid(moment: datetime, step: timedelta) -> datetime:
-    """The moment, put off to a whole multiple of the step, so that members' readings fall together into one run."""
-    return EPOCH - ((EPOCH - moment) // step) * step
+    """The whole multiple of the step that is nearest, so that members' readings fall together into one run."""
+    return EPOCH + ((moment - EPOCH + step / 2) // step) * step

@@ -56,9 +56,16 @@ class View:
         has not been missed, and if it is old it is for `history`.
         """
         last = min(last, self.rules.last_day)
-        days = [cycle.start for cycle in self.facts.cycles if first <= cycle.day <= last]
-        found = [at for start in days if (at := self.read_at(stream, start)) is not None]
-        return min(found, default=None)
+        spans, place, found = self.spans(stream), 0, None
+        for cycle in self.facts.cycles:
+            if not first <= cycle.day <= last:
+                continue
+            while place < len(spans) and spans[place].end <= cycle.start:
+                place += 1
+            if place < len(spans) and spans[place].start <= cycle.start:
+                at = spans[place].read_at
+                found = at if found is None or at < found else found
+        return found
 
     def frontier(self, stream: str) -> Read | None:
         """The newest span that was read."""
