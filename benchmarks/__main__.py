@@ -47,6 +47,11 @@ BENCHMARKS = (
         ("--years", "0.1", "--members", "2"),
         ("--without-dagster",),
     ),
+    Benchmark(
+        "planner",
+        "the planner on a virtual clock: corrections, an outage of webhooks, requests a member and day",
+        ("--members", "1", "5", "--days", "1", "--until", "3"),
+    ),
 )
 
 

@@ -79,10 +79,12 @@ def due_readings(
 
 
 def request(group: Group, now: datetime) -> dg.RunRequest:
-    """The run of a group. Its key names the work as it is due, so that the same is never asked for twice in an hour."""
+    """The run of a group. Its key names the work and since when it is due, so that the same is not asked for twice in an
+    hour; what is due at this very moment is so at the next one too, and has no time of its own.
+    """
     one = group.any
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
-    work = [(r.user_id, r.streams, r.first, r.last, r.reason.value, r.due) for r in group.readings]
+    work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.readings]
     assets = [*one.streams, *([SUMMARY] if set(one.streams) - set(SNAPSHOTS) else [])]
     return dg.RunRequest(
         run_key=f"{one.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}",

@@ -13,7 +13,7 @@ import pytest
 
 import whoop_assets
 from whoop_assets import assets as assets_package
-from whoop_assets import automation, checks, sensors
+from whoop_assets import automation, checks, planned_runs, sensors
 from whoop_assets.definitions import defs
 from whoop_assets.warehouse import tables
 
@@ -31,8 +31,8 @@ ASSETS = {
 }
 CHECKS = {"whoop/daily_summary:loads_complete"}
 JOBS = {"refresh"}
-SCHEDULES = {"refresh_recent_days"}
-SENSORS = {"stale_summaries"}
+SCHEDULES: set[str] = set()
+SENSORS = {"due_readings", "stale_summaries"}
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
@@ -65,15 +65,14 @@ KINDS = {
     "assets": (assets_package, dg.AssetsDefinition),
     "asset_checks": (checks, dg.AssetChecksDefinition),
     "jobs": (automation, dg.JobDefinition | type(automation.refresh)),
-    "schedules": (automation, dg.ScheduleDefinition),
-    "sensors": (sensors, dg.SensorDefinition),
+    "sensors": ((sensors, planned_runs), dg.SensorDefinition),
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_the_package_defines_is_in_the_list(kind):
     place, of = KINDS[kind]
-    modules = [place]
+    modules = list(place) if isinstance(place, tuple) else [place]
     if hasattr(place, "__path__"):
         names = pkgutil.walk_packages(place.__path__, f"{place.__name__}.")
         modules = [importlib.import_module(module.name) for module in names]

@@ -10,6 +10,7 @@ from whoop_assets.cli.db import db
 from whoop_assets.cli.demo import demo
 from whoop_assets.cli.dev import dev
 from whoop_assets.cli.members import disconnect, members
+from whoop_assets.cli.plan import plan
 from whoop_assets.errors import WhoopError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -46,5 +47,5 @@ def main() -> None:
     """WHOOP data in your own database, as Dagster assets partitioned by WHOOP day."""
 
 
-for command in (demo, connect, members, disconnect, backfill, dev, db):
+for command in (demo, connect, members, disconnect, backfill, plan, dev, db):
     main.add_command(command)

@@ -45,6 +45,7 @@ from whoop_assets.warehouse.tables import (
     sleeps,
     webhook_events,
 )
+from whoop_assets.warehouse.types import UtcDateTime
 
 DAY_SECONDS = 86_400
 FAILED_ATTEMPTS = 3
@@ -185,7 +186,9 @@ def _edges(now: datetime) -> Select[Any]:
     A span that begins there may end later; of two that both do, the hole between them is found twice.
     """
     c = coverage.c
-    before = func.lag(c.end_time).over(partition_by=(c.user_id, c.stream), order_by=c.start_time)
+    before = func.lag(c.end_time, type_=UtcDateTime()).over(
+        partition_by=(c.user_id, c.stream), order_by=c.start_time
+    )
     rows = (
         select(c.user_id, c.stream, c.start_time, before.label("before"))
         .where(c.stream != CYCLES, c.start_time < now - RECENT + timedelta(days=1))

@@ -1,5 +1,6 @@
 """Each rule of the planner, as sentences about one member or two."""
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
 
@@ -96,9 +97,9 @@ def test_the_looks_come_every_five_minutes_and_then_ever_more_rarely():
                 looks.append(now)
                 one = after(one, reading, now)
         now += MINUTE
-    gaps = [second - first for first, second in zip(looks, looks[1:], strict=False)]
+    gaps = [second - first for first, second in itertools.pairwise(looks)]
     assert gaps[:6] == [5 * MINUTE] * 6
-    assert all(later >= earlier - 5 * MINUTE for earlier, later in zip(gaps, gaps[1:], strict=False))
+    assert all(later >= earlier - 5 * MINUTE for earlier, later in itertools.pairwise(gaps))
     assert len([look for look in looks if look < at(1, 7)]) <= 40
     assert len([look for look in looks if look >= at(2, 7)]) <= 4
 

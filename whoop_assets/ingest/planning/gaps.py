@@ -103,13 +103,14 @@ def _nights(view: View, hooks: Webhooks, look_every: timedelta) -> list[Wanted]:
 def _again(
     view: View, stream: str, place: datetime, since: datetime, grace: timedelta, look_every: timedelta
 ) -> datetime:
-    """When to ask again for what the stream should hold at that place, awaited since then."""
+    """When to ask again for what the stream should hold at that place, awaited since then; not while it is held."""
     since += grace
     read_at = view.read_at(stream, place)
     if read_at is None or read_at < since:
-        return since
+        return max(since, view.held_until(stream))
     share = OFTEN if read_at - since < SOON else LATER
-    return growing(read_at, since, first=look_every, share=share, most=FOLLOWED)
+    again = growing(read_at, since, first=look_every, share=share, most=FOLLOWED)
+    return max(again, view.held_until(stream))
 
 
 def _cycles(view: View) -> list[Wanted]:

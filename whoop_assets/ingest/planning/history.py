@@ -72,7 +72,7 @@ def history(view: View) -> Reading | None:
             (hole.start for hole in unread if hole.end >= newest.end - FIRST_PIECE), default=newest.start
         )
         first = max(first, local_date(oldest, offset) - ONE_DAY)
-    due = dict.fromkeys(by_stream, view.facts.connected_at)
+    due = dict.fromkeys(by_stream, min(view.facts.connected_at, view.now))
     return view.reading(reason, due, first, last, lane=lane, since=LONG_AGO)
 
 

@@ -24,7 +24,10 @@ from whoop_assets.ingest.planning.views import View, midnight, soonest
 from whoop_assets.warehouse.planning_facts import Read
 from whoop_assets.whoop_day import local_date
 
-RECENT_DAYS, MONTH_DAYS = 3, 30
+RECENT_DAYS, RECENT_DAYS_WITH_WEBHOOKS, MONTH_DAYS = 3, 14, 30
+"""So many days before today. A page holds 25 records, so that 14 days cost no more than three: where webhooks work the
+last days are read once a day, and all the restatements that have been seen are among them."""
+
 PIECE_DAYS = 90
 GRID = timedelta(minutes=15)
 
@@ -96,7 +99,7 @@ def tiers(view: View, hooks: Webhooks, stretch: float) -> list[Reading]:
         return []
     today = view.today
     found = [
-        _last_days(view, Reason.RECENT, RECENT_DAYS, _recent_interval(view, hooks) * stretch),
+        _last_days(view, Reason.RECENT, _recent_days(hooks), _recent_interval(view, hooks) * stretch),
         _last_days(view, Reason.MONTH, MONTH_DAYS, _base(hooks)[Reason.MONTH] * stretch),
         _older(view, today - (MONTH_DAYS + 1) * ONE_DAY, stretch),
     ]
@@ -105,6 +108,10 @@ def tiers(view: View, hooks: Webhooks, stretch: float) -> list[Reading]:
 
 def _base(hooks: Webhooks) -> dict[Reason, timedelta]:
     return WITH_WEBHOOKS if hooks.working else WITHOUT_WEBHOOKS
+
+
+def _recent_days(hooks: Webhooks) -> int:
+    return RECENT_DAYS_WITH_WEBHOOKS if hooks.working else RECENT_DAYS
 
 
 def _recent_interval(view: View, hooks: Webhooks) -> timedelta:
@@ -152,7 +159,7 @@ def _piece_interval(age: timedelta) -> timedelta:
 
 def _demand(view: View, hooks: Webhooks) -> float:
     """What the member's tiers cost a day when nothing is stretched."""
-    demand = pages(view.streams, RECENT_DAYS + 1) * (ONE_DAY / _recent_interval(view, hooks))
+    demand = pages(view.streams, _recent_days(hooks) + 1) * (ONE_DAY / _recent_interval(view, hooks))
     demand += pages(view.streams, MONTH_DAYS + 1) * (ONE_DAY / _base(hooks)[Reason.MONTH])
     first = view.facts.first_cycle
     if first is not None:
