@@ -90,41 +90,35 @@ def rescores(until: int) -> None:
 
 
 def outage(members: int) -> None:
-    """Two hours, about the time at which most members wake, in which every webhook is lost for good."""
-    print(f"\n-- 5. Two hours without any webhook, {members} members")
-    whoop = living(members, hooks=True, ahead=6)
-    start = (NOW + ONE_DAY).replace(hour=6) + ONE_DAY
-    whoop.run(start - HOUR, step=timedelta(minutes=5))
-    before = Counter(whoop.by_reason)
+    """Two hours in which every webhook is lost for good, about when the first member wakes; and the same without loss."""
+    print(f"\n-- 5. Two hours without any webhook, {members} members", flush=True)
+    whoop, calm = living(members, hooks=True, ahead=6), living(members, hooks=True, ahead=6)
+    first = next(night for night in whoop.members[0].nights if night.made_at > NOW + 1.5 * ONE_DAY)
+    start = first.made_at - HOUR
+    for one in (whoop, calm):
+        one.run(start - HOUR, step=timedelta(minutes=5))
+        one.by_reason.clear()
     whoop.dead = Span(start, start + 2 * HOUR)
-    lost = [event for event in whoop._queue if start <= event[0] < start + 2 * HOUR]
+    lost = whoop.events_within(whoop.dead)
     whoop.rescores = [Rescore(member.user_id, stream, day, at) for at, member, stream, day in lost]
-    end = start + 26 * HOUR
-    while whoop.now < end and any(one.found is None for one in whoop.rescores):
+    while whoop.now < start + 28 * HOUR and any(one.found is None for one in whoop.rescores):
         whoop.run(whoop.now + HOUR)
-    waits = [one.found[0] - (start + 2 * HOUR) for one in whoop.rescores if one.found is not None]
-    nights = [
-        one.found[0] - one.at
-        for one in whoop.rescores
-        if one.found is not None and one.stream == "recoveries"
-    ]
-    spent = Counter(whoop.by_reason)
-    spent.subtract(before)
-    gap = {
-        reason: cost
-        for reason, cost in spent.items()
-        if reason in ("morning", "recovery", "outage", "silence")
-    }
+    calm.run(whoop.now)
+    found = [(one, *one.found) for one in whoop.rescores if one.found is not None]
+    after = sorted((when - whoop.dead.end) / HOUR for _, when, _ in found)
+    nights = [(when - one.at) / timedelta(minutes=1) for one, when, _ in found if one.stream == "recoveries"]
+    more = Counter(whoop.by_reason)
+    more.subtract(Counter(calm.by_reason))
     row = {
         "members": members,
         "lost_events": len(lost),
-        "closed": f"{len(waits)} of {len(lost)}",
-        "by": dict(Counter(one.found[1].reason.value for one in whoop.rescores if one.found is not None)),
-        "all_there_hours_after_the_end": round(max(waits) / HOUR, 1) if waits else None,
-        "a_lost_night_there_after_median_minutes": (
-            round(statistics.median(nights) / timedelta(minutes=1)) if nights else None
-        ),
-        "requests_for_the_gap": gap,
+        "found": len(found),
+        "by": dict(Counter(reading.reason.value for _, _, reading in found)),
+        "hours_after_the_end_median": round(statistics.median(after), 1) if after else None,
+        "hours_after_the_end_most": round(after[-1], 1) if after else None,
+        "a_lost_recovery_is_there_after_median_minutes": round(statistics.median(nights)) if nights else None,
+        "requests_more_than_without_the_outage": sum(more.values()),
+        "of_which": {reason: cost for reason, cost in more.items() if cost},
         "hours_counted": round((whoop.now - start + HOUR) / HOUR, 1),
     }
     print(json.dumps(row), flush=True)

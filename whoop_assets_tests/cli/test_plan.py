@@ -64,8 +64,7 @@ def test_members_shows_how_far_back_the_history_is_read(
 def test_days_are_asked_for_in_one_way(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
     command_line.connect(command_line.members[0])
     result = command_line.run("backfill", *arguments)
-    assert result.exit_code == 2
-    assert is_one_error(result)
+    is_one_error(result, 2)
 
 
 def test_a_month_is_read_again(command_line: CommandLine) -> None:

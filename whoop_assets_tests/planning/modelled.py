@@ -133,6 +133,9 @@ def _stream_read(spans: list[Read], stream: str, now: datetime) -> StreamRead:
     return StreamRead(spans[0].start, recent, holes)
 
 
+Event = tuple[datetime, ModelledMember, str, date]
+
+
 @dataclass
 class Rescore:
     """A record that WHOOP scores anew at `at`, without telling; `found`: when and by which reading."""
@@ -196,24 +199,27 @@ class ModelledWhoop:
                 self._learn(member, night.day, RECORDS)
             member.profile_read_at = self.now
 
-    def spread(self, interval: timedelta = timedelta(days=60)) -> None:
-        """As after some time of running: the past was not read in one go, but over the last weeks, month by month."""
+    def spread(self) -> None:
+        """As after some time of running: the past was not read in one go, but 90 days at a time, over their intervals."""
+        dice = random.Random("spread")
         for member in self.members:
+            parts, end = [Read(self.now - 31 * ONE_DAY, self.now, self.now)], self.now - 31 * ONE_DAY
+            while end > member.nights[0].start - ONE_DAY:
+                start = end - 90 * ONE_DAY
+                interval = min(365 * ONE_DAY, max(14 * ONE_DAY, (self.now - end) / 3))
+                parts.append(Read(start, end, self.now - interval * dice.random()))
+                end = start
             for stream in RECORDS:
-                (whole,) = member.read[stream]
-                parts, end, n = [], self.now - timedelta(days=30), 0
-                while end > whole.start:
-                    start = max(whole.start, end - timedelta(days=30))
-                    age = interval * ((n * 7 + member.user_id) % 10) / 10
-                    parts.append(Read(start, end, self.now - age))
-                    end, n = start, n + 1
-                parts.append(Read(self.now - timedelta(days=30), self.now, self.now))
                 member.read[stream] = sorted(parts)
             member.changed()
 
     @property
     def next_event_at(self) -> datetime | None:
         return self._queue[self._next][0] if self.webhooks and self._next < len(self._queue) else None
+
+    def events_within(self, span: Span) -> list[Event]:
+        """The webhooks of that time: when, whose, of which stream and day."""
+        return [event for event in self._queue if span.start <= event[0] < span.end]
 
     def advance(self, to: datetime) -> None:
         """Let time pass: webhooks come, and what they announce is loaded at once."""
@@ -354,7 +360,7 @@ def _member(
     return ModelledMember(user_id, offset, now - days * ONE_DAY, nights)
 
 
-def _events(member: ModelledMember) -> list[tuple[datetime, ModelledMember, str, date]]:
+def _events(member: ModelledMember) -> list[Event]:
     """The webhooks that WHOOP sends for the member: some seconds after the change; every third sleep changes twice."""
     found = []
     for place, night in enumerate(member.nights):

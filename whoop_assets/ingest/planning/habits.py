@@ -83,10 +83,14 @@ def _times_of_waking(view: View) -> tuple[timedelta, timedelta]:
 
 @dataclass(frozen=True, slots=True)
 class Webhooks:
-    """Whether webhooks come as they usually do, and the times of the last week at which they did not."""
+    """Whether webhooks come as they usually do, and the times of the last week at which they did not.
+
+    `paused`: they do not, but have done so within the last day.
+    """
 
     working: bool
     outages: tuple[Hole, ...] = ()
+    paused: bool = False
 
 
 def webhooks(events: EventFacts, now: datetime) -> Webhooks:
@@ -113,4 +117,5 @@ def webhooks(events: EventFacts, now: datetime) -> Webhooks:
     outages = [
         one for one in events.silences if one.end - one.start > unusual and one.end > now - OUTAGES_BACK
     ]
-    return Webhooks(now - events.last_at <= unusual, tuple(outages))
+    silent = now - events.last_at
+    return Webhooks(silent <= unusual, tuple(outages), paused=unusual < silent <= ONE_DAY)

@@ -27,8 +27,9 @@ SHORTEST_PIECE = timedelta(days=30)
 NEGLIGIBLE = timedelta(hours=1)
 """Holes up to this length are none: two readings meet at the bound of a cycle, which an edit may move."""
 
-FRONTIER = timedelta(days=2)
-"""What lies behind the end of what was read is new, not unread, until it is older than this."""
+FRONTIER = timedelta(days=3)
+"""What lies behind the end of what was read is new, not unread, until it is older than this: so far back the last days
+are re-read, however rarely."""
 
 EDGE = timedelta(days=5)
 """The first day's records may begin so late: its cycle, or the one before it, may be a long one."""

@@ -100,7 +100,7 @@ def tiers(view: View, hooks: Webhooks, stretch: float) -> list[Reading]:
     today = view.today
     found = [
         _last_days(view, Reason.RECENT, _recent_days(hooks), _recent_interval(view, hooks) * stretch),
-        _last_days(view, Reason.MONTH, MONTH_DAYS, _base(hooks)[Reason.MONTH] * stretch),
+        _last_days(view, Reason.MONTH, MONTH_DAYS, _month_interval(hooks) * stretch),
         _older(view, today - (MONTH_DAYS + 1) * ONE_DAY, stretch),
     ]
     return soonest(found)
@@ -108,6 +108,11 @@ def tiers(view: View, hooks: Webhooks, stretch: float) -> list[Reading]:
 
 def _base(hooks: Webhooks) -> dict[Reason, timedelta]:
     return WITH_WEBHOOKS if hooks.working else WITHOUT_WEBHOOKS
+
+
+def _month_interval(hooks: Webhooks) -> timedelta:
+    """What is lost in a short outage is in the last days: the month goes on as with webhooks for a day."""
+    return (WITH_WEBHOOKS if hooks.working or hooks.paused else WITHOUT_WEBHOOKS)[Reason.MONTH]
 
 
 def _recent_days(hooks: Webhooks) -> int:
@@ -160,7 +165,7 @@ def _piece_interval(age: timedelta) -> timedelta:
 def _demand(view: View, hooks: Webhooks) -> float:
     """What the member's tiers cost a day when nothing is stretched."""
     demand = pages(view.streams, _recent_days(hooks) + 1) * (ONE_DAY / _recent_interval(view, hooks))
-    demand += pages(view.streams, MONTH_DAYS + 1) * (ONE_DAY / _base(hooks)[Reason.MONTH])
+    demand += pages(view.streams, MONTH_DAYS + 1) * (ONE_DAY / _month_interval(hooks))
     first = view.facts.first_cycle
     if first is not None:
         age, piece = (MONTH_DAYS + 1) * ONE_DAY, PIECE_DAYS * ONE_DAY
