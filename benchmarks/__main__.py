@@ -37,6 +37,11 @@ BENCHMARKS = (
         "a year through Dagster against the same graph with empty bodies",
         ("--days", "15", "--rounds", "2"),
     ),
+    Benchmark(
+        "one_budget",
+        "six processes and a webhook's requests on one budget of 100 a minute",
+        ("--seconds", "20", "--databases", "sqlite"),
+    ),
     Benchmark("ui_backfill", "a year through the UI's backfill, with a real daemon", ("--days", "15")),
     Benchmark(
         "five_years", "five years of five members: time, memory, sizes", ("--years", "0.1", "--members", "2")
@@ -51,6 +56,11 @@ BENCHMARKS = (
         "planner",
         "the planner on a virtual clock: corrections, an outage of webhooks, requests a member and day",
         ("--members", "1", "5", "--days", "1", "--until", "3"),
+    ),
+    Benchmark(
+        "receiver",
+        "webhook deliveries a second, and their answers at 50 a second",
+        ("--deliveries", "300", "--seconds", "2", "--days", "30"),
     ),
 )
 

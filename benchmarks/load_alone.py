@@ -3,7 +3,8 @@
     python -m benchmarks.load_alone [--days 365] [--seed 3] [--rounds 5]
 
 Both read the same days of the same simulator, in turns, on one connection each, without limits or latency. The bare loop
-follows WHOOP's cursor; it parses the JSON and drops it.
+follows WHOOP's cursor; it parses the JSON and drops it. Every round has a member and a database of its own, so that a
+load finds nothing of the round before, neither stored nor in memory.
 """
 
 import argparse
@@ -20,10 +21,10 @@ from whoop_assets.whoop.client import instant
 from whoop_assets.whoop.streams import STREAMS as COLLECTIONS
 
 
-def load(stage: Stage, name: str, days: int) -> tuple[float, int, int]:
-    """Seconds, requests and records of a load into a new database."""
+def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:
+    """Seconds, requests and records of a load of one member into a new database."""
     first, last = last_days(stage, days)
-    database, connection = stage.database(name)
+    database, connection = stage.database(f"load{member}", member)
     with database.read() as transaction:
         until = database.now(transaction)
     before, begun = stage.requests(), time.perf_counter()
@@ -66,14 +67,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
-    with staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage:
+    with staged(members=chosen.rounds + 1, days=chosen.days + 15, seed=chosen.seed) as stage:
         loads, bares = [], []
-        load(stage, "warm-up", chosen.days)
-        for number in range(chosen.rounds):
-            seconds, requests, records = load(stage, f"load{number}", chosen.days)
+        warm_up, *members = stage.members
+        load(stage, warm_up, chosen.days)
+        for member in members:
+            seconds, requests, records = load(stage, member, chosen.days)
             loads.append(seconds)
-            database, connection = stage.database(f"bare{number}")
-            token = connection.client(stage.members[0], "backfill")._tokens.access_token()
+            database, connection = stage.database(f"bare{member}", member)
+            token = connection.client(member, "backfill")._tokens.access_token()
             with database.read() as transaction:
                 until = database.now(transaction)
             bare_seconds, bare_requests = bare(stage, token, chosen.days, until)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -34,12 +35,15 @@ class Stage:
     members: list[int]
     today: date
 
-    def database(self, name: str) -> tuple[Database, Connection]:
-        """A new SQLite database with every member connected."""
-        settings = self.with_database(name)
+    def database(self, name: str, *members: int) -> tuple[Database, Connection]:
+        """A new SQLite database with these members connected; with every member, if none is named."""
+        return self.connected(self.with_database(name), *members)
+
+    def connected(self, settings: Settings, *members: int) -> tuple[Database, Connection]:
+        """The database of these settings, with these members connected; with every member, if none is named."""
         database = open_database(settings)
         connection = Connection(settings, database)
-        for user_id in self.members:
+        for user_id in members or self.members:
             _consent(connection, user_id)
         return database, connection
 
@@ -61,13 +65,19 @@ class Stage:
 
     def requests(self) -> int:
         """How many requests the simulator has counted."""
-        return int(httpx.get(f"{self.base_url}/_control/stats").json()["requests"])
+        return int(self.stats()["requests"])
+
+    def stats(self) -> dict[str, Any]:
+        """What the simulator has counted."""
+        counted: dict[str, Any] = httpx.get(f"{self.base_url}/_control/stats").json()
+        return counted
 
 
 @contextmanager
-def staged(*, members: int, days: int, seed: int) -> Iterator[Stage]:
-    """A stage whose simulator has that many days behind it."""
-    command = [sys.executable, "-m", "whoop_simulator", "serve", "--port", "0", "--no-limits"]
+def staged(*, members: int, days: int, seed: int, limits: bool = False) -> Iterator[Stage]:
+    """A stage whose simulator has that many days behind it; with `limits` those of WHOOP: 100 a minute, 10,000 a day."""
+    command = [sys.executable, "-m", "whoop_simulator", "serve", "--port", "0"]
+    command += [] if limits else ["--no-limits"]
     command += ["--members", str(members), "--days", str(days), "--seed", str(seed)]
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -80,8 +90,8 @@ def staged(*, members: int, days: int, seed: int) -> Iterator[Stage]:
                 client_secret="simulator-secret",
                 api_url=f"{base_url}/developer",
                 oauth_url=f"{base_url}/oauth/oauth2",
-                requests_per_minute=100_000_000,
-                requests_per_day=1_000_000_000,
+                requests_per_minute=100 if limits else 100_000_000,
+                requests_per_day=10_000 if limits else 1_000_000_000,
             )
             user_ids = [member["user_id"] for member in listed]
             yield Stage(Path(folder), base_url, settings, user_ids, datetime.now(UTC).date())

@@ -3,8 +3,11 @@
 import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.loading import RECONNECT
+from whoop_assets.assets.members import body_measurement, profile
+from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.resources import WhoopResource
-from whoop_assets.warehouse import failures, quarantine
+from whoop_assets.warehouse import failures, members, quarantine
 
 MOST_SHOWN = 20
 
@@ -46,7 +49,7 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     ]
     if not rows:
         return dg.AssetCheckResult(passed=True)
-    members = sorted({failure.user_id for failure in shown} | {record.user_id for record in rejected})
+    concerned = sorted({failure.user_id for failure in shown} | {record.user_id for record in rejected})
     sentences = []
     if shown:
         sentences.append(f"{len(shown)} loads did not complete: {shown[0].cause}")
@@ -55,6 +58,29 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR if passing else dg.AssetCheckSeverity.WARN,
-        description=f"Members {', '.join(map(str, members))}: {' '.join(sentences)}",
+        description=f"Members {', '.join(map(str, concerned))}: {' '.join(sentences)}",
         metadata={"failures": dg.MetadataValue.table(rows)},
+    )
+
+
+# After all that reads, so that it also knows of a grant that this very run found to be gone.
+@dg.asset_check(asset=profile, additional_deps=[body_measurement, cycles, sleeps, recoveries, workouts])
+def members_connected(whoop: WhoopResource) -> dg.AssetCheckResult:
+    """WHOOP honours every member's grant. A WARN, since no run can mend it: it names the members and the command that does."""
+    with whoop.database.read() as connection:
+        gone = members.listed(connection, members.RECONNECTION_NEEDED)
+    if not gone:
+        return dg.AssetCheckResult(passed=True)
+    rows = [
+        dg.TableRecord(
+            {"member": member.user_id, "cause": member.status_reason or "", "mended by": RECONNECT}
+        )
+        for member in gone
+    ]
+    who = ", ".join(str(member.user_id) for member in gone)
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Members {who} must be connected again: run `{RECONNECT}`; loading goes on where it stopped.",
+        metadata={"members_to_reconnect": dg.MetadataValue.table(rows)},
     )

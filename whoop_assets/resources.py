@@ -28,6 +28,7 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     _database: Database | None = PrivateAttr(default=None)
     _connection: Connection | None = PrivateAttr(default=None)
     _began: datetime | None = PrivateAttr(default=None)
+    _used_by: str = PrivateAttr(default="")
 
     def settings(self) -> Settings:
         """The environment's settings, with what is configured here in their place."""
@@ -41,6 +42,8 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["WhoopResource", None, None]:
+        if context.run is not None:
+            self._used_by = f"run {context.run.run_id[:8]}"
         try:
             yield self
         finally:
@@ -60,7 +63,7 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     def connection(self) -> Connection:
         """The way to WHOOP, opened at first use: a run that only builds summaries needs no credentials."""
         if self._connection is None:
-            self._connection = Connection(self.settings(), self.database)
+            self._connection = Connection(self.settings(), self.database, self._used_by)
         return self._connection
 
     @property

@@ -37,6 +37,8 @@ class Settings:
     requests_per_day: int = 10_000
     reread_share: float = 0.5
     open_cycle_minutes: int = 0
+    webhook_max_age: int = 7200
+    """Seconds."""
     data_folder: Path = Path(DATA_FOLDER)
 
     @classmethod
@@ -58,6 +60,7 @@ class Settings:
             requests_per_day=_count(values, "WHOOP_REQUESTS_PER_DAY", cls.requests_per_day),
             reread_share=_share(values, "WHOOP_REREAD_SHARE", cls.reread_share),
             open_cycle_minutes=_minutes(values, "WHOOP_OPEN_CYCLE_MINUTES", cls.open_cycle_minutes),
+            webhook_max_age=_count(values, "WHOOP_WEBHOOK_MAX_AGE", cls.webhook_max_age, "seconds"),
             data_folder=data_folder,
         )
 
@@ -122,12 +125,12 @@ def _timezone(values: Mapping[str, str], name: str, default: str) -> str:
     return text
 
 
-def _count(values: Mapping[str, str], name: str, default: int) -> int:
+def _count(values: Mapping[str, str], name: str, default: int, of: str = "requests") -> int:
     text = values.get(name)
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise ConfigurationError(f"{name} is {text!r}, which is not a positive whole number of requests.")
+        raise ConfigurationError(f"{name} is {text!r}, which is not a positive whole number of {of}.")
     return int(text)
 
 

@@ -9,7 +9,7 @@ from the cycle it belongs to, and falls back on the nearest cycle's offset, then
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 HALF_A_DAY = timedelta(hours=12)
@@ -54,16 +54,16 @@ def utc_bounds(first: date, last: date) -> tuple[datetime, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class CalendarCycle:
-    """What a calendar needs to know of a cycle. `end` is None while it is open."""
+    """What a calendar needs to know of a cycle. `end` is None while it is open; `day` follows from the others."""
 
     id: int
     start: datetime
     end: datetime | None
     offset: timedelta
+    day: date = field(init=False)
 
-    @property
-    def day(self) -> date:
-        return cycle_day(self.start, self.offset)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "day", cycle_day(self.start, self.offset))
 
 
 class Calendar:

@@ -29,9 +29,9 @@ ASSETS = {
     "whoop/workouts": {"whoop/cycles"},
     "whoop/daily_summary": {"whoop/cycles", "whoop/sleeps", "whoop/recoveries", "whoop/workouts"},
 }
-CHECKS = {"whoop/daily_summary:loads_complete"}
-JOBS = {"refresh"}
-SCHEDULES: set[str] = set()
+CHECKS = {"whoop/daily_summary:loads_complete", "whoop/profile:members_connected"}
+JOBS = {"refresh", "keep_tokens"}
+SCHEDULES = {"keep_tokens_alive"}
 SENSORS = {"due_readings", "stale_summaries"}
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
@@ -65,6 +65,7 @@ KINDS = {
     "assets": (assets_package, dg.AssetsDefinition),
     "asset_checks": (checks, dg.AssetChecksDefinition),
     "jobs": (automation, dg.JobDefinition | type(automation.refresh)),
+    "schedules": (automation, dg.ScheduleDefinition),
     "sensors": ((sensors, planned_runs), dg.SensorDefinition),
 }
 

@@ -1,5 +1,6 @@
 """An answer on its way out, and what ordered faults do to it there."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,6 +28,8 @@ async def send_answer(
     abort: Callable[[Scope], None],
 ) -> None:
     """Send an answer, with what the faults do to it on the way. `abort` resets the request's connection."""
+    if "stall" in faults:
+        await asyncio.sleep(faults["stall"].seconds)
     if "reset" in faults:
         abort(scope)
         return
@@ -35,6 +38,8 @@ async def send_answer(
             200, "<html><body><h1>One moment, please</h1></body></html>", "text/html; charset=utf-8"
         )
     body = b"" if answer.status in BODYLESS else answer.body.encode()
+    if "answer" in faults:
+        headers += tuple(faults["answer"].headers.items())
     sent = [(name.lower().encode(), value.encode()) for name, value in headers]
     if answer.status not in BODYLESS:
         sent.append((b"content-length", str(len(body)).encode()))
@@ -45,4 +50,9 @@ async def send_answer(
         # Left incomplete: the server closes the connection short of the announced length.
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         return
+    if "drip" in faults:
+        for place in range(len(body)):
+            await send({"type": "http.response.body", "body": body[place : place + 1], "more_body": True})
+            await asyncio.sleep(faults["drip"].seconds)
+        body = b""
     await send({"type": "http.response.body", "body": body})

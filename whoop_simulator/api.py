@@ -43,7 +43,7 @@ class Request:
     key: str
     """The id in the path, checked for its form; empty if it has none."""
     query: dict[str, str]
-    repeat_cursor: bool
+    faults: dict[str, Fault]
 
     def entry(self, stream: str, key: object) -> Entry:
         entry = self.member.records.streams[stream].get(key)
@@ -63,9 +63,11 @@ def collection(stream: str) -> Callable[[Request], Answer]:
             raise Refusal(400, str(error)) from None
         end = request.now if query.end is None else query.end
         records = request.member.records.streams[stream]
+        if "endless" in request.faults:
+            return Answer(200, f'{{"records":[],"next_token":{to_json(token_for(query.offset + 1))}}}')
         entries, more = records.overlapping(query.start, end, query.offset, query.limit)
         token = token_for(query.offset + query.limit) if more else None
-        if request.repeat_cursor:
+        if "repeat_cursor" in request.faults:
             token = request.query.get("nextToken") or token
         body = ",".join([entry.json(request.now, request.offset) for entry in entries])
         return Answer(200, f'{{"records":[{body}],"next_token":{to_json(token)}}}')
@@ -205,14 +207,17 @@ class MemberDataApi:
                 raise Refusal(429, "")
             if "status" in faults:
                 raise Refusal(faults["status"].status, "The simulator was told to fail.")
-            answer = self._granted(scope, method, path, query, now, "repeat_cursor" in faults)
+            if "answer" in faults:
+                answer = Answer(faults["answer"].status, faults["answer"].body)
+            else:
+                answer = self._granted(scope, method, path, query, now, faults)
         except Refusal as refusal:
             answer = refusal.answer
         self._world.log(now, method, path, query, 0 if "reset" in faults else answer.status)
         return answer
 
     def _granted(
-        self, scope: Scope, method: str, path: str, query: dict[str, str], now: int, repeat_cursor: bool
+        self, scope: Scope, method: str, path: str, query: dict[str, str], now: int, faults: dict[str, Fault]
     ) -> Answer:
         endpoint, match = _endpoint(method, path)
         grant = self._world.grants.of_access_token(_bearer(scope), now)
@@ -223,7 +228,7 @@ class MemberDataApi:
         key = _key(endpoint, match)
         member = self._world.member(grant.user_id)
         offset = member.offset_text(now)
-        return endpoint.answer(Request(self._world, grant, member, now, offset, key, query, repeat_cursor))
+        return endpoint.answer(Request(self._world, grant, member, now, offset, key, query, faults))
 
 
 def _endpoint(method: str, path: str) -> tuple[Endpoint, re.Match[str]]:

@@ -11,10 +11,11 @@ class SimulatorClock:
     def __init__(self, now: int | None = None, *, frozen: bool = False) -> None:
         self._offset = 0
         self._frozen_at: int | None = None
-        if now is not None:
-            self.set(now)
+        # Stopped first: between setting a running clock and stopping it a millisecond may pass.
         if frozen:
             self.freeze()
+        if now is not None:
+            self.set(now)
 
     def now(self) -> int:
         """Milliseconds since 1970."""

@@ -47,6 +47,17 @@ def requests(world: World, order: Order) -> Any:
     return [{**entry._asdict(), "time": entry.time.isoformat()} for entry in logged]
 
 
+def secrets(world: World, order: Order) -> Any:
+    """Everything that is nobody else's business, also what has long been worthless."""
+    with world.lock:
+        return {
+            "client_secret": world.app.client_secret,
+            "tokens": sorted(world.grants.issued_tokens),
+            "codes": sorted(world.grants.issued_codes),
+            "profiles": [world.profile(user_id) for user_id in world.user_ids],
+        }
+
+
 def truth(world: World, order: Order) -> Any:
     return world.truth(_int(order, "user_id"))
 
@@ -126,6 +137,10 @@ def revoke(world: World, order: Order) -> Any:
     return {"grants": world.revoke_tokens(_int(order, "user_id"))}
 
 
+def check(world: World, order: Order) -> Any:
+    return {"live": world.honours(_int(order, "user_id"), str(_needed(order, "refresh_token")))}
+
+
 def issue(world: World, order: Order) -> Any:
     scopes = order.get("scopes")
     if scopes and not (isinstance(scopes, list) and all(scope in ALL_SCOPES for scope in scopes)):
@@ -137,6 +152,7 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("GET", "/members", members),
     ("GET", "/stats", stats),
     ("GET", "/requests", requests),
+    ("GET", "/secrets", secrets),
     ("GET", "/truth/{user_id}", truth),
     ("GET", "/v1_ids/{user_id}", v1_ids),
     ("POST", "/clock", clock),
@@ -150,6 +166,7 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("POST", "/limits", limits),
     ("POST", "/tokens/expire", expire),
     ("POST", "/tokens/revoke", revoke),
+    ("POST", "/tokens/check", check),
     ("POST", "/tokens/issue", issue),
     *WEBHOOK_ORDERS,
 )

@@ -89,9 +89,13 @@ class Grants:
         self._grants: list[Grant] = []
         self._by_access: dict[str, Grant] = {}
         self._by_refresh: dict[str, Grant] = {}
+        self.issued_tokens: set[str] = set()
+        """All there ever were, the spent and the revoked too."""
+        self.issued_codes: set[str] = set()
 
     def new_code(self, user_id: int, scopes: Sequence[str], redirect_uri: str, now: int) -> str:
         code = secrets.token_urlsafe(32)
+        self.issued_codes.add(code)
         self._codes[code] = Code(user_id, list(scopes), redirect_uri, now + CODE_LIFETIME)
         return code
 
@@ -108,10 +112,14 @@ class Grants:
         return self._new_pair(grant, now)
 
     def refresh(self, refresh_token: str, now: int) -> dict[str, Any]:
-        grant = self._by_refresh.get(refresh_token)
-        if grant is None or (grant.refresh_until is not None and now >= grant.refresh_until):
+        grant = self._of_refresh_token(refresh_token, now)
+        if grant is None:
             raise invalid_grant()
         return self._new_pair(grant, now)
+
+    def is_live(self, user_id: int, refresh_token: str, now: int) -> bool:
+        grant = self._of_refresh_token(refresh_token, now)
+        return grant is not None and grant.user_id == user_id
 
     def of_access_token(self, token: str, now: int) -> Grant | None:
         grant = self._by_access.get(token)
@@ -148,6 +156,8 @@ class Grants:
         return {
             "codes": {code: asdict(known) for code, known in self._codes.items()},
             "grants": [asdict(grant) for grant in self._grants],
+            "issued_tokens": sorted(self.issued_tokens),
+            "issued_codes": sorted(self.issued_codes),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -155,12 +165,16 @@ class Grants:
         self._grants = [Grant(**grant) for grant in saved["grants"]]
         self._by_access = {grant.access_token: grant for grant in self._grants}
         self._by_refresh = {grant.refresh_token: grant for grant in self._grants if grant.refresh_token}
+        # A state file of an earlier version does not say what has been spent.
+        self.issued_tokens = {*saved.get("issued_tokens", ()), *self._by_access, *self._by_refresh}
+        self.issued_codes = {*saved.get("issued_codes", ()), *self._codes}
 
     def _new_pair(self, grant: Grant, now: int) -> dict[str, Any]:
         self._forget_pair(grant)
         grant.access_token = secrets.token_urlsafe(32)
         grant.access_until = now + self.app.access_token_seconds * SECOND
         self._by_access[grant.access_token] = grant
+        self.issued_tokens.add(grant.access_token)
         answer: dict[str, Any] = {
             "access_token": grant.access_token,
             "expires_in": self.app.access_token_seconds,
@@ -172,8 +186,14 @@ class Grants:
             lifetime = self.app.refresh_token_seconds
             grant.refresh_until = None if lifetime is None else now + lifetime * SECOND
             self._by_refresh[grant.refresh_token] = grant
+            self.issued_tokens.add(grant.refresh_token)
             answer["refresh_token"] = grant.refresh_token
         return answer
+
+    def _of_refresh_token(self, token: str, now: int) -> Grant | None:
+        grant = self._by_refresh.get(token)
+        ended = grant is None or (grant.refresh_until is not None and now >= grant.refresh_until)
+        return None if ended else grant
 
     def _forget_pair(self, grant: Grant) -> None:
         self._by_access.pop(grant.access_token, None)

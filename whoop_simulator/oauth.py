@@ -134,7 +134,9 @@ class TokenEndpoint:
         faults = self._world.faults.hitting(scope["path"])
         if "latency" in faults:
             await asyncio.sleep(faults["latency"].seconds)
-        if "status" in faults:
+        if "answer" in faults:
+            answer = Answer(faults["answer"].status, faults["answer"].body)
+        elif "status" in faults:
             answer = Answer(
                 faults["status"].status, "The simulator was told to fail.", "text/plain; charset=utf-8"
             )

@@ -79,6 +79,7 @@ class World(RecordEditing):
         self._counts = {
             "limited": 0,
             "token_requests": 0,
+            "token_refusals": 0,
             "refreshes": 0,
             "invalid_grant": 0,
             "invalid_client": 0,
@@ -235,6 +236,7 @@ class World(RecordEditing):
             try:
                 answer = answer_token_request(self.grants, fields, self.now())
             except OAuthError as error:
+                self._counts["token_refusals"] += 1
                 if (name := error.body["error"]) in self._counts:
                     self._counts[str(name)] += 1
                 raise
@@ -269,6 +271,11 @@ class World(RecordEditing):
             self.save()
             return count
 
+    def honours(self, user_id: int, refresh_token: str) -> bool:
+        """Whether this is a live refresh token of the member: one that the token endpoint would exchange now."""
+        with self.lock:
+            return self.grants.is_live(user_id, refresh_token, self.now())
+
     # Limits and faults
 
     def set_limits(self, per_minute: int | None = None, per_day: int | None = None) -> None:
@@ -276,7 +283,7 @@ class World(RecordEditing):
             self.limits.change(per_minute, per_day)
 
     def order_fault(self, kind: str, **options: Any) -> None:
-        """See `faults.KINDS`; options: status, seconds, count, probability, path_prefix."""
+        """See `faults.KINDS`; options: status, seconds, body, headers, count, probability, path_prefix."""
         with self.lock:
             self.faults.order(Fault.from_json({"kind": kind, **options}))
 

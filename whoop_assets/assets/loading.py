@@ -9,7 +9,7 @@ import dagster as dg
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
 from whoop_assets.partitions import DAILY, first_and_last
 from whoop_assets.resources import WhoopResource
-from whoop_assets.warehouse import tables
+from whoop_assets.warehouse import budget_report, tables
 from whoop_assets.warehouse.members import row_counts
 
 GROUP = "whoop"
@@ -24,7 +24,11 @@ TAKE_UP_WITHIN = timedelta(days=3)
 CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
 
+RECONNECT = "whoop-assets connect"
+"""The command that mends a grant that is gone."""
+
 ROW_COUNT = "dagster/partition_row_count"
+_WINDOWS = {60: "minute", 86_400: "day"}
 
 
 def daily_asset(
@@ -84,7 +88,8 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
     # Figures of the whole run stand at its newest day alone: Dagster copies a result's own metadata to every day.
-    context.add_asset_metadata(_figures(result), partition_key=max(context.partition_keys))
+    figures = _figures(result) | _budget(whoop, order.lane)
+    context.add_asset_metadata(figures, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()
 
 
@@ -117,6 +122,19 @@ def _counts(whoop: WhoopResource, stream: str, first: date, last: date) -> dict[
     return total
 
 
+def _budget(whoop: WhoopResource, lane: str) -> dict[str, Any]:
+    """The request budget as the load leaves it: what of each window is used, and when the lane can send again."""
+    with whoop.database.read() as connection:
+        found = budget_report.report(connection, whoop.connection.budget, whoop.database.now(connection))
+    figures: dict[str, Any] = {
+        f"budget_{_WINDOWS.get(window.seconds, f'{window.seconds}_seconds')}": f"{window.used} of {window.limit}"
+        for window in found.windows
+    }
+    if found.next_slot[lane] > found.at:
+        figures["budget_next_slot"] = dg.MetadataValue.timestamp(found.next_slot[lane])
+    return figures
+
+
 def _figures(result: Round) -> dict[str, Any]:
     figures: dict[str, Any] = {
         name: int(result.total(name))
@@ -135,6 +153,8 @@ def _figures(result: Round) -> dict[str, Any]:
     figures["waited_seconds"] = round(result.total("waited_seconds"), 3)
     if result.failures:
         figures["members_failed"] = ", ".join(str(failure.user_id) for failure in result.failures)
+    if result.to_reconnect:
+        figures["members_to_reconnect"] = f"{', '.join(map(str, result.to_reconnect))}: run `{RECONNECT}`"
     if result.warnings:
         figures["warnings"] = dg.MetadataValue.md("\n".join(f"- {warning}" for warning in result.warnings))
     return figures

@@ -1,4 +1,4 @@
-"""`connect`: a member gives consent, and is stored. Four ways, which differ in how the answer comes back."""
+"""`connect`: a member gives consent, and is stored. Five ways, which differ in how the answer comes back."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from whoop_assets.ingest.consent import Connected
 
 FIRST_BACKFILL = timedelta(days=365)
+LINK_HOURS = 24
 
 
 @click.command()
@@ -24,13 +25,26 @@ FIRST_BACKFILL = timedelta(days=365)
     "--paste", is_flag=True, help="Ask for the URL that the browser was sent to: this way always works."
 )
 @click.option("--tokens", is_flag=True, help="Ask for an access and a refresh token made elsewhere.")
-def connect(no_browser: bool, paste: bool, tokens: bool) -> None:
+@click.option(
+    "--link", is_flag=True, help="Print a link through which one member connects at `whoop-assets serve`."
+)
+@click.option(
+    "--hours",
+    type=click.IntRange(1, 24 * 30),
+    default=LINK_HOURS,
+    show_default=True,
+    help="How long the link is good.",
+)
+def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int) -> None:
     """Connect a member: open WHOOP's consent page and wait for the answer."""
-    if no_browser + paste + tokens > 1:
-        raise click.UsageError("--no-browser, --paste and --tokens exclude each other: choose one.")
+    if no_browser + paste + tokens + link > 1:
+        raise click.UsageError("--no-browser, --paste, --tokens and --link exclude each other: choose one.")
     settings = Settings.from_environment()
+    if link:
+        _print_link(settings, timedelta(hours=hours))
+        return
     with opening.connection(settings) as connection:
-        _ = connection.cipher  # a key that cannot be used is found before WHOOP gives tokens, not after
+        connection.require_key()  # a key that cannot be used is found before WHOOP gives tokens, not after
         if tokens:
             from whoop_assets.cli.given_tokens import connect_with_tokens
 
@@ -76,6 +90,22 @@ def _by_pasting(connection: "Connection") -> "Connected":
     click.echo(connection.oauth.authorization_url(SCOPES, state))
     code = connection.oauth.read_redirect(ask("URL that the browser was sent to"), state)
     return connect_member(connection, connection.oauth.exchange_code(code))
+
+
+def _print_link(settings: Settings, lifetime: timedelta) -> None:
+    from whoop_assets.service.connecting import link
+    from whoop_assets.warehouse import invitations
+
+    link(settings.redirect_uri, "")  # an address that cannot be is found before anything is stored
+    with opening.connection(settings) as connection:
+        _ = connection.cipher  # so is a key that cannot be used: not when the member comes back from WHOOP
+        with connection.database.write() as transaction:
+            secret = invitations.invite(transaction, connection.database.now(transaction), lifetime)
+    click.echo(
+        f"Send this link to the member: it connects one, within {lifetime.total_seconds() / 3600:.0f} hours.",
+        err=True,
+    )
+    click.echo(link(settings.redirect_uri, secret))
 
 
 def _print_url(url: str) -> None:

@@ -5,12 +5,16 @@ from typing import Any
 import click
 
 from whoop_assets.cli.backfill import backfill
+from whoop_assets.cli.budget import budget
 from whoop_assets.cli.connect import connect
 from whoop_assets.cli.db import db
 from whoop_assets.cli.demo import demo
 from whoop_assets.cli.dev import dev
+from whoop_assets.cli.events import events
+from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
 from whoop_assets.cli.plan import plan
+from whoop_assets.cli.serve import serve
 from whoop_assets.errors import WhoopError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -47,5 +51,5 @@ def main() -> None:
     """WHOOP data in your own database, as Dagster assets partitioned by WHOOP day."""
 
 
-for command in (demo, connect, members, disconnect, backfill, plan, dev, db):
+for command in (demo, connect, members, disconnect, backfill, plan, serve, events, budget, keys, dev, db):
     main.add_command(command)

@@ -12,6 +12,7 @@ from whoop_assets.settings import Settings
 if TYPE_CHECKING:
     from whoop_assets.ingest.planning.history import Progress
     from whoop_assets.warehouse.database import Database
+    from whoop_assets.warehouse.leases import Broken
 
 RECONNECT = "whoop-assets connect"
 NOT_ALL_DONE = 1
@@ -19,8 +20,16 @@ NOT_ALL_DONE = 1
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def members(as_json: bool) -> None:
+@click.option(
+    "--keep-alive", is_flag=True, help="Instead, renew the tokens that nothing has used for some days."
+)
+def members(as_json: bool, keep_alive: bool) -> None:
     """List the members: status, what is held, what is in the way."""
+    if keep_alive:
+        if as_json:
+            raise click.UsageError("--json and --keep-alive exclude each other: choose one.")
+        _keep_alive()
+        return
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
         found = overview(database, settings)
@@ -32,10 +41,27 @@ def members(as_json: bool) -> None:
         click.echo(f"No member is connected: run `{RECONNECT}`, or `whoop-assets demo` to look around first.")
 
 
+def _keep_alive() -> None:
+    from whoop_assets.ingest.keep_alive import RENEW_AFTER, keep_alive
+
+    with opening.connection(Settings.from_environment()) as connection:
+        done = keep_alive(connection)
+    for user_id in done.renewed:
+        click.echo(f"Member {user_id}: the tokens are renewed.")
+    if not (done.renewed or done.to_reconnect or done.failed):
+        click.echo(f"Nothing to do: all tokens were renewed within the last {RENEW_AFTER.days} days.")
+    for cause in done.to_reconnect.values():
+        click.echo(cause, err=True)
+    for user_id, cause in done.failed.items():
+        click.echo(f"Member {user_id}: {cause}", err=True)
+    if done.to_reconnect or done.failed:
+        raise click.exceptions.Exit(NOT_ALL_DONE)
+
+
 def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     """One entry a member, by id; no names, no e-mail addresses."""
     from whoop_assets.ingest.planned import progress_of_members
-    from whoop_assets.warehouse import failures, quarantine, stale_days
+    from whoop_assets.warehouse import failures, leases, quarantine, stale_days
     from whoop_assets.warehouse import members as stored
     from whoop_assets.whoop.scopes import SCOPE_OF, allows
 
@@ -44,6 +70,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
         stale = [entry.user_id for entry in stale_days.stale(connection)]
         failing = failures.open_failures(connection)
         rejected = [record.user_id for record in quarantine.open_records(connection)]
+        unanswered = leases.unanswered(connection, database.now(connection))
         result = []
         for member in stored.listed(connection):
             held = stored.holdings(connection, member.user_id)
@@ -53,6 +80,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
                     "status": member.status,
                     "reason": member.status_reason,
                     "mended_by": None if member.status == stored.CONNECTED else RECONNECT,
+                    "unanswered_exchange": _said(unanswered.get(member.user_id)),
                     "left_out": [stream for stream in SCOPE_OF if not allows(member.scopes, stream)],
                     "first_day": held.first_day,
                     "last_day": held.last_day,
@@ -75,6 +103,10 @@ def _history(progress: "Progress | None") -> dict[str, Any] | None:
         "percent": int(progress.share * 100),
         "complete": progress.complete,
     }
+
+
+def _said(broken: "Broken | None") -> str | None:
+    return None if broken is None else f"{broken}: the refresh token may be spent, as the next use will show"
 
 
 def _print(found: list[dict[str, Any]]) -> None:
@@ -108,6 +140,8 @@ def _print(found: list[dict[str, Any]]) -> None:
             click.echo(
                 f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` mends it."
             )
+        elif one["unanswered_exchange"]:
+            click.echo(f"Member {one['user_id']}: {one['unanswered_exchange']}.")
         for stream, cause in one["failures"].items():
             click.echo(f"Member {one['user_id']}, {stream}: {cause}")
 

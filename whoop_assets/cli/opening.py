@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -12,11 +14,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def warehouse(settings: Settings) -> "Iterator[Database]":
-    """The warehouse, its schema made or checked."""
+def warehouse(settings: Settings, *, durable: bool = False) -> "Iterator[Database]":
+    """The warehouse, its schema made or checked; `durable` as for Database."""
     from whoop_assets.warehouse.schema import open_database
 
-    database = open_database(settings)
+    database = open_database(settings, durable=durable)
     try:
         yield database
     finally:
@@ -24,10 +26,12 @@ def warehouse(settings: Settings) -> "Iterator[Database]":
 
 
 @contextmanager
-def connection(settings: Settings) -> "Iterator[Connection]":
+def connection(settings: Settings, *, durable: bool = False) -> "Iterator[Connection]":
     """The warehouse and WHOOP; raises ConfigurationError without the app's credentials."""
     from whoop_assets.ingest.connection import Connection
 
     settings.require_client()
-    with warehouse(settings) as database, Connection(settings, database) as opened:
+    command = click.get_current_context(silent=True)
+    used_by = "whoop-assets" if command is None else f"whoop-assets {command.info_name}"
+    with warehouse(settings, durable=durable) as database, Connection(settings, database, used_by) as opened:
         yield opened

@@ -5,6 +5,8 @@ import socket
 from whoop_assets.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
+SERVICE_PORT = 8767
+"""Of the HTTP service, unless another is asked for."""
 
 
 def free_port() -> int:

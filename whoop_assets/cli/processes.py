@@ -11,6 +11,7 @@ from types import FrameType
 from typing import IO
 
 GRACE = 15.0  # seconds between asking and killing
+_LOOK_AGAIN = 0.25  # seconds
 
 
 @contextmanager
@@ -47,6 +48,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
                 process.wait(GRACE)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)  # what the child may have left behind
+
+
+def first_to_end(*processes: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":
+    """Wait until one of them has ended, and say which."""
+    while True:
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK_AGAIN)
+                return process
 
 
 @contextmanager

@@ -33,10 +33,11 @@ class World:
 
 
 @contextmanager
-def running(world: World, folder: Path, port: int) -> Iterator[str]:
+def running(world: World, folder: Path, port: int, webhook_url: str = "") -> Iterator[str]:
     """Run the simulator with its state and log in the folder; gives its base URL.
 
-    On the given port if it is free, else on any: no address is kept in the state.
+    On the given port if it is free, else on any: no address is kept in the state. What happens to the members is sent
+    to the webhook URL, if there is one.
     """
     log = folder / "simulator.log"
     command = [sys.executable, "-m", "whoop_simulator", "serve"]
@@ -52,6 +53,8 @@ def running(world: World, folder: Path, port: int) -> Iterator[str]:
         "requests-per-minute": 5000,
         "requests-per-day": 1_000_000,
     }
+    if webhook_url:
+        options["webhook-url"] = webhook_url
     for name, value in options.items():
         command += [f"--{name}", str(value)]
     with log.open("wb") as output, child(command, output=output) as process:

@@ -5,7 +5,7 @@ have moved, or may have been lost on the way; only a 404 at its own URL says tha
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from whoop_assets.ingest.content import Taken, take
@@ -39,14 +39,21 @@ def confirm_absences(
     span: Span,
     seen: set[Any],
     read_at: datetime,
+    days: tuple[date, date] | None = None,
 ) -> Absences:
     """Ask for every stored record that starts within the span and was not seen, in a read that began at `read_at`.
+
+    With `days`, first and last, for those of these days that start outside the span: as they are stored, they were not
+    to be expected in it, but their cycle may have moved, and they with it, before they were deleted.
 
     When many are missing at once, or nothing came at all where there was something, WHOOP's answer is not believed:
     nothing is asked, and nothing deleted.
     """
     with database.read() as connection:
-        known = records.keys_within(connection, user_id, stream.name, span)
+        if days is None:
+            known = records.keys_within(connection, user_id, stream.name, span)
+        else:
+            known = records.keys_filed_outside(connection, user_id, stream.name, *days, span)
         # A rejected record is seen under its key as text.
         missing = sorted(key for key in known - seen if str(key) not in seen)
         cycle_of = records.cycle_of_recovery(connection, missing) if stream is RECOVERIES else {}

@@ -1,36 +1,39 @@
 """A member's client: the WHOOP API with the member's stored tokens and the budget that everybody shares."""
 
-from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
 from whoop_assets.clock import Clock
-from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, WhoopError
+from whoop_assets.errors import ConfigurationError, WhoopError
+from whoop_assets.ingest.member_tokens import MemberTokens
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse import members, tokens
+from whoop_assets.warehouse import keys
 from whoop_assets.warehouse.budget import RequestBudget
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.keys import TokenCipher, token_cipher
 from whoop_assets.whoop.client import WhoopClient
-from whoop_assets.whoop.errors import InvalidGrant, RefreshAnswerLost
+from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.oauth import OAuth
+from whoop_assets.whoop.protocols import TokenSource
 from whoop_assets.whoop.sending import open_http
-
-EXPIRY_MARGIN = timedelta(seconds=60)
-LOSERS_PATIENCE = tokens.LEASE + timedelta(seconds=15)
-_LOOK_AGAIN = 0.25
 
 
 class Connection:
-    """Everything one process needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP."""
+    """Everything one process needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP.
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    `used_by` says on whose behalf (a Dagster run, a command), for who looks at what was used of the budget.
+    """
+
+    def __init__(self, settings: Settings, database: Database, used_by: str = "") -> None:
         settings.require_client()
         self.settings = settings
         self.database = database
         self.clock: Clock = database.clock
         self.budget = RequestBudget(
-            database, per_minute=settings.requests_per_minute, per_day=settings.requests_per_day
+            database,
+            per_minute=settings.requests_per_minute,
+            per_day=settings.requests_per_day,
+            used_by=used_by,
         )
         # Looked for here, where no transaction is open, and missed only by who needs it: a member can be erased without.
         self._cipher = _cipher_or_error(database, settings.token_key)
@@ -52,26 +55,34 @@ class Connection:
             raise self._cipher
         return self._cipher
 
+    def require_key(self) -> None:
+        """Raise ConfigurationError when tokens that WHOOP gives now could not be kept as they should."""
+        with self.database.read() as transaction:
+            keys.current(transaction, self.cipher)
+
+    def tokens(self, user_id: int) -> MemberTokens:
+        """This member's tokens; the same for all clients, so that they share the one in hand."""
+        return self._tokens.setdefault(user_id, MemberTokens(self, user_id))
+
     def client(self, user_id: int, lane: str) -> WhoopClient:
         """A client that reads this member's data in this lane."""
-        source = self._tokens.setdefault(user_id, MemberTokens(self, user_id))
+        return self._client(self.tokens(user_id), lane)
+
+    def client_for_new(self, access_token: str) -> WhoopClient:
+        """A client for a token whose member is not known yet."""
+        return self._client(GivenToken(access_token), "schedule")
+
+    def client_for_trial(self, user_id: int, lane: str) -> WhoopClient:
+        """A client that tries this member's present access token as it is: a 401 renews nothing."""
+        return self._client(TriedToken(self.tokens(user_id).access_token()), lane)
+
+    def _client(self, source: TokenSource, lane: str) -> WhoopClient:
         return WhoopClient(
             base_url=self.settings.api_url,
             tokens=source,
             budget=self.budget,
             clock=self.clock,
             lane=lane,
-            http=self._http,
-        )
-
-    def client_for_new(self, access_token: str) -> WhoopClient:
-        """A client for a token whose member is not known yet."""
-        return WhoopClient(
-            base_url=self.settings.api_url,
-            tokens=GivenToken(access_token),
-            budget=self.budget,
-            clock=self.clock,
-            lane="schedule",
             http=self._http,
         )
 
@@ -108,96 +119,12 @@ class GivenToken:
             "WHOOP does not accept the access token it has just been given: start `connect` afresh."
         )
 
+    def stored_since(self, rejected: str) -> str | None:
+        return None
 
-class MemberTokens:
-    """One member's tokens, as kept in the database; refreshed by one process at a time.
 
-    The token in hand is kept in memory until shortly before it ends: a request costs no query.
-    """
-
-    def __init__(self, connection: Connection, user_id: int) -> None:
-        self._connection = connection
-        self._user_id = user_id
-        self._in_hand: tokens.StoredPair | None = None
-
-    def access_token(self) -> str:
-        """A token good for at least another minute; raises ReconnectionNeeded when there is none to be had."""
-        pair = self._in_hand
-        if pair is not None and pair.expires_at > self._connection.clock.now() + EXPIRY_MARGIN:
-            return pair.access_token
-        return self._current(rejected=None)
+class TriedToken(GivenToken):
+    """A token source of one token of which it is to be found out whether WHOOP takes it."""
 
     def after_rejection(self, rejected: str) -> str:
-        """Another token than the one that WHOOP has just rejected."""
-        return self._current(rejected=rejected)
-
-    def _current(self, rejected: str | None) -> str:
-        database, cipher, clock = self._connection.database, self._connection.cipher, self._connection.clock
-        give_up = clock.now() + LOSERS_PATIENCE
-        while True:
-            with database.write([self._user_id]) as connection:
-                now = database.now(connection)
-                pair = tokens.load(connection, self._user_id, cipher)
-                if pair is None:
-                    raise self._reconnection("no tokens are stored")
-                if pair.access_token != rejected and pair.expires_at > now + EXPIRY_MARGIN:
-                    self._in_hand = pair
-                    return pair.access_token
-                if pair.refresh_token is None:
-                    raise self._reconnection(
-                        "the offline scope was not granted and the access token has ended"
-                    )
-                lease = tokens.take_lease(connection, self._user_id, now)
-            if lease is not None:
-                self._exchange(lease, pair.refresh_token)
-            elif clock.now() > give_up:
-                raise WhoopError(
-                    f"Another process is still refreshing the tokens of member {self._user_id}: try again."
-                )
-            else:
-                clock.sleep(_LOOK_AGAIN)
-
-    def _exchange(self, lease: tokens.Lease, refresh_token: str) -> None:
-        database, cipher = self._connection.database, self._connection.cipher
-        try:
-            fresh = self._connection.oauth.refresh(refresh_token)
-        except InvalidGrant:
-            with database.write([self._user_id]) as connection:
-                tokens.give_back(connection, lease, answered=True)
-                stored = tokens.load(connection, self._user_id, cipher)
-                # Somebody else's exchange may have spent it; then the new pair is there and all is well.
-                if stored is None or stored.refresh_token == refresh_token:
-                    members.set_status(
-                        connection,
-                        self._user_id,
-                        members.RECONNECTION_NEEDED,
-                        "WHOOP no longer accepts the refresh token",
-                    )
-            if stored is None or stored.refresh_token == refresh_token:
-                raise self._reconnection("WHOOP no longer accepts the refresh token") from None
-            return
-        except WhoopError as error:
-            with database.write([self._user_id]) as connection:
-                tokens.give_back(connection, lease, answered=not isinstance(error, RefreshAnswerLost))
-            raise
-        with database.write([self._user_id]) as connection:
-            now = database.now(connection)
-            stored_ours = tokens.store_refreshed(
-                connection,
-                lease,
-                cipher,
-                spent=refresh_token,
-                access_token=fresh.access_token,
-                refresh_token=fresh.refresh_token or refresh_token,
-                expires_at=now + timedelta(seconds=fresh.expires_in),
-                at=now,
-            )
-            if stored_ours:
-                # Somebody who came while our answer was late may have been told that the token is spent.
-                members.mend(connection, self._user_id)
-
-    def _reconnection(self, reason: str) -> ReconnectionNeeded:
-        return ReconnectionNeeded(
-            f"Member {self._user_id} must be connected again, because {reason}: run `whoop-assets connect`.",
-            user_id=self._user_id,
-        )
+        raise Unauthorized("WHOOP does not accept the access token.", status=401)

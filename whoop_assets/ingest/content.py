@@ -5,17 +5,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
+from whoop_assets.warehouse.answers import Incoming
 from whoop_assets.warehouse.quarantine import Rejected
-from whoop_assets.warehouse.records import Incoming
-from whoop_assets.whoop.models import BodyMeasurement, Cycle, Recovery, Sleep, UserProfile, Workout
+from whoop_assets.whoop.models import BodyMeasurement, Record, UserProfile
 from whoop_assets.whoop.streams import Stream
 from whoop_assets.whoop.validation import validation_reason
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+# What was read from JSON cannot hold itself: looking for that can be left out.
+_encode = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
 
 
 def canonical(payload: Any) -> tuple[str, str]:
@@ -51,17 +57,17 @@ def take(
     if record.user_id != user_id:
         reason = f"{type(record).__name__}: user_id is not the member's whose token asked for it."
         return Rejected(_readable_key(raw, stream), text, content_hash, reason, endpoint)
-    fields = _COLUMNS[stream.name](record) | {
+    fields = _COLUMNS[stream.name].of(record)
+    key = fields[stream.key]
+    key = str(key) if isinstance(key, UUID) else key
+    fields |= {
+        stream.key: key,
         "score_state": str(record.score_state),
-        "created_at": record.created_at,
-        "updated_at": record.updated_at,
         "payload": text,
         "content_hash": content_hash,
     }
     return Taken(
-        Incoming(fields[stream.key], fields, requested_at, endpoint),
-        getattr(record, "start", None),
-        getattr(record, "cycle_id", None),
+        Incoming(key, fields, requested_at, endpoint), fields.get("start_time"), fields.get("cycle_id")
     )
 
 
@@ -90,69 +96,75 @@ def _readable_key(raw: Mapping[str, Any], stream: Stream) -> str | None:
     return str(key).replace("\0", "").encode("utf-8", "replace").decode()[:64]
 
 
-def _span(record: Any) -> dict[str, Any]:
-    return {"start_time": record.start, "end_time": record.end, "timezone_offset": record.timezone_offset}
+class _Columns:
+    """Which columns a record fills, and from where.
+
+    `own` are fields of the record itself; `parts` are fields of its score, or of a part of the score that is named
+    before them. What WHOOP did not score is NULL, never a zero.
+    """
+
+    def __init__(self, *own: str, parts: Mapping[str, tuple[str, ...]]) -> None:
+        fields = ("created_at", "updated_at", *own)
+        self._names = [_RENAMED.get(name, name) for name in (*fields, *chain.from_iterable(parts.values()))]
+        self._own = itemgetter(*fields)
+        self._parts = [(part, itemgetter(*names)) for part, names in parts.items()]
+        self._unscored = (None,) * (len(self._names) - len(fields))
+
+    def of(self, record: Record[Any]) -> dict[str, Any]:
+        """Column -> value."""
+        score = record.scored
+        if score is None:
+            return dict(zip(self._names, self._own(vars(record)) + self._unscored, strict=True))
+        values = self._own(vars(record))
+        for part, fields in self._parts:
+            values += fields(vars(getattr(score, part) if part else score))
+        return dict(zip(self._names, values, strict=True))
 
 
-def _values(score: object, names: tuple[str, ...]) -> dict[str, Any]:
-    """The named values of a score; all NULL without one: what WHOOP did not score is never a zero."""
-    return {name: getattr(score, name, None) for name in names}
-
-
-_CYCLE = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate")
-_STAGES = (
-    "total_in_bed_time_milli", "total_awake_time_milli", "total_no_data_time_milli", "total_light_sleep_time_milli",
-    "total_slow_wave_sleep_time_milli", "total_rem_sleep_time_milli", "sleep_cycle_count", "disturbance_count",
-)  # fmt: skip
-_NEED = (
-    "baseline_milli",
-    "need_from_sleep_debt_milli",
-    "need_from_recent_strain_milli",
-    "need_from_recent_nap_milli",
-)
-_SLEEP = (
-    "respiratory_rate", "sleep_performance_percentage", "sleep_consistency_percentage", "sleep_efficiency_percentage",
-)  # fmt: skip
-_RECOVERY = (
-    "user_calibrating", "recovery_score", "resting_heart_rate", "hrv_rmssd_milli", "spo2_percentage",
-    "skin_temp_celsius",
-)  # fmt: skip
-_WORKOUT = (
-    "strain", "average_heart_rate", "max_heart_rate", "kilojoule", "percent_recorded", "distance_meter",
-    "altitude_gain_meter", "altitude_change_meter",
-)  # fmt: skip
-_ZONES = tuple(f"zone_{zone}_milli" for zone in ("zero", "one", "two", "three", "four", "five"))
-
-
-def _cycle(cycle: Cycle) -> dict[str, Any]:
-    return {"id": cycle.id, "step_count": cycle.step_count} | _span(cycle) | _values(cycle.scored, _CYCLE)
-
-
-def _sleep(sleep: Sleep) -> dict[str, Any]:
-    score = sleep.scored
-    return (
-        {"id": str(sleep.id), "cycle_id": sleep.cycle_id, "nap": sleep.nap}
-        | _span(sleep)
-        | _values(score and score.stage_summary, _STAGES)
-        | _values(score and score.sleep_needed, _NEED)
-        | _values(score, _SLEEP)
-    )
-
-
-def _recovery(recovery: Recovery) -> dict[str, Any]:
-    return {"sleep_id": str(recovery.sleep_id), "cycle_id": recovery.cycle_id} | _values(
-        recovery.scored, _RECOVERY
-    )
-
-
-def _workout(workout: Workout) -> dict[str, Any]:
-    score = workout.scored
-    return (
-        {"id": str(workout.id), "sport_id": workout.sport_id, "sport_name": workout.sport_name}
-        | _span(workout)
-        | _values(score, _WORKOUT)
-        | _values(score and score.zone_durations, _ZONES)
-    )
-
-
-_COLUMNS: dict[str, Any] = {"cycles": _cycle, "sleeps": _sleep, "recoveries": _recovery, "workouts": _workout}
+_RENAMED = {"start": "start_time", "end": "end_time"}
+_SPAN = ("start", "end", "timezone_offset")
+_COLUMNS = {
+    "cycles": _Columns(
+        "id", *_SPAN, "step_count",
+        parts={"": ("strain", "kilojoule", "average_heart_rate", "max_heart_rate")},
+    ),
+    "sleeps": _Columns(
+        "id", *_SPAN, "cycle_id", "nap",
+        parts={
+            "stage_summary": (
+                "total_in_bed_time_milli", "total_awake_time_milli", "total_no_data_time_milli",
+                "total_light_sleep_time_milli", "total_slow_wave_sleep_time_milli", "total_rem_sleep_time_milli",
+                "sleep_cycle_count", "disturbance_count",
+            ),
+            "sleep_needed": (
+                "baseline_milli", "need_from_sleep_debt_milli", "need_from_recent_strain_milli",
+                "need_from_recent_nap_milli",
+            ),
+            "": (
+                "respiratory_rate", "sleep_performance_percentage", "sleep_consistency_percentage",
+                "sleep_efficiency_percentage",
+            ),
+        },
+    ),
+    "recoveries": _Columns(
+        "sleep_id", "cycle_id",
+        parts={
+            "": (
+                "user_calibrating", "recovery_score", "resting_heart_rate", "hrv_rmssd_milli", "spo2_percentage",
+                "skin_temp_celsius",
+            )
+        },
+    ),
+    "workouts": _Columns(
+        "id", *_SPAN, "sport_id", "sport_name",
+        parts={
+            "": (
+                "strain", "average_heart_rate", "max_heart_rate", "kilojoule", "percent_recorded", "distance_meter",
+                "altitude_gain_meter", "altitude_change_meter",
+            ),
+            "zone_durations": tuple(
+                f"zone_{zone}_milli" for zone in ("zero", "one", "two", "three", "four", "five")
+            ),
+        },
+    ),
+}  # fmt: skip

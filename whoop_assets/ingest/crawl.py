@@ -17,8 +17,7 @@ from typing import Any
 from whoop_assets.ingest.content import Taken, take
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.quarantine import Rejected
-from whoop_assets.whoop.client import Page, WhoopClient
-from whoop_assets.whoop.errors import CursorRepeated
+from whoop_assets.whoop.client import Cursor, WhoopClient
 from whoop_assets.whoop.streams import Stream
 from whoop_assets.whoop_day import CalendarCycle
 
@@ -51,15 +50,18 @@ def crawl(
     `seen` collects the keys of every record that came, valid or not. Raises what the client raises; pieces that
     were given out before are complete all the same.
     """
-    end, token, tokens = span.end, None, set[str]()
+    end, cursor = span.end, Cursor(stream)
     upper = span.end
     page = client.page(stream, start=span.start, end=end)
     piece = Piece(span, page.requested_at)
     pages = 0
     while True:
         batch = [take(stream, raw, user_id, page.requested_at, page.endpoint) for raw in page.records]
-        for one in batch:
-            seen.add(one.incoming.key if isinstance(one, Taken) else one.key)
+        known = len(seen)
+        # What has no readable key is told apart by its content.
+        seen.update(
+            one.incoming.key if isinstance(one, Taken) else one.key or one.content_hash for one in batch
+        )
         piece.taken += [one for one in batch if isinstance(one, Taken)]
         piece.rejected += [one for one in batch if isinstance(one, Rejected)]
         pages += 1
@@ -69,14 +71,16 @@ def crawl(
             return
         bound = _next_end(batch, cycle)
         if bound is not None and span.start < bound < end:
-            end, token, tokens = bound, None, set()
+            end, cursor = bound, Cursor(stream)
             if pages % PAGES_PER_PIECE == 0:
                 piece.span = Span(bound, upper)
                 yield piece
                 upper, piece = bound, Piece(span, page.requested_at)
         else:
-            token = _following(page, tokens, stream)
-        page = client.page(stream, start=span.start, end=end, next_token=token)
+            cursor.follow(page, new=len(seen) - known)
+        page = client.page(
+            stream, start=span.start, end=end, next_token=cursor.token, followed=cursor.followed
+        )
         # A span is as fresh as its oldest answer.
         piece.read_at = (
             min(piece.read_at, page.requested_at) if piece.taken or piece.rejected else page.requested_at
@@ -104,16 +108,3 @@ def _next_end(batch: list[Taken | Rejected], cycle: Callable[[int], CalendarCycl
     if any(later > earlier for earlier, later in pairwise(order)):
         return None
     return max(end for start, end in starts if start == order[-1])
-
-
-def _following(page: Page, tokens: set[str], stream: Stream) -> str | None:
-    token = page.next_token
-    if token in tokens:
-        raise CursorRepeated(
-            f"GET {stream.path} named a next page that was already read: the read was stopped and nothing of its last"
-            " piece was stored.",
-            path=stream.path,
-        )
-    if token is not None:
-        tokens.add(token)
-    return token

@@ -13,10 +13,11 @@ from whoop_assets.errors import (
 )
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.load import Loaded, MemberLoad
+from whoop_assets.ingest.refusal import REFUSES_EVERYTHING, refuses_every_stream
 from whoop_assets.ingest.snapshots import load_snapshot
 from whoop_assets.warehouse import failures, members
 from whoop_assets.warehouse.failures import Failure
-from whoop_assets.whoop.errors import RateLimited
+from whoop_assets.whoop.errors import RateLimited, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
 
 SNAPSHOTS = ("profile", "body_measurement")
@@ -44,11 +45,12 @@ class Order:
 
 @dataclass(slots=True)
 class Round:
-    """What became of an order, over all members."""
+    """What became of an order, over all members; `to_reconnect` names those who must be connected again."""
 
     loads: list[Loaded] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    to_reconnect: list[int] = field(default_factory=list)
 
     def total(self, name: str) -> float:
         """The sum of a figure of the loads, e.g. requests."""
@@ -92,6 +94,8 @@ def load_everybody(connection: Connection, order: Order) -> Round:
             if isinstance(error, BudgetExhausted | RateLimited):
                 # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
                 exhausted = error
+            if isinstance(error, ReconnectionNeeded):
+                result.to_reconnect.append(member.user_id)
             result.failures.append(_record(connection, member.user_id, order, error))
         else:
             if asked:
@@ -106,10 +110,23 @@ def _load(connection: Connection, member: members.Member, order: Order, loaded: 
     """Load one member's stream; False when there was nothing to ask WHOOP for."""
     if member.status != members.CONNECTED:
         raise ReconnectionNeeded(
-            f"Member {member.user_id} must be connected again ({member.status.replace('_', ' ')}): run"
-            " `whoop-assets connect`.",
+            f"Member {member.user_id} must be connected again, because"
+            f" {member.status_reason or member.status.replace('_', ' ')}: run `whoop-assets connect`.",
             user_id=member.user_id,
         )
+    try:
+        return _load_stream(connection, member, order, loaded)
+    except Unauthorized:
+        # A good refresh came before it, so it is this stream's own, unless there is no stream left that answers.
+        if not refuses_every_stream(connection, member, order.stream, order.lane, loaded):
+            raise
+    raise ReconnectionNeeded(
+        f"Member {member.user_id} must be connected again, because {REFUSES_EVERYTHING}: run `whoop-assets connect`.",
+        user_id=member.user_id,
+    )
+
+
+def _load_stream(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:
     if order.stream in SNAPSHOTS:
         # WHOOP keeps no history of these: a past day holds what was observed on it, and costs no request.
         if not order.first <= order.today <= order.last:

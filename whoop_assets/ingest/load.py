@@ -85,7 +85,7 @@ class MemberLoad:
             else:
                 days = self._known_cycles(first, last)
                 span = record_span(days, first, last, self._until)
-                self._read(stream, span, self._since, self._loaded, days)
+                self._read(stream, span, self._since, self._loaded, days, (first, last))
         finally:
             self._loaded.count(self._client)
 
@@ -155,14 +155,24 @@ class MemberLoad:
         self._commit(CYCLES, piece, Absences(), [], result)
 
     def _read(
-        self, stream: Stream, span: Span, since: datetime | None, result: Loaded, days: Calendar | None = None
+        self,
+        stream: Stream,
+        span: Span,
+        since: datetime | None,
+        result: Loaded,
+        days: Calendar | None = None,
+        asked: tuple[date, date] | None = None,
     ) -> bool:
-        """Read and store what of the span is unread; `days` are needed for all but cycles. True if anything was."""
+        """Read and store what of the span is unread; `days` are needed for all but cycles. True if anything was.
+
+        `asked`: the days, first and last, for whose sake it is read.
+        """
         if not span:
             return False
         days = days if days is not None else Calendar(())
         with self._database.read() as connection:
             spans = coverage.unread(connection, self._user_id, stream.name, span, since=since)
+        came: set[Any] = set()
         for part in spans:
             seen: set[Any] = set()
             for piece in crawl(self._client, stream, self._user_id, part, days.by_id, seen):
@@ -171,6 +181,14 @@ class MemberLoad:
                     self._client, self._database, stream, self._user_id, piece.span, seen, piece.read_at
                 )
                 self._commit(stream, piece, absences, found, result)
+            came |= seen
+        if spans and asked is not None:
+            strays = confirm_absences(
+                self._client, self._database, stream, self._user_id, span, came, self._until, asked
+            )
+            if strays.found or strays.gone or strays.warning:
+                nowhere = Span(span.end, span.end)
+                self._commit(stream, Piece(nowhere, self._until), strays, [], result)
         return bool(spans)
 
     def _missing_cycles(

@@ -1,6 +1,8 @@
 """Snapshots: profile and body measurements as they are today, since WHOOP keeps no history of them."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -34,7 +36,7 @@ def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loa
     try:
         fields = read(answer.payload)
     except ValidationError as error:
-        text, content_hash = canonical(answer.payload)
+        text, content_hash = canonical(_kinds(answer.payload) if stream == "profile" else answer.payload)
         rejected = quarantine.Rejected(
             str(user_id), text, content_hash, validation_reason(error), answer.endpoint
         )
@@ -48,3 +50,11 @@ def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loa
         quarantine.resolve(transaction, user_id, stream, [str(user_id)], database.now(transaction))
     loaded.confirmed = 1
     return True
+
+
+def _kinds(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a rejected profile with the types of their values: e-mail and name are kept in two tables alone."""
+    return {
+        name: value if name == "user_id" and isinstance(value, int) else f"({type(value).__name__})"
+        for name, value in profile.items()
+    }

@@ -97,24 +97,29 @@ def park(connection: Connection, trace_ids: Iterable[str], reason: str) -> None:
 
 
 def close(
-    connection: Connection, user_id: int, stream: str, asked: Mapping[str, datetime], at: datetime, by: str
+    connection: Connection, user_id: int, asked: Mapping[tuple[str, str], datetime], at: datetime, by: str
 ) -> int:
     """Close what this transaction's answers settle, and say how many events that were.
 
-    `asked`: record id -> when WHOOP was asked for that record, by the database's clock (of a recovery: its sleep's
-    id). Whether the answer was a new content, the old one or a confirmed deletion is all the same. An answer to a
-    request that was sent before the event came, or at the same instant, may be the state before the change: the event
-    stays open.
+    `asked`: (stream, record id) -> when WHOOP was asked for that record, by the database's clock; a recovery goes by its
+    sleep's id. Whether the answer was a new content, the old one or a confirmed deletion is all the same. An answer to
+    a request that was sent before the event came, or at the same instant, may be the state before the change: the event
+    stays open. All streams of a transaction in one call, so that rows are locked in one order.
     """
-    c = webhook_events.c
-    query = select(*COLUMNS).where(c.user_id == user_id, c.stream == stream, c.state == OPEN)
-    settled = [
+
+    def settles(event: Event) -> bool:
+        when = asked.get((event.stream or "", event.record_id or ""))
+        return event.state == OPEN and when is not None and event.open_since < when
+
+    # Looked at without a lock: what is not settled here is nobody's to wait for.
+    settled = [event.trace_id for event in open_of(connection, user_id) if settles(event)]
+    changes = [
         change(event, state=DONE, next_attempt_at=None, closed_at=at, closed_by=by)
-        for row in connection.execute(query.order_by(c.trace_id).with_for_update())
-        if (event := Event(*row)).open_since < asked.get(event.record_id or "", event.open_since)
+        for event in locked(connection, settled)
+        if settles(event)
     ]
-    write(connection, settled)
-    return len(settled)
+    write(connection, changes)
+    return len(changes)
 
 
 def file(connection: Connection, days: Mapping[str, date]) -> None:

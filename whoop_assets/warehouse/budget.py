@@ -1,65 +1,58 @@
 """The request budget: WHOOP counts requests per app, so every process asks here before it sends one.
 
-A sliding window over the requests of the last day, kept in the database and decided by its clock. The limits are the
-configured ones until WHOOP's own answers say otherwise; a 429 closes the gate for everybody until WHOOP's stated
-reset. Lanes: a backfill leaves a tenth of each window to schedules and webhooks, a schedule a twentieth to webhooks.
+The requests of the last day are kept in the database, and its clock decides: no window ever holds more of them than
+its limit, whichever process or host they come from. Within that, lanes share the limits (`lanes`), and those who wait
+are served in the order in which they came (`request_queue`).
+
+What WHOOP's answers say is learned. The limits they state take the place of the configured ones. A 429 closes the
+gate for everybody until the stated reset; after it half of the short windows' limits is in use, a tenth more with each
+minute (additive increase, multiplicative decrease: Chiu and Jain 1989). Where WHOOP says that less is left than our
+own count does, somebody else uses the same app: then its word counts, until its window starts afresh.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select
 
 from whoop_assets.errors import BudgetExhausted
+from whoop_assets.warehouse import request_queue, stated_limits
 from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.statements import insert_or_replace
-from whoop_assets.warehouse.tables import request_gate, request_grants, request_limits
+from whoop_assets.warehouse.lanes import LANES, Line, line
+from whoop_assets.warehouse.stated_limits import Gate, StatedLimits, nearest_window, opened
+from whoop_assets.warehouse.tables import (
+    request_allowances,
+    request_gate,
+    request_grants,
+    request_waiters,
+)
 from whoop_assets.warehouse.types import UtcDateTime
 
 DAY_SECONDS = 86_400
-_UNSTATED_RESET = 60.0
-MARGIN = timedelta(milliseconds=250)
-"""Added to each window: requests that leave evenly can arrive closer together than they left."""
+ON_THEIR_WAY = 2
+"""By so many requests WHOOP's count may differ from ours while answers are on their way."""
 
+_BEHIND_EACH_OTHER = timedelta(milliseconds=20)
+"""Those who wait for the same slot look again one after the other: who is first has then taken it."""
 
-class StatedLimits(Protocol):
-    """What an answer's rate-limit headers said: (requests, window in seconds), what is left, seconds to wait."""
-
-    @property
-    def limits(self) -> tuple[tuple[int, int], ...]: ...
-
-    @property
-    def remaining(self) -> int: ...
-
-    @property
-    def reset_seconds(self) -> float: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """How much of each window a lane leaves to others, and how long one of its requests may wait."""
-
-    reserve: float
-    longest_wait: timedelta
-
-
-LANES = {
-    "webhook": Lane(0.0, timedelta(seconds=90)),
-    "schedule": Lane(0.05, timedelta(minutes=3)),
-    "backfill": Lane(0.10, timedelta(minutes=5)),
-}
+_LOOK_AGAIN = timedelta(seconds=15)
+"""However long the wait: limits are raised, and those who went first give up."""
 
 
 class RequestBudget:
-    """The budget of the app, shared through the database by every process that opens it."""
+    """The budget of the app, shared through the database by every process that opens it. Not for several threads at once.
 
-    def __init__(self, database: Database, *, per_minute: int, per_day: int) -> None:
+    `used_by` says on whose behalf, for who looks at what was used: a Dagster run, a command.
+    """
+
+    def __init__(self, database: Database, *, per_minute: int, per_day: int, used_by: str = "") -> None:
         self._database = database
         self._configured = {60: per_minute, DAY_SECONDS: per_day}
-        self._limits: dict[int, int] | None = None
+        self._learned: dict[int, int] | None = None
+        self._used_by = used_by[:64] or None
         self._grants = 0
+        self._last_grant: datetime | None = None
         self.waited_seconds = 0.0
 
     def acquire(self, lane: str) -> datetime:
@@ -67,95 +60,150 @@ class RequestBudget:
 
         Raises BudgetExhausted when that would take longer than the lane may wait.
         """
-        rules = LANES[lane]
-        waited = timedelta(0)
-        while True:
-            with self._database.write_budget() as connection:
-                now = self._database.now(connection)
-                opens = self._next_opening(connection, now, rules.reserve)
-                if opens <= now:
-                    connection.execute(insert(request_grants), {"granted_at": now, "lane": lane})
-                    self._prune(connection, now)
-                    return now
-            wait = opens - now
-            if waited + wait > rules.longest_wait:
-                raise BudgetExhausted(
-                    f"WHOOP's request limit leaves nothing to the {lane} lane before {opens:%Y-%m-%d %H:%M:%S} UTC:"
-                    " what was read is kept; run the same again after that time and it goes on from there.",
-                    retry_at=opens,
-                )
-            self._database.clock.sleep(wait.total_seconds())
-            waited += wait
-            self.waited_seconds += wait.total_seconds()
+        ticket: int | None = None
+        since: datetime | None = None
+        try:
+            while True:
+                with self._database.write_budget() as connection:
+                    now = self._database.now(connection)
+                    opens, others = self._prospect(connection, lane, ticket, now)
+                    if opens <= now and not others:
+                        if ticket is not None:
+                            request_queue.leave(connection, ticket)
+                            ticket = None
+                        self._grant(connection, lane, now)
+                        return now
+                    since = since or now
+                    if max(opens, now) - since > LANES[lane].longest_wait:
+                        raise _exhausted(lane, opens)
+                    back_at = min(max(opens, now) + others * _BEHIND_EACH_OTHER, now + _LOOK_AGAIN)
+                    ticket = request_queue.wait(connection, lane, self._used_by, ticket, now, back_at)
+                wait = (back_at - now).total_seconds()
+                self._database.clock.sleep(wait)
+                self.waited_seconds += wait
+                self._learned = None
+        finally:
+            if ticket is not None:
+                with self._database.write_budget() as connection:
+                    request_queue.leave(connection, ticket)
 
     def observe(self, status: int, rate_limit: StatedLimits | None) -> None:
-        """Learn from an answer: the limits it states, and how long a 429 keeps everybody out."""
-        stated = {} if rate_limit is None else {window: requests for requests, window in rate_limit.limits}
-        news = bool(stated) and stated != self._limits
-        exhausted = status == 429 or (rate_limit is not None and rate_limit.remaining <= 0)
-        if not news and not exhausted:
+        """Learn from an answer: the limits it states, what is left, and how long a 429 keeps everybody out."""
+        limits = {} if rate_limit is None else {window: requests for requests, window in rate_limit.limits}
+        news = bool(limits) and limits != self._learned
+        scarce = status != 429 and rate_limit is not None and self._is_less_than_ours(rate_limit)
+        if status != 429 and not news and not scarce:
             return
         with self._database.write_budget() as connection:
             now = self._database.now(connection)
             if news:
-                rows = [
-                    {"window_seconds": window, "requests": requests, "learned_at": now}
-                    for window, requests in stated.items()
-                ]
-                insert_or_replace(connection, request_limits, rows, keep=set())
-                self._limits = stated
-            if exhausted:
-                reset = _UNSTATED_RESET if rate_limit is None else rate_limit.reset_seconds
-                self._close_until(connection, now + timedelta(seconds=reset))
+                stated_limits.learn(connection, limits, now)
+                self._learned = limits
+            if status == 429:
+                stated_limits.close_gate(connection, rate_limit, now)
+            if scarce and rate_limit is not None:
+                stated_limits.allow(connection, rate_limit, self._last_grant or now, now)
 
-    def _close_until(self, connection: Connection, opens: datetime) -> None:
-        current = connection.scalar(select(request_gate.c.not_before))
-        if current is None or current < opens:
-            insert_or_replace(connection, request_gate, [{"id": 1, "not_before": opens}], keep=set())
+    def next_slot(self, connection: Connection, lane: str, now: datetime) -> datetime:
+        """When one more request of the lane may be sent, but for those who wait already; `now`: at once."""
+        return self._prospect(connection, lane, None, now)[0]
 
-    def _next_opening(self, connection: Connection, now: datetime, reserve: float) -> datetime:
-        limits = tuple((self._configured | self._learned(connection)).items())
-        horizons = {f"after_{window}": now - timedelta(seconds=window) - MARGIN for window, _ in limits}
-        gate, *blocking = connection.execute(_question(limits, reserve), horizons).one()
-        opens: datetime = max(now, gate or now)
-        for (window, _), granted_at in zip(limits, blocking, strict=True):
-            if granted_at is not None:
-                opens = max(opens, granted_at + timedelta(seconds=window) + MARGIN)
-        return opens
+    def _prospect(
+        self, connection: Connection, name: str, ticket: int | None, now: datetime
+    ) -> tuple[datetime, int]:
+        """When the limits leave room for one more request of the lane, and how many others go first."""
+        lane = LANES[name]
+        limits = self.limits(connection)
+        lines = tuple(line(lane, window, requests) for window, requests in limits.items())
+        moments = {f"after_{place}": now - limit.window for place, limit in enumerate(lines)}
+        row = connection.execute(_question(lines), moments | {"now": now}).one()
+        not_before, limited_at, share, waiters, allowances, *full = row
+        gate = opened(Gate(not_before, limited_at, share or 1.0), now)
+        if gate.share < 1.0:
+            lines = tuple(line(lane, window, requests, gate.share) for window, requests in limits.items())
+            full = [True] * len(lines)
+        opens = max(now, gate.not_before or now)
+        for limit, is_full in zip(lines, full, strict=True):
+            if is_full is not None:
+                opens = max(opens, limit.opens(_latest(connection, limit, now)) or now)
+        if allowances:
+            opens = max(opens, stated_limits.allowed_from(connection, lane, limits, now))
+        others = request_queue.ahead(connection, name, ticket, now) if waiters else 0
+        return opens, others
 
-    def _learned(self, connection: Connection) -> dict[int, int]:
-        if self._limits is None or self._grants % 20 == 0:
-            query = select(request_limits.c.window_seconds, request_limits.c.requests)
-            self._limits = dict(connection.execute(query).all())
+    def limits(self, connection: Connection) -> dict[int, int]:
+        """Window in seconds -> requests: what WHOOP stated last, else what is configured."""
+        if self._learned is None or self._grants % 20 == 0:
+            self._learned = stated_limits.learned(connection)
+        return self._configured | self._learned
+
+    def _grant(self, connection: Connection, lane: str, now: datetime) -> None:
+        connection.execute(
+            insert(request_grants), {"granted_at": now, "lane": lane, "used_by": self._used_by}
+        )
+        self._last_grant = now
         self._grants += 1
-        return self._limits
-
-    def _prune(self, connection: Connection, now: datetime) -> None:
         if self._grants % 500 == 1:
             old = now - timedelta(seconds=DAY_SECONDS) - timedelta(minutes=5)
             connection.execute(delete(request_grants).where(request_grants.c.granted_at < old))
 
-
-@lru_cache(maxsize=32)
-def _question(limits: tuple[tuple[int, int], ...], reserve: float) -> Select[Any]:
-    """The gate, and per window the request that has to leave it before there is room for one more.
-
-    One statement for all, made once: this is asked before every request.
-    """
-    answers: list[Any] = [select(request_gate.c.not_before).scalar_subquery()]
-    for window, requests in limits:
-        answers.append(
-            select(request_grants.c.granted_at)
-            .where(request_grants.c.granted_at > bindparam(f"after_{window}", type_=UtcDateTime()))
-            .order_by(request_grants.c.granted_at.desc())
-            .offset(max(1, int(requests * (1 - reserve))) - 1)
-            .limit(1)
-            .scalar_subquery()
-        )
-    return select(*answers)
+    def _is_less_than_ours(self, stated: StatedLimits) -> bool:
+        """Whether WHOOP has counted more than we have sent. Looked up only when it says that half is gone."""
+        if stated.remaining >= stated.nearest // 2:
+            return False
+        with self._database.read() as connection:
+            sent = used(connection, self._database.now(connection), nearest_window(stated))
+        return stated.remaining < max(1, stated.nearest - sent - ON_THEIR_WAY)
 
 
 def used(connection: Connection, now: datetime, window_seconds: int) -> int:
     """Requests let through within the last `window_seconds`."""
     since = now - timedelta(seconds=window_seconds)
     return connection.scalar(select(func.count()).where(request_grants.c.granted_at > since)) or 0
+
+
+@lru_cache(maxsize=64)
+def _question(lines: tuple[Line, ...]) -> Select[Any]:
+    """The gate; whether anybody waits or an allowance is stored; and per window whether it is fuller than what passes
+    unpaced. One statement for all, made once: this is asked before every request."""
+    answers: list[Any] = [
+        select(request_gate.c[name]).scalar_subquery() for name in ("not_before", "limited_at", "share")
+    ]
+    answers += [
+        select(request_waiters.c.id).limit(1).scalar_subquery(),
+        select(request_allowances.c.window_seconds)
+        .where(request_allowances.c.until > bindparam("now", type_=UtcDateTime()))
+        .limit(1)
+        .scalar_subquery(),
+    ]
+    for place, limit in enumerate(lines):
+        answers.append(
+            select(request_grants.c.granted_at)
+            .where(request_grants.c.granted_at > bindparam(f"after_{place}", type_=UtcDateTime()))
+            .order_by(request_grants.c.granted_at.desc())
+            .offset(limit.unpaced)
+            .limit(1)
+            .scalar_subquery()
+        )
+    return select(*answers)
+
+
+def _latest(connection: Connection, limit: Line, now: datetime) -> list[datetime]:
+    """The window's requests, the latest first, without those that pass unpaced."""
+    granted_at = request_grants.c.granted_at
+    query = (
+        select(granted_at)
+        .where(granted_at > now - limit.window)
+        .order_by(granted_at.desc())
+        .offset(limit.unpaced)
+        .limit(limit.paced)
+    )
+    return list(connection.scalars(query))
+
+
+def _exhausted(lane: str, opens: datetime) -> BudgetExhausted:
+    return BudgetExhausted(
+        f"WHOOP's request limit leaves nothing to the {lane} lane before {opens:%Y-%m-%d %H:%M:%S} UTC:"
+        " what was read is kept; run the same again after that time and it goes on from there.",
+        retry_at=opens,
+    )

@@ -7,10 +7,26 @@ both were read in the same breath.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
+from whoop_assets.warehouse.statements import insert_rows
 from whoop_assets.warehouse.tables import coverage
+
+# Made once: these are asked for with every piece of a load.
+_TOUCHING = (
+    coverage.c.user_id == bindparam("member"),
+    coverage.c.stream == bindparam("of_stream"),
+    coverage.c.start_time <= bindparam("span_end"),
+    coverage.c.end_time >= bindparam("span_start"),
+)
+_COVERED = (
+    select(coverage.c.start_time, coverage.c.end_time, coverage.c.read_at)
+    .where(*_TOUCHING)
+    .order_by(coverage.c.start_time)
+)
+_FORGET = delete(coverage).where(*_TOUCHING)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,17 +65,8 @@ def subtract(span: Span, taken: Iterable[Span]) -> list[Span]:
 
 def covered(connection: Connection, user_id: int, stream: str, span: Span) -> list[Covered]:
     """The covered spans that touch this one, oldest first."""
-    query = (
-        select(coverage.c.start_time, coverage.c.end_time, coverage.c.read_at)
-        .where(
-            coverage.c.user_id == user_id,
-            coverage.c.stream == stream,
-            coverage.c.start_time <= span.end,
-            coverage.c.end_time >= span.start,
-        )
-        .order_by(coverage.c.start_time)
-    )
-    return [Covered(Span(start, end), read_at) for start, end, read_at in connection.execute(query)]
+    rows = connection.execute(_COVERED, _touching(user_id, stream, span)).all()
+    return [Covered(Span(start, end), read_at) for start, end, read_at in rows]
 
 
 def unread(
@@ -83,16 +90,11 @@ def record(connection: Connection, user_id: int, stream: str, span: Span, read_a
             added = _joined(added, entry.span)
         elif entry.read_at < read_at:
             keep.extend(Covered(rest, entry.read_at) for rest in subtract(entry.span, [span]))
-    connection.execute(
-        delete(coverage).where(
-            coverage.c.user_id == user_id,
-            coverage.c.stream == stream,
-            coverage.c.start_time <= span.end,
-            coverage.c.end_time >= span.start,
-        )
-    )
-    connection.execute(
-        insert(coverage),
+    if known:
+        connection.execute(_FORGET, _touching(user_id, stream, span))
+    insert_rows(
+        connection,
+        coverage,
         [
             {
                 "user_id": user_id,
@@ -104,6 +106,10 @@ def record(connection: Connection, user_id: int, stream: str, span: Span, read_a
             for entry in [*keep, *(Covered(one, read_at) for one in added)]
         ],
     )
+
+
+def _touching(user_id: int, stream: str, span: Span) -> dict[str, Any]:
+    return {"member": user_id, "of_stream": stream, "span_start": span.start, "span_end": span.end}
 
 
 def _joined(spans: Iterable[Span], other: Span) -> list[Span]:

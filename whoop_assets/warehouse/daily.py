@@ -5,8 +5,9 @@ from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from whoop_assets.warehouse.statements import insert_rows
 from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, daily_summary
 
 _HEAVY = {"payload", "content_hash", "first_seen_at", "deleted_at"}
@@ -81,8 +82,7 @@ def replace(
     this_row = (daily_summary.c.user_id == bindparam("of"), daily_summary.c.day == bindparam("on"))
     if gone:
         connection.execute(delete(daily_summary).where(*this_row), gone)
-    if new_rows:
-        connection.execute(insert(daily_summary), new_rows)
+    insert_rows(connection, daily_summary, new_rows)
     if changed_rows:
         values: dict[str, Any] = {
             name: bindparam(f"new_{name}") for name in [*names, "built_at"] if name not in ("user_id", "day")

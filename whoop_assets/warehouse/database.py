@@ -187,7 +187,8 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # Transactions are begun below, by us: the driver's own habit begins them late, and a read that turns into a
     # write then fails at once when another process has written in between.
     dbapi_connection.isolation_level = None
-    for pragma in ("busy_timeout=60000", "synchronous=NORMAL"):
+    # A load writes some thousand pages: the log is carried over into the file, and synced, less often than each thousand.
+    for pragma in ("busy_timeout=60000", "synchronous=NORMAL", "wal_autocheckpoint=4000"):
         dbapi_connection.execute(f"PRAGMA {pragma}")
     for _ in range(_WAL_TRIES):
         try:

@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, or_, select, update
+from sqlalchemy import Connection, Row, Table, Text, bindparam, exists, or_, select, type_coerce, update
 
 from whoop_assets.warehouse.statements import in_lots
 from whoop_assets.warehouse.tables import cycles, recoveries, sleeps, workouts
+from whoop_assets.warehouse.types import instant
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
 
 offset_of = lru_cache(maxsize=256)(parse_offset)
@@ -17,15 +18,29 @@ offset_of = lru_cache(maxsize=256)(parse_offset)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
+# Made once: these are asked for with every piece of a load. The calendar's times stay as the driver gives them.
+_CALENDAR = select(
+    cycles.c.id, type_coerce(cycles.c.start_time, Text), type_coerce(cycles.c.end_time, Text), cycles.c.timezone_offset
+).where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))  # fmt: skip
+_SLEEP_TIMES = select(sleeps.c.id, sleeps.c.start_time, sleeps.c.end_time, sleeps.c.day).where(
+    sleeps.c.id.in_(bindparam("keys", expanding=True))
+)
+_FILED = select(
+    or_(*(exists().where(table.c.user_id == bindparam("member")) for table in (sleeps, workouts, recoveries)))
+)
+
 
 def calendar(connection: Connection, user_id: int) -> Calendar:
     """The member's calendar: every cycle that exists."""
-    query = select(cycles.c.id, cycles.c.start_time, cycles.c.end_time, cycles.c.timezone_offset).where(
-        cycles.c.user_id == user_id, cycles.c.deleted_at.is_(None)
-    )
+    rows = connection.execute(_CALENDAR, {"member": user_id}).all()
+    return _calendar_of(tuple(map(tuple, rows)))  # comparing plain tuples costs next to nothing
+
+
+@lru_cache(maxsize=4)  # asked for with every piece of a load, in between which cycles seldom change
+def _calendar_of(rows: tuple[tuple[Any, ...], ...]) -> Calendar:
     return Calendar(
-        CalendarCycle(cycle_id, start, end, offset_of(offset))
-        for cycle_id, start, end, offset in connection.execute(query)
+        CalendarCycle(cycle_id, instant(start), None if end is None else instant(end), offset_of(offset))
+        for cycle_id, start, end, offset in rows
     )
 
 
@@ -42,10 +57,8 @@ def sleep_times(connection: Connection, sleep_ids: Collection[str]) -> dict[str,
     """Times and days of the sleeps among these ids that are stored."""
     found: dict[str, SleepTimes] = {}
     for lot in in_lots(list(sleep_ids)):
-        query = select(sleeps.c.id, sleeps.c.start_time, sleeps.c.end_time, sleeps.c.day).where(
-            sleeps.c.id.in_(lot)
-        )
-        found.update((key, SleepTimes(start, end, day)) for key, start, end, day in connection.execute(query))
+        rows = connection.execute(_SLEEP_TIMES, {"keys": lot}).all()
+        found.update((key, SleepTimes(start, end, day)) for key, start, end, day in rows)
     return found
 
 
@@ -99,6 +112,11 @@ class Reach:
     sleep_ids: frozenset[str] = frozenset()
 
 
+def anything_filed(connection: Connection, user_id: int) -> bool:
+    """Whether the member has any record that is filed by the calendar: a first load has none to file again."""
+    return bool(connection.scalar(_FILED, {"member": user_id}))
+
+
 def reach_of_cycles(
     spans: Iterable[tuple[datetime, datetime | None]], ids: Iterable[int], days: Calendar
 ) -> Reach:
@@ -147,9 +165,9 @@ def _within(connection: Connection, user_id: int, stream: str, table: Table, rea
         if stream == "recoveries":
             where.append(table.c.start_time.is_(None))
     if stream != "workouts" and reach.cycle_ids:
-        where.append(table.c.cycle_id.in_(list(reach.cycle_ids)))
+        where.append(table.c.cycle_id.in_(bindparam("cycles", list(reach.cycle_ids), expanding=True)))
     if stream == "recoveries" and reach.sleep_ids:
-        where.append(table.c.sleep_id.in_(list(reach.sleep_ids)))
+        where.append(table.c.sleep_id.in_(bindparam("sleeps", list(reach.sleep_ids), expanding=True)))
     if not where:
         return []
     names = ["day", "start_time", "timezone_offset"]

@@ -41,7 +41,10 @@ def begin(connection: Connection, secret: str, state: str, at: datetime) -> bool
 
 
 def take(connection: Connection, state: str, at: datetime) -> str | None:
-    """End the attempt of that state, once and for all; the hash of its link, None when there is no such attempt."""
+    """Finish the attempt of that state, which uses up its link; the link's hash, None when there is no such attempt.
+
+    Not the attempt of a link that is used up meanwhile, so that of two that are finished at once one connects.
+    """
     c = invitations.c
     found = connection.execute(
         select(c.link_hash, c.state_expires_at)
@@ -50,17 +53,18 @@ def take(connection: Connection, state: str, at: datetime) -> str | None:
     ).first()
     if found is None:
         return None
+    in_time = found.state_expires_at > at
     connection.execute(
         update(invitations)
         .where(c.link_hash == found.link_hash)
-        .values(state_hash=None, state_expires_at=None)
+        .values(state_hash=None, state_expires_at=None, used_at=at if in_time else None)
     )
-    return found.link_hash if found.state_expires_at > at else None
+    return found.link_hash if in_time else None
 
 
-def used(connection: Connection, link_hash: str, at: datetime) -> None:
-    """A member has been connected through this link: it ends."""
-    connection.execute(update(invitations).where(invitations.c.link_hash == link_hash).values(used_at=at))
+def give_back(connection: Connection, link_hash: str) -> None:
+    """The attempt that was taken connected nobody: the link is good again, for as long as it was."""
+    connection.execute(update(invitations).where(invitations.c.link_hash == link_hash).values(used_at=None))
 
 
 def _hash(secret: str) -> str:

@@ -102,8 +102,17 @@ def set_status(connection: Connection, user_id: int, status: str, reason: str | 
     )
 
 
+def reason_to_reconnect(connection: Connection, user_id: int) -> str | None:
+    """Why the member must be connected again; None when not."""
+    c = members.c
+    row = connection.execute(select(c.status, c.status_reason).where(c.user_id == user_id)).first()
+    if row is None or row.status != RECONNECTION_NEEDED:
+        return None
+    return row.status_reason or "WHOOP no longer honours the grant"
+
+
 def mend(connection: Connection, user_id: int) -> None:
-    """A good token pair has been stored: the member need not be connected again after all."""
+    """A good token pair has been stored after all: the member need not be connected again."""
     connection.execute(
         update(members)
         .where(members.c.user_id == user_id, members.c.status == RECONNECTION_NEEDED)

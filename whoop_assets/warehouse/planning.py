@@ -39,6 +39,7 @@ from whoop_assets.warehouse.tables import (
     members,
     profiles,
     recoveries,
+    request_allowances,
     request_gate,
     request_grants,
     request_limits,
@@ -286,4 +287,8 @@ def _budget(connection: Connection, now: datetime, configured: int) -> BudgetFac
         select(request_limits.c.requests).where(request_limits.c.window_seconds == DAY_SECONDS)
     )
     closed = connection.scalar(select(g.not_before).where(g.not_before > now))
-    return BudgetFacts(configured if stated is None else stated, used, oldest, closed)
+    limit = configured if stated is None else stated
+    a = request_allowances.c
+    # Where WHOOP says that less is left than we count, somebody else uses the same app.
+    left = connection.scalar(select(a.remaining).where(a.window_seconds == DAY_SECONDS, a.until > now))
+    return BudgetFacts(limit, used if left is None else max(used, limit - left), oldest, closed)

@@ -9,35 +9,40 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
 
-from whoop_assets.warehouse import filing, stale_days
+from whoop_assets.warehouse import filing, stale_days, versions
+from whoop_assets.warehouse.answers import KEY, Incoming
 from whoop_assets.warehouse.coverage import Span
-from whoop_assets.warehouse.statements import in_lots, insert_or_ignore
-from whoop_assets.warehouse.tables import RECORD_TABLES, record_versions, recoveries
+from whoop_assets.warehouse.statements import in_lots, insert_rows
+from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, recoveries
 from whoop_assets.whoop_day import Calendar
 
-KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id"}
-"""The natural key of each stream. A recovery's is its sleep: naps can have a recovery of the same cycle."""
+_KEYS = {stream: table.c[KEY[stream]] for stream, table in RECORD_TABLES.items()}
 
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One answer about one record.
-
-    `fields` are the table's columns that the record itself gives; `requested_at` is when the request that gave it was
-    sent, by the clock that all processes share.
-    """
-
-    key: Any
-    fields: dict[str, Any]
-    requested_at: datetime
-    endpoint: str
-
-    @property
-    def order(self) -> tuple[datetime, datetime]:
-        """Newer answers sort higher: first WHOOP's word, then ours."""
-        return self.fields["updated_at"], self.requested_at
+# Made once: these are asked for with every piece of a load.
+_EXISTING: dict[str, Select[Any]] = {
+    stream: select(
+        _KEYS[stream], table.c.user_id, table.c.day, table.c.start_time, table.c.end_time, table.c.timezone_offset,
+        table.c.updated_at, table.c.content_hash, table.c.synced_at, table.c.deleted_at,
+    ).where(_KEYS[stream].in_(bindparam("keys", expanding=True)))
+    for stream, table in RECORD_TABLES.items()
+}  # fmt: skip
+_WITHIN = {
+    stream: select(_KEYS[stream]).where(
+        table.c.user_id == bindparam("member"),
+        table.c.deleted_at.is_(None),
+        table.c.start_time >= bindparam("span_start"),
+        table.c.start_time < bindparam("span_end"),
+    )
+    for stream, table in RECORD_TABLES.items()
+}
+_LATEST_CYCLE = (
+    select(cycles.c.id, cycles.c.day)
+    .where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))
+    .order_by(cycles.c.start_time.desc(), cycles.c.id.desc())
+    .limit(1)
+)
 
 
 @dataclass(slots=True)
@@ -74,7 +79,7 @@ def store(
             result.confirmed += 1
         else:
             result.superseded += 1
-    _keep_versions(connection, user_id, stream, ordered, old)
+    versions.keep(connection, user_id, stream, ordered, old)
     _confirm(connection, stream, confirm)
     if write:
         _write(connection, user_id, stream, write, old, at, result)
@@ -122,12 +127,20 @@ def delete_confirmed(
 
 def keys_within(connection: Connection, user_id: int, stream: str, span: Span) -> set[Any]:
     """Keys of the member's existing records that start within the span."""
+    bounds = {"member": user_id, "span_start": span.start, "span_end": span.end}
+    return set(connection.scalars(_WITHIN[stream], bounds).all())
+
+
+def keys_filed_outside(
+    connection: Connection, user_id: int, stream: str, first: date, last: date, span: Span
+) -> set[Any]:
+    """Keys of the member's existing records of the days first..last that do not start within the span."""
     table = RECORD_TABLES[stream]
     query = select(table.c[KEY[stream]]).where(
         table.c.user_id == user_id,
         table.c.deleted_at.is_(None),
-        table.c.start_time >= span.start,
-        table.c.start_time < span.end,
+        table.c.day.between(first, last),
+        or_(table.c.start_time < span.start, table.c.start_time >= span.end),
     )
     return set(connection.scalars(query))
 
@@ -142,17 +155,9 @@ def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[
 
 
 def _existing(connection: Connection, stream: str, keys: Sequence[Any]) -> dict[Any, Row[Any]]:
-    table, name = RECORD_TABLES[stream], KEY[stream]
-    columns = [
-        table.c[name], table.c.user_id, table.c.day, table.c.start_time, table.c.end_time, table.c.timezone_offset,
-        table.c.updated_at, table.c.content_hash, table.c.synced_at, table.c.deleted_at,
-    ]  # fmt: skip
     rows: dict[Any, Row[Any]] = {}
     for lot in in_lots(keys):
-        rows.update(
-            (getattr(row, name), row)
-            for row in connection.execute(select(*columns).where(table.c[name].in_(lot)))
-        )
+        rows.update((row[0], row) for row in connection.execute(_EXISTING[stream], {"keys": lot}).all())
     return rows
 
 
@@ -176,47 +181,6 @@ def _confirm(connection: Connection, stream: str, confirmed: dict[datetime, list
                 .where(table.c[name].in_(lot), table.c.synced_at < requested_at)
                 .values(synced_at=requested_at)
             )
-
-
-def _keep_versions(
-    connection: Connection, user_id: int, stream: str, answers: list[Incoming], old: dict[Any, "Row[Any]"]
-) -> None:
-    rows: list[dict[str, Any]] = []
-    passing: list[dict[str, str]] = []
-    for answer in answers:
-        row = old.get(answer.key)
-        fields = answer.fields
-        if row is not None and row.content_hash == fields["content_hash"]:
-            continue
-        is_open = stream == "cycles" and fields["end_time"] is None
-        if is_open:
-            if row is not None and answer.order < (row.updated_at, row.synced_at):
-                continue
-            passing.append({"key": str(answer.key)})
-            rows = [kept for kept in rows if not (kept["open"] and kept["record_key"] == str(answer.key))]
-        rows.append(
-            {
-                "stream": stream,
-                "record_key": str(answer.key),
-                "content_hash": fields["content_hash"],
-                "user_id": user_id,
-                "payload": fields["payload"],
-                "endpoint": answer.endpoint,
-                "updated_at": fields["updated_at"],
-                "requested_at": answer.requested_at,
-                "open": is_open,
-            }
-        )
-    if passing:
-        connection.execute(
-            delete(record_versions).where(
-                record_versions.c.stream == stream,
-                record_versions.c.record_key == bindparam("key"),
-                record_versions.c.open.is_(True),
-            ),
-            passing,
-        )
-    insert_or_ignore(connection, record_versions, rows)
 
 
 def _write(
@@ -247,8 +211,7 @@ def _write(
                 {f"new_{column}": value for column, value in values.items() if column != name}
                 | {"key": answer.key}
             )
-    if new_rows:
-        connection.execute(insert(table), new_rows)
+    insert_rows(connection, table, new_rows)
     if changed_rows:
         names = [column.removeprefix("new_") for column in changed_rows[0] if column != "key"]
         connection.execute(
@@ -287,11 +250,13 @@ def _refile_cycles(
 ) -> set[date]:
     if not was and not now:
         return set()
-    days = filing.calendar(connection, user_id)
-    spans = [(row.start_time, row.end_time) for row in was]
-    spans += [(answer.fields["start_time"], answer.fields["end_time"]) for answer in now]
-    ids = [row.id for row in was] + [answer.key for answer in now]
-    touched = filing.refile(connection, user_id, filing.reach_of_cycles(spans, ids, days), days, at)
+    touched: set[date] = set()
+    if filing.anything_filed(connection, user_id):
+        days = filing.calendar(connection, user_id)
+        spans = [(row.start_time, row.end_time) for row in was]
+        spans += [(answer.fields["start_time"], answer.fields["end_time"]) for answer in now]
+        ids = [row.id for row in was] + [answer.key for answer in now]
+        touched = filing.refile(connection, user_id, filing.reach_of_cycles(spans, ids, days), days, at)
     # Whether a day is partial hangs on whether its cycle is the member's latest.
     latest_after = _latest_cycle_day(connection, user_id)
     if latest_before != latest_after:
@@ -300,12 +265,5 @@ def _refile_cycles(
 
 
 def _latest_cycle_day(connection: Connection, user_id: int) -> "tuple[int, date] | None":
-    table = RECORD_TABLES["cycles"]
-    query = (
-        select(table.c.id, table.c.day)
-        .where(table.c.user_id == user_id, table.c.deleted_at.is_(None))
-        .order_by(table.c.start_time.desc(), table.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(_LATEST_CYCLE, {"member": user_id}).first()
     return None if row is None else (row[0], row[1])

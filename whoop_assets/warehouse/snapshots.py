@@ -3,8 +3,9 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
+from whoop_assets.warehouse.statements import insert_rows
 from whoop_assets.warehouse.tables import SNAPSHOT_TABLES
 
 
@@ -31,7 +32,7 @@ def store(
     row = connection.execute(select(table.c.content_hash, table.c.synced_at).where(*where)).first()
     if row is None:
         times = {"first_seen_at": requested_at, "changed_at": requested_at, "synced_at": requested_at}
-        connection.execute(insert(table), {"user_id": user_id, "day": day, **fields, **times})
+        insert_rows(connection, table, [{"user_id": user_id, "day": day, **fields, **times}])
     elif row.synced_at <= requested_at:
         changes = {"synced_at": requested_at}
         if row.content_hash != fields["content_hash"]:

@@ -27,8 +27,9 @@ class StaleDay:
 
 def mark(connection: Connection, user_id: int, days: Iterable[date], at: datetime) -> None:
     """Mark these days of the member as changed."""
+    generation = secrets.randbits(62)
     rows = [
-        {"user_id": user_id, "day": day, "generation": secrets.randbits(62), "changed_at": at}
+        {"user_id": user_id, "day": day, "generation": generation, "changed_at": at}
         for day in sorted(set(days))
     ]
     insert_or_replace(connection, stale_days, rows, keep=set())

@@ -314,7 +314,11 @@ tokens = Table(
     _column("fence", BigInteger, "number of the last lease", nullable=False, server_default=text("0")),
     _column("lease_until", UtcDateTime(), "end of the lease of who is refreshing; NULL when nobody is"),
     _column("intent_at", UtcDateTime(), "when an exchange was begun whose answer is not stored yet"),
-    _column("lease_holder", String(128), "host and process that took the last lease"),
+    _column(
+        "lease_holder",
+        String(128),
+        "host and process of who is refreshing, or stopped in the middle; NULL: nobody",
+    ),
     _column("key_id", String(16), "fingerprint of the key that encrypted the pair; NULL: not known"),
     comment="The token pair of each member, encrypted, and the lease under which it is refreshed.",
 )
@@ -336,7 +340,7 @@ invitations = Table(
     _column("expires_at", UtcDateTime(), "when it ends", nullable=False),
     _column("state_hash", String(64), "SHA-256 of the state of the attempt under way; NULL: none"),
     _column("state_expires_at", UtcDateTime(), "when that attempt ends"),
-    _column("used_at", UtcDateTime(), "when a member was connected through it"),
+    _column("used_at", UtcDateTime(), "when an attempt to connect through it was finished; NULL: it is good"),
     comment="Links through which one member each can connect at the HTTP service.",
 )
 Index("ix_invitations_state_hash", invitations.c.state_hash, unique=True)

@@ -13,6 +13,8 @@ import httpx
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.protocols import TokenSource
 
+MOST_REJECTIONS = 5  # of one request; more can only be lost races without end
+
 
 class BearerAuth(httpx.Auth):
     """One per request; every attempt of the request goes through it."""
@@ -20,19 +22,28 @@ class BearerAuth(httpx.Auth):
     def __init__(self, tokens: TokenSource) -> None:
         self._tokens = tokens
         self._token = ""
-        self._replaced = False
+        self._rejections = 0
+        self._renewed = False
 
     def take(self) -> None:
-        """Choose the token of the next attempt; later attempts may get a newer one."""
-        if not self._replaced:
-            self._token = _sendable(self._tokens.access_token())
+        """Choose the token of the next attempt; costs nothing while the last one is good."""
+        self._token = _sendable(self._tokens.access_token())
 
     def replace(self) -> bool:
-        """After a 401: get another token. False when that was already done for this request."""
-        if self._replaced:
+        """After a 401: get another token. False when WHOOP rejects the very token that this request has had renewed.
+
+        What somebody else has stored meanwhile is tried first, so that a lost race costs no renewal, also when it is
+        lost after our own.
+        """
+        self._rejections += 1
+        if self._rejections > MOST_REJECTIONS:
             return False
-        self._token = _sendable(self._tokens.after_rejection(self._token))
-        self._replaced = True
+        if self._tokens.stored_since(self._token) is not None:
+            return True
+        if self._renewed:
+            return False
+        self._tokens.after_rejection(self._token)
+        self._renewed = True
         return True
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:

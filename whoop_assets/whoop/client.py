@@ -6,7 +6,7 @@ and each record is judged by itself. The typed iterators (`cycles`, `sleeps`, ..
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -21,6 +21,8 @@ from whoop_assets.whoop.streams import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, Key
 from whoop_assets.whoop.validation import validation_reason
 
 MOST_PER_PAGE = 25
+MOST_IDLE_PAGES = 10
+"""So many pages in a row may bring nothing new: what they held may have been deleted, or moved to a page before."""
 PROFILE_PATH = "/v2/user/profile/basic"
 BODY_MEASUREMENT_PATH = "/v2/user/measurement/body"
 ACCESS_PATH = "/v2/user/access"
@@ -36,6 +38,36 @@ class Page:
     next_token: str | None
     requested_at: datetime
     endpoint: str
+
+
+class Cursor:
+    """The way through the pages of a span by WHOOP's cursor, which must come to an end.
+
+    `token` is the cursor to ask with, `followed` all there were.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.token: str | None = None
+        self.followed: set[str] = set()
+        self._stream = stream
+        self._idle = 0
+
+    def follow(self, page: Page, *, new: int) -> str | None:
+        """Go on to the page that this one names; None: it was the last. `new`: records not seen before.
+
+        Raises CursorRepeated when page after page brings nothing new.
+        """
+        self._idle = 0 if new else self._idle + 1
+        self.token = page.next_token
+        if self.token is not None:
+            if self._idle > MOST_IDLE_PAGES:
+                raise CursorRepeated(
+                    f"GET {self._stream.path} named one next page after the other and none brought anything new: the"
+                    " read was stopped.",
+                    path=self._stream.path,
+                )
+            self.followed.add(self.token)
+        return self.token
 
 
 class WhoopClient(Sender):
@@ -55,8 +87,13 @@ class WhoopClient(Sender):
         end: datetime | None = None,
         next_token: str | None = None,
         limit: int = MOST_PER_PAGE,
+        followed: Collection[str] = (),
     ) -> Page:
-        """One page of the records that overlap [start, end), both aware; None leaves a side open."""
+        """One page of the records that overlap [start, end), both aware; None leaves a side open.
+
+        `followed`: the cursors that led here. A page that names one of them again would be read for ever: it is a
+        fault that may pass, and CursorRepeated when it does not.
+        """
         if not 1 <= limit <= MOST_PER_PAGE:
             raise ValueError(f"limit must be 1 to {MOST_PER_PAGE}, not {limit}")
         params = {"limit": str(limit)}
@@ -66,8 +103,15 @@ class WhoopClient(Sender):
             params["end"] = instant(end, round_up=True)
         if next_token:
             params["nextToken"] = next_token  # the answer spells it next_token; that name would not page
-        answer = self._send("GET", stream.path, params)
-        return _page(answer, stream)
+
+        def check(payload: Any) -> None:
+            if isinstance(payload, dict) and payload.get("next_token") in [*followed]:
+                raise CursorRepeated(
+                    f"GET {stream.path} named a next page that was already read: the read was stopped.",
+                    path=stream.path,
+                )
+
+        return _page(self._send("GET", stream.path, params, check=check), stream)
 
     def pages(
         self,
@@ -80,20 +124,17 @@ class WhoopClient(Sender):
         """All pages of [start, end). `end` is the same for every page (now, if not given), because WHOOP's
         cursor is an offset: new records would shift the pages otherwise. Raises CursorRepeated."""
         end = end or self._clock.now()
-        seen: set[str] = set()
-        token: str | None = None
+        cursor = Cursor(stream)
+        keys: set[str] = set()
         while True:
-            page = self.page(stream, start=start, end=end, next_token=token, limit=limit)
-            token = page.next_token
-            if token in seen:
-                raise CursorRepeated(
-                    f"GET {stream.path} named a next page that was already read: the read was stopped.",
-                    path=stream.path,
-                )
+            page = self.page(
+                stream, start=start, end=end, next_token=cursor.token, limit=limit, followed=cursor.followed
+            )
             yield page
-            if token is None:
+            known = len(keys)
+            keys |= {str(record.get(stream.key)) for record in page.records}
+            if cursor.follow(page, new=len(keys) - known) is None:
                 return
-            seen.add(token)
 
     def cycles(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Cycle]:
         """Cycles, newest first, each once."""

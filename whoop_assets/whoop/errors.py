@@ -10,7 +10,7 @@ WhoopError                      (whoop_assets.errors: the root of the whole proj
     ServerFault                 5xx, also after several attempts          (transient)
     NetworkFault                no whole answer came                      (transient)
     UnreadableAnswer            2xx, but not the JSON that was asked for
-    CursorRepeated              a page named a next page that was already read
+    CursorRepeated              the pages of a collection led in a circle, or nowhere     (transient)
     InvalidIdentifier           not an id of WHOOP: nothing was sent
   OAuthError                    .transient (a token endpoint's 429, other refusal or dead network: as above)
     InvalidClient               WHOOP does not know this client id and secret
@@ -93,7 +93,9 @@ class UnreadableAnswer(ApiError):
 
 
 class CursorRepeated(ApiError):
-    """The page cursor came back to a page already read: going on would never end."""
+    """The page cursor came back to a page already read, or led nowhere: going on would never end."""
+
+    usually_transient = True
 
 
 class InvalidIdentifier(ApiError):

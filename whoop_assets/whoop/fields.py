@@ -4,9 +4,9 @@ and is kept in UTC, and whatever a database column could not hold (int32, int64,
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -35,10 +35,16 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
-def _moment(value: Any) -> datetime:
-    if isinstance(value, str) and _DATE_AND_T.match(value):
-        with suppress(ValueError):
-            value = datetime.fromisoformat(value)
+@lru_cache(maxsize=4096)  # the same time comes as one cycle's end, the next one's start, a sleep's start, ...
+def _moment_of_text(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text) if _DATE_AND_T.match(text) else None
+    except ValueError:
+        moment = None
+    return _utc(moment)
+
+
+def _utc(value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise PydanticCustomError("timestamp", "must be a time such as 2026-11-20T06:30:00.000Z")
     if value.utcoffset() is None:
@@ -47,6 +53,10 @@ def _moment(value: Any) -> datetime:
     if not 1970 <= value.year <= 2100:
         raise PydanticCustomError("timestamp_range", "must be within the years 1970 to 2100")
     return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def _moment(value: Any) -> datetime:
+    return _moment_of_text(value) if isinstance(value, str) else _utc(value)
 
 
 def _offset(value: Any) -> str:

@@ -27,6 +27,7 @@ from whoop_assets.whoop.errors import (
     StateMismatch,
     TokenAnswerLost,
 )
+from whoop_assets.whoop.receiving import AnswerTooLarge, receive
 from whoop_assets.whoop.scopes import OFFLINE, SCOPES
 from whoop_assets.whoop.sending import USER_AGENT, checked_base_url, open_http
 from whoop_assets.whoop.token_answer import TOKEN_PATH, TokenPair, error_code, read_pair, refusal
@@ -38,6 +39,7 @@ CONNECTION_ATTEMPTS = 3
 TOKEN_TIMEOUT = httpx.Timeout(
     15.0, connect=5.0
 )  # others wait for the answer: see the lease of the stored tokens
+TOKEN_LONGEST = 15.0  # seconds that its answer may take, however it drips
 
 _AFRESH = "start the connection afresh"
 
@@ -158,13 +160,14 @@ class OAuth:
         faults = 0
         while True:
             try:
-                return self._http.post(
+                request = self._http.build_request(
+                    "POST",
                     self._url + TOKEN_PATH,
                     data={**form, **self._client},
                     headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
                     timeout=TOKEN_TIMEOUT,
-                    follow_redirects=False,
                 )
+                return receive(self._http, request, longest=TOKEN_LONGEST)
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 faults += 1
                 if faults == CONNECTION_ATTEMPTS:
@@ -172,7 +175,7 @@ class OAuth:
                 self._clock.sleep(self._jitter.uniform(0.0, 2.0**faults))
             except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
                 _not_sent(error)
-            except httpx.RequestError:
+            except (httpx.RequestError, AnswerTooLarge):
                 raise lost from None  # the cause holds the form, and so the secrets
 
 

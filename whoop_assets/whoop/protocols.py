@@ -49,3 +49,6 @@ class TokenSource(Protocol):
 
     def after_rejection(self, rejected: str) -> str:
         """A token other than the rejected one. Raises ReconnectionNeeded when there is none to be had."""
+
+    def stored_since(self, rejected: str) -> str | None:
+        """The token that somebody else has stored in place of the rejected one; None when it is still the newest."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -24,6 +25,7 @@ from whoop_assets.whoop import rate_limit
 from whoop_assets.whoop.auth import BearerAuth
 from whoop_assets.whoop.errors import ApiError, NetworkFault, Unauthorized, UnreadableAnswer, from_status
 from whoop_assets.whoop.protocols import Budget, TokenSource
+from whoop_assets.whoop.receiving import AnswerTooLarge, receive
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 ATTEMPTS = 5
 LONGEST_WAIT = 90.0
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
+SLOT_KEEPS = 1.0  # seconds; a request that leaves later than its slot is one too many where it lands
 
 
 @dataclass(frozen=True)
@@ -95,20 +98,29 @@ class Sender:
         self.close()
 
     def _send(
-        self, method: str, path: str, params: dict[str, str] | None = None, *, status: int | None = None
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str] | None = None,
+        *,
+        status: int | None = None,
+        check: Callable[[Any], None] | None = None,
     ) -> Answer:
         """Send until there is an answer or a reason to give up. With `status` only that one is a success, and it
-        needs no JSON: whatever else answers in WHOOP's place must not pass for it."""
+        needs no JSON: whatever else answers in WHOOP's place must not pass for it. `check` looks at the JSON, and
+        what it raises is a fault like any other."""
         url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
         request = self._http.build_request(method, url, headers=self._headers, timeout=TIMEOUT)
         auth = BearerAuth(self._tokens)
         faults = 0
         while True:
-            requested_at = self._slot()
-            auth.take()
+            requested_at = self._slot(auth)
             try:
                 response = self._attempt(request, auth, path)
-                return Answer(_payload(response, method, path, status), requested_at, path)
+                answer = Answer(_payload(response, method, path, status), requested_at, path)
+                if check is not None:
+                    check(answer.payload)
+                return answer
             except Unauthorized:
                 if not auth.replace():
                     raise
@@ -119,18 +131,34 @@ class Sender:
                 self._pause(fault, faults)
             self.retries += 1
 
-    def _slot(self) -> datetime:
-        before = self._clock.now()
-        requested_at = self._budget.acquire(self._lane)
-        self.waited_seconds += max(0.0, (self._clock.now() - before).total_seconds())
-        return requested_at
+    def _slot(self, auth: BearerAuth) -> datetime:
+        """A slot in the budget, and a good token to use it with at once.
+
+        The token comes first, since renewing it takes time; while the slot is waited for it can end all the same, and
+        a slot that such a renewal has made old is let go.
+        """
+        auth.take()
+        while True:
+            before = self._clock.now()
+            requested_at = self._budget.acquire(self._lane)
+            granted = self._clock.now()
+            self.waited_seconds += max(0.0, (granted - before).total_seconds())
+            auth.take()
+            if (self._clock.now() - granted).total_seconds() <= SLOT_KEEPS:
+                return requested_at
 
     def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> httpx.Response:
         self.requests += 1
         try:
-            response = self._http.send(request, auth=auth, follow_redirects=False)
+            response = receive(self._http, request, auth=auth)
         except httpx.RequestError as error:
             _no_answer(error, request.method, path)
+        except AnswerTooLarge:
+            raise UnreadableAnswer(
+                f"{request.method} {path} brought an answer larger than any of WHOOP's: check WHOOP_API_URL and the"
+                " network.",
+                path=path,
+            ) from None
         status = response.status_code
         self._budget.observe(status, rate_limit.parse(response.headers))
         if 200 <= status < 300:

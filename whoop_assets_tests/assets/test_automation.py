@@ -3,12 +3,14 @@
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from sqlalchemy import true, update
 
+from whoop_assets.automation import keep_tokens_alive
 from whoop_assets.definitions import defs
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import ranges, stale_summaries
-from whoop_assets.warehouse import stale_days
+from whoop_assets.warehouse import stale_days, tables
 
 
 def tick(p):
@@ -85,3 +87,61 @@ def test_days_are_grouped_into_ranges_newest_first():
         (day + timedelta(days=5), day + timedelta(days=6)),
         (day, day + timedelta(days=1)),
     ]
+
+
+def keep_alive_tick(p):
+    with dg.build_schedule_context(instance=p.instance, resources={"whoop": WhoopResource()}) as context:
+        return keep_tokens_alive.evaluate_tick(context)
+
+
+def left_alone(p, days, user_id=None):
+    """As if these days had passed since the tokens were renewed."""
+    then = datetime.now(UTC) - timedelta(days=days)
+    wanted = tables.tokens.c.user_id == user_id if user_id else true()
+    with p.home.database.write() as connection:
+        connection.execute(update(tables.tokens).where(wanted).values(refreshed_at=then))
+
+
+def test_tokens_that_were_renewed_lately_need_no_run(project):
+    with project() as p:
+        left_alone(p, 2)
+        tick = keep_alive_tick(p)
+        assert tick.run_requests == []
+        assert "3 days" in tick.skip_message
+
+
+def test_tokens_that_nothing_used_for_days_are_renewed_and_one_members_failure_is_its_own(project):
+    with project(members=3) as p:
+        dead, alive, busy = p.home.members
+        for user_id in (dead, alive):
+            left_alone(p, 4, user_id)
+        left_alone(p, 1, busy)
+        p.home.world.revoke_tokens(dead)
+        (request,) = keep_alive_tick(p).run_requests
+        assert request.tags["whoop/lane"] == "schedule"
+        before = p.home.world.stats()
+        result = defs.resolve_job_def("keep_tokens").execute_in_process(instance=p.instance)
+        assert result.success
+        after = p.home.world.stats()
+        assert after["refreshes"] - before["refreshes"] == 1
+        assert after["requests"] == before["requests"]
+        assert p.home.rows("members")[dead]["status"] == "reconnection_needed"
+        assert keep_alive_tick(p).run_requests == []
+        (output,) = [event for event in result.all_events if event.event_type_value == "STEP_OUTPUT"]
+        shown = output.step_output_data.metadata
+        assert shown["members_to_reconnect"].value == f"{dead}: run `whoop-assets connect`"
+        assert shown["renewed"].value == 1
+
+
+def test_what_may_pass_makes_the_run_red_and_is_due_again(project):
+    with project(members=2) as p:
+        left_alone(p, 4)
+        p.home.world.order_fault("status", status=503, count=1, path_prefix="/oauth/oauth2/token")
+        result = defs.resolve_job_def("keep_tokens").execute_in_process(
+            instance=p.instance, raise_on_error=False
+        )
+        assert not result.success
+        assert p.home.world.stats()["refreshes"] == 1
+        assert len(keep_alive_tick(p).run_requests) == 1
+        assert defs.resolve_job_def("keep_tokens").execute_in_process(instance=p.instance).success
+        assert keep_alive_tick(p).run_requests == []

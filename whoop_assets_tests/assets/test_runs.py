@@ -4,7 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from whoop_assets.warehouse.budget_report import report
+from whoop_assets.warehouse.failures import open_failures
 from whoop_assets_tests.ingest.home import RECORDS
+
+
+def evaluation(result, name):
+    """What the run's check of that name came to."""
+    (found,) = [check for check in result.get_asset_check_evaluations() if check.check_name == name]
+    return found
+
 
 ASSETS = ("profile", "body_measurement", *RECORDS, "daily_summary")
 
@@ -38,6 +47,30 @@ def test_the_costs_of_a_run_stand_at_its_newest_day_alone(project):
         p.run(first, p.today)
         assert p.metadata("cycles", p.today)["requests"] >= 1
         assert "requests" not in p.metadata("cycles", first)
+
+
+def test_a_materialization_says_what_is_left_of_the_budget_and_the_budget_which_run_used_it(project):
+    with project() as p:
+        before = p.home.world.requests
+        run_id = p.run(p.today, p.today).run_id
+        of_a_day = int(p.metadata("workouts", p.today)["budget_day"].split(" of ")[0])
+        assert of_a_day == p.home.world.requests
+        assert "budget_minute" in p.metadata("workouts", p.today)
+        with p.home.database.read() as connection:
+            found = report(connection, p.home.connection.budget, p.home.database.now(connection))
+        used = {user.used_by: user.day for user in found.users}
+        assert used[f"run {run_id[:8]}"] == p.home.world.requests - before
+
+
+def test_a_spent_day_ends_the_run_with_a_failure_that_names_the_time_to_come_back(project, monkeypatch):
+    with project(days=60) as p:
+        monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "12")
+        assert not p.run(p.today - timedelta(days=50), p.today).success
+        with p.home.database.read() as connection:
+            causes = [failure.cause for failure in open_failures(connection)]
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+        assert any(f"leaves nothing to the backfill lane before {tomorrow}" in cause for cause in causes)
+        assert p.home.rows("cycles")
 
 
 def test_a_range_is_read_once_and_not_day_by_day(project):
@@ -78,7 +111,7 @@ def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monk
         assert not result.success
         for asset in ASSETS:
             assert len(p.instance.get_materialized_partitions(dg.AssetKey(["whoop", asset]))) == 6
-        (check,) = result.get_asset_check_evaluations()
+        check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.ERROR
         assert all(str(member) in check.description for member in p.home.members)
@@ -96,13 +129,34 @@ def test_a_dead_grant_is_a_warning_that_names_the_member_and_the_command(project
         p.home.world.revoke_tokens(dead)
         result = p.run(p.today - timedelta(days=5), p.today)
         assert result.success
-        (check,) = result.get_asset_check_evaluations()
+        check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
         assert str(dead) in check.description
         assert str(alive) not in check.description
         assert "whoop-assets connect" in check.description
         assert {user_id for user_id, _ in p.home.rows("daily_summary")} == {alive}
+
+
+def test_who_must_be_connected_again_is_named_by_a_check_and_by_the_loads_with_the_command(project):
+    with project(members=2) as p:
+        dead, alive = p.home.members
+        p.home.world.revoke_tokens(dead)
+        # Not today: profile asks nothing then, and it is the cycles' load that finds it out.
+        yesterday = p.today - timedelta(days=1)
+        result = p.run(yesterday, yesterday)
+        assert result.success
+        check = evaluation(result, "members_connected")
+        assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
+        assert f"Members {dead} must be connected again: run `whoop-assets connect`" in check.description
+        assert str(alive) not in check.description
+        shown = p.metadata("cycles", yesterday)["members_to_reconnect"]
+        assert shown == f"{dead}: run `whoop-assets connect`"
+
+        p.home.connect(dead)
+        again = p.run(yesterday, yesterday)
+        assert evaluation(again, "members_connected").passed
+        assert "members_to_reconnect" not in p.metadata("cycles", yesterday)
 
 
 def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project, monkeypatch):
@@ -152,7 +206,7 @@ def test_a_record_that_is_not_understood_is_shown_by_the_check(project):
         p.home.world.edit(p.home.member, "workouts", workout["id"], {"sport_name": None})
         result = p.run(p.today - timedelta(days=20), p.today)
         assert result.success
-        (check,) = result.get_asset_check_evaluations()
+        check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
         assert "1 records were not understood" in check.description

@@ -260,3 +260,38 @@ def test_the_digest_names_days_and_members_and_not_their_order() -> None:
     first, last = date(2026, 1, 1), date(2026, 1, 2)
     assert Range(first, last, (1, 2)).digest == Range(first, last, (2, 1)).digest
     assert Range(first, last).digest != Range(first, last, (1,)).digest != Range(first, first, (1,)).digest
+
+
+def test_a_grant_revoked_in_the_middle_is_told_and_after_connecting_again_only_the_rest_is_read(
+    command_line: CommandLine,
+) -> None:
+    member = command_line.members[0]
+    world = command_line.world
+    command_line.connect(member)
+    again = ("backfill", "--from", ago(9), "--to", ago(4))
+
+    def revoke(number: int, path: str, query: dict[str, str]) -> None:
+        if "/activity/sleep" in path:
+            world.revoke_tokens(member)
+
+    begun = len(world.request_log)
+    world.before_request = revoke
+    failed = command_line.run(*again)
+    world.before_request = None
+    had_been_read = {entry.path for entry in world.request_log[begun:] if entry.status == 200}
+    assert failed.exit_code == 1
+    assert f"Member {member} must be connected again" in failed.stderr
+    assert "`whoop-assets connect`" in failed.stderr
+    (shown,) = json.loads(command_line.run("members", "--json").stdout)
+    assert (shown["status"], shown["mended_by"]) == ("reconnection_needed", "whoop-assets connect")
+    assert shown["cycles"] > 0
+
+    command_line.connect(member)
+    read = len(world.request_log)
+    done = command_line.run(*again)
+    assert done.exit_code == 0, done.output
+    assert "Taking up the unfinished backfill" in done.stdout
+    taken_up = {entry.path for entry in world.request_log[read:]}
+    assert "/v2/activity/sleep" in taken_up
+    assert "/v2/cycle" in had_been_read
+    assert taken_up & had_been_read == set()

@@ -10,7 +10,19 @@ from click.testing import CliRunner
 from whoop_assets.cli import main
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 
-COMMANDS = {"demo", "dev", "connect", "members", "disconnect", "backfill", "db"}
+COMMANDS = {
+    "demo",
+    "dev",
+    "connect",
+    "members",
+    "disconnect",
+    "backfill",
+    "budget",
+    "keys",
+    "serve",
+    "events",
+    "db",
+}
 
 
 def test_every_command_of_the_contract_is_there() -> None:

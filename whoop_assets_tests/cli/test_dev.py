@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,11 @@ from click.testing import CliRunner
 
 from whoop_assets.cli import demo_folder, main
 from whoop_assets.cli.ports import free_port, is_free
+from whoop_assets.warehouse import inbox
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.inbox import Event
 from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_simulator.running import Control
 
 
 def test_a_port_in_use_is_named_before_anything_starts() -> None:
@@ -52,17 +57,38 @@ def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended
     try:
         answer = _patiently(f"http://127.0.0.1:{port}/server_info")
         assert b"dagster_version" in answer
+        made = demo_folder.saved(folder)
+        assert made is not None
+        simulator = Control(f"http://127.0.0.1:{made.port}")
+        assert len(simulator.get("webhooks")["urls"]) == 1
+        member = simulator.get("members")[0]["user_id"]
+        simulator.post("add", user_id=member, stream="workouts", record={})
+        stored = f"sqlite:///{folder / 'whoop.db'}"
+        assert _eventually(lambda: [event.event_type for event in _events(stored)]) == ["workout.updated"]
         process.send_signal(ended_by)
         said, _ = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0, said.decode()
     assert said.decode().rstrip().endswith("Ended; the state is kept.")
-    made = demo_folder.saved(folder)
-    assert made is not None
     assert is_free(port)
     assert is_free(made.port)
     assert os.listdir(folder / "dagster" / "schedules")
+
+
+def _events(url: str) -> list[Event]:
+    database = Database(url)
+    with database.read() as connection:
+        found = inbox.listed(connection)
+    database.close()
+    return found
+
+
+def _eventually(look: Callable[[], list[str]]) -> list[str]:
+    give_up = time.monotonic() + 60
+    while not (found := look()) and time.monotonic() < give_up:
+        time.sleep(0.2)
+    return found
 
 
 def _patiently(url: str) -> bytes:

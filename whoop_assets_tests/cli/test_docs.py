@@ -57,5 +57,6 @@ def test_every_variable_is_documented_with_its_default() -> None:
         "WHOOP_TIMEZONE": defaults.timezone,
         "WHOOP_REQUESTS_PER_MINUTE": defaults.requests_per_minute,
         "WHOOP_REQUESTS_PER_DAY": defaults.requests_per_day,
+        "WHOOP_WEBHOOK_MAX_AGE": defaults.webhook_max_age,
     }.items():
         assert rows[name] == f"`{value}`"

@@ -1,12 +1,15 @@
 """Listing members and letting them go."""
 
 import json
+from datetime import UTC, datetime
 
 from cryptography.fernet import Fernet
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from whoop_assets.warehouse import members, tables
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def listed(command_line: CommandLine) -> list[dict[str, object]]:
@@ -115,3 +118,40 @@ def test_an_unknown_member_is_named(command_line: CommandLine) -> None:
         command_line.run("disconnect", "4711", "--erase", "--yes")
     )
     is_one_error(command_line.run("disconnect", "somebody"), status=2)
+
+
+def test_an_exchange_without_an_answer_is_told_of_before_anybody_needs_the_token(
+    command_line: CommandLine,
+) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    assert listed(command_line)[0]["unanswered_exchange"] is None
+    database = command_line.database()
+    with database.write() as connection:
+        connection.execute(
+            update(tables.tokens).values(intent_at=LONG_AGO, lease_until=LONG_AGO, lease_holder="host:1")
+        )
+    database.close()
+    said = str(listed(command_line)[0]["unanswered_exchange"])
+    assert said.startswith("a process (host:1) stopped in the middle of a token exchange begun at 2020-01-01")
+    assert said in command_line.run("members").stdout
+
+
+def test_tokens_that_nothing_used_are_renewed_on_demand_and_who_is_gone_is_named(
+    command_line: CommandLine,
+) -> None:
+    gone, quiet = command_line.members
+    for member in command_line.members:
+        command_line.connect(member)
+    assert "Nothing to do" in command_line.run("members", "--keep-alive").stdout
+    database = command_line.database()
+    with database.write() as connection:
+        connection.execute(update(tables.tokens).values(refreshed_at=LONG_AGO))
+    database.close()
+    command_line.world.revoke_tokens(gone)
+    result = command_line.run("members", "--keep-alive")
+    assert result.exit_code == 1
+    assert result.stdout == f"Member {quiet}: the tokens are renewed.\n"
+    assert f"Member {gone} must be connected again" in result.stderr
+    assert command_line.run("members", "--keep-alive").exit_code == 0
+    is_one_error(command_line.run("members", "--keep-alive", "--json"), status=2)

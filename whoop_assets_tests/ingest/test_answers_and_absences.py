@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world, moment
+from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=19)
 
@@ -126,3 +126,25 @@ def test_a_summary_follows_a_correction_and_clears_only_what_it_read(home):
     score = next(s for s in home.truth()["sleeps"] if s["id"] == sleep["id"])["score"]
     assert row["respiratory_rate"] == score["respiratory_rate"]
     assert row["rem_minutes"] == score["stage_summary"]["total_rem_sleep_time_milli"] / 60_000
+
+
+def test_a_night_that_moved_and_then_went_is_gone_from_its_day(database_url):
+    """Its cycle begins later than the sleep as it is stored: what is read for the day begins behind it."""
+    day = TODAY - timedelta(days=5)
+    with at_home(database_url, frozen_world(seed=4)) as home:
+        home.load(day, TODAY)
+        world, user_id = home.world, home.member
+        cycle = next(c for c in home.truth()["cycles"] if home.rows("cycles")[c["id"]]["day"] == day)
+        (night,) = (s for s in home.truth()["sleeps"] if s["cycle_id"] == cycle["id"] and not s["nap"])
+        later = (moment(night["start"]) + timedelta(minutes=20)).isoformat()
+        world.edit(user_id, "sleeps", night["id"], {"start": later})
+        world.delete(user_id, "sleeps", night["id"])
+        home.advance(1)
+        home.load(day, TODAY)
+        assert night["id"] not in home.rows("sleeps")
+        assert night["id"] not in home.rows("recoveries")
+        # That it is gone is known; the next load does not ask again.
+        home.advance(1)
+        before = home.world.requests
+        home.load(day, TODAY)
+        assert home.world.requests - before == len(RECORDS)

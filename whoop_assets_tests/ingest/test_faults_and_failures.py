@@ -189,3 +189,21 @@ def test_an_error_of_the_database_quotes_nothing_that_was_to_be_stored(database_
         assert "somebody" not in str(refused.value)
         assert refused.value.__cause__ is None
         assert refused.value.__suppress_context__
+
+
+def test_a_profile_that_is_not_understood_leaves_no_name_and_no_address_in_quarantine(database_url):
+    """Those may stand in `members` and `profiles` alone; of a rejected profile the fields and their types are kept."""
+    with at_home(database_url, frozen_world(days=5)) as home:
+        profile = home.world.profile(home.member)
+        home.world.edit(home.member, "profile", None, {"first_name": 5, "nick_name": {"of": "Zwyxel"}})
+        home.load(TODAY, TODAY, ["profile"])
+        (kept,) = home.rows("quarantine").values()
+        assert "first_name must be text" in kept["reason"]
+        assert kept["payload"] == {
+            "user_id": home.member,
+            "email": "(str)",
+            "first_name": "(int)",
+            "last_name": "(str)",
+            "nick_name": "(dict)",
+        }
+        assert not [text for text in (profile["email"], profile["last_name"], "Zwyxel") if text in str(kept)]

@@ -1,14 +1,20 @@
 """A member's tokens: renewed in time, once, and never lost by us."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from whoop_assets.errors import ReconnectionNeeded
-from whoop_assets.ingest.connection import MemberTokens
-from whoop_assets.warehouse import tokens
+from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
+from whoop_assets.ingest.consent import disconnect_member
+from whoop_assets.ingest.keep_alive import RENEW_AFTER, keep_alive
+from whoop_assets.ingest.member_tokens import MemberTokens
+from whoop_assets.warehouse import keys, leases, tokens
 from whoop_assets.whoop.errors import RefreshAnswerLost
+from whoop_assets_tests.ingest.crowd import until
 from whoop_assets_tests.ingest.home import at_home, frozen_world
+from whoop_simulator.grants import App
 
 
 @pytest.fixture
@@ -81,10 +87,11 @@ def test_after_a_lost_answer_it_is_on_record_that_a_token_may_be_spent(home):
 def test_a_lease_whose_holder_died_does_not_block_for_longer_than_its_time(home):
     home.advance(timedelta(hours=2))
     with home.database.write([home.member]) as connection:
-        assert tokens.take_lease(connection, home.member, home.clock.now()) is not None
+        pair = tokens.load(connection, home.member, home.connection.cipher)
+        assert leases.take(connection, pair, home.connection.cipher, home.clock.now()) is not None
     died_at = home.clock.now()
     assert profile(home).payload["user_id"] == home.member
-    assert home.clock.now() - died_at <= tokens.LEASE + timedelta(seconds=1)
+    assert home.clock.now() - died_at <= leases.LEASE + timedelta(seconds=1)
 
 
 def test_tokens_stand_nowhere_in_the_database_as_they_are(home):
@@ -93,3 +100,187 @@ def test_tokens_stand_nowhere_in_the_database_as_they_are(home):
     written = repr(row) + repr(home.rows("members"))
     assert pair.access_token not in written
     assert pair.refresh_token not in written
+
+
+def refresh_token(home):
+    return stored(home).refresh_token
+
+
+def lease_of_another(home):
+    """A lease that another process has taken on the pair that is stored."""
+    with home.database.write() as connection:
+        pair = tokens.load(connection, home.member, home.connection.cipher)
+        return leases.take(connection, pair, home.connection.cipher, home.clock.now())
+
+
+def bring(home, lease, spent, pair):
+    """The other process comes back and stores what WHOOP gave it."""
+    MemberTokens(home.connection, home.member)._store(lease, spent, pair)
+
+
+def test_who_is_stalled_longer_than_its_lease_brings_the_good_pair_and_nobody_is_told_to_reconnect(
+    home, monkeypatch
+):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    pair = home.connection.oauth.refresh(spent)
+    home.clock.advance(leases.LEASE)
+    wait = home.clock.sleep
+
+    def the_other_awakes(seconds):
+        wait(seconds)
+        if home.world.stats()["invalid_grant"] and refresh_token(home) == spent:
+            assert home.rows("members")[home.member]["status"] == "connected"
+            bring(home, lease, spent, pair)
+
+    monkeypatch.setattr(home.clock, "sleep", the_other_awakes)
+    assert profile(home).payload["user_id"] == home.member
+    assert home.world.stats()["invalid_grant"] == 1
+    assert home.rows("members")[home.member]["status"] == "connected"
+    assert (stored(home).refresh_token, stored(home).intent_at) == (pair.refresh_token, None)
+
+
+def test_who_has_taken_over_is_not_undone_by_who_comes_back(home):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    home.clock.advance(leases.LEASE)
+    profile(home)
+    taken_over = stored(home)
+    MemberTokens(home.connection, home.member)._exchange(
+        lease, spent
+    )  # invalid_grant: somebody else's pair is there
+    assert stored(home) == taken_over
+    assert home.rows("members")[home.member]["status"] == "connected"
+
+
+def test_after_a_crash_it_is_said_who_stopped_when_and_a_late_pair_mends_it_all_the_same(home):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    pair = home.connection.oauth.refresh(spent)
+    begun = home.clock.now()
+    with pytest.raises(ReconnectionNeeded) as told:
+        profile(home)
+    assert home.clock.now() - begun <= leases.LEASE + leases.GRACE + timedelta(seconds=1)
+    reason = home.rows("members")[home.member]["status_reason"]
+    assert reason == (
+        "WHOOP no longer accepts the refresh token, which was probably spent when a process"
+        f" ({leases.this_process()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    assert reason in str(told.value)
+
+    bring(home, lease, spent, pair)
+    assert home.rows("members")[home.member]["status"] == "connected"
+    assert profile(home).payload["user_id"] == home.member
+
+
+def test_a_crash_before_whoop_got_the_request_costs_nothing_and_leaves_no_trace(home):
+    home.advance(timedelta(hours=2))
+    lease_of_another(home)
+    profile(home)
+    pair = stored(home)
+    assert (pair.intent_at, pair.lease_holder, pair.lease_until) == (None, None, None)
+    assert home.world.stats()["token_refusals"] == 0
+
+
+def test_after_a_lost_answer_that_was_given_the_reason_names_it(home):
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost):
+        profile(home)
+    begun = home.clock.now()
+    with pytest.raises(ReconnectionNeeded, match=r"answer to a token exchange of .* was lost"):
+        profile(home)
+    assert home.clock.now() == begun
+
+
+def test_a_grant_that_is_gone_is_found_out_once_and_not_by_each(home):
+    profile(home)
+    home.world.revoke_tokens(home.member)
+    for _ in range(3):
+        with pytest.raises(ReconnectionNeeded, match="whoop-assets connect"):
+            profile(home)
+    assert home.world.stats()["invalid_grant"] == 1
+
+
+def test_a_slow_answer_does_not_end_the_lease_of_who_waits_for_it(home, monkeypatch):
+    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    home.advance(timedelta(hours=2))
+    refresh, go_on = home.connection.oauth.refresh, threading.Event()
+
+    def slowly(token):
+        assert go_on.wait(30)
+        return refresh(token)
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(profile, home)
+        until(lambda: stored(home).lease_until, "the lease")
+        for _ in range(5):
+            home.clock.advance(leases.LEASE - timedelta(seconds=1))
+            until(
+                lambda: stored(home).lease_until == home.clock.now() + leases.LEASE, "the lease to be renewed"
+            )
+            assert lease_of_another(home) is None
+        go_on.set()
+        assert asked.result(30).payload["user_id"] == home.member
+    assert home.world.stats()["token_refusals"] == 0
+
+
+def test_a_pair_outlives_a_database_that_is_away_for_a_moment(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+    store, failing = leases.store_refreshed, [1, 2]
+
+    def sometimes(*arguments, **options):
+        if failing:
+            failing.pop()
+            raise DatabaseUnreachable("The database does not answer.")
+        return store(*arguments, **options)
+
+    monkeypatch.setattr(leases, "store_refreshed", sometimes)
+    assert profile(home).payload["user_id"] == home.member
+    assert failing == []
+    assert home.world.stats()["token_requests"] == 2  # the code, and one refresh
+
+
+def test_a_member_who_leaves_while_tokens_are_exchanged_is_not_asked_to_come_back(home):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    disconnect_member(home.connection, home.member, erase=False)
+    MemberTokens(home.connection, home.member)._exchange(lease, spent)
+    assert home.rows("members")[home.member]["status"] == "disconnected"
+    assert home.rows("tokens") == {}
+
+
+def test_a_token_that_lives_only_minutes_is_not_renewed_at_every_request(database_url):
+    world = frozen_world(days=5, app=App(access_token_seconds=60))
+    with at_home(database_url, world) as home:
+        for _ in range(5):
+            profile(home)
+        assert world.stats()["refreshes"] == 0
+        home.advance(46)
+        profile(home)
+        assert world.stats()["refreshes"] == 1
+
+
+def test_with_a_key_missing_nothing_is_exchanged(home):
+    home.advance(timedelta(hours=2))
+    with home.database.write() as connection:
+        keys.switch(connection, "0123456789abcdef", home.clock.now())
+    with pytest.raises(ConfigurationError, match="fingerprint 0123456789abcdef"):
+        profile(home)
+    assert home.world.stats()["token_requests"] == 1
+    assert stored(home).intent_at is None
+
+
+def test_only_connected_members_tokens_are_kept_alive_and_only_when_it_is_time(database_url):
+    with at_home(database_url, frozen_world(members=3, days=5)) as home:
+        home.advance(RENEW_AFTER - timedelta(minutes=1))
+        assert keep_alive(home.connection).renewed == []
+        used, gone, quiet = home.members
+        home.connection.client(used, "backfill").profile()
+        disconnect_member(home.connection, gone, erase=False)
+        refreshes = home.world.stats()["refreshes"]
+        home.advance(timedelta(minutes=2))
+        assert keep_alive(home.connection).renewed == [quiet]
+        assert home.world.stats()["refreshes"] == refreshes + 1
+        assert keep_alive(home.connection).renewed == []

@@ -111,6 +111,36 @@ def test_broken_answers(simulator: RunningSimulator, api: Api) -> None:
     assert [logged.status for logged in simulator.world.request_log] == [200, 0, 200, 200]
 
 
+def test_any_answer_can_be_ordered(simulator: RunningSimulator, api: Api) -> None:
+    simulator.control.post("faults", kind="answer", status=302, headers={"Location": "/elsewhere"})
+    answer = api.get("/v2/cycle")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/elsewhere")
+    simulator.control.post("faults", kind="answer", body='{"records": null}')
+    answer = api.get("/v2/cycle")
+    assert (answer.status_code, answer.text) == (200, '{"records": null}')
+    with pytest.raises(RuntimeError, match="body must be a text"):
+        simulator.control.post("faults", kind="answer", body=["text"])
+
+
+def test_an_answer_can_drip(simulator: RunningSimulator, api: Api) -> None:
+    whole = api.get("/v2/cycle").content
+    simulator.world.order_fault("drip", seconds=0)
+    with api.http.stream("GET", "/v2/cycle") as dripping:
+        pieces = list(dripping.iter_raw())
+    assert b"".join(pieces) == whole
+    assert len(pieces) > 1
+
+
+def test_pages_without_end_are_empty_and_each_names_another(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.order_fault("endless", count=None)
+    tokens = [None]
+    for _ in range(5):
+        page = api.get("/v2/cycle", nextToken=tokens[-1] or "").json()
+        assert page["records"] == []
+        tokens.append(page["next_token"])
+    assert len(set(tokens)) == 6
+
+
 def test_latency_does_not_hold_up_others(simulator: RunningSimulator, api: Api) -> None:
     simulator.world.order_fault("latency", seconds=0.2)
     begun = time.monotonic()

@@ -44,6 +44,24 @@ def test_a_restart_keeps_tokens_edits_clock_and_data(tmp_path: Path) -> None:
     assert [child.name for child in file.parent.iterdir()] == ["state.json"]
 
 
+def test_everything_secret_that_was_ever_issued_is_known_also_after_a_restart(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"members": 1, "days": 5, "seed": 7, "state": tmp_path / "state.json"}
+    world = World(**options)
+    (user_id,) = world.user_ids
+    code = world.grant_code(user_id, ["offline"], "http://localhost/callback")
+    first = world.issue_tokens(user_id)
+    second = world.grants.refresh(first["refresh_token"], world.now())
+    world.revoke_tokens(user_id)
+    with RunningSimulator(world=World(**options)) as restarted:
+        known = restarted.control.get("secrets")
+    assert set(known["tokens"]) == {
+        pair[name] for pair in (first, second) for name in ("access_token", "refresh_token")
+    }
+    assert known["codes"] == [code]
+    assert known["client_secret"] == world.app.client_secret
+    assert known["profiles"] == [world.profile(user_id)]
+
+
 def test_another_worlds_state_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     make_world(state=file)

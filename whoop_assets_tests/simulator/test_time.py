@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from whoop_assets_tests.simulator.conftest import NOW, Api, make_world
+from whoop_simulator.clock import SimulatorClock
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
@@ -178,3 +179,7 @@ def test_a_clock_runs_in_real_time_unless_told_otherwise() -> None:
     world = World(members=1, days=2)
     assert abs(world.moment - datetime.now(UTC)) < timedelta(seconds=5)
     assert world.start == (datetime.now(UTC) - timedelta(days=2)).date()
+
+
+def test_a_clock_that_begins_frozen_stands_exactly_where_it_was_set() -> None:
+    assert {SimulatorClock(1_790_000_000_000, frozen=True).now() for _ in range(2000)} == {1_790_000_000_000}

@@ -13,7 +13,16 @@ EVERY_RECORD, PROVENANCE = "Columns of every record", "Where it came from"
 SHARED = {
     "daily_summary": (),
     **dict.fromkeys(
-        ("members", "record_versions", "quarantine", "coverage", "stale_days", "load_failures"), ()
+        (
+            "members",
+            "record_versions",
+            "quarantine",
+            "coverage",
+            "stale_days",
+            "load_failures",
+            "webhook_events",
+        ),
+        (),
     ),
     "profiles": (PROVENANCE,),
     "body_measurements": (PROVENANCE,),

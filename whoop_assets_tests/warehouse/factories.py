@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from whoop_assets.warehouse import stale_days, tables
+from whoop_assets.warehouse.answers import KEY, Incoming
 from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.records import KEY, Incoming
 
 MEMBER = 10129
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

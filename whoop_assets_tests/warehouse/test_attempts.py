@@ -88,8 +88,10 @@ def test_what_was_not_the_events_fault_counts_no_attempt(one):
 def test_only_a_request_sent_after_the_event_came_closes_it(one):
     with one.write() as connection:
         for asked in (NOW - SECOND, NOW):
-            assert attempts.close(connection, MEMBER, "sleeps", {SLEEP: asked}, NOW + SECOND, "run-1") == 0
-        assert attempts.close(connection, MEMBER, "sleeps", {SLEEP: NOW + SECOND}, NOW + SECOND, "run-1") == 1
+            assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, NOW + SECOND, "run-1") == 0
+        assert (
+            attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW + SECOND, "run-1") == 1
+        )
     event = events(one)["t1"]
     assert (event.state, event.closed_at, event.closed_by) == ("done", NOW + SECOND, "run-1")
     assert event.next_attempt_at is None
@@ -105,16 +107,16 @@ def test_one_answer_closes_all_events_of_its_record_and_no_others(home):
         delivery("e", user_id=99),
     )
     receive(home, delivery("f"), at=NOW + timedelta(minutes=1))
-    asked = {SLEEP: NOW + SECOND, "unheard of": NOW + SECOND}
+    asked = {("sleeps", SLEEP): NOW + SECOND, ("sleeps", "unheard of"): NOW + SECOND}
     with home.write() as connection:
-        assert attempts.close(connection, MEMBER, "sleeps", asked, NOW + SECOND, "run") == 2
+        assert attempts.close(connection, MEMBER, asked, NOW + SECOND, "run") == 2
         assert [event.trace_id for event in attempts.open_of(connection, MEMBER)] == ["c", "d", "f"]
     assert set(events(home, state="done")) == {"a", "b"}
 
 
 def test_a_close_that_is_undone_with_its_transaction_leaves_the_event_open(one):
     with one.write() as connection:
-        attempts.close(connection, MEMBER, "sleeps", {SLEEP: NOW + SECOND}, NOW, "run")
+        attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run")
         connection.rollback()
     assert events(one)["t1"].state == "open"
 
@@ -123,7 +125,7 @@ def test_what_is_done_or_parked_meanwhile_stays_so(one):
     receive(one, delivery("t2", key="another"))
     begin(one, NOW, "t1", "t2")
     with one.write() as connection:
-        attempts.close(connection, MEMBER, "sleeps", {SLEEP: NOW + SECOND}, NOW, "run")
+        attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run")
         attempts.park(connection, ["t1", "t2", "t3"], "The member must be connected again.")
         for late in (attempts.failed, attempts.postpone):
             late(connection, ["t1", "t2", "t3"], "Late.", NOW)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,10 @@ from sqlalchemy import delete, select
 from whoop_assets.clock import ManualClock, SystemClock
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.warehouse import budget as ledger
-from whoop_assets.warehouse import tables
+from whoop_assets.warehouse import lanes, request_queue, tables
 from whoop_assets.warehouse.budget import DAY_SECONDS, RequestBudget
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.stated_limits import read_gate
 from whoop_assets_tests.warehouse.factories import NOW
 from whoop_assets_tests.warehouse.processes import together
 
@@ -26,6 +28,7 @@ class Stated:
     """What an answer's headers said."""
 
     limits: tuple[tuple[int, int], ...] = ((100, 60), (10_000, DAY_SECONDS))
+    nearest: int = 100
     remaining: int = 50
     reset_seconds: float = 10.0
 
@@ -38,8 +41,8 @@ def granted(database):
 
 def forget_everything(database):
     with database.write() as connection:
-        for table in (tables.request_grants, tables.request_gate, tables.request_limits):
-            connection.execute(delete(table))
+        for name in ("grants", "gate", "limits", "waiters", "allowances"):
+            connection.execute(delete(tables.metadata.tables[f"request_{name}"]))
 
 
 def assert_never_more_than(limit, window, times):
@@ -70,7 +73,7 @@ def test_no_window_ever_holds_more_requests_than_its_limit(database, arrivals, p
         try:
             let_through = processes[process].acquire(lane)
         except BudgetExhausted as spent:
-            assert spent.retry_at > asked + ledger.LANES[lane].longest_wait - (clock.now() - asked)
+            assert spent.retry_at > asked + lanes.LANES[lane].longest_wait - (clock.now() - asked)
             clock.advance(spent.retry_at - clock.now())
             let_through = processes[process].acquire(lane)
         assert let_through == clock.now()
@@ -79,15 +82,43 @@ def test_no_window_ever_holds_more_requests_than_its_limit(database, arrivals, p
     assert_never_more_than(per_day, DAY, times)
 
 
-def test_a_backfill_leaves_a_tenth_to_others_and_a_schedule_a_twentieth_to_webhooks(database):
+def test_a_backfill_finds_six_tenths_of_an_idle_minute_at_once_and_is_paced_from_there_on(database):
     budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    sent = [(budget.acquire("backfill") - NOW).total_seconds() for _ in range(98)]
+    assert sent[59] == 0
+    gaps = [later - earlier for earlier, later in pairwise(sent[59:])]
+    assert all(gap == pytest.approx(60.75 / 39, abs=1e-5) for gap in gaps)
+
+
+def test_a_backfill_that_never_ends_keeps_up_almost_the_whole_rate(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    sent = [(budget.acquire("backfill") - NOW).total_seconds() for _ in range(1000)]
+    hour = [moment for moment in sent if 60 <= moment < 360]
+    assert len(hour) >= 0.95 * 500
+
+
+@given(st.lists(st.floats(0.1, 20.0), min_size=1, max_size=12))
+def test_however_hard_a_backfill_tries_a_webhook_never_waits_for_long(database, gaps):
+    """Two at once, and a further one every 1.6 seconds: what the lanes' line leaves."""
+    forget_everything(database)
     clock = database.clock
-    for lane, until_it_waits in (("backfill", 90), ("schedule", 95), ("webhook", 100)):
-        while len(granted(database)) < until_it_waits:
-            budget.acquire(lane)
-        assert clock.now() == NOW
-    budget.acquire("webhook")
-    assert clock.now() - NOW > MINUTE
+    backfill, webhook = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
+    for gap in gaps:
+        until = clock.now() + timedelta(seconds=gap)
+        while clock.now() < until:
+            backfill.acquire("backfill")
+        before = clock.now()
+        webhook.acquire("webhook")
+        assert clock.now() - before <= timedelta(seconds=1.6)
+
+
+def test_a_backfill_leaves_a_tenth_of_the_day_to_others_and_a_schedule_a_twentieth(database):
+    budget = RequestBudget(database, per_minute=10_000, per_day=100)
+    for lane, leaves in (("backfill", 10), ("schedule", 5), ("webhook", 0)):
+        with pytest.raises(BudgetExhausted):
+            for _ in range(101):
+                budget.acquire(lane)
+        assert len(granted(database)) == 100 - leaves
 
 
 def test_a_spent_day_is_an_error_that_says_when_to_come_back(database):
@@ -107,7 +138,7 @@ def test_the_wait_for_a_minute_is_waited_and_counted(database):
     budget = RequestBudget(database, per_minute=1, per_day=100)
     budget.acquire("webhook")
     second = budget.acquire("webhook")
-    assert second - NOW == MINUTE + ledger.MARGIN
+    assert second - NOW == MINUTE + lanes.MARGIN
     assert budget.waited_seconds == (second - NOW).total_seconds()
 
 
@@ -123,10 +154,64 @@ def test_a_429_without_headers_closes_the_gate_for_a_minute(database):
     assert budget.acquire("webhook") == NOW + MINUTE
 
 
-def test_the_last_request_of_a_window_closes_the_gate_before_a_429_has_to(database):
+def test_after_a_429_half_of_the_rate_is_in_use_and_a_tenth_more_with_each_minute(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    budget.observe(429, Stated(remaining=0, reset_seconds=30))
+    opens = NOW + timedelta(seconds=30)
+    sent = [budget.acquire("webhook") for _ in range(800)]
+    assert sent[0] == opens
+    per_minute = [
+        sum(opens + number * MINUTE <= moment < opens + (number + 1) * MINUTE for moment in sent)
+        for number in range(7)
+    ]
+    assert all(later > earlier for earlier, later in pairwise(per_minute[:5]))
+    assert 45 <= per_minute[0] <= 60
+    assert 95 <= per_minute[6] <= 100
+    assert_never_more_than(100, MINUTE, sent)
+
+
+def test_a_429_that_several_processes_meet_at_once_counts_once(database):
+    processes = [RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(4)]
+    for process in processes:
+        process.observe(429, Stated(remaining=0, reset_seconds=30))
+    with database.read() as connection:
+        assert read_gate(connection, NOW).share == 0.5
+
+
+def test_a_429_that_follows_an_opened_gate_halves_again_down_to_a_tenth(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    shares = []
+    for _ in range(6):
+        budget.observe(429, Stated(remaining=0, reset_seconds=1))
+        with database.read() as connection:
+            shares.append(read_gate(connection, database.clock.now()).share)
+        database.clock.advance(1)
+    assert shares == [0.5, 0.25, 0.125, 0.1, 0.1, 0.1]
+
+
+def test_when_whoop_says_that_nothing_is_left_nobody_sends_until_its_window_starts_afresh(database):
     budget = RequestBudget(database, per_minute=100, per_day=10_000)
     budget.observe(200, Stated(remaining=0, reset_seconds=7))
-    assert budget.acquire("backfill") == NOW + timedelta(seconds=7)
+    for lane in lanes.LANES:
+        assert budget.acquire(lane) == NOW + timedelta(seconds=7)
+
+
+def test_what_somebody_else_takes_from_the_same_app_is_not_sent_by_us(database):
+    """WHOOP says that 10 are left though we have sent one: 89 were somebody else's."""
+    one, other = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
+    one.acquire("webhook")
+    one.observe(200, Stated(remaining=10, reset_seconds=40))
+    sent = [other.acquire("webhook") for _ in range(11)]
+    assert sent[9] == NOW
+    assert sent[10] == NOW + timedelta(seconds=40)
+
+
+def test_what_whoop_says_is_left_changes_nothing_while_it_agrees_with_our_own_count(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    for number in range(1, 99):
+        budget.acquire("webhook")
+        budget.observe(200, Stated(remaining=100 - number, reset_seconds=55))
+    assert database.clock.now() == NOW
 
 
 def test_a_shorter_reset_does_not_open_a_gate_that_is_closed_for_longer(database):
@@ -174,12 +259,70 @@ def test_requests_of_the_day_before_yesterday_are_forgotten(database):
     assert len(granted(database)) == 10
 
 
+def test_limits_that_whoop_has_raised_are_used_by_who_was_waiting_for_them(database):
+    waiting = RequestBudget(database, per_minute=2, per_day=10_000)
+    knowing = RequestBudget(database, per_minute=2, per_day=10_000)
+    for _ in range(2):
+        waiting.acquire("webhook")
+
+    class Raised(ManualClock):
+        def sleep(self, seconds):
+            knowing.observe(
+                200, Stated(limits=((500, 60), (10_000, DAY_SECONDS)), nearest=500, remaining=498)
+            )
+            super().sleep(seconds)
+
+    database.clock = Raised(database.clock.now())
+    assert waiting.acquire("webhook") - NOW <= timedelta(seconds=15)
+
+
+def test_a_request_says_on_whose_behalf_it_was_sent(database):
+    RequestBudget(database, per_minute=100, per_day=10_000, used_by="run 1a2b3c4d").acquire("webhook")
+    with database.read() as connection:
+        assert connection.scalar(select(tables.request_grants.c.used_by)) == "run 1a2b3c4d"
+
+
+def test_who_waits_is_served_in_turn_and_the_urgent_first(database):
+    with database.write() as connection:
+        first, second, urgent = (
+            request_queue.wait(connection, lane, None, None, NOW, NOW + MINUTE)
+            for lane in ("backfill", "backfill", "webhook")
+        )
+        assert request_queue.ahead(connection, "webhook", urgent, NOW) == 0
+        assert request_queue.ahead(connection, "backfill", first, NOW) == 1
+        assert request_queue.ahead(connection, "backfill", second, NOW) == 2
+        assert request_queue.ahead(connection, "schedule", None, NOW) == 1
+        assert request_queue.ahead(connection, "backfill", None, NOW) == 3
+
+
+def test_who_does_not_come_back_is_passed_over_and_then_struck_off(database):
+    with database.write() as connection:
+        dead = request_queue.wait(connection, "backfill", None, None, NOW, NOW)
+        later = NOW + request_queue.LATE
+        assert request_queue.ahead(connection, "backfill", None, later) == 1
+        assert request_queue.ahead(connection, "backfill", None, later + timedelta(seconds=1)) == 0
+        long_after = NOW + timedelta(minutes=5)
+        request_queue.wait(connection, "backfill", None, None, long_after, long_after)
+        remaining = list(connection.scalars(select(tables.request_waiters.c.id)))
+        assert dead not in remaining or len(remaining) == 1
+
+
+def test_nobody_is_left_in_the_queue_by_a_wait_that_is_broken_off(database):
+    budget = RequestBudget(database, per_minute=1, per_day=100)
+    budget.acquire("backfill")
+    database.clock = _Impatient(NOW)
+    with pytest.raises(_WouldWait):
+        budget.acquire("backfill")
+    with database.read() as connection:
+        assert not request_queue.waiting(connection, NOW)
+
+
 def ask(url, times):
-    database = Database(url, SystemClock())
+    database = Database(url)
     budget = RequestBudget(database, per_minute=20, per_day=10_000)
     answers = []
     for _ in range(times):
-        database.clock = _Impatient()
+        database.clock = _ImpatientNow()
         try:
             answers.append(budget.acquire("webhook"))
         except _WouldWait:
@@ -192,7 +335,12 @@ class _WouldWait(Exception):
     pass
 
 
-class _Impatient(SystemClock):
+class _Impatient(ManualClock):
+    def sleep(self, seconds):
+        raise _WouldWait
+
+
+class _ImpatientNow(SystemClock):
     def sleep(self, seconds):
         raise _WouldWait
 

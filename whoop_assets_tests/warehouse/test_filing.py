@@ -36,6 +36,29 @@ def test_a_workout_that_came_before_its_cycle_moves_to_the_cycles_day_and_both_d
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
 
 
+def test_the_calendar_is_always_that_of_the_transaction_and_of_the_member(database):
+    """It is kept in memory while its rows stay the same, and never longer, whatever the clock says."""
+
+    def known(connection, user_id):
+        days = filing.calendar(connection, user_id)
+        return [(one.id, one.start, one.end, one.day) for one in days.cycles]
+
+    first, longer = cycle(1, at(3), at(4)), cycle(1, at(3), at(4, 2), updated_at=UPDATED + timedelta(hours=1))
+    day = date(2026, 5, 3)
+    with database.write([MEMBER]) as connection:
+        records.store(connection, MEMBER, "cycles", [first], NOW)
+        assert known(connection, MEMBER) == [(1, at(3), at(4), day)]
+        records.store(connection, MEMBER + 1, "cycles", [cycle(2, at(3), None, offset="-05:00")], NOW)
+        records.store(connection, MEMBER, "cycles", [longer], NOW)
+        assert known(connection, MEMBER) == [(1, at(3), at(4, 2), day)]
+    with database.write([MEMBER]) as connection:
+        records.delete_confirmed(connection, MEMBER, "cycles", {1: NOW + timedelta(hours=1)}, NOW)
+        assert known(connection, MEMBER) == []
+        assert known(connection, MEMBER + 1) == [(2, at(3), None, day)]
+    with database.read() as connection:
+        assert known(connection, MEMBER + 1) == [(2, at(3), None, day)]
+
+
 def test_a_cycle_that_moves_to_another_day_takes_its_sleep_and_recovery_along(database):
     with database.write([MEMBER]) as connection:
         records.store(connection, MEMBER, "cycles", [cycle(1, at(3, 11), at(4, 6))], NOW)

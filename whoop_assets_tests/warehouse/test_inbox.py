@@ -146,11 +146,11 @@ def test_a_replay_of_what_is_done_is_closed_only_by_a_later_request(home):
     receive(home, delivery())
     asked, later = NOW + timedelta(seconds=1), NOW + timedelta(hours=1)
     with home.write() as connection:
-        assert attempts.close(connection, MEMBER, "sleeps", {SLEEP: asked}, asked, "run") == 1
+        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, asked, "run") == 1
         inbox.replay(connection, [delivery()], later)
-        assert attempts.close(connection, MEMBER, "sleeps", {SLEEP: asked}, later, "run") == 0
+        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, later, "run") == 0
         assert (
-            attempts.close(connection, MEMBER, "sleeps", {SLEEP: later + timedelta(seconds=1)}, later, "r")
+            attempts.close(connection, MEMBER, {("sleeps", SLEEP): later + timedelta(seconds=1)}, later, "r")
             == 1
         )
 
@@ -160,7 +160,13 @@ def test_the_figures_count_what_waits(home):
     receive(home, delivery("d"), at=NOW + timedelta(hours=1))
     with home.write() as connection:
         assert inbox.figures(connection) == inbox.Figures(3, 1, NOW)
-        attempts.close(connection, MEMBER, "sleeps", {SLEEP: NOW + timedelta(hours=2), "x": NOW}, NOW, "run")
+        attempts.close(
+            connection,
+            MEMBER,
+            {("sleeps", SLEEP): NOW + timedelta(hours=2), ("sleeps", "x"): NOW},
+            NOW,
+            "run",
+        )
         assert inbox.figures(connection) == inbox.Figures(1, 1, NOW)
 
 
@@ -169,7 +175,7 @@ def test_only_what_is_done_is_forgotten_and_only_when_it_is_old(home):
     month = NOW + timedelta(days=31)
     with home.write() as connection:
         attempts.close(
-            connection, MEMBER, "sleeps", {SLEEP: NOW + timedelta(days=1)}, NOW + timedelta(days=1), "r"
+            connection, MEMBER, {("sleeps", SLEEP): NOW + timedelta(days=1)}, NOW + timedelta(days=1), "r"
         )
         assert inbox.forget_done(connection, NOW, limit=10) == 0
         assert inbox.forget_done(connection, month, limit=10) == 1

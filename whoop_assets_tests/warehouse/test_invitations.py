@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+from whoop_assets.clock import ManualClock
 from whoop_assets.warehouse import invitations
+from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.warehouse.factories import NOW, rows
+from whoop_assets_tests.warehouse.processes import together
 
 DAY = timedelta(days=1)
 MINUTES = timedelta(minutes=9)
@@ -17,17 +20,17 @@ def test_a_link_is_good_until_somebody_has_connected_or_its_time_is_up(database)
         assert invitations.begin(connection, secret, "state-1", NOW)
         link = invitations.take(connection, "state-1", NOW + MINUTES)
         assert link is not None
-        assert invitations.begin(connection, secret, "state-2", NOW), "an attempt that came to nothing"
-        invitations.used(connection, link, NOW)
-        assert not invitations.begin(connection, secret, "state-3", NOW)
-        assert invitations.take(connection, "state-2", NOW) is None
+        assert not invitations.begin(connection, secret, "state-2", NOW)
+        invitations.give_back(connection, link)
+        assert invitations.begin(connection, secret, "state-3", NOW), "an attempt that came to nothing"
 
 
 def test_an_attempt_counts_once_and_for_ten_minutes(database):
     with database.write() as connection:
         secret = invitations.invite(connection, NOW, DAY)
         invitations.begin(connection, secret, "state-1", NOW)
-        assert invitations.take(connection, "state-1", NOW)
+        link = invitations.take(connection, "state-1", NOW)
+        invitations.give_back(connection, link)
         assert invitations.take(connection, "state-1", NOW) is None
         invitations.begin(connection, secret, "state-2", NOW)
         assert invitations.take(connection, "state-2", NOW + timedelta(minutes=10)) is None
@@ -51,6 +54,20 @@ def test_the_database_holds_neither_links_nor_states(database):
     assert secret not in stored
     assert "state-1" not in stored
     assert len(secret) >= 43
+
+
+def take_at(url, state):
+    database = Database(url, ManualClock(NOW))
+    with database.write() as connection:
+        link = invitations.take(connection, state, NOW)
+    database.close()
+    return link is not None
+
+
+def test_of_two_that_finish_at_once_one_connects(database, database_url):
+    with database.write() as connection:
+        invitations.begin(connection, invitations.invite(connection, NOW, DAY), "state-1", NOW)
+    assert sorted(together(3, take_at, database_url, "state-1")) == [False, False, True]
 
 
 def test_old_links_are_forgotten(database):

@@ -136,4 +136,12 @@ def rows_of(table):
 
 def test_every_table_about_people_names_them_by_user_id():
     without = {table.name for table in tables.metadata.sorted_tables if "user_id" not in table.c}
-    assert without == {"request_grants", "request_limits", "request_gate"}
+    assert without == {
+        "invitations",
+        "request_allowances",
+        "request_gate",
+        "request_grants",
+        "request_limits",
+        "request_waiters",
+        "token_key",
+    }

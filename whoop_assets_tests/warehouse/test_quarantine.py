@@ -34,12 +34,16 @@ def test_a_valid_record_of_the_key_closes_what_was_open_and_nothing_else(databas
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected("2", "b")], NOW)
         quarantine.keep(connection, MEMBER, "sleeps", [rejected("1", "c")], NOW)
+        quarantine.keep(connection, MEMBER, "cycles", [rejected(None, "d")], NOW)
+        quarantine.keep(connection, MEMBER + 1, "cycles", [rejected("1", "e")], NOW)
         quarantine.resolve(connection, MEMBER, "cycles", ["1"], NOW + HOUR)
         quarantine.resolve(connection, MEMBER, "cycles", ["1"], NOW + 2 * HOUR)
         assert {key: row["resolved_at"] for key, row in kept(connection).items()} == {
             "hash of a": NOW + HOUR,
             "hash of b": None,
             "hash of c": None,
+            "hash of d": None,
+            "hash of e": None,
         }
 
 

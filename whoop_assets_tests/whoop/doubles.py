@@ -58,6 +58,9 @@ class TokenRow:
             self.tokens.pop(0)
         return self.tokens[0]
 
+    def stored_since(self, rejected: str) -> str | None:
+        return None if self.tokens[0] == rejected else self.tokens[0]
+
 
 class ScriptedServer:
     """Answers each request with the next reply; the last one is repeated."""

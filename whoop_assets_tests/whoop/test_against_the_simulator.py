@@ -30,7 +30,7 @@ from whoop_assets.whoop.models import BodyMeasurement, Cycle, Sleep, UserProfile
 from whoop_assets.whoop.oauth import OAuth
 from whoop_assets.whoop.rate_limit import RateLimit
 from whoop_assets.whoop.scopes import SCOPE_OF, SCOPES, allows
-from whoop_assets.whoop.sending import open_http
+from whoop_assets.whoop.sending import ATTEMPTS, open_http
 from whoop_assets.whoop.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
 from whoop_assets_tests.whoop.doubles import CountingBudget, TokenRow
 from whoop_simulator.running import RunningSimulator
@@ -73,6 +73,9 @@ class Refreshing:
         assert fresh.refresh_token is not None
         self.pair = (fresh.access_token, fresh.refresh_token)
         return fresh.access_token
+
+    def stored_since(self, rejected: str) -> str | None:
+        return None
 
 
 class Account:
@@ -299,7 +302,17 @@ def test_a_cursor_that_stands_still_is_noticed(account: Account) -> None:
     account.world.order_fault("repeat_cursor", count=None)
     with pytest.raises(CursorRepeated):
         list(client.pages(SLEEPS, limit=10))
-    assert client.requests == 2
+    assert client.requests == 1 + ATTEMPTS
+
+
+def test_a_cursor_that_stood_still_for_a_while_is_asked_for_again(account: Account) -> None:
+    client = account.client()
+    expected = [page.records for page in client.pages(SLEEPS, limit=10)]
+    assert len(expected) > 2
+    account.world.order_fault("repeat_cursor", count=3)
+    client = account.client()
+    assert [page.records for page in client.pages(SLEEPS, limit=10)] == expected
+    assert client.requests == len(expected) + 2  # of the three, the first page named no cursor to repeat
 
 
 # Limits

@@ -1,10 +1,13 @@
+import itertools
 from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
 import pytest
 
+from whoop_assets.whoop.client import MOST_IDLE_PAGES
 from whoop_assets.whoop.errors import CursorRepeated, UnreadableAnswer
 from whoop_assets.whoop.models import Cycle
+from whoop_assets.whoop.sending import ATTEMPTS
 from whoop_assets.whoop.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
 from whoop_assets_tests.whoop.doubles import Bench, ok, page_of
 from whoop_assets_tests.whoop.records import Record, sample
@@ -82,7 +85,19 @@ def test_pages_are_read_one_by_one_as_they_are_used() -> None:
     assert len(bench.server.requests) == 1
 
 
-def test_a_cursor_that_comes_back_ends_the_read_with_an_error() -> None:
+def test_a_cursor_that_comes_back_is_asked_for_again() -> None:
+    bench = Bench(
+        page_of(cycle(9), next_token="offset:1"),
+        page_of(cycle(8), next_token="offset:1"),
+        page_of(cycle(8), next_token="offset:2"),
+        page_of(cycle(7)),
+    )
+    assert [page.records[0]["id"] for page in bench.client.pages(CYCLES)] == [9, 8, 7]
+    assert [query.get("nextToken") for query in queries(bench)] == [None, "offset:1", "offset:1", "offset:2"]
+    assert bench.budget.lanes == ["backfill"] * 4
+
+
+def test_a_cursor_that_keeps_coming_back_ends_the_read_with_an_error() -> None:
     bench = Bench(
         page_of(cycle(9), next_token="offset:1"),
         page_of(cycle(8), next_token="offset:2"),
@@ -92,8 +107,25 @@ def test_a_cursor_that_comes_back_ends_the_read_with_an_error() -> None:
     with pytest.raises(CursorRepeated) as caught:
         seen.extend(page.records[0]["id"] for page in bench.client.pages(CYCLES))
     assert seen == [9, 8]
-    assert len(bench.server.requests) == 3
+    assert len(bench.server.requests) == 2 + ATTEMPTS
     assert caught.value.path == CYCLES.path
+    assert caught.value.transient
+
+
+@pytest.mark.parametrize("records", [[], [cycle(9)]], ids=["empty", "the same"])
+def test_cursors_that_lead_nowhere_are_not_followed_for_ever(records: list[Record]) -> None:
+    """Each page names another next one, and none brings anything new."""
+    numbers = itertools.count()
+    bench = Bench(lambda _: page_of(*records, next_token=f"offset:{next(numbers)}"))
+    with pytest.raises(CursorRepeated, match="none brought anything new") as caught:
+        list(bench.client.pages(CYCLES))
+    assert len(bench.server.requests) <= MOST_IDLE_PAGES + 2
+    assert caught.value.transient
+
+
+def test_an_empty_page_in_the_middle_is_not_the_end() -> None:
+    bench = Bench(page_of(cycle(9), next_token="offset:1"), page_of(next_token="offset:2"), page_of(cycle(7)))
+    assert [len(page.records) for page in bench.client.pages(CYCLES)] == [1, 0, 1]
 
 
 @pytest.mark.parametrize(

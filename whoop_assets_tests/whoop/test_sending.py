@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 import pytest
 
+from whoop_assets.clock import ManualClock
 from whoop_assets.errors import BudgetExhausted, ConfigurationError, ReconnectionNeeded
 from whoop_assets.whoop.errors import (
     ApiError,
@@ -194,6 +195,89 @@ def test_a_401_with_a_new_token_is_the_streams_own() -> None:
     assert not caught.value.transient
     assert bench.server.tokens == ["Bearer old", "Bearer new"]
     assert bench.tokens.rejected == ["old"]
+
+
+def test_a_token_that_lost_a_race_after_its_renewal_is_no_401_of_the_streams() -> None:
+    tokens = TokenRow("old", "new", "newest")
+
+    def renewed_by_another(request: httpx.Request) -> httpx.Response:
+        tokens.tokens.pop(0)
+        return httpx.Response(401)
+
+    bench = Bench(httpx.Response(401), renewed_by_another, ok({}), tokens=tokens)
+    bench.client.get(PATH)
+    assert bench.server.tokens == ["Bearer old", "Bearer new", "Bearer newest"]
+    assert tokens.rejected == ["old"]
+
+
+def test_a_token_that_another_process_stored_is_tried_before_one_is_renewed() -> None:
+    tokens = TokenRow("old", "of-another", "new")
+
+    def renewed_by_another(request: httpx.Request) -> httpx.Response:
+        tokens.tokens.pop(0)
+        return httpx.Response(401)
+
+    bench = Bench(renewed_by_another, httpx.Response(401), ok({}), tokens=tokens)
+    bench.client.get(PATH)
+    assert bench.server.tokens == ["Bearer old", "Bearer of-another", "Bearer new"]
+    assert tokens.rejected == ["of-another"]
+
+
+def test_races_that_are_lost_without_end_come_to_an_end() -> None:
+    tokens = TokenRow(*(f"token-{number}" for number in range(50)))
+
+    def renewed_by_another(request: httpx.Request) -> httpx.Response:
+        tokens.tokens.pop(0)
+        return httpx.Response(401)
+
+    bench = Bench(renewed_by_another, tokens=tokens)
+    with pytest.raises(Unauthorized):
+        bench.client.get(PATH)
+    assert len(bench.server.requests) < 10
+
+
+class SlowTokens(TokenRow):
+    """A source whose looks take so many seconds, one after the other, as renewals do."""
+
+    def __init__(self, *seconds: float) -> None:
+        super().__init__("a-token")
+        self.seconds = list(seconds)
+        self.clock: ManualClock | None = None
+
+    def access_token(self) -> str:
+        assert self.clock is not None
+        self.clock.advance(self.seconds.pop(0) if self.seconds else 0.0)
+        return super().access_token()
+
+
+@pytest.mark.parametrize(
+    ("looks", "slots", "asked_after"),
+    [
+        ((0.0, 0.0), 1, 2.0),
+        ((20.0, 0.0), 1, 22.0),  # renewed before the slot was asked for
+        ((0.0, 0.9), 1, 2.0),
+        ((0.0, 15.0, 0.0), 2, 19.0),  # it ended while the slot was waited for
+    ],
+)
+def test_a_request_leaves_when_its_slot_is_given_however_long_a_renewal_takes(
+    looks: tuple[float, ...], slots: int, asked_after: float
+) -> None:
+    tokens = SlowTokens(*looks)
+    bench = Bench(ok({}), tokens=tokens, budget_wait=2.0)
+    tokens.clock = bench.clock
+    answer = bench.client.get(PATH)
+    assert len(bench.budget.lanes) == slots
+    assert (answer.requested_at - NOW).total_seconds() == asked_after
+    assert bench.slept - asked_after < 1
+    assert len(bench.server.requests) == 1
+    assert bench.client.waited_seconds == 2.0 * slots
+
+
+def test_a_token_that_cannot_be_had_costs_no_slot() -> None:
+    bench = Bench(ok({}), tokens=TokenRow("not a token"))
+    with pytest.raises(Unauthorized):
+        bench.client.get(PATH)
+    assert bench.budget.lanes == []
 
 
 def test_a_fault_after_the_replacement_does_not_bring_the_old_token_back() -> None:

@@ -99,7 +99,7 @@ def upgrade() -> None:
             "lease_holder",
             sa.String(length=128),
             nullable=True,
-            comment="host and process that took the last lease",
+            comment="host and process of who is refreshing, or stopped in the middle; NULL: nobody",
         ),
     )
     op.add_column(

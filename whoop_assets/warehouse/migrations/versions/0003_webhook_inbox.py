@@ -121,7 +121,10 @@ def upgrade() -> None:
         ),
         sa.Column("state_expires_at", types.UtcDateTime(), nullable=True, comment="when that attempt ends"),
         sa.Column(
-            "used_at", types.UtcDateTime(), nullable=True, comment="when a member was connected through it"
+            "used_at",
+            types.UtcDateTime(),
+            nullable=True,
+            comment="when an attempt to connect through it was finished; NULL: it is good",
         ),
         sa.PrimaryKeyConstraint("link_hash"),
         comment="Links through which one member each can connect at the HTTP service.",

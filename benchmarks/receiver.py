@@ -1,0 +1,226 @@
+"""The webhook receiver: deliveries a second, and how long an answer takes at 50 a second; each answered after its commit.
+
+    python -m benchmarks.receiver [--deliveries 10000] [--connections 50] [--seconds 20] [--rate 50]
+
+`whoop-assets serve` runs as a process of its own on SQLite and on a PostgreSQL that is started for it, which waits for the
+disk as a real one does. SQLite is measured once more while another process loads a year again and again into the same
+file. Every delivery has a valid signature; afterwards the rows are counted.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
+from urllib.parse import urlsplit
+
+from benchmarks.stage import STREAMS, Stage, last_days, staged
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse import inbox, members
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.schema import open_database
+from whoop_assets.whoop.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from whoop_assets_tests import postgres
+
+SECRET = "simulator-secret"
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+@contextmanager
+def service(url: str) -> Iterator[str]:
+    """`whoop-assets serve` on that database; where it listens."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
+    environment |= {
+        "WHOOP_CLIENT_ID": "whoop-simulator",
+        "WHOOP_CLIENT_SECRET": SECRET,
+        "WHOOP_DATABASE_URL": url,
+    }
+    command = [sys.executable, "-m", "whoop_assets.cli", "serve", "--port", "0"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield urlsplit(process.stdout.readline().split()[3].rstrip(";")).netloc
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def delivery(user_id: int) -> bytes:
+    """A whole request, signed now."""
+    said = {
+        "user_id": user_id,
+        "id": str(uuid.uuid4()),
+        "type": "sleep.updated",
+        "trace_id": str(uuid.uuid4()),
+    }
+    body, timestamp = json.dumps(said).encode(), str(time.time_ns() // 1_000_000)
+    head = (
+        f"POST /webhooks/whoop HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        f"{TIMESTAMP_HEADER}: {timestamp}\r\n{SIGNATURE_HEADER}: {signature(SECRET, timestamp, body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Sender:
+    """Connections that stay open; `send` notes the status and the seconds to the answer."""
+
+    def __init__(self, netloc: str, user_id: int) -> None:
+        self._host, _, self._port = netloc.partition(":")
+        self._user_id = user_id
+        self._idle: asyncio.LifoQueue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.LifoQueue()
+        self.statuses: Counter[int] = Counter()
+        self.seconds: list[float] = []
+
+    async def send(self) -> None:
+        request = delivery(self._user_id)
+        began = time.perf_counter()
+        if self._idle.empty():
+            reader, writer = await asyncio.open_connection(self._host, int(self._port))
+        else:
+            reader, writer = self._idle.get_nowait()
+        writer.write(request)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        self.seconds.append(time.perf_counter() - began)
+        self.statuses[int(answer.split()[1])] += 1
+        self._idle.put_nowait((reader, writer))
+
+    async def as_fast_as_it_goes(self, count: int, connections: int) -> float:
+        """Deliveries a second."""
+        left = count
+
+        async def one() -> None:
+            nonlocal left
+            while left > 0:
+                left -= 1
+                await self.send()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(one() for _ in range(connections)))
+        return count / (time.perf_counter() - began)
+
+    async def paced(self, seconds: float, rate: float) -> None:
+        """So many a second, whether the earlier ones have been answered or not."""
+        began, sent = time.perf_counter(), []
+        for number in range(int(seconds * rate)):
+            await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+            sent.append(asyncio.create_task(self.send()))
+        await asyncio.gather(*sent)
+
+    def said(self) -> str:
+        assert set(self.statuses) == {204}, self.statuses
+        cuts = statistics.quantiles(self.seconds, n=100)
+        return f"p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, longest {max(self.seconds) * 1000:.0f} ms"
+
+
+def measure(
+    name: str, url: str, user_id: int, chosen: argparse.Namespace, *, throughput: bool = True
+) -> None:
+    """Both figures on one database, and whether every delivery is in it."""
+    sent = 0
+    with service(url) as netloc:
+        if throughput:
+            sender = Sender(netloc, user_id)
+            rate = asyncio.run(sender.as_fast_as_it_goes(chosen.deliveries, chosen.connections))
+            sent += len(sender.seconds)
+            print(
+                f"{name:<24} {rate:6.0f} deliveries/s on {chosen.connections} connections; {sender.said()}",
+                flush=True,
+            )
+        sender = Sender(netloc, user_id)
+        asyncio.run(sender.paced(chosen.seconds, chosen.rate))
+        sent += len(sender.seconds)
+        print(f"{name:<24} at {chosen.rate:.0f}/s: {sender.said()}", flush=True)
+    database = Database(url)
+    with database.read() as connection:
+        stored = inbox.figures(connection).open
+    database.close()
+    print(f"{name:<24} {sent} answered 204, {stored} stored", flush=True)
+
+
+def load_again_and_again(
+    settings: Settings, days: int, stage_today: str, stop: Event, rounds: "multiprocessing.Queue[int]"
+) -> None:
+    """What a backfill does to the database, without a pause, until told to stop."""
+    from datetime import date, timedelta
+
+    today = date.fromisoformat(stage_today)
+    database = open_database(settings)
+    done = 0
+    with Connection(settings, database) as connection:
+        while not stop.is_set():
+            with database.read() as transaction:
+                until = database.now(transaction)
+            for stream in STREAMS:
+                if not stop.is_set():
+                    load_everybody(
+                        connection,
+                        Order(stream, today - timedelta(days=days - 1), today, today, until, until),
+                    )
+            done += 1
+    database.close()
+    rounds.put(done)
+
+
+def while_loading(stage: Stage, chosen: argparse.Namespace) -> None:
+    """SQLite with its one write lock, while a load takes it over and over."""
+    database, connection = stage.database("loading")
+    connection.close()
+    database.close()
+    settings = stage.with_database("loading")
+    first, last = last_days(stage, chosen.days)
+    context = multiprocessing.get_context("spawn")
+    stop, rounds = context.Event(), context.Queue()
+    process = context.Process(
+        target=load_again_and_again, args=(settings, (last - first).days + 1, str(stage.today), stop, rounds)
+    )
+    process.start()
+    try:
+        measure("SQLite while loading", settings.database_url, stage.members[0], chosen)
+    finally:
+        stop.set()
+        print(f"{'':<24} the load read {chosen.days} days {rounds.get(timeout=300)} times meanwhile")
+        process.join()
+
+
+def with_member(url: str, user_id: int) -> str:
+    """A database with the schema and one member."""
+    database = open_database(Settings(database_url=url))
+    with database.write() as connection:
+        nobody = {"email": None, "first_name": None, "last_name": None}
+        members.connect(connection, user_id, ["offline"], nobody, database.now(connection))
+    database.close()
+    return url
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--deliveries", type=int, default=10_000)
+    parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--rate", type=float, default=50)
+    parser.add_argument("--days", type=int, default=365, help="days that the other process loads")
+    chosen = parser.parse_args()
+    with staged(members=1, days=chosen.days + 15, seed=3) as stage:
+        user_id = stage.members[0]
+        measure("SQLite", with_member(f"sqlite:///{stage.folder / 'alone.db'}", user_id), user_id, chosen)
+        while_loading(stage, chosen)
+        postgres.OPTIONS.update(DURABLE)
+        with postgres.running_server() as server:
+            measure("PostgreSQL", with_member(server.create("receiver"), user_id), user_id, chosen)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The HTTP service: it receives WHOOP's webhooks, and members' consents where there is no browser."""

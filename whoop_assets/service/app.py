@@ -1,0 +1,65 @@
+"""The web application: its five addresses, and what begins and ends with it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.service.connecting import Connecting
+from whoop_assets.service.health import Health
+from whoop_assets.service.receiver import Receiver
+from whoop_assets.service.writer import InboxWriter
+
+WEBHOOK_PATH = "/webhooks/whoop"
+
+
+def create_app(connection: Connection) -> Starlette:
+    """The service on an open connection, which it does not close."""
+    settings, database = connection.settings, connection.database
+    writer = InboxWriter(database)
+    receiver = Receiver(
+        writer,
+        secret=settings.client_secret,
+        max_age=timedelta(seconds=settings.webhook_max_age),
+        clock=database.clock,
+    )
+    connecting = Connecting(connection)
+    health = Health(database, writer, receiver)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        writer.start()
+        try:
+            yield
+        finally:
+            # By now no request is under way, unless its time was up: what was taken is committed all the same.
+            await run_in_threadpool(writer.stop)
+
+    app = Starlette(
+        routes=[
+            Route(WEBHOOK_PATH, receiver.__call__, methods=["POST"]),
+            Route("/connect/{secret}", connecting.begin),
+            Route("/callback", connecting.callback),
+            Route("/healthz", health.healthz),
+            Route("/metrics", health.metrics),
+        ],
+        lifespan=lifespan,
+        exception_handlers={404: _nothing_here, 405: _not_so},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _nothing_here(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("There is nothing here.\n", 404)
+
+
+async def _not_so(request: Request, error: Exception) -> Response:
+    headers = getattr(error, "headers", None)
+    return PlainTextResponse("This address does not take that method.\n", 405, headers)

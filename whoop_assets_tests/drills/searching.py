@@ -1,0 +1,97 @@
+"""A search of everything that was written, for everything that may stand nowhere, in every form it is likely to take."""
+
+import base64
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import create_engine, inspect, select, table, text
+
+SQLITE = b"SQLite format 3\0"
+HOMES_OF_NAMES = ("members", "profiles")
+
+
+@dataclass
+class Wanted:
+    """What is looked for: secrets may stand nowhere, personal data (e-mail, name) in their two tables alone."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+    """What it is -> the text."""
+    personal: dict[str, str] = field(default_factory=dict)
+
+    def everything(self) -> dict[str, str]:
+        return self.secrets | self.personal
+
+
+@dataclass(frozen=True)
+class Found:
+    """A text where it may not be; the text itself is not repeated."""
+
+    what: str
+    where: str
+
+
+def forms(secret: str) -> set[bytes]:
+    """The secret as it is, as JSON writes it, as a URL does, and in base64 at each of its three alignments."""
+    raw = secret.encode()
+    found = {raw, json.dumps(secret)[1:-1].encode(), quote(secret).encode(), secret.encode("utf-16-le")}
+    if len(raw) >= 12:
+        for shift in range(3):
+            # The first and the last group depend on what stands beside it.
+            coded = base64.b64encode(b"\0" * shift + raw)
+            found.add(coded[4:-4])
+    return found
+
+
+def in_bytes(content: bytes, where: str, wanted: dict[str, str]) -> Iterator[Found]:
+    for what, secret in wanted.items():
+        if any(form in content for form in forms(secret)):
+            yield Found(what, where)
+
+
+def in_folder(folder: Path, wanted: Wanted, *, leave_out: Iterable[Path] = ()) -> Iterator[Found]:
+    """Every file below it, as bytes; of SQLite files every row, too."""
+    left_out = {path.resolve() for path in leave_out}
+    warehouses = set()
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.resolve() in left_out:
+            continue
+        content, where = path.read_bytes(), str(path.relative_to(folder))
+        if content.startswith(SQLITE):
+            tables = _tables(path)
+            if set(HOMES_OF_NAMES) <= tables.keys():
+                warehouses.add(path)
+            for name, rows in tables.items():
+                yield from in_table(name, rows, where, wanted)
+        # The warehouse's own pages hold the two tables in which names may stand.
+        of_warehouse = any(str(path).startswith(str(warehouse)) for warehouse in warehouses)
+        yield from in_bytes(content, where, wanted.secrets if of_warehouse else wanted.everything())
+
+
+def in_database(url: str, wanted: Wanted) -> Iterator[Found]:
+    """Every row of every table of a database that is not a file."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        for name in inspect(connection).get_table_names():
+            rows = [tuple(row) for row in connection.execute(select(text("*")).select_from(table(name)))]
+            yield from in_table(name, rows, "database", wanted)
+    engine.dispose()
+
+
+def in_table(name: str, rows: Iterable[Iterable[Any]], where: str, wanted: Wanted) -> Iterator[Found]:
+    content = "\n".join(repr(value) + "\n" + str(value) for row in rows for value in row).encode()
+    allowed = name in HOMES_OF_NAMES
+    yield from in_bytes(content, f"{where}, table {name}", wanted.secrets if allowed else wanted.everything())
+
+
+def _tables(path: Path) -> dict[str, list[Any]]:
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        names = [
+            row[0]
+            for row in connection.execute("select name from sqlite_master where type = 'table'").fetchall()
+        ]
+        return {name: connection.execute(f"select * from {name!r}").fetchall() for name in names}  # noqa: S608

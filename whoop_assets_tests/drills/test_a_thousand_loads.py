@@ -1,0 +1,80 @@
+"""A thousand loads in bad weather, half of them on each database: in the end the data are WHOOP's, every time.
+
+One of them again: `DRILL_SEED=437 python -m pytest -m drill whoop_assets_tests/drills/test_a_thousand_loads.py`.
+More of them: `DRILL_LOADS=20000`.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from whoop_assets_tests.ingest.storm import MEMBERS, Outcome, storms
+
+pytestmark = pytest.mark.drill
+
+HERE = "whoop_assets_tests/drills/test_a_thousand_loads.py"
+LOADS = int(os.environ.get("DRILL_LOADS", "1000"))
+ONE = os.environ.get("DRILL_SEED")
+WORLDS = [int(ONE) // MEMBERS] if ONE else range(LOADS // MEMBERS)
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="module")
+def all_outcomes() -> list[Outcome]:
+    return []
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_whatever_goes_wrong_the_stored_data_end_up_as_whoops(
+    new_database_url: Callable[..., str],
+    world: int,
+    all_outcomes: list[Outcome],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Right after the faults, too, everything is true that the database claims to have read."""
+    seeds = [int(ONE)] if ONE else range(world * MEMBERS, (world + 1) * MEMBERS)
+    outcomes = storms(new_database_url(KINDS[world // 2 % 2]), seeds, monkeypatch)
+    all_outcomes += outcomes
+    assert not (differing := [outcome for outcome in outcomes if outcome.wrong]), report(differing)
+
+
+def test_the_weather_was_bad_enough(all_outcomes: list[Outcome]) -> None:
+    """Enough loads met faults; enough of those overcame them, failed, were ended; enough data changed under way."""
+    if len(all_outcomes) < 4 * MEMBERS:
+        pytest.skip("too few loads to tell")
+    counts = tally(all_outcomes)
+    print(", ".join(f"{name} {count}" for name, count in counts.items()))
+    loads = counts["loads"]
+    assert counts["hit"] > 0.6 * loads
+    assert counts["mended"] > 0.15 * loads
+    assert counts["failed"] > 0.2 * loads
+    assert counts["changed"] > 0.15 * loads
+    assert counts["ended"] > 0.15 * loads
+
+
+def tally(outcomes: list[Outcome]) -> Counter[str]:
+    return Counter(
+        {
+            "loads": len(outcomes),
+            "hit": sum(bool(outcome.hits) for outcome in outcomes),
+            "mended": sum(outcome.mended for outcome in outcomes),
+            "failed": sum(bool(outcome.failed) for outcome in outcomes),
+            "changed": sum(bool(outcome.changes) for outcome in outcomes),
+            "ended": sum(bool(outcome.ended) for outcome in outcomes),
+            "faults": sum(len(outcome.hits) for outcome in outcomes),
+            "retries": sum(outcome.retries for outcome in outcomes),
+        }
+    )
+
+
+def report(differing: list[Outcome]) -> str:
+    lines = []
+    for outcome in differing:
+        lines += [f"seed {outcome.seed}: DRILL_SEED={outcome.seed} python -m pytest -m drill {HERE}"]
+        lines += [
+            f"    ordered: {outcome.orders}; ended: {outcome.ended or 'no'}; changes: {outcome.changes}"
+        ]
+        lines += [f"    {what}" for what in outcome.wrong[:8]]
+    return "\n".join(lines)

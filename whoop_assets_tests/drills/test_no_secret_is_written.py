@@ -1,0 +1,320 @@
+"""Everything that is written, at DEBUG level and with everything going wrong, holds no token, secret, e-mail or name.
+
+The real thing: every command in a process of its own, Dagster with its instance and its logs, real connections.
+E-mail and name may stand in the tables `members` and `profiles`, and nowhere else.
+"""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from whoop_assets.cli.ports import free_port
+from whoop_assets_tests.drills.searching import Wanted, in_bytes, in_database, in_folder
+from whoop_simulator.grants import App
+from whoop_simulator.running import RunningSimulator
+from whoop_simulator.world import World
+
+pytestmark = pytest.mark.drill
+
+TODAY = datetime.now(UTC).date()
+FROM, TO = str(TODAY - timedelta(days=12)), str(TODAY)
+KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+ROOT = Path(__file__).parents[2]
+
+# Whoever debugs turns everything on; what each process then logs goes into a file of its own.
+EVERYTHING_LOGGED = """\
+import logging, os
+logging.basicConfig(
+    filename=os.path.join(os.environ["EVERYTHING_LOGGED"], f"{os.getpid()}.log"), level=logging.DEBUG, force=True
+)
+"""
+# Dagster is asked to take all Python logs into its event log.
+DAGSTER = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+python_logs:
+  managed_python_loggers: [root, httpx, httpcore, whoop_assets, alembic]
+  python_log_level: DEBUG
+"""
+
+
+@dataclass
+class Scene:
+    """A folder with everything that is written into it, a simulator beside it, and what may not be found."""
+
+    folder: Path
+    simulator: RunningSimulator
+    database_url: str
+    port: int
+    wanted: Wanted = field(default_factory=Wanted)
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.home, self.logs, self.site = (self.folder / name for name in ("dagster", "logs", "site"))
+        for folder in (self.home, self.logs, self.site):
+            folder.mkdir()
+        (self.home / "dagster.yaml").write_text(DAGSTER)
+        (self.site / "sitecustomize.py").write_text(EVERYTHING_LOGGED)
+        world = self.simulator.world
+        self.environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(self.site), str(ROOT)]),
+            "EVERYTHING_LOGGED": str(self.logs),
+            "DAGSTER_HOME": str(self.home),
+            "WHOOP_CLIENT_ID": world.app.client_id,
+            "WHOOP_CLIENT_SECRET": world.app.client_secret,
+            "WHOOP_REDIRECT_URI": f"http://127.0.0.1:{self.port}/callback",
+            "WHOOP_API_URL": self.simulator.api_url,
+            "WHOOP_OAUTH_URL": self.simulator.oauth_url,
+            "WHOOP_DATABASE_URL": self.database_url,
+            "WHOOP_TOKEN_KEY": KEY,
+            "WHOOP_REQUESTS_PER_MINUTE": "100000",
+        }
+        self.wanted.secrets["token key"] = KEY
+
+    @property
+    def members(self) -> list[int]:
+        return self.simulator.world.user_ids
+
+    def hide(self, what: str, secret: str) -> str:
+        """A secret that is the user's, and not the simulator's."""
+        self.wanted.secrets[what] = secret
+        return secret
+
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
+        """A process whose output goes where everything goes, apart from what is read of it here."""
+        return subprocess.Popen(
+            [sys.executable, "-m", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env={**self.environment, **environment},
+        )
+
+    def end(self, process: "subprocess.Popen[str]", say: str = "", *, fails: bool | None = False) -> str:
+        stdout, stderr = process.communicate(say, timeout=120)
+        self.runs += 1
+        (self.logs / f"output{self.runs}.txt").write_text(stdout + stderr)
+        assert fails is None or (process.returncode != 0) == fails, stdout[-3000:] + stderr[-3000:]
+        return stdout + stderr
+
+    def run(self, *command: str, say: str = "", fails: bool | None = False, **environment: str) -> str:
+        return self.end(self.start(*command, **environment), say, fails=fails)
+
+    def whoop(self, *arguments: str, say: str = "", fails: bool | None = False, **environment: str) -> str:
+        return self.run("whoop_assets.cli", *arguments, say=say, fails=fails, **environment)
+
+    def connect_by_pasting(self, user_id: int, *, fails: bool | None = False, **environment: str) -> str:
+        process = self.start("whoop_assets.cli", "connect", "--paste", **environment)
+        assert process.stdout is not None
+        redirect = self.simulator.consent(process.stdout.readline().strip(), user_id)
+        return redirect if self.end(process, redirect + "\n", fails=fails) else ""
+
+    def connect_by_redirect(self, user_id: int) -> None:
+        process = self.start("whoop_assets.cli", "connect", "--no-browser")
+        assert process.stdout is not None
+        urllib.request.urlopen(self.simulator.consent(process.stdout.readline().strip(), user_id)).close()
+        self.end(process)
+
+    def connect_with_tokens(self, user_id: int) -> None:
+        pair = self.simulator.world.issue_tokens(user_id)
+        self.whoop("connect", "--tokens", say=f"{pair['access_token']}\n{pair['refresh_token']}\n")
+
+    def everything_secret(self) -> Wanted:
+        """What the simulator knows by now, with what was hidden here."""
+        known = self.simulator.control.get("secrets")
+        wanted = Wanted(dict(self.wanted.secrets), dict(self.wanted.personal))
+        wanted.secrets["client secret"] = known["client_secret"]
+        for number, token in enumerate(known["tokens"]):
+            wanted.secrets[f"token {number}"] = token
+        for number, code in enumerate(known["codes"]):
+            wanted.secrets[f"code {number}"] = code
+        for profile in known["profiles"]:
+            for name in ("email", "first_name", "last_name"):
+                if isinstance(profile[name], str):
+                    wanted.personal[f"{name} of {profile['user_id']}"] = profile[name]
+        return wanted
+
+    def search(self) -> list[str]:
+        wanted = self.everything_secret()
+        found = [*in_folder(self.folder, wanted, leave_out=[self.site / "sitecustomize.py"])]
+        if not self.database_url.startswith("sqlite"):
+            found += in_database(self.database_url, wanted)
+        return sorted({f"{one.what}: {one.where}" for one in found})
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Callable[..., str]):  # type: ignore[no-untyped-def]
+    folder = tmp_path / "everything"
+    folder.mkdir()
+    url = f"sqlite:///{folder / 'whoop.db'}" if request.param == "sqlite" else new_database_url("postgresql")
+    app = App(client_id="an-app-of-ours", client_secret="hush-hush-4711-client-secret")
+    world = World(members=4, days=25, seed=3, limits=False, app=app)
+    for number, user_id in enumerate(world.user_ids):
+        # Names that occur by no chance, one of them in letters that JSON writes otherwise.
+        name = {"first_name": f"Zwyx{number}oëlle", "last_name": f"Qvist-Nameofmember{number}"}
+        world.edit(user_id, "profile", None, {**name, "email": f"zwyx{number}@mail-of-member.example"})
+    with RunningSimulator(world=world) as simulator:
+        yield Scene(folder, simulator, url, free_port())
+
+
+def test_no_token_no_secret_and_nobodys_name_is_written_anywhere(scene: Scene) -> None:
+    connect_in_every_way_and_fail_in_every_way(scene)
+    load_in_bad_weather(scene)
+    fail_for_reasons_of_our_own(scene)
+    # Before and after: who is erased takes along what would have been found.
+    assert scene.search() == []
+    say_goodbye(scene)
+    assert scene.search() == []
+
+    logs = "\n".join(path.read_text(errors="replace") for path in scene.logs.iterdir())
+    # What is searched is really there: the chatter of the HTTP client, Dagster's, and our own.
+    assert "httpcore.http11:receive_response_headers.complete" in logs
+    assert "HTTP Request: POST" in logs
+    assert "answered 500" in logs
+    assert any("STEP_" in str(row) for row in event_log(scene.home))
+    assert len(scene.everything_secret().secrets) > 20
+
+    # And the search finds what is there to be found, in every kind of place.
+    wanted = scene.everything_secret()
+    token = next(iter(scene.simulator.world.grants.issued_tokens))
+    first = wanted.personal[f"first_name of {scene.members[0]}"]
+    (scene.logs / "planted.log").write_text(f"DEBUG Authorization: Bearer {token}\n")
+    (scene.home / "planted.json").write_text(json.dumps({"name": first}))
+    with closing(sqlite3.connect(scene.home / "planted.db")) as planted, planted:
+        planted.execute("create table event_logs (event text)")
+        planted.execute(
+            "insert into event_logs values (?)", [f"of {wanted.personal[f'email of {scene.members[1]}']}"]
+        )
+    found = scene.search()
+    assert any(line.startswith("token ") and "planted.log" in line for line in found)
+    assert any(line.startswith("email of ") and "planted.db, table event_logs" in line for line in found)
+    assert {line.split(": ")[1].split(",")[0] for line in found} == {
+        "logs/planted.log",
+        "dagster/planted.db",
+        "dagster/planted.json",
+    }
+
+
+def connect_in_every_way_and_fail_in_every_way(scene: Scene) -> None:
+    one, two, three, four = scene.members
+    world = scene.simulator.world
+    scene.connect_by_redirect(one)
+    spent = scene.connect_by_pasting(two)
+    scene.connect_with_tokens(three)
+    scene.connect_by_pasting(four)
+
+    scene.whoop("connect", "--paste", say=spent + "\n", fails=True)
+    wrong = scene.hide("wrong client secret", "a-client-secret-of-yesterday")
+    scene.connect_by_pasting(two, fails=True, WHOOP_CLIENT_SECRET=wrong)
+    garbage = scene.hide("garbage token", "garbage-token-0815-typed-by-somebody")
+    scene.whoop("connect", "--tokens", say=f"{garbage}\n{garbage}\n", fails=True)
+    scene.whoop("connect", "--tokens", say=f"{garbage} with a blank\n{garbage}\n", fails=True)
+    world.order_fault("truncate", path_prefix="/oauth/oauth2/token")
+    scene.connect_by_pasting(one, fails=True)
+    world.order_fault("not_json", path_prefix="/v2/user/profile", count=None)
+    scene.connect_by_pasting(one, fails=True)
+    world.clear_faults()
+    profile = world.profile(one) or {}
+    world.edit(one, "profile", None, {"last_name": 4711})
+    scene.connect_by_pasting(one, fails=True)
+    world.edit(one, "profile", None, {"last_name": profile["last_name"]})
+
+
+def load_in_bad_weather(scene: Scene) -> None:
+    """Faults whose very answers quote what is secret, records that are not understood, grants that end."""
+    one, two, three, four = scene.members
+    world = scene.simulator.world
+    quoting = " ".join(map(str, [*world.grants.issued_tokens, world.app.client_secret, world.profile(one)]))
+    world.order_fault("answer", status=500, body=quoting, probability=0.2)
+    world.order_fault("answer", body=quoting, probability=0.1)
+    world.order_fault("truncate", probability=0.1)
+    world.order_fault("reset", probability=0.1)
+    scene.whoop("backfill", "--from", FROM, "--to", TO, "--member", str(one), "--member", str(two))
+    world.clear_faults()
+
+    world.edit(two, "workouts", world.truth(two)["workouts"][1]["id"], {"sport_name": None})
+    world.edit(four, "profile", None, {"first_name": 4711})
+    world.revoke_tokens(three)
+    world.expire_tokens(one)
+    world.order_fault("answer", status=400, body=quoting, path_prefix="/v2/recovery", count=None)
+    output = scene.whoop("backfill", "--from", FROM, "--to", TO, fails=True)
+    assert str(three) in output
+    materialize(scene)
+    world.clear_faults()
+    # The answer to a refresh is lost, and with it the grant.
+    world.expire_tokens(four)
+    world.order_fault("reset", path_prefix="/oauth/oauth2/token", count=None)
+    materialize(scene)
+    world.clear_faults()
+    materialize(scene)
+    scene.whoop("members")
+    scene.whoop("members", "--json")
+
+
+def materialize(scene: Scene, **environment: str) -> None:
+    """All assets of today, by Dagster's own command; a run that is red for good reasons is as welcome as a green one."""
+    scene.run(
+        "dagster", "asset", "materialize", "--select", "*", "-m", "whoop_assets.definitions", "--partition", TO,
+        fails=None, **environment,
+    )  # fmt: skip
+
+
+def fail_for_reasons_of_our_own(scene: Scene) -> None:
+    """A database that is not there, a key that is none or not the one: in our commands and in Dagster's."""
+    password = scene.hide("database password", "p4ssw0rd-of-the-warehouse")
+    url = f"postgresql://keeper:{password}@127.0.0.1:9/whoop"
+    odd = f"postgresql://keeper:{password}@127.0.0.1:port/whoop"
+    other = scene.hide("another token key", "jQ0h6pX6kP2cWm3D8nYvJx8bH3yTQm0u4f6oWJ0r5pY=")
+    none = scene.hide("no token key", "this-is-no-fernet-key-at-all")
+    for broken in (
+        {"WHOOP_DATABASE_URL": url},
+        {"WHOOP_DATABASE_URL": odd},
+        {"WHOOP_TOKEN_KEY": other},
+        {"WHOOP_TOKEN_KEY": none},
+    ):
+        scene.whoop("backfill", "--from", FROM, "--to", TO, fails=True, **broken)
+        materialize(scene, **broken)
+
+
+def say_goodbye(scene: Scene) -> None:
+    _, two, _, four = scene.members
+    scene.whoop("disconnect", str(two))
+    scene.whoop("disconnect", str(four), "--erase", "--yes")
+
+
+def event_log(home: Path) -> list[object]:
+    rows: list[object] = []
+    for path in home.rglob("*.db"):
+        with closing(sqlite3.connect(path)) as connection:
+            names = [
+                row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")
+            ]
+            if "event_logs" in names:
+                rows += connection.execute("select event from event_logs").fetchall()
+    return rows
+
+
+def test_the_search_knows_the_forms_a_secret_can_take() -> None:
+    wanted = {"secret": "sécret/of a member+1"}
+    for written in (
+        "x sécret/of a member+1 y",
+        '"s\\u00e9cret/of a member+1"',
+        "state=s%C3%A9cret/of%20a%20member%2B1",
+        "Basic b3VyLWFwcDpzw6ljcmV0L29mIGEgbWVtYmVyKzE=",
+    ):
+        assert [found.where for found in in_bytes(written.encode(), "here", wanted)] == ["here"]
+    assert not [*in_bytes(re.sub("member", "nobody", "sécret/of a member+1").encode(), "here", wanted)]

@@ -1,0 +1,21 @@
+"""Many processes, one budget, and a WHOOP that enforces its limits: nobody is ever refused.
+
+The figures (share of the rate, waits of the webhook lane) are the benchmark's; here stands what must not depend on how
+fast the machine is.
+"""
+
+import pytest
+
+from benchmarks.one_budget import databases, flat_out
+from benchmarks.stage import staged
+
+pytestmark = pytest.mark.drill
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_processes_that_ask_without_end_are_never_refused_and_are_served_in_turn(kind: str) -> None:
+    with staged(members=1, days=2, seed=1, limits=True) as stage, databases(stage, [kind]) as made:
+        outcome = flat_out(stage, made[kind], processes=6, seconds=130, webhooks=True)
+    assert outcome.limited == 0
+    assert outcome.worst_minute <= 100
+    assert min(outcome.served) > 0.5 * max(outcome.served)

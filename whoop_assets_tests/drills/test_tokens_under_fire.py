@@ -1,0 +1,50 @@
+"""One expired token and eight processes that want it, fifty times; undisturbed, and with one of them killed each time.
+
+`-s` shows the counts; they also stand in the report of a failure.
+"""
+
+import os
+
+import pytest
+
+from whoop_assets_tests.ingest.crowd import gathered
+from whoop_assets_tests.ingest.under_fire import KeysOfTheTest, kill_in_each, race, rotate_while_all_read
+from whoop_simulator.grants import App
+
+pytestmark = pytest.mark.drill
+
+PROCESSES = 8
+ROUNDS = int(os.environ.get("DRILL_ROUNDS", "50"))
+ROTATIONS = int(os.environ.get("DRILL_ROTATIONS", "20"))
+SEED = int(os.environ.get("DRILL_SEED", "20261121"))
+
+
+def test_of_eight_processes_that_want_one_expired_token_one_refreshes_it_and_all_are_served(database_url):
+    with gathered(database_url) as crowd:
+        crowd.join(PROCESSES)
+        served = race(crowd, ROUNDS)
+        counts = crowd.counts()
+        print(
+            f"\n{ROUNDS} rounds of {PROCESSES} processes: {counts['refreshes']} refreshes,"
+            f" {served} of {ROUNDS * PROCESSES} served, {counts['token_refusals']} refused by the token endpoint"
+        )
+        assert (counts["refreshes"], counts["token_refusals"]) == (ROUNDS, 0)
+        assert served == ROUNDS * PROCESSES
+
+
+def test_who_survives_a_kill_is_served_or_told_the_truth_and_only_a_spent_token_is_lost(database_url):
+    with gathered(database_url) as crowd:
+        crowd.join(PROCESSES)
+        result = kill_in_each(crowd, ROUNDS, SEED)
+        print(f"\n{result}")
+        assert result.rounds == ROUNDS
+        assert result.served + result.told == ROUNDS * (PROCESSES - 1)
+
+
+def test_keys_are_rotated_while_every_process_refreshes_all_the_time(database_url):
+    keys = KeysOfTheTest(database_url)
+    with gathered(database_url, token_key=keys.setting, app=App(access_token_seconds=2)) as crowd:
+        crowd.join(4)
+        reads, refreshes = rotate_while_all_read(crowd, ROTATIONS, keys.next)
+        keys.assert_only_the_last_is_needed(crowd.database)
+        print(f"\n{ROTATIONS} rotations, {refreshes} refreshes, {reads} reads by 4 processes; none failed")
