@@ -56,6 +56,11 @@ BENCHMARKS = (
         ("--without-dagster",),
     ),
     Benchmark(
+        "planner",
+        "the planner on a virtual clock: corrections, an outage of webhooks, requests a member and day",
+        ("--members", "1", "5", "--days", "1", "--until", "3"),
+    ),
+    Benchmark(
         "receiver",
         "webhook deliveries a second, and their answers at 50 a second",
         ("--deliveries", "300", "--seconds", "2", "--days", "30"),

@@ -63,6 +63,14 @@ query ($repository: RepositorySelector!) {
     ... on Schedules { results { name scheduleState { id status } } } ... on Error { message }
   }
 }"""
+STOP_SENSOR = """
+mutation ($id: String!) { stopSensor(id: $id) { __typename ... on Error { message } } }"""
+SENSORS = """
+query ($repository: RepositorySelector!) {
+  sensorsOrError(repositorySelector: $repository) {
+    ... on Sensors { results { name sensorState { id status } } } ... on Error { message }
+  }
+}"""
 READY = """
 {
   instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } }
@@ -135,11 +143,14 @@ class Ui:
             for node in self.ask(PARTITIONS, assets=keys())["assetNodes"]
         }
 
-    def stop_schedules(self) -> None:
-        """Switch every schedule off, as a click does: the hourly one would read WHOOP in the midst of a measurement."""
+    def stop_reading(self) -> None:
+        """Switch off, as a click does, what would read WHOOP by itself in the midst of a measurement."""
         repository = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
         for schedule in self.ask(SCHEDULES, repository=repository)["schedulesOrError"]["results"]:
             self.ask(STOP_SCHEDULE, id=schedule["scheduleState"]["id"])
+        for sensor in self.ask(SENSORS, repository=repository)["sensorsOrError"]["results"]:
+            if sensor["name"] == "due_readings":
+                self.ask(STOP_SENSOR, id=sensor["sensorState"]["id"])
 
     def ready(self) -> bool:
         """Whether the definitions are loaded and every daemon has reported."""

@@ -40,20 +40,20 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
-    with staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage:
+    with (
+        staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
+        serving(stage, new_home(stage.folder / "dagster")) as ui,
+    ):
         connect(stage)
-        with serving(stage, new_home(stage.folder / "dagster")) as ui:
-            done = backfill(stage, ui, *last_days(stage, chosen.days))
-            print(
-                f"{chosen.days} days through the UI: {done.status}, {len(done.runs)} run, {done.seconds:.1f} s"
-            )
-            print(*done.sent.lines(), sep="\n")
-            print(f"ratio {done.sent.ratio:.3f} (at most 1.10)")
-            print("materialized (failed):", ui.materialized())
+        done = backfill(stage, ui, *last_days(stage, chosen.days))
+        print(f"{chosen.days} days through the UI: {done.status}, {len(done.runs)} run, {done.seconds:.1f} s")
+        print(*done.sent.lines(), sep="\n")
+        print(f"ratio {done.sent.ratio:.3f} (at most 1.10)")
+        print("materialized (failed):", ui.materialized())
 
 
 def connect(stage: Stage) -> None:
-    """A new warehouse with every member connected."""
+    """A new warehouse with every member connected; once nothing reads by itself, or their import would begin."""
     database, connection = stage.database(NAME)
     connection.close()
     database.close()
@@ -63,7 +63,7 @@ def connect(stage: Stage) -> None:
 def serving(stage: Stage, home: Path) -> Iterator[Ui]:
     """`dagster dev` on the stage's warehouse, nothing scheduled."""
     with running_ui(home, child_environment(stage, NAME)) as ui:
-        ui.stop_schedules()
+        ui.stop_reading()
         yield ui
 
 

@@ -36,6 +36,8 @@ class Settings:
     timezone: str = "UTC"
     requests_per_minute: int = 100
     requests_per_day: int = 10_000
+    reread_share: float = 0.5
+    open_cycle_minutes: int = 0
     webhook_max_age: int = 7200
     """Seconds."""
     open_event_minutes: int = 30
@@ -62,6 +64,8 @@ class Settings:
             timezone=_timezone(values, "WHOOP_TIMEZONE", cls.timezone),
             requests_per_minute=_count(values, "WHOOP_REQUESTS_PER_MINUTE", cls.requests_per_minute),
             requests_per_day=_count(values, "WHOOP_REQUESTS_PER_DAY", cls.requests_per_day),
+            reread_share=_share(values, "WHOOP_REREAD_SHARE", cls.reread_share),
+            open_cycle_minutes=_minutes(values, "WHOOP_OPEN_CYCLE_MINUTES", cls.open_cycle_minutes),
             webhook_max_age=_count(values, "WHOOP_WEBHOOK_MAX_AGE", cls.webhook_max_age, "seconds"),
             open_event_minutes=_count(values, "WHOOP_OPEN_EVENT_MINUTES", cls.open_event_minutes, "minutes"),
             **_alerts(values),
@@ -164,3 +168,27 @@ def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _share(values: Mapping[str, str], name: str, default: float) -> float:
+    text = values.get(name)
+    if not text:
+        return default
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise ConfigurationError(f"{name} is {text!r}, which is not a share: write a number from 0 to 1.")
+    return share
+
+
+def _minutes(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name)
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit():
+        raise ConfigurationError(
+            f"{name} is {text!r}, which is not a whole number of minutes: 0 means never."
+        )
+    return int(text)

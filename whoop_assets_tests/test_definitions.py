@@ -35,8 +35,8 @@ CHECKS = {
     "whoop/profile:members_connected",
 }
 JOBS = {"refresh", "keep_tokens"}
-SCHEDULES = {"refresh_recent_days", "keep_tokens_alive"}
-SENSORS = {"webhook_events", "stale_summaries", "failed_runs"}
+SCHEDULES = {"keep_tokens_alive"}
+SENSORS = {"webhook_events", "due_readings", "stale_summaries", "failed_runs"}
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 

@@ -49,6 +49,8 @@ def test_every_variable_reaches_its_setting():
             "WHOOP_TIMEZONE": "Pacific/Auckland",
             "WHOOP_REQUESTS_PER_MINUTE": "50",
             "WHOOP_REQUESTS_PER_DAY": "500",
+            "WHOOP_REREAD_SHARE": "0.25",
+            "WHOOP_OPEN_CYCLE_MINUTES": "20",
         }
     )
     assert settings == Settings(
@@ -63,6 +65,8 @@ def test_every_variable_reaches_its_setting():
         timezone="Pacific/Auckland",
         requests_per_minute=50,
         requests_per_day=500,
+        reread_share=0.25,
+        open_cycle_minutes=20,
         data_folder=settings.data_folder,
     )
 
@@ -80,6 +84,9 @@ def test_every_variable_reaches_its_setting():
         ("WHOOP_REQUESTS_PER_DAY", "-5", "positive whole number"),
         ("WHOOP_REQUESTS_PER_DAY", "ten", "positive whole number"),
         ("WHOOP_REQUESTS_PER_DAY", "²", "positive whole number"),
+        ("WHOOP_REREAD_SHARE", "1.5", "a number from 0 to 1"),
+        ("WHOOP_REREAD_SHARE", "half", "a number from 0 to 1"),
+        ("WHOOP_OPEN_CYCLE_MINUTES", "-1", "0 means never"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_the_way_out(name, value, way_out):

@@ -1,5 +1,6 @@
 """`backfill`: read a range of days again and rebuild its summaries, through Dagster, in one run of this process."""
 
+from calendar import monthrange
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -42,23 +43,51 @@ class Day(click.ParamType[date]):
 
 
 @click.command()
-@click.option("--from", "first", type=Day(), required=True, help="First WHOOP day, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), required=True, help="Last WHOOP day, included.")
+@click.option("--from", "first", type=Day(), help="First WHOOP day, YYYY-MM-DD.")
+@click.option("--to", "last", type=Day(), help="Last WHOOP day, included.")
+@click.option("--months", type=click.IntRange(min=1), help="Instead: the last so many months, up to today.")
+@click.option("--all", "everything", is_flag=True, help="Instead: every day from WHOOP_START_DATE to today.")
 @click.option(
     "--member", "members", type=int, multiple=True, help="Only this WHOOP user id; may be repeated."
 )
 @click.option(
     "--force", is_flag=True, help="Read everything again, also what an unfinished backfill has just read."
 )
-def backfill(first: date, last: date, members: tuple[int, ...], force: bool) -> None:
-    """Read the days --from ... --to of every member again and rebuild their summaries."""
+def backfill(
+    first: date | None,
+    last: date | None,
+    months: int | None,
+    everything: bool,
+    members: tuple[int, ...],
+    force: bool,
+) -> None:
+    """Read the days --from ... --to, the last --months, or --all of every member again and rebuild their summaries."""
     from whoop_assets.cli.processes import ended_by_signals
     from whoop_assets.cli.range_run import Range
 
     settings = Settings.from_environment()
-    check_days(first, last, settings, datetime.now(UTC))
+    now = datetime.now(UTC)
+    name = ""
+    if everything or months is not None:
+        if first or last or (everything and months is not None):
+            raise click.UsageError("Choose one of --from with --to, --months, and --all.")
+        last = now.astimezone(ZoneInfo(settings.timezone)).date()
+        first = (
+            settings.start_date if months is None else max(months_before(last, months), settings.start_date)
+        )
+        # The days move on at midnight; the name of the work must not, or nothing would be taken up on the next day.
+        name = "all" if months is None else f"{months} months"
+    if first is None or last is None:
+        raise click.UsageError("Which days? Give --from and --to, or --months, or --all.")
+    check_days(first, last, settings, now)
     with ended_by_signals():
-        run_backfill(settings, Range(first, last, members), force=force)
+        run_backfill(settings, Range(first, last, members, name), force=force)
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day of the month so many months before; the last of that month where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def check_days(first: date, last: date, settings: Settings, now: datetime) -> None:

@@ -11,6 +11,7 @@ from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
+    from whoop_assets.ingest.planning.history import Progress
     from whoop_assets.warehouse.database import Database
     from whoop_assets.warehouse.leases import Broken
 
@@ -29,8 +30,9 @@ def members(as_json: bool, keep_alive: bool) -> None:
             raise click.UsageError("--json and --keep-alive exclude each other: choose one.")
         _keep_alive()
         return
-    with opening.warehouse(Settings.from_environment()) as database:
-        found = overview(database)
+    settings = Settings.from_environment()
+    with opening.warehouse(settings) as database:
+        found = overview(database, settings)
     if as_json:
         click.echo(json.dumps(found, indent=2, default=date.isoformat))
     elif found:
@@ -56,12 +58,14 @@ def _keep_alive() -> None:
         raise click.exceptions.Exit(NOT_ALL_DONE)
 
 
-def overview(database: "Database") -> list[dict[str, Any]]:
+def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     """One entry a member, by id; no names, no e-mail addresses."""
+    from whoop_assets.ingest.planned import progress_of_members
     from whoop_assets.warehouse import failures, leases, quarantine, stale_days
     from whoop_assets.warehouse import members as stored
     from whoop_assets.whoop.scopes import SCOPE_OF, allows
 
+    progress = progress_of_members(database, settings)
     with database.read() as connection:
         stale = [entry.user_id for entry in stale_days.stale(connection)]
         failing = failures.open_failures(connection)
@@ -81,12 +85,24 @@ def overview(database: "Database") -> list[dict[str, Any]]:
                     "first_day": held.first_day,
                     "last_day": held.last_day,
                     "cycles": held.cycles,
+                    "history": _history(progress.get(member.user_id)),
                     "stale_days": stale.count(member.user_id),
                     "quarantined": rejected.count(member.user_id),
                     "failures": {f.stream: f.cause for f in failing if f.user_id == member.user_id},
                 }
             )
     return result
+
+
+def _history(progress: "Progress | None") -> dict[str, Any] | None:
+    """How far the first import is; None for a member who is not connected."""
+    if progress is None:
+        return None
+    return {
+        "read_back_to": progress.back_to,
+        "percent": int(progress.share * 100),
+        "complete": progress.complete,
+    }
 
 
 def _said(broken: "Broken | None") -> str | None:
@@ -103,7 +119,7 @@ def _print(found: list[dict[str, Any]]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     for heading, side in (
         ("member", "right"), ("status", "left"), ("left out", "left"), ("first day", "left"), ("last day", "left"),
-        ("cycles", "right"), ("stale days", "right"), ("quarantined", "right"), ("failing", "left"),
+        ("cycles", "right"), ("history", "left"), ("stale days", "right"), ("quarantined", "right"), ("failing", "left"),
     ):  # fmt: skip
         table.add_column(heading, justify=side, no_wrap=heading in ("member", "first day", "last day"))  # type: ignore[arg-type]
     for one in found:
@@ -114,6 +130,7 @@ def _print(found: list[dict[str, Any]]) -> None:
             str(one["first_day"] or "-"),
             str(one["last_day"] or "-"),
             str(one["cycles"]),
+            _told(one["history"]),
             str(one["stale_days"]),
             str(one["quarantined"]),
             ", ".join(one["failures"]) or "-",
@@ -130,6 +147,18 @@ def _print(found: list[dict[str, Any]]) -> None:
             click.echo(f"Member {one['user_id']}: {one['unanswered_exchange']}.")
         for stream, cause in one["failures"].items():
             click.echo(f"Member {one['user_id']}, {stream}: {cause}")
+
+
+def _told(history: dict[str, Any] | None) -> str:
+    if history is None:
+        return "-"
+    if history["complete"]:
+        return "complete"
+    return (
+        f"back to {history['read_back_to']}, {history['percent']}%"
+        if history["read_back_to"]
+        else "not read yet"
+    )
 
 
 @click.command()

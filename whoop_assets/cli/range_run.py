@@ -30,11 +30,15 @@ POSTGRES_EVENT_BATCH = "200"
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The days to materialize, both included, and whose; no members named: everybody's."""
+    """The days to materialize, both included, and whose; no members named: everybody's.
+
+    `name`: what was asked for, where that is not these very days but, say, the last six months.
+    """
 
     first: date
     last: date
     members: tuple[int, ...] = ()
+    name: str = ""
 
     @property
     def days(self) -> int:
@@ -47,9 +51,8 @@ class Range:
     @property
     def digest(self) -> str:
         """The name of this piece of work, by which an unfinished run of it is found again."""
-        return hashlib.sha256(f"{self.first}:{self.last}:{sorted(set(self.members))}".encode()).hexdigest()[
-            :16
-        ]
+        what = self.name or f"{self.first}:{self.last}"
+        return hashlib.sha256(f"{what}:{sorted(set(self.members))}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

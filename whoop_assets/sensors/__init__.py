@@ -1,7 +1,8 @@
 """Sensors: what runs because something happened, and says when it failed. Ticks do SQL only, in bounded time."""
 
 from whoop_assets.sensors.failures import failed_runs
+from whoop_assets.sensors.readings import due_readings
 from whoop_assets.sensors.summaries import stale_summaries
 from whoop_assets.sensors.webhooks import webhook_events
 
-__all__ = ["failed_runs", "stale_summaries", "webhook_events"]
+__all__ = ["due_readings", "failed_runs", "stale_summaries", "webhook_events"]

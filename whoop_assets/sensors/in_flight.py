@@ -7,6 +7,7 @@ import dagster as dg
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.clock import SystemClock
 from whoop_assets.ingest.event_load import LANE
+from whoop_assets.partitions import RANGE_END, RANGE_START
 
 IN_FLIGHT = [
     dg.DagsterRunStatus.QUEUED,
@@ -27,3 +28,10 @@ def runs_for_events(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
         statuses=IN_FLIGHT, tags={LANE_TAG: LANE}, updated_after=SystemClock().now() - BELIEVED_FOR
     )
     return list(instance.get_run_records(filters, limit=MOST_RUNS))
+
+
+def days_of(run: dg.DagsterRun) -> tuple[str, str] | None:
+    """First and last partition of the run; None for one without partitions."""
+    one_day = run.tags.get("dagster/partition")
+    first, last = run.tags.get(RANGE_START, one_day), run.tags.get(RANGE_END, one_day)
+    return None if first is None or last is None else (first, last)

@@ -8,9 +8,9 @@ import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.loading import LANE_TAG
-from whoop_assets.partitions import DAILY, RANGE_END, RANGE_START, range_tags
+from whoop_assets.partitions import DAILY, range_tags
 from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors.in_flight import IN_FLIGHT, runs_for_events
+from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
 from whoop_assets.warehouse import stale_days
 from whoop_assets.warehouse.stale_days import StaleDay
 
@@ -71,10 +71,9 @@ def _being_built(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
         if run.asset_selection is not None and daily_summary.key not in run.asset_selection:
             continue
-        one_day = run.tags.get("dagster/partition")
-        first, last = run.tags.get(RANGE_START, one_day), run.tags.get(RANGE_END, one_day)
-        if first is not None and last is not None:
-            spans.append((first, last))
+        days = days_of(run)
+        if days is not None:
+            spans.append(days)
     return spans
 
 

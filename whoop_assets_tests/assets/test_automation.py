@@ -1,11 +1,11 @@
-"""What runs by itself: the hourly refresh and the sensor for stale days."""
+"""What runs by itself: the sensor for stale days."""
 
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 from sqlalchemy import true, update
 
-from whoop_assets.automation import keep_tokens_alive, refresh_recent_days
+from whoop_assets.automation import keep_tokens_alive
 from whoop_assets.definitions import defs
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
@@ -19,16 +19,6 @@ def tick(p):
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
         return stale_summaries.evaluate_tick(context)
-
-
-def test_the_hourly_refresh_asks_for_the_last_three_days_in_one_run():
-    now = datetime(2026, 11, 21, 6, 15, tzinfo=UTC)
-    with dg.instance_for_test() as instance:
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=now)
-        (request,) = refresh_recent_days.evaluate_tick(context).run_requests
-    assert request.tags["dagster/asset_partition_range_start"] == "2026-11-19"
-    assert request.tags["dagster/asset_partition_range_end"] == "2026-11-21"
-    assert request.tags["whoop/lane"] == "schedule"
 
 
 def test_without_stale_days_the_sensor_asks_for_nothing(project):

@@ -23,7 +23,6 @@ SEED = 7  # a member with a nap on every fourth day and up to five workouts on o
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with staged(members=1, days=DAYS + 15, seed=SEED) as running:
-        connect(running)
         yield running
 
 
@@ -31,6 +30,7 @@ def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(stage: Stag
     first, last = last_days(stage, DAYS)
     home = new_home(tmp_path / "dagster")
     with serving(stage, home) as ui:
+        connect(stage)
         done = backfill(stage, ui, first, last)
         log = (home / "dev.log").read_text(errors="replace")
         assert done.status == "COMPLETED_SUCCESS", log[-3000:]
