@@ -66,7 +66,7 @@ def main() -> None:
         fill(stage)
         home = new_home(stage.folder / "dagster")
         with serving(stage, home), running_ui(home, child_environment(stage, NAME)) as ui:
-            ui.stop_schedules()
+            ui.stop_reading()
             database = open_database(stage.with_database(NAME))
             ways = list(measured(stage, ui, database, chosen.events, random.Random(chosen.seed)))
             database.close()

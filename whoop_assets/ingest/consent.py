@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
+from whoop_assets.ingest import events
 from whoop_assets.ingest.connection import CONNECT_LANE, Connection
 from whoop_assets.ingest.content import profile_fields
-from whoop_assets.warehouse import failures, members, snapshots, tokens
+from whoop_assets.warehouse import failures, inbox, members, snapshots, tokens
 from whoop_assets.whoop.errors import Unauthorized
 from whoop_assets.whoop.models import UserProfile
 from whoop_assets.whoop.oauth import TokenPair
@@ -69,7 +70,10 @@ def profile_owner(answer: Answer) -> int:
 
 
 def store_member(connection: Connection, user_id: int, pair: TokenPair, answer: Answer) -> members.Before:
-    """Store member, tokens and the profile that was answered, in one transaction; what `take_back` needs to undo it."""
+    """Store member, tokens and the profile that was answered, in one transaction; what `take_back` needs to undo it.
+
+    What WHOOP announced of this user before, and was parked, is taken up again.
+    """
     fields = profile_fields(answer.payload)
     database = connection.database
     with database.write([user_id]) as transaction:
@@ -88,6 +92,7 @@ def store_member(connection: Connection, user_id: int, pair: TokenPair, answer: 
         )
         today = now.astimezone(ZoneInfo(connection.settings.timezone)).date()
         snapshots.store(transaction, "profile", user_id, today, fields, answer.requested_at)
+        inbox.replay(transaction, events.read_again(inbox.parked_of(transaction, user_id)), now)
     return before
 
 

@@ -8,6 +8,7 @@ one cycle and begins another, a workout changes the strain of the one it lies in
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from whoop_assets.errors import (
     BudgetExhausted,
@@ -36,7 +37,7 @@ from whoop_assets.whoop.errors import (
 )
 from whoop_assets.whoop.scopes import allows
 from whoop_assets.whoop.sending import Answer
-from whoop_assets.whoop.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
+from whoop_assets.whoop.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
 from whoop_assets.whoop_day import Calendar, CalendarCycle
 
 LANE = "webhook"
@@ -81,9 +82,7 @@ class EventLoad(MemberLoad):
         closes its events. Raises UnknownMember, and DatabaseError or ConfigurationError, which concern everybody.
         """
         stream = STREAMS[self._loaded.stream]
-        ask = {SLEEPS.name: self._ask_sleep, RECOVERIES.name: self._ask_recovery}.get(
-            stream.name, self._ask_workout
-        )
+        ask = self._ask_recovery if stream is RECOVERIES else partial(self._ask_by_url, stream)
         by_record: dict[str, list[Event]] = {}
         for event in events:
             by_record.setdefault(event.record_id or "", []).append(event)
@@ -118,26 +117,17 @@ class EventLoad(MemberLoad):
 
     # One record. Each notes what was answered, and as the last that the record's events are settled.
 
-    def _ask_sleep(self, key: str, since: datetime, found: Found) -> None:
-        answer, asked_at = self._fetch(SLEEPS, key)
+    def _ask_by_url(self, stream: Stream, key: str, since: datetime, found: Found) -> None:
+        answer, asked_at = self._fetch(stream, key)
         one = None
         if answer is None:
-            found.is_gone(SLEEPS, key, asked_at)
-            found.answered(RECOVERIES, key, asked_at)
+            found.is_gone(stream, key, asked_at)
+            if stream is SLEEPS:
+                found.answered(RECOVERIES, key, asked_at)
         else:
-            found.add(SLEEPS, one := self._take(SLEEPS, answer, key))
-        self._look_at_cycles(SLEEPS, self._places(SLEEPS, key, one), since)
-        found.answered(SLEEPS, key, asked_at)
-
-    def _ask_workout(self, key: str, since: datetime, found: Found) -> None:
-        answer, asked_at = self._fetch(WORKOUTS, key)
-        one = None
-        if answer is None:
-            found.is_gone(WORKOUTS, key, asked_at)
-        else:
-            found.add(WORKOUTS, one := self._take(WORKOUTS, answer, key))
-        self._look_at_cycles(WORKOUTS, self._places(WORKOUTS, key, one), since)
-        found.answered(WORKOUTS, key, asked_at)
+            found.add(stream, one := self._take(stream, answer, key))
+        self._look_at_cycles(stream, self._places(stream, key, one), since)
+        found.answered(stream, key, asked_at)
 
     def _ask_recovery(self, key: str, since: datetime, found: Found) -> None:
         """A recovery has no URL of its own: its sleep names the cycle, and the cycle has a recovery, not always this."""

@@ -1,12 +1,12 @@
 """Webhook events between WHOOP's format and the inbox: how a delivery is entered, and how a stored one begins anew."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from whoop_assets.warehouse import inbox
 from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.inbox import Delivery
+from whoop_assets.warehouse.inbox import Delivery, Event
 from whoop_assets.whoop.webhooks import read_event
 
 
@@ -31,9 +31,14 @@ def replay(database: Database, trace_ids: Collection[str]) -> dict[str, str | No
     Trace id -> None, or the reason for which the event stays parked. Raises UnknownEvent, and then changes nothing.
     """
     with database.write() as connection:
-        read_again = []
-        for trace_id in trace_ids:
-            event, payload = inbox.stored(connection, trace_id)
-            # Of two that came under one trace id, one is stored under another: the stored one counts.
-            read_again.append(replace(delivery_of(payload.encode(), event.sent_at), trace_id=event.trace_id))
-        return inbox.replay(connection, read_again, database.now(connection))
+        stored = [inbox.stored(connection, trace_id) for trace_id in trace_ids]
+        return inbox.replay(connection, read_again(stored), database.now(connection))
+
+
+def read_again(stored: Iterable[tuple[Event, str]]) -> list[Delivery]:
+    """Stored events and their payloads, as this version of the program reads them."""
+    # Of two that came under one trace id, one is stored under another: the stored one counts.
+    return [
+        replace(delivery_of(payload.encode(), event.sent_at), trace_id=event.trace_id)
+        for event, payload in stored
+    ]

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, or_, select
 
 from whoop_assets.warehouse import attempts
+from whoop_assets.warehouse.answers import KEY
 from whoop_assets.warehouse.event_rows import COLUMNS, OPEN, Event
 from whoop_assets.warehouse.filing import offset_of
 from whoop_assets.warehouse.statements import in_lots
@@ -52,7 +53,7 @@ def file_due(connection: Connection, at: datetime, first: date, last: date, *, l
 
 def _days_of_records(connection: Connection, stream: str, keys: Collection[str | None]) -> dict[str, date]:
     table = RECORD_TABLES[stream]
-    key = table.c.sleep_id if stream == "recoveries" else table.c.id
+    key = table.c[KEY[stream]]
     found: dict[str, date] = {}
     for lot in in_lots(sorted(name for name in keys if name is not None)):
         found.update(connection.execute(select(key, table.c.day).where(key.in_(lot))).all())

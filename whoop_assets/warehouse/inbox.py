@@ -143,6 +143,13 @@ def listed(connection: Connection, *, state: str | None = None, limit: int | Non
     ]
 
 
+def parked_of(connection: Connection, user_id: int) -> list[tuple[Event, str]]:
+    """What is parked of this user, each with its payload as WHOOP sent it."""
+    c = webhook_events.c
+    query = select(*COLUMNS, cast(c.payload, Text)).where(c.user_id == user_id, c.state == PARKED)
+    return [(Event(*row[:-1]), row[-1]) for row in connection.execute(query)]
+
+
 def stored(connection: Connection, trace_id: str) -> tuple[Event, str]:
     """One event and its payload as WHOOP sent it; raises UnknownEvent."""
     payload = cast(webhook_events.c.payload, Text)

@@ -1,7 +1,9 @@
 """Connecting and disconnecting a member."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
@@ -9,7 +11,8 @@ from cryptography.fernet import Fernet
 from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, UnknownMember
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.consent import Disconnected, ScopesMissing, disconnect_member
-from whoop_assets.warehouse import tables
+from whoop_assets.ingest.events import delivery_of
+from whoop_assets.warehouse import inbox, tables
 from whoop_assets.warehouse.rotation import rotate
 from whoop_assets.whoop.errors import ApiError, RefreshAnswerLost
 from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
@@ -45,6 +48,22 @@ def test_connecting_again_keeps_the_data(home):
     home.connect(user_id)
     assert home.rows("cycles") == before
     assert list(home.rows("members")) == [user_id]
+
+
+def test_what_was_announced_before_somebody_connected_is_taken_up_then(home):
+    newcomer, stranger = home.world.user_ids
+    announced = [
+        {"user_id": newcomer, "type": "sleep.updated", "id": str(UUID(int=1)), "trace_id": "before"},
+        {"user_id": newcomer, "type": "sleep.dreamt", "id": str(UUID(int=2)), "trace_id": "of-no-type"},
+        {"user_id": stranger, "type": "sleep.updated", "id": str(UUID(int=3)), "trace_id": "of-another"},
+    ]
+    deliveries = [delivery_of(json.dumps(one).encode(), home.clock.now()) for one in announced]
+    with home.database.write() as transaction:
+        assert inbox.receive(transaction, deliveries, home.clock.now()) == ["parked"] * 3
+    home.connect(newcomer)
+    with home.database.read() as transaction:
+        states = {event.trace_id: event.state for event in inbox.listed(transaction)}
+    assert states == {"before": "open", "of-no-type": "parked", "of-another": "parked"}
 
 
 def test_disconnecting_ends_the_grant_at_whoop_and_keeps_the_data(home):
