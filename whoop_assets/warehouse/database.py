@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from whoop_assets.clock import Clock, SystemClock
 from whoop_assets.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
+from whoop_assets.warehouse.turns import Turns
 
 _ADVISORY_CLASS = 0x57484F4F  # "WHOO": the namespace of this package's advisory locks
 _PASSING = ("25006", "57P", "53", "40")
@@ -54,7 +55,15 @@ class Database:
         self._durable = durable
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._turns: Turns | None = None
         self.engine = self._create_engine()
+
+    def _begin_sqlite(self, connection: Connection) -> None:
+        if not connection.get_execution_options().get("whoop_write", False):
+            connection.exec_driver_sql("BEGIN")
+            return
+        with self._turns.turn() if self._turns is not None else nullcontext():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _create_engine(self) -> Engine:
         if self.is_sqlite:
@@ -65,7 +74,9 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             if self._durable:
                 event.listen(engine, "connect", _wait_for_the_disk)
-            event.listen(engine, "begin", _begin_sqlite)
+            if self.url.database and self.url.database != ":memory:":
+                self._turns = Turns(Path(self.url.database).absolute())
+            event.listen(engine, "begin", self._begin_sqlite)
             return engine
         try:
             arguments = {"connect_timeout": 10}
@@ -211,8 +222,3 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
 
 def _wait_for_the_disk(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.execute("PRAGMA synchronous=FULL")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("whoop_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
