@@ -304,11 +304,16 @@ class Life:
             outcome = Outcome(problem=f"A run for {flight.work.reason} ended without a word.")
         self.figures.failures.update(re.sub(r"\(pid .*?UTC", "(...) UTC", one) for one in outcome.failures)
         if outcome.problem:
-            self.figures.problems.append(outcome.problem)
+            self._has_a(outcome.problem)
         self._count_requests(flight)
         del self.flights[run_id]
         self.ended.append(run_id)
         self._tick_at = min(self._tick_at, self.page.now() + LOOK_AFTER)
+
+    def _has_a(self, problem: str) -> None:
+        if len(self.figures.problems) < 3:
+            print(problem, flush=True)
+        self.figures.problems.append(problem)
 
     def _count_requests(self, flight: Flight) -> None:
         slot = flight.process.slot
@@ -490,7 +495,7 @@ class Life:
             self._nothing_asked = not new
             self._tick_at = asked.next_at
             if asked.problem:
-                self.figures.problems.append(asked.problem)
+                self._has_a(asked.problem)
             for user_id in asked.to_reconnect:
                 self.reconnect(user_id)
         elif aimed is not None and time.monotonic() >= aimed:

@@ -1,6 +1,7 @@
 """What must be true afterwards: the tables against WHOOP's truth and against a fresh load, and the ledgers."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from whoop_assets_tests.drills.thirty_days.life import Life
 from whoop_assets_tests.drills.thirty_days.processes import DRIVER
 from whoop_assets_tests.drills.thirty_days.shared_time import SharedClock
 from whoop_assets_tests.ingest.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
+from whoop_assets_tests.summary.naive_daily import naive_daily_rows
 from whoop_simulator.running import Control
 from whoop_simulator.world import World
 
@@ -146,6 +148,40 @@ def against_fresh(life: Life, fresh: Database) -> list[Difference]:
 
 def _key(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[column.name] for column in tables.metadata.tables[table].primary_key.columns)
+
+
+def against_naive(life: Life) -> list[Difference]:
+    """Summaries that differ from what the written rules, followed day by day, make of the records that are stored."""
+    records = {
+        stream: [row for row in rows(life.database, stream) if row["deleted_at"] is None]
+        for stream in RECORDS
+    }
+    latest: dict[int, int] = {}
+    for row in sorted(records["cycles"], key=lambda row: (row["start_time"], row["id"])):
+        latest[row["user_id"]] = row["id"]
+    stored = {(row["user_id"], row["day"]): row for row in rows(life.database, "daily_summary")}
+    expected = {
+        (row["user_id"], row["day"]): row
+        for row in naive_daily_rows(*(records[stream] for stream in RECORDS), latest)
+    }
+    found: list[Difference] = [
+        ("daily_summary", *key, "not by the rules") for key in stored.keys() ^ expected.keys()
+    ]
+    for key in stored.keys() & expected.keys():
+        differing = [
+            (name, stored[key][name], value)
+            for name, value in expected[key].items()
+            if name not in FOLLOWS_OURS and not _alike(stored[key][name], value)
+        ]
+        if differing:
+            found.append(("daily_summary", *key, "not by the rules", *differing))
+    return found
+
+
+def _alike(left: Any, right: Any) -> bool:
+    if isinstance(left, float) and isinstance(right, float | int):
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(left == right)
 
 
 def of_versions(life: Life) -> list[Difference]:

@@ -38,6 +38,7 @@ from whoop_assets_tests.drills.thirty_days.processes import (
 from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
 
 FOLDER = "dagster"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,19 @@ class DagsterWork(Work):
 
 
 class WatchedResource(WhoopResource):
-    """The resource on the shared clock."""
+    """The resource on the shared clock. A run's configuration replaces a resource's whole one, so that the page and the
+    slot stand in the environment like the settings."""
 
-    page: str
-    slot: int
+    @property
+    def place(self) -> tuple[Page, int]:
+        return Page(Path(os.environ["DRILL_PAGE"])), int(os.environ["DRILL_SLOT"])
 
     @property
     def database(self) -> Database:
         if self._database is None:
-            page = Page(Path(self.page))
-            self._database = WatchedDatabase(self.settings().database_url, SharedClock(page, self.slot))
-            page.set(self.slot, Does.BEGAN, 1)
+            page, slot = self.place
+            self._database = WatchedDatabase(self.settings().database_url, SharedClock(page, slot))
+            page.set(slot, Does.BEGAN, 1)
         return self._database
 
     @property
@@ -71,12 +74,13 @@ class WatchedResource(WhoopResource):
         opened = self._connection is None
         connection = super().connection
         if opened:
-            watch_requests(connection, Page(Path(self.page)), self.slot)
+            watch_requests(connection, *self.place)
         return connection
 
 
-def in_the_environment(settings: Settings) -> None:
+def in_the_environment(settings: Settings, page: Path, slot: int) -> None:
     """Settings where runs and sensors find them."""
+    os.environ |= {"DRILL_PAGE": str(page), "DRILL_SLOT": str(slot)}
     for name in (
         "client_id",
         "client_secret",
@@ -102,13 +106,13 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
 
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
     """Evaluate the three sensors whenever told to, until killed."""
-    in_the_environment(settings)
+    in_the_environment(settings, page_path, DAEMON)
     webhooks.LISTENS_FOR = timedelta(
         0
     )  # nothing comes while it listens: the drill delivers between two ticks
     page = Page(page_path)
     page.clear(DAEMON)
-    whoop = WatchedResource(page=str(page_path), slot=DAEMON)
+    whoop = WatchedResource()
     with instance_in(page_path.parent) as instance:
         pipe.send("ready")
         while True:
@@ -156,19 +160,19 @@ def _work(request: dg.RunRequest) -> DagsterWork:
         run_key=str(request.run_key),
         tags=dict(request.tags) | {"dagster/run_key": str(request.run_key)},
         assets=assets or ("daily_summary",),
-        run_config=dict(request.run_config),
+        run_config=dict(request.run_config) | QUIET,
     )
 
 
 def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
     """One Dagster run after the other, until killed."""
-    in_the_environment(settings)
+    in_the_environment(settings, page_path, slot)
     page = Page(page_path)
     page.clear(slot)
     ours = dg.Definitions(
         assets=defs.assets,
         asset_checks=defs.asset_checks,
-        resources={"whoop": WatchedResource(page=str(page_path), slot=slot)},
+        resources={"whoop": WatchedResource()},
         executor=dg.in_process_executor,
     )
     job = ours.resolve_implicit_global_asset_job_def()
