@@ -5,11 +5,8 @@ Whenever nobody works, or everybody waits by the clock, time leaps to the next m
 
 import heapq
 import itertools
-import multiprocessing
-import os
 import random
 import re
-import signal
 import socket
 import time
 import traceback
@@ -17,7 +14,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -28,6 +24,7 @@ from whoop_assets.ingest.consent import connect_member
 from whoop_assets.settings import Settings
 from whoop_assets.whoop.oauth import TokenPair
 from whoop_assets_tests.drills.thirty_days import processes, with_dagster
+from whoop_assets_tests.drills.thirty_days.figures import KINDS, Figures, Plot, counted
 from whoop_assets_tests.drills.thirty_days.hands import Hands
 from whoop_assets_tests.drills.thirty_days.processes import (
     DAEMON,
@@ -41,11 +38,10 @@ from whoop_assets_tests.drills.thirty_days.processes import (
     moment_of,
 )
 from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
+from whoop_assets_tests.drills.thirty_days.staff import FORK, Flight, Process
 from whoop_simulator.grants import App
 from whoop_simulator.running import Control
 
-PATIENCE = 120.0
-"""Real seconds for what must come."""
 AT_ONCE = 3
 """Runs under way at a time."""
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -53,104 +49,8 @@ DELIVER_AFTER, TICK_AFTER = MINUTE, timedelta(seconds=3)
 """Deliveries are a minute apart at least, so that a burst is one; a tick comes soon after one."""
 LOOK_AFTER = 3 * MINUTE
 """After a run, as what it has left is found by any tick."""
-KINDS = ("receiver", "daemon", "run")
 IDLE_SHARE = 0.15
 """Of the kills of receiver and daemon so many come while they have nothing to do."""
-
-_fork = multiprocessing.get_context("forkserver")
-
-
-@dataclass(frozen=True)
-class Plot:
-    """What is lived through."""
-
-    members: int
-    history: timedelta
-    life: timedelta
-    prelude: timedelta
-    """Before `start`: the members are connected, the receiver is there, and no daemon: webhooks prove themselves, and wait."""
-    settling: timedelta
-    settled_within: timedelta
-    kills: int
-    edits_a_day: float
-    start: datetime
-    dagster: bool = False
-    """Whether the real sensors are evaluated, and real Dagster runs are executed."""
-    seed: int = 20261121
-
-
-class Process:
-    """A process, its end of a pipe, and its slot."""
-
-    def __init__(self, target: Callable[..., None], slot: int, *arguments: Any) -> None:
-        self.slot = slot
-        self._heard: list[Any] = []
-        self.pipe, theirs = _fork.Pipe()
-        self._process = _fork.Process(target=target, args=(*arguments, theirs), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    @property
-    def alive(self) -> bool:
-        return self._process.is_alive()
-
-    @property
-    def speaks(self) -> bool:
-        """Whether it has said something, or has ended."""
-        return bool(self._heard) or self.pipe.poll()
-
-    def said(self) -> Any:
-        """What it has to say, as soon as it does; EOFError when it ends without."""
-        if self._heard:
-            return self._heard.pop()
-        assert self.pipe.poll(PATIENCE), "a process of the drill said nothing"
-        return self.pipe.recv()
-
-    def has_spoken(self) -> bool:
-        """Of a process that has ended: whether it said something first, which can still be heard."""
-        try:
-            self._heard.append(self.pipe.recv())
-        except EOFError:
-            return False
-        return True
-
-    def kill(self) -> bool:
-        """kill -9; whether it lived."""
-        lived = self._process.is_alive()
-        assert self._process.pid is not None
-        if lived:
-            os.kill(self._process.pid, signal.SIGKILL)
-        self._process.join(PATIENCE)
-        return lived
-
-
-@dataclass
-class Flight:
-    """A run under way, or one that was killed and is not yet known to have ended."""
-
-    work: Work
-    process: Process
-    began: float
-    killed: bool = False
-    kill_at: float | None = None
-
-
-@dataclass
-class Figures:
-    """What the drill counts."""
-
-    deliveries: Counter[str] = field(default_factory=Counter)
-    announced: set[str] = field(default_factory=set)
-    delivered: dict[str, datetime] = field(default_factory=dict)
-    hits: dict[str, Counter[str]] = field(default_factory=lambda: {kind: Counter() for kind in KINDS})
-    runs: Counter[str] = field(default_factory=Counter)
-    requests: Counter[str] = field(default_factory=Counter)
-    exchanges: int = 0
-    ticks: int = 0
-    leaps: int = 0
-    reconnected: int = 0
-    failures: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
 
 
 class Life:
@@ -163,7 +63,7 @@ class Life:
         self.page.leap(plot.start - plot.prelude)
         self.figures = Figures()
         self._staff: Any = with_dagster if plot.dagster else processes
-        _fork.set_forkserver_preload([processes.__name__, with_dagster.__name__])
+        FORK.set_forkserver_preload([processes.__name__, with_dagster.__name__])
         self.whoop_options = {
             "members": plot.members,
             "days": plot.history.days,
@@ -403,36 +303,22 @@ class Life:
 
     def line(self) -> str:
         """How far it has come."""
-        figures, took = self.figures, self._took
-        kills = sum(sum(hits.values()) for hits in figures.hits.values())
+        took = self._took
         return (
-            f"{sum(figures.runs.values())} runs, {figures.ticks} ticks, {len(figures.delivered)} events,"
-            f" {kills} kills, {len(figures.problems)} problems; a run takes {took['run']:.2f} s,"
-            f" a tick {took['daemon']:.3f} s, a delivery {took['receiver']:.3f} s"
+            f"{self.figures}; a run takes {took['run']:.2f} s, a tick {took['daemon']:.3f} s,"
+            f" a delivery {took['receiver']:.3f} s"
         )
 
     def report(self) -> str:
         """What it was like."""
-        figures, plot = self.figures, self.plot
         whoop, sent = self.control.get("stats"), self.control.get("webhooks")["counts"]
-        days = (self.page.now() - plot.start) / timedelta(days=1)
-        lines = [
-            f"{plot.members} members, {plot.life.days} days of life, {self.settled_after.days} of settling,"
-            f" after {plot.prelude.days} with the receiver alone",
-            f"Deliveries: {sent['attempts']} attempts, {figures.deliveries['retries']} of them retries;"
-            f" {sent['delivered']} delivered, {figures.deliveries['delivered'] - len(figures.delivered)} of them duplicates;"
-            f" {sent['never sent']} never sent, {sent['given up']} given up, {sent['waiting']} waiting",
-            f"Edits: {_counted(Counter(self.hands.done))}",
-            *(f"Kills of the {kind}: {_counted(hits)}" for kind, hits in figures.hits.items()),
-            f"Members who had to connect again: {figures.reconnected}",
-            f"Runs: {_counted(figures.runs)}; {figures.ticks} ticks",
-            f"Requests: {_counted(figures.requests)}; {figures.exchanges} token exchanges",
-            f"Requests a member and day: {sum(figures.requests.values()) / plot.members / days:.1f};"
-            f" at WHOOP {whoop['requests']}, at most {whoop['worst_minute']} a minute, {whoop['limited']} limited",
-            f"Failures that were recorded: {_counted(figures.failures)}",
-            *figures.problems[:5],
-        ]
-        return "\n".join(lines)
+        days = (self.page.now() - self.plot.start) / timedelta(days=1)
+        head = (
+            f"{self.plot.members} members, {self.plot.life.days} days of life, {self.settled_after.days} of settling,"
+            f" after {self.plot.prelude.days} with the receiver alone"
+        )
+        edits = f"Edits: {counted(self.hands.done)}"
+        return "\n".join([head, edits, *self.figures.lines(whoop, sent, self.plot.members * days)])
 
     def _busy(self) -> bool:
         return (
@@ -599,10 +485,6 @@ class Life:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _counted(counter: Counter[str]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counter.most_common()) or "none"
 
 
 def _where(page: Page, slot: int) -> str:
