@@ -6,10 +6,10 @@ MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo dev test drills lint lock bench clean
+.PHONY: help .venv demo dev test drills thirty-days lint lock bench clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv: $(MADE)  ## the environment, made again when requirements.lock or pyproject.toml change
 
@@ -34,10 +34,13 @@ dev: $(MADE) .env  ## the Dagster UI with its daemon, on the demo's data or on a
 	@$(BIN)/whoop-assets dev
 
 test: $(MADE)  ## the whole suite, on SQLite and on a PostgreSQL that the tests start themselves
-	@$(BIN)/python -m pytest -n 2 -m "not drill"
+	@$(BIN)/python -m pytest -n 2 -m "not drill and not thirty_days"
 
 drills: $(MADE)  ## the long tests
 	@$(BIN)/python -m pytest -m drill || [ $$? -eq 5 ]  # 5: there are none
+
+thirty-days: $(MADE)  ## 30 days of 20 members in fast motion, everything killed 100 times: half an hour and more
+	@$(BIN)/python -m pytest -s -m thirty_days
 
 lint: $(MADE)  ## ruff, mypy, and the floors of the house
 	@$(BIN)/ruff check

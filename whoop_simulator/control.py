@@ -89,6 +89,12 @@ def clock(world: World, order: Order) -> Any:
     return {"now": to_text(world.now()), "frozen": world.clock.frozen}
 
 
+def next_event(world: World, order: Order) -> Any:
+    """When something next happens by itself."""
+    at = world.next_at()
+    return {"at": None if at is None else to_text(at)}
+
+
 def edit(world: World, order: Order) -> Any:
     changes = _needed(order, "changes")
     touch, follow = bool(order.get("touch", True)), bool(order.get("follow", True))
@@ -155,6 +161,7 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("GET", "/secrets", secrets),
     ("GET", "/truth/{user_id}", truth),
     ("GET", "/v1_ids/{user_id}", v1_ids),
+    ("GET", "/next", next_event),
     ("POST", "/clock", clock),
     ("POST", "/edit", edit),
     ("POST", "/rescore", rescore),

@@ -114,6 +114,10 @@ class Member:
                 self.news.append(operation)
         self._told_until = max(self._told_until, now)
 
+    def next_change(self) -> int | None:
+        """When the next thing happens by itself, within the next three days; None when nothing is known to."""
+        return self._pending[0][0] if self._pending else None
+
     def _begin_again(self) -> None:
         self.records = MemberRecords(floating_offsets=self.source.floating_offsets)
         self.now = -1

@@ -223,6 +223,12 @@ class Webhooks:
 
     # What came of it
 
+    def next_due(self) -> int | None:
+        """When the next delivery that waits is due; None when none waits."""
+        with self._world.lock:
+            self.collect()
+            return self._waiting[0][0] if self._waiting else None
+
     def deliveries(self) -> list[Delivery]:
         """Those that have come to an end, in that order, then those that wait, by when they are due."""
         with self._world.lock:

@@ -155,6 +155,16 @@ class World(RecordEditing):
             self.clock.run()
             self.save()
 
+    def next_at(self) -> int | None:
+        """When something next happens by itself: a record is made or changes, or a webhook is due. So whoever moves the
+        clock can leap from one to the next, and miss none; None when nothing will in the next three days."""
+        with self.lock:
+            now = self.now()
+            for member in self.members.values():
+                member.move_to(now)
+            moments = [member.next_change() for member in self.members.values()]
+            return min((at for at in (*moments, self.webhooks.next_due()) if at is not None), default=None)
+
     # Data
 
     def member(self, user_id: int) -> Member:

@@ -308,6 +308,16 @@ def test_the_last_days_and_the_last_month_are_re_read_at_their_intervals(events,
     )
 
 
+def test_what_lies_before_the_first_partition_is_not_re_read_for_ever():
+    rules = replace(RULES, first_day=TODAY - 10 * ONE_DAY)
+    one = member(read_at=NOON - 8 * ONE_DAY)
+    made = planned(one, rules=rules)
+    assert any(reading.reason.tier for reading in made.due)
+    for reading in made.due:
+        one = after(one, reading, NOON)
+    assert not any(reading.reason.tier for reading in planned(one, rules=rules, now=NOON + MINUTE).due)
+
+
 def test_the_past_is_re_read_when_its_age_has_grown_by_half():
     one = member()
     for read_at, expected in ((NOON - 19 * ONE_DAY, False), (NOON - 21 * ONE_DAY, True)):

@@ -272,3 +272,21 @@ def test_given_urls_take_the_place_of_those_before(box: Mailbox) -> None:
     assert world.webhooks.urls == ["http://127.0.0.1:9/"]
     with pytest.raises(SimulatorError):
         world.webhooks.unsubscribe(box.url)
+
+
+def test_whoever_leaps_from_one_happening_to_the_next_misses_none(box: Mailbox) -> None:
+    world = subscribed(box, members=2)
+    world.webhooks.set_faults(WebhookFaults(disorder=0.3))
+    end = world.now() + 2 * 86_400_000
+    announced = 0
+    while (at := world.next_at()) is not None and at <= end:
+        assert at > world.now()
+        before = [records(world, user_id) for user_id in world.user_ids]
+        world.advance(timedelta(milliseconds=at - world.now() - 1))
+        assert world.webhooks.deliver() == []
+        assert [records(world, user_id) for user_id in world.user_ids] == before
+        world.advance(timedelta(milliseconds=1))
+        sent = world.webhooks.deliver()
+        assert {delivery.due for delivery in sent} <= {at}
+        announced += len(sent)
+    assert announced > 8

@@ -53,9 +53,10 @@ class View:
 
         Looked for at the starts of the days' cycles, which a reading of these days always covers: where it begins and
         ends beside them depends on the neighbouring cycles. A day that was never read does not count: if it is new it
-        has not been missed, and if it is old it is for `history`.
+        has not been missed, and if it is old it is for `history`. Nor does a day before the first partition: records of
+        one may be here, but no reading of days that have a partition would renew it.
         """
-        last = min(last, self.rules.last_day)
+        first, last = max(first, self.rules.first_day), min(last, self.rules.last_day)
         spans, place, found = self.spans(stream), 0, None
         for cycle in self.facts.cycles:
             if not first <= cycle.day <= last:

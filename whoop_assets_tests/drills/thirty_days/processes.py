@@ -1,0 +1,375 @@
+"""What runs in processes of its own: WHOOP, the receiver, the daemon's ticks, and the runs.
+
+Each is the product's own code on the shared clock. What is put around it only watches: which transaction, request or
+delivery is open, so that the drill can say where a kill has hit.
+"""
+
+import traceback
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from whoop_assets.errors import WhoopError
+from whoop_assets.ingest import keep_alive
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.event_load import LANE
+from whoop_assets.ingest.event_rounds import ANNOUNCED, AT_ONCE, Keys, load_events, rebuild_touched
+from whoop_assets.ingest.everybody import Order, Round, load_everybody
+from whoop_assets.ingest.planned import Group, grouped, plan_now, rules_at
+from whoop_assets.ingest.planning.readings import SNAPSHOTS
+from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.sensors.readings import request
+from whoop_assets.sensors.summaries import _digest, ranges
+from whoop_assets.sensors.webhooks import Burst
+from whoop_assets.service.app import create_app
+from whoop_assets.service.server import ServiceServer
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse import attempts, claims, event_days, members, stale_days
+from whoop_assets.warehouse.budget import RequestBudget
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.event_rows import Event
+from whoop_assets_tests.drills.thirty_days.shared_time import (
+    EPOCH,
+    MICROSECOND,
+    Does,
+    Page,
+    SharedClock,
+    WatchedDatabase,
+)
+from whoop_simulator.server import SimulatorServer
+from whoop_simulator.world import World
+
+SIMULATOR, RECEIVER, DAEMON, DRIVER, FIRST_RUN = 1, 2, 3, 4, 5
+"""Slots."""
+PLAN_EVERY = timedelta(seconds=60)
+MOST_DAYS, MOST_READINGS = 20, 10
+"""Runs that one tick asks for, as in the sensors."""
+TOUCHED = {
+    "sleeps": ("sleeps", "recoveries"),
+    "recoveries": ("sleeps", "recoveries"),
+    "workouts": ("workouts",),
+}
+
+
+# WHOOP
+
+
+class WhoopsClock:
+    """The shared clock, as the simulator wants it. It calls itself frozen: who drives the drill says when to deliver."""
+
+    frozen = True
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    def now(self) -> int:
+        return self._page.whoops_now_milli()
+
+    def to_json(self) -> dict[str, Any]:
+        return {}
+
+
+def whoop(page_path: Path, options: dict[str, Any], pipe: Pipe) -> None:
+    """The simulator on the shared clock, until it is killed."""
+    page = Page(page_path)
+    world = World(**options, now=page.now())
+    world.clock = WhoopsClock(page)  # type: ignore[assignment]
+    server = SimulatorServer(world, "127.0.0.1", 0, pipe.send)
+    server.serve_until_stopped()
+
+
+# The receiver
+
+
+def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None:
+    """`whoop-assets serve` on the shared clock, until it is killed."""
+    page = Page(page_path)
+    page.clear(RECEIVER)
+    clock = SharedClock(page, RECEIVER)
+    database = WatchedDatabase(settings.database_url, clock, durable=True)
+    app = create_app(Connection(settings, database, "receiver"))
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        page.set(RECEIVER, Does.TAKES, page.get(RECEIVER, Does.TAKES) + 1)
+        try:
+            await app(scope, receive, send)
+        finally:
+            page.set(RECEIVER, Does.TAKES, page.get(RECEIVER, Does.TAKES) - 1)
+
+    ServiceServer(watched, "127.0.0.1", port, pipe.send).serve_until_stopped()
+
+
+# The daemon
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run does: the events of a day, a group of readings, stale summaries, or tokens."""
+
+    kind: str
+    reason: str
+    lane: str
+    first: date = date.min
+    last: date = date.max
+    streams: tuple[str, ...] = ()
+    group: Group | None = None
+    run_key: str = ""
+    """As Dagster knows it: a second run of the same key is never started."""
+
+    def does(self, reading: Any) -> bool:
+        """Whether the reading is among it, as the sensor of readings asks."""
+        group = self.group
+        return (
+            group is not None
+            and reading.user_id in group.members
+            and set(reading.streams) <= set(self.streams)
+            and self.first <= reading.first
+            and reading.last <= self.last
+        )
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What the daemon is told: the runs in flight, and those that are known to have ended without a word."""
+
+    in_flight: dict[str, Work]
+    ended: tuple[str, ...]
+    run_keys: frozenset[str]
+    """Of all runs of events so far."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of a tick: runs to start, and when to look again."""
+
+    works: list[Work]
+    next_at: datetime
+    to_reconnect: list[int]
+    problem: str = ""
+
+
+def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
+    """Evaluate, whenever told to, what the sensors and the schedule would ask for, until killed."""
+    page = Page(page_path)
+    page.clear(DAEMON)
+    database = WatchedDatabase(settings.database_url, SharedClock(page, DAEMON))
+    planned_at: datetime | None = None
+    pipe.send("ready")
+    while True:
+        told: Tick = pipe.recv()
+        page.set(DAEMON, Does.BEGAN, 1)
+        try:
+            with_plan = planned_at is None or page.now() - planned_at >= PLAN_EVERY
+            if with_plan:
+                planned_at = page.now()
+            asked = _tick(database, settings, told, with_plan=with_plan)
+        except Exception:  # noqa: BLE001 - the drill shows it
+            asked = Asked([], page.now() + PLAN_EVERY, [], traceback.format_exc())
+        page.set(DAEMON, Does.BEGAN, 0)
+        pipe.send(asked)
+
+
+def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool) -> Asked:
+    works: list[Work] = []
+    with database.read() as connection:
+        holders = claims.claimants(connection)
+    for run_id in sorted(holders & set(told.ended)):
+        with database.write() as connection:
+            claims.let_go(connection, run_id, database.now(connection))
+    with database.read() as connection:
+        now = database.now(connection)
+        events = attempts.due(connection, now, limit=AT_ONCE)
+    keys = _keys(settings, now)
+    if any(event.day is None or not keys.first <= event.day <= keys.last for event in events):
+        with database.write() as connection:
+            event_days.file_due(connection, now, keys.first, keys.last, limit=AT_ONCE)
+            events = attempts.due(connection, now, limit=AT_ONCE)
+    busy = {work.first for work in told.in_flight.values() if work.kind == "events"}
+    by_day: dict[date, list[Event]] = {}
+    for event in events:
+        if event.day is not None and event.stream in TOUCHED and event.day not in busy:
+            by_day.setdefault(event.day, []).append(event)
+    for burst in [Burst(day, theirs) for day, theirs in by_day.items()][:MOST_DAYS]:
+        if burst.run_key in told.run_keys:
+            # As the sensor does: it was asked for before, and ended without beginning; it would not be started again.
+            with database.write() as connection:
+                names = [event.trace_id for event in burst.events]
+                begun = attempts.begin_attempt(connection, names, now, "a run that never began")
+                attempts.failed(connection, [event.trace_id for event in begun], claims.NO_WORD, now)
+            continue
+        streams = {stream for event in burst.events for stream in TOUCHED[event.stream or ""]}
+        named = tuple(stream for stream in ANNOUNCED if stream in streams)
+        works.append(Work("events", "webhook", LANE, burst.day, burst.day, named, run_key=burst.run_key))
+
+    with database.read() as connection:
+        entries = [one for one in stale_days.stale(connection) if keys.first <= one.day <= keys.last]
+        behind = {one.day for one in entries}
+        everyone = members.listed(connection)
+        waiting = [event.next_attempt_at for event in _open(connection)]
+    building = [work for work in told.in_flight.values() if work.kind != "tokens"] + works
+    behind -= {
+        day
+        for day in behind
+        if any(work.kind == "events" or work.first <= day <= work.last for work in building)
+    }
+    hour = int(now.timestamp() // 3600)
+    works += [
+        Work(
+            "summary",
+            "summary",
+            "schedule",
+            first,
+            last,
+            run_key=f"{first}:{_digest(entries, first, last)}:{hour}",
+        )
+        for first, last in ranges(behind)[:10]
+    ]
+
+    next_at = now + timedelta(minutes=15)
+    if with_plan:
+        plan = plan_now(database, settings)
+        wanted = [
+            reading for reading in plan.due if not any(work.does(reading) for work in told.in_flight.values())
+        ]
+        for group in grouped(wanted)[:MOST_READINGS]:
+            one = group.any
+            key = str(request(group, plan.now).run_key)
+            works.append(
+                Work("reading", one.reason.value, one.lane, one.first, one.last, one.streams, group, key)
+            )
+        if plan.next_at is not None:
+            next_at = min(next_at, plan.next_at)
+        if any(keep_alive.due(database)[0]) and not any(
+            work.kind == "tokens" for work in told.in_flight.values()
+        ):
+            works.append(Work("tokens", "keep_alive", "schedule"))
+    else:
+        next_at = now + PLAN_EVERY
+    next_at = min([next_at, *(at for at in waiting if at is not None and at > now)])
+    lost = [member.user_id for member in everyone if member.status == members.RECONNECTION_NEEDED]
+    return Asked(works, max(next_at, now + timedelta(seconds=5)), lost)
+
+
+def next_look(database: Database, settings: Settings) -> datetime:
+    """When something will be due that is not yet, as far as can be told; in a quarter of an hour at the latest."""
+    plan = plan_now(database, settings)
+    with database.read() as connection:
+        waiting = [event.next_attempt_at for event in _open(connection)]
+    moments = [plan.next_at, *waiting, plan.now + timedelta(minutes=15)]
+    soon = min(at for at in moments if at is not None and at > plan.now)
+    return max(soon, plan.now + timedelta(seconds=5))
+
+
+def _open(connection: Any) -> list[Any]:
+    return [
+        event
+        for member in members.listed(connection)
+        for event in attempts.open_of(connection, member.user_id)
+    ]
+
+
+def _keys(settings: Settings, now: datetime) -> Keys:
+    return Keys(settings.start_date, rules_at(settings, now).last_day)
+
+
+# The runs
+
+
+@dataclass
+class Outcome:
+    """What a run that was left alive has to say."""
+
+    failures: list[str] = field(default_factory=list)
+    problem: str = ""
+
+
+def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
+    """One run after the other, each by the product's own loads, until killed.
+
+    What a run would have to make anew, and what costs most of a short one, is kept: the interpreter, the connection to the
+    database, the HTTP client. What it would not know, the tokens in hand, is forgotten.
+    """
+    page = Page(page_path)
+    page.clear(slot)
+    database = WatchedDatabase(settings.database_url, SharedClock(page, slot))
+    connection = Connection(settings, database)
+    watch_requests(connection, page, slot)
+    pipe.send("ready")
+    while True:
+        work, run_id = pipe.recv()
+        connection._tokens.clear()
+        connection.budget = RequestBudget(
+            database,
+            per_minute=settings.requests_per_minute,
+            per_day=settings.requests_per_day,
+            used_by=f"run {run_id[:8]}",
+        )
+        outcome = Outcome()
+        page.set(slot, Does.BEGAN, 1)
+        try:
+            for result in carry_out(connection, work, run_id):
+                outcome.failures += [
+                    f"{work.reason}, {failure.stream}, member {failure.user_id}: {failure.cause}"
+                    for failure in result.failures
+                ]
+        except WhoopError as error:
+            outcome.failures.append(f"{work.reason}: {type(error).__name__}: {error}")
+        except Exception:  # noqa: BLE001 - the drill shows it
+            outcome.problem = traceback.format_exc()
+        page.set(slot, Does.BEGAN, 0)
+        pipe.send(outcome)
+
+
+def watch_requests(connection: Connection, page: Page, slot: int) -> None:
+    """Say on the page when a request is under way, and count them: a killed process cannot."""
+
+    def begins(request: httpx.Request) -> None:
+        exchange = request.url.path.startswith("/oauth")
+        page.set(slot, Does.ASKS, 2 if exchange else 1)
+        field = Does.EXCHANGES if exchange else Does.REQUESTS
+        page.set(slot, field, page.get(slot, field) + 1)
+
+    connection._http.event_hooks = {
+        "request": [begins],
+        "response": [lambda response: page.set(slot, Does.ASKS, 0)],
+    }
+
+
+def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:
+    """The run's work: what the assets do in a Dagster run of this kind, in the same order."""
+    database, settings = connection.database, connection.settings
+    with database.read() as transaction:
+        now = database.now(transaction)
+        everybody = [one.user_id for one in members.chosen(transaction, (), with_disconnected=True)]
+    today = rules_at(settings, now).last_day
+    results = []
+    if work.kind == "events":
+        keys = _keys(settings, now)
+        for stream in ("cycles", *work.streams):
+            order = Order(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
+            results.append(load_events(connection, order, streams=work.streams, keys=keys))
+        rebuild_touched(database, everybody, work.first, work.last, by=run_id, since=now)
+    elif work.kind == "reading":
+        assert work.group is not None
+        results = [load_everybody(connection, order) for order in work.group.orders(now, today, run_id)]
+        if set(work.streams) - set(SNAPSHOTS):
+            rebuild_days(database, work.group.members, work.first, work.last)
+    elif work.kind == "summary":
+        rebuild_days(database, everybody, work.first, work.last)
+    else:
+        keep_alive.keep_alive(connection)
+    return results
+
+
+def moment_of(micro: int) -> datetime:
+    return EPOCH + micro * MICROSECOND
+
+
+__all__ = ["Asked", "Outcome", "Tick", "Work", "daemon", "moment_of", "receiver", "whoop", "worker"]

@@ -1,0 +1,322 @@
+"""What must be true afterwards: the tables against WHOOP's truth and against a fresh load, and the ledgers."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.consent import connect_member
+from whoop_assets.ingest.content import canonical
+from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.warehouse import tables
+from whoop_assets.warehouse.database import Database
+from whoop_assets.whoop.oauth import TokenPair
+from whoop_assets_tests.drills.thirty_days.hands import Change
+from whoop_assets_tests.drills.thirty_days.life import Life
+from whoop_assets_tests.drills.thirty_days.processes import DRIVER
+from whoop_assets_tests.drills.thirty_days.shared_time import SharedClock
+from whoop_assets_tests.ingest.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
+from whoop_assets_tests.summary.naive_daily import naive_daily_rows
+from whoop_simulator.running import Control
+from whoop_simulator.world import World
+
+ACTIVITIES = ("sleeps", "workouts")
+PASSING = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate", "step_count")
+"""An open cycle's score passes, and nothing announces it."""
+
+Difference = tuple[Any, ...]
+
+
+def rows(database: Database, table: str) -> list[dict[str, Any]]:
+    """All rows, payloads parsed."""
+    with database.read() as connection:
+        found = [dict(row) for row in connection.execute(select(tables.metadata.tables[table])).mappings()]
+    for row in found:
+        if isinstance(row.get("payload"), str):
+            row["payload"] = json.loads(row["payload"])
+    return found
+
+
+def against_whoop(life: Life) -> list[Difference]:
+    """Records that differ from WHOOP's, are missing, or exist only here.
+
+    Two things do not count: a sleep's or workout's own offset, since WHOOP writes the member's present one into all of
+    history; and the passing score of an open cycle. Nothing announces either.
+    """
+    found: list[Difference] = []
+    truths = {user_id: life.control.get(f"truth/{user_id}") for user_id in life.members}
+    for stream in RECORDS:
+        stored = {str(row[KEY[stream]]): row for row in rows(life.database, stream)}
+        theirs = {str(record[KEY[stream]]): record for truth in truths.values() for record in truth[stream]}
+        for key, record in theirs.items():
+            row = stored.get(key)
+            if row is None or row["deleted_at"] is not None:
+                found.append((stream, key, "lacking here", record["user_id"], record["updated_at"]))
+            elif comparable(stream, row["payload"]) != comparable(stream, record):
+                found.append((stream, key, "differs", record["user_id"], record["updated_at"]))
+        for key, row in stored.items():
+            if key not in theirs and row["deleted_at"] is None:
+                found.append((stream, key, "only here", row["user_id"], str(row["day"])))
+    return found + _snapshots(life)
+
+
+def _snapshots(life: Life) -> list[Difference]:
+    found: list[Difference] = []
+    newest: dict[tuple[str, int], dict[str, Any]] = {}
+    for table in ("profiles", "body_measurements"):
+        for row in sorted(rows(life.database, table), key=lambda row: row["day"]):
+            newest[table, row["user_id"]] = row
+    for one in life.control.get("members"):
+        for table, name in (("profiles", "profile"), ("body_measurements", "body_measurement")):
+            row = newest.get((table, one["user_id"]))
+            if row is None or row["payload"] != one[name]:
+                found.append((table, one["user_id"], "differs", row and str(row["day"])))
+    return found
+
+
+def comparable(stream: str, record: dict[str, Any]) -> dict[str, Any]:
+    """The record without what nothing announces."""
+    without = {"timezone_offset"} if stream in ACTIVITIES else set()
+    if stream == "cycles" and record["end"] is None:
+        without = {"score", "updated_at", "step_count", "score_state"}
+    return {name: value for name, value in record.items() if name not in without}
+
+
+@contextmanager
+def freshly_loaded(life: Life, database_url: str) -> Iterator[Database]:
+    """Another database, into which everything is loaded at once, as WHOOP has it now."""
+    control: Control = life.control
+    control.post("limits", per_minute=1_000_000, per_day=10_000_000)
+    settings = replace(
+        life.settings, database_url=database_url, requests_per_minute=1_000_000, requests_per_day=10_000_000
+    )
+    database = Database(database_url, SharedClock(life.page, DRIVER, drives=True))
+    try:
+        with Connection(settings, database) as connection:
+            for user_id in life.members:
+                given = control.post("tokens/issue", user_id=user_id)
+                scopes = frozenset(given["scope"].split())
+                pair = TokenPair(given["access_token"], given["refresh_token"], given["expires_in"], scopes)
+                connect_member(connection, pair)
+            now = database.clock.now()
+            first, last = settings.start_date, now.date() + timedelta(days=1)
+            for stream in RECORDS:
+                order = Order(stream, first, last, now.date(), now, now)
+                failures = load_everybody(connection, order).failures
+                assert failures == []
+            rebuild_days(database, life.members, first - timedelta(days=3), last)
+        yield database
+    finally:
+        database.close()
+
+
+def against_fresh(life: Life, fresh: Database) -> list[Difference]:
+    """Rows of records and summaries that differ from those of a fresh load, but for when we came to know them."""
+    found: list[Difference] = []
+    ours = OURS | FOLLOWS_OURS | {"payload", "content_hash"}
+    for table in (*RECORDS, "daily_summary"):
+        without = ours | ({"timezone_offset"} if table in ACTIVITIES else set())
+        here, there = (
+            {_key(table, row): row for row in rows(database, table) if row.get("deleted_at") is None}
+            for database in (life.database, fresh)
+        )
+        for key in sorted(here.keys() | there.keys(), key=str):
+            left, right = here.get(key), there.get(key)
+            if left is None or right is None:
+                found.append((table, key, "only in the fresh load" if left is None else "only here"))
+                continue
+            passing: set[str] = set()
+            if table == "cycles" and right["end_time"] is None:
+                passing = {*PASSING, "updated_at", "score_state"}
+            if table == "daily_summary" and right["is_partial"]:
+                passing = set(PASSING)
+            differing = [
+                name for name in right if name not in without | passing and left.get(name) != right[name]
+            ]
+            if differing:
+                found.append((table, key, *((name, left.get(name), right[name]) for name in differing)))
+    return found
+
+
+def _key(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[column.name] for column in tables.metadata.tables[table].primary_key.columns)
+
+
+def against_naive(life: Life) -> list[Difference]:
+    """Summaries that differ from what the written rules, followed day by day, make of the records that are stored."""
+    records = {
+        stream: [row for row in rows(life.database, stream) if row["deleted_at"] is None]
+        for stream in RECORDS
+    }
+    latest: dict[int, int] = {}
+    for row in sorted(records["cycles"], key=lambda row: (row["start_time"], row["id"])):
+        latest[row["user_id"]] = row["id"]
+    stored = {(row["user_id"], row["day"]): row for row in rows(life.database, "daily_summary")}
+    expected = {
+        (row["user_id"], row["day"]): row
+        for row in naive_daily_rows(*(records[stream] for stream in RECORDS), latest)
+    }
+    found: list[Difference] = [
+        ("daily_summary", *key, "not by the rules") for key in stored.keys() ^ expected.keys()
+    ]
+    for key in stored.keys() & expected.keys():
+        differing = [
+            (name, stored[key][name], value)
+            for name, value in expected[key].items()
+            if name not in FOLLOWS_OURS and not _alike(stored[key][name], value)
+        ]
+        if differing:
+            found.append(("daily_summary", *key, "not by the rules", *differing))
+    return found
+
+
+def _alike(left: Any, right: Any) -> bool:
+    if isinstance(left, float) and isinstance(right, float | int):
+        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(left == right)
+
+
+def of_versions(life: Life) -> list[Difference]:
+    """Versions whose hash is not their content's or that are there twice, and contents that have none."""
+    found: list[Difference] = []
+    versions = rows(life.database, "record_versions")
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for one in versions:
+        digest = canonical(one["payload"])[1]
+        seen[one["stream"], one["record_key"], digest] += 1
+        if digest != one["content_hash"]:
+            found.append(("record_versions", one["record_key"], "the hash is not the content's"))
+    found += [("record_versions", *key, "twice") for key, count in seen.items() if count > 1]
+    for stream in RECORDS:
+        for row in rows(life.database, stream):
+            if (stream, str(row[KEY[stream]]), row["content_hash"]) not in seen:
+                found.append(("record_versions", stream, row[KEY[stream]], "lacks the present content"))
+    return found
+
+
+def of_announced_contents(life: Life) -> tuple[list[Difference], int]:
+    """Contents that somebody made and that were announced, but whose event was closed before a request had brought them;
+    and how many were looked for.
+
+    Re-reading would bring them too in the end: an event that a killed run had closed too early shows here. Looked for is
+    what was loaded before the record changed once more.
+    """
+    contents: dict[tuple[str, str], list[tuple[datetime, dict[str, Any]]]] = {}
+    for one in rows(life.database, "record_versions"):
+        known = contents.setdefault((one["stream"], one["record_key"]), [])
+        known.append((one["requested_at"], comparable(one["stream"], one["payload"])))
+    closed: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
+    for event in rows(life.database, "webhook_events"):
+        if event["state"] == "done":
+            closed.setdefault((event["stream"], event["record_id"]), []).append(
+                (event["open_since"], event["closed_at"])
+            )
+    changes = _moments_of_changes(life)
+    found: list[Difference] = []
+    looked_for = 0
+    for change in life.hands.changes:
+        if change.content is None or change.stream == "cycles":
+            continue
+        key = change.stream, change.key
+        later = [at for at in changes[key] if at > change.at + timedelta(milliseconds=2)]
+        ends = [
+            end
+            for opened, end in closed.get(key, [])
+            if opened >= change.at - timedelta(seconds=1) and not any(at <= end for at in later)
+        ]
+        if not ends:
+            continue
+        looked_for += 1
+        wanted = comparable(change.stream, change.content)
+        if not any(content == wanted and at <= min(ends) for at, content in contents.get(key, [])):
+            found.append((*key, "closed before its content was here", change.at.isoformat()))
+    return found, looked_for
+
+
+def _moments_of_changes(life: Life) -> dict[tuple[str, str], list[datetime]]:
+    """When each record changed: by itself, as the same world tells that is made once more, and by hand."""
+    found: dict[tuple[str, str], list[datetime]] = {}
+    world = World(**life.whoop_options, now=life.plot.start - life.plot.prelude, frozen=True)
+    until = life.page.whoops_now_milli()
+    for user_id in life.members:
+        for one in world.members[user_id].source.operations_to(until):
+            at = datetime.fromtimestamp(one.at / 1000, tz=life.plot.start.tzinfo)
+            found.setdefault((one.stream, one.key), []).append(at)
+    one_change: Change
+    for one_change in life.hands.changes:
+        found.setdefault((one_change.stream, one_change.key), []).append(one_change.at)
+    return found
+
+
+def of_ledgers(life: Life) -> list[Difference]:
+    """Open events, claims, stale days, leases and quarantined records that are left; deliveries that are not stored."""
+    found: list[Difference] = []
+    now = life.page.now()
+    stored = set()
+    for event in rows(life.database, "webhook_events"):
+        stored.add(event["trace_id"])
+        if event["state"] == "open" or event["begun_by"] is not None:
+            found.append(("webhook_events", event["trace_id"], event["state"], event["last_error"]))
+        if event["state"] == "parked":
+            found.append(("webhook_events", event["trace_id"], "parked", event["reason"]))
+    # What is done is forgotten after thirty days.
+    lately = now - timedelta(days=29)
+    answered = {trace_id for trace_id, at in life.figures.delivered.items() if at > lately}
+    found += [("webhook_events", trace_id, "answered and not stored") for trace_id in answered - stored]
+    found += [("webhook_events", one, "never announced") for one in stored - life.figures.announced]
+    found += [("stale_days", row["user_id"], row["day"]) for row in rows(life.database, "stale_days")]
+    found += [
+        ("tokens", row["user_id"], "leased")
+        for row in rows(life.database, "tokens")
+        if row["lease_until"] is not None and row["lease_until"] > now
+    ]
+    found += [
+        ("quarantine", row["stream"])
+        for row in rows(life.database, "quarantine")
+        if not row.get("resolved_at")
+    ]
+    found += [
+        ("request_waiters", row["used_by"])
+        for row in rows(life.database, "request_waiters")
+        if row["back_at"] > now - timedelta(minutes=1)
+    ]
+    found += [
+        ("load_failures", row["user_id"], row["stream"]) for row in rows(life.database, "load_failures")
+    ]
+    found += [
+        ("members", row["user_id"], row["status"])
+        for row in rows(life.database, "members")
+        if row["status"] != "connected"
+    ]
+    return found
+
+
+def report(life: Life) -> str:
+    """How long it took at worst, and in the middle, until an event was closed and a new record was here, in the life."""
+    start, end = life.plot.start, life.end
+    waits = {
+        "an event was open": [
+            row["closed_at"] - row["open_since"]
+            for row in rows(life.database, "webhook_events")
+            if row["closed_at"] is not None and start < row["open_since"] < end
+        ]
+    }
+    for stream in RECORDS:
+        waits[f"a new record of {stream} was not here"] = [
+            row["first_seen_at"] - moment(row["payload"]["created_at"])
+            for row in rows(life.database, stream)
+            if start < moment(row["payload"]["created_at"]) < end
+        ]
+    return "\n".join(
+        f"So long {what}: {sorted(found)[len(found) // 2]} in the middle, {max(found)} at worst, of {len(found)}"
+        for what, found in waits.items()
+        if found
+    )

@@ -1,0 +1,198 @@
+"""The daemon and the runs once more, with Dagster: the real sensors, evaluated on a real instance, and real runs.
+
+What Dagster's daemon does is done here: a request whose run key has been before starts no run, and a run whose process has
+died is reported as failed when that is noticed. Dagster's own times are the machine's; the warehouse's are the drill's.
+"""
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.definitions import defs
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors import due_readings, stale_summaries, webhook_events, webhooks
+from whoop_assets.sensors.readings import REASON_TAG
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse import members
+from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.drills.thirty_days.processes import (
+    DAEMON,
+    PLAN_EVERY,
+    Asked,
+    Outcome,
+    Tick,
+    Work,
+    next_look,
+    watch_requests,
+)
+from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
+
+FOLDER = "dagster"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class DagsterWork(Work):
+    """A run that a sensor has asked for."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    assets: tuple[str, ...] = ()
+    run_config: dict[str, Any] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.run_key)
+
+
+class WatchedResource(WhoopResource):
+    """The resource on the shared clock. A run's configuration replaces a resource's whole one, so that the page and the
+    slot stand in the environment like the settings."""
+
+    @property
+    def place(self) -> tuple[Page, int]:
+        return Page(Path(os.environ["DRILL_PAGE"])), int(os.environ["DRILL_SLOT"])
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            page, slot = self.place
+            self._database = WatchedDatabase(self.settings().database_url, SharedClock(page, slot))
+            page.set(slot, Does.BEGAN, 1)
+        return self._database
+
+    @property
+    def connection(self) -> Connection:
+        opened = self._connection is None
+        connection = super().connection
+        if opened:
+            watch_requests(connection, *self.place)
+        return connection
+
+
+def in_the_environment(settings: Settings, page: Path, slot: int) -> None:
+    """Settings where runs and sensors find them."""
+    os.environ |= {"DRILL_PAGE": str(page), "DRILL_SLOT": str(slot)}
+    for name in (
+        "client_id",
+        "client_secret",
+        "api_url",
+        "oauth_url",
+        "database_url",
+        "token_key",
+        "start_date",
+    ):
+        os.environ[f"WHOOP_{name.upper()}"] = str(getattr(settings, name))
+
+
+@contextmanager
+def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
+    home = folder / FOLDER
+    home.mkdir(exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        yield instance
+
+
+def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
+    """Evaluate the three sensors whenever told to, until killed."""
+    in_the_environment(settings, page_path, DAEMON)
+    webhooks.LISTENS_FOR = timedelta(
+        0
+    )  # nothing comes while it listens: the drill delivers between two ticks
+    page = Page(page_path)
+    page.clear(DAEMON)
+    whoop = WatchedResource()
+    with instance_in(page_path.parent) as instance:
+        pipe.send("ready")
+        while True:
+            told: Tick = pipe.recv()
+            page.set(DAEMON, Does.BEGAN, 1)
+            try:
+                asked = _tick(whoop, instance, told)
+            except Exception:  # noqa: BLE001 - the drill shows it
+                asked = Asked([], page.now() + PLAN_EVERY, [], traceback.format_exc())
+            page.set(DAEMON, Does.BEGAN, 0)
+            pipe.send(asked)
+
+
+def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> Asked:
+    for run_id in told.ended:
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_failed(run)
+    works: list[Work] = []
+    for sensor in (webhook_events, stale_summaries, due_readings):
+        with dg.build_sensor_context(
+            instance=instance, definitions=defs, resources={"whoop": whoop}
+        ) as context:
+            found = sensor.evaluate_tick(context)  # type: ignore[attr-defined]
+        works += [_work(request) for request in found.run_requests]
+    database = whoop.database
+    with database.read() as connection:
+        lost = [
+            member.user_id
+            for member in members.listed(connection)
+            if member.status == members.RECONNECTION_NEEDED
+        ]
+    return Asked(works, next_look(database, whoop.settings()), lost)
+
+
+def _work(request: dg.RunRequest) -> DagsterWork:
+    assets = tuple(sorted(key.path[-1] for key in request.asset_selection or ()))
+    reason = request.tags.get(REASON_TAG, "webhook" if len(assets) > 1 else "summary")
+    return DagsterWork(
+        kind="dagster",
+        reason=reason,
+        lane=request.tags.get(LANE_TAG, ""),
+        first=date.min,
+        last=date.min,
+        run_key=str(request.run_key),
+        tags=dict(request.tags) | {"dagster/run_key": str(request.run_key)},
+        assets=assets or ("daily_summary",),
+        run_config=dict(request.run_config) | QUIET,
+    )
+
+
+def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
+    """One Dagster run after the other, until killed."""
+    in_the_environment(settings, page_path, slot)
+    page = Page(page_path)
+    page.clear(slot)
+    ours = dg.Definitions(
+        assets=defs.assets,
+        asset_checks=defs.asset_checks,
+        resources={"whoop": WatchedResource()},
+        executor=dg.in_process_executor,
+    )
+    job = ours.resolve_implicit_global_asset_job_def()
+    with instance_in(page_path.parent) as instance:
+        pipe.send("ready")
+        while True:
+            work, run_id = pipe.recv()
+            outcome = Outcome()
+            try:
+                result = job.execute_in_process(
+                    instance=instance,
+                    run_id=run_id,
+                    tags=work.tags,
+                    asset_selection=[dg.AssetKey(["whoop", name]) for name in work.assets],
+                    run_config=work.run_config,
+                    raise_on_error=False,
+                )
+                if not result.success:
+                    outcome.failures.append(f"run for {work.reason} failed")
+            except Exception:  # noqa: BLE001 - the drill shows it
+                outcome.problem = traceback.format_exc()
+            page.set(slot, Does.BEGAN, 0)
+            pipe.send(outcome)
