@@ -129,7 +129,7 @@ def test_a_burst_is_one_run_a_day_of_what_it_touches(p, box):
     for request in requests:
         streams = {event.stream for event in box.events() if event.day == day(request)}
         touched = {"workouts"} if streams == {"workouts"} else streams | {"sleeps", "recoveries"}
-        assert names(request) == touched | {"cycles", "daily_summary"}
+        assert names(request) == touched | {"cycles", "daily_summary", "trends"}
         assert request.tags["whoop/lane"] == "webhook"
         assert int(request.tags["dagster/priority"]) > 0
         assert [check.name for check in request.asset_check_keys] == ["loads_complete"]
