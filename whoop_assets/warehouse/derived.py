@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select
 
-from whoop_assets.warehouse.statements import insert_rows
+from whoop_assets.warehouse.copying import add_rows
+from whoop_assets.warehouse.statements import insert_or_replace
 
 Key = tuple[Any, ...]
 
@@ -64,18 +65,13 @@ def replace(
         else:
             result.changed.append(key)
             built_at = at
-        changed_rows.append({f"new_{name}": row[name] for name in names} | {"new_built_at": built_at})
+        changed_rows.append(row | {"built_at": built_at})
     gone = old.keys() - seen
     result.changed += gone
     if gone:
         this_row = [table.c[name] == bindparam(f"of_{name}") for name in keys]
         values = [{f"of_{name}": value for name, value in zip(keys, key, strict=True)} for key in gone]
         connection.execute(delete(table).where(*this_row), values)
-    insert_rows(connection, table, new_rows)
-    if changed_rows:
-        settings: dict[str, Any] = {
-            name: bindparam(f"new_{name}") for name in [*names, "built_at"] if name not in keys
-        }
-        this_row = [table.c[name] == bindparam(f"new_{name}") for name in keys]
-        connection.execute(update(table).where(*this_row).values(settings), changed_rows)
+    add_rows(connection, table, new_rows)
+    insert_or_replace(connection, table, changed_rows, keep=set())
     return result

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, Table, bindparam, delete, select
+from sqlalchemy import Connection, Table, delete, select, tuple_
 
-from whoop_assets.warehouse.statements import insert_or_replace
+from whoop_assets.warehouse.statements import in_lots, insert_or_replace
 from whoop_assets.warehouse.tables import stale_trends, stale_weeks
 
 
@@ -66,17 +66,10 @@ class Ledger:
 
     def clear(self, connection: Connection, built: Iterable[StaleDay]) -> None:
         """Forget the generations that have been built; a newer generation of the same day stays."""
-        rows = [{"of": entry.user_id, "on": entry.day, "read": entry.generation} for entry in built]
-        if rows:
-            c = self.table.c
-            connection.execute(
-                delete(self.table).where(
-                    c.user_id == bindparam("of"),
-                    c.day == bindparam("on"),
-                    c.generation == bindparam("read"),
-                ),
-                rows,
-            )
+        c = self.table.c
+        key = tuple_(c.user_id, c.day, c.generation)
+        for lot in in_lots([(entry.user_id, entry.day, entry.generation) for entry in built]):
+            connection.execute(delete(self.table).where(key.in_(lot)))
 
     def changed_since(
         self, connection: Connection, members: Iterable[int], since: datetime
