@@ -41,27 +41,29 @@ def replace(
     """
     keys = [column.name for column in table.primary_key.columns]
     names = [column.name for column in table.c if column.name != "built_at"]
-    old = {
-        tuple(row[name] for name in keys): row
-        for row in connection.execute(select(table).where(*where)).mappings()
-    }
+    places = [names.index(name) for name in keys]
+    old = {}
+    for *kept, built_at in connection.execute(
+        select(*(table.c[name] for name in names), table.c.built_at).where(*where)
+    ):
+        old[tuple(kept[place] for place in places)] = kept, built_at
     result = Replaced()
     new_rows, changed_rows = [], []
     seen = set()
     for row in rows:
         key = tuple(row[name] for name in keys)
         seen.add(key)
-        before = old.get(key)
-        if before is None:
+        if key not in old:
             new_rows.append(row | {"built_at": at})
             result.changed.append(key)
             continue
-        differing = {name for name in names if before[name] != row[name]}
-        if not differing:
+        before, built_at = old[key]
+        now = [row[name] for name in names]
+        if now == before:
             continue
+        differing = {name for name, one, other in zip(names, before, now, strict=True) if one != other}
         if differing <= set(follows):
             result.touched += 1
-            built_at = before["built_at"]
         else:
             result.changed.append(key)
             built_at = at
