@@ -31,7 +31,7 @@ def _rebuild_trends(database: Database, members: Collection[int], first: date, l
     with database.write(members) as connection:
         at = database.now(connection)
         read = STALE_TRENDS.generations(connection, members, first, last)
-        # A row that changes only because an earlier one did is computed from it here, and changes no other.
+        # Trends are made of summaries alone, so what a change reaches reaches no further.
         reached = max((entry.day + timedelta(days=REACH_DAYS) for entry in read), default=last)
         latest = trends.latest_day(connection, members)
         end = last if latest is None else max(first, min(max(last, reached), latest))

@@ -13,8 +13,8 @@ from whoop_assets.assets.weekly_summary import weekly_summary
 from whoop_assets.partitions import DAILY, WEEKLY, range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
-from whoop_assets.warehouse import stale_days
-from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, StaleDay
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
+from whoop_assets.warehouse.stale_days import STALE_DAYS
 
 MOST_RANGES, MOST_RUNS = 10, 100
 TRY_AGAIN_AFTER = timedelta(hours=1)
@@ -39,8 +39,8 @@ def stale_summaries(
     for_events = runs_for_events(context.instance)
     before = min((record.create_timestamp for record in for_events), default=None)
     with whoop.database.read() as connection:
-        behind = stale_days.stale(connection, before=before)
-        trends_behind = STALE_TRENDS.stale(connection, before=before)
+        behind = STALE_DAYS.days(connection, before=before)
+        trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
     of_summaries = _askable(behind, DAILY, _being_built(context.instance, daily_summary.key))
     wanted = ranges(entry.day for entry in of_summaries)
@@ -66,7 +66,7 @@ def stale_summaries(
 def stale_weeks(context: dg.SensorEvaluationContext, whoop: WhoopResource) -> dg.SensorResult | dg.SkipReason:
     """Ask for the weekly summaries of weeks whose days changed since they were built. Level-triggered, as for the days."""
     with whoop.database.read() as connection:
-        behind = STALE_WEEKS.stale(connection)
+        behind = STALE_WEEKS.days(connection)
         now = whoop.database.now(connection)
     askable = _askable(behind, WEEKLY, _being_built(context.instance, weekly_summary.key))
     if not askable:
@@ -86,10 +86,10 @@ def _nothing(behind: int, what: str) -> dg.SkipReason:
 
 
 def _askable(
-    behind: Iterable[StaleDay],
+    behind: Iterable[Behind],
     partitions: dg.TimeWindowPartitionsDefinition,
     busy: Sequence[tuple[str, str]],
-) -> list[StaleDay]:
+) -> list[Behind]:
     """What has a partition key, and no run in flight that will build it."""
     first_key, last_key = partitions.get_first_partition_key(), partitions.get_last_partition_key()
     return [
@@ -103,7 +103,7 @@ def _askable(
 def _requests(
     prefix: str,
     assets: Sequence[dg.AssetKey],
-    askable: Sequence[StaleDay],
+    askable: Sequence[Behind],
     wanted: Sequence[tuple[date, date]],
     now: datetime,
 ) -> list[dg.RunRequest]:
@@ -142,6 +142,6 @@ def ranges(days: Iterable[date], *, step: timedelta = timedelta(days=1)) -> list
     return found[::-1]
 
 
-def _digest(entries: Iterable[StaleDay], first: date, last: date) -> str:
-    work = sorted((entry.user_id, entry.generation) for entry in entries if first <= entry.day <= last)
+def _digest(entries: Iterable[Behind], first: date, last: date) -> str:
+    work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
     return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

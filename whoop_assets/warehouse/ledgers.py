@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, Table, delete, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, select, tuple_
 
 from whoop_assets.warehouse.statements import in_lots, insert_or_replace
 from whoop_assets.warehouse.tables import stale_trends, stale_weeks
@@ -23,6 +23,15 @@ class StaleDay:
     user_id: int
     day: date
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A day on which members are behind: how many, and what tells this work from other work on the same day."""
+
+    day: date
+    members: int
+    state: tuple[int, int, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,19 @@ class Ledger:
         if before is not None:
             query = query.where(c.changed_at < before)
         return [StaleDay(*row) for row in connection.execute(query)]
+
+    def days(self, connection: Connection, *, before: datetime | None = None) -> list[Behind]:
+        """The days on which anybody is behind, or has been since before then: one row a day, however many members."""
+        c = self.table.c
+        query = select(
+            c.day, func.count(), func.min(c.generation), func.max(c.generation), func.max(c.changed_at)
+        ).group_by(c.day)
+        if before is not None:
+            query = query.where(c.changed_at < before)
+        return [
+            Behind(day, members, (least, most, changed_at))
+            for day, members, least, most, changed_at in connection.execute(query)
+        ]
 
     def generations(
         self, connection: Connection, members: Iterable[int], first: date, last: date
