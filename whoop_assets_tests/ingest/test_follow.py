@@ -210,7 +210,7 @@ print("built, with statements left:", left)
 
 
 def test_a_process_that_is_killed_leaves_the_work_visible(database, database_url):
-    """At every statement from the first, until one process lives to its end."""
+    """Killed at one statement and another, until a process lives to its end."""
     store(database, [row(ME, number) for number in range(20)], members=[ME])
     behind = stale(database)
     assert behind

@@ -5,7 +5,7 @@ days and members are computed beside it. (A sum over an axis is not: its order d
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whoop_assets.summary.trends.reasons import Flags, Floats
+from whoop_assets.whoop_day import parse_offset
 
 
 class Grid:
@@ -84,16 +85,7 @@ def minutes_of_day(times: pd.Series, offsets: pd.Series) -> pd.Series:
 
 def offset_minutes(offsets: pd.Series) -> pd.Series:
     """Offsets like `+05:30` or `Z` in minutes, east of Greenwich positive; NaN for what is none."""
-    minutes = {text: _minutes(text) for text in _distinct(offsets)}
+    minutes = {
+        str(text): parse_offset(str(text)) / timedelta(minutes=1) for text in offsets.dropna().unique()
+    }
     return offsets.map(minutes).astype("float64")
-
-
-def _distinct(offsets: pd.Series) -> Iterable[str]:
-    return [str(one) for one in offsets.dropna().unique()]
-
-
-def _minutes(text: str) -> float:
-    if text == "Z":
-        return 0.0
-    hours, _, minutes = text[1:].partition(":")
-    return (60.0 * int(hours) + int(minutes or 0)) * (-1 if text[0] == "-" else 1)
