@@ -38,7 +38,7 @@ def coupled_ratio(week: Window, month: Window) -> Measure:
     """Acute to chronic workload ratio, coupled: mean of 7 days / mean of 28 days, the 7 being among the 28.
 
     The ratio of rolling averages of Hulin et al. (2014, Br J Sports Med) and Gabbett (2016, Br J Sports Med).
-    Coupled means that it cannot exceed 28 / 7 = 4.
+    Coupled means that it cannot exceed 28 / 7 = 4 while no day is missing.
     """
     return _both(month.ratio(week.average, month.average, zero=NO_MEAN), week)
 
