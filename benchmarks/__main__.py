@@ -61,6 +61,16 @@ BENCHMARKS = (
         ("--members", "1", "5", "--days", "1", "--until", "3"),
     ),
     Benchmark(
+        "scale_summaries",
+        "summaries and trends of 500 members over five years on PostgreSQL, against a bare SELECT",
+        ("--members", "5", "--days", "100"),
+    ),
+    Benchmark(
+        "planted",
+        "planted illnesses, overreach and journeys: what is found, and what is raised for nothing",
+        ("--members", "3", "--simulated", "1", "--days", "120"),
+    ),
+    Benchmark(
         "receiver",
         "webhook deliveries a second, and their answers at 50 a second",
         ("--deliveries", "300", "--seconds", "2", "--days", "30"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from benchmarks.event_costs import EventCosts, watched
 from benchmarks.stage import Stage, last_days, staged
 from benchmarks.surroundings import choose_database, new_instance, quiet_run_config, surroundings
+from whoop_assets.cli.range_run import daily_assets
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -36,7 +37,7 @@ def main() -> None:
         from whoop_assets.definitions import defs
 
         empty = with_empty_bodies(defs)
-        assets = len(defs.resolve_all_asset_keys())
+        assets = len(daily_assets())
         for warm_up in (empty, defs):
             run(stage, warm_up, min(chosen.days, 5))
         bare, whole = [], []
@@ -83,6 +84,7 @@ def run(
         began = time.perf_counter()
         with watching as found:
             result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+                asset_selection=daily_assets(),
                 instance=instance,
                 run_config=quiet_run_config(),
                 tags=range_tags(*last_days(stage, days)),

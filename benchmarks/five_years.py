@@ -72,7 +72,7 @@ def rows(warehouse: Path) -> str:
     try:
         counts = {
             table: connection.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
-            for table in (*RECORDS, "daily_summary")
+            for table in (*RECORDS, "daily_summary", "trends")
         }
     finally:
         connection.close()

@@ -25,6 +25,7 @@ ASSETS = (
     "recoveries",
     "workouts",
     "daily_summary",
+    "trends",
 )
 LOCATION = "whoop_assets"
 STARTS_WITHIN = 180.0

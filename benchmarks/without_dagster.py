@@ -9,6 +9,7 @@ from datetime import date
 from benchmarks.stage import STREAMS
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.ingest.follow import rebuild_trends
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members
@@ -27,6 +28,7 @@ def load_and_summarise(settings: Settings, first: date, last: date) -> None:
             if done.failures:
                 raise RuntimeError(f"{stream}: {done.failures[0].cause}")
         rebuild_days(database, everybody, first, last)
+        rebuild_trends(database, everybody, first, last)
     database.close()
 
 

@@ -8,6 +8,7 @@ import dagster as dg
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.assets.trends import trends
 from whoop_assets.errors import RECONNECT
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import event_report, failures, members, quarantine
@@ -17,7 +18,7 @@ PARKED_SHOWN_FOR = timedelta(days=7)
 """After that a parked event is no news; `whoop-assets events list --state parked` knows it still."""
 
 
-@dg.asset_check(asset=daily_summary, blocking=True)
+@dg.asset_check(asset=trends, blocking=True)
 def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
     """Every member's streams were read, and every record was understood. Runs last: a run ends red only after all that could be written was.
 

@@ -1,7 +1,7 @@
-"""The partitions: one a WHOOP day, from WHOOP_START_DATE to today in WHOOP_TIMEZONE."""
+"""The partitions: one a WHOOP day, from WHOOP_START_DATE to today in WHOOP_TIMEZONE; and one an ISO week."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
@@ -12,6 +12,14 @@ _settings = Settings.from_environment()
 # end_offset=1: today is a day too; its cycle is open, and its recovery is what people get up for.
 DAILY = dg.DailyPartitionsDefinition(
     start_date=_settings.start_date.isoformat(), timezone=_settings.timezone, end_offset=1
+)
+
+# Keys are Mondays. The week that WHOOP_START_DATE lies in has a key too, and so has the one that is not over yet.
+WEEKLY = dg.WeeklyPartitionsDefinition(
+    start_date=(_settings.start_date - timedelta(days=_settings.start_date.weekday())).isoformat(),
+    timezone=_settings.timezone,
+    day_offset=1,
+    end_offset=1,
 )
 
 RANGE_START = "dagster/asset_partition_range_start"

@@ -15,6 +15,7 @@ import whoop_assets
 from whoop_assets import assets as assets_package
 from whoop_assets import automation, checks, sensors
 from whoop_assets.definitions import defs
+from whoop_assets.partitions import WEEKLY
 from whoop_assets.warehouse import tables
 
 ROOT = Path(__file__).parent.parent
@@ -28,15 +29,18 @@ ASSETS = {
     "whoop/recoveries": {"whoop/cycles"},
     "whoop/workouts": {"whoop/cycles"},
     "whoop/daily_summary": {"whoop/cycles", "whoop/sleeps", "whoop/recoveries", "whoop/workouts"},
+    "whoop/trends": {"whoop/daily_summary"},
+    "whoop/weekly_summary": {"whoop/daily_summary"},
 }
+WEEKLY_ASSETS = {"whoop/weekly_summary"}
 CHECKS = {
-    "whoop/daily_summary:loads_complete",
+    "whoop/trends:loads_complete",
     "whoop/daily_summary:events_loaded",
     "whoop/profile:members_connected",
 }
 JOBS = {"refresh", "keep_tokens"}
 SCHEDULES = {"keep_tokens_alive"}
-SENSORS = {"webhook_events", "due_readings", "stale_summaries", "failed_runs"}
+SENSORS = {"webhook_events", "due_readings", "stale_summaries", "stale_weeks", "failed_runs"}
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
@@ -97,10 +101,11 @@ def test_whatever_the_package_defines_is_in_the_list(kind):
 def test_every_asset_says_whose_it_is_and_what_it_holds(key):
     spec = SPECS[key]
     assert spec.owners
-    assert spec.group_name == "whoop"
+    assert spec.group_name == ("whoop_weekly" if key in WEEKLY_ASSETS else "whoop")
     assert spec.kinds
     assert len(spec.description or "") > 40
-    assert spec.partitions_def == SPECS["whoop/cycles"].partitions_def
+    days = SPECS["whoop/cycles"].partitions_def
+    assert spec.partitions_def == (WEEKLY if key in WEEKLY_ASSETS else days)
     table = tables.metadata.tables[spec.metadata["dagster/table_name"]]
     schema = spec.metadata["dagster/column_schema"]
     assert [column.name for column in schema.columns] == [column.name for column in table.columns]
@@ -125,6 +130,7 @@ from pathlib import Path
 
 import whoop_assets, whoop_simulator
 from whoop_assets.definitions import defs
+from whoop_assets.partitions import WEEKLY
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.schema import prepare
 from sqlalchemy import inspect

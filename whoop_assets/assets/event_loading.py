@@ -8,7 +8,7 @@ import dagster as dg
 from whoop_assets.assets import loading
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.ingest.event_load import LANE
-from whoop_assets.ingest.event_rounds import ANNOUNCED, Keys, load_events, rebuild_touched
+from whoop_assets.ingest.event_rounds import ANNOUNCED, Keys, follow_touched, load_events, rebuild_touched
 from whoop_assets.partitions import DAILY, first_and_last
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import daily
@@ -43,6 +43,13 @@ def summarise(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[
     changed = rebuild_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
     with whoop.database.read() as connection:
         return daily.row_counts(connection, members, first, last), changed
+
+
+def follow(context: dg.AssetExecutionContext, whoop: WhoopResource) -> int:
+    """Rebuild the trends that the run's summaries have put behind, and no others: how many rows changed."""
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    return follow_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
 
 
 def _announced(context: dg.AssetExecutionContext) -> list[str]:

@@ -8,12 +8,15 @@ import dagster as dg
 
 from whoop_assets.errors import RECONNECT
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
-from whoop_assets.partitions import DAILY, first_and_last
+from whoop_assets.partitions import DAILY, WEEKLY, first_and_last
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import budget_report, tables
 from whoop_assets.warehouse.members import row_counts
 
 GROUP = "whoop"
+WEEKLY_GROUP = "whoop_weekly"
+"""Apart from the days: a job has one kind of partition, and takes its assets by group."""
+
 OWNERS = ["team:whoop"]
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
@@ -33,11 +36,28 @@ def daily_asset(
     *, table: str, kinds: set[str], deps: Sequence[dg.AssetsDefinition] = ()
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """An asset below `whoop/`, one partition a WHOOP day, whose range is materialized in a single run."""
+    return _asset(DAILY, GROUP, table, kinds, deps)
+
+
+def weekly_asset(
+    *, table: str, kinds: set[str], deps: Sequence[dg.AssetDep] = ()
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """An asset below `whoop/`, one partition an ISO week, whose range is materialized in a single run."""
+    return _asset(WEEKLY, WEEKLY_GROUP, table, kinds, deps)
+
+
+def _asset(
+    partitions: dg.PartitionsDefinition[Any],
+    group: str,
+    table: str,
+    kinds: set[str],
+    deps: Sequence[dg.AssetsDefinition | dg.AssetDep],
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     return dg.asset(
         key_prefix="whoop",
-        partitions_def=DAILY,
+        partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name=GROUP,
+        group_name=group,
         owners=OWNERS,
         kinds=kinds,
         deps=deps,

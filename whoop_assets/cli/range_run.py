@@ -91,7 +91,7 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime 
 def run_range(
     instance: "dg.DagsterInstance", wanted: Range, watcher: Watcher, *, since: datetime | None
 ) -> Ran:
-    """Materialize every asset for the range; the watcher is told of each event. Failures are in the answer."""
+    """Materialize every asset of days for the range; the watcher is told of each event. Failures are in the answer."""
     import dagster as dg
 
     from whoop_assets.assets.loading import LANE_TAG, SINCE_TAG
@@ -118,6 +118,7 @@ def run_range(
                     "resources": {"whoop": {"config": {"members": list(wanted.members)}}},
                 },
                 instance=instance,
+                asset_selection=daily_assets(),
                 run_id=run_id,
                 tags=tags,
                 raise_on_error=False,
@@ -128,6 +129,14 @@ def run_range(
     if watcher.interrupted:
         raise KeyboardInterrupt
     return Ran(run_id, result.success, time.monotonic() - began)
+
+
+def daily_assets() -> "list[dg.AssetKey]":
+    """The assets that have a partition a day: those that a run of a range of days can hold."""
+    from whoop_assets.definitions import defs
+    from whoop_assets.partitions import DAILY
+
+    return [spec.key for spec in defs.resolve_all_asset_specs() if spec.partitions_def == DAILY]
 
 
 def _cancel(instance: "dg.DagsterInstance", run_id: str) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 WARNING = 30
 _INTERRUPTED = "DagsterExecutionInterruptedError"
 _ROWS = "dagster/partition_row_count"
+_COMPUTED = ("daily_summary", "trends")
+"""What they changed are rows of ours, not records."""
 
 
 class Display(Protocol):
@@ -62,7 +64,7 @@ class Watcher:
             for name, value in event.step_materialization_data.materialization.metadata.items():
                 if name == _ROWS:
                     self.rows[asset] += int(str(value.value))
-                elif isinstance(value.value, int | float) and asset != "daily_summary":
+                elif isinstance(value.value, int | float) and asset not in _COMPUTED:
                     self.figures[name] += int(value.value)
             self.done[asset] += 1
             self._display.materialized(asset, self.done[asset])

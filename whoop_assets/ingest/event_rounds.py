@@ -14,6 +14,7 @@ from whoop_assets.errors import (
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.event_load import LANE, EventLoad
 from whoop_assets.ingest.everybody import Order, Round, ends_everybodys_requests
+from whoop_assets.ingest.follow import rebuild_behind
 from whoop_assets.ingest.load import Loaded
 from whoop_assets.ingest.refusal import TokenReplaced, refuses_every_stream
 from whoop_assets.ingest.summarise import rebuild_days
@@ -21,6 +22,7 @@ from whoop_assets.warehouse import attempts, claims, event_days, inbox, members,
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.event_rows import Event
 from whoop_assets.warehouse.failures import Failure
+from whoop_assets.warehouse.ledgers import STALE_TRENDS
 from whoop_assets.warehouse.members import Member
 from whoop_assets.whoop.errors import RateLimited, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
@@ -202,6 +204,20 @@ def rebuild_touched(
     return sum(rebuild_days(database, users, day, day).changed for day, users in sorted(by_day.items()))
 
 
+def follow_touched(
+    database: Database, members: Collection[int], first: date, last: date, *, by: str, since: datetime
+) -> int:
+    """Rebuild the trends that are behind on these members' days first..last, and on others for this run's sake.
+
+    Returns how many rows of trends changed, on these days and on those that they reach.
+    """
+    with database.read() as connection:
+        touched = claims.served(connection, by) & set(members)
+        behind = STALE_TRENDS.generations(connection, members, first, last)
+        behind += STALE_TRENDS.changed_since(connection, touched, since)
+    return rebuild_behind(database, behind)
+
+
 def work_off(connection: Connection, *, by: str) -> list[Round]:
     """Load whatever events are due, of all days, and rebuild the summaries: what a run does for a day, without Dagster."""
     database = connection.database
@@ -213,4 +229,5 @@ def work_off(connection: Connection, *, by: str) -> list[Round]:
         order = Order(stream, BEFORE_ALL, AFTER_ALL, now.date(), until=now, since=now, lane=LANE, run_id=by)
         rounds.append(load_events(connection, order))
     rebuild_touched(database, everybody, BEFORE_ALL, AFTER_ALL, by=by, since=now)
+    follow_touched(database, everybody, BEFORE_ALL, AFTER_ALL, by=by, since=now)
     return rounds

@@ -2,7 +2,7 @@
 
 from whoop_assets.sensors.failures import failed_runs
 from whoop_assets.sensors.readings import due_readings
-from whoop_assets.sensors.summaries import stale_summaries
+from whoop_assets.sensors.summaries import stale_summaries, stale_weeks
 from whoop_assets.sensors.webhooks import webhook_events
 
-__all__ = ["due_readings", "failed_runs", "stale_summaries", "webhook_events"]
+__all__ = ["due_readings", "failed_runs", "stale_summaries", "stale_weeks", "webhook_events"]

@@ -22,7 +22,7 @@ MOST_A_TICK, MOST_IN_FLIGHT, MOST_LOOKED_AT = 10, 20, 200
 TRY_AGAIN_AFTER = timedelta(hours=1)
 """A run that came to nothing, though it did not say so, is asked for again then."""
 
-SUMMARY = "daily_summary"
+SUMMARIES = ("daily_summary", "trends")
 SNAPSHOTS = ("profile", "body_measurement")
 
 
@@ -80,7 +80,7 @@ def request(group: Group, now: datetime) -> dg.RunRequest:
     one = group.any
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.readings]
-    assets = [*one.streams, *([SUMMARY] if set(one.streams) - set(SNAPSHOTS) else [])]
+    assets = [*one.streams, *(SUMMARIES if set(one.streams) - set(SNAPSHOTS) else ())]
     return dg.RunRequest(
         run_key=f"{one.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}",
         run_config={"resources": {"whoop": {"config": {"members": list(group.members)}}}},

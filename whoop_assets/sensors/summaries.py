@@ -1,32 +1,35 @@
-"""The sensor of stale days: whatever changed a record, its summary follows."""
+"""The sensors of the ledgers: whatever changed a record, its summary follows, and what is made of summaries."""
 
 import hashlib
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.loading import LANE_TAG
-from whoop_assets.partitions import DAILY, range_tags
+from whoop_assets.assets.trends import trends
+from whoop_assets.assets.weekly_summary import weekly_summary
+from whoop_assets.partitions import DAILY, WEEKLY, range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
-from whoop_assets.warehouse import stale_days
-from whoop_assets.warehouse.stale_days import StaleDay
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
+from whoop_assets.warehouse.stale_days import STALE_DAYS
 
 MOST_RANGES, MOST_RUNS = 10, 100
 TRY_AGAIN_AFTER = timedelta(hours=1)
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets(daily_summary),
+    target=dg.AssetSelection.assets(daily_summary, trends),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def stale_summaries(
     context: dg.SensorEvaluationContext, whoop: WhoopResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the summaries of days whose records changed since they were built, whatever changed them.
+    """Ask for the summaries of days whose records changed since they were built, whatever changed them, and for the
+    trends of days whose summaries did.
 
     Level-triggered: it looks at what is stale, not at what happened, so nothing is lost with a run that was killed.
     Days that a run under way will build are left to it, and so is all that has changed since a run for events was asked
@@ -36,40 +39,91 @@ def stale_summaries(
     for_events = runs_for_events(context.instance)
     before = min((record.create_timestamp for record in for_events), default=None)
     with whoop.database.read() as connection:
-        behind = stale_days.stale(connection, before=before)
+        behind = STALE_DAYS.days(connection, before=before)
+        trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
-    first_key, last_key = DAILY.get_first_partition_key(), DAILY.get_last_partition_key()
-    busy = _being_built(context.instance)
-    askable = [
+    of_summaries = _askable(behind, DAILY, _being_built(context.instance, daily_summary.key))
+    wanted = ranges(entry.day for entry in of_summaries)
+    # A run for summaries builds the trends of its days too.
+    busy = _being_built(context.instance, trends.key)
+    busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
+    of_trends = _askable(trends_behind, DAILY, busy)
+    requests = [
+        *_requests("", [daily_summary.key, trends.key], of_summaries, wanted, now),
+        *_requests("trends:", [trends.key], of_trends, ranges(entry.day for entry in of_trends), now),
+    ]
+    if not requests:
+        return _nothing(len(behind) + len(trends_behind), "days")
+    return dg.SensorResult(run_requests=requests[:MOST_RANGES])
+
+
+# An open cycle changes with every reading, and with it the week: no run for each of them.
+@dg.sensor(
+    target=dg.AssetSelection.assets(weekly_summary),
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def stale_weeks(context: dg.SensorEvaluationContext, whoop: WhoopResource) -> dg.SensorResult | dg.SkipReason:
+    """Ask for the weekly summaries of weeks whose days changed since they were built. Level-triggered, as for the days."""
+    with whoop.database.read() as connection:
+        behind = STALE_WEEKS.days(connection)
+        now = whoop.database.now(connection)
+    askable = _askable(behind, WEEKLY, _being_built(context.instance, weekly_summary.key))
+    if not askable:
+        return _nothing(len(behind), "weeks")
+    wanted = ranges((entry.day for entry in askable), step=timedelta(weeks=1))
+    return dg.SensorResult(
+        run_requests=_requests("", [weekly_summary.key], askable, wanted, now)[:MOST_RANGES]
+    )
+
+
+def _nothing(behind: int, what: str) -> dg.SkipReason:
+    return dg.SkipReason(
+        f"{behind} stale {what}, none to ask for now: they are being built, or have no partition."
+        if behind
+        else f"No stale {what}."
+    )
+
+
+def _askable(
+    behind: Iterable[Behind],
+    partitions: dg.TimeWindowPartitionsDefinition,
+    busy: Sequence[tuple[str, str]],
+) -> list[Behind]:
+    """What has a partition key, and no run in flight that will build it."""
+    first_key, last_key = partitions.get_first_partition_key(), partitions.get_last_partition_key()
+    return [
         entry
         for entry in behind
         if (first_key or "9999") <= entry.day.isoformat() <= (last_key or "")
         and not any(first <= entry.day.isoformat() <= last for first, last in busy)
     ]
-    if not askable:
-        return dg.SkipReason(
-            f"{len(behind)} stale days, none to ask for now: they are being built, or have no partition."
-            if behind
-            else "No stale days."
-        )
-    # The key names the work, and an hour: the same work that failed is tried again, but not every half minute.
+
+
+def _requests(
+    prefix: str,
+    assets: Sequence[dg.AssetKey],
+    askable: Sequence[Behind],
+    wanted: Sequence[tuple[date, date]],
+    now: datetime,
+) -> list[dg.RunRequest]:
+    """A run per range. Its key names the work, and an hour: the same work that failed is tried again, but not at every tick."""
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(
-                run_key=f"{first}:{last}:{_digest(askable, first, last)}:{hour}",
-                tags=range_tags(first, last) | {LANE_TAG: "schedule"},
-            )
-            for first, last in ranges(entry.day for entry in askable)[:MOST_RANGES]
-        ]
-    )
+    return [
+        dg.RunRequest(
+            run_key=f"{prefix}{first}:{last}:{_digest(askable, first, last)}:{hour}",
+            asset_selection=list(assets),
+            tags=range_tags(first, last) | {LANE_TAG: "schedule"},
+        )
+        for first, last in wanted[:MOST_RANGES]
+    ]
 
 
-def _being_built(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
-    """The days, first and last, whose summaries a run that is queued or under way will build."""
+def _being_built(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[tuple[str, str]]:
+    """The partitions, first and last, of the asset that a run that is queued or under way will build."""
     spans = []
     for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
-        if run.asset_selection is not None and daily_summary.key not in run.asset_selection:
+        if run.asset_selection is not None and asset not in run.asset_selection:
             continue
         days = days_of(run)
         if days is not None:
@@ -77,17 +131,17 @@ def _being_built(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
     return spans
 
 
-def ranges(days: Iterable[date]) -> list[tuple[date, date]]:
-    """The days as runs of consecutive days, newest first."""
+def ranges(days: Iterable[date], *, step: timedelta = timedelta(days=1)) -> list[tuple[date, date]]:
+    """The days as runs of consecutive days (or of what is a step apart), newest first."""
     found: list[tuple[date, date]] = []
     for day in sorted(set(days)):
-        if found and day - found[-1][1] <= timedelta(days=1):
+        if found and day - found[-1][1] <= step:
             found[-1] = (found[-1][0], day)
         else:
             found.append((day, day))
     return found[::-1]
 
 
-def _digest(entries: Iterable[StaleDay], first: date, last: date) -> str:
-    work = sorted((entry.user_id, entry.generation) for entry in entries if first <= entry.day <= last)
+def _digest(entries: Iterable[Behind], first: date, last: date) -> str:
+    work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
     return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

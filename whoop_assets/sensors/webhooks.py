@@ -11,6 +11,7 @@ from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.event_loading import keys
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.assets.trends import trends
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.ingest.event_rounds import AT_ONCE, Keys
 from whoop_assets.resources import WhoopResource
@@ -30,7 +31,7 @@ time hears an event within a quarter of a second, which would else wait two and 
 ATTEMPT_TAG = "whoop/attempt"
 # A sleep carries its recovery along, in both directions; WHOOP announces the two within a second of each other.
 TOUCHED = {"sleeps": [sleeps, recoveries], "recoveries": [sleeps, recoveries], "workouts": [workouts]}
-CHECKS = [dg.AssetCheckKey(daily_summary.key, "loads_complete")]
+CHECKS = [dg.AssetCheckKey(trends.key, "loads_complete")]
 TAGS = {
     LANE_TAG: LANE,
     "dagster/priority": "10",
@@ -40,14 +41,14 @@ TAGS = {
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets(cycles, sleeps, recoveries, workouts, daily_summary),
+    target=dg.AssetSelection.assets(cycles, sleeps, recoveries, workouts, daily_summary, trends),
     minimum_interval_seconds=1,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def webhook_events(
     context: dg.SensorEvaluationContext, whoop: WhoopResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for one run per day with due events: the streams they touch, the cycles, and the daily summary.
+    """Ask for one run per day with due events: the streams they touch, the cycles, the daily summary and the trends.
 
     Level-triggered: it looks at which events are due, not at which have come, so nothing is lost with a run that was
     killed. While a run for a day is in flight, that day's new events wait for its end, or are taken along by it.
@@ -124,7 +125,7 @@ def _request(burst: Burst) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=burst.run_key,
         partition_key=burst.day.isoformat(),
-        asset_selection=[cycles.key, *sorted(touched), daily_summary.key],
+        asset_selection=[cycles.key, *sorted(touched), daily_summary.key, trends.key],
         asset_check_keys=CHECKS,
         tags=TAGS | {ATTEMPT_TAG: str(burst.attempt)},
     )

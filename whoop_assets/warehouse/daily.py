@@ -1,13 +1,14 @@
 """Reading the records that daily summaries are made of, and keeping the summaries."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, func, select
 
-from whoop_assets.warehouse.statements import insert_rows
+from whoop_assets.warehouse import derived
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, daily_summary
 
 _HEAVY = {"payload", "content_hash", "first_seen_at", "deleted_at"}
@@ -57,46 +58,19 @@ def replace(
 ) -> int:
     """Make the summaries of these members' days exactly these rows; returns how many rows changed.
 
-    A row that says the same as before keeps its `built_at`.
+    A row that says the same as before keeps its `built_at`. What changed is entered in the ledgers of trends and weeks
+    in this transaction; a new time of confirmation alone is no change to them.
     """
     where = (daily_summary.c.user_id.in_(list(members)), daily_summary.c.day.between(first, last))
-    names = [column.name for column in daily_summary.c if column.name != "built_at"]
-    old = {
-        (row["user_id"], row["day"]): row
-        for row in connection.execute(select(daily_summary).where(*where)).mappings()
-    }
-    new_rows, changed_rows = [], []
-    seen = set()
-    for row in rows:
-        key = (row["user_id"], row["day"])
-        seen.add(key)
-        before = old.get(key)
-        if before is None:
-            new_rows.append(row | {"built_at": at})
-            continue
-        differing = {name for name in names if before[name] != row[name]}
-        if differing:
-            built_at = before["built_at"] if differing <= _FOLLOWS_SYNC else at
-            changed_rows.append({f"new_{name}": row[name] for name in names} | {"new_built_at": built_at})
-    gone = [{"of": user_id, "on": day} for user_id, day in old.keys() - seen]
-    this_row = (daily_summary.c.user_id == bindparam("of"), daily_summary.c.day == bindparam("on"))
-    if gone:
-        connection.execute(delete(daily_summary).where(*this_row), gone)
-    insert_rows(connection, daily_summary, new_rows)
-    if changed_rows:
-        values: dict[str, Any] = {
-            name: bindparam(f"new_{name}") for name in [*names, "built_at"] if name not in ("user_id", "day")
-        }
-        statement = (
-            update(daily_summary)
-            .where(
-                daily_summary.c.user_id == bindparam("new_user_id"),
-                daily_summary.c.day == bindparam("new_day"),
-            )
-            .values(values)
-        )
-        connection.execute(statement, changed_rows)
-    return len(gone) + len(new_rows) + len(changed_rows)
+    replaced = derived.replace(connection, daily_summary, where, rows, at, follows=_FOLLOWS_SYNC)
+    STALE_TRENDS.mark_all(connection, ((user_id, day) for user_id, day in replaced.changed), at)
+    STALE_WEEKS.mark_all(connection, ((user_id, monday(day)) for user_id, day in replaced.changed), at)
+    return replaced.written
+
+
+def monday(day: date) -> date:
+    """The Monday of the day's ISO week."""
+    return day - timedelta(days=day.weekday())
 
 
 def row_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:

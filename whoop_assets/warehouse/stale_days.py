@@ -1,75 +1,14 @@
-"""The ledger of stale days: which member-days changed since their summary was built.
+"""The ledger of stale days: which member-days changed since their summary was built (see `ledgers`)."""
 
-A change renews the day's generation in the transaction that makes it. Whoever builds the summary clears the
-generation it read and no other, so a change that comes while a summary is built stays visible. Generations are
-random, not counted: a number that were counted anew after clearing could be mistaken for an older one.
-"""
-
-import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
-
-from sqlalchemy import Connection, bindparam, delete, select
-
-from whoop_assets.warehouse.statements import insert_or_replace
+from whoop_assets.warehouse.ledgers import Ledger, StaleDay
 from whoop_assets.warehouse.tables import stale_days
 
+__all__ = ["STALE_DAYS", "StaleDay", "changed_since", "clear", "generations", "mark", "stale"]
 
-@dataclass(frozen=True, slots=True)
-class StaleDay:
-    """A member-day whose summary is behind its records."""
+STALE_DAYS = Ledger(stale_days)
 
-    user_id: int
-    day: date
-    generation: int
-
-
-def mark(connection: Connection, user_id: int, days: Iterable[date], at: datetime) -> None:
-    """Mark these days of the member as changed."""
-    generation = secrets.randbits(62)
-    rows = [
-        {"user_id": user_id, "day": day, "generation": generation, "changed_at": at}
-        for day in sorted(set(days))
-    ]
-    insert_or_replace(connection, stale_days, rows, keep=set())
-
-
-def stale(
-    connection: Connection, *, limit: int | None = None, before: datetime | None = None
-) -> list[StaleDay]:
-    """All stale days, or those that were changed before then, newest day first."""
-    columns = (stale_days.c.user_id, stale_days.c.day, stale_days.c.generation)
-    query = select(*columns).order_by(stale_days.c.day.desc(), stale_days.c.user_id).limit(limit)
-    if before is not None:
-        query = query.where(stale_days.c.changed_at < before)
-    return [StaleDay(*row) for row in connection.execute(query)]
-
-
-def generations(connection: Connection, members: Iterable[int], first: date, last: date) -> list[StaleDay]:
-    """The stale days of these members between two days, both included."""
-    query = select(stale_days.c.user_id, stale_days.c.day, stale_days.c.generation).where(
-        stale_days.c.user_id.in_(list(members)), stale_days.c.day.between(first, last)
-    )
-    return [StaleDay(*row) for row in connection.execute(query)]
-
-
-def clear(connection: Connection, built: Iterable[StaleDay]) -> None:
-    """Forget the generations whose summary has been built; a newer generation of the same day stays."""
-    rows = [{"of": entry.user_id, "on": entry.day, "read": entry.generation} for entry in built]
-    if rows:
-        connection.execute(
-            delete(stale_days).where(
-                stale_days.c.user_id == bindparam("of"),
-                stale_days.c.day == bindparam("on"),
-                stale_days.c.generation == bindparam("read"),
-            ),
-            rows,
-        )
-
-
-def changed_since(connection: Connection, members: Iterable[int], since: datetime) -> list[StaleDay]:
-    """The stale days of these members that were changed then or later."""
-    columns = (stale_days.c.user_id, stale_days.c.day, stale_days.c.generation)
-    query = select(*columns).where(stale_days.c.user_id.in_(list(members)), stale_days.c.changed_at >= since)
-    return [StaleDay(*row) for row in connection.execute(query)]
+mark = STALE_DAYS.mark
+stale = STALE_DAYS.stale
+generations = STALE_DAYS.generations
+clear = STALE_DAYS.clear
+changed_since = STALE_DAYS.changed_since

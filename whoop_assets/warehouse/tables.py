@@ -239,6 +239,26 @@ stale_days = Table(
     comment="Ledger: days whose records changed since their daily summary was built.",
 )
 
+stale_trends = Table(
+    "stale_trends",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("day", Date, "WHOOP day whose daily summary changed"),
+    _column("generation", BigInteger, "a number that every change renews", nullable=False),
+    _column("changed_at", UtcDateTime(), "when the daily summary last changed", nullable=False),
+    comment="Ledger: days whose daily summary changed since the trends that it reaches were built.",
+)
+
+stale_weeks = Table(
+    "stale_weeks",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("day", Date, "Monday of the ISO week"),
+    _column("generation", BigInteger, "a number that every change renews", nullable=False),
+    _column("changed_at", UtcDateTime(), "when a daily summary of the week last changed", nullable=False),
+    comment="Ledger: weeks in which a daily summary changed since their weekly summary was built.",
+)
+
 load_failures = Table(
     "load_failures",
     metadata,
@@ -457,4 +477,107 @@ daily_summary = Table(
     _column("last_recovery_synced_at", UtcDateTime(), "when the day's recovery was last confirmed"),
     _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
     comment="One row per member and WHOOP day that has any record.",
+)
+
+
+def _baselined(name: str, what: str, unit: str) -> "list[Column[Any]]":
+    """The rolling measures of one column of the daily summary."""
+    return [
+        *(_measure(f"{name}_mean_{days}", f"mean of {days} days of {what}, {unit}") for days in (7, 28, 60)),
+        *(
+            _measure(f"{name}_sd_{days}", f"sample standard deviation of {days} days of {what}, {unit}")
+            for days in (7, 28, 60)
+        ),
+        _measure(f"{name}_z_28", f"{what}: the day against the 28 days before it, standard deviations"),
+    ]
+
+
+trends = Table(
+    "trends",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("day", Date, "WHOOP day"),
+    _column("is_partial", Boolean, "as in daily_summary: the day's strain is still passing", nullable=False),
+    *_baselined("hrv_rmssd_milli", "HRV (RMSSD)", "milliseconds"),
+    *_baselined("ln_hrv_rmssd", "the natural logarithm of HRV (RMSSD in milliseconds)", "ln ms"),
+    *_baselined("resting_heart_rate", "resting heart rate", "beats per minute"),
+    *_baselined("respiratory_rate", "respiratory rate", "breaths per minute"),
+    *_baselined("sleep_duration_minutes", "sleep", "minutes"),
+    *_baselined("strain", "day strain of finished days", "0 to 21"),
+    _measure(
+        "skin_temp_celsius_z_28",
+        "skin temperature: the day against the 28 days before it, standard deviations",
+    ),
+    _measure("hrv_rmssd_milli_cv_7", "coefficient of variation of 7 days of HRV (RMSSD), percent"),
+    _measure("ln_hrv_rmssd_cv_7", "coefficient of variation of 7 days of ln RMSSD, percent"),
+    _measure("acwr_coupled_7_28", "acute to chronic workload ratio of day strain, 7 in 28 days"),
+    _measure("acwr_ewma_7_28", "the same, of exponentially weighted means of 7 and 28 days"),
+    _measure("training_monotony_7", "mean / standard deviation of 7 days of strain"),
+    _measure("training_strain_7", "load of 7 days times monotony, in units of day strain"),
+    _measure("sleep_debt_7_minutes", "sleep needed less slept over 7 nights, minutes; below 0: surplus"),
+    _measure("sleep_debt_14_minutes", "the same over 14 nights, minutes"),
+    _measure("bed_time_deviation_minutes", "local bed time against the usual of 28 days, minutes later"),
+    _measure("wake_time_deviation_minutes", "local wake time against the usual of 28 days, minutes later"),
+    _measure("timezone_shift_minutes", "UTC offset less the usual of 28 days, minutes; east is positive"),
+    _measure("strain_target_low", "day strain to aim at with the day's recovery, from"),
+    _measure("strain_target_high", "day strain to aim at with the day's recovery, to"),
+    _count("illness_signal_count", "signals of illness that are there, 0 to 4"),
+    _count("illness_signals_known", "signals of illness that can be told, 0 to 4"),
+    _column("illness_signals", Text, "which are there, comma separated; empty: none"),
+    _column("illness_flag", Boolean, "at least two signals of illness"),
+    _count("green_streak_days", "consecutive green days up to this one, counted to 60"),
+    _column("missing", Text, "JSON: why each measure is NULL that is; NULL when none is"),
+    _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
+    comment="One row per member and WHOOP day that has a daily summary: the day against the days before it.",
+)
+
+weekly_summary = Table(
+    "weekly_summary",
+    metadata,
+    _key("user_id", BigInteger, "WHOOP user id"),
+    _key("week_start", Date, "Monday of the ISO week"),
+    _column("iso_year", Integer, "ISO 8601 year of the week", nullable=False),
+    _column("iso_week", Integer, "ISO 8601 week, 1 to 53", nullable=False),
+    _column("is_partial", Boolean, "one of its days is partial", nullable=False),
+    _count("days_with_data", "days with a daily summary, 1 to 7"),
+    _count("days_with_recovery", "days with a recovery score"),
+    _count("days_with_sleep", "days with a scored main sleep"),
+    _count("days_with_strain", "finished days with strain"),
+    _measure("recovery_score_mean", "percent, 0 to 100"),
+    _measure("recovery_score_best", "highest, percent"),
+    _column("recovery_best_day", Date, "the first day that had it"),
+    _measure("recovery_score_worst", "lowest, percent"),
+    _column("recovery_worst_day", Date, "the first day that had it"),
+    _count("green_days", "days with a green recovery"),
+    _count("yellow_days", "days with a yellow recovery"),
+    _count("red_days", "days with a red recovery"),
+    _measure("hrv_rmssd_milli_mean", "mean heart rate variability (RMSSD), milliseconds"),
+    _measure("resting_heart_rate_mean", "mean, beats per minute"),
+    _measure("respiratory_rate_mean", "mean, breaths per minute"),
+    _measure("sleep_duration_minutes_mean", "mean of the main sleeps, minutes"),
+    _measure("sleep_duration_minutes_best", "longest, minutes"),
+    _measure("sleep_duration_minutes_worst", "shortest, minutes"),
+    _measure("sleep_needed_minutes_mean", "mean sleep need, minutes"),
+    _measure("sleep_debt_minutes_mean", "mean of the part of the need that comes from sleep debt, minutes"),
+    _measure("sleep_performance_percentage_mean", "mean, percent"),
+    _measure("strain_mean", "mean day strain of finished days, 0 to 21"),
+    _measure("strain_sum", "sum of the day strain of finished days"),
+    _measure("strain_best", "highest day strain of finished days, 0 to 21"),
+    _column("strain_best_day", Date, "the first day that had it"),
+    _measure("kilojoule_sum", "energy of finished days, kilojoules"),
+    _count("workout_count", "workouts and other activities"),
+    _measure("workout_minutes", "their total time, minutes"),
+    _measure("workout_kilojoule", "their energy, kilojoules"),
+    _measure("distance_meter", "their distance, metres"),
+    _measure("nap_minutes", "time asleep in naps, minutes"),
+    *(
+        _measure(f"zone_{zone}_minutes", f"time in heart rate zone {zone}, minutes")
+        for zone in ("zero", "one")
+    ),
+    *(
+        _measure(f"zone_{zone}_minutes", f"time in heart rate zone {zone}, minutes")
+        for zone in ("two", "three", "four", "five")
+    ),
+    _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
+    comment="One row per member and ISO week that has a daily summary.",
 )

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from whoop_assets.cli.range_run import daily_assets
 from whoop_assets.definitions import defs
 from whoop_assets.partitions import range_tags
 from whoop_assets_tests.ingest.home import Home, at_home
@@ -34,13 +35,13 @@ class Project:
         tags: dict[str, str] | None = None,
         members: list[int] | None = None,
     ) -> dg.ExecuteInProcessResult:
-        """Materialize a range of days, as a backfill does; all assets unless some are named."""
+        """Materialize a range of days, as a backfill does; all assets of days unless some are named."""
         job = defs.resolve_implicit_global_asset_job_def()
         config = {"resources": {"whoop": {"config": {"members": members or []}}}}
         return job.execute_in_process(
             instance=self.instance,
             tags=range_tags(first, last) | (tags or {}),
-            asset_selection=[dg.AssetKey(["whoop", name]) for name in assets] or None,
+            asset_selection=[dg.AssetKey(["whoop", name]) for name in assets] or daily_assets(),
             run_config=config,
             raise_on_error=False,
         )

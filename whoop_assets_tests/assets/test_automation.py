@@ -9,16 +9,31 @@ from whoop_assets.automation import keep_tokens_alive
 from whoop_assets.definitions import defs
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors import stale_summaries
+from whoop_assets.sensors import stale_summaries, stale_weeks
 from whoop_assets.sensors.summaries import ranges
 from whoop_assets.warehouse import stale_days, tables
+from whoop_assets.warehouse.ledgers import STALE_TRENDS
 
 
-def tick(p):
+def tick(p, sensor=stale_summaries):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return stale_summaries.evaluate_tick(context)
+        return sensor.evaluate_tick(context)
+
+
+def names(request):
+    return [key.path[-1] for key in request.asset_selection]
+
+
+def asked(request):
+    return [
+        date.fromisoformat(request.tags[f"dagster/asset_partition_range_{side}"]) for side in ("start", "end")
+    ]
+
+
+def carry_out(p, request, *assets):
+    return p.run(*asked(request), *(assets or names(request)))
 
 
 def test_without_stale_days_the_sensor_asks_for_nothing(project):
@@ -35,11 +50,47 @@ def test_the_sensor_asks_for_the_stale_days_as_ranges_and_their_run_clears_them(
         requests = tick(p).run_requests
         assert requests
         for request in requests:
-            start, end = (request.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end"))
-            assert p.run(*map(date.fromisoformat, (start, end)), "daily_summary").success
+            assert names(request) == ["daily_summary", "trends"]
+            assert carry_out(p, request).success
         assert tick(p).run_requests == []
         with home.database.read() as connection:
             assert stale_days.stale(connection) == []
+            assert STALE_TRENDS.stale(connection) == []
+
+
+def test_trends_that_were_not_built_with_their_summaries_are_asked_for_alone(project):
+    with project() as p:
+        home, today = p.home, p.today
+        home.clock.advance(datetime.now(UTC) - home.clock.now())
+        home.load(today - timedelta(days=9), today)
+        for request in tick(p).run_requests:
+            assert carry_out(p, request, "daily_summary").success
+        requests = tick(p).run_requests
+        assert requests
+        for request in requests:
+            assert names(request) == ["trends"]
+            assert carry_out(p, request).success
+        assert tick(p).run_requests == []
+
+
+def test_weeks_whose_days_changed_are_asked_for_by_their_own_sensor(project):
+    with project() as p:
+        home, today = p.home, p.today
+        home.clock.advance(datetime.now(UTC) - home.clock.now())
+        assert tick(p, stale_weeks).run_requests == []
+        home.load(today - timedelta(days=16), today)
+        rebuild_days(home.database, home.members, today - timedelta(days=16), today)
+        (request,) = tick(p, stale_weeks).run_requests
+        assert names(request) == ["weekly_summary"]
+        assert all(day.weekday() == 0 for day in asked(request))
+        assert carry_out(p, request).success
+        assert tick(p, stale_weeks).run_requests == []
+        weeks = home.rows("weekly_summary")
+        days = home.rows("daily_summary")
+        assert set(weeks) == {(one, day - timedelta(days=day.weekday())) for one, day in days}
+        newest = max(weeks)
+        assert weeks[newest]["is_partial"]
+        assert p.metadata("weekly_summary", newest[1])["dagster/partition_row_count"] == 1
 
 
 def test_a_change_while_the_summary_is_built_stays_stale(project):

@@ -48,7 +48,7 @@ def test_new_members_share_a_run_of_the_last_month_and_its_work_leaves_less_to_a
         assert sorted(members) == sorted(p.home.members)
         assert first.tags["whoop/lane"] == "schedule"
         assert {key.path[-1] for key in first.asset_selection} == {
-            "cycles", "sleeps", "recoveries", "workouts", "daily_summary",
+            "cycles", "sleeps", "recoveries", "workouts", "daily_summary", "trends",
         }  # fmt: skip
         for request in asked:
             assert do(p, request).success

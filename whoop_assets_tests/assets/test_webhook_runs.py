@@ -12,6 +12,7 @@ from sqlalchemy import delete, update
 
 from whoop_assets.definitions import defs
 from whoop_assets.errors import BudgetExhausted
+from whoop_assets.ingest.follow import rebuild_trends
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import stale_summaries, webhook_events
@@ -36,6 +37,7 @@ def p(project, database_kind):
         made.home.clock.advance(datetime.now(UTC) - made.home.clock.now())
         made.home.load_and_summarise(made.today - timedelta(days=12), made.today)
         rebuild_days(made.home.database, made.home.members, made.today - timedelta(days=30), made.today)
+        rebuild_trends(made.home.database, made.home.members, made.today - timedelta(days=40), made.today)
         yield made
 
 
@@ -129,7 +131,7 @@ def test_a_burst_is_one_run_a_day_of_what_it_touches(p, box):
     for request in requests:
         streams = {event.stream for event in box.events() if event.day == day(request)}
         touched = {"workouts"} if streams == {"workouts"} else streams | {"sleeps", "recoveries"}
-        assert names(request) == touched | {"cycles", "daily_summary"}
+        assert names(request) == touched | {"cycles", "daily_summary", "trends"}
         assert request.tags["whoop/lane"] == "webhook"
         assert int(request.tags["dagster/priority"]) > 0
         assert [check.name for check in request.asset_check_keys] == ["loads_complete"]
@@ -345,6 +347,8 @@ POINTS = [
     ("after", "whoop_assets.warehouse.attempts.close", 1),
     ("before", "whoop_assets.ingest.event_rounds.rebuild_days", 1),
     ("after", "whoop_assets.warehouse.stale_days.clear", 1),
+    ("before", "whoop_assets.ingest.event_rounds.rebuild_behind", 1),
+    ("after", "whoop_assets.warehouse.trends.replace_trends", 1),
 ]
 
 
@@ -388,7 +392,7 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_twice(p, box, monkeypat
     work_off(p)
     for request in tick(p, stale_summaries).run_requests:
         first, last = (request.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end"))
-        assert p.run(date.fromisoformat(first), date.fromisoformat(last), "daily_summary").success
+        assert p.run(date.fromisoformat(first), date.fromisoformat(last), *sorted(names(request))).success
     assert set(box.states()) == {"done"}
     box.nothing_stale()
     assert stored_as_whoop_has_it(p, "sleeps", night)
@@ -444,7 +448,7 @@ def test_a_process_killed_before_any_statement_leaves_everything_to_the_next(p, 
     assert gone not in p.home.rows("workouts")
     for request in tick(p, stale_summaries).run_requests:
         first, last = (request.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end"))
-        assert p.run(date.fromisoformat(first), date.fromisoformat(last), "daily_summary").success
+        assert p.run(date.fromisoformat(first), date.fromisoformat(last), *sorted(names(request))).success
     box.nothing_stale()
     kept = p.home.contents()["daily_summary"]
     p.run(p.today - timedelta(days=12), p.today, "daily_summary")

@@ -7,6 +7,7 @@ from whoop_assets.ingest.event_rounds import work_off
 from whoop_assets.ingest.events import delivery_of
 from whoop_assets.warehouse import inbox, stale_days
 from whoop_assets.warehouse.event_rows import Event
+from whoop_assets.warehouse.ledgers import STALE_TRENDS
 from whoop_assets_tests.ingest.home import Home
 from whoop_simulator.webhook_delivery import Delivery
 
@@ -73,3 +74,4 @@ class Inbox:
     def nothing_stale(self) -> None:
         with self.home.database.read() as connection:
             assert stale_days.stale(connection) == []
+            assert STALE_TRENDS.stale(connection) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from whoop_assets.summary import DAILY_COLUMNS
+from whoop_assets.summary.trends import TREND_COLUMNS
 from whoop_assets.warehouse.tables import metadata
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
@@ -19,6 +20,10 @@ SHARED = {
             "quarantine",
             "coverage",
             "stale_days",
+            "stale_trends",
+            "stale_weeks",
+            "trends",
+            "weekly_summary",
             "load_failures",
             "webhook_events",
         ),
@@ -45,3 +50,8 @@ def test_the_dictionary_describes_each_column_of_the_table_once(table):
 
 def test_the_dictionary_lists_a_daily_row_in_the_contracts_order():
     assert _columns("daily_summary") == [*DAILY_COLUMNS, "built_at"]
+
+
+def test_the_dictionary_lists_trends_in_the_order_of_the_table():
+    assert _columns("trends") == [*TREND_COLUMNS, "built_at"]
+    assert _columns("trends") == [column.name for column in metadata.tables["trends"].columns]

@@ -1,18 +1,22 @@
 """The schema: made in an empty database, brought forward, refused when it is of another version."""
 
 import shutil
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import insert, inspect, text
 
 from whoop_assets.errors import SchemaMismatch
-from whoop_assets.warehouse import schema
+from whoop_assets.warehouse import schema, tables
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables import metadata
+from whoop_assets_tests.conftest import NOW
 from whoop_assets_tests.warehouse.processes import together
 
 
@@ -103,6 +107,21 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(database, tmp_path, mon
     schema.prepare(database)
     with database.read() as connection:
         assert inspect(connection).has_table("of_the_next_release")
+
+
+def test_what_was_summed_up_before_there_were_trends_is_behind_after_the_upgrade(empty):
+    with empty.write() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        days = [date(2026, 3, 1), date(2026, 3, 2)]  # a Sunday and a Monday
+        rows = [{"user_id": 1, "day": day, "is_partial": False, "built_at": NOW} for day in days]
+        connection.execute(insert(tables.daily_summary), rows)
+    assert schema.upgrade(empty) == ("0003", schema._newest())
+    with empty.read() as connection:
+        assert [entry.day for entry in STALE_TRENDS.stale(connection)] == days[::-1]
+        assert [entry.day for entry in STALE_WEEKS.stale(connection)] == [date(2026, 3, 2), date(2026, 2, 23)]
+        assert STALE_TRENDS.changed_since(connection, [1], NOW - timedelta(days=3650))
 
 
 def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp_path, monkeypatch):

@@ -1,8 +1,9 @@
 """The ledger of stale days: a change stays visible until a summary has been built that has seen it."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from whoop_assets.warehouse import records, stale_days
+from whoop_assets.warehouse.stale_days import STALE_DAYS
 from whoop_assets_tests.warehouse.factories import MEMBER, NOW, UPDATED, at, cycle, stale
 
 FIRST, SECOND = date(2026, 5, 3), date(2026, 5, 4)
@@ -27,6 +28,21 @@ def test_clearing_twice_does_not_clear_what_came_in_between(database):
         stale_days.mark(connection, MEMBER, [FIRST], NOW)
         stale_days.clear(connection, seen)
         assert stale(connection) == {FIRST}
+
+
+def test_the_days_are_told_once_however_many_members_are_behind_and_new_work_tells_itself_apart(database):
+    with database.write() as connection:
+        for user_id in range(MEMBER, MEMBER + 20):
+            stale_days.mark(connection, user_id, [FIRST], NOW)
+        stale_days.mark(connection, MEMBER, [SECOND], NOW + timedelta(hours=1))
+        found = {one.day: one for one in STALE_DAYS.days(connection)}
+        assert {day: one.members for day, one in found.items()} == {FIRST: 20, SECOND: 1}
+        assert found[SECOND].state[2] == NOW + timedelta(hours=1)
+        assert [one.day for one in STALE_DAYS.days(connection, before=NOW + timedelta(minutes=1))] == [FIRST]
+        stale_days.mark(connection, MEMBER, [SECOND], NOW + timedelta(hours=1))
+        again = {one.day: one for one in STALE_DAYS.days(connection)}
+        assert again[SECOND].state != found[SECOND].state
+        assert again[FIRST] == found[FIRST]
 
 
 def test_the_ledger_is_written_in_the_transaction_of_the_change(database):

@@ -1,0 +1,94 @@
+"""Rebuilding what follows from daily summaries: trends, and weekly summaries.
+
+Like the summaries themselves: reading, writing and clearing the ledger happen in one transaction that holds the
+members' locks, so what changes meanwhile stays stale, and a process that is killed leaves the work visible.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import date, timedelta
+
+from whoop_assets.summary.trends import BACK_DAYS, DAILY_READ, REACH_DAYS, trend_rows
+from whoop_assets.summary.weeks import DAILY_READ_BY_WEEKS, weekly_rows
+from whoop_assets.warehouse import trends
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, StaleDay
+
+DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
+"""At most so much is held in memory, and of so many members are the locks."""
+
+
+def rebuild_trends(database: Database, members: Collection[int], first: date, last: date) -> int:
+    """Rebuild the trends of these members for first..last, and for the days after them that changes in there reach.
+
+    Returns how many rows changed. A change before `first` stays in the ledger, even where it reaches into these days:
+    it is cleared with the day on which it happened, when all that it reaches is built.
+    """
+    return sum(_rebuild_trends(database, some, first, last) for some in _lots(members))
+
+
+def _rebuild_trends(database: Database, members: Collection[int], first: date, last: date) -> int:
+    changed = 0
+    with database.write(members) as connection:
+        at = database.now(connection)
+        read = STALE_TRENDS.generations(connection, members, first, last)
+        # Trends are made of summaries alone, so what a change reaches reaches no further.
+        reached = max((entry.day + timedelta(days=REACH_DAYS) for entry in read), default=last)
+        latest = trends.latest_day(connection, members)
+        end = last if latest is None else max(first, min(max(last, reached), latest))
+        for start, stop in _spans(first, end):
+            daily = trends.daily_rows(
+                connection, members, start - timedelta(days=BACK_DAYS), stop, DAILY_READ
+            )
+            rows = trend_rows(daily, start, stop)
+            changed += trends.replace_trends(connection, members, start, stop, rows, at)
+        STALE_TRENDS.clear(connection, read)
+    return changed
+
+
+def rebuild_behind(database: Database, behind: Collection[StaleDay]) -> int:
+    """Rebuild the trends of these days and of those that they reach, and no others; returns how many rows changed."""
+    return sum(rebuild_trends(database, users, start, stop) for users, start, stop in _together(behind))
+
+
+def rebuild_weeks(database: Database, members: Collection[int], first: date, last: date) -> int:
+    """Rebuild the weekly summaries of these members, from one Monday to another; returns how many rows changed."""
+    changed = 0
+    for some in _lots(members):
+        with database.write(some) as connection:
+            at = database.now(connection)
+            read = STALE_WEEKS.generations(connection, some, first, last)
+            daily = trends.daily_rows(connection, some, first, last + timedelta(days=6), DAILY_READ_BY_WEEKS)
+            changed += trends.replace_weeks(connection, some, first, last, weekly_rows(daily), at)
+            STALE_WEEKS.clear(connection, read)
+    return changed
+
+
+def _together(behind: Collection[StaleDay]) -> Iterator[tuple[list[int], date, date]]:
+    """Members who are behind from the same day to the same day; changes closer than a window's reach are one span."""
+    of_member: dict[int, list[date]] = {}
+    for entry in sorted(behind, key=lambda entry: (entry.user_id, entry.day)):
+        of_member.setdefault(entry.user_id, []).append(entry.day)
+    spans: dict[tuple[date, date], list[int]] = {}
+    for user_id, days in of_member.items():
+        start = before = days[0]
+        for day in days[1:]:
+            if day - before > timedelta(days=REACH_DAYS):
+                spans.setdefault((start, before), []).append(user_id)
+                start = day
+            before = day
+        spans.setdefault((start, before), []).append(user_id)
+    for (start, stop), users in sorted(spans.items()):
+        yield users, start, stop
+
+
+def _lots(members: Collection[int]) -> Iterator[list[int]]:
+    everybody = sorted(members)
+    for place in range(0, len(everybody), MEMBERS_AT_ONCE):
+        yield everybody[place : place + MEMBERS_AT_ONCE]
+
+
+def _spans(first: date, last: date) -> Iterator[tuple[date, date]]:
+    while first <= last:
+        stop = min(last, first + timedelta(days=DAYS_AT_ONCE - 1))
+        yield first, stop
+        first = stop + timedelta(days=1)

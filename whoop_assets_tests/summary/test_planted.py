@@ -1,0 +1,43 @@
+"""What is planted is found: an illness, an overreach and a journey in members with known noise. `benchmarks.planted` counts more."""
+
+from datetime import timedelta
+
+import pytest
+
+from benchmarks.planted import AWAY, FIRST, ILL, OVERREACH, Illnesses, healthy_and, trends_of
+
+SEEDS = range(1, 9)
+STRONG = 3.0
+
+
+@pytest.fixture(scope="module")
+def by_member():
+    rows = trends_of([row for seed in SEEDS for row in healthy_and(STRONG, seed)])
+    return {
+        seed: {(row["day"] - FIRST).days: row for row in rows if row["user_id"] == seed} for seed in SEEDS
+    }
+
+
+def test_a_strong_illness_is_flagged_by_its_second_night_and_healthy_nights_seldom_are(by_member):
+    tally = Illnesses()
+    for rows in by_member.values():
+        flags = {row["day"]: row["illness_flag"] for row in rows.values()}
+        tally.add(flags, [[FIRST + timedelta(days=n) for n in ILL]])
+    assert tally.by_second_night == tally.episodes == len(SEEDS)
+    assert tally.false / tally.well < 0.02
+
+
+def test_three_weeks_of_overreach_bring_the_highest_load_of_the_year(by_member):
+    for rows in by_member.values():
+        means = {n: row["strain_mean_7"] for n, row in rows.items() if row["strain_mean_7"] is not None}
+        assert max(means, key=means.__getitem__) in range(OVERREACH[0], OVERREACH[-1] + 2)
+        begun = [rows[n]["acwr_ewma_7_28"] for n in range(OVERREACH[4], OVERREACH[12]) if n in rows]
+        usual = sorted(row["acwr_ewma_7_28"] for row in rows.values() if row["acwr_ewma_7_28"])
+        assert max(begun) > usual[round(0.95 * len(usual))]
+
+
+def test_a_journey_shifts_the_zone_on_exactly_its_nights(by_member):
+    for rows in by_member.values():
+        shifted = {n for n, row in rows.items() if row["timezone_shift_minutes"]}
+        assert shifted == {n for n in AWAY if n in rows}
+        assert {rows[n]["timezone_shift_minutes"] for n in shifted} == {480}
