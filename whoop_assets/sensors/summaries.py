@@ -10,6 +10,7 @@ from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.partitions import DAILY, range_tags
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.checking import checks_of
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
 from whoop_assets.warehouse import stale_days
 from whoop_assets.warehouse.stale_days import StaleDay
@@ -58,6 +59,8 @@ def stale_summaries(
         run_requests=[
             dg.RunRequest(
                 run_key=f"{first}:{last}:{_digest(askable, first, last)}:{hour}",
+                asset_selection=[daily_summary.key],
+                asset_check_keys=checks_of(["daily_summary"]),
                 tags=range_tags(first, last) | {LANE_TAG: "schedule"},
             )
             for first, last in ranges(entry.day for entry in askable)[:MOST_RANGES]
