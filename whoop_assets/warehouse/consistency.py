@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Date,
     FromClause,
     Row,
     Select,
@@ -54,6 +55,7 @@ STAGES_TOLERANCE_MILLI = 1_000
 """In 340 of 340 recorded sleeps the five parts add up to the time in bed to the millisecond; a second allows for rounding."""
 
 ONE_DAY = timedelta(days=1)
+_MEASURED = (cycles.c.strain, cycles.c.kilojoule, cycles.c.average_heart_rate, cycles.c.max_heart_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,7 @@ def out_of_bounds(connection: Connection) -> Found:
         c = table.c
         where = or_(*(or_(c[name] < bound.low, c[name] > bound.high) for name, bound in bounds.items()))
         if stream == "cycles":
-            measured = (c.strain, c.kilojoule, c.average_heart_rate, c.max_heart_rate)
-            where = and_(where, or_(*(column.is_distinct_from(0) for column in measured)))
+            where = and_(where, or_(*(column.is_distinct_from(0) for column in _MEASURED)))
         query = select(c.user_id, c.day, *(c[name] for name in bounds)).where(c.deleted_at.is_(None), where)
         found += _found(connection, query, lambda row, stream=stream: _outside(stream, row))  # type: ignore[misc]
     return found
@@ -196,26 +197,43 @@ def stages_apart(connection: Connection) -> Found:
 
 
 def breaks_between_cycles(connection: Connection) -> Found:
-    """Cycles that do not end where the member's next one starts: a gap, an overlap, or open with one behind it."""
+    """Cycles that do not end where the member's next one starts: a gap, an overlap, or open with one behind it.
+
+    WHOOP gives some new members a cycle of zeros days before their first real one: the gap behind that is none.
+    """
+    f = _pairs_of_cycles().c
+    query = select(f.user_id, f.day, f.id, f.end_time, f.next_start, f.next_id).where(
+        or_(f.end_time.is_(None), f.end_time != f.next_start), ~f.before_the_first
+    )
+    return _found(connection, query, _break)
+
+
+def _pairs_of_cycles() -> FromClause:
+    """Each cycle with the member's next one; `before_the_first`: it is the member's first, and all its values are zero."""
     c = cycles.c
     of_member: dict[str, Any] = {"partition_by": c.user_id, "order_by": (c.start_time, c.id)}
-    following = (
+    every = (
         select(
             c.user_id,
             c.day,
             c.id,
             c.end_time,
-            func.lead(c.start_time).over(**of_member).label("next_start"),
+            func.lead(c.start_time, type_=c.start_time.type).over(**of_member).label("next_start"),
             func.lead(c.id).over(**of_member).label("next_id"),
+            func.lead(c.day, type_=c.day.type).over(**of_member).label("next_day"),
+            func.lag(c.id).over(**of_member).label("before"),
+            and_(*(func.coalesce(column, 1) == 0 for column in _MEASURED)).label("zero"),
         )
         .where(c.deleted_at.is_(None))
         .subquery()
     )
-    f = following.c
-    query = select(f.user_id, f.day, f.id, f.end_time, f.next_start, f.next_id).where(
-        f.next_start.is_not(None), or_(f.end_time.is_(None), f.end_time != f.next_start)
+    e = every.c
+    first = and_(e.before.is_(None), e.zero).label("before_the_first")
+    return (
+        select(e.user_id, e.day, e.id, e.end_time, e.next_start, e.next_id, e.next_day, first)
+        .where(e.next_id.is_not(None))
+        .subquery()
     )
-    return _found(connection, query, _break)
 
 
 def _break(row: "Row[Any]") -> str:
@@ -227,29 +245,57 @@ def _break(row: "Row[Any]") -> str:
 
 
 def missing_days(connection: Connection) -> Found:
-    """Days without a summary between a member's first and last one."""
-    c = daily_summary.c
-    spans = select(c.user_id, func.min(c.day), func.max(c.day), func.count()).group_by(c.user_id)
-    found = Found(looked_at=0)
-    concerned = 0
-    newest: list[Example] = []
-    for user_id, first, last, count in connection.execute(spans.order_by(c.user_id)):
-        found.looked_at = (found.looked_at or 0) + count
-        missing = (last - first).days + 1 - count
-        if missing:
-            found.count += missing
-            concerned += 1
-            if concerned <= MOST_NAMED:
-                days = set(connection.scalars(select(c.day).where(c.user_id == user_id)))
-                newest += _missing(user_id, first, last, days)
-    newest.sort(key=lambda one: (one.day or date.min, -one.user_id), reverse=True)
-    found.examples = newest[:MOST_NAMED]
+    """Days without a summary between a member's first and last one, unless a cycle explains them or they are to be built.
+
+    A cycle that lasts beyond the next noon, a journey or a strap that was off, leaves a date that no cycle is of.
+    """
+    d = daily_summary.c
+    following = func.lead(d.day, type_=d.day.type).over(partition_by=d.user_id, order_by=d.day)
+    pairs = select(d.user_id, d.day, following.label("next_day")).subquery()
+    wide = _days_apart(connection, pairs.c.day, pairs.c.next_day) > 1
+    in_flux = exists().where(
+        stale_days.c.user_id == pairs.c.user_id,
+        stale_days.c.day > pairs.c.day,
+        stale_days.c.day < pairs.c.next_day,
+    )
+    f = _pairs_of_cycles().c
+    explained: set[tuple[int, date]] = set()
+    for user_id, first, last in connection.execute(
+        select(f.user_id, f.day, f.next_day).where(
+            or_(f.end_time == f.next_start, f.before_the_first),
+            _days_apart(connection, f.day, f.next_day) > 1,
+        )
+    ):
+        explained |= {(user_id, day) for day in _between(first, last)}
+    found = Found(looked_at=connection.scalar(select(func.count()).select_from(daily_summary)))
+    for user_id, first, last in connection.execute(
+        select(pairs.c.user_id, pairs.c.day, pairs.c.next_day)
+        .where(wide, ~in_flux)
+        .order_by(pairs.c.day.desc(), pairs.c.user_id)
+    ):
+        for day in _between(first, last):
+            if (user_id, day) not in explained:
+                found.count += 1
+                if found.count <= MOST_NAMED:
+                    found.examples.append(
+                        Example(
+                            user_id, day, "no summary, and no cycle of a day before it that lasts beyond it"
+                        )
+                    )
     return found
 
 
-def _missing(user_id: int, first: date, last: date, days: set[date]) -> Iterable[Example]:
-    absent = [last - n * ONE_DAY for n in range((last - first).days) if last - n * ONE_DAY not in days]
-    return [Example(user_id, day, "no summary") for day in absent[:MOST_NAMED]]
+def _between(first: date, last: date) -> Iterable[date]:
+    """The days between the two, the newest first."""
+    return (last - n * ONE_DAY for n in range(1, (last - first).days))
+
+
+def _days_apart(
+    connection: Connection, first: ColumnElement[Any], last: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    if connection.dialect.name == "sqlite":
+        return func.julianday(last) - func.julianday(first)
+    return cast(last, Date) - cast(first, Date)
 
 
 def summaries_behind(connection: Connection) -> Found:
