@@ -2,7 +2,7 @@
 
 The spans of one stream never overlap: a newer read takes the place of what it covers, and joins its neighbour when
 both were read in the same breath. A span also says how many records WHOOP's pages held of it, as long as that is known:
-not of what is left of a span after a part was read again, nor after a record has moved into or out of it.
+not after a record has moved into or out of it. Of what is left of a span after a part was read again it is worked out.
 """
 
 from collections.abc import Collection, Iterable
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, or_, select, update
 
 from whoop_assets.warehouse.statements import insert_rows
-from whoop_assets.warehouse.tables import coverage
+from whoop_assets.warehouse.tables import RECORD_TABLES, coverage
 
 # Made once: these are asked for with every piece of a load.
 _TOUCHING = (
@@ -128,8 +128,7 @@ def record(
         if entry.read_at == read_at:
             added = _joined(added, entry)
         elif entry.read_at < read_at:
-            rests = subtract(entry.span, [span])
-            keep.extend([entry] if rests == [entry.span] else [Covered(one, entry.read_at) for one in rests])
+            keep.extend(_left(connection, user_id, stream, entry, span, counted_at))
     if known:
         connection.execute(_FORGET, _touching(user_id, stream, span))
     insert_rows(
@@ -155,6 +154,52 @@ def forget_counts(connection: Connection, user_id: int, stream: str, moments: It
     rows = [{"member": user_id, "of_stream": stream, "moment": moment} for moment in sorted(set(moments))]
     if rows:
         connection.execute(_FORGET_COUNT, rows)
+
+
+def _left(
+    connection: Connection,
+    user_id: int,
+    stream: str,
+    entry: Covered,
+    span: Span,
+    now: datetime | None,
+) -> list[Covered]:
+    """What is left of an entry after the span was read again, with what WHOOP's pages had held of that.
+
+    They held what is here of it, and what is amiss: as many records as the whole entry lacks, less those that the new
+    reading (stored at `now`) has brought back. A lost row must not be forgotten because its neighbours were read again.
+    """
+    rests = subtract(entry.span, [span])
+    if rests == [entry.span]:
+        return [entry]
+    table = RECORD_TABLES.get(stream)
+    if entry.records is None or entry.counted_at is None or table is None or not rests:
+        return [Covered(one, entry.read_at) for one in rests]
+    c = table.c
+    of_reading = (
+        c.first_seen_at <= entry.counted_at,
+        or_(c.deleted_at.is_(None), c.deleted_at > entry.read_at),
+    )
+    here = [_count(connection, table, user_id, one, *of_reading) for one in rests]
+    amiss = entry.records - _count(connection, table, user_id, entry.span, *of_reading)
+    if amiss > 0:
+        both = Span(max(span.start, entry.span.start), min(span.end, entry.span.end))
+        amiss = max(0, amiss - _count(connection, table, user_id, both, c.first_seen_at == now))
+    here[here.index(max(here))] += amiss
+    return [
+        Covered(one, entry.read_at, held, entry.counted_at) for one, held in zip(rests, here, strict=True)
+    ]
+
+
+def _count(
+    connection: Connection, table: Table, user_id: int, span: Span, *where: ColumnElement[bool]
+) -> int:
+    """How many of the member's records start in the span."""
+    c = table.c
+    query = select(func.count()).where(
+        c.user_id == user_id, c.start_time >= span.start, c.start_time < span.end, *where
+    )
+    return connection.scalar(query) or 0
 
 
 def _counted(entry: Covered, starts: Collection[datetime] | None, counted_at: datetime | None) -> Covered:
