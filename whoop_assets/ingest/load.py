@@ -250,10 +250,11 @@ class MemberLoad:
                 by=self._by,
             )
             if absences.warning is None:
-                # An answer that something newer had overtaken may tell of a record that starts elsewhere by now.
+                # What something newer had overtaken may start elsewhere by now, and what was rejected may be stored as it
+                # was before: then the number of the pages cannot be compared with what is stored.
                 starts = (
                     None
-                    if stored.superseded
+                    if stored.superseded or rejected
                     else filing.starts_of(connection, self._user_id, stream.name, incoming)
                 )
                 coverage.record(

@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from whoop_assets.warehouse.answers import KEY
 from whoop_assets.warehouse.bounds import BOUNDS
+from whoop_assets.warehouse.coverage import was_here
 from whoop_assets.warehouse.tables import (
     RECORD_TABLES,
     coverage,
@@ -352,8 +353,7 @@ def other_counts_than_whoops(connection: Connection) -> Found:
             c.user_id == v.user_id,
             c.start_time >= v.start_time,
             c.start_time < v.end_time,
-            c.first_seen_at <= v.counted_at,
-            or_(c.deleted_at.is_(None), c.deleted_at > v.read_at),
+            was_here(table, v.counted_at),
         )
         kept = func.count(c.user_id)
         known = (v.stream == stream, v.records.is_not(None))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, or_, select, update
 
 from whoop_assets.warehouse.statements import insert_rows
 from whoop_assets.warehouse.tables import RECORD_TABLES, coverage
@@ -176,12 +176,9 @@ def _left(
     if entry.records is None or entry.counted_at is None or table is None or not rests:
         return [Covered(one, entry.read_at) for one in rests]
     c = table.c
-    of_reading = (
-        c.first_seen_at <= entry.counted_at,
-        or_(c.deleted_at.is_(None), c.deleted_at > entry.read_at),
-    )
-    here = [_count(connection, table, user_id, one, *of_reading) for one in rests]
-    amiss = entry.records - _count(connection, table, user_id, entry.span, *of_reading)
+    then = was_here(table, entry.counted_at)
+    here = [_count(connection, table, user_id, one, then) for one in rests]
+    amiss = entry.records - _count(connection, table, user_id, entry.span, then)
     if amiss > 0:
         both = Span(max(span.start, entry.span.start), min(span.end, entry.span.end))
         amiss = max(0, amiss - _count(connection, table, user_id, both, c.first_seen_at == now))
@@ -189,6 +186,13 @@ def _left(
     return [
         Covered(one, entry.read_at, held, entry.counted_at) for one, held in zip(rests, here, strict=True)
     ]
+
+
+def was_here(table: Table, counted_at: "datetime | ColumnElement[datetime]") -> ColumnElement[bool]:
+    """Which records were here when a reading was committed then: a deletion that came with it was none of what it read."""
+    c = table.c
+    # When the deletion was committed; `deleted_at` is when it was found out, perhaps in a reading that ended later.
+    return and_(c.first_seen_at <= counted_at, or_(c.deleted_at.is_(None), c.changed_at > counted_at))
 
 
 def _count(

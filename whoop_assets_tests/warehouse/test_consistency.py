@@ -264,8 +264,10 @@ def test_many_are_counted_and_the_newest_twenty_named(home):
 
 
 def test_what_changes_after_the_counting_is_no_difference_to_it(home):
-    """Deleted, moved, added, and read again in part: the numbers still say what WHOOP's pages held."""
+    """Deleted, moved, rejected, and read again in part: the numbers still say what WHOOP's pages held."""
     who = somebody(home)
+    # Time passes while pages are read and missing records are asked for.
+    home.world.before_request = lambda *_: home.clock.advance(0.5)
     home.advance(timedelta(hours=1))
     home.world.delete(who.user_id, "workouts", who.workout)
     home.world.edit(
@@ -278,6 +280,12 @@ def test_what_changes_after_the_counting_is_no_difference_to_it(home):
     home.load(who.day - timedelta(days=1), who.day + timedelta(days=1))
     with home.database.read() as connection:
         assert consistency.other_counts_than_whoops(connection).count == 0
+    home.advance(timedelta(hours=1))
+    home.world.edit(who.user_id, "cycles", who.after, {"score_state": 17}, follow=False)
+    home.load(TODAY - timedelta(days=DAYS), TODAY)
+    with home.database.read() as connection:
+        assert set(named(connection)) == {"in_quarantine"}
+    home.world.edit(who.user_id, "cycles", who.after, {"score_state": "SCORED"}, follow=False)
     home.advance(timedelta(hours=1))
     home.load(TODAY - timedelta(days=DAYS), TODAY)
     with home.database.read() as connection:
