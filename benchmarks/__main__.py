@@ -71,6 +71,11 @@ BENCHMARKS = (
         ("--members", "3", "--simulated", "1", "--days", "120"),
     ),
     Benchmark(
+        "consistency",
+        "the checks of all that is stored, 500 members over five years: time, memory",
+        ("--members", "5", "--days", "60"),
+    ),
+    Benchmark(
         "receiver",
         "webhook deliveries a second, and their answers at 50 a second",
         ("--deliveries", "300", "--seconds", "2", "--days", "30"),

@@ -9,6 +9,7 @@ from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.errors import RECONNECT
 from whoop_assets.ingest import keep_alive
 from whoop_assets.resources import WhoopResource
+from whoop_assets.settings import Settings
 
 everything = dg.AssetSelection.groups("whoop")
 
@@ -17,6 +18,13 @@ refresh = dg.define_asset_job(
     selection=everything,
     description="Read the asked days of every member and rebuild their summaries. Started by people: what needs to be "
     "read without being asked for is found by the sensor `due_readings`.",
+)
+
+
+check = dg.define_asset_job(
+    "check",
+    selection=dg.AssetSelection.all_asset_checks(),
+    description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from WHOOP.",
 )
 
 
@@ -51,4 +59,18 @@ def keep_tokens_alive(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
     due, _ = keep_alive.due(whoop.database)
     if not due:
         return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
+    return dg.RunRequest(tags={LANE_TAG: "schedule"})
+
+
+@dg.schedule(
+    job=check,
+    cron_schedule="15 9 * * *",
+    execution_timezone=Settings.from_environment().timezone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def check_daily() -> dg.RunRequest:
+    """Once a day, when the night is usually here: every check, over all members and days.
+
+    The runs that sensors ask for leave out the checks that look at everything; this one sees that they are looked at.
+    """
     return dg.RunRequest(tags={LANE_TAG: "schedule"})

@@ -37,9 +37,19 @@ CHECKS = {
     "whoop/trends:loads_complete",
     "whoop/daily_summary:events_loaded",
     "whoop/profile:members_connected",
+    "whoop/daily_summary:values_within_bounds",
+    "whoop/daily_summary:nothing_twice",
+    "whoop/daily_summary:records_linked",
+    "whoop/sleeps:stages_add_up",
+    "whoop/cycles:cycles_follow_each_other",
+    "whoop/daily_summary:days_complete",
+    "whoop/daily_summary:summaries_follow",
+    "whoop/daily_summary:quarantine_empty",
+    "whoop/daily_summary:counts_match_whoop",
+    "whoop/daily_summary:readings_in_time",
 }
-JOBS = {"refresh", "keep_tokens"}
-SCHEDULES = {"keep_tokens_alive"}
+JOBS = {"refresh", "keep_tokens", "check"}
+SCHEDULES = {"keep_tokens_alive", "check_daily"}
 SENSORS = {"webhook_events", "due_readings", "stale_summaries", "stale_weeks", "failed_runs"}
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}

@@ -11,9 +11,15 @@ from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.partitions import first_and_last
 from whoop_assets.resources import WhoopResource
+from whoop_assets.summary.lineage import SOURCES
 
 
-@daily_asset(table="daily_summary", kinds={"pandas"}, deps=[cycles, sleeps, recoveries, workouts])
+@daily_asset(
+    table="daily_summary",
+    kinds={"pandas"},
+    deps=[cycles, sleeps, recoveries, workouts],
+    sources=SOURCES,
+)
 def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Strain, recovery, sleep and workouts of each WHOOP day in one row per member.
 

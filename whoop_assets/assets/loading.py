@@ -1,6 +1,6 @@
 """What the assets that read WHOOP have in common: an order from the run, the load, and its metadata."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -29,14 +29,22 @@ CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
 
 ROW_COUNT = "dagster/partition_row_count"
+COLUMN_LINEAGE = "dagster/column_lineage"
 _WINDOWS = {60: "minute", 86_400: "day"}
 
 
 def daily_asset(
-    *, table: str, kinds: set[str], deps: Sequence[dg.AssetsDefinition] = ()
+    *,
+    table: str,
+    kinds: set[str],
+    deps: Sequence[dg.AssetsDefinition] = (),
+    sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """An asset below `whoop/`, one partition a WHOOP day, whose range is materialized in a single run."""
-    return _asset(DAILY, GROUP, table, kinds, deps)
+    """An asset below `whoop/`, one partition a WHOOP day, whose range is materialized in a single run.
+
+    `sources`: column -> the assets below `whoop/`, and their columns, that it is computed of.
+    """
+    return _asset(DAILY, GROUP, table, kinds, deps, sources)
 
 
 def weekly_asset(
@@ -52,6 +60,7 @@ def _asset(
     table: str,
     kinds: set[str],
     deps: Sequence[dg.AssetsDefinition | dg.AssetDep],
+    sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     return dg.asset(
         key_prefix="whoop",
@@ -61,7 +70,7 @@ def _asset(
         owners=OWNERS,
         kinds=kinds,
         deps=deps,
-        metadata=_table_metadata(table),
+        metadata=_table_metadata(table) | ({} if sources is None else {COLUMN_LINEAGE: _lineage(sources)}),
     )
 
 
@@ -81,6 +90,16 @@ def _table_metadata(name: str) -> dict[str, Any]:
         "dagster/table_name": name,
         "dagster/column_schema": dg.TableSchema(columns),
     }
+
+
+def _lineage(sources: Mapping[str, Sequence[tuple[str, str]]]) -> dg.TableColumnLineage:
+    # On the definition: on a materialization every run of every day would carry these kilobytes.
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(dg.AssetKey([GROUP, asset]), name) for asset, name in of]
+            for column, of in sources.items()
+        }
+    )
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:

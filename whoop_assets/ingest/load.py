@@ -236,7 +236,8 @@ class MemberLoad:
             bad_cycles = [one for one in cycles if isinstance(one, quarantine.Rejected)]
             quarantine.keep(connection, self._user_id, CYCLES.name, bad_cycles, at)
             incoming = [one.incoming for one in taken]
-            result.add(records.store(connection, self._user_id, stream.name, incoming, at))
+            stored = records.store(connection, self._user_id, stream.name, incoming, at)
+            result.add(stored)
             result.add(records.delete_confirmed(connection, self._user_id, stream.name, absences.gone, at))
             quarantine.keep(connection, self._user_id, stream.name, rejected, at)
             quarantine.resolve(connection, self._user_id, stream.name, {str(one.key) for one in incoming}, at)
@@ -249,7 +250,22 @@ class MemberLoad:
                 by=self._by,
             )
             if absences.warning is None:
-                coverage.record(connection, self._user_id, stream.name, piece.span, piece.read_at)
+                # What something newer had overtaken may start elsewhere by now, and what was rejected may be stored as it
+                # was before: then the number of the pages cannot be compared with what is stored.
+                starts = (
+                    None
+                    if stored.superseded or rejected
+                    else filing.starts_of(connection, self._user_id, stream.name, incoming)
+                )
+                coverage.record(
+                    connection,
+                    self._user_id,
+                    stream.name,
+                    piece.span,
+                    piece.read_at,
+                    starts=starts,
+                    counted_at=at,
+                )
         result.quarantined += len(rejected)
         if absences.warning is not None:
             result.warnings.append(absences.warning)

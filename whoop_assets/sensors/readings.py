@@ -12,6 +12,7 @@ from whoop_assets.ingest.planned import Group, grouped, plan_now
 from whoop_assets.ingest.planning import Plan, Reading
 from whoop_assets.partitions import DAILY, range_tags
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.checking import checks_of
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of
 
 REASON_TAG = "whoop/reason"
@@ -85,6 +86,7 @@ def request(group: Group, now: datetime) -> dg.RunRequest:
         run_key=f"{one.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}",
         run_config={"resources": {"whoop": {"config": {"members": list(group.members)}}}},
         asset_selection=[dg.AssetKey(["whoop", name]) for name in assets],
+        asset_check_keys=checks_of(assets),
         tags=range_tags(one.first, one.last)
         | {LANE_TAG: one.lane, REASON_TAG: one.reason.value, SINCE_TAG: one.since.isoformat()},
     )

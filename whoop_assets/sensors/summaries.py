@@ -12,6 +12,7 @@ from whoop_assets.assets.trends import trends
 from whoop_assets.assets.weekly_summary import weekly_summary
 from whoop_assets.partitions import DAILY, WEEKLY, range_tags
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.checking import checks_of
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
 from whoop_assets.warehouse.stale_days import STALE_DAYS
@@ -113,6 +114,7 @@ def _requests(
         dg.RunRequest(
             run_key=f"{prefix}{first}:{last}:{_digest(askable, first, last)}:{hour}",
             asset_selection=list(assets),
+            asset_check_keys=checks_of([asset.path[-1] for asset in assets]),
             tags=range_tags(first, last) | {LANE_TAG: "schedule"},
         )
         for first, last in wanted[:MOST_RANGES]

@@ -35,6 +35,17 @@ NEEDED = (
 _DURATIONS: dict[str, Kind] = dict.fromkeys(
     ("total_in_bed_time_milli", "total_awake_time_milli", *ASLEEP, *NEEDED), "number"
 )
+MINUTES_OF_SLEEP: dict[str, tuple[str, ...]] = {
+    "sleep_duration_minutes": ASLEEP,
+    "in_bed_minutes": ("total_in_bed_time_milli",),
+    "awake_minutes": ("total_awake_time_milli",),
+    "light_minutes": ("total_light_sleep_time_milli",),
+    "slow_wave_minutes": ("total_slow_wave_sleep_time_milli",),
+    "rem_minutes": ("total_rem_sleep_time_milli",),
+    "sleep_needed_minutes": NEEDED,
+    "sleep_debt_minutes": ("need_from_sleep_debt_milli",),
+}
+"""Daily column -> the durations of the main sleep that it is the sum of."""
 SLEEP_VALUES: dict[str, Kind] = {
     "sleep_performance_percentage": "number",
     "sleep_efficiency_percentage": "number",
@@ -65,6 +76,12 @@ WORKOUT_SCORE: dict[str, Kind] = {
     "distance_meter": "number",
     **ZONE_KINDS,
 }
+SUMS_OF_WORKOUTS = {
+    "workout_kilojoule": "kilojoule",
+    "distance_meter": "distance_meter",
+    **{zone: zone for zone in ZONES},
+}
+"""Daily column -> the column of the day's scored workouts that it is the sum of."""
 WORKOUTS: dict[str, Kind] = _KEY | _SPAN | {"id": "text", "sport_name": "text", **WORKOUT_SCORE}
 
 DAILY: dict[str, Kind] = {
@@ -90,14 +107,7 @@ DAILY: dict[str, Kind] = {
     "sleep_id": "text",
     "sleep_start_time": "time",
     "sleep_end_time": "time",
-    "sleep_duration_minutes": "number",
-    "in_bed_minutes": "number",
-    "awake_minutes": "number",
-    "light_minutes": "number",
-    "slow_wave_minutes": "number",
-    "rem_minutes": "number",
-    "sleep_needed_minutes": "number",
-    "sleep_debt_minutes": "number",
+    **dict.fromkeys(MINUTES_OF_SLEEP, "number"),
     **SLEEP_VALUES,
     "nap_count": "integer",
     "nap_minutes": "number",

@@ -13,12 +13,12 @@ from whoop_assets.summary.choice import span_milli
 from whoop_assets.summary.columns import (
     ASLEEP,
     CYCLE_SCORE,
-    NEEDED,
+    MINUTES_OF_SLEEP,
     RECOVERY_SCORE,
     SLEEP_SCORE,
     SLEEP_VALUES,
+    SUMS_OF_WORKOUTS,
     WORKOUT_SCORE,
-    ZONES,
 )
 from whoop_assets.whoop_day import parse_offset
 
@@ -72,14 +72,7 @@ def sleep_columns(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
             "sleep_id": sleep["id"],
             "sleep_start_time": sleep["start_time"],
             "sleep_end_time": sleep["end_time"],
-            "sleep_duration_minutes": _minutes(_total(sleep, ASLEEP)),
-            "in_bed_minutes": _minutes(sleep["total_in_bed_time_milli"]),
-            "awake_minutes": _minutes(sleep["total_awake_time_milli"]),
-            "light_minutes": _minutes(sleep["total_light_sleep_time_milli"]),
-            "slow_wave_minutes": _minutes(sleep["total_slow_wave_sleep_time_milli"]),
-            "rem_minutes": _minutes(sleep["total_rem_sleep_time_milli"]),
-            "sleep_needed_minutes": _minutes(_total(sleep, NEEDED)),
-            "sleep_debt_minutes": _minutes(sleep["need_from_sleep_debt_milli"]),
+            **{name: _minutes(_total(sleep, parts)) for name, parts in MINUTES_OF_SLEEP.items()},
             **{name: sleep[name] for name in SLEEP_VALUES},
         }
     )
@@ -120,9 +113,7 @@ def workout_columns(workouts: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
             "workout_count": count,
             "workout_minutes": _minutes(_per_day(span_milli(workouts), at, days)).mask(count == 0, 0.0),
             "workout_strain_max": workouts["strain"].groupby(at).max().reindex(days.index),
-            "workout_kilojoule": _per_day(workouts["kilojoule"], at, days),
-            "distance_meter": _per_day(workouts["distance_meter"], at, days),
-            **{zone: _per_day(workouts[zone], at, days) for zone in ZONES},
+            **{name: _per_day(workouts[column], at, days) for name, column in SUMS_OF_WORKOUTS.items()},
             "sports": _sports(workouts).reindex(days.index),
         }
     )

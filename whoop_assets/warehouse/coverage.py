@@ -1,18 +1,19 @@
 """The ledger of coverage: which span of which stream of which member was read completely, and when.
 
 The spans of one stream never overlap: a newer read takes the place of what it covers, and joins its neighbour when
-both were read in the same breath.
+both were read in the same breath. A span also says how many records WHOOP's pages held of it, as long as that is known:
+not after a record has moved into or out of it. Of what is left of a span after a part was read again it is worked out.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, or_, select, update
 
 from whoop_assets.warehouse.statements import insert_rows
-from whoop_assets.warehouse.tables import coverage
+from whoop_assets.warehouse.tables import RECORD_TABLES, coverage
 
 # Made once: these are asked for with every piece of a load.
 _TOUCHING = (
@@ -22,11 +23,27 @@ _TOUCHING = (
     coverage.c.end_time >= bindparam("span_start"),
 )
 _COVERED = (
-    select(coverage.c.start_time, coverage.c.end_time, coverage.c.read_at)
+    select(
+        coverage.c.start_time,
+        coverage.c.end_time,
+        coverage.c.read_at,
+        coverage.c.records,
+        coverage.c.counted_at,
+    )
     .where(*_TOUCHING)
     .order_by(coverage.c.start_time)
 )
 _FORGET = delete(coverage).where(*_TOUCHING)
+_FORGET_COUNT = (
+    update(coverage)
+    .where(
+        coverage.c.user_id == bindparam("member"),
+        coverage.c.stream == bindparam("of_stream"),
+        coverage.c.start_time <= bindparam("moment"),
+        coverage.c.end_time > bindparam("moment"),
+    )
+    .values(records=None, counted_at=None)
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,13 +56,19 @@ class Span:
     def __bool__(self) -> bool:
         return self.start < self.end
 
+    def holds(self, other: "Span") -> bool:
+        """Whether all of the other span lies in this one."""
+        return self.start <= other.start and other.end <= self.end
+
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A span that was read completely, and when."""
+    """A span that was read completely, and when; how many records WHOOP's pages held of it, if that is known."""
 
     span: Span
     read_at: datetime
+    records: int | None = None
+    counted_at: datetime | None = None
 
 
 def subtract(span: Span, taken: Iterable[Span]) -> list[Span]:
@@ -66,7 +89,7 @@ def subtract(span: Span, taken: Iterable[Span]) -> list[Span]:
 def covered(connection: Connection, user_id: int, stream: str, span: Span) -> list[Covered]:
     """The covered spans that touch this one, oldest first."""
     rows = connection.execute(_COVERED, _touching(user_id, stream, span)).all()
-    return [Covered(Span(start, end), read_at) for start, end, read_at in rows]
+    return [Covered(Span(start, end), *rest) for start, end, *rest in rows]
 
 
 def unread(
@@ -78,18 +101,34 @@ def unread(
     return subtract(span, fresh)[::-1]
 
 
-def record(connection: Connection, user_id: int, stream: str, span: Span, read_at: datetime) -> None:
-    """Enter that the span was read completely at that time."""
+def record(
+    connection: Connection,
+    user_id: int,
+    stream: str,
+    span: Span,
+    read_at: datetime,
+    *,
+    starts: Collection[datetime] | None = None,
+    counted_at: datetime | None = None,
+) -> None:
+    """Enter that the span was read completely at that time.
+
+    `starts`: when each record starts that came (those outside of the span do not count); None: not known. `counted_at`:
+    when they are stored, the present.
+    """
     if not span:
         return
     known = covered(connection, user_id, stream, span)
     keep = [entry for entry in known if entry.read_at > read_at]
-    added = subtract(span, (entry.span for entry in keep))
+    added = [
+        _counted(Covered(one, read_at), starts, counted_at)
+        for one in subtract(span, (entry.span for entry in keep))
+    ]
     for entry in known:
         if entry.read_at == read_at:
-            added = _joined(added, entry.span)
+            added = _joined(added, entry)
         elif entry.read_at < read_at:
-            keep.extend(Covered(rest, entry.read_at) for rest in subtract(entry.span, [span]))
+            keep.extend(_left(connection, user_id, stream, entry, span, counted_at))
     if known:
         connection.execute(_FORGET, _touching(user_id, stream, span))
     insert_rows(
@@ -102,20 +141,96 @@ def record(connection: Connection, user_id: int, stream: str, span: Span, read_a
                 "start_time": entry.span.start,
                 "end_time": entry.span.end,
                 "read_at": entry.read_at,
+                "records": entry.records,
+                "counted_at": entry.counted_at,
             }
-            for entry in [*keep, *(Covered(one, read_at) for one in added)]
+            for entry in [*keep, *added]
         ],
     )
+
+
+def forget_counts(connection: Connection, user_id: int, stream: str, moments: Iterable[datetime]) -> None:
+    """Of the spans around these moments it is not known any more what WHOOP's pages held: a record has moved since."""
+    rows = [{"member": user_id, "of_stream": stream, "moment": moment} for moment in sorted(set(moments))]
+    if rows:
+        connection.execute(_FORGET_COUNT, rows)
+
+
+def _left(
+    connection: Connection,
+    user_id: int,
+    stream: str,
+    entry: Covered,
+    span: Span,
+    now: datetime | None,
+) -> list[Covered]:
+    """What is left of an entry after the span was read again, with what WHOOP's pages had held of that.
+
+    They held what is here of it, and what is amiss: as many records as the whole entry lacks, less those that the new
+    reading (stored at `now`) has brought back. A lost row must not be forgotten because its neighbours were read again.
+    """
+    rests = subtract(entry.span, [span])
+    if rests == [entry.span]:
+        return [entry]
+    table = RECORD_TABLES.get(stream)
+    if entry.records is None or entry.counted_at is None or table is None or not rests:
+        return [Covered(one, entry.read_at) for one in rests]
+    c = table.c
+    then = was_here(table, entry.counted_at)
+    here = [_count(connection, table, user_id, one, then) for one in rests]
+    amiss = entry.records - _count(connection, table, user_id, entry.span, then)
+    if amiss > 0:
+        both = Span(max(span.start, entry.span.start), min(span.end, entry.span.end))
+        amiss = max(0, amiss - _count(connection, table, user_id, both, c.first_seen_at == now))
+    here[here.index(max(here))] += amiss
+    return [
+        Covered(one, entry.read_at, held, entry.counted_at) for one, held in zip(rests, here, strict=True)
+    ]
+
+
+def was_here(table: Table, counted_at: "datetime | ColumnElement[datetime]") -> ColumnElement[bool]:
+    """Which records were here when a reading was committed then: a deletion that came with it was none of what it read."""
+    c = table.c
+    # When the deletion was committed; `deleted_at` is when it was found out, perhaps in a reading that ended later.
+    return and_(c.first_seen_at <= counted_at, or_(c.deleted_at.is_(None), c.changed_at > counted_at))
+
+
+def _count(
+    connection: Connection, table: Table, user_id: int, span: Span, *where: ColumnElement[bool]
+) -> int:
+    """How many of the member's records start in the span."""
+    c = table.c
+    query = select(func.count()).where(
+        c.user_id == user_id, c.start_time >= span.start, c.start_time < span.end, *where
+    )
+    return connection.scalar(query) or 0
+
+
+def _counted(entry: Covered, starts: Collection[datetime] | None, counted_at: datetime | None) -> Covered:
+    if starts is None or counted_at is None:
+        return entry
+    held = sum(entry.span.start <= start < entry.span.end for start in starts)
+    return Covered(entry.span, entry.read_at, held, counted_at)
 
 
 def _touching(user_id: int, stream: str, span: Span) -> dict[str, Any]:
     return {"member": user_id, "of_stream": stream, "span_start": span.start, "span_end": span.end}
 
 
-def _joined(spans: Iterable[Span], other: Span) -> list[Span]:
-    """The spans with another one, those that touch it made one with it."""
-    apart = [span for span in spans if span.end < other.start or span.start > other.end]
-    touching = [span for span in spans if span not in apart]
-    start = min((span.start for span in touching), default=other.start)
-    end = max((span.end for span in touching), default=other.end)
-    return sorted([*apart, Span(min(start, other.start), max(end, other.end))])
+def _joined(entries: Iterable[Covered], other: Covered) -> list[Covered]:
+    """The entries with another one of the same reading, those that touch it made one with it."""
+    apart: list[Covered] = []
+    touching: list[Covered] = []
+    for one in entries:
+        clear = one.span.end < other.span.start or one.span.start > other.span.end
+        (apart if clear else touching).append(one)
+    if len(touching) == 1 and touching[0].span.holds(other.span):
+        return [*apart, *touching]  # the same was read once more
+    together = [*touching, other]
+    whole = Span(min(one.span.start for one in together), max(one.span.end for one in together))
+    overlap = any(one.span.start < other.span.end and other.span.start < one.span.end for one in touching)
+    counts = [one.records for one in together if one.records is not None]
+    moments = [one.counted_at for one in together if one.counted_at is not None]
+    if overlap or len(counts) < len(together):
+        return [*apart, Covered(whole, other.read_at)]
+    return [*apart, Covered(whole, other.read_at, sum(counts), max(moments))]

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, Text, bindparam, exists, or_, select, type_coerce, update
 
+from whoop_assets.warehouse import coverage
+from whoop_assets.warehouse.answers import Incoming
 from whoop_assets.warehouse.statements import in_lots
 from whoop_assets.warehouse.tables import cycles, recoveries, sleeps, workouts
 from whoop_assets.warehouse.types import instant
@@ -60,6 +62,25 @@ def sleep_times(connection: Connection, sleep_ids: Collection[str]) -> dict[str,
         rows = connection.execute(_SLEEP_TIMES, {"keys": lot}).all()
         found.update((key, SleepTimes(start, end, day)) for key, start, end, day in rows)
     return found
+
+
+def starts_of(
+    connection: Connection, user_id: int, stream: str, answers: Collection[Incoming]
+) -> list[datetime]:
+    """When each of these records starts, once each; a recovery starts with its sleep, else its cycle, else is left out."""
+    newest = {answer.key: answer.fields for answer in answers}
+    if stream != "recoveries":
+        return [fields["start_time"] for fields in newest.values()]
+    times = sleep_times(connection, list(newest))
+    days = calendar(connection, user_id)
+    starts = []
+    for key, fields in newest.items():
+        cycle = days.by_id(fields["cycle_id"])
+        if key in times:
+            starts.append(times[key].start)
+        elif cycle is not None:
+            starts.append(cycle.start)
+    return starts
 
 
 def filed(
@@ -140,12 +161,16 @@ def refile(connection: Connection, user_id: int, reach: Reach, days: Calendar, a
         rows = _within(connection, user_id, stream, table, reach)
         by_id = sleep_times(connection, [row.sleep_id for row in rows]) if stream == "recoveries" else {}
         moved: list[dict[str, Any]] = []
+        moments: list[datetime] = []
         for row in rows:
             now_filed = filed(stream, row._asdict(), days, by_id)
             if any(getattr(row, name) != value for name, value in now_filed.items()):
                 key = row.sleep_id if stream == "recoveries" else row.id
                 moved.append({"key": key, **{f"new_{name}": value for name, value in now_filed.items()}})
                 touched |= {row.day, now_filed["day"]}
+                if now_filed.get("start_time", row.start_time) != row.start_time:
+                    moments += [one for one in (row.start_time, now_filed["start_time"]) if one is not None]
+        coverage.forget_counts(connection, user_id, stream, moments)
         if moved:
             key_column = recoveries.c.sleep_id if stream == "recoveries" else table.c.id
             names = [name.removeprefix("new_") for name in moved[0] if name != "key"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
 
-from whoop_assets.warehouse import filing, stale_days, versions
+from whoop_assets.warehouse import coverage, filing, stale_days, versions
 from whoop_assets.warehouse.answers import KEY, Incoming
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.statements import in_lots, insert_rows
@@ -198,6 +198,7 @@ def _write(
     latest = _latest_cycle_day(connection, user_id) if stream == "cycles" else None
     sleeps_by_id = filing.sleep_times(connection, [a.key for a in write]) if stream == "recoveries" else {}
     new_rows, changed_rows = [], []
+    moments: list[datetime] = []
     for answer in write:
         row = old.get(answer.key)
         values = answer.fields | filing.filed(stream, answer.fields, days, sleeps_by_id)
@@ -207,6 +208,9 @@ def _write(
             new_rows.append(values | {"first_seen_at": at})
         else:
             result.days.add(row.day)
+            start = values.get("start_time")
+            if row.deleted_at is not None or row.start_time != start:
+                moments += [one for one in (row.start_time, start) if one is not None]
             changed_rows.append(
                 {f"new_{column}": value for column, value in values.items() if column != name}
                 | {"key": answer.key}
@@ -220,6 +224,7 @@ def _write(
             .values({column: bindparam(f"new_{column}") for column in names}),
             changed_rows,
         )
+    coverage.forget_counts(connection, user_id, stream, moments)
     result.created, result.changed = len(new_rows), len(changed_rows)
     if stream == "cycles":
         moved = [

@@ -225,6 +225,8 @@ coverage = Table(
     _column("start_time", UtcDateTime(), "start of the span, inclusive", nullable=False),
     _column("end_time", UtcDateTime(), "end of the span, exclusive", nullable=False),
     _column("read_at", UtcDateTime(), "when the span was read completely", nullable=False),
+    _count("records", "records that start in the span and that WHOOP's pages held then; NULL: not known"),
+    _column("counted_at", UtcDateTime(), "when that reading was committed; NULL: the number is not known"),
     comment="Ledger: which span of which stream was read completely, and when. Spans of a stream never overlap.",
 )
 Index("ix_coverage_user_stream", coverage.c.user_id, coverage.c.stream, coverage.c.start_time)

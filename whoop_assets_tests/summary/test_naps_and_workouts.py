@@ -110,3 +110,19 @@ def test_a_sum_of_fractions_is_the_same_to_the_last_digit_in_whatever_order_they
     workouts = [workout(id=str(at), kilojoule=energy) for at, energy in enumerate(energies)]
     sums = {the_day([], [], [], order)["workout_kilojoule"] for order in permutations(workouts)}
     assert len(sums) == 1
+
+
+def test_the_time_in_zones_is_whoops_own_and_is_not_worked_out_from_heart_rates_or_times():
+    zones = dict.fromkeys(("zone_zero_milli", "zone_one_milli", "zone_two_milli", "zone_three_milli"), 0)
+    zones |= {
+        "zone_four_milli": 1_234,
+        "zone_five_milli": 2_700_001,
+    }  # more than the 45 minutes that it lasts
+    row = the_day([cycle()], workouts=[workout(average_heart_rate=60, max_heart_rate=70, **zones)])
+    assert {name: row[name] for name in zones} == zones
+
+
+def test_energy_is_in_kilojoules_as_sent_the_cycles_beside_the_workouts_and_nothing_is_in_kilocalories():
+    row = the_day([cycle(kilojoule=9000.25)], workouts=[workout(kilojoule=1500.5)])
+    assert (row["kilojoule"], row["workout_kilojoule"]) == (9000.25, 1500.5)
+    assert [name for name in row if "kcal" in name or "calorie" in name] == []

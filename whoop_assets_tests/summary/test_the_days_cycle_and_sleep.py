@@ -184,3 +184,10 @@ def test_what_whoop_leaves_out_for_a_new_member_is_null_and_a_zero_it_sends_stay
 def test_one_missing_part_of_the_need_leaves_the_need_open():
     row = the_day([cycle()], [sleep(need_from_recent_nap_milli=None)])
     assert row["sleep_needed_minutes"] is None and row["sleep_debt_minutes"] == 20.0
+
+
+def test_the_row_of_an_open_cycle_becomes_final_by_itself_when_the_next_night_closes_it():
+    open_row = the_day([cycle(end_time=None, strain=3.5)], latest={1: 100})
+    closed_row = the_day([cycle(end_time=hour(34), strain=12.5)], latest={1: 101})
+    assert (open_row["is_partial"], open_row["strain"]) == (True, 3.5)
+    assert (closed_row["is_partial"], closed_row["strain"]) == (False, 12.5)

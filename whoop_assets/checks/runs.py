@@ -1,4 +1,4 @@
-"""Checks: what is wrong with the data or with reading them, naming members by their WHOOP user id."""
+"""The checks of reading: what failed, what waits, who must connect again, naming members by their WHOOP user id."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,0 +1,6 @@
+"""Checks: what is wrong with the data or with reading them, naming members by their WHOOP user id. None blocks a load."""
+
+from whoop_assets.checks.consistency import records_fit_together
+from whoop_assets.checks.runs import events_loaded, loads_complete, members_connected
+
+__all__ = ["events_loaded", "loads_complete", "members_connected", "records_fit_together"]

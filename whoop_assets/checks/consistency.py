@@ -1,0 +1,196 @@
+"""The checks of what is stored: whether it fits together, over all members and days, whatever a run is about.
+
+A WARN each, which turns no run red: most of what they find is for a human to look at, and may well be WHOOP's own
+(docs/checks.md). They are one step, so that they cost a run one start, and they look at everything: the runs that sensors
+ask for leave them out, the schedule `check_daily` and runs that people start have them.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+import dagster as dg
+
+from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.records import cycles, sleeps
+from whoop_assets.ingest.lateness import LATE_AFTER, lateness
+from whoop_assets.resources import WhoopResource
+from whoop_assets.warehouse import consistency
+from whoop_assets.warehouse.consistency import MOST_NAMED, Example, Found
+
+MOST_IN_SENTENCE = 5
+
+
+def _spec(name: str, asset: dg.AssetsDefinition, description: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(name, asset=asset, description=description)
+
+
+_LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
+    spec.name: (spec, look, what)
+    for spec, look, what in (
+        (
+            _spec(
+                "values_within_bounds",
+                daily_summary,
+                "Every measurement lies within WHOOP's own bounds, or within what a living body can do.",
+            ),
+            consistency.out_of_bounds,
+            "records have values that cannot be",
+        ),
+        (
+            _spec(
+                "nothing_twice",
+                daily_summary,
+                "No cycle, sleep or workout is there under two ids, and no cycle has two recoveries of one night.",
+            ),
+            consistency.doubles,
+            "things are there twice",
+        ),
+        (
+            _spec(
+                "records_linked",
+                daily_summary,
+                "Every recovery has its sleep and its cycle, every sleep its cycle, and every workout starts in a cycle.",
+            ),
+            consistency.unlinked,
+            "records lack what they belong to",
+        ),
+        (
+            _spec(
+                "stages_add_up",
+                sleeps,
+                "Light, slow wave and REM sleep, time awake and time without data add up to the time in bed.",
+            ),
+            consistency.stages_apart,
+            "sleeps do not add up to their time in bed",
+        ),
+        (
+            _spec(
+                "cycles_follow_each_other",
+                cycles,
+                "Each cycle ends where the member's next one starts: no gap, no overlap, one open cycle at most.",
+            ),
+            consistency.breaks_between_cycles,
+            "cycles do not end where the next one starts",
+        ),
+        (
+            _spec(
+                "days_complete",
+                daily_summary,
+                "No day is missing between a member's first and last one.",
+            ),
+            consistency.missing_days,
+            "days between a member's first and last one are missing",
+        ),
+        (
+            _spec(
+                "summaries_follow",
+                daily_summary,
+                "Every day with a record has its summary, or is marked to get it; no other day has one.",
+            ),
+            consistency.summaries_behind,
+            "days have records and no summary, or the reverse",
+        ),
+        (
+            _spec(
+                "quarantine_empty",
+                daily_summary,
+                "No record waits in quarantine for a valid one of its key.",
+            ),
+            consistency.in_quarantine,
+            "records were not understood and are kept in the table quarantine",
+        ),
+        (
+            _spec(
+                "counts_match_whoop",
+                daily_summary,
+                "Of every span that was read completely there are as many records here as WHOOP's pages held.",
+            ),
+            consistency.other_counts_than_whoops,
+            "spans hold another number of records than WHOOP's pages did",
+        ),
+    )
+}
+FRESH = _spec(
+    "readings_in_time",
+    daily_summary,
+    "Nothing that the planner asks for has been due for long, and the request budget holds no urgent reading back.",
+)
+
+
+@dg.multi_asset_check(specs=[*(spec for spec, _, _ in _LOOKS.values()), FRESH], can_subset=True)
+def records_fit_together(
+    context: dg.AssetCheckExecutionContext, whoop: WhoopResource
+) -> Iterable[dg.AssetCheckResult]:
+    """Look at all that is stored, and name what does not fit together by member and day."""
+    # One transaction each: a long one would hold up what the database cleans away behind it.
+    for spec, look, what in _LOOKS.values():
+        if spec.key in context.selected_asset_check_keys:
+            with whoop.database.read() as connection:
+                found = look(connection)
+            yield _result(spec, found, what)
+    if FRESH.key in context.selected_asset_check_keys:
+        yield _fresh(whoop)
+
+
+def _result(spec: dg.AssetCheckSpec, found: Found, what: str) -> dg.AssetCheckResult:
+    metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.int(found.count)}
+    if found.looked_at is not None:
+        metadata["looked_at"] = dg.MetadataValue.int(found.looked_at)
+    if found.count:
+        metadata["named"] = _table(found.examples)
+    return dg.AssetCheckResult(
+        check_name=spec.name,
+        asset_key=spec.asset_key,
+        passed=not found.count,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=_sentence(found, what) if found.count else None,
+        metadata=metadata,
+    )
+
+
+def _sentence(found: Found, what: str) -> str:
+    shown = [_named(one) for one in found.examples[:MOST_IN_SENTENCE]]
+    named = list(dict.fromkeys(shown))
+    more = found.count - len(shown)
+    return f"{found.count} {what}: {', '.join(named)}{f', and {more} more' if more else ''}."
+
+
+def _named(one: Example) -> str:
+    return f"member {one.user_id}" if one.day is None else f"member {one.user_id} on {one.day}"
+
+
+def _table(examples: Iterable[Example]) -> dg.MetadataValue:
+    rows = [
+        dg.TableRecord({"member": one.user_id, "day": str(one.day or ""), "what": one.what})
+        for one in examples
+    ]
+    return dg.MetadataValue.table(rows)
+
+
+def _fresh(whoop: WhoopResource) -> dg.AssetCheckResult:
+    seen = lateness(whoop.database, whoop.settings())
+    trouble = [
+        Example(one.user_id, one.last, f"{_hours(seen.now - one.due)} late: {one.reason.sentence}")
+        for one in seen.late
+    ]
+    trouble += [
+        Example(one.user_id, one.last, f"waits for the request budget: {one.reason.sentence}")
+        for one in seen.held
+    ]
+    found = Found(len(trouble), trouble[:MOST_NAMED], seen.members)
+    limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in LATE_AFTER.items())
+    result = _result(
+        FRESH, found, f"readings have been due for longer than {limits}, or wait for the request budget"
+    )
+    awaited = ", ".join(map(str, seen.awaited[:MOST_NAMED]))
+    return result._replace(
+        metadata={
+            **result.metadata,
+            "nights_awaited": dg.MetadataValue.int(len(seen.awaited)),
+            "nights_awaited_of": dg.MetadataValue.text(awaited),
+        }
+    )
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.0f} h"

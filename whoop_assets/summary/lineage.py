@@ -1,0 +1,54 @@
+"""Where each column of a daily row comes from: the columns of the record tables that its value is computed of.
+
+Of values, not of choices: which cycle, sleep and recovery are the day's hangs on ids, times and the main sleep besides,
+and what WHOOP did not score is missing whatever its column says.
+"""
+
+from whoop_assets.summary.columns import (
+    ASLEEP,
+    CYCLE_SCORE,
+    MINUTES_OF_SLEEP,
+    RECOVERY_SCORE,
+    SLEEP_VALUES,
+    SUMS_OF_WORKOUTS,
+)
+
+Source = tuple[str, str]
+"""A record table and one of its columns."""
+
+_EVERY_STREAM = ("cycles", "sleeps", "recoveries", "workouts")
+
+
+def _of(table: str, *columns: str) -> tuple[Source, ...]:
+    return tuple((table, column) for column in columns)
+
+
+SOURCES: dict[str, tuple[Source, ...]] = {
+    "user_id": tuple((table, "user_id") for table in _EVERY_STREAM),
+    "day": tuple((table, "day") for table in _EVERY_STREAM),
+    "cycle_id": _of("cycles", "id"),
+    "cycle_start_time": _of("cycles", "start_time"),
+    "cycle_end_time": _of("cycles", "end_time"),
+    "cycle_start_date": _of("cycles", "start_time", "timezone_offset"),
+    "cycle_end_date": _of("cycles", "end_time", "timezone_offset"),
+    "timezone_offset": _of("cycles", "timezone_offset"),
+    "is_partial": _of("cycles", "id", "end_time", "score_state"),
+    "cycle_count": _of("cycles", "id"),
+    **{name: _of("cycles", name) for name in (*CYCLE_SCORE, "step_count")},
+    **{name: _of("recoveries", name) for name in RECOVERY_SCORE},
+    "recovery_band": _of("recoveries", "recovery_score"),
+    "sleep_id": _of("sleeps", "id"),
+    "sleep_start_time": _of("sleeps", "start_time"),
+    "sleep_end_time": _of("sleeps", "end_time"),
+    **{name: _of("sleeps", *parts) for name, parts in MINUTES_OF_SLEEP.items()},
+    **{name: _of("sleeps", name) for name in SLEEP_VALUES},
+    "nap_count": _of("sleeps", "id", "nap"),
+    "nap_minutes": _of("sleeps", "nap", *ASLEEP),
+    "workout_count": _of("workouts", "id"),
+    "workout_minutes": _of("workouts", "start_time", "end_time"),
+    "workout_strain_max": _of("workouts", "strain"),
+    **{name: _of("workouts", column) for name, column in SUMS_OF_WORKOUTS.items()},
+    "sports": _of("workouts", "sport_name"),
+    "last_recovery_data_changed_at": _of("recoveries", "changed_at"),
+    "last_recovery_synced_at": _of("recoveries", "synced_at"),
+}

@@ -1,0 +1,87 @@
+"""Between which values a measurement can lie: WHOOP's own bounds where it states any, else what a living body can do.
+
+The bounds are inclusive, and wide on purpose: what lies outside is a fault of a strap, of WHOOP or of ours, never an
+unusual day.
+"""
+
+from dataclasses import dataclass
+
+WHOOP = "WHOOP's API document"
+MEASURED = "recorded answers of the API"
+BODY = "what a living body can do"
+LENGTH = "what fits into its record"
+
+HOUR = 3_600_000
+LONGEST_SLEEP, LONGEST_WORKOUT = 24 * HOUR, 48 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The lowest and highest value that is believed, in the column's unit, and who says so."""
+
+    low: float
+    high: float
+    source: str
+
+
+_STRAIN = Bound(0, 21, WHOOP)
+_PERCENT = Bound(0, 100, WHOOP)
+_HEART = Bound(25, 250, BODY)
+_KILOJOULE = Bound(0, 80_000, BODY)  # 19,000 kcal, more than a day of the longest races
+_STAGE = Bound(0, LONGEST_SLEEP, LENGTH)
+_NEED = Bound(0, LONGEST_SLEEP, WHOOP)
+_ZONE = Bound(0, LONGEST_WORKOUT, LENGTH)
+
+BOUNDS: dict[str, dict[str, Bound]] = {
+    "cycles": {
+        "strain": _STRAIN,
+        "kilojoule": _KILOJOULE,
+        "average_heart_rate": _HEART,
+        "max_heart_rate": _HEART,
+        "step_count": Bound(0, 250_000, BODY),
+    },
+    "sleeps": {
+        "total_in_bed_time_milli": _STAGE,
+        "total_awake_time_milli": _STAGE,
+        "total_no_data_time_milli": _STAGE,
+        "total_light_sleep_time_milli": _STAGE,
+        "total_slow_wave_sleep_time_milli": _STAGE,
+        "total_rem_sleep_time_milli": _STAGE,
+        "sleep_cycle_count": Bound(0, 100, BODY),
+        "disturbance_count": Bound(0, 1_000, BODY),
+        "baseline_milli": _NEED,
+        "need_from_sleep_debt_milli": _NEED,
+        "need_from_recent_strain_milli": _NEED,
+        "need_from_recent_nap_milli": Bound(-LONGEST_SLEEP, 0, WHOOP),  # "negative value or zero"
+        "respiratory_rate": Bound(3, 60, BODY),
+        "sleep_performance_percentage": _PERCENT,
+        "sleep_consistency_percentage": _PERCENT,
+        "sleep_efficiency_percentage": _PERCENT,
+    },
+    "recoveries": {
+        "recovery_score": _PERCENT,
+        "resting_heart_rate": Bound(20, 150, BODY),
+        # In milliseconds: seconds, which some programs take it for, would all be below 1.
+        "hrv_rmssd_milli": Bound(1, 500, BODY),
+        # The range for which ISO 80601-2-61 has oximeters state their accuracy.
+        "spo2_percentage": Bound(70, 100, BODY),
+        "skin_temp_celsius": Bound(15, 45, BODY),
+    },
+    "workouts": {
+        "strain": _STRAIN,
+        "average_heart_rate": _HEART,
+        "max_heart_rate": _HEART,
+        "kilojoule": _KILOJOULE,
+        # The document says 0 to 100; every answer recorded of this version of the API is a fraction.
+        "percent_recorded": Bound(0, 1, MEASURED),
+        "distance_meter": Bound(0, 1_000_000, BODY),
+        "altitude_gain_meter": Bound(0, 20_000, BODY),
+        "altitude_change_meter": Bound(-12_000, 12_000, BODY),
+        "zone_zero_milli": _ZONE,
+        "zone_one_milli": _ZONE,
+        "zone_two_milli": _ZONE,
+        "zone_three_milli": _ZONE,
+        "zone_four_milli": _ZONE,
+        "zone_five_milli": _ZONE,
+    },
+}

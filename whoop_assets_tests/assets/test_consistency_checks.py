@@ -1,0 +1,124 @@
+"""The checks of all that is stored, as Dagster runs them: when, with what they say, and that they stop nothing."""
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from sqlalchemy import delete, select, update
+
+from whoop_assets.automation import check_daily
+from whoop_assets.checks.consistency import MOST_IN_SENTENCE
+from whoop_assets.definitions import defs
+from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors import due_readings, stale_summaries
+from whoop_assets.warehouse import stale_days, tables
+
+OF_THE_WHOLE = {
+    "values_within_bounds",
+    "nothing_twice",
+    "records_linked",
+    "stages_add_up",
+    "cycles_follow_each_other",
+    "days_complete",
+    "summaries_follow",
+    "quarantine_empty",
+    "counts_match_whoop",
+    "readings_in_time",
+}
+OF_A_RUN = {"loads_complete", "events_loaded", "members_connected"}
+
+
+@pytest.fixture
+def p(project, database_kind, monkeypatch):
+    with project(kind=database_kind, members=2, days=20) as made:
+        monkeypatch.setenv("WHOOP_START_DATE", (made.today - timedelta(days=20)).isoformat())
+        yield made
+
+
+def whole(p):
+    return p.run(p.today - timedelta(days=20), p.today)
+
+
+def check(p):
+    return defs.resolve_job_def("check").execute_in_process(instance=p.instance, raise_on_error=False)
+
+
+def results(run):
+    return {result.check_name: result for result in run.get_asset_check_evaluations()}
+
+
+def test_a_run_that_a_human_starts_has_every_check_and_in_a_healthy_warehouse_all_pass(p):
+    run = whole(p)
+    assert run.success
+    assert {name: result.passed for name, result in results(run).items()} == dict.fromkeys(
+        OF_THE_WHOLE | OF_A_RUN, True
+    )
+
+
+def test_the_daily_job_has_every_check_and_asks_whoop_for_nothing(p):
+    whole(p)
+    before = p.home.world.stats()["requests"]
+    run = check(p)
+    assert run.success
+    assert {name for name, result in results(run).items() if result.passed} == OF_THE_WHOLE | OF_A_RUN
+    assert p.home.world.stats()["requests"] == before
+    assert run.asset_materializations_for_node("records_fit_together") == []
+    with dg.build_schedule_context(instance=p.instance, resources={"whoop": WhoopResource()}) as context:
+        (request,) = check_daily.evaluate_tick(context).run_requests
+    assert request.tags["whoop/lane"] == "schedule"
+
+
+def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no_run(p):
+    whole(p)
+    r = tables.recoveries.c
+    with p.home.database.write(p.home.members) as connection:
+        connection.execute(update(tables.recoveries).values(recovery_score=101))
+        connection.execute(delete(tables.cycles).where(tables.cycles.c.day == p.today - timedelta(days=9)))
+        rows = connection.execute(
+            select(r.user_id, r.day).order_by(r.day.desc(), r.user_id).limit(MOST_IN_SENTENCE)
+        )
+        newest = [f"member {user_id} on {day}" for user_id, day in rows]
+    run = check(p)
+    assert run.success
+    failed = {name: result for name, result in results(run).items() if not result.passed}
+    assert set(failed) >= {
+        "values_within_bounds", "records_linked", "cycles_follow_each_other", "counts_match_whoop",
+    }  # fmt: skip
+    assert {result.severity for result in failed.values()} == {dg.AssetCheckSeverity.WARN}
+    bounds = failed["values_within_bounds"]
+    count = bounds.metadata["found"].value
+    assert bounds.description == (
+        f"{count} records have values that cannot be: {', '.join(newest)}, and {count - len(newest)} more."
+    )
+    assert len(bounds.metadata["named"].records) == 20
+    for result in failed.values():
+        assert all(
+            str(one.data["member"]) in map(str, p.home.members) for one in result.metadata["named"].records
+        )
+
+
+def test_a_reading_that_nobody_has_done_for_long_is_named(p):
+    whole(p)
+    then = datetime.now(UTC) - timedelta(hours=60)
+    with p.home.database.write() as connection:
+        connection.execute(update(tables.coverage).values(read_at=then))
+    result = results(check(p))["readings_in_time"]
+    assert not result.passed
+    assert {one.data["member"] for one in result.metadata["named"].records} == set(p.home.members)
+    assert "late: " in result.metadata["named"].records[0].data["what"]
+
+
+def test_the_runs_that_sensors_ask_for_leave_out_the_checks_that_look_at_everything(p):
+    def tick(sensor):
+        resources = {"whoop": WhoopResource()}
+        with dg.build_sensor_context(p.instance, definitions=defs, resources=resources) as context:
+            return sensor.evaluate_tick(context).run_requests
+
+    asked = tick(due_readings)
+    with p.home.database.write() as connection:
+        stale_days.mark(connection, p.home.member, [p.today], p.home.clock.now())
+    asked += tick(stale_summaries)
+    assert len(asked) >= 3
+    names = [{key.name for key in request.asset_check_keys} for request in asked]
+    assert all(one and one <= OF_A_RUN for one in names)
+    assert set().union(*names) == OF_A_RUN
