@@ -5,6 +5,7 @@ import dagster as dg
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.assets.report import report
 from whoop_assets.assets.trends import trends
 from whoop_assets.assets.weekly_summary import weekly_summary
 from whoop_assets.automation import check, check_daily, keep_tokens, keep_tokens_alive, refresh
@@ -23,6 +24,7 @@ defs = dg.Definitions(
         daily_summary,
         trends,
         weekly_summary,
+        report,
     ],
     asset_checks=[members_connected, loads_complete, events_loaded, records_fit_together],
     jobs=[refresh, keep_tokens, check],

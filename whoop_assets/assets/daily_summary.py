@@ -5,11 +5,13 @@ from typing import Any
 
 import dagster as dg
 
+from whoop_assets.assets.charting import add_charts
 from whoop_assets.assets.event_loading import is_for_events, summarise
 from whoop_assets.assets.loading import ROW_COUNT, daily_asset
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.partitions import first_and_last
+from whoop_assets.pictures import charts
 from whoop_assets.resources import WhoopResource
 from whoop_assets.summary.lineage import SOURCES
 
@@ -26,14 +28,14 @@ def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg
     What WHOOP did not score is NULL, never 0; the day's recovery is that of its main sleep, never a nap's.
     """
     first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
     if is_for_events(context):
         rows, changed = summarise(context, whoop)
     else:
-        rebuilt = rebuild_days(
-            whoop.database, [member.user_id for member in whoop.chosen_members()], first, last
-        )
+        rebuilt = rebuild_days(whoop.database, members, first, last)
         rows, changed = rebuilt.rows, rebuilt.changed
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
+    add_charts(context, whoop, charts.of_summary, members)
     context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()

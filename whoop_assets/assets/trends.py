@@ -6,10 +6,12 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.assets import event_loading
+from whoop_assets.assets.charting import add_charts
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.loading import ROW_COUNT, daily_asset
 from whoop_assets.ingest.follow import rebuild_trends
 from whoop_assets.partitions import first_and_last
+from whoop_assets.pictures import charts
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse.trends import trend_counts
 
@@ -33,5 +35,6 @@ def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
         rows = trend_counts(connection, members, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
+    add_charts(context, whoop, charts.of_trends, members)
     context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()

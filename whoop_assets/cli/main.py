@@ -14,6 +14,7 @@ from whoop_assets.cli.events import events
 from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
 from whoop_assets.cli.plan import plan
+from whoop_assets.cli.report import report
 from whoop_assets.cli.serve import serve
 from whoop_assets.errors import WhoopError
 
@@ -51,5 +52,19 @@ def main() -> None:
     """WHOOP data in your own database, as Dagster assets partitioned by WHOOP day."""
 
 
-for command in (demo, connect, members, disconnect, backfill, plan, serve, events, budget, keys, dev, db):
+for command in (
+    demo,
+    connect,
+    members,
+    disconnect,
+    backfill,
+    plan,
+    report,
+    serve,
+    events,
+    budget,
+    keys,
+    dev,
+    db,
+):
     main.add_command(command)

@@ -1,0 +1,45 @@
+"""The report: one page per member to look at, made of the summaries."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.loading import OWNERS
+from whoop_assets.assets.trends import trends
+from whoop_assets.assets.weekly_summary import weekly_summary
+from whoop_assets.ingest.reports import write_report
+from whoop_assets.resources import WhoopResource
+
+# A group of its own: an asset without partitions in a job of days would make their ranges impossible.
+REPORT_GROUP = "whoop_report"
+
+
+@dg.asset(
+    key_prefix="whoop",
+    group_name=REPORT_GROUP,
+    owners=OWNERS,
+    kinds={"html"},
+    deps=[daily_summary, trends, weekly_summary],
+)
+def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
+    """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
+
+    Charts, weeks, days and why something is missing. It holds health data: the files are their owner's alone.
+    `whoop-assets report --open` writes and shows the same.
+    """
+    folder = whoop.settings().data_folder / "reports"
+    today = date.fromisoformat(whoop.today)
+    written = [
+        write_report(whoop.database, member.user_id, folder, today) for member in whoop.chosen_members()
+    ]
+    for one in written:
+        context.log.info(f"Member {one.user_id}: {one.days} days, {one.size} bytes.")
+    return dg.MaterializeResult(
+        metadata={
+            "members": len(written),
+            "bytes": sum(one.size for one in written),
+            "folder": dg.MetadataValue.path(str(folder)),
+        }
+    )

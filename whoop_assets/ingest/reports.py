@@ -1,0 +1,78 @@
+"""A member's report as a file: what is behind is built, the rows are read as of one moment, and the page is put in place."""
+
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from whoop_assets.ingest.follow import rebuild_behind, rebuild_weeks
+from whoop_assets.pictures.history import Day, calendar
+from whoop_assets.pictures.page import Report, first_day, page
+from whoop_assets.warehouse import reporting
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A report that has been written: bytes, and how many days with data it shows."""
+
+    user_id: int
+    path: Path
+    size: int
+    days: int
+
+
+def write_report(database: Database, user_id: int, folder: Path, today: date, *, title: str = "") -> Written:
+    """Write the report of the year up to `today` to `folder/USER_ID.html`; nothing is read from WHOOP.
+
+    Trends and weeks that are behind the member's daily rows are built first. The file replaces the last one in one
+    step, and is its owner's alone, as it holds health data. Raises DatabaseError, and OSError when it cannot be written.
+    """
+    first = first_day(today)
+    _catch_up(database, user_id)
+    with database.read() as connection:
+        summaries = reporting.days(connection, user_id, first, today)
+        trends = reporting.days_of_trends(connection, user_id, first, today)
+        weeks = reporting.weeks(connection, user_id, first, today)
+        at = database.now(connection)
+    report = Report(user_id, calendar(summaries, trends), weeks, today, at, title)
+    content = page(report).encode()
+    path = folder / f"{user_id}.html"
+    _put(path, content)
+    return Written(user_id, path, len(content), len(summaries))
+
+
+def charted_days(database: Database, user_id: int, first: date, last: date) -> list[Day]:
+    """Every day from the member's first row on, `first` at the earliest, to the newest one up to `last`."""
+    with database.read() as connection:
+        summaries = reporting.days(connection, user_id, first, last)
+        return calendar(summaries, reporting.days_of_trends(connection, user_id, first, last))
+
+
+def _catch_up(database: Database, user_id: int) -> None:
+    """Build what is behind of this member: a report beside a daemon that is off would lack it."""
+    with database.read() as connection:
+        trends = STALE_TRENDS.generations(connection, [user_id], date.min, date.max)
+        weeks = STALE_WEEKS.generations(connection, [user_id], date.min, date.max)
+    if trends:
+        rebuild_behind(database, trends)
+    if weeks:
+        mondays = [entry.day for entry in weeks]
+        rebuild_weeks(database, [user_id], min(mondays), max(mondays))
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # mkstemp makes it with mode 0600; beside the target, so that the last step is a rename.
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(unfinished)
+        raise

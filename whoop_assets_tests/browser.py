@@ -1,0 +1,242 @@
+"""A real browser for the tests: Chromium without a window, spoken to by the DevTools protocol over two pipes.
+
+It is the one that WHOOP_TESTS_BROWSER names or that is on the path; root on a machine with apt installs Debian's.
+Nothing listens on the network, and the browser's own services are switched off.
+"""
+
+import base64
+import contextlib
+import fcntl
+import itertools
+import json
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 60.0
+"""Seconds after which an answer that has not come is a failure of the browser, not a slow machine."""
+
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--hide-scrollbars",
+    "--remote-debugging-pipe",
+)
+_TO_BROWSER, _FROM_BROWSER = 3, 4
+"""The numbers that Chromium expects its two pipes under."""
+
+
+class Missing(Exception):
+    """There is no browser, and none could be installed."""
+
+
+@lru_cache(maxsize=1)
+def executable() -> str:
+    """The browser's path; installs Debian's Chromium where there is none and we may. Raises Missing."""
+    named = os.environ.get("WHOOP_TESTS_BROWSER")
+    found = named or next(filter(None, map(shutil.which, NAMES)), None)
+    if found:
+        return found
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise Missing(
+            "There is no browser for the tests: install chromium, or name one in WHOOP_TESTS_BROWSER."
+        )
+    # Two workers of one test run must not install at once.
+    with (Path(tempfile.gettempdir()) / "whoop-tests-browser.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (
+            ["apt-get", "update"],
+            ["apt-get", "install", "-y", "--no-install-recommends", NAMES[0]],
+        ):
+            if shutil.which(NAMES[0]):
+                break
+            subprocess.run(command, env=environment, capture_output=True, stdin=subprocess.DEVNULL)
+    installed = shutil.which(NAMES[0])
+    if installed is None:
+        raise Missing(
+            "Chromium could not be installed with apt-get: install it by hand, or name one in WHOOP_TESTS_BROWSER."
+        )
+    return installed
+
+
+@contextmanager
+def running_browser() -> Iterator["Browser"]:
+    """A browser for as long as the block lasts; skips the test where there is none, except in CI, where it fails."""
+    try:
+        program = executable()
+    except Missing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    with tempfile.TemporaryDirectory(prefix="whoop-browser-", ignore_cleanup_errors=True) as profile:
+        read_by_browser, write = os.pipe()
+        read, written_by_browser = os.pipe()
+        # High numbers first: the pipes' own may be the very ones that are wanted.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 20) for end in (read_by_browser, written_by_browser)]
+
+        def hand_over() -> None:
+            os.dup2(ends[0], _TO_BROWSER)
+            os.dup2(ends[1], _FROM_BROWSER)
+
+        process = subprocess.Popen(
+            [program, *OPTIONS, f"--user-data-dir={profile}", "about:blank"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=hand_over,
+            pass_fds=(_TO_BROWSER, _FROM_BROWSER),
+            env={**os.environ, "HOME": profile},
+        )
+        for end in (read_by_browser, written_by_browser, *ends):
+            os.close(end)
+        try:
+            yield Browser(read, write)
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(write)  # the browser ends when nobody speaks to it any more
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            os.close(read)
+
+
+class Browser:
+    """The browser's end of the pipes: commands go out, answers and events come in."""
+
+    def __init__(self, read: int, write: int) -> None:
+        self._read, self._write = read, write
+        self._numbers = itertools.count(1)
+        self._waiting = b""
+        self.events: list[dict[str, Any]] = []
+
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        """Send a command and wait for its answer; events that come meanwhile are kept."""
+        number = next(self._numbers)
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        self._send(message)
+        while True:
+            answer = self._receive()
+            if answer.get("id") == number:
+                if "error" in answer:
+                    raise AssertionError(f"{method}: {answer['error']['message']}")
+                result: dict[str, Any] = answer["result"]
+                return result
+            self.events.append(answer)
+
+    def await_event(self, method: str, session: str) -> None:
+        """Wait until this event has come, from now on or since the events were last emptied."""
+        while not any(e.get("method") == method and e.get("sessionId") == session for e in self.events):
+            self.events.append(self._receive())
+
+    def open(self, url: str, *, width: int = 1280, height: int = 900, dark: bool = False) -> "Page":
+        """A new page, loaded to its end."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = Page(self, session)
+        for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
+            page.call(f"{domain}.enable")
+        page.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        page.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.events.clear()
+        page.call("Page.navigate", url=url)
+        self.await_event("Page.loadEventFired", session)
+        return page
+
+    def _send(self, message: dict[str, Any]) -> None:
+        data = json.dumps(message).encode() + b"\0"
+        while data:
+            data = data[os.write(self._write, data) :]
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._waiting:
+            if not select.select([self._read], [], [], PATIENCE)[0]:
+                raise AssertionError(f"The browser has said nothing for {PATIENCE:.0f} s.")
+            piece = os.read(self._read, 1 << 20)
+            if not piece:
+                raise AssertionError("The browser has ended.")
+            self._waiting += piece
+        message, _, self._waiting = self._waiting.partition(b"\0")
+        found: dict[str, Any] = json.loads(message)
+        return found
+
+
+class Page:
+    """One page: what it shows, says and asks for."""
+
+    def __init__(self, browser: Browser, session: str) -> None:
+        self._browser, self._session = browser, session
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        return self._browser.call(method, self._session, **parameters)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression, awaited; an exception in it fails the test."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def complaints(self) -> list[str]:
+        """What the page logged on the console, and exceptions."""
+        self.evaluate("new Promise(done => requestAnimationFrame(() => done(1)))")
+        kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
+        return [json.dumps(event["params"]) for event in self._events() if event["method"] in kinds]
+
+    def requests(self) -> list[str]:
+        """Every address that the page asked for."""
+        sent = [event for event in self._events() if event["method"] == "Network.requestWillBeSent"]
+        return [event["params"]["request"]["url"] for event in sent]
+
+    def accessibility_tree(self) -> list[dict[str, Any]]:
+        """What a screen reader gets: role, name, level of each node that is not ignored."""
+        nodes = self.call("Accessibility.getFullAXTree")["nodes"]
+        return [
+            {
+                "role": node["role"]["value"],
+                "name": node.get("name", {}).get("value", ""),
+                **{entry["name"]: entry["value"].get("value") for entry in node.get("properties", [])},
+            }
+            for node in nodes
+            if not node["ignored"]
+        ]
+
+    def screenshot(self, *, whole: bool = True) -> bytes:
+        """The page as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
+
+    def pdf(self) -> bytes:
+        """The page as it prints."""
+        printed = self.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
+        return base64.b64decode(printed["data"])
+
+    def _events(self) -> list[dict[str, Any]]:
+        return [event for event in self._browser.events if event.get("sessionId") == self._session]
