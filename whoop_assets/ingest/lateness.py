@@ -39,10 +39,14 @@ def lateness(database: Database, settings: Settings) -> Lateness:
     """What is late at this moment, by the plan that the sensor follows; SQL only."""
     facts, rules = gather(database, settings)
     made = plan(facts, rules)
-    late = [
-        one for one in made.due if one.reason not in OF_NO_TIME and facts.now - one.due > LATE_AFTER[one.lane]
-    ]
     views = [View(one, rules, facts.now) for one in facts.members]
+    known = {view.facts.user_id: _known_since(view) for view in views}
+    late = [
+        one
+        for one in made.due
+        if one.reason not in OF_NO_TIME
+        and facts.now - max(one.due, known[one.user_id]) > LATE_AFTER[one.lane]
+    ]
     awaited = sorted(
         view.facts.user_id
         for view in views
@@ -52,3 +56,9 @@ def lateness(database: Database, settings: Settings) -> Lateness:
     return Lateness(
         facts.now, sorted(late, key=lambda one: (one.due, one.user_id)), held, awaited, len(views)
     )
+
+
+def _known_since(view: View) -> datetime:
+    """When the member was last read: a gap in the past is due since then, but nobody could know before it was read."""
+    read = [span.read_at for stream in view.streams for span in view.spans(stream)]
+    return max(read, default=view.facts.connected_at)

@@ -17,6 +17,8 @@ COMMANDS = {
     "members",
     "disconnect",
     "backfill",
+    "plan",
+    "report",
     "budget",
     "keys",
     "serve",

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from whoop_assets.ingest.lateness import lateness
 from whoop_assets.ingest.planning.readings import BACKFILL, SCHEDULE
@@ -33,6 +33,23 @@ def read_ago(home, by):
 def test_what_has_just_been_read_is_not_late(home):
     found = seen(home)
     assert (list(found.late), list(found.held), list(found.awaited), found.members) == ([], [], [], 2)
+
+
+def test_a_gap_in_the_past_that_has_just_come_to_light_is_not_late(home):
+    with home.database.write() as connection:
+        connection.execute(
+            delete(tables.recoveries).where(tables.recoveries.c.day == TODAY - timedelta(days=9))
+        )
+        connection.execute(
+            update(tables.coverage)
+            .where(tables.coverage.c.stream == "recoveries")
+            .values(read_at=NOW - timedelta(days=8))
+        )
+    assert seen(home).late == []
+    read_ago(home, timedelta(hours=3))
+    assert {one.reason.value for one in seen(home).late} == set()
+    read_ago(home, timedelta(days=8))
+    assert "recovery" in {one.reason.value for one in seen(home).late}
 
 
 def test_a_reading_is_late_two_hours_after_it_was_due_and_one_that_can_wait_after_a_day(home):

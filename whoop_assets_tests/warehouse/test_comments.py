@@ -28,6 +28,9 @@ UNITS = {
     "respiratory_rate": "breaths per minute",
     "percent_recorded": "a fraction 0 to 1",
     "share": "share",
+    "_z_28": "standard deviations",
+    "_cv": "percent",
+    "ln_hrv_rmssd": "ln ms",
 }
 IN_THE_DICTIONARY = {
     "_milli": "ms",
@@ -43,10 +46,24 @@ IN_THE_DICTIONARY = {
     "recovery_score": "percent",
     "respiratory_rate": "breaths/min",
     "percent_recorded": "0 to 1",
+    "_z_28": "SD",
+    "_cv": "percent",
+    "ln_hrv_rmssd": "ln ms",
 }
 
 
+STATISTIC = re.compile(r"_(?:(?:mean|sd)_\d+|mean|sum|best|worst|7|low|high)$")
+"""A mean, a spread, the best of something: in the unit of what it is of."""
+
+DIMENSIONLESS = {"acwr_coupled_7_28", "acwr_ewma_7_28", "training_monotony_7"}
+OF_STRAIN = {"training_strain_7", "strain_sum", "strain_target_low", "strain_target_high"}
+"""Sums and aims: of day strain, which has no other unit, and not bounded by 21."""
+
+
 def unit_of(name, units):
+    if name.startswith("days_with_") or name in OF_STRAIN:
+        return None
+    name = STATISTIC.sub("", name)
     return next((unit for ending, unit in units.items() if name.endswith(ending)), None)
 
 
@@ -61,7 +78,9 @@ def test_what_is_measured_names_its_unit(table, column):
     unit = unit_of(column.name, UNITS)
     if unit is not None:
         assert unit in column.comment
-    elif str(column.type) == "DOUBLE":
+    elif column.name in OF_STRAIN:
+        assert "strain" in column.comment
+    elif str(column.type) == "DOUBLE" and column.name not in DIMENSIONLESS:
         raise AssertionError(f"{table}.{column.name} is measured: say here what its unit is.")
 
 
