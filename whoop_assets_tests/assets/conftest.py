@@ -9,11 +9,24 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from whoop_assets.checks import records_fit_together
 from whoop_assets.cli.range_run import daily_assets
 from whoop_assets.definitions import defs
 from whoop_assets.partitions import range_tags
 from whoop_assets_tests.ingest.home import Home, at_home
 from whoop_simulator.world import World
+
+_WITHOUT = dg.Definitions(
+    assets=defs.assets,
+    asset_checks=[check for check in defs.asset_checks or () if check is not records_fit_together],
+    resources=defs.resources,
+    executor=defs.executor,
+)
+
+
+def job_of_assets(*, checked: bool = False) -> dg.JobDefinition:
+    """The job of all assets; the checks that look at everything, which sensors' runs leave out, only when asked for."""
+    return (defs if checked else _WITHOUT).resolve_implicit_global_asset_job_def()
 
 
 @dataclass
@@ -34,9 +47,13 @@ class Project:
         *assets: str,
         tags: dict[str, str] | None = None,
         members: list[int] | None = None,
+        checked: bool = False,
     ) -> dg.ExecuteInProcessResult:
-        """Materialize a range of days, as a backfill does; all assets of days unless some are named."""
-        job = defs.resolve_implicit_global_asset_job_def()
+        """Materialize a range of days, as a backfill does; all assets of days unless some are named.
+
+        With the checks that look at everything, and cost more than a short run itself, only if `checked`.
+        """
+        job = job_of_assets(checked=checked)
         config = {"resources": {"whoop": {"config": {"members": members or []}}}}
         return job.execute_in_process(
             instance=self.instance,

@@ -8,6 +8,7 @@ from whoop_assets.definitions import defs
 from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.readings import MOST_A_TICK, due_readings, in_flight
+from whoop_assets_tests.assets.conftest import job_of_assets
 
 ONE_DAY = timedelta(days=1)
 
@@ -26,7 +27,7 @@ def present(p):
 
 def do(p, request):
     """Carry a request out, as the daemon would."""
-    job = defs.resolve_implicit_global_asset_job_def()
+    job = job_of_assets()
     return job.execute_in_process(
         instance=p.instance,
         run_config=request.run_config,
@@ -61,7 +62,7 @@ def test_what_a_run_under_way_does_is_left_to_it(project):
     with project(days=25) as p:
         present(p)
         asked = tick(p).run_requests
-        job = defs.resolve_implicit_global_asset_job_def()
+        job = job_of_assets()
         for request in asked:
             p.instance.create_run_for_job(
                 job_def=job,
@@ -78,7 +79,7 @@ def test_a_run_of_everything_by_hand_counts_too(project):
     with project(days=25) as p:
         present(p)
         p.instance.create_run_for_job(
-            job_def=defs.resolve_implicit_global_asset_job_def(),
+            job_def=job_of_assets(),
             tags=range_tags(p.today - 100 * ONE_DAY, p.today),
             status=dg.DagsterRunStatus.STARTED,
         )

@@ -6,9 +6,9 @@ from datetime import timedelta
 import dagster as dg
 
 from whoop_assets.assets.loading import LANE_TAG
-from whoop_assets.definitions import defs
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.pictures.image import LARGEST
+from whoop_assets_tests.assets.conftest import job_of_assets
 
 ONE_DAY = timedelta(days=1)
 
@@ -48,7 +48,7 @@ def test_the_report_asset_writes_a_page_per_member_with_what_was_behind_built(pr
     monkeypatch.chdir(tmp_path)
     with project(members=2) as p:
         assert p.run(p.today - 9 * ONE_DAY, p.today).success
-        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        result = job_of_assets().execute_in_process(
             instance=p.instance, asset_selection=[dg.AssetKey(["whoop", "report"])]
         )
         assert result.success

@@ -22,6 +22,7 @@ from whoop_assets.warehouse.tables import members as members_table
 from whoop_assets.warehouse.tables import webhook_events as ledger
 from whoop_assets.warehouse.tables import workouts as workouts_table
 from whoop_assets.whoop.client import WhoopClient
+from whoop_assets_tests.assets.conftest import job_of_assets
 from whoop_assets_tests.ingest.announcing import Inbox
 
 
@@ -55,7 +56,7 @@ def tick(p, sensor=webhook_events):
 
 def execute(p, request):
     """Carry out what the sensor asked for, as the daemon would."""
-    return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+    return job_of_assets().execute_in_process(
         instance=p.instance,
         tags=dict(request.tags) | {"dagster/run_key": request.run_key},
         asset_selection=list(request.asset_selection),
@@ -65,7 +66,7 @@ def execute(p, request):
 
 def under_way(p, request, status=dg.DagsterRunStatus.STARTED):
     """A run of the request that has come so far and no further."""
-    job = defs.resolve_implicit_global_asset_job_def()
+    job = job_of_assets()
     return p.instance.create_run_for_job(
         job,
         status=status,
