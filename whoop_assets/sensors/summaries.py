@@ -112,7 +112,7 @@ def _requests(
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     return [
         dg.RunRequest(
-            run_key=f"{prefix}{first}:{last}:{_digest(askable, first, last)}:{hour}",
+            run_key=f"{prefix}{first}:{last}:{digest(askable, first, last)}:{hour}",
             asset_selection=list(assets),
             asset_check_keys=checks_of([asset.path[-1] for asset in assets]),
             tags=range_tags(first, last) | {LANE_TAG: "schedule"},
@@ -144,6 +144,7 @@ def ranges(days: Iterable[date], *, step: timedelta = timedelta(days=1)) -> list
     return found[::-1]
 
 
-def _digest(entries: Iterable[Behind], first: date, last: date) -> str:
+def digest(entries: Iterable[Behind], first: date, last: date) -> str:
+    """What tells the work on a range of days from other work on the same days."""
     work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
     return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

@@ -5,7 +5,7 @@ hour), its OAuth and its limits; the service of `whoop-assets serve`; the planne
 the tokens, and the database; kill -9. The receiver, the daemon and three workers are processes, all on one clock
 (`thirty_days.shared_time`): time runs while anybody works, and leaps when nobody does.
 
-What is not, in the weeks: Dagster. A tick does what the three sensors and the token schedule do, with the planner, the
+What is not, in the weeks: Dagster. A tick does what the sensors and the token schedule do, with the planner, the
 bursts and the run keys that the sensors use; a run does what the assets do, by the same functions, in a process that is
 used for one run after the other. A run that is killed is known to have ended some minutes later, as Dagster's monitoring
 would find out. Ticks follow a delivery within seconds; a look at what a run has left comes within three minutes.
@@ -69,8 +69,7 @@ SMALL = replace(
 WITH_DAGSTER = replace(SMALL, members=3, life=DAY, settling=DAY, kills=9, edits_a_day=12, dagster=True)
 
 
-# Not among the drills of CI for now: since writers take turns on SQLite it has not come to its end there.
-@pytest.mark.thirty_days
+@pytest.mark.drill
 def test_after_three_days_of_five_members_and_fifteen_kills_everything_is_as_whoop_has_it(
     database_kind: str, database_url: str, new_database_url: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Whatever is thrown at the service: no 5xx, no row, no answer that takes long, and WHOOP is still served."""
 
+import errno
 import json
 import random
 import socket
@@ -188,6 +189,9 @@ class Attacker:
         return whole[: self._rng.randrange(1, len(whole) - 1)]
 
 
+HUNG_UP_ON = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
+
+
 def status_of(port: int, request: bytes, *, breaks_off: bool = False) -> int | None:
     """The status of the answer; None when the service hung up without one. `breaks_off`: nothing more will come."""
     with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
@@ -196,8 +200,9 @@ def status_of(port: int, request: bytes, *, breaks_off: bool = False) -> int | N
             connection.sendall(request)
             if breaks_off:
                 connection.shutdown(socket.SHUT_WR)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # told and hung up on before all of it was sent
+        except OSError as error:  # told and hung up on before all of it was sent
+            if error.errno not in HUNG_UP_ON:
+                raise
         try:
             while b"\r\n" not in answer and (data := connection.recv(4096)):
                 answer += data

@@ -17,21 +17,31 @@ from whoop_assets.errors import WhoopError
 from whoop_assets.ingest import keep_alive
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.event_load import LANE
-from whoop_assets.ingest.event_rounds import ANNOUNCED, AT_ONCE, Keys, load_events, rebuild_touched
+from whoop_assets.ingest.event_rounds import (
+    ANNOUNCED,
+    AT_ONCE,
+    Keys,
+    follow_touched,
+    load_events,
+    rebuild_touched,
+)
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
+from whoop_assets.ingest.follow import rebuild_trends, rebuild_weeks
 from whoop_assets.ingest.planned import Group, grouped, plan_now, rules_at
 from whoop_assets.ingest.planning.readings import SNAPSHOTS
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.sensors.readings import request
-from whoop_assets.sensors.summaries import _digest, ranges
+from whoop_assets.sensors.summaries import digest, ranges
 from whoop_assets.sensors.webhooks import Burst
 from whoop_assets.service.app import create_app
 from whoop_assets.service.server import ServiceServer
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse import attempts, claims, event_days, members, stale_days
+from whoop_assets.warehouse import attempts, claims, event_days, members
 from whoop_assets.warehouse.budget import RequestBudget
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.event_rows import Event
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
+from whoop_assets.warehouse.stale_days import STALE_DAYS
 from whoop_assets_tests.drills.thirty_days.shared_time import (
     EPOCH,
     MICROSECOND,
@@ -48,6 +58,20 @@ SIMULATOR, RECEIVER, DAEMON, DRIVER, FIRST_RUN = 1, 2, 3, 4, 5
 PLAN_EVERY = timedelta(seconds=60)
 MOST_DAYS, MOST_READINGS = 20, 10
 """Runs that one tick asks for, as in the sensors."""
+LEDGERS: dict[str, tuple[Ledger, timedelta]] = {
+    "summary": (STALE_DAYS, timedelta(days=1)),
+    "trends": (STALE_TRENDS, timedelta(days=1)),
+    "weeks": (STALE_WEEKS, timedelta(weeks=1)),
+}
+"""What a run for a ledger builds, in the order of the sensors, and how far apart two of its entries are."""
+BUILDS = {
+    "events": ("summary", "trends"),
+    "reading": ("summary", "trends"),
+    "summary": ("summary", "trends"),
+    "trends": ("trends",),
+    "weeks": ("weeks",),
+}
+"""What each kind of run builds besides."""
 TOUCHED = {
     "sleeps": ("sleeps", "recoveries"),
     "recoveries": ("sleeps", "recoveries"),
@@ -111,7 +135,7 @@ def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None
 
 @dataclass(frozen=True)
 class Work:
-    """What a run does: the events of a day, a group of readings, stale summaries, or tokens."""
+    """What a run does: the events of a day, a group of readings, what is behind in one of the LEDGERS, or tokens."""
 
     kind: str
     reason: str
@@ -122,6 +146,10 @@ class Work:
     group: Group | None = None
     run_key: str = ""
     """As Dagster knows it: a second run of the same key is never started."""
+
+    def builds(self, what: str, day: date) -> bool:
+        """Whether the entry of a ledger is left to it; a run for events builds what they touch, whatever the day."""
+        return what in BUILDS.get(self.kind, ()) and (self.kind == "events" or self.first <= day <= self.last)
 
     def does(self, reading: Any) -> bool:
         """Whether the reading is among it, as the sensor of readings asks."""
@@ -209,28 +237,30 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
         works.append(Work("events", "webhook", LANE, burst.day, burst.day, named, run_key=burst.run_key))
 
     with database.read() as connection:
-        entries = [one for one in stale_days.stale(connection) if keys.first <= one.day <= keys.last]
-        behind = {one.day for one in entries}
+        ledgers = {what: ledger.days(connection) for what, (ledger, _) in LEDGERS.items()}
         everyone = members.listed(connection)
         waiting = [event.next_attempt_at for event in _open(connection)]
-    building = [work for work in told.in_flight.values() if work.kind != "tokens"] + works
-    behind -= {
-        day
-        for day in behind
-        if any(work.kind == "events" or work.first <= day <= work.last for work in building)
-    }
     hour = int(now.timestamp() // 3600)
-    works += [
-        Work(
-            "summary",
-            "summary",
-            "schedule",
-            first,
-            last,
-            run_key=f"{first}:{_digest(entries, first, last)}:{hour}",
-        )
-        for first, last in ranges(behind)[:10]
-    ]
+    for what, entries in ledgers.items():
+        building = [*told.in_flight.values(), *works]
+        askable = [
+            entry
+            for entry in entries
+            if (keys.first <= entry.day or what == "weeks")
+            and entry.day <= keys.last
+            and not any(work.builds(what, entry.day) for work in building)
+        ]
+        works += [
+            Work(
+                what,
+                what,
+                "schedule",
+                first,
+                last,
+                run_key=f"{what}:{first}:{digest(askable, first, last)}:{hour}",
+            )
+            for first, last in ranges((entry.day for entry in askable), step=LEDGERS[what][1])[:10]
+        ]
 
     next_at = now + timedelta(minutes=15)
     if with_plan:
@@ -355,14 +385,21 @@ def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:
         for stream in ("cycles", *work.streams):
             order = Order(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
             results.append(load_events(connection, order, streams=work.streams, keys=keys))
-        rebuild_touched(database, everybody, work.first, work.last, by=run_id, since=now)
+        for rebuild in (rebuild_touched, follow_touched):
+            rebuild(database, everybody, work.first, work.last, by=run_id, since=now)
     elif work.kind == "reading":
         assert work.group is not None
         results = [load_everybody(connection, order) for order in work.group.orders(now, today, run_id)]
         if set(work.streams) - set(SNAPSHOTS):
             rebuild_days(database, work.group.members, work.first, work.last)
+            rebuild_trends(database, work.group.members, work.first, work.last)
     elif work.kind == "summary":
         rebuild_days(database, everybody, work.first, work.last)
+        rebuild_trends(database, everybody, work.first, work.last)
+    elif work.kind == "trends":
+        rebuild_trends(database, everybody, work.first, work.last)
+    elif work.kind == "weeks":
+        rebuild_weeks(database, everybody, work.first, work.last)
     else:
         keep_alive.keep_alive(connection)
     return results

@@ -15,6 +15,7 @@ from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.consent import connect_member
 from whoop_assets.ingest.content import canonical
 from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.ingest.follow import rebuild_trends, rebuild_weeks
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.warehouse import tables
 from whoop_assets.warehouse.database import Database
@@ -112,17 +113,20 @@ def freshly_loaded(life: Life, database_url: str) -> Iterator[Database]:
                 order = Order(stream, first, last, now.date(), now, now)
                 failures = load_everybody(connection, order).failures
                 assert failures == []
-            rebuild_days(database, life.members, first - timedelta(days=3), last)
+            first -= timedelta(days=3)
+            rebuild_days(database, life.members, first, last)
+            rebuild_trends(database, life.members, first, last)
+            rebuild_weeks(database, life.members, first - timedelta(days=first.weekday()), last)
         yield database
     finally:
         database.close()
 
 
 def against_fresh(life: Life, fresh: Database) -> list[Difference]:
-    """Rows of records and summaries that differ from those of a fresh load, but for when we came to know them."""
+    """Rows of records, summaries and trends that differ from those of a fresh load, but for when we came to know them."""
     found: list[Difference] = []
     ours = OURS | FOLLOWS_OURS | {"payload", "content_hash"}
-    for table in (*RECORDS, "daily_summary"):
+    for table in (*RECORDS, "daily_summary", "trends", "weekly_summary"):
         without = ours | ({"timezone_offset"} if table in ACTIVITIES else set())
         here, there = (
             {_key(table, row): row for row in rows(database, table) if row.get("deleted_at") is None}
@@ -272,7 +276,8 @@ def of_ledgers(life: Life) -> list[Difference]:
     answered = {trace_id for trace_id, at in life.figures.delivered.items() if at > lately}
     found += [("webhook_events", trace_id, "answered and not stored") for trace_id in answered - stored]
     found += [("webhook_events", one, "never announced") for one in stored - life.figures.announced]
-    found += [("stale_days", row["user_id"], row["day"]) for row in rows(life.database, "stale_days")]
+    for ledger in ("stale_days", "stale_trends", "stale_weeks"):
+        found += [(ledger, row["user_id"], row["day"]) for row in rows(life.database, ledger)]
     found += [
         ("tokens", row["user_id"], "leased")
         for row in rows(life.database, "tokens")

@@ -19,8 +19,9 @@ import dagster as dg
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.definitions import defs
 from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.event_load import LANE
 from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors import due_readings, stale_summaries, webhook_events, webhooks
+from whoop_assets.sensors import due_readings, stale_summaries, stale_weeks, webhook_events, webhooks
 from whoop_assets.sensors.readings import REASON_TAG
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members
@@ -105,7 +106,7 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
-    """Evaluate the three sensors whenever told to, until killed."""
+    """Evaluate the sensors whenever told to, until killed."""
     in_the_environment(settings, page_path, DAEMON)
     webhooks.LISTENS_FOR = timedelta(
         0
@@ -132,7 +133,7 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> A
         if run is not None and not run.is_finished:
             instance.report_run_failed(run)
     works: list[Work] = []
-    for sensor in (webhook_events, stale_summaries, due_readings):
+    for sensor in (webhook_events, stale_summaries, stale_weeks, due_readings):
         with dg.build_sensor_context(
             instance=instance, definitions=defs, resources={"whoop": whoop}
         ) as context:
@@ -150,11 +151,12 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> A
 
 def _work(request: dg.RunRequest) -> DagsterWork:
     assets = tuple(sorted(key.path[-1] for key in request.asset_selection or ()))
-    reason = request.tags.get(REASON_TAG, "webhook" if len(assets) > 1 else "summary")
+    lane = request.tags.get(LANE_TAG, "")
+    reason = request.tags.get(REASON_TAG, "webhook" if lane == LANE else ", ".join(assets))
     return DagsterWork(
         kind="dagster",
         reason=reason,
-        lane=request.tags.get(LANE_TAG, ""),
+        lane=lane,
         first=date.min,
         last=date.min,
         run_key=str(request.run_key),
