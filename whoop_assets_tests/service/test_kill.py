@@ -20,7 +20,7 @@ from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event, signed
 
 LISTENING = re.compile(r"listening on (http://\S+);")
-SENDERS = 8
+SENDERS, RETRIES = 8, 5
 
 
 @contextmanager
@@ -102,10 +102,14 @@ def test_a_service_killed_ten_times_loses_nothing(database_url: str) -> None:
 
 @pytest.mark.drill
 def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
-    said = [event() for _ in range(5000)]
+    said = waiting = [event() for _ in range(5000)]
     with httpx.Client(limits=httpx.Limits(max_connections=100)) as http, ThreadPoolExecutor(100) as pool:
-        statuses = list(pool.map(lambda one: deliver(http, service.url, one), said))
-    assert set(statuses) == {204}
+        for _ in range(1 + RETRIES):  # as WHOOP does: a busy machine may leave one without an answer
+            statuses = list(pool.map(lambda one: deliver(http, service.url, one), waiting))
+            assert set(statuses) <= {204, None}
+            waiting = [one for one, status in zip(waiting, statuses, strict=True) if status is None]
+            assert len(waiting) < 50
+    assert waiting == []
     assert set(service.stored()) == {one["trace_id"] for one in said}
 
 
