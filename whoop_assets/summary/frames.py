@@ -56,6 +56,18 @@ def _cast(values: pd.Series, kind: Kind) -> pd.Series:
     return values.astype(dtype)
 
 
+def sums(values: pd.Series, by: Any) -> pd.Series:
+    """The sum of each group over what is there; missing where nothing is. `by`: as for `groupby`.
+
+    Fractions are added one after the other: pandas' sum, and mean, of a group with gaps differ by a last bit when the
+    group is among others.
+    """
+    grouped = values.groupby(by)
+    if values.dtype != np.float64:
+        return grouped.sum(min_count=1)
+    return grouped.cumsum().groupby(by).last()
+
+
 def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
     """One dict per row, columns in the order of the kinds; int, float, bool, str, datetime, date or None."""
     names = tuple(kinds)

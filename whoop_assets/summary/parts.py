@@ -6,7 +6,6 @@ function gives a frame with the index of `days`, with missing values where the d
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from whoop_assets.summary.choice import span_milli
@@ -20,6 +19,7 @@ from whoop_assets.summary.columns import (
     SUMS_OF_WORKOUTS,
     WORKOUT_SCORE,
 )
+from whoop_assets.summary.frames import sums
 from whoop_assets.whoop_day import parse_offset
 
 SCORED = "SCORED"
@@ -149,11 +149,7 @@ def _count(records: pd.DataFrame, days: pd.DataFrame) -> pd.Series:
 
 def _per_day(values: pd.Series, at: pd.Series, days: pd.DataFrame) -> pd.Series:
     """The day's sum over what is there; missing where nothing is."""
-    grouped = values.groupby(at)
-    if values.dtype != np.float64:
-        return grouped.sum(min_count=1).reindex(days.index)
-    # Added one after the other: pandas' sum of one day alone differs by a last bit from that of one among many.
-    return grouped.cumsum().groupby(at).last().reindex(days.index)
+    return sums(values, at).reindex(days.index)
 
 
 def _total(records: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from whoop_assets.summary.columns import DAILY, ZONES
-from whoop_assets.summary.frames import Kind, plain_rows, read
+from whoop_assets.summary.frames import Kind, plain_rows, read, sums
 
 _MEANS = (
     "recovery_score",
@@ -98,17 +98,18 @@ def weekly_rows(daily: pd.DataFrame) -> list[dict[str, object]]:
 def _columns(days: pd.DataFrame, weeks: Any) -> dict[str, pd.Series]:
     bands = {band: (days["recovery_band"] == band).fillna(False) for band in ("green", "yellow", "red")}
     by = [days["user_id"], days["week_start"]]
+    summed = {name: sums(days[name], by) for name in (*_MEANS, "kilojoule", *_SUMS, *_ZONE_MINUTES.values())}
     columns = {
         "is_partial": weeks["is_partial"].any(),
         "days_with_data": weeks.size(),
         "days_with_recovery": weeks["recovery_score"].count(),
         "days_with_sleep": weeks["sleep_duration_minutes"].count(),
         "days_with_strain": weeks["strain"].count(),
-        **{f"{name}_mean": weeks[name].mean() for name in _MEANS},
+        **{f"{name}_mean": summed[name] / weeks[name].count() for name in _MEANS},
         **{f"{band}_days": there.groupby(by).sum() for band, there in bands.items()},
-        "strain_sum": weeks["strain"].sum(min_count=1),
-        "kilojoule_sum": weeks["kilojoule"].sum(min_count=1),
-        **{name: weeks[name].sum(min_count=1) for name in (*_SUMS, *_ZONE_MINUTES.values())},
+        "strain_sum": summed["strain"],
+        "kilojoule_sum": summed["kilojoule"],
+        **{name: summed[name] for name in (*_SUMS, *_ZONE_MINUTES.values())},
     }
     for name in ("recovery_score", "strain", "sleep_duration_minutes"):
         columns[f"{name}_best"], columns[f"{name}_worst"] = weeks[name].max(), weeks[name].min()

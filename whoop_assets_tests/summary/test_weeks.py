@@ -109,3 +109,26 @@ def test_the_order_of_the_rows_does_not_matter(rng):
     shuffled = list(rows)
     rng.shuffle(shuffled)
     assert weeks(shuffled) == weeks(rows)
+
+
+@given(st.integers(0, 2**32))
+def test_a_week_is_the_same_to_the_last_bit_whatever_is_computed_with_it(seed):
+    rng = random.Random(seed)
+
+    def maybe(low, high):
+        return rng.choice([None, 0.0, rng.uniform(low, high), rng.uniform(low, high)])
+
+    rows = [
+        a_day(
+            n, user_id=user_id, nap_minutes=maybe(0, 80), strain=maybe(0, 21), hrv_rmssd_milli=maybe(20, 150)
+        )
+        for user_id in (1, 2, 3)
+        for n in range(21)
+        if rng.random() < 0.9
+    ]
+    for week in weeks(rows):
+        there = week["week_start"], week["week_start"] + timedelta(days=6)
+        alone = [
+            row for row in rows if row["user_id"] == week["user_id"] and there[0] <= row["day"] <= there[1]
+        ]
+        assert weeks(rng.sample(alone, len(alone))) == [week]
