@@ -56,6 +56,11 @@ BENCHMARKS = (
         ("--without-dagster",),
     ),
     Benchmark(
+        "copy_database",
+        "five years of five members copied from SQLite to PostgreSQL and back: time, hashes, memory",
+        ("--years", "0.1", "--members", "2"),
+    ),
+    Benchmark(
         "planner",
         "the planner on a virtual clock: corrections, an outage of webhooks, requests a member and day",
         ("--members", "1", "5", "--days", "1", "--until", "3"),

@@ -4,7 +4,8 @@
     ├── ConfigurationError      a setting is missing or wrong
     ├── DatabaseError
     │   ├── DatabaseUnreachable nobody answers at WHOOP_DATABASE_URL
-    │   └── SchemaMismatch      the database is older or newer than this program
+    │   ├── SchemaMismatch      the database is older or newer than this program
+    │   └── CopyRefused         a database cannot be copied into that one, or not now
     ├── UnknownMember           the member is not connected here
     ├── UnknownEvent            no webhook event of that trace id is stored
     ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
@@ -44,6 +45,10 @@ class DatabaseUnreachable(DatabaseError):
 
 class SchemaMismatch(DatabaseError):
     """The database's schema is older or newer than this program's."""
+
+
+class CopyRefused(DatabaseError):
+    """The database cannot be copied into the other one, or not now; nothing was kept there."""
 
 
 class UnknownMember(WhoopError):

@@ -1,8 +1,19 @@
-"""`db`: the warehouse's schema."""
+"""`db`: the warehouse's schema, and the whole warehouse in another database."""
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import click
 
 from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.warehouse.transfer import Compared
+
+UNLIKE = 1
+_SHOWN_DIGITS = 16
 
 
 @click.group()
@@ -23,3 +34,67 @@ def upgrade() -> None:
         database.close()
     said = "was there already" if before == after else f"was {before or 'empty'} before"
     click.echo(f"{database.shown}: schema {after} ({said}).")
+
+
+@db.command()
+@click.option(
+    "--to", "url", required=True, metavar="URL", help="An empty database: sqlite:// or postgresql://."
+)
+def copy(url: str) -> None:
+    """Copy everything into another, empty database, and compare both."""
+    from whoop_assets.warehouse import transfer
+    from whoop_assets.warehouse.database import Database
+
+    settings = Settings.from_environment()
+    began = time.monotonic()
+    with (
+        closing(Database(settings.database_url)) as source,
+        closing(Database(url, durable=True, named="--to")) as target,
+    ):
+        found = transfer.copy(source, target)
+        notice = transfer.key_notice(source, target, settings.token_key)
+    _print(found, source.shown, target.shown)
+    rows = sum(one.here.rows for one in found)
+    click.echo(
+        f"{rows} rows copied in {time.monotonic() - began:.1f} s; both sides are equal in every table."
+    )
+    click.echo(notice)
+    click.echo("Set WHOOP_DATABASE_URL to the new database before anything is started again.")
+
+
+@db.command()
+@click.option("--with", "url", required=True, metavar="URL", help="The database to compare with.")
+def compare(url: str) -> None:
+    """Compare the database with another: rows and hashes of every table."""
+    from whoop_assets.warehouse import transfer
+    from whoop_assets.warehouse.database import Database
+
+    with (
+        closing(Database(Settings.from_environment().database_url)) as one,
+        closing(Database(url, named="--with")) as other,
+    ):
+        found = transfer.compare(one, other)
+    _print(found, one.shown, other.shown)
+    unlike = [one.table for one in found if not one.equal]
+    if unlike:
+        click.echo(f"Not equal: {', '.join(unlike)}.", err=True)
+        raise click.exceptions.Exit(UNLIKE)
+    click.echo("Both are equal in every table.")
+
+
+def _print(found: "Sequence[Compared]", here: str, there: str) -> None:
+    from rich.table import Table
+
+    from whoop_assets.cli.printing import print_table
+
+    table = Table("table", "rows", "rows there", "hash", "hash there", "", title=f"{here} and {there}")
+    for one in found:
+        table.add_row(
+            one.table,
+            str(one.here.rows),
+            str(one.there.rows),
+            one.here.hash[:_SHOWN_DIGITS],
+            one.there.hash[:_SHOWN_DIGITS],
+            "equal" if one.equal else "NOT EQUAL",
+        )
+    print_table(table)

@@ -23,17 +23,17 @@ _WAL_TRIES, _WAL_PAUSE = 100, 0.05
 _BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # members' locks are their ids, which are not negative
 
 
-def normalise_url(text_url: str) -> URL:
+def normalise_url(text_url: str, named: str = "WHOOP_DATABASE_URL") -> URL:
     """The URL with its driver named: any spelling of PostgreSQL goes to psycopg2.
 
     SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, which is not installed here. Raises
-    ConfigurationError for what is neither SQLite nor PostgreSQL.
+    ConfigurationError for what is neither SQLite nor PostgreSQL, which says where it was `named`.
     """
     try:
         url = make_url(text_url)
     except (ArgumentError, ValueError):
         raise ConfigurationError(
-            "WHOOP_DATABASE_URL is not a database URL: write sqlite:///path/to/file.db or"
+            f"{named} is not a database URL: write sqlite:///path/to/file.db or"
             " postgresql://user:password@host/database."
         ) from None
     dialect = url.drivername.split("+")[0]
@@ -42,16 +42,27 @@ def normalise_url(text_url: str) -> URL:
     if dialect == "sqlite":
         return url.set(drivername="sqlite+pysqlite")
     raise ConfigurationError(
-        f"WHOOP_DATABASE_URL names {dialect!r}, which is not supported: use sqlite:// or postgresql://."
+        f"{named} names {dialect!r}, which is not supported: use sqlite:// or postgresql://."
     )
 
 
 class Database:
     """An engine, its clock, and the two kinds of transaction: `read` (a snapshot) and `write` (serialized)."""
 
-    def __init__(self, url: str, clock: Clock | None = None, *, durable: bool = False) -> None:
-        """`durable`: what is committed outlives a power cut on SQLite too, where that costs a wait for the disk."""
-        self.url = normalise_url(url)
+    def __init__(
+        self,
+        url: str,
+        clock: Clock | None = None,
+        *,
+        durable: bool = False,
+        named: str = "WHOOP_DATABASE_URL",
+    ) -> None:
+        """`durable`: what is committed outlives a power cut on SQLite too, where that costs a wait for the disk.
+
+        `named`: the setting or option that gave the address, for messages.
+        """
+        self.url = normalise_url(url, named)
+        self._named = named
         self._durable = durable
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
@@ -68,7 +79,7 @@ class Database:
     def _create_engine(self) -> Engine:
         if self.is_sqlite:
             if self.url.database and self.url.database != ":memory:":
-                _make_folder(Path(self.url.database).absolute().parent)
+                _make_folder(Path(self.url.database).absolute().parent, self._named)
             arguments = {"timeout": 60, "check_same_thread": False}
             engine = create_engine(self.url, connect_args=arguments, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite)
@@ -144,18 +155,23 @@ class Database:
         try:
             connection = self.engine.connect()
         except DBAPIError as error:
-            what = "check WHOOP_DATABASE_URL and that the server is running."
+            what = f"check {self._named} and that the server is running."
             if self.is_sqlite:
-                what = "check that WHOOP_DATABASE_URL names a SQLite database, and who may read and write it."
+                what = f"check that {self._named} names a SQLite database, and who may read and write it."
             raise DatabaseUnreachable(
                 f"The database {self.shown} does not answer ({type(error.orig).__name__}): {what}"
             ) from None
-        with connection:
-            try:
-                yield connection
-            except DBAPIError as error:
-                # Neither statement nor cause is passed on: both may quote what was to be stored, names and tokens too.
-                raise self._refusal(error) from None
+        with connection, self.sentences():
+            yield connection
+
+    @contextmanager
+    def sentences(self) -> Iterator[None]:
+        """Let what the driver raises inside become a DatabaseError of this database, where two are at work at once."""
+        try:
+            yield
+        except DBAPIError as error:
+            # Neither statement nor cause is passed on: both may quote what was to be stored, names and tokens too.
+            raise self._refusal(error) from None
 
     def _refusal(self, error: DBAPIError) -> DatabaseError:
         cause = error.orig
@@ -185,14 +201,14 @@ def _passes(code: str) -> bool:
     return code.startswith(_PASSING) and len(code) == 5
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, named: str) -> None:
     try:
         # What is kept in it is about people: a new folder is its owner's alone.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
             f"The folder {folder.name} for the database cannot be made ({type(error).__name__}): check"
-            " WHOOP_DATABASE_URL and who may write there."
+            f" {named} and who may write there."
         ) from None
 
 

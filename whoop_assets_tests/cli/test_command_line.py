@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from whoop_assets.cli import main
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
@@ -68,17 +69,28 @@ def test_the_schema_is_brought_forward_and_said(monkeypatch: pytest.MonkeyPatch)
     assert Path("data/whoop.db").exists()
 
 
-def test_a_database_of_another_version_is_refused(command_line: CommandLine) -> None:
+@pytest.mark.parametrize(
+    ("version", "way_out"),
+    [("9999", "install the newer whoop-assets"), ("0004", "run `whoop-assets db upgrade`")],
+)
+def test_a_database_of_another_version_is_refused_wherever_one_starts(
+    command_line: CommandLine, version: str, way_out: str
+) -> None:
     database = command_line.database()
     with database.write_schema() as connection:
-        connection.exec_driver_sql("update whoop_schema_version set version_num = '9999'")
+        connection.execute(text("update whoop_schema_version set version_num = :v"), {"v": version})
     database.close()
     for arguments in (
         ["members"],
-        ["db", "upgrade"],
+        ["serve", "--port", "0"],
         ["backfill", "--from", "2026-01-01", "--to", "2026-01-01"],
+        ["db", "copy", "--to", "sqlite:///another.db"],
     ):
-        assert "9999" in is_one_error(command_line.run(*arguments))
+        said = is_one_error(command_line.run(*arguments))
+        assert f"schema {version}" in said
+        assert way_out in said
+    if version == "9999":
+        assert way_out in is_one_error(command_line.run("db", "upgrade"))
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
