@@ -3,32 +3,78 @@
 What has to be read, and when, is no fixed time: the sensors ask for it (`sensors`).
 """
 
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
 import dagster as dg
 
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.errors import RECONNECT
+from whoop_assets.graph import Graph
 from whoop_assets.ingest import keep_alive
 from whoop_assets.resources import WhoopResource
-from whoop_assets.settings import Settings
 
-everything = dg.AssetSelection.groups("whoop")
+CHECK_DAILY = """Once a day, when the night is usually here: every check, over all members and days.
 
-refresh = dg.define_asset_job(
-    "refresh",
-    selection=everything,
-    description="Read the asked days of every member and rebuild their summaries. Started by people: what needs to be "
-    "read without being asked for is found by the sensor `due_readings`.",
-)
+The runs that sensors ask for leave out the checks that look at everything; this one sees that they are looked at."""
 
 
-check = dg.define_asset_job(
-    "check",
-    selection=dg.AssetSelection.all_asset_checks(),
-    description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from WHOOP.",
-)
+class Automation:
+    """The jobs and schedules of one graph, whose daily assets and checks are these."""
+
+    def __init__(self, graph: Graph, days: Iterable[dg.AssetKey], checks: Iterable[dg.AssetCheckKey]) -> None:
+        resource = {graph.resource_key}
+        refresh = dg.define_asset_job(
+            graph.name("refresh"),
+            selection=dg.AssetSelection.assets(*days),
+            description="Read the asked days of every member and rebuild their summaries. Started by people: what needs"
+            " to be read without being asked for is found by the sensor `due_readings`.",
+        )
+        check = dg.define_asset_job(
+            graph.name("check"),
+            selection=dg.AssetSelection.checks(*checks),
+            description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from"
+            " WHOOP.",
+        )
+
+        @dg.op(name=graph.name("renew_unused_tokens"), required_resource_keys=resource)
+        def renew(context: dg.OpExecutionContext) -> None:
+            renew_unused_tokens(context, graph.resource_in(context))
+
+        @dg.job(
+            name=graph.name("keep_tokens"),
+            description="Renew the tokens that nothing has used for some days.",
+        )
+        def keep_tokens() -> None:
+            renew()
+
+        @dg.schedule(
+            name=graph.name("keep_tokens_alive"),
+            description=inspect.cleandoc(tokens_due.__doc__ or ""),
+            job=keep_tokens,
+            cron_schedule="45 * * * *",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            required_resource_keys=resource,
+        )
+        def keep_tokens_alive(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            return tokens_due(graph.resource_in(context))
+
+        @dg.schedule(
+            name=graph.name("check_daily"),
+            description=CHECK_DAILY,
+            job=check,
+            cron_schedule="15 9 * * *",
+            execution_timezone=graph.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
+        def check_daily() -> dg.RunRequest:
+            return dg.RunRequest(tags={LANE_TAG: "schedule"})
+
+        self.jobs: list[Any] = [refresh, keep_tokens, check]
+        self.schedules = [keep_tokens_alive, check_daily]
 
 
-@dg.op
 def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) -> None:
     """Renew what is due. One member's failure costs no other member anything; what may pass is shown as a failed run."""
     done = keep_alive.keep_alive(whoop.connection)
@@ -48,29 +94,9 @@ def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) ->
         )
 
 
-@dg.job(description="Renew the tokens that nothing has used for some days.")
-def keep_tokens() -> None:
-    renew_unused_tokens()
-
-
-@dg.schedule(job=keep_tokens, cron_schedule="45 * * * *", default_status=dg.DefaultScheduleStatus.RUNNING)
-def keep_tokens_alive(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
+def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
     """Every hour: look for tokens that nothing has used for some days, so that a quiet month does not end in a new consent."""
     due, _ = keep_alive.due(whoop.database)
     if not due:
         return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
-    return dg.RunRequest(tags={LANE_TAG: "schedule"})
-
-
-@dg.schedule(
-    job=check,
-    cron_schedule="15 9 * * *",
-    execution_timezone=Settings.from_environment().timezone,
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-def check_daily() -> dg.RunRequest:
-    """Once a day, when the night is usually here: every check, over all members and days.
-
-    The runs that sensors ask for leave out the checks that look at everything; this one sees that they are looked at.
-    """
     return dg.RunRequest(tags={LANE_TAG: "schedule"})

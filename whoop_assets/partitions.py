@@ -1,26 +1,25 @@
-"""The partitions: one a WHOOP day, from WHOOP_START_DATE to today in WHOOP_TIMEZONE; and one an ISO week."""
+"""The partitions: one a WHOOP day, from the first day to today in the chosen time zone; and one an ISO week."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
 
-from whoop_assets.settings import Settings
 
-_settings = Settings.from_environment()
+def daily(start_date: date, timezone: str) -> dg.DailyPartitionsDefinition:
+    """A key a day, today's included: its cycle is open, and its recovery is what people get up for."""
+    return dg.DailyPartitionsDefinition(start_date=start_date.isoformat(), timezone=timezone, end_offset=1)
 
-# end_offset=1: today is a day too; its cycle is open, and its recovery is what people get up for.
-DAILY = dg.DailyPartitionsDefinition(
-    start_date=_settings.start_date.isoformat(), timezone=_settings.timezone, end_offset=1
-)
 
-# Keys are Mondays. The week that WHOOP_START_DATE lies in has a key too, and so has the one that is not over yet.
-WEEKLY = dg.WeeklyPartitionsDefinition(
-    start_date=(_settings.start_date - timedelta(days=_settings.start_date.weekday())).isoformat(),
-    timezone=_settings.timezone,
-    day_offset=1,
-    end_offset=1,
-)
+def weekly(start_date: date, timezone: str) -> dg.WeeklyPartitionsDefinition:
+    """A key a week, its Monday: from the week that the first day lies in to the one that is not over yet."""
+    return dg.WeeklyPartitionsDefinition(
+        start_date=(start_date - timedelta(days=start_date.weekday())).isoformat(),
+        timezone=timezone,
+        day_offset=1,
+        end_offset=1,
+    )
+
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"

@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -16,13 +17,40 @@ from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.members import Member
 from whoop_assets.warehouse.schema import open_database
 
+_CONFIGURABLE = (
+    "database_url",
+    "client_id",
+    "client_secret",
+    "token_key",
+    "start_date",
+    "timezone",
+    "requests_per_minute",
+    "requests_per_day",
+    "api_url",
+    "oauth_url",
+    "alert_url",
+)
+
 
 class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
-    """WHOOP and the warehouse. What is left empty here comes from the environment (WHOOP_*)."""
+    """WHOOP and the warehouse. What is left empty here comes from the environment (WHOOP_*).
+
+    docs/configuration.md has the meaning of each. Give secrets as `dg.EnvVar`. `start_date` and `timezone` make the
+    partitions, so they are looked at when the definitions are loaded; all else is when a run or a tick needs it.
+    """
 
     database_url: str = Field(default="", description="WHOOP_DATABASE_URL when empty.")
+    client_id: str = Field(default="", description="WHOOP_CLIENT_ID when empty.")
+    client_secret: str = Field(default="", description="WHOOP_CLIENT_SECRET when empty.")
+    token_key: str = Field(default="", description="WHOOP_TOKEN_KEY when empty.")
+    start_date: str = Field(default="", description="YYYY-MM-DD; WHOOP_START_DATE when empty.")
+    timezone: str = Field(default="", description="WHOOP_TIMEZONE when empty.")
+    requests_per_minute: int = Field(default=0, description="WHOOP_REQUESTS_PER_MINUTE when 0.")
+    requests_per_day: int = Field(default=0, description="WHOOP_REQUESTS_PER_DAY when 0.")
     api_url: str = Field(default="", description="WHOOP_API_URL when empty.")
     oauth_url: str = Field(default="", description="WHOOP_OAUTH_URL when empty.")
+    alert_url: str = Field(default="", description="WHOOP_ALERT_URL when empty.")
+    data_folder: str = Field(default="", description="Where reports are written; `data` when empty.")
     members: list[int] = Field(default=[], description="WHOOP user ids to narrow the run to; none: all.")
 
     _database: Database | None = PrivateAttr(default=None)
@@ -31,14 +59,18 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     _used_by: str = PrivateAttr(default="")
 
     def settings(self) -> Settings:
-        """The environment's settings, with what is configured here in their place."""
-        settings = Settings.from_environment()
-        return dataclasses.replace(
-            settings,
-            database_url=self.database_url or settings.database_url,
-            api_url=self.api_url or settings.api_url,
-            oauth_url=self.oauth_url or settings.oauth_url,
+        """The environment's settings, with what is configured here in their place. Raises ConfigurationError."""
+        given = {f"WHOOP_{name.upper()}": getattr(self, name) for name in _CONFIGURABLE}
+        settings = Settings.from_environment(
+            instead={name: str(value) for name, value in given.items() if value}
         )
+        return dataclasses.replace(settings, data_folder=Path(self.data_folder or settings.data_folder))
+
+    def calendar(self) -> tuple[date, str]:
+        """The first day and the time zone, also before Dagster has resolved a `dg.EnvVar`. Raises ConfigurationError."""
+        given = {"WHOOP_START_DATE": _plain(self.start_date), "WHOOP_TIMEZONE": _plain(self.timezone)}
+        settings = Settings.from_environment(instead={name: value for name, value in given.items() if value})
+        return settings.start_date, settings.timezone
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["WhoopResource", None, None]:
@@ -86,3 +118,7 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         """
         with self.database.read() as connection:
             return members.chosen(connection, self.members, with_disconnected=True)
+
+
+def _plain(value: str) -> str:
+    return (value.get_value() or "") if isinstance(value, dg.EnvVar) else value

@@ -48,9 +48,11 @@ class Settings:
     data_folder: Path = Path(DATA_FOLDER)
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read the WHOOP_* variables; raises ConfigurationError for one that cannot be used."""
-        values = environment if environment is not None else _environment()
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, *, instead: Mapping[str, str] | None = None
+    ) -> "Settings":
+        """Read the WHOOP_* variables, and `instead` of some these; raises ConfigurationError for what cannot be used."""
+        values = {**(environment if environment is not None else _environment()), **(instead or {})}
         data_folder = Path(DATA_FOLDER).absolute()
         return cls(
             client_id=values.get("WHOOP_CLIENT_ID", ""),

@@ -12,6 +12,8 @@ import pytest
 from whoop_assets import alerts
 from whoop_assets.alerts import Alert, send
 from whoop_assets.errors import ConfigurationError
+from whoop_assets.graph import Graph
+from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import failed_runs
 from whoop_assets.settings import Settings
 
@@ -146,13 +148,15 @@ def test_settings_that_cannot_be_used_are_refused_without_being_quoted(settings)
 
 # The sensor
 
+HEARS = failed_runs(Graph(), WhoopResource())
+
 
 @dg.op
 def breaks():
     raise RuntimeError("a secret in a traceback")
 
 
-@dg.job
+@dg.job(name="keep_tokens")
 def broken():
     breaks()
 
@@ -185,12 +189,12 @@ def test_a_failed_run_is_an_alert_but_one_that_is_tried_again_is_not(monkeypatch
     monkeypatch.setattr(alerts, "send", lambda alert, settings: told.append(alert) or [])
     with dg.instance_for_test() as instance:
         context = failing(instance, tags)
-        failed_runs(context)
+        HEARS(context)
     if not sent:
         assert told == []
         return
     (alert,) = told
-    assert alert.job == "broken"
+    assert alert.job == "keep_tokens"
     assert alert.run_id in alert.sentence
     assert "breaks" in alert.sentence
     assert "secret" not in repr(alert)
@@ -199,4 +203,4 @@ def test_a_failed_run_is_an_alert_but_one_that_is_tried_again_is_not(monkeypatch
 def test_settings_that_cannot_be_used_do_not_break_the_sensor(monkeypatch):
     monkeypatch.setenv("WHOOP_ALERT_URL", "nonsense")
     with dg.instance_for_test() as instance:
-        failed_runs(failing(instance, {}))
+        HEARS(failing(instance, {}))

@@ -13,12 +13,13 @@ import pytest
 
 import whoop_assets
 from whoop_assets import assets as assets_package
-from whoop_assets import automation, checks, sensors
-from whoop_assets.definitions import defs
-from whoop_assets.partitions import WEEKLY
+from whoop_assets import automation, checks, reuse, sensors
+from whoop_assets.assets.blueprints import AssetBlueprint
+from whoop_assets.checks.blueprints import CheckBlueprint, ChecksBlueprint
+from whoop_assets.definitions import defs, ours
+from whoop_assets.sensors.blueprints import SensorBlueprint
 from whoop_assets.warehouse import tables
-
-ROOT = Path(__file__).parent.parent
+from whoop_assets_tests.wheel import built
 
 # A key that changes its name loses its history in Dagster: a change here is a decision.
 ASSETS = {
@@ -81,32 +82,38 @@ def test_everything_that_runs_by_itself_does_so_without_being_switched_on():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
 
-KINDS = {
-    "assets": (assets_package, dg.AssetsDefinition),
-    "asset_checks": (checks, dg.AssetChecksDefinition),
-    "jobs": (automation, dg.JobDefinition | type(automation.refresh)),
-    "schedules": (automation, dg.ScheduleDefinition),
-    "sensors": (sensors, dg.SensorDefinition),
+BLUEPRINTS = {
+    AssetBlueprint: reuse.ASSETS,
+    CheckBlueprint: reuse.CHECKS,
+    ChecksBlueprint: reuse.CHECKS,
+    SensorBlueprint: reuse.SENSORS,
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_whatever_the_package_defines_is_in_the_list(kind):
-    place, of = KINDS[kind]
-    modules = [place]
-    if hasattr(place, "__path__"):
-        names = pkgutil.walk_packages(place.__path__, f"{place.__name__}.")
-        modules = [importlib.import_module(module.name) for module in names]
-    # A check is an assets definition to Dagster too.
-    defined = [
-        value
-        for module in modules
-        for value in vars(module).values()
-        if isinstance(value, of) and (kind != "assets" or not isinstance(value, dg.AssetChecksDefinition))
-    ]
-    listed = list(getattr(defs, kind) or ())
-    assert defined
-    assert [value for value in defined if not any(value is one for one in listed)] == []
+def modules():
+    for place in (assets_package, automation, checks, sensors):
+        names = pkgutil.walk_packages(getattr(place, "__path__", []), f"{place.__name__}.")
+        yield from (importlib.import_module(module.name) for module in names)
+        yield place
+
+
+@pytest.mark.parametrize("kind", BLUEPRINTS)
+def test_every_blueprint_in_the_package_is_in_the_list(kind):
+    drawn = {
+        id(value): value for module in modules() for value in vars(module).values() if isinstance(value, kind)
+    }
+    assert drawn
+    assert [value.name for value in drawn.values() if not any(value is one for one in BLUEPRINTS[kind])] == []
+
+
+def test_nothing_has_a_place_before_a_graph_gives_it_one():
+    placed = dg.AssetsDefinition | dg.SensorDefinition | dg.ScheduleDefinition | dg.JobDefinition
+    assert [
+        (module.__name__, name)
+        for module in modules()
+        for name, value in vars(module).items()
+        if isinstance(value, placed)
+    ] == []
 
 
 @pytest.mark.parametrize("key", sorted(ASSETS.keys() - UNPARTITIONED))
@@ -116,8 +123,7 @@ def test_every_asset_says_whose_it_is_and_what_it_holds(key):
     assert spec.group_name == ("whoop_weekly" if key in WEEKLY_ASSETS else "whoop")
     assert spec.kinds
     assert len(spec.description or "") > 40
-    days = SPECS["whoop/cycles"].partitions_def
-    assert spec.partitions_def == (WEEKLY if key in WEEKLY_ASSETS else days)
+    assert spec.partitions_def == (ours.weeks if key in WEEKLY_ASSETS else ours.days)
     table = tables.metadata.tables[spec.metadata["dagster/table_name"]]
     schema = spec.metadata["dagster/column_schema"]
     assert [column.name for column in schema.columns] == [column.name for column in table.columns]
@@ -143,8 +149,7 @@ import sys
 from pathlib import Path
 
 import whoop_assets, whoop_simulator
-from whoop_assets.definitions import defs
-from whoop_assets.partitions import WEEKLY
+from whoop_assets.definitions import defs, ours
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.schema import prepare
 from sqlalchemy import inspect
@@ -160,18 +165,9 @@ with database.read() as connection:
 
 
 def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_path):
-    source, wheels, installed, elsewhere = (
-        tmp_path / name for name in ("source", "wheels", "site", "elsewhere")
-    )
+    installed, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    copy_of_the_checkout(source)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run(
-        [*build, "--disable-pip-version-check", "--wheel-dir", wheels, source],
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = wheels.glob("*.whl")
+    wheel = built(tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
         archive.extractall(installed)
@@ -188,20 +184,6 @@ def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_pat
     keys, table_names = (line.split() for line in run.stdout.splitlines())
     assert keys == sorted(ASSETS)
     assert set(table_names) == {*tables.metadata.tables, "whoop_schema_version"}
-
-
-def copy_of_the_checkout(target):
-    """What a build needs, so that it leaves nothing behind in the checkout."""
-    target.mkdir()
-    for name in ("pyproject.toml", "setup.cfg", "README.md"):
-        if (ROOT / name).exists():
-            (target / name).write_bytes((ROOT / name).read_bytes())
-    for package in ("whoop_assets", "whoop_simulator", "whoop_assets_tests"):
-        for path in (ROOT / package).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                copied = target / path.relative_to(ROOT)
-                copied.parent.mkdir(parents=True, exist_ok=True)
-                copied.write_bytes(path.read_bytes())
 
 
 def test_loading_the_definitions_needs_no_credentials_and_no_database_and_says_nothing(tmp_path):

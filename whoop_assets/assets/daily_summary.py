@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 
+from whoop_assets.assets.blueprints import daily_asset
 from whoop_assets.assets.charting import add_charts
 from whoop_assets.assets.event_loading import is_for_events, summarise
-from whoop_assets.assets.loading import ROW_COUNT, daily_asset
+from whoop_assets.assets.loading import ROW_COUNT
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.partitions import first_and_last

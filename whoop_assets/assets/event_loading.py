@@ -9,7 +9,7 @@ from whoop_assets.assets import loading
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.ingest.event_rounds import ANNOUNCED, Keys, follow_touched, load_events, rebuild_touched
-from whoop_assets.partitions import DAILY, first_and_last
+from whoop_assets.partitions import first_and_last
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import daily
 
@@ -19,9 +19,11 @@ def is_for_events(context: dg.AssetExecutionContext) -> bool:
     return context.run.tags.get(LANE_TAG) == LANE
 
 
-def keys() -> Keys | None:
-    """The first and last day that have a partition now; None before WHOOP_START_DATE has come."""
-    first, last = DAILY.get_first_partition_key(), DAILY.get_last_partition_key()
+def keys(days: dg.PartitionsDefinition[Any] | None) -> Keys | None:
+    """The first and last day that have a partition now; None before the first day has come."""
+    if not isinstance(days, dg.TimeWindowPartitionsDefinition):
+        raise TypeError("not days")  # every stream has a partition a day
+    first, last = days.get_first_partition_key(), days.get_last_partition_key()
     return (
         None if first is None or last is None else Keys(date.fromisoformat(first), date.fromisoformat(last))
     )
@@ -32,7 +34,9 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
     if not is_for_events(context):
         return loading.load(context, whoop, stream)
     order = loading.order_of(context, whoop, stream, since=whoop.began)
-    result = load_events(whoop.connection, order, streams=_announced(context), keys=keys())
+    result = load_events(
+        whoop.connection, order, streams=_announced(context), keys=keys(context.assets_def.partitions_def)
+    )
     return loading.report(context, whoop, order, result)
 
 

@@ -1,6 +1,5 @@
 """What the assets that read WHOOP have in common: an order from the run, the load, and its metadata."""
 
-from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,16 +7,11 @@ import dagster as dg
 
 from whoop_assets.errors import RECONNECT
 from whoop_assets.ingest.everybody import Order, Round, load_everybody
-from whoop_assets.partitions import DAILY, WEEKLY, first_and_last
+from whoop_assets.partitions import first_and_last
 from whoop_assets.resources import WhoopResource
-from whoop_assets.warehouse import budget_report, tables
+from whoop_assets.warehouse import budget_report
 from whoop_assets.warehouse.members import row_counts
 
-GROUP = "whoop"
-WEEKLY_GROUP = "whoop_weekly"
-"""Apart from the days: a job has one kind of partition, and takes its assets by group."""
-
-OWNERS = ["team:whoop"]
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
 """Set by `backfill` when it takes up an unfinished one: what was read completely since then is not read again."""
@@ -29,77 +23,7 @@ CLOCK_SKEW = timedelta(seconds=60)
 """How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
 
 ROW_COUNT = "dagster/partition_row_count"
-COLUMN_LINEAGE = "dagster/column_lineage"
 _WINDOWS = {60: "minute", 86_400: "day"}
-
-
-def daily_asset(
-    *,
-    table: str,
-    kinds: set[str],
-    deps: Sequence[dg.AssetsDefinition] = (),
-    sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """An asset below `whoop/`, one partition a WHOOP day, whose range is materialized in a single run.
-
-    `sources`: column -> the assets below `whoop/`, and their columns, that it is computed of.
-    """
-    return _asset(DAILY, GROUP, table, kinds, deps, sources)
-
-
-def weekly_asset(
-    *, table: str, kinds: set[str], deps: Sequence[dg.AssetDep] = ()
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """An asset below `whoop/`, one partition an ISO week, whose range is materialized in a single run."""
-    return _asset(WEEKLY, WEEKLY_GROUP, table, kinds, deps)
-
-
-def _asset(
-    partitions: dg.PartitionsDefinition[Any],
-    group: str,
-    table: str,
-    kinds: set[str],
-    deps: Sequence[dg.AssetsDefinition | dg.AssetDep],
-    sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    return dg.asset(
-        key_prefix="whoop",
-        partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name=group,
-        owners=OWNERS,
-        kinds=kinds,
-        deps=deps,
-        metadata=_table_metadata(table) | ({} if sources is None else {COLUMN_LINEAGE: _lineage(sources)}),
-    )
-
-
-def _table_metadata(name: str) -> dict[str, Any]:
-    """The asset's table and its columns, from the table itself."""
-    table = tables.metadata.tables[name]
-    columns = [
-        dg.TableColumn(
-            column.name,
-            type=str(column.type).lower(),
-            description=column.comment,
-            constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=False),
-        )
-        for column in table.columns
-    ]
-    return {
-        "dagster/table_name": name,
-        "dagster/column_schema": dg.TableSchema(columns),
-    }
-
-
-def _lineage(sources: Mapping[str, Sequence[tuple[str, str]]]) -> dg.TableColumnLineage:
-    # On the definition: on a materialization every run of every day would carry these kilobytes.
-    return dg.TableColumnLineage(
-        {
-            column: [dg.TableColumnDep(dg.AssetKey([GROUP, asset]), name) for asset, name in of]
-            for column, of in sources.items()
-        }
-    )
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.assets.loading import daily_asset, load
+from whoop_assets.assets.blueprints import daily_asset
+from whoop_assets.assets.loading import load
 from whoop_assets.resources import WhoopResource
 
 

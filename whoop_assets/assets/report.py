@@ -5,24 +5,15 @@ from typing import Any
 
 import dagster as dg
 
+from whoop_assets.assets.blueprints import whole_asset
 from whoop_assets.assets.daily_summary import daily_summary
-from whoop_assets.assets.loading import OWNERS
 from whoop_assets.assets.trends import trends
 from whoop_assets.assets.weekly_summary import weekly_summary
 from whoop_assets.ingest.reports import write_report
 from whoop_assets.resources import WhoopResource
 
-# A group of its own: an asset without partitions in a job of days would make their ranges impossible.
-REPORT_GROUP = "whoop_report"
 
-
-@dg.asset(
-    key_prefix="whoop",
-    group_name=REPORT_GROUP,
-    owners=OWNERS,
-    kinds={"html"},
-    deps=[daily_summary, trends, weekly_summary],
-)
+@whole_asset(kinds={"html"}, deps=[daily_summary, trends, weekly_summary])
 def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
 

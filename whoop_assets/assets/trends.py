@@ -6,9 +6,10 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.assets import event_loading
+from whoop_assets.assets.blueprints import daily_asset
 from whoop_assets.assets.charting import add_charts
 from whoop_assets.assets.daily_summary import daily_summary
-from whoop_assets.assets.loading import ROW_COUNT, daily_asset
+from whoop_assets.assets.loading import ROW_COUNT
 from whoop_assets.ingest.follow import rebuild_trends
 from whoop_assets.partitions import first_and_last
 from whoop_assets.pictures import charts

@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from whoop_assets.assets.blueprints import weekly_asset
 from whoop_assets.assets.daily_summary import daily_summary
-from whoop_assets.assets.loading import ROW_COUNT, weekly_asset
+from whoop_assets.assets.loading import ROW_COUNT
 from whoop_assets.ingest.follow import rebuild_weeks
 from whoop_assets.partitions import first_and_last
 from whoop_assets.resources import WhoopResource
@@ -19,7 +20,8 @@ _ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=
 @weekly_asset(
     table="weekly_summary",
     kinds={"pandas"},
-    deps=[dg.AssetDep(daily_summary, partition_mapping=_ITS_DAYS)],
+    deps=[daily_summary],
+    mapping=_ITS_DAYS,
 )
 def weekly_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Means, sums, best and worst of each ISO week in one row per member; the key of a week is its Monday.

@@ -12,6 +12,7 @@ import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.records import cycles, sleeps
+from whoop_assets.checks.blueprints import Spec, checks
 from whoop_assets.ingest.lateness import LATE_AFTER, lateness
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import consistency
@@ -20,15 +21,11 @@ from whoop_assets.warehouse.consistency import MOST_NAMED, Example, Found
 MOST_IN_SENTENCE = 5
 
 
-def _spec(name: str, asset: dg.AssetsDefinition, description: str) -> dg.AssetCheckSpec:
-    return dg.AssetCheckSpec(name, asset=asset, description=description)
-
-
-_LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
+_LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
     spec.name: (spec, look, what)
     for spec, look, what in (
         (
-            _spec(
+            Spec(
                 "values_within_bounds",
                 daily_summary,
                 "Every measurement lies within WHOOP's own bounds, or within what a living body can do.",
@@ -37,7 +34,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "records have values that cannot be",
         ),
         (
-            _spec(
+            Spec(
                 "nothing_twice",
                 daily_summary,
                 "No cycle, sleep or workout is there under two ids, and no cycle has two recoveries of one night.",
@@ -46,7 +43,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "things are there twice",
         ),
         (
-            _spec(
+            Spec(
                 "records_linked",
                 daily_summary,
                 "Every recovery has its sleep and its cycle, every sleep its cycle, and every workout starts in a cycle.",
@@ -55,7 +52,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "records lack what they belong to",
         ),
         (
-            _spec(
+            Spec(
                 "stages_add_up",
                 sleeps,
                 "Light, slow wave and REM sleep, time awake and time without data add up to the time in bed.",
@@ -64,7 +61,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "sleeps do not add up to their time in bed",
         ),
         (
-            _spec(
+            Spec(
                 "cycles_follow_each_other",
                 cycles,
                 "Each cycle ends where the member's next one starts: no gap, no overlap, one open cycle at most.",
@@ -73,7 +70,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "cycles do not end where the next one starts",
         ),
         (
-            _spec(
+            Spec(
                 "days_complete",
                 daily_summary,
                 "No day is missing between a member's first and last one.",
@@ -82,7 +79,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "days between a member's first and last one are missing",
         ),
         (
-            _spec(
+            Spec(
                 "summaries_follow",
                 daily_summary,
                 "Every day with a record has its summary, or is marked to get it; no other day has one.",
@@ -91,7 +88,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "days have records and no summary, or the reverse",
         ),
         (
-            _spec(
+            Spec(
                 "quarantine_empty",
                 daily_summary,
                 "No record waits in quarantine for a valid one of its key.",
@@ -100,7 +97,7 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
             "records were not understood and are kept in the table quarantine",
         ),
         (
-            _spec(
+            Spec(
                 "counts_match_whoop",
                 daily_summary,
                 "Of every span that was read completely there are as many records here as WHOOP's pages held.",
@@ -110,37 +107,38 @@ _LOOKS: dict[str, tuple[dg.AssetCheckSpec, Callable[..., Found], str]] = {
         ),
     )
 }
-FRESH = _spec(
+FRESH = Spec(
     "readings_in_time",
     daily_summary,
     "Nothing that the planner asks for has been due for long, and the request budget holds no urgent reading back.",
 )
 
 
-@dg.multi_asset_check(specs=[*(spec for spec, _, _ in _LOOKS.values()), FRESH], can_subset=True)
+@checks([*(spec for spec, _, _ in _LOOKS.values()), FRESH])
 def records_fit_together(
     context: dg.AssetCheckExecutionContext, whoop: WhoopResource
 ) -> Iterable[dg.AssetCheckResult]:
     """Look at all that is stored, and name what does not fit together by member and day."""
+    asked = {key.name: key for key in context.selected_asset_check_keys}
     # One transaction each: a long one would hold up what the database cleans away behind it.
     for spec, look, what in _LOOKS.values():
-        if spec.key in context.selected_asset_check_keys:
+        if spec.name in asked:
             with whoop.database.read() as connection:
                 found = look(connection)
-            yield _result(spec, found, what)
-    if FRESH.key in context.selected_asset_check_keys:
-        yield _fresh(whoop)
+            yield _result(asked[spec.name], found, what)
+    if FRESH.name in asked:
+        yield _fresh(asked[FRESH.name], whoop)
 
 
-def _result(spec: dg.AssetCheckSpec, found: Found, what: str) -> dg.AssetCheckResult:
+def _result(key: dg.AssetCheckKey, found: Found, what: str) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.int(found.count)}
     if found.looked_at is not None:
         metadata["looked_at"] = dg.MetadataValue.int(found.looked_at)
     if found.count:
         metadata["named"] = _table(found.examples)
     return dg.AssetCheckResult(
-        check_name=spec.name,
-        asset_key=spec.asset_key,
+        check_name=key.name,
+        asset_key=key.asset_key,
         passed=not found.count,
         severity=dg.AssetCheckSeverity.WARN,
         description=_sentence(found, what) if found.count else None,
@@ -167,7 +165,7 @@ def _table(examples: Iterable[Example]) -> dg.MetadataValue:
     return dg.MetadataValue.table(rows)
 
 
-def _fresh(whoop: WhoopResource) -> dg.AssetCheckResult:
+def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
     seen = lateness(whoop.database, whoop.settings())
     trouble = [
         Example(one.user_id, one.last, f"{_hours(seen.now - one.due)} late: {one.reason.sentence}")
@@ -180,7 +178,7 @@ def _fresh(whoop: WhoopResource) -> dg.AssetCheckResult:
     found = Found(len(trouble), trouble[:MOST_NAMED], seen.members)
     limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in LATE_AFTER.items())
     result = _result(
-        FRESH, found, f"readings have been due for longer than {limits}, or wait for the request budget"
+        key, found, f"readings have been due for longer than {limits}, or wait for the request budget"
     )
     awaited = ", ".join(map(str, seen.awaited[:MOST_NAMED]))
     return result._replace(

@@ -9,6 +9,7 @@ from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.assets.trends import trends
+from whoop_assets.checks.blueprints import check
 from whoop_assets.errors import RECONNECT
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import event_report, failures, members, quarantine
@@ -18,7 +19,7 @@ PARKED_SHOWN_FOR = timedelta(days=7)
 """After that a parked event is no news; `whoop-assets events list --state parked` knows it still."""
 
 
-@dg.asset_check(asset=trends, blocking=True)
+@check(trends, blocking=True)
 def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
     """Every member's streams were read, and every record was understood. Runs last: a run ends red only after all that could be written was.
 
@@ -69,8 +70,8 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     )
 
 
-@dg.asset_check(asset=daily_summary)
-def events_loaded(whoop: WhoopResource) -> dg.AssetCheckResult:
+@check(daily_summary)
+def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
     """No webhook event has been open for longer than WHOOP_OPEN_EVENT_MINUTES, and none was parked in the last week.
 
     A WARN: what is open is tried again by itself; what is parked waits for `whoop-assets events replay`.
@@ -124,8 +125,8 @@ def events_loaded(whoop: WhoopResource) -> dg.AssetCheckResult:
 
 
 # After all that reads, so that it also knows of a grant that this very run found to be gone.
-@dg.asset_check(asset=profile, additional_deps=[body_measurement, cycles, sleeps, recoveries, workouts])
-def members_connected(whoop: WhoopResource) -> dg.AssetCheckResult:
+@check(profile, after=[body_measurement, cycles, sleeps, recoveries, workouts])
+def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
     """WHOOP honours every member's grant. A WARN, since no run can mend it: it names the members and the command that does."""
     with whoop.database.read() as connection:
         gone = members.listed(connection, members.RECONNECTION_NEEDED)

@@ -133,10 +133,9 @@ def run_range(
 
 def daily_assets() -> "list[dg.AssetKey]":
     """The assets that have a partition a day: those that a run of a range of days can hold."""
-    from whoop_assets.definitions import defs
-    from whoop_assets.partitions import DAILY
+    from whoop_assets.definitions import defs, ours
 
-    return [spec.key for spec in defs.resolve_all_asset_specs() if spec.partitions_def == DAILY]
+    return [spec.key for spec in defs.resolve_all_asset_specs() if spec.partitions_def == ours.days]
 
 
 def _cancel(instance: "dg.DagsterInstance", run_id: str) -> None:

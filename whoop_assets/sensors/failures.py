@@ -1,19 +1,39 @@
 """The sensor of failed runs: it logs, and alerts whoever is configured. Its HTTP is the one exception to SQL only."""
 
+import inspect
+
 import dagster as dg
 
 from whoop_assets import alerts
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.errors import ConfigurationError
+from whoop_assets.graph import Graph
 from whoop_assets.ingest.event_load import LANE
+from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.webhooks import ATTEMPT_TAG
-from whoop_assets.settings import Settings
 
 MOST_STEPS = 5
 
 
-@dg.run_failure_sensor(minimum_interval_seconds=30, default_status=dg.DefaultSensorStatus.RUNNING)
-def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+def failed_runs(graph: Graph, whoop: WhoopResource) -> dg.SensorDefinition:
+    """The sensor that hears of the failed runs in which this graph has a part, and of no others."""
+
+    # Dagster hands such a sensor resources by the names of its arguments alone, and ours stands under another's name.
+    def tick(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+        if not graph.has_part_in(context.dagster_run):
+            return dg.SkipReason(f"Run {context.dagster_run.run_id} is none of ours.")
+        with whoop.process_config_and_initialize_cm() as opened:
+            return tell(context, opened)
+
+    return dg.run_failure_sensor(
+        name=graph.name("failed_runs"),
+        description=inspect.cleandoc(tell.__doc__ or ""),
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )(tick)
+
+
+def tell(context: dg.RunFailureSensorContext, whoop: WhoopResource) -> dg.SkipReason | None:
     """Log every run that failed for good, and send an alert where WHOOP_ALERT_URL or WHOOP_ALERT_SMTP_URL say.
 
     A run that Dagster will try again is no alert yet; of a run for events only the first attempt is, as the event tries
@@ -27,7 +47,7 @@ def failed_runs(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     alert = alert_of(run, sorted({event.step_key or "" for event in context.get_step_failure_events()}))
     context.log.error(alert.sentence)
     try:
-        problems = alerts.send(alert, Settings.from_environment())
+        problems = alerts.send(alert, whoop.settings())
     except ConfigurationError as error:
         problems = [str(error)]
     for problem in problems:

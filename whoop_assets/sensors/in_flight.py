@@ -6,6 +6,7 @@ import dagster as dg
 
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.clock import SystemClock
+from whoop_assets.graph import Graph
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.partitions import RANGE_END, RANGE_START
 
@@ -21,13 +22,14 @@ BELIEVED_FOR = timedelta(hours=1)
 """A run for events takes seconds. One that has not changed its status for so long is not there any more."""
 
 
-def runs_for_events(instance: dg.DagsterInstance) -> list[dg.RunRecord]:
-    """The runs in flight that events have asked for."""
+def runs_for_events(instance: dg.DagsterInstance, graph: Graph) -> list[dg.RunRecord]:
+    """The runs in flight that events have asked for in this graph."""
     # Dagster's clock, not the warehouse's: it is compared with what Dagster has written.
     filters = dg.RunsFilter(
         statuses=IN_FLIGHT, tags={LANE_TAG: LANE}, updated_after=SystemClock().now() - BELIEVED_FOR
     )
-    return list(instance.get_run_records(filters, limit=MOST_RUNS))
+    found = instance.get_run_records(filters, limit=MOST_RUNS)
+    return [record for record in found if graph.has_part_in(record.dagster_run)]
 
 
 def days_of(run: dg.DagsterRun) -> tuple[str, str] | None:

@@ -7,11 +7,17 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from whoop_assets.assets.loading import GROUP, LANE_TAG, SINCE_TAG
+from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.loading import LANE_TAG, SINCE_TAG
+from whoop_assets.assets.members import body_measurement, profile
+from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.assets.trends import trends
+from whoop_assets.graph import Graph
 from whoop_assets.ingest.planned import Group, grouped, plan_now
 from whoop_assets.ingest.planning import Plan, Reading
-from whoop_assets.partitions import DAILY, range_tags
+from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.blueprints import sensor
 from whoop_assets.sensors.checking import checks_of
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of
 
@@ -47,13 +53,12 @@ class InFlight:
         )
 
 
-@dg.sensor(
-    target=dg.AssetSelection.groups(GROUP),
-    minimum_interval_seconds=60,
-    default_status=dg.DefaultSensorStatus.RUNNING,
+@sensor(
+    targets=[profile, body_measurement, cycles, sleeps, recoveries, workouts, daily_summary, trends],
+    seconds=60,
 )
 def due_readings(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for what the planner says is due: gaps, mornings, unread history, re-reading for corrections.
 
@@ -61,58 +66,65 @@ def due_readings(
     day without a partition waits until it has one. `whoop-assets plan` shows the same plan.
     """
     plan = plan_now(whoop.database, whoop.settings())
-    flights = in_flight(context.instance)
+    flights = in_flight(context.instance, graph)
     room = min(MOST_A_TICK, MOST_IN_FLIGHT - sum(flight.planned for flight in flights))
     wanted = [
         reading
         for reading in plan.due
-        if _has_keys(reading) and not any(one.does(reading) for one in flights)
+        if _has_keys(reading, graph) and not any(one.does(reading) for one in flights)
     ]
     runs = [part for group in grouped(wanted) for part in _parts(group)][: max(0, room)]
     if not runs:
         return dg.SkipReason(_nothing(plan))
-    return dg.SensorResult(run_requests=[request(group, plan.now) for group in runs])
+    return dg.SensorResult(run_requests=[request(group, plan.now, graph) for group in runs])
 
 
-def request(group: Group, now: datetime) -> dg.RunRequest:
-    """The run of a group. Its key names the work and since when it is due, so that the same is not asked for twice in an
-    hour; what is due at this very moment is so at the next one too, and has no time of its own.
-    """
+def request(group: Group, now: datetime, graph: Graph) -> dg.RunRequest:
+    """The run of a group."""
     one = group.any
-    hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
-    work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.readings]
     assets = [*one.streams, *(SUMMARIES if set(one.streams) - set(SNAPSHOTS) else ())]
     return dg.RunRequest(
-        run_key=f"{one.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}",
-        run_config={"resources": {"whoop": {"config": {"members": list(group.members)}}}},
-        asset_selection=[dg.AssetKey(["whoop", name]) for name in assets],
-        asset_check_keys=checks_of(assets),
+        run_key=run_key(group, now),
+        run_config=graph.members_config(group.members),
+        asset_selection=graph.keys(assets),
+        asset_check_keys=checks_of(assets, graph),
         tags=range_tags(one.first, one.last)
         | {LANE_TAG: one.lane, REASON_TAG: one.reason.value, SINCE_TAG: one.since.isoformat()},
     )
 
 
-def in_flight(instance: dg.DagsterInstance) -> list[InFlight]:
-    """What the runs read that are queued or under way."""
+def run_key(group: Group, now: datetime) -> str:
+    """What names the run of a group: the work, and since when it is due, so that the same is not asked for twice in an
+    hour; what is due at this very moment is so at the next one too, and has no time of its own.
+    """
+    hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
+    work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.readings]
+    return f"{group.any.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}"
+
+
+def in_flight(instance: dg.DagsterInstance, graph: Graph) -> list[InFlight]:
+    """What the runs read that are queued or under way in this graph."""
     found = []
     for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_LOOKED_AT):
         days = days_of(run)
-        if days is None:
+        if days is None or not graph.has_part_in(run):
             continue
-        selected = frozenset(key.path[-1] for key in run.asset_selection or ())
-        found.append(InFlight(_members(run.run_config), selected, *days, planned=REASON_TAG in run.tags))
+        selected = frozenset(graph.ours_among(run.asset_selection or ()))
+        found.append(
+            InFlight(_members(run.run_config, graph), selected, *days, planned=REASON_TAG in run.tags)
+        )
     return found
 
 
-def _members(run_config: object) -> frozenset[int]:
+def _members(run_config: object, graph: Graph) -> frozenset[int]:
     config = run_config
-    for name in ("resources", "whoop", "config", "members"):
+    for name in ("resources", graph.resource_key, "config", "members"):
         config = config.get(name) if isinstance(config, dict) else None
     return frozenset(config) if isinstance(config, list) else frozenset()
 
 
-def _has_keys(reading: Reading) -> bool:
-    return all(DAILY.has_partition_key(day.isoformat()) for day in (reading.first, reading.last))
+def _has_keys(reading: Reading, graph: Graph) -> bool:
+    return all(graph.days.has_partition_key(day.isoformat()) for day in (reading.first, reading.last))
 
 
 def _parts(group: Group) -> Iterable[Group]:

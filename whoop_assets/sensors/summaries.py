@@ -10,8 +10,10 @@ from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.assets.trends import trends
 from whoop_assets.assets.weekly_summary import weekly_summary
-from whoop_assets.partitions import DAILY, WEEKLY, range_tags
+from whoop_assets.graph import Graph
+from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.blueprints import sensor
 from whoop_assets.sensors.checking import checks_of
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
@@ -21,13 +23,9 @@ MOST_RANGES, MOST_RUNS = 10, 100
 TRY_AGAIN_AFTER = timedelta(hours=1)
 
 
-@dg.sensor(
-    target=dg.AssetSelection.assets(daily_summary, trends),
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
+@sensor(targets=[daily_summary, trends], seconds=30)
 def stale_summaries(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for the summaries of days whose records changed since they were built, whatever changed them, and for the
     trends of days whose summaries did.
@@ -37,21 +35,22 @@ def stale_summaries(
     for, as it builds what its events touch, whatever the day; days without a partition key (tomorrow, or before
     WHOOP_START_DATE) stay stale until they have one.
     """
-    for_events = runs_for_events(context.instance)
+    for_events = runs_for_events(context.instance, graph)
     before = min((record.create_timestamp for record in for_events), default=None)
     with whoop.database.read() as connection:
         behind = STALE_DAYS.days(connection, before=before)
         trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
-    of_summaries = _askable(behind, DAILY, _being_built(context.instance, daily_summary.key))
+    of_summaries = _askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
     wanted = ranges(entry.day for entry in of_summaries)
     # A run for summaries builds the trends of its days too.
-    busy = _being_built(context.instance, trends.key)
+    busy = _being_built(context.instance, graph, trends.name)
     busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
-    of_trends = _askable(trends_behind, DAILY, busy)
+    of_trends = _askable(trends_behind, graph.days, busy)
+    both, alone = [daily_summary.name, trends.name], [trends.name]
     requests = [
-        *_requests("", [daily_summary.key, trends.key], of_summaries, wanted, now),
-        *_requests("trends:", [trends.key], of_trends, ranges(entry.day for entry in of_trends), now),
+        *_requests("", graph, both, of_summaries, wanted, now),
+        *_requests("trends:", graph, alone, of_trends, ranges(entry.day for entry in of_trends), now),
     ]
     if not requests:
         return _nothing(len(behind) + len(trends_behind), "days")
@@ -59,22 +58,20 @@ def stale_summaries(
 
 
 # An open cycle changes with every reading, and with it the week: no run for each of them.
-@dg.sensor(
-    target=dg.AssetSelection.assets(weekly_summary),
-    minimum_interval_seconds=300,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
-def stale_weeks(context: dg.SensorEvaluationContext, whoop: WhoopResource) -> dg.SensorResult | dg.SkipReason:
+@sensor(targets=[weekly_summary], seconds=300)
+def stale_weeks(
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+) -> dg.SensorResult | dg.SkipReason:
     """Ask for the weekly summaries of weeks whose days changed since they were built. Level-triggered, as for the days."""
     with whoop.database.read() as connection:
         behind = STALE_WEEKS.days(connection)
         now = whoop.database.now(connection)
-    askable = _askable(behind, WEEKLY, _being_built(context.instance, weekly_summary.key))
+    askable = _askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
     if not askable:
         return _nothing(len(behind), "weeks")
     wanted = ranges((entry.day for entry in askable), step=timedelta(weeks=1))
     return dg.SensorResult(
-        run_requests=_requests("", [weekly_summary.key], askable, wanted, now)[:MOST_RANGES]
+        run_requests=_requests("", graph, [weekly_summary.name], askable, wanted, now)[:MOST_RANGES]
     )
 
 
@@ -103,7 +100,8 @@ def _askable(
 
 def _requests(
     prefix: str,
-    assets: Sequence[dg.AssetKey],
+    graph: Graph,
+    assets: Sequence[str],
     askable: Sequence[Behind],
     wanted: Sequence[tuple[date, date]],
     now: datetime,
@@ -113,19 +111,20 @@ def _requests(
     return [
         dg.RunRequest(
             run_key=f"{prefix}{first}:{last}:{digest(askable, first, last)}:{hour}",
-            asset_selection=list(assets),
-            asset_check_keys=checks_of([asset.path[-1] for asset in assets]),
+            asset_selection=graph.keys(assets),
+            asset_check_keys=checks_of(assets, graph),
             tags=range_tags(first, last) | {LANE_TAG: "schedule"},
         )
         for first, last in wanted[:MOST_RANGES]
     ]
 
 
-def _being_built(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[tuple[str, str]]:
+def _being_built(instance: dg.DagsterInstance, graph: Graph, asset: str) -> list[tuple[str, str]]:
     """The partitions, first and last, of the asset that a run that is queued or under way will build."""
     spans = []
     for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
-        if run.asset_selection is not None and asset not in run.asset_selection:
+        selected = run.asset_selection
+        if not graph.has_part_in(run) or (selected is not None and graph.key(asset) not in selected):
             continue
         days = days_of(run)
         if days is not None:

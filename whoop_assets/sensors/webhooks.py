@@ -12,9 +12,11 @@ from whoop_assets.assets.event_loading import keys
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.assets.trends import trends
+from whoop_assets.graph import Graph
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.ingest.event_rounds import AT_ONCE, Keys
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.blueprints import sensor
 from whoop_assets.sensors.in_flight import runs_for_events
 from whoop_assets.warehouse import attempts, claims, event_days
 from whoop_assets.warehouse.database import Database
@@ -31,7 +33,6 @@ time hears an event within a quarter of a second, which would else wait two and 
 ATTEMPT_TAG = "whoop/attempt"
 # A sleep carries its recovery along, in both directions; WHOOP announces the two within a second of each other.
 TOUCHED = {"sleeps": [sleeps, recoveries], "recoveries": [sleeps, recoveries], "workouts": [workouts]}
-CHECKS = [dg.AssetCheckKey(trends.key, "loads_complete")]
 TAGS = {
     LANE_TAG: LANE,
     "dagster/priority": "10",
@@ -40,22 +41,20 @@ TAGS = {
 }
 
 
-@dg.sensor(
-    target=dg.AssetSelection.assets(cycles, sleeps, recoveries, workouts, daily_summary, trends),
-    minimum_interval_seconds=1,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-)
+@sensor(targets=[cycles, sleeps, recoveries, workouts, daily_summary, trends], seconds=1)
 def webhook_events(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for one run per day with due events: the streams they touch, the cycles, the daily summary and the trends.
 
     Level-triggered: it looks at which events are due, not at which have come, so nothing is lost with a run that was
     killed. While a run for a day is in flight, that day's new events wait for its end, or are taken along by it.
     """
-    existing = keys()
+    existing = keys(graph.days)
     if existing is None:
-        return dg.SkipReason("There is no partition yet: WHOOP_START_DATE lies in the future.")
+        return dg.SkipReason(
+            "There is no partition yet: the first day (WHOOP_START_DATE) lies in the future."
+        )
     database, instance = whoop.database, context.instance
     _let_go_of_ended_runs(database, instance)
     clock = database.clock
@@ -63,10 +62,13 @@ def webhook_events(
     while True:
         bursts = _due(database, existing)
         if bursts:
-            busy = {record.dagster_run.tags.get("dagster/partition") for record in runs_for_events(instance)}
+            busy = {
+                record.dagster_run.tags.get("dagster/partition")
+                for record in runs_for_events(instance, graph)
+            }
             free = [burst for burst in bursts if burst.day.isoformat() not in busy]
             requests = [
-                _request(burst) for burst in free[:MOST_DAYS] if not _spent(database, instance, burst)
+                _request(burst, graph) for burst in free[:MOST_DAYS] if not _spent(database, instance, burst)
             ]
             if requests:
                 return dg.SensorResult(run_requests=requests)
@@ -120,13 +122,13 @@ def _due(database: Database, existing: Keys) -> list[Burst]:
     return [Burst(day, theirs) for day, theirs in by_day.items()]
 
 
-def _request(burst: Burst) -> dg.RunRequest:
-    touched = {asset.key for event in burst.events for asset in TOUCHED[event.stream or ""]}
+def _request(burst: Burst, graph: Graph) -> dg.RunRequest:
+    touched = {asset.name for event in burst.events for asset in TOUCHED[event.stream or ""]}
     return dg.RunRequest(
         run_key=burst.run_key,
         partition_key=burst.day.isoformat(),
-        asset_selection=[cycles.key, *sorted(touched), daily_summary.key, trends.key],
-        asset_check_keys=CHECKS,
+        asset_selection=graph.keys([cycles.name, *sorted(touched), daily_summary.name, trends.name]),
+        asset_check_keys=[dg.AssetCheckKey(graph.key(trends.name), "loads_complete")],
         tags=TAGS | {ATTEMPT_TAG: str(burst.attempt)},
     )
 

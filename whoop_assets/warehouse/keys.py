@@ -131,7 +131,9 @@ def _nothing_is_encrypted(connection: Connection) -> bool:
 def token_cipher(database: Database, token_key: str) -> TokenCipher:
     """The cipher for this database; raises ConfigurationError without a usable key."""
     if token_key:
-        return TokenCipher(keys_in(token_key, "WHOOP_TOKEN_KEY"), _from_environment)
+        given = keys_in(token_key, "WHOOP_TOKEN_KEY")
+        # A key that was handed over by other means is not mixed with what may stand in the environment.
+        return TokenCipher(given, _from_environment if _from_environment() == given else list)
     path = key_file(database)
     return TokenCipher(_from_file(path, database), lambda: _now_in(path))
 

@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 from sqlalchemy import true, update
 
-from whoop_assets.automation import keep_tokens_alive
-from whoop_assets.definitions import defs
+from whoop_assets.definitions import defs, ours
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import stale_summaries, stale_weeks
@@ -19,7 +18,7 @@ def tick(p, sensor=stale_summaries):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return sensor.evaluate_tick(context)
+        return sensor.built(ours).evaluate_tick(context)
 
 
 def names(request):
@@ -143,6 +142,7 @@ def test_days_are_grouped_into_ranges_newest_first():
 
 def keep_alive_tick(p):
     with dg.build_schedule_context(instance=p.instance, resources={"whoop": WhoopResource()}) as context:
+        (keep_tokens_alive,) = (one for one in defs.schedules if one.name == "keep_tokens_alive")
         return keep_tokens_alive.evaluate_tick(context)
 
 

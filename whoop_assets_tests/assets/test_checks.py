@@ -21,7 +21,7 @@ def p(project, database_kind):
 
 
 def check():
-    result = events_loaded(whoop=WhoopResource())
+    result = events_loaded.body(None, WhoopResource())
     assert isinstance(result, dg.AssetCheckResult)
     return result
 

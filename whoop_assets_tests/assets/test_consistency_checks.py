@@ -6,9 +6,8 @@ import dagster as dg
 import pytest
 from sqlalchemy import delete, select, update
 
-from whoop_assets.automation import check_daily
 from whoop_assets.checks.consistency import MOST_IN_SENTENCE
-from whoop_assets.definitions import defs
+from whoop_assets.definitions import defs, ours
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import due_readings, stale_summaries
 from whoop_assets.warehouse import stale_days, tables
@@ -64,6 +63,7 @@ def test_the_daily_job_has_every_check_and_asks_whoop_for_nothing(p):
     assert p.home.world.stats()["requests"] == before
     assert run.asset_materializations_for_node("records_fit_together") == []
     with dg.build_schedule_context(instance=p.instance, resources={"whoop": WhoopResource()}) as context:
+        (check_daily,) = (one for one in defs.schedules if one.name == "check_daily")
         (request,) = check_daily.evaluate_tick(context).run_requests
     assert request.tags["whoop/lane"] == "schedule"
 
@@ -112,7 +112,7 @@ def test_the_runs_that_sensors_ask_for_leave_out_the_checks_that_look_at_everyth
     def tick(sensor):
         resources = {"whoop": WhoopResource()}
         with dg.build_sensor_context(p.instance, definitions=defs, resources=resources) as context:
-            return sensor.evaluate_tick(context).run_requests
+            return sensor.built(ours).evaluate_tick(context).run_requests
 
     asked = tick(due_readings)
     with p.home.database.write() as connection:

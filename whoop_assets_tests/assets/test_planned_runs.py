@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from whoop_assets.definitions import defs
+from whoop_assets.definitions import defs, ours
 from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.readings import MOST_A_TICK, due_readings, in_flight
@@ -17,7 +17,7 @@ def tick(p):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return due_readings.evaluate_tick(context)
+        return due_readings.built(ours).evaluate_tick(context)
 
 
 def present(p):
@@ -71,7 +71,7 @@ def test_what_a_run_under_way_does_is_left_to_it(project):
                 asset_selection=frozenset(request.asset_selection),
                 status=dg.DagsterRunStatus.STARTED,
             )
-        assert len(in_flight(p.instance)) == len(asked)
+        assert len(in_flight(p.instance, ours)) == len(asked)
         assert tick(p).run_requests == []
 
 

@@ -4,8 +4,9 @@ import dagster as dg
 import pytest
 from sqlalchemy import text
 
-from whoop_assets.definitions import defs
+from whoop_assets.definitions import defs, ours
 from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors import stale_summaries
 
 
 @pytest.mark.parametrize(
@@ -29,5 +30,5 @@ def test_a_database_of_another_version_fails_runs_and_ticks_with_the_way_out(pro
             ) as context,
             pytest.raises(Exception) as error,
         ):
-            defs.get_sensor_def("stale_summaries").evaluate_tick(context)
+            stale_summaries.built(ours).evaluate_tick(context)
         assert way_out in f"{error.value} {error.value.__cause__}"

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import delete, update
 
-from whoop_assets.definitions import defs
+from whoop_assets.definitions import defs, ours
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.ingest.follow import rebuild_trends
 from whoop_assets.ingest.summarise import rebuild_days
@@ -51,7 +51,7 @@ def tick(p, sensor=webhook_events):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return sensor.evaluate_tick(context)
+        return sensor.built(ours).evaluate_tick(context)
 
 
 def execute(p, request):

@@ -30,7 +30,7 @@ from whoop_assets.ingest.follow import rebuild_trends, rebuild_weeks
 from whoop_assets.ingest.planned import Group, grouped, plan_now, rules_at
 from whoop_assets.ingest.planning.readings import SNAPSHOTS
 from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.sensors.readings import request
+from whoop_assets.sensors.readings import run_key
 from whoop_assets.sensors.summaries import digest, ranges
 from whoop_assets.sensors.webhooks import Burst
 from whoop_assets.service.app import create_app
@@ -270,7 +270,7 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
         ]
         for group in grouped(wanted)[:MOST_READINGS]:
             one = group.any
-            key = str(request(group, plan.now).run_key)
+            key = run_key(group, plan.now)
             works.append(
                 Work("reading", one.reason.value, one.lane, one.first, one.last, one.streams, group, key)
             )

@@ -17,7 +17,7 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.assets.loading import LANE_TAG
-from whoop_assets.definitions import defs
+from whoop_assets.definitions import defs, ours
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.resources import WhoopResource
@@ -137,7 +137,7 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> A
         with dg.build_sensor_context(
             instance=instance, definitions=defs, resources={"whoop": whoop}
         ) as context:
-            found = sensor.evaluate_tick(context)  # type: ignore[attr-defined]
+            found = sensor.built(ours).evaluate_tick(context)  # type: ignore[attr-defined]
         works += [_work(request) for request in found.run_requests]
     database = whoop.database
     with database.read() as connection:

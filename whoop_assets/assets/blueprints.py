@@ -1,0 +1,119 @@
+"""Blueprints of assets: everything about an asset but its place, which the deployment's graph gives."""
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.graph import Graph
+from whoop_assets.resources import WhoopResource
+from whoop_assets.warehouse import tables
+
+OWNERS = ["team:whoop"]
+COLUMN_LINEAGE = "dagster/column_lineage"
+
+Body = Callable[[dg.AssetExecutionContext, WhoopResource], dg.MaterializeResult[Any]]
+
+
+class Kind(enum.Enum):
+    """What an asset has a partition for, and what its group's name ends in.
+
+    Groups of their own, because a job has one kind of partition, and people select assets by group.
+    """
+
+    DAYS = ""
+    WEEKS = "_weekly"
+    WHOLE = "_report"
+
+
+@dataclass(frozen=True, eq=False)
+class AssetBlueprint:
+    """An asset without a place. `sources`: column -> the assets of ours, and their columns, that it is computed of."""
+
+    body: Body
+    kind: Kind
+    kinds: frozenset[str]
+    deps: "Sequence[AssetBlueprint]" = ()
+    mapping: dg.PartitionMapping | None = None
+    table: str | None = None
+    sources: Mapping[str, Sequence[tuple[str, str]]] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.body.__name__
+
+    def built(self, graph: Graph) -> dg.AssetsDefinition:
+        """The asset in that graph; a range of its partitions is materialized in a single run."""
+
+        def compute(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+            return self.body(context, graph.resource_in(context))
+
+        compute.__doc__ = self.body.__doc__
+        partitions = {Kind.DAYS: graph.days, Kind.WEEKS: graph.weeks, Kind.WHOLE: None}[self.kind]
+        return dg.asset(
+            name=self.name,
+            key_prefix=list(graph.prefix),
+            partitions_def=partitions,
+            backfill_policy=None if partitions is None else dg.BackfillPolicy.single_run(),
+            group_name=f"{graph.group}{self.kind.value}",
+            owners=OWNERS,
+            kinds=set(self.kinds),
+            deps=[dg.AssetDep(graph.key(dep.name), partition_mapping=self.mapping) for dep in self.deps],
+            metadata=self._metadata(graph),
+            required_resource_keys={graph.resource_key},
+        )(compute)
+
+    def _metadata(self, graph: Graph) -> dict[str, Any]:
+        found = {} if self.table is None else _table_metadata(self.table)
+        if self.sources is not None:
+            # On the definition: on a materialization every run of every day would carry these kilobytes.
+            found[COLUMN_LINEAGE] = dg.TableColumnLineage(
+                {
+                    column: [dg.TableColumnDep(graph.key(asset), name) for asset, name in of]
+                    for column, of in self.sources.items()
+                }
+            )
+        return found
+
+
+def daily_asset(
+    *,
+    table: str,
+    kinds: set[str],
+    deps: Sequence[AssetBlueprint] = (),
+    sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+) -> Callable[[Body], AssetBlueprint]:
+    """An asset with one partition a WHOOP day."""
+    return lambda body: AssetBlueprint(body, Kind.DAYS, frozenset(kinds), deps, table=table, sources=sources)
+
+
+def weekly_asset(
+    *, table: str, kinds: set[str], deps: Sequence[AssetBlueprint] = (), mapping: dg.PartitionMapping
+) -> Callable[[Body], AssetBlueprint]:
+    """An asset with one partition an ISO week."""
+    return lambda body: AssetBlueprint(body, Kind.WEEKS, frozenset(kinds), deps, mapping, table)
+
+
+def whole_asset(*, kinds: set[str], deps: Sequence[AssetBlueprint] = ()) -> Callable[[Body], AssetBlueprint]:
+    """An asset without partitions."""
+    return lambda body: AssetBlueprint(body, Kind.WHOLE, frozenset(kinds), deps)
+
+
+def _table_metadata(name: str) -> dict[str, Any]:
+    """The asset's table and its columns, from the table itself."""
+    table = tables.metadata.tables[name]
+    columns = [
+        dg.TableColumn(
+            column.name,
+            type=str(column.type).lower(),
+            description=column.comment,
+            constraints=dg.TableColumnConstraints(nullable=bool(column.nullable), unique=False),
+        )
+        for column in table.columns
+    ]
+    return {
+        "dagster/table_name": name,
+        "dagster/column_schema": dg.TableSchema(columns),
+    }

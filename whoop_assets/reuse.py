@@ -1,0 +1,82 @@
+"""The asset graph for any deployment: this project's own, and another team's beside its own assets.
+
+    from whoop_assets import WhoopResource, whoop_definitions
+    whoop = WhoopResource(database_url=dg.EnvVar("HEALTH_DATABASE_URL"))
+    defs = whoop_definitions(key_prefix=["health", "whoop"], group_name="health", resource=whoop)
+
+Here stands the explicit list of everything that Dagster sees. Importing this reads no environment.
+"""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.members import body_measurement, profile
+from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.assets.report import report
+from whoop_assets.assets.trends import trends
+from whoop_assets.assets.weekly_summary import weekly_summary
+from whoop_assets.automation import Automation
+from whoop_assets.checks import events_loaded, loads_complete, members_connected, records_fit_together
+from whoop_assets.graph import OURS, Graph
+from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors import due_readings, failed_runs, stale_summaries, stale_weeks, webhook_events
+
+ASSETS = (
+    profile,
+    body_measurement,
+    cycles,
+    sleeps,
+    recoveries,
+    workouts,
+    daily_summary,
+    trends,
+    weekly_summary,
+    report,
+)
+CHECKS = (members_connected, loads_complete, events_loaded, records_fit_together)
+SENSORS = (webhook_events, due_readings, stale_summaries, stale_weeks)
+
+
+def whoop_definitions(
+    key_prefix: str | Sequence[str] = OURS,
+    group_name: str | None = None,
+    resource: WhoopResource | None = None,
+    *,
+    automatic: bool = True,
+) -> dg.Definitions:
+    """Assets, checks, jobs, and what makes them run by themselves, to be merged with a deployment's other definitions.
+
+    `key_prefix`: what the keys of all assets begin with. Jobs, sensors, schedules, ops and the key of the resource
+    take their names from it (`health_whoop_refresh`); only with the default are they short. So two graphs, each with a
+    prefix and a database of its own, can stand in one deployment; `Definitions.merge` refuses two of one prefix.
+    `group_name`: the group of the daily assets, else the prefix; the week and the report have it with `_weekly` and
+    `_report` behind. `resource`: where the data are and how WHOOP is reached; what it leaves open says the environment.
+    `automatic=False` leaves out sensors and schedules: nothing runs but what somebody starts.
+
+    No executor is set, as that is the deployment's to choose. Raises ConfigurationError for a prefix or a group that
+    Dagster does not take, and for a first day or time zone that cannot be used.
+    """
+    prefix = (key_prefix,) if isinstance(key_prefix, str) else tuple(key_prefix)
+    whoop = resource if resource is not None else WhoopResource()
+    graph = graph_at(prefix, group_name, whoop)
+    assets = [blueprint.built(graph) for blueprint in ASSETS]
+    checks = [blueprint.built(graph) for blueprint in CHECKS]
+    days = [asset.key for asset in assets if asset.partitions_def == graph.days]
+    automation = Automation(graph, days, [key for one in checks for key in one.check_keys])
+    sensors = [*(blueprint.built(graph) for blueprint in SENSORS), failed_runs(graph, whoop)]
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=checks,
+        jobs=automation.jobs,
+        schedules=automation.schedules if automatic else [],
+        sensors=sensors if automatic else [],
+        resources={graph.resource_key: whoop},
+    )
+
+
+def graph_at(prefix: tuple[str, ...], group_name: str | None, whoop: WhoopResource) -> Graph:
+    """The graph under that prefix, with the days that the resource names."""
+    start_date, timezone = whoop.calendar()
+    return Graph(prefix, "_".join(prefix) if group_name is None else group_name, start_date, timezone)
