@@ -158,7 +158,19 @@ def test_ci_can_be_run():
 
 
 TARGETS = set(re.findall(r"^([.\w-]+):(?!=)", MAKEFILE, re.MULTILINE))
-OTHERS = {"cd", "git", "cp", "export", "sqlite3", "psql", "curl", "source"}
+OTHERS = {
+    "cd",
+    "git",
+    "cp",
+    "export",
+    "sqlite3",
+    "psql",
+    "curl",
+    "source",
+    "pg_dump",
+    "pg_restore",
+    "createdb",
+}
 """What a reader has anyway."""
 OURS = {"whoop-assets": command_line, "whoop-simulator": simulators_command_line}
 
