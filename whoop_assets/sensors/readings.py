@@ -67,16 +67,18 @@ def due_readings(
     """
     plan = plan_now(whoop.database, whoop.settings())
     flights = in_flight(context.instance, graph)
-    room = min(MOST_A_TICK, MOST_IN_FLIGHT - sum(flight.planned for flight in flights))
-    wanted = [
-        reading
-        for reading in plan.due
-        if _has_keys(reading, graph) and not any(one.does(reading) for one in flights)
-    ]
-    runs = [part for group in grouped(wanted) for part in _parts(group)][: max(0, room)]
+    runs = runs_of((reading for reading in plan.due if _has_keys(reading, graph)), flights)
     if not runs:
         return dg.SkipReason(_nothing(plan))
     return dg.SensorResult(run_requests=[request(group, plan.now, graph) for group in runs])
+
+
+def runs_of(due: Iterable[Reading], flights: Iterable[InFlight]) -> list[Group]:
+    """The runs that a tick asks for: what is due and no run under way does, as far as there is room for more runs."""
+    flights = tuple(flights)
+    room = min(MOST_A_TICK, MOST_IN_FLIGHT - sum(flight.planned for flight in flights))
+    wanted = [reading for reading in due if not any(one.does(reading) for one in flights)]
+    return [part for group in grouped(wanted) for part in _parts(group)][: max(0, room)]
 
 
 def request(group: Group, now: datetime, graph: Graph) -> dg.RunRequest:

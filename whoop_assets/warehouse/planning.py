@@ -54,6 +54,7 @@ FAILED_ATTEMPTS = 3
 
 MOST_EVENTS = 2_000
 CYCLES = "cycles"
+WEBHOOK, BACKFILL = "webhook", "backfill"
 _PENDING = "PENDING_SCORE"
 
 Row = TypeVar("Row")
@@ -101,7 +102,9 @@ def gather(
                 body_read=key in body,
             )
         )
-    return Facts(now, tuple(found), _silences(connection, now), _budget(connection, now, requests_per_day))
+    return Facts(
+        now, tuple(found), _silences(connection, now), budget_facts(connection, now, requests_per_day)
+    )
 
 
 def _of_members(table: Any, since: date) -> Any:
@@ -277,11 +280,13 @@ def _snapshots(connection: Connection, table: Any, today: date) -> dict[int, dat
     return dict(connection.execute(query).all())
 
 
-def _budget(connection: Connection, now: datetime, configured: int) -> BudgetFacts:
+def budget_facts(connection: Connection, now: datetime, configured: int) -> BudgetFacts:
+    """What the planner is told of the budget; `configured`: the limit of a day, which WHOOP's own word replaces."""
     c, g = request_grants.c, request_gate.c
     since = now - timedelta(seconds=DAY_SECONDS)
-    used, oldest = connection.execute(
-        select(func.count(), func.min(c.granted_at)).where(c.granted_at > since)
+    of_lanes = [func.count().filter(c.lane == lane) for lane in (WEBHOOK, BACKFILL)]
+    used, oldest, webhooks, backfills = connection.execute(
+        select(func.count(), func.min(c.granted_at), *of_lanes).where(c.granted_at > since)
     ).one()
     stated = connection.scalar(
         select(request_limits.c.requests).where(request_limits.c.window_seconds == DAY_SECONDS)
@@ -291,4 +296,6 @@ def _budget(connection: Connection, now: datetime, configured: int) -> BudgetFac
     a = request_allowances.c
     # Where WHOOP says that less is left than we count, somebody else uses the same app.
     left = connection.scalar(select(a.remaining).where(a.window_seconds == DAY_SECONDS, a.until > now))
-    return BudgetFacts(limit, used if left is None else max(used, limit - left), oldest, closed)
+    if left is not None:
+        used = max(used, limit - left)
+    return BudgetFacts(limit, used, oldest, closed, webhooks, backfills)

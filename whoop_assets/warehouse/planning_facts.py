@@ -132,13 +132,16 @@ class EventFacts:
 class BudgetFacts:
     """The day's request budget: the limit, what was sent in the last 24 hours, and the oldest of that.
 
-    `closed_until`: WHOOP has answered 429 and lets nobody through before then.
+    `closed_until`: WHOOP has answered 429 and lets nobody through before then. `webhooks`, `backfills`: what of `used` was
+    sent in these lanes.
     """
 
     per_day: int
     used: int = 0
     oldest: datetime | None = None
     closed_until: datetime | None = None
+    webhooks: int = 0
+    backfills: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ finds: what WHOOP has made of the days asked for by then.
 """
 
 import random
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -76,7 +76,11 @@ class ModelledMember:
 
     def made(self, now: datetime) -> list[Night]:
         """The nights that WHOOP has processed by now, oldest first."""
-        return self.nights[: bisect_right([night.made_at for night in self.nights], now)]
+        return self.nights[: bisect_right(self.nights, now, key=lambda night: night.made_at)]
+
+    def between(self, span: Span) -> list[Night]:
+        """The nights that start in the span, oldest first."""
+        return self.nights[bisect_left(self._starts, span.start) : bisect_left(self._starts, span.end)]
 
     def night(self, day: date) -> Night | None:
         place = self._by_day.get(day)
@@ -178,13 +182,13 @@ class ModelledWhoop:
         self.rescores: list[Rescore] = []
         self.dead = Span(now, now)
         """While webhooks get lost."""
-        self._queue = sorted(
-            (event for member in self.members for event in _events(member)), key=lambda event: event[0]
+        self._events = sorted(
+            (event for member in self.members for event in _announcements(member)), key=lambda event: event[0]
         )
-        self._next = bisect_right([event[0] for event in self._queue], now)
+        self._next = bisect_right([event[0] for event in self._events], now)
         if webhooks:
             # They have worked for two weeks, and everything they announced is here.
-            for at, member, _stream, _day in self._queue[: self._next]:
+            for at, member, _stream, _day in self._events[: self._next]:
                 if at > now - EVENTS:
                     self.received.append(at)
                     member.last_event_at = at
@@ -215,20 +219,17 @@ class ModelledWhoop:
 
     @property
     def next_event_at(self) -> datetime | None:
-        return self._queue[self._next][0] if self.webhooks and self._next < len(self._queue) else None
+        return self._events[self._next][0] if self.webhooks and self._next < len(self._events) else None
 
     def events_within(self, span: Span) -> list[Event]:
         """The webhooks of that time: when, whose, of which stream and day."""
-        return [event for event in self._queue if span.start <= event[0] < span.end]
+        return [event for event in self._events if span.start <= event[0] < span.end]
 
     def advance(self, to: datetime) -> None:
         """Let time pass: webhooks come, and what they announce is loaded at once."""
-        self.now = to
-        self.rules = replace(
-            self.rules, last_day=max(self.rules.last_day, (to + 14 * timedelta(hours=1)).date())
-        )
-        while self._next < len(self._queue) and self._queue[self._next][0] <= to:
-            at, member, stream, day = self._queue[self._next]
+        self.move_calendar(to)
+        while self._next < len(self._events) and self._events[self._next][0] <= to:
+            at, member, stream, day = self._events[self._next]
             self._next += 1
             if not self.webhooks or self.dead.start <= at < self.dead.end:
                 continue
@@ -239,6 +240,12 @@ class ModelledWhoop:
             if stream != "workouts":
                 self._learn(member, day, ("cycles", stream))
 
+    def move_calendar(self, to: datetime) -> None:
+        """It is then, and the partitions go on until that day in the easternmost zone."""
+        self.now = to
+        last = (to + 14 * timedelta(hours=1)).date()
+        self.rules = replace(self.rules, last_day=max(self.rules.last_day, last))
+
     def facts(self) -> Facts:
         """What the warehouse would say of everybody."""
         since = self.now - EVENTS
@@ -247,9 +254,13 @@ class ModelledWhoop:
             Hole(before, after) for before, after in pairwise(heard) if after - before >= SHORT_SILENCE
         )
         events = EventFacts(len(heard), *((heard[0], heard[-1]) if heard else (None, None)), silences)
+        members = tuple(member.facts(self.now) for member in self.members)
+        return Facts(self.now, members, events, self.budget_facts())
+
+    def budget_facts(self) -> BudgetFacts:
+        """What was sent in the last day."""
         recent = self.sent[bisect_right(self.sent, self.now - ONE_DAY) :]
-        budget = BudgetFacts(self.per_day, len(recent), recent[0] if recent else None)
-        return Facts(self.now, tuple(member.facts(self.now) for member in self.members), events, budget)
+        return BudgetFacts(self.per_day, len(recent), recent[0] if recent else None)
 
     def plan(self) -> Plan:
         return plan(self.facts(), self.rules)
@@ -266,16 +277,12 @@ class ModelledWhoop:
 
     def carry_out(self, reading: Reading) -> int:
         """Do what a load would; the requests that it costs."""
-        member = self.by_id[reading.user_id]
-        member.changed()
-        cost = 0
-        for stream in reading.streams:
-            if stream in SNAPSHOTS:
-                member.profile_read_at = self.now
-                cost += 1
-                continue
-            cost += self._read(member, stream, reading)
-        self._send(cost, reading.reason.value)
+        cost = sum(self.read_stream(reading, stream) for stream in reading.streams)
+        self.done(reading, cost)
+        return cost
+
+    def done(self, reading: Reading, cost: int) -> None:
+        """Note the reading, and the re-scores that it has found."""
         self.readings.append((self.now, reading, cost))
         for rescore in self.rescores:
             if (
@@ -285,7 +292,16 @@ class ModelledWhoop:
                 and rescore.at <= self.now
             ):
                 rescore.found = (self.now, reading)
-        return cost
+
+    def read_stream(self, reading: Reading, stream: str) -> int:
+        """Send the requests that the stream needs, and know then what they have found; how many they were."""
+        member = self.by_id[reading.user_id]
+        member.changed()
+        if stream in SNAPSHOTS:
+            self._send(1, reading.reason.value)
+            member.profile_read_at = self.now
+            return 1
+        return self._read(member, stream, reading)
 
     def _read(self, member: ModelledMember, stream: str, reading: Reading) -> int:
         cost = 0
@@ -300,20 +316,25 @@ class ModelledWhoop:
         parts = subtract(span, fresh)
         if not parts:
             return cost
+        nights = self._nights(member, span)
+        records = len(nights) if stream != "workouts" else sum(len(night.workouts) for night in nights)
+        pages = max(len(parts), -(-records // 24))
+        at = self.now
+        self._send(pages, reading.reason.value)
         covered = member.read.setdefault(stream, [])
         kept = [
             Read(rest.start, rest.end, one.read_at)
             for one in covered
             for rest in subtract(Span(one.start, one.end), parts)
         ]
-        member.read[stream] = sorted([*kept, *(Read(part.start, part.end, self.now) for part in parts)])
-        nights = [night for night in member.made(self.now) if span.start <= night.start < span.end]
+        member.read[stream] = sorted([*kept, *(Read(part.start, part.end, at) for part in parts)])
         for night in nights:
             self._learn(member, night.day, (stream,))
-        records = len(nights)
-        if stream == "workouts":
-            records = sum(len(night.workouts) for night in nights)
-        return cost + max(len(parts), -(-records // 24))
+        return cost + pages
+
+    def _nights(self, member: ModelledMember, span: Span) -> list[Night]:
+        """Those of the span that WHOOP has processed."""
+        return [night for night in member.between(span) if night.made_at <= self.now]
 
     def _span(self, member: ModelledMember, stream: str, reading: Reading) -> Span:
         start, end = utc_bounds(reading.first, reading.last)
@@ -360,7 +381,7 @@ def _member(
     return ModelledMember(user_id, offset, now - days * ONE_DAY, nights)
 
 
-def _events(member: ModelledMember) -> list[Event]:
+def _announcements(member: ModelledMember) -> list[Event]:
     """The webhooks that WHOOP sends for the member: some seconds after the change; every third sleep changes twice."""
     found = []
     for place, night in enumerate(member.nights):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets.ingest.planning import Reason, Rules, plan
+from whoop_assets.ingest.planning import Plan, Reason, Rules, plan
 from whoop_assets.ingest.planning.history import progress
 from whoop_assets.ingest.planning.views import View
 from whoop_assets.warehouse.planning_facts import (
@@ -366,6 +366,38 @@ def test_what_the_days_budget_has_no_room_for_waits_the_tiers_first():
     spent = planned(lacking, events=NO_WEBHOOKS, used=9_600, oldest=NOON - 20 * HOUR)
     assert spent.due == ()
     assert spent.held
+
+
+def backfills(made: Plan) -> int:
+    """Expected requests of what is due in that lane."""
+    return sum(one.requests for one in made.due if one.lane == "backfill")
+
+
+def test_the_backfill_lane_leaves_what_webhooks_will_still_need_of_the_day():
+    """Forty members, 2,000 events in 13 days: 277 requests a day. Their snapshots would be 80."""
+    everybody = [replace(member(user_id), profile_read_at=None) for user_id in range(40)]
+    busy = replace(WORKING, count=2_000)
+    room = {
+        sent: backfills(planned(*everybody, events=busy, per_day=400, used=320, webhooks=sent, backfills=20))
+        for sent in (0, 150, 300)
+    }
+    assert room == {0: 20, 150: 20, 300: 20}
+    room = {
+        sent: backfills(planned(*everybody, events=busy, per_day=400, used=200, webhooks=sent, backfills=100))
+        for sent in (0, 77, 100)
+    }
+    assert room == {0: 0, 77: 0, 100: 22}
+
+
+def test_until_it_is_known_whether_webhooks_come_they_are_expected():
+    def made(**more: object) -> int:
+        return backfills(planned(*everybody, per_day=400, backfills=100, **more))
+
+    everybody = [replace(member(user_id), profile_read_at=None, last_event_at=None) for user_id in range(40)]
+    assert made(events=EventFacts(1, NOON - HOUR, NOON - HOUR), used=100) == 0  # eight a member and day
+    assert made(events=NO_WEBHOOKS, used=100) == 80
+    everybody = [replace(one, connected_at=NOON - HOUR) for one in everybody]
+    assert made(events=NO_WEBHOOKS, used=100) == 0
 
 
 def test_while_whoop_answers_429_nothing_is_asked_for_before_its_reset():

@@ -15,7 +15,7 @@ from whoop_assets.ingest.planning.readings import (
     Reason,
     Rules,
 )
-from whoop_assets.ingest.planning.tiers import Pace, pace, tiers
+from whoop_assets.ingest.planning.tiers import Pace, announced, pace, tiers
 from whoop_assets.ingest.planning.views import View, midnight, soonest
 from whoop_assets.warehouse.planning_facts import BudgetFacts, Facts
 
@@ -25,6 +25,9 @@ SNAPSHOT_AFTER = timedelta(minutes=30)
 CEILINGS = {"tier": 0.7, BACKFILL: 0.85, "schedule": 0.95}
 """Shares of the day's limit up to which tiers, other work of the backfill lane, and the schedule lane go on: what is
 above is left to those who are more urgent, the rest to webhooks and to people."""
+
+LEAST_BACKFILL = 0.1
+"""However much is expected of webhooks, the backfill lane may use so much of the day's limit."""
 
 LOOK_AGAIN = timedelta(minutes=15)
 
@@ -51,7 +54,7 @@ def plan(facts: Facts, rules: Rules) -> Plan:
         due += now
         later += [one for one in wanted if one.due > facts.now]
     due.sort(key=_order)
-    granted, held = _within(due, facts.budget, facts.now)
+    granted, held = _within(due, facts.budget, facts.now, for_webhooks=announced(facts, hooks))
     later.sort(key=lambda one: (one.due, one.user_id, one.reason.rank))
     return Plan(
         facts.now, tuple(granted), tuple(held), tuple(later), at.stretch, _expected(at, rules), hooks.working
@@ -107,9 +110,17 @@ def _without_double(due: list[Reading]) -> list[Reading]:
 
 
 def _within(
-    due: Iterable[Reading], budget: BudgetFacts, now: datetime
+    due: Iterable[Reading], budget: BudgetFacts, now: datetime, *, for_webhooks: float
 ) -> tuple[list[Reading], list[Reading]]:
-    """Those that the day's budget has room for, in order, and those that wait until it may have."""
+    """Those that the day's budget has room for, in order, and those that wait until it may have.
+
+    `for_webhooks`: requests a day that they are expected to need. What of it has not been sent within the last day is
+    kept free by the backfill lane: a first import can take a day's limit within an hour and a half, and what would be
+    announced after that would wait until tomorrow.
+    """
+    to_come = max(0.0, for_webhooks - budget.webhooks)
+    of_others = budget.used - budget.backfills
+    left = max(budget.per_day - to_come, of_others + LEAST_BACKFILL * budget.per_day)
     granted, held = [], []
     planned = budget.used
     room_at = now + LOOK_AGAIN
@@ -117,6 +128,8 @@ def _within(
         room_at = max(now + timedelta(minutes=1), min(room_at, budget.oldest + ONE_DAY))
     for one in due:
         ceiling = CEILINGS["tier" if one.reason.tier else one.lane] * budget.per_day
+        if one.lane == BACKFILL:
+            ceiling = min(ceiling, left)
         closed = budget.closed_until is not None and budget.closed_until > now + LOOK_AGAIN
         if closed or planned + one.requests > max(ceiling, one.requests):
             held.append(_put_off(one, budget.closed_until if closed and budget.closed_until else room_at))

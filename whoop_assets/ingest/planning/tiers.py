@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from whoop_assets.ingest.planning.habits import ONE_DAY, Webhooks
+from whoop_assets.ingest.planning.habits import ONE_DAY, PROVEN, Webhooks
 from whoop_assets.ingest.planning.readings import BACKFILL, Reading, Reason, Rules, on_grid, pages
 from whoop_assets.ingest.planning.views import View, midnight, soonest
-from whoop_assets.warehouse.planning_facts import Read
+from whoop_assets.warehouse.planning_facts import Facts, Read
 from whoop_assets.whoop_day import local_date
 
 RECENT_DAYS, RECENT_DAYS_WITH_WEBHOOKS, MONTH_DAYS = 3, 14, 30
@@ -44,6 +44,8 @@ AGE_SHARE, MOST_OFTEN, MOST_RARELY = 0.5, timedelta(days=14), timedelta(days=365
 EVENT_REQUESTS = 8.0
 """Expected requests a day for a member's webhooks: a sleep, a recovery, one or two workouts, each read by its own URL
 with its cycle, some of them twice."""
+REQUESTS_AN_EVENT = 1.8
+"""For one event on average, seen over weeks of simulated members: the record, and where it is a night its cycle."""
 LOOKS = 20.0
 """Expected requests a day for a member's mornings without webhooks: an hour and a half of looking every five minutes."""
 LOOKS_WITH_WEBHOOKS = 1.0
@@ -91,6 +93,24 @@ def pace(views: Sequence[View], hooks: Webhooks, rules: Rules, per_day: int, *, 
         events=events,
         imports=imports,
     )
+
+
+def announced(facts: Facts, hooks: Webhooks) -> float:
+    """Requests that webhooks are expected to need in a day: as many events a member as have come to those who have had any.
+
+    Until events have come for a day there is nothing to go by but `EVENT_REQUESTS`. Nothing is kept where somebody has been
+    connected for `PROVEN` and no event has come, nor while webhooks that have proven themselves do not come: their work
+    is done by readings.
+    """
+    events, members = facts.events, facts.members
+    oldest = min((one.connected_at for one in members), default=facts.now)
+    known = timedelta(0) if events.first_at is None else facts.now - events.first_at
+    if (events.first_at is None and facts.now - oldest >= PROVEN) or (known >= PROVEN and not hooks.working):
+        return 0.0
+    heard = sum(one.last_event_at is not None for one in members)
+    if known < ONE_DAY or not heard:
+        return len(members) * EVENT_REQUESTS
+    return len(members) * min(EVENT_REQUESTS, REQUESTS_AN_EVENT * events.count * (ONE_DAY / known) / heard)
 
 
 def tiers(view: View, hooks: Webhooks, stretch: float) -> list[Reading]:
