@@ -66,6 +66,16 @@ BENCHMARKS = (
         ("--members", "1", "5", "--days", "1", "--until", "3"),
     ),
     Benchmark(
+        "scale",
+        "planner and request budget on a virtual clock: members kept fresh, first imports and their shares",
+        ("--members", "3", "--years", "0.5", "--days", "1", "--look-every", "10"),
+    ),
+    Benchmark(
+        "week_of_traffic",
+        "a week of members in fast motion: requests, staleness, queues, memory of each process",
+        ("--members", "3", "--days", "1"),
+    ),
+    Benchmark(
         "scale_summaries",
         "summaries and trends of 500 members over five years on PostgreSQL, against a bare SELECT",
         ("--members", "5", "--days", "100"),
