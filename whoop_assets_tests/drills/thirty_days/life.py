@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.consent import connect_member
@@ -474,7 +474,7 @@ class Life:
                 process.kill()
         self.database.close()
 
-    def __enter__(self) -> "Life":
+    def __enter__(self) -> Self:
         try:
             self.begin()
         except BaseException:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import select
 
 from whoop_assets.errors import WhoopError
 from whoop_assets.ingest import keep_alive
@@ -39,9 +40,10 @@ from whoop_assets.settings import Settings
 from whoop_assets.warehouse import attempts, claims, event_days, members
 from whoop_assets.warehouse.budget import RequestBudget
 from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.event_rows import Event
+from whoop_assets.warehouse.event_rows import OPEN, Event
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.warehouse.stale_days import STALE_DAYS
+from whoop_assets.warehouse.tables import webhook_events
 from whoop_assets_tests.drills.thirty_days.shared_time import (
     EPOCH,
     MICROSECOND,
@@ -239,7 +241,7 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
     with database.read() as connection:
         ledgers = {what: ledger.days(connection) for what, (ledger, _) in LEDGERS.items()}
         everyone = members.listed(connection)
-        waiting = [event.next_attempt_at for event in _open(connection)]
+        waiting = _next_attempts(connection)
     hour = int(now.timestamp() // 3600)
     for what, entries in ledgers.items():
         building = [*told.in_flight.values(), *works]
@@ -291,18 +293,16 @@ def next_look(database: Database, settings: Settings) -> datetime:
     """When something will be due that is not yet, as far as can be told; in a quarter of an hour at the latest."""
     plan = plan_now(database, settings)
     with database.read() as connection:
-        waiting = [event.next_attempt_at for event in _open(connection)]
+        waiting = _next_attempts(connection)
     moments = [plan.next_at, *waiting, plan.now + timedelta(minutes=15)]
     soon = min(at for at in moments if at is not None and at > plan.now)
     return max(soon, plan.now + timedelta(seconds=5))
 
 
-def _open(connection: Any) -> list[Any]:
-    return [
-        event
-        for member in members.listed(connection)
-        for event in attempts.open_of(connection, member.user_id)
-    ]
+def _next_attempts(connection: Any) -> list[datetime]:
+    """When the open events are due, of all members in one query."""
+    c = webhook_events.c
+    return list(connection.scalars(select(c.next_attempt_at).where(c.state == OPEN)))
 
 
 def _keys(settings: Settings, now: datetime) -> Keys:

@@ -26,6 +26,11 @@ class Process:
         theirs.close()
 
     @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.is_alive()
 
@@ -52,9 +57,8 @@ class Process:
     def kill(self) -> bool:
         """kill -9; whether it lived."""
         lived = self._process.is_alive()
-        assert self._process.pid is not None
         if lived:
-            os.kill(self._process.pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
         self._process.join(PATIENCE)
         return lived
 
