@@ -58,9 +58,10 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=["steady", "imports", "newcomers"])
     chosen = parser.parse_args()
-    every = chosen.look_every * MINUTE
     began = time.monotonic()
     for members in chosen.members:
+        coarse = 1 if members <= 10 else 5 if members <= 100 else 15
+        every = (chosen.look_every or coarse) * MINUTE
         if chosen.only in (None, "steady"):
             print(f"\n-- {members} members kept fresh: {chosen.days} days after two of getting into step")
             for hooks in (True, False):
@@ -68,7 +69,9 @@ def main() -> None:
         if chosen.only in (None, "imports"):
             for years in chosen.years:
                 print(f"\n-- {members} members connect at once, with {years:g} years of history each")
-                imports(members, years, every, chosen.at_most * ONE_DAY)
+                of_a_day = import_on_paper(members, round(years * YEAR))["everything"] < ONE_DAY
+                ticks = (chosen.look_every or (1 if of_a_day else coarse)) * MINUTE
+                imports(members, years, ticks, chosen.at_most * ONE_DAY)
         if chosen.only in (None, "newcomers"):
             print(f"\n-- {members} members, and as many more who connect at once, with a year of history")
             newcomers(members, every)
