@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.assets.loading import lane_tags
 from whoop_assets.errors import RECONNECT
 from whoop_assets.graph import Graph
 from whoop_assets.ingest import keep_alive
@@ -69,7 +69,7 @@ class Automation:
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
         def check_daily() -> dg.RunRequest:
-            return dg.RunRequest(tags={LANE_TAG: "schedule"})
+            return dg.RunRequest(tags=lane_tags("schedule"))
 
         self.jobs: list[Any] = [refresh, keep_tokens, check]
         self.schedules = [keep_tokens_alive, check_daily]
@@ -99,4 +99,4 @@ def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
     due, _ = keep_alive.due(whoop.database)
     if not due:
         return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
-    return dg.RunRequest(tags={LANE_TAG: "schedule"})
+    return dg.RunRequest(tags=lane_tags("schedule"))

@@ -16,6 +16,17 @@ LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
 """Set by `backfill` when it takes up an unfinished one: what was read completely since then is not read again."""
 
+MAX_RUNTIME_TAG = "dagster/max_runtime"
+LONGEST_RUNS = {
+    "webhook": timedelta(minutes=30),
+    "schedule": timedelta(hours=2),
+    "backfill": timedelta(hours=6),
+}
+"""Lane -> how long a run may take before Dagster's run monitoring ends it; each is many times what such runs take.
+
+Where nobody can tell whether a run's process is still there (its host is lost), this is when it is tried again.
+"""
+
 TAKE_UP_WITHIN = timedelta(days=3)
 """What failed is taken up only while it is fresh: older readings are what a run is to replace."""
 
@@ -24,6 +35,11 @@ CLOCK_SKEW = timedelta(seconds=60)
 
 ROW_COUNT = "dagster/partition_row_count"
 _WINDOWS = {60: "minute", 86_400: "day"}
+
+
+def lane_tags(lane: str) -> dict[str, str]:
+    """The run tags that put a run into a lane, and say how long it may take there, in seconds."""
+    return {LANE_TAG: lane, MAX_RUNTIME_TAG: str(int(LONGEST_RUNS[lane].total_seconds()))}
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:

@@ -94,11 +94,11 @@ def run_range(
     """Materialize every asset of days for the range; the watcher is told of each event. Failures are in the answer."""
     import dagster as dg
 
-    from whoop_assets.assets.loading import LANE_TAG, SINCE_TAG
+    from whoop_assets.assets.loading import SINCE_TAG, lane_tags
     from whoop_assets.definitions import defs
     from whoop_assets.partitions import range_tags
 
-    tags = range_tags(wanted.first, wanted.last) | {LANE_TAG: "backfill", BACKFILL_TAG: wanted.digest}
+    tags = range_tags(wanted.first, wanted.last) | lane_tags("backfill") | {BACKFILL_TAG: wanted.digest}
     tags[NO_RETRIES_TAG] = "0"  # this command takes up its own runs; the daemon must not
     if since is not None:
         tags[SINCE_TAG] = since.isoformat()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
-from whoop_assets.assets.loading import LANE_TAG, SINCE_TAG
+from whoop_assets.assets.loading import SINCE_TAG, lane_tags
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.assets.trends import trends
@@ -91,7 +91,8 @@ def request(group: Group, now: datetime, graph: Graph) -> dg.RunRequest:
         asset_selection=graph.keys(assets),
         asset_check_keys=checks_of(assets, graph),
         tags=range_tags(one.first, one.last)
-        | {LANE_TAG: one.lane, REASON_TAG: one.reason.value, SINCE_TAG: one.since.isoformat()},
+        | lane_tags(one.lane)
+        | {REASON_TAG: one.reason.value, SINCE_TAG: one.since.isoformat()},
     )
 
 

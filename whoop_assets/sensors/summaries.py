@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
-from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.assets.loading import lane_tags
 from whoop_assets.assets.trends import trends
 from whoop_assets.assets.weekly_summary import weekly_summary
 from whoop_assets.graph import Graph
@@ -113,7 +113,7 @@ def _requests(
             run_key=f"{prefix}{first}:{last}:{digest(askable, first, last)}:{hour}",
             asset_selection=graph.keys(assets),
             asset_check_keys=checks_of(assets, graph),
-            tags=range_tags(first, last) | {LANE_TAG: "schedule"},
+            tags=range_tags(first, last) | lane_tags("schedule"),
         )
         for first, last in wanted[:MOST_RANGES]
     ]

@@ -9,7 +9,7 @@ import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.event_loading import keys
-from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.assets.loading import lane_tags
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.assets.trends import trends
 from whoop_assets.graph import Graph
@@ -34,7 +34,7 @@ ATTEMPT_TAG = "whoop/attempt"
 # A sleep carries its recovery along, in both directions; WHOOP announces the two within a second of each other.
 TOUCHED = {"sleeps": [sleeps, recoveries], "recoveries": [sleeps, recoveries], "workouts": [workouts]}
 TAGS = {
-    LANE_TAG: LANE,
+    **lane_tags(LANE),
     "dagster/priority": "10",
     # Who tries again is the event, with a delay that grows: a crashed run that Dagster repeated would find nothing due.
     "dagster/max_retries": "0",

@@ -170,7 +170,7 @@ def test_tokens_that_nothing_used_for_days_are_renewed_and_one_members_failure_i
         left_alone(p, 1, busy)
         p.home.world.revoke_tokens(dead)
         (request,) = keep_alive_tick(p).run_requests
-        assert request.tags["whoop/lane"] == "schedule"
+        assert (request.tags["whoop/lane"], request.tags["dagster/max_runtime"]) == ("schedule", "7200")
         before = p.home.world.stats()
         result = defs.resolve_job_def("keep_tokens").execute_in_process(instance=p.instance)
         assert result.success

@@ -47,7 +47,7 @@ def test_new_members_share_a_run_of_the_last_month_and_its_work_leaves_less_to_a
         first = reasons["new_member"]
         members = first.run_config["resources"]["whoop"]["config"]["members"]
         assert sorted(members) == sorted(p.home.members)
-        assert first.tags["whoop/lane"] == "schedule"
+        assert (first.tags["whoop/lane"], first.tags["dagster/max_runtime"]) == ("schedule", "7200")
         assert {key.path[-1] for key in first.asset_selection} == {
             "cycles", "sleeps", "recoveries", "workouts", "daily_summary", "trends",
         }  # fmt: skip

@@ -133,7 +133,7 @@ def test_a_burst_is_one_run_a_day_of_what_it_touches(p, box):
         streams = {event.stream for event in box.events() if event.day == day(request)}
         touched = {"workouts"} if streams == {"workouts"} else streams | {"sleeps", "recoveries"}
         assert names(request) == touched | {"cycles", "daily_summary", "trends"}
-        assert request.tags["whoop/lane"] == "webhook"
+        assert (request.tags["whoop/lane"], request.tags["dagster/max_runtime"]) == ("webhook", "1800")
         assert int(request.tags["dagster/priority"]) > 0
         assert [check.name for check in request.asset_check_keys] == ["loads_complete"]
     for request in requests:
