@@ -48,10 +48,14 @@ lint: $(MADE)  ## ruff, mypy, and the floors of the house
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-lock: $(MADE)  ## requirements.lock from pyproject.toml, with the newest releases it allows
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-emit-index-url
+
+lock: $(MADE)  ## requirements.lock from pyproject.toml, with the newest releases it allows; then the image's
 	@$(PIP) install uv
-	@$(BIN)/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 --upgrade \
-	  --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
+	@$(LOCK) --extra dev --upgrade --output-file requirements.lock
+	@$(LOCK) --extra celery --extra kubernetes --extra build --upgrade --constraint requirements.lock \
+	  --output-file deploy/requirements.lock
 
 bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
 	@$(BIN)/python -m benchmarks

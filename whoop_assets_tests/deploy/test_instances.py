@@ -1,0 +1,133 @@
+"""The deployment's instances load on a real PostgreSQL; its entrypoint reads secrets from files."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.workspace.config_schema import process_workspace_config
+from dagster._core.workspace.load import location_origins_from_config
+
+from benchmarks.production import DEPLOY
+from whoop_assets_tests.postgres import Server, running_server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running_server(network=True) as running:
+        running.create("dagster")
+        yield running
+
+
+@pytest.fixture
+def surroundings(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the containers have in their environment."""
+    for name, value in {
+        "DAGSTER_POSTGRES_HOST": "127.0.0.1",
+        "DAGSTER_POSTGRES_PORT": str(server.port),
+        "DAGSTER_POSTGRES_USER": "postgres",
+        "DAGSTER_POSTGRES_PASSWORD": server.password,
+        "DAGSTER_POSTGRES_DB": "dagster",
+        "DAGSTER_STATE": str(tmp_path / "state"),
+        "DAGSTER_CODE_HOST": "127.0.0.1",
+        "DAGSTER_CODE_PORT": "4000",
+        "DAGSTER_CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@dg.asset
+def anything() -> None:
+    """Something to store events of."""
+
+
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("folder", [".", "celery"])
+def test_the_instance_keeps_runs_events_and_ticks_on_postgres(folder: str, tmp_path: Path) -> None:
+    with dg.DagsterInstance.from_config(str(DEPLOY / folder)) as instance:
+        storages = [instance.run_storage, instance.event_log_storage, instance.schedule_storage]
+        assert all(type(one).__name__.startswith("Postgres") for one in storages)
+        result = dg.materialize([anything], instance=instance)
+        assert result.success
+        run_id = result.run_id
+    with dg.DagsterInstance.from_config(str(DEPLOY / folder)) as again:
+        run = again.get_run_by_id(run_id)
+        assert run is not None and run.is_success
+        assert again.get_latest_materialization_event(dg.AssetKey("anything")) is not None
+        assert again.run_retries_enabled and not again.run_retries_retry_on_asset_or_op_failure
+        assert again.run_monitoring_enabled
+        assert not again.telemetry_enabled
+    assert not (DEPLOY / folder / "storage").exists()  # nothing is written into DAGSTER_HOME
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_the_celery_instance_starts_runs_as_tasks_whose_results_any_process_can_read() -> None:
+    with dg.DagsterInstance.from_config(str(DEPLOY / "celery")) as instance:
+        launcher = instance.run_launcher
+        assert type(launcher).__name__ == "CeleryRunLauncher"
+        assert launcher.supports_check_run_worker_health
+        assert (
+            launcher.celery.conf.broker_url == launcher.celery.conf.result_backend == "redis://127.0.0.1:1/0"
+        )
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_celerys_workers_find_their_settings_and_the_brokers_url_in_the_environment() -> None:
+    program = (
+        "from dagster_celery.app import app; c = app.conf;"
+        "print(c.broker_url, c.result_backend, c.worker_max_tasks_per_child, c.worker_disable_prefetch, c.task_acks_late)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(DEPLOY / "celery")}
+    said = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert said.split() == ["redis://127.0.0.1:1/0", "redis://127.0.0.1:1/0", "1", "True", "False"]
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_the_workspace_names_a_code_location_elsewhere() -> None:
+    config = process_workspace_config(yaml.safe_load((DEPLOY / "workspace.yaml").read_text())).value
+    (origin,) = location_origins_from_config(config, str(DEPLOY / "workspace.yaml")).values()
+    assert (origin.location_name, origin.host, origin.port) == ("whoop_assets", "127.0.0.1", 4000)
+
+
+def entered(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """The command behind the entrypoint."""
+    return subprocess.run(
+        ["sh", str(DEPLOY / "entrypoint.sh"), *command],
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_secret_is_read_from_its_file_and_given_to_the_command_unchanged(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("a'b\"c $HOME `id` \\ d\n")
+    done = entered("printenv", "WHOOP_CLIENT_SECRET", WHOOP_CLIENT_SECRET_FILE=str(secret))
+    assert (done.returncode, done.stdout) == (0, "a'b\"c $HOME `id` \\ d\n")
+
+
+def test_what_is_in_the_environment_stays_and_the_commands_exit_status_is_the_containers() -> None:
+    done = entered("sh", "-c", 'echo "$WHOOP_TOKEN_KEY"; exit 7', WHOOP_TOKEN_KEY="key")
+    assert (done.returncode, done.stdout) == (7, "key\n")
+
+
+def test_a_secret_that_is_said_twice_or_cannot_be_read_ends_the_container_with_a_sentence(
+    tmp_path: Path,
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("word in file")
+    twice = entered("true", PGPASSWORD="word in environment", PGPASSWORD_FILE=str(secret))
+    assert (twice.returncode, twice.stderr) == (
+        64,
+        "Both PGPASSWORD and PGPASSWORD_FILE are set: leave one of them out.\n",
+    )
+    gone = entered("true", PGPASSWORD_FILE=str(tmp_path / "none"))
+    assert gone.returncode == 66
+    assert gone.stderr.startswith(f"PGPASSWORD_FILE names {tmp_path / 'none'}, which cannot be read by user")
+    assert "word in" not in twice.stderr + gone.stderr
