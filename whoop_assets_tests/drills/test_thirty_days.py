@@ -98,7 +98,7 @@ def live_through(
     with Life(plot, database_url, KEY if kind == "postgresql" else "", folder) as life:
         life.live(life.end)
         life.settle(lambda: not truth.against_whoop(life))
-        differences = truth.against_whoop(life) + truth.against_naive(life)
+        differences = truth.against_whoop(life) + truth.against_naive(life.database)
         differences += truth.of_versions(life) + truth.of_ledgers(life)
         announced, looked_for = truth.of_announced_contents(life)
         differences += announced

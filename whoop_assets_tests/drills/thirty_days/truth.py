@@ -154,16 +154,15 @@ def _key(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[column.name] for column in tables.metadata.tables[table].primary_key.columns)
 
 
-def against_naive(life: Life) -> list[Difference]:
+def against_naive(database: Database) -> list[Difference]:
     """Summaries that differ from what the written rules, followed day by day, make of the records that are stored."""
     records = {
-        stream: [row for row in rows(life.database, stream) if row["deleted_at"] is None]
-        for stream in RECORDS
+        stream: [row for row in rows(database, stream) if row["deleted_at"] is None] for stream in RECORDS
     }
     latest: dict[int, int] = {}
     for row in sorted(records["cycles"], key=lambda row: (row["start_time"], row["id"])):
         latest[row["user_id"]] = row["id"]
-    stored = {(row["user_id"], row["day"]): row for row in rows(life.database, "daily_summary")}
+    stored = {(row["user_id"], row["day"]): row for row in rows(database, "daily_summary")}
     expected = {
         (row["user_id"], row["day"]): row
         for row in naive_daily_rows(*(records[stream] for stream in RECORDS), latest)

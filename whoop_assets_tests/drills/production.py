@@ -1,0 +1,176 @@
+"""What the drills of the deployment share: a log of what was killed when, and what distinguishes the warehouse from WHOOP."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, TypeVar
+
+from benchmarks.production import Deployment
+from benchmarks.stage import Stage
+from benchmarks.ui import UiError, until
+from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.drills.thirty_days.truth import against_naive, comparable, rows
+from whoop_assets_tests.ingest.home import KEY, RECORDS, days_of
+from whoop_simulator.running import Control
+
+T = TypeVar("T")
+
+WITHIN = 900.0
+"""Seconds that anything waited for may take on a busy machine."""
+
+STARTED = re.compile(r"Started process for (?:resumed )?run \(pid: (\d+)\)")
+LOGS = """
+query ($id: ID!) {
+  logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } ... on Error { message } }
+}"""
+
+SLOWLY = 3.0
+"""Seconds that WHOOP takes for an answer, so that there is a middle to strike in."""
+
+
+@dataclass
+class Log:
+    """Prints what happens, with the seconds since the beginning."""
+
+    began: float = field(default_factory=time.monotonic)
+    lines: list[str] = field(default_factory=list)
+
+    def __call__(self, line: str) -> None:
+        said = f"{time.monotonic() - self.began:6.1f} s  {line}"
+        self.lines.append(said)
+        print(said, flush=True)
+
+
+@dataclass
+class Drill:
+    """A deployment with members connected, WHOOP's clock standing still, and hands that edit records."""
+
+    deployment: Deployment
+    stage: Stage
+    database: Database
+    log: Log
+    edits: int = 0
+
+    @property
+    def control(self) -> Control:
+        return Control(self.stage.base_url)
+
+    def edit(self, count: int = 1) -> None:
+        """Let every member's records be edited."""
+        for user_id in self.stage.members:
+            self.edits += 1
+            self.control.post("random_edits", user_id=user_id, count=count, seed=self.edits)
+
+    def announced(self) -> tuple[int, int]:
+        """Let WHOOP send what is due: how many deliveries were answered 2xx, and how many were not."""
+        sent = self.control.post("webhooks/deliver")
+        delivered = sum(one["status"] == "delivered" for one in sent)
+        return delivered, len(sent) - delivered
+
+    def runs(self, **tags: str) -> list[dict[str, Any]]:
+        """The runs with these tags, newest first; a / of a tag's name is written __."""
+        wanted = {name.replace("__", "/"): value for name, value in tags.items()}
+        return [run for run in self.answer(self.deployment.ui.runs) if wanted.items() <= run["tags"].items()]
+
+    def answer(self, ask: Callable[[], T]) -> T:
+        """What the web server answers, asked again after a crash of PostgreSQL: it finds out that a pooled connection is
+        gone by using it, and says so instead of answering."""
+
+        def answered() -> list[T] | None:
+            try:
+                return [ask()]
+            except UiError as error:
+                if "OperationalError" not in str(error):
+                    raise
+                return None
+
+        return until(answered, WITHIN, "the web server's answer")[0]
+
+    def await_reading(self, more: int) -> None:
+        """Until WHOOP has been asked so many times more."""
+        aim = self.stage.requests() + more
+        until(lambda: self.stage.requests() >= aim, WITHIN, f"{more} more requests")
+
+    def started(self, *, requests: int = 4, **tags: str) -> dict[str, Any]:
+        """The newest run with these tags, as soon as it is under way and has read so much of WHOOP."""
+
+        def under_way() -> dict[str, Any] | None:
+            found = [run for run in self.runs(**tags) if run["status"] == "STARTED"]
+            return found[0] if found else None
+
+        run = until(under_way, WITHIN, f"a run with {tags}")
+        self.await_reading(requests)
+        return run
+
+    def process_of(self, run: dict[str, Any]) -> int:
+        """The id of the run's process, as the run itself has logged it."""
+        logs = self.answer(lambda: self.deployment.ui.ask(LOGS, id=run["id"]))["logsForRun"]
+        found = [STARTED.search(event.get("message", "")) for event in logs["events"]]
+        (process,) = {int(one[1]) for one in found if one is not None}
+        return process
+
+    def open_events(self) -> int:
+        return sum(row["state"] != "done" for row in rows(self.database, "webhook_events"))
+
+    def await_end(self, backfill_id: str) -> dict[str, Any]:
+        """The backfill when it has ended, well or not."""
+
+        def ended() -> dict[str, Any] | None:
+            found = self.answer(lambda: self.deployment.ui.backfill(backfill_id))
+            return found if found["status"].startswith(("COMPLETED", "FAILED", "CANCELED")) else None
+
+        return until(ended, WITHIN, f"the end of backfill {backfill_id}")
+
+    def await_rest(self) -> None:
+        """Until no event is open and no summary behind its records."""
+
+        def at_rest() -> bool:
+            ledgers = ("stale_days", "stale_trends")
+            return self.open_events() == 0 and not any(rows(self.database, one) for one in ledgers)
+
+        until(at_rest, WITHIN, "events and summaries")
+
+
+def differences(drill: Drill, first: date, last: date) -> list[tuple[Any, ...]]:
+    """What distinguishes the warehouse from WHOOP: records that are missing, other than WHOOP's, under a day not theirs, or
+    only here; and summaries that the written rules would make otherwise of the records that are stored."""
+    found: list[tuple[Any, ...]] = []
+    for user_id in drill.stage.members:
+        truth = drill.control.get(f"truth/{user_id}")
+        days = days_of(truth)
+        for stream in RECORDS:
+            theirs = {str(record[KEY[stream]]): record for record in truth[stream]}
+            stored = {
+                str(row[KEY[stream]]): row
+                for row in rows(drill.database, stream)
+                if row["user_id"] == user_id and row["deleted_at"] is None
+            }
+            for key, day in days[stream].items():
+                if day is not None and first <= day <= last and str(key) not in stored:
+                    found.append((stream, key, "lacking here", str(day)))
+            for key, row in stored.items():
+                record = theirs.get(key)
+                if record is None:
+                    found.append((stream, key, "only here", str(row["day"])))
+                elif comparable(stream, row["payload"]) != comparable(stream, record):
+                    found.append((stream, key, "differs", str(row["day"])))
+                elif {str(k): day for k, day in days[stream].items()}[key] not in (row["day"], None):
+                    found.append((stream, key, "filed elsewhere", str(row["day"])))
+    return found + against_naive(drill.database)
+
+
+def left_over(database: Database) -> list[tuple[Any, ...]]:
+    """Events that are not done or stored twice, failures that are still open, summaries that are behind."""
+    events = rows(database, "webhook_events")
+    found: list[tuple[Any, ...]] = [
+        ("webhook_events", row["trace_id"], row["state"], row["last_error"])
+        for row in events
+        if row["state"] != "done"
+    ]
+    if len({row["trace_id"] for row in events}) < len(events):
+        found.append(("webhook_events", "twice"))
+    for table in ("load_failures", "stale_days", "quarantine"):
+        found += [(table, str(row)) for row in rows(database, table)]
+    return found

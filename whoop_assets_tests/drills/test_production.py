@@ -1,0 +1,151 @@
+"""The deployment of `deploy/`, its processes killed one after the other in the middle of a backfill.
+
+What is real: the simulator over HTTP, a PostgreSQL with a password, and each service of the compose file as a process with
+the compose file's own command and environment. What is not: containers. WHOOP's clock stands still, so that its truth can be
+compared; it answers slowly, so that there is a middle to strike in.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from benchmarks.production import deployed
+from benchmarks.stage import last_days, staged
+from benchmarks.ui import until
+from whoop_assets_tests.drills.production import SLOWLY, WITHIN, Drill, Log, differences, left_over
+from whoop_assets_tests.postgres import running_server
+from whoop_assets_tests.redis import running_redis
+from whoop_simulator.running import Control
+
+pytestmark = pytest.mark.drill
+
+MEMBERS, DAYS = 3, 7
+SEED = 7
+AT_MOST = int(os.environ.get("DRILL_AT_MOST", "90"))
+"""Seconds that a run may take in the drill that loses a host: that long nobody finds out."""
+
+
+@contextmanager
+def drilled(folder: Path, *, broker_url: str = "", services: tuple[str, ...] = ()) -> Iterator[Drill]:
+    """The deployment up, three members connected; nothing reads by itself but what webhooks announce."""
+    log = Log()
+    with (
+        running_server(network=True) as server,
+        staged(members=MEMBERS, days=DAYS + 15, seed=SEED) as stage,
+    ):
+        first, _ = last_days(stage, DAYS)
+        values = {"WHOOP_START_DATE": str(first - timedelta(days=30))}
+        with deployed(server, stage, folder, broker_url=broker_url, values=values) as deployment:
+            deployment.start_all(*services)
+            log(f"up: PostgreSQL, simulator, {', '.join(deployment.running)}")
+            control = Control(stage.base_url)
+            control.post("clock", freeze=True)
+            control.post("webhooks/subscribe", url=deployment.webhook_url)
+            database, connection = stage.connected(deployment.settings)
+            control.post("faults", kind="latency", seconds=SLOWLY, count=None, path_prefix="/developer/v2")
+            try:
+                yield Drill(deployment, stage, database, log)
+            except BaseException:
+                for service in deployment.running:
+                    print(f"\n== {service}:\n{deployment.said(service)}")
+                raise
+            finally:
+                connection.close()
+                database.close()
+
+
+def test_daemon_runs_services_and_postgres_are_killed_in_the_middle_of_a_backfill(tmp_path: Path) -> None:
+    with drilled(tmp_path) as drill:
+        deployment, stage, ui, log = drill.deployment, drill.stage, drill.deployment.ui, drill.log
+        first, last = last_days(stage, DAYS)
+        backfill = ui.launch_backfill(first, last)
+        log(f"backfill {backfill} of {DAYS} days of {MEMBERS} members launched through GraphQL")
+        run = drill.started(dagster__backfill=backfill, requests=2)
+
+        deployment.kill("daemon")
+        log(f"daemon killed (-9); the run goes on, {stage.requests()} requests so far")
+        drill.edit(2)
+        delivered, refused = drill.announced()
+        assert (delivered > 0, refused, drill.open_events()) == (True, 0, delivered)
+        log(f"{delivered} events of edits received meanwhile")
+        drill.await_reading(1)
+        deployment.start("daemon")
+        log("daemon started again")
+
+        deployment.kill("webhooks")
+        drill.edit()
+        delivered, refused = drill.announced()
+        assert (delivered, refused > 0) == (0, True)
+        log(f"webhook service killed (-9); {refused} deliveries found nobody")
+        deployment.start("webhooks")
+        until(deployment.receives, WITHIN, "the webhook service")
+        drill.control.post("clock", advance_seconds=90)
+        assert drill.announced() == (refused, 0)
+        log("webhook service started again, and the deliveries repeated by WHOOP")
+
+        deployment.server.crash_and_start()
+        log(f"PostgreSQL crashed and started again; {stage.requests()} requests so far")
+        drill.await_reading(1)
+        log("the run goes on reading")
+
+        os.kill(drill.process_of(run), signal.SIGKILL)
+        log(f"the process of the backfill's run {run['id'][:8]} killed (-9)")
+        again = drill.started(dagster__parent_run_id=run["id"], requests=0)
+        log(f"it is tried again by the daemon as run {again['id'][:8]}")
+
+        ended = drill.await_end(backfill)
+        log(f"backfill {ended['status']}: {[(run['id'][:8], run['status']) for run in ended['runs']]}")
+        drill.await_rest()
+        log("every event is done and every summary built")
+        found = differences(drill, first, last)
+        log(f"{len(found)} differences from WHOOP's truth; {stage.requests()} requests in all")
+        assert found == []
+        assert left_over(drill.database) == []
+        assert ended["status"] == "COMPLETED_SUCCESS"
+
+
+def test_a_run_whose_process_dies_and_one_whose_host_is_lost_are_finished_by_other_celery_workers(
+    tmp_path: Path,
+) -> None:
+    with (
+        running_redis(tmp_path) as broker_url,
+        drilled(tmp_path / "deployment", broker_url=broker_url, services=("worker",)) as drill,
+    ):
+        deployment, stage, ui, log = drill.deployment, drill.stage, drill.deployment.ui, drill.log
+        first, last = last_days(stage, DAYS)
+        backfill = ui.launch_backfill(first, last, {"dagster/max_runtime": str(AT_MOST)})
+        log(f"backfill {backfill} launched through GraphQL; its runs may take {AT_MOST} s, not six hours")
+        run = drill.started(dagster__backfill=backfill)
+        log(f"a Celery worker has taken run {run['id'][:8]}")
+
+        os.kill(drill.process_of(run), signal.SIGKILL)
+        log("the worker's process that carries it out killed (-9)")
+        again = drill.started(dagster__parent_run_id=run["id"], requests=1)
+        log(f"run {run['id'][:8]} failed, and is tried again as {again['id'][:8]}")
+
+        deployment.kill("worker")
+        log("the worker killed (-9), with all its processes, as if its host were lost")
+        drill.edit()
+        delivered, refused = drill.announced()
+        log(f"{delivered} events of edits received meanwhile; nobody takes their runs")
+        deployment.start("worker")
+        log("another worker started")
+        drill.control.post("faults", clear=True)
+        third = drill.started(dagster__parent_run_id=again["id"], requests=0)
+        log(f"run {again['id'][:8]} had its time, and is tried again as {third['id'][:8]}")
+
+        ended = drill.await_end(backfill)
+        log(f"backfill {ended['status']}: {[(run['id'][:8], run['status']) for run in ended['runs']]}")
+        drill.await_rest()
+        log("every event is done and every summary built")
+        found = differences(drill, first, last)
+        log(f"{len(found)} differences from WHOOP's truth; {stage.requests()} requests in all")
+        assert refused == 0
+        assert found == []
+        assert left_over(drill.database) == []
+        assert ended["status"] == "COMPLETED_SUCCESS"
