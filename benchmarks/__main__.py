@@ -47,6 +47,11 @@ BENCHMARKS = (
     ),
     Benchmark("ui_backfill", "a year through the UI's backfill, with a real daemon", ("--days", "15")),
     Benchmark(
+        "production_backfill",
+        "a year of ten members on PostgreSQL through the daemon, as deploy/ runs it, against empty bodies",
+        ("--days", "10", "--members", "2"),
+    ),
+    Benchmark(
         "five_years", "five years of five members: time, memory, sizes", ("--years", "0.1", "--members", "2")
     ),
     Benchmark(

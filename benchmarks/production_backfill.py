@@ -1,0 +1,138 @@
+"""A year of ten members on PostgreSQL through the daemon, as deploy/ runs it, against the same graph with empty bodies.
+
+    python -m benchmarks.production_backfill [--days 365] [--members 10] [--seed 7] [--rounds 1]
+
+Each service of the compose file is a process; the backfill is asked for by GraphQL, the daemon plans it, and the code
+location carries it out in one run. For the empty graph another code location, which serves `benchmarks.empty_definitions`,
+takes the place of the first: web server, daemon, PostgreSQL and dagster.yaml stay the same. Simulator without limits or
+latency. Printed are the seconds from the mutation to the backfill's end, and of them those of the run itself.
+"""
+
+import argparse
+import statistics
+import tempfile
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from benchmarks.production import Deployment, deployed
+from benchmarks.stage import Stage, last_days, staged
+from benchmarks.ui import ASSETS, until
+from whoop_assets_tests.postgres import running_server
+
+EMPTY = "benchmarks.empty_definitions"
+REAL = "whoop_assets.definitions"
+WITHIN = 7200.0
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds of a backfill, and of its run."""
+
+    whole: float
+    run: float
+
+    @property
+    def around(self) -> float:
+        return self.whole - self.run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--members", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=1)
+    chosen = parser.parse_args()
+    with (
+        running_server(network=True) as server,
+        staged(members=chosen.members, days=chosen.days + 15, seed=chosen.seed) as stage,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        first, last = last_days(stage, chosen.days)
+        values = {"WHOOP_START_DATE": str(first - timedelta(days=30))}
+        with deployed(server, stage, Path(folder), values=values) as deployment:
+            deployment.start_all()
+            database, connection = stage.connected(deployment.settings)
+            connection.close()
+            database.close()
+            bare, whole = [], []
+            for number in range(chosen.rounds):
+                before = stage.requests()
+                bare.append(backfilled(deployment, EMPTY, first, last))
+                assert stage.requests() == before  # empty bodies ask WHOOP for nothing
+                whole.append(backfilled(deployment, REAL, first, last))
+                print(
+                    f"round {number + 1}: empty {bare[-1].whole:.1f} s (its run {bare[-1].run:.1f} s), real"
+                    f" {whole[-1].whole:.1f} s (its run {whole[-1].run:.1f} s), {stage.requests() - before} requests",
+                    flush=True,
+                )
+            print(
+                f"{chosen.days} days of {len(ASSETS)} assets, {chosen.members} members, medians of {chosen.rounds}"
+                " rounds:"
+            )
+            for name, took in (("empty bodies", bare), ("real assets", whole)):
+                print(
+                    f"{name:<13}{statistics.median(one.whole for one in took):.1f} s from the mutation to the end,"
+                    f" {statistics.median(one.run for one in took):.1f} s in the run,"
+                    f" {statistics.median(one.around for one in took):.1f} s around it"
+                )
+            print(
+                f"ratio        {_ratio([one.whole for one in whole], [one.whole for one in bare]):.2f} of the whole,"
+                f" {_ratio([one.run for one in whole], [one.run for one in bare]):.2f} of the runs"
+            )
+            print(rows(stage, deployment))
+
+
+def backfilled(deployment: Deployment, module: str, first: date, last: date) -> Took:
+    """Seconds of a backfill of these days with the definitions of that module."""
+    serve(deployment, module)
+    backfill_id = deployment.ui.launch_backfill(first, last)
+    ended = deployment.ui.finished(backfill_id, WITHIN)
+    assert ended["status"] == "COMPLETED_SUCCESS", deployment.said("code")
+    (run,) = ended["runs"]
+    return Took(ended["endTimestamp"] - ended["timestamp"], run["endTime"] - run["startTime"])
+
+
+def serve(deployment: Deployment, module: str) -> None:
+    """Let the code location serve that module from now on, and web server and daemon know it."""
+    deployment.kill("daemon")
+    deployment.kill("code")
+    command = deployment.services["code"]["command"]
+    command[command.index("--module-name") + 1] = module
+    deployment.start("code")
+    deployment.await_code()
+    deployment.ui.reload()
+    until(deployment.ui.loaded, WITHIN, "the definitions")
+    deployment.ui.stop_reading()
+    deployment.start("daemon")
+    deployment.await_ready("code", "daemon")
+
+
+def rows(stage: Stage, deployment: Deployment) -> str:
+    """What is in the warehouse now."""
+    from sqlalchemy import func, select
+
+    from whoop_assets.warehouse import tables
+    from whoop_assets.warehouse.database import Database
+
+    database = Database(deployment.settings.database_url)
+    try:
+        with database.read() as connection:
+            counts = {
+                name: connection.scalar(select(func.count()).select_from(tables.metadata.tables[name]))
+                for name in ("cycles", "sleeps", "recoveries", "workouts", "daily_summary", "trends")
+            }
+    finally:
+        database.close()
+    return "rows: " + ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _ratio(real: list[float], empty: list[float]) -> float:
+    return statistics.median(one / other for one, other in zip(real, empty, strict=True))
+
+
+if __name__ == "__main__":
+    main()
