@@ -14,6 +14,7 @@ from whoop_assets.errors import RECONNECT
 from whoop_assets.graph import Graph
 from whoop_assets.ingest import keep_alive
 from whoop_assets.resources import WhoopResource
+from whoop_assets.warehouse.journal import count as count_answers
 
 CHECK_DAILY = """Once a day, when the night is usually here: every check, over all members and days.
 
@@ -21,9 +22,15 @@ The runs that sensors ask for leave out the checks that look at everything; this
 
 
 class Automation:
-    """The jobs and schedules of one graph, whose daily assets and checks are these."""
+    """The jobs and schedules of one graph, whose daily assets, assets of the journal and checks are these."""
 
-    def __init__(self, graph: Graph, days: Iterable[dg.AssetKey], checks: Iterable[dg.AssetCheckKey]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        days: Iterable[dg.AssetKey],
+        journal: Iterable[dg.AssetKey],
+        checks: Iterable[dg.AssetCheckKey],
+    ) -> None:
         resource = {graph.resource_key}
         refresh = dg.define_asset_job(
             graph.name("refresh"),
@@ -36,6 +43,12 @@ class Automation:
             selection=dg.AssetSelection.checks(*checks),
             description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from"
             " WHOOP.",
+        )
+
+        follow = dg.define_asset_job(
+            graph.name("journal"),
+            selection=dg.AssetSelection.assets(*journal),
+            description="Put imported answers beside the recoveries they precede, and compare; reads nothing from WHOOP.",
         )
 
         @dg.op(name=graph.name("renew_unused_tokens"), required_resource_keys=resource)
@@ -71,8 +84,20 @@ class Automation:
         def check_daily() -> dg.RunRequest:
             return dg.RunRequest(tags=lane_tags("schedule"))
 
-        self.jobs: list[Any] = [refresh, keep_tokens, check]
-        self.schedules = [keep_tokens_alive, check_daily]
+        @dg.schedule(
+            name=graph.name("follow_journal"),
+            description=inspect.cleandoc(journal_due.__doc__ or ""),
+            job=follow,
+            cron_schedule="45 9 * * *",
+            execution_timezone=graph.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            required_resource_keys=resource,
+        )
+        def follow_journal(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            return journal_due(graph.resource_in(context))
+
+        self.jobs: list[Any] = [refresh, keep_tokens, check, follow]
+        self.schedules = [keep_tokens_alive, check_daily, follow_journal]
 
 
 def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) -> None:
@@ -99,4 +124,13 @@ def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
     due, _ = keep_alive.due(whoop.database)
     if not due:
         return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
+    return dg.RunRequest(tags=lane_tags("schedule"))
+
+
+def journal_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
+    """Once a day, for who keeps a journal: an import builds it, and afterwards a recovery that it stands beside can change."""
+    with whoop.database.read() as connection:
+        answers = count_answers(connection)
+    if not answers:
+        return dg.SkipReason("No journal was imported: `whoop-assets import` takes the app's export.")
     return dg.RunRequest(tags=lane_tags("schedule"))

@@ -62,6 +62,10 @@ class Graph:
         """Under which the WhoopResource stands among the deployment's resources."""
         return "_".join(self.prefix)
 
+    def group_of(self, word: str) -> str:
+        """The name of the group beside the daily assets' that ends in this word; theirs without one."""
+        return f"{self.group}_{word}" if word else self.group
+
     def resource_in(self, context: object) -> WhoopResource:
         """The resource, from the context of a step, a check, a sensor or a schedule."""
         return cast(WhoopResource, getattr(context.resources, self.resource_key))  # type: ignore[attr-defined]
@@ -92,4 +96,4 @@ class Graph:
         return run.job_name in {self.name(job) for job in JOBS} or run.job_name.startswith("__")
 
 
-JOBS = ("refresh", "check", "keep_tokens")
+JOBS = ("refresh", "check", "keep_tokens", "journal")

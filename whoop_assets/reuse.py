@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.journal import journal, journal_effects
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.assets.report import report
@@ -34,6 +35,8 @@ ASSETS = (
     trends,
     weekly_summary,
     report,
+    journal,
+    journal_effects,
 )
 CHECKS = (members_connected, loads_complete, events_loaded, records_fit_together)
 SENSORS = (webhook_events, due_readings, stale_summaries, stale_weeks)
@@ -51,8 +54,8 @@ def whoop_definitions(
     `key_prefix`: what the keys of all assets begin with. Jobs, sensors, schedules, ops and the key of the resource
     take their names from it (`health_whoop_refresh`); only with the default are they short. So two graphs, each with a
     prefix and a database of its own, can stand in one deployment; `Definitions.merge` refuses two of one prefix.
-    `group_name`: the group of the daily assets, else the prefix; the week and the report have it with `_weekly` and
-    `_report` behind. `resource`: where the data are and how WHOOP is reached; what it leaves open says the environment.
+    `group_name`: the group of the daily assets, else the prefix; the week, the report and the journal have it with
+    `_weekly`, `_report` and `_journal` behind. `resource`: where the data are and how WHOOP is reached; what it leaves open says the environment.
     `automatic=False` leaves out sensors and schedules: nothing runs but what somebody starts.
 
     No executor is set, as that is the deployment's to choose. Raises ConfigurationError for a prefix or a group that
@@ -64,7 +67,8 @@ def whoop_definitions(
     assets = [blueprint.built(graph) for blueprint in ASSETS]
     checks = [blueprint.built(graph) for blueprint in CHECKS]
     days = [asset.key for asset in assets if asset.partitions_def == graph.days]
-    automation = Automation(graph, days, [key for one in checks for key in one.check_keys])
+    diary = graph.keys(one.name for one in (journal, journal_effects))
+    automation = Automation(graph, days, diary, [key for one in checks for key in one.check_keys])
     sensors = [*(blueprint.built(graph) for blueprint in SENSORS), failed_runs(graph, whoop)]
     return dg.Definitions(
         assets=assets,

@@ -33,9 +33,12 @@ ASSETS = {
     "whoop/trends": {"whoop/daily_summary"},
     "whoop/weekly_summary": {"whoop/daily_summary"},
     "whoop/report": {"whoop/daily_summary", "whoop/trends", "whoop/weekly_summary"},
+    "whoop/journal": {"whoop/daily_summary"},
+    "whoop/journal_effects": {"whoop/journal"},
 }
 WEEKLY_ASSETS = {"whoop/weekly_summary"}
 UNPARTITIONED = {"whoop/report"}
+JOURNAL = {"whoop/journal", "whoop/journal_effects"}
 CHECKS = {
     "whoop/trends:loads_complete",
     "whoop/daily_summary:events_loaded",
@@ -51,8 +54,8 @@ CHECKS = {
     "whoop/daily_summary:counts_match_whoop",
     "whoop/daily_summary:readings_in_time",
 }
-JOBS = {"refresh", "keep_tokens", "check"}
-SCHEDULES = {"keep_tokens_alive", "check_daily"}
+JOBS = {"refresh", "keep_tokens", "check", "journal"}
+SCHEDULES = {"keep_tokens_alive", "check_daily", "follow_journal"}
 SENSORS = {"webhook_events", "due_readings", "stale_summaries", "stale_weeks", "failed_runs"}
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
@@ -120,10 +123,12 @@ def test_nothing_has_a_place_before_a_graph_gives_it_one():
 def test_every_asset_says_whose_it_is_and_what_it_holds(key):
     spec = SPECS[key]
     assert spec.owners
-    assert spec.group_name == ("whoop_weekly" if key in WEEKLY_ASSETS else "whoop")
+    groups = dict.fromkeys(WEEKLY_ASSETS, "whoop_weekly") | dict.fromkeys(JOURNAL, "whoop_journal")
+    assert spec.group_name == groups.get(key, "whoop")
     assert spec.kinds
     assert len(spec.description or "") > 40
-    assert spec.partitions_def == (ours.weeks if key in WEEKLY_ASSETS else ours.days)
+    partitions = dict.fromkeys(WEEKLY_ASSETS, ours.weeks) | dict.fromkeys(JOURNAL)
+    assert spec.partitions_def == partitions.get(key, ours.days)
     table = tables.metadata.tables[spec.metadata["dagster/table_name"]]
     schema = spec.metadata["dagster/column_schema"]
     assert [column.name for column in schema.columns] == [column.name for column in table.columns]

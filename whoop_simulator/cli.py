@@ -1,4 +1,4 @@
-"""`whoop-simulator serve`: the simulator as a process."""
+"""`whoop-simulator serve`: the simulator as a process; `whoop-simulator export`: what the app would export of a member."""
 
 import contextlib
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from whoop_simulator.app_export import VARIANTS, files_of, write_export
 from whoop_simulator.errors import SimulatorError
 from whoop_simulator.grants import App
 from whoop_simulator.server import SimulatorServer
@@ -103,6 +104,30 @@ def serve(
         sys.exit(1)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_until_stopped()
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--member", default=1, show_default=True, help="Which of the members: 1 is the first.")
+@click.option("--variant", type=click.Choice(VARIANTS), default="full", show_default=True)
+@click.option("--members", default=2, show_default=True, help="How many members.")
+@click.option("--days", default=120, show_default=True, help="How many days of history before today.")
+@click.option("--seed", default=1, show_default=True, help="The same seed and start give the same data.")
+@click.option("--now", type=Instant(), help="Export as of then.")
+def export(
+    target: Path, member: int, variant: str, members: int, days: int, seed: int, now: datetime | None
+) -> None:
+    """Write the app's data export of a member, as a zip if TARGET ends with .zip, else into that folder."""
+    try:
+        world = World(members=members, days=days, seed=seed, now=now, frozen=True)
+        if not 1 <= member <= members:
+            raise SimulatorError(f"there are {members} members, and no member {member}")
+        user_id = world.user_ids[member - 1]
+        write_export(target, files_of(world.truth(user_id), variant))
+    except SimulatorError as error:
+        click.echo(f"whoop-simulator: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"{target}: the export of member {user_id}, {variant}")
 
 
 def _announce(base_url: str) -> None:

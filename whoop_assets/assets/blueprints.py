@@ -18,22 +18,24 @@ Body = Callable[[dg.AssetExecutionContext, WhoopResource], dg.MaterializeResult[
 
 
 class Kind(enum.Enum):
-    """What an asset has a partition for, and what its group's name ends in.
+    """What an asset has a partition for."""
 
-    Groups of their own, because a job has one kind of partition, and people select assets by group.
-    """
-
-    DAYS = ""
-    WEEKS = "_weekly"
-    WHOLE = "_report"
+    DAYS = enum.auto()
+    WEEKS = enum.auto()
+    WHOLE = enum.auto()
 
 
 @dataclass(frozen=True, eq=False)
 class AssetBlueprint:
-    """An asset without a place. `sources`: column -> the assets of ours, and their columns, that it is computed of."""
+    """An asset without a place. `sources`: column -> the assets of ours, and their columns, that it is computed of.
+
+    `group`: the word that its group's name ends in; none for the daily assets. What has other partitions is in another
+    group, because a job has one kind of partition, and people select assets by group.
+    """
 
     body: Body
     kind: Kind
+    group: str
     kinds: frozenset[str]
     deps: "Sequence[AssetBlueprint]" = ()
     mapping: dg.PartitionMapping | None = None
@@ -57,7 +59,7 @@ class AssetBlueprint:
             key_prefix=list(graph.prefix),
             partitions_def=partitions,
             backfill_policy=None if partitions is None else dg.BackfillPolicy.single_run(),
-            group_name=f"{graph.group}{self.kind.value}",
+            group_name=graph.group_of(self.group),
             owners=OWNERS,
             kinds=set(self.kinds),
             deps=[dg.AssetDep(graph.key(dep.name), partition_mapping=self.mapping) for dep in self.deps],
@@ -86,19 +88,28 @@ def daily_asset(
     sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Callable[[Body], AssetBlueprint]:
     """An asset with one partition a WHOOP day."""
-    return lambda body: AssetBlueprint(body, Kind.DAYS, frozenset(kinds), deps, table=table, sources=sources)
+    return lambda body: AssetBlueprint(body, Kind.DAYS, "", frozenset(kinds), deps, table=table, sources=sources)
 
 
 def weekly_asset(
     *, table: str, kinds: set[str], deps: Sequence[AssetBlueprint] = (), mapping: dg.PartitionMapping
 ) -> Callable[[Body], AssetBlueprint]:
     """An asset with one partition an ISO week."""
-    return lambda body: AssetBlueprint(body, Kind.WEEKS, frozenset(kinds), deps, mapping, table)
+    return lambda body: AssetBlueprint(body, Kind.WEEKS, "weekly", frozenset(kinds), deps, mapping, table)
 
 
-def whole_asset(*, kinds: set[str], deps: Sequence[AssetBlueprint] = ()) -> Callable[[Body], AssetBlueprint]:
-    """An asset without partitions."""
-    return lambda body: AssetBlueprint(body, Kind.WHOLE, frozenset(kinds), deps)
+def whole_asset(
+    *,
+    group: str,
+    kinds: set[str],
+    deps: Sequence[AssetBlueprint] = (),
+    table: str | None = None,
+    sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+) -> Callable[[Body], AssetBlueprint]:
+    """An asset without partitions, in a group beside the daily assets'."""
+    return lambda body: AssetBlueprint(
+        body, Kind.WHOLE, group, frozenset(kinds), deps, table=table, sources=sources
+    )
 
 
 def _table_metadata(name: str) -> dict[str, Any]:

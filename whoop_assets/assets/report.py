@@ -13,7 +13,7 @@ from whoop_assets.ingest.reports import write_report
 from whoop_assets.resources import WhoopResource
 
 
-@whole_asset(kinds={"html"}, deps=[daily_summary, trends, weekly_summary])
+@whole_asset(group="report", kinds={"html"}, deps=[daily_summary, trends, weekly_summary])
 def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
 

@@ -152,7 +152,11 @@ def check_way(connection: "Connection", wanted: "Range") -> None:
     from whoop_assets.warehouse import members, tokens
 
     with connection.database.read() as transaction:
-        chosen = members.chosen(transaction, wanted.members)
+        chosen = [
+            member
+            for member in members.chosen(transaction, wanted.members)
+            if member.status != members.EXPORT_ONLY
+        ]
         if not chosen:
             raise NobodyConnected(f"No member is connected: run `{RECONNECT}` first.")
         connection.require_key()

@@ -54,9 +54,12 @@ def notes(row: Mapping[str, Any]) -> list[str]:
         found.append("calibrating")
     if (row["cycle_count"] or 0) > 1:
         found.append(f"{row['cycle_count']} cycles")
-    if row["cycle_id"] is None:
+    exported = row["source"] == "export"  # an export has no ids
+    if exported:
+        found.append("from the export")
+    if row["cycle_start_time" if exported else "cycle_id"] is None:
         found.append("no cycle")
-    elif row["sleep_id"] is None:
+    elif row["sleep_start_time" if exported else "sleep_id"] is None:
         found.append("no sleep")
     return found
 

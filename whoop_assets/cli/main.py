@@ -11,6 +11,7 @@ from whoop_assets.cli.db import db
 from whoop_assets.cli.demo import demo
 from whoop_assets.cli.dev import dev
 from whoop_assets.cli.events import events
+from whoop_assets.cli.importing import import_
 from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
 from whoop_assets.cli.plan import plan
@@ -58,6 +59,7 @@ for command in (
     members,
     disconnect,
     backfill,
+    import_,
     plan,
     report,
     serve,

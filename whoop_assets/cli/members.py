@@ -81,10 +81,13 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
                     "reason": member.status_reason,
                     "mended_by": RECONNECT if member.status == stored.RECONNECTION_NEEDED else None,
                     "unanswered_exchange": _said(unanswered.get(member.user_id)),
-                    "left_out": [stream for stream in SCOPE_OF if not allows(member.scopes, stream)],
+                    "left_out": []
+                    if member.status == stored.EXPORT_ONLY
+                    else [stream for stream in SCOPE_OF if not allows(member.scopes, stream)],
                     "first_day": held.first_day,
                     "last_day": held.last_day,
                     "cycles": held.cycles,
+                    "imported_cycles": held.imported,
                     "history": _history(progress.get(member.user_id)),
                     "stale_days": stale.count(member.user_id),
                     "quarantined": rejected.count(member.user_id),
@@ -114,7 +117,7 @@ def _print(found: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     from whoop_assets.cli.printing import print_table
-    from whoop_assets.warehouse.members import DISCONNECTED
+    from whoop_assets.warehouse.members import DISCONNECTED, EXPORT_ONLY
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading, side in (
@@ -129,7 +132,7 @@ def _print(found: list[dict[str, Any]]) -> None:
             ", ".join(one["left_out"]) or "-",
             str(one["first_day"] or "-"),
             str(one["last_day"] or "-"),
-            str(one["cycles"]),
+            f"{one['cycles']} + {one['imported_cycles']}" if one["imported_cycles"] else str(one["cycles"]),
             _told(one["history"]),
             str(one["stale_days"]),
             str(one["quarantined"]),
@@ -140,6 +143,11 @@ def _print(found: list[dict[str, Any]]) -> None:
         if one["mended_by"]:
             click.echo(
                 f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` mends it."
+            )
+        elif one["status"] == EXPORT_ONLY:
+            click.echo(
+                f"Member {one['user_id']}: from the app's export alone; a later one goes on with `whoop-assets import EXPORT"
+                f" --member {one['user_id']}`."
             )
         elif one["status"] == DISCONNECTED:
             click.echo(f"Member {one['user_id']}: {one['reason'] or one['status']}.")
@@ -161,7 +169,8 @@ def _told(history: dict[str, Any] | None) -> str:
     )
 
 
-@click.command()
+# The ids of members from an export are negative: `disconnect -1` is no option.
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("member", type=int)
 @click.option("--erase", is_flag=True, help="Also delete everything that is stored of the member.")
 @click.option("--yes", is_flag=True, help="Erase without asking.")
@@ -170,7 +179,11 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
     from whoop_assets.ingest.consent import disconnect_member
     from whoop_assets.warehouse import members as stored
 
-    with opening.connection(Settings.from_environment()) as connection:
+    settings = Settings.from_environment()
+    if _from_an_export(settings, member):
+        _let_go(settings, member, erase=erase, yes=yes)
+        return
+    with opening.connection(settings) as connection:
         with connection.database.read() as transaction:
             stored.chosen(transaction, [member])
         if erase and not yes and not _wanted(member):
@@ -184,6 +197,29 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
     if not done.revoked:
         click.echo("The grant could not be ended at WHOOP: end it in the WHOOP app.", err=True)
         raise click.exceptions.Exit(NOT_ALL_DONE)
+
+
+def _from_an_export(settings: Settings, member: int) -> bool:
+    from whoop_assets.warehouse import members as stored
+
+    with opening.warehouse(settings) as database, database.read() as connection:
+        return stored.status(connection, member) == stored.EXPORT_ONLY
+
+
+def _let_go(settings: Settings, member: int, *, erase: bool, yes: bool) -> None:
+    """A member from an export alone: WHOOP has nothing to do with it, and no credentials are needed."""
+    from whoop_assets.warehouse import members as stored
+
+    if not erase:
+        raise click.UsageError(
+            f"Member {member} comes from an export alone and is not connected: --erase deletes what is stored."
+        )
+    if not yes and not _wanted(member):
+        click.echo("Nothing was done.")
+        return
+    with opening.warehouse(settings) as database, database.write([member]) as connection:
+        rows = stored.erase(connection, member)
+    click.echo(f"Member {member} is gone; {rows} rows were erased.")
 
 
 def _wanted(member: int) -> bool:

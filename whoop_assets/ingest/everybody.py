@@ -16,6 +16,7 @@ from whoop_assets.ingest.load import Loaded, MemberLoad
 from whoop_assets.ingest.refusal import refuses_every_stream
 from whoop_assets.ingest.snapshots import load_snapshot
 from whoop_assets.warehouse import failures, members
+from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.failures import Failure
 from whoop_assets.whoop.errors import RateLimited, Unauthorized
 from whoop_assets.whoop.scopes import SCOPE_OF, allows
@@ -69,11 +70,10 @@ def load_everybody(connection: Connection, order: Order) -> Round:
     not at hand: these concern everybody. One member's pair that cannot be read is that member's failure.
     """
     database = connection.database
-    with database.read() as transaction:
-        chosen = members.chosen(transaction, order.members)
+    result = Round()
+    chosen = _to_be_read(database, order, result)
     if any(member.status == members.CONNECTED for member in chosen):
         connection.require_key()
-    result = Round()
     for member in chosen:
         if not allows(member.scopes, order.stream):
             result.skipped.append(
@@ -105,6 +105,18 @@ def load_everybody(connection: Connection, order: Order) -> Round:
                         transaction, member.user_id, order.stream, order.first, order.last, order.until
                     )
     return result
+
+
+def _to_be_read(database: Database, order: Order, result: Round) -> list[members.Member]:
+    """The order's members of whom WHOOP can be asked; who was never connected is left out, with a word if named."""
+    with database.read() as transaction:
+        chosen = members.chosen(transaction, order.members)
+    result.skipped += [
+        f"Member {member.user_id} comes from an export alone: there is nothing to read from WHOOP."
+        for member in chosen
+        if member.status == members.EXPORT_ONLY and order.members
+    ]
+    return [member for member in chosen if member.status != members.EXPORT_ONLY]
 
 
 def ends_everybodys_requests(error: WhoopError) -> bool:

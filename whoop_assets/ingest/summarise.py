@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from typing import cast
 
 from whoop_assets.summary.daily import daily_rows
-from whoop_assets.warehouse import daily, stale_days
+from whoop_assets.summary.exported import exported_rows
+from whoop_assets.warehouse import daily, filling, stale_days
 from whoop_assets.warehouse.database import Database
 
 DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
@@ -48,6 +49,17 @@ def _rebuild(database: Database, members: Collection[int], first: date, last: da
         rows = daily_rows(
             frames["cycles"], frames["sleeps"], frames["recoveries"], frames["workouts"], latest_cycle=latest
         )
+        theirs = {(cast("int", row["user_id"]), cast("date", row["day"])) for row in rows}
+        lacking = filling.lacking(connection, members, first, last, theirs, at)
+        if lacking is not None:
+            rows += exported_rows(
+                lacking.cycles,
+                lacking.sleeps,
+                lacking.workouts,
+                newest_cycle=lacking.newest_cycle,
+                naps_known=lacking.naps_known,
+                workouts_known=lacking.workouts_known,
+            )
         result.changed += daily.replace(connection, members, first, last, rows, at)
         stale_days.clear(connection, read)
     for row in rows:

@@ -63,7 +63,15 @@ CALIBRATING = Kind(
     "WHOOP still learns",
     "In the first days WHOOP learns the member's baseline: the recovery is there, and to be used with care.",
 )
-KINDS = (PARTIAL, WAITING, UNSCORABLE, NO_SLEEP, NOT_WORN, NO_CYCLE, NOTHING, TWO_CYCLES, CALIBRATING)
+EXPORTED = Kind(
+    "from the export",
+    "Days from the app's own export",
+    "The API does not give these days. Values are rounded as the app shows them; steps and disturbances are not in it.",
+)
+KINDS = (
+    *(PARTIAL, WAITING, UNSCORABLE, NO_SLEEP, NOT_WORN, NO_CYCLE, NOTHING, TWO_CYCLES, CALIBRATING),
+    EXPORTED,
+)
 
 
 def of_day(day: Day) -> list[Kind]:
@@ -73,17 +81,20 @@ def of_day(day: Day) -> list[Kind]:
         return [NOTHING]
     states = [row.get(f"{part}_state") for part in ("cycle", "sleep", "recovery")]
     known = [state for state in states if state is not None]
-    has_cycle = row.get("cycle_id") is not None
+    exported = row.get("source") == "export"  # an export has no ids
+    has_cycle = row.get("cycle_start_time" if exported else "cycle_id") is not None
+    has_sleep = row.get("sleep_start_time" if exported else "sleep_id") is not None
     scored_without_strain = has_cycle and states[0] == "SCORED" and day.number("strain") is None
     found = {
         PARTIAL: day.is_partial,
         WAITING: PENDING in known and not (day.is_partial and states[1:] in (["SCORED", "SCORED"],)),
         UNSCORABLE: any(state not in ("SCORED", PENDING) for state in known),
-        NO_SLEEP: has_cycle and row.get("sleep_id") is None and day.number("recovery_score") is None,
+        NO_SLEEP: has_cycle and not has_sleep and day.number("recovery_score") is None,
         NOT_WORN: scored_without_strain,
         NO_CYCLE: not has_cycle,
         TWO_CYCLES: (row.get("cycle_count") or 0) > 1,
         CALIBRATING: bool(row.get("user_calibrating")),
+        EXPORTED: exported,
     }
     return [kind for kind in KINDS if found.get(kind)]
 

@@ -120,6 +120,7 @@ DAILY: dict[str, Kind] = {
     "sports": "text",
     "last_recovery_data_changed_at": "time",
     "last_recovery_synced_at": "time",
+    "source": "text",
 }
 DAILY_COLUMNS: tuple[str, ...] = tuple(DAILY)
 """The columns of a daily row in the contract's order; the table's `built_at` is its writer's."""

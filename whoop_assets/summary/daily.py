@@ -23,6 +23,9 @@ from whoop_assets.summary.parts import (
 
 __all__ = ["DAILY_COLUMNS", "daily_rows"]
 
+FROM_API = "api"
+"""The source of a row that is made of what the API gave."""
+
 
 def daily_rows(
     cycles: pd.DataFrame,
@@ -58,6 +61,7 @@ def daily_rows(
         recovery_columns(recovery, days),
         nap_columns(naps, days),
         workout_columns(workouts, days),
+        pd.DataFrame({"source": pd.Series(FROM_API, index=days.index, dtype="str")}),
     ]
     return plain_rows(pd.concat(parts, axis="columns"), DAILY)
 

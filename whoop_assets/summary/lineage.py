@@ -51,4 +51,27 @@ SOURCES: dict[str, tuple[Source, ...]] = {
     "sports": _of("workouts", "sport_name"),
     "last_recovery_data_changed_at": _of("recoveries", "changed_at"),
     "last_recovery_synced_at": _of("recoveries", "synced_at"),
+    "source": tuple((table, "day") for table in _EVERY_STREAM),
 }
+
+JOURNAL_SOURCES: dict[str, tuple[Source, ...]] = {
+    name: _of("daily_summary", name) for name in ("recovery_score", "hrv_rmssd_milli")
+}
+"""Of the journal, what is not the export's own."""
+
+EFFECT_SOURCES: dict[str, tuple[Source, ...]] = {
+    "user_id": _of("journal", "user_id"),
+    "question": _of("journal", "question"),
+    **dict.fromkeys(("days_with", "days_without"), _of("journal", "answered_yes")),
+    **dict.fromkeys(("first_day", "last_day"), _of("journal", "day")),
+    **{
+        f"{measure}_{figure}": _of("journal", "answered_yes", measure)
+        for measure in ("recovery_score", "hrv_rmssd_milli")
+        for figure in (
+            *("days_with", "days_without", "mean_with", "mean_without"),
+            *("difference", "difference_low", "difference_high"),
+        )
+    },
+    "missing": _of("journal", "answered_yes", "recovery_score", "hrv_rmssd_milli"),
+}
+"""Column of the effects -> the columns of the journal that it is computed of."""

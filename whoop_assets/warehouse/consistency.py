@@ -42,6 +42,7 @@ from whoop_assets.warehouse.tables import (
     stale_days,
     workouts,
 )
+from whoop_assets.warehouse.tables_export import IMPORTED_TABLES, export_quarantine
 
 MOST_NAMED = 20
 
@@ -246,14 +247,19 @@ def _break(row: "Row[Any]") -> str:
 
 
 def missing_days(connection: Connection) -> Found:
-    """Days without a summary between a member's first and last one, unless a cycle explains them or they are to be built.
+    """Days that the API should give between a member's first and last one, unless a cycle explains them or they are to be built.
 
     A cycle that lasts beyond the next noon, a journey or a strap that was off, leaves a date that no cycle is of.
     """
     d = daily_summary.c
     following = func.lead(d.day, type_=d.day.type).over(partition_by=d.user_id, order_by=d.day)
-    pairs = select(d.user_id, d.day, following.label("next_day")).subquery()
-    wide = _days_apart(connection, pairs.c.day, pairs.c.next_day) > 1
+    source_of_it = func.lead(d.source).over(partition_by=d.user_id, order_by=d.day)
+    pairs = select(
+        d.user_id, d.day, following.label("next_day"), d.source, source_of_it.label("next_source")
+    ).subquery()
+    # Where an export ends and the API begins, or one export and the next, nobody can say what should be there.
+    of_the_api = and_(pairs.c.source == "api", pairs.c.next_source == "api")
+    wide = and_(of_the_api, _days_apart(connection, pairs.c.day, pairs.c.next_day) > 1)
     in_flux = exists().where(
         stale_days.c.user_id == pairs.c.user_id,
         stale_days.c.day > pairs.c.day,
@@ -300,7 +306,10 @@ def _days_apart(
 
 
 def summaries_behind(connection: Connection) -> Found:
-    """Days that have a record and neither a summary nor a mark that theirs is to be built; summaries without a record."""
+    """Days that have a record and neither a summary nor a mark that theirs is to be built; summaries without a record.
+
+    A record of an export that the API does not have is one, too.
+    """
     d = daily_summary.c
     found = Found()
     for stream, table in RECORD_TABLES.items():
@@ -312,11 +321,24 @@ def summaries_behind(connection: Connection) -> Found:
             .distinct()
         )
         found += _found(connection, query, lambda row: str(row.what))
+    imported = [table for kind, table in IMPORTED_TABLES.items() if kind != "journal"]
+    for table in imported:
+        c = table.c
+        built = exists().where(d.user_id == c.user_id, d.day == c.day)
+        what = literal("imported records, and no summary of the day").label("what")
+        query = select(c.user_id, c.day, what).where(
+            c.matched_id.is_(None), ~built, ~_to_be_built(c.user_id, c.day)
+        )
+        found += _found(connection, query.distinct(), lambda row: str(row.what))
     has_record = or_(
         *(
             exists().where(t.c.user_id == d.user_id, t.c.day == d.day, t.c.deleted_at.is_(None))
             for t in RECORD_TABLES.values()
-        )
+        ),
+        *(
+            exists().where(t.c.user_id == d.user_id, t.c.day == d.day, t.c.matched_id.is_(None))
+            for t in imported
+        ),
     )
     query = select(d.user_id, d.day, literal("a summary of a day without a record").label("what")).where(
         ~has_record, ~_to_be_built(d.user_id, d.day)
@@ -330,12 +352,20 @@ def _to_be_built(user_id: ColumnElement[Any], day: ColumnElement[Any]) -> Column
 
 
 def in_quarantine(connection: Connection) -> Found:
-    """Records that were not understood, and for which no valid one has come since."""
+    """Records that were not understood, and for which no valid one has come since; rows of an export, too."""
     c = quarantine.c
     query = select(
         c.user_id, null().label("day"), c.stream, c.record_key, c.reason, c.last_seen_at.label("newest")
     ).where(c.resolved_at.is_(None))
-    return _found(connection, query, lambda row: f"{row.stream} {row.record_key or '(no key)'}: {row.reason}")
+    found = _found(
+        connection, query, lambda row: f"{row.stream} {row.record_key or '(no key)'}: {row.reason}"
+    )
+    e = export_quarantine.c
+    query = select(
+        e.user_id, null().label("day"), e.file, e.line, e.reason, e.last_seen_at.label("newest")
+    ).where(e.resolved_at.is_(None))
+    found += _found(connection, query, lambda row: f"{row.file}, line {row.line}: {row.reason}")
+    return found
 
 
 def other_counts_than_whoops(connection: Connection) -> Found:

@@ -5,16 +5,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from whoop_assets.errors import RECONNECT, UnknownMember
 from whoop_assets.warehouse import failures, tables
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, members
+from whoop_assets.warehouse.tables_export import imported_cycles
 
 CONNECTED = "connected"
 RECONNECTION_NEEDED = "reconnection_needed"
 DISCONNECTED = "disconnected"
+EXPORT_ONLY = "export_only"
+"""Never connected: all that is here of them came from the app's own export. WHOOP is not asked about them."""
+
+NEWCOMERS = 0
+"""Nobody's id: who adds members without an id of WHOOP's writes as this member."""
 
 # Why somebody must be connected again. The first two are what WHOOP said, the third is known here alone.
 NO_LONGER_ACCEPTED = "WHOOP no longer accepts the refresh token"
@@ -38,11 +44,15 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What is stored of a member: first and last WHOOP day with a cycle, and the number of cycles."""
+    """What is stored of a member: first and last WHOOP day with a cycle, and the number of cycles.
+
+    `imported`: how many of an export the API does not give.
+    """
 
     first_day: date | None
     last_day: date | None
     cycles: int
+    imported: int = 0
 
 
 def connect(
@@ -59,6 +69,18 @@ def connect(
     }
     insert_or_replace(connection, members, [row], keep=set())
     failures.forget(connection, [user_id])
+
+
+def add_export_only(connection: Connection, at: datetime) -> int:
+    """Enter a member who is not connected, for what an export says; returns the id, a negative number of our own.
+
+    WHOOP's ids are positive. The transaction holds the lock of NEWCOMERS, so that two of them do not get one id.
+    """
+    lowest = connection.scalar(select(func.min(members.c.user_id))) or 0
+    user_id = min(lowest, 0) - 1
+    row = {"user_id": user_id, "status": EXPORT_ONLY, "status_reason": None, "scopes": "", "connected_at": at}
+    connection.execute(insert(members), [row])
+    return user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +189,20 @@ def mend(connection: Connection, user_id: int) -> None:
 
 def holdings(connection: Connection, user_id: int) -> Holdings:
     """What is stored of the member."""
-    cycles = tables.cycles
-    row = connection.execute(
-        select(func.min(cycles.c.day), func.max(cycles.c.day), func.count()).where(
-            cycles.c.user_id == user_id, cycles.c.deleted_at.is_(None)
-        )
-    ).one()
-    return Holdings(*row)
+    found = []
+    for c, ours in (
+        (tables.cycles.c, tables.cycles.c.deleted_at),
+        (imported_cycles.c, imported_cycles.c.matched_id),
+    ):
+        query = select(func.min(c.day), func.max(c.day), func.count())
+        found.append(connection.execute(query.where(c.user_id == user_id, ours.is_(None))).one())
+    (first, last, count), (first_imported, last_imported, imported) = found
+    return Holdings(
+        min((day for day in (first, first_imported) if day is not None), default=None),
+        max((day for day in (last, last_imported) if day is not None), default=None),
+        count,
+        imported,
+    )
 
 
 def erase(connection: Connection, user_id: int) -> int:

@@ -316,13 +316,23 @@ members = Table(
     "members",
     metadata,
     _key("user_id", BigInteger, "WHOOP user id"),
-    _column("status", String(32), "connected, reconnection_needed or disconnected", nullable=False),
+    _column(
+        "status",
+        String(32),
+        "connected, reconnection_needed, disconnected, or export_only: never connected, all from an export",
+        nullable=False,
+    ),
     _column("status_reason", Text, "why, when not connected"),
     _column("scopes", Text, "granted scopes, space separated", nullable=False),
     _column("email", Text, "e-mail address"),
     _column("first_name", Text, "first name"),
     _column("last_name", Text, "last name"),
-    _column("connected_at", UtcDateTime(), "when the member last gave consent", nullable=False),
+    _column(
+        "connected_at",
+        UtcDateTime(),
+        "when the member last gave consent; export_only: when first imported",
+        nullable=False,
+    ),
     comment="Who is, or was, connected.",
 )
 
@@ -477,6 +487,13 @@ daily_summary = Table(
     _column("sports", Text, "distinct sport slugs, comma separated"),
     _column("last_recovery_data_changed_at", UtcDateTime(), "when the day's recovery last changed"),
     _column("last_recovery_synced_at", UtcDateTime(), "when the day's recovery was last confirmed"),
+    _column(
+        "source",
+        String(8),
+        "api, or export: what the app's own export says of a day that the API does not give",
+        nullable=False,
+        server_default=text("'api'"),
+    ),
     _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
     comment="One row per member and WHOOP day that has any record.",
 )

@@ -136,6 +136,7 @@ def _from_recovery(recovery: Record | None) -> Record:
         **{name: _value(recovery, name) for name in names},
         "last_recovery_data_changed_at": recovery and recovery["changed_at"],
         "last_recovery_synced_at": recovery and recovery["synced_at"],
+        "source": "api",
     }
 
 

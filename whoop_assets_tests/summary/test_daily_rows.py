@@ -30,7 +30,7 @@ CONTRACT = """
     sleep_consistency_percentage, respiratory_rate, disturbance_count, nap_count, nap_minutes,
     workout_count, workout_minutes, workout_strain_max, workout_kilojoule, distance_meter,
     zone_zero_milli, zone_one_milli, zone_two_milli, zone_three_milli, zone_four_milli, zone_five_milli,
-    sports, last_recovery_data_changed_at, last_recovery_synced_at
+    sports, last_recovery_data_changed_at, last_recovery_synced_at, source
 """
 EVERYTHING = ([cycle()], [sleep(), nap()], [recovery()], [workout()])
 
@@ -73,6 +73,7 @@ def test_what_is_missing_is_none():
         *(name for name in DAILY_COLUMNS if name.startswith(("workout_", "zone_"))),
         "distance_meter",
         "sports",
+        "source",
     }
 
 

@@ -31,7 +31,7 @@ def expected_rows(*, second, without=frozenset()):
     """Day -> its row as worked out by hand, with times as times; a day without a row is left out."""
     rows = {}
     for day, told in DAYS.items():
-        row = dict(told["row"] or {})
+        row = {"source": "api", **told["row"]} if told["row"] else {}
         if second and "second_reading" in told:
             row |= told["second_reading"]["row"]
         if row:
@@ -205,6 +205,6 @@ def test_the_fixture_tells_of_sixty_days_and_of_every_column_and_record():
     assert list(DAYS) == [FIRST + timedelta(days=n) for n in range(60)]
     assert DAYS[date(2026, 10, 21)]["row"] is None
     columns = {tuple(told["row"]) for told in DAYS.values() if told["row"]}
-    assert columns == {tuple(name for name in DAILY_COLUMNS if name not in ("user_id", "day"))}
+    assert columns == {tuple(name for name in DAILY_COLUMNS if name not in ("user_id", "day", "source"))}
     for stream, days in expected_days(second=False).items():
         assert set(days) == {one[KEY[stream]] for one in SERVED[stream]}

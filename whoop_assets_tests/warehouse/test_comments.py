@@ -52,7 +52,9 @@ IN_THE_DICTIONARY = {
 }
 
 
-STATISTIC = re.compile(r"_(?:(?:mean|sd)_\d+|mean|sum|best|worst|7|low|high)$")
+STATISTIC = re.compile(
+    r"_(?:(?:mean|sd)_\d+|mean_with(?:out)?|difference(?:_low|_high)?|mean|sum|best|worst|7|low|high)$"
+)
 """A mean, a spread, the best of something: in the unit of what it is of."""
 
 DIMENSIONLESS = {"acwr_coupled_7_28", "acwr_ewma_7_28", "training_monotony_7"}

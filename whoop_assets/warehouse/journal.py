@@ -1,0 +1,55 @@
+"""Reading what the journal is made of, and keeping it and its effects."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from whoop_assets.warehouse import derived
+from whoop_assets.warehouse.tables import daily_summary
+from whoop_assets.warehouse.tables_export import imported_journal, journal, journal_effects
+
+Row = dict[str, Any]
+
+
+def entries(connection: Connection, user_id: int) -> list[Row]:
+    """The member's imported answers, by the cycle in which they were given."""
+    c = imported_journal.c
+    query = select(c.user_id, c.day, c.question, c.answered_yes, c.notes, c.cycle_start_time)
+    rows = connection.execute(query.where(c.user_id == user_id).order_by(c.cycle_start_time, c.question))
+    return [dict(row) for row in rows.mappings()]
+
+
+def measures(connection: Connection, user_id: int) -> dict[date, Row]:
+    """By WHOOP day, of days with answers: start of the day's cycle, recovery score and HRV."""
+    d = daily_summary.c
+    answered = select(imported_journal.c.day).where(imported_journal.c.user_id == user_id)
+    query = select(d.day, d.cycle_start_time, d.recovery_score, d.hrv_rmssd_milli).where(
+        d.user_id == user_id, d.day.in_(answered)
+    )
+    return {row.day: dict(row._mapping) for row in connection.execute(query)}
+
+
+def answers(connection: Connection, user_id: int) -> list[Row]:
+    """The member's rows of the table `journal`."""
+    c = journal.c
+    query = select(c.user_id, c.day, c.question, c.answered_yes, c.recovery_score, c.hrv_rmssd_milli)
+    rows = connection.execute(query.where(c.user_id == user_id).order_by(c.question, c.day))
+    return [dict(row) for row in rows.mappings()]
+
+
+def replace_answers(connection: Connection, user_id: int, rows: Sequence[Row], at: datetime) -> int:
+    """Make the member's journal exactly these rows; returns how many changed."""
+    return derived.replace(connection, journal, (journal.c.user_id == user_id,), rows, at).written
+
+
+def replace_effects(connection: Connection, user_id: int, rows: Sequence[Row], at: datetime) -> int:
+    """Make the effects in the member's journal exactly these rows; returns how many changed."""
+    where = (journal_effects.c.user_id == user_id,)
+    return derived.replace(connection, journal_effects, where, rows, at).written
+
+
+def count(connection: Connection) -> int:
+    """How many answers were imported, of all members."""
+    return connection.scalar(select(func.count()).select_from(imported_journal)) or 0
