@@ -288,7 +288,7 @@ def _flag(value: bool) -> str:
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, newline: str) -> str:
     written = io.StringIO(newline="")
-    writer = csv.DictWriter(written, columns, restval="", lineterminator=newline)
+    writer = csv.DictWriter(written, columns, restval="", extrasaction="ignore", lineterminator=newline)
     writer.writeheader()
     writer.writerows(rows)
     return written.getvalue()
