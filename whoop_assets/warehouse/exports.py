@@ -228,26 +228,26 @@ def filled_days(connection: Connection, user_id: int) -> int:
 def agreement(connection: Connection, user_id: int, starts: Collection[datetime]) -> tuple[int, int]:
     """Of these starts of cycles, how many fall into cycles that are known of the member, and how many of them onto a start.
 
-    What is known is what the API and earlier exports gave.
+    What is known is what the API and earlier exports gave; a cycle that was open then is taken to have lasted a day.
     """
     if not starts:
         return 0, 0
     low, high = min(starts) - timedelta(days=30), max(starts) + TOLERANCE
-    spans: list[tuple[datetime, datetime | None]] = []
+    known: list[tuple[datetime, datetime]] = []
     for table in (cycles, imported_cycles):
         c = table.c
         query = select(c.start_time, c.end_time).where(c.user_id == user_id, c.start_time.between(low, high))
         if table is cycles:
             query = query.where(c.deleted_at.is_(None))
-        spans += [(start, end) for start, end in connection.execute(query)]
-    known = sorted(spans, key=lambda span: span[0])
+        known += [(start, end or start + timedelta(days=1)) for start, end in connection.execute(query)]
+    known.sort()
     comparable = agreeing = place = 0
-    nearby: list[tuple[datetime, datetime | None]] = []
+    nearby: list[tuple[datetime, datetime]] = []
     for moment in sorted(starts):
         while place < len(known) and known[place][0] <= moment + TOLERANCE:
             nearby.append(known[place])
             place += 1
-        nearby = [span for span in nearby if span[1] is None or span[1] > moment]
+        nearby = [span for span in nearby if span[1] > moment]
         comparable += bool(nearby)
         agreeing += any(abs(start - moment) <= TOLERANCE for start, _ in nearby)
     return comparable, agreeing
