@@ -73,7 +73,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
             Spec(
                 "days_complete",
                 daily_summary,
-                "No day is missing between a member's first and last one.",
+                "No day is missing between two that the API gives.",
             ),
             consistency.missing_days,
             "days between a member's first and last one are missing",
@@ -91,10 +91,10 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
             Spec(
                 "quarantine_empty",
                 daily_summary,
-                "No record waits in quarantine for a valid one of its key.",
+                "No record waits in quarantine for a valid one of its key, and no row of an export.",
             ),
             consistency.in_quarantine,
-            "records were not understood and are kept in the table quarantine",
+            "records were not understood and are kept in the table quarantine, or export_quarantine",
         ),
         (
             Spec(
