@@ -1,7 +1,7 @@
 """Daily rows for reading."""
 
 from collections import defaultdict
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -57,3 +57,10 @@ def test_a_day_unlike_others_says_why() -> None:
     assert notes(row(sleep_id=None)) == ["no sleep"]
     assert notes(row(cycle_id=None)) == ["no cycle"]
     assert notes(row()) == []
+
+
+def test_a_day_from_an_export_says_so_and_lacks_no_cycle_for_having_no_id() -> None:
+    night = datetime(2026, 11, 19, 23, tzinfo=UTC)
+    told = {"source": "export", "cycle_id": None, "sleep_id": None, "cycle_start_time": night}
+    assert notes(row(**told, sleep_start_time=night)) == ["from the export"]
+    assert notes(row(**told)) == ["from the export", "no sleep"]
