@@ -109,7 +109,7 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
         click.echo(f"Member {instead_of} is erased: all of it is member {done.user_id}'s now.")
     click.echo(
         f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} habits of the journal."
-        f" {done.filled_days} days are filled from exports; every other day is the API's."
+        f" Of all the days of this member {done.filled_days} are filled from exports."
     )
     click.echo(
         f"Now: `whoop-assets report --member {done.user_id} --open` shows them. A later export is imported the same way, with"
