@@ -31,9 +31,11 @@ def expected_rows(*, second, without=frozenset()):
     """Day -> its row as worked out by hand, with times as times; a day without a row is left out."""
     rows = {}
     for day, told in DAYS.items():
-        row = {"source": "api", **told["row"]} if told["row"] else {}
+        row = dict(told["row"] or {})
         if second and "second_reading" in told:
             row |= told["second_reading"]["row"]
+        if row:
+            row["source"] = "api"
         if row:
             rows[day] = {name: read(name, value) for name, value in row.items() if name not in without}
     return rows
