@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from whoop_assets.automation import follow_journal
+from whoop_assets.definitions import defs
 from whoop_assets.ingest.app_import import import_export
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import tables
@@ -15,6 +15,7 @@ KEYS = [dg.AssetKey(["whoop", name]) for name in ("journal", "journal_effects")]
 
 def tick(p):
     with dg.build_schedule_context(instance=p.instance, resources={"whoop": WhoopResource()}) as context:
+        (follow_journal,) = (one for one in defs.schedules if one.name == "follow_journal")
         return follow_journal.evaluate_tick(context)
 
 
