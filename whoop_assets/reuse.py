@@ -7,10 +7,12 @@
 Here stands the explicit list of everything that Dagster sees. Importing this reads no environment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
+from whoop_assets.assets.blueprints import AssetBlueprint, Kind
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.journal import journal, journal_effects
 from whoop_assets.assets.members import body_measurement, profile
@@ -23,6 +25,8 @@ from whoop_assets.checks import events_loaded, loads_complete, members_connected
 from whoop_assets.graph import OURS, Graph
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import due_readings, failed_runs, stale_summaries, stale_weeks, webhook_events
+from whoop_assets.sensors.blueprints import SensorBlueprint
+from whoop_assets.settings import Settings
 
 ASSETS = (
     profile,
@@ -42,6 +46,20 @@ CHECKS = (members_connected, loads_complete, events_loaded, records_fit_together
 SENSORS = (webhook_events, due_readings, stale_summaries, stale_weeks)
 
 
+@dataclass(frozen=True)
+class Sink:
+    """Somewhere the data go on to: assets in groups of their own, and the sensors that keep them up to date."""
+
+    configured: Callable[[Settings], bool]
+    """Whether it is; what is not stands in no graph."""
+
+    assets: Sequence[AssetBlueprint]
+    sensors: Sequence[SensorBlueprint]
+
+
+SINKS: Sequence[Sink] = ()
+
+
 def whoop_definitions(
     key_prefix: str | Sequence[str] = OURS,
     group_name: str | None = None,
@@ -55,8 +73,9 @@ def whoop_definitions(
     take their names from it (`health_whoop_refresh`); only with the default are they short. So two graphs, each with a
     prefix and a database of its own, can stand in one deployment; `Definitions.merge` refuses two of one prefix.
     `group_name`: the group of the daily assets, else the prefix; the week, the report and the journal have it with
-    `_weekly`, `_report` and `_journal` behind. `resource`: where the data are and how WHOOP is reached; what it leaves open says the environment.
-    `automatic=False` leaves out sensors and schedules: nothing runs but what somebody starts.
+    `_weekly`, `_report` and `_journal` behind. `resource`: where the data are and how WHOOP is reached; what it leaves
+    open says the environment, which alone says which sinks there are. `automatic=False` leaves out sensors and
+    schedules: nothing runs but what somebody starts.
 
     No executor is set, as that is the deployment's to choose. Raises ConfigurationError for a prefix or a group that
     Dagster does not take, and for a first day or time zone that cannot be used.
@@ -64,12 +83,14 @@ def whoop_definitions(
     prefix = (key_prefix,) if isinstance(key_prefix, str) else tuple(key_prefix)
     whoop = resource if resource is not None else WhoopResource()
     graph = graph_at(prefix, group_name, whoop)
-    assets = [blueprint.built(graph) for blueprint in ASSETS]
+    sinks = _sinks()
+    assets = [one.built(graph) for one in (*ASSETS, *(asset for sink in sinks for asset in sink.assets))]
     checks = [blueprint.built(graph) for blueprint in CHECKS]
-    days = [asset.key for asset in assets if asset.partitions_def == graph.days]
+    days = graph.keys(one.name for one in ASSETS if one.kind is Kind.DAYS)
     diary = graph.keys(one.name for one in (journal, journal_effects))
     automation = Automation(graph, days, diary, [key for one in checks for key in one.check_keys])
-    sensors = [*(blueprint.built(graph) for blueprint in SENSORS), failed_runs(graph, whoop)]
+    sensors = [one.built(graph) for one in (*SENSORS, *(sensor for sink in sinks for sensor in sink.sensors))]
+    sensors.append(failed_runs(graph, whoop))
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
@@ -84,3 +105,10 @@ def graph_at(prefix: tuple[str, ...], group_name: str | None, whoop: WhoopResour
     """The graph under that prefix, with the days that the resource names."""
     start_date, timezone = whoop.calendar()
     return Graph(prefix, "_".join(prefix) if group_name is None else group_name, start_date, timezone)
+
+
+def _sinks() -> list[Sink]:
+    if not SINKS:
+        return []
+    settings = Settings.from_environment()
+    return [sink for sink in SINKS if sink.configured(settings)]

@@ -88,7 +88,9 @@ def daily_asset(
     sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Callable[[Body], AssetBlueprint]:
     """An asset with one partition a WHOOP day."""
-    return lambda body: AssetBlueprint(body, Kind.DAYS, "", frozenset(kinds), deps, table=table, sources=sources)
+    return lambda body: AssetBlueprint(
+        body, Kind.DAYS, "", frozenset(kinds), deps, table=table, sources=sources
+    )
 
 
 def weekly_asset(

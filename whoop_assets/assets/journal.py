@@ -17,7 +17,9 @@ from whoop_assets.summary.lineage import EFFECT_SOURCES, JOURNAL_SOURCES
 JOURNAL_GROUP = "journal"
 
 
-@whole_asset(group=JOURNAL_GROUP, kinds={"csv"}, deps=[daily_summary], table="journal", sources=JOURNAL_SOURCES)
+@whole_asset(
+    group=JOURNAL_GROUP, kinds={"csv"}, deps=[daily_summary], table="journal", sources=JOURNAL_SOURCES
+)
 def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Answers of the app's journal, one row per member, day and question, beside the recovery that they precede.
 
@@ -28,7 +30,9 @@ def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Mater
     return dg.MaterializeResult(metadata={"dagster/row_count": built.rows, "changed": built.changed})
 
 
-@whole_asset(group=JOURNAL_GROUP, kinds={"python"}, deps=[journal], table="journal_effects", sources=EFFECT_SOURCES)
+@whole_asset(
+    group=JOURNAL_GROUP, kinds={"python"}, deps=[journal], table="journal_effects", sources=EFFECT_SOURCES
+)
 def journal_effects(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Recovery and HRV on the days with each habit against those without, with Welch's 95% confidence interval.
 
