@@ -45,6 +45,11 @@ BENCHMARKS = (
     Benchmark(
         "webhook_latency", "from WHOOP's POST to the daily row, through a real daemon", ("--events", "3")
     ),
+    Benchmark(
+        "daily_api",
+        "the daily API under load, against reading the same rows by SQL",
+        ("--requests", "20", "--rounds", "1", "--days", "60", "--members", "2"),
+    ),
     Benchmark("ui_backfill", "a year through the UI's backfill, with a real daemon", ("--days", "15")),
     Benchmark(
         "production_backfill",

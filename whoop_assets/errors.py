@@ -8,6 +8,7 @@
     │   └── CopyRefused         a database cannot be copied into that one, or not now
     ├── UnknownMember           the member is not connected here
     ├── UnknownEvent            no webhook event of that trace id is stored
+    ├── UnknownReader           no reader of the daily API has that number
     ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
     ├── ReconnectionNeeded      the member's grant is gone and must be given again
     └── (whoop_assets.whoop.errors: what the WHOOP API answered)
@@ -57,6 +58,10 @@ class UnknownMember(WhoopError):
 
 class UnknownEvent(WhoopError):
     """No webhook event of that trace id is stored."""
+
+
+class UnknownReader(WhoopError):
+    """No reader of the daily API has that number."""
 
 
 class BudgetExhausted(WhoopError):

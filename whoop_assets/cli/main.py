@@ -15,6 +15,7 @@ from whoop_assets.cli.importing import import_
 from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
 from whoop_assets.cli.plan import plan
+from whoop_assets.cli.readers import readers
 from whoop_assets.cli.report import report
 from whoop_assets.cli.serve import serve
 from whoop_assets.errors import WhoopError
@@ -64,6 +65,7 @@ for command in (
     report,
     serve,
     events,
+    readers,
     budget,
     keys,
     dev,

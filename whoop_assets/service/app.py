@@ -1,4 +1,4 @@
-"""The web application: its five addresses, and what begins and ends with it."""
+"""The web application: its addresses, and what begins and ends with it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +11,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from whoop_assets.ingest.connection import Connection
+from whoop_assets.service.api.endpoints import DailyApi
+from whoop_assets.service.api.problems import Problem
 from whoop_assets.service.connecting import Connecting
 from whoop_assets.service.health import Health
 from whoop_assets.service.receiver import Receiver
 from whoop_assets.service.writer import InboxWriter
 
 WEBHOOK_PATH = "/webhooks/whoop"
+API = "/api/"
 
 
 def create_app(connection: Connection) -> Starlette:
@@ -31,6 +34,7 @@ def create_app(connection: Connection) -> Starlette:
     )
     connecting = Connecting(connection)
     health = Health(database, writer, receiver)
+    daily = DailyApi(database)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -40,6 +44,7 @@ def create_app(connection: Connection) -> Starlette:
         finally:
             # By now no request is under way, unless its time was up: what was taken is committed all the same.
             await run_in_threadpool(writer.stop)
+            await run_in_threadpool(daily.close)
 
     app = Starlette(
         routes=[
@@ -48,6 +53,7 @@ def create_app(connection: Connection) -> Starlette:
             Route("/callback", connecting.callback),
             Route("/healthz", health.healthz),
             Route("/metrics", health.metrics),
+            *daily.routes(),
         ],
         lifespan=lifespan,
         exception_handlers={404: _nothing_here, 405: _not_so},
@@ -57,9 +63,13 @@ def create_app(connection: Connection) -> Starlette:
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith(API):
+        return Problem(404, "There is nothing here: /api/v1/openapi.json lists what there is.").response()
     return PlainTextResponse("There is nothing here.\n", 404)
 
 
 async def _not_so(request: Request, error: Exception) -> Response:
     headers = getattr(error, "headers", None)
+    if request.url.path.startswith(API):
+        return Problem(405, "This address is only read: send a GET.", headers).response()
     return PlainTextResponse("This address does not take that method.\n", 405, headers)

@@ -23,6 +23,10 @@ _WAL_TRIES, _WAL_PAUSE = 100, 0.05
 _BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # members' locks are their ids, which are not negative
 
 
+Transaction = Connection
+"""What `read` and `write` give, for rooms that hand it on and speak no SQL themselves."""
+
+
 def normalise_url(text_url: str, named: str = "WHOOP_DATABASE_URL") -> URL:
     """The URL with its driver named: any spelling of PostgreSQL goes to psycopg2.
 

@@ -138,6 +138,7 @@ def test_every_table_about_people_names_them_by_user_id():
     without = {table.name for table in tables.metadata.sorted_tables if "user_id" not in table.c}
     assert without == {
         "invitations",
+        "readers",
         "request_allowances",
         "request_gate",
         "request_grants",

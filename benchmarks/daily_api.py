@@ -1,0 +1,218 @@
+"""The daily API under load with a reader's key, against reading the same rows by SQL.
+
+    python -m benchmarks.daily_api [--members 20] [--days 365] [--connections 8] [--requests 400] [--rounds 3]
+
+`whoop-assets serve` runs as a process of its own on SQLite and on a PostgreSQL that is started for it. A request is a page
+with a member's whole year. Beside it one program reads the same rows by SQL, on one connection: as the driver gives them,
+and with JSON made of them, which is what a client of the API needs not do. No simulator: the rows are written as they are.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from benchmarks.receiver import service
+from whoop_assets.service.api.answers import plain
+from whoop_assets.settings import Settings
+from whoop_assets.warehouse import readers
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.schema import open_database
+from whoop_assets.warehouse.tables import daily_summary
+from whoop_assets_tests import postgres
+from whoop_assets_tests.service.daily_rows import connect, daily_row
+
+FIRST = date(2025, 1, 1)
+FORMS = {"JSON": "", "CSV": "&format=csv"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A database with rows, and a reader's key to them."""
+
+    url: str
+    key: str
+    members: tuple[int, ...]
+    days: int
+
+    @property
+    def last(self) -> date:
+        return FIRST + timedelta(days=self.days - 1)
+
+
+def staged(url: str, members: int, days: int) -> Stage:
+    """Rows with a value in every column."""
+    database = open_database(Settings(database_url=url))
+    who = tuple(range(10_001, 10_001 + members))
+    connect(database, *who)
+    with database.write() as connection:
+        for user_id in who:
+            rows = [daily_row(user_id, FIRST + timedelta(days=n)) for n in range(days)]
+            connection.execute(insert(daily_summary), rows)
+        _, key = readers.add(connection, "benchmark", who, database.now(connection), 100_000)
+    database.close()
+    return Stage(url, key, who, days)
+
+
+class Client:
+    """Requests on connections that stay open."""
+
+    def __init__(self, netloc: str, stage: Stage) -> None:
+        self._host, _, self._port = netloc.partition(":")
+        self._stage = stage
+        self._next = cycle(stage.members)
+        self.seconds: list[float] = []
+        self.statuses: set[int] = set()
+        self.tags: dict[int, str] = {}
+        self.bytes = 0
+
+    async def load(self, requests: int, connections: int, query: str, *, unchanged: bool = False) -> float:
+        """Requests a second."""
+        left = requests
+
+        async def one() -> None:
+            nonlocal left
+            reader, writer = await asyncio.open_connection(self._host, int(self._port))
+            while left > 0:
+                left -= 1
+                member = next(self._next)
+                headers = f"If-None-Match: {self.tags[member]}\r\n" if unchanged else ""
+                began = time.perf_counter()
+                await self._get(reader, writer, member, query, headers)
+                self.seconds.append(time.perf_counter() - began)
+            writer.close()
+
+        began = time.perf_counter()
+        await asyncio.gather(*(one() for _ in range(connections)))
+        return requests / (time.perf_counter() - began)
+
+    async def _get(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        member: int,
+        query: str,
+        headers: str,
+    ) -> bytes:
+        path = f"/api/v1/whoop/daily?from={FIRST}&to={self._stage.last}&limit=1000&member={member}{query}"
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self._stage.key}\r\n{headers}\r\n".encode()
+        )
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
+        self.statuses.add(int(head[0].split()[1]))
+        self.tags[member] = fields["etag"]
+        body = await reader.readexactly(int(fields.get("content-length", 0)))
+        self.bytes += len(body)
+        return body
+
+    async def rows(self, member: int) -> list[dict[str, Any]]:
+        """What the API says of the member."""
+        reader, writer = await asyncio.open_connection(self._host, int(self._port))
+        body = await self._get(reader, writer, member, "", "")
+        writer.close()
+        found: list[dict[str, Any]] = json.loads(body)["data"]
+        return found
+
+    def said(self) -> str:
+        cuts = statistics.quantiles(self.seconds, n=100)
+        return f"p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms"
+
+
+def by_sql(
+    database: Database, stage: Stage, make: Callable[[list[dict[str, Any]]], Any], reads: int
+) -> float:
+    """Reads a second of a member's year, each in a transaction of its own."""
+    who = cycle(stage.members)
+    began = time.perf_counter()
+    for _ in range(reads):
+        make(read(database, next(who)))
+    return reads / (time.perf_counter() - began)
+
+
+def read(database: Database, member: int) -> list[dict[str, Any]]:
+    c = daily_summary.c
+    query = select(daily_summary).where(c.user_id == member, c.day >= FIRST).order_by(c.day)
+    with database.read() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def as_json(rows: list[dict[str, Any]]) -> str:
+    return json.dumps([{name: plain(value) for name, value in row.items()} for row in rows])
+
+
+def measure(name: str, stage: Stage, chosen: argparse.Namespace) -> None:
+    """Everything on one database, the sides in turns; the best of the rounds, which the machine disturbed least."""
+    database = Database(stage.url)
+    best: dict[str, tuple[float, str]] = {}
+
+    def note(what: str, rate: float, said: str = "") -> None:
+        if rate > best.get(what, (0.0, ""))[0]:
+            best[what] = (rate, said)
+
+    with service(stage.url) as netloc:
+        told = asyncio.run(Client(netloc, stage).rows(stage.members[-1]))
+        assert told == json.loads(as_json(read(database, stage.members[-1])))
+        for _ in range(chosen.rounds):
+            note("SQL, rows alone", by_sql(database, stage, len, chosen.requests // 2))
+            note("SQL, made into JSON", by_sql(database, stage, as_json, chosen.requests // 2))
+            for form, query in FORMS.items():
+                client = Client(netloc, stage)
+                rate = asyncio.run(client.load(chosen.requests, chosen.connections, query))
+                assert client.statuses == {200}, client.statuses
+                note(
+                    f"API, {form}",
+                    rate,
+                    f"{client.said()}, {client.bytes / chosen.requests / 1000:.0f} kB each",
+                )
+            client = Client(netloc, stage)
+            asyncio.run(client.load(len(stage.members), 1, ""))
+            client.statuses.clear()
+            client.seconds.clear()
+            rate = asyncio.run(client.load(chosen.requests, chosen.connections, "", unchanged=True))
+            assert client.statuses == {304}, client.statuses
+            note("API, unchanged (304)", rate, client.said())
+    database.close()
+    sql = best["SQL, rows alone"][0]
+    for what, (rate, said) in best.items():
+        print(
+            f"{name:<11} {what:<21} {rate:7.1f} pages/s {rate * stage.days:9.0f} rows/s {rate / sql:6.2f} of SQL  {said}",
+            flush=True,
+        )
+
+
+@contextmanager
+def places() -> Iterator[dict[str, str]]:
+    """A fresh database of either kind."""
+    with tempfile.TemporaryDirectory() as folder, postgres.running_server() as server:
+        yield {"SQLite": f"sqlite:///{Path(folder) / 'api.db'}", "PostgreSQL": server.create("daily_api")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--members", type=int, default=20)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--requests", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    chosen = parser.parse_args()
+    with places() as urls:
+        for name, url in urls.items():
+            measure(name, staged(url, chosen.members, chosen.days), chosen)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""`readers`: the key is shown once, and never again."""
+
+import json
+
+import httpx
+
+from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+
+def test_a_reader_is_added_listed_and_revoked(command_line: CommandLine) -> None:
+    for member in command_line.members:
+        command_line.connect(member)
+    first, second = command_line.members
+    added = command_line.run(
+        "readers", "add", "wall display", "--member", str(first), "--member", str(second)
+    )
+    assert added.exit_code == 0, added.output
+    (key,) = added.stdout.split()
+    assert "Reader 1 reads the days of 2 members" in added.stderr
+    (told,) = json.loads(command_line.run("readers", "list", "--json").stdout)
+    assert (told["reader"], told["label"], told["members"]) == (1, "wall display", sorted([first, second]))
+    assert (told["requests_per_minute"], told["revoked_at"]) == (120, None)
+    listed = command_line.run("readers", "list").stdout
+    assert listed.splitlines()[-1] == "1 good, 0 revoked."
+    assert key not in listed
+    assert command_line.run("readers", "revoke", "1").stdout == "Reader 1 is revoked.\n"
+    assert command_line.run("readers", "revoke", "1").stdout == "Reader 1 had been revoked before.\n"
+    assert command_line.run("readers", "list").stdout.splitlines()[-1] == "0 good, 1 revoked."
+
+
+def test_a_key_opens_the_service_that_runs_elsewhere(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    with command_line.talk("serve", "--port", "0") as serving:
+        base_url = serving.line().split()[3].rstrip(";")
+        key = command_line.run("readers", "add", "script", "--member", str(member)).stdout.strip()
+        url, headers = f"{base_url}/api/v1/whoop/recovery-status", {"Authorization": f"Bearer {key}"}
+        assert [row["user_id"] for row in httpx.get(url, headers=headers).json()["data"]] == [member]
+        assert command_line.run("readers", "revoke", "1").exit_code == 0
+        assert httpx.get(url, headers=headers).status_code == 401
+
+
+def test_what_is_wrong_is_said(command_line: CommandLine) -> None:
+    command_line.connect(command_line.members[0])
+    assert "4711" in is_one_error(command_line.run("readers", "add", "script", "--member", "4711"))
+    assert "--member" in is_one_error(command_line.run("readers", "add", "script"), 2)
+    assert "no reader 7" in is_one_error(command_line.run("readers", "revoke", "7"))
+    assert command_line.run("readers", "list").stdout == "0 good, 0 revoked.\n"
