@@ -15,6 +15,7 @@ from whoop_assets.warehouse import members as stored
 from whoop_assets.warehouse.event_rows import OPEN, PARKED
 from whoop_assets.warehouse.filing import offset_of
 from whoop_assets.warehouse.planning_facts import (
+    ASKED_FOR,
     EVENTS,
     HABITS,
     RECENT,
@@ -46,6 +47,7 @@ from whoop_assets.warehouse.tables import (
     sleeps,
     webhook_events,
 )
+from whoop_assets.warehouse.tables_api import asked_readings
 from whoop_assets.warehouse.types import UtcDateTime
 
 DAY_SECONDS = 86_400
@@ -78,6 +80,7 @@ def gather(
     ends = _first_and_latest(connection)
     profile = _snapshots(connection, profiles, today)
     body = _snapshots(connection, body_measurements, today)
+    asked = _asked(connection, now)
     found = []
     for member in who:
         key = member.user_id
@@ -100,6 +103,7 @@ def gather(
                 events=tuple(unsettled.get(key, ())),
                 profile_read_at=profile.get(key),
                 body_read=key in body,
+                asked_at=asked.get(key),
             )
         )
     return Facts(
@@ -278,6 +282,11 @@ def _silences(connection: Connection, now: datetime) -> EventFacts:
 def _snapshots(connection: Connection, table: Any, today: date) -> dict[int, datetime]:
     query = select(table.c.user_id, table.c.synced_at).where(table.c.day == today)
     return dict(connection.execute(query).all())
+
+
+def _asked(connection: Connection, now: datetime) -> dict[int, datetime]:
+    c = asked_readings.c
+    return dict(connection.execute(select(c.user_id, c.asked_at).where(c.asked_at > now - ASKED_FOR)).all())
 
 
 def budget_facts(connection: Connection, now: datetime, configured: int) -> BudgetFacts:

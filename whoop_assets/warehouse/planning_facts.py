@@ -17,6 +17,9 @@ HABITS = timedelta(days=21)
 EVENTS = timedelta(days=14)
 """So far back the silences between webhook events are given."""
 
+ASKED_FOR = timedelta(hours=1)
+"""So long a reading that was asked for by opening a day is waited for; whoever still wants it has asked again."""
+
 SHORT_SILENCE = timedelta(minutes=30)
 """Silences between webhook events of any member are given from this length on."""
 
@@ -96,7 +99,8 @@ class MemberFacts:
     """What is known of one member who is connected.
 
     `scopes` as granted; `first_cycle` and `latest_cycle` are starts; `cycles` and `sleeps` oldest first. `profile_read_at`
-    is the time of today's snapshot of the profile, `body_read` whether there is one of body measurements.
+    is the time of today's snapshot of the profile, `body_read` whether there is one of body measurements. `asked_at`: when
+    a reader of the daily API last opened today with an old recovery, within `ASKED_FOR`.
     """
 
     user_id: int
@@ -113,6 +117,7 @@ class MemberFacts:
     events: tuple[UnsettledEvent, ...] = ()
     profile_read_at: datetime | None = None
     body_read: bool = False
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -428,3 +428,31 @@ def test_somebody_who_sleeps_by_day_wakes_in_the_evening():
     made = plan(facts(moved, events=NO_WEBHOOKS, now=at(0, 12)), replace(RULES, reread_share=0.0))
     looks = [one for one in (*made.due, *made.later) if one.reason is Reason.MORNING]
     assert [one.due.hour for one in looks] == [18]
+
+
+# Asked for by opening today
+
+
+def test_opening_today_reads_the_last_days_once():
+    one = replace(member(read_at=NOON - 4 * HOUR), asked_at=NOON - MINUTE)
+    reading = due(planned(one))[Reason.ASKED]
+    assert (reading.streams, reading.first) == (("cycles", "sleeps", "recoveries"), TODAY - 3 * ONE_DAY)
+    assert (reading.last, reading.lane, reading.requests) == (TODAY, "schedule", 3)
+    assert Reason.ASKED not in due(planned(after(one, reading, NOON)))
+    assert Reason.ASKED not in due(planned(replace(member(), asked_at=NOON - 2 * MINUTE)))
+
+
+def test_a_dashboard_that_asks_all_the_time_costs_little_while_the_night_is_not_here():
+    """Asked every five minutes, from midnight on, of a member whose strap lies at home."""
+    one, readings = member(read_at=at(-1, 23.9), nights=range(-34, 0)), []
+    for minute in range(0, 24 * 60, 5):
+        now = at(0, 0) + minute * MINUTE
+        one = replace(one, asked_at=now)
+        made = plan(facts(one, events=WORKING, now=now), replace(RULES, reread_share=0.0))
+        for reading in made.due:
+            if reading.reason is Reason.ASKED:
+                readings.append(now)
+                one = after(one, reading, now)
+    before = [moment for moment in readings if moment < at(0, 6.9)]
+    assert 5 <= len(before) <= 8
+    assert len(readings) - len(before) <= 45

@@ -34,6 +34,9 @@ EVENT_DAYS = timedelta(days=10)
 LONGEST_RETRIED = timedelta(days=120)
 """A failed load of more days than that was asked for by somebody, who is told how to take it up."""
 
+ASKED_DAYS = timedelta(days=3)
+ASKED_STREAMS = ("cycles", "sleeps", "recoveries")
+
 UNSCORABLE, PENDING = "UNSCORABLE", "PENDING_SCORE"
 
 
@@ -42,7 +45,8 @@ def gaps(view: View, hooks: Webhooks, *, look_every: timedelta) -> list[Reading]
     found = [morning(view, hooks, look_every=look_every)]
     found += [_joined(view, Reason.RECOVERY, _nights(view, hooks, look_every), ("sleeps", "recoveries"))]
     found += [_joined(view, Reason.CYCLE, _cycles(view), ("cycles",))]
-    found += [outage(view, hooks), silence(view, hooks), *_events(view), *_failures(view)]
+    found += [asked(view, look_every), outage(view, hooks), silence(view, hooks)]
+    found += [*_events(view), *_failures(view)]
     return soonest(found)
 
 
@@ -144,6 +148,37 @@ def _joined(view: View, reason: Reason, wanted: list[Wanted], streams: tuple[str
     days = [day for day, due in wanted if due <= max(view.now, soon)]
     return view.reading(
         reason, dict.fromkeys(streams, soon), min(days), max(days), since=view.now - FOLLOW_UP
+    )
+
+
+def asked(view: View, look_every: timedelta) -> Reading | None:
+    """The last days of a member whose today a reader has opened while its recovery was stale, a page of each stream.
+
+    What was read since is not read again. A dashboard asks without end, so a night that is not here is looked for no
+    oftener than `morning` does by itself, and before the member usually wakes once an hour.
+    """
+    at = view.facts.asked_at
+    if at is None:
+        return None
+    read = {stream: one.read_at for stream in ASKED_STREAMS if (one := view.frontier(stream)) is not None}
+    older = {stream: read_at for stream, read_at in read.items() if read_at < at}
+    if not older:
+        return None  # or never read: that is for `history`
+    last = min(older.values())
+    here = any(one.day == view.today and one.recovery_state is not None for one in view.facts.sleeps)
+    waking = next_waking(view)
+    if here:
+        due = at
+    elif view.now < waking.early:
+        due = last + AN_HOUR
+    else:
+        due = growing(last, waking.usual, first=look_every, share=OFTEN, most=ONE_DAY)
+    return view.reading(
+        Reason.ASKED,
+        dict.fromkeys(older, max(at, due)),
+        view.today - ASKED_DAYS,
+        view.today,
+        since=view.now - FOLLOW_UP,
     )
 
 

@@ -28,6 +28,7 @@ class Reason(StrEnum):
 
     MORNING = "morning"
     RECOVERY = "recovery"
+    ASKED = "asked"
     CYCLE = "cycle"
     OUTAGE = "outage"
     EVENT = "event"
@@ -61,6 +62,7 @@ class Reason(StrEnum):
 _SENTENCES = {
     Reason.MORNING: "The member is usually awake by now, and the night is not here yet.",
     Reason.RECOVERY: "A night's sleep or recovery is missing, or is not scored yet.",
+    Reason.ASKED: "A reader of the daily API has opened today, and its recovery may have changed since it was read.",
     Reason.CYCLE: "A cycle must have closed or been scored, or a day between two others has none.",
     Reason.OUTAGE: "No webhook came to anybody for unusually long: what it would have announced is read.",
     Reason.EVENT: "A webhook announced a change, and the loads of it have failed.",
