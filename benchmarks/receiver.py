@@ -40,6 +40,13 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 @contextmanager
 def service(url: str) -> Iterator[str]:
     """`whoop-assets serve` on that database; where it listens."""
+    with service_process(url) as (netloc, _):
+        yield netloc
+
+
+@contextmanager
+def service_process(url: str) -> Iterator[tuple[str, int]]:
+    """The same, and the process's id."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
     environment |= {
         "WHOOP_CLIENT_ID": "whoop-simulator",
@@ -50,7 +57,7 @@ def service(url: str) -> Iterator[str]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield urlsplit(process.stdout.readline().split()[3].rstrip(";")).netloc
+        yield urlsplit(process.stdout.readline().split()[3].rstrip(";")).netloc, process.pid
     finally:
         process.terminate()
         process.wait()

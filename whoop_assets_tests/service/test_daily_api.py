@@ -146,7 +146,15 @@ def test_what_has_not_changed_costs_no_body(service: Service, key: Key) -> None:
     assert again(format="csv").status_code == 200
     for changed in (
         [daily_row(MEMBER, DAY, built_at=BUILT + timedelta(microseconds=1))],
-        [daily_row(MEMBER, DAY, last_recovery_synced_at=BUILT + ONE_DAY)],
+        # Confirmed alone, which does not renew `built_at`.
+        [
+            daily_row(
+                MEMBER,
+                DAY,
+                built_at=BUILT + timedelta(microseconds=1),
+                last_recovery_synced_at=BUILT + ONE_DAY,
+            )
+        ],
         [daily_row(OTHER, DAY)],
     ):
         store(service.database, changed)
