@@ -52,6 +52,7 @@ CHECKS = {
     "whoop/daily_summary:summaries_follow",
     "whoop/daily_summary:quarantine_empty",
     "whoop/daily_summary:counts_match_whoop",
+    "whoop/daily_summary:v1_ids_mapped",
     "whoop/daily_summary:readings_in_time",
 }
 JOBS = {"refresh", "keep_tokens", "check", "journal"}

@@ -15,7 +15,7 @@ from whoop_assets.assets.records import cycles, sleeps
 from whoop_assets.checks.blueprints import Spec, checks
 from whoop_assets.ingest.lateness import LATE_AFTER, lateness
 from whoop_assets.resources import WhoopResource
-from whoop_assets.warehouse import consistency
+from whoop_assets.warehouse import consistency, v1_ids
 from whoop_assets.warehouse.consistency import MOST_NAMED, Example, Found
 
 MOST_IN_SENTENCE = 5
@@ -104,6 +104,15 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
             ),
             consistency.other_counts_than_whoops,
             "spans hold another number of records than WHOOP's pages did",
+        ),
+        (
+            Spec(
+                "v1_ids_mapped",
+                daily_summary,
+                "Every id of WHOOP's v1 that was taken in is mapped, to a record of its own that says the same.",
+            ),
+            v1_ids.not_in_order,
+            "ids of v1 are unmapped, contradict their records, or share one",
         ),
     )
 }

@@ -14,6 +14,7 @@ from whoop_assets.cli.events import events
 from whoop_assets.cli.importing import import_
 from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
+from whoop_assets.cli.migrate_v1 import migrate_v1
 from whoop_assets.cli.plan import plan
 from whoop_assets.cli.readers import readers
 from whoop_assets.cli.report import report
@@ -66,6 +67,7 @@ for command in (
     serve,
     events,
     readers,
+    migrate_v1,
     budget,
     keys,
     dev,

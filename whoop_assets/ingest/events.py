@@ -7,7 +7,7 @@ from datetime import datetime
 from whoop_assets.warehouse import inbox
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.inbox import Delivery, Event
-from whoop_assets.whoop.webhooks import read_event
+from whoop_assets.whoop.webhooks import OLD_ID, read_event
 
 
 def delivery_of(body: bytes, sent_at: datetime) -> Delivery:
@@ -37,8 +37,24 @@ def replay(database: Database, trace_ids: Collection[str]) -> dict[str, str | No
 
 def read_again(stored: Iterable[tuple[Event, str]]) -> list[Delivery]:
     """Stored events and their payloads, as this version of the program reads them."""
+    return [_read_again(event, payload) for event, payload in stored]
+
+
+def under(event: Event, payload: str, record_id: str) -> Delivery:
+    """A stored event that named its record by a number of v1, under the record's id in v2."""
+    return replace(
+        delivery_of(payload.encode(), event.sent_at),
+        trace_id=event.trace_id,
+        record_id=record_id,
+        refusal=None,
+    )
+
+
+def _read_again(event: Event, payload: str) -> Delivery:
+    delivery = delivery_of(payload.encode(), event.sent_at)
+    found = event.record_id if event.record_id != delivery.record_id else None
+    if delivery.refusal == OLD_ID and found is not None:
+        # What WHOOP sent still has the number, but the id in v2 has been found since.
+        return under(event, payload, found)
     # Of two that came under one trace id, one is stored under another: the stored one counts.
-    return [
-        replace(delivery_of(payload.encode(), event.sent_at), trace_id=event.trace_id)
-        for event, payload in stored
-    ]
+    return replace(delivery, trace_id=event.trace_id)

@@ -36,7 +36,10 @@ KNOWN_TYPES = {
 }
 
 UNKNOWN_TYPE = "This version of whoop-assets does not know events of this type."
-OLD_ID = "The id is a number, as WHOOP's v1 had them: choose model version v2 for the webhook in the Developer Dashboard."
+OLD_ID = (
+    "The id is a number, as WHOOP's v1 had them: choose model version v2 for the webhook in the Developer Dashboard;"
+    " `whoop-assets migrate-v1` finds the ids of what has come."
+)
 
 _TIMESTAMP = re.compile(r"[0-9]{1,15}", re.ASCII)
 _GRAPHIC = re.compile(r"[!-~]+", re.ASCII)

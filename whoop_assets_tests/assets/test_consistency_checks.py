@@ -22,6 +22,7 @@ OF_THE_WHOLE = {
     "summaries_follow",
     "quarantine_empty",
     "counts_match_whoop",
+    "v1_ids_mapped",
     "readings_in_time",
 }
 OF_A_RUN = {"loads_complete", "events_loaded", "members_connected"}

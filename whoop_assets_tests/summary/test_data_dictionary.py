@@ -26,6 +26,8 @@ SHARED = {
             "weekly_summary",
             "load_failures",
             "webhook_events",
+            "v1_ids",
+            "asked_readings",
             "journal",
             "journal_effects",
             "imported_cycles",

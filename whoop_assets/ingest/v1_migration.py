@@ -1,0 +1,258 @@
+"""From v1 ids to those of v2: each id by the surest way that there is, and which way it was is written down.
+
+1. `v1_id`: the stored record says its v1 id itself.
+2. `cycle_id`: a recovery by its cycle, whose id v2 has kept.
+3. `mapping`: WHOOP says it, at `GET /v1/activity-mapping/{id}`, in the backfills' lane of the shared budget.
+4. `start_time`: of the member's stored records of that kind exactly one starts when the old store says.
+
+The state is in the table `v1_ids` alone. What needs no request is decided in lots; of what does, each answer is committed
+with what it decides before the next request is sent: killed at any moment, the next run goes on from there, and asks WHOOP for
+nothing twice, a 404 included.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from whoop_assets.errors import DatabaseError, WhoopError
+from whoop_assets.ingest import events
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.everybody import ends_everybodys_requests
+from whoop_assets.warehouse import inbox, members, v1_ids
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.v1_ids import (
+    BY_CYCLE,
+    BY_ENDPOINT,
+    BY_RECORD,
+    BY_TIME,
+    GOOD,
+    KINDS,
+    NOT_FOUND,
+    RECOVERY,
+    SLEEP,
+    WORKOUT,
+    Asked,
+    Decision,
+    Known,
+    KnownRecord,
+    OldId,
+)
+from whoop_assets.whoop.client import WhoopClient
+from whoop_assets.whoop.errors import InvalidIdentifier, NotFound, ServerFault, UnreadableAnswer
+from whoop_assets.whoop.streams import valid_uuid
+
+LANE = "backfill"
+TOLERANCE = timedelta(minutes=1)
+"""Times so near to each other are the same: an edit of a minute re-processes a sleep, and a store may have cut off seconds."""
+
+LOT = 500
+EVENTS = "webhook events"
+_FAULTS_BELIEVED = 3
+"""So many 5xx one after the other are not the id's but WHOOP's."""
+
+
+@dataclass(slots=True)
+class Migrated:
+    """What became of a run. `failures`: by member, why ids are still open; `replayed`: parked events that are open again."""
+
+    failures: dict[int, str] = field(default_factory=dict)
+    replayed: int = 0
+
+
+def take_in(database: Database, ids: Iterable[OldId], source: str) -> None:
+    """Enter the ids, a lot at a time; what is there already stays as it is."""
+    rest = iter(ids)
+    while lot := list(islice(rest, LOT)):
+        with database.write() as transaction:
+            v1_ids.take_in(transaction, lot, source, database.now(transaction))
+
+
+def take_in_events(database: Database) -> None:
+    """Enter the ids that parked webhook events name records by."""
+    with database.read() as transaction:
+        ids = [one for _, one in v1_ids.parked_events(transaction)]
+    take_in(database, ids, EVENTS)
+
+
+def migrate(connection: Connection, progress: Callable[[int], None] = lambda decided: None) -> Migrated:
+    """Decide every id that is open, member by member, then open the events whose ids are known now.
+
+    One member's failure leaves that member's ids open and costs the others nothing; a spent budget ends the asking for
+    everybody, not what needs no request. `progress` gets numbers of ids decided. Raises DatabaseError.
+    """
+    database, done = connection.database, Migrated()
+    with database.read() as transaction:
+        whose = v1_ids.members_with_open(transaction)
+        status = {one.user_id: one.status for one in members.listed(transaction)}
+    for user_id in whose:
+        one = _Member(connection, user_id, status.get(user_id), progress)
+        try:
+            one.decide_all()
+        except DatabaseError:
+            raise
+        except WhoopError as error:
+            done.failures[user_id] = str(error)
+            if ends_everybodys_requests(error):
+                connection = connection.without_requests(error)
+    done.replayed = open_events(database)
+    return done
+
+
+def open_events(database: Database) -> int:
+    """Take up the parked events whose v1 ids are mapped, under the ids of v2; how many."""
+    with database.write() as transaction:
+        waiting = v1_ids.parked_events(transaction)
+        keys = v1_ids.mapped(transaction, [one for _, one in waiting])
+        again = []
+        for trace_id, one in waiting:
+            if one in keys:
+                event, payload = inbox.stored(transaction, trace_id)
+                again.append(events.under(event, payload, keys[one]))
+        reasons = inbox.replay(transaction, again, database.now(transaction))
+    return sum(reason is None for reason in reasons.values())
+
+
+class _Member:
+    """One member's ids that are open."""
+
+    def __init__(
+        self, connection: Connection, user_id: int, status: str | None, progress: Callable[[int], None]
+    ) -> None:
+        self._connection, self._database = connection, connection.database
+        self._user_id, self._status, self._progress = user_id, status, progress
+        with self._database.read() as transaction:
+            self._open = v1_ids.open_of(transaction, user_id)
+            self._known = v1_ids.known_of(transaction, user_id)
+            self._answers = v1_ids.answers_of(transaction, user_id)
+        self._starts = {kind: _by_start(self._known, kind) for kind in KINDS}
+
+    def decide_all(self) -> None:
+        """First what needs no request, then what does. Raises the client's errors."""
+        left: list[OldId] = []
+        for lot in _lots(self._open):
+            decided = []
+            for one in lot:
+                decision = self._without_asking(one)
+                if decision is None:
+                    left.append(one)
+                else:
+                    decided.append(decision)
+            self._write(decided)
+        self._ask_for(left)
+
+    def _without_asking(self, one: OldId) -> Decision | None:
+        """None: WHOOP has to be asked."""
+        key = self._known.by_v1.get((one.kind, one.v1_id)) if one.kind != RECOVERY else None
+        if one.kind == RECOVERY and one.sleep_v1_id is not None:
+            key = self._known.by_v1.get((SLEEP, one.sleep_v1_id))
+        if key is not None:
+            return self._mapped(one, BY_RECORD, key)
+        if one.kind == RECOVERY and (key := self._known.by_cycle.get(one.v1_id)) is not None:
+            return self._mapped(one, BY_CYCLE, key)
+        if one.activity is None:
+            return self._by_time(one, "The old store does not name the recovery's sleep")
+        if (answer := self._answers.get(one.activity)) is not None:
+            return self._by_answer(one, answer)
+        if self._status != members.CONNECTED:
+            return self._by_time(one, "WHOOP cannot be asked, because the member is not connected here")
+        return None
+
+    def _ask_for(self, ids: Iterable[OldId]) -> None:
+        client = self._connection.client(self._user_id, LANE)
+        faults = 0
+        fault: ServerFault | None = None
+        for one in ids:
+            assert one.activity is not None
+            known = self._answers.get(one.activity)
+            try:
+                answer = self._ask(client, one.activity) if known is None else known
+                faults = 0
+            except ServerFault as error:
+                # It may be this id's alone: the others are asked for, and this one stays open.
+                fault, faults = error, faults + 1
+                if faults == _FAULTS_BELIEVED:
+                    raise
+                continue
+            self._answers[one.activity] = answer
+            decision = self._by_answer(one, answer)
+            self._write([decision if known is not None else replace(decision, asked=answer)])
+        if fault is not None:
+            raise fault
+
+    def _ask(self, client: WhoopClient, v1_id: int) -> Asked:
+        try:
+            answer = client.activity_mapping(v1_id)
+        except NotFound:
+            return Asked(NOT_FOUND, None, self._connection.clock.now())
+        try:
+            key = valid_uuid(str(answer.payload.get("v2_activity_id")))
+        except InvalidIdentifier:
+            raise UnreadableAnswer(
+                "GET /v1/activity-mapping brought an answer without a UUID: WHOOP may have changed its API.",
+                path=answer.endpoint,
+                status=GOOD,
+            ) from None
+        return Asked(GOOD, key, answer.requested_at)
+
+    def _by_answer(self, one: OldId, answer: Asked) -> Decision:
+        if answer.v2_id is not None:
+            return self._mapped(one, BY_ENDPOINT, answer.v2_id)
+        return self._by_time(one, "WHOOP knows no such id (404)")
+
+    def _by_time(self, one: OldId, why: str) -> Decision:
+        """By user and start, or not at all."""
+        if one.start is None:
+            return Decision(one, reason=f"{why}, and the old store gives no start to look for.")
+        starts = self._starts[one.kind]
+        first = bisect_left(starts, one.start - TOLERANCE, key=lambda record: _start(record))
+        last = bisect_right(starts, one.start + TOLERANCE, key=lambda record: _start(record))
+        if last - first == 1:
+            return self._mapped(one, BY_TIME, starts[first].key)
+        what = "no" if last == first else "more than one"
+        return Decision(one, reason=f"{why}, and {what} {one.kind} that is stored starts at that time.")
+
+    def _mapped(self, one: OldId, way: str, key: str) -> Decision:
+        return Decision(one, way, key, contradiction=contradiction(one, self._known, key))
+
+    def _write(self, decisions: list[Decision]) -> None:
+        if not decisions:
+            return
+        with self._database.write() as transaction:
+            v1_ids.decide(transaction, decisions, self._database.now(transaction))
+        self._progress(len(decisions))
+
+
+def contradiction(one: OldId, known: Known, key: str) -> str | None:
+    """What the old store says otherwise than the record of that key; None: nothing, or the record is not stored here."""
+    record = known.records[one.kind].get(key)
+    if record is None:
+        other = next((kind for kind in (SLEEP, WORKOUT) if key in known.records[kind]), None)
+        return None if other is None or one.kind == RECOVERY else f"The record is a {other}."
+    found = [
+        f"it {what} {_apart(theirs - mine)} than the record"
+        for what, theirs, mine in (("starts", one.start, record.start), ("ends", one.end, record.end))
+        if theirs is not None and mine is not None and abs(theirs - mine) > TOLERANCE
+    ]
+    return f"In the old store {' and '.join(found)}." if found else None
+
+
+def _apart(difference: timedelta) -> str:
+    seconds = round(abs(difference).total_seconds())
+    return f"{seconds} s {'later' if difference > timedelta(0) else 'earlier'}"
+
+
+def _by_start(known: Known, kind: str) -> list[KnownRecord]:
+    records = [one for one in known.records[kind].values() if one.exists and one.start is not None]
+    return sorted(records, key=_start)
+
+
+def _start(record: KnownRecord) -> datetime:
+    assert record.start is not None
+    return record.start
+
+
+def _lots(ids: list[OldId]) -> Iterator[list[OldId]]:
+    for start in range(0, len(ids), LOT):
+        yield ids[start : start + LOT]

@@ -1,0 +1,340 @@
+"""The log of v1 ids: what was taken in, what WHOOP said of it, how it was mapped, and what all of it comes to."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, Text, and_, case, func, or_, select, update
+
+from whoop_assets.warehouse.consistency import MOST_NAMED, Example, Found
+from whoop_assets.warehouse.event_rows import PARKED
+from whoop_assets.warehouse.statements import in_lots, insert_or_ignore
+from whoop_assets.warehouse.tables import RECORD_TABLES, recoveries, webhook_events
+from whoop_assets.warehouse.tables_v1 import v1_ids
+
+OPEN, MAPPED, UNMAPPED = "open", "mapped", "unmapped"
+SLEEP, WORKOUT, RECOVERY = KINDS = ("sleep", "workout", "recovery")
+STREAM_OF = {SLEEP: "sleeps", WORKOUT: "workouts", RECOVERY: "recoveries"}
+BY_RECORD, BY_CYCLE, BY_ENDPOINT, BY_TIME = WAYS = ("v1_id", "cycle_id", "mapping", "start_time")
+GOOD, NOT_FOUND = 200, 404
+
+
+@dataclass(frozen=True, slots=True)
+class OldId:
+    """An id of v1, with what the old store says of it; of a recovery `v1_id` is its cycle's."""
+
+    user_id: int
+    kind: str
+    v1_id: int
+    sleep_v1_id: int | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def activity(self) -> int | None:
+        """The number that the mapping endpoint may know: of a recovery its sleep's; None when there is none."""
+        return self.sleep_v1_id if self.kind == RECOVERY else self.v1_id
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What WHOOP answered of an activity's number, and when."""
+
+    status: int
+    v2_id: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of an id: the way and the record, or the reason why it has none."""
+
+    of: OldId
+    way: str | None = None
+    v2_id: str | None = None
+    contradiction: str | None = None
+    reason: str | None = None
+    asked: Asked | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecord:
+    """A record that is stored: its key in v2, times, and whether it still exists."""
+
+    key: str
+    start: datetime | None
+    end: datetime | None
+    exists: bool
+
+
+@dataclass(slots=True)
+class Known:
+    """What is stored of a member, as far as ids are looked for in it.
+
+    `records`: by kind and key. `by_v1`: kind and v1 id -> key, where WHOOP gave both. `by_cycle`: cycle -> the sleep of
+    its recovery.
+    """
+
+    records: dict[str, dict[str, KnownRecord]] = field(default_factory=dict)
+    by_v1: dict[tuple[str, int], str] = field(default_factory=dict)
+    by_cycle: dict[int, str] = field(default_factory=dict)
+
+
+def take_in(connection: Connection, ids: Sequence[OldId], source: str, at: datetime) -> None:
+    """Enter the ids that are not there yet."""
+    rows = {
+        (one.user_id, one.kind, one.v1_id): {
+            "user_id": one.user_id,
+            "kind": one.kind,
+            "v1_id": one.v1_id,
+            "sleep_v1_id": one.sleep_v1_id,
+            "start_time": one.start,
+            "end_time": one.end,
+            "source": source,
+            "taken_at": at,
+            "state": OPEN,
+        }
+        for one in ids
+    }
+    insert_or_ignore(connection, v1_ids, list(rows.values()))
+
+
+def reopen(connection: Connection) -> int:
+    """Take up again what could not be mapped; what WHOOP answered is kept. How many."""
+    c = v1_ids.c
+    values = {"state": OPEN, "reason": None, "decided_at": None}
+    return connection.execute(update(v1_ids).where(c.state == UNMAPPED).values(values)).rowcount
+
+
+def members_with_open(connection: Connection) -> list[int]:
+    """Whose ids are not decided yet."""
+    c = v1_ids.c
+    query = select(c.user_id).where(c.state == OPEN).group_by(c.user_id).order_by(c.user_id)
+    return list(connection.scalars(query))
+
+
+def open_of(connection: Connection, user_id: int) -> list[OldId]:
+    """The member's ids that are not decided yet: sleeps before the recoveries that are mapped by them."""
+    c = v1_ids.c
+    query = (
+        select(c.user_id, c.kind, c.v1_id, c.sleep_v1_id, c.start_time, c.end_time)
+        .where(c.state == OPEN, c.user_id == user_id)
+        .order_by(c.kind.desc(), c.v1_id)
+    )
+    found = [OldId(*row) for row in connection.execute(query)]
+    return sorted(found, key=lambda one: one.kind == RECOVERY)
+
+
+def answers_of(connection: Connection, user_id: int) -> dict[int, Asked]:
+    """What WHOOP has answered of the member's activities, so that nothing is asked for twice."""
+    c = v1_ids.c
+    activity = case((c.kind == RECOVERY, c.sleep_v1_id), else_=c.v1_id)
+    query = select(activity, c.status, c.answer, c.asked_at).where(
+        c.user_id == user_id, c.status.is_not(None)
+    )
+    return {number: Asked(*row) for number, *row in connection.execute(query) if number is not None}
+
+
+def known_of(connection: Connection, user_id: int) -> Known:
+    """What is stored of the member."""
+    known = Known()
+    for kind, stream in STREAM_OF.items():
+        table = RECORD_TABLES[stream]
+        key = table.c.sleep_id if kind == RECOVERY else table.c.id
+        query = select(
+            key, table.c.start_time, table.c.end_time, table.c.deleted_at, _v1_id(connection, table)
+        ).where(table.c.user_id == user_id)
+        known.records[kind] = {}
+        for name, start, end, deleted_at, v1_id in connection.execute(query):
+            known.records[kind][name] = KnownRecord(name, start, end, deleted_at is None)
+            if v1_id is not None and str(v1_id).isdigit():
+                known.by_v1[kind, int(v1_id)] = name
+    c = recoveries.c
+    sleeps = RECORD_TABLES["sleeps"]
+    # Of a cycle's recoveries that of its main sleep, which is the one that v1 knew the cycle by.
+    by_cycle = (
+        select(c.cycle_id, c.sleep_id)
+        .outerjoin(sleeps, sleeps.c.id == c.sleep_id)
+        .where(c.user_id == user_id, or_(sleeps.c.nap.is_(None), sleeps.c.nap.is_(False)))
+        .order_by(c.deleted_at.is_(None), c.start_time)
+    )
+    known.by_cycle = dict(connection.execute(by_cycle).all())
+    return known
+
+
+def _v1_id(connection: Connection, table: Any) -> Any:
+    """The record's `v1_id` in what WHOOP sent; it has no column of its own, because WHOOP hardly ever fills it."""
+    if connection.dialect.name == "sqlite":
+        return func.json_extract(table.c.payload, "$.v1_id")
+    return table.c.payload.op("->>", return_type=Text())("v1_id")
+
+
+def decide(connection: Connection, decisions: Iterable[Decision], at: datetime) -> None:
+    """Write what became of these ids; one that is decided already stays as it is."""
+    c = v1_ids.c
+    for one in decisions:
+        values: dict[str, Any] = {
+            "state": UNMAPPED if one.way is None else MAPPED,
+            "way": one.way,
+            "v2_id": one.v2_id,
+            "contradiction": one.contradiction,
+            "reason": one.reason,
+            "decided_at": at,
+        }
+        if one.asked is not None:
+            values |= {"status": one.asked.status, "answer": one.asked.v2_id, "asked_at": one.asked.at}
+        key = and_(c.user_id == one.of.user_id, c.kind == one.of.kind, c.v1_id == one.of.v1_id)
+        connection.execute(update(v1_ids).where(key, c.state == OPEN).values(values))
+
+
+# Webhook events that named records by v1 ids
+
+
+def parked_events(connection: Connection) -> list[tuple[str, OldId]]:
+    """The parked events that name a record by a number: trace id, and the id."""
+    c = webhook_events.c
+    kinds = {stream: kind for kind, stream in STREAM_OF.items()}
+    query = (
+        select(c.trace_id, c.user_id, c.stream, c.record_id)
+        .where(c.state == PARKED, c.stream.is_not(None), c.record_id.is_not(None))
+        .order_by(c.trace_id)
+    )
+    return [
+        (trace_id, OldId(user_id, kinds[stream], int(record_id)))
+        for trace_id, user_id, stream, record_id in connection.execute(query)
+        if record_id.isascii() and record_id.isdigit() and stream in kinds
+    ]
+
+
+def mapped(connection: Connection, ids: Iterable[OldId]) -> dict[OldId, str]:
+    """Of these ids those that are mapped, with the keys in v2."""
+    c = v1_ids.c
+    asked = list(ids)
+    found = {}
+    for lot in in_lots(sorted({one.v1_id for one in asked})):
+        query = select(c.user_id, c.kind, c.v1_id, c.v2_id).where(c.state == MAPPED, c.v1_id.in_(lot))
+        found.update({(row[0], row[1], row[2]): row[3] for row in connection.execute(query)})
+    keys = {one: found.get((one.user_id, one.kind, one.v1_id)) for one in asked}
+    return {one: key for one, key in keys.items() if key is not None}
+
+
+# What all of it comes to
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The integrity report: how many ids there are, mapped by which way, unmapped, still open; and what to look at.
+
+    `contradicting`: mapped to a record that says other times than the old store, or is of another kind. `doubles`: records that
+    more than one id of a kind is mapped to. `not_stored`: mapped to a record that is not stored here.
+    `answered_404`: of which WHOOP said that it knows no such id.
+    """
+
+    total: int
+    kinds: dict[str, int]
+    ways: dict[str, int]
+    unmapped: int
+    open: int
+    contradicting: int
+    doubles: int
+    not_stored: int
+    asked: int
+    answered_404: int
+
+    @property
+    def mapped(self) -> int:
+        return sum(self.ways.values())
+
+    @property
+    def in_order(self) -> bool:
+        """Whether every id is mapped, each to a record of its own that says the same."""
+        return not (self.unmapped or self.open or self.contradicting or self.doubles)
+
+
+def report(connection: Connection) -> Report:
+    """The report over everything that was taken in."""
+    c = v1_ids.c
+    states: Counter[str] = Counter()
+    ways: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    query = select(c.kind, c.state, c.way, func.count()).group_by(c.kind, c.state, c.way)
+    for kind, state, way, count in connection.execute(query):
+        kinds[kind] += count
+        states[state] += count
+        if way is not None:
+            ways[way] += count
+    one = select(
+        func.count(c.contradiction),
+        func.count(c.status),
+        func.count(case((c.status == NOT_FOUND, 1))),
+    )
+    contradicting, asked, not_found = connection.execute(one).one()
+    return Report(
+        total=sum(states.values()),
+        kinds={kind: kinds[kind] for kind in KINDS},
+        ways={way: ways[way] for way in WAYS},
+        unmapped=states[UNMAPPED],
+        open=states[OPEN],
+        contradicting=contradicting,
+        doubles=len(connection.execute(_doubles()).all()),
+        not_stored=_not_stored(connection),
+        asked=asked,
+        answered_404=not_found,
+    )
+
+
+def _doubles() -> Select[Any]:
+    c = v1_ids.c
+    return (
+        select(c.user_id, c.kind, c.v2_id, func.count())
+        .where(c.state == MAPPED)
+        .group_by(c.user_id, c.kind, c.v2_id)
+        .having(func.count() > 1)
+        .order_by(c.user_id, c.kind, c.v2_id)
+    )
+
+
+def _not_stored(connection: Connection) -> int:
+    c, found = v1_ids.c, 0
+    for kind, stream in STREAM_OF.items():
+        table = RECORD_TABLES[stream]
+        key = table.c.sleep_id if kind == RECOVERY else table.c.id
+        query = (
+            select(func.count())
+            .select_from(v1_ids.outerjoin(table, and_(key == c.v2_id, table.c.user_id == c.user_id)))
+            .where(c.state == MAPPED, c.kind == kind, key.is_(None))
+        )
+        found += connection.scalar(query) or 0
+    return found
+
+
+def not_in_order(connection: Connection) -> Found:
+    """The ids that a human should look at: unmapped, contradicting, or two of one record; for the asset check."""
+    c = v1_ids.c
+    found = Found(looked_at=connection.scalar(select(func.count()).select_from(v1_ids)))
+    wrong = or_(c.state == UNMAPPED, c.contradiction.is_not(None))
+    found.count = connection.scalar(select(func.count()).select_from(v1_ids).where(wrong)) or 0
+    query = (
+        select(c.user_id, c.kind, c.v1_id, c.contradiction, c.reason)
+        .where(wrong)
+        .order_by(c.v1_id.desc(), c.kind)
+        .limit(MOST_NAMED)
+    )
+    for user_id, kind, v1_id, contradiction, reason in connection.execute(query):
+        found.examples.append(Example(user_id, None, f"{kind} {v1_id}: {contradiction or reason}"))
+    doubles = connection.execute(_doubles()).all()
+    found.count += len(doubles)
+    for user_id, kind, v2_id, count in doubles[: MOST_NAMED - len(found.examples)]:
+        found.examples.append(Example(user_id, None, f"{count} ids of v1 are mapped to {kind} {v2_id}"))
+    return found
+
+
+LOG_COLUMNS = tuple(column.name for column in v1_ids.columns)
+
+
+def log(connection: Connection) -> Iterable[tuple[Any, ...]]:
+    """Every row of the log, with the values of LOG_COLUMNS, by member, kind and id."""
+    query = select(v1_ids).order_by(v1_ids.c.user_id, v1_ids.c.kind, v1_ids.c.v1_id)
+    return (tuple(row) for row in connection.execute(query))
