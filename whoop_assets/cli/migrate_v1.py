@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from whoop_assets.warehouse.v1_ids import Report
 
 MOST_NAMED = 5
+EVERY = 100
 
 
 class NotAllMapped(WhoopError):
@@ -64,7 +65,7 @@ def migrate_v1(
         if retry:
             with database.write() as transaction:
                 v1_ids.reopen(transaction)
-        done = v1_migration.migrate(connection)
+        done = v1_migration.migrate(connection, progress=_Progress())
         with database.read() as transaction:
             report = v1_ids.report(transaction)
         if log is not None:
@@ -76,6 +77,18 @@ def migrate_v1(
     for user_id, cause in done.failures.items():
         click.echo(f"Member {user_id}: {cause}", err=True)
     _end(report, taken)
+
+
+class _Progress:
+    """A line on stderr for every hundred ids: an id is a request, and a minute has a hundred."""
+
+    def __init__(self) -> None:
+        self._decided = 0
+
+    def __call__(self, decided: int) -> None:
+        before, self._decided = self._decided, self._decided + decided
+        if self._decided // EVERY > before // EVERY:
+            click.echo(f"{self._decided} ids decided", err=True)
 
 
 def _take_in(

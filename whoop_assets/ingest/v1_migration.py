@@ -1,7 +1,8 @@
 """From v1 ids to those of v2: each id by the surest way that there is, and which way it was is written down.
 
 1. `v1_id`: the stored record says its v1 id itself.
-2. `cycle_id`: a recovery by its cycle, whose id v2 has kept.
+2. `cycle_id`: a recovery by its cycle, whose id v2 has kept: that of the stored recovery, else, where the old store does not name the
+   sleep, WHOOP's word at `GET /v2/cycle/{id}/sleep`.
 3. `mapping`: WHOOP says it, at `GET /v1/activity-mapping/{id}`, in the backfills' lane of the shared budget.
 4. `start_time`: of the member's stored records of that kind exactly one starts when the old store says.
 
@@ -23,6 +24,7 @@ from whoop_assets.ingest.everybody import ends_everybodys_requests
 from whoop_assets.warehouse import inbox, members, v1_ids
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.v1_ids import (
+    ACTIVITY,
     BY_CYCLE,
     BY_ENDPOINT,
     BY_RECORD,
@@ -38,6 +40,7 @@ from whoop_assets.warehouse.v1_ids import (
     Known,
     KnownRecord,
     OldId,
+    Subject,
 )
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import InvalidIdentifier, NotFound, ServerFault, UnreadableAnswer
@@ -151,9 +154,7 @@ class _Member:
             return self._mapped(one, BY_RECORD, key)
         if one.kind == RECOVERY and (key := self._known.by_cycle.get(one.v1_id)) is not None:
             return self._mapped(one, BY_CYCLE, key)
-        if one.activity is None:
-            return self._by_time(one, "The old store does not name the recovery's sleep")
-        if (answer := self._answers.get(one.activity)) is not None:
+        if (answer := self._answers.get(one.subject)) is not None:
             return self._by_answer(one, answer)
         if self._status != members.CONNECTED:
             return self._by_time(one, "WHOOP cannot be asked, because the member is not connected here")
@@ -164,10 +165,9 @@ class _Member:
         faults = 0
         fault: ServerFault | None = None
         for one in ids:
-            assert one.activity is not None
-            known = self._answers.get(one.activity)
+            known = self._answers.get(one.subject)
             try:
-                answer = self._ask(client, one.activity) if known is None else known
+                answer = self._ask(client, one.subject) if known is None else known
                 faults = 0
             except ServerFault as error:
                 # It may be this id's alone: the others are asked for, and this one stays open.
@@ -175,22 +175,23 @@ class _Member:
                 if faults == _FAULTS_BELIEVED:
                     raise
                 continue
-            self._answers[one.activity] = answer
+            self._answers[one.subject] = answer
             decision = self._by_answer(one, answer)
             self._write([decision if known is not None else replace(decision, asked=answer)])
         if fault is not None:
             raise fault
 
-    def _ask(self, client: WhoopClient, v1_id: int) -> Asked:
+    def _ask(self, client: WhoopClient, subject: Subject) -> Asked:
+        what, number = subject
         try:
-            answer = client.activity_mapping(v1_id)
+            answer = client.activity_mapping(number) if what == ACTIVITY else client.cycle_sleep(number)
         except NotFound:
             return Asked(NOT_FOUND, None, self._connection.clock.now())
         try:
-            key = valid_uuid(str(answer.payload.get("v2_activity_id")))
+            key = valid_uuid(str(answer.payload.get("v2_activity_id" if what == ACTIVITY else "id")))
         except InvalidIdentifier:
             raise UnreadableAnswer(
-                "GET /v1/activity-mapping brought an answer without a UUID: WHOOP may have changed its API.",
+                f"GET {answer.endpoint} brought an answer without a UUID: WHOOP may have changed its API.",
                 path=answer.endpoint,
                 status=GOOD,
             ) from None
@@ -198,7 +199,8 @@ class _Member:
 
     def _by_answer(self, one: OldId, answer: Asked) -> Decision:
         if answer.v2_id is not None:
-            return self._mapped(one, BY_ENDPOINT, answer.v2_id)
+            way = BY_ENDPOINT if one.subject[0] == ACTIVITY else BY_CYCLE
+            return self._mapped(one, way, answer.v2_id)
         return self._by_time(one, "WHOOP knows no such id (404)")
 
     def _by_time(self, one: OldId, why: str) -> Decision:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Select, create_engine, literal_column, select, table
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from whoop_assets.errors import ConfigurationError, DatabaseError
@@ -14,8 +15,8 @@ AT_ONCE = 500
 
 
 def shown(url: str, name: str) -> str:
-    """What the table is called in messages: no user, no password, no folder."""
-    address = normalise_url(url)
+    """What the table is called in messages: no user, no password, no folder. Raises ConfigurationError."""
+    address = _address(url)
     where = Path(address.database or "").name if address.get_backend_name() == "sqlite" else address.database
     return f"{where}:{name}"
 
@@ -25,7 +26,7 @@ def rows(url: str, name: str) -> Iterator[dict[str, Any]]:
 
     Raises ConfigurationError for what is no URL, or a file that is not there, DatabaseError when the table cannot be read.
     """
-    address = normalise_url(url)
+    address = _address(url)
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         raise ConfigurationError(
             f"There is no SQLite file {Path(address.database or '').name}: name another."
@@ -44,3 +45,14 @@ def rows(url: str, name: str) -> Iterator[dict[str, Any]]:
         ) from None
     finally:
         engine.dispose()
+
+
+def _address(url: str) -> URL:
+    try:
+        return normalise_url(url)
+    except ConfigurationError:
+        # Its own sentence speaks of the setting.
+        raise ConfigurationError(
+            "The source is not a database URL that can be read: write sqlite:///path/to/file.db or"
+            " postgresql://user:password@host/database."
+        ) from None

@@ -19,6 +19,9 @@ SLEEP, WORKOUT, RECOVERY = KINDS = ("sleep", "workout", "recovery")
 STREAM_OF = {SLEEP: "sleeps", WORKOUT: "workouts", RECOVERY: "recoveries"}
 BY_RECORD, BY_CYCLE, BY_ENDPOINT, BY_TIME = WAYS = ("v1_id", "cycle_id", "mapping", "start_time")
 GOOD, NOT_FOUND = 200, 404
+ACTIVITY, CYCLE = "activity", "cycle"
+Subject = tuple[str, int]
+"""An activity's number of v1, or a cycle's id, which v2 has kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,16 @@ class OldId:
     end: datetime | None = None
 
     @property
-    def activity(self) -> int | None:
-        """The number that the mapping endpoint may know: of a recovery its sleep's; None when there is none."""
-        return self.sleep_v1_id if self.kind == RECOVERY else self.v1_id
+    def subject(self) -> "Subject":
+        """What WHOOP can be asked for: an activity, or the cycle of a recovery whose sleep's number is not known."""
+        if self.kind != RECOVERY:
+            return ACTIVITY, self.v1_id
+        return (CYCLE, self.v1_id) if self.sleep_v1_id is None else (ACTIVITY, self.sleep_v1_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What WHOOP answered of an activity's number, and when."""
+    """What WHOOP answered of a subject, and when."""
 
     status: int
     v2_id: str | None
@@ -127,14 +132,16 @@ def open_of(connection: Connection, user_id: int) -> list[OldId]:
     return sorted(found, key=lambda one: one.kind == RECOVERY)
 
 
-def answers_of(connection: Connection, user_id: int) -> dict[int, Asked]:
-    """What WHOOP has answered of the member's activities, so that nothing is asked for twice."""
+def answers_of(connection: Connection, user_id: int) -> dict[Subject, Asked]:
+    """What WHOOP has answered of the member's ids, so that nothing is asked for twice."""
     c = v1_ids.c
-    activity = case((c.kind == RECOVERY, c.sleep_v1_id), else_=c.v1_id)
-    query = select(activity, c.status, c.answer, c.asked_at).where(
+    query = select(c.kind, c.v1_id, c.sleep_v1_id, c.status, c.answer, c.asked_at).where(
         c.user_id == user_id, c.status.is_not(None)
     )
-    return {number: Asked(*row) for number, *row in connection.execute(query) if number is not None}
+    return {
+        OldId(user_id, kind, v1_id, sleep_v1_id).subject: Asked(*answer)
+        for kind, v1_id, sleep_v1_id, *answer in connection.execute(query)
+    }
 
 
 def known_of(connection: Connection, user_id: int) -> Known:

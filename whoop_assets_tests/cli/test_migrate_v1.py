@@ -86,6 +86,10 @@ def test_what_cannot_be_read_is_named(command_line: CommandLine, tmp_path: Path)
     assert "nowhere.db" in is_one_error(command_line.run("migrate-v1", missing, "--table", "t"))
     assert not (tmp_path / "nowhere.db").exists()
     assert "--table" in is_one_error(command_line.run("migrate-v1", missing), 2)
+    secret = "mysql://somebody:hunter2@host/db"
+    said = is_one_error(command_line.run("migrate-v1", secret, "--table", "sleeps"))
+    assert "hunter2" not in said
+    assert "WHOOP_DATABASE_URL" not in said
     sqlite3.connect(tmp_path / "empty.db").close()
     (tmp_path / "empty.db").touch()
     empty = command_line.run("migrate-v1", f"sqlite:///{tmp_path}/empty.db", "--table", "sleeps")

@@ -128,6 +128,24 @@ def test_a_recovery_is_known_by_its_cycle_or_by_its_sleep(home):
     assert len(mapping_requests(home)) == 1
 
 
+def test_a_recovery_whose_cycle_is_not_stored_is_known_by_the_cycles_sleep_at_whoop(home):
+    earlier = [one for one in home.truth()["sleeps"] if moment(one["start"]).date() < date(2025, 6, 27)]
+    sleep = max((one for one in earlier if not one["nap"]), key=lambda one: moment(one["start"]))
+    ids = [OldId(home.member, "recovery", sleep["cycle_id"]), OldId(home.member, "recovery", 77)]
+    assert migrate(home, ids).failures == {}
+    found = logged(home)["recovery", sleep["cycle_id"]]
+    assert (found["way"], found["v2_id"], found["status"]) == ("cycle_id", sleep["id"], 200)
+    assert (logged(home)["recovery", 77]["state"], logged(home)["recovery", 77]["status"]) == (
+        "unmapped",
+        404,
+    )
+    sent = len(home.world.request_log)
+    with home.database.write() as connection:
+        v1_ids.reopen(connection)
+    migrate(home)
+    assert len(home.world.request_log) == sent
+
+
 def test_what_whoop_does_not_know_is_found_by_its_start_or_not_at_all(home):
     (key, one), (_, other) = list(old_ids(home).items())[:2]
     ids = [
