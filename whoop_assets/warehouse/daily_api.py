@@ -9,13 +9,26 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Date, Double, Select, and_, func, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Date,
+    Double,
+    Select,
+    Table,
+    and_,
+    func,
+    or_,
+    select,
+)
 
 from whoop_assets.warehouse import members as stored
 from whoop_assets.warehouse.filing import offset_of
 from whoop_assets.warehouse.statements import upsert
 from whoop_assets.warehouse.tables import coverage, cycles, daily_summary, members, recoveries
 from whoop_assets.warehouse.tables_api import asked_readings, reader_members
+from whoop_assets.warehouse.tables_export import imported_cycles
 from whoop_assets.warehouse.types import UtcDateTime
 from whoop_assets.whoop_day import local_date
 
@@ -189,7 +202,7 @@ def recovery_status(
     }
     since = now.date() - LOOKED_BACK
     has_recovery = {
-        (user_id, day): recovery is not None
+        (user_id, day): bool(recovery)
         for user_id, day, recovery in connection.execute(_days_of(reader_id, member, now.date()))
     }
     confirmed = {
@@ -257,14 +270,15 @@ def _whose(query: Select[Any], reader_id: int, member: int | None) -> Select[Any
 
 def _members_of(reader_id: int, member: int | None) -> Select[Any]:
     # Looked up per member at the end of an index: an aggregate would go through everybody's whole past.
-    offset = (
-        select(cycles.c.timezone_offset)
-        .where(cycles.c.user_id == members.c.user_id, cycles.c.deleted_at.is_(None))
-        .order_by(cycles.c.start_time.desc())
-        .limit(1)
-        .correlate(members)
-        .scalar_subquery()
-    )
+    def offset(of: Table, *where: ColumnElement[bool]) -> Any:
+        return (
+            select(of.c.timezone_offset)
+            .where(of.c.user_id == members.c.user_id, *where)
+            .order_by(of.c.start_time.desc())
+            .limit(1)
+            .correlate(members)
+            .scalar_subquery()
+        )
 
     def frontier(stream: str) -> Any:
         return (
@@ -280,7 +294,7 @@ def _members_of(reader_id: int, member: int | None) -> Select[Any]:
         select(
             members.c.user_id,
             members.c.status,
-            offset,
+            func.coalesce(offset(cycles, cycles.c.deleted_at.is_(None)), offset(imported_cycles)),
             asked_readings.c.asked_at,
             frontier("recoveries"),
             frontier("cycles"),
@@ -295,9 +309,9 @@ def _members_of(reader_id: int, member: int | None) -> Select[Any]:
 def _days_of(reader_id: int, member: int | None, today: date) -> Select[Any]:
     # A member's local date is at most a day from that of UTC.
     c, one_day = daily_summary.c, timedelta(days=1)
-    query = select(c.user_id, c.day, c.last_recovery_synced_at).join(
-        reader_members, reader_members.c.user_id == c.user_id
-    )
+    # Of an export's day no reading is known, of one that is not scored no value.
+    recovery = or_(c.last_recovery_synced_at.is_not(None), c.recovery_score.is_not(None))
+    query = select(c.user_id, c.day, recovery).join(reader_members, reader_members.c.user_id == c.user_id)
     return _whose(query.where(c.day.between(today - one_day, today + one_day)), reader_id, member)
 
 

@@ -3,13 +3,17 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
 from whoop_assets.ingest.planned import plan_now
 from whoop_assets.ingest.planning import Reason
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.warehouse import daily_api, members, readers
 from whoop_assets.warehouse.daily_api import AT_MOST_EVERY, STALE_WITH, STALE_WITHOUT, Question
+from whoop_assets.warehouse.tables import daily_summary
+from whoop_assets.warehouse.tables_export import imported_cycles
 from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+from whoop_assets_tests.service.daily_rows import daily_row
 
 ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
@@ -72,6 +76,26 @@ def test_a_member_of_whom_nothing_is_known_has_a_status_too(home, reader):
     found, now = status(home, reader)
     assert (found.today, found.today_exists, found.looked_at, found.changed_at) == (TODAY, False, None, None)
     assert found.stale(now)
+
+
+def test_a_member_of_an_export_has_a_today_and_is_never_asked_for(home):
+    at = home.database.now
+    with home.database.write([members.NEWCOMERS]) as connection:
+        who = members.add_export_only(connection, at(connection))
+        today = (at(connection) + timedelta(hours=14)).date()
+        cycle = {
+            "user_id": who, "start_time": at(connection), "timezone_offset": "+14:00", "day": today, "payload": "{}",
+            "content_hash": "", "first_seen_at": at(connection), "changed_at": at(connection), "imported_at": at(connection),
+        }  # fmt: skip
+        connection.execute(insert(imported_cycles), [cycle])
+        row = daily_row(who, today, full=False, recovery_score=66.0, timezone_offset="+14:00")
+        connection.execute(insert(daily_summary), [row])
+        reader, _ = readers.add(connection, "a dashboard", [who], at(connection))
+    with home.database.read() as connection:
+        now = at(connection)
+        (found,) = daily_api.recovery_status(connection, reader, now)
+    assert (found.today, found.today_exists, found.recovery_exists) == (today, True, True)
+    assert (found.looked_at, found.stale(now), found.worth_asking(now)) == (None, True, False)
 
 
 def test_today_is_the_members_own(home, reader):

@@ -22,7 +22,7 @@ DAILY, RECOVERY_STATUS, OPENAPI = "/whoop/daily", "/whoop/recovery-status", "/op
 _MINUTES = 60
 
 STATUS = (
-    DailyColumn("user_id", "integer", False, "WHOOP user id"),
+    DailyColumn("user_id", "integer", False, "WHOOP user id, or a negative number of our own"),
     DailyColumn("today", "date", False, "the member's local date"),
     DailyColumn("today_exists", "boolean", False, "whether today has a daily row"),
     DailyColumn("recovery_exists", "boolean", False, "whether that row has a recovery"),
@@ -176,7 +176,9 @@ def _parameter(name: str, schema: Document, meaning: str, *, required: bool = Fa
 
 
 _MEMBER = _parameter(
-    "member", {"type": "integer", "minimum": 1}, "WHOOP user id; all whom the key reads when left out"
+    "member",
+    {"type": "integer", "format": "int64"},
+    "WHOOP user id, or the negative number of a member from an export; all whom the key reads when left out",
 )
 _FORMAT = _parameter(
     "format",

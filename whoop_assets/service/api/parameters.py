@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Collection, Mapping
 from datetime import date
 
@@ -15,6 +16,7 @@ DEFAULT_LIMIT, MOST_ROWS = 200, 1000
 JSON, CSV = "json", "csv"
 MEDIA_TYPES = {JSON: "application/json", CSV: "text/csv"}
 _LARGEST_ID = 2**63 - 1
+_ID = re.compile(r"-?[1-9][0-9]{0,18}", re.ASCII)
 
 
 def given(query: QueryParams, known: Collection[str]) -> dict[str, str]:
@@ -38,9 +40,18 @@ def days(values: Mapping[str, str]) -> tuple[date, date]:
 
 
 def member(values: Mapping[str, str]) -> int | None:
-    """`member`, None when it is not given; raises Problem for what is no WHOOP user id."""
+    """`member`, None when it is not given; raises Problem for what can be nobody's id."""
     text = values.get("member")
-    return None if text is None else _whole(text, "member", _LARGEST_ID, "a WHOOP user id, a whole number")
+    if text is None:
+        return None
+    try:
+        return _id(text)
+    except ValueError:
+        raise Problem(
+            400,
+            f"The parameter member is {_shown(text)}, which is no id: give a WHOOP user id, or the negative number of a member"
+            " who is from an export.",
+        ) from None
 
 
 def limit(values: Mapping[str, str]) -> int:
@@ -60,8 +71,8 @@ def cursor(values: Mapping[str, str]) -> Place | None:
         day, _, user_id = (
             base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode().partition(":")
         )
-        place = day_of(day), _whole(user_id, "cursor", _LARGEST_ID, "")
-    except (ValueError, binascii.Error, Problem):
+        place = day_of(day), _id(user_id)
+    except (ValueError, binascii.Error):
         place = None
     if place is None or written(place) != text:
         raise Problem(400, "The parameter cursor is none that an answer gave: begin without it.")
@@ -119,6 +130,13 @@ def _day(values: Mapping[str, str], name: str) -> date:
         raise Problem(
             400, f"The parameter {name} is {_shown(text)}, which is not a day: write it as YYYY-MM-DD."
         ) from None
+
+
+def _id(text: str) -> int:
+    """A member's id; members from an export have negative ones. Raises ValueError."""
+    if not _ID.fullmatch(text) or abs(int(text)) > _LARGEST_ID:
+        raise ValueError("not an id")
+    return int(text)
 
 
 def _whole(text: str, name: str, most: int, what: str) -> int:
