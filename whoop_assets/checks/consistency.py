@@ -105,17 +105,13 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
             consistency.other_counts_than_whoops,
             "spans hold another number of records than WHOOP's pages did",
         ),
-        (
-            Spec(
-                "v1_ids_mapped",
-                daily_summary,
-                "Every id of WHOOP's v1 that was taken in is mapped, to a record of its own that says the same.",
-            ),
-            v1_ids.not_in_order,
-            "ids of v1 are unmapped, contradict their records, or share one",
-        ),
     )
 }
+V1_IDS = Spec(
+    "v1_ids_mapped",
+    daily_summary,
+    "Every id of WHOOP's v1 that was taken in is mapped, to a record of its own that says the same.",
+)
 FRESH = Spec(
     "readings_in_time",
     daily_summary,
@@ -123,7 +119,7 @@ FRESH = Spec(
 )
 
 
-@checks([*(spec for spec, _, _ in _LOOKS.values()), FRESH])
+@checks([*(spec for spec, _, _ in _LOOKS.values()), V1_IDS, FRESH])
 def records_fit_together(
     context: dg.AssetCheckExecutionContext, whoop: WhoopResource
 ) -> Iterable[dg.AssetCheckResult]:
@@ -135,6 +131,8 @@ def records_fit_together(
             with whoop.database.read() as connection:
                 found = look(connection)
             yield _result(asked[spec.name], found, what)
+    if V1_IDS.name in asked:
+        yield _v1_ids(asked[V1_IDS.name], whoop)
     if FRESH.name in asked:
         yield _fresh(asked[FRESH.name], whoop)
 
@@ -172,6 +170,25 @@ def _table(examples: Iterable[Example]) -> dg.MetadataValue:
         for one in examples
     ]
     return dg.MetadataValue.table(rows)
+
+
+def _v1_ids(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
+    """The integrity report of `migrate-v1`."""
+    with whoop.database.read() as connection:
+        found, report = v1_ids.not_in_order(connection), v1_ids.report(connection)
+    result = _result(key, found, "ids of v1 are not mapped, contradict their records, or share one")
+    counts = {
+        "mapped": report.mapped,
+        **{f"mapped_by_{way}": count for way, count in report.ways.items()},
+        "unmapped": report.unmapped,
+        "open": report.open,
+        "contradicting": report.contradicting,
+        "doubles": report.doubles,
+        "not_stored": report.not_stored,
+    }
+    return result._replace(
+        metadata={**result.metadata, **{name: dg.MetadataValue.int(count) for name, count in counts.items()}}
+    )
 
 
 def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:

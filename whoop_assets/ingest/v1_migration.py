@@ -14,7 +14,7 @@ nothing twice, a 404 included.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from whoop_assets.errors import DatabaseError, WhoopError
@@ -34,7 +34,7 @@ from whoop_assets.warehouse.v1_ids import (
     NOT_FOUND,
     RECOVERY,
     SLEEP,
-    WORKOUT,
+    TOLERANCE,
     Asked,
     Decision,
     Known,
@@ -47,9 +47,6 @@ from whoop_assets.whoop.errors import InvalidIdentifier, NotFound, ServerFault, 
 from whoop_assets.whoop.streams import valid_uuid
 
 LANE = "backfill"
-TOLERANCE = timedelta(minutes=1)
-"""Times so near to each other are the same: an edit of a minute re-processes a sleep, and a store may have cut off seconds."""
-
 LOT = 500
 EVENTS = "webhook events"
 _FAULTS_BELIEVED = 3
@@ -65,7 +62,7 @@ class Migrated:
 
 
 def take_in(database: Database, ids: Iterable[OldId], source: str) -> None:
-    """Enter the ids, a lot at a time; what is there already stays as it is."""
+    """Enter the ids, a lot at a time; what is there already is completed."""
     rest = iter(ids)
     while lot := list(islice(rest, LOT)):
         with database.write() as transaction:
@@ -151,9 +148,9 @@ class _Member:
         if one.kind == RECOVERY and one.sleep_v1_id is not None:
             key = self._known.by_v1.get((SLEEP, one.sleep_v1_id))
         if key is not None:
-            return self._mapped(one, BY_RECORD, key)
+            return Decision(one, BY_RECORD, key)
         if one.kind == RECOVERY and (key := self._known.by_cycle.get(one.v1_id)) is not None:
-            return self._mapped(one, BY_CYCLE, key)
+            return Decision(one, BY_CYCLE, key)
         if (answer := self._answers.get(one.subject)) is not None:
             return self._by_answer(one, answer)
         if self._status != members.CONNECTED:
@@ -200,7 +197,7 @@ class _Member:
     def _by_answer(self, one: OldId, answer: Asked) -> Decision:
         if answer.v2_id is not None:
             way = BY_ENDPOINT if one.subject[0] == ACTIVITY else BY_CYCLE
-            return self._mapped(one, way, answer.v2_id)
+            return Decision(one, way, answer.v2_id)
         return self._by_time(one, "WHOOP knows no such id (404)")
 
     def _by_time(self, one: OldId, why: str) -> Decision:
@@ -211,12 +208,9 @@ class _Member:
         first = bisect_left(starts, one.start - TOLERANCE, key=lambda record: _start(record))
         last = bisect_right(starts, one.start + TOLERANCE, key=lambda record: _start(record))
         if last - first == 1:
-            return self._mapped(one, BY_TIME, starts[first].key)
+            return Decision(one, BY_TIME, starts[first].key)
         what = "no" if last == first else "more than one"
         return Decision(one, reason=f"{why}, and {what} {one.kind} that is stored starts at that time.")
-
-    def _mapped(self, one: OldId, way: str, key: str) -> Decision:
-        return Decision(one, way, key, contradiction=contradiction(one, self._known, key))
 
     def _write(self, decisions: list[Decision]) -> None:
         if not decisions:
@@ -224,25 +218,6 @@ class _Member:
         with self._database.write() as transaction:
             v1_ids.decide(transaction, decisions, self._database.now(transaction))
         self._progress(len(decisions))
-
-
-def contradiction(one: OldId, known: Known, key: str) -> str | None:
-    """What the old store says otherwise than the record of that key; None: nothing, or the record is not stored here."""
-    record = known.records[one.kind].get(key)
-    if record is None:
-        other = next((kind for kind in (SLEEP, WORKOUT) if key in known.records[kind]), None)
-        return None if other is None or one.kind == RECOVERY else f"The record is a {other}."
-    found = [
-        f"it {what} {_apart(theirs - mine)} than the record"
-        for what, theirs, mine in (("starts", one.start, record.start), ("ends", one.end, record.end))
-        if theirs is not None and mine is not None and abs(theirs - mine) > TOLERANCE
-    ]
-    return f"In the old store {' and '.join(found)}." if found else None
-
-
-def _apart(difference: timedelta) -> str:
-    seconds = round(abs(difference).total_seconds())
-    return f"{seconds} s {'later' if difference > timedelta(0) else 'earlier'}"
 
 
 def _by_start(known: Known, kind: str) -> list[KnownRecord]:

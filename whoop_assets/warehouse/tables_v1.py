@@ -35,11 +35,6 @@ v1_ids = Table(
     Column("answer", String(36), comment="the v2 id in that answer"),
     Column("asked_at", UtcDateTime(), comment="when WHOOP was asked"),
     Column("decided_at", UtcDateTime(), comment="when it was mapped, or found that it cannot be"),
-    Column(
-        "contradiction",
-        Text,
-        comment="what the old store says otherwise than the record; NULL: nothing, as far as known",
-    ),
     Column("reason", Text, comment="why it is unmapped"),
     comment="Log: each v1 id that was taken in, and how it was mapped to a record of v2.",
 )

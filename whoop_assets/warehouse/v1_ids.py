@@ -1,12 +1,25 @@
 """The log of v1 ids: what was taken in, what WHOOP said of it, how it was mapped, and what all of it comes to."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, Text, and_, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from whoop_assets.warehouse.consistency import MOST_NAMED, Example, Found
 from whoop_assets.warehouse.event_rows import PARKED
@@ -23,6 +36,12 @@ ACTIVITY, CYCLE = "activity", "cycle"
 Subject = tuple[str, int]
 """An activity's number of v1, or a cycle's id, which v2 has kept."""
 
+Key = tuple[int, str, int]
+"""An id in the log: member, kind, number."""
+
+TOLERANCE = timedelta(minutes=1)
+"""Times so near to each other are the same: an edit of a minute re-processes a sleep, and a store may have cut off seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class OldId:
@@ -36,11 +55,25 @@ class OldId:
     end: datetime | None = None
 
     @property
-    def subject(self) -> "Subject":
+    def key(self) -> Key:
+        """Which row of the log it is."""
+        return self.user_id, self.kind, self.v1_id
+
+    @property
+    def subject(self) -> Subject:
         """What WHOOP can be asked for: an activity, or the cycle of a recovery whose sleep's number is not known."""
         if self.kind != RECOVERY:
             return ACTIVITY, self.v1_id
         return (CYCLE, self.v1_id) if self.sleep_v1_id is None else (ACTIVITY, self.sleep_v1_id)
+
+    def completed_by(self, other: "OldId") -> "OldId":
+        """The same id, with what the other says where this one says nothing."""
+        return replace(
+            self,
+            sleep_v1_id=other.sleep_v1_id if self.sleep_v1_id is None else self.sleep_v1_id,
+            start=other.start if self.start is None else self.start,
+            end=other.end if self.end is None else self.end,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +92,6 @@ class Decision:
     of: OldId
     way: str | None = None
     v2_id: str | None = None
-    contradiction: str | None = None
     reason: str | None = None
     asked: Asked | None = None
 
@@ -87,10 +119,27 @@ class Known:
     by_cycle: dict[int, str] = field(default_factory=dict)
 
 
-def take_in(connection: Connection, ids: Sequence[OldId], source: str, at: datetime) -> None:
-    """Enter the ids that are not there yet."""
-    rows = {
-        (one.user_id, one.kind, one.v1_id): {
+_OLD_ID = (
+    v1_ids.c.user_id,
+    v1_ids.c.kind,
+    v1_ids.c.v1_id,
+    v1_ids.c.sleep_v1_id,
+    v1_ids.c.start_time,
+    v1_ids.c.end_time,
+)
+
+
+def take_in(connection: Connection, ids: Iterable[OldId], source: str, at: datetime) -> None:
+    """Enter the ids that are not there yet, and complete those that are with what was not known of them.
+
+    What says more of an id that could not be mapped opens it again. Nothing that was said before is said otherwise.
+    """
+    given: dict[Key, OldId] = {}
+    for one in ids:
+        given[one.key] = given[one.key].completed_by(one) if one.key in given else one
+    here = _entered(connection, given)
+    rows = [
+        {
             "user_id": one.user_id,
             "kind": one.kind,
             "v1_id": one.v1_id,
@@ -101,9 +150,38 @@ def take_in(connection: Connection, ids: Sequence[OldId], source: str, at: datet
             "taken_at": at,
             "state": OPEN,
         }
-        for one in ids
-    }
-    insert_or_ignore(connection, v1_ids, list(rows.values()))
+        for key, one in given.items()
+        if key not in here
+    ]
+    insert_or_ignore(connection, v1_ids, rows)
+    for key, (before, state) in here.items():
+        _complete(connection, before, before.completed_by(given[key]), state)
+
+
+def _entered(connection: Connection, keys: Iterable[Key]) -> dict[Key, tuple[OldId, str]]:
+    """Of these ids those that are in the log, with their states."""
+    c, wanted = v1_ids.c, set(keys)
+    found = {}
+    for lot in in_lots(sorted({v1_id for _, _, v1_id in wanted})):
+        query = select(*_OLD_ID, c.state).where(c.v1_id.in_(lot))
+        for *row, state in connection.execute(query):
+            one = OldId(*row)
+            if one.key in wanted:
+                found[one.key] = one, state
+    return found
+
+
+def _complete(connection: Connection, before: OldId, after: OldId, state: str) -> None:
+    values: dict[str, Any] = {"start_time": after.start, "end_time": after.end}
+    if state == MAPPED:
+        # What WHOOP was asked for stays what it was; times alone tell whether the record says the same.
+        after = replace(after, sleep_v1_id=before.sleep_v1_id)
+    else:
+        values |= {"sleep_v1_id": after.sleep_v1_id, "state": OPEN, "reason": None, "decided_at": None}
+    if after.subject != before.subject:
+        values |= {"status": None, "answer": None, "asked_at": None}
+    if after != before:
+        connection.execute(update(v1_ids).where(_is(before)).values(values))
 
 
 def reopen(connection: Connection) -> int:
@@ -123,11 +201,7 @@ def members_with_open(connection: Connection) -> list[int]:
 def open_of(connection: Connection, user_id: int) -> list[OldId]:
     """The member's ids that are not decided yet: sleeps before the recoveries that are mapped by them."""
     c = v1_ids.c
-    query = (
-        select(c.user_id, c.kind, c.v1_id, c.sleep_v1_id, c.start_time, c.end_time)
-        .where(c.state == OPEN, c.user_id == user_id)
-        .order_by(c.kind.desc(), c.v1_id)
-    )
+    query = select(*_OLD_ID).where(c.state == OPEN, c.user_id == user_id).order_by(c.kind.desc(), c.v1_id)
     found = [OldId(*row) for row in connection.execute(query)]
     return sorted(found, key=lambda one: one.kind == RECOVERY)
 
@@ -156,7 +230,7 @@ def known_of(connection: Connection, user_id: int) -> Known:
         known.records[kind] = {}
         for name, start, end, deleted_at, v1_id in connection.execute(query):
             known.records[kind][name] = KnownRecord(name, start, end, deleted_at is None)
-            if v1_id is not None and str(v1_id).isdigit():
+            if v1_id is not None and str(v1_id).isascii() and str(v1_id).isdigit():
                 known.by_v1[kind, int(v1_id)] = name
     c = recoveries.c
     sleeps = RECORD_TABLES["sleeps"]
@@ -186,14 +260,17 @@ def decide(connection: Connection, decisions: Iterable[Decision], at: datetime) 
             "state": UNMAPPED if one.way is None else MAPPED,
             "way": one.way,
             "v2_id": one.v2_id,
-            "contradiction": one.contradiction,
             "reason": one.reason,
             "decided_at": at,
         }
         if one.asked is not None:
             values |= {"status": one.asked.status, "answer": one.asked.v2_id, "asked_at": one.asked.at}
-        key = and_(c.user_id == one.of.user_id, c.kind == one.of.kind, c.v1_id == one.of.v1_id)
-        connection.execute(update(v1_ids).where(key, c.state == OPEN).values(values))
+        connection.execute(update(v1_ids).where(_is(one.of), c.state == OPEN).values(values))
+
+
+def _is(one: OldId) -> ColumnElement[bool]:
+    c = v1_ids.c
+    return and_(c.user_id == one.user_id, c.kind == one.kind, c.v1_id == one.v1_id)
 
 
 # Webhook events that named records by v1 ids
@@ -272,12 +349,12 @@ def report(connection: Connection) -> Report:
         states[state] += count
         if way is not None:
             ways[way] += count
-    one = select(
-        func.count(c.contradiction),
-        func.count(c.status),
-        func.count(case((c.status == NOT_FOUND, 1))),
-    )
-    contradicting, asked, not_found = connection.execute(one).one()
+    answers = select(func.count(c.status), func.count(case((c.status == NOT_FOUND, 1))))
+    asked, not_found = connection.execute(answers).one()
+    contradicting = not_stored = 0
+    for one in compared(connection):
+        contradicting += one.contradiction is not None
+        not_stored += not one.stored
     return Report(
         total=sum(states.values()),
         kinds={kind: kinds[kind] for kind in KINDS},
@@ -286,7 +363,7 @@ def report(connection: Connection) -> Report:
         open=states[OPEN],
         contradicting=contradicting,
         doubles=len(connection.execute(_doubles()).all()),
-        not_stored=_not_stored(connection),
+        not_stored=not_stored,
         asked=asked,
         answered_404=not_found,
     )
@@ -303,45 +380,100 @@ def _doubles() -> Select[Any]:
     )
 
 
-def _not_stored(connection: Connection) -> int:
-    c, found = v1_ids.c, 0
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A mapped id beside its record: whether that is stored, and what the old store says otherwise (None: nothing)."""
+
+    key: Key
+    stored: bool
+    contradiction: str | None
+
+
+def compared(connection: Connection) -> Iterator[Compared]:
+    """Every id that is mapped, with its record as it is stored now: a day that is read later is compared too."""
+    c = v1_ids.c
     for kind, stream in STREAM_OF.items():
-        table = RECORD_TABLES[stream]
-        key = table.c.sleep_id if kind == RECOVERY else table.c.id
+        r = RECORD_TABLES[stream].c
+        key = r.sleep_id if kind == RECOVERY else r.id
         query = (
-            select(func.count())
-            .select_from(v1_ids.outerjoin(table, and_(key == c.v2_id, table.c.user_id == c.user_id)))
-            .where(c.state == MAPPED, c.kind == kind, key.is_(None))
+            select(
+                c.user_id, c.v1_id, c.start_time, c.end_time, key, r.start_time, r.end_time, _mistaken(kind)
+            )
+            .select_from(v1_ids)
+            .outerjoin(RECORD_TABLES[stream], and_(key == c.v2_id, r.user_id == c.user_id))
+            .where(c.state == MAPPED, c.kind == kind)
+            .order_by(c.user_id, c.v1_id)
         )
-        found += connection.scalar(query) or 0
-    return found
+        for user_id, v1_id, start, end, here, its_start, its_end, mistaken in connection.execute(query):
+            said = _contradiction(start, end, its_start, its_end)
+            if mistaken:
+                said = f"The record is a {_OTHER[kind]}."
+            yield Compared((user_id, kind, v1_id), here is not None or mistaken, said)
+
+
+def _mistaken(kind: str) -> ColumnElement[bool]:
+    """Whether it is a record of the other kind that the id is mapped to."""
+    if kind not in _OTHER:
+        return literal(False)
+    r = RECORD_TABLES[STREAM_OF[_OTHER[kind]]].c
+    return exists().where(r.id == v1_ids.c.v2_id, r.user_id == v1_ids.c.user_id)
+
+
+_OTHER = {SLEEP: WORKOUT, WORKOUT: SLEEP}
+
+
+def _contradiction(
+    start: datetime | None, end: datetime | None, its_start: datetime | None, its_end: datetime | None
+) -> str | None:
+    found = [
+        f"it {what} {_apart(old - new)} than the record"
+        for what, old, new in (("starts", start, its_start), ("ends", end, its_end))
+        if old is not None and new is not None and abs(old - new) > TOLERANCE
+    ]
+    return f"In the old store {' and '.join(found)}." if found else None
+
+
+def _apart(difference: timedelta) -> str:
+    seconds = round(abs(difference).total_seconds())
+    return f"{seconds} s {'later' if difference > timedelta(0) else 'earlier'}"
 
 
 def not_in_order(connection: Connection) -> Found:
-    """The ids that a human should look at: unmapped, contradicting, or two of one record; for the asset check."""
+    """The ids that a human should look at: not mapped, contradicting, or two of one record; for the asset check."""
     c = v1_ids.c
     found = Found(looked_at=connection.scalar(select(func.count()).select_from(v1_ids)))
-    wrong = or_(c.state == UNMAPPED, c.contradiction.is_not(None))
+    wrong = c.state != MAPPED
     found.count = connection.scalar(select(func.count()).select_from(v1_ids).where(wrong)) or 0
     query = (
-        select(c.user_id, c.kind, c.v1_id, c.contradiction, c.reason)
+        select(c.user_id, c.kind, c.v1_id, c.reason)
         .where(wrong)
         .order_by(c.v1_id.desc(), c.kind)
         .limit(MOST_NAMED)
     )
-    for user_id, kind, v1_id, contradiction, reason in connection.execute(query):
-        found.examples.append(Example(user_id, None, f"{kind} {v1_id}: {contradiction or reason}"))
-    doubles = connection.execute(_doubles()).all()
-    found.count += len(doubles)
-    for user_id, kind, v2_id, count in doubles[: MOST_NAMED - len(found.examples)]:
-        found.examples.append(Example(user_id, None, f"{count} ids of v1 are mapped to {kind} {v2_id}"))
+    for user_id, kind, v1_id, reason in connection.execute(query):
+        said = reason or "It is not decided yet: run `whoop-assets migrate-v1` again."
+        found.examples.append(Example(user_id, None, f"{kind} {v1_id}: {said}"))
+    for one in compared(connection):
+        if one.contradiction is not None:
+            user_id, kind, v1_id = one.key
+            _add(found, Example(user_id, None, f"{kind} {v1_id}: {one.contradiction}"))
+    for user_id, kind, v2_id, count in connection.execute(_doubles()):
+        _add(found, Example(user_id, None, f"{count} ids of v1 are mapped to {kind} {v2_id}"))
     return found
 
 
-LOG_COLUMNS = tuple(column.name for column in v1_ids.columns)
+def _add(found: Found, one: Example) -> None:
+    found.count += 1
+    if len(found.examples) < MOST_NAMED:
+        found.examples.append(one)
 
 
-def log(connection: Connection) -> Iterable[tuple[Any, ...]]:
+LOG_COLUMNS = (*(column.name for column in v1_ids.columns), "contradiction")
+
+
+def log(connection: Connection) -> Iterator[tuple[Any, ...]]:
     """Every row of the log, with the values of LOG_COLUMNS, by member, kind and id."""
+    said = {one.key: one.contradiction for one in compared(connection)}
     query = select(v1_ids).order_by(v1_ids.c.user_id, v1_ids.c.kind, v1_ids.c.v1_id)
-    return (tuple(row) for row in connection.execute(query))
+    for row in connection.execute(query):
+        yield (*row, said.get((row.user_id, row.kind, row.v1_id)))

@@ -6,11 +6,12 @@ import dagster as dg
 import pytest
 from sqlalchemy import delete, select, update
 
-from whoop_assets.checks.consistency import MOST_IN_SENTENCE
+from whoop_assets.checks.consistency import MOST_IN_SENTENCE, records_fit_together
 from whoop_assets.definitions import defs, ours
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import due_readings, stale_summaries
-from whoop_assets.warehouse import stale_days, tables
+from whoop_assets.warehouse import stale_days, tables, v1_ids
+from whoop_assets.warehouse.v1_ids import BY_ENDPOINT, BY_TIME, Decision, OldId
 
 OF_THE_WHOLE = {
     "values_within_bounds",
@@ -41,6 +42,19 @@ def whole(p, **how):
 
 def check(p):
     return defs.resolve_job_def("check").execute_in_process(instance=p.instance, raise_on_error=False)
+
+
+def check_alone(p, name):
+    """The result of this check, run by itself."""
+    selection = dg.AssetSelection.checks(dg.AssetCheckKey(ours.key("daily_summary"), name))
+    alone = dg.Definitions(
+        asset_checks=[records_fit_together.built(ours)],
+        jobs=[dg.define_asset_job("alone", selection)],
+        resources={ours.resource_key: WhoopResource()},
+    )
+    run = alone.resolve_job_def("alone").execute_in_process(instance=p.instance)
+    assert set(results(run)) == {name}
+    return results(run)[name]
 
 
 def results(run):
@@ -96,6 +110,63 @@ def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no
         assert all(
             str(one.data["member"]) in map(str, p.home.members) for one in result.metadata["named"].records
         )
+
+
+def test_the_integrity_report_of_v1_ids_names_what_a_human_should_look_at(p):
+    p.home.load(p.today - timedelta(days=5), p.today, ("cycles", "sleeps"))
+    rows = [row for row in p.home.rows("sleeps").values() if row["user_id"] == p.home.member][:3]
+    first, second, third = rows
+    who, now = p.home.member, p.home.clock.now()
+    late = timedelta(hours=1)
+    ids = {
+        "good": OldId(who, "sleep", 1, None, first["start_time"], first["end_time"]),
+        "otherwise": OldId(who, "sleep", 2, None, second["start_time"] + late),
+        "workout": OldId(who, "workout", 3),
+        "twin": OldId(who, "sleep", 4),
+        "elsewhere": OldId(who, "sleep", 5),
+        "unmapped": OldId(who, "sleep", 6),
+        "open": OldId(who, "recovery", 7),
+    }
+
+    def decide(name, way=None, v2_id=None, reason=None):
+        with p.home.database.write() as connection:
+            v1_ids.take_in(connection, [ids[name]], "an old store", now)
+            if name != "open":
+                v1_ids.decide(connection, [Decision(ids[name], way, v2_id, reason)], now)
+
+    decide("good", BY_ENDPOINT, first["id"])
+    result = check_alone(p, "v1_ids_mapped")
+    assert (result.passed, result.metadata["mapped"].value) == (True, 1)
+    decide("otherwise", BY_ENDPOINT, second["id"])
+    decide("workout", BY_ENDPOINT, third["id"])
+    decide("twin", BY_TIME, first["id"])
+    decide("elsewhere", BY_ENDPOINT, "00000000-0000-4000-8000-000000000001")
+    decide("unmapped", reason="WHOOP knows no such id (404)")
+    decide("open")
+    result = check_alone(p, "v1_ids_mapped")
+    counts = {name: value.value for name, value in result.metadata.items() if name != "named"}
+    assert counts == {
+        "found": 5,
+        "looked_at": 7,
+        "mapped": 5,
+        "mapped_by_v1_id": 0,
+        "mapped_by_cycle_id": 0,
+        "mapped_by_mapping": 4,
+        "mapped_by_start_time": 1,
+        "unmapped": 1,
+        "open": 1,
+        "contradicting": 2,
+        "doubles": 1,
+        "not_stored": 1,
+    }
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert sorted(one.data["what"] for one in result.metadata["named"].records) == [
+        f"2 ids of v1 are mapped to sleep {first['id']}",
+        "recovery 7: It is not decided yet: run `whoop-assets migrate-v1` again.",
+        "sleep 2: In the old store it starts 3600 s later than the record.",
+        "sleep 6: WHOOP knows no such id (404)",
+        "workout 3: The record is a sleep.",
+    ]
 
 
 def test_a_reading_that_nobody_has_done_for_long_is_named(p):

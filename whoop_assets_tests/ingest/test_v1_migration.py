@@ -183,7 +183,7 @@ def test_times_that_contradict_are_written_down(home):
     alike = replace(ids[2], start=ids[2].start - TOLERANCE, end=None)
     workout = replace(next(iter(old_ids(home, stream="workouts").values())), kind="sleep")
     migrate(home, [moved, longer, alike, workout])
-    said = {number: row["contradiction"] for (_, number), row in logged(home).items()}
+    said = {number: text for (_, _, number), text in contradictions(home).items()}
     assert said == {
         moved.v1_id: "In the old store it starts 3600 s later than the record.",
         longer.v1_id: "In the old store it ends 61 s later than the record.",
@@ -191,6 +191,73 @@ def test_times_that_contradict_are_written_down(home):
         workout.v1_id: "The record is a workout.",
     }
     assert report(home).contradicting == 3
+
+
+def contradictions(home):
+    with home.database.read() as connection:
+        return {one.key: one.contradiction for one in v1_ids.compared(connection)}
+
+
+def test_a_record_that_is_read_later_is_compared_then(home):
+    earlier = [one for one in home.truth()["sleeps"] if moment(one["start"]).date() < date(2025, 6, 27)]
+    sleep = max((one for one in earlier if not one["nap"]), key=lambda one: moment(one["start"]))
+    start = moment(sleep["start"])
+    one = OldId(home.member, "sleep", numbers(home)[sleep["id"]], None, start - timedelta(hours=2))
+    migrate(home, [one])
+    assert (report(home).not_stored, report(home).contradicting) == (1, 0)
+    home.load(start.date() - timedelta(days=1), start.date() + timedelta(days=1))
+    assert (report(home).not_stored, report(home).contradicting) == (0, 1)
+    assert contradictions(home) == {one.key: "In the old store it starts 7200 s earlier than the record."}
+
+
+def test_what_a_later_source_says_more_of_an_id_is_taken_and_what_it_says_otherwise_is_not(home):
+    (key, sleep), (other_key, other), *_ = old_ids(home).items()
+    bare = replace(sleep, v1_id=UNKNOWN, start=None, end=None)
+    mapped = replace(other, start=None, end=None)
+    migrate(home, [bare, mapped])
+    assert (logged(home)["sleep", UNKNOWN]["state"], report(home).contradicting) == ("unmapped", 0)
+    late = timedelta(hours=1)
+    migrate(home, [replace(sleep, v1_id=UNKNOWN), replace(other, start=other.start + late)])
+    found = logged(home)
+    assert (found["sleep", UNKNOWN]["way"], found["sleep", UNKNOWN]["v2_id"]) == ("start_time", key)
+    assert (found["sleep", other.v1_id]["way"], found["sleep", other.v1_id]["v2_id"]) == (
+        "mapping",
+        other_key,
+    )
+    assert report(home).contradicting == 1
+    assert len(mapping_requests(home)) == 2
+    migrate(
+        home, [replace(sleep, v1_id=UNKNOWN, start=sleep.start + late), replace(other, start=other.start)]
+    )
+    assert logged(home) == found
+
+
+def test_a_recovery_whose_sleep_becomes_known_is_asked_for_by_it(home):
+    sleep = next(one.v1_id for one in old_ids(home).values())
+    migrate(home, [OldId(home.member, "recovery", 77)])
+    assert (logged(home)["recovery", 77]["state"], logged(home)["recovery", 77]["status"]) == (
+        "unmapped",
+        404,
+    )
+    migrate(home, [OldId(home.member, "recovery", 77, sleep)])
+    row = logged(home)["recovery", 77]
+    assert (row["state"], row["way"], row["status"]) == ("mapped", "mapping", 200)
+    assert mapping_requests(home)[0].endswith(f"/{sleep}")
+
+
+def test_an_id_that_comes_twice_is_one_with_what_either_says(home):
+    (key, one), *_ = old_ids(home).items()
+    migrate(
+        home,
+        [
+            replace(one, start=None),
+            replace(one, end=None),
+            replace(one, start=one.start + timedelta(hours=9)),
+        ],
+    )
+    row = logged(home)["sleep", one.v1_id]
+    assert (row["v2_id"], row["start_time"], row["end_time"]) == (key, one.start, one.end)
+    assert report(home).total == 1
 
 
 def test_a_member_who_cannot_be_asked_for_is_looked_up_by_start(home):

@@ -64,11 +64,6 @@ def upgrade() -> None:
         sa.Column(
             "decided_at", types.UtcDateTime(), comment="when it was mapped, or found that it cannot be"
         ),
-        sa.Column(
-            "contradiction",
-            sa.Text(),
-            comment="what the old store says otherwise than the record; NULL: nothing, as far as known",
-        ),
         sa.Column("reason", sa.Text(), comment="why it is unmapped"),
         sa.PrimaryKeyConstraint("user_id", "kind", "v1_id"),
         comment="Log: each v1 id that was taken in, and how it was mapped to a record of v2.",
