@@ -11,7 +11,8 @@
     ├── UnknownReader           no reader of the daily API has that number
     ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
     ├── ReconnectionNeeded      the member's grant is gone and must be given again
-    └── (whoop_assets.whoop.errors: what the WHOOP API answered)
+    ├── (whoop_assets.whoop.errors: what the WHOOP API answered)
+    └── (whoop_assets.sinks.notion.errors: what Notion answered)
 
 No message carries a token, a secret, an e-mail address or a name; members appear by their WHOOP user id.
 """

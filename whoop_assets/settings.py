@@ -18,6 +18,7 @@ from whoop_assets.errors import ConfigurationError
 API_URL = "https://api.prod.whoop.com/developer"
 OAUTH_URL = "https://api.prod.whoop.com/oauth/oauth2"
 REDIRECT_URI = "http://localhost:8765/callback"
+NOTION_URL = "https://api.notion.com"
 DATA_FOLDER = "data"
 
 
@@ -45,6 +46,11 @@ class Settings:
     alert_smtp_url: str = field(default="", repr=False)
     alert_from: str = field(default="", repr=False)
     alert_to: str = field(default="", repr=False)
+    notion_token: str = field(default="", repr=False)
+    notion_data_source: str = ""
+    notion_mapping: str = ""
+    """Path of a YAML file."""
+    notion_url: str = NOTION_URL
     data_folder: Path = Path(DATA_FOLDER)
 
     @classmethod
@@ -71,6 +77,11 @@ class Settings:
             webhook_max_age=_count(values, "WHOOP_WEBHOOK_MAX_AGE", cls.webhook_max_age, "seconds"),
             open_event_minutes=_count(values, "WHOOP_OPEN_EVENT_MINUTES", cls.open_event_minutes, "minutes"),
             **_alerts(values),
+            # Looked at where they are used: a mistake in a sink's settings must not stop the reading of WHOOP.
+            notion_token=values.get("NOTION_TOKEN", ""),
+            notion_data_source=values.get("WHOOP_NOTION_DATA_SOURCE", ""),
+            notion_mapping=values.get("WHOOP_NOTION_MAPPING", ""),
+            notion_url=values.get("WHOOP_NOTION_URL") or NOTION_URL,
             data_folder=data_folder,
         )
 

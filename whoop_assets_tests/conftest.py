@@ -23,12 +23,13 @@ ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 FOR_TESTS = {"WHOOP_OPENAPI"}
-"""Variables that tell the tests something; every other WHOOP_* belongs to the developer's own account."""
+"""Variables that tell the tests something; every other WHOOP_* or NOTION_* belongs to the developer's own account."""
+OURS = ("WHOOP_", "NOTION_")
 
 # The partitions read the settings when they are imported, which is before any fixture: an empty variable wins over
 # .env and means the default.
 for _name in {*os.environ, *dotenv_values(ROOT / ".env")}:
-    if _name.startswith("WHOOP_") and _name not in FOR_TESTS:
+    if _name.startswith(OURS) and _name not in FOR_TESTS:
         os.environ[_name] = ""
 os.environ.pop("DAGSTER_HOME", None)
 if os.environ.get("WHOOP_OPENAPI"):
@@ -44,9 +45,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 @pytest.fixture(autouse=True)
 def _nobodys_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Tests read no .env and no WHOOP_* variable but those they set."""
+    """Tests read no .env and no WHOOP_* or NOTION_* variable but those they set."""
     for name in list(os.environ):
-        if name.startswith("WHOOP_") and name not in FOR_TESTS:
+        if name.startswith(OURS) and name not in FOR_TESTS:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

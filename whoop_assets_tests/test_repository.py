@@ -129,9 +129,11 @@ def test_the_version_is_the_same_everywhere():
 
 
 def test_the_env_example_names_every_setting_and_no_other():
-    read = set(re.findall(r"\"(WHOOP_[A-Z_]+)\"", (ROOT / "whoop_assets" / "settings.py").read_text()))
+    read = set(
+        re.findall(r"\"((?:WHOOP|NOTION)_[A-Z_]+)\"", (ROOT / "whoop_assets" / "settings.py").read_text())
+    )
     example = (ROOT / ".env.example").read_text()
-    assert set(re.findall(r"^#? ?(WHOOP_[A-Z_]+)=", example, re.MULTILINE)) == read
+    assert set(re.findall(r"^#? ?((?:WHOOP|NOTION)_[A-Z_]+)=", example, re.MULTILINE)) == read
     assert re.findall(r"^(\w+=.*)", example, re.MULTILINE) == ["DAGSTER_HOME=${PWD}"]
 
 

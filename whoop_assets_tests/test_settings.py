@@ -51,6 +51,10 @@ def test_every_variable_reaches_its_setting():
             "WHOOP_REQUESTS_PER_DAY": "500",
             "WHOOP_REREAD_SHARE": "0.25",
             "WHOOP_OPEN_CYCLE_MINUTES": "20",
+            "NOTION_TOKEN": "ntn_secret",
+            "WHOOP_NOTION_DATA_SOURCE": "source",
+            "WHOOP_NOTION_MAPPING": "notion.yaml",
+            "WHOOP_NOTION_URL": "http://localhost:4",
         }
     )
     assert settings == Settings(
@@ -67,6 +71,10 @@ def test_every_variable_reaches_its_setting():
         requests_per_day=500,
         reread_share=0.25,
         open_cycle_minutes=20,
+        notion_token="ntn_secret",
+        notion_data_source="source",
+        notion_mapping="notion.yaml",
+        notion_url="http://localhost:4",
         data_folder=settings.data_folder,
     )
 

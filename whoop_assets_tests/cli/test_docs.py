@@ -46,9 +46,11 @@ def test_no_command_is_documented_that_does_not_exist() -> None:
 
 
 def test_every_variable_is_documented_with_its_default() -> None:
-    read = set(re.findall(r'"(WHOOP_[A-Z_]+)"', SETTINGS.read_text()))
+    read = set(re.findall(r'"((?:WHOOP|NOTION)_[A-Z_]+)"', SETTINGS.read_text()))
     rows = dict(
-        re.findall(r"^\| `(WHOOP_[A-Z_]+)` \| (.*?) \|", (DOCS / "configuration.md").read_text(), re.M)
+        re.findall(
+            r"^\| `((?:WHOOP|NOTION)_[A-Z_]+)` \| (.*?) \|", (DOCS / "configuration.md").read_text(), re.M
+        )
     )
     assert set(rows) == read
     defaults = Settings.from_environment({})
@@ -56,6 +58,7 @@ def test_every_variable_is_documented_with_its_default() -> None:
         "WHOOP_REDIRECT_URI": defaults.redirect_uri,
         "WHOOP_API_URL": defaults.api_url,
         "WHOOP_OAUTH_URL": defaults.oauth_url,
+        "WHOOP_NOTION_URL": defaults.notion_url,
         "WHOOP_START_DATE": defaults.start_date,
         "WHOOP_TIMEZONE": defaults.timezone,
         "WHOOP_REQUESTS_PER_MINUTE": defaults.requests_per_minute,

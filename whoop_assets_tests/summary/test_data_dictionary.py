@@ -36,6 +36,8 @@ SHARED = {
             "imported_journal",
             "imports",
             "export_quarantine",
+            "notion_pages",
+            "notion_sources",
         ),
         (),
     ),

@@ -1,0 +1,1 @@
+"""Where data go from the warehouse, each an optional extra and off until configured: no Dagster in here, and no SQL."""

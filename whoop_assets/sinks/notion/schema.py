@@ -1,0 +1,61 @@
+"""The mapping against the data source's own schema: checked as a whole before anything is written."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.sinks.notion.mapping import TYPES, PageMapping
+
+
+def checked_types(mapping: PageMapping, properties: Mapping[str, Any]) -> dict[str, str]:
+    """Property -> its type in the data source, for the mapping's properties and for the title.
+
+    `properties` is the schema as Notion gives it. Raises ConfigurationError, which names everything that does not fit.
+    """
+    found = {name: str(schema.get("type")) for name, schema in properties.items()}
+    wanted: list[tuple[str, tuple[str, ...], str]] = [
+        (mapping.date_property, ("date",), "the day"),
+        (mapping.member_property, mapping.member_types(), "the member"),
+    ]
+    for entry in mapping.entries:
+        fitting = TYPES[mapping.kinds[entry.column]] if entry.type is None else (entry.type,)
+        wanted.append((entry.property, fitting, entry.column))
+    problems = []
+    for name, fitting, what in wanted:
+        if name not in found:
+            problems.append(f"it has no property {name!r}")
+        elif found[name] not in fitting:
+            problems.append(
+                f"its property {name!r} is of type {found[name]}, and {what} needs {' or '.join(fitting)}"
+            )
+    if problems:
+        raise ConfigurationError(
+            f"The Notion data source does not fit the mapping: {'; '.join(problems)}. Nothing was written: change the"
+            " data source's properties, or the file that WHOOP_NOTION_MAPPING names."
+        )
+    return found
+
+
+def title_property(types: Mapping[str, str]) -> str:
+    """The name of the property that holds the pages' names: every data source has exactly one."""
+    return next((name for name, kind in types.items() if kind == "title"), "title")
+
+
+def schema_of(mapping: PageMapping, title: str = "Day") -> dict[str, Any]:
+    """The properties of a data source made for the mapping, as Notion is asked for them.
+
+    Raises ConfigurationError where the mapping needs the title's name for something else.
+    """
+    made: dict[str, Any] = {
+        title: {"title": {}},
+        mapping.date_property: {"date": {}},
+        mapping.member_property: {mapping.member_types()[0]: {}},
+    }
+    for entry in mapping.entries:
+        made[entry.property] = {entry.type or TYPES[mapping.kinds[entry.column]][0]: {}}
+    if len(made) < len(mapping.entries) + 3:
+        raise ConfigurationError(
+            f"The Notion mapping names a property {title!r}, which a new data source has already as the pages' names:"
+            " give it another name in the file that WHOOP_NOTION_MAPPING names."
+        )
+    return made

@@ -1,0 +1,371 @@
+"""Bringing pages up to date: which days are behind says the ledger, and each is taken by itself.
+
+A page is found by the stored id, else by its date and member, before one is made. That one is about to be made is
+entered before Notion is asked, so that a process that is killed between Notion's answer and the entry of the page leaves
+a trace: the next one looks for the page, and makes none while the first request could still arrive.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from whoop_assets.errors import WhoopError
+from whoop_assets.settings import Settings
+from whoop_assets.sinks.notion.client import Notion
+from whoop_assets.sinks.notion.errors import NotionMissing, NotionRefused, NotionUnavailable, OutcomeUnknown
+from whoop_assets.sinks.notion.schema import checked_types, title_property
+from whoop_assets.sinks.notion.target import Target, target
+from whoop_assets.warehouse import notion_pages, notion_sources
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.notion_pages import CREATING, GONE, IN_BIN, WANTED, WRITTEN, Day, Page
+
+SETTLED_AFTER = timedelta(minutes=10)
+"""So long after a page was to be asked for, no such request can be under way any more."""
+
+SENT_WITHIN = timedelta(minutes=7)
+"""A page is asked for until then at the latest; Notion itself gives up after a minute."""
+
+NEAR = timedelta(days=7)
+"""Unknown days that are no further apart are looked for together."""
+
+MOST_UNKNOWN = 3
+"""Pages whose fate is not known, after which Notion is held to be ill."""
+
+_ONE_DAY = timedelta(days=1)
+Key = tuple[int, date]
+
+
+@dataclass(slots=True)
+class Done:
+    """What came of a run: member-days by what became of them, and what it cost.
+
+    `unchanged`: the new summary says the same, so nothing was sent. `emptied`: the day has no summary any more.
+    `lost`: a page was asked for, and whether it was made is not known. `held`: the same of an earlier run, or another
+    process is at it. `twice`: days with more than one page in Notion; the oldest is ours.
+    """
+
+    created: int = 0
+    adopted: int = 0
+    updated: int = 0
+    emptied: int = 0
+    unchanged: int = 0
+    in_bin: int = 0
+    gone: int = 0
+    held: int = 0
+    lost: int = 0
+    twice: list[Key] = field(default_factory=list)
+    refused: dict[Key, str] = field(default_factory=dict)
+    requests: int = 0
+    retries: int = 0
+    limited: int = 0
+    waited_seconds: float = 0.0
+    obstacle: WhoopError | None = None
+    """What ended the run before its end; what is left is still behind."""
+
+
+def sync(
+    settings: Settings, database: Database, members: Collection[int], first: date, last: date
+) -> tuple[Target, Done]:
+    """Bring the pages of these members up to date for first..last. Raises ConfigurationError and NotionNotInstalled.
+
+    What else goes wrong stands in the result, with what was done until then, and in the ledger.
+    """
+    to = target(settings)
+    with Notion(
+        settings.notion_token, settings.notion_url, SharedPace(database, to.source), database.clock
+    ) as notion:
+        done = Sync(database, notion, to).run(members, first, last)
+    return to, done
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPace:
+    """The pace of a data source, which all processes keep together."""
+
+    database: Database
+    source: str
+
+    def next_slot(self) -> tuple[datetime, datetime]:
+        return notion_sources.next_slot(self.database, self.source)
+
+    def hold(self, seconds: float) -> None:
+        notion_sources.hold(self.database, self.source, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Pages that Notion has for days of which none is known here: one each, the oldest; in the bin or not."""
+
+    alive: dict[Key, str]
+    in_bin: dict[Key, set[str]]
+
+
+class Sync:
+    """One run over the days that are behind."""
+
+    def __init__(self, database: Database, notion: Notion, to: Target) -> None:
+        self._database, self._notion = database, notion
+        self._source, self._mapping = to.source, to.mapping
+        self._print = to.mapping.fingerprint
+        self.done = Done()
+
+    def run(self, members: Collection[int], first: date, last: date) -> Done:
+        """Take each day that is behind, the newest first, until all are done or something is in the way of all."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            behind = notion_pages.behind(
+                connection, self._source, self._print, members=members, first=first, last=last
+            )
+        try:
+            self._take(behind, now)
+        except WhoopError as error:
+            self.done.obstacle = error
+        self._remember()
+        for name in ("requests", "retries", "limited", "waited_seconds"):
+            setattr(self.done, name, getattr(self._notion, name))
+        return self.done
+
+    def _remember(self) -> None:
+        obstacle = self.done.obstacle
+        if obstacle is not None:
+            retry_at = obstacle.retry_at if isinstance(obstacle, NotionUnavailable) else None
+            notion_sources.failed(self._database, self._source, str(obstacle), retry_at)
+        elif self._notion.requests:
+            notion_sources.worked(self._database, self._source)
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        """Property -> type in the data source; asked for, and checked, before the first request of another kind."""
+        source = self._notion.data_source(self._source)
+        if source.get("in_trash") or source.get("archived"):
+            raise NotionMissing("The Notion data source is in the bin: restore it, or make another.")
+        return checked_types(self._mapping, source.get("properties") or {})
+
+    def _take(self, behind: list[Day], now: datetime) -> None:
+        unknown = [entry for entry in behind if _page_of(entry) is None]
+        found = self._look_for(unknown)
+        settled = now - SETTLED_AFTER
+        lost: list[Day] = []
+        for entry in behind:
+            try:
+                self._bring(entry, found, settled)
+            except OutcomeUnknown:
+                lost.append(entry)
+                if len(lost) >= MOST_UNKNOWN:
+                    break
+            except NotionRefused as error:
+                self.done.refused[entry.user_id, entry.day] = str(error)
+                with self._database.write() as connection:
+                    notion_pages.refused(connection, self._source, entry, str(error))
+        if lost:
+            self._look_again(lost)
+
+    def _look_again(self, lost: list[Day]) -> None:
+        """Most pages whose making got no answer are there by now; the others are looked for by a later run."""
+        with self._database.read() as connection:
+            now = self._database.now(connection)
+            days = {(entry.user_id, entry.day) for entry in lost}
+            behind = notion_pages.behind(connection, self._source, self._print)
+            again = [entry for entry in behind if (entry.user_id, entry.day) in days]
+        found = self._look_for(again)
+        for entry in again:
+            if (entry.user_id, entry.day) in found.alive:
+                self._bring(entry, found, now - SETTLED_AFTER)
+            else:
+                self.done.lost += 1
+        if len(lost) >= MOST_UNKNOWN:
+            raise NotionUnavailable(f"Notion gave no answer when it was asked for {len(lost)} pages.")
+
+    def _bring(self, entry: Day, found: _Found, settled: datetime) -> None:
+        with self._database.read() as connection:
+            row = notion_pages.summary(connection, entry.user_id, entry.day)
+        values = self._mapping.values(row)
+        content = _Content(values, self._mapping.content_hash(entry.user_id, values), row)
+        page = _page_of(entry)
+        if page is None:
+            self._bring_unknown(entry, content, found, settled)
+        elif page.content_hash == content.hash:
+            self.done.unchanged += 1
+            self._record(entry, page.state, str(page.page_id), content, written=False)
+        elif page.state == IN_BIN:
+            self._bring_from_bin(entry, str(page.page_id), content)
+        else:
+            self._update(entry, str(page.page_id), content)
+
+    def _bring_unknown(self, entry: Day, content: "_Content", found: _Found, settled: datetime) -> None:
+        key = entry.user_id, entry.day
+        state = None if entry.page is None else entry.page.state
+        given_up = None if entry.page is None else entry.page.page_id
+        binned = found.in_bin.get(key, set()) - {given_up}
+        if content.row is None:  # its summary went meanwhile
+            return
+        if key in found.alive:
+            self._update(entry, found.alive[key], content, counted="adopted")
+        elif binned and state != WANTED:
+            self.done.in_bin += 1
+            self._record(entry, IN_BIN, min(binned), content, written=False)
+        elif entry.page is not None and state == CREATING and entry.page.state_at > settled:
+            self.done.held += 1
+        else:
+            self._create(entry, content)
+
+    def _create(self, entry: Day, content: "_Content") -> None:
+        properties = self._properties(entry, content)
+        title = self._mapping.title_of(entry.user_id, entry.day, content.row)
+        if title:
+            properties = {title_property(self._types): title} | properties
+        with self._database.write() as connection:
+            claimed = notion_pages.claim(connection, self._source, entry, at=self._database.now(connection))
+        until = self._database.clock.now() + SENT_WITHIN
+        if claimed is None:  # another process is at it
+            self.done.held += 1
+            return
+        try:
+            page = self._notion.create(self._source, properties, until=until)
+        except OutcomeUnknown:
+            raise
+        except WhoopError:
+            with self._database.write() as connection:
+                notion_pages.release(connection, self._source, claimed)
+            raise
+        self.done.created += 1
+        self._record(replace(entry, page=claimed), WRITTEN, page, content, written=True)
+
+    def _bring_from_bin(self, entry: Day, page: str, content: "_Content") -> None:
+        """A page may have been taken out of the bin by hand; it is not taken out here."""
+        if self._is_there(entry, page, content):
+            self._update(entry, page, content)
+
+    def _update(self, entry: Day, page: str, content: "_Content", *, counted: str = "updated") -> None:
+        try:
+            alive = self._notion.update(page, self._properties(entry, content))
+        except NotionMissing:
+            self.done.gone += 1
+            self._record(entry, GONE, page, content, written=False)
+            return
+        except NotionRefused as refusal:
+            # Notion edits no page that is in the bin, and has no such properties where it was moved to.
+            if self._is_there(entry, page, content):
+                raise refusal
+            return
+        if not alive:
+            self.done.in_bin += 1
+            self._record(entry, IN_BIN, page, content, written=False)
+            return
+        if content.row is None:
+            counted = "emptied"
+        setattr(self.done, counted, getattr(self.done, counted) + 1)
+        self._record(entry, WRITTEN, page, content, written=True)
+
+    def _is_there(self, entry: Day, page: str, content: "_Content") -> bool:
+        """Whether the page can be written; else that it is in the bin, or gone, is entered."""
+        try:
+            at = self._notion.page(page)
+        except NotionMissing:
+            at = None
+        if at is not None and not at.in_bin and at.source == self._source:
+            return True
+        state = IN_BIN if at is not None and at.in_bin else GONE
+        setattr(self.done, state, getattr(self.done, state) + 1)
+        self._record(entry, state, page, content, written=False)
+        return False
+
+    def _properties(self, entry: Day, content: "_Content") -> dict[str, Any]:
+        return self._mapping.rendered(entry.user_id, entry.day, content.values, self._types)
+
+    def _record(self, entry: Day, state: str, page: str, content: "_Content", *, written: bool) -> None:
+        with self._database.write() as connection:
+            notion_pages.record(
+                connection,
+                self._source,
+                entry,
+                state=state,
+                page_id=page,
+                at=self._database.now(connection),
+                content=content.hash,
+                mapping=self._print,
+                built_at=None if content.row is None else content.row["built_at"],
+                written=written,
+            )
+
+    # Pages that Notion has and the ledger does not
+
+    def _look_for(self, unknown: Collection[Day]) -> _Found:
+        found = _Found({}, {})
+        for first, last, members in _spans(unknown):
+            # Their dates are told again below: Notion compares times by a zone of its own.
+            where = [
+                {
+                    "property": self._mapping.date_property,
+                    "date": {"on_or_after": (first - _ONE_DAY).isoformat()},
+                },
+                {
+                    "property": self._mapping.date_property,
+                    "date": {"on_or_before": (last + _ONE_DAY).isoformat()},
+                },
+            ]
+            if len(members) == 1:
+                kind = self._types[self._mapping.member_property]
+                where.append(self._mapping.member_filter(min(members), kind))
+            self._sort_out({"and": where}, members, found)
+        return found
+
+    def _sort_out(self, where: dict[str, Any], members: Collection[int], found: _Found) -> None:
+        self._types  # noqa: B018 - the schema is checked before the filter names its properties
+        for page in self._notion.pages(self._source, where):
+            key = self._key(page, members)
+            if key is None:
+                continue
+            if key in found.alive:
+                self.done.twice.append(key)
+            found.alive.setdefault(key, str(page["id"]))
+        for page in self._notion.pages(self._source, where, in_bin=True):
+            key = self._key(page, members)
+            if key is not None:
+                found.in_bin.setdefault(key, set()).add(str(page["id"]))
+
+    def _key(self, page: dict[str, Any], members: Iterable[int]) -> Key | None:
+        """The member and day that a page is of; None when it is nobody's we look for."""
+        properties = page.get("properties") or {}
+        start = str(
+            ((properties.get(self._mapping.date_property) or {}).get("date") or {}).get("start") or ""
+        )
+        value = properties.get(self._mapping.member_property) or {}
+        try:
+            day = date.fromisoformat(start[:10])
+        except ValueError:
+            return None
+        return next(((user_id, day) for user_id in members if self._mapping.is_of(user_id, value)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What a page is to say, its hash, and the summary it is of."""
+
+    values: dict[str, Any]
+    hash: str
+    row: dict[str, Any] | None
+
+
+def _page_of(entry: Day) -> Page | None:
+    """The entry whose page is known and not given up."""
+    return entry.page if entry.page is not None and entry.page.state in (WRITTEN, IN_BIN) else None
+
+
+def _spans(entries: Collection[Day]) -> Iterator[tuple[date, date, set[int]]]:
+    """Spans of days near each other, and whose they are."""
+    days: dict[date, set[int]] = {}
+    for entry in entries:
+        days.setdefault(entry.day, set()).add(entry.user_id)
+    span: list[date] = []
+    members: set[int] = set()
+    for day in sorted(days):
+        if span and day - span[-1] > NEAR:
+            yield span[0], span[-1], members
+            span, members = [], set()
+        span.append(day)
+        members |= days[day]
+    if span:
+        yield span[0], span[-1], members
