@@ -54,7 +54,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
 lock: $(MADE)  ## requirements.lock from pyproject.toml, with the newest releases it allows; then the image's
 	@$(PIP) install uv
 	@$(LOCK) --extra dev --upgrade --output-file requirements.lock
-	@$(LOCK) --extra celery --extra kubernetes --extra build --upgrade --constraint requirements.lock \
+	@$(LOCK) --extra celery --extra kubernetes --extra notion --extra build --upgrade --constraint requirements.lock \
 	  --output-file deploy/requirements.lock
 
 bench: $(MADE)  ## the benchmarks: ratios, to be read by a human

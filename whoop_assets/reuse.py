@@ -16,6 +16,7 @@ from whoop_assets.assets.blueprints import AssetBlueprint, Kind
 from whoop_assets.assets.daily_summary import daily_summary
 from whoop_assets.assets.journal import journal, journal_effects
 from whoop_assets.assets.members import body_measurement, profile
+from whoop_assets.assets.notion_daily import notion_daily
 from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.assets.report import report
 from whoop_assets.assets.trends import trends
@@ -24,9 +25,17 @@ from whoop_assets.automation import Automation
 from whoop_assets.checks import events_loaded, loads_complete, members_connected, records_fit_together
 from whoop_assets.graph import OURS, Graph
 from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors import due_readings, failed_runs, stale_summaries, stale_weeks, webhook_events
+from whoop_assets.sensors import (
+    due_readings,
+    failed_runs,
+    stale_pages,
+    stale_summaries,
+    stale_weeks,
+    webhook_events,
+)
 from whoop_assets.sensors.blueprints import SensorBlueprint
 from whoop_assets.settings import Settings
+from whoop_assets.sinks.notion.target import is_configured as notion_is_configured
 
 ASSETS = (
     profile,
@@ -57,7 +66,7 @@ class Sink:
     sensors: Sequence[SensorBlueprint]
 
 
-SINKS: Sequence[Sink] = ()
+SINKS: Sequence[Sink] = (Sink(notion_is_configured, [notion_daily], [stale_pages]),)
 
 
 def whoop_definitions(
@@ -86,9 +95,10 @@ def whoop_definitions(
     sinks = _sinks()
     assets = [one.built(graph) for one in (*ASSETS, *(asset for sink in sinks for asset in sink.assets))]
     checks = [blueprint.built(graph) for blueprint in CHECKS]
-    days = graph.keys(one.name for one in ASSETS if one.kind is Kind.DAYS)
     diary = graph.keys(one.name for one in (journal, journal_effects))
-    automation = Automation(graph, days, diary, [key for one in checks for key in one.check_keys])
+    automation = Automation(
+        graph, daily_keys(graph), diary, [key for one in checks for key in one.check_keys]
+    )
     sensors = [one.built(graph) for one in (*SENSORS, *(sensor for sink in sinks for sensor in sink.sensors))]
     sensors.append(failed_runs(graph, whoop))
     return dg.Definitions(
@@ -107,8 +117,14 @@ def graph_at(prefix: tuple[str, ...], group_name: str | None, whoop: WhoopResour
     return Graph(prefix, "_".join(prefix) if group_name is None else group_name, start_date, timezone)
 
 
+def daily_keys(graph: Graph) -> list[dg.AssetKey]:
+    """The assets that have a partition a day: what a run of a range of days holds.
+
+    Not the sinks: what they do with the days follows by itself, and neither `refresh` nor a backfill waits for them.
+    """
+    return graph.keys(one.name for one in ASSETS if one.kind is Kind.DAYS)
+
+
 def _sinks() -> list[Sink]:
-    if not SINKS:
-        return []
     settings = Settings.from_environment()
     return [sink for sink in SINKS if sink.configured(settings)]

@@ -87,10 +87,10 @@ def test_everything_that_runs_by_itself_does_so_without_being_switched_on():
 
 
 BLUEPRINTS = {
-    AssetBlueprint: reuse.ASSETS,
+    AssetBlueprint: [*reuse.ASSETS, *(asset for sink in reuse.SINKS for asset in sink.assets)],
     CheckBlueprint: reuse.CHECKS,
     ChecksBlueprint: reuse.CHECKS,
-    SensorBlueprint: reuse.SENSORS,
+    SensorBlueprint: [*reuse.SENSORS, *(sensor for sink in reuse.SINKS for sensor in sink.sensors)],
 }
 
 

@@ -29,8 +29,9 @@ class Kind(enum.Enum):
 class AssetBlueprint:
     """An asset without a place. `sources`: column -> the assets of ours, and their columns, that it is computed of.
 
-    `group`: the word that its group's name ends in; none for the daily assets. What has other partitions is in another
-    group, because a job has one kind of partition, and people select assets by group.
+    `group`: the word that its group's name ends in; none for what is read from WHOOP and summarised by day. What has other
+    partitions is in another group, because a job has one kind of partition, and people select assets by group; so is a
+    sink, so that whoever refreshes that group does not wait for it.
     """
 
     body: Body
@@ -82,14 +83,15 @@ class AssetBlueprint:
 
 def daily_asset(
     *,
-    table: str,
     kinds: set[str],
+    group: str = "",
     deps: Sequence[AssetBlueprint] = (),
+    table: str | None = None,
     sources: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Callable[[Body], AssetBlueprint]:
     """An asset with one partition a WHOOP day."""
     return lambda body: AssetBlueprint(
-        body, Kind.DAYS, "", frozenset(kinds), deps, table=table, sources=sources
+        body, Kind.DAYS, group, frozenset(kinds), deps, table=table, sources=sources
     )
 
 

@@ -16,6 +16,9 @@ LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
 """Set by `backfill` when it takes up an unfinished one: what was read completely since then is not read again."""
 
+SINK_TAG = "whoop/sink"
+"""On a run of a sink: which. The runs of each have a slot of their own, so that none waits for another, nor takes theirs."""
+
 MAX_RUNTIME_TAG = "dagster/max_runtime"
 LONGEST_RUNS = {
     "webhook": timedelta(minutes=30),
@@ -26,6 +29,9 @@ LONGEST_RUNS = {
 
 Where nobody can tell whether a run's process is still there (its host is lost), this is when it is tried again.
 """
+
+LONGEST_SINK_RUN = timedelta(hours=1)
+"""A service that neither answers nor refuses does not hold its sink's slot for ever."""
 
 TAKE_UP_WITHIN = timedelta(days=3)
 """What failed is taken up only while it is fresh: older readings are what a run is to replace."""
@@ -40,6 +46,11 @@ _WINDOWS = {60: "minute", 86_400: "day"}
 def lane_tags(lane: str) -> dict[str, str]:
     """The run tags that put a run into a lane, and say how long it may take there, in seconds."""
     return {LANE_TAG: lane, MAX_RUNTIME_TAG: str(int(LONGEST_RUNS[lane].total_seconds()))}
+
+
+def sink_tags(sink: str) -> dict[str, str]:
+    """The run tags that give a run the slot of its sink, and say how long it may have it, in seconds."""
+    return {SINK_TAG: sink, MAX_RUNTIME_TAG: str(int(LONGEST_SINK_RUN.total_seconds()))}
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:

@@ -15,6 +15,7 @@ from whoop_assets.cli.importing import import_
 from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
 from whoop_assets.cli.migrate_v1 import migrate_v1
+from whoop_assets.cli.notion import notion
 from whoop_assets.cli.plan import plan
 from whoop_assets.cli.readers import readers
 from whoop_assets.cli.report import report
@@ -64,6 +65,7 @@ for command in (
     import_,
     plan,
     report,
+    notion,
     serve,
     events,
     readers,

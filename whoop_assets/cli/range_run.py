@@ -132,10 +132,11 @@ def run_range(
 
 
 def daily_assets() -> "list[dg.AssetKey]":
-    """The assets that have a partition a day: those that a run of a range of days can hold."""
-    from whoop_assets.definitions import defs, ours
+    """The assets of our own deployment that a run of a range of days holds: not the sinks."""
+    from whoop_assets.definitions import ours
+    from whoop_assets.reuse import daily_keys
 
-    return [spec.key for spec in defs.resolve_all_asset_specs() if spec.partitions_def == ours.days]
+    return daily_keys(ours)
 
 
 def _cancel(instance: "dg.DagsterInstance", run_id: str) -> None:

@@ -41,12 +41,12 @@ def stale_summaries(
         behind = STALE_DAYS.days(connection, before=before)
         trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
-    of_summaries = _askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
+    of_summaries = askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
     wanted = ranges(entry.day for entry in of_summaries)
     # A run for summaries builds the trends of its days too.
     busy = _being_built(context.instance, graph, trends.name)
     busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
-    of_trends = _askable(trends_behind, graph.days, busy)
+    of_trends = askable(trends_behind, graph.days, busy)
     both, alone = [daily_summary.name, trends.name], [trends.name]
     requests = [
         *_requests("", graph, both, of_summaries, wanted, now),
@@ -66,12 +66,12 @@ def stale_weeks(
     with whoop.database.read() as connection:
         behind = STALE_WEEKS.days(connection)
         now = whoop.database.now(connection)
-    askable = _askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
-    if not askable:
+    of_weeks = askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
+    if not of_weeks:
         return _nothing(len(behind), "weeks")
-    wanted = ranges((entry.day for entry in askable), step=timedelta(weeks=1))
+    wanted = ranges((entry.day for entry in of_weeks), step=timedelta(weeks=1))
     return dg.SensorResult(
-        run_requests=_requests("", graph, [weekly_summary.name], askable, wanted, now)[:MOST_RANGES]
+        run_requests=_requests("", graph, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
     )
 
 
@@ -83,7 +83,7 @@ def _nothing(behind: int, what: str) -> dg.SkipReason:
     )
 
 
-def _askable(
+def askable(
     behind: Iterable[Behind],
     partitions: dg.TimeWindowPartitionsDefinition,
     busy: Sequence[tuple[str, str]],
@@ -102,7 +102,7 @@ def _requests(
     prefix: str,
     graph: Graph,
     assets: Sequence[str],
-    askable: Sequence[Behind],
+    work: Sequence[Behind],
     wanted: Sequence[tuple[date, date]],
     now: datetime,
 ) -> list[dg.RunRequest]:
@@ -110,7 +110,7 @@ def _requests(
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     return [
         dg.RunRequest(
-            run_key=f"{prefix}{first}:{last}:{digest(askable, first, last)}:{hour}",
+            run_key=f"{prefix}{first}:{last}:{digest(work, first, last)}:{hour}",
             asset_selection=graph.keys(assets),
             asset_check_keys=checks_of(assets, graph),
             tags=range_tags(first, last) | lane_tags("schedule"),

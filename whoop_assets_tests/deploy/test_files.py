@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from benchmarks.production import DEPLOY, services
-from whoop_assets.assets.loading import LANE_TAG, LONGEST_RUNS
+from whoop_assets.assets.loading import LANE_TAG, LONGEST_RUNS, SINK_TAG
 from whoop_assets.cli import main
+from whoop_assets.reuse import SINKS
 from whoop_assets.warehouse.lanes import LANES
 from whoop_assets_tests.deploy.files import (
     COMPOSE,
@@ -258,7 +259,8 @@ def test_a_webhooks_run_always_finds_a_slot() -> None:
     runs = parsed("dagster.yaml")["concurrency"]["runs"]
     limits = runs["tag_concurrency_limits"]
     assert {one["value"] for one in limits if one["key"] == LANE_TAG} == set(LANES) - {"webhook"}
-    assert sum(one["limit"] for one in limits) < runs["max_concurrent_runs"]
+    of_each = {SINK_TAG: len(SINKS)}
+    assert sum(one["limit"] * of_each.get(one["key"], 1) for one in limits) < runs["max_concurrent_runs"]
 
 
 def test_celerys_workers_have_a_slot_for_every_run() -> None:
@@ -295,7 +297,7 @@ def test_the_images_lock_has_what_the_image_needs_in_the_versions_that_the_tests
     image, tested = pins("deploy/requirements.lock"), pins("requirements.lock")
     project = PYPROJECT["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["celery"], *extras["kubernetes"]]
+    wanted = [*project["dependencies"], *extras["celery"], *extras["kubernetes"], *extras["notion"]]
     wanted += PYPROJECT["build-system"]["requires"]
     assert {re.match(r"[\w-]+", one)[0] for one in wanted} <= image.keys()  # type: ignore[index]
     assert {name for name in image.keys() & tested.keys() if image[name] != tested[name]} == set()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import yaml
 
+from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.ingest.planned import Group
 from whoop_assets.ingest.planning import Reading
@@ -41,6 +42,8 @@ SECOND = timedelta(seconds=1)
 RUN_BEGINS, EVENTS_RUN_BEGINS = 6 * SECOND, 4 * SECOND
 REQUEST_TAKES = 0.3 * SECOND
 WEBHOOK = "webhook"
+SINKS = 2
+"""Slots that Notion's and Iceberg's runs have for themselves; taken to be always in use."""
 SLOTS = yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text())["concurrency"]["runs"]
 
 
@@ -272,11 +275,15 @@ class BudgetedWhoop(ModelledWhoop):
 
     def _start_runs(self) -> None:
         """Those that find a slot, the webhooks' first, as their runs have the higher priority."""
-        limits = {one["value"]: one["limit"] for one in SLOTS["tag_concurrency_limits"] if "value" in one}
+        limits = {
+            one["value"]: one["limit"]
+            for one in SLOTS["tag_concurrency_limits"]
+            if one["key"] == LANE_TAG and "value" in one
+        }
         for lane, queue in self._queues.items():
             while (
                 queue
-                and len(self._running) < SLOTS["max_concurrent_runs"]
+                and len(self._running) < SLOTS["max_concurrent_runs"] - SINKS
                 and sum(run.lane == lane for run in self._running) < limits.get(lane, len(self._running) + 1)
             ):
                 run = queue.popleft()

@@ -29,7 +29,7 @@ DEFAULTS = {
 
 def summary(user_id: int, day: date, **values: Any) -> dict[str, Any]:
     """A daily row."""
-    row = dict.fromkeys(DAILY_COLUMNS) | {"is_partial": False, "cycle_count": 1}
+    row = dict.fromkeys(DAILY_COLUMNS) | {"is_partial": False, "cycle_count": 1, "source": "api"}
     scores = {
         "recovery_score": 66.0,
         "sleep_duration_minutes": 431.5,

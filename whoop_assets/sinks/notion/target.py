@@ -20,6 +20,11 @@ class Target:
     mapping: PageMapping
 
 
+def is_configured(settings: Settings) -> bool:
+    """Whether the sink is on. Whether what is set can be used, runs and commands say."""
+    return what_is_missing(settings) is None
+
+
 def what_is_missing(settings: Settings) -> str | None:
     """A sentence that says what is not set; None when the sink is on."""
     missing = [
@@ -63,7 +68,7 @@ def page_mapping(settings: Settings) -> PageMapping:
 
 def _yaml(text: str) -> Any:
     try:
-        import yaml
+        import yaml  # type: ignore[import-untyped]
     except ModuleNotFoundError:
         raise NotionNotInstalled(
             "PyYAML is not installed: install the optional extra, `pip install 'whoop-assets[notion]'`."

@@ -1,0 +1,80 @@
+"""The sensor of the Notion sink: whatever changed a daily summary, its page follows. A tick does SQL only."""
+
+import dagster as dg
+
+from whoop_assets.assets.loading import LONGEST_SINK_RUN, sink_tags
+from whoop_assets.assets.notion_daily import NOTION, notion_daily
+from whoop_assets.clock import SystemClock
+from whoop_assets.graph import Graph
+from whoop_assets.partitions import range_tags
+from whoop_assets.resources import WhoopResource
+from whoop_assets.sensors.blueprints import sensor
+from whoop_assets.sensors.in_flight import IN_FLIGHT, MOST_RUNS
+from whoop_assets.sensors.summaries import (
+    MOST_RANGES,
+    TRY_AGAIN_AFTER,
+    askable,
+    digest,
+    ranges,
+)
+from whoop_assets.sinks.notion.sync import SETTLED_AFTER
+from whoop_assets.sinks.notion.target import target
+from whoop_assets.warehouse import notion_pages, notion_sources
+
+MOST_PAGES = 1000
+"""A run of more member-days is split: six minutes at Notion's pace."""
+
+
+@sensor(targets=[notion_daily], seconds=60)
+def stale_pages(
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for the Notion pages of days whose summaries are others than those that were written.
+
+    Level-triggered, as for the summaries, and one run at a time. While Notion is down it is asked for again after pauses
+    that grow to an hour; nothing else waits for it.
+    """
+    to = target(whoop.settings())
+    if _under_way(context.instance, graph):
+        return dg.SkipReason("A run that writes pages is under way.")
+    with whoop.database.read() as connection:
+        now = whoop.database.now(connection)
+        obstacle = notion_sources.obstacle(connection, to.source)
+        if obstacle.try_after is not None and now < obstacle.try_after:
+            return dg.SkipReason(
+                f"The last attempt failed; the next is made after {obstacle.try_after:%Y-%m-%d %H:%M:%S} UTC."
+                f" {obstacle.failure}"
+            )
+        behind = notion_pages.days_behind(
+            connection, to.source, to.mapping.fingerprint, settled=now - SETTLED_AFTER
+        )
+    wanted = askable(behind, graph.days, [])
+    if not wanted:
+        return dg.SkipReason(
+            f"{len(behind)} days are behind that have no partition." if behind else "No stale pages."
+        )
+    some, pages = [], 0
+    for entry in sorted(wanted, key=lambda entry: entry.day, reverse=True):
+        some.append(entry)
+        pages += entry.members
+        if pages >= MOST_PAGES:
+            break
+    hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
+    requests = [
+        dg.RunRequest(
+            run_key=f"{first}:{last}:{digest(some, first, last)}:{obstacle.failures}:{hour}",
+            asset_selection=[graph.key(notion_daily.name)],
+            tags=range_tags(first, last) | sink_tags(NOTION) | {"dagster/max_retries": "0"},
+        )
+        for first, last in ranges(entry.day for entry in some)[:MOST_RANGES]
+    ]
+    return dg.SensorResult(run_requests=requests)
+
+
+def _under_way(instance: dg.DagsterInstance, graph: Graph) -> bool:
+    """Whether a run that writes pages is queued or under way, also one that somebody started."""
+    # Dagster's clock, not the warehouse's: it is compared with what Dagster has written. A run that has not changed its
+    # status for so long is not there any more, and two that write the same pages do no harm.
+    filters = dg.RunsFilter(statuses=IN_FLIGHT, updated_after=SystemClock().now() - LONGEST_SINK_RUN)
+    key = graph.key(notion_daily.name)
+    return any(key in (run.asset_selection or ()) for run in instance.get_runs(filters, limit=MOST_RUNS))

@@ -1,0 +1,223 @@
+"""The Notion sink as Dagster runs it: not there until configured, level-triggered, and in nobody's way."""
+
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from whoop_assets import whoop_definitions
+from whoop_assets.assets.loading import LONGEST_SINK_RUN, SINK_TAG
+from whoop_assets.cli.range_run import daily_assets
+from whoop_assets.definitions import ours
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.partitions import range_tags
+from whoop_assets.reuse import ASSETS
+from whoop_assets.sensors import stale_pages, stale_summaries
+from whoop_assets.sinks.notion.sync import SETTLED_AFTER
+from whoop_assets.warehouse.tables_notion import notion_pages, notion_sources
+from whoop_assets_tests.sinks.conftest import DEFAULTS
+from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+
+
+@pytest.fixture
+def notion():
+    # Its limit is on the machine's clock, and so is the pace; that it is kept is shown where time is moved by hand.
+    with serving(NotionStandIn()) as served:
+        yield served
+
+
+@pytest.fixture
+def configured(notion, monkeypatch):
+    """The environment has a token and a data source; returns its id."""
+    source = notion.make_source(**DEFAULTS)
+    monkeypatch.setenv("NOTION_TOKEN", TOKEN)
+    monkeypatch.setenv("WHOOP_NOTION_DATA_SOURCE", source)
+    monkeypatch.setenv("WHOOP_NOTION_URL", notion.url)
+    return source
+
+
+def tick(p, sensor=stale_pages):
+    """What the sensor asks for now, as it stands in the definitions of this environment."""
+    with dg.build_sensor_context(
+        instance=p.instance, definitions=(defs := whoop_definitions()), resources=defs.resources
+    ) as context:
+        return sensor.built(ours).evaluate_tick(context)
+
+
+def carry_out(p, request):
+    """Run what a sensor asked for."""
+    job = whoop_definitions().resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        instance=p.instance,
+        tags=request.tags,
+        asset_selection=request.asset_selection,
+        raise_on_error=False,
+    )
+
+
+def write_pages(p, first, last):
+    """Materialize the pages of these days by hand."""
+    request = dg.RunRequest(asset_selection=[ours.key("notion_daily")], tags=range_tags(first, last))
+    return carry_out(p, request)
+
+
+def failure(result):
+    (event,) = (event for event in result.all_events if event.event_type_value == "STEP_FAILURE")
+    return event.event_specific_data
+
+
+def few_days(p, count=4):
+    """Load and summarise the last days; how many have a summary."""
+    first = p.today - timedelta(days=count - 1)
+    assert p.run(first, p.today).success
+    with p.home.database.read() as connection:
+        return connection.exec_driver_sql("select count(*) from daily_summary").scalar()
+
+
+def named(definitions):
+    return (
+        {spec.key.to_user_string() for spec in definitions.resolve_all_asset_specs()},
+        {sensor.name for sensor in definitions.sensors},
+    )
+
+
+@pytest.mark.parametrize("left_out", ["NOTION_TOKEN", "WHOOP_NOTION_DATA_SOURCE"])
+def test_it_is_in_the_graph_only_where_it_is_configured(configured, monkeypatch, left_out):
+    with_notion = named(whoop_definitions())
+    monkeypatch.delenv(left_out)
+    without = named(whoop_definitions())
+    assert with_notion[0] - without[0] == {"whoop/notion_daily"}
+    assert with_notion[1] - without[1] == {"stale_pages"}
+    assert without[0] == {f"whoop/{one.name}" for one in ASSETS}
+
+
+def test_neither_jobs_nor_backfills_hold_it(configured):
+    definitions = whoop_definitions()
+    dg.Definitions.validate_loadable(definitions)
+    key = ours.key("notion_daily")
+    for job in definitions.jobs:
+        assert key not in definitions.resolve_job_def(job.name).asset_layer.selected_asset_keys
+    assert key not in daily_assets()
+    spec = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}[key]
+    others = {one.group_name for one in definitions.resolve_all_asset_specs() if one.key != key}
+    assert spec.group_name == "whoop_notion"
+    assert spec.group_name not in others
+    assert spec.partitions_def == ours.days
+    assert spec.owners
+    assert len(spec.description) > 40
+
+
+def test_in_another_deployment_it_stands_under_its_prefix_and_in_its_group(configured):
+    theirs = whoop_definitions(["health", "whoop"], "health")
+    specs = {spec.key.to_user_string(): spec for spec in theirs.resolve_all_asset_specs()}
+    assert specs["health/whoop/notion_daily"].group_name == "health_notion"
+    assert [dep.asset_key.to_user_string() for dep in specs["health/whoop/notion_daily"].deps] == [
+        "health/whoop/daily_summary"
+    ]
+    assert "health_whoop_stale_pages" in {sensor.name for sensor in theirs.sensors}
+
+
+def test_a_mistake_in_its_settings_stops_nothing_but_it(project, configured, monkeypatch):
+    with project(days=4) as p:
+        few_days(p, 2)
+        monkeypatch.setenv("WHOOP_NOTION_DATA_SOURCE", "no id")
+        dg.Definitions.validate_loadable(whoop_definitions())
+        tick(p, stale_summaries)  # as ever
+        with pytest.raises(ConfigurationError, match="WHOOP_NOTION_DATA_SOURCE is not an id"):
+            tick(p)
+        result = write_pages(p, p.today, p.today)
+        assert "WHOOP_NOTION_DATA_SOURCE is not an id" in failure(result).user_failure_data.description
+
+
+def test_what_is_behind_is_asked_for_and_written_and_then_nothing_is_asked_for(project, notion, configured):
+    with project(days=6) as p:
+        summaries = few_days(p)
+        (request,) = tick(p).run_requests
+        assert [key.to_user_string() for key in request.asset_selection] == ["whoop/notion_daily"]
+        assert request.tags[SINK_TAG] == "notion"
+        assert request.tags["dagster/max_runtime"] == str(int(LONGEST_SINK_RUN.total_seconds()))
+        assert carry_out(p, request).success
+        assert len(notion.pages) == len(notion.by_day(configured)) == summaries
+        assert p.metadata("notion_daily", p.today - timedelta(days=1))["dagster/partition_row_count"] == 1
+        before = len(notion.asked)
+        assert tick(p).run_requests == []
+        assert write_pages(p, p.today - timedelta(days=3), p.today).success
+        assert len(notion.asked) == before
+
+        nights = [one for one in p.home.truth()["sleeps"] if not one["nap"] and "score" in one]
+        one = sorted(nights, key=lambda night: night["start"])[-2]
+        p.home.world.edit(
+            p.home.member, "sleeps", one["id"], {"score": {"sleep_efficiency_percentage": 50.0}}
+        )
+        few_days(p)
+        (request,) = tick(p).run_requests
+        assert carry_out(p, request).success
+        assert 50.0 in {notion.shown(page)["Sleep efficiency (%)"] for page in notion.pages}
+
+
+def test_while_notion_is_down_the_rest_goes_on_and_it_catches_up_by_itself(project, notion, configured):
+    with project(days=6) as p:
+        summaries = few_days(p)
+        notion.fault("429:900", "data_sources", times=1)
+        (request,) = tick(p).run_requests
+        result = carry_out(p, request)
+        assert not result.success
+        assert "What was not written stays behind" in failure(result).user_failure_data.description
+        assert TOKEN not in repr(result.all_events)
+        assert "The last attempt failed" in tick(p).skip_message
+
+        # Everything else goes on as ever.
+        assert few_days(p) == summaries
+
+        with p.home.database.write() as connection:
+            connection.execute(
+                notion_sources.update().values(
+                    try_after=None, next_request_at=p.home.database.now(connection)
+                )
+            )
+        (again,) = tick(p).run_requests
+        assert again.run_key != request.run_key
+        assert carry_out(p, again).success
+        assert len(notion.pages) == summaries
+        assert tick(p).run_requests == []
+
+
+def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, notion, configured):
+    with project(days=4) as p:
+        few_days(p, 1)
+        notion.fault("silence", "POST /v1/pages", times=1)
+        (request,) = tick(p).run_requests
+        assert not carry_out(p, request).success
+        assert tick(p).run_requests == []
+        with p.home.database.write() as connection:
+            connection.execute(
+                notion_pages.update()
+                .where(notion_pages.c.state == "creating")
+                .values(state_at=p.home.database.now(connection) - 2 * SETTLED_AFTER)
+            )
+        (again,) = tick(p).run_requests
+        assert carry_out(p, again).success
+        assert tick(p).run_requests == []
+
+
+def test_one_run_writes_pages_at_a_time(project, notion, configured):
+    with project(days=4) as p:
+        few_days(p, 1)
+        (request,) = tick(p).run_requests
+        p.instance.add_run(
+            dg.DagsterRun(
+                job_name="__ASSET_JOB",
+                status=dg.DagsterRunStatus.STARTED,
+                asset_selection=frozenset(request.asset_selection),
+                tags=request.tags,
+            )
+        )
+        assert "under way" in tick(p).skip_message
+
+
+def test_days_without_a_partition_wait(project, notion, configured):
+    with project(days=4) as p:
+        few_days(p, 1)
+        with p.home.database.write() as connection:
+            connection.exec_driver_sql("update daily_summary set day = '2019-05-01'")
+        assert "no partition" in tick(p).skip_message
