@@ -22,7 +22,14 @@ from whoop_assets.warehouse.tables import daily_summary
 from whoop_assets.warehouse.tables_notion import notion_pages
 from whoop_assets.warehouse.types import UtcDateTime
 
-WRITTEN, CREATING, IN_BIN, GONE, WANTED = "written", "creating", "in_bin", "gone", "wanted"
+WRITTEN, CREATING, IN_BIN, GONE, WANTED, REFUSED = (
+    "written",
+    "creating",
+    "in_bin",
+    "gone",
+    "wanted",
+    "refused",
+)
 
 _KINDS = {int: "integer", float: "number", str: "text", bool: "boolean", date: "date"}
 COLUMNS: dict[str, str] = {
@@ -137,13 +144,19 @@ def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page
     return claimed if took.rowcount == 1 else None
 
 
-def release(connection: Connection, source: str, claimed: Page) -> None:
-    """Take a claim back, since no page can have come of it."""
+def release(
+    connection: Connection, source: str, claimed: Page, before: Page | None, *, refused: bool = False
+) -> None:
+    """Take a claim back, since no page can have come of it: the entry is again what it was `before`, its generation too,
+    as the work is still the same. A day that had none keeps one only where Notion `refused` its page."""
     here = and_(_entry(source, claimed), notion_pages.c.generation == claimed.generation)
-    if claimed.page_id is None:
-        connection.execute(delete(notion_pages).where(here))
+    if before is not None:
+        values = {"state": before.state, "state_at": before.state_at, "generation": before.generation}
+        connection.execute(update(notion_pages).where(here).values(**values))
+    elif refused:
+        connection.execute(update(notion_pages).where(here).values(state=REFUSED))
     else:
-        connection.execute(update(notion_pages).where(here).values(state=WANTED))
+        connection.execute(delete(notion_pages).where(here))
 
 
 def record(
@@ -195,8 +208,7 @@ def record(
 
 def refused(connection: Connection, source: str, entry: Day, cause: str) -> None:
     """Remember why Notion refused a day's page. The generation stays: the work is still the same."""
-    if entry.page is not None:
-        connection.execute(update(notion_pages).where(_entry(source, entry.page)).values(failure=cause))
+    connection.execute(update(notion_pages).where(_entry(source, entry)).values(failure=cause))
 
 
 def want(
@@ -268,7 +280,7 @@ def page_counts(
     return dict(connection.execute(query.group_by(c.day)).all())
 
 
-def _entry(source: str, page: Page) -> ColumnElement[bool]:
+def _entry(source: str, page: Page | Day) -> ColumnElement[bool]:
     c = notion_pages.c
     return and_(c.data_source_id == source, c.user_id == page.user_id, c.day == page.day)
 

@@ -211,6 +211,17 @@ def test_a_changed_mapping_writes_the_pages_that_it_changes_and_no_others(
     assert sink.cost() == 0
 
 
+def test_pages_move_with_the_property_that_holds_their_day(new_sink, sqlite_database):
+    sink = new_sink(
+        sqlite_database, "properties: {Strain: strain}", Date="date", Morning="date", Member="number", Strain="number"
+    )  # fmt: skip
+    keep(sqlite_database, summary(MEMBER, DAY))
+    sink.sync()
+    Path(sink.settings.notion_mapping).write_text("date: Morning\nproperties: {Strain: strain}")
+    assert sink.sync().updated == 1
+    assert sink.notion.shown(sink.page())["Morning"] == DAY.isoformat()
+
+
 def test_the_id_of_a_database_is_told_from_that_of_its_data_source(sink):
     keep(sink.database, summary(MEMBER, DAY))
     source = sink.source

@@ -360,6 +360,35 @@ def test_a_page_that_notion_refuses_costs_the_others_nothing(new_sink, sqlite_da
     assert sink.sync().updated == 1
 
 
+@pytest.mark.parametrize("renewed", [False, True])
+def test_a_page_that_notion_refuses_to_make_is_named_and_is_the_same_work_again(sink, renewed):
+    keep(sink.database, summary(MEMBER, DAY))
+    if renewed:
+        sink.sync()
+        sink.notion.bin(sink.page())
+        keep(sink.database, summary(MEMBER, DAY, recovery_score=12.0))
+        sink.sync()
+        with sink.database.write() as connection:
+            notion_pages.want(connection, sink.source, sink.database.now(connection))
+    sink.notion.fault("400", "POST /v1/pages", times=3)
+    work = []
+    for _ in range(3):
+        assert list(sink.sync().refused) == [(MEMBER, DAY)]
+        with sink.database.read() as connection:
+            (refusal,) = notion_pages.refusals(connection, sink.source)
+            work.append(
+                notion_pages.days_behind(
+                    connection, sink.source, "another", settled=sink.database.now(connection)
+                )
+            )
+        assert refusal[:2] == (MEMBER, DAY)
+    assert work[1] == work[2]
+    assert sink.sync().created == 1
+    assert len(sink.pages) == 1
+    with sink.database.read() as connection:
+        assert notion_pages.refusals(connection, sink.source) == []
+
+
 def test_of_two_processes_that_write_a_page_at_once_the_older_content_does_not_stay(sink):
     keep(sink.database, summary(MEMBER, DAY))
     sink.sync()

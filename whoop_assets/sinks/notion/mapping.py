@@ -78,7 +78,7 @@ class PageMapping:
 
     def content_hash(self, user_id: int, values: Mapping[str, Any]) -> str:
         """SHA-256 of what the page is to say."""
-        return _digest([self.name_of(user_id), dict(values)])
+        return _digest([self.date_property, self.member_property, self.name_of(user_id), dict(values)])
 
     def rendered(
         self, user_id: int, day: date, values: Mapping[str, Any], types: Mapping[str, str]

@@ -226,9 +226,10 @@ class Sync:
             page = self._notion.create(self._source, properties, until=until)
         except OutcomeUnknown:
             raise
-        except WhoopError:
+        except WhoopError as error:
+            refused = isinstance(error, NotionRefused)
             with self._database.write() as connection:
-                notion_pages.release(connection, self._source, claimed)
+                notion_pages.release(connection, self._source, claimed, entry.page, refused=refused)
             raise
         self.done.created += 1
         self._record(replace(entry, page=claimed), WRITTEN, page, content, written=True)
