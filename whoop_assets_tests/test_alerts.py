@@ -181,6 +181,8 @@ def failing(instance, tags):
         ({"dagster/will_retry": "true"}, False),
         ({"whoop/lane": "webhook", "whoop/attempt": "1"}, True),
         ({"whoop/lane": "webhook", "whoop/attempt": "2"}, False),
+        ({"whoop/sink": "notion", "whoop/attempt": "1"}, True),
+        ({"whoop/sink": "notion", "whoop/attempt": "2"}, False),
         ({"whoop/lane": "schedule"}, True),
     ],
 )

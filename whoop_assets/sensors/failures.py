@@ -5,7 +5,7 @@ import inspect
 import dagster as dg
 
 from whoop_assets import alerts
-from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.assets.loading import LANE_TAG, SINK_TAG
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.graph import Graph
 from whoop_assets.ingest.event_load import LANE
@@ -36,14 +36,15 @@ def failed_runs(graph: Graph, whoop: WhoopResource) -> dg.SensorDefinition:
 def tell(context: dg.RunFailureSensorContext, whoop: WhoopResource) -> dg.SkipReason | None:
     """Log every run that failed for good, and send an alert where WHOOP_ALERT_URL or WHOOP_ALERT_SMTP_URL say.
 
-    A run that Dagster will try again is no alert yet; of a run for events only the first attempt is, as the event tries
-    again by itself and is parked, visibly, when that comes to nothing.
+    A run that Dagster will try again is no alert yet; of a run for events or of a sink only the first attempt is, as what
+    it was to do is tried again by itself: an event is parked, visibly, when that comes to nothing, a sink says how it is.
     """
     run = context.dagster_run
     if run.tags.get("dagster/will_retry") == "true":
         return dg.SkipReason(f"Run {run.run_id} failed and will be tried again.")
-    if run.tags.get(LANE_TAG) == LANE and run.tags.get(ATTEMPT_TAG, "1") != "1":
-        return dg.SkipReason(f"Run {run.run_id} failed, as an attempt at the same events had before.")
+    again = run.tags.get(ATTEMPT_TAG, "1") != "1"
+    if again and (run.tags.get(LANE_TAG) == LANE or SINK_TAG in run.tags):
+        return dg.SkipReason(f"Run {run.run_id} failed, as an attempt at the same work had before.")
     alert = alert_of(run, sorted({event.step_key or "" for event in context.get_step_failure_events()}))
     context.log.error(alert.sentence)
     try:

@@ -10,13 +10,8 @@ from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.blueprints import sensor
 from whoop_assets.sensors.in_flight import IN_FLIGHT, MOST_RUNS
-from whoop_assets.sensors.summaries import (
-    MOST_RANGES,
-    TRY_AGAIN_AFTER,
-    askable,
-    digest,
-    ranges,
-)
+from whoop_assets.sensors.summaries import MOST_RANGES, TRY_AGAIN_AFTER, askable, digest, ranges
+from whoop_assets.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.target import target
 from whoop_assets.warehouse import notion_pages, notion_sources
@@ -48,6 +43,7 @@ def stale_pages(
         behind = notion_pages.days_behind(
             connection, to.source, to.mapping.fingerprint, settled=now - SETTLED_AFTER
         )
+        refused = {day for _, day, _ in notion_pages.refusals(connection, to.source)}
     wanted = askable(behind, graph.days, [])
     if not wanted:
         return dg.SkipReason(
@@ -60,14 +56,18 @@ def stale_pages(
         if pages >= MOST_PAGES:
             break
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
-    requests = [
-        dg.RunRequest(
-            run_key=f"{first}:{last}:{digest(some, first, last)}:{obstacle.failures}:{hour}",
-            asset_selection=[graph.key(notion_daily.name)],
-            tags=range_tags(first, last) | sink_tags(NOTION) | {"dagster/max_retries": "0"},
+    requests = []
+    for first, last in ranges(entry.day for entry in some)[:MOST_RANGES]:
+        # Its failure is news only once: not of pages that Notion has refused before, nor while it is down.
+        known = all(entry.day in refused for entry in some if first <= entry.day <= last)
+        tags = {ATTEMPT_TAG: str(obstacle.failures + 1 + known), "dagster/max_retries": "0"}
+        requests.append(
+            dg.RunRequest(
+                run_key=f"{first}:{last}:{digest(some, first, last)}:{obstacle.failures}:{hour}",
+                asset_selection=[graph.key(notion_daily.name)],
+                tags=range_tags(first, last) | sink_tags(NOTION) | tags,
+            )
         )
-        for first, last in ranges(entry.day for entry in some)[:MOST_RANGES]
-    ]
     return dg.SensorResult(run_requests=requests)
 
 
