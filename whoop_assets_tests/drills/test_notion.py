@@ -66,7 +66,8 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
         assert again["requests"] == 0
 
         # Three nights are corrected at WHOOP, and a fourth, whose page somebody has thrown away.
-        nights = {row["day"]: key[0] for key, row in home.rows("sleeps").items() if not row["nap"] and row["score_state"] == "SCORED"}  # fmt: skip
+        sleeps = [row for row in home.rows("sleeps").values() if not row["nap"]]
+        nights = {row["day"]: row["id"] for row in sleeps if row["score_state"] == "SCORED"}
         edited = [day for day in summarised[20:] if day in nights][: (EDITS + 1) * 30 : 30]
         thrown_away = edited.pop()
         for number, day in enumerate([*edited, thrown_away]):
