@@ -68,9 +68,16 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
 
     def calendar(self) -> tuple[date, str]:
         """The first day and the time zone, also before Dagster has resolved a `dg.EnvVar`. Raises ConfigurationError."""
-        given = {"WHOOP_START_DATE": _plain(self.start_date), "WHOOP_TIMEZONE": _plain(self.timezone)}
-        settings = Settings.from_environment(instead={name: value for name, value in given.items() if value})
+        settings = self.settings_at_loading()
         return settings.start_date, settings.timezone
+
+    def settings_at_loading(self) -> Settings:
+        """The environment's settings, with this calendar: what can be told while definitions are loaded.
+
+        Raises ConfigurationError.
+        """
+        given = {"WHOOP_START_DATE": _plain(self.start_date), "WHOOP_TIMEZONE": _plain(self.timezone)}
+        return Settings.from_environment(instead={name: value for name, value in given.items() if value})
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["WhoopResource", None, None]:

@@ -82,9 +82,9 @@ def whoop_definitions(
     take their names from it (`health_whoop_refresh`); only with the default are they short. So two graphs, each with a
     prefix and a database of its own, can stand in one deployment; `Definitions.merge` refuses two of one prefix.
     `group_name`: the group of the daily assets, else the prefix; the week, the report and the journal have it with
-    `_weekly`, `_report` and `_journal` behind. `resource`: where the data are and how WHOOP is reached; what it leaves
-    open says the environment, which alone says which sinks there are. `automatic=False` leaves out sensors and
-    schedules: nothing runs but what somebody starts.
+    `_weekly`, `_report` and `_journal` behind, a sink with its name. `resource`: where the data are and how WHOOP is
+    reached; what it leaves open says the environment, which alone says which sinks there are. `automatic=False` leaves
+    out sensors and schedules: nothing runs but what somebody starts.
 
     No executor is set, as that is the deployment's to choose. Raises ConfigurationError for a prefix or a group that
     Dagster does not take, and for a first day or time zone that cannot be used.
@@ -92,7 +92,7 @@ def whoop_definitions(
     prefix = (key_prefix,) if isinstance(key_prefix, str) else tuple(key_prefix)
     whoop = resource if resource is not None else WhoopResource()
     graph = graph_at(prefix, group_name, whoop)
-    sinks = _sinks()
+    sinks = _sinks(whoop)
     assets = [one.built(graph) for one in (*ASSETS, *(asset for sink in sinks for asset in sink.assets))]
     checks = [blueprint.built(graph) for blueprint in CHECKS]
     diary = graph.keys(one.name for one in (journal, journal_effects))
@@ -125,6 +125,6 @@ def daily_keys(graph: Graph) -> list[dg.AssetKey]:
     return graph.keys(one.name for one in ASSETS if one.kind is Kind.DAYS)
 
 
-def _sinks() -> list[Sink]:
-    settings = Settings.from_environment()
+def _sinks(whoop: WhoopResource) -> list[Sink]:
+    settings = whoop.settings_at_loading()
     return [sink for sink in SINKS if sink.configured(settings)]
