@@ -71,7 +71,7 @@ def test_without_what_runs_by_itself_there_are_assets_checks_and_jobs():
     defs = their_definitions(automatic=False)
     assert not defs.sensors
     assert not defs.schedules
-    assert len(list(defs.jobs)) == 3
+    assert len(list(defs.jobs)) == 4
     dg.Definitions.validate_loadable(defs)
 
 
