@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -32,6 +32,9 @@ class AssetBlueprint:
     `group`: the word that its group's name ends in; none for what is read from WHOOP and summarised by day. What has other
     partitions is in another group, because a job has one kind of partition, and people select assets by group; so is a
     sink, so that whoever refreshes that group does not wait for it.
+
+    `called` and `description` are for one of several assets that share a function, whose name and docstring are else the
+    asset's. `config`: what can be set when it is materialized by hand, in `context.op_execution_context.op_config`.
     """
 
     body: Body
@@ -42,10 +45,14 @@ class AssetBlueprint:
     mapping: dg.PartitionMapping | None = None
     table: str | None = None
     sources: Mapping[str, Sequence[tuple[str, str]]] | None = None
+    called: str = ""
+    description: str = ""
+    config: Mapping[str, dg.Field] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return self.body.__name__
+        return self.called or self.body.__name__
 
     def built(self, graph: Graph) -> dg.AssetsDefinition:
         """The asset in that graph; a range of its partitions is materialized in a single run."""
@@ -53,7 +60,7 @@ class AssetBlueprint:
         def compute(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
             return self.body(context, graph.resource_in(context))
 
-        compute.__doc__ = self.body.__doc__
+        compute.__doc__ = self.description or self.body.__doc__
         partitions = {Kind.DAYS: graph.days, Kind.WEEKS: graph.weeks, Kind.WHOLE: None}[self.kind]
         return dg.asset(
             name=self.name,
@@ -65,11 +72,14 @@ class AssetBlueprint:
             kinds=set(self.kinds),
             deps=[dg.AssetDep(graph.key(dep.name), partition_mapping=self.mapping) for dep in self.deps],
             metadata=self._metadata(graph),
+            config_schema=dict(self.config) or None,
             required_resource_keys={graph.resource_key},
         )(compute)
 
     def _metadata(self, graph: Graph) -> dict[str, Any]:
-        found = {} if self.table is None else _table_metadata(self.table)
+        found = dict(self.metadata)
+        if self.table is not None:
+            found |= _table_metadata(self.table)
         if self.sources is not None:
             # On the definition: on a materialization every run of every day would carry these kilobytes.
             found[COLUMN_LINEAGE] = dg.TableColumnLineage(
