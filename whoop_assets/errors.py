@@ -11,6 +11,8 @@
     ├── UnknownReader           no reader of the daily API has that number
     ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
     ├── ReconnectionNeeded      the member's grant is gone and must be given again
+    ├── UnknownTable            there is no such table to export
+    ├── SinkUnavailable         where data are delivered to cannot be reached or written
     ├── (whoop_assets.whoop.errors: what the WHOOP API answered)
     └── (whoop_assets.sinks.notion.errors: what Notion answered)
 
@@ -63,6 +65,16 @@ class UnknownEvent(WhoopError):
 
 class UnknownReader(WhoopError):
     """No reader of the daily API has that number."""
+
+
+class UnknownTable(WhoopError):
+    """There is no such table to export."""
+
+
+class SinkUnavailable(WhoopError):
+    """What data are delivered to cannot be reached or written; what is behind stays so and is delivered later."""
+
+    transient = True
 
 
 class BudgetExhausted(WhoopError):

@@ -14,6 +14,7 @@ import dagster as dg
 
 from whoop_assets.assets.blueprints import AssetBlueprint, Kind
 from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.assets.journal import journal, journal_effects
 from whoop_assets.assets.members import body_measurement, profile
 from whoop_assets.assets.notion_daily import notion_daily
@@ -34,6 +35,7 @@ from whoop_assets.sensors import (
     webhook_events,
 )
 from whoop_assets.sensors.blueprints import SensorBlueprint
+from whoop_assets.sensors.iceberg import iceberg_behind
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.target import is_configured as notion_is_configured
 
@@ -66,7 +68,10 @@ class Sink:
     sensors: Sequence[SensorBlueprint]
 
 
-SINKS: Sequence[Sink] = (Sink(notion_is_configured, [notion_daily], [stale_pages]),)
+SINKS: Sequence[Sink] = (
+    Sink(notion_is_configured, [notion_daily], [stale_pages]),
+    Sink(lambda settings: bool(settings.iceberg_catalog), list(ICEBERG_ASSETS.values()), [iceberg_behind]),
+)
 
 
 def whoop_definitions(

@@ -4,10 +4,12 @@ The real environment wins over `.env`. Nothing is read at import: `Settings.from
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -51,6 +53,11 @@ class Settings:
     notion_mapping: str = ""
     """Path of a YAML file."""
     notion_url: str = NOTION_URL
+    iceberg_catalog: str = ""
+    """The name of a catalog; empty: Iceberg is off."""
+    iceberg_namespace: str = ""
+    """Empty: after the key prefix of the assets, `whoop`."""
+    iceberg_properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     data_folder: Path = Path(DATA_FOLDER)
 
     @classmethod
@@ -82,6 +89,7 @@ class Settings:
             notion_data_source=values.get("WHOOP_NOTION_DATA_SOURCE", ""),
             notion_mapping=values.get("WHOOP_NOTION_MAPPING", ""),
             notion_url=values.get("WHOOP_NOTION_URL") or NOTION_URL,
+            **_iceberg(values),
             data_folder=data_folder,
         )
 
@@ -155,7 +163,29 @@ def _count(values: Mapping[str, str], name: str, default: int, of: str = "reques
     return int(text)
 
 
-def _alerts(values: Mapping[str, str]) -> dict[str, str]:
+def _iceberg(values: Mapping[str, str]) -> dict[str, Any]:
+    """Where Iceberg tables go, and pyiceberg's own variables of that catalog, which `.env` may hold too."""
+    catalog = values.get("WHOOP_ICEBERG_CATALOG", "")
+    namespace = values.get("WHOOP_ICEBERG_NAMESPACE", "")
+    for name, text in (("WHOOP_ICEBERG_CATALOG", catalog), ("WHOOP_ICEBERG_NAMESPACE", namespace)):
+        if text and not re.fullmatch(r"[A-Za-z0-9_.-]+", text):
+            raise ConfigurationError(
+                f"{name} is {text!r}, which is not a name: write it with letters, digits, dots, hyphens and underscores."
+            )
+    before = f"PYICEBERG_CATALOG__{catalog}__".upper()
+    properties = {
+        name[len(before) :].lower().replace("__", ".").replace("_", "-"): value
+        for name, value in values.items()
+        if name.upper().startswith(before)
+    }
+    return {
+        "iceberg_catalog": catalog,
+        "iceberg_namespace": namespace,
+        "iceberg_properties": tuple(sorted(properties.items())) if catalog else (),
+    }
+
+
+def _alerts(values: Mapping[str, str]) -> dict[str, Any]:
     """Where alerts go. What is wrong is named without its value: such an address can hold a password."""
     url, smtp_url = values.get("WHOOP_ALERT_URL", ""), values.get("WHOOP_ALERT_SMTP_URL", "")
     sender, receivers = values.get("WHOOP_ALERT_FROM", ""), values.get("WHOOP_ALERT_TO", "")

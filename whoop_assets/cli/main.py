@@ -11,6 +11,7 @@ from whoop_assets.cli.db import db
 from whoop_assets.cli.demo import demo
 from whoop_assets.cli.dev import dev
 from whoop_assets.cli.events import events
+from whoop_assets.cli.export import export
 from whoop_assets.cli.importing import import_
 from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
@@ -66,6 +67,7 @@ for command in (
     plan,
     report,
     notion,
+    export,
     serve,
     events,
     readers,

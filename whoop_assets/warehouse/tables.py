@@ -200,6 +200,19 @@ record_versions = Table(
 )
 Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.stream)
 
+FROM_SINGLE_READS = text(
+    "endpoint NOT IN ('/v2/cycle', '/v2/recovery', '/v2/activity/sleep', '/v2/activity/workout')"
+)
+"""Contents that a record's own URL gave, not a page of a collection: few, and indexed apart."""
+
+Index(
+    "ix_record_versions_single",
+    record_versions.c.stream,
+    record_versions.c.record_key,
+    sqlite_where=FROM_SINGLE_READS,
+    postgresql_where=FROM_SINGLE_READS,
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

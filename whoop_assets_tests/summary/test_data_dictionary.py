@@ -38,6 +38,7 @@ SHARED = {
             "export_quarantine",
             "notion_pages",
             "notion_sources",
+            "iceberg_days",
         ),
         (),
     ),

@@ -1,0 +1,88 @@
+"""Plain Parquet files of a table of the warehouse: a folder per day, as Hive and everybody since names them."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from whoop_assets.errors import UnknownTable
+from whoop_assets.sinks.arrow import arrow_type, missing
+from whoop_assets.warehouse import delivered
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.delivered import ExportColumn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: `removed` counts days that had a file and have no rows any more."""
+
+    table: str
+    folder: Path
+    days: int
+    rows: int
+    removed: int
+
+
+def export(database: Database, table: str, folder: Path) -> Exported:
+    """Write `folder/TABLE/day=YYYY-MM-DD/TABLE.parquet` for each day with rows, as of one moment.
+
+    Weeks are under `week_start=`, their Monday. That column is in the folder's name alone, as the convention is. Each
+    file takes the place of the last one in one step, and is its owner's alone, as it holds health data; the file of a
+    day without rows goes. What else lies there stays. Raises UnknownTable, and ConfigurationError without pyarrow.
+    """
+    if table not in delivered.PLAIN:
+        raise UnknownTable(f"There is no table {table} to export: choose from {', '.join(delivered.PLAIN)}.")
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise missing("pyarrow", "parquet") from None
+    day_column = delivered.PLAIN[table][1]
+    columns = [column for column in delivered.plain_columns(table) if column.name != day_column]
+    target = folder / table
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    count = 0
+    written = set()
+    with database.read() as connection:
+        for day in delivered.plain_days(connection, table):
+            rows = delivered.plain_rows(connection, table, day)
+            path = target / f"{day_column}={day}" / f"{table}.parquet"
+            _put(path, _table(columns, rows), pyarrow.parquet.write_table)
+            written.add(path)
+            count += len(rows)
+    gone = set(target.glob(f"{day_column}=*/{table}.parquet")) - written
+    for path in gone:
+        path.unlink()
+        with suppress(OSError):  # somebody else's files are in it
+            path.parent.rmdir()
+    return Exported(table, target, len(written), count, len(gone))
+
+
+def _table(columns: Sequence[ExportColumn], rows: Sequence[dict[str, Any]]) -> "pa.Table":
+    import pyarrow as pa
+
+    arrays = [
+        pa.array([row[column.name] for row in rows], type=arrow_type(column.kind)) for column in columns
+    ]
+    return pa.Table.from_arrays(arrays, names=[column.name for column in columns])
+
+
+def _put(path: Path, table: "pa.Table", write: Any) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    # mkstemp makes it with mode 0600; beside the target, so that the last step is a rename.
+    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(table, file)
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(unfinished)
+        raise

@@ -1,0 +1,115 @@
+"""Values as a column of a given kind takes them, and fields that WHOOP added since: pure.
+
+A kind is int, long, double, boolean, string, date or timestamptz. A value goes into a column only if it says there what
+it said before; what does not fit is told, never bent.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+INT, LONG, EXACT = 2**31, 2**63, 2**53
+DEEPEST = 6
+"""Objects below that depth of a payload are kept as JSON."""
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+class DoesNotFitError(ValueError):
+    """The value cannot be said in a column of that kind."""
+
+
+def fitted(value: Any, kind: str) -> Any:
+    """The value as a column of this kind takes it; None stays None. Raises DoesNotFitError."""
+    if value is None:
+        return None
+    if kind == "string":
+        return _text(value)
+    if kind == "boolean" and isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and kind in ("int", "long", "double"):
+        return _number(value, kind)
+    if kind in ("date", "timestamptz") and isinstance(value, str | date):
+        return _time(value, kind)
+    raise DoesNotFitError(f"{type(value).__name__} is no {kind}")
+
+
+def kind_of(values: Iterable[Any]) -> str:
+    """The narrowest kind that all these values of JSON, none of them null, fit: boolean, long, double or string."""
+    seen = list(values)
+    for kind in ("boolean", "long", "double"):
+        try:
+            for value in seen:
+                if kind == "long" and isinstance(value, float):
+                    raise DoesNotFitError(f"{value} was not written as a whole number")
+                fitted(value, kind)
+        except DoesNotFitError:
+            continue
+        return kind
+    return "string"
+
+
+def column_name(path: Iterable[str]) -> str | None:
+    """The column of a field that has none yet: the names on the way to it, joined. None for what cannot be a name."""
+    name = "_".join(path).lower()
+    return name if _NAME.fullmatch(name) else None
+
+
+def leaves(
+    payload: Mapping[str, Any], known: frozenset[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The fields of a payload that are not known, by their path, without those that are null. A list is one field."""
+    return _leaves(payload, known, ())
+
+
+def _leaves(
+    here: Mapping[str, Any], known: frozenset[tuple[str, ...]], above: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in here.items():
+        path = (*above, name)
+        if value is None or path in known:
+            continue
+        if isinstance(value, Mapping) and len(path) < DEEPEST:
+            yield from _leaves(value, known, path)
+        else:
+            yield path, value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
+    # JSON can name half a surrogate pair, UTF-8 cannot.
+    return text.encode("utf-8", "replace").decode()
+
+
+def _number(value: int | float, kind: str) -> int | float:
+    if kind == "double":
+        # A whole number comes back as it was only if a double can hold it.
+        if isinstance(value, int) and abs(value) > EXACT:
+            raise DoesNotFitError(f"{value} has more digits than a double")
+        return float(value)
+    if isinstance(value, float) and (not value.is_integer() or abs(value) > EXACT):
+        raise DoesNotFitError(f"{value} is not whole")
+    limit = INT if kind == "int" else LONG
+    if not -limit <= value < limit:
+        raise DoesNotFitError(f"{value} is too large for {kind}")
+    return int(value)
+
+
+def _time(value: str | date, kind: str) -> date:
+    if isinstance(value, str):
+        try:
+            value = date.fromisoformat(value) if kind == "date" else datetime.fromisoformat(value)
+        except ValueError:
+            raise DoesNotFitError(f"the text is no {kind}") from None
+    is_moment = isinstance(value, datetime)
+    if is_moment is not (kind == "timestamptz"):
+        raise DoesNotFitError(f"{type(value).__name__} is no {kind}")
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise DoesNotFitError("a time without a zone")
+        return value.astimezone(UTC)
+    return value
