@@ -101,6 +101,11 @@ BENCHMARKS = (
         ("--members", "5", "--days", "60"),
     ),
     Benchmark(
+        "iceberg",
+        "a year of ten members into Iceberg, then changes, against the same Parquet files written bare",
+        ("--days", "20", "--members", "2", "--changes", "10", "--deletions", "2"),
+    ),
+    Benchmark(
         "receiver",
         "webhook deliveries a second, and their answers at 50 a second",
         ("--deliveries", "300", "--seconds", "2", "--days", "30"),

@@ -14,7 +14,10 @@ from whoop_assets.sinks.notion.sync import Done, sync
 from whoop_assets.summary import DAILY_COLUMNS
 from whoop_assets.warehouse import daily, notion_pages
 from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.sinks.delivery import delivering
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+
+__all__ = ["delivering"]
 
 MEMBER, OTHER = 10129, 20222
 DAY = date(2026, 11, 20)

@@ -1,0 +1,100 @@
+"""What was delivered, read by others than who wrote it, and what the warehouse says, read past `warehouse.delivered`."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import duckdb
+from pyiceberg.catalog import Catalog
+from pyiceberg.table import Table
+from sqlalchemy import select
+
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.delivered import TABLES
+from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, record_versions
+
+Rows = dict[tuple[Any, ...], dict[str, Any]]
+
+SINGLE = {
+    "cycle_by_id": r"/v2/cycle/\d+",
+    "recovery_for_cycle": r"/v2/cycle/\d+/recovery",
+    "sleep_for_cycle": r"/v2/cycle/\d+/sleep",
+    "sleep_by_id": r"/v2/activity/sleep/[0-9a-f-]+",
+    "workout_by_id": r"/v2/activity/workout/[0-9a-f-]+",
+}
+
+
+def keyed(name: str, rows: Iterable[dict[str, Any]]) -> Rows:
+    """The rows by the table's key; none may come twice."""
+    listed = list(rows)
+    found = {tuple(row[column] for column in TABLES[name].key): row for row in listed}
+    assert len(found) == len(listed)
+    return found
+
+
+def by_pyiceberg(catalog: Catalog, name: str, namespace: str = "whoop") -> Rows:
+    return keyed(name, catalog.load_table(f"{namespace}.{name}").scan().to_arrow().to_pylist())
+
+
+def by_duckdb(catalog: Catalog, name: str, namespace: str = "whoop") -> Rows:
+    """The data files of the current snapshot, by DuckDB's own reader of Parquet.
+
+    Its extension for Iceberg has to be downloaded; the files are what it would read, as nothing is deleted from a file.
+    """
+    table = catalog.load_table(f"{namespace}.{name}")
+    paths = data_files(table)
+    if not paths:
+        return {}
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        result = connection.execute(
+            "select * from read_parquet(?, union_by_name = true, hive_partitioning = false)", [paths]
+        )
+        names = [column[0] for column in result.description]
+        return keyed(name, (dict(zip(names, row, strict=True)) for row in result.fetchall()))
+
+
+def data_files(table: Table) -> list[str]:
+    """The paths of the current snapshot's data files; it has no files of deletions."""
+    tasks = list(table.scan().plan_files())
+    assert not any(task.delete_files for task in tasks)
+    return [task.file.file_path.removeprefix("file://") for task in tasks]
+
+
+def of_warehouse(database: Database, name: str) -> Rows:
+    """What the Iceberg table is to hold: the existing records, or every content of a single read."""
+    stream = TABLES[name].stream
+    with database.read() as connection:
+        if name not in SINGLE:
+            source = SNAPSHOT_TABLES.get(stream, RECORD_TABLES.get(stream))
+            assert source is not None
+            rows = [dict(row) for row in connection.execute(select(source)).mappings()]
+            rows = [row for row in rows if row.pop("deleted_at") is None]
+            for row in rows:
+                del row["synced_at"]
+        else:
+            query = select(record_versions).where(record_versions.c.stream == stream)
+            rows = [
+                dict(row)
+                for row in connection.execute(query).mappings()
+                if re.fullmatch(SINGLE[name], row["endpoint"])
+            ]
+    for row in rows:
+        if isinstance(row["payload"], dict):  # PostgreSQL's driver has parsed it
+            del row["payload"]
+    return keyed(name, rows)
+
+
+def assert_delivered(database: Database, catalog: Catalog, names: Iterable[str] = TABLES) -> None:
+    """Every row and column of the warehouse is in the table, and no other row, whoever reads."""
+    for name in names:
+        wanted = of_warehouse(database, name)
+        for found in (by_pyiceberg(catalog, name), by_duckdb(catalog, name)):
+            assert found.keys() == wanted.keys()
+            for key, row in wanted.items():
+                shared = (
+                    row.keys() - {"stream", "open"} if name not in SINGLE else row.keys() & found[key].keys()
+                )
+                assert {column: found[key][column] for column in shared} == {
+                    column: row[column] for column in shared
+                }

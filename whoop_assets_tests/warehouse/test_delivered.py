@@ -1,0 +1,96 @@
+"""A day's mark: another one whenever its rows are others, the same while they are the same."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whoop_assets.warehouse import delivered, members, records
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.delivered import TABLES
+from whoop_assets_tests.warehouse.factories import MEMBER, NOW, at, cycle, undone, workout
+
+OTHER = 20258
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["write", "confirm", "delete", "erase"]),
+        st.sampled_from([MEMBER, OTHER]),
+        st.integers(1, 6),  # which workout
+        st.integers(1, 3),  # on which day it is
+        st.sampled_from(["running", "polo"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40)
+@given(changes=CHANGES)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_mark_changes_exactly_when_the_rows_do(kind: str, changes, request) -> None:
+    database: Database = request.getfixturevalue("a_database")(kind)
+    table = TABLES["workout"]
+    with undone(database) as connection:
+        seen: dict[str, list[dict]] = {}
+        now = NOW
+        for what, member, number, day, sport in changes:
+            now += timedelta(microseconds=1)
+            key = f"w{number}-{member}"
+            if what == "delete":
+                records.delete_confirmed(connection, member, "workouts", {key: now}, now)
+            elif what == "erase":
+                members.erase(connection, member)
+            else:
+                updated = now if what == "write" else at(1)
+                answer = workout(key, at(day, 12), sport_name=sport, updated_at=updated, requested_at=now)
+                records.store(connection, member, "workouts", [answer], now)
+            marks = delivered.marks(connection, table)
+            rows = delivered.rows(connection, table, list(marks))
+            for on, mark in marks.items():
+                of_day = [row for row in rows if row["day"] == on]
+                assert mark.rows == len(of_day)
+                # The same mark never stands for other rows; and other marks not for the same.
+                assert seen.setdefault(mark.mark, of_day) == of_day
+            same = [[row for row in rows if row["day"] == on] for on in marks]
+            for mark, of_day in seen.items():
+                if of_day in same:
+                    assert mark in {one.mark for one in marks.values()}
+            assert delivered.marks(connection, table, list(marks)) == marks
+
+
+@pytest.fixture(scope="session")
+def a_database(sqlite_template, request, tmp_path_factory):
+    """One database of each kind for all examples, which leave nothing behind."""
+    opened: dict[str, Database] = {}
+
+    def of(kind: str) -> Database:
+        if kind not in opened:
+            url = f"sqlite:///{sqlite_template}"
+            if kind == "postgresql":
+                url = request.getfixturevalue("postgres_server").create(
+                    "whoop_marks", template="whoop_template"
+                )
+            opened[kind] = Database(url)
+        return opened[kind]
+
+    yield of
+    for database in opened.values():
+        database.close()
+
+
+def test_microseconds_are_counted_on_either_database(database: Database) -> None:
+    with undone(database) as connection:
+        first = cycle(1, at(1), at(2))
+        records.store(connection, MEMBER, "cycles", [first], NOW)
+        before = delivered.marks(connection, TABLES["cycles"])
+        records.store(
+            connection, MEMBER, "cycles", [cycle(1, at(1), at(2), strain=3)], NOW + timedelta(microseconds=1)
+        )
+        after = delivered.marks(connection, TABLES["cycles"])
+    assert before.keys() == after.keys()
+    assert before != after
+    with undone(database) as connection:
+        for number in range(1, 400):  # the sum of many times stays a whole number
+            records.store(connection, MEMBER, "workouts", [workout(f"w{number}", at(1, 12))], NOW)
+        (mark,) = delivered.marks(connection, TABLES["workout"]).values()
+    assert mark.rows == 399
