@@ -156,7 +156,7 @@ def _commit(iceberg: "Table", layout: Layout, days: Collection[date], count: int
         warnings.filterwarnings("ignore", message="Delete operation did not match any records")
         evolve(transaction, layout)
         if iceberg.current_snapshot() is not None:
-            transaction.delete(In("day", list(days)))  # type: ignore[call-arg,misc]
+            transaction.delete(In("day", list(days)))  # type: ignore[call-arg]
         if count:
             transaction.append(arrow_table(transaction.table_metadata.schema(), layout, count))
     return iceberg.metadata_location != before
