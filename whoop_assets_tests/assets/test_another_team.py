@@ -109,9 +109,9 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
         said = json.loads(run.stdout.splitlines()[-1])
         records = len(p.home.rows("cycles"))
     ours = {name: group for name, group in said["groups"].items() if name != "health/sleep_report"}
-    assert len(ours) == 10
+    assert len(ours) == 12
     assert all(name.startswith("health/whoop/") for name in ours)
-    assert set(ours.values()) == {"health", "health_weekly", "health_report"}
+    assert set(ours.values()) == {"health", "health_weekly", "health_report", "health_journal"}
     assert all(name.startswith("health/whoop/") for name in said["checks"])
     for kind in ("jobs", "schedules", "sensors"):
         assert said[kind]
