@@ -35,6 +35,7 @@ def row(user_id, number, **changes):
         "user_id": user_id,
         "day": day(number),
         "is_partial": False,
+        "source": "api",
         "recovery_band": "green",
         "strain": round(rng.uniform(4, 18), 2),
         "kilojoule": 9000.0,

@@ -160,13 +160,13 @@ def forget(sink):
 
 def test_a_page_is_found_by_its_date_and_member_when_the_ledger_does_not_know_it(new_sink, database):
     sink = new_sink(database)
-    keep(database, *(summary(user_id, day) for user_id in (MEMBER, OTHER) for day in days(130)))
+    keep(database, *(summary(user_id, day) for user_id in (MEMBER, OTHER) for day in days(55)))
     sink.sync()
     before = sink.pages
     forget(sink)
     keep(database, summary(MEMBER, DAY, recovery_score=12.0))
     done = sink.sync()
-    assert (done.created, done.adopted) == (0, 260)
+    assert (done.created, done.adopted) == (0, 110)
     assert sink.pages == before
     assert sink.notion.shown(sink.page())["Recovery (%)"] == 12
 

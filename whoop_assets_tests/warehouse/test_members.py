@@ -137,7 +137,9 @@ def rows_of(table):
 def test_every_table_about_people_names_them_by_user_id():
     without = {table.name for table in tables.metadata.sorted_tables if "user_id" not in table.c}
     assert without == {
+        "iceberg_days",
         "invitations",
+        "notion_sources",
         "readers",
         "request_allowances",
         "request_gate",

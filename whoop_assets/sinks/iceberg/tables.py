@@ -36,7 +36,7 @@ def open_table(catalog: "Catalog", namespace: str, table: ExportTable) -> "Table
     try:
         found = catalog.load_table(name)
     except NoSuchTableError:
-        catalog.create_namespace_if_not_exists(namespace)
+        _make_namespace(catalog, namespace)
         try:
             found = _create(catalog, name, table)
         except TableAlreadyExistsError:
@@ -78,6 +78,15 @@ def arrow_table(schema: "Schema", layout: Layout, count: int) -> "pa.Table":
     nothing = [None] * count
     arrays = [pa.array(layout.columns.get(column.name, nothing), type=column.type) for column in arrow]
     return pa.Table.from_arrays(arrays, schema=arrow)
+
+
+def _make_namespace(catalog: "Catalog", namespace: str) -> None:
+    try:
+        catalog.create_namespace_if_not_exists(namespace)
+    except Exception:
+        # Catalogs look first and then insert: somebody else may have come in between.
+        if not catalog.namespace_exists(namespace):
+            raise
 
 
 def _create(catalog: "Catalog", name: tuple[str, ...], table: ExportTable) -> "Table":
