@@ -9,8 +9,10 @@ Here stands the explicit list of everything that Dagster sees. Importing this re
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import dagster as dg
+from pydantic import Field, create_model
 
 from whoop_assets.assets.blueprints import AssetBlueprint, Kind
 from whoop_assets.assets.daily_summary import daily_summary
@@ -95,7 +97,7 @@ def whoop_definitions(
     Dagster does not take, and for a first day or time zone that cannot be used.
     """
     prefix = (key_prefix,) if isinstance(key_prefix, str) else tuple(key_prefix)
-    whoop = resource if resource is not None else WhoopResource()
+    whoop = _lasting(resource) if resource is not None else WhoopResource()
     graph = graph_at(prefix, group_name, whoop)
     sinks = _sinks(whoop)
     assets = [one.built(graph) for one in (*ASSETS, *(asset for sink in sinks for asset in sink.assets))]
@@ -128,6 +130,25 @@ def daily_keys(graph: Graph) -> list[dg.AssetKey]:
     Not the sinks: what they do with the days follows by itself, and neither `refresh` nor a backfill waits for them.
     """
     return graph.keys(one.name for one in ASSETS if one.kind is Kind.DAYS)
+
+
+def _lasting(whoop: WhoopResource) -> WhoopResource:
+    """The resource whose values are its class's defaults too: to Dagster a run's config for a resource is all that there
+    is, and a run that is narrowed to some members would else forget the database.
+    """
+    fields = type(whoop).model_fields
+    given = {
+        name: (field.annotation, Field(default=value, description=field.description))
+        for name, field in fields.items()
+        if (value := getattr(whoop, name)) != field.default
+    }
+    if not given:
+        return whoop
+    defaults: dict[str, Any] = given
+    lasting = create_model(
+        type(whoop).__name__, __base__=type(whoop), __doc__=type(whoop).__doc__, **defaults
+    )
+    return cast(WhoopResource, lasting())
 
 
 def _sinks(whoop: WhoopResource) -> list[Sink]:

@@ -75,6 +75,30 @@ def test_without_what_runs_by_itself_there_are_assets_checks_and_jobs():
     dg.Definitions.validate_loadable(defs)
 
 
+def test_a_run_that_is_narrowed_to_members_keeps_the_rest_of_the_resources_configuration(monkeypatch):
+    monkeypatch.setenv("THEIR_DATABASE", "sqlite:///their.db")
+    monkeypatch.setenv("WHOOP_DATABASE_URL", "sqlite:///another.db")
+    whoop = WhoopResource(
+        database_url=dg.EnvVar("THEIR_DATABASE"), timezone="Europe/Berlin", requests_per_day=500
+    )
+    defs = their_definitions(resource=whoop)
+    seen = []
+
+    @dg.op(required_resource_keys={THEIRS.resource_key})
+    def look(context):
+        found = THEIRS.resource_in(context)
+        settings = found.settings()
+        seen.append((settings.database_url, settings.timezone, settings.requests_per_day, found.members))
+
+    @dg.job(resource_defs=defs.resources)
+    def looking():
+        look()
+
+    for config in ({}, THEIRS.members_config([5])):
+        assert looking.execute_in_process(run_config=config).success
+    assert seen == [("sqlite:///their.db", "Europe/Berlin", 500, members) for members in ([], [5])]
+
+
 def test_two_graphs_stand_in_one_deployment_and_two_of_one_prefix_are_refused(tmp_path):
     there = WhoopResource(
         database_url=f"sqlite:///{tmp_path}/there.db", timezone="Asia/Tokyo", start_date="2025-05-01"

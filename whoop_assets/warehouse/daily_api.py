@@ -234,8 +234,9 @@ def recovery_status(
 
 def opened_today(connection: Connection, asked: Question, now: datetime) -> list[RecoveryStatus]:
     """Of those members whose today is among the asked days; a page behind today's opens it no more."""
-    one_day = timedelta(days=1)
-    if not asked.first - one_day <= now.date() <= asked.last + one_day:
+    today, one_day = now.date(), timedelta(days=1)
+    # Asked may be all days that a date can say.
+    if not (today - one_day <= asked.last and today + one_day >= asked.first):
         return []  # it is nobody's today, wherever they are
     return [
         one

@@ -74,6 +74,12 @@ def few_days(p, count=4):
         return connection.exec_driver_sql("select count(*) from daily_summary").scalar()
 
 
+def yesterday(p):
+    """Load and summarise yesterday: today has no cycle before somebody has slept."""
+    day = p.today - timedelta(days=1)
+    assert p.run(day, day).success
+
+
 def named(definitions):
     return (
         {spec.key.to_user_string() for spec in definitions.resolve_all_asset_specs()},
@@ -184,7 +190,7 @@ def test_while_notion_is_down_the_rest_goes_on_and_it_catches_up_by_itself(proje
 
 def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, notion, configured):
     with project(days=4) as p:
-        few_days(p, 1)
+        yesterday(p)
         notion.fault("silence", "POST /v1/pages", times=1)
         (request,) = tick(p).run_requests
         assert not carry_out(p, request).success
@@ -202,7 +208,7 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
 
 def test_one_run_writes_pages_at_a_time(project, notion, configured):
     with project(days=4) as p:
-        few_days(p, 1)
+        yesterday(p)
         (request,) = tick(p).run_requests
         p.instance.add_run(
             dg.DagsterRun(
@@ -217,7 +223,7 @@ def test_one_run_writes_pages_at_a_time(project, notion, configured):
 
 def test_days_without_a_partition_wait(project, notion, configured):
     with project(days=4) as p:
-        few_days(p, 1)
+        yesterday(p)
         with p.home.database.write() as connection:
             connection.exec_driver_sql("update daily_summary set day = '2019-05-01'")
         assert "no partition" in tick(p).skip_message

@@ -309,6 +309,12 @@ def test_what_is_wrong_is_named(service: Service, key: Key, query: dict[str, str
     assert answer.headers["cache-control"] == "private, no-store"
 
 
+def test_all_days_that_there_are_can_be_asked_for(service: Service, key: Key) -> None:
+    answer = key.get(DAILY, **{"from": "0001-01-01", "to": "9999-12-31"})
+    assert answer.status_code == 200
+    assert answer.json() == key.get(DAILY, **{"from": "2000-01-01", "to": "2100-01-01"}).json()
+
+
 def test_other_refusals(service: Service, key: Key) -> None:
     assert key.days(DAY, DAY, headers={"Accept": "text/html"}).status_code == 406
     twice = httpx.get(

@@ -107,6 +107,24 @@ def test_a_page_in_the_bin_is_neither_restored_nor_made_anew(sink):
     assert sink.notion.shown(page)["Recovery (%)"] == 66
 
 
+@pytest.mark.parametrize("what", ["in the bin", "not shared"])
+def test_pages_of_a_data_source_that_is_not_there_are_not_gone(sink, what):
+    keep(sink.database, *(summary(MEMBER, day) for day in days(3)))
+    sink.sync()
+    source = sink.notion.sources[sink.source]
+    keep(sink.database, *(summary(MEMBER, day, recovery_score=12.0) for day in days(3)))
+    if what == "in the bin":
+        source["in_trash"] = True
+    else:
+        del sink.notion.sources[sink.source]
+    done = sink.sync()
+    assert (done.gone, done.updated) == (0, 0)
+    assert "data source" in str(done.obstacle)
+    source["in_trash"] = False
+    sink.notion.sources[sink.source] = source
+    assert sink.sync().updated == 3
+
+
 def test_a_page_that_somebody_takes_out_of_the_bin_follows_again(sink):
     keep(sink.database, summary(MEMBER, DAY))
     sink.sync()

@@ -138,10 +138,14 @@ class Sync:
     @cached_property
     def _types(self) -> dict[str, str]:
         """Property -> type in the data source; asked for, and checked, before the first request of another kind."""
+        return checked_types(self._mapping, self._look_at_source().get("properties") or {})
+
+    def _look_at_source(self) -> dict[str, Any]:
+        """The data source; raises NotionMissing when it is not there: its pages are then not there either, and not gone."""
         source = self._notion.data_source(self._source)
         if source.get("in_trash") or source.get("archived"):
             raise NotionMissing("The Notion data source is in the bin: restore it, or make another.")
-        return checked_types(self._mapping, source.get("properties") or {})
+        return source
 
     def _take(self, behind: list[Day], now: datetime) -> None:
         unknown = [entry for entry in behind if _page_of(entry) is None]
@@ -236,13 +240,16 @@ class Sync:
 
     def _bring_from_bin(self, entry: Day, page: str, content: "_Content") -> None:
         """A page may have been taken out of the bin by hand; it is not taken out here."""
+        self._types  # noqa: B018 - of a data source that is not there no page is
         if self._is_there(entry, page, content):
             self._update(entry, page, content)
 
     def _update(self, entry: Day, page: str, content: "_Content", *, counted: str = "updated") -> None:
+        properties = self._properties(entry, content)
         try:
-            alive = self._notion.update(page, self._properties(entry, content))
+            alive = self._notion.update(page, properties)
         except NotionMissing:
+            self._look_at_source()
             self.done.gone += 1
             self._record(entry, GONE, page, content, written=False)
             return
@@ -265,6 +272,7 @@ class Sync:
         try:
             at = self._notion.page(page)
         except NotionMissing:
+            self._look_at_source()
             at = None
         if at is not None and not at.in_bin and at.source == self._source:
             return True
