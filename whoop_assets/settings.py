@@ -64,8 +64,12 @@ class Settings:
     def from_environment(
         cls, environment: Mapping[str, str] | None = None, *, instead: Mapping[str, str] | None = None
     ) -> "Settings":
-        """Read the WHOOP_* variables, and `instead` of some these; raises ConfigurationError for what cannot be used."""
-        values = {**(environment if environment is not None else _environment()), **(instead or {})}
+        """Read the WHOOP_* variables, and `instead` of some these; raises ConfigurationError for what cannot be used.
+
+        Space around a value is no part of it: a secret from a file often ends with the file's last newline.
+        """
+        given = {**(environment if environment is not None else _environment()), **(instead or {})}
+        values = {name: value.strip() for name, value in given.items()}
         data_folder = Path(DATA_FOLDER).absolute()
         return cls(
             client_id=values.get("WHOOP_CLIENT_ID", ""),

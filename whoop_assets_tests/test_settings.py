@@ -79,6 +79,24 @@ def test_every_variable_reaches_its_setting():
     )
 
 
+def test_space_and_newlines_around_a_value_are_no_part_of_it():
+    settings = Settings.from_environment(
+        {
+            "WHOOP_CLIENT_SECRET": "secret\n",
+            "WHOOP_TOKEN_KEY": " key\r\n",
+            "WHOOP_DATABASE_URL": "postgresql://db.example/whoop\n",
+            "WHOOP_START_DATE": "2024-02-29\n",
+            "WHOOP_REQUESTS_PER_DAY": "500\n",
+            "WHOOP_TIMEZONE": "\n",
+        },
+        instead={"WHOOP_CLIENT_ID": "two words\n"},
+    )
+    assert (settings.client_id, settings.client_secret, settings.token_key) == ("two words", "secret", "key")
+    assert settings.database_url == "postgresql://db.example/whoop"
+    assert (settings.start_date, settings.requests_per_day) == (date(2024, 2, 29), 500)
+    assert settings.timezone == "UTC"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "way_out"),
     [

@@ -1,5 +1,6 @@
 """The files of the deployment agree with each other and with what the product reads, and open nothing to everybody."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -191,6 +192,15 @@ def test_every_container_of_ours_has_a_read_only_root_no_rights_and_a_healthchec
         assert ("test" in service["healthcheck"]) == (name != "upgrade"), name
 
 
+def test_healthchecks_that_need_a_secret_go_through_the_images_entrypoint() -> None:
+    entrypoint = json.loads(dict(dockerfile())["ENTRYPOINT"])
+    found = services(WITH_CELERY)
+    for name, program in {"daemon": "dagster-daemon", "worker": "celery"}.items():
+        kind, first, *command = found[name]["healthcheck"]["test"]
+        assert (kind, [first]) == ("CMD", entrypoint), name
+        assert program in shlex.split(" ".join(command)), name
+
+
 def test_every_pod_of_ours_has_a_read_only_root_and_a_user_who_is_not_root() -> None:
     values = parsed("kubernetes/values.yaml")
     (user_code,) = values["dagster-user-deployments"]["deployments"]
@@ -255,6 +265,10 @@ def test_kubernetes_has_the_same_queue_monitoring_retries_and_retention() -> Non
     assert values["telemetry"] == {"enabled": False}
 
 
+def test_helm_installs_no_job_that_its_next_upgrade_could_not_change() -> None:
+    assert parsed("kubernetes/values.yaml")["migrate"] == {"enabled": False}
+
+
 def test_a_webhooks_run_always_finds_a_slot() -> None:
     runs = parsed("dagster.yaml")["concurrency"]["runs"]
     limits = runs["tag_concurrency_limits"]
@@ -286,7 +300,9 @@ def test_versions_are_those_of_the_project_and_of_dagsters_release() -> None:
     values = (DEPLOY / "kubernetes" / "values.yaml").read_text()
     assert parsed("kubernetes/values.yaml")["dagsterDaemon"]["image"]["tag"] == version
     (dagster,) = [one for one in PYPROJECT["project"]["dependencies"] if one.startswith("dagster==")]
-    assert f"--version {dagster.removeprefix('dagster==')} " in values
+    charts = re.findall(r"--version (\S+)", values + (ROOT / "docs" / "deployment.md").read_text())
+    assert len(charts) >= 3
+    assert set(charts) == {dagster.removeprefix("dagster==")}
 
 
 def pins(lock: str) -> dict[str, str]:

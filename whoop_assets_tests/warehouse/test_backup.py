@@ -73,9 +73,14 @@ class Writer(threading.Thread):
 def back_up(database, folder):
     """Make a backup of a running database by the document's command."""
     if database.is_sqlite:
-        statement = re.search(r'"(VACUUM INTO .*)"', shown("sqlite3")).group(1)
+        subprocess.run(["sh", "-c", shown("install")], check=True, cwd=folder)
+        quoted = re.search(r'"VACUUM INTO .*"', shown("sqlite3")).group()
+        statement = subprocess.run(  # the shell fills the date in
+            ["sh", "-c", f"printf %s {quoted}"], check=True, capture_output=True, text=True
+        ).stdout
         with closing(sqlite3.connect(database.url.database)) as connection:
-            connection.execute(statement.replace("backup/whoop.db", str(folder / "whoop.db")))
+            connection.execute(statement.replace("backup/", f"{folder}/backup/"))
+        assert (folder / "backup").stat().st_mode & 0o777 == 0o700
         return
     url = plain(database.url.render_as_string(hide_password=False))
     run(
@@ -86,7 +91,9 @@ def back_up(database, folder):
 
 def restored(database, folder, new_database_url):
     if database.is_sqlite:
-        shutil.copy(folder / "whoop.db", folder / "restored.db")
+        (copy,) = (folder / "backup").iterdir()
+        assert re.fullmatch(r"whoop-\d{4}-\d\d-\d\d-\d{4}\.db", copy.name)
+        shutil.copy(copy, folder / "restored.db")
         return Database(f"sqlite:///{folder / 'restored.db'}")
     url = new_database_url("postgresql", empty=True)
     there = "postgresql://whoop@db.example/whoop_restored"
