@@ -12,7 +12,7 @@ from whoop_assets_tests.wheel import ROOT, built
 
 THEIR_SCRIPT = """
 import json, sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -21,7 +21,8 @@ from another_team.definitions import defs
 
 assert Path(whoop_assets.__file__).is_relative_to(sys.argv[1]), whoop_assets.__file__
 dg.Definitions.validate_loadable(defs)
-today = datetime.now(UTC).date().isoformat()
+# Today has no cycle before somebody has slept.
+yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
 repository = defs.get_repository_def()
 said = {
     "groups": {spec.key.to_user_string(): spec.group_name for spec in defs.resolve_all_asset_specs()},
@@ -37,7 +38,7 @@ def run(*names, **tags):
     done = job.execute_in_process(
         instance=instance, asset_selection=keys, tags=tags, raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        partition_key=None if names[0] == "health/sleep_report" else today,
+        partition_key=None if names[0] == "health/sleep_report" else yesterday,
     )
     return done.success
 
