@@ -222,9 +222,13 @@ def test_an_event_of_tomorrow_is_loaded_under_today(p, box):
 
 
 def test_both_days_of_a_record_that_moves_are_rebuilt_by_its_run(p, box):
-    workout = p.home.truth()["workouts"][4]
-    before = p.home.rows("workouts")[workout["id"]]["day"]
     shift = timedelta(days=2)
+    summaries, stored = p.home.rows("daily_summary"), p.home.rows("workouts")
+    workout, before = next(
+        (workout, stored[workout["id"]]["day"])
+        for workout in p.home.truth()["workouts"]
+        if workout["id"] in stored and (p.home.member, stored[workout["id"]]["day"] - shift) in summaries
+    )
     changes = {
         side: (datetime.fromisoformat(workout[side]) - shift).isoformat(timespec="milliseconds")[:-6] + "Z"
         for side in ("start", "end")
