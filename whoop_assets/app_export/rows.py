@@ -75,7 +75,7 @@ ZONES: dict[str, tuple[str, Reader]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that was not understood: where it stood, why, and its text. `reason` repeats the offending cell alone."""
+    """A row that was not understood: where it stood, why, and its text. `reason` repeats the offending cell at most, and no word of it."""
 
     file: str
     line: int

@@ -15,6 +15,9 @@ MINUTE = 60_000
 _TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.\d+)?", re.ASCII)
 _ZONE = re.compile(r"UTC(Z|[+-]\d{2}:\d{2})?", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?", re.ASCII)
+_HARMLESS = re.compile(r"(?:[0-9:.,+% -]|UTC|[ZT]){0,25}", re.ASCII)
+"""What numbers, times and zones consist of: an error may repeat it."""
+
 _FIRST_YEAR, _LAST_YEAR = 2012, 2199
 
 WORDS = {"strength trainer": "weightlifting_msk"}
@@ -93,8 +96,10 @@ def slug(activity: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """A cell as an error repeats it: what is long may be a note that slipped into another column."""
-    return repr(text) if len(text) <= 25 else "what stands there"
+    """A cell as an error repeats it: words may be a note or an answer that slipped into another column, and are not."""
+    if _HARMLESS.fullmatch(text):
+        return repr(text)
+    return f"a {'word' if text.isalpha() else 'text'} of {len(text)} characters"
 
 
 def share_of(percent: float | None, span: timedelta) -> int | None:

@@ -8,7 +8,8 @@
 
 The state is in the table `v1_ids` alone. What needs no request is decided in lots; of what does, each answer is committed
 with what it decides before the next request is sent: killed at any moment, the next run goes on from there, and asks WHOOP for
-nothing twice, a 404 included.
+nothing twice, a 404 included. An id that WHOOP refuses, or fails on, stays open with the reason, and has its turn after the
+others in the next run.
 """
 
 from bisect import bisect_left, bisect_right
@@ -43,14 +44,27 @@ from whoop_assets.warehouse.v1_ids import (
     Subject,
 )
 from whoop_assets.whoop.client import WhoopClient
-from whoop_assets.whoop.errors import InvalidIdentifier, NotFound, ServerFault, UnreadableAnswer
+from whoop_assets.whoop.errors import (
+    ApiError,
+    BadRequest,
+    InvalidIdentifier,
+    NotFound,
+    OAuthError,
+    Refused,
+    ServerFault,
+    UnreadableAnswer,
+)
 from whoop_assets.whoop.streams import valid_uuid
+from whoop_assets.whoop.token_answer import TOKEN_PATH
 
 LANE = "backfill"
 LOT = 500
 EVENTS = "webhook events"
 _FAULTS_BELIEVED = 3
 """So many 5xx one after the other are not the id's but WHOOP's."""
+
+_REFUSALS_BELIEVED = 50
+"""So many ids one after the other without an answer: the rest would cost requests in vain, and waits for the next run."""
 
 
 @dataclass(slots=True)
@@ -159,24 +173,28 @@ class _Member:
 
     def _ask_for(self, ids: Iterable[OldId]) -> None:
         client = self._connection.client(self._user_id, LANE)
-        faults = 0
-        fault: ServerFault | None = None
+        faults = failed = 0
+        failure: ApiError | None = None
         for one in ids:
             known = self._answers.get(one.subject)
             try:
                 answer = self._ask(client, one.subject) if known is None else known
-                faults = 0
-            except ServerFault as error:
+                faults = failed = 0
+            except (ServerFault, BadRequest, Refused, UnreadableAnswer) as error:
+                if error.path == TOKEN_PATH or isinstance(error, OAuthError):
+                    raise  # the member's, not the id's
                 # It may be this id's alone: the others are asked for, and this one stays open.
-                fault, faults = error, faults + 1
-                if faults == _FAULTS_BELIEVED:
+                failure, failed = error, failed + 1
+                faults = faults + 1 if isinstance(error, ServerFault) else 0
+                self._note(one, error)
+                if faults == _FAULTS_BELIEVED or failed == _REFUSALS_BELIEVED:
                     raise
                 continue
             self._answers[one.subject] = answer
             decision = self._by_answer(one, answer)
             self._write([decision if known is not None else replace(decision, asked=answer)])
-        if fault is not None:
-            raise fault
+        if failure is not None:
+            raise failure
 
     def _ask(self, client: WhoopClient, subject: Subject) -> Asked:
         what, number = subject
@@ -211,6 +229,10 @@ class _Member:
             return Decision(one, BY_TIME, starts[first].key)
         what = "no" if last == first else "more than one"
         return Decision(one, reason=f"{why}, and {what} {one.kind} that is stored starts at that time.")
+
+    def _note(self, one: OldId, error: ApiError) -> None:
+        with self._database.write() as transaction:
+            v1_ids.note_failure(transaction, one, str(error), self._database.now(transaction))
 
     def _write(self, decisions: list[Decision]) -> None:
         if not decisions:

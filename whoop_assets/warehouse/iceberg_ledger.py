@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from whoop_assets.warehouse import delivered
 from whoop_assets.warehouse.delivered import ExportTable, Mark
@@ -19,6 +19,9 @@ from whoop_assets.warehouse.tables_iceberg import iceberg_days
 
 NOTHING = Mark("", 0)
 """A day without rows."""
+
+_UNKNOWN = "?"
+"""The mark of a day whose commit was taken back: it is no day's, so the day is behind, also when it is to be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +45,21 @@ def behind(connection: Connection, table: ExportTable) -> dict[date, Mark]:
 
 
 def believe(connection: Connection, table: ExportTable, held: Held) -> bool:
-    """Forget the entries of another table of that name, and of commits that it has no more as it was rolled back.
+    """Forget the entries of another table of that name, and what commits wrote that it has no more as it was rolled back.
 
-    Returns whether any entry is left.
+    Their days stay in the ledger: one that had been emptied has its rows again, and nothing else would know of it.
+    Returns whether any entry is left that is believed.
     """
     c = iceberg_days.c
     of_table = c.table_name == table.name
+    connection.execute(delete(iceberg_days).where(of_table, c.table_uuid != held.table_uuid))
     connection.execute(
-        delete(iceberg_days).where(
-            of_table, or_(c.table_uuid != held.table_uuid, c.sequence_number > held.sequence_number)
-        )
+        update(iceberg_days)
+        .where(of_table, c.sequence_number > held.sequence_number)
+        # The number too: a day that needs no commit is recorded at the one that is held.
+        .values(mark=_UNKNOWN, sequence_number=held.sequence_number)
     )
-    return connection.execute(select(c.day).where(of_table).limit(1)).first() is not None
+    return connection.execute(select(c.day).where(of_table, c.mark != _UNKNOWN).limit(1)).first() is not None
 
 
 def record(

@@ -16,7 +16,7 @@ iceberg_days = Table(
         "mark",
         String(64),
         nullable=False,
-        comment="SHA-256 of what tells these rows from others; empty: the day has no rows",
+        comment="SHA-256 of what tells these rows from others; empty: the day has no rows; ?: not known",
     ),
     Column("rows", Integer, nullable=False, comment="rows that were written for the day"),
     Column("table_uuid", String(36), nullable=False, comment="the Iceberg table's own UUID"),

@@ -30,12 +30,12 @@ v1_ids = Table(
     Column("way", String(10), comment="how it was mapped: v1_id, cycle_id, mapping or start_time"),
     Column("v2_id", String(36), comment="the id of the record in v2 (UUID; of a recovery its sleep's)"),
     Column(
-        "status", Integer, comment="what WHOOP answered when it was asked: 200 or 404; NULL: it was not asked"
+        "status", Integer, comment="what WHOOP answered when it was asked: 200 or 404; NULL: no answer yet"
     ),
     Column("answer", String(36), comment="the v2 id in that answer"),
     Column("asked_at", UtcDateTime(), comment="when WHOOP was asked"),
     Column("decided_at", UtcDateTime(), comment="when it was mapped, or found that it cannot be"),
-    Column("reason", Text, comment="why it is unmapped"),
+    Column("reason", Text, comment="why it is unmapped, or still open"),
     comment="Log: each v1 id that was taken in, and how it was mapped to a record of v2.",
 )
 Index("ix_v1_ids_state", v1_ids.c.state, v1_ids.c.user_id)

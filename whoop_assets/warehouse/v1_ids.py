@@ -199,11 +199,25 @@ def members_with_open(connection: Connection) -> list[int]:
 
 
 def open_of(connection: Connection, user_id: int) -> list[OldId]:
-    """The member's ids that are not decided yet: sleeps before the recoveries that are mapped by them."""
+    """The member's ids that are not decided yet: sleeps before the recoveries that are mapped by them.
+
+    Those that WHOOP was asked for and gave no answer come last, whose attempt is longest ago first: so that none keeps
+    the others from their turn.
+    """
     c = v1_ids.c
-    query = select(*_OLD_ID).where(c.state == OPEN, c.user_id == user_id).order_by(c.kind.desc(), c.v1_id)
-    found = [OldId(*row) for row in connection.execute(query)]
-    return sorted(found, key=lambda one: one.kind == RECOVERY)
+    failed = and_(c.status.is_(None), c.asked_at.is_not(None))
+    query = (
+        select(*_OLD_ID)
+        .where(c.state == OPEN, c.user_id == user_id)
+        .order_by(
+            case((failed, 1), else_=0),
+            case((failed, c.asked_at)),
+            case((c.kind == RECOVERY, 1), else_=0),
+            c.kind.desc(),
+            c.v1_id,
+        )
+    )
+    return [OldId(*row) for row in connection.execute(query)]
 
 
 def answers_of(connection: Connection, user_id: int) -> dict[Subject, Asked]:
@@ -266,6 +280,12 @@ def decide(connection: Connection, decisions: Iterable[Decision], at: datetime) 
         if one.asked is not None:
             values |= {"status": one.asked.status, "answer": one.asked.v2_id, "asked_at": one.asked.at}
         connection.execute(update(v1_ids).where(_is(one.of), c.state == OPEN).values(values))
+
+
+def note_failure(connection: Connection, one: OldId, reason: str, at: datetime) -> None:
+    """Write why WHOOP gave no answer of the id, which stays open."""
+    values = {"reason": reason, "asked_at": at}
+    connection.execute(update(v1_ids).where(_is(one), v1_ids.c.state == OPEN).values(values))
 
 
 def _is(one: OldId) -> ColumnElement[bool]:

@@ -160,6 +160,32 @@ def test_a_row_that_cannot_be_is_kept_with_file_line_and_reason_and_the_others_l
     assert export.files[CYCLES].rows == 2
 
 
+@pytest.mark.parametrize("cell", ["much", "Anna 5", "Ja", "was ill", "x" * 30, "No\u0661", "5\nill"])
+@pytest.mark.parametrize("column", ["Day Strain", "Cycle start time", "Cycle timezone"])
+def test_no_word_of_a_cell_is_in_the_reason(column, cell):
+    export = read_export({CYCLES: csv_of("cycles", cycle_row(**{column: f'"{cell}"'}))})
+    (rejected,) = export.files[CYCLES].rejected
+    assert rejected.reason.startswith(f"{column}: a ")
+    assert f"of {len(cell)} characters is not" in rejected.reason
+    assert cell not in rejected.reason
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("Day Strain", "12,5 %"),
+        ("Day Strain", "101"),
+        ("Cycle start time", "2026-02-30T02:00:00Z"),
+        ("Cycle start time", "1970-01-01 00:00:00"),
+        ("Cycle timezone", "UTC+15:00"),
+    ],
+)
+def test_a_number_a_time_or_a_zone_that_cannot_be_is_in_the_reason(column, cell):
+    export = read_export({CYCLES: csv_of("cycles", cycle_row(**{column: f'"{cell}"'}))})
+    (rejected,) = export.files[CYCLES].rejected
+    assert cell in rejected.reason
+
+
 def test_a_truncated_line_and_a_line_with_too_much_are_rejected_and_blank_ones_are_nothing():
     content = csv_of("journal", {**LISTED, "Question text": "Slept well?", "Answered yes": "true"})
     content += b"\n2026-03-07 02:38:36,2026-03\n" + b"a,b,c,d,e,f,g\n"

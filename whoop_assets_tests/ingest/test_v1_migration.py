@@ -14,6 +14,9 @@ from whoop_assets.ingest.v1_migration import TOLERANCE
 from whoop_assets.warehouse import inbox, members, tables, v1_ids
 from whoop_assets.warehouse.tables_v1 import v1_ids as log
 from whoop_assets.warehouse.v1_ids import OldId
+from whoop_assets.whoop.client import WhoopClient
+from whoop_assets.whoop.errors import Refused
+from whoop_assets.whoop.token_answer import TOKEN_PATH
 from whoop_assets_tests.ingest.home import at_home, frozen_world, moment
 from whoop_simulator.faults import API, Fault
 
@@ -349,6 +352,91 @@ def test_one_id_that_whoop_fails_on_costs_no_other(home):
     found = report(home)
     assert (found.open, found.mapped) == (1, 4)
     assert logged(home)["sleep", bad]["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (Fault("status", status=400), "answered 400"),
+        (Fault("status", status=403), "answered 403"),
+        (Fault("answer", body='{"v2_activity_id": "none"}'), "without a UUID"),
+        (Fault("not_json"), "JSON"),
+    ],
+    ids=lambda one: f"{one.kind} {one.status}" if isinstance(one, Fault) else "",
+)
+def test_ids_that_whoop_refuses_or_answers_badly_stay_open_with_the_reason_and_cost_no_other(
+    home, fault, reason
+):
+    ids = sorted(list(old_ids(home).values())[:7], key=lambda one: one.v1_id)
+    bad = [one.v1_id for one in ids[:4]]
+    fault.status = fault.status if fault.kind == "status" else 200
+    for number in bad:
+        path = f"{API}/v1/activity-mapping/{number}"
+        home.world.faults.order(replace(fault, count=None, path_prefix=path))
+    try:
+        done = migrate(home, ids)
+    finally:
+        home.world.faults.clear()
+    assert reason in done.failures[home.member]
+    found = logged(home)
+    assert {number for (_, number), row in found.items() if row["state"] == "open"} == set(bad)
+    for number in bad:
+        assert reason in found["sleep", number]["reason"]
+    assert report(home).asked == 3
+    assert migrate(home).failures == {}
+    assert report(home).in_order
+    assert {row["reason"] for row in logged(home).values()} == {None}
+
+
+def test_ids_that_whoop_always_fails_on_have_their_turn_last_and_end_no_run_before_the_others(home):
+    sleeps = sorted(old_ids(home).values(), key=lambda one: one.v1_id)[:6]
+    bad = [one.v1_id for one in sleeps[:4]]
+    recovery = OldId(home.member, "recovery", 77, sleeps[5].v1_id)
+    for number in bad:
+        path = f"{API}/v1/activity-mapping/{number}"
+        home.world.faults.order(Fault("status", count=None, path_prefix=path))
+    try:
+        assert set(migrate(home, [*sleeps, recovery]).failures) == {home.member}
+        assert report(home).mapped == 0
+        assert set(migrate(home).failures) == {home.member}
+        assert (report(home).mapped, report(home).open) == (3, 4)
+        asked = len(mapping_requests(home))
+        home.advance(timedelta(minutes=5))
+        migrate(home)
+        again = [int(path.rsplit("/", 1)[1]) for path in mapping_requests(home)[asked:]]
+        assert set(again) < set(bad)  # the next three of them
+    finally:
+        home.world.faults.clear()
+    assert "answered 500" in logged(home)["sleep", bad[0]]["reason"]
+    assert migrate(home).failures == {}
+    assert report(home).in_order
+
+
+def test_a_whoop_that_refuses_everything_is_not_asked_for_every_id(home, monkeypatch):
+    monkeypatch.setattr(v1_migration, "_REFUSALS_BELIEVED", 5)
+    ids = list(old_ids(home).values())[:9]
+    home.world.faults.order(
+        Fault("status", status=403, count=None, path_prefix=f"{API}/v1/activity-mapping/")
+    )
+    try:
+        for _ in range(2):
+            migrate(home, ids)
+        assert len(set(mapping_requests(home))) == len(ids)
+        assert len(mapping_requests(home)) == 10
+    finally:
+        home.world.faults.clear()
+
+
+def test_a_refused_renewal_of_tokens_is_the_members_and_not_an_ids(home, monkeypatch):
+    def refused(client, number):
+        sent.append(number)
+        raise Refused("POST /token answered 403: WHOOP forbids it.", path=TOKEN_PATH, status=403)
+
+    sent = []
+    monkeypatch.setattr(WhoopClient, "activity_mapping", refused)
+    assert set(migrate(home, list(old_ids(home).values())[:3]).failures) == {home.member}
+    assert len(sent) == 1
+    assert {row["reason"] for row in logged(home).values()} == {None}
 
 
 # Events

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Transaction
 
 from whoop_assets.errors import ConfigurationError, SinkUnavailable
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg import sync as syncing
-from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog
+from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.warehouse import iceberg_ledger, members
 from whoop_assets.warehouse.delivered import TABLES
@@ -237,6 +238,42 @@ def test_snapshots_and_their_files_are_bounded(delivering: Make, monkeypatch: py
         assert_delivered(d.home.database, d.catalog(), ["workout"])
 
 
+@pytest.mark.parametrize("purge", [True, False])
+def test_files_that_cannot_be_removed_are_counted_and_those_that_are_gone_are_not(
+    delivering: Make, monkeypatch: pytest.MonkeyPatch, purge: bool
+) -> None:
+    monkeypatch.setattr(syncing, "KEPT", 1)
+    monkeypatch.setattr(syncing, "MOST", 1)
+    plain = PyArrowFileIO.delete
+    kept: list[str] = []
+
+    def delete(io: PyArrowFileIO, location: Any) -> None:
+        name = str(location)
+        if name.endswith(".parquet") and len(kept) < 2:
+            kept.append(name)
+            raise PermissionError(f"hunter2 at {name}")
+        plain(io, location)
+        if name.endswith(".avro"):
+            raise FileNotFoundError(name)
+
+    with delivering() as d:
+        d.load(TODAY - timedelta(days=5))
+        d.sync("workout")
+        monkeypatch.setattr(PyArrowFileIO, "delete", delete)
+        with pytest.raises(
+            SinkUnavailable, match=r"^2 files of the Iceberg table workout .*PermissionError"
+        ) as error:
+            d.sync("workout", rewrite=True, purge=purge)
+        assert "hunter2" not in str(error.value)
+        assert all(Path(name.removeprefix("file://")).exists() for name in kept)
+        table = d.catalog().load_table("whoop.workout")
+        folder = Path(table.location().removeprefix("file://"))
+        left = {str(path) for path in folder.rglob("*.parquet")}
+        assert left == {name.removeprefix("file://") for name in kept} | set(data_files(table))
+        assert_delivered(d.home.database, d.catalog(), ["workout"])
+        assert d.sync("workout", purge=purge)["workout"].expired == 0
+
+
 def test_a_table_that_was_dropped_is_filled_again(delivering: Make) -> None:
     with delivering() as d:
         d.load()
@@ -258,6 +295,51 @@ def test_a_table_that_was_rolled_back_is_brought_forward_again(delivering: Make)
         table.manage_snapshots().set_current_snapshot(snapshot_id=before).commit()
         assert d.sync("cycles")["cycles"].days > 0
         assert_delivered(d.home.database, d.catalog(), ["cycles"])
+
+
+def test_after_a_rollback_a_day_that_had_been_emptied_is_emptied_again(delivering: Make) -> None:
+    with delivering() as d:
+        d.load()
+        d.sync("workout")
+        table = d.catalog().load_table("whoop.workout")
+        before = table.current_snapshot().snapshot_id  # type: ignore[union-attr]
+        day = sorted({row["day"] for row in d.home.rows("workouts").values()})[-2]
+        for one in d.home.rows("workouts").values():
+            if one["day"] == day:
+                d.home.world.delete(d.home.member, "workouts", one["id"])
+        d.home.advance(timedelta(minutes=5))
+        d.load()
+        d.sync("workout")
+        assert day not in {row["day"] for row in by_pyiceberg(d.catalog(), "workout").values()}
+        table.refresh()
+        table.manage_snapshots().set_current_snapshot(snapshot_id=before).commit()
+        assert day in {row["day"] for row in by_pyiceberg(d.catalog(), "workout").values()}
+        d.sync("workout")
+        assert_delivered(d.home.database, d.catalog(), ["workout"])
+        assert d.sync("workout")["workout"].days == 0
+
+
+def test_a_day_that_is_empty_before_and_after_a_rollback_is_not_behind_for_ever(delivering: Make) -> None:
+    with delivering() as d:
+        d.load(FIRST, TODAY - timedelta(days=4))
+        days = {row["day"] for row in d.home.rows("workouts").values()}
+        d.sync("workout")
+        table = d.catalog().load_table("whoop.workout")
+        before = table.current_snapshot().snapshot_id  # type: ignore[union-attr]
+        d.load()
+        d.sync("workout")
+        for one in d.home.rows("workouts").values():
+            if one["day"] not in days:
+                d.home.world.delete(d.home.member, "workouts", one["id"])
+        d.home.advance(timedelta(minutes=5))
+        d.load()
+        d.sync("workout")
+        table.refresh()
+        table.manage_snapshots().set_current_snapshot(snapshot_id=before).commit()
+        done = d.sync("workout")["workout"]
+        assert (done.days > 0, done.commits) == (True, 0)
+        assert_delivered(d.home.database, d.catalog(), ["workout"])
+        assert d.sync("workout")["workout"].days == 0
 
 
 def test_a_lost_ledger_leaves_no_day_behind_that_the_warehouse_does_not_have(delivering: Make) -> None:
@@ -372,6 +454,14 @@ def test_storage_that_is_down_is_one_sentence_without_a_secret(delivering: Make)
         assert "\n" not in str(error.value)
         assert error.value.__suppress_context__
         d.sync("cycles")  # another catalog is not concerned
+
+
+@pytest.mark.parametrize("kind", [TypeError, KeyError, AttributeError, AssertionError])
+def test_an_error_of_programming_is_not_called_the_catalogs(kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="ours"), reaching("lake"):
+        raise kind("ours")
+    with pytest.raises(SinkUnavailable, match="OSError"), reaching("lake"):
+        raise OSError("hunter2")
 
 
 def test_off_until_a_catalog_is_named(tmp_path: Path) -> None:

@@ -71,10 +71,13 @@ def _loaded(name: str, properties: Mapping[str, str]) -> "Catalog":
 
 @contextmanager
 def reaching(catalog: str) -> Iterator[None]:
-    """What goes wrong in here is the catalog's or its storage's, in one sentence without what may hold a password."""
+    """What goes wrong in here is the catalog's or its storage's, in one sentence without what may hold a password.
+
+    Errors of programming are nobody's storage's, and come through as they are.
+    """
     try:
         yield
-    except WhoopError:
+    except (WhoopError, TypeError, KeyError, AttributeError, AssertionError):
         raise
     except Exception as error:  # noqa: BLE001 - catalogs and storages are of many libraries
         raise SinkUnavailable(

@@ -1,7 +1,8 @@
 """Old snapshots: expired, and the files removed that nothing else needs."""
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from whoop_assets.errors import SinkUnavailable
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -16,7 +17,8 @@ def expire(iceberg: "Table", *, most: int = MOST, kept: int = KEPT) -> int:
 
     Branches and tags keep theirs, and a table with `gc.enabled=false` all. pyiceberg takes snapshots out of the metadata
     alone: the files that only they need are removed here, after that is committed. Whoever writes meanwhile starts from a
-    snapshot that stays. A reader that still scans an expired snapshot fails, and finds the current one.
+    snapshot that stays. A reader that still scans an expired snapshot fails, and finds the current one. Raises SinkUnavailable
+    when files could not be removed, after all were tried.
     """
     snapshots = sorted(iceberg.snapshots(), key=lambda one: one.sequence_number or 0, reverse=True)
     if len(snapshots) <= most or iceberg.properties.get("gc.enabled", "true").lower() == "false":
@@ -48,6 +50,18 @@ def _remove(iceberg: "Table", expired: "list[Snapshot]", remaining: "list[Snapsh
                 candidates.discard(entry.data_file.file_path)
     lists = {snapshot.manifest_list for snapshot in expired} - {one.manifest_list for one in remaining}
     # The lists last: what is cut short here leaves files without a name, never a name without its file.
+    left, kinds = 0, set()
     for path in (*sorted(candidates), *sorted(old_manifests), *sorted(lists)):
-        with suppress(OSError):
+        try:
             io.delete(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            left += 1
+            kinds.add(type(error).__name__)
+    if left:
+        raise SinkUnavailable(
+            f"{left} files of the Iceberg table {iceberg.name()[-1]} that no snapshot needs any more could not be removed"
+            f" ({', '.join(sorted(kinds))}): let its storage allow that, and remove by hand or with another engine's"
+            " removal of orphan files what is left, as expired snapshots are not looked at again."
+        )

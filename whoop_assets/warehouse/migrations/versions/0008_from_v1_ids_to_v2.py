@@ -57,14 +57,14 @@ def upgrade() -> None:
         sa.Column(
             "status",
             sa.Integer(),
-            comment="what WHOOP answered when it was asked: 200 or 404; NULL: it was not asked",
+            comment="what WHOOP answered when it was asked: 200 or 404; NULL: no answer yet",
         ),
         sa.Column("answer", sa.String(length=36), comment="the v2 id in that answer"),
         sa.Column("asked_at", types.UtcDateTime(), comment="when WHOOP was asked"),
         sa.Column(
             "decided_at", types.UtcDateTime(), comment="when it was mapped, or found that it cannot be"
         ),
-        sa.Column("reason", sa.Text(), comment="why it is unmapped"),
+        sa.Column("reason", sa.Text(), comment="why it is unmapped, or still open"),
         sa.PrimaryKeyConstraint("user_id", "kind", "v1_id"),
         comment="Log: each v1 id that was taken in, and how it was mapped to a record of v2.",
     )

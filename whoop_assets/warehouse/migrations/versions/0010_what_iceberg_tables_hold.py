@@ -31,7 +31,7 @@ def upgrade() -> None:
             "mark",
             sa.String(64),
             nullable=False,
-            comment="SHA-256 of what tells these rows from others; empty: the day has no rows",
+            comment="SHA-256 of what tells these rows from others; empty: the day has no rows; ?: not known",
         ),
         sa.Column("rows", sa.Integer(), nullable=False, comment="rows that were written for the day"),
         sa.Column("table_uuid", sa.String(36), nullable=False, comment="the Iceberg table's own UUID"),
