@@ -170,6 +170,7 @@ OTHERS = {
     "git",
     "cp",
     "export",
+    "install",
     "sqlite3",
     "psql",
     "curl",

@@ -1,5 +1,9 @@
 """The sensor of the Notion sink: whatever changed a daily summary, its page follows. A tick does SQL only."""
 
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import date
+
 import dagster as dg
 
 from whoop_assets.assets.loading import LONGEST_SINK_RUN, sink_tags
@@ -15,6 +19,7 @@ from whoop_assets.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.target import target
 from whoop_assets.warehouse import notion_pages, notion_sources
+from whoop_assets.warehouse.ledgers import Behind
 
 MOST_PAGES = 1000
 """A run of more member-days is split: six minutes at Notion's pace."""
@@ -27,7 +32,7 @@ def stale_pages(
     """Ask for the Notion pages of days whose summaries are others than those that were written.
 
     Level-triggered, as for the summaries, and one run at a time. While Notion is down it is asked for again after pauses
-    that grow to an hour; nothing else waits for it.
+    that grow to an hour; nothing else waits for it. Pages that Notion refused come after all others.
     """
     to = target(whoop.settings())
     if _under_way(context.instance, graph):
@@ -43,21 +48,16 @@ def stale_pages(
         behind = notion_pages.days_behind(
             connection, to.source, to.mapping.fingerprint, settled=now - SETTLED_AFTER
         )
-        refused = {day for _, day, _ in notion_pages.refusals(connection, to.source)}
+        refused = Counter(day for _, day, _ in notion_pages.refusals(connection, to.source))
     wanted = askable(behind, graph.days, [])
     if not wanted:
         return dg.SkipReason(
             f"{len(behind)} days are behind that have no partition." if behind else "No stale pages."
         )
-    some, pages = [], 0
-    for entry in sorted(wanted, key=lambda entry: entry.day, reverse=True):
-        some.append(entry)
-        pages += entry.members
-        if pages >= MOST_PAGES:
-            break
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
+    some = next_lot(wanted, refused, hour)
     requests = []
-    for first, last in ranges(entry.day for entry in some)[:MOST_RANGES]:
+    for first, last in ranges(entry.day for entry in some):
         # Its failure is news only once: not of pages that Notion has refused before, nor while it is down.
         known = all(entry.day in refused for entry in some if first <= entry.day <= last)
         tags = {ATTEMPT_TAG: str(obstacle.failures + 1 + known), "dagster/max_retries": "0"}
@@ -69,6 +69,27 @@ def stale_pages(
             )
         )
     return dg.SensorResult(run_requests=requests)
+
+
+def next_lot(wanted: Collection[Behind], refused: Mapping[date, int], hour: int) -> list[Behind]:
+    """The days that are asked for next, the newest first: with MOST_PAGES pages at most but for the last day, in at most
+    MOST_RANGES spans.
+
+    Days of which Notion has refused every page that is behind wait until there are no others, and are then taken by
+    turns, another lot each hour: what it goes on refusing never keeps a day from its page.
+    """
+    newest = sorted(wanted, key=lambda entry: entry.day, reverse=True)
+    fresh = [entry for entry in newest if refused.get(entry.day, 0) < entry.members]
+    lots: list[list[Behind]] = [[]]
+    for entry in fresh or newest:
+        days = [one.day for one in lots[-1]]
+        if (
+            sum(one.members for one in lots[-1]) >= MOST_PAGES
+            or len(ranges([*days, entry.day])) > MOST_RANGES
+        ):
+            lots.append([])
+        lots[-1].append(entry)
+    return lots[0] if fresh else lots[hour % len(lots)]
 
 
 def _under_way(instance: dg.DagsterInstance, graph: Graph) -> bool:

@@ -11,7 +11,7 @@ from whoop_assets.errors import RECONNECT, UnknownMember
 from whoop_assets.warehouse import failures, tables
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, members
-from whoop_assets.warehouse.tables_export import imported_cycles
+from whoop_assets.warehouse.tables_export import export_only_ids, imported_cycles
 
 CONNECTED = "connected"
 RECONNECTION_NEEDED = "reconnection_needed"
@@ -74,10 +74,11 @@ def connect(
 def add_export_only(connection: Connection, at: datetime) -> int:
     """Enter a member who is not connected, for what an export says; returns the id, a negative number of our own.
 
-    WHOOP's ids are positive. The transaction holds the lock of NEWCOMERS, so that two of them do not get one id.
+    WHOOP's ids are positive. The transaction holds the lock of NEWCOMERS, so that two of them do not get one id. Nor is one
+    given again after its member was erased: what left the database under it, as a page in Notion, is not the next one's.
     """
-    lowest = connection.scalar(select(func.min(members.c.user_id))) or 0
-    user_id = min(lowest, 0) - 1
+    user_id = (connection.scalar(select(func.min(export_only_ids.c.given_id))) or 0) - 1
+    connection.execute(insert(export_only_ids), [{"given_id": user_id, "given_at": at}])
     row = {"user_id": user_id, "status": EXPORT_ONLY, "status_reason": None, "scopes": "", "connected_at": at}
     connection.execute(insert(members), [row])
     return user_id

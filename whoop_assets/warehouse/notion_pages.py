@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
+from whoop_assets.warehouse import members as who
 from whoop_assets.warehouse.ledgers import Behind
 from whoop_assets.warehouse.statements import insert_or_ignore
 from whoop_assets.warehouse.tables import daily_summary
@@ -121,14 +122,17 @@ def summary(connection: Connection, user_id: int, day: date) -> dict[str, Any] |
 
 
 def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page | None:
-    """Enter, before it is asked for, that the day's page is about to be created; None when another process did.
+    """Enter, before it is asked for, that the day's page is about to be created; None when another process did, or the
+    member has been erased meanwhile.
 
-    Who holds an entry that is `creating` is the only one to ask Notion for a page.
+    Who holds an entry that is `creating` is the only one to ask Notion for a page. The transaction is the member's.
     """
     generation = secrets.randbits(62)
     given_up = None if entry.page is None else entry.page.page_id
     claimed = Page(entry.user_id, entry.day, given_up, CREATING, at, generation, None)
     if entry.page is None:
+        if not who.exists(connection, entry.user_id):
+            return None
         row = {
             "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": CREATING,
             "state_at": at, "generation": generation,
@@ -172,8 +176,9 @@ def record(
     built_at: datetime | None,
     written: bool,
 ) -> None:
-    """Enter what became of a day. Where another process has changed the entry meanwhile, it stays, and is behind:
-    which of the two contents the page has is not known."""
+    """Enter what became of a day, unless its member has been erased. Where another process has changed the entry
+    meanwhile, it stays, and is behind: which of the two contents the page has is not known. The transaction is the
+    member's."""
     values = {
         "page_id": page_id, "state": state, "state_at": at, "generation": secrets.randbits(62), "content_hash": content,
         "mapping_hash": mapping, "summary_built_at": built_at, "failure": None,
@@ -183,6 +188,8 @@ def record(
     if entry.page is not None and entry.page.state == state:
         del values["state_at"]
     if entry.page is None:
+        if not who.exists(connection, entry.user_id):
+            return
         key = {"data_source_id": source, "user_id": entry.user_id, "day": entry.day}
         insert_or_ignore(connection, notion_pages, [key | values])
         here = and_(*(notion_pages.c[name] == value for name, value in key.items()))

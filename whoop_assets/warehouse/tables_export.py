@@ -157,6 +157,14 @@ export_quarantine = Table(
     comment="Rows of an export that were not understood, kept for a human to look at.",
 )
 
+export_only_ids = Table(
+    "export_only_ids",
+    metadata,
+    _key("given_id", BigInteger, "a negative number that a member from an export alone has, or had"),
+    _column("given_at", UtcDateTime(), "when it was given", nullable=False),
+    comment="Every id ever given to a member from an export alone. Erasing the member leaves it: it is not given again.",
+)
+
 journal = Table(
     "journal",
     metadata,

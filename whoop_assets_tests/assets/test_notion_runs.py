@@ -1,9 +1,12 @@
 """The Notion sink as Dagster runs it: not there until configured, level-triggered, and in nobody's way."""
 
-from datetime import timedelta
+import itertools
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from whoop_assets import whoop_definitions
 from whoop_assets.assets.loading import LONGEST_SINK_RUN, SINK_TAG
@@ -13,8 +16,12 @@ from whoop_assets.errors import ConfigurationError
 from whoop_assets.partitions import range_tags
 from whoop_assets.reuse import ASSETS
 from whoop_assets.sensors import stale_pages, stale_summaries
+from whoop_assets.sensors.notion import MOST_PAGES, next_lot
+from whoop_assets.sensors.summaries import MOST_RANGES, ranges
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
+from whoop_assets.warehouse.ledgers import Behind
 from whoop_assets.warehouse.tables_notion import notion_pages, notion_sources
+from whoop_assets_tests.conftest import NOW
 from whoop_assets_tests.sinks.conftest import DEFAULTS
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
@@ -227,3 +234,52 @@ def test_days_without_a_partition_wait(project, notion, configured):
         with p.home.database.write() as connection:
             connection.exec_driver_sql("update daily_summary set day = '2019-05-01'")
         assert "no partition" in tick(p).skip_message
+
+
+def pages_behind(*pages, before=date(2026, 11, 20)):
+    """So many pages on the days up to then, the newest last."""
+    first = before - timedelta(days=len(pages) - 1)
+    return [Behind(first + timedelta(days=n), count, (0, 0, NOW)) for n, count in enumerate(pages) if count]
+
+
+@given(
+    pages=st.lists(st.sampled_from([0, 1, 3, MOST_PAGES // 2, MOST_PAGES]), max_size=80),
+    refuses=st.functions(like=lambda day: ..., returns=st.booleans(), pure=True),
+    hour=st.integers(0, 10_000),
+)
+def test_what_notion_refuses_never_keeps_another_day_from_its_page(pages, refuses, hour):
+    behind = pages_behind(*pages)
+    refused = {entry.day: entry.members for entry in behind if refuses(entry.day)}
+    written, waiting = set(), list(behind)
+    for tick in itertools.count():
+        lot = next_lot(waiting, refused, hour)
+        done = {entry.day for entry in lot} - refused.keys()
+        if not done:
+            break
+        written |= done
+        waiting = [entry for entry in waiting if entry.day not in done]
+        assert tick < len(behind)
+    assert written == {entry.day for entry in behind} - refused.keys()
+    # And whatever is refused is asked for again, within as many hours as there are days at most.
+    again = {
+        entry.day for later in range(len(behind) + 1) for entry in next_lot(waiting, refused, hour + later)
+    }
+    assert again == set(refused)
+
+
+@given(
+    pages=st.lists(st.sampled_from([0, 1, 3, MOST_PAGES // 2, MOST_PAGES]), max_size=80),
+    refused=st.booleans(),
+)
+def test_a_run_is_asked_for_no_more_than_it_can_write(pages, refused):
+    behind = pages_behind(*pages)
+    lot = next_lot(behind, {entry.day: entry.members for entry in behind} if refused else {}, 0)
+    assert sum(entry.members for entry in lot[:-1]) < MOST_PAGES
+    assert len(ranges(entry.day for entry in lot)) <= MOST_RANGES
+    assert bool(lot) == bool(behind)
+
+
+def test_a_day_with_a_page_that_was_not_refused_is_asked_for_as_ever():
+    (old, new) = pages_behind(2, 3)
+    assert next_lot([old, new], {new.day: 2}, 0) == [new, old]
+    assert next_lot([old, new], {new.day: 3}, 0) == [old]

@@ -105,6 +105,21 @@ def test_a_member_from_an_export_is_erased_without_any_credentials(alone):
     assert json.loads(run("members", "--json").stdout) == []
 
 
+@pytest.mark.parametrize(
+    "way",
+    [
+        ["disconnect", "-2", "--erase", "--yes"],
+        ["import", "export.zip", "--member", "-1", "--instead-of", "-2"],
+    ],
+)
+def test_the_number_of_who_is_gone_is_not_given_to_anybody_else(alone, way):
+    for _ in range(2):
+        assert run("import", "export.zip", "--member", "new").exit_code == 0
+    done = run(*way)
+    assert done.exit_code == 0, done.output
+    assert "member -3, who is new" in run("import", "export.zip", "--member", "new").stdout
+
+
 def test_a_backfill_has_nobody_to_read_when_all_are_from_exports(alone, monkeypatch):
     monkeypatch.setenv("WHOOP_CLIENT_ID", "x")
     monkeypatch.setenv("WHOOP_CLIENT_SECRET", "y")

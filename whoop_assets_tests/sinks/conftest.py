@@ -12,7 +12,7 @@ from whoop_assets.clock import ManualClock
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.sync import Done, sync
 from whoop_assets.summary import DAILY_COLUMNS
-from whoop_assets.warehouse import daily, notion_pages
+from whoop_assets.warehouse import daily, members, notion_pages
 from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.sinks.delivery import delivering
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
@@ -42,11 +42,13 @@ def summary(user_id: int, day: date, **values: Any) -> dict[str, Any]:
 
 
 def keep(database: Database, *rows: dict[str, Any]) -> None:
-    """Make these the summaries of their days, as a rebuild does; the clock moves, as it does there."""
+    """Make these the summaries of their days, as a rebuild does; the clock moves, as it does there. Who is new is entered."""
     database.clock.sleep(0.001)
     for row in rows:
         with database.write([row["user_id"]]) as connection:
             at = database.now(connection)
+            if not members.exists(connection, row["user_id"]):
+                members.connect(connection, row["user_id"], [], {}, at)
             daily.replace(connection, [row["user_id"]], row["day"], row["day"], [row], at)
 
 

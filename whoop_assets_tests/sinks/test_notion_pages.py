@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
-from whoop_assets.warehouse import members, notion_pages, notion_sources
+from whoop_assets.warehouse import members, notion_pages, notion_sources, tables_notion
 from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.sinks.conftest import DAY, MEMBER, OTHER, days, drop, keep, summary
 
@@ -240,6 +241,39 @@ def test_an_erased_member_is_not_written_of_any_more(sink):
         members.erase(connection, MEMBER)
     assert sink.states() == {"written": 1}
     assert sink.cost() == 0
+
+
+@pytest.mark.parametrize("request_", ["POST /v1/data_sources", "POST /v1/pages", "PATCH /v1/pages"])
+def test_nothing_is_entered_of_a_member_who_is_erased_in_the_middle(sink, request_):
+    keep(sink.database, summary(MEMBER, DAY), summary(OTHER, DAY))
+    if request_.startswith("PATCH"):  # a page that is found and taken
+        sink.notion.write_page(
+            sink.source, Date={"date": {"start": DAY.isoformat()}}, Member={"number": MEMBER}
+        )
+
+    def meanwhile(asked):
+        if f"{asked.method} {asked.path}".startswith(request_):
+            sink.notion.on_request = None
+            with sink.database.write([MEMBER]) as connection:
+                members.erase(connection, MEMBER)
+
+    sink.notion.on_request = meanwhile
+    sink.sync()
+    assert sink.notion.on_request is None
+    assert ledger_members(sink) == {OTHER}
+
+
+def test_no_page_is_claimed_for_a_member_who_is_not_here(sink):
+    with sink.database.write([MEMBER]) as connection:
+        entry = notion_pages.Day(MEMBER, DAY, None)
+        assert notion_pages.claim(connection, sink.source, entry, sink.database.now(connection)) is None
+    assert ledger_members(sink) == set()
+
+
+def ledger_members(sink):
+    """Of whom the ledger has entries."""
+    with sink.database.read() as connection:
+        return set(connection.scalars(select(tables_notion.notion_pages.c.user_id)))
 
 
 # Faults

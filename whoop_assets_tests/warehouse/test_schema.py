@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, inspect, text
 
 from whoop_assets.errors import SchemaMismatch
-from whoop_assets.warehouse import schema, tables
+from whoop_assets.warehouse import members, schema, tables
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables import metadata
@@ -122,6 +122,18 @@ def test_what_was_summed_up_before_there_were_trends_is_behind_after_the_upgrade
         assert [entry.day for entry in STALE_TRENDS.stale(connection)] == days[::-1]
         assert [entry.day for entry in STALE_WEEKS.stale(connection)] == [date(2026, 3, 2), date(2026, 2, 23)]
         assert STALE_TRENDS.changed_since(connection, [1], NOW - timedelta(days=3650))
+
+
+def test_the_numbers_that_members_from_an_export_have_are_known_after_the_upgrade(empty):
+    with empty.write() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0010")
+        ours = {"status": members.EXPORT_ONLY, "scopes": "", "connected_at": NOW}
+        connection.execute(insert(tables.members), [ours | {"user_id": user_id} for user_id in (-4, 10129)])
+    schema.upgrade(empty)
+    with empty.write([members.NEWCOMERS]) as connection:
+        assert members.add_export_only(connection, NOW) == -5
 
 
 def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp_path, monkeypatch):

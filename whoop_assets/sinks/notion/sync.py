@@ -220,10 +220,10 @@ class Sync:
         title = self._mapping.title_of(entry.user_id, entry.day, content.row)
         if title:
             properties = {title_property(self._types): title} | properties
-        with self._database.write() as connection:
+        with self._database.write([entry.user_id]) as connection:
             claimed = notion_pages.claim(connection, self._source, entry, at=self._database.now(connection))
         until = self._database.clock.now() + SENT_WITHIN
-        if claimed is None:  # another process is at it
+        if claimed is None:  # another process is at it, or the member is gone
             self.done.held += 1
             return
         try:
@@ -285,7 +285,7 @@ class Sync:
         return self._mapping.rendered(entry.user_id, entry.day, content.values, self._types)
 
     def _record(self, entry: Day, state: str, page: str, content: "_Content", *, written: bool) -> None:
-        with self._database.write() as connection:
+        with self._database.write([entry.user_id]) as connection:
             notion_pages.record(
                 connection,
                 self._source,
