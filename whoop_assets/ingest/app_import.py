@@ -22,7 +22,8 @@ from whoop_assets.app_export.archive import (
 from whoop_assets.errors import WhoopError
 from whoop_assets.ingest.follow import rebuild_behind, rebuild_weeks
 from whoop_assets.ingest.journal import rebuild_effects, rebuild_journal
-from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.ingest.summarise import BUILT_ALONG, rebuild_days
+from whoop_assets.spans import spans_of
 from whoop_assets.warehouse import exports, members, stale_days
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.exports import Span, Stored, Unreadable
@@ -275,8 +276,8 @@ def _hash(content: object) -> str:
 
 def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
     """Rebuild the summaries of these days, and the trends and weeks that follow from them; returns how many days."""
-    wanted = sorted(set(days))
-    for first, last in _ranges(wanted):
+    wanted = set(days)
+    for first, last in spans_of(wanted, apart=BUILT_ALONG):
         rebuild_days(database, [user_id], first, last)
 
     def behind(ledger: Ledger) -> list[Any]:
@@ -288,14 +289,3 @@ def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
     if mondays:
         rebuild_weeks(database, [user_id], min(mondays), max(mondays))
     return len(wanted)
-
-
-def _ranges(days: list[date]) -> list[tuple[date, date]]:
-    """The days as spans; what lies between two of them within a fortnight is built along."""
-    found: list[tuple[date, date]] = []
-    for day in days:
-        if found and (day - found[-1][1]).days <= 14:
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found

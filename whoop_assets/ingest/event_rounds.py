@@ -17,7 +17,8 @@ from whoop_assets.ingest.everybody import Order, Round, ends_everybodys_requests
 from whoop_assets.ingest.follow import rebuild_behind
 from whoop_assets.ingest.load import Loaded
 from whoop_assets.ingest.refusal import TokenReplaced, refuses_every_stream
-from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.ingest.summarise import BUILT_ALONG, rebuild_days
+from whoop_assets.spans import spans_of
 from whoop_assets.warehouse import attempts, claims, event_days, inbox, members, stale_days
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.event_rows import Event
@@ -198,10 +199,11 @@ def rebuild_touched(
         touched = claims.served(connection, by) & set(members)
         behind = stale_days.generations(connection, members, first, last)
         behind += stale_days.changed_since(connection, touched, since)
-    by_day: dict[date, set[int]] = {}
-    for entry in behind:
-        by_day.setdefault(entry.day, set()).add(entry.user_id)
-    return sum(rebuild_days(database, users, day, day).changed for day, users in sorted(by_day.items()))
+    changed = 0
+    for start, stop in spans_of((entry.day for entry in behind), apart=BUILT_ALONG):
+        users = {entry.user_id for entry in behind if start <= entry.day <= stop}
+        changed += rebuild_days(database, users, start, stop).changed
+    return changed
 
 
 def follow_touched(

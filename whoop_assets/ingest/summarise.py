@@ -13,6 +13,9 @@ from whoop_assets.warehouse.database import Database
 DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
 """At most so much is held in memory (about 3 kB a row), and of so many members are the locks."""
 
+BUILT_ALONG = timedelta(days=14)
+"""Of days that are no further apart, what lies between them is built along: a call costs as much as a month of a member."""
+
 
 @dataclass(slots=True)
 class Rebuilt:

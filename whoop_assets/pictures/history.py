@@ -1,7 +1,7 @@
 """What pictures are drawn from: every day of a span, with its rows where there are some."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -75,14 +75,3 @@ def mean(values: Iterable[float | None]) -> float | None:
     """The mean of what is known; None when nothing is."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
-
-
-def spans(days: Sequence[date]) -> list[tuple[date, date]]:
-    """The days, in order, as spans of neighbours: first and last of each."""
-    found: list[tuple[date, date]] = []
-    for day in days:
-        if found and (day - found[-1][1]).days == 1:
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found

@@ -11,8 +11,9 @@ from typing import Any
 
 from whoop_assets.pictures import charts, gaps, tables, words
 from whoop_assets.pictures.figures import figure
-from whoop_assets.pictures.history import Day, Row, mean, spans
+from whoop_assets.pictures.history import Day, Row, mean
 from whoop_assets.pictures.style import STYLE
+from whoop_assets.spans import spans_of
 
 RANGES = ((28, "four weeks"), (91, "three months"), (365, "a year"))
 NEWEST_DAYS, NEWEST_WEEKS = 14, 12
@@ -349,7 +350,7 @@ def _gaps(report: Report) -> str:
 
 
 def _when(days: Sequence[date]) -> str:
-    found = spans(list(days))[::-1]
+    found = spans_of(days)[::-1]
     said = ", ".join(words.span(first, last) for first, last in found[:SHOWN_SPANS])
     more = len(found) - SHOWN_SPANS
     return f"{said}, and {more} more" if more > 0 else said

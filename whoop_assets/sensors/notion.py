@@ -14,10 +14,11 @@ from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.blueprints import sensor
 from whoop_assets.sensors.in_flight import IN_FLIGHT, MOST_RUNS
-from whoop_assets.sensors.summaries import MOST_RANGES, TRY_AGAIN_AFTER, askable, digest, ranges
+from whoop_assets.sensors.summaries import MOST_RANGES, TRY_AGAIN_AFTER, askable, digest
 from whoop_assets.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.target import target
+from whoop_assets.spans import spans_of
 from whoop_assets.warehouse import notion_pages, notion_sources
 from whoop_assets.warehouse.ledgers import Behind
 
@@ -57,7 +58,7 @@ def stale_pages(
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     some = next_lot(wanted, refused, hour)
     requests = []
-    for first, last in ranges(entry.day for entry in some):
+    for first, last in spans_of(entry.day for entry in some)[::-1]:
         # Its failure is news only once: not of pages that Notion has refused before, nor while it is down.
         known = all(entry.day in refused for entry in some if first <= entry.day <= last)
         tags = {ATTEMPT_TAG: str(obstacle.failures + 1 + known), "dagster/max_retries": "0"}
@@ -85,7 +86,7 @@ def next_lot(wanted: Collection[Behind], refused: Mapping[date, int], hour: int)
         days = [one.day for one in lots[-1]]
         if (
             sum(one.members for one in lots[-1]) >= MOST_PAGES
-            or len(ranges([*days, entry.day])) > MOST_RANGES
+            or len(spans_of([*days, entry.day])) > MOST_RANGES
         ):
             lots.append([])
         lots[-1].append(entry)

@@ -16,6 +16,7 @@ from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.blueprints import sensor
 from whoop_assets.sensors.checking import checks_of
 from whoop_assets.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
+from whoop_assets.spans import spans_of
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
 from whoop_assets.warehouse.stale_days import STALE_DAYS
 
@@ -42,7 +43,7 @@ def stale_summaries(
         trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
     of_summaries = askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
-    wanted = ranges(entry.day for entry in of_summaries)
+    wanted = spans_of(entry.day for entry in of_summaries)[::-1]
     # A run for summaries builds the trends of its days too.
     busy = _being_built(context.instance, graph, trends.name)
     busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
@@ -50,7 +51,7 @@ def stale_summaries(
     both, alone = [daily_summary.name, trends.name], [trends.name]
     requests = [
         *_requests("", graph, both, of_summaries, wanted, now),
-        *_requests("trends:", graph, alone, of_trends, ranges(entry.day for entry in of_trends), now),
+        *_requests("trends:", graph, alone, of_trends, spans_of(entry.day for entry in of_trends)[::-1], now),
     ]
     if not requests:
         return _nothing(len(behind) + len(trends_behind), "days")
@@ -69,7 +70,7 @@ def stale_weeks(
     of_weeks = askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
     if not of_weeks:
         return _nothing(len(behind), "weeks")
-    wanted = ranges((entry.day for entry in of_weeks), step=timedelta(weeks=1))
+    wanted = spans_of((entry.day for entry in of_weeks), apart=timedelta(weeks=1))[::-1]
     return dg.SensorResult(
         run_requests=_requests("", graph, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
     )
@@ -130,17 +131,6 @@ def _being_built(instance: dg.DagsterInstance, graph: Graph, asset: str) -> list
         if days is not None:
             spans.append(days)
     return spans
-
-
-def ranges(days: Iterable[date], *, step: timedelta = timedelta(days=1)) -> list[tuple[date, date]]:
-    """The days as runs of consecutive days (or of what is a step apart), newest first."""
-    found: list[tuple[date, date]] = []
-    for day in sorted(set(days)):
-        if found and day - found[-1][1] <= step:
-            found[-1] = (found[-1][0], day)
-        else:
-            found.append((day, day))
-    return found[::-1]
 
 
 def digest(entries: Iterable[Behind], first: date, last: date) -> str:

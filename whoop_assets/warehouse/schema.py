@@ -1,5 +1,6 @@
 """The schema: making it in an empty database, bringing it forward, and refusing one of another version."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -89,6 +90,12 @@ def _ours(connection: Connection) -> list[str]:
 
 
 def _newest() -> str:
+    return _head_of(str(_config().get_main_option("script_location")))
+
+
+@cache
+def _head_of(_location: str) -> str:
+    """The newest of the migrations there. They are all loaded for it, and every opening of a database asks."""
     head = _scripts().get_current_head()
     assert head is not None  # the package ships at least one migration
     return head

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -195,7 +197,13 @@ def open_http() -> httpx.Client:
     """
     no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
     on_this_machine = {"all://127.0.0.1": None, "all://localhost": None}
-    return httpx.Client(timeout=TIMEOUT, cookies=no_cookies, mounts=on_this_machine)
+    return httpx.Client(verify=_tls(), timeout=TIMEOUT, cookies=no_cookies, mounts=on_this_machine)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The process's one TLS context: reading the certificates takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def checked_base_url(text: str, name: str) -> str:

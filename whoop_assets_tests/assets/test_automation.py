@@ -9,7 +9,6 @@ from whoop_assets.definitions import defs, ours
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import stale_summaries, stale_weeks
-from whoop_assets.sensors.summaries import ranges
 from whoop_assets.warehouse import stale_days, tables
 from whoop_assets.warehouse.ledgers import STALE_TRENDS
 
@@ -128,16 +127,6 @@ def test_the_same_work_is_asked_for_under_the_same_key_and_new_work_under_anothe
         with home.database.write() as connection:
             stale_days.mark(connection, home.member, [p.today], home.clock.now())
         assert tick(p).run_requests[0].run_key != first
-
-
-def test_days_are_grouped_into_ranges_newest_first():
-    day = datetime(2026, 11, 1).date()
-    days = [day + timedelta(days=n) for n in (5, 1, 0, 9, 6)]
-    assert ranges(days) == [
-        (day + timedelta(days=9), day + timedelta(days=9)),
-        (day + timedelta(days=5), day + timedelta(days=6)),
-        (day, day + timedelta(days=1)),
-    ]
 
 
 def keep_alive_tick(p):

@@ -17,8 +17,9 @@ from whoop_assets.partitions import range_tags
 from whoop_assets.reuse import ASSETS
 from whoop_assets.sensors import stale_pages, stale_summaries
 from whoop_assets.sensors.notion import MOST_PAGES, next_lot
-from whoop_assets.sensors.summaries import MOST_RANGES, ranges
+from whoop_assets.sensors.summaries import MOST_RANGES
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
+from whoop_assets.spans import spans_of
 from whoop_assets.warehouse.ledgers import Behind
 from whoop_assets.warehouse.tables_notion import notion_pages, notion_sources
 from whoop_assets_tests.conftest import NOW
@@ -275,7 +276,7 @@ def test_a_run_is_asked_for_no_more_than_it_can_write(pages, refused):
     behind = pages_behind(*pages)
     lot = next_lot(behind, {entry.day: entry.members for entry in behind} if refused else {}, 0)
     assert sum(entry.members for entry in lot[:-1]) < MOST_PAGES
-    assert len(ranges(entry.day for entry in lot)) <= MOST_RANGES
+    assert len(spans_of(entry.day for entry in lot)) <= MOST_RANGES
     assert bool(lot) == bool(behind)
 
 

@@ -32,11 +32,12 @@ from whoop_assets.ingest.planned import Group, grouped, plan_now, rules_at
 from whoop_assets.ingest.planning.readings import SNAPSHOTS
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.sensors.readings import run_key
-from whoop_assets.sensors.summaries import digest, ranges
+from whoop_assets.sensors.summaries import digest
 from whoop_assets.sensors.webhooks import Burst
 from whoop_assets.service.app import create_app
 from whoop_assets.service.server import ServiceServer
 from whoop_assets.settings import Settings
+from whoop_assets.spans import spans_of
 from whoop_assets.warehouse import attempts, claims, event_days, members
 from whoop_assets.warehouse.budget import RequestBudget
 from whoop_assets.warehouse.database import Database
@@ -261,7 +262,7 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
                 last,
                 run_key=f"{what}:{first}:{digest(askable, first, last)}:{hour}",
             )
-            for first, last in ranges((entry.day for entry in askable), step=LEDGERS[what][1])[:10]
+            for first, last in spans_of((entry.day for entry in askable), apart=LEDGERS[what][1])[::-1][:10]
         ]
 
     next_at = now + timedelta(minutes=15)
