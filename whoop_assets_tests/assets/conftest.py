@@ -1,9 +1,12 @@
 """A home whose settings stand in the environment, as Dagster's runs find them, and a real Dagster instance."""
 
+import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,6 +17,8 @@ from whoop_assets.definitions import defs
 from whoop_assets.partitions import range_tags
 from whoop_assets_tests.ingest.home import Home, at_home
 from whoop_simulator.world import World
+
+_numbers = itertools.count(1)
 
 _WITHOUT = dg.Definitions(
     assets=defs.assets,
@@ -72,16 +77,34 @@ class Project:
         return {name: value.value for name, value in materialization.metadata.items()}
 
 
+@pytest.fixture(scope="session")
+def dagster_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a Dagster instance that has made its tables: a copy of it is there at once."""
+    folder = tmp_path_factory.mktemp("dagster")
+    with dg.instance_for_test(temp_dir=str(folder)) as instance:
+        instance.get_runs(limit=1)
+        instance.all_asset_keys()
+        instance.all_instigator_state()
+    return folder
+
+
 @pytest.fixture
 def project(
-    new_database_url: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    new_database_url: Callable[..., str],
+    dagster_template: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., AbstractContextManager[Project]]:
     """`with project(members=2, days=20) as p:`; the clock is the machine's, as runs have no other."""
 
     @contextmanager
     def make(kind: str = "sqlite", **world: Any) -> Iterator[Project]:
         served = World(**{"members": 1, "days": 25, "seed": 7, "limits": False, **world})
-        with at_home(new_database_url(kind), served) as home, dg.instance_for_test() as instance:
+        folder = Path(shutil.copytree(dagster_template, tmp_path / f"dagster{next(_numbers)}"))
+        with (
+            at_home(new_database_url(kind), served) as home,
+            dg.instance_for_test(temp_dir=str(folder)) as instance,
+        ):
             settings = home.connection.settings
             for name in ("client_id", "client_secret", "api_url", "oauth_url", "database_url", "token_key"):
                 monkeypatch.setenv(f"WHOOP_{name.upper()}", getattr(settings, name))

@@ -31,13 +31,13 @@ OF_A_RUN = {"loads_complete", "events_loaded", "members_connected"}
 
 @pytest.fixture
 def p(project, database_kind, monkeypatch):
-    with project(kind=database_kind, members=2, days=20) as made:
-        monkeypatch.setenv("WHOOP_START_DATE", (made.today - timedelta(days=20)).isoformat())
+    with project(kind=database_kind, members=2, days=15) as made:
+        monkeypatch.setenv("WHOOP_START_DATE", (made.today - timedelta(days=12)).isoformat())
         yield made
 
 
 def whole(p, **how):
-    return p.run(p.today - timedelta(days=20), p.today, **how)
+    return p.run(p.today - timedelta(days=12), p.today, **how)
 
 
 def check(p):
@@ -103,7 +103,7 @@ def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no
     bounds = failed["values_within_bounds"]
     count = bounds.metadata["found"].value
     assert bounds.description == (
-        f"{count} records have values that cannot be: {', '.join(newest)}, and {count - len(newest)} more."
+        f"{count} records have values that cannot be: {', '.join(dict.fromkeys(newest))}, and {count - len(newest)} more."
     )
     assert len(bounds.metadata["named"].records) == 20
     for result in failed.values():

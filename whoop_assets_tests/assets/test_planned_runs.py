@@ -78,10 +78,12 @@ def test_what_a_run_under_way_does_is_left_to_it(project):
 def test_a_run_of_everything_by_hand_counts_too(project):
     with project(days=25) as p:
         present(p)
-        p.instance.create_run_for_job(
-            job_def=job_of_assets(),
-            tags=range_tags(p.today - 100 * ONE_DAY, p.today),
-            status=dg.DagsterRunStatus.STARTED,
+        p.instance.add_run(
+            dg.DagsterRun(
+                job_name=job_of_assets().name,
+                tags=range_tags(p.today - 100 * ONE_DAY, p.today),
+                status=dg.DagsterRunStatus.STARTED,
+            )
         )
         assert tick(p).run_requests == []
 

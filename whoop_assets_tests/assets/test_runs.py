@@ -187,8 +187,8 @@ def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project, monkeypatc
 
 def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
-    with project(days=60) as p:
-        first = p.today - timedelta(days=49)
+    with project(days=40) as p:
+        first = p.today - timedelta(days=29)
         p.home.world.order_fault(
             kind="status", status=500, count=10_000, path_prefix="/developer/v2/activity/workout"
         )

@@ -12,6 +12,7 @@ from whoop_assets.warehouse import members, readers
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.tables import daily_summary
 from whoop_assets.warehouse.types import UtcDateTime
+from whoop_assets_tests.service.conftest import NO_CERTIFICATES
 
 DAY = date(2026, 11, 2)
 BUILT = datetime(2026, 11, 3, 4, 5, 6, 789, tzinfo=UTC)
@@ -76,7 +77,7 @@ class Key:
         """GET with the key; a parameter that is a word of Python ends in an underscore here."""
         given = {name.rstrip("_"): str(value) for name, value in query.items() if value is not None}
         sent = {"Authorization": f"Bearer {self.key}", **(headers or {})}
-        return httpx.get(self.base_url + path, params=given, headers=sent, timeout=60)
+        return httpx.get(self.base_url + path, params=given, headers=sent, timeout=60, verify=NO_CERTIFICATES)
 
     def days(self, first: date, last: date, **query: Any) -> httpx.Response:
         return self.get(from_=first, to=last, **query)
