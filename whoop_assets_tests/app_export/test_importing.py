@@ -397,7 +397,7 @@ def test_erasing_takes_everything_that_was_imported(sqlite_database):
     with sqlite_database.write([-1]) as connection:
         members.erase(connection, -1)
     left = everything(sqlite_database)
-    assert {name for name, rows in left.items() if rows} <= {"token_key", "request_gate"}
+    assert {name for name, rows in left.items() if rows} <= {"token_key", "request_gate", "export_only_ids"}
 
 
 def test_agreement_counts_starts_that_fall_into_known_cycles(sqlite_database):

@@ -312,7 +312,7 @@ def test_the_hash_is_the_same_in_any_order_and_in_any_batches(rows, data):
 def test_the_hash_differs_when_a_row_is_another_or_is_there_twice(rows, row, data):
     place = data.draw(st.integers(0, len(rows) - 1))
     changed = [*rows[:place], row, *rows[place + 1 :]]
-    same = repr(row) == repr(rows[place])
+    same = repr([*row.values()]) == repr([*rows[place].values()])  # of what is in the columns
     assert (Fingerprint().plus(rows).hash == Fingerprint().plus(changed).hash) is same
     assert Fingerprint().plus([*rows, row]).hash != Fingerprint().plus(rows).hash
     assert Fingerprint().plus([*rows, row, row]).hash != Fingerprint().plus(rows).hash
