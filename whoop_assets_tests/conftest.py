@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -39,7 +40,21 @@ if os.environ.get("WHOOP_OPENAPI"):
 # Processes are killed here, machines are not: what tests write need not reach a disk, and half of their time was waiting
 # for one.
 IN_MEMORY, ROOM = Path("/dev/shm"), 8 << 30
-if "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM:
+
+
+def _room_in_memory() -> int:
+    """Bytes that can be written there without anything having to make way."""
+    try:
+        available = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+        writable = os.access(IN_MEMORY, os.W_OK)
+        return (
+            min(shutil.disk_usage(IN_MEMORY).free, int(available[1]) << 10) if available and writable else 0
+        )
+    except OSError:
+        return 0
+
+
+if "TMPDIR" not in os.environ and _room_in_memory() > ROOM:
     os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
 
 set_hypothesis_home_dir(ROOT / ".hypothesis")

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.spans import spans_of
+from whoop_assets.spans import spans_of, spans_of_members
 
 ONE_DAY = timedelta(days=1)
 
@@ -32,3 +32,28 @@ def test_neighbours_are_one_span():
         (day + 9 * ONE_DAY, day + 9 * ONE_DAY),
     ]
     assert spans_of([]) == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.dates(date(2026, 1, 1), date(2026, 3, 1)))), st.integers(1, 20)
+)
+def test_each_members_spans_are_those_of_their_own_days(days, apart):
+    found = [
+        (user_id, first, last)
+        for users, first, last in spans_of_members(days, apart=timedelta(days=apart))
+        for user_id in users
+    ]
+    assert sorted(found) == sorted(
+        (user_id, *span)
+        for user_id in {user_id for user_id, _ in days}
+        for span in spans_of((day for who, day in days if who == user_id), apart=timedelta(days=apart))
+    )
+
+
+def test_members_with_the_same_span_are_taken_together():
+    day = date(2026, 11, 1)
+    days = [(2, day), (1, day), (3, day + ONE_DAY)]
+    assert list(spans_of_members(days, apart=ONE_DAY)) == [
+        ([1, 2], day, day),
+        ([3], day + ONE_DAY, day + ONE_DAY),
+    ]

@@ -18,7 +18,7 @@ from whoop_assets.ingest.follow import rebuild_behind
 from whoop_assets.ingest.load import Loaded
 from whoop_assets.ingest.refusal import TokenReplaced, refuses_every_stream
 from whoop_assets.ingest.summarise import BUILT_ALONG, rebuild_days
-from whoop_assets.spans import spans_of
+from whoop_assets.spans import spans_of_members
 from whoop_assets.warehouse import attempts, claims, event_days, inbox, members, stale_days
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.event_rows import Event
@@ -193,17 +193,14 @@ def rebuild_touched(
     """Rebuild what is stale of these members' days first..last, and what this run's events have made stale elsewhere.
 
     An event is filed under a guessed day: the record's true day, and the one it has moved from, can be others.
-    Returns how many summary rows changed. What is not stale is right as it is.
+    What lies between a member's stale days is built along where it is little. Returns how many summary rows changed.
     """
     with database.read() as connection:
         touched = claims.served(connection, by) & set(members)
         behind = stale_days.generations(connection, members, first, last)
         behind += stale_days.changed_since(connection, touched, since)
-    changed = 0
-    for start, stop in spans_of((entry.day for entry in behind), apart=BUILT_ALONG):
-        users = {entry.user_id for entry in behind if start <= entry.day <= stop}
-        changed += rebuild_days(database, users, start, stop).changed
-    return changed
+    spans = spans_of_members(((entry.user_id, entry.day) for entry in behind), apart=BUILT_ALONG)
+    return sum(rebuild_days(database, users, start, stop).changed for users, start, stop in spans)
 
 
 def follow_touched(

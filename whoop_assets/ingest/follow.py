@@ -7,12 +7,14 @@ members' locks, so what changes meanwhile stays stale, and a process that is kil
 from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 
+from whoop_assets.spans import spans_of_members
 from whoop_assets.summary.trends import BACK_DAYS, DAILY_READ, REACH_DAYS, trend_rows
 from whoop_assets.summary.weeks import DAILY_READ_BY_WEEKS, weekly_rows
 from whoop_assets.warehouse import trends
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, StaleDay
 
+REACH = timedelta(days=REACH_DAYS)
 DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
 """At most so much is held in memory, and of so many members are the locks."""
 
@@ -47,7 +49,9 @@ def _rebuild_trends(database: Database, members: Collection[int], first: date, l
 
 def rebuild_behind(database: Database, behind: Collection[StaleDay]) -> int:
     """Rebuild the trends of these days and of those that they reach, and no others; returns how many rows changed."""
-    return sum(rebuild_trends(database, users, start, stop) for users, start, stop in _together(behind))
+    # Changes closer than a window's reach are one span: what the first reaches, the second does.
+    spans = spans_of_members(((entry.user_id, entry.day) for entry in behind), apart=REACH)
+    return sum(rebuild_trends(database, users, start, stop) for users, start, stop in spans)
 
 
 def rebuild_weeks(database: Database, members: Collection[int], first: date, last: date) -> int:
@@ -61,24 +65,6 @@ def rebuild_weeks(database: Database, members: Collection[int], first: date, las
             changed += trends.replace_weeks(connection, some, first, last, weekly_rows(daily), at)
             STALE_WEEKS.clear(connection, read)
     return changed
-
-
-def _together(behind: Collection[StaleDay]) -> Iterator[tuple[list[int], date, date]]:
-    """Members who are behind from the same day to the same day; changes closer than a window's reach are one span."""
-    of_member: dict[int, list[date]] = {}
-    for entry in sorted(behind, key=lambda entry: (entry.user_id, entry.day)):
-        of_member.setdefault(entry.user_id, []).append(entry.day)
-    spans: dict[tuple[date, date], list[int]] = {}
-    for user_id, days in of_member.items():
-        start = before = days[0]
-        for day in days[1:]:
-            if day - before > timedelta(days=REACH_DAYS):
-                spans.setdefault((start, before), []).append(user_id)
-                start = day
-            before = day
-        spans.setdefault((start, before), []).append(user_id)
-    for (start, stop), users in sorted(spans.items()):
-        yield users, start, stop
 
 
 def _lots(members: Collection[int]) -> Iterator[list[int]]:

@@ -14,7 +14,8 @@ DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
 """At most so much is held in memory (about 3 kB a row), and of so many members are the locks."""
 
 BUILT_ALONG = timedelta(days=14)
-"""Of days that are no further apart, what lies between them is built along: a call costs as much as a month of a member."""
+"""A call costs as much as a month of a member's days: days that are no further apart than this are built in one, with what
+lies between them."""
 
 
 @dataclass(slots=True)

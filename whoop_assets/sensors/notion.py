@@ -1,8 +1,6 @@
 """The sensor of the Notion sink: whatever changed a daily summary, its page follows. A tick does SQL only."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping
-from datetime import date
+from collections.abc import Collection, Iterable, Iterator
 
 import dagster as dg
 
@@ -18,7 +16,7 @@ from whoop_assets.sensors.summaries import MOST_RANGES, TRY_AGAIN_AFTER, askable
 from whoop_assets.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.target import target
-from whoop_assets.spans import spans_of
+from whoop_assets.spans import ONE_DAY, spans_of
 from whoop_assets.warehouse import notion_pages, notion_sources
 from whoop_assets.warehouse.ledgers import Behind
 
@@ -49,18 +47,17 @@ def stale_pages(
         behind = notion_pages.days_behind(
             connection, to.source, to.mapping.fingerprint, settled=now - SETTLED_AFTER
         )
-        refused = Counter(day for _, day, _ in notion_pages.refusals(connection, to.source))
     wanted = askable(behind, graph.days, [])
     if not wanted:
         return dg.SkipReason(
             f"{len(behind)} days are behind that have no partition." if behind else "No stale pages."
         )
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
-    some = next_lot(wanted, refused, hour)
+    some = next_lot(wanted, hour)
     requests = []
     for first, last in spans_of(entry.day for entry in some)[::-1]:
         # Its failure is news only once: not of pages that Notion has refused before, nor while it is down.
-        known = all(entry.day in refused for entry in some if first <= entry.day <= last)
+        known = all(entry.refused for entry in some if first <= entry.day <= last)
         tags = {ATTEMPT_TAG: str(obstacle.failures + 1 + known), "dagster/max_retries": "0"}
         requests.append(
             dg.RunRequest(
@@ -72,7 +69,7 @@ def stale_pages(
     return dg.SensorResult(run_requests=requests)
 
 
-def next_lot(wanted: Collection[Behind], refused: Mapping[date, int], hour: int) -> list[Behind]:
+def next_lot(wanted: Collection[Behind], hour: int) -> list[Behind]:
     """The days that are asked for next, the newest first: with MOST_PAGES pages at most but for the last day, in at most
     MOST_RANGES spans.
 
@@ -80,17 +77,27 @@ def next_lot(wanted: Collection[Behind], refused: Mapping[date, int], hour: int)
     turns, another lot each hour: what it goes on refusing never keeps a day from its page.
     """
     newest = sorted(wanted, key=lambda entry: entry.day, reverse=True)
-    fresh = [entry for entry in newest if refused.get(entry.day, 0) < entry.members]
-    lots: list[list[Behind]] = [[]]
-    for entry in fresh or newest:
-        days = [one.day for one in lots[-1]]
-        if (
-            sum(one.members for one in lots[-1]) >= MOST_PAGES
-            or len(spans_of([*days, entry.day])) > MOST_RANGES
-        ):
-            lots.append([])
-        lots[-1].append(entry)
-    return lots[0] if fresh else lots[hour % len(lots)]
+    fresh = [entry for entry in newest if entry.refused < entry.members]
+    if fresh:
+        return next(_lots(fresh))
+    lots = list(_lots(newest))
+    return lots[hour % len(lots)] if lots else []
+
+
+def _lots(days: Iterable[Behind]) -> Iterator[list[Behind]]:
+    """Days, the newest first, in as few lots as may be."""
+    lot: list[Behind] = []
+    pages = spans = 0
+    for entry in days:
+        far = bool(lot) and lot[-1].day - entry.day > ONE_DAY
+        if lot and (pages >= MOST_PAGES or spans + far > MOST_RANGES):
+            yield lot
+            lot, pages, spans = [], 0, 0
+        spans += not lot or far
+        lot.append(entry)
+        pages += entry.members
+    if lot:
+        yield lot
 
 
 def _under_way(instance: dg.DagsterInstance, graph: Graph) -> bool:

@@ -27,11 +27,15 @@ class StaleDay:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A day on which members are behind: how many, and what tells this work from other work on the same day."""
+    """A day on which members are behind: how many, and what tells this work from other work on the same day.
+
+    `refused`: for how many of them a sink has refused it, at the last attempt.
+    """
 
     day: date
     members: int
     state: tuple[int, int, datetime]
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
 from whoop_assets.errors import RECONNECT, UnknownMember
 from whoop_assets.warehouse import failures, tables
-from whoop_assets.warehouse.statements import insert_or_replace
+from whoop_assets.warehouse.statements import insert_or_ignore, insert_or_replace
 from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, members
 from whoop_assets.warehouse.tables_export import export_only_ids, imported_cycles
 
@@ -77,7 +77,12 @@ def add_export_only(connection: Connection, at: datetime) -> int:
     WHOOP's ids are positive. The transaction holds the lock of NEWCOMERS, so that two of them do not get one id. Nor is one
     given again after its member was erased: what left the database under it, as a page in Notion, is not the next one's.
     """
-    user_id = (connection.scalar(select(func.min(export_only_ids.c.given_id))) or 0) - 1
+    # Of the members too: an older version that still runs enters them without a word in the ledger.
+    lowest = [
+        connection.scalar(select(func.min(column)))
+        for column in (export_only_ids.c.given_id, members.c.user_id)
+    ]
+    user_id = min(found or 0 for found in [0, *lowest]) - 1
     connection.execute(insert(export_only_ids), [{"given_id": user_id, "given_at": at}])
     row = {"user_id": user_id, "status": EXPORT_ONLY, "status_reason": None, "scopes": "", "connected_at": at}
     connection.execute(insert(members), [row])
@@ -207,7 +212,14 @@ def holdings(connection: Connection, user_id: int) -> Holdings:
 
 
 def erase(connection: Connection, user_id: int) -> int:
-    """Delete every row of the member in every table; returns how many there were."""
+    """Delete every row of the member in every table; returns how many there were.
+
+    What stays of a member from an export alone is the bare number, so that nobody else is given it.
+    """
+    if user_id < 0:
+        connected_at = connection.scalar(select(members.c.connected_at).where(members.c.user_id == user_id))
+        if connected_at is not None:
+            insert_or_ignore(connection, export_only_ids, [{"given_id": user_id, "given_at": connected_at}])
     erased = 0
     for table in tables.metadata.sorted_tables:
         if "user_id" in table.c:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
 
 from whoop_assets.warehouse import members as who
 from whoop_assets.warehouse.ledgers import Behind
@@ -97,7 +97,7 @@ def days_behind(connection: Connection, source: str, mapping: str, *, settled: d
     """
     s, p = daily_summary.c, notion_pages.c
     known = func.coalesce(p.generation, 0)
-    figures = (func.count(), func.min(known), func.max(known))
+    figures = (func.count(), func.count(p.failure), func.min(known), func.max(known))
     unsettled = and_(p.state == CREATING, p.state_at > settled)
     queries = (
         _summaries(source, mapping, s.day, *figures, func.max(s.built_at))
@@ -106,9 +106,9 @@ def days_behind(connection: Connection, source: str, mapping: str, *, settled: d
         _orphans(source, p.day, *figures, func.max(p.summary_built_at)).group_by(p.day),
     )
     return [
-        Behind(day, members, (least, most, at))
+        Behind(day, members, (least, most, at), refused)
         for query in queries
-        for day, members, least, most, at in connection.execute(query)
+        for day, members, refused, least, most, at in connection.execute(query)
     ]
 
 
@@ -213,9 +213,16 @@ def record(
     )
 
 
-def refused(connection: Connection, source: str, entry: Day, cause: str) -> None:
-    """Remember why Notion refused a day's page. The generation stays: the work is still the same."""
-    connection.execute(update(notion_pages).where(_entry(source, entry)).values(failure=cause))
+def refused(connection: Connection, source: str, entry: Day, cause: str, at: datetime) -> None:
+    """Remember why Notion refused a day's page, also one that is not entered yet, as it was found in Notion. The
+    generation stays: the work is still the same. The transaction is the member's."""
+    changed = connection.execute(update(notion_pages).where(_entry(source, entry)).values(failure=cause))
+    if changed.rowcount == 0 and who.exists(connection, entry.user_id):
+        row = {
+            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": REFUSED,
+            "state_at": at, "generation": secrets.randbits(62), "failure": cause,
+        }  # fmt: skip
+        connection.execute(insert(notion_pages), [row])
 
 
 def want(

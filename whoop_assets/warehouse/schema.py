@@ -94,9 +94,9 @@ def _newest() -> str:
 
 
 @cache
-def _head_of(_location: str) -> str:
+def _head_of(location: str) -> str:
     """The newest of the migrations there. They are all loaded for it, and every opening of a database asks."""
-    head = _scripts().get_current_head()
+    head = ScriptDirectory(location).get_current_head()
     assert head is not None  # the package ships at least one migration
     return head
 

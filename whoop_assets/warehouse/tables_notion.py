@@ -21,8 +21,8 @@ notion_pages = Table(
         String(16),
         nullable=False,
         comment="written, creating (about to be created, or it was when a process ended), in_bin, gone (deleted"
-        " for good, or moved elsewhere), wanted (a page is to be made although one is in the bin or gone) or refused (there"
-        " is no page, as Notion refused it)",
+        " for good, or moved elsewhere), wanted (a page is to be made although one is in the bin or gone) or refused (none is"
+        " known, as Notion refused it)",
     ),
     Column("state_at", UtcDateTime(), nullable=False, comment="when this state, or this attempt, began"),
     Column("generation", BigInteger, nullable=False, comment="a number that every change renews"),

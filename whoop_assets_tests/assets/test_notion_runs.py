@@ -237,50 +237,48 @@ def test_days_without_a_partition_wait(project, notion, configured):
         assert "no partition" in tick(p).skip_message
 
 
-def pages_behind(*pages, before=date(2026, 11, 20)):
-    """So many pages on the days up to then, the newest last."""
+def pages_behind(*pages, refused=(), before=date(2026, 11, 20)):
+    """So many pages on the days up to then, the newest last, and so many of them refused."""
     first = before - timedelta(days=len(pages) - 1)
-    return [Behind(first + timedelta(days=n), count, (0, 0, NOW)) for n, count in enumerate(pages) if count]
+    both = itertools.zip_longest(pages, refused, fillvalue=0)
+    return [
+        Behind(first + timedelta(days=n), count, (0, 0, NOW), no)
+        for n, (count, no) in enumerate(both)
+        if count
+    ]
 
 
-@given(
-    pages=st.lists(st.sampled_from([0, 1, 3, MOST_PAGES // 2, MOST_PAGES]), max_size=80),
-    refuses=st.functions(like=lambda day: ..., returns=st.booleans(), pure=True),
-    hour=st.integers(0, 10_000),
-)
-def test_what_notion_refuses_never_keeps_another_day_from_its_page(pages, refuses, hour):
-    behind = pages_behind(*pages)
-    refused = {entry.day: entry.members for entry in behind if refuses(entry.day)}
-    written, waiting = set(), list(behind)
-    for tick in itertools.count():
-        lot = next_lot(waiting, refused, hour)
-        done = {entry.day for entry in lot} - refused.keys()
-        if not done:
+PAGES = st.sampled_from([0, 1, 3, MOST_PAGES // 2, MOST_PAGES])
+
+
+@given(days=st.lists(st.tuples(PAGES, st.booleans()), max_size=80), hour=st.integers(0, 10_000))
+def test_what_notion_refuses_never_keeps_another_day_from_its_page(days, hour):
+    pages = [count for count, _ in days]
+    waiting = pages_behind(*pages, refused=[count if no else 0 for count, no in days])
+    refused = [entry for entry in waiting if entry.refused]
+    for _ in range(len(waiting) - len(refused)):
+        if waiting == refused:
             break
-        written |= done
-        waiting = [entry for entry in waiting if entry.day not in done]
-        assert tick < len(behind)
-    assert written == {entry.day for entry in behind} - refused.keys()
+        lot = next_lot(waiting, hour)
+        assert lot and not any(entry.refused for entry in lot)
+        waiting = [entry for entry in waiting if entry not in lot]
+    assert waiting == refused
     # And whatever is refused is asked for again, within as many hours as there are days at most.
-    again = {
-        entry.day for later in range(len(behind) + 1) for entry in next_lot(waiting, refused, hour + later)
-    }
-    assert again == set(refused)
+    again = [entry for later in range(len(refused) + 1) for entry in next_lot(waiting, hour + later)]
+    assert all(entry in again for entry in refused)
 
 
-@given(
-    pages=st.lists(st.sampled_from([0, 1, 3, MOST_PAGES // 2, MOST_PAGES]), max_size=80),
-    refused=st.booleans(),
-)
+@given(pages=st.lists(PAGES, max_size=80), refused=st.booleans())
 def test_a_run_is_asked_for_no_more_than_it_can_write(pages, refused):
-    behind = pages_behind(*pages)
-    lot = next_lot(behind, {entry.day: entry.members for entry in behind} if refused else {}, 0)
+    behind = pages_behind(*pages, refused=pages if refused else ())
+    lot = next_lot(behind, 0)
     assert sum(entry.members for entry in lot[:-1]) < MOST_PAGES
     assert len(spans_of(entry.day for entry in lot)) <= MOST_RANGES
     assert bool(lot) == bool(behind)
 
 
 def test_a_day_with_a_page_that_was_not_refused_is_asked_for_as_ever():
-    (old, new) = pages_behind(2, 3)
-    assert next_lot([old, new], {new.day: 2}, 0) == [new, old]
-    assert next_lot([old, new], {new.day: 3}, 0) == [old]
+    old, new = pages_behind(2, 3, refused=(0, 2))
+    assert next_lot([old, new], 0) == [new, old]
+    old, new = pages_behind(2, 3, refused=(0, 3))
+    assert next_lot([old, new], 0) == [old]

@@ -243,23 +243,44 @@ def test_an_erased_member_is_not_written_of_any_more(sink):
     assert sink.cost() == 0
 
 
-@pytest.mark.parametrize("request_", ["POST /v1/data_sources", "POST /v1/pages", "PATCH /v1/pages"])
-def test_nothing_is_entered_of_a_member_who_is_erased_in_the_middle(sink, request_):
-    keep(sink.database, summary(MEMBER, DAY), summary(OTHER, DAY))
-    if request_.startswith("PATCH"):  # a page that is found and taken
-        sink.notion.write_page(
-            sink.source, Date={"date": {"start": DAY.isoformat()}}, Member={"number": MEMBER}
-        )
+@pytest.mark.parametrize("is_there", [False, True])
+def test_nothing_is_entered_or_written_of_a_member_who_is_erased_in_the_middle(sink, is_there):
+    keep(sink.database, *(summary(MEMBER, day) for day in days(3)), summary(OTHER, DAY))
+    if is_there:  # pages that are found and taken
+        for day in days(3):
+            sink.notion.write_page(
+                sink.source, Date={"date": {"start": day.isoformat()}}, Member={"number": MEMBER}
+            )
+    writes = []
 
     def meanwhile(asked):
-        if f"{asked.method} {asked.path}".startswith(request_):
-            sink.notion.on_request = None
-            with sink.database.write([MEMBER]) as connection:
-                members.erase(connection, MEMBER)
+        if asked.path.startswith("/v1/pages"):
+            writes.append(asked)
+            if len(writes) == 1:
+                with sink.database.write([MEMBER]) as connection:
+                    members.erase(connection, MEMBER)
 
     sink.notion.on_request = meanwhile
     sink.sync()
-    assert sink.notion.on_request is None
+    assert ledger_members(sink) == {OTHER}
+    assert len(writes) == 2  # the one that was under way, and the other member's
+
+
+@pytest.mark.parametrize("step", ["claim", "record"])
+def test_nothing_is_entered_of_a_member_who_is_erased_just_before_it_is(sink, monkeypatch, step):
+    keep(sink.database, summary(MEMBER, DAY), summary(OTHER, DAY))
+    if step == "record":
+        sink.notion.write_page(
+            sink.source, Date={"date": {"start": DAY.isoformat()}}, Member={"number": MEMBER}
+        )
+    real = getattr(notion_pages, step)
+
+    def late(connection, source, entry, *args, **kwargs):
+        members.erase(connection, MEMBER)
+        return real(connection, source, entry, *args, **kwargs)
+
+    monkeypatch.setattr(notion_pages, step, late)
+    sink.sync()
     assert ledger_members(sink) == {OTHER}
 
 
@@ -439,6 +460,35 @@ def test_a_page_that_notion_refuses_to_make_is_named_and_is_the_same_work_again(
     assert len(sink.pages) == 1
     with sink.database.read() as connection:
         assert notion_pages.refusals(connection, sink.source) == []
+
+
+def test_a_found_page_that_notion_refuses_to_have_written_is_remembered_and_taken_later(sink):
+    keep(sink.database, summary(MEMBER, DAY))
+    page = sink.notion.write_page(
+        sink.source, Date={"date": {"start": DAY.isoformat()}}, Member={"number": MEMBER}
+    )
+    sink.notion.fault("400", page, times=1)
+    assert list(sink.sync().refused) == [(MEMBER, DAY)]
+    with sink.database.read() as connection:
+        assert [one[:2] for one in notion_pages.refusals(connection, sink.source)] == [(MEMBER, DAY)]
+        now = sink.database.now(connection)
+        (behind,) = notion_pages.days_behind(connection, sink.source, "another", settled=now)
+        assert (behind.members, behind.refused) == (1, 1)
+    assert sink.sync().adopted == 1
+    assert sink.page() == page
+    assert sink.cost() == 0
+
+
+def test_a_refusal_of_a_page_that_is_not_behind_any_more_is_nobodys_on_that_day(sink):
+    keep(sink.database, summary(MEMBER, DAY))
+    sink.notion.fault("400", "POST /v1/pages", times=1)
+    assert list(sink.sync().refused) == [(MEMBER, DAY)]
+    drop(sink.database, MEMBER, DAY)
+    keep(sink.database, summary(OTHER, DAY))
+    with sink.database.read() as connection:
+        now = sink.database.now(connection)
+        (behind,) = notion_pages.days_behind(connection, sink.source, "another", settled=now)
+    assert (behind.members, behind.refused) == (1, 0)
 
 
 def test_of_two_processes_that_write_a_page_at_once_the_older_content_does_not_stay(sink):

@@ -134,6 +134,12 @@ def test_the_numbers_that_members_from_an_export_have_are_known_after_the_upgrad
     schema.upgrade(empty)
     with empty.write([members.NEWCOMERS]) as connection:
         assert members.add_export_only(connection, NOW) == -5
+        # And a version that has run since before then goes on without a word in the ledger.
+        connection.execute(insert(tables.members), [ours | {"user_id": -6}])
+        assert members.add_export_only(connection, NOW) == -7
+        connection.execute(insert(tables.members), [ours | {"user_id": -8}])
+        members.erase(connection, -8)
+        assert members.add_export_only(connection, NOW) == -9
 
 
 def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp_path, monkeypatch):

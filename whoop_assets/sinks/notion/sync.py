@@ -17,6 +17,7 @@ from whoop_assets.sinks.notion.client import Notion
 from whoop_assets.sinks.notion.errors import NotionMissing, NotionRefused, NotionUnavailable, OutcomeUnknown
 from whoop_assets.sinks.notion.schema import checked_types, title_property
 from whoop_assets.sinks.notion.target import Target, target
+from whoop_assets.warehouse import members as who
 from whoop_assets.warehouse import notion_pages, notion_sources
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.notion_pages import CREATING, GONE, IN_BIN, WANTED, WRITTEN, Day, Page
@@ -43,7 +44,7 @@ class Done:
 
     `unchanged`: the new summary says the same, so nothing was sent. `emptied`: the day has no summary any more.
     `lost`: a page was asked for, and whether it was made is not known. `held`: the same of an earlier run, or another
-    process is at it. `twice`: days with more than one page in Notion; the oldest is ours.
+    process is at it, or has erased the member. `twice`: days with more than one page in Notion; the oldest is ours.
     """
 
     created: int = 0
@@ -161,8 +162,9 @@ class Sync:
                     break
             except NotionRefused as error:
                 self.done.refused[entry.user_id, entry.day] = str(error)
-                with self._database.write() as connection:
-                    notion_pages.refused(connection, self._source, entry, str(error))
+                with self._database.write([entry.user_id]) as connection:
+                    at = self._database.now(connection)
+                    notion_pages.refused(connection, self._source, entry, str(error), at)
         if lost:
             self._look_again(lost)
 
@@ -184,7 +186,10 @@ class Sync:
 
     def _bring(self, entry: Day, found: _Found, settled: datetime) -> None:
         with self._database.read() as connection:
+            here = who.exists(connection, entry.user_id)
             row = notion_pages.summary(connection, entry.user_id, entry.day)
+        if not here:  # erased meanwhile: the pages are theirs, and no longer ours to write
+            return
         values = self._mapping.values(row)
         content = _Content(values, self._mapping.content_hash(entry.user_id, values), row)
         page = _page_of(entry)
