@@ -34,7 +34,7 @@ dev: $(MADE) .env  ## the Dagster UI with its daemon, on the demo's data or on a
 	@$(BIN)/whoop-assets dev
 
 test: $(MADE)  ## the whole suite, on SQLite and on a PostgreSQL that the tests start themselves
-	@$(BIN)/python -m pytest -n 3 -m "not drill and not thirty_days"
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not drill and not thirty_days"
 
 drills: $(MADE)  ## the long tests
 	@$(BIN)/python -m pytest -m drill || [ $$? -eq 5 ]  # 5: there are none
