@@ -77,10 +77,11 @@ def add_export_only(connection: Connection, at: datetime) -> int:
     WHOOP's ids are positive. The transaction holds the lock of NEWCOMERS, so that two of them do not get one id. Nor is one
     given again after its member was erased: what left the database under it, as a page in Notion, is not the next one's.
     """
-    # Of the members too: an older version that still runs enters them without a word in the ledger.
+    # Of the members too: an older version that still runs enters them without a word in the ledger. They come first: who
+    # is erased between the two is in the ledger by then.
     lowest = [
         connection.scalar(select(func.min(column)))
-        for column in (export_only_ids.c.given_id, members.c.user_id)
+        for column in (members.c.user_id, export_only_ids.c.given_id)
     ]
     user_id = min(found or 0 for found in [0, *lowest]) - 1
     connection.execute(insert(export_only_ids), [{"given_id": user_id, "given_at": at}])

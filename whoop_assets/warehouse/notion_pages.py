@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
 from whoop_assets.warehouse import members as who
 from whoop_assets.warehouse.ledgers import Behind
@@ -31,6 +31,9 @@ WRITTEN, CREATING, IN_BIN, GONE, WANTED, REFUSED = (
     "wanted",
     "refused",
 )
+
+_NONE_YET = 0
+"""The generation of a day that is not entered, and of one that is only since its page was refused: the work is the same."""
 
 _KINDS = {int: "integer", float: "number", str: "text", bool: "boolean", date: "date"}
 COLUMNS: dict[str, str] = {
@@ -96,7 +99,7 @@ def days_behind(connection: Connection, source: str, mapping: str, *, settled: d
     Days whose page was about to be created later than `settled` are left out: whether it was is not known yet.
     """
     s, p = daily_summary.c, notion_pages.c
-    known = func.coalesce(p.generation, 0)
+    known = func.coalesce(p.generation, _NONE_YET)
     figures = (func.count(), func.count(p.failure), func.min(known), func.max(known))
     unsettled = and_(p.state == CREATING, p.state_at > settled)
     queries = (
@@ -158,7 +161,7 @@ def release(
         values = {"state": before.state, "state_at": before.state_at, "generation": before.generation}
         connection.execute(update(notion_pages).where(here).values(**values))
     elif refused:
-        connection.execute(update(notion_pages).where(here).values(state=REFUSED))
+        connection.execute(update(notion_pages).where(here).values(state=REFUSED, generation=_NONE_YET))
     else:
         connection.execute(delete(notion_pages).where(here))
 
@@ -216,13 +219,18 @@ def record(
 def refused(connection: Connection, source: str, entry: Day, cause: str, at: datetime) -> None:
     """Remember why Notion refused a day's page, also one that is not entered yet, as it was found in Notion. The
     generation stays: the work is still the same. The transaction is the member's."""
-    changed = connection.execute(update(notion_pages).where(_entry(source, entry)).values(failure=cause))
-    if changed.rowcount == 0 and who.exists(connection, entry.user_id):
+    c = notion_pages.c
+    # What another process has written meanwhile was not refused.
+    same = c.state == REFUSED if entry.page is None else c.generation == entry.page.generation
+    changed = connection.execute(
+        update(notion_pages).where(_entry(source, entry), same).values(failure=cause)
+    )
+    if changed.rowcount == 0 and entry.page is None and who.exists(connection, entry.user_id):
         row = {
             "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": REFUSED,
-            "state_at": at, "generation": secrets.randbits(62), "failure": cause,
+            "state_at": at, "generation": _NONE_YET, "failure": cause,
         }  # fmt: skip
-        connection.execute(insert(notion_pages), [row])
+        insert_or_ignore(connection, notion_pages, [row])
 
 
 def want(
@@ -274,9 +282,18 @@ def in_state(connection: Connection, source: str, states: Collection[str]) -> li
 
 
 def refusals(connection: Connection, source: str) -> list[tuple[int, date, str]]:
-    """The days whose page Notion refused at the last attempt, with the reason, the newest first."""
-    c = notion_pages.c
-    query = select(c.user_id, c.day, c.failure).where(c.data_source_id == source, c.failure.is_not(None))
+    """The days whose page Notion refused at the last attempt, with the reason, the newest first; none that has neither a
+    page nor a summary any more."""
+    c, s = notion_pages.c, daily_summary.c
+    query = (
+        select(c.user_id, c.day, c.failure)
+        .select_from(notion_pages.outerjoin(daily_summary, _same_day(source)))
+        .where(
+            c.data_source_id == source,
+            c.failure.is_not(None),
+            or_(c.state != REFUSED, s.user_id.is_not(None)),
+        )
+    )
     return [tuple(row) for row in connection.execute(query.order_by(c.day.desc(), c.user_id))]
 
 

@@ -18,6 +18,7 @@ from whoop_assets.reuse import ASSETS
 from whoop_assets.sensors import stale_pages, stale_summaries
 from whoop_assets.sensors.notion import MOST_PAGES, next_lot
 from whoop_assets.sensors.summaries import MOST_RANGES
+from whoop_assets.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.spans import spans_of
 from whoop_assets.warehouse.ledgers import Behind
@@ -202,6 +203,9 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
         notion.fault("silence", "POST /v1/pages", times=1)
         (request,) = tick(p).run_requests
         assert not carry_out(p, request).success
+        assert "gave no answer when it was asked for a page" in tick(p).skip_message
+        with p.home.database.write() as connection:
+            connection.execute(notion_sources.update().values(try_after=None))
         assert tick(p).run_requests == []
         with p.home.database.write() as connection:
             connection.execute(
@@ -210,6 +214,21 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
                 .values(state_at=p.home.database.now(connection) - 2 * SETTLED_AFTER)
             )
         (again,) = tick(p).run_requests
+        assert (request.tags[ATTEMPT_TAG], again.tags[ATTEMPT_TAG]) == ("1", "2")  # no second alert
+        assert carry_out(p, again).success
+        assert tick(p).run_requests == []
+
+
+def test_a_page_that_notion_refuses_is_the_same_work_again_and_news_only_once(project, notion, configured):
+    with project(days=4) as p:
+        yesterday(p)
+        notion.fault("400", "POST /v1/pages", times=1)
+        (request,) = tick(p).run_requests
+        assert not carry_out(p, request).success
+        (again,) = tick(p).run_requests
+        assert (request.tags[ATTEMPT_TAG], again.tags[ATTEMPT_TAG]) == ("1", "2")
+        work = [one.run_key.rsplit(":", 1)[0] for one in (request, again)]  # without the hour
+        assert work[0] == work[1]
         assert carry_out(p, again).success
         assert tick(p).run_requests == []
 

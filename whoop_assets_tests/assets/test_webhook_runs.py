@@ -377,7 +377,7 @@ def dies_at(patch, when, point, times):
     return left
 
 
-# The points lie in what is the same for both kinds of database; a process that is killed before any statement, below, is
+# The points lie in what is the same for both kinds of database; a process that is killed at its statements, below, is
 # killed on both.
 @pytest.mark.parametrize(
     ("database_kind", "when", "point", "times"),

@@ -488,7 +488,37 @@ def test_a_refusal_of_a_page_that_is_not_behind_any_more_is_nobodys_on_that_day(
     with sink.database.read() as connection:
         now = sink.database.now(connection)
         (behind,) = notion_pages.days_behind(connection, sink.source, "another", settled=now)
+        assert notion_pages.refusals(connection, sink.source) == []
     assert (behind.members, behind.refused) == (1, 0)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_refusal_of_what_was_to_be_written_is_none_of_what_another_process_wrote_meanwhile(sink, known):
+    keep(sink.database, summary(MEMBER, DAY))
+    if known:
+        sink.sync()
+    else:
+        sink.notion.write_page(
+            sink.source, Date={"date": {"start": DAY.isoformat()}}, Member={"number": MEMBER}
+        )
+    keep(sink.database, summary(MEMBER, DAY, recovery_score=12.0))
+    sink.notion.fault("400", sink.page(), times=1)
+    other = Database(str(sink.database.url), sink.database.clock)
+
+    def meanwhile(asked):
+        if asked.method == "PATCH":
+            sink.notion.on_request = None
+            faults, sink.notion.faults = sink.notion.faults, []
+            replace(sink, database=other).sync()
+            sink.notion.faults = faults
+
+    sink.notion.on_request = meanwhile
+    assert list(sink.sync().refused) == [(MEMBER, DAY)]
+    with sink.database.read() as connection:
+        assert notion_pages.refusals(connection, sink.source) == []
+    assert sink.notion.shown(sink.page())["Recovery (%)"] == 12
+    assert sink.cost() == 0
+    other.close()
 
 
 def test_of_two_processes_that_write_a_page_at_once_the_older_content_does_not_stay(sink):

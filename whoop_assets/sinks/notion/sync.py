@@ -44,7 +44,7 @@ class Done:
 
     `unchanged`: the new summary says the same, so nothing was sent. `emptied`: the day has no summary any more.
     `lost`: a page was asked for, and whether it was made is not known. `held`: the same of an earlier run, or another
-    process is at it, or has erased the member. `twice`: days with more than one page in Notion; the oldest is ours.
+    process is at it. `twice`: days with more than one page in Notion; the oldest is ours.
     """
 
     created: int = 0
@@ -130,6 +130,9 @@ class Sync:
 
     def _remember(self) -> None:
         obstacle = self.done.obstacle
+        if obstacle is None and self.done.lost:
+            # Of a few pages nothing is in the others' way, but it is a fault, told once and tried again after a pause.
+            obstacle = _no_answer(self.done.lost)
         if obstacle is not None:
             retry_at = obstacle.retry_at if isinstance(obstacle, NotionUnavailable) else None
             notion_sources.failed(self._database, self._source, str(obstacle), retry_at)
@@ -182,7 +185,7 @@ class Sync:
             else:
                 self.done.lost += 1
         if len(lost) >= MOST_UNKNOWN:
-            raise NotionUnavailable(f"Notion gave no answer when it was asked for {len(lost)} pages.")
+            raise _no_answer(len(lost))
 
     def _bring(self, entry: Day, found: _Found, settled: datetime) -> None:
         with self._database.read() as connection:
@@ -361,6 +364,11 @@ class _Content:
     values: dict[str, Any]
     hash: str
     row: dict[str, Any] | None
+
+
+def _no_answer(pages: int) -> NotionUnavailable:
+    asked = "a page" if pages == 1 else f"{pages} pages"
+    return NotionUnavailable(f"Notion gave no answer when it was asked for {asked}.")
 
 
 def _page_of(entry: Day) -> Page | None:
