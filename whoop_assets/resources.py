@@ -29,6 +29,7 @@ _CONFIGURABLE = (
     "api_url",
     "oauth_url",
     "alert_url",
+    "notion_data_source",
 )
 
 
@@ -50,6 +51,7 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     api_url: str = Field(default="", description="WHOOP_API_URL when empty.")
     oauth_url: str = Field(default="", description="WHOOP_OAUTH_URL when empty.")
     alert_url: str = Field(default="", description="WHOOP_ALERT_URL when empty.")
+    notion_data_source: str = Field(default="", description="WHOOP_NOTION_DATA_SOURCE when empty.")
     data_folder: str = Field(default="", description="Where reports are written; `data` when empty.")
     members: list[int] = Field(default=[], description="WHOOP user ids to narrow the run to; none: all.")
 
@@ -72,11 +74,16 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         return settings.start_date, settings.timezone
 
     def settings_at_loading(self) -> Settings:
-        """The environment's settings, with this calendar: what can be told while definitions are loaded.
+        """The environment's settings, with this calendar and data source of Notion's: what can be told while definitions
+        are loaded.
 
         Raises ConfigurationError.
         """
-        given = {"WHOOP_START_DATE": _plain(self.start_date), "WHOOP_TIMEZONE": _plain(self.timezone)}
+        given = {
+            "WHOOP_START_DATE": _plain(self.start_date),
+            "WHOOP_TIMEZONE": _plain(self.timezone),
+            "WHOOP_NOTION_DATA_SOURCE": _plain(self.notion_data_source),
+        }
         return Settings.from_environment(instead={name: value for name, value in given.items() if value})
 
     @contextmanager

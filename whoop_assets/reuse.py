@@ -90,8 +90,8 @@ def whoop_definitions(
     prefix and a database of its own, can stand in one deployment; `Definitions.merge` refuses two of one prefix.
     `group_name`: the group of the daily assets, else the prefix; the week, the report and the journal have it with
     `_weekly`, `_report` and `_journal` behind, a sink with its name. `resource`: where the data are and how WHOOP is
-    reached; what it leaves open says the environment, which alone says which sinks there are. `automatic=False` leaves
-    out sensors and schedules: nothing runs but what somebody starts.
+    reached, and perhaps which Notion data source; what it leaves open, and which other sinks there are, says the
+    environment. `automatic=False` leaves out sensors and schedules: nothing runs but what somebody starts.
 
     No executor is set, as that is the deployment's to choose. Raises ConfigurationError for a prefix or a group that
     Dagster does not take, and for a first day or time zone that cannot be used.

@@ -14,12 +14,14 @@ from whoop_assets.cli.range_run import daily_assets
 from whoop_assets.definitions import ours
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.partitions import range_tags
+from whoop_assets.resources import WhoopResource
 from whoop_assets.reuse import ASSETS
 from whoop_assets.sensors import stale_pages, stale_summaries
 from whoop_assets.sensors.notion import MOST_PAGES, next_lot
 from whoop_assets.sensors.summaries import MOST_RANGES
 from whoop_assets.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
+from whoop_assets.sinks.notion.target import target
 from whoop_assets.spans import spans_of
 from whoop_assets.warehouse.ledgers import Behind
 from whoop_assets.warehouse.tables_notion import notion_pages, notion_sources
@@ -130,6 +132,22 @@ def test_in_another_deployment_it_stands_under_its_prefix_and_in_its_group(confi
         "health/whoop/daily_summary"
     ]
     assert "health_whoop_stale_pages" in {sensor.name for sensor in theirs.sensors}
+
+
+def test_two_graphs_have_a_data_source_each(notion, monkeypatch):
+    monkeypatch.setenv("NOTION_TOKEN", TOKEN)
+    monkeypatch.setenv("ANOTHERS_SOURCE", notion.make_source(**DEFAULTS))
+    sources = [notion.make_source(**DEFAULTS), dg.EnvVar("ANOTHERS_SOURCE")]
+    graphs = [
+        whoop_definitions(prefix, resource=WhoopResource(notion_data_source=source))
+        for prefix, source in zip(("one", "two"), sources, strict=True)
+    ]
+    dg.Definitions.validate_loadable(dg.Definitions.merge(*graphs))
+    assert "one/notion_daily" in named(graphs[0])[0]
+    assert "two/notion_daily" in named(graphs[1])[0]
+    assert "whoop/notion_daily" not in named(whoop_definitions())[0]
+    (resource,) = (one for one in graphs[0].resources.values() if isinstance(one, WhoopResource))
+    assert target(resource.settings()).source.replace("-", "") == sources[0].replace("-", "")
 
 
 def test_a_mistake_in_its_settings_stops_nothing_but_it(project, configured, monkeypatch):
