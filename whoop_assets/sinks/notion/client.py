@@ -99,7 +99,7 @@ class Notion:
         self._library = _library()
         self._http = open_http()
         # Its log would quote what Notion says, and Notion quotes what it was sent.
-        silent = logging.getLogger(f"{__name__}.library")
+        silent = logging.getLogger(f"{__name__}.notion_client")
         self._client = self._library.Client(
             client=self._http,
             auth=token,
