@@ -1,12 +1,10 @@
 """A member's report as a file: what is behind is built, the rows are read as of one moment, and the page is put in place."""
 
-import os
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from whoop_assets import files
 from whoop_assets.ingest.follow import rebuild_behind, rebuild_weeks
 from whoop_assets.pictures.history import Day, calendar
 from whoop_assets.pictures.page import Report, first_day, page
@@ -41,7 +39,7 @@ def write_report(database: Database, user_id: int, folder: Path, today: date, *,
     report = Report(user_id, calendar(summaries, trends), weeks, today, at, title)
     content = page(report).encode()
     path = folder / f"{user_id}.html"
-    _put(path, content)
+    files.put(path, lambda file: file.write(content))
     return Written(user_id, path, len(content), len(summaries))
 
 
@@ -62,17 +60,3 @@ def _catch_up(database: Database, user_id: int) -> None:
     if weeks:
         mondays = [entry.day for entry in weeks]
         rebuild_weeks(database, [user_id], min(mondays), max(mondays))
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp makes it with mode 0600; beside the target, so that the last step is a rename.
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(unfinished)
-        raise

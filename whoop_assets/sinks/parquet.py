@@ -1,13 +1,13 @@
 """Plain Parquet files of a table of the warehouse: a folder per day, as Hive and everybody since names them."""
 
-import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from whoop_assets import files
 from whoop_assets.errors import UnknownTable
 from whoop_assets.sinks.arrow import arrow_type, missing
 from whoop_assets.warehouse import delivered
@@ -16,8 +16,6 @@ from whoop_assets.warehouse.delivered import ExportColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-UNFINISHED = ".unfinished-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def export(database: Database, table: str, folder: Path) -> Exported:
         for day in delivered.plain_days(connection, table):
             rows = delivered.plain_rows(connection, table, day)
             path = target / f"{day_column}={day}" / f"{table}.parquet"
-            _put(path, _table(columns, rows), pyarrow.parquet.write_table)
+            files.put(path, partial(pyarrow.parquet.write_table, _table(columns, rows)))
             written.add(path)
             count += len(rows)
     gone = set(target.glob(f"{day_column}=*/{table}.parquet")) - written
@@ -72,17 +70,3 @@ def _table(columns: Sequence[ExportColumn], rows: Sequence[dict[str, Any]]) -> "
         pa.array([row[column.name] for row in rows], type=arrow_type(column.kind)) for column in columns
     ]
     return pa.Table.from_arrays(arrays, names=[column.name for column in columns])
-
-
-def _put(path: Path, table: "pa.Table", write: Any) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    # mkstemp makes it with mode 0600; beside the target, so that the last step is a rename.
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(table, file)
-        os.replace(unfinished, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(unfinished)
-        raise

@@ -16,8 +16,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
-from whoop_assets.warehouse import members as who
 from whoop_assets.warehouse.ledgers import Behind
+from whoop_assets.warehouse.members import exists as is_member
 from whoop_assets.warehouse.statements import insert_or_ignore
 from whoop_assets.warehouse.tables import daily_summary
 from whoop_assets.warehouse.tables_notion import notion_pages
@@ -134,7 +134,7 @@ def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page
     given_up = None if entry.page is None else entry.page.page_id
     claimed = Page(entry.user_id, entry.day, given_up, CREATING, at, generation, None)
     if entry.page is None:
-        if not who.exists(connection, entry.user_id):
+        if not is_member(connection, entry.user_id):
             return None
         row = {
             "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": CREATING,
@@ -191,7 +191,7 @@ def record(
     if entry.page is not None and entry.page.state == state:
         del values["state_at"]
     if entry.page is None:
-        if not who.exists(connection, entry.user_id):
+        if not is_member(connection, entry.user_id):
             return
         key = {"data_source_id": source, "user_id": entry.user_id, "day": entry.day}
         insert_or_ignore(connection, notion_pages, [key | values])
@@ -225,7 +225,7 @@ def refused(connection: Connection, source: str, entry: Day, cause: str, at: dat
     changed = connection.execute(
         update(notion_pages).where(_entry(source, entry), same).values(failure=cause)
     )
-    if changed.rowcount == 0 and entry.page is None and who.exists(connection, entry.user_id):
+    if changed.rowcount == 0 and entry.page is None and is_member(connection, entry.user_id):
         row = {
             "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": REFUSED,
             "state_at": at, "generation": _NONE_YET, "failure": cause,

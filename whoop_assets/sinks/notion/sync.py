@@ -17,9 +17,9 @@ from whoop_assets.sinks.notion.client import Notion
 from whoop_assets.sinks.notion.errors import NotionMissing, NotionRefused, NotionUnavailable, OutcomeUnknown
 from whoop_assets.sinks.notion.schema import checked_types, title_property
 from whoop_assets.sinks.notion.target import Target, target
-from whoop_assets.warehouse import members as who
 from whoop_assets.warehouse import notion_pages, notion_sources
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.members import exists as is_member
 from whoop_assets.warehouse.notion_pages import CREATING, GONE, IN_BIN, WANTED, WRITTEN, Day, Page
 
 SETTLED_AFTER = timedelta(minutes=10)
@@ -189,7 +189,7 @@ class Sync:
 
     def _bring(self, entry: Day, found: _Found, settled: datetime) -> None:
         with self._database.read() as connection:
-            here = who.exists(connection, entry.user_id)
+            here = is_member(connection, entry.user_id)
             row = notion_pages.summary(connection, entry.user_id, entry.day)
         if not here:  # erased meanwhile: the pages are theirs, and no longer ours to write
             return
