@@ -61,7 +61,7 @@ class Counting:
             raise ValueError(
                 f"{number} requests, and the simulator lists its last {LOGGED}: choose fewer days."
             )
-        listed = httpx.get(f"{self._stage.base_url}/_control/requests").json()
+        listed = httpx.get(f"{self._stage.base_url}/_control/requests", timeout=60).json()
         return Counter(PATHS.get(_bare(entry["path"]), ELSE) for entry in listed[len(listed) - number :])
 
 

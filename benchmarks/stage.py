@@ -69,7 +69,7 @@ class Stage:
 
     def stats(self) -> dict[str, Any]:
         """What the simulator has counted."""
-        counted: dict[str, Any] = httpx.get(f"{self.base_url}/_control/stats").json()
+        counted: dict[str, Any] = httpx.get(f"{self.base_url}/_control/stats", timeout=60).json()
         return counted
 
 
@@ -114,6 +114,6 @@ def _consent(connection: Connection, user_id: int) -> None:
     state = connection.oauth.new_state()
     url = urllib.parse.urlsplit(connection.oauth.authorization_url(SCOPES, state))
     fields = dict(urllib.parse.parse_qsl(url.query)) | {"member": str(user_id), "decision": "allow"}
-    page = httpx.post(f"{url.scheme}://{url.netloc}{url.path}", data=fields)
+    page = httpx.post(f"{url.scheme}://{url.netloc}{url.path}", data=fields, timeout=60)
     code = connection.oauth.read_redirect(page.headers["location"], state)
     connect_member(connection, connection.oauth.exchange_code(code))

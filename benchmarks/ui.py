@@ -28,7 +28,7 @@ ASSETS = (
     "trends",
 )
 LOCATION = "whoop_assets"
-STARTS_WITHIN = 180.0
+STARTS_WITHIN = 400.0
 EVERY = 0.25
 T = TypeVar("T")
 

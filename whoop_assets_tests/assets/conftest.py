@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from whoop_assets.cli.range_run import daily_assets
 from whoop_assets.definitions import defs
 from whoop_assets.partitions import range_tags
 from whoop_assets_tests.ingest.home import Home, at_home
+from whoop_assets_tests.machine_clock import DAY, keep_off_the_turn
 from whoop_simulator.world import World
 
 _numbers = itertools.count(1)
@@ -99,6 +100,7 @@ def project(
 
     @contextmanager
     def make(kind: str = "sqlite", **world: Any) -> Iterator[Project]:
+        keep_off_the_turn(DAY, by=timedelta(seconds=90))
         served = World(**{"members": 1, "days": 25, "seed": 7, "limits": False, **world})
         folder = Path(shutil.copytree(dagster_template, tmp_path / f"dagster{next(_numbers)}"))
         with (

@@ -11,6 +11,7 @@ from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import stale_summaries, stale_weeks
 from whoop_assets.warehouse import stale_days, tables
 from whoop_assets.warehouse.ledgers import STALE_TRENDS
+from whoop_assets_tests.machine_clock import HOUR, keep_off_the_turn
 
 
 def tick(p, sensor=stale_summaries):
@@ -122,6 +123,7 @@ def test_the_same_work_is_asked_for_under_the_same_key_and_new_work_under_anothe
         home = p.home
         with home.database.write() as connection:
             stale_days.mark(connection, home.member, [p.today], home.clock.now())
+        keep_off_the_turn(HOUR, by=timedelta(seconds=30))
         first = tick(p).run_requests[0].run_key
         assert tick(p).run_requests[0].run_key == first
         with home.database.write() as connection:

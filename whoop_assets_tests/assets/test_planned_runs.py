@@ -9,6 +9,7 @@ from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.readings import MOST_A_TICK, due_readings, in_flight
 from whoop_assets_tests.assets.conftest import job_of_assets
+from whoop_assets_tests.machine_clock import HOUR, keep_off_the_turn
 
 ONE_DAY = timedelta(days=1)
 
@@ -91,6 +92,7 @@ def test_a_run_of_everything_by_hand_counts_too(project):
 def test_the_same_work_has_the_same_key_within_the_hour(project):
     with project(days=25) as p:
         present(p)
+        keep_off_the_turn(HOUR, by=timedelta(seconds=30))
         assert [r.run_key for r in tick(p).run_requests] == [r.run_key for r in tick(p).run_requests]
         assert len({r.run_key for r in tick(p).run_requests}) == len(tick(p).run_requests) <= MOST_A_TICK
 

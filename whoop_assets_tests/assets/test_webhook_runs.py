@@ -34,8 +34,9 @@ def _ticks_do_not_listen(monkeypatch):
 
 @pytest.fixture
 def p(project, database_kind):
-    """A project whose two members' last days are loaded; the clocks run."""
+    """A project whose two members' last days are loaded; WHOOP's clock stands still, and nothing happens by itself."""
     with project(kind=database_kind, members=2, days=25) as made:
+        made.home.world.freeze()
         made.home.clock.advance(datetime.now(UTC) - made.home.clock.now())
         made.home.load_and_summarise(made.today - timedelta(days=12), made.today)
         rebuild_days(made.home.database, made.home.members, made.today - timedelta(days=30), made.today)
@@ -248,6 +249,7 @@ def test_both_days_of_a_record_that_moves_are_rebuilt_by_its_run(p, box):
 
 def test_a_fault_of_whoops_sets_the_event_back_and_costs_nobody_else(p, box, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr(attempts, "DELAYS", (timedelta(days=1),) * len(attempts.DELAYS))
     bad, good = rescore(p, "workouts", 0, 2), rescore(p, "workouts", 1, 2)
     box.receive()
     p.home.world.order_fault(

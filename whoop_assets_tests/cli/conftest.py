@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import IO
 
 import pytest
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from whoop_assets.cli import main
 from whoop_assets.cli.ports import free_port
 from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.machine_clock import DAY, keep_off_the_turn
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
@@ -82,7 +84,7 @@ class Talk:
 
     def end(self, say: str = "") -> tuple[int, str, str]:
         """Exit status, the rest of stdout, stderr."""
-        stdout, stderr = self.process.communicate(say, timeout=30)
+        stdout, stderr = self.process.communicate(say, timeout=120)
         return self.process.returncode, stdout, stderr
 
 
@@ -91,6 +93,7 @@ def command_line(
     simulator: Callable[..., RunningSimulator], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> CommandLine:
     """One whose settings lead to two members with two weeks of data; nobody is connected yet."""
+    keep_off_the_turn(DAY, by=timedelta(seconds=90))
     running = simulator(members=2, days=14, seed=11, limits=False)
     port = free_port()
     for name, value in {

@@ -129,14 +129,14 @@ def test_a_favicon_or_a_reload_does_not_end_the_wait(command_line: CommandLine) 
                 urllib.request.urlopen(base + stray)
         assert answers.empty()
         urllib.request.urlopen(f"{base}/callback?code=a&state=b").close()
-        assert answers.get(timeout=5) == "/callback?code=a&state=b"
+        assert answers.get(timeout=60) == "/callback?code=a&state=b"
 
 
 def test_a_silent_connection_does_not_block_the_redirect(command_line: CommandLine) -> None:
     base = f"http://127.0.0.1:{command_line.callback_port}"
     with listening(f"{base}/callback") as answers, socket.create_connection(base[7:].split(":")):
-        urllib.request.urlopen(f"{base}/callback?code=a&state=b", timeout=5).close()
-        assert answers.get(timeout=5)
+        urllib.request.urlopen(f"{base}/callback?code=a&state=b", timeout=60).close()
+        assert answers.get(timeout=60)
 
 
 def test_a_consent_that_nobody_gives_ends_with_the_ways_out(command_line: CommandLine) -> None:

@@ -24,7 +24,7 @@ def run_demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
         capture_output=True,
         text=True,
         env={**os.environ, **theirs},
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -85,14 +85,14 @@ def _events(url: str) -> list[Event]:
 
 
 def _eventually(look: Callable[[], list[str]]) -> list[str]:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 180
     while not (found := look()) and time.monotonic() < give_up:
         time.sleep(0.2)
     return found
 
 
 def _patiently(url: str) -> bytes:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 300
     while True:
         try:
             with urllib.request.urlopen(url, timeout=5) as answer:

@@ -35,9 +35,11 @@ def test_a_key_opens_the_service_that_runs_elsewhere(command_line: CommandLine) 
         base_url = serving.line().split()[3].rstrip(";")
         key = command_line.run("readers", "add", "script", "--member", str(member)).stdout.strip()
         url, headers = f"{base_url}/api/v1/whoop/recovery-status", {"Authorization": f"Bearer {key}"}
-        assert [row["user_id"] for row in httpx.get(url, headers=headers).json()["data"]] == [member]
+        assert [row["user_id"] for row in httpx.get(url, headers=headers, timeout=60).json()["data"]] == [
+            member
+        ]
         assert command_line.run("readers", "revoke", "1").exit_code == 0
-        assert httpx.get(url, headers=headers).status_code == 401
+        assert httpx.get(url, headers=headers, timeout=60).status_code == 401
 
 
 def test_what_is_wrong_is_said(command_line: CommandLine) -> None:

@@ -26,8 +26,8 @@ query ($id: ID!) {
   logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } ... on Error { message } }
 }"""
 
-SLOWLY = 3.0
-"""Seconds that WHOOP takes for an answer, so that there is a middle to strike in."""
+SLOWLY = 6.0
+"""Seconds that WHOOP takes for an answer, so that there is a middle to strike in, on a busy machine too."""
 
 
 @dataclass

@@ -66,11 +66,12 @@ class Service:
         return int(self.server.socket.getsockname()[1])
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(self.server.base_url + path, verify=NO_CERTIFICATES, **options)
+        return httpx.get(self.server.base_url + path, verify=NO_CERTIFICATES, **{"timeout": 60, **options})
 
     def deliver(self, said: dict[str, Any] | bytes, **headers: str) -> httpx.Response:
         body = said if isinstance(said, bytes) else json.dumps(said).encode()
-        return httpx.post(self.url, content=body, headers={**signed(body), **headers}, verify=NO_CERTIFICATES)
+        signature = {**signed(body), **headers}
+        return httpx.post(self.url, content=body, headers=signature, verify=NO_CERTIFICATES, timeout=60)
 
     def stored(self) -> dict[str, Event]:
         with self.database.read() as connection:

@@ -107,7 +107,9 @@ def walk(key: Key, *, limit: int, between: Callable[[], None] = lambda: None) ->
             return found
         between()
         answer = httpx.get(
-            key.base_url + answer.links["next"]["url"], headers={"Authorization": f"Bearer {key.key}"}
+            key.base_url + answer.links["next"]["url"],
+            headers={"Authorization": f"Bearer {key.key}"},
+            timeout=60,
         )
 
 
@@ -186,7 +188,7 @@ def test_without_a_good_key_nothing_is_told(service: Service, key: Key) -> None:
     with service.database.write() as connection:
         assert readers.revoke(connection, revoked.number, BUILT)
     for path in (DAILY, RECOVERY_STATUS):
-        answer = httpx.get(key.base_url + path)
+        answer = httpx.get(key.base_url + path, timeout=60)
         assert (answer.status_code, answer.headers["www-authenticate"]) == (
             401,
             'Bearer realm="whoop-assets"',
@@ -196,9 +198,9 @@ def test_without_a_good_key_nothing_is_told(service: Service, key: Key) -> None:
         assert {one.status_code for one in refused} == {401}
         assert len({one.content for one in refused}) == 1
         assert 'error="invalid_token"' in refused[0].headers["www-authenticate"]
-        basic = httpx.get(key.base_url + path, headers={"Authorization": f"Basic {key.key}"})
+        basic = httpx.get(key.base_url + path, headers={"Authorization": f"Basic {key.key}"}, timeout=60)
         assert basic.status_code == 401
-        in_the_query = httpx.get(key.base_url + path, params={"key": key.key})
+        in_the_query = httpx.get(key.base_url + path, params={"key": key.key}, timeout=60)
         assert in_the_query.status_code == 401
 
 
@@ -272,7 +274,9 @@ def test_a_key_tells_of_its_own_members_alone(
     assert [(row["day"], int(row["user_id"])) for row in told] == expected
     if "next" in answer.links:
         following = httpx.get(
-            key.base_url + answer.links["next"]["url"], headers={"Authorization": f"Bearer {key.key}"}
+            key.base_url + answer.links["next"]["url"],
+            headers={"Authorization": f"Bearer {key.key}"},
+            timeout=60,
         )
         for stranger in {str(who) for who in MEMBERS} - {str(who) for who in whose}:
             assert stranger not in following.text
@@ -318,13 +322,15 @@ def test_all_days_that_there_are_can_be_asked_for(service: Service, key: Key) ->
 def test_other_refusals(service: Service, key: Key) -> None:
     assert key.days(DAY, DAY, headers={"Accept": "text/html"}).status_code == 406
     twice = httpx.get(
-        f"{key.base_url}{DAILY}?from={DAY}&to={DAY}&to={DAY}", headers={"Authorization": f"Bearer {key.key}"}
+        f"{key.base_url}{DAILY}?from={DAY}&to={DAY}&to={DAY}",
+        headers={"Authorization": f"Bearer {key.key}"},
+        timeout=60,
     )
     assert "given twice" in twice.json()["detail"]
-    posted = httpx.post(key.base_url + DAILY)
+    posted = httpx.post(key.base_url + DAILY, timeout=60)
     assert (posted.status_code, posted.json()["status"]) == (405, 405)
     assert set(posted.headers["allow"].split(", ")) == {"GET", "HEAD"}
-    nowhere = httpx.get(key.base_url + "/api/v2/whoop/daily")
+    nowhere = httpx.get(key.base_url + "/api/v2/whoop/daily", timeout=60)
     assert (nowhere.status_code, nowhere.headers["content-type"]) == (404, "application/problem+json")
     headed = httpx.head(
         f"{key.base_url}{DAILY}?from={DAY}&to={DAY}", headers={"Authorization": f"Bearer {key.key}"}

@@ -66,7 +66,7 @@ def kill_while_delivering(url: str, kills: int, seed: int) -> None:
         last = kill == kills
         with (
             service_process(url) as (process, address),
-            httpx.Client() as http,
+            httpx.Client(timeout=60) as http,
             ThreadPoolExecutor(SENDERS) as pool,
         ):
             # As WHOOP does: what was not answered is sent again, under the same trace id.
@@ -103,7 +103,10 @@ def test_a_service_killed_ten_times_loses_nothing(database_url: str) -> None:
 @pytest.mark.drill
 def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
     said = waiting = [event() for _ in range(5000)]
-    with httpx.Client(limits=httpx.Limits(max_connections=100)) as http, ThreadPoolExecutor(100) as pool:
+    with (
+        httpx.Client(limits=httpx.Limits(max_connections=100), timeout=60) as http,
+        ThreadPoolExecutor(100) as pool,
+    ):
         for _ in range(1 + RETRIES):  # as WHOOP does: a busy machine may leave one without an answer
             statuses = list(pool.map(lambda one: deliver(http, service.url, one), waiting))
             assert set(statuses) <= {204, None}
@@ -116,7 +119,7 @@ def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_service_that_is_told_to_end_says_so_and_ends_well(sqlite_url: str, number: signal.Signals) -> None:
     with service_process(sqlite_url) as (process, address):
-        with httpx.Client() as http:
+        with httpx.Client(timeout=60) as http:
             assert deliver(http, address, event()) == 204
         process.send_signal(number)
         said, _ = process.communicate(timeout=30)
@@ -128,8 +131,12 @@ def test_the_service_leaves_the_callbacks_secrets_out_of_its_output(
 ) -> None:
     with service_process(sqlite_url) as (process, address):
         base = address.removesuffix("/webhooks/whoop")
-        httpx.get(f"{base}/callback?code=the-code&state=the-state", cookies={"whoop_connect": "the-state"})
-        httpx.get(f"{base}/connect/the-link")
+        httpx.get(
+            f"{base}/callback?code=the-code&state=the-state",
+            cookies={"whoop_connect": "the-state"},
+            timeout=60,
+        )
+        httpx.get(f"{base}/connect/the-link", timeout=60)
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=30)
     assert not re.search("the-(code|state|link)", said + "".join(capfd.readouterr()))

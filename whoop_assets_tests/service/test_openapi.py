@@ -79,7 +79,7 @@ def test_answers_are_as_described(service: Service, form: str) -> None:
         assert_described(key.get(path, **(good if path == DAILY else {}), member=MEMBER + 9))
         assert_described(key.get(path, nonsense=1))
         assert_described(key.get(path, headers={"Accept": "text/html"}))
-        assert_described(httpx.get(key.base_url + path))
+        assert_described(httpx.get(key.base_url + path, timeout=60))
     slow = key_for(service.database, service.server.base_url, MEMBER, rate=1)
     slow.get(RECOVERY_STATUS)
     assert_described(slow.get(RECOVERY_STATUS))

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from whoop_assets.service.receiver import LARGEST_BODY
 from whoop_assets.warehouse import inbox
 from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.ingest.crowd import until
 from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event, signed
 
 
@@ -22,7 +23,7 @@ def test_a_delivery_is_answered_once_it_is_stored(service: Service) -> None:
     (stored,) = service.stored().values()
     assert (stored.trace_id, stored.user_id, stored.record_id) == (said["trace_id"], MEMBER, said["id"])
     assert stored.state == "open"
-    assert abs((stored.received_at - stored.sent_at).total_seconds()) < 10
+    assert abs((stored.received_at - stored.sent_at).total_seconds()) < 60
     with service.database.read() as connection:
         assert inbox.stored(connection, said["trace_id"])[1] == json.dumps(said)
 
@@ -77,7 +78,7 @@ def test_a_signature_counts_for_as_long_as_the_setting_says(
 ) -> None:
     service = serve(sqlite_url, webhook_max_age=600)
     said = json.dumps(event()).encode()
-    assert service.deliver(said, **signed(said, age=590)).status_code == 204
+    assert service.deliver(said, **signed(said, age=540)).status_code == 204
     assert service.deliver(said, **signed(said, age=610)).status_code == 401
     assert service.deliver(said, **signed(said, age=-400)).status_code == 401
     assert service.count("stale") == 2
@@ -179,10 +180,7 @@ def test_what_is_under_way_when_the_service_ends_is_committed_and_answered(sqlit
     said = [event() for _ in range(5)]
     with ThreadPoolExecutor(5) as pool:
         answers = [pool.submit(sqlite_service.deliver, one) for one in said]
-        sent = threading.Event()
-        while not sent.wait(0.02):
-            if len(sqlite_service.server.server_state.tasks) == 5:
-                sent.set()
+        until(lambda: len(sqlite_service.server.server_state.tasks) == 5, "five deliveries under way")
         sqlite_service.server.should_exit = True
         release.set()
         held.join()

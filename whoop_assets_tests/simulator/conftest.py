@@ -28,7 +28,9 @@ class Api:
         self.tokens = answer
         self.user_id = user_id
         self.http = httpx.Client(
-            base_url=simulator.api_url, headers={"Authorization": f"Bearer {answer['access_token']}"}
+            base_url=simulator.api_url,
+            headers={"Authorization": f"Bearer {answer['access_token']}"},
+            timeout=60,
         )
 
     def get(self, path: str, **query: Any) -> httpx.Response:

@@ -53,7 +53,7 @@ def test_a_bad_order_changes_nothing(
 ) -> None:
     before = simulator.control.get("stats"), simulator.world.grants.to_json()
     body = order.replace("USER", str(api.user_id))
-    answer = httpx.post(f"{simulator.base_url}/_control/{path}", content=body)
+    answer = httpx.post(f"{simulator.base_url}/_control/{path}", content=body, timeout=60)
     assert answer.status_code == 400
     assert sentence in answer.json()["error"]
     assert (simulator.control.get("stats"), simulator.world.grants.to_json()) == before

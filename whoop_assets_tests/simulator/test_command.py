@@ -64,7 +64,7 @@ def test_it_serves_what_it_was_asked_for_and_says_where(tmp_path: Path) -> None:
         assert len(second.stderr.strip().splitlines()) == 1
     with serving(*options) as base_url:
         header = {"Authorization": f"Bearer {tokens['access_token']}"}
-        assert httpx.get(f"{base_url}/developer/v2/cycle", headers=header).status_code == 200
+        assert httpx.get(f"{base_url}/developer/v2/cycle", headers=header, timeout=60).status_code == 200
         assert Control(base_url).get("stats")["now"].startswith("2026-06-01T12:0")
 
 
@@ -116,5 +116,5 @@ def test_refresh_tokens_can_be_given_an_end() -> None:
             "grant_type": "refresh_token",
             "refresh_token": tokens["refresh_token"],
         }
-        answer = httpx.post(f"{base_url}/oauth/oauth2/token", data=form)
+        answer = httpx.post(f"{base_url}/oauth/oauth2/token", data=form, timeout=60)
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")

@@ -45,9 +45,9 @@ def test_every_member_counts_and_the_rest_is_refused(limited: RunningSimulator) 
 
 def test_refused_tokens_count_too_and_the_token_endpoint_does_not(limited: RunningSimulator) -> None:
     for _ in range(5):
-        assert httpx.get(f"{limited.api_url}/v2/cycle").status_code == 401
-    assert httpx.get(f"{limited.api_url}/v2/cycle").status_code == 429
-    assert httpx.post(f"{limited.oauth_url}/token").status_code == 400
+        assert httpx.get(f"{limited.api_url}/v2/cycle", timeout=60).status_code == 401
+    assert httpx.get(f"{limited.api_url}/v2/cycle", timeout=60).status_code == 429
+    assert httpx.post(f"{limited.oauth_url}/token", timeout=60).status_code == 400
 
 
 def test_the_nearest_limit_is_the_one_that_is_told(limited: RunningSimulator) -> None:
@@ -163,9 +163,11 @@ def test_a_lost_answer_to_a_refresh_costs_the_grant(simulator: RunningSimulator,
         "refresh_token": api.tokens["refresh_token"],
     }
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{simulator.oauth_url}/token", data=form)
+        httpx.post(f"{simulator.oauth_url}/token", data=form, timeout=60)
     assert api.get("/v2/cycle").status_code == 401
-    assert httpx.post(f"{simulator.oauth_url}/token", data=form).json()["error"] == "invalid_grant"
+    assert (
+        httpx.post(f"{simulator.oauth_url}/token", data=form, timeout=60).json()["error"] == "invalid_grant"
+    )
 
 
 def test_an_unknown_fault_is_refused_in_a_sentence(simulator: RunningSimulator) -> None:

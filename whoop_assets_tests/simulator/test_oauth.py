@@ -39,7 +39,7 @@ def new_code(simulator: RunningSimulator, **changes: str) -> str:
 
 
 def ask(simulator: RunningSimulator, **form: str) -> httpx.Response:
-    return httpx.post(f"{simulator.oauth_url}/token", data={**CLIENT, **form})
+    return httpx.post(f"{simulator.oauth_url}/token", data={**CLIENT, **form}, timeout=60)
 
 
 def exchange(simulator: RunningSimulator, code: str, **changes: str) -> httpx.Response:
@@ -56,7 +56,9 @@ def refresh(simulator: RunningSimulator, token: str, **changes: str) -> httpx.Re
 
 def works(simulator: RunningSimulator, answer: dict[str, Any]) -> bool:
     header = {"Authorization": f"Bearer {answer['access_token']}"}
-    return httpx.get(f"{simulator.api_url}/v2/user/profile/basic", headers=header).status_code == 200
+    return (
+        httpx.get(f"{simulator.api_url}/v2/user/profile/basic", headers=header, timeout=60).status_code == 200
+    )
 
 
 def assert_refused(answer: httpx.Response, status: int, error: str) -> None:
@@ -66,7 +68,7 @@ def assert_refused(answer: httpx.Response, status: int, error: str) -> None:
 
 
 def test_the_consent_page_names_the_scopes_and_the_members(simulator: RunningSimulator) -> None:
-    page = httpx.get(authorization_url(simulator)).text
+    page = httpx.get(authorization_url(simulator), timeout=60).text
     for scope in SCOPES.split():
         assert f"<code>{scope}</code>" in page
     assert f'<option value="{simulator.world.user_ids[0]}">' in page
@@ -75,7 +77,9 @@ def test_the_consent_page_names_the_scopes_and_the_members(simulator: RunningSim
 
 
 def test_the_consent_page_escapes_what_it_is_given(simulator: RunningSimulator) -> None:
-    assert "<script>" not in httpx.get(authorization_url(simulator, state='"><script>alert(1)')).text
+    assert (
+        "<script>" not in httpx.get(authorization_url(simulator, state='"><script>alert(1)'), timeout=60).text
+    )
 
 
 def test_allowing_sends_a_code_that_buys_one_pair(simulator: RunningSimulator) -> None:
@@ -113,7 +117,7 @@ def test_denying_sends_an_error_and_no_code(simulator: RunningSimulator) -> None
 def test_a_bad_authorization_request_is_sent_back(
     simulator: RunningSimulator, changes: dict[str, str], error: str
 ) -> None:
-    answer = httpx.get(authorization_url(simulator, **changes))
+    answer = httpx.get(authorization_url(simulator, **changes), timeout=60)
     assert answer.status_code == 302
     assert answers(answer.headers["location"])["error"] == error
 
@@ -122,7 +126,7 @@ def test_a_bad_authorization_request_is_sent_back(
 def test_an_unknown_app_or_redirect_is_never_sent_anywhere(
     simulator: RunningSimulator, changes: dict[str, str]
 ) -> None:
-    answer = httpx.get(authorization_url(simulator, **changes))
+    answer = httpx.get(authorization_url(simulator, **changes), timeout=60)
     assert answer.status_code == 400
     assert "location" not in answer.headers
 
@@ -231,15 +235,18 @@ def test_invalid_grant_says_the_sentence_that_real_apps_saw(simulator: RunningSi
 def test_credentials_are_read_from_the_body_alone(simulator: RunningSimulator) -> None:
     form = {"grant_type": "authorization_code", "code": new_code(simulator), "redirect_uri": REDIRECT}
     answer = httpx.post(
-        f"{simulator.oauth_url}/token", data=form, auth=(CLIENT["client_id"], CLIENT["client_secret"])
+        f"{simulator.oauth_url}/token",
+        data=form,
+        auth=(CLIENT["client_id"], CLIENT["client_secret"]),
+        timeout=60,
     )
     assert_refused(answer, 401, "invalid_client")
 
 
 def test_only_a_form_is_read(simulator: RunningSimulator) -> None:
     form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": "x"}
-    assert_refused(httpx.post(f"{simulator.oauth_url}/token", json=form), 400, "invalid_request")
-    assert httpx.get(f"{simulator.oauth_url}/token").status_code == 405
+    assert_refused(httpx.post(f"{simulator.oauth_url}/token", json=form, timeout=60), 400, "invalid_request")
+    assert httpx.get(f"{simulator.oauth_url}/token", timeout=60).status_code == 405
 
 
 def test_revoking_ends_the_grant(simulator: RunningSimulator, api: Api) -> None:

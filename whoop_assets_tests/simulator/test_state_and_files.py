@@ -37,9 +37,9 @@ def test_a_restart_keeps_tokens_edits_clock_and_data(tmp_path: Path) -> None:
     assert second.profile(user_id) == first.profile(user_id)
     with RunningSimulator(world=second) as simulator:
         header = {"Authorization": f"Bearer {pair['access_token']}"}
-        assert httpx.get(f"{simulator.api_url}/v2/cycle", headers=header).status_code == 200
+        assert httpx.get(f"{simulator.api_url}/v2/cycle", headers=header, timeout=60).status_code == 200
         header = {"Authorization": f"Bearer {tokens['access_token']}"}
-        assert httpx.get(f"{simulator.api_url}/v2/cycle", headers=header).status_code == 401
+        assert httpx.get(f"{simulator.api_url}/v2/cycle", headers=header, timeout=60).status_code == 401
     assert file.stat().st_mode & 0o077 == 0
     assert [child.name for child in file.parent.iterdir()] == ["state.json"]
 

@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 60
+PATIENCE = 180
 
 
 def together(count: int, work: Callable[..., Any], *arguments: Any) -> list[Any]:

@@ -236,7 +236,7 @@ def test_a_copy_that_is_killed_in_the_middle_leaves_nothing_and_is_simply_begun_
     assert "both sides are equal in every table" in said
     assert counts(target) == counts(source) == dict.fromkeys(tables.metadata.tables, 1_000)
     again = whoop_assets("db", "copy", "--to", url, WHOOP_DATABASE_URL=str(source.url))
-    assert "holds rows already" in again.communicate(timeout=60)[1]
+    assert "holds rows already" in again.communicate(timeout=180)[1]
     assert again.returncode == 1
 
 
@@ -258,7 +258,7 @@ def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_datab
         connection.execute(tables.tokens.update().values(refresh_token=cipher.encrypt("a refresh token")))
     url = new_database_url("postgresql", empty=True)
     process = whoop_assets("db", "copy", "--to", url, WHOOP_DATABASE_URL=str(source.url))
-    said, wrong = process.communicate(timeout=60)
+    said, wrong = process.communicate(timeout=180)
     assert (process.returncode, wrong) == (0, "")
     name = key_file(source).name
     assert f"with the key in the file {name} beside" in said
@@ -276,11 +276,11 @@ def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_datab
     assert isinstance(cipher, TokenCipher)
 
     compared = whoop_assets("db", "compare", "--with", url, WHOOP_DATABASE_URL=str(source.url))
-    assert compared.wait(60) == 0
+    assert compared.wait(180) == 0
     with closing(Database(url)) as database, database.write() as connection:
         connection.execute(text("delete from members"))
     compared = whoop_assets("db", "compare", "--with", url, WHOOP_DATABASE_URL=str(source.url))
-    said, wrong = compared.communicate(timeout=60)
+    said, wrong = compared.communicate(timeout=180)
     assert compared.returncode == 1
     assert "NOT EQUAL" in said
     assert wrong == "Not equal: members.\n"
@@ -288,7 +288,7 @@ def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_datab
 
 def test_a_wrong_address_is_said_of_the_option_it_stood_in(sqlite_url):
     process = whoop_assets("db", "copy", "--to", "mysql://me:hush@host/x", WHOOP_DATABASE_URL=sqlite_url)
-    _, wrong = process.communicate(timeout=60)
+    _, wrong = process.communicate(timeout=180)
     assert process.returncode == 1
     assert wrong.startswith("error: --to names 'mysql'")
     assert "hush" not in wrong

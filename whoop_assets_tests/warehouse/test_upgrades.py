@@ -94,7 +94,7 @@ def test_the_command_waits_for_who_upgrades_already(empty, empty_database_url):
             while connection.scalar(waiting) < 2:
                 assert all(process.poll() is None for process in processes)
         assert all(process.poll() is None for process in processes)
-    ended = [process.communicate(timeout=60) for process in processes]
+    ended = [process.communicate(timeout=180) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], ended
     said = sorted(out.partition("(")[2] for out, _ in ended)
     assert said == ["was 0003 before).\n", "was there already).\n"]
