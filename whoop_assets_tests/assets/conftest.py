@@ -96,7 +96,7 @@ def project(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., AbstractContextManager[Project]]:
-    """`with project(members=2, days=20) as p:`; the clock is the machine's, as runs have no other."""
+    """`with project(members=2, days=20) as p:`; its time is the machine's, as runs have no other."""
 
     @contextmanager
     def make(kind: str = "sqlite", **world: Any) -> Iterator[Project]:
@@ -104,7 +104,7 @@ def project(
         served = World(**{"members": 1, "days": 25, "seed": 7, "limits": False, **world})
         folder = Path(shutil.copytree(dagster_template, tmp_path / f"dagster{next(_numbers)}"))
         with (
-            at_home(new_database_url(kind), served) as home,
+            at_home(new_database_url(kind), served, now=datetime.now(UTC)) as home,
             dg.instance_for_test(temp_dir=str(folder)) as instance,
         ):
             settings = home.connection.settings

@@ -168,14 +168,15 @@ def at_home(
     database_url: str,
     world: World,
     *,
+    now: datetime = NOW,
     connect: bool = True,
     per_minute: int = 1_000_000,
     per_day: int = 10_000_000,
 ) -> Iterator[Home]:
-    """A home in that database, with every member of the world connected."""
+    """A home in that database, its clock standing at `now`, with every member of the world connected."""
     with ExitStack() as stack:
         simulator = stack.enter_context(RunningSimulator(world=world))
-        clock = ManualClock(NOW)
+        clock = ManualClock(now)
         database = Database(database_url, clock)
         stack.callback(database.close)
         prepare(database)
