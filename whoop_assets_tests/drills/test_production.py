@@ -46,9 +46,8 @@ def drilled(folder: Path, *, broker_url: str = "", services: tuple[str, ...] = (
             control = Control(stage.base_url)
             control.post("clock", freeze=True)
             control.post("webhooks/subscribe", url=deployment.webhook_url)
-            control.post(
-                "webhooks/faults", timeout_seconds=15
-            )  # the first delivery meets a service that is still waking
+            # The first delivery meets a service that is still waking.
+            control.post("webhooks/faults", timeout_seconds=15)
             database, connection = stage.connected(deployment.settings)
             control.post("faults", kind="latency", seconds=SLOWLY, count=None, path_prefix="/developer/v2")
             try:
