@@ -17,7 +17,6 @@ from whoop_assets.warehouse.filing import offset_of
 from whoop_assets.warehouse.planning_facts import (
     ASKED_FOR,
     EVENTS,
-    HABITS,
     RECENT,
     SHORT_SILENCE,
     BudgetFacts,
@@ -134,7 +133,7 @@ def _cycles(connection: Connection, now: datetime) -> "ByMember[KnownCycle]":
 
 
 def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
-    """The main sleeps of the last weeks: all for the habits, and further back those that still lack something."""
+    """The main sleeps of the last weeks, as far back as the cycles: a cycle of which none is given has none."""
     s, r = sleeps.c, recoveries.c
     of_recovery = and_(r.sleep_id == s.id, r.deleted_at.is_(None))
     query = (
@@ -144,12 +143,6 @@ def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
             members.c.status == stored.CONNECTED,
             s.deleted_at.is_(None),
             s.nap.is_(False),
-            or_(
-                s.day >= (now - HABITS).date(),
-                r.score_state.is_(None),
-                r.score_state == _PENDING,
-                s.score_state == _PENDING,
-            ),
         )
     )
     found: ByMember[KnownSleep] = defaultdict(list)

@@ -16,7 +16,6 @@ from whoop_assets.ingest.planning.readings import RECORDS, SNAPSHOTS
 from whoop_assets.warehouse.coverage import Span, subtract
 from whoop_assets.warehouse.planning_facts import (
     EVENTS,
-    HABITS,
     RECENT,
     SHORT_SILENCE,
     BudgetFacts,
@@ -94,14 +93,14 @@ class ModelledMember:
         """What the warehouse would say."""
         if self._facts is not None and self._facts_at == now.date():
             return self._facts
-        back, habits = (now - RECENT).date(), (now - HABITS).date()
+        back = (now - RECENT).date()
         cycles, sleeps = [], []
         for day in sorted(day for day in self.cycles if day >= back):
             night, after = self.night(day), self.following(day)
             assert night is not None
             end = after.start if self.cycles[day] and after is not None else None
             cycles.append(KnownCycle(night.start, end, day, self.offset, False, night.made_at))
-            if day in self.sleeps and (day >= habits or day not in self.recoveries):
+            if day in self.sleeps:
                 scored = "SCORED" if day in self.recoveries else None
                 sleeps.append(KnownSleep(night.start, night.end, day, "SCORED", scored, night.made_at))
         known = sorted(self.cycles)

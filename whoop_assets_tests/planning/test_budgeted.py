@@ -64,6 +64,34 @@ def test_a_first_import_that_could_take_the_whole_day_leaves_webhooks_what_they_
     assert crowd.counts.open_events < 10
 
 
+def test_where_nothing_is_left_for_re_reading_nights_are_still_found_in_time_and_at_no_more_requests(
+    tmp_path: Path,
+) -> None:
+    """Ten requests a member and day, and no webhooks, as a thousand members on WHOOP's limit; after a dozen days of it."""
+    members, days = 10, 2
+    whoop = BudgetedWhoop(
+        tmp_path,
+        members=members,
+        now=NOW,
+        days=60,
+        ahead=20,
+        look_every=15 * MINUTE,
+        webhooks=False,
+        per_day=10 * members,
+    )
+    whoop.know_everything()
+    whoop.live(NOW + 12 * ONE_DAY)
+    whoop.forget()
+    whoop.live(NOW + (12 + days) * ONE_DAY)
+    whoop.close()
+    ages = sorted(age for _, age in whoop.counts.nights)
+    # Half of the fifty minutes between two looks, and two ticks of the sensor: one finds the night, one reads it.
+    assert ages[len(ages) // 2] <= HOUR
+    asked_for = {reason: count / members / days for reason, count in whoop.counts.requests.items()}
+    assert asked_for[Reason.RECOVERY] <= 4
+    assert asked_for.get(Reason.UNREAD, 0) <= 1  # workouts, which no other reading renews
+
+
 def test_tasks_wake_in_the_order_of_their_times_and_an_error_of_one_is_not_lost() -> None:
     time, woken = VirtualTime(NOW), []
 

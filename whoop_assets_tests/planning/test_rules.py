@@ -113,7 +113,7 @@ def test_a_night_of_which_something_is_missing_is_asked_for_at_once_and_then_at_
         for reading in plan(facts(one, events=NO_WEBHOOKS, now=now), rules).due:
             if reading.reason is Reason.RECOVERY:
                 assert reading.streams == ("sleeps", "recoveries")
-                assert days(reading) == (TODAY, TODAY)
+                assert days(reading) == (TODAY - ONE_DAY, TODAY)
                 asked.append(now)
                 one = after(one, reading, now)
         now += MINUTE

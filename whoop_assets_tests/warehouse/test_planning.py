@@ -9,7 +9,7 @@ from whoop_assets.warehouse import coverage, failures, planning, tables
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.failures import Failure
 from whoop_assets.warehouse.members import DISCONNECTED, set_status
-from whoop_assets.warehouse.planning_facts import HABITS, RECENT, Hole, Read, UnsettledEvent
+from whoop_assets.warehouse.planning_facts import RECENT, Hole, Read, UnsettledEvent
 from whoop_assets_tests.ingest.home import NOW, TODAY, at_home, frozen_world
 
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -52,11 +52,7 @@ def test_cycles_sleeps_and_recoveries_of_the_last_weeks(home):
         expected = [
             (row["start_time"], row["end_time"], row["score_state"], states[row["id"]])
             for row in sleeps
-            if row["day"] >= (found.now - HABITS).date()
-            or (
-                row["day"] >= back
-                and (states[row["id"]] != "SCORED" or row["score_state"] == "PENDING_SCORE")
-            )
+            if row["day"] >= back
         ]
         known = [(s.start, s.end, s.state, s.recovery_state) for s in one.sleeps]
         assert [entry for entry in known if entry not in expected] == []

@@ -43,7 +43,8 @@ UNSCORABLE, PENDING = "UNSCORABLE", "PENDING_SCORE"
 def gaps(view: View, hooks: Webhooks, *, look_every: timedelta) -> list[Reading]:
     """Every gap of the member, with the time from which on it should be read. `look_every`: LOOK_EVERY, stretched."""
     found = [morning(view, hooks, look_every=look_every)]
-    found += [_joined(view, Reason.RECOVERY, _nights(view, hooks, look_every), ("sleeps", "recoveries"))]
+    nights = _nights(view, hooks, look_every)
+    found += [_joined(view, Reason.RECOVERY, nights, ("sleeps", "recoveries"), and_before=ONE_DAY)]
     found += [_joined(view, Reason.CYCLE, _cycles(view), ("cycles",))]
     found += [asked(view, look_every), outage(view, hooks), silence(view, hooks)]
     found += [*_events(view), *_failures(view)]
@@ -140,15 +141,25 @@ def _followed(view: View, wanted: list[Wanted]) -> list[Wanted]:
     return [(day, due) for day, due in wanted if day >= since and day >= view.rules.first_day]
 
 
-def _joined(view: View, reason: Reason, wanted: list[Wanted], streams: tuple[str, ...]) -> Reading | None:
-    """One reading of all the days that are due, or of the day that will be due next."""
+def _joined(
+    view: View,
+    reason: Reason,
+    wanted: list[Wanted],
+    streams: tuple[str, ...],
+    *,
+    and_before: timedelta = timedelta(0),
+) -> Reading | None:
+    """One reading of all the days that are due, or of the day that will be due next.
+
+    `and_before`: that much more before the first. Of the day before a night that was read at noon the afternoon was not, and
+    where nothing else re-reads the last days it would be left as a hole, which costs requests of its own.
+    """
     if not wanted:
         return None
     soon = min(due for _, due in wanted)
     days = [day for day, due in wanted if due <= max(view.now, soon)]
-    return view.reading(
-        reason, dict.fromkeys(streams, soon), min(days), max(days), since=view.now - FOLLOW_UP
-    )
+    first = min(days) - and_before
+    return view.reading(reason, dict.fromkeys(streams, soon), first, max(days), since=view.now - FOLLOW_UP)
 
 
 def asked(view: View, look_every: timedelta) -> Reading | None:

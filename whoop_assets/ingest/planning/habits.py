@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 
 from whoop_assets.ingest.planning.views import View
-from whoop_assets.warehouse.planning_facts import SHORT_SILENCE, EventFacts, Hole
+from whoop_assets.warehouse.planning_facts import HABITS, SHORT_SILENCE, EventFacts, Hole
 from whoop_assets.whoop_day import local_date
 
 ONE_DAY = timedelta(days=1)
@@ -69,6 +69,8 @@ def _times_of_waking(view: View) -> tuple[timedelta, timedelta]:
     offsets = {cycle.day: cycle.offset for cycle in view.facts.cycles}
     minutes = []
     for sleep in view.facts.sleeps:
+        if sleep.day < view.today - HABITS:
+            continue
         local = sleep.end + offsets.get(sleep.day, view.facts.offset)
         minutes.append(local.hour * 60 + local.minute)
     if len(minutes) < 3:
