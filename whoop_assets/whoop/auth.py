@@ -1,12 +1,10 @@
 """The bearer token of one request, and its single replacement.
 
 The second attempt after a 401 is not sent from here: every attempt must pass the budget, so the sending loop
-asks `replace()` and sends again itself. What httpx's Auth does is put the token on the wire.
+asks `replace()` and sends again itself.
 """
 
 from __future__ import annotations
-
-from collections.abc import Generator
 
 import httpx
 
@@ -16,7 +14,7 @@ from whoop_assets.whoop.protocols import TokenSource
 MOST_REJECTIONS = 5  # of one request; more can only be lost races without end
 
 
-class BearerAuth(httpx.Auth):
+class BearerAuth:
     """One per request; every attempt of the request goes through it."""
 
     def __init__(self, tokens: TokenSource) -> None:
@@ -46,9 +44,9 @@ class BearerAuth(httpx.Auth):
         self._renewed = True
         return True
 
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+    def sign(self, request: httpx.Request) -> None:
+        """Put the token that was taken last on the request."""
         request.headers["Authorization"] = f"Bearer {self._token}"
-        yield request
 
 
 def _sendable(token: str) -> str:

@@ -27,7 +27,7 @@ from whoop_assets.whoop.errors import (
     StateMismatch,
     TokenAnswerLost,
 )
-from whoop_assets.whoop.receiving import AnswerTooLarge, receive
+from whoop_assets.whoop.receiving import AnswerTooLarge, Received, receive
 from whoop_assets.whoop.scopes import OFFLINE, SCOPES
 from whoop_assets.whoop.sending import USER_AGENT, checked_base_url, open_http
 from whoop_assets.whoop.token_answer import TOKEN_PATH, TokenPair, error_code, read_pair, refusal
@@ -156,7 +156,7 @@ class OAuth:
         wait = rate_limit.seconds_to_wait(response.headers, self._clock.now(), limited=True)
         raise refusal(response, bad, wait)
 
-    def _post(self, form: dict[str, str], lost: TokenAnswerLost) -> httpx.Response:
+    def _post(self, form: dict[str, str], lost: TokenAnswerLost) -> Received:
         faults = 0
         while True:
             try:

@@ -27,7 +27,7 @@ from whoop_assets.whoop import rate_limit
 from whoop_assets.whoop.auth import BearerAuth
 from whoop_assets.whoop.errors import ApiError, NetworkFault, Unauthorized, UnreadableAnswer, from_status
 from whoop_assets.whoop.protocols import Budget, TokenSource
-from whoop_assets.whoop.receiving import AnswerTooLarge, receive
+from whoop_assets.whoop.receiving import AnswerTooLarge, Received, receive
 
 log = logging.getLogger(__name__)
 
@@ -153,10 +153,11 @@ class Sender:
                 break
         return requested_at
 
-    def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> httpx.Response:
+    def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> Received:
         self.requests += 1
+        auth.sign(request)
         try:
-            response = receive(self._http, request, auth=auth)
+            response = receive(self._http, request)
         except httpx.RequestError as error:
             _no_answer(error, request.method, path)
         except AnswerTooLarge:
@@ -167,7 +168,7 @@ class Sender:
             ) from None
         status = response.status_code
         stated = rate_limit.parse(response.headers)
-        if 200 <= status < 300:
+        if response.is_success:
             self._budget.observe(status, stated)
             return response
         limited = status == 429
@@ -229,7 +230,7 @@ def _no_answer(error: httpx.RequestError, method: str, path: str) -> NoReturn:
     ) from error
 
 
-def _payload(response: httpx.Response, method: str, path: str, status: int | None) -> Any:
+def _payload(response: Received, method: str, path: str, status: int | None) -> Any:
     if status is None:
         return _json(response, method, path)
     if response.status_code != status:
@@ -242,7 +243,7 @@ def _payload(response: httpx.Response, method: str, path: str, status: int | Non
     return None
 
 
-def _json(response: httpx.Response, method: str, path: str) -> Any:
+def _json(response: Received, method: str, path: str) -> Any:
     try:
         return response.json()
     except (ValueError, RecursionError):

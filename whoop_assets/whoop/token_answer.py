@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from whoop_assets.errors import WhoopError
 from whoop_assets.whoop.errors import (
     InvalidClient,
@@ -18,6 +16,7 @@ from whoop_assets.whoop.errors import (
     UnreadableTokenAnswer,
     from_status,
 )
+from whoop_assets.whoop.receiving import Received
 
 TOKEN_PATH = "/token"
 USUAL_LIFETIME = 3600  # seconds; when an answer does not say
@@ -59,7 +58,7 @@ def error_code(code: object) -> str:
     return code if isinstance(code, str) and code in _ERROR_CODES else "an error it does not document"
 
 
-def read_pair(response: httpx.Response, requested: Iterable[str]) -> TokenPair:
+def read_pair(response: Received, requested: Iterable[str]) -> TokenPair:
     """The tokens of a 2xx answer. An answer that names no scope grants what was requested (RFC 6749, 5.1).
 
     Lenient where that costs nothing, because a pair refused here is lost. Raises UnreadableTokenAnswer.
@@ -78,7 +77,7 @@ def read_pair(response: httpx.Response, requested: Iterable[str]) -> TokenPair:
     return TokenPair(str(access), refresh, lifetime, scopes)
 
 
-def refusal(response: httpx.Response, bad_grant: InvalidGrant, retry_after: float | None) -> WhoopError:
+def refusal(response: Received, bad_grant: InvalidGrant, retry_after: float | None) -> WhoopError:
     """The error for an answer that is neither 2xx nor 5xx; `bad_grant` if it says invalid_grant."""
     status = response.status_code
     body = _body(response)
@@ -100,7 +99,7 @@ def refusal(response: httpx.Response, bad_grant: InvalidGrant, retry_after: floa
     return OAuthError(f"WHOOP refused the token request ({code or status}): connect the member again.")
 
 
-def _body(response: httpx.Response) -> dict[str, Any] | None:
+def _body(response: Received) -> dict[str, Any] | None:
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -119,7 +118,7 @@ def _is_token(value: object) -> bool:
     )
 
 
-def _unreadable(response: httpx.Response, what: str) -> UnreadableTokenAnswer:
+def _unreadable(response: Received, what: str) -> UnreadableTokenAnswer:
     status = response.status_code
     sentence = (
         f"POST {TOKEN_PATH} answered {status} with a body that {what}: its tokens are lost; connect again."
