@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
 
 HALF_A_DAY = timedelta(hours=12)
 EASTERNMOST = timedelta(hours=14)
@@ -78,10 +79,7 @@ class Calendar:
         self._starts = [cycle.start for cycle in self._cycles]
         self._by_id = {cycle.id: cycle for cycle in self._cycles}
         # The furthest end of all cycles up to and including this one: says how far back a container can lie.
-        self._reach: list[datetime] = []
-        for index in range(len(self._cycles)):
-            end = self.end_of(index)
-            self._reach.append(end if not self._reach else max(end, self._reach[-1]))
+        self._reach = list(accumulate((end for _, end in self.spans()), max))
 
     def __len__(self) -> int:
         return len(self._cycles)

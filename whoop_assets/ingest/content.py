@@ -6,37 +6,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from whoop_assets.warehouse.answers import Incoming
 from whoop_assets.warehouse.quarantine import Rejected
 from whoop_assets.whoop.models import BodyMeasurement, Record, UserProfile
-from whoop_assets.whoop.streams import Stream
+from whoop_assets.whoop.short_way import Plain, ShortWay
+from whoop_assets.whoop.streams import STREAMS, Stream
 from whoop_assets.whoop.validation import validation_reason
 
-# What was read from JSON cannot hold itself: looking for that can be left out.
-_encode = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-).encode
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def canonical(payload: Any) -> tuple[str, str]:
-    """The payload as text that does not depend on the order of its fields, and the SHA-256 of it.
-
-    What JSON allows on the wire but not in a database, a number like 1e999, is kept as text about it.
-    """
+    """The payload, as `Received.json` gives it, as text that does not depend on the order of its fields, and its SHA-256."""
     try:
-        text = _encode(payload)
-    except ValueError:
-        text = _encode(repr(payload))
-    return text, hashlib.sha256(text.encode("ascii")).hexdigest()
+        written = _encode(payload)
+    except UnicodeEncodeError:  # half a surrogate pair
+        written = json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
+    return written.decode(), hashlib.sha256(written).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Taken:
     """A valid record, ready to be stored. `start` is None for a recovery, which has no times of its own."""
 
@@ -50,12 +46,15 @@ def take(
 ) -> Taken | Rejected:
     """Validate one record; a record of somebody else is rejected too."""
     text, content_hash = canonical(raw)
-    try:
-        record = stream.model.model_validate(raw)
-    except ValidationError as error:
-        return Rejected(_readable_key(raw, stream), text, content_hash, validation_reason(error), endpoint)
+    record = _SHORT_WAYS[stream.name].read(raw)
+    if record is None:
+        try:
+            record = stream.model.model_validate(raw)
+        except ValidationError as error:
+            reason = validation_reason(error)
+            return Rejected(_readable_key(raw, stream), text, content_hash, reason, endpoint)
     if record.user_id != user_id:
-        reason = f"{type(record).__name__}: user_id is not the member's whose token asked for it."
+        reason = f"{stream.model.__name__}: user_id is not the member's whose token asked for it."
         return Rejected(_readable_key(raw, stream), text, content_hash, reason, endpoint)
     fields = _COLUMNS[stream.name].of(record)
     key = fields[stream.key]
@@ -106,21 +105,22 @@ class _Columns:
     def __init__(self, *own: str, parts: Mapping[str, tuple[str, ...]]) -> None:
         fields = ("created_at", "updated_at", *own)
         self._names = [_RENAMED.get(name, name) for name in (*fields, *chain.from_iterable(parts.values()))]
-        self._own = itemgetter(*fields)
-        self._parts = [(part, itemgetter(*names)) for part, names in parts.items()]
+        self._own = attrgetter(*fields)
+        self._parts = [(part, attrgetter(*names)) for part, names in parts.items()]
         self._unscored = (None,) * (len(self._names) - len(fields))
 
-    def of(self, record: Record[Any]) -> dict[str, Any]:
+    def of(self, record: Record[Any] | Plain) -> dict[str, Any]:
         """Column -> value."""
         score = record.scored
+        values = self._own(record)
         if score is None:
-            return dict(zip(self._names, self._own(vars(record)) + self._unscored, strict=True))
-        values = self._own(vars(record))
+            return dict(zip(self._names, values + self._unscored, strict=True))
         for part, fields in self._parts:
-            values += fields(vars(getattr(score, part) if part else score))
+            values += fields(getattr(score, part) if part else score)
         return dict(zip(self._names, values, strict=True))
 
 
+_SHORT_WAYS = {stream.name: ShortWay(stream.model) for stream in STREAMS.values()}
 _RENAMED = {"start": "start_time", "end": "end_time"}
 _SPAN = ("start", "end", "timezone_offset")
 _COLUMNS = {

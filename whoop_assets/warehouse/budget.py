@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.warehouse import request_queue, stated_limits
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.lanes import LANES, Line, line
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.request_queue import LOOK_AGAIN, Ticket
 from whoop_assets.warehouse.stated_limits import Gate, StatedLimits, nearest_window, opened
 from whoop_assets.warehouse.tables import (
@@ -38,6 +39,11 @@ _BEHIND_EACH_OTHER = timedelta(milliseconds=20)
 """Those who wait for the same slot look again one after the other: who is first has then taken it."""
 
 _CLOCKS_DIFFER = timedelta(seconds=1)
+_ENTER = Prepared(
+    insert(request_grants)
+    .inline()
+    .values({name: bindparam(name) for name in ("granted_at", "lane", "used_by")})
+)
 
 SLOT_KEEPS = timedelta(milliseconds=350)
 """A slot whose transaction took longer to end is let go: the request would leave too long after it (`lanes.MARGIN`)."""
@@ -141,7 +147,7 @@ class RequestBudget:
         limits = self.limits(connection)
         lines = tuple(line(lane, window, requests) for window, requests in limits.items())
         moments = {f"after_{place}": now - limit.window for place, limit in enumerate(lines)}
-        row = connection.execute(_question(lines), moments | {"now": now}).one()
+        (row,) = _question(lines).rows(connection, now=now, **moments)
         not_before, limited_at, share, waiters, allowances, *full = row
         gate = opened(Gate(not_before, limited_at, share or 1.0), now)
         if gate.share < 1.0:
@@ -163,9 +169,7 @@ class RequestBudget:
         return self._configured | self._learned
 
     def _grant(self, connection: Connection, lane: str, now: datetime) -> None:
-        connection.execute(
-            insert(request_grants), {"granted_at": now, "lane": lane, "used_by": self._used_by}
-        )
+        _ENTER.run(connection, granted_at=now, lane=lane, used_by=self._used_by)
         self._last_grant = now
         self._grants += 1
         if self._grants % 500 == 1:
@@ -188,7 +192,7 @@ def used(connection: Connection, now: datetime, window_seconds: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _question(lines: tuple[Line, ...]) -> Select[Any]:
+def _question(lines: tuple[Line, ...]) -> Prepared:
     """The gate; whether anybody waits or an allowance is stored; and per window whether it is fuller than what passes
     unpaced. One statement for all, made once: this is asked before every request."""
     answers: list[Any] = [
@@ -210,7 +214,7 @@ def _question(lines: tuple[Line, ...]) -> Select[Any]:
             .limit(1)
             .scalar_subquery()
         )
-    return select(*answers)
+    return Prepared(select(*answers))
 
 
 def _latest(connection: Connection, limit: Line, now: datetime) -> list[datetime]:

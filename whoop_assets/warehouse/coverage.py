@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, or_, select, update
 
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import insert_rows
 from whoop_assets.warehouse.tables import RECORD_TABLES, coverage
 
@@ -22,7 +23,7 @@ _TOUCHING = (
     coverage.c.start_time <= bindparam("span_end"),
     coverage.c.end_time >= bindparam("span_start"),
 )
-_COVERED = (
+_COVERED = Prepared(
     select(
         coverage.c.start_time,
         coverage.c.end_time,
@@ -33,7 +34,7 @@ _COVERED = (
     .where(*_TOUCHING)
     .order_by(coverage.c.start_time)
 )
-_FORGET = delete(coverage).where(*_TOUCHING)
+_FORGET = Prepared(delete(coverage).where(*_TOUCHING))
 _FORGET_COUNT = (
     update(coverage)
     .where(
@@ -88,7 +89,7 @@ def subtract(span: Span, taken: Iterable[Span]) -> list[Span]:
 
 def covered(connection: Connection, user_id: int, stream: str, span: Span) -> list[Covered]:
     """The covered spans that touch this one, oldest first."""
-    rows = connection.execute(_COVERED, _touching(user_id, stream, span)).all()
+    rows = _COVERED.rows(connection, **_touching(user_id, stream, span))
     return [Covered(Span(start, end), *rest) for start, end, *rest in rows]
 
 
@@ -130,7 +131,7 @@ def record(
         elif entry.read_at < read_at:
             keep.extend(_left(connection, user_id, stream, entry, span, counted_at))
     if known:
-        connection.execute(_FORGET, _touching(user_id, stream, span))
+        _FORGET.run(connection, **_touching(user_id, stream, span))
     insert_rows(
         connection,
         coverage,

@@ -4,10 +4,21 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import load_failures
+
+_MENDED = Prepared(
+    delete(load_failures).where(
+        load_failures.c.user_id == bindparam("member"),
+        load_failures.c.stream == bindparam("of_stream"),
+        load_failures.c.first_day >= bindparam("first"),
+        load_failures.c.last_day <= bindparam("last"),
+        load_failures.c.last_failed_at <= bindparam("began"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +57,7 @@ def clear(
 
     A failure of other days stays, and so does one of a run that is still under way.
     """
-    c = load_failures.c
-    connection.execute(
-        delete(load_failures).where(
-            c.user_id == user_id,
-            c.stream == stream,
-            c.first_day >= first,
-            c.last_day <= last,
-            c.last_failed_at <= began,
-        )
-    )
+    _MENDED.run(connection, member=user_id, of_stream=stream, first=first, last=last, began=began)
 
 
 def open_failures(connection: Connection, *, run_id: str | None = None) -> list[Failure]:

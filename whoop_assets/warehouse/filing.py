@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Table, Text, bindparam, exists, or_, sel
 
 from whoop_assets.warehouse import coverage
 from whoop_assets.warehouse.answers import Incoming
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import in_lots
 from whoop_assets.warehouse.tables import cycles, recoveries, sleeps, workouts
 from whoop_assets.warehouse.types import instant
@@ -21,29 +22,46 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
 # Made once: these are asked for with every piece of a load. The calendar's times stay as the driver gives them.
-_CALENDAR = select(
-    cycles.c.id, type_coerce(cycles.c.start_time, Text), type_coerce(cycles.c.end_time, Text), cycles.c.timezone_offset
-).where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))  # fmt: skip
-_SLEEP_TIMES = select(sleeps.c.id, sleeps.c.start_time, sleeps.c.end_time, sleeps.c.day).where(
-    sleeps.c.id.in_(bindparam("keys", expanding=True))
+_CALENDAR = Prepared(
+    select(
+        cycles.c.id,
+        type_coerce(cycles.c.start_time, Text),
+        type_coerce(cycles.c.end_time, Text),
+        cycles.c.timezone_offset,
+    ).where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))
 )
-_FILED = select(
-    or_(*(exists().where(table.c.user_id == bindparam("member")) for table in (sleeps, workouts, recoveries)))
+_SLEEP_TIMES = Prepared(
+    select(sleeps.c.id, sleeps.c.start_time, sleeps.c.end_time, sleeps.c.day).where(
+        sleeps.c.id.in_(bindparam("keys", expanding=True))
+    )
+)
+_FILED = Prepared(
+    select(
+        or_(
+            *(
+                exists().where(table.c.user_id == bindparam("member"))
+                for table in (sleeps, workouts, recoveries)
+            )
+        )
+    )
 )
 
 
 def calendar(connection: Connection, user_id: int) -> Calendar:
     """The member's calendar: every cycle that exists."""
-    rows = connection.execute(_CALENDAR, {"member": user_id}).all()
+    rows = _CALENDAR.rows(connection, member=user_id)
     return _calendar_of(tuple(map(tuple, rows)))  # comparing plain tuples costs next to nothing
 
 
 @lru_cache(maxsize=4)  # asked for with every piece of a load, in between which cycles seldom change
 def _calendar_of(rows: tuple[tuple[Any, ...], ...]) -> Calendar:
-    return Calendar(
-        CalendarCycle(cycle_id, instant(start), None if end is None else instant(end), offset_of(offset))
-        for cycle_id, start, end, offset in rows
-    )
+    return Calendar(map(_calendar_cycle, rows))
+
+
+@lru_cache(maxsize=8192)  # a piece of cycles adds a few to hundreds
+def _calendar_cycle(row: tuple[Any, ...]) -> CalendarCycle:
+    cycle_id, start, end, offset = row
+    return CalendarCycle(cycle_id, instant(start), None if end is None else instant(end), offset_of(offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,7 @@ def sleep_times(connection: Connection, sleep_ids: Collection[str]) -> dict[str,
     """Times and days of the sleeps among these ids that are stored."""
     found: dict[str, SleepTimes] = {}
     for lot in in_lots(list(sleep_ids)):
-        rows = connection.execute(_SLEEP_TIMES, {"keys": lot}).all()
+        rows = _SLEEP_TIMES.rows(connection, keys=lot)
         found.update((key, SleepTimes(start, end, day)) for key, start, end, day in rows)
     return found
 
@@ -135,7 +153,8 @@ class Reach:
 
 def anything_filed(connection: Connection, user_id: int) -> bool:
     """Whether the member has any record that is filed by the calendar: a first load has none to file again."""
-    return bool(connection.scalar(_FILED, {"member": user_id}))
+    ((filed,),) = _FILED.rows(connection, member=user_id)
+    return bool(filed)
 
 
 def reach_of_cycles(

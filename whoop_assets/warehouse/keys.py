@@ -19,6 +19,7 @@ from sqlalchemy import Connection, select
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import insert_or_ignore, insert_or_replace
 from whoop_assets.warehouse.tables import token_key as key_in_use
 from whoop_assets.warehouse.tables import tokens
@@ -26,6 +27,7 @@ from whoop_assets.warehouse.tables import tokens
 KEY_FILE_SUFFIX = ".token-key"
 _MOST_SET_ASIDE = 100
 LOST = "if it is lost for good, `whoop-assets keys rotate --lost` goes on without it"
+_IN_USE = Prepared(select(key_in_use.c.key_id).where(key_in_use.c.id == 1))
 
 
 def fingerprint(key: bytes) -> str:
@@ -84,7 +86,8 @@ def current(connection: Connection, cipher: TokenCipher) -> str:
 
     Raises ConfigurationError when it is not at hand.
     """
-    known = connection.scalar(select(key_in_use.c.key_id).where(key_in_use.c.id == 1))
+    row = _IN_USE.row(connection)
+    known = None if row is None else row[0]
     if known is None or (not cipher.holds(known) and _nothing_is_encrypted(connection)):
         return cipher.first
     if cipher.holds(known):

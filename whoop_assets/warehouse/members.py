@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 
 from whoop_assets.errors import RECONNECT, UnknownMember
 from whoop_assets.warehouse import failures, tables
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import insert_or_ignore, insert_or_replace
 from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, members
 from whoop_assets.warehouse.tables_export import export_only_ids, imported_cycles
@@ -29,6 +30,8 @@ KEY_LOST = "the key that encrypted the tokens is lost"
 # Why somebody is disconnected.
 LEFT = "disconnected here"
 LEFT_WITH_GRANT = "disconnected here; the grant could not be ended at WHOOP"
+
+_HERE = Prepared(select(members.c.user_id).where(members.c.user_id == bindparam("member")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ def chosen(
 
 def exists(connection: Connection, user_id: int) -> bool:
     """Whether the member is, or was, connected here."""
-    return connection.scalar(select(members.c.user_id).where(members.c.user_id == user_id)) is not None
+    return _HERE.row(connection, member=user_id) is not None
 
 
 def require(connection: Connection, user_id: int) -> None:

@@ -6,13 +6,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import in_lots, insert_or_replace
 from whoop_assets.warehouse.tables import quarantine
 
-_OPEN_KEYS = select(quarantine.c.record_key).where(
-    quarantine.c.user_id == bindparam("member"),
-    quarantine.c.stream == bindparam("of_stream"),
-    quarantine.c.resolved_at.is_(None),
+_OPEN_KEYS = Prepared(
+    select(quarantine.c.record_key).where(
+        quarantine.c.user_id == bindparam("member"),
+        quarantine.c.stream == bindparam("of_stream"),
+        quarantine.c.resolved_at.is_(None),
+    )
 )
 
 
@@ -52,8 +55,8 @@ def keep(
 def resolve(connection: Connection, user_id: int, stream: str, keys: Collection[str], at: datetime) -> None:
     """Close what is open of these keys: a valid record has been stored for them."""
     # Nearly always nothing is open: so that is asked first, instead of naming all keys.
-    still_open = connection.scalars(_OPEN_KEYS, {"member": user_id, "of_stream": stream})
-    for lot in in_lots(sorted({key for key in still_open if key is not None}.intersection(keys))):
+    still_open = _OPEN_KEYS.rows(connection, member=user_id, of_stream=stream)
+    for lot in in_lots(sorted({key for (key,) in still_open if key is not None}.intersection(keys))):
         connection.execute(
             update(quarantine)
             .where(

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from whoop_assets.warehouse import coverage, filing, stale_days, versions
 from whoop_assets.warehouse.answers import KEY, Incoming
 from whoop_assets.warehouse.coverage import Span
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import in_lots, insert_rows
 from whoop_assets.warehouse.tables import RECORD_TABLES, cycles, recoveries
 from whoop_assets.whoop_day import Calendar
@@ -21,23 +22,52 @@ from whoop_assets.whoop_day import Calendar
 _KEYS = {stream: table.c[KEY[stream]] for stream, table in RECORD_TABLES.items()}
 
 # Made once: these are asked for with every piece of a load.
-_EXISTING: dict[str, Select[Any]] = {
-    stream: select(
-        _KEYS[stream], table.c.user_id, table.c.day, table.c.start_time, table.c.end_time, table.c.timezone_offset,
-        table.c.updated_at, table.c.content_hash, table.c.synced_at, table.c.deleted_at,
-    ).where(_KEYS[stream].in_(bindparam("keys", expanding=True)))
+_EXISTING = {
+    stream: Prepared(
+        select(
+            _KEYS[stream], table.c.user_id, table.c.day, table.c.start_time, table.c.end_time, table.c.timezone_offset,
+            table.c.updated_at, table.c.content_hash, table.c.synced_at, table.c.deleted_at,
+        ).where(_KEYS[stream].in_(bindparam("keys", expanding=True)))
+    )
     for stream, table in RECORD_TABLES.items()
 }  # fmt: skip
-_WITHIN = {
-    stream: select(_KEYS[stream]).where(
-        table.c.user_id == bindparam("member"),
-        table.c.deleted_at.is_(None),
-        table.c.start_time >= bindparam("span_start"),
-        table.c.start_time < bindparam("span_end"),
+_CONFIRM = {
+    stream: Prepared(
+        update(table)
+        .where(
+            _KEYS[stream].in_(bindparam("keys", expanding=True)),
+            table.c.synced_at < bindparam("requested_at"),
+        )
+        .values(synced_at=bindparam("requested_at"))
     )
     for stream, table in RECORD_TABLES.items()
 }
-_LATEST_CYCLE = (
+_FILED_OUTSIDE = {
+    stream: Prepared(
+        select(_KEYS[stream]).where(
+            table.c.user_id == bindparam("member"),
+            table.c.deleted_at.is_(None),
+            table.c.day.between(bindparam("first"), bindparam("last")),
+            or_(
+                table.c.start_time < bindparam("span_start"),
+                table.c.start_time >= bindparam("span_end"),
+            ),
+        )
+    )
+    for stream, table in RECORD_TABLES.items()
+}
+_WITHIN = {
+    stream: Prepared(
+        select(_KEYS[stream]).where(
+            table.c.user_id == bindparam("member"),
+            table.c.deleted_at.is_(None),
+            table.c.start_time >= bindparam("span_start"),
+            table.c.start_time < bindparam("span_end"),
+        )
+    )
+    for stream, table in RECORD_TABLES.items()
+}
+_LATEST_CYCLE = Prepared(
     select(cycles.c.id, cycles.c.day)
     .where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))
     .order_by(cycles.c.start_time.desc(), cycles.c.id.desc())
@@ -127,22 +157,18 @@ def delete_confirmed(
 
 def keys_within(connection: Connection, user_id: int, stream: str, span: Span) -> set[Any]:
     """Keys of the member's existing records that start within the span."""
-    bounds = {"member": user_id, "span_start": span.start, "span_end": span.end}
-    return set(connection.scalars(_WITHIN[stream], bounds).all())
+    rows = _WITHIN[stream].rows(connection, member=user_id, span_start=span.start, span_end=span.end)
+    return {key for (key,) in rows}
 
 
 def keys_filed_outside(
     connection: Connection, user_id: int, stream: str, first: date, last: date, span: Span
 ) -> set[Any]:
     """Keys of the member's existing records of the days first..last that do not start within the span."""
-    table = RECORD_TABLES[stream]
-    query = select(table.c[KEY[stream]]).where(
-        table.c.user_id == user_id,
-        table.c.deleted_at.is_(None),
-        table.c.day.between(first, last),
-        or_(table.c.start_time < span.start, table.c.start_time >= span.end),
+    rows = _FILED_OUTSIDE[stream].rows(
+        connection, member=user_id, first=first, last=last, span_start=span.start, span_end=span.end
     )
-    return set(connection.scalars(query))
+    return {key for (key,) in rows}
 
 
 def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[str, int]:
@@ -154,14 +180,12 @@ def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[
     return found
 
 
-def _existing(connection: Connection, stream: str, keys: Sequence[Any]) -> dict[Any, Row[Any]]:
-    rows: dict[Any, Row[Any]] = {}
-    for lot in in_lots(keys):
-        rows.update((row[0], row) for row in connection.execute(_EXISTING[stream], {"keys": lot}).all())
-    return rows
+def _existing(connection: Connection, stream: str, keys: Sequence[Any]) -> dict[Any, Any]:
+    """Key -> row of what is stored of these, deleted or not."""
+    return {row[0]: row for lot in in_lots(keys) for row in _EXISTING[stream].rows(connection, keys=lot)}
 
 
-def _verdict(answer: Incoming, row: "Row[Any] | None") -> str:
+def _verdict(answer: Incoming, row: Any | None) -> str:
     """write: it changes what is stored; confirm: it says the same; superseded: something newer is stored."""
     if row is None:
         return "write"
@@ -173,14 +197,9 @@ def _verdict(answer: Incoming, row: "Row[Any] | None") -> str:
 
 
 def _confirm(connection: Connection, stream: str, confirmed: dict[datetime, list[Any]]) -> None:
-    table, name = RECORD_TABLES[stream], KEY[stream]
     for requested_at, keys in confirmed.items():
         for lot in in_lots(keys):
-            connection.execute(
-                update(table)
-                .where(table.c[name].in_(lot), table.c.synced_at < requested_at)
-                .values(synced_at=requested_at)
-            )
+            _CONFIRM[stream].run(connection, keys=lot, requested_at=requested_at)
 
 
 def _write(
@@ -188,7 +207,7 @@ def _write(
     user_id: int,
     stream: str,
     write: list[Incoming],
-    old: dict[Any, "Row[Any]"],
+    old: dict[Any, Any],
     at: datetime,
     result: Stored,
 ) -> None:
@@ -248,7 +267,7 @@ def _write(
 def _refile_cycles(
     connection: Connection,
     user_id: int,
-    was: Sequence["Row[Any]"],
+    was: Sequence[Any],
     now: Sequence[Incoming],
     latest_before: "tuple[int, date] | None",
     at: datetime,
@@ -270,5 +289,5 @@ def _refile_cycles(
 
 
 def _latest_cycle_day(connection: Connection, user_id: int) -> "tuple[int, date] | None":
-    row = connection.execute(_LATEST_CYCLE, {"member": user_id}).first()
+    row = _LATEST_CYCLE.row(connection, member=user_id)
     return None if row is None else (row[0], row[1])

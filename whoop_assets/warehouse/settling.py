@@ -4,13 +4,20 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from whoop_assets.warehouse import attempts
 from whoop_assets.warehouse.answers import KEY
 from whoop_assets.warehouse.event_rows import OPEN
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import in_lots
 from whoop_assets.warehouse.tables import RECORD_TABLES, webhook_events
+
+_WAITING = Prepared(
+    select(webhook_events.c.stream, webhook_events.c.record_id)
+    .where(webhook_events.c.user_id == bindparam("member"), webhook_events.c.state == OPEN)
+    .distinct()
+)
 
 Asked = Mapping[str, Mapping[Any, datetime]]
 """Stream -> record id (of a recovery its sleep's) -> when it was asked for."""
@@ -24,9 +31,7 @@ def settle(
     `stored`: answers that have been handed to `records.store` in this transaction; one that lost against a newer
     answer settles nothing. `other`: what is gone, or in quarantine.
     """
-    c = webhook_events.c
-    query = select(c.stream, c.record_id).where(c.user_id == user_id, c.state == OPEN).distinct()
-    waiting = {(stream, key) for stream, key in connection.execute(query)}
+    waiting = {(stream, key) for stream, key in _WAITING.rows(connection, member=user_id)}
     if not waiting:
         return 0
     asked = {

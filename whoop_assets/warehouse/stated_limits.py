@@ -7,6 +7,7 @@ from typing import Protocol
 from sqlalchemy import Connection, delete, func, select
 
 from whoop_assets.warehouse.lanes import Lane, line
+from whoop_assets.warehouse.prepared import Prepared
 from whoop_assets.warehouse.statements import insert_or_replace
 from whoop_assets.warehouse.tables import request_allowances, request_gate, request_grants, request_limits
 
@@ -17,6 +18,8 @@ LONGEST_WINDOW = timedelta(days=1)
 
 DECREASE, SMALLEST_SHARE = 0.5, 0.1
 INCREASE_PER_MINUTE = 0.1
+
+_LEARNED = Prepared(select(request_limits.c.window_seconds, request_limits.c.requests))
 
 
 class StatedLimits(Protocol):
@@ -87,7 +90,7 @@ def learn(connection: Connection, limits: dict[int, int], now: datetime) -> None
 
 def learned(connection: Connection) -> dict[int, int]:
     """The limits that WHOOP stated last."""
-    return dict(connection.execute(select(request_limits.c.window_seconds, request_limits.c.requests)).all())
+    return dict(map(tuple, _LEARNED.rows(connection)))
 
 
 def allow(connection: Connection, stated: StatedLimits, as_of: datetime, now: datetime) -> None:

@@ -5,17 +5,20 @@ does: the INSERT is compiled once for each set of columns, the values of a colum
 column's own type, and the driver gets tuples.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg2
 from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy.types import TypeEngine
+
+from whoop_assets.warehouse.types import UtcDateTime, utc_texts
 
 Item = TypeVar("Item")
 Rows = Sequence[dict[str, Any]]
@@ -24,7 +27,7 @@ AT_ONCE = 500
 """SQLite allows 32,766 parameters in a statement; a few hundred keys, or rows, are as fast and stay far below."""
 
 # Of PostgreSQL's the placeholders are asked for by place, not by name.
-_DIALECTS = {"sqlite": pysqlite.dialect(), "postgresql": psycopg2.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
+DIALECTS = {"sqlite": pysqlite.dialect(), "postgresql": psycopg2.dialect(paramstyle="format")}  # type: ignore[no-untyped-call]
 
 
 def upsert(connection: Connection, table: Table) -> Any:
@@ -61,19 +64,19 @@ class _Insertion:
     """An INSERT of one row as the driver takes it.
 
     `columns` are in the order of its placeholders, and `placeholders` is their list as it stands in `text`;
-    `conversions` say by place what makes the driver's value of ours, for the columns whose type needs it.
+    `conversions` say by place what makes a column of the driver's values of one of ours, where the type needs it.
     """
 
     text: str
     placeholders: str
     columns: tuple[str, ...]
-    conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
+    conversions: tuple[tuple[int, Callable[[Sequence[Any]], Iterable[Any]]], ...]
 
     def tuples(self, rows: Rows) -> list[tuple[Any, ...]]:
         """The rows as the driver takes them."""
         by_column: list[Any] = list(zip(*map(itemgetter(*self.columns), rows), strict=True))
         for place, convert in self.conversions:
-            by_column[place] = map(convert, by_column[place])
+            by_column[place] = convert(by_column[place])
         return list(zip(*by_column, strict=True))
 
     def repeated(self, times: int) -> str:
@@ -108,17 +111,24 @@ def _insertion(
         keys = [column.name for column in table.primary_key.columns]
         changes = {name: statement.excluded[name] for name in given if name not in keep and name not in keys}
         statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
-    dialect = _DIALECTS[dialect_name]
+    dialect = DIALECTS[dialect_name]
     compiled = statement.compile(dialect=dialect, column_keys=given)
     columns = tuple(compiled.positiontup)
     placeholder = "?" if dialect_name == "sqlite" else "%s"
-    kinds = (table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns)
+    converted = ((place, _conversion(table.c[name].type, dialect)) for place, name in enumerate(columns))
     return _Insertion(
         text=str(compiled),
         placeholders=f"({', '.join([placeholder] * len(columns))})",
         columns=columns,
-        conversions=tuple((place, convert) for place, convert in enumerate(kinds) if convert is not None),
+        conversions=tuple((place, convert) for place, convert in converted if convert is not None),
     )
+
+
+def _conversion(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Iterable[Any]] | None:
+    if isinstance(kind, UtcDateTime) and dialect.name == "sqlite":
+        return utc_texts
+    convert = kind.dialect_impl(dialect).bind_processor(dialect)
+    return None if convert is None else partial(map, convert)
 
 
 def _insert_into(table: Table, dialect_name: str) -> Any:

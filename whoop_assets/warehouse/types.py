@@ -1,6 +1,6 @@
 """Column types that mean the same on SQLite and on PostgreSQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -37,6 +37,16 @@ class _UtcText(UserDefinedType[datetime]):
             return None if value is None else instant(value)
 
         return from_text
+
+
+def utc_texts(column: Sequence[datetime | None]) -> list[str | None]:
+    """What SQLite stores of a column of times. Rows that are stored together share most of theirs: each is written once."""
+    distinct = set(column)
+    # Times of another zone can be equal and yet, when its clocks go back, an hour apart.
+    if any(value is not None and value.tzinfo is not UTC for value in distinct):
+        return [None if value is None else _utc_text(_aware(value)) for value in column]
+    texts = {value: None if value is None else _utc_text(value) for value in distinct}
+    return [texts[value] for value in column]
 
 
 class _Timestamptz(TypeDecorator[datetime]):

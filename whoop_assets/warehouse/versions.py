@@ -6,7 +6,7 @@ Of an open cycle's passing states only the last is kept.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete
+from sqlalchemy import Connection, bindparam, delete
 
 from whoop_assets.warehouse.answers import Incoming
 from whoop_assets.warehouse.statements import insert_or_ignore
@@ -18,7 +18,7 @@ def keep(
     user_id: int,
     stream: str,
     answers: Iterable[Incoming],
-    old: Mapping[Any, "Row[Any]"],
+    old: Mapping[Any, Any],
 ) -> None:
     """Keep the contents of these answers, older ones first, that are not what is stored; `old`: the rows stored so far."""
     rows: list[dict[str, Any]] = []

@@ -7,6 +7,7 @@ say) would hold a load for ever.
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -43,8 +44,8 @@ class Received:
             return msgspec.json.decode(self.content)
         except (msgspec.MsgspecError, RecursionError):
             # What is JSON to Python's own reader alone (a number like 1e999, half a surrogate pair) costs its record, not
-            # the page: so it is read all the same.
-            return json.loads(self.content)
+            # the page: so it is read all the same. Such a number stays the text that it came as: no database takes it.
+            return json.loads(self.content, parse_float=_number, parse_constant=str)
 
 
 def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None = None) -> Received:
@@ -68,3 +69,8 @@ def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None
     finally:
         response.close()
     return Received(response.status_code, response.headers, bytes(body))
+
+
+def _number(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text

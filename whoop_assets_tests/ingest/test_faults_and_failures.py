@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import httpx
 import pytest
 from sqlalchemy import insert
 
@@ -9,6 +10,7 @@ from whoop_assets.errors import DatabaseError
 from whoop_assets.ingest import crawl as crawling
 from whoop_assets.ingest.content import take
 from whoop_assets.warehouse import failures, quarantine, tables
+from whoop_assets.whoop.receiving import Received
 from whoop_assets.whoop.streams import WORKOUTS
 from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world
 
@@ -182,12 +184,13 @@ def test_one_odd_record_stops_nobody_elses_load(database_url, odd, monkeypatch):
 
 def test_a_number_that_no_database_takes_is_quarantined_too(database_url):
     with at_home(database_url, frozen_world(days=10)) as home:
-        raw = {"id": "n", "user_id": home.member, "strain": float("inf")}
+        body = b'{"id": "n", "user_id": %d, "strain": 1e999}' % home.member
+        raw = Received(200, httpx.Headers(), body).json()
         rejected = take(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
         with home.database.write([home.member]) as connection:
             quarantine.keep(connection, home.member, "workouts", [rejected], home.clock.now())
         (row,) = home.rows("quarantine").values()
-        assert "inf" in row["payload"]
+        assert row["payload"]["strain"] == "1e999"
 
 
 def test_an_error_of_the_database_quotes_nothing_that_was_to_be_stored(database_url):
