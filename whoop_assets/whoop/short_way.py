@@ -14,7 +14,6 @@ from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
 
 import msgspec
-from annotated_types import Ge, Le
 from msgspec import Meta
 from pydantic import BaseModel, PlainValidator
 
@@ -96,8 +95,8 @@ def _unwrapped(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any], bo
 def _short(kind: Any, metadata: list[Any]) -> Any:
     """What msgspec is to ask of a field of this type. Raises TypeError for one that nobody has thought of here."""
     if kind is int:
-        least: Any = next(rule.ge for rule in metadata if isinstance(rule, Ge))
-        most: Any = next(rule.le for rule in metadata if isinstance(rule, Le))
+        least = next(rule.ge for rule in metadata if hasattr(rule, "ge"))
+        most = next(rule.le for rule in metadata if hasattr(rule, "le"))
         return Annotated[int, Meta(ge=least, le=most)]
     if kind is float:
         return _Finite
