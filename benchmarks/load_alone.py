@@ -12,8 +12,6 @@ of its own, so that a load finds nothing of the round before, neither stored nor
 """
 
 import argparse
-import hashlib
-import json
 import sqlite3
 import statistics
 import time
@@ -24,6 +22,7 @@ from typing import Any
 import httpx
 
 from benchmarks.stage import RECORDS, STREAMS, Stage, last_days, staged
+from whoop_assets.ingest.content import SHORT_WAYS, canonical
 from whoop_assets.ingest.everybody import Order, load_everybody
 from whoop_assets.ingest.windows import cycle_span
 from whoop_assets.whoop.client import instant
@@ -68,10 +67,9 @@ class Least:
     def keep(self, stream: str, records: list[dict[str, Any]]) -> None:
         rows = []
         for raw in records:
-            COLLECTIONS[stream].model.model_validate(raw)
-            text = json.dumps(raw, sort_keys=True, separators=(",", ":"))
-            key = f"{stream}/{raw[COLLECTIONS[stream].key]}"
-            rows.append((key, hashlib.sha256(text.encode()).hexdigest(), text))
+            assert SHORT_WAYS[stream].read(raw) is not None
+            text, content_hash = canonical(raw)
+            rows.append((f"{stream}/{raw[COLLECTIONS[stream].key]}", content_hash, text))
         self._file.execute("BEGIN IMMEDIATE")
         self._file.executemany("INSERT INTO records VALUES (?1, 0, ?2, ?3)", rows)
         self._file.executemany("INSERT INTO versions VALUES (?, ?, ?)", rows)

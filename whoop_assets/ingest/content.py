@@ -46,7 +46,7 @@ def take(
 ) -> Taken | Rejected:
     """Validate one record; a record of somebody else is rejected too."""
     text, content_hash = canonical(raw)
-    record = _SHORT_WAYS[stream.name].read(raw)
+    record = SHORT_WAYS[stream.name].read(raw)
     if record is None:
         try:
             record = stream.model.model_validate(raw)
@@ -120,7 +120,7 @@ class _Columns:
         return dict(zip(self._names, values, strict=True))
 
 
-_SHORT_WAYS = {stream.name: ShortWay(stream.model) for stream in STREAMS.values()}
+SHORT_WAYS = {stream.name: ShortWay(stream.model) for stream in STREAMS.values()}
 _RENAMED = {"start": "start_time", "end": "end_time"}
 _SPAN = ("start", "end", "timezone_offset")
 _COLUMNS = {

@@ -14,7 +14,20 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.warehouse import request_queue, stated_limits
@@ -39,10 +52,12 @@ _BEHIND_EACH_OTHER = timedelta(milliseconds=20)
 """Those who wait for the same slot look again one after the other: who is first has then taken it."""
 
 _CLOCKS_DIFFER = timedelta(seconds=1)
+_ENTRY = ("granted_at", "lane", "used_by")
+_NOW = bindparam("now", type_=UtcDateTime())
 _ENTER = Prepared(
-    insert(request_grants)
-    .inline()
-    .values({name: bindparam(name) for name in ("granted_at", "lane", "used_by")})
+    insert(request_grants).from_select(
+        _ENTRY, select(_NOW, bindparam("lane", type_=Text()), bindparam("used_by", type_=Text()))
+    )
 )
 
 SLOT_KEEPS = timedelta(milliseconds=350)
@@ -78,14 +93,18 @@ class RequestBudget:
                 with self._database.write_budget() as connection:
                     now = self._database.now(connection)
                     looked = clock.now()
-                    opens, others = self._prospect(connection, lane, ticket, now)
-                    if opens > now and _brought_to_the_present(connection, now):
+                    free = self._granted_at_once(connection, lane, now)
+                    if not free:
                         opens, others = self._prospect(connection, lane, ticket, now)
-                    free = opens <= now and not others
+                        if opens > now and _brought_to_the_present(connection, now):
+                            opens, others = self._prospect(connection, lane, ticket, now)
+                        free = opens <= now and not others
+                        if free:
+                            if ticket is not None:
+                                request_queue.leave(connection, ticket)
+                            _ENTER.run(connection, now=now, lane=lane, used_by=self._used_by)
                     if free:
-                        if ticket is not None:
-                            request_queue.leave(connection, ticket)
-                        self._grant(connection, lane, now)
+                        self._count(connection, now)
                     else:
                         since = since or now
                         if max(opens, now) - since > LANES[lane].longest_wait:
@@ -145,9 +164,8 @@ class RequestBudget:
         """When the limits leave room for one more request of the lane, and how many others go first."""
         lane = LANES[name]
         limits = self.limits(connection)
-        lines = tuple(line(lane, window, requests) for window, requests in limits.items())
-        moments = {f"after_{place}": now - limit.window for place, limit in enumerate(lines)}
-        (row,) = _question(lines).rows(connection, now=now, **moments)
+        lines = self._lines(connection, name)
+        (row,) = _question(lines).rows(connection, now=now, **_since(lines, now))
         not_before, limited_at, share, waiters, allowances, *full = row
         gate = opened(Gate(not_before, limited_at, share or 1.0), now)
         if gate.share < 1.0:
@@ -168,8 +186,18 @@ class RequestBudget:
             self._learned = stated_limits.learned(connection)
         return self._configured | self._learned
 
-    def _grant(self, connection: Connection, lane: str, now: datetime) -> None:
-        _ENTER.run(connection, granted_at=now, lane=lane, used_by=self._used_by)
+    def _granted_at_once(self, connection: Connection, lane: str, now: datetime) -> bool:
+        """Enter the request if nothing at all is in its way, as nearly always: one statement looks and enters."""
+        lines = self._lines(connection, lane)
+        given = {"now": now, "lane": lane, "used_by": self._used_by} | _since(lines, now)
+        return _enter_at_once(lines).run(connection, **given) > 0
+
+    def _lines(self, connection: Connection, lane: str) -> tuple[Line, ...]:
+        return tuple(
+            line(LANES[lane], window, requests) for window, requests in self.limits(connection).items()
+        )
+
+    def _count(self, connection: Connection, now: datetime) -> None:
         self._last_grant = now
         self._grants += 1
         if self._grants % 500 == 1:
@@ -192,29 +220,57 @@ def used(connection: Connection, now: datetime, window_seconds: int) -> int:
 
 
 @lru_cache(maxsize=64)
+def _enter_at_once(lines: tuple[Line, ...]) -> Prepared:
+    """The request's entry, which finds none of what `_question` asks for; made once, as this stands before every request."""
+    c = request_gate.c
+    in_the_way = [
+        select(c.id).where(or_(c.share < 1.0, c.not_before > _NOW)),
+        _waiters(),
+        _allowances(),
+        *(_fuller(place, limit) for place, limit in enumerate(lines)),
+    ]
+    free = select(_NOW, bindparam("lane", type_=Text()), bindparam("used_by", type_=Text())).where(
+        *(not_(exists(one.subquery())) for one in in_the_way)
+    )
+    return Prepared(insert(request_grants).from_select(_ENTRY, free))
+
+
+@lru_cache(maxsize=64)
 def _question(lines: tuple[Line, ...]) -> Prepared:
     """The gate; whether anybody waits or an allowance is stored; and per window whether it is fuller than what passes
-    unpaced. One statement for all, made once: this is asked before every request."""
-    answers: list[Any] = [
-        select(request_gate.c[name]).scalar_subquery() for name in ("not_before", "limited_at", "share")
-    ]
+    unpaced. One statement for all."""
+    answers = [select(request_gate.c[name]) for name in ("not_before", "limited_at", "share")]
     answers += [
-        select(request_waiters.c.id).limit(1).scalar_subquery(),
-        select(request_allowances.c.window_seconds)
-        .where(request_allowances.c.until > bindparam("now", type_=UtcDateTime()))
-        .limit(1)
-        .scalar_subquery(),
+        _waiters(),
+        _allowances(),
+        *(_fuller(place, limit) for place, limit in enumerate(lines)),
     ]
-    for place, limit in enumerate(lines):
-        answers.append(
-            select(request_grants.c.granted_at)
-            .where(request_grants.c.granted_at > bindparam(f"after_{place}", type_=UtcDateTime()))
-            .order_by(request_grants.c.granted_at.desc())
-            .offset(limit.unpaced)
-            .limit(1)
-            .scalar_subquery()
-        )
-    return Prepared(select(*answers))
+    return Prepared(select(*(answer.scalar_subquery() for answer in answers)))
+
+
+def _waiters() -> Select[Any]:
+    return select(request_waiters.c.id).limit(1)
+
+
+def _allowances() -> Select[Any]:
+    return select(request_allowances.c.window_seconds).where(request_allowances.c.until > _NOW).limit(1)
+
+
+def _fuller(place: int, limit: Line) -> Select[Any]:
+    """The first of the window's requests that does not pass unpaced, if there are so many."""
+    granted_at = request_grants.c.granted_at
+    return (
+        select(granted_at)
+        .where(granted_at > bindparam(f"after_{place}", type_=UtcDateTime()))
+        .order_by(granted_at.desc())
+        .offset(limit.unpaced)
+        .limit(1)
+    )
+
+
+def _since(lines: tuple[Line, ...], now: datetime) -> dict[str, datetime]:
+    """When each of the windows began."""
+    return {f"after_{place}": now - limit.window for place, limit in enumerate(lines)}
 
 
 def _latest(connection: Connection, limit: Line, now: datetime) -> list[datetime]:

@@ -74,11 +74,13 @@ class Database:
         self.engine = self._create_engine()
 
     def _begin_sqlite(self, connection: Connection) -> None:
+        # Handed to the driver itself: some transactions are as short as one statement, and come before every request.
+        begin = connection.connection.driver_connection.execute  # type: ignore[union-attr]
         if not connection.get_execution_options().get("whoop_write", False):
-            connection.exec_driver_sql("BEGIN")
+            begin("BEGIN")
             return
         with self._turns.turn() if self._turns is not None else nullcontext():
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            begin("BEGIN IMMEDIATE")
 
     def _create_engine(self) -> Engine:
         if self.is_sqlite:
@@ -171,17 +173,19 @@ class Database:
     @contextmanager
     def sentences(self) -> Iterator[None]:
         """Let what the driver raises inside become a DatabaseError of this database, where two are at work at once."""
+        # Neither statement nor cause is passed on: both may quote what was to be stored, names and tokens too.
         try:
             yield
         except DBAPIError as error:
-            # Neither statement nor cause is passed on: both may quote what was to be stored, names and tokens too.
-            raise self._refusal(error) from None
+            may_pass = error.connection_invalidated or isinstance(error, OperationalError)
+            raise self._refusal(error.orig, may_pass) from None
+        except sqlite3.Error as error:  # of what begins a transaction, which goes past SQLAlchemy
+            raise self._refusal(error, isinstance(error, sqlite3.OperationalError)) from None
 
-    def _refusal(self, error: DBAPIError) -> DatabaseError:
-        cause = error.orig
+    def _refusal(self, cause: BaseException | None, may_pass: bool) -> DatabaseError:
         code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None) or "no code"
         what = f"{type(cause).__name__}, {code}"
-        if error.connection_invalidated or isinstance(error, OperationalError) or _passes(code):
+        if may_pass or _passes(code):
             return DatabaseUnreachable(
                 f"The database {self.shown} failed in the middle of a transaction ({what}), which was undone: check that"
                 " the server is running and can be written to, that its disk has room and that nobody else locks it, then"

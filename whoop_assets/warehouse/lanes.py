@@ -18,6 +18,7 @@ A day is not paced, as nobody waits for hours: the lanes leave a share of it to 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 SHORT = 3600
 """Windows up to this many seconds are paced; longer ones are shared out."""
@@ -75,6 +76,7 @@ class Line:
         return max((sent + step * (place + 1) for place, sent in enumerate(latest)), default=None)
 
 
+@lru_cache(maxsize=256)
 def line(lane: Lane, window_seconds: int, requests: int, share: float = 1.0) -> Line:
     """The lane's line in a window of so many requests.
 

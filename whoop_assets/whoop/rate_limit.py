@@ -68,7 +68,7 @@ def seconds_to_wait(headers: Mapping[str, str], now: datetime, *, limited: bool)
 
 
 def _field(headers: Mapping[str, str], name: str) -> str:
-    return (headers.get(name) or headers.get(name.lower()) or "").strip()
+    return (headers.get(name.lower()) or headers.get(name) or "").strip()
 
 
 def _seconds(text: str) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,10 @@ class AnswerTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer: its status, its headers, and all of its body, unpacked."""
+    """An answer: its status, its headers under their names in lower case, and all of its body, unpacked."""
 
     status_code: int
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     content: bytes
 
     @property
@@ -68,7 +69,16 @@ def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None
                 raise httpx.ReadTimeout("The answer drips.", request=request)
     finally:
         response.close()
-    return Received(response.status_code, response.headers, bytes(body))
+    return Received(response.status_code, _by_name(response.headers.raw), bytes(body))
+
+
+def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers; of one that comes several times all values, as a list (RFC 9110, 5.3)."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 def _number(text: str) -> float | str:

@@ -84,7 +84,11 @@ class Sender:
         self._attempts = attempts
         self._longest_wait = longest_wait
         self._jitter = jitter or random.Random()
-        self._headers = {"User-Agent": user_agent, "Accept": "application/json"}
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+        }
         self._own_http = http is None
         self._http = http or open_http()
 
@@ -114,7 +118,7 @@ class Sender:
         needs no JSON: whatever else answers in WHOOP's place must not pass for it. `check` looks at the JSON, and
         what it raises is a fault like any other."""
         url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
-        request = self._http.build_request(method, url, headers=self._headers, timeout=TIMEOUT)
+        request = httpx.Request(method, url, headers=self._headers, extensions={"timeout": TIMEOUT.as_dict()})
         auth = BearerAuth(self._tokens)
         faults = 0
         while True:

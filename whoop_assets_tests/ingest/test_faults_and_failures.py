@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import insert
 
@@ -185,7 +184,7 @@ def test_one_odd_record_stops_nobody_elses_load(database_url, odd, monkeypatch):
 def test_a_number_that_no_database_takes_is_quarantined_too(database_url):
     with at_home(database_url, frozen_world(days=10)) as home:
         body = b'{"id": "n", "user_id": %d, "strain": 1e999}' % home.member
-        raw = Received(200, httpx.Headers(), body).json()
+        raw = Received(200, {}, body).json()
         rejected = take(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
         with home.database.write([home.member]) as connection:
             quarantine.keep(connection, home.member, "workouts", [rejected], home.clock.now())
