@@ -1,8 +1,8 @@
 """A year of one member: the load (read, validate, file, store) against a bare httpx loop that stores nothing.
 
 Between the two stands the least that any load does: the same loop, which before each page commits one row for the budget,
-and after it validates each record, hashes it and inserts it twice, with sqlite3 itself and nothing looked up. What it takes
-more than the bare loop no load can save; what the load takes more than it, ours could.
+and after it validates each record the short way, hashes it and inserts it twice, with sqlite3 itself and nothing looked up.
+What it takes more than the bare loop no load can save; what the load takes more than it, ours could.
 
     python -m benchmarks.load_alone [--days 365] [--seed 3] [--rounds 5]
 

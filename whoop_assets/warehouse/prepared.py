@@ -37,12 +37,14 @@ class _Parameter:
 class _Ready:
     """A statement as the driver takes it.
 
-    `results` say by place what makes a value of ours of the driver's; `row` makes a row with the columns' names.
+    `names`: of how many parameters a value is to be given. `results` say by place what makes a value of ours of the driver's;
+    `row` makes a row with the columns' names.
     """
 
     text: str
     placeholder: str
     parameters: tuple[_Parameter, ...]
+    names: int
     results: tuple[tuple[int, _Convert], ...]
     row: Callable[[Iterable[Any]], Any]
 
@@ -50,9 +52,13 @@ class _Ready:
         """The text and the values for these parameters."""
         text = self.text
         values: list[Any] = []
+        if len(given) != self.names:
+            raise TypeError(f"the statement has {self.names} parameters, and {len(given)} were given")
         for parameter in self.parameters:
             value = parameter.value if parameter.name is None else given[parameter.name]
             if parameter.lists is not None:
+                if not value:
+                    raise ValueError(f"{parameter.name} must not be empty")
                 text = text.replace(parameter.lists, ", ".join([self.placeholder] * len(value)), 1)
                 values += value if parameter.convert is None else map(parameter.convert, value)
             else:
@@ -104,6 +110,8 @@ class Prepared:
         parameters = []
         for name in compiled.positiontup:
             bind = compiled.binds[name]
+            if not (bind.required or bind.unique):
+                raise TypeError(f"the parameter {bind.key} has a value already: none could be given for it")
             convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
             lists = f"__[POSTCOMPILE_{name}]" if bind.expanding else None
             parameters.append(_Parameter(bind.key if bind.required else None, bind.value, convert, lists))
@@ -116,4 +124,5 @@ class Prepared:
                 if convert is not None:
                     results.append((place, convert))
         named = namedtuple("Row", [column.key for column in columns], rename=True)  # type: ignore[misc]
-        return _Ready(str(compiled), placeholder, tuple(parameters), tuple(results), named._make)
+        names = len({parameter.name for parameter in parameters} - {None})
+        return _Ready(str(compiled), placeholder, tuple(parameters), names, tuple(results), named._make)

@@ -22,6 +22,13 @@ LARGEST_ANSWER = 16 * 2**20
 """Bytes, unpacked. A page of 25 records has some 30 thousand."""
 
 
+class NotFinite(float):
+    """A number that is JSON to some, and that no database takes: infinite, or none at all.
+
+    A type of its own, as msgspec writes such floats as null.
+    """
+
+
 class AnswerTooLarge(Exception):
     """It has more bytes than anything that WHOOP sends."""
 
@@ -43,10 +50,10 @@ class Received:
         """The body's JSON. Raises ValueError, RecursionError."""
         try:
             return msgspec.json.decode(self.content)
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             # What is JSON to Python's own reader alone (a number like 1e999, half a surrogate pair) costs its record, not
-            # the page: so it is read all the same. Such a number stays the text that it came as: no database takes it.
-            return json.loads(self.content, parse_float=_number, parse_constant=str)
+            # the page: so it is read all the same.
+            return json.loads(self.content, parse_float=_number, parse_constant=NotFinite)
 
 
 def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None = None) -> Received:
@@ -54,6 +61,8 @@ def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None
 
     Raises httpx.RequestError when none comes or it breaks off or drips, AnswerTooLarge.
     """
+    if http.is_closed:
+        raise RuntimeError("The HTTP client has been closed.")
     # Of the client its transport alone: redirects, cookies, hooks and a log line of every URL, which its `send` adds,
     # are not wanted, and take as long as all the rest of a request.
     response = http._transport_for_url(request.url).handle_request(request)
@@ -81,6 +90,6 @@ def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return found
 
 
-def _number(text: str) -> float | str:
+def _number(text: str) -> float:
     number = float(text)
-    return number if math.isfinite(number) else text
+    return number if math.isfinite(number) else NotFinite(number)

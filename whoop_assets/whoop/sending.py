@@ -216,10 +216,13 @@ def checked_base_url(text: str, name: str) -> str:
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and bool(httpx.URL(text).host)
+        good = good and "@" not in parts.netloc  # a user and a password would not be sent
     except (httpx.InvalidURL, ValueError):
         good = False
     if not good:
-        raise ConfigurationError(f"{name} is not an http:// or https:// URL: correct it, or leave it out.")
+        raise ConfigurationError(
+            f"{name} is not an http:// or https:// URL without user and password: correct it, or leave it out."
+        )
     return text.rstrip("/")
 
 

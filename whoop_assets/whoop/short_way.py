@@ -75,7 +75,7 @@ def _structure(
         else:
             kind = _short(kind, metadata)
         kind = kind | None if optional else kind
-        fields.append((name, kind) if field.is_required() else (name, kind, None))
+        fields.append((name, kind) if field.is_required() else (name, kind, field.default))
     fields.sort(key=len)  # those that may be missing come last
     return msgspec.defstruct(model.__name__, fields, bases=(base,), gc=False)
 
@@ -94,10 +94,9 @@ def _unwrapped(annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any], bo
 
 def _short(kind: Any, metadata: list[Any]) -> Any:
     """What msgspec is to ask of a field of this type. Raises TypeError for one that nobody has thought of here."""
-    if kind is int:
-        least = next(rule.ge for rule in metadata if hasattr(rule, "ge"))
-        most = next(rule.le for rule in metadata if hasattr(rule, "le"))
-        return Annotated[int, Meta(ge=least, le=most)]
+    bounds = {name: getattr(rule, name) for rule in metadata for name in ("ge", "le") if hasattr(rule, name)}
+    if kind is int and len(bounds) == 2:
+        return Annotated[int, Meta(**bounds)]
     if kind is float:
         return _Finite
     if kind is bool:

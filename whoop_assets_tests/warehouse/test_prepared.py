@@ -99,6 +99,17 @@ def test_what_the_database_refuses_is_our_error_and_quotes_nothing(filled):
     assert refused.value.__suppress_context__
 
 
+def test_what_does_not_fit_the_statement_is_refused(filled):
+    with filled.read() as connection:
+        with pytest.raises(ValueError, match="days must not be empty"):
+            FOUND.rows(connection, member=MEMBER, days=[])
+        for given in ({"member": MEMBER}, {"member": MEMBER, "days": DAYS, "more": 1}):
+            with pytest.raises(TypeError, match="2 parameters"):
+                FOUND.rows(connection, **given)
+        with pytest.raises(TypeError, match="has a value already"):
+            Prepared(select(C.day).where(C.generation == bindparam("number", 3))).rows(connection, number=9)
+
+
 def test_a_time_without_a_zone_is_refused(filled):
     late = Prepared(select(C.day).where(C.changed_at > bindparam("moment")))
     with filled.read() as connection, pytest.raises(ValueError, match="without a zone"):

@@ -8,8 +8,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from whoop_assets.whoop.receiving import Received, receive
+from whoop_assets.whoop.models import Workout
+from whoop_assets.whoop.receiving import NotFinite, Received, receive
+from whoop_assets_tests.whoop.records import sample
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 ANY_JSON = st.recursive(
@@ -41,12 +44,27 @@ def test_json_is_what_python_reads(value: Any, ascii_only: bool) -> None:
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "-Infinity", "1" * 400 + ".0"])
-def test_a_number_that_no_database_takes_stays_the_text_it_came_as(number: str) -> None:
-    assert received(f'{{"a": [1, {number}], "b": 0.5}}'.encode()).json() == {"a": [1, number], "b": 0.5}
+def test_a_number_that_no_database_takes_costs_no_more_than_its_own_record(number: str) -> None:
+    read = received(f'{{"a": [1, {number}], "b": 0.5}}'.encode()).json()
+    assert (read["a"][0], read["b"]) == (1, 0.5)
+    assert isinstance(read["a"][1], NotFinite)
+    assert not math.isfinite(read["a"][1])
 
 
-def test_half_a_surrogate_pair_costs_no_more_than_its_own_text() -> None:
-    assert received(rb'{"a": "\ud800", "b": 1.5}').json() == {"a": "\ud800", "b": 1.5}
+@pytest.mark.parametrize(
+    "field", ["strain", "distance_meter", "sport_id", "sport_name", "score_state", "start", "id"]
+)
+def test_such_a_number_is_a_value_of_no_field(field: str) -> None:
+    raw = sample("workouts")
+    (raw["score"] if field in raw["score"] else raw)[field] = "here"
+    read = received(json.dumps(raw).replace('"here"', "NaN").encode()).json()
+    with pytest.raises(ValidationError):
+        Workout.model_validate(read)
+
+
+@pytest.mark.parametrize("half", [rb"\ud800", b"\xed\xa0\x80"], ids=["escaped", "as bytes"])
+def test_half_a_surrogate_pair_costs_no_more_than_its_own_text(half: bytes) -> None:
+    assert received(b'{"a": "%s", "b": 1.5}' % half).json() == {"a": "\ud800", "b": 1.5}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +103,14 @@ def test_no_redirect_is_followed_and_no_cookie_kept() -> None:
         ]
     assert statuses == [302, 302]
     assert asked == [None, None]
+
+
+def test_a_client_that_was_closed_is_not_used_any_more() -> None:
+    http = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+    request = http.build_request("GET", "http://whoop.test/")
+    http.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        receive(http, request)
 
 
 def test_finite_numbers_at_the_edge_are_numbers() -> None:

@@ -64,7 +64,16 @@ def test_a_slash_at_the_end_of_the_base_url_does_not_matter(base_url: str) -> No
 
 
 @pytest.mark.parametrize(
-    "base_url", ["", "api.prod.whoop.com", "ftp://whoop.test", "http://", "http://[", "x" * 9]
+    "base_url",
+    [
+        "",
+        "api.prod.whoop.com",
+        "ftp://whoop.test",
+        "http://",
+        "http://[",
+        "x" * 9,
+        "https://who:secret@whoop.test",
+    ],
 )
 def test_a_base_url_that_is_none_is_refused_at_once(base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="WHOOP_API_URL"):
