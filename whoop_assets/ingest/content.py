@@ -23,6 +23,10 @@ from whoop_assets.whoop.validation import validation_reason
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _exponent = re.compile(rb"e-?[0-9]++(?:[,}\]]|\Z)").search
+# What was read from JSON cannot hold itself: looking for that can be left out.
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+SHORT_WAYS = {stream.name: ShortWay(stream.model) for stream in STREAMS.values()}
 
 
 def canonical(payload: Any) -> tuple[str, str]:
@@ -53,10 +57,6 @@ def _as_python_writes(payload: Any) -> bytes:
         return _write(payload).encode("ascii")
     except ValueError:
         return _write(repr(payload)).encode("ascii")
-
-
-# What was read from JSON cannot hold itself: looking for that can be left out.
-_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
 @dataclass(slots=True)
@@ -147,7 +147,6 @@ class _Columns:
         return dict(zip(self._names, values, strict=True))
 
 
-SHORT_WAYS = {stream.name: ShortWay(stream.model) for stream in STREAMS.values()}
 _RENAMED = {"start": "start_time", "end": "end_time"}
 _SPAN = ("start", "end", "timezone_offset")
 _COLUMNS = {

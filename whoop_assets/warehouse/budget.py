@@ -52,18 +52,16 @@ _BEHIND_EACH_OTHER = timedelta(milliseconds=20)
 """Those who wait for the same slot look again one after the other: who is first has then taken it."""
 
 _CLOCKS_DIFFER = timedelta(seconds=1)
-_ENTRY = ("granted_at", "lane", "used_by")
-_NOW = bindparam("now", type_=UtcDateTime())
-_ENTER = Prepared(
-    insert(request_grants).from_select(
-        _ENTRY, select(_NOW, bindparam("lane", type_=Text()), bindparam("used_by", type_=Text()))
-    )
-)
 
 SLOT_KEEPS = timedelta(milliseconds=350)
 """A slot whose transaction took longer to end is let go: the request would leave too long after it (`lanes.MARGIN`)."""
 MOST_OLD_SLOTS = 3
 """After so many the request leaves late all the same: a database as slow as that would use up the budget with slots."""
+
+_NOW = bindparam("now", type_=UtcDateTime())
+_COLUMNS = ("granted_at", "lane", "used_by")
+_ROW = select(_NOW, bindparam("lane", type_=Text()), bindparam("used_by", type_=Text()))
+_ENTER = Prepared(insert(request_grants).from_select(_COLUMNS, _ROW))
 
 
 class RequestBudget:
@@ -93,19 +91,9 @@ class RequestBudget:
                 with self._database.write_budget() as connection:
                     now = self._database.now(connection)
                     looked = clock.now()
-                    free = self._granted_at_once(connection, lane, now)
+                    opens, others = self._enter(connection, lane, ticket, now)
+                    free = opens <= now and not others
                     if not free:
-                        opens, others = self._prospect(connection, lane, ticket, now)
-                        if opens > now and _brought_to_the_present(connection, now):
-                            opens, others = self._prospect(connection, lane, ticket, now)
-                        free = opens <= now and not others
-                        if free:
-                            if ticket is not None:
-                                request_queue.leave(connection, ticket)
-                            _ENTER.run(connection, now=now, lane=lane, used_by=self._used_by)
-                    if free:
-                        self._count(connection, now)
-                    else:
                         since = since or now
                         if max(opens, now) - since > LANES[lane].longest_wait:
                             raise _exhausted(lane, opens, now)
@@ -186,11 +174,25 @@ class RequestBudget:
             self._learned = stated_limits.learned(connection)
         return self._configured | self._learned
 
-    def _granted_at_once(self, connection: Connection, lane: str, now: datetime) -> bool:
-        """Enter the request if nothing at all is in its way, as nearly always: one statement looks and enters."""
+    def _enter(
+        self, connection: Connection, lane: str, ticket: Ticket | None, now: datetime
+    ) -> tuple[datetime, int]:
+        """Enter the request, and give up its place in the queue, if it may go now; `_prospect`'s answer."""
         lines = self._lines(connection, lane)
-        given = {"now": now, "lane": lane, "used_by": self._used_by} | _since(lines, now)
-        return _enter_at_once(lines).run(connection, **given) > 0
+        row = {"now": now, "lane": lane, "used_by": self._used_by}
+        # Nearly always nothing at all is in the way: one statement looks and enters.
+        if _enter_at_once(lines).run(connection, **row, **_since(lines, now)):
+            self._count(connection, now)
+            return now, 0
+        opens, others = self._prospect(connection, lane, ticket, now)
+        if opens > now and _brought_to_the_present(connection, now):
+            opens, others = self._prospect(connection, lane, ticket, now)
+        if opens <= now and not others:
+            if ticket is not None:
+                request_queue.leave(connection, ticket)
+            _ENTER.run(connection, **row)
+            self._count(connection, now)
+        return opens, others
 
     def _lines(self, connection: Connection, lane: str) -> tuple[Line, ...]:
         return tuple(
@@ -229,10 +231,8 @@ def _enter_at_once(lines: tuple[Line, ...]) -> Prepared:
         _allowances(),
         *(_fuller(place, limit) for place, limit in enumerate(lines)),
     ]
-    free = select(_NOW, bindparam("lane", type_=Text()), bindparam("used_by", type_=Text())).where(
-        *(not_(exists(one.subquery())) for one in in_the_way)
-    )
-    return Prepared(insert(request_grants).from_select(_ENTRY, free))
+    free = _ROW.where(*(not_(exists(one.subquery())) for one in in_the_way))
+    return Prepared(insert(request_grants).from_select(_COLUMNS, free))
 
 
 @lru_cache(maxsize=64)
