@@ -32,8 +32,8 @@ SHORT_WAYS = {stream.name: ShortWay(stream.model) for stream in STREAMS.values()
 def canonical(payload: Any) -> tuple[str, str]:
     """The payload as text that does not depend on the order of its fields, and the SHA-256 of it.
 
-    The text is what Python's json writes, in ASCII, so that every database takes it. msgspec does so in a seventh of the
-    time, but for what is not ASCII, and for numbers that it writes in another form.
+    The text is what Python's json writes, in ASCII, so that every database takes it. msgspec does so in a sixth of the time,
+    but for what is not ASCII, and for numbers that it writes in another form.
     """
     written = _quickly(payload) or _as_python_writes(payload)
     return written.decode("ascii"), hashlib.sha256(written).hexdigest()
