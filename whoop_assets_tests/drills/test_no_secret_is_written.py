@@ -183,7 +183,7 @@ def test_no_token_no_secret_and_nobodys_name_is_written_anywhere(scene: Scene) -
     logs = "\n".join(path.read_text(errors="replace") for path in scene.logs.iterdir())
     # What is searched is really there: the chatter of the HTTP client, Dagster's, and our own.
     assert "httpcore.http11:receive_response_headers.complete" in logs
-    assert "HTTP Request: POST" in logs
+    assert "send_request_headers.started request=<Request [b'POST']>" in logs
     assert "answered 500" in logs
     assert any("STEP_" in str(row) for row in event_log(scene.home))
     assert len(scene.everything_secret().secrets) > 20
