@@ -91,6 +91,8 @@ class Least:
             self._rows = []
 
     def _insert(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
         marks = ", ".join("?" * len(rows[0]))
         self._file.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 

@@ -59,7 +59,7 @@ def _as_python_writes(payload: Any) -> bytes:
         return _write(repr(payload)).encode("ascii")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Taken:
     """A valid record, ready to be stored. `start` is None for a recovery, which has no times of its own."""
 

@@ -8,7 +8,7 @@ KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id
 """The natural key of each stream. A recovery's is its sleep: naps can have a recovery of the same cycle."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """One answer about one record.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,10 @@ class AnswerTooLarge(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An answer: its status, its headers under their names in lower case, and all of its body, unpacked."""
+    """An answer: its status, its headers under their names in lower case, and all of its body, unpacked.
+
+    Of a header that comes several times the values are one list.
+    """
 
     status_code: int
     headers: Mapping[str, str]
@@ -64,7 +67,7 @@ def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None
     if http.is_closed:
         raise RuntimeError("The HTTP client has been closed.")
     # Of the client its transport alone: redirects, cookies, hooks and a log line of every URL, which its `send` adds,
-    # are not wanted, and take as long as all the rest of a request.
+    # are not wanted, and take a quarter of what a request takes where the answer comes at once.
     response = http._transport_for_url(request.url).handle_request(request)
     try:
         # A real wait, which no clock that a test moves knows anything of.
@@ -78,16 +81,7 @@ def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None
                 raise httpx.ReadTimeout("The answer drips.", request=request)
     finally:
         response.close()
-    return Received(response.status_code, _by_name(response.headers.raw), bytes(body))
-
-
-def _by_name(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """The headers; of one that comes several times all values, as a list (RFC 9110, 5.3)."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
+    return Received(response.status_code, dict(response.headers.items()), bytes(body))
 
 
 def _number(text: str) -> float:

@@ -76,7 +76,7 @@ def _structure(
             kind = _short(kind, metadata)
         kind = kind | None if optional else kind
         fields.append((name, kind) if field.is_required() else (name, kind, field.default))
-    fields.sort(key=len)  # those that may be missing come last
+    fields.sort(key=len)  # (name, type) before (name, type, default), as a structure wants it
     return msgspec.defstruct(model.__name__, fields, bases=(base,), gc=False)
 
 
