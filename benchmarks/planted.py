@@ -26,7 +26,8 @@ from whoop_assets.ingest.follow import rebuild_trends
 from whoop_assets.summary.trends import DAILY_READ, trend_rows
 from whoop_assets.warehouse.tables import trends as trends_table
 from whoop_assets.whoop_day import cycle_day, parse_offset
-from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 from whoop_simulator import sleep_history
 
 FIRST = date(2025, 1, 1)

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,11 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from whoop_assets.clock import ManualClock
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.schema import prepare
-from whoop_assets_tests.postgres import Server, running_server
+from whoop_assets_tests.fixed_time import NOW, fixed_time
+from whoop_assets_tests.postgres import TEMPLATE, Server, running_server
 from whoop_simulator.running import RunningSimulator
 
 ROOT = Path(__file__).parent.parent
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
 FOR_TESTS = {"WHOOP_OPENAPI"}
 """Variables that tell the tests something; every other WHOOP_* or NOTION_* belongs to the developer's own account."""
 OURS = ("WHOOP_", "NOTION_")
@@ -63,6 +61,20 @@ settings.register_profile("local", deadline=None, max_examples=50, suppress_heal
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
 settings.register_profile("long", settings.get_profile("local"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Import the tests at the moment at which they run."""
+    with fixed_time():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Run each test, with its fixtures, at the same moment."""
+    with fixed_time():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +132,7 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
                 return f"sqlite:///{path}"
             server: Server = request.getfixturevalue("postgres_server")
             name = f"whoop{number}"
-            url = server.create(name, template="template0" if empty else "whoop_template")
+            url = server.create(name, template=TEMPLATE if empty else "whoop_template")
             cleanup.callback(server.drop, name)
             return url
 
@@ -177,6 +189,6 @@ def sqlite_database(new_database_url: Callable[..., str], clock: ManualClock) ->
 
 @pytest.fixture
 def simulator() -> Iterator[Callable[..., RunningSimulator]]:
-    """`simulator(members=1, days=30, seed=7, limits=False)`: a running one. `ingest.home.at_home` connects its members."""
+    """`simulator(members=1, days=30, seed=7, limits=False)`: a served world whose time stands still at `NOW`."""
     with ExitStack() as cleanup:
-        yield lambda **world: cleanup.enter_context(RunningSimulator(**world))
+        yield lambda **world: cleanup.enter_context(RunningSimulator(**{"now": NOW, "frozen": True, **world}))

@@ -15,7 +15,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from psycopg2 import sql
@@ -34,6 +36,18 @@ OPTIONS = {
     "max_connections": "50",
     "timezone": "Pacific/Kiritimati",  # the furthest from UTC: what leans on the server's zone is found out
 }
+
+CLOCK = """
+alter function pg_catalog.clock_timestamp() rename to machine_clock_timestamp;
+create function pg_catalog.clock_timestamp() returns timestamptz volatile language sql as
+$$ select machine_clock_timestamp() + make_interval(secs => current_setting('test_clock.shift')::float8) $$
+"""
+"""Gives each database a clock of its own, which differs from the machine's by `test_clock.shift` seconds.
+
+It lies in pg_catalog, because pg_dump leaves that out.
+"""
+TEMPLATE = "template1"
+"""The database that has this clock, and so has every copy of it."""
 
 
 LOOPBACK = "127.0.0.1"
@@ -60,25 +74,44 @@ class Server:
         data = self.folder / "data"
         _run(self._binaries / "pg_ctl", "-D", data, "-l", data / "log", "-m", "immediate", "-w", "restart")
 
-    def create(self, name: str, *, template: str = "template0") -> str:
-        """Make a database, as a copy of a template nobody is connected to; its address."""
-        self._execute(
-            sql.SQL("create database {} template {} strategy file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
+    def replace_clock(self) -> None:
+        """Give the template of all databases a clock that can be set."""
+        with self._cursor(TEMPLATE) as cursor:
+            cursor.execute(CLOCK)
+
+    def create(self, name: str, *, template: str = TEMPLATE) -> str:
+        """Make a database, as a copy of a template nobody is connected to; its address.
+
+        Its clock shows what this process's clock shows now, and runs on from there.
+        """
+        new = sql.Identifier(name)
+        with self._cursor() as cursor:
+            cursor.execute(
+                sql.SQL("create database {} template {} strategy file_copy").format(
+                    new, sql.Identifier(template)
+                )
             )
-        )
+            cursor.execute("select clock_timestamp()")
+            (machine_time,) = cursor.fetchone()
+            shift = (datetime.now(UTC) - machine_time).total_seconds()
+            cursor.execute(
+                sql.SQL("alter database {} set test_clock.shift = {}").format(new, sql.Literal(str(shift)))
+            )
         return self.url(name)
 
     def drop(self, name: str) -> None:
-        self._execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+        with self._cursor() as cursor:
+            cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
-    def _execute(self, statement: sql.Composed) -> None:
+    @contextmanager
+    def _cursor(self, database: str = "postgres") -> Iterator[Any]:
+        """A cursor whose statements are transactions of their own."""
         where = {"host": str(self.folder)} | ({} if self.port is None else {"port": str(self.port)})
-        connection = psycopg2.connect(user="postgres", dbname="postgres", **where)
+        connection = psycopg2.connect(user="postgres", dbname=database, **where)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute(statement)
+                yield cursor
         finally:
             connection.close()
 
@@ -111,7 +144,9 @@ def running_server(*, network: bool = False) -> Iterator[Server]:
             settings.write(f"unix_socket_directories = '{folder}'\n")
         _run(binaries / "pg_ctl", "-D", data, "-l", data / "log", "-w", "-t", "60", "start")
         try:
-            yield Server(folder, binaries, port, password)
+            server = Server(folder, binaries, port, password)
+            server.replace_clock()
+            yield server
         finally:
             _run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
     finally:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
@@ -17,8 +17,8 @@ from whoop_assets.sensors import stale_summaries
 from whoop_assets.sensors.readings import in_flight
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.stale_days import STALE_DAYS
+from whoop_assets_tests.fixed_time import TODAY
 
-TODAY = datetime.now(UTC).date()
 THEIRS = Graph(("health", "whoop"), "health")
 
 

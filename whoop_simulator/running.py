@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 from whoop_simulator.server import SimulatorServer
 from whoop_simulator.world import World
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class RunningSimulator:

@@ -18,7 +18,8 @@ from whoop_assets.summary.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
 from whoop_assets.warehouse import tables
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.tables_export import IMPORTED_TABLES
-from whoop_assets_tests.ingest.home import NOW, TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import NOW, TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 from whoop_simulator.app_export import NAMES, VARIANTS, files_of
 
 DAYS, MEMBERS, SEED = 190, 3, 7

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ import dagster as dg
 import pytest
 
 from whoop_assets.cli.range_run import daily_assets
+from whoop_assets.clock import SystemClock
 from whoop_assets.definitions import defs
 from whoop_assets.partitions import range_tags
+from whoop_assets_tests.fixed_time import NOW, TODAY
 from whoop_assets_tests.ingest.home import Home, at_home
-from whoop_assets_tests.machine_clock import DAY, keep_off_the_turn
 from whoop_simulator.world import World
 
 _numbers = itertools.count(1)
@@ -43,7 +44,15 @@ class Project:
 
     @property
     def today(self) -> date:
-        return datetime.now(UTC).date()
+        return TODAY
+
+    def now(self) -> datetime:
+        """The time of Dagster's runs, which goes on while the home's clock stands still."""
+        return SystemClock().now()
+
+    def catch_up(self) -> None:
+        """Set the home's clock to the time of Dagster's runs."""
+        self.home.clock.advance(self.now() - self.home.clock.now())
 
     def run(
         self,
@@ -96,15 +105,15 @@ def project(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., AbstractContextManager[Project]]:
-    """`with project(members=2, days=20) as p:`; its time is the machine's, as runs have no other."""
+    """`with project(members=2, days=20) as p:`; Dagster's runs begin at the same moment as the home."""
 
     @contextmanager
     def make(kind: str = "sqlite", **world: Any) -> Iterator[Project]:
-        keep_off_the_turn(DAY, by=timedelta(seconds=90))
-        served = World(**{"members": 1, "days": 25, "seed": 7, "limits": False, **world})
+        still = {"now": NOW, "frozen": True, "limits": False}
+        served = World(**{"members": 1, "days": 25, "seed": 7, **still, **world})
         folder = Path(shutil.copytree(dagster_template, tmp_path / f"dagster{next(_numbers)}"))
         with (
-            at_home(new_database_url(kind), served, now=datetime.now(UTC)) as home,
+            at_home(new_database_url(kind), served, now=SystemClock().now()) as home,
             dg.instance_for_test(temp_dir=str(folder)) as instance,
         ):
             settings = home.connection.settings

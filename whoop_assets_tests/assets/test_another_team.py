@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from whoop_assets_tests.fixed_time import python_path
 from whoop_assets_tests.wheel import ROOT, built
 
 THEIR_SCRIPT = """
@@ -90,7 +91,7 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
             cwd=elsewhere,
             env=environment
             | {
-                "PYTHONPATH": os.pathsep.join([str(installed), str(ROOT / "examples" / "another_team")]),
+                "PYTHONPATH": python_path(installed, ROOT / "examples" / "another_team"),
                 "TEAM_DATABASE_URL": settings.database_url,
                 "TEAM_WHOOP_CLIENT_ID": settings.client_id,
                 "TEAM_WHOOP_CLIENT_SECRET": settings.client_secret,

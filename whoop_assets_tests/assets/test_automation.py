@@ -1,6 +1,6 @@
 """What runs by itself: the sensor for stale days."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 from sqlalchemy import true, update
@@ -11,7 +11,7 @@ from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import stale_summaries, stale_weeks
 from whoop_assets.warehouse import stale_days, tables
 from whoop_assets.warehouse.ledgers import STALE_TRENDS
-from whoop_assets_tests.machine_clock import HOUR, keep_off_the_turn
+from whoop_assets_tests.fixed_time import NOW
 
 
 def tick(p, sensor=stale_summaries):
@@ -44,7 +44,7 @@ def test_the_sensor_asks_for_the_stale_days_as_ranges_and_their_run_clears_them(
     with project() as p:
         home, today = p.home, p.today
         first = today - timedelta(days=9)
-        home.clock.advance(datetime.now(UTC) - home.clock.now())
+        p.catch_up()
         home.load(first, today)
         requests = tick(p).run_requests
         assert requests
@@ -60,7 +60,7 @@ def test_the_sensor_asks_for_the_stale_days_as_ranges_and_their_run_clears_them(
 def test_trends_that_were_not_built_with_their_summaries_are_asked_for_alone(project):
     with project() as p:
         home, today = p.home, p.today
-        home.clock.advance(datetime.now(UTC) - home.clock.now())
+        p.catch_up()
         home.load(today - timedelta(days=9), today)
         for request in tick(p).run_requests:
             assert carry_out(p, request, "daily_summary").success
@@ -75,7 +75,7 @@ def test_trends_that_were_not_built_with_their_summaries_are_asked_for_alone(pro
 def test_weeks_whose_days_changed_are_asked_for_by_their_own_sensor(project):
     with project() as p:
         home, today = p.home, p.today
-        home.clock.advance(datetime.now(UTC) - home.clock.now())
+        p.catch_up()
         assert tick(p, stale_weeks).run_requests == []
         home.load(today - timedelta(days=16), today)
         rebuild_days(home.database, home.members, today - timedelta(days=16), today)
@@ -123,7 +123,6 @@ def test_the_same_work_is_asked_for_under_the_same_key_and_new_work_under_anothe
         home = p.home
         with home.database.write() as connection:
             stale_days.mark(connection, home.member, [p.today], home.clock.now())
-        keep_off_the_turn(HOUR, by=timedelta(seconds=30))
         first = tick(p).run_requests[0].run_key
         assert tick(p).run_requests[0].run_key == first
         with home.database.write() as connection:
@@ -139,7 +138,7 @@ def keep_alive_tick(p):
 
 def left_alone(p, days, user_id=None):
     """As if these days had passed since the tokens were renewed."""
-    then = datetime.now(UTC) - timedelta(days=days)
+    then = NOW - timedelta(days=days)
     wanted = tables.tokens.c.user_id == user_id if user_id else true()
     with p.home.database.write() as connection:
         connection.execute(update(tables.tokens).where(wanted).values(refreshed_at=then))

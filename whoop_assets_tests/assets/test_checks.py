@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -33,7 +33,7 @@ def put(p, user_id, trace_id):
 
 def age(p, **by):
     with p.home.database.write() as connection:
-        moment = datetime.now(UTC) - timedelta(**by)
+        moment = p.now() - timedelta(**by)
         connection.execute(update(webhook_events).values(open_since=moment))
 
 

@@ -1,6 +1,6 @@
 """The checks of all that is stored, as Dagster runs them: when, with what they say, and that they stop nothing."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -171,7 +171,7 @@ def test_the_integrity_report_of_v1_ids_names_what_a_human_should_look_at(p):
 
 def test_a_reading_that_nobody_has_done_for_long_is_named(p):
     whole(p)
-    then = datetime.now(UTC) - timedelta(hours=60)
+    then = p.now() - timedelta(hours=60)
     with p.home.database.write() as connection:
         connection.execute(update(tables.coverage).values(read_at=then))
     result = results(check(p))["readings_in_time"]

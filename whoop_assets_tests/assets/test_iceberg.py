@@ -1,6 +1,5 @@
 """Iceberg's assets and sensor: there when a catalog is named, catching up by themselves, in nobody's way."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -116,7 +115,7 @@ def test_a_catalog_that_is_down_fails_its_own_run_alone_and_is_made_good_later(p
     monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__URI", "postgresql+psycopg2://me:hunter2@127.0.0.1:9/none")
     monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__WAREHOUSE", "file:///nowhere")
     with project() as p:
-        p.home.clock.advance(datetime.now(UTC) - p.home.clock.now())
+        p.catch_up()
         p.home.load(p.today, p.today)
         (request,) = tick(p)
         result = carry_out(p, request)
@@ -144,7 +143,7 @@ def test_a_catalog_that_is_down_fails_its_own_run_alone_and_is_made_good_later(p
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED])
 def test_while_a_run_is_writing_none_is_asked_for(project, status):
     with project() as p:
-        p.home.clock.advance(datetime.now(UTC) - p.home.clock.now())
+        p.catch_up()
         p.home.load(p.today, p.today, ("cycles",))
         job = DEFS.resolve_implicit_global_asset_job_def()
         p.instance.create_run_for_job(job, status=status, tags={SINK_TAG: SINK})

@@ -1,6 +1,6 @@
 """The sensor that acts on the plan: what it asks for, what it leaves alone, and that its runs do the work."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import dagster as dg
 
@@ -9,7 +9,6 @@ from whoop_assets.partitions import range_tags
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors.readings import MOST_A_TICK, due_readings, in_flight
 from whoop_assets_tests.assets.conftest import job_of_assets
-from whoop_assets_tests.machine_clock import HOUR, keep_off_the_turn
 
 ONE_DAY = timedelta(days=1)
 
@@ -19,11 +18,6 @@ def tick(p):
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
         return due_readings.built(ours).evaluate_tick(context)
-
-
-def present(p):
-    """The home's clock, at the machine's time, as runs have no other."""
-    p.home.clock.advance(datetime.now(UTC) - p.home.clock.now())
 
 
 def do(p, request):
@@ -41,7 +35,7 @@ def do(p, request):
 def test_new_members_share_a_run_of_the_last_month_and_its_work_leaves_less_to_ask_for(project, monkeypatch):
     with project(members=2, days=25) as p:
         monkeypatch.setenv("WHOOP_START_DATE", (p.today - 24 * ONE_DAY).isoformat())
-        present(p)
+        p.catch_up()
         asked = tick(p).run_requests
         reasons = {request.tags["whoop/reason"]: request for request in asked}
         assert set(reasons) == {"new_member", "snapshot"}
@@ -61,7 +55,7 @@ def test_new_members_share_a_run_of_the_last_month_and_its_work_leaves_less_to_a
 
 def test_what_a_run_under_way_does_is_left_to_it(project):
     with project(days=25) as p:
-        present(p)
+        p.catch_up()
         asked = tick(p).run_requests
         job = job_of_assets()
         for request in asked:
@@ -78,7 +72,7 @@ def test_what_a_run_under_way_does_is_left_to_it(project):
 
 def test_a_run_of_everything_by_hand_counts_too(project):
     with project(days=25) as p:
-        present(p)
+        p.catch_up()
         p.instance.add_run(
             dg.DagsterRun(
                 job_name=job_of_assets().name,
@@ -91,8 +85,7 @@ def test_a_run_of_everything_by_hand_counts_too(project):
 
 def test_the_same_work_has_the_same_key_within_the_hour(project):
     with project(days=25) as p:
-        present(p)
-        keep_off_the_turn(HOUR, by=timedelta(seconds=30))
+        p.catch_up()
         assert [r.run_key for r in tick(p).run_requests] == [r.run_key for r in tick(p).run_requests]
         assert len({r.run_key for r in tick(p).run_requests}) == len(tick(p).run_requests) <= MOST_A_TICK
 

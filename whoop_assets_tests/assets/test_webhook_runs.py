@@ -4,7 +4,7 @@ import itertools
 import signal
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pkgutil import resolve_name
 
 import dagster as dg
@@ -37,7 +37,7 @@ def p(project, database_kind):
     """A project whose two members' last days are loaded; WHOOP's clock stands still, and nothing happens by itself."""
     with project(kind=database_kind, members=2, days=25) as made:
         made.home.world.freeze()
-        made.home.clock.advance(datetime.now(UTC) - made.home.clock.now())
+        made.catch_up()
         made.home.load_and_summarise(made.today - timedelta(days=12), made.today)
         rebuild_days(made.home.database, made.home.members, made.today - timedelta(days=30), made.today)
         rebuild_trends(made.home.database, made.home.members, made.today - timedelta(days=40), made.today)
@@ -182,7 +182,7 @@ def test_the_same_work_has_the_same_key_and_another_attempt_or_event_another(p, 
     box.receive()
     keys.append(tick(p).run_requests[0].run_key)
     with p.home.database.write() as connection:
-        now = datetime.now(UTC)
+        now = p.now()
         trace_ids = [event.trace_id for event in box.events()]
         attempts.begin_attempt(connection, trace_ids, now, "x")
         attempts.postpone(connection, trace_ids, "Wait.", now)
@@ -198,7 +198,7 @@ def test_a_run_that_was_never_started_counts_as_an_attempt_and_is_asked_for_agai
     assert tick(p).run_requests == []
     (event,) = box.events()
     assert (event.state, event.attempts) == ("open", 1)
-    assert event.next_attempt_at > datetime.now(UTC)
+    assert event.next_attempt_at > p.now()
     due_now(p)
     (again,) = tick(p).run_requests
     assert again.run_key != request.run_key
@@ -212,7 +212,7 @@ def test_an_event_of_tomorrow_is_loaded_under_today(p, box):
     with p.home.database.write() as connection:
         # As of a member who lives east of WHOOP_TIMEZONE, and whose record is not known yet.
         connection.execute(delete(workouts_table).where(workouts_table.c.id == workout))
-        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        tomorrow = p.now() + timedelta(days=1)
         connection.execute(update(ledger).values(received_at=tomorrow))
     (request,) = tick(p).run_requests
     assert day(request) == p.today
@@ -281,7 +281,7 @@ def test_a_dead_grant_sets_back_that_members_events_alone(p, box):
 
 
 def test_a_spent_budget_postpones_without_counting(p, box, monkeypatch):
-    later = datetime.now(UTC) + timedelta(hours=3)
+    later = p.now() + timedelta(hours=3)
 
     def spent(*_, **__):
         raise BudgetExhausted("Nothing is left before tomorrow.", retry_at=later)
@@ -329,10 +329,10 @@ def test_what_changes_during_a_run_for_events_is_left_to_it_until_it_has_ended(p
     (request,) = tick(p).run_requests
     elsewhere = day(request) - timedelta(days=3)
     with p.home.database.write() as connection:
-        stale_days.mark(connection, p.home.member, [p.today], datetime.now(UTC) - timedelta(minutes=1))
+        stale_days.mark(connection, p.home.member, [p.today], p.now() - timedelta(minutes=1))
     run = under_way(p, request)
     with p.home.database.write() as connection:
-        stale_days.mark(connection, p.home.member, [elsewhere], datetime.now(UTC) + timedelta(seconds=1))
+        stale_days.mark(connection, p.home.member, [elsewhere], p.now() + timedelta(seconds=1))
     start = "dagster/asset_partition_range_start"
     assert [one.tags[start] for one in tick(p, stale_summaries).run_requests] == [p.today.isoformat()]
     p.instance.report_run_failed(run)

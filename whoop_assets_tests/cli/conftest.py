@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import IO
 
 import pytest
@@ -15,7 +14,6 @@ from click.testing import CliRunner, Result
 from whoop_assets.cli import main
 from whoop_assets.cli.ports import free_port
 from whoop_assets.warehouse.database import Database
-from whoop_assets_tests.machine_clock import DAY, keep_off_the_turn
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
@@ -93,7 +91,6 @@ def command_line(
     simulator: Callable[..., RunningSimulator], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> CommandLine:
     """One whose settings lead to two members with two weeks of data; nobody is connected yet."""
-    keep_off_the_turn(DAY, by=timedelta(seconds=90))
     running = simulator(members=2, days=14, seed=11, limits=False)
     port = free_port()
     for name, value in {

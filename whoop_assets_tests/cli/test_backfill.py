@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -17,8 +17,7 @@ from whoop_assets.cli.range_run import BACKFILL_TAG, Ran, Range
 from whoop_assets.cli.watching import Watcher
 from whoop_assets.warehouse import daily, members
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
-
-TODAY = datetime.now(UTC).date()
+from whoop_assets_tests.fixed_time import TODAY
 
 
 def ago(days: int) -> str:

@@ -4,7 +4,6 @@ import shlex
 import socket
 import sys
 import urllib.request
-from datetime import UTC, datetime
 from urllib.error import HTTPError
 
 import pytest
@@ -16,8 +15,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members, tables
 from whoop_assets.whoop.scopes import SCOPES
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
-
-TODAY = datetime.now(UTC).date().isoformat()
+from whoop_assets_tests.fixed_time import TODAY
 
 
 def connected(command_line: CommandLine) -> list[int]:
@@ -226,7 +224,7 @@ def test_a_given_refresh_token_is_exchanged_so_that_the_stored_pair_is_ours_alon
 ) -> None:
     command_line.connect(command_line.members[0])
     assert command_line.world.stats()["refreshes"] == 1
-    assert command_line.run("backfill", "--from", TODAY, "--to", TODAY).exit_code == 0
+    assert command_line.run("backfill", "--from", str(TODAY), "--to", str(TODAY)).exit_code == 0
     assert command_line.world.stats()["refreshes"] == 1
 
 

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from whoop_assets.cli.ports import free_port
 from whoop_assets.warehouse import attempts, inbox, invitations, members
 from whoop_assets.warehouse.inbox import Delivery
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.fixed_time import NOW
 
 SLEEP = "ecfc6a15-4661-442f-a9a4-f160dd7afae8"
 MEMBER, STRANGER = 10129, 4711
@@ -24,7 +25,7 @@ def payload(trace_id: str, user_id: int, kind: str) -> str:
 def with_events(command_line: CommandLine) -> CommandLine:
     """One open event, one of a stranger, one of an unknown type, one that is done."""
     database = command_line.database()
-    now = datetime.now(UTC)
+    now = NOW
     with database.write() as connection:
         members.connect(connection, MEMBER, ["offline"], NOBODY, now)
         for trace_id, user_id, kind, refusal in (
@@ -74,7 +75,7 @@ def test_replay_takes_up_what_has_changed_and_says_what_has_not(with_events: Com
     assert result.stdout.startswith("Open again: 0.")
     database = with_events.database()
     with database.write() as connection:
-        members.connect(connection, STRANGER, ["offline"], NOBODY, datetime.now(UTC))
+        members.connect(connection, STRANGER, ["offline"], NOBODY, NOW)
     result = with_events.run("events", "replay", "--parked")
     assert result.exit_code == 1
     assert "Open again: 1." in result.stdout
@@ -123,7 +124,7 @@ def test_connect_link_prints_a_link_alone_on_a_line(command_line: CommandLine) -
     secret = result.stdout.strip().rpartition("/")[2]
     database = command_line.database()
     with database.write() as connection:
-        assert invitations.begin(connection, secret, "a-state", datetime.now(UTC))
+        assert invitations.begin(connection, secret, "a-state", NOW)
     database.close()
 
 

@@ -1,13 +1,14 @@
 """Showing the plan, how far the history is, and reading months or everything again."""
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 
 from whoop_assets.cli.backfill import months_before
 from whoop_assets.cli.range_run import Range
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.fixed_time import TODAY
 
 
 def planned(command_line: CommandLine) -> dict[str, object]:
@@ -42,9 +43,8 @@ def test_members_shows_how_far_back_the_history_is_read(
 ) -> None:
     command_line.connect(command_line.members[0])
     assert "not read yet" in command_line.run("members").stdout
-    today = datetime.now(UTC).date()
-    first = today - timedelta(days=10)
-    assert command_line.run("backfill", "--from", str(first), "--to", str(today)).exit_code == 0
+    first = TODAY - timedelta(days=10)
+    assert command_line.run("backfill", "--from", str(first), "--to", str(TODAY)).exit_code == 0
     (one,) = json.loads(command_line.run("members", "--json").stdout)
     assert not one["history"]["complete"]
     assert one["history"]["read_back_to"] <= str(first)

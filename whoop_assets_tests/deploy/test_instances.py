@@ -13,6 +13,7 @@ from dagster._core.workspace.config_schema import process_workspace_config
 from dagster._core.workspace.load import location_origins_from_config
 
 from benchmarks.production import DEPLOY
+from whoop_assets_tests.fixed_time import python_path
 from whoop_assets_tests.postgres import Server, running_server
 
 
@@ -81,7 +82,7 @@ def test_celerys_workers_find_their_settings_and_the_brokers_url_in_the_environm
         "from dagster_celery.app import app; c = app.conf;"
         "print(c.broker_url, c.result_backend, c.worker_max_tasks_per_child, c.worker_disable_prefetch, c.task_acks_late)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(DEPLOY / "celery")}
+    environment = {**os.environ, "PYTHONPATH": python_path(DEPLOY / "celery")}
     said = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     ).stdout

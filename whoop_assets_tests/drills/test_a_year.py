@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 
 pytestmark = pytest.mark.drill
 

@@ -14,20 +14,20 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from whoop_assets.cli.ports import free_port
 from whoop_assets_tests.drills.searching import Wanted, in_bytes, in_database, in_folder
+from whoop_assets_tests.fixed_time import SET_CLOCK, TODAY
 from whoop_simulator.grants import App
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
 pytestmark = pytest.mark.drill
 
-TODAY = datetime.now(UTC).date()
 FROM, TO = str(TODAY - timedelta(days=12)), str(TODAY)
 KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ class Scene:
         for folder in (self.home, self.logs, self.site):
             folder.mkdir()
         (self.home / "dagster.yaml").write_text(DAGSTER)
-        (self.site / "sitecustomize.py").write_text(EVERYTHING_LOGGED)
+        (self.site / "sitecustomize.py").write_text(SET_CLOCK.read_text() + EVERYTHING_LOGGED)
         world = self.simulator.world
         self.environment = {
             **os.environ,

@@ -1,8 +1,9 @@
 """Webhook events from the simulator's changes to the inbox, without a network between them, and their load."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from whoop_assets.clock import SystemClock
 from whoop_assets.ingest.event_rounds import work_off
 from whoop_assets.ingest.events import delivery_of
 from whoop_assets.warehouse import inbox, stale_days
@@ -20,7 +21,7 @@ Order = Callable[[list[Delivery]], Iterable[Delivery]]
 class Inbox:
     """The inbox of a home whose simulator announces its changes from now on.
 
-    `real`: time is the machine's, as for Dagster's runs, which have no other.
+    `real`: time goes on by itself, as for Dagster's runs, and not by the home's clock.
     """
 
     def __init__(self, home: Home, *, real: bool = False) -> None:
@@ -47,7 +48,7 @@ class Inbox:
         outcomes = []
         for body in bodies:
             self._pass(timedelta(milliseconds=10))
-            now = datetime.now(UTC) if self._real else self.home.clock.now()
+            now = SystemClock().now() if self._real else self.home.clock.now()
             with self.home.database.write() as connection:
                 outcomes += inbox.receive(connection, [delivery_of(body, now)], now)
         self._pass(SECOND)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -20,11 +20,10 @@ from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.schema import prepare
 from whoop_assets.whoop.scopes import SCOPES
 from whoop_assets.whoop_day import cycle_day, parse_offset
+from whoop_assets_tests.fixed_time import NOW
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-TODAY = NOW.date()
 RECORDS = ("cycles", "sleeps", "recoveries", "workouts")
 KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id"}
 

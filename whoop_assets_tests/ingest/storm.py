@@ -20,8 +20,9 @@ from whoop_assets.errors import DatabaseUnreachable
 from whoop_assets.ingest.everybody import Round
 from whoop_assets.whoop import sending
 from whoop_assets.whoop.fields import rfc3339
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.ingest.claims import Witness, differences, gaps, half_written, rows_of, untrue_claims
-from whoop_assets_tests.ingest.home import KEY, NOW, RECORDS, Home, at_home
+from whoop_assets_tests.ingest.home import KEY, RECORDS, Home, at_home
 from whoop_simulator.faults import Fault, Faults
 from whoop_simulator.world import World
 

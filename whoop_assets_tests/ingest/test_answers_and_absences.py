@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world, moment
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import RECORDS, at_home, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=19)
 

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import func, select
 
 from whoop_assets.warehouse.tables import request_grants
-from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import RECORDS, at_home, frozen_world
 from whoop_simulator.world import World
 
 FIRST = TODAY - timedelta(days=19)

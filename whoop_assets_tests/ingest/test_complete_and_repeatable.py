@@ -6,7 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets_tests.ingest.home import KEY, RECORDS, TODAY, at_home, days_of, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import KEY, RECORDS, at_home, days_of, frozen_world
 
 FIRST = TODAY - timedelta(days=39)
 

@@ -15,7 +15,8 @@ from whoop_assets.ingest.events import delivery_of
 from whoop_assets.warehouse import inbox, tables
 from whoop_assets.warehouse.rotation import rotate
 from whoop_assets.whoop.errors import ApiError, RefreshAnswerLost
-from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 
 
 @pytest.fixture

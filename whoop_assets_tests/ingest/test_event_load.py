@@ -9,8 +9,9 @@ import pytest
 from whoop_assets.ingest.event_rounds import work_off
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.warehouse import inbox
+from whoop_assets_tests.fixed_time import TODAY
 from whoop_assets_tests.ingest.announcing import Inbox
-from whoop_assets_tests.ingest.home import KEY, RECORDS, TODAY, at_home, days_of, frozen_world, moment
+from whoop_assets_tests.ingest.home import KEY, RECORDS, at_home, days_of, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=19)
 

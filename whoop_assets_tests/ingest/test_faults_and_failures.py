@@ -11,7 +11,8 @@ from whoop_assets.ingest.content import take
 from whoop_assets.warehouse import failures, quarantine, tables
 from whoop_assets.whoop.receiving import Received
 from whoop_assets.whoop.streams import WORKOUTS
-from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import RECORDS, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=19)
 

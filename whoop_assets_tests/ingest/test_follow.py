@@ -1,17 +1,14 @@
 """Trends and weeks follow the daily summaries: exactly what a change reaches is rebuilt, and a kill leaves it visible."""
 
-import os
 import random
 import signal
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-import whoop_assets
 from whoop_assets.ingest import follow
 from whoop_assets.ingest.follow import rebuild_behind, rebuild_trends, rebuild_weeks
 from whoop_assets.summary.columns import DAILY
@@ -215,11 +212,9 @@ def test_a_process_that_is_killed_leaves_the_work_visible(database, database_url
     store(database, [row(ME, number) for number in range(20)], members=[ME])
     behind = stale(database)
     assert behind
-    environment = os.environ | {"PYTHONPATH": str(Path(whoop_assets.__file__).parent.parent)}
     for statements in (3, 5, 6, 7, 99):
         done = subprocess.run(
             [sys.executable, "-c", KILLED, database_url, str(statements)],
-            env=environment,
             capture_output=True,
             text=True,
             check=False,

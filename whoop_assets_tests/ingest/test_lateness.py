@@ -9,7 +9,8 @@ from sqlalchemy import delete, update
 from whoop_assets.ingest.lateness import lateness
 from whoop_assets.ingest.planning.readings import BACKFILL, SCHEDULE
 from whoop_assets.warehouse import tables
-from whoop_assets_tests.ingest.home import NOW, TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import NOW, TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=20)
 

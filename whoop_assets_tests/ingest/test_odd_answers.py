@@ -8,7 +8,8 @@ import pytest
 from whoop_assets.warehouse import failures
 from whoop_assets.whoop.client import MOST_IDLE_PAGES
 from whoop_assets.whoop.sending import ATTEMPTS
-from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=19)
 PATH = "/v2/activity/workout"

@@ -9,7 +9,8 @@ from sqlalchemy import update
 from whoop_assets.errors import BudgetExhausted, ConfigurationError
 from whoop_assets.ingest.everybody import Order, load_everybody
 from whoop_assets.warehouse import keys, members, tables
-from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
 

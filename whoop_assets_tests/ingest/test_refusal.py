@@ -7,7 +7,8 @@ import pytest
 from whoop_assets.ingest import refusal
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.consent import disconnect_member
-from whoop_assets_tests.ingest.home import RECORDS, TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import RECORDS, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
 ALL = ("profile", "body_measurement", *RECORDS)

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets_tests.ingest.home import KEY, TODAY, at_home, days_of, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import KEY, at_home, days_of, frozen_world
 
 FIRST = TODAY - timedelta(days=69)
 LAST_DAY = TODAY - timedelta(days=1)

@@ -12,7 +12,8 @@ from whoop_assets.ingest.everybody import Order, load_everybody
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.warehouse import coverage, failures, members, stale_days
 from whoop_assets.warehouse.coverage import Span
-from whoop_assets_tests.ingest.home import NOW, TODAY, at_home, frozen_world, moment
+from whoop_assets_tests.fixed_time import NOW, TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=9)
 

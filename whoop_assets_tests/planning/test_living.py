@@ -5,7 +5,8 @@ from statistics import median
 
 import pytest
 
-from whoop_assets_tests.ingest.home import NOW, at_home, frozen_world, moment
+from whoop_assets_tests.fixed_time import NOW
+from whoop_assets_tests.ingest.home import at_home, frozen_world, moment
 from whoop_assets_tests.planning.living import Life
 
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)

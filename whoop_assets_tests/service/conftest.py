@@ -24,7 +24,7 @@ from whoop_assets.whoop.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 
 SECRET, MEMBER = "simulator-secret", 10129
 TOKEN_KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 def event(**changes: Any) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def deliver(http: httpx.Client, address: str, said: dict[str, Any]) -> int | Non
     """The status; None when there was no answer."""
     body = json.dumps(said).encode()
     try:
-        return http.post(address, content=body, headers=signed(body), timeout=30).status_code
+        return http.post(address, content=body, headers=signed(body), timeout=60).status_code
     except httpx.TransportError:
         return None
 
@@ -122,7 +122,7 @@ def test_a_service_that_is_told_to_end_says_so_and_ends_well(sqlite_url: str, nu
         with httpx.Client(timeout=60) as http:
             assert deliver(http, address, event()) == 204
         process.send_signal(number)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=120)
     assert (process.returncode, said) == (0, "Ended; what was answered is stored.\n")
 
 
@@ -138,5 +138,5 @@ def test_the_service_leaves_the_callbacks_secrets_out_of_its_output(
         )
         httpx.get(f"{base}/connect/the-link", timeout=60)
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=120)
     assert not re.search("the-(code|state|link)", said + "".join(capfd.readouterr()))

@@ -1,9 +1,9 @@
 """The simulator's webhooks, as they come from WHOOP: twice, in disorder, tried again; each change is one open event."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from whoop_assets.warehouse import members
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.service.conftest import Service
 from whoop_simulator.webhooks import WebhookFaults
 from whoop_simulator.world import World
@@ -12,7 +12,7 @@ from whoop_simulator.world import World
 def test_everything_that_is_announced_is_stored_once(
     serve: Callable[..., Service], database_url: str
 ) -> None:
-    world = World(members=2, days=40, seed=5, now=datetime.now(UTC), frozen=True, limits=False)
+    world = World(members=2, days=40, seed=5, now=NOW, frozen=True, limits=False)
     service = serve(database_url, client_secret=world.app.client_secret)
     for user_id in world.user_ids:
         world.issue_tokens(user_id)
@@ -42,7 +42,7 @@ def test_everything_that_is_announced_is_stored_once(
 def test_a_service_that_was_away_gets_it_when_whoop_tries_again(
     serve: Callable[..., Service], database_url: str
 ) -> None:
-    world = World(members=1, days=10, seed=5, now=datetime.now(UTC), frozen=True, limits=False)
+    world = World(members=1, days=10, seed=5, now=NOW, frozen=True, limits=False)
     world.issue_tokens(world.user_ids[0])
     world.webhooks.subscribe("http://127.0.0.1:9/webhooks/whoop")
     world.add(world.user_ids[0], "workouts", {})

@@ -25,7 +25,7 @@ def serving(*options: str) -> Iterator[str]:
         yield line.split()[-1]
     finally:
         process.terminate()
-        rest = process.communicate(timeout=20)[0]
+        rest = process.communicate(timeout=120)[0]
     assert rest == "", "one line on stdout, no more"
 
 

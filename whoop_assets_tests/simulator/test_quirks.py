@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from whoop_assets_tests.fixed_time import NOW
 from whoop_simulator.world import World
 
 Records = list[dict[str, Any]]
@@ -269,7 +270,7 @@ def test_explicit_nulls_and_fractions(big_world: World) -> None:
 
 
 def test_ids_outgrow_32_bits_in_the_end() -> None:
-    with_years = World(members=1, days=1400, seed=3)
+    with_years = World(members=1, days=1400, seed=3, now=NOW)
     ids = [cycle["id"] for cycle in with_years.truth(with_years.user_ids[0])["cycles"]]
     assert 1_090_000_000 < min(ids) < 1_100_000_000
     assert max(ids) > 1 << 31

@@ -19,7 +19,7 @@ from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reach
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.warehouse import iceberg_ledger, members
 from whoop_assets.warehouse.delivered import TABLES
-from whoop_assets_tests.ingest.home import TODAY
+from whoop_assets_tests.fixed_time import TODAY
 from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
 from whoop_assets_tests.warehouse.processes import together

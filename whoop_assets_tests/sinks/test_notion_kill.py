@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +13,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER, sync
 from whoop_assets.warehouse import notion_pages
 from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.sinks.conftest import DAY, DEFAULTS, MEMBER, days, keep, summary
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
@@ -39,7 +39,7 @@ def notion():
 
 @pytest.mark.parametrize("moment", ["before the page is made", "after the page is made"])
 def test_a_process_killed_at_a_page_leaves_no_second_one(database_url, notion, moment):
-    clock = ManualClock(datetime.now(UTC))
+    clock = ManualClock(NOW)
     database = Database(database_url, clock)
     keep(database, *(summary(MEMBER, day) for day in days(COUNT)))
     source = notion.make_source(**DEFAULTS)
@@ -58,7 +58,7 @@ def test_a_process_killed_at_a_page_leaves_no_second_one(database_url, notion, m
     arguments = [notion.url, TOKEN, source, database.engine.url.render_as_string(hide_password=False)]
     writers.append(subprocess.Popen([sys.executable, "-c", WRITER, *arguments]))
     assert writers[0].wait() == -signal.SIGKILL
-    assert at_the_page.wait(30)
+    assert at_the_page.wait(60)
     notion.on_request = notion.on_done = None
     made = moment.startswith("after")
     with database.read() as connection:

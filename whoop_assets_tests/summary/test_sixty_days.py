@@ -10,7 +10,8 @@ import pytest
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.summary import DAILY_COLUMNS, daily_rows
 from whoop_assets.warehouse import stale_days
-from whoop_assets_tests.ingest.home import KEY, NOW, RECORDS, at_home
+from whoop_assets_tests.fixed_time import NOW
+from whoop_assets_tests.ingest.home import KEY, RECORDS, at_home
 from whoop_assets_tests.summary.records import frame
 from whoop_simulator.world import World
 

@@ -10,7 +10,8 @@ from sqlalchemy import delete, func, insert, select, update
 
 from whoop_assets.warehouse import consistency, tables
 from whoop_assets.warehouse.bounds import BOUNDS
-from whoop_assets_tests.ingest.home import NOW, TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import NOW, TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 from whoop_assets_tests.summary.test_sixty_days import FIRST, LAST, MEMBER
 from whoop_assets_tests.summary.test_sixty_days import home as sixty_days  # noqa: F401 - a fixture
 

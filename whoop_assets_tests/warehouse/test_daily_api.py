@@ -12,7 +12,8 @@ from whoop_assets.warehouse import daily_api, members, readers
 from whoop_assets.warehouse.daily_api import AT_MOST_EVERY, STALE_WITH, STALE_WITHOUT, Question
 from whoop_assets.warehouse.tables import daily_summary
 from whoop_assets.warehouse.tables_export import imported_cycles
-from whoop_assets_tests.ingest.home import TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 from whoop_assets_tests.service.daily_rows import daily_row
 
 ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)

@@ -10,7 +10,8 @@ from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.failures import Failure
 from whoop_assets.warehouse.members import DISCONNECTED, set_status
 from whoop_assets.warehouse.planning_facts import RECENT, Hole, Read, UnsettledEvent
-from whoop_assets_tests.ingest.home import NOW, TODAY, at_home, frozen_world
+from whoop_assets_tests.fixed_time import NOW, TODAY
+from whoop_assets_tests.ingest.home import at_home, frozen_world
 
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
