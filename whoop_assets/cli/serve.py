@@ -1,6 +1,7 @@
 """`serve`: the HTTP service, which receives WHOOP's webhooks and members' consents."""
 
 import logging
+from contextlib import suppress
 
 import click
 
@@ -27,11 +28,10 @@ def serve(host: str, port: int) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     with opening.connection(Settings.from_environment(), durable=True) as connection:
         server = ServiceServer(create_app(connection), host, port, _announce)
-        try:
-            with ended_by_signals():
-                server.serve_until_stopped()
-        except KeyboardInterrupt:
-            click.echo("Ended; what was answered is stored.")
+        # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without an exception.
+        with suppress(KeyboardInterrupt), ended_by_signals():
+            server.serve_until_stopped()
+        click.echo("Ended; what was answered is stored.")
 
 
 def _announce(base_url: str) -> None:

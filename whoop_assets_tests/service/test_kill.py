@@ -24,8 +24,11 @@ SENDERS, RETRIES = 8, 5
 
 
 @contextmanager
-def service_process(url: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """`whoop-assets serve` as a process of its own, and where WHOOP's webhooks go."""
+def service_process(url: str, *, background: bool = False) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """`whoop-assets serve` as a process of its own, and where WHOOP's webhooks go.
+
+    `background`: it ignores SIGINT from the start, as a shell's background job does.
+    """
     environment = {
         **os.environ,
         "WHOOP_CLIENT_ID": "app",
@@ -33,6 +36,8 @@ def service_process(url: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
         "WHOOP_DATABASE_URL": url,
     }
     command = [sys.executable, "-m", "whoop_assets.cli", "serve", "--port", "0"]
+    if background:
+        command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -116,9 +121,12 @@ def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
     assert set(service.stored()) == {one["trace_id"] for one in said}
 
 
+@pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_service_that_is_told_to_end_says_so_and_ends_well(sqlite_url: str, number: signal.Signals) -> None:
-    with service_process(sqlite_url) as (process, address):
+def test_a_service_that_is_told_to_end_says_so_and_ends_well(
+    sqlite_url: str, number: signal.Signals, background: bool
+) -> None:
+    with service_process(sqlite_url, background=background) as (process, address):
         with httpx.Client(timeout=60) as http:
             assert deliver(http, address, event()) == 204
         process.send_signal(number)
