@@ -10,7 +10,6 @@ import importlib.util
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,8 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import sql
+
+from whoop_assets_tests.ports import unused_port
 
 NOBODY = 65534
 LONGEST_SOCKET_FOLDER = 80
@@ -120,7 +121,7 @@ class Server:
 def running_server(*, network: bool = False) -> Iterator[Server]:
     """A server for as long as the block lasts; with `network` one as in production, on a port and with a password."""
     folder = _short_folder()
-    port, password = (_free_port(), secrets.token_hex(16)) if network else (None, "")
+    port, password = (unused_port(), secrets.token_hex(16)) if network else (None, "")
     try:
         binaries = _reachable(_binaries(), folder)
         data = folder / "data"
@@ -151,13 +152,6 @@ def running_server(*, network: bool = False) -> Iterator[Server]:
             _run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _binaries() -> Path:

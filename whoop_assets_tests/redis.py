@@ -7,7 +7,6 @@ import fcntl
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as NotThere
+
+from whoop_assets_tests.ports import unused_port
 
 PROGRAM = "redis-server"
 LOOPBACK = "127.0.0.1"
@@ -67,9 +68,7 @@ def running_redis(folder: Path) -> Iterator[str]:
         if os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port = probe.getsockname()[1]
+    port = unused_port()
     password = secrets.token_hex(16)
     configuration = folder / "redis.conf"
     configuration.write_text(

@@ -17,6 +17,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.warehouse import tables
 from whoop_assets.warehouse.delivered import TABLES
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.sinks.delivered import assert_delivered
 
 with pytest.MonkeyPatch.context() as environment:
@@ -112,7 +113,9 @@ def test_what_changed_is_delivered_and_then_nothing_is_asked_for(project, monkey
 def test_a_catalog_that_is_down_fails_its_own_run_alone_and_is_made_good_later(project, monkeypatch):
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "down")
     monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__TYPE", "sql")
-    monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__URI", "postgresql+psycopg2://me:hunter2@127.0.0.1:9/none")
+    monkeypatch.setenv(
+        "PYICEBERG_CATALOG__DOWN__URI", f"postgresql+psycopg2://me:hunter2@127.0.0.1:{REFUSING_PORT}/none"
+    )
     monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__WAREHOUSE", "file:///nowhere")
     with project() as p:
         p.catch_up()

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from whoop_assets.cli import main
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.ports import REFUSING_PORT
 
 COMMANDS = {
     "demo",
@@ -47,7 +48,7 @@ def test_the_command_line_starts_without_dagster_sql_or_http() -> None:
 def test_a_database_that_does_not_answer_is_named_without_its_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("WHOOP_DATABASE_URL", "postgresql://me:hush-hush@127.0.0.1:9/whoop")
+    monkeypatch.setenv("WHOOP_DATABASE_URL", f"postgresql://me:hush-hush@127.0.0.1:{REFUSING_PORT}/whoop")
     said = is_one_error(CliRunner().invoke(main, ["members"]))
     assert "127.0.0.1/whoop does not answer" in said
     assert "hush-hush" not in said

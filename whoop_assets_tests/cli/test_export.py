@@ -7,6 +7,7 @@ import pytest
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.sinks.delivered import by_duckdb
 
 
@@ -40,7 +41,9 @@ def test_a_catalog_that_is_down_is_one_error(
 ) -> None:
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "down")
     monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__TYPE", "sql")
-    monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__URI", "postgresql+psycopg2://me:hunter2@127.0.0.1:9/none")
+    monkeypatch.setenv(
+        "PYICEBERG_CATALOG__DOWN__URI", f"postgresql+psycopg2://me:hunter2@127.0.0.1:{REFUSING_PORT}/none"
+    )
     said = is_one_error(command_line.run("export", "iceberg"))
     assert "down" in said
     assert "hunter2" not in said

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from whoop_assets.cli.ports import free_port
 from whoop_assets_tests.drills.searching import Wanted, in_bytes, in_database, in_folder
 from whoop_assets_tests.fixed_time import SET_CLOCK, TODAY
+from whoop_assets_tests.ports import REFUSING_PORT, unused_port
 from whoop_simulator.grants import App
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
@@ -168,7 +168,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Call
         name = {"first_name": f"Zwyx{number}oëlle", "last_name": f"Qvist-Nameofmember{number}"}
         world.edit(user_id, "profile", None, {**name, "email": f"zwyx{number}@mail-of-member.example"})
     with RunningSimulator(world=world) as simulator:
-        yield Scene(folder, simulator, url, free_port())
+        yield Scene(folder, simulator, url, unused_port())
 
 
 def test_no_token_no_secret_and_nobodys_name_is_written_anywhere(scene: Scene) -> None:
@@ -279,7 +279,7 @@ def materialize(scene: Scene, **environment: str) -> None:
 def fail_for_reasons_of_our_own(scene: Scene) -> None:
     """A database that is not there, a key that is none or not the one: in our commands and in Dagster's."""
     password = scene.hide("database password", "p4ssw0rd-of-the-warehouse")
-    url = f"postgresql://keeper:{password}@127.0.0.1:9/whoop"
+    url = f"postgresql://keeper:{password}@127.0.0.1:{REFUSING_PORT}/whoop"
     odd = f"postgresql://keeper:{password}@127.0.0.1:port/whoop"
     other = scene.hide("another token key", "jQ0h6pX6kP2cWm3D8nYvJx8bH3yTQm0u4f6oWJ0r5pY=")
     none = scene.hide("no token key", "this-is-no-fernet-key-at-all")

@@ -10,9 +10,10 @@ from whoop_assets.warehouse import inbox, stale_days
 from whoop_assets.warehouse.event_rows import Event
 from whoop_assets.warehouse.ledgers import STALE_TRENDS
 from whoop_assets_tests.ingest.home import Home
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_simulator.webhook_delivery import Delivery
 
-NOWHERE = "http://127.0.0.1:9/webhooks"
+NOWHERE = f"http://127.0.0.1:{REFUSING_PORT}/webhooks"
 SECOND = timedelta(seconds=1)
 
 Order = Callable[[list[Delivery]], Iterable[Delivery]]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from whoop_assets.warehouse import members
 from whoop_assets_tests.fixed_time import NOW
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.service.conftest import Service
 from whoop_simulator.webhooks import WebhookFaults
 from whoop_simulator.world import World
@@ -44,7 +45,7 @@ def test_a_service_that_was_away_gets_it_when_whoop_tries_again(
 ) -> None:
     world = World(members=1, days=10, seed=5, now=NOW, frozen=True, limits=False)
     world.issue_tokens(world.user_ids[0])
-    world.webhooks.subscribe("http://127.0.0.1:9/webhooks/whoop")
+    world.webhooks.subscribe(f"http://127.0.0.1:{REFUSING_PORT}/webhooks/whoop")
     world.add(world.user_ids[0], "workouts", {})
     (delivery,) = world.webhooks.deliver()
     assert delivery.status == "waiting"

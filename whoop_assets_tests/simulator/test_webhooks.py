@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.simulator.conftest import NOW, make_world
 from whoop_assets_tests.simulator.mailbox import Mailbox, mailbox
 from whoop_simulator.errors import SimulatorError
@@ -16,6 +17,7 @@ from whoop_simulator.running import RunningSimulator
 from whoop_simulator.webhooks import WebhookFaults
 from whoop_simulator.world import World
 
+REFUSING_URL = f"http://127.0.0.1:{REFUSING_PORT}/"
 STREAM_OF = {"sleep": "sleeps", "recovery": "recoveries", "workout": "workouts"}
 
 
@@ -189,7 +191,7 @@ def test_a_frozen_clock_tries_nothing_again(box: Mailbox) -> None:
 def test_nobody_listening_is_a_failed_attempt() -> None:
     world = make_world()
     world.issue_tokens(world.user_ids[0])
-    world.webhooks.subscribe("http://127.0.0.1:9/")
+    world.webhooks.subscribe(REFUSING_URL)
     world.add(world.user_ids[0], "workouts", {})
     (delivery,) = world.webhooks.deliver()
     assert (delivery.status, delivery.answers[0]["status"]) == ("waiting", None)
@@ -274,8 +276,8 @@ def test_while_the_clock_runs_events_are_sent_by_themselves(box: Mailbox) -> Non
 
 def test_given_urls_take_the_place_of_those_before(box: Mailbox) -> None:
     world = subscribed(box)
-    world.webhooks.redirect(["http://127.0.0.1:9/", "http://127.0.0.1:9/"])
-    assert world.webhooks.urls == ["http://127.0.0.1:9/"]
+    world.webhooks.redirect([REFUSING_URL, REFUSING_URL])
+    assert world.webhooks.urls == [REFUSING_URL]
     with pytest.raises(SimulatorError):
         world.webhooks.unsubscribe(box.url)
 

@@ -20,6 +20,7 @@ from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.warehouse import iceberg_ledger, members
 from whoop_assets.warehouse.delivered import TABLES
 from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
 from whoop_assets_tests.warehouse.processes import together
@@ -444,7 +445,7 @@ def test_storage_that_is_down_is_one_sentence_without_a_secret(delivering: Make)
             iceberg_catalog="prod",
             iceberg_properties=(
                 ("type", "sql"),
-                ("uri", "postgresql+psycopg2://writer:hunter2@127.0.0.1:9/none"),
+                ("uri", f"postgresql+psycopg2://writer:hunter2@127.0.0.1:{REFUSING_PORT}/none"),
                 ("warehouse", "file:///nowhere"),
             ),
         )

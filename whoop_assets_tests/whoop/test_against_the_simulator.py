@@ -32,6 +32,7 @@ from whoop_assets.whoop.rate_limit import RateLimit
 from whoop_assets.whoop.scopes import SCOPE_OF, SCOPES, allows
 from whoop_assets.whoop.sending import ATTEMPTS, open_http
 from whoop_assets.whoop.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.whoop.doubles import CountingBudget, TokenRow
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
@@ -416,7 +417,10 @@ def test_nobody_at_the_address_is_a_network_fault(account: Account) -> None:
     tokens = TokenRow("token")
     with (
         WhoopClient(
-            base_url="http://127.0.0.1:9", tokens=tokens, budget=account.budget, clock=account.clock
+            base_url=f"http://127.0.0.1:{REFUSING_PORT}",
+            tokens=tokens,
+            budget=account.budget,
+            clock=account.clock,
         ) as client,
         pytest.raises(NetworkFault),
     ):

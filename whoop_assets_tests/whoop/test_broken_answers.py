@@ -15,6 +15,7 @@ from whoop_assets.whoop import oauth, receiving
 from whoop_assets.whoop.errors import ApiError, NetworkFault, RefreshAnswerLost, Refused, UnreadableAnswer
 from whoop_assets.whoop.oauth import OAuth
 from whoop_assets.whoop.sending import ATTEMPTS, open_http
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.whoop.doubles import NOW, Bench
 
 PATH = "/v2/cycle/93845"
@@ -170,7 +171,7 @@ def test_a_redirect_is_not_followed_and_takes_no_token_anywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://whoop.invalid", "http://127.0.0.1:9"], ids=["no such name", "nobody there"]
+    "url", ["http://whoop.invalid", f"http://127.0.0.1:{REFUSING_PORT}"], ids=["no such name", "nobody there"]
 )
 def test_a_host_that_is_not_there_is_tried_again_and_then_told(url: str) -> None:
     made = bench(url)

@@ -20,6 +20,7 @@ from whoop_assets.whoop.errors import (
     UnreadableAnswer,
 )
 from whoop_assets.whoop.sending import open_http
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.whoop.doubles import BASE, NOW, Bench, TokenRow, ok
 
 LIMITS = {
@@ -378,8 +379,8 @@ def test_a_shared_http_client_takes_no_cookie_from_one_member_to_another() -> No
 
 
 def test_a_proxy_is_not_asked_for_a_simulator_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{REFUSING_PORT}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{REFUSING_PORT}")
     monkeypatch.delenv("NO_PROXY", raising=False)
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server, open_http() as http:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -7,7 +7,6 @@ import heapq
 import itertools
 import random
 import re
-import socket
 import time
 import traceback
 import uuid
@@ -39,6 +38,7 @@ from whoop_assets_tests.drills.thirty_days.processes import (
 )
 from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
 from whoop_assets_tests.drills.thirty_days.staff import FORK, Flight, Process
+from whoop_assets_tests.ports import unused_port
 from whoop_simulator.grants import App
 from whoop_simulator.running import Control
 
@@ -85,7 +85,7 @@ class Life:
             start_date=(plot.start - plot.prelude - plot.history - timedelta(days=10)).date(),
         )
         self.database = WatchedDatabase(database_url, SharedClock(self.page, DRIVER, drives=True))
-        self.port = _free_port()
+        self.port = unused_port()
         self.url = f"http://127.0.0.1:{self.port}/webhooks/whoop"
         self.hands = Hands(self.control, self.members, random.Random(plot.seed + 1))
         self.receiver: Process | None = None
@@ -498,9 +498,3 @@ def _where(page: Page, slot: int) -> str:
     if page.get(slot, Does.WAITS_UNTIL):
         return "waiting for the budget or a lease"
     return "between two steps"
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
