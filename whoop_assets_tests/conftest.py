@@ -4,9 +4,10 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,11 @@ settings.register_profile("long", settings.get_profile("local"), max_examples=20
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
 
 
+def pytest_configure() -> None:
+    """Let the processes that tests start react to SIGINT: those of a shell's background job ignore it otherwise."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Import the tests at the moment at which they run."""
@@ -71,9 +77,9 @@ def pytest_collection() -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol() -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Run each test, with its fixtures, at the same moment."""
-    with fixed_time():
+    with nullcontext() if item.get_closest_marker("machine_time") else fixed_time():
         return (yield)
 
 

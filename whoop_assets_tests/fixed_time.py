@@ -3,6 +3,9 @@
 Python's clock runs on from there, in UTC, in this process and in its children: `SystemClock`, Dagster and the simulator
 agree. `postgres.py` does the same for `clock_timestamp()` of the test servers. These clocks stay the machine's, and no
 test may depend on them: SQL's `CURRENT_TIMESTAMP` in Dagster's own tables, the times of files, other programs.
+
+Tests that start Dagster's web server, daemon or code server have the marker `machine_time` and run at the machine's time:
+gRPC's native code compares deadlines with the machine's clock, so a process with another clock waits for no answer.
 """
 
 import os

@@ -14,11 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from whoop_assets.cli import demo_folder, main
-from whoop_assets.cli.ports import free_port, is_free
+from whoop_assets.cli.ports import is_free
 from whoop_assets.warehouse import inbox
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.inbox import Event
 from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_assets_tests.ports import unused_port
 from whoop_simulator.running import Control
 
 
@@ -41,21 +42,22 @@ def test_two_dagster_homes_are_not_mistaken_for_each_other(
     monkeypatch.setenv("WHOOP_CLIENT_ID", "an-app")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "one"))
     Path(".env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
-    assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
+    assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(unused_port())]))
 
 
 @pytest.mark.drill
+@pytest.mark.machine_time
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
 def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended_by: signal.Signals) -> None:
     folder = tmp_path / "data" / "demo"
     command = [sys.executable, "-m", "whoop_assets.cli"]
     subprocess.run([*command, "demo", "--days", "2"], check=True, capture_output=True)
-    port = free_port()
+    port = unused_port()
     process = subprocess.Popen(
         [*command, "dev", "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        answer = _patiently(f"http://127.0.0.1:{port}/server_info")
+        answer = _await_answer(process, f"http://127.0.0.1:{port}/server_info")
         assert b"dagster_version" in answer
         made = demo_folder.saved(folder)
         assert made is not None
@@ -91,13 +93,14 @@ def _eventually(look: Callable[[], list[str]]) -> list[str]:
     return found
 
 
-def _patiently(url: str) -> bytes:
+def _await_answer(process: "subprocess.Popen[bytes]", url: str) -> bytes:
     give_up = time.monotonic() + 300
-    while True:
+    while process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=60) as answer:
                 return bytes(answer.read())
         except OSError:
             if time.monotonic() > give_up:
                 raise
             time.sleep(0.2)
+    pytest.fail(f"the command ended by itself:\n{process.communicate()[0].decode()}")

@@ -22,7 +22,7 @@ from whoop_assets_tests.postgres import running_server
 from whoop_assets_tests.redis import running_redis
 from whoop_simulator.running import Control
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 
 MEMBERS, DAYS = 3, 7
 SEED = 7

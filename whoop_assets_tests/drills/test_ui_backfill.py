@@ -14,7 +14,7 @@ from benchmarks.ui_backfill import NAME, backfill, connect, serving
 from whoop_assets.warehouse import tables
 from whoop_assets.warehouse.schema import open_database
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 
 DAYS = int(os.environ.get("DRILL_DAYS", "120"))
 SUMMARIES = ("daily_summary", "trends")
