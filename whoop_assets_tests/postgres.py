@@ -12,16 +12,16 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
-from whoop_assets_tests.ports import unused_port
+from whoop_assets.cli.ports import free_port
 
 NOBODY = 65534
 LONGEST_SOCKET_FOLDER = 80
@@ -48,7 +48,7 @@ $$ select machine_clock_timestamp() + make_interval(secs => current_setting('tes
 It lies in pg_catalog, because pg_dump leaves that out.
 """
 TEMPLATE = "template1"
-"""The database that has this clock, and so has every copy of it."""
+"""The template with this clock; every test database is a copy of it."""
 
 
 LOOPBACK = "127.0.0.1"
@@ -92,12 +92,8 @@ class Server:
                     new, sql.Identifier(template)
                 )
             )
-            cursor.execute("select clock_timestamp()")
-            (machine_time,) = cursor.fetchone()
-            shift = (datetime.now(UTC) - machine_time).total_seconds()
-            cursor.execute(
-                sql.SQL("alter database {} set test_clock.shift = {}").format(new, sql.Literal(str(shift)))
-            )
+            shift = sql.Literal(str(_shift(cursor)))
+            cursor.execute(sql.SQL("alter database {} set test_clock.shift = {}").format(new, shift))
         return self.url(name)
 
     def drop(self, name: str) -> None:
@@ -117,11 +113,23 @@ class Server:
             connection.close()
 
 
+def _shift(cursor: Any) -> float:
+    """Seconds from the server's machine clock to this process's clock: the most exact of three readings."""
+    readings = []
+    for _ in range(3):
+        before = time.time()
+        cursor.execute("select extract(epoch from clock_timestamp())::float8")
+        (machine_time,) = cursor.fetchone()
+        after = time.time()
+        readings.append((after - before, (before + after) / 2 - machine_time))
+    return min(readings)[1]
+
+
 @contextmanager
 def running_server(*, network: bool = False) -> Iterator[Server]:
     """A server for as long as the block lasts; with `network` one as in production, on a port and with a password."""
     folder = _short_folder()
-    port, password = (unused_port(), secrets.token_hex(16)) if network else (None, "")
+    port, password = (free_port(), secrets.token_hex(16)) if network else (None, "")
     try:
         binaries = _reachable(_binaries(), folder)
         data = folder / "data"

@@ -19,11 +19,11 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as NotThere
 
-from whoop_assets_tests.ports import unused_port
+from whoop_assets.cli.ports import free_port
 
 PROGRAM = "redis-server"
 LOOPBACK = "127.0.0.1"
-STARTS_WITHIN = 30.0
+STARTS_WITHIN = 120.0
 
 
 class Missing(Exception):
@@ -68,7 +68,7 @@ def running_redis(folder: Path) -> Iterator[str]:
         if os.environ.get("CI"):
             pytest.fail(str(missing))
         pytest.skip(str(missing))
-    port = unused_port()
+    port = free_port()
     password = secrets.token_hex(16)
     configuration = folder / "redis.conf"
     configuration.write_text(

@@ -19,6 +19,7 @@ from whoop_assets.checks.blueprints import CheckBlueprint, ChecksBlueprint
 from whoop_assets.definitions import defs, ours
 from whoop_assets.sensors.blueprints import SensorBlueprint
 from whoop_assets.warehouse import tables
+from whoop_assets_tests.fixed_time import only_time
 from whoop_assets_tests.wheel import built
 
 # A key that changes its name loses its history in Dagster: a change here is a decision.
@@ -181,7 +182,7 @@ def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_pat
     run = subprocess.run(
         [sys.executable, "-P", "-W", "ignore", "-c", IN_A_WHEEL, installed],
         cwd=elsewhere,
-        env={"PYTHONPATH": str(installed), "PATH": ""},
+        env=only_time(installed),
         check=False,
         capture_output=True,
         text=True,
@@ -196,7 +197,7 @@ def test_loading_the_definitions_needs_no_credentials_and_no_database_and_says_n
     run = subprocess.run(
         [sys.executable, "-c", "import whoop_assets.definitions"],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(Path(whoop_assets.__file__).parent.parent), "PATH": ""},
+        env=only_time(Path(whoop_assets.__file__).parent.parent),
         check=False,
         capture_output=True,
         text=True,

@@ -17,7 +17,7 @@ from whoop_assets.sensors import stale_summaries
 from whoop_assets.sensors.readings import in_flight
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.stale_days import STALE_DAYS
-from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.fixed_time import TODAY, only_time
 
 THEIRS = Graph(("health", "whoop"), "health")
 
@@ -221,8 +221,8 @@ def test_importing_reads_no_environment(tmp_path):
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
         cwd=tmp_path,
-        env={"PYTHONPATH": str(__import__("whoop_assets").__path__[0] + "/.."), "PATH": "",
-             "WHOOP_START_DATE": "nonsense", "WHOOP_TIMEZONE": "nowhere"},
+        env=only_time(__import__("whoop_assets").__path__[0] + "/..")
+        | {"WHOOP_START_DATE": "nonsense", "WHOOP_TIMEZONE": "nowhere"},
         capture_output=True,
         text=True,
     )  # fmt: skip

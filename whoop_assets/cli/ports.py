@@ -1,5 +1,6 @@
 """Ports of this machine: a free one, and whether one is free."""
 
+import random
 import socket
 
 from whoop_assets.errors import ConfigurationError
@@ -7,14 +8,18 @@ from whoop_assets.errors import ConfigurationError
 LOOPBACK = "127.0.0.1"
 SERVICE_PORT = 8767
 """Of the HTTP service, unless another is asked for."""
+_NEVER_ASSIGNED = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free now.
+
+    It lies below the range from which operating systems assign ports, so that no other socket gets it before it is used.
+    """
+    ports = random.SystemRandom()
+    while not is_free(port := ports.choice(_NEVER_ASSIGNED)):
+        pass
+    return port
 
 
 def is_free(port: int) -> bool:

@@ -12,3 +12,4 @@ del sys.modules["pytest"]
 
 _now = time.time_ns() + int(os.environ["TEST_CLOCK_SHIFT_NANOSECONDS"])
 time_machine.travel(_now / 1e9, tick=True).start()
+time.time()  # the new clock starts with its first reading

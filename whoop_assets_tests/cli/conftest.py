@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from whoop_assets.cli import main
+from whoop_assets.cli.ports import free_port
 from whoop_assets.warehouse.database import Database
-from whoop_assets_tests.ports import unused_port
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
@@ -92,7 +92,7 @@ def command_line(
 ) -> CommandLine:
     """One whose settings lead to two members with two weeks of data; nobody is connected yet."""
     running = simulator(members=2, days=14, seed=11, limits=False)
-    port = unused_port()
+    port = free_port()
     for name, value in {
         "WHOOP_CLIENT_ID": running.world.app.client_id,
         "WHOOP_CLIENT_SECRET": running.world.app.client_secret,

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from whoop_assets.cli import demo_folder, main
+from whoop_assets.cli.ports import free_port
 from whoop_assets_tests.cli.conftest import is_one_error
-from whoop_assets_tests.ports import REFUSING_PORT, unused_port
+from whoop_assets_tests.ports import REFUSING_PORT
 
 
 def run_demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -58,7 +59,7 @@ def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path) -> No
 
 def test_the_demo_is_not_remade_while_it_is_in_use(tmp_path: Path) -> None:
     with demo_folder.held(tmp_path / "data" / "demo"):
-        for command in (["demo"], ["dev", "--port", str(unused_port())]):
+        for command in (["demo"], ["dev", "--port", str(free_port())]):
             assert "end it first" in is_one_error(CliRunner().invoke(main, command))
 
 

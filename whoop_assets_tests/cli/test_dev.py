@@ -14,12 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from whoop_assets.cli import demo_folder, main
-from whoop_assets.cli.ports import is_free
+from whoop_assets.cli.ports import free_port, is_free
 from whoop_assets.warehouse import inbox
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.inbox import Event
 from whoop_assets_tests.cli.conftest import is_one_error
-from whoop_assets_tests.ports import unused_port
 from whoop_simulator.running import Control
 
 
@@ -42,7 +41,7 @@ def test_two_dagster_homes_are_not_mistaken_for_each_other(
     monkeypatch.setenv("WHOOP_CLIENT_ID", "an-app")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "one"))
     Path(".env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
-    assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(unused_port())]))
+    assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
 
 
 @pytest.mark.drill
@@ -52,9 +51,11 @@ def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended
     folder = tmp_path / "data" / "demo"
     command = [sys.executable, "-m", "whoop_assets.cli"]
     subprocess.run([*command, "demo", "--days", "2"], check=True, capture_output=True)
-    port = unused_port()
+    port = free_port()
     process = subprocess.Popen(
-        [*command, "dev", "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [*command, "dev", "--port", str(port), "--service-port", str(free_port())],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
         answer = _await_answer(process, f"http://127.0.0.1:{port}/server_info")
@@ -66,9 +67,9 @@ def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended
         member = simulator.get("members")[0]["user_id"]
         simulator.post("add", user_id=member, stream="workouts", record={})
         stored = f"sqlite:///{folder / 'whoop.db'}"
-        assert _eventually(lambda: [event.event_type for event in _events(stored)]) == ["workout.updated"]
+        assert _eventually(lambda: "workout.updated" in [event.event_type for event in _events(stored)])
         process.send_signal(ended_by)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode == 0, said.decode()
@@ -86,8 +87,8 @@ def _events(url: str) -> list[Event]:
     return found
 
 
-def _eventually(look: Callable[[], list[str]]) -> list[str]:
-    give_up = time.monotonic() + 180
+def _eventually(look: Callable[[], bool]) -> bool:
+    give_up = time.monotonic() + 300
     while not (found := look()) and time.monotonic() < give_up:
         time.sleep(0.2)
     return found

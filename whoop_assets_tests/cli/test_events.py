@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from whoop_assets.cli.ports import free_port
 from whoop_assets.warehouse import attempts, inbox, invitations, members
 from whoop_assets.warehouse.inbox import Delivery
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 from whoop_assets_tests.fixed_time import NOW
-from whoop_assets_tests.ports import unused_port
 
 SLEEP = "ecfc6a15-4661-442f-a9a4-f160dd7afae8"
 MEMBER, STRANGER = 10129, 4711
@@ -108,7 +108,7 @@ def test_serving_on_a_port_in_use_is_one_sentence(command_line: CommandLine) -> 
 
 def test_serving_needs_the_apps_credentials_and_a_host_of_this_machine(command_line: CommandLine) -> None:
     assert "Nobody can listen" in is_one_error(
-        command_line.run("serve", "--host", "192.0.2.1", "--port", str(unused_port()))
+        command_line.run("serve", "--host", "192.0.2.1", "--port", str(free_port()))
     )
     command_line.environment.delenv("WHOOP_CLIENT_SECRET")
     assert "WHOOP_CLIENT_SECRET" in is_one_error(command_line.run("serve"))

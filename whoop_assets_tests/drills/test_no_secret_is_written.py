@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pytest
 
+from whoop_assets.cli.ports import free_port
 from whoop_assets_tests.drills.searching import Wanted, in_bytes, in_database, in_folder
 from whoop_assets_tests.fixed_time import SET_CLOCK, TODAY
-from whoop_assets_tests.ports import REFUSING_PORT, unused_port
+from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_simulator.grants import App
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
@@ -168,7 +169,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Call
         name = {"first_name": f"Zwyx{number}oëlle", "last_name": f"Qvist-Nameofmember{number}"}
         world.edit(user_id, "profile", None, {**name, "email": f"zwyx{number}@mail-of-member.example"})
     with RunningSimulator(world=world) as simulator:
-        yield Scene(folder, simulator, url, unused_port())
+        yield Scene(folder, simulator, url, free_port())
 
 
 def test_no_token_no_secret_and_nobodys_name_is_written_anywhere(scene: Scene) -> None:

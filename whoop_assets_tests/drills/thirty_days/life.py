@@ -18,6 +18,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Self
 
+from whoop_assets.cli.ports import free_port
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.consent import connect_member
 from whoop_assets.settings import Settings
@@ -38,7 +39,6 @@ from whoop_assets_tests.drills.thirty_days.processes import (
 )
 from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
 from whoop_assets_tests.drills.thirty_days.staff import FORK, Flight, Process
-from whoop_assets_tests.ports import unused_port
 from whoop_simulator.grants import App
 from whoop_simulator.running import Control
 
@@ -85,7 +85,7 @@ class Life:
             start_date=(plot.start - plot.prelude - plot.history - timedelta(days=10)).date(),
         )
         self.database = WatchedDatabase(database_url, SharedClock(self.page, DRIVER, drives=True))
-        self.port = unused_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/webhooks/whoop"
         self.hands = Hands(self.control, self.members, random.Random(plot.seed + 1))
         self.receiver: Process | None = None
