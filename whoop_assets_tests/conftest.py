@@ -195,6 +195,6 @@ def sqlite_database(new_database_url: Callable[..., str], clock: ManualClock) ->
 
 @pytest.fixture
 def simulator() -> Iterator[Callable[..., RunningSimulator]]:
-    """`simulator(members=1, days=30, seed=7, limits=False)`: a served world whose time stands still at `NOW`."""
+    """`simulator(members=1, days=30, seed=7, limits=False)`: a served world with a clock frozen at `NOW`."""
     with ExitStack() as cleanup:
         yield lambda **world: cleanup.enter_context(RunningSimulator(**{"now": NOW, "frozen": True, **world}))

@@ -13,7 +13,7 @@ from whoop_assets.cli.ports import is_free
 from whoop_assets.cli.processes import child
 from whoop_assets.errors import WhoopError
 
-STARTS_WITHIN = 30.0  # seconds
+STARTS_WITHIN = 120.0  # seconds
 CLIENT_ID, CLIENT_SECRET = "whoop-assets-demo", "demo-secret"
 
 _LISTENING = re.compile(r"listening on (http://\S+)")

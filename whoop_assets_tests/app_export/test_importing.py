@@ -21,7 +21,7 @@ from whoop_assets.warehouse import consistency, exports, members, stale_days, ta
 from whoop_assets.warehouse.export_matching import TOLERANCE, Known, pairs
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables_export import IMPORTED_TABLES, export_quarantine, imports
-from whoop_assets_tests.conftest import NOW
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.ingest.home import frozen_world
 from whoop_simulator.app_export import COLUMNS, NAMES, files_of, write_export
 

@@ -47,7 +47,7 @@ class Project:
         return TODAY
 
     def now(self) -> datetime:
-        """The time of Dagster's runs, which goes on while the home's clock stands still."""
+        """The time of `SystemClock`, which Dagster's runs use."""
         return SystemClock().now()
 
     def catch_up(self) -> None:

@@ -25,14 +25,14 @@ from whoop_assets.sinks.notion.target import target
 from whoop_assets.spans import spans_of
 from whoop_assets.warehouse.ledgers import Behind
 from whoop_assets.warehouse.tables_notion import notion_pages, notion_sources
-from whoop_assets_tests.conftest import NOW
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.sinks.conftest import DEFAULTS
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
 
 @pytest.fixture
 def notion():
-    # Its limit is on the machine's clock, and so is the pace; that it is kept is shown where time is moved by hand.
+    # Its limit and the pace use `SystemClock`; that it is kept is shown where time is moved by hand.
     with serving(NotionStandIn()) as served:
         yield served
 

@@ -93,7 +93,7 @@ def rescore(p, stream, member=0, place=0):
 
 
 def due_now(p):
-    """As if the delays were over: the runs' clock is the machine's, and it does not jump."""
+    """As if the delays were over: the runs use `SystemClock`, which no test moves."""
     with p.home.database.write() as connection:
         connection.execute(
             update(ledger).where(ledger.c.state == "open").values(next_attempt_at=ledger.c.received_at)

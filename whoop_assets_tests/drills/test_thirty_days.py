@@ -13,7 +13,7 @@ would find out. Ticks follow a delivery within seconds; a look at what a run has
 With Dagster, in the day that has it: the real sensors are evaluated on a real instance in the process that is killed as the
 daemon, and what they ask for are real runs of the real assets and checks, each executed in one of the workers. What the
 drill does in the daemon's place is to start no run of a run key that has been, and to report as failed the run of a process
-that has died. Dagster's own clock is the machine's. The daemon itself, its run queue and the launching of run processes are
+that has died. Dagster's own clock is not the drill's. The daemon itself, its run queue and the launching of run processes are
 not part of it; of them the benchmark of the latency tells.
 
 The times: a prelude of four days in which only the receiver is there, so that webhooks have proven themselves and a pile of

@@ -22,7 +22,7 @@ Order = Callable[[list[Delivery]], Iterable[Delivery]]
 class Inbox:
     """The inbox of a home whose simulator announces its changes from now on.
 
-    `real`: time goes on by itself, as for Dagster's runs, and not by the home's clock.
+    `real`: events get the time of `SystemClock`, which Dagster's runs use.
     """
 
     def __init__(self, home: Home, *, real: bool = False) -> None:

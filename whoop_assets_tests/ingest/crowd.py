@@ -116,7 +116,7 @@ def _read_when_asked(pipe: Pipe, settings: Settings, member: int, bounds: Bounds
 
 @dataclass
 class Crowd:
-    """The readers, the simulator and the database that they meet in; all on the real clock."""
+    """The readers, the simulator and the database that they meet in; all on `SystemClock`."""
 
     simulator: RunningSimulator
     settings: Settings

@@ -17,7 +17,7 @@ from whoop_assets.warehouse import daily, trends
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables import trends as trends_table
 from whoop_assets.warehouse.tables import weekly_summary
-from whoop_assets_tests.conftest import NOW
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.summary.days import day
 
 LENGTH = 130

@@ -227,7 +227,7 @@ def test_a_slow_answer_does_not_end_the_lease_of_who_waits_for_it(home, monkeypa
             )
             assert lease_of_another(home) is None
         go_on.set()
-        assert asked.result(30).payload["user_id"] == home.member
+        assert asked.result(120).payload["user_id"] == home.member
     assert home.world.stats()["token_refusals"] == 0
 
 

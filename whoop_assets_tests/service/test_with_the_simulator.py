@@ -21,7 +21,7 @@ def test_everything_that_is_announced_is_stored_once(
             nobody = {"email": None, "first_name": None, "last_name": None}
             members.connect(connection, user_id, ["offline"], nobody, service.database.now(connection))
     world.webhooks.subscribe(service.url)
-    world.webhooks.set_faults(WebhookFaults(duplicates=0.5, timeout_seconds=10))
+    world.webhooks.set_faults(WebhookFaults(duplicates=0.5, timeout_seconds=60))
     for user_id in world.user_ids:
         world.random_edits(user_id, 30, seed=1)
     sent = world.webhooks.deliver()
@@ -50,6 +50,7 @@ def test_a_service_that_was_away_gets_it_when_whoop_tries_again(
     (delivery,) = world.webhooks.deliver()
     assert delivery.status == "waiting"
     service = serve(database_url, client_secret=world.app.client_secret)
+    world.webhooks.set_faults(WebhookFaults(timeout_seconds=60))
     delivery.url = service.url
     world.webhooks.urls.append(service.url)
     world.advance(61)

@@ -16,7 +16,7 @@ from whoop_assets.warehouse import members, schema, tables
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables import metadata
-from whoop_assets_tests.conftest import NOW
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.warehouse.processes import together
 
 

@@ -2,18 +2,20 @@
 
 import fcntl
 import multiprocessing
-import statistics
 
 import pytest
 from sqlalchemy import text
 
+from whoop_assets.warehouse import turns
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.turns import Turns
 
-PATIENCE = 60
+PATIENCE = 180
 
 
 def write_without_a_pause(url, begun, stop):
     """One transaction after the other, each busy for some milliseconds, counted in the database."""
+    turns.PATIENCE = PATIENCE  # however slow the machine is, this process does not go on without the turn
     database = Database(url)
     while not stop.is_set():
         with database.write() as connection:
@@ -36,27 +38,27 @@ def url(tmp_path):
     return url
 
 
-def test_who_wants_to_write_beside_a_process_that_never_pauses_is_soon_let_in(url):
+def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_begun(url, tmp_path):
     context = multiprocessing.get_context("spawn")
     begun, stop = context.Event(), context.Event()
     greedy = context.Process(target=write_without_a_pause, args=(url, begun, stop))
     greedy.start()
     database = Database(url)
-    waits = []
+
+    def committed():
+        with database.read() as connection:
+            return connection.scalar(text("select n from counts"))
+
     try:
         assert begun.wait(PATIENCE)
-        for _ in range(30):
-            with database.read() as connection:
-                before = connection.scalar(text("select n from counts"))
-            with database.write() as connection:
-                waits.append(connection.scalar(text("select n from counts")) - before)
+        with Turns(tmp_path / "turns.db").turn():
+            before = committed()
+            counts = [committed() for _ in range(500)]
     finally:
         stop.set()
         greedy.join(PATIENCE)
         database.close()
-    # In transactions of the other, not in seconds: the one that was under way, and one begun before the turn was taken.
-    assert statistics.median(waits) <= 2
-    assert sorted(waits)[-3] <= 10  # the machine may take the processor from us once or twice
+    assert max(counts) <= before + 1
 
 
 def test_a_turn_that_its_holder_never_gives_up_is_gone_without(url, tmp_path):

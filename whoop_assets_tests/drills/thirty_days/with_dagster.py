@@ -1,7 +1,7 @@
 """The daemon and the runs once more, with Dagster: the real sensors, evaluated on a real instance, and real runs.
 
 What Dagster's daemon does is done here: a request whose run key has been before starts no run, and a run whose process has
-died is reported as failed when that is noticed. Dagster's own times are the machine's; the warehouse's are the drill's.
+died is reported as failed when that is noticed. Dagster's own clock is not the drill's; the warehouse's is.
 """
 
 import os
