@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url, text, update
 
 from whoop_assets.service.metrics import OUTCOMES
+from whoop_assets.warehouse.tables import webhook_events
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.postgres import Server
 from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event
 
@@ -45,6 +48,8 @@ def test_the_metrics_are_prometheus_text_and_name_nobody(service: Service) -> No
     service.deliver(event())
     service.deliver(event(user_id=4711))
     service.deliver(event(), **{"X-WHOOP-Signature": "x"})
+    with service.database.write() as connection:
+        connection.execute(update(webhook_events).values(open_since=NOW - timedelta(seconds=90)))
     answer = service.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert answer.text.endswith("\n")
@@ -58,7 +63,7 @@ def test_the_metrics_are_prometheus_text_and_name_nobody(service: Service) -> No
     assert values['whoop_deliveries_total{outcome="unsigned"}'] == "1"
     assert values["whoop_delivery_seconds_count"] == values['whoop_delivery_seconds_bucket{le="+Inf"}'] == "3"
     assert (values["whoop_events_open"], values["whoop_events_parked"]) == ("1", "1")
-    assert 0 <= float(values["whoop_oldest_open_event_seconds"]) < 3600
+    assert 90 <= float(values["whoop_oldest_open_event_seconds"]) < 3600
     for secret in (SECRET, str(MEMBER), "4711", "sqlite", "postgres"):
         assert secret not in answer.text
     declared = [line.split()[2] for line in lines if line.startswith("# TYPE")]
