@@ -112,7 +112,7 @@ def test_a_stream_that_fails_is_named_and_the_others_are_stored(command_line: Co
     result = command_line.run("backfill", "--from", ago(6), "--to", ago(4))
     assert f"1 load of member {member} did not complete" in is_one_error(result)
     assert f"member {member}, workouts: " in result.stderr
-    assert "recoveries 3" in result.stdout
+    assert "recoveries 3, " in result.stdout
     assert "workouts" not in result.stdout
 
 
