@@ -38,7 +38,10 @@ def url(tmp_path):
     return url
 
 
-def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_begun(url, tmp_path):
+def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_begun(
+    url, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(turns, "PATIENCE", PATIENCE)
     context = multiprocessing.get_context("spawn")
     begun, stop = context.Event(), context.Event()
     greedy = context.Process(target=write_without_a_pause, args=(url, begun, stop))
