@@ -1,0 +1,1 @@
+"""Dagster definitions and extensions, one module per subject."""
