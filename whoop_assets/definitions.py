@@ -6,11 +6,14 @@ from whoop_assets.graph import OURS
 from whoop_assets.resources import WhoopResource
 from whoop_assets.reuse import graph_at, whoop_definitions
 
+WEBHOOK_WAIT_SECONDS = 3.5
+"""Most of the 5 s between two ticks. The dagster.yaml of this project evaluates sensors in threads, so none is delayed."""
+
 _resource = WhoopResource()
 ours = graph_at(OURS, None, _resource)
 
 defs = dg.Definitions.merge(
-    whoop_definitions(resource=_resource),
+    whoop_definitions(resource=_resource, webhook_wait_seconds=WEBHOOK_WAIT_SECONDS),
     # A process per step costs two seconds each; the steps of a run share the run's connection and budget.
     dg.Definitions(executor=dg.in_process_executor),
 )

@@ -7,7 +7,7 @@ that the graph can stand beside other assets, and twice.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from typing import cast
 
@@ -34,6 +34,8 @@ class Graph:
     group: str = "whoop"
     start_date: date = date(2020, 1, 1)
     timezone: str = "UTC"
+    webhook_wait: timedelta = timedelta(0)
+    """How long a tick of the webhook sensor waits for an event if none is due."""
 
     def __post_init__(self) -> None:
         for what, names in (("key prefix", self.prefix), ("group", (self.group,))):

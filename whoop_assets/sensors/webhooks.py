@@ -25,10 +25,8 @@ from whoop_assets.warehouse.event_rows import Event
 MOST_DAYS = 20
 """So many runs a tick asks for; the next tick asks for the rest."""
 
-LISTENS_FOR = timedelta(seconds=3.5)
-LOOKS_EVERY = timedelta(seconds=0.25)
-"""Dagster's daemon looks at its sensors every five seconds, whatever their interval. A tick that listens for most of that
-time hears an event within a quarter of a second, which would else wait two and a half on average."""
+POLL_INTERVAL = timedelta(seconds=0.25)
+"""Between two looks of a tick that waits for events."""
 
 ATTEMPT_TAG = "whoop/attempt"
 # A sleep carries its recovery along, in both directions; WHOOP announces the two within a second of each other.
@@ -58,7 +56,7 @@ def webhook_events(
     database, instance = whoop.database, context.instance
     _let_go_of_ended_runs(database, instance)
     clock = database.clock
-    until = clock.now() + LISTENS_FOR
+    until = clock.now() + graph.webhook_wait
     while True:
         bursts = _due(database, existing)
         if bursts:
@@ -74,7 +72,7 @@ def webhook_events(
                 return dg.SensorResult(run_requests=requests)
         if clock.now() >= until:
             break
-        clock.sleep(LOOKS_EVERY.total_seconds())
+        clock.sleep(POLL_INTERVAL.total_seconds())
     return dg.SkipReason(
         f"Events of {len(bursts)} days are due, and are waited for: a run for each is in flight."
         if bursts

@@ -4,6 +4,7 @@ import itertools
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pkgutil import resolve_name
 
@@ -11,6 +12,8 @@ import dagster as dg
 import pytest
 from sqlalchemy import delete, update
 
+from whoop_assets import whoop_definitions
+from whoop_assets.clock import SystemClock
 from whoop_assets.definitions import defs, ours
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.ingest.follow import rebuild_trends
@@ -25,11 +28,6 @@ from whoop_assets.warehouse.tables import workouts as workouts_table
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets_tests.assets.conftest import job_of_assets
 from whoop_assets_tests.ingest.announcing import Inbox
-
-
-@pytest.fixture(autouse=True)
-def _ticks_do_not_listen(monkeypatch):
-    monkeypatch.setattr(sensor_module, "LISTENS_FOR", timedelta(0))
 
 
 @pytest.fixture
@@ -49,11 +47,11 @@ def box(p):
     return Inbox(p.home, real=True)
 
 
-def tick(p, sensor=webhook_events):
+def tick(p, sensor=webhook_events, graph=ours):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return sensor.built(ours).evaluate_tick(context)
+        return sensor.built(graph).evaluate_tick(context)
 
 
 def execute(p, request):
@@ -306,7 +304,19 @@ def test_a_missing_scope_parks_the_event_with_the_way_out(p, box):
     assert "read:workout" in event.reason
 
 
-def test_a_tick_listens_for_what_comes_while_it_lasts(p, box, monkeypatch):
+def test_a_tick_of_another_deployment_does_not_wait_for_events(p, monkeypatch):
+    def sleep(_self, seconds):
+        pytest.fail(f"the tick waited {seconds} s")
+
+    monkeypatch.setattr(SystemClock, "sleep", sleep)
+    (sensor,) = [sensor for sensor in whoop_definitions().sensors if sensor.name == "webhook_events"]
+    with dg.build_sensor_context(
+        instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
+    ) as context:
+        assert sensor.evaluate_tick(context).skip_message == "No event is due."
+
+
+def test_a_tick_that_may_wait_finds_an_event_that_arrives_meanwhile(p, box, monkeypatch):
     real, looks = sensor_module._due, []
 
     def due(*args):
@@ -317,9 +327,9 @@ def test_a_tick_listens_for_what_comes_while_it_lasts(p, box, monkeypatch):
         return real(*args)
 
     monkeypatch.setattr(sensor_module, "_due", due)
-    monkeypatch.setattr(sensor_module, "LISTENS_FOR", timedelta(minutes=5))
-    monkeypatch.setattr(sensor_module, "LOOKS_EVERY", timedelta(milliseconds=1))
-    assert len(tick(p).run_requests) == 1
+    monkeypatch.setattr(sensor_module, "POLL_INTERVAL", timedelta(milliseconds=1))
+    waiting = replace(ours, webhook_wait=timedelta(minutes=5))
+    assert len(tick(p, graph=waiting).run_requests) == 1
     assert len(looks) == 3
 
 
