@@ -25,6 +25,7 @@ from cryptography.fernet import Fernet
 
 from benchmarks.stage import Stage
 from benchmarks.ui import CHECKOUT, Ui, until
+from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.cli.ports import LOOPBACK, free_port
 from whoop_assets.settings import Settings
 from whoop_assets_tests.postgres import Server
@@ -113,7 +114,7 @@ class Deployment:
             "DAGSTER_HOME": str(DEPLOY / "celery" if celery else DEPLOY),
             "DAGSTER_STATE": str(self.folder / "state"),
             "DAGSTER_POSTGRES_PORT": str(self.server.port),
-            "DAGSTER_EVENT_BATCH_SIZE": "200",
+            EVENT_BATCH_SIZE: DEFAULT_EVENT_BATCH_SIZE,
         }
         ours.pop("DAGSTER_HOME", None)
         paths = [str(CHECKOUT), *filter(None, [ours.pop("PYTHONPATH", "")])]

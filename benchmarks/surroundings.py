@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 # What the partitions are made of; a developer's own .env must not change a figure.
 PARTITIONS = {"WHOOP_START_DATE": "2020-01-01", "WHOOP_TIMEZONE": "UTC"}
 
-HOME_CONFIG = "telemetry: {enabled: false}\nnux: {enabled: false}\n"
-
 
 @contextlib.contextmanager
 def surroundings(stage: Stage) -> Iterator[None]:
@@ -44,9 +42,9 @@ def child_environment(stage: Stage, name: str) -> dict[str, str]:
 
 def new_home(folder: Path) -> Path:
     """A Dagster home with nothing in it but its configuration."""
-    folder.mkdir(parents=True)
-    (folder / "dagster.yaml").write_text(HOME_CONFIG)
-    return folder
+    from whoop_assets.cli.dagster_home import make_home
+
+    return make_home(folder)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE, HOME
 from whoop_assets.cli.ports import free_port
 from whoop_assets.cli.processes import child
 
@@ -222,7 +223,12 @@ def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
         str(port),
     ]
     paths = os.pathsep.join([str(CHECKOUT), *filter(None, [environment.get("PYTHONPATH")])])
-    surroundings = {**environment, "DAGSTER_HOME": str(home), "PYTHONPATH": paths}
+    surroundings = {
+        **environment,
+        HOME: str(home),
+        EVENT_BATCH_SIZE: DEFAULT_EVENT_BATCH_SIZE,
+        "PYTHONPATH": paths,
+    }
     with (
         log.open("ab") as output,
         child(command, environment=surroundings, folder=home, output=output) as process,

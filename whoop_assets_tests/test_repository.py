@@ -17,6 +17,8 @@ import yaml
 
 from whoop_assets.assets.loading import SINK_TAG
 from whoop_assets.cli import main as command_line
+from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
+from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
 from whoop_assets.reuse import SINKS
 from whoop_assets.warehouse.budget import LANES
 from whoop_simulator.cli import main as simulators_command_line
@@ -136,11 +138,15 @@ def test_the_env_example_names_every_setting_and_no_other():
     )
     example = (ROOT / ".env.example").read_text()
     assert set(re.findall(r"^#? ?((?:WHOOP|NOTION)_[A-Z_]+)=", example, re.MULTILINE)) == read
-    assert re.findall(r"^(\w+=.*)", example, re.MULTILINE) == ["DAGSTER_HOME=${PWD}"]
+    assert re.findall(r"^(\w+=.*)", example, re.MULTILINE) == [
+        "DAGSTER_HOME=${PWD}",
+        f"{EVENT_BATCH_SIZE}={DEFAULT_EVENT_BATCH_SIZE}",
+    ]
 
 
 def test_the_instance_loads_and_keeps_its_state_below_dagster_home():
     with dg.DagsterInstance.from_config(str(ROOT)) as instance:
+        assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled
         assert instance.run_coordinator.dequeue_interval_seconds == 1

@@ -5,6 +5,8 @@ folder, and a home of our own in the data folder, made when it is missing.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,19 @@ if TYPE_CHECKING:
     import dagster as dg
 
 HOME = "DAGSTER_HOME"
+EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
+DEFAULT_EVENT_BATCH_SIZE = "200"
+"""Events that Dagster stores at once. More is not faster; fewer let a progress bar move more often."""
 
 _OWN_CONFIG = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
+event_log_storage:
+  module: whoop_assets.defs.event_log_storage
+  class: BatchedSqliteEventLogStorage
+  config: {base_dir: $DAGSTER_HOME/history/runs}
 run_queue: {dequeue_interval_seconds: 1}
+sensors: {use_threads: true, num_workers: 4}
 concurrency: {runs: {max_concurrent_runs: 4}}
 """
 _NO_COMPUTE_LOGS = {
@@ -63,17 +73,50 @@ def make_home(folder: Path) -> Path:
     return folder
 
 
-def open_instance(home: Path) -> "dg.DagsterInstance":
+def event_batch_size() -> str:
+    """`DAGSTER_EVENT_BATCH_SIZE` of the environment, else of `.env`, else the default."""
+    return os.environ.get(EVENT_BATCH_SIZE) or read_dotenv().get(EVENT_BATCH_SIZE) or DEFAULT_EVENT_BATCH_SIZE
+
+
+def stores_batches(home: Path) -> bool:
+    """Whether the dagster.yaml of this home names an event log storage of this project."""
+    from yaml import YAMLError, safe_load  # type: ignore[import-untyped]
+
+    try:
+        config = safe_load((home / "dagster.yaml").read_text())
+        return str(config["event_log_storage"]["module"]).startswith("whoop_assets.")
+    except (OSError, UnicodeDecodeError, YAMLError, LookupError, TypeError):
+        return False
+
+
+@contextmanager
+def open_instance(home: Path) -> Iterator["dg.DagsterInstance"]:
     """The instance of that home, for runs in this process; raises ConfigurationError when it cannot be opened.
 
+    Sets `DAGSTER_HOME` and `DAGSTER_EVENT_BATCH_SIZE` while it is open, because Dagster reads them from the environment.
     Such runs write no compute logs: they would hold this command's own progress bars, and cost two processes a step.
     """
+    before = dict(os.environ)
+    os.environ.update({HOME: str(home), EVENT_BATCH_SIZE: event_batch_size()})
+    try:
+        with _instance(home) as instance:
+            yield instance
+    finally:
+        for name in (HOME, EVENT_BATCH_SIZE):
+            os.environ.pop(name)
+            if name in before:
+                os.environ[name] = before[name]
+
+
+def _instance(home: Path) -> "dg.DagsterInstance":
     import dagster as dg
     from dagster._check import CheckError
     from dagster._core.instance.ref import InstanceRef
     from sqlalchemy.exc import SQLAlchemyError
-    from yaml import YAMLError  # type: ignore[import-untyped]
+    from yaml import YAMLError
 
+    os.environ[HOME] = str(home)
+    os.environ[EVENT_BATCH_SIZE] = event_batch_size()
     try:
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS))
     except (YAMLError, UnicodeDecodeError, CheckError):

@@ -20,6 +20,10 @@ from whoop_assets.settings import Settings
 HOST = LOOPBACK
 # `dagster dev` would have us use `dg dev`, which is a development tool that need not be installed.
 _KNOWN_WARNING = "ignore:Function `dev_command` is superseded"
+_SINGLE_EVENTS = (
+    "Note: Dagster stores its events one by one, so a backfill takes about ten times as long. To store them in batches,"
+    " set DAGSTER_EVENT_BATCH_SIZE=200 and use the event log storage of docs/configuration.md in {}/dagster.yaml."
+)
 _WORKSPACE = """\
 load_from:
   - python_module: {module_name: whoop_assets.definitions, location_name: whoop_assets}
@@ -98,18 +102,26 @@ def _demo(settings: Settings, service_port: int) -> Iterator[tuple[dict[str, str
 
 
 def _serve(environment: Mapping[str, str], folder: Path, port: int, service_port: int) -> None:
-    from whoop_assets.cli.dagster_home import HOME
+    from whoop_assets.cli.dagster_home import EVENT_BATCH_SIZE, HOME, event_batch_size, stores_batches
     from whoop_assets.cli.processes import child, first_to_end
 
-    workspace = Path(environment[HOME]) / "whoop-assets-workspace.yaml"
+    home, batch_size = Path(environment[HOME]), event_batch_size()
+    workspace = home / "whoop-assets-workspace.yaml"
     workspace.write_text(_WORKSPACE)
     package = str(Path(__file__).resolve().parents[2])
     paths = [package, *filter(None, [environment.get("PYTHONPATH")])]
     dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(port)]
     service = [sys.executable, "-m", "whoop_assets.cli", "serve", "--host", HOST, "--port", str(service_port)]
+    if batch_size == "0" or not stores_batches(home):
+        click.echo(_SINGLE_EVENTS.format(home))
     click.echo(f"Open http://{HOST}:{port} when it says that it serves; Ctrl-C ends everything.")
     known = ",".join([*filter(None, [environment.get("PYTHONWARNINGS")]), _KNOWN_WARNING])
-    environment = {**environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": known}
+    environment = {
+        **environment,
+        EVENT_BATCH_SIZE: batch_size,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONWARNINGS": known,
+    }
     try:
         with (
             child(service, environment=environment, folder=folder) as receiving,

@@ -5,14 +5,12 @@ The run is an ordinary one of the project's instance: the UI shows it, with its 
 
 import hashlib
 import logging
-import os
 import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from whoop_assets.cli.event_log import cheap_events
 from whoop_assets.cli.watching import Watcher
 
 if TYPE_CHECKING:
@@ -24,8 +22,6 @@ INCOMPLETE_TAG = "whoop/incomplete"
 
 NO_RETRIES_TAG = "dagster/max_retries"
 MOST_TRIES = 10
-POSTGRES_EVENT_BATCH = "200"
-"""Events a write on PostgreSQL: 49 s become 2 s for a year. SQLite gains nothing by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,6 @@ def run_range(
     tags[NO_RETRIES_TAG] = "0"  # this command takes up its own runs; the daemon must not
     if since is not None:
         tags[SINCE_TAG] = since.isoformat()
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "0" if _on_sqlite(instance) else POSTGRES_EVENT_BATCH)
     # A Ctrl-C can strike while a connection is given back; that is no news.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     job = defs.resolve_implicit_global_asset_job_def()
@@ -110,19 +105,18 @@ def run_range(
     instance.add_event_listener(run_id, watcher.see)
     began = time.monotonic()
     try:
-        with cheap_events(instance, run_id):
-            result = job.execute_in_process(
-                run_config={
-                    # What went wrong is told by the command itself; Dagster's log of the run is in its instance.
-                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-                    "resources": {"whoop": {"config": {"members": list(wanted.members)}}},
-                },
-                instance=instance,
-                asset_selection=daily_assets(),
-                run_id=run_id,
-                tags=tags,
-                raise_on_error=False,
-            )
+        result = job.execute_in_process(
+            run_config={
+                # The command reports errors itself; Dagster's log of the run is in its instance.
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "resources": {"whoop": {"config": {"members": list(wanted.members)}}},
+            },
+            instance=instance,
+            asset_selection=daily_assets(),
+            run_id=run_id,
+            tags=tags,
+            raise_on_error=False,
+        )
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         _cancel(instance, run_id)
         raise KeyboardInterrupt from None
@@ -144,7 +138,3 @@ def _cancel(instance: "dg.DagsterInstance", run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceled(run, "Interrupted on the command line.")
-
-
-def _on_sqlite(instance: "dg.DagsterInstance") -> bool:
-    return "Sqlite" in type(instance.event_log_storage).__name__

@@ -12,10 +12,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.cli.range_run import daily_assets
 from whoop_assets.clock import SystemClock
 from whoop_assets.definitions import defs
 from whoop_assets.partitions import range_tags
+from whoop_assets_tests.dagster_instance import instance_in
 from whoop_assets_tests.fixed_time import NOW, TODAY
 from whoop_assets_tests.ingest.home import Home, at_home
 from whoop_simulator.world import World
@@ -91,7 +93,7 @@ class Project:
 def dagster_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a Dagster instance that has made its tables: a copy of it is there at once."""
     folder = tmp_path_factory.mktemp("dagster")
-    with dg.instance_for_test(temp_dir=str(folder)) as instance:
+    with instance_in(folder) as instance:
         instance.get_runs(limit=1)
         instance.all_asset_keys()
         instance.all_instigator_state()
@@ -114,11 +116,12 @@ def project(
         folder = Path(shutil.copytree(dagster_template, tmp_path / f"dagster{next(_numbers)}"))
         with (
             at_home(new_database_url(kind), served, now=SystemClock().now()) as home,
-            dg.instance_for_test(temp_dir=str(folder)) as instance,
+            instance_in(folder) as instance,
         ):
             settings = home.connection.settings
             for name in ("client_id", "client_secret", "api_url", "oauth_url", "database_url", "token_key"):
                 monkeypatch.setenv(f"WHOOP_{name.upper()}", getattr(settings, name))
+            monkeypatch.setenv(EVENT_BATCH_SIZE, DEFAULT_EVENT_BATCH_SIZE)
             monkeypatch.setenv("WHOOP_REQUESTS_PER_MINUTE", "1000000")
             monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "10000000")
             yield Project(home, instance)

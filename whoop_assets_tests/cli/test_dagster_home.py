@@ -1,10 +1,21 @@
 """Which Dagster instance a command works on."""
 
+import os
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from whoop_assets.cli.dagster_home import dagster_home, home_of_dotenv, open_instance
+from whoop_assets.cli.dagster_home import (
+    DEFAULT_EVENT_BATCH_SIZE,
+    dagster_home,
+    event_batch_size,
+    home_of_dotenv,
+    make_home,
+    open_instance,
+    stores_batches,
+)
+from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 
@@ -49,5 +60,43 @@ def test_a_home_that_cannot_be_used_is_named(named: str, monkeypatch: pytest.Mon
 )
 def test_a_configuration_that_cannot_be_used_is_one_sentence(tmp_path: Path, config: bytes) -> None:
     (tmp_path / "dagster.yaml").write_bytes(config)
-    with pytest.raises(ConfigurationError, match=r"its dagster.yaml"):
-        open_instance(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"its dagster.yaml"), open_instance(tmp_path):
+        pass
+
+
+def test_a_home_of_our_own_stores_events_in_batches_also_after_it_was_moved(tmp_path: Path) -> None:
+    made = make_home(tmp_path / "made")
+    assert stores_batches(made)
+    with open_instance(made) as instance:
+        assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
+        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == DEFAULT_EVENT_BATCH_SIZE
+        dg.materialize([anything], instance=instance)
+    assert "DAGSTER_EVENT_BATCH_SIZE" not in os.environ
+    moved = made.rename(tmp_path / "moved")
+    with open_instance(moved) as instance:
+        assert instance.get_latest_materialization_event(dg.AssetKey("anything")) is not None
+    assert not made.exists()
+
+
+@dg.asset
+def anything() -> None:
+    """Something to store events of."""
+
+
+def test_the_size_of_a_batch_is_the_environments_else_that_of_dotenv_else_the_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert event_batch_size() == DEFAULT_EVENT_BATCH_SIZE
+    Path(".env").write_text("DAGSTER_EVENT_BATCH_SIZE=50\n")
+    assert event_batch_size() == "50"
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
+    assert event_batch_size() == "0"
+
+
+@pytest.mark.parametrize("config", ["storage: {sqlite: {base_dir: .}}", "event_log_storage: 1", "[", ""])
+def test_a_home_whose_configuration_names_dagsters_storage_or_none_stores_single_events(
+    tmp_path: Path, config: str
+) -> None:
+    assert not stores_batches(tmp_path)
+    (tmp_path / "dagster.yaml").write_text(config)
+    assert not stores_batches(tmp_path)

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from whoop_assets.cli import demo_folder, main
+from whoop_assets.cli.dagster_home import make_home
 from whoop_assets.cli.ports import free_port, is_free
 from whoop_assets.warehouse import inbox
 from whoop_assets.warehouse.database import Database
@@ -42,6 +43,43 @@ def test_two_dagster_homes_are_not_mistaken_for_each_other(
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "one"))
     Path(".env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
     assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize(
+    ("config", "batch_size", "noted"),
+    [("{}", "", True), (None, "0", True), (None, "", False)],
+    ids=["Dagster's own storage", "no batches", "batches"],
+)
+def test_a_home_that_stores_events_one_by_one_is_mentioned_once(
+    tmp_path: Path, config: str | None, batch_size: str, noted: bool
+) -> None:
+    home = make_home(tmp_path / "home")
+    if config is not None:
+        (home / "dagster.yaml").write_text(config)
+    ports = ["--port", str(free_port()), "--service-port", str(free_port())]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "whoop_assets.cli", "dev", *ports],
+        env={
+            **os.environ,
+            "DAGSTER_HOME": str(home),
+            "DAGSTER_EVENT_BATCH_SIZE": batch_size,
+            "WHOOP_CLIENT_ID": "an-app",
+            "WHOOP_CLIENT_SECRET": "a-secret",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = ""
+    while "Ctrl-C ends everything" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    process.send_signal(signal.SIGTERM)
+    said += process.communicate(timeout=300)[0]
+    assert said.count("stores its events one by one") == noted
 
 
 @pytest.mark.drill

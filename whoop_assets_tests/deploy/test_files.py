@@ -13,6 +13,7 @@ import yaml
 from benchmarks.production import DEPLOY, services
 from whoop_assets.assets.loading import LANE_TAG, LONGEST_RUNS, SINK_TAG
 from whoop_assets.cli import main
+from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.reuse import SINKS
 from whoop_assets.warehouse.lanes import LANES
 from whoop_assets_tests.deploy.files import (
@@ -261,8 +262,13 @@ def test_kubernetes_has_the_same_queue_monitoring_retries_and_retention() -> Non
         theirs = values["retention"][kind]["purgeAfterDays"]
         kept = plain["retention"][kind]["purge_after_days"]
         assert theirs == ({**kept, "started": -1} if isinstance(kept, dict) else kept)
-    assert values["postgresql"]["postgresqlScheme"] == plain["storage"]["postgres"]["postgres_db"]["scheme"]
+    assert values["postgresql"]["postgresqlScheme"] == plain["run_storage"]["config"]["postgres_db"]["scheme"]
     assert values["telemetry"] == {"enabled": False}
+
+
+def test_every_process_of_the_image_collects_events_into_batches() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    assert re.findall(rf"^ +{EVENT_BATCH_SIZE}=(\d+)", dockerfile, re.MULTILINE) == [DEFAULT_EVENT_BATCH_SIZE]
 
 
 def test_helm_installs_no_job_that_its_next_upgrade_could_not_change() -> None:

@@ -11,8 +11,10 @@ import pytest
 import yaml
 from dagster._core.workspace.config_schema import process_workspace_config
 from dagster._core.workspace.load import location_origins_from_config
+from dagster_postgres import PostgresRunStorage, PostgresScheduleStorage
 
 from benchmarks.production import DEPLOY
+from whoop_assets.defs.postgres_event_log_storage import BatchedPostgresEventLogStorage
 from whoop_assets_tests.fixed_time import python_path
 from whoop_assets_tests.postgres import Server, running_server
 
@@ -51,7 +53,11 @@ def anything() -> None:
 def test_the_instance_keeps_runs_events_and_ticks_on_postgres(folder: str, tmp_path: Path) -> None:
     with dg.DagsterInstance.from_config(str(DEPLOY / folder)) as instance:
         storages = [instance.run_storage, instance.event_log_storage, instance.schedule_storage]
-        assert all(type(one).__name__.startswith("Postgres") for one in storages)
+        assert [type(storage) for storage in storages] == [
+            PostgresRunStorage,
+            BatchedPostgresEventLogStorage,
+            PostgresScheduleStorage,
+        ]
         result = dg.materialize([anything], instance=instance)
         assert result.success
         run_id = result.run_id

@@ -44,6 +44,10 @@ logging.basicConfig(
 DAGSTER = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
+event_log_storage:
+  module: whoop_assets.defs.event_log_storage
+  class: BatchedSqliteEventLogStorage
+  config: {base_dir: $DAGSTER_HOME/history/runs}
 python_logs:
   managed_python_loggers: [root, httpx, httpcore, whoop_assets, alembic]
   python_log_level: DEBUG

@@ -4,12 +4,13 @@ What Dagster's daemon does is done here: a request whose run key has been before
 died is reported as failed when that is noticed. Dagster's own clock is not the drill's; the warehouse's is.
 """
 
+import json
 import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ from whoop_assets.definitions import defs, ours
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.event_load import LANE
 from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors import due_readings, stale_summaries, stale_weeks, webhook_events, webhooks
+from whoop_assets.sensors import due_readings, stale_summaries, stale_weeks, webhook_events
 from whoop_assets.sensors.readings import REASON_TAG
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members
 from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.dagster_instance import event_log
 from whoop_assets_tests.drills.thirty_days.processes import (
     DAEMON,
     PLAN_EVERY,
@@ -100,7 +102,11 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
     home.mkdir(exist_ok=True)
     config = home / "dagster.yaml"
     if not config.exists():
-        config.write_text("telemetry: {enabled: false}\n")
+        config.write_text(
+            json.dumps(
+                {"telemetry": {"enabled": False}, "event_log_storage": event_log(home)}
+            )  # JSON is YAML
+        )
     with dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
@@ -108,9 +114,6 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
     """Evaluate the sensors whenever told to, until killed."""
     in_the_environment(settings, page_path, DAEMON)
-    webhooks.LISTENS_FOR = timedelta(
-        0
-    )  # nothing comes while it listens: the drill delivers between two ticks
     page = Page(page_path)
     page.clear(DAEMON)
     whoop = WatchedResource()
