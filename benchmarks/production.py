@@ -114,7 +114,7 @@ class Deployment:
             "DAGSTER_HOME": str(DEPLOY / "celery" if celery else DEPLOY),
             "DAGSTER_STATE": str(self.folder / "state"),
             "DAGSTER_POSTGRES_PORT": str(self.server.port),
-            EVENT_BATCH_SIZE: DEFAULT_EVENT_BATCH_SIZE,
+            EVENT_BATCH_SIZE: str(DEFAULT_EVENT_BATCH_SIZE),
         }
         ours.pop("DAGSTER_HOME", None)
         paths = [str(CHECKOUT), *filter(None, [ours.pop("PYTHONPATH", "")])]

@@ -226,7 +226,7 @@ def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
     surroundings = {
         **environment,
         HOME: str(home),
-        EVENT_BATCH_SIZE: DEFAULT_EVENT_BATCH_SIZE,
+        EVENT_BATCH_SIZE: str(DEFAULT_EVENT_BATCH_SIZE),
         "PYTHONPATH": paths,
     }
     with (

@@ -18,19 +18,22 @@ if TYPE_CHECKING:
 
 HOME = "DAGSTER_HOME"
 EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
-DEFAULT_EVENT_BATCH_SIZE = "200"
+DEFAULT_EVENT_BATCH_SIZE = 200
 """Events that Dagster stores at once. More is not faster; fewer let a progress bar move more often."""
 
-_OWN_CONFIG = """\
+_FORMER_CONFIG = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
+run_queue: {dequeue_interval_seconds: 1}
+concurrency: {runs: {max_concurrent_runs: 4}}
+"""
+_OWN_CONFIG = f"""\
+{_FORMER_CONFIG}\
+sensors: {{use_threads: true, num_workers: 4}}
 event_log_storage:
   module: whoop_assets.defs.event_log_storage
   class: BatchedSqliteEventLogStorage
-  config: {base_dir: $DAGSTER_HOME/history/runs}
-run_queue: {dequeue_interval_seconds: 1}
-sensors: {use_threads: true, num_workers: 4}
-concurrency: {runs: {max_concurrent_runs: 4}}
+  config: {{base_dir: $DAGSTER_HOME/history/runs}}
 """
 _NO_COMPUTE_LOGS = {
     "compute_logs": {
@@ -65,17 +68,27 @@ def home_of_dotenv() -> str | None:
 
 
 def make_home(folder: Path) -> Path:
-    """A Dagster home with a dagster.yaml; an existing one stays as it is."""
+    """A Dagster home with a dagster.yaml; one that was edited stays as it is."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "dagster.yaml"
-    if not config.exists():
+    if not config.exists() or config.read_bytes() == _FORMER_CONFIG.encode():
         config.write_text(_OWN_CONFIG)
     return folder
 
 
-def event_batch_size() -> str:
-    """`DAGSTER_EVENT_BATCH_SIZE` of the environment, else of `.env`, else the default."""
-    return os.environ.get(EVENT_BATCH_SIZE) or read_dotenv().get(EVENT_BATCH_SIZE) or DEFAULT_EVENT_BATCH_SIZE
+def event_batch_size() -> int:
+    """`DAGSTER_EVENT_BATCH_SIZE` of the environment, else of `.env`, else the default.
+
+    Raises:
+        ConfigurationError: It is not a whole number.
+    """
+    value = os.environ.get(EVENT_BATCH_SIZE) or read_dotenv().get(EVENT_BATCH_SIZE)
+    try:
+        return int(value or DEFAULT_EVENT_BATCH_SIZE)
+    except ValueError:
+        raise ConfigurationError(
+            f"{EVENT_BATCH_SIZE} is {value!r}, which is not a whole number: write {DEFAULT_EVENT_BATCH_SIZE}."
+        ) from None
 
 
 def stores_batches(home: Path) -> bool:
@@ -96,16 +109,16 @@ def open_instance(home: Path) -> Iterator["dg.DagsterInstance"]:
     Sets `DAGSTER_HOME` and `DAGSTER_EVENT_BATCH_SIZE` while it is open, because Dagster reads them from the environment.
     Such runs write no compute logs: they would hold this command's own progress bars, and cost two processes a step.
     """
-    before = dict(os.environ)
-    os.environ.update({HOME: str(home), EVENT_BATCH_SIZE: event_batch_size()})
+    ours = {HOME: str(home), EVENT_BATCH_SIZE: str(event_batch_size())}
+    before = {name: os.environ[name] for name in ours if name in os.environ}
+    os.environ.update(ours)
     try:
         with _instance(home) as instance:
             yield instance
     finally:
-        for name in (HOME, EVENT_BATCH_SIZE):
-            os.environ.pop(name)
-            if name in before:
-                os.environ[name] = before[name]
+        for name in ours:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def _instance(home: Path) -> "dg.DagsterInstance":
@@ -115,8 +128,6 @@ def _instance(home: Path) -> "dg.DagsterInstance":
     from sqlalchemy.exc import SQLAlchemyError
     from yaml import YAMLError
 
-    os.environ[HOME] = str(home)
-    os.environ[EVENT_BATCH_SIZE] = event_batch_size()
     try:
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS))
     except (YAMLError, UnicodeDecodeError, CheckError):

@@ -21,8 +21,8 @@ HOST = LOOPBACK
 # `dagster dev` would have us use `dg dev`, which is a development tool that need not be installed.
 _KNOWN_WARNING = "ignore:Function `dev_command` is superseded"
 _SINGLE_EVENTS = (
-    "Note: Dagster stores its events one by one, so a backfill takes about ten times as long. To store them in batches,"
-    " set DAGSTER_EVENT_BATCH_SIZE=200 and use the event log storage of docs/configuration.md in {}/dagster.yaml."
+    "Note: Dagster does not store its events in batches, so a backfill can take ten times as long. Set"
+    " DAGSTER_EVENT_BATCH_SIZE=200, and use the event log storage of docs/configuration.md in {}/dagster.yaml."
 )
 _WORKSPACE = """\
 load_from:
@@ -112,13 +112,13 @@ def _serve(environment: Mapping[str, str], folder: Path, port: int, service_port
     paths = [package, *filter(None, [environment.get("PYTHONPATH")])]
     dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(port)]
     service = [sys.executable, "-m", "whoop_assets.cli", "serve", "--host", HOST, "--port", str(service_port)]
-    if batch_size == "0" or not stores_batches(home):
+    if batch_size < 2 or not stores_batches(home):
         click.echo(_SINGLE_EVENTS.format(home))
     click.echo(f"Open http://{HOST}:{port} when it says that it serves; Ctrl-C ends everything.")
     known = ",".join([*filter(None, [environment.get("PYTHONWARNINGS")]), _KNOWN_WARNING])
     environment = {
         **environment,
-        EVENT_BATCH_SIZE: batch_size,
+        EVENT_BATCH_SIZE: str(batch_size),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONWARNINGS": known,
     }

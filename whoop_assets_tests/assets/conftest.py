@@ -121,7 +121,7 @@ def project(
             settings = home.connection.settings
             for name in ("client_id", "client_secret", "api_url", "oauth_url", "database_url", "token_key"):
                 monkeypatch.setenv(f"WHOOP_{name.upper()}", getattr(settings, name))
-            monkeypatch.setenv(EVENT_BATCH_SIZE, DEFAULT_EVENT_BATCH_SIZE)
+            monkeypatch.setenv(EVENT_BATCH_SIZE, str(DEFAULT_EVENT_BATCH_SIZE))
             monkeypatch.setenv("WHOOP_REQUESTS_PER_MINUTE", "1000000")
             monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "10000000")
             yield Project(home, instance)

@@ -69,7 +69,7 @@ def test_a_home_of_our_own_stores_events_in_batches_also_after_it_was_moved(tmp_
     assert stores_batches(made)
     with open_instance(made) as instance:
         assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
-        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == DEFAULT_EVENT_BATCH_SIZE
+        assert os.environ["DAGSTER_EVENT_BATCH_SIZE"] == str(DEFAULT_EVENT_BATCH_SIZE)
         dg.materialize([anything], instance=instance)
     assert "DAGSTER_EVENT_BATCH_SIZE" not in os.environ
     moved = made.rename(tmp_path / "moved")
@@ -88,9 +88,25 @@ def test_the_size_of_a_batch_is_the_environments_else_that_of_dotenv_else_the_de
 ) -> None:
     assert event_batch_size() == DEFAULT_EVENT_BATCH_SIZE
     Path(".env").write_text("DAGSTER_EVENT_BATCH_SIZE=50\n")
-    assert event_batch_size() == "50"
+    assert event_batch_size() == 50
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "0")
-    assert event_batch_size() == "0"
+    assert event_batch_size() == 0
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "many")
+    with pytest.raises(
+        ConfigurationError, match="DAGSTER_EVENT_BATCH_SIZE is 'many', which is not a whole number"
+    ):
+        event_batch_size()
+
+
+def test_a_home_that_an_earlier_version_made_gets_the_storage_unless_it_was_edited(tmp_path: Path) -> None:
+    made = make_home(tmp_path / "made")
+    former = (
+        "telemetry: {enabled: false}\nnux: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
+        "concurrency: {runs: {max_concurrent_runs: 4}}\n"
+    )
+    for text, batches in ((former, True), (former + "# mine\n", False)):
+        (made / "dagster.yaml").write_text(text)
+        assert stores_batches(make_home(made)) == batches
 
 
 @pytest.mark.parametrize("config", ["storage: {sqlite: {base_dir: .}}", "event_log_storage: 1", "[", ""])

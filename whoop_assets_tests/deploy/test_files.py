@@ -268,7 +268,9 @@ def test_kubernetes_has_the_same_queue_monitoring_retries_and_retention() -> Non
 
 def test_every_process_of_the_image_collects_events_into_batches() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
-    assert re.findall(rf"^ +{EVENT_BATCH_SIZE}=(\d+)", dockerfile, re.MULTILINE) == [DEFAULT_EVENT_BATCH_SIZE]
+    assert re.findall(rf"^ +{EVENT_BATCH_SIZE}=(\d+)", dockerfile, re.MULTILINE) == [
+        str(DEFAULT_EVENT_BATCH_SIZE)
+    ]
 
 
 def test_helm_installs_no_job_that_its_next_upgrade_could_not_change() -> None:

@@ -77,6 +77,7 @@ class Scene:
             "PYTHONPATH": os.pathsep.join([str(self.site), str(ROOT)]),
             "EVERYTHING_LOGGED": str(self.logs),
             "DAGSTER_HOME": str(self.home),
+            "DAGSTER_EVENT_BATCH_SIZE": "200",
             "WHOOP_CLIENT_ID": world.app.client_id,
             "WHOOP_CLIENT_SECRET": world.app.client_secret,
             "WHOOP_REDIRECT_URI": f"http://127.0.0.1:{self.port}/callback",

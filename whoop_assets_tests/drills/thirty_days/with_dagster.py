@@ -18,6 +18,7 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.assets.loading import LANE_TAG
+from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.definitions import defs, ours
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.event_load import LANE
@@ -84,6 +85,7 @@ class WatchedResource(WhoopResource):
 def in_the_environment(settings: Settings, page: Path, slot: int) -> None:
     """Settings where runs and sensors find them."""
     os.environ |= {"DRILL_PAGE": str(page), "DRILL_SLOT": str(slot)}
+    os.environ[EVENT_BATCH_SIZE] = str(DEFAULT_EVENT_BATCH_SIZE)
     for name in (
         "client_id",
         "client_secret",
