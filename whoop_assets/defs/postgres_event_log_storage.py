@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 class BatchedPostgresEventLogStorage(BatchedEventLogStorage, PostgresEventLogStorage):
-    """Dagster's event log storage for PostgreSQL, with batches of planned materializations and planned checks too."""
+    """Dagster's event log storage for PostgreSQL, with batches of planned materializations and planned checks too.
+
+    If the rest of a batch fails after its events were committed, Dagster stores the events a second time, as with
+    dagster-postgres.
+    """
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Mapping[str, Any]) -> Self:

@@ -26,7 +26,7 @@ MOST_DAYS = 20
 """So many runs a tick asks for; the next tick asks for the rest."""
 
 POLL_INTERVAL = timedelta(seconds=0.25)
-"""How often a tick that waits reads the inbox."""
+"""Time between two reads of the inbox in a tick that waits."""
 
 ATTEMPT_TAG = "whoop/attempt"
 # A sleep carries its recovery along, in both directions; WHOOP announces the two within a second of each other.

@@ -224,7 +224,7 @@ def rows_of(url: str, without: Mapping[str, str] = MappingProxyType({})) -> dict
         with engine.connect() as connection:
             names = set(inspect(connection).get_table_names()) - {"alembic_version"}
             found = {
-                name: [dict(row._mapping) for row in connection.execute(text(f"select * from {name}"))]  # noqa: S608
+                name: [dict(row) for row in connection.execute(text(f"select * from {name}")).mappings()]  # noqa: S608
                 for name in sorted(names)
             }
     finally:
