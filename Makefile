@@ -6,7 +6,7 @@ MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo dev test drills thirty-days lint lock bench clean
+.PHONY: help .venv demo dev test test-slow drills thirty-days lint lock bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,10 +33,13 @@ demo: $(MADE) .env  ## a simulated WHOOP, two members, 120 days through Dagster:
 dev: $(MADE) .env  ## the Dagster UI with its daemon, on the demo's data or on a real account
 	@$(BIN)/whoop-assets dev
 
-test: $(MADE)  ## the whole suite, on SQLite and on a PostgreSQL that the tests start themselves
-	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not drill and not thirty_days"
+test: $(MADE)  ## the fast tests, on SQLite and on a PostgreSQL that the tests start themselves
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow and not drill and not thirty_days"
 
-drills: $(MADE)  ## the long tests
+test-slow: $(MADE)  ## tests that start and kill processes, a browser or Dagster's daemon
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m slow
+
+drills: $(MADE)  ## the long tests, run before a release
 	@$(BIN)/python -m pytest -m drill || [ $$? -eq 5 ]  # 5: there are none
 
 thirty-days: $(MADE)  ## 30 days of 20 members in fast motion, everything killed 100 times: half an hour and more
