@@ -37,7 +37,7 @@ test: $(MADE)  ## the fast tests, on SQLite and on a PostgreSQL that the tests s
 	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "not slow and not drill and not thirty_days"
 
 test-slow: $(MADE)  ## tests that start and kill processes, a browser or Dagster's daemon
-	@$(BIN)/python -m pytest -n 4 --dist worksteal -m slow
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "slow and not drill and not thirty_days"
 
 drills: $(MADE)  ## the long tests, run before a release
 	@$(BIN)/python -m pytest -m drill || [ $$? -eq 5 ]  # 5: there are none

@@ -19,6 +19,7 @@ from whoop_assets.clock import ManualClock
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.schema import prepare
 from whoop_assets_tests.fixed_time import NOW, fixed_time
+from whoop_assets_tests.marks import slow
 from whoop_assets_tests.postgres import TEMPLATE, Server, running_server
 from whoop_simulator.running import RunningSimulator
 
@@ -27,17 +28,7 @@ FOR_TESTS = {"WHOOP_OPENAPI"}
 """Variables that tell the tests something; every other WHOOP_* or NOTION_* belongs to the developer's own account."""
 OURS = ("WHOOP_", "NOTION_")
 
-# The partitions read the settings when they are imported, which is before any fixture: an empty variable wins over
-# .env and means the default.
-for _name in {*os.environ, *dotenv_values(ROOT / ".env")}:
-    if _name.startswith(OURS) and _name not in FOR_TESTS:
-        os.environ[_name] = ""
-os.environ.pop("DAGSTER_HOME", None)
-if os.environ.get("WHOOP_OPENAPI"):
-    os.environ["WHOOP_OPENAPI"] = str(Path(os.environ["WHOOP_OPENAPI"]).resolve())
-
-# Processes are killed here, machines are not: what tests write need not reach a disk, and half of their time was waiting
-# for one.
+# Tests kill processes, not machines, so their files need not reach a disk. On a disk the suite takes twice as long.
 IN_MEMORY, ROOM = Path("/dev/shm"), 8 << 30
 
 
@@ -53,20 +44,35 @@ def _room_in_memory() -> int:
         return 0
 
 
-if "TMPDIR" not in os.environ and _room_in_memory() > ROOM:
-    os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
-
 set_hypothesis_home_dir(ROOT / ".hypothesis")
 _SLOW = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-settings.register_profile("local", deadline=None, max_examples=50, suppress_health_check=_SLOW)
+settings.register_profile("local", deadline=None, max_examples=25, suppress_health_check=_SLOW)
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True, database=None)
 settings.register_profile("long", settings.get_profile("local"), max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "local"))
 
 
+_environment = pytest.MonkeyPatch()
+
+
 def pytest_configure() -> None:
-    """Let the processes that tests start react to SIGINT: those of a shell's background job ignore it otherwise."""
+    """Set the environment of the test run; `pytest_unconfigure` restores it."""
+    # The partitions read the settings when a test module imports them. An empty variable wins over .env.
+    for name in {*os.environ, *dotenv_values(ROOT / ".env")}:
+        if name.startswith(OURS) and name not in FOR_TESTS:
+            _environment.setenv(name, "")
+    _environment.delenv("DAGSTER_HOME", raising=False)
+    if os.environ.get("WHOOP_OPENAPI"):
+        _environment.setenv("WHOOP_OPENAPI", str(Path(os.environ["WHOOP_OPENAPI"]).resolve()))
+    if "TMPDIR" not in os.environ and _room_in_memory() > ROOM:
+        _environment.setenv("TMPDIR", str(IN_MEMORY))
+        _environment.setattr(tempfile, "tempdir", str(IN_MEMORY))
+    # A shell's background job ignores SIGINT, and so do its children: the processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_unconfigure() -> None:
+    _environment.undo()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -145,8 +151,12 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
         yield new
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", *slow("postgresql")])
 def database_kind(request: pytest.FixtureRequest) -> str:
+    """Runs a test on SQLite, and on PostgreSQL among the slow tests.
+
+    Where SQL is the subject, a conftest or a module replaces this fixture by one that runs on both at once.
+    """
     return str(request.param)
 
 

@@ -171,6 +171,7 @@ with database.read() as connection:
 """
 
 
+@pytest.mark.slow
 def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_path):
     installed, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -193,6 +194,7 @@ def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_pat
     assert set(table_names) == {*tables.metadata.tables, "whoop_schema_version"}
 
 
+@pytest.mark.slow
 def test_loading_the_definitions_needs_no_credentials_and_no_database_and_says_nothing(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", "import whoop_assets.definitions"],

@@ -212,6 +212,7 @@ def test_the_resource_wins_over_the_environment_and_leaves_it_the_rest(monkeypat
     assert settings.client_id == "ours"
 
 
+@pytest.mark.slow
 def test_importing_reads_no_environment(tmp_path):
     script = (
         "import os, sys; before = set(sys.modules); import whoop_assets; assert 'dagster' not in sys.modules;"

@@ -20,6 +20,7 @@ from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.tables_export import IMPORTED_TABLES
 from whoop_assets_tests.fixed_time import NOW, TODAY
 from whoop_assets_tests.ingest.home import at_home, frozen_world
+from whoop_assets_tests.marks import slow
 from whoop_simulator.app_export import NAMES, VARIANTS, files_of
 
 DAYS, MEMBERS, SEED = 190, 3, 7
@@ -134,7 +135,7 @@ CANNOT_SAY = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("place", range(MEMBERS))
+@pytest.mark.parametrize("place", [0, *slow(1, 2)])
 def test_day_by_day_the_export_says_what_the_api_says(lived, fresh, place, variant):
     truth, by_member = lived
     user_id = list(truth)[place]
@@ -173,7 +174,7 @@ def test_the_half_year_has_everything_that_makes_days_difficult(lived):
     assert [columns[NAMES[kind]] for kind in NAMES] == [26, 18, 20, 6]
 
 
-@pytest.mark.parametrize("place", range(MEMBERS))
+@pytest.mark.parametrize("place", [0, *slow(1, 2)])
 def test_every_record_that_is_in_both_is_matched_and_nothing_else(lived, place, sqlite_url):
     truth, _ = lived
     world = frozen_world(members=MEMBERS, days=DAYS, seed=SEED)

@@ -11,6 +11,8 @@ import pytest
 from whoop_assets_tests.fixed_time import python_path
 from whoop_assets_tests.wheel import ROOT, built
 
+pytestmark = pytest.mark.slow
+
 THEIR_SCRIPT = """
 import json, sys
 from datetime import UTC, datetime, timedelta

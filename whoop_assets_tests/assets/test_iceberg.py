@@ -80,6 +80,7 @@ def delivered(p):
     assert_delivered(p.home.database, open_catalog(settings))
 
 
+@pytest.mark.slow
 def test_what_changed_is_delivered_and_then_nothing_is_asked_for(project, monkeypatch):
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
     with project() as p:
@@ -110,6 +111,7 @@ def test_what_changed_is_delivered_and_then_nothing_is_asked_for(project, monkey
         delivered(p)
 
 
+@pytest.mark.slow
 def test_a_catalog_that_is_down_fails_its_own_run_alone_and_is_made_good_later(project, monkeypatch):
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "down")
     monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__TYPE", "sql")

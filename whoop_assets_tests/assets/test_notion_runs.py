@@ -150,6 +150,7 @@ def test_two_graphs_have_a_data_source_each(notion, monkeypatch):
     assert target(resource.settings()).source.replace("-", "") == sources[0].replace("-", "")
 
 
+@pytest.mark.slow
 def test_a_mistake_in_its_settings_stops_nothing_but_it(project, configured, monkeypatch):
     with project(days=4) as p:
         few_days(p, 2)
@@ -162,6 +163,7 @@ def test_a_mistake_in_its_settings_stops_nothing_but_it(project, configured, mon
         assert "WHOOP_NOTION_DATA_SOURCE is not an id" in failure(result).user_failure_data.description
 
 
+@pytest.mark.slow
 def test_what_is_behind_is_asked_for_and_written_and_then_nothing_is_asked_for(project, notion, configured):
     with project(days=6) as p:
         summaries = few_days(p)
@@ -188,6 +190,7 @@ def test_what_is_behind_is_asked_for_and_written_and_then_nothing_is_asked_for(p
         assert 50.0 in {notion.shown(page)["Sleep efficiency (%)"] for page in notion.pages}
 
 
+@pytest.mark.slow
 def test_while_notion_is_down_the_rest_goes_on_and_it_catches_up_by_itself(project, notion, configured):
     with project(days=6) as p:
         summaries = few_days(p)
@@ -215,6 +218,7 @@ def test_while_notion_is_down_the_rest_goes_on_and_it_catches_up_by_itself(proje
         assert tick(p).run_requests == []
 
 
+@pytest.mark.slow
 def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, notion, configured):
     with project(days=4) as p:
         yesterday(p)
@@ -237,6 +241,7 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
         assert tick(p).run_requests == []
 
 
+@pytest.mark.slow
 def test_a_page_that_notion_refuses_is_the_same_work_again_and_news_only_once(project, notion, configured):
     with project(days=4) as p:
         yesterday(p)

@@ -400,6 +400,7 @@ def dies_at(patch, when, point, times):
 
 # The points lie in what is the same for both kinds of database; a process that is killed at its statements, below, is
 # killed on both.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("database_kind", "when", "point", "times"),
     [(kind, *point) for kind, point in zip(itertools.cycle(["postgresql", "sqlite"]), POINTS, strict=False)],
@@ -460,6 +461,7 @@ work_off(Connection(settings, database), by="killed")
 """
 
 
+@pytest.mark.slow
 def test_a_process_killed_before_any_statement_leaves_everything_to_the_next(p, box):
     night, gone = rescore(p, "sleeps", 0, 3), p.home.truth()["workouts"][5]["id"]
     p.home.world.delete(p.home.member, "workouts", gone)

@@ -116,6 +116,7 @@ def test_a_stream_that_fails_is_named_and_the_others_are_stored(command_line: Co
     assert "workouts" not in result.stdout
 
 
+@pytest.mark.slow
 def test_a_backfill_that_the_budget_ended_is_taken_up_and_a_finished_one_is_read_anew(
     command_line: CommandLine,
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_backfill_that_the_budget_ended_is_taken_up_and_a_finished_one_is_read
     assert SINCE_TAG not in tags()[0]
 
 
+@pytest.mark.slow
 def test_force_reads_everything_again(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
     command_line.environment.setenv("WHOOP_REQUESTS_PER_DAY", "1")
@@ -190,6 +192,7 @@ def test_a_setting_that_lets_nothing_be_read_is_named_before_a_run_starts(
     assert not Path("data/dagster").exists()
 
 
+@pytest.mark.slow
 def test_a_record_that_is_not_understood_is_named_counted_and_makes_the_backfill_incomplete(
     command_line: CommandLine,
 ) -> None:
@@ -216,6 +219,7 @@ def test_a_record_that_is_not_understood_is_named_counted_and_makes_the_backfill
     assert "Taking up" not in mended.stdout
 
 
+@pytest.mark.slow
 def test_what_failed_without_failing_the_run_is_taken_up_even_when_connecting_forgot_it(
     command_line: CommandLine,
 ) -> None:
@@ -261,6 +265,7 @@ def test_the_digest_names_days_and_members_and_not_their_order() -> None:
     assert Range(first, last).digest != Range(first, last, (1,)).digest != Range(first, first, (1,)).digest
 
 
+@pytest.mark.slow
 def test_a_grant_revoked_in_the_middle_is_told_and_after_connecting_again_only_the_rest_is_read(
     command_line: CommandLine,
 ) -> None:

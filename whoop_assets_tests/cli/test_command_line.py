@@ -40,6 +40,7 @@ def test_every_command_of_the_contract_is_there() -> None:
         assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_without_dagster_sql_or_http() -> None:
     heavy = "import sys, whoop_assets.cli; print(*{'dagster', 'sqlalchemy', 'httpx', 'pandas', 'notion_client'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout.strip() == ""

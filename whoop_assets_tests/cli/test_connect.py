@@ -26,6 +26,7 @@ def connected(command_line: CommandLine) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_pasting_the_redirect_connects_the_member_who_agreed(command_line: CommandLine) -> None:
     member = command_line.members[1]
     with command_line.talk("connect", "--paste") as talk:
@@ -37,6 +38,7 @@ def test_pasting_the_redirect_connects_the_member_who_agreed(command_line: Comma
     assert connected(command_line) == [member]
 
 
+@pytest.mark.slow
 def test_no_browser_prints_the_url_alone_on_a_line_and_waits_for_the_redirect(
     command_line: CommandLine,
 ) -> None:
@@ -50,6 +52,7 @@ def test_no_browser_prints_the_url_alone_on_a_line_and_waits_for_the_redirect(
     assert connected(command_line) == command_line.members[:1]
 
 
+@pytest.mark.slow
 def test_the_browser_is_opened_at_the_consent_page(command_line: CommandLine) -> None:
     script = "import sys; from whoop_assets.cli.consenting import agree; agree(sys.argv[1], 1)"
     browser = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} %s"
@@ -59,6 +62,7 @@ def test_the_browser_is_opened_at_the_consent_page(command_line: CommandLine) ->
     assert connected(command_line) == command_line.members[1:]
 
 
+@pytest.mark.slow
 def test_a_denied_consent_stores_nothing(command_line: CommandLine) -> None:
     with command_line.talk("connect", "--paste") as talk:
         redirect = command_line.simulator.consent(talk.line(), command_line.members[0], decision="deny")
@@ -68,6 +72,7 @@ def test_a_denied_consent_stores_nothing(command_line: CommandLine) -> None:
     assert connected(command_line) == []
 
 
+@pytest.mark.slow
 def test_a_state_that_does_not_match_connects_nobody(command_line: CommandLine) -> None:
     with command_line.talk("connect", "--no-browser") as talk:
         talk.line()
@@ -79,6 +84,7 @@ def test_a_state_that_does_not_match_connects_nobody(command_line: CommandLine) 
     assert command_line.world.stats()["token_requests"] == 0
 
 
+@pytest.mark.slow
 def test_a_wrong_client_secret_is_named_and_not_shown(command_line: CommandLine) -> None:
     with command_line.talk("connect", "--paste", WHOOP_CLIENT_SECRET="not-the-secret") as talk:
         redirect = command_line.simulator.consent(talk.line(), command_line.members[0])

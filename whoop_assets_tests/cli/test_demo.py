@@ -30,6 +30,7 @@ def run_demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 def test_the_demo_connects_two_members_shows_their_days_and_runs_again(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "demo"
     for _ in range(2):

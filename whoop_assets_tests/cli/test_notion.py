@@ -113,6 +113,7 @@ WITHOUT = (
 )
 
 
+@pytest.mark.slow
 def test_without_the_extra_its_name_is_said(notion: NotionStandIn) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, "notion", "init", "--parent", address(notion)],

@@ -38,6 +38,7 @@ def test_a_new_member_is_due_with_reason_days_lane_and_cost(command_line: Comman
     assert "Expected requests a day" in shown
 
 
+@pytest.mark.slow
 def test_members_shows_how_far_back_the_history_is_read(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,6 +68,7 @@ def test_days_are_asked_for_in_one_way(command_line: CommandLine, arguments: tup
     is_one_error(result, 2)
 
 
+@pytest.mark.slow
 def test_a_month_is_read_again(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
     result = command_line.run("backfill", "--months", "1")

@@ -3,6 +3,7 @@
 import json
 
 import httpx
+import pytest
 
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 
@@ -28,6 +29,7 @@ def test_a_reader_is_added_listed_and_revoked(command_line: CommandLine) -> None
     assert command_line.run("readers", "list").stdout.splitlines()[-1] == "0 good, 1 revoked."
 
 
+@pytest.mark.slow
 def test_a_key_opens_the_service_that_runs_elsewhere(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)

@@ -17,6 +17,8 @@ from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
 from whoop_assets_tests.defs.events import ASSETS, KEYS, materialized
 from whoop_assets_tests.fixed_time import NOW, python_path
 
+pytestmark = pytest.mark.slow
+
 CHILD = f"""
 import os, signal, sys
 from pathlib import Path

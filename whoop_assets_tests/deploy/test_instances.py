@@ -18,6 +18,8 @@ from whoop_assets.defs.postgres_event_log_storage import BatchedPostgresEventLog
 from whoop_assets_tests.fixed_time import python_path
 from whoop_assets_tests.postgres import Server, running_server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:

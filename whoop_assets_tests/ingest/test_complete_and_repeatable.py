@@ -8,11 +8,12 @@ import pytest
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets_tests.fixed_time import TODAY
 from whoop_assets_tests.ingest.home import KEY, RECORDS, at_home, days_of, frozen_world
+from whoop_assets_tests.marks import slow
 
 FIRST = TODAY - timedelta(days=39)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *slow(2, 3)])
 def test_everything_of_the_asked_days_is_stored_as_it_came_and_on_its_day(database_url, seed):
     """Members at home in five zones, travellers and a night worker among them."""
     with at_home(database_url, frozen_world(members=5, seed=seed)) as home:
@@ -59,7 +60,7 @@ def test_repeating_a_load_changes_nothing_but_synced_at(database_url):
         )
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", [11, *slow(12, 13)])
 def test_a_load_after_edits_deletions_and_rescores_equals_a_fresh_load(
     database_url, other_database_url, seed
 ):
@@ -76,7 +77,7 @@ def test_a_load_after_edits_deletions_and_rescores_equals_a_fresh_load(
         assert edited == fresh.contents(FIRST, TODAY)
 
 
-@pytest.mark.parametrize("seed", [21, 22, 23])
+@pytest.mark.parametrize("seed", [21, *slow(22, 23)])
 def test_days_loaded_one_by_one_in_any_order_equal_one_load_of_the_range(
     database_url, other_database_url, seed
 ):

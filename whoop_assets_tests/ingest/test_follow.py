@@ -207,6 +207,7 @@ print("built, with statements left:", left)
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_leaves_the_work_visible(database, database_url):
     """Killed at one statement and another, until a process lives to its end."""
     store(database, [row(ME, number) for number in range(20)], members=[ME])

@@ -14,6 +14,8 @@ from whoop_assets_tests.ingest.under_fire import (
 )
 from whoop_simulator.grants import App
 
+pytestmark = pytest.mark.slow
+
 
 def test_of_processes_that_want_one_expired_token_one_refreshes_it_and_all_are_served(database_url):
     with gathered(database_url) as crowd:

@@ -8,6 +8,8 @@ from whoop_assets.pictures.page import page
 from whoop_assets_tests.browser import running_browser
 from whoop_assets_tests.pictures.rows import full, report_of, year_with_gaps
 
+pytestmark = pytest.mark.slow
+
 CONTRAST = """
 (() => {
   const channels = text => (text.match(/[\\d.]+/g) || [0, 0, 0, 0]).map(Number);

@@ -34,6 +34,7 @@ def crowd(tmp_path: Path) -> Iterator[BudgetedWhoop]:
     whoop.close()
 
 
+@pytest.mark.slow
 def test_everybody_has_the_last_month_before_anybody_has_everything_and_the_day_is_never_overdrawn(
     crowd: BudgetedWhoop,
 ) -> None:
@@ -55,6 +56,7 @@ def test_everybody_has_the_last_month_before_anybody_has_everything_and_the_day_
         assert max(place + 1 - bisect_right(sent, at - window) for place, at in enumerate(sent)) <= most
 
 
+@pytest.mark.slow
 def test_a_first_import_that_could_take_the_whole_day_leaves_webhooks_what_they_need(
     crowd: BudgetedWhoop,
 ) -> None:
@@ -64,6 +66,7 @@ def test_a_first_import_that_could_take_the_whole_day_leaves_webhooks_what_they_
     assert crowd.counts.open_events < 10
 
 
+@pytest.mark.slow
 def test_where_nothing_is_left_for_re_reading_nights_are_still_found_in_time_and_at_no_more_requests(
     tmp_path: Path,
 ) -> None:

@@ -49,6 +49,7 @@ def prove(life, days):
     return per_day
 
 
+@pytest.mark.slow
 def test_four_days_without_webhooks(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=62, zones=["Europe/Berlin"])) as home:
         prove(lived(home, 4), 4)
@@ -83,6 +84,7 @@ def test_a_new_members_history_is_read_newest_first_and_survives_being_killed(da
         assert [one for one in later.later if one.reason.value in ("history", "unread")] == []
 
 
+@pytest.mark.slow
 def test_two_hours_that_nobody_read_are_read_when_somebody_looks_again(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=62, zones=["Europe/Berlin"])) as home:
         life = lived(home, 1)

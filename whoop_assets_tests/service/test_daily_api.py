@@ -244,7 +244,7 @@ days_ = st.integers(-1, 4).map(lambda n: DAY + n * ONE_DAY)
     limit=st.integers(1, 5),
     form=st.sampled_from(["json", "csv"]),
 )
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_a_key_tells_of_its_own_members_alone(
     sqlite_service: Service, mine, rows, first, last, member, after, limit, form
 ) -> None:

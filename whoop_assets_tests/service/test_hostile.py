@@ -248,6 +248,7 @@ def test_ten_thousand_hostile_requests_leave_no_trace(service: Service) -> None:
     attack(service, 10_000, seed=2)
 
 
+@pytest.mark.slow
 def test_who_says_nothing_or_not_enough_is_hung_up_on(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,8 @@ from whoop_assets.warehouse import inbox, members
 from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event, signed
 
+pytestmark = pytest.mark.slow
+
 LISTENING = re.compile(r"listening on (http://\S+);")
 SENDERS, RETRIES = 8, 5
 

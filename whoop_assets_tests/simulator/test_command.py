@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from click.testing import CliRunner
 
 from whoop_simulator.cli import main
 from whoop_simulator.running import Control
+
+pytestmark = pytest.mark.slow
 
 COMMAND = [sys.executable, "-m", "whoop_simulator", "serve"]
 

@@ -20,6 +20,7 @@ from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.warehouse import iceberg_ledger, members
 from whoop_assets.warehouse.delivered import TABLES
 from whoop_assets_tests.fixed_time import TODAY
+from whoop_assets_tests.marks import slow
 from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
@@ -34,7 +35,7 @@ def newest(d: Delivering, stream: str, place: int = -1) -> dict[str, Any]:
     return sorted(records, key=lambda one: str(one.get("start") or one["created_at"]))[place]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", *slow("postgresql")])
 def test_tables_equal_the_warehouse_after_changes_and_deletions(delivering: Make, kind: str) -> None:
     with delivering(kind, members=2) as d:
         d.load()
@@ -370,6 +371,7 @@ def write_all(settings: Settings) -> int:
     return repeated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_two_who_write_at_once_get_in_each_others_way_and_no_row_wrong(delivering: Make, kind: str) -> None:
     with delivering(kind) as d:

@@ -17,6 +17,8 @@ from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.sinks.conftest import DAY, DEFAULTS, MEMBER, days, keep, summary
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
+pytestmark = pytest.mark.slow
+
 COUNT = 4
 WRITER = """
 import sys

@@ -177,6 +177,7 @@ def forget(sink):
         connection.exec_driver_sql("delete from notion_pages")
 
 
+@pytest.mark.slow
 def test_a_page_is_found_by_its_date_and_member_when_the_ledger_does_not_know_it(new_sink, database):
     sink = new_sink(database)
     keep(database, *(summary(user_id, day) for user_id in (MEMBER, OTHER) for day in days(55)))

@@ -103,7 +103,7 @@ def test_every_week_is_what_plain_loops_make_of_its_days(seed):
         assert week["zone_five_minutes"] == (sum(zone) / 60_000 if zone else None)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(rng):
     rows = [a_day(n, recovery_score=rng.random(), strain=rng.uniform(0, 21)) for n in range(20)]
@@ -112,7 +112,7 @@ def test_the_order_of_the_rows_does_not_matter(rng):
     assert weeks(shuffled) == weeks(rows)
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(st.integers(0, 2**32))
 def test_a_week_is_the_same_to_the_last_bit_whatever_is_computed_with_it(seed):
     rng = random.Random(seed)

@@ -42,6 +42,7 @@ def begin_at(url):
     return found
 
 
+@pytest.mark.slow
 def test_of_processes_that_begin_at_once_each_event_goes_to_one(home, database_url):
     receive(home, *(delivery(f"t{number}") for number in range(30)))
     begun = together(3, begin_at, database_url)

@@ -18,6 +18,8 @@ from whoop_assets_tests.postgres import _binaries
 from whoop_assets_tests.warehouse.filling import DAY, fill, tables_of
 from whoop_assets_tests.wheel import ROOT
 
+pytestmark = pytest.mark.slow
+
 DOCS = (ROOT / "docs" / "operations.md").read_text()
 
 

@@ -115,6 +115,7 @@ def store_at(url, names):
     return [outcome for outcomes in found for outcome in outcomes]
 
 
+@pytest.mark.slow
 def test_processes_that_store_the_same_deliveries_at_once_store_each_once(home, database_url):
     names = [[f"t{lot}-{number}" for number in range(20)] for lot in range(5)]
     outcomes = together(4, store_at, database_url, [names[0], names[1][::-1], *names[2:]])

@@ -58,6 +58,7 @@ def prepare_at(url):
     return count
 
 
+@pytest.mark.slow
 def test_processes_that_find_the_database_empty_at_once_all_succeed(empty_database_url):
     assert together(3, prepare_at, empty_database_url) == [len(metadata.tables) + 1] * 3
 

@@ -277,6 +277,7 @@ def test_a_pair_that_whoop_gave_is_rather_kept_under_the_old_key_than_lost(datab
     assert stored(database, cipher).access_token == "access-2"
 
 
+@pytest.mark.slow
 def test_of_processes_that_race_for_a_lease_exactly_one_gets_it(database, database_url):
     cipher = token_cipher(database, KEY_OF_ALL)
     members = list(range(1, 41))

@@ -217,6 +217,7 @@ def whoop_assets(*arguments, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_copy_that_is_killed_in_the_middle_leaves_nothing_and_is_simply_begun_again(
     new_database_url, opened, kind
@@ -249,6 +250,7 @@ def _half_done(target):
         return connection.scalar(text("select pg_relation_size('cycles') > 50000"))
 
 
+@pytest.mark.slow
 def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_database_url, opened, tmp_path):
     source = opened(new_database_url("sqlite"))
     cipher = token_cipher(source, "")

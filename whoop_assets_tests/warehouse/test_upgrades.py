@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from whoop_assets.warehouse import schema
 from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.marks import slow
 from whoop_assets_tests.warehouse.filling import columns, contents, fill, tables_of
 from whoop_assets_tests.warehouse.processes import together
 
@@ -35,7 +36,7 @@ def test_these_are_all_that_were_released():
     assert {script.revision for script in schema._scripts().walk_revisions()} >= set(RELEASED)
 
 
-@pytest.mark.parametrize("revision", RELEASED)
+@pytest.mark.parametrize("revision", [RELEASED[0], *slow(*RELEASED[1:])])
 def test_what_older_code_reads_and_writes_is_there_after_the_upgrade(empty, revision):
     at(empty, revision)
     with empty.write() as connection:
@@ -63,6 +64,7 @@ def upgraded(url):
         database.close()
 
 
+@pytest.mark.slow
 def test_of_processes_that_upgrade_at_once_one_works_and_the_others_find_nothing_to_do(
     empty, empty_database_url
 ):
@@ -85,6 +87,7 @@ def upgrading(url):
     )
 
 
+@pytest.mark.slow
 def test_the_command_waits_for_who_upgrades_already(empty, empty_database_url):
     at(empty, "0003")
     with empty.write_schema() as connection:  # we are the one who is at it
