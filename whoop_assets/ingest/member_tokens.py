@@ -138,7 +138,7 @@ class MemberTokens:
         """
         interrupted: BaseException | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="token-exchange") as pool:
-            exchange = pool.submit(self._exchange, lease, refresh_token)
+            exchange = pool.submit(self.exchange, lease, refresh_token)
             while not exchange.done():
                 try:
                     while wait([exchange], timeout=leases.BEAT.total_seconds()).not_done:
@@ -157,8 +157,12 @@ class MemberTokens:
         except WhoopError as error:
             log.info("The lease of member %d could not be renewed: %s", self._user_id, error)
 
-    def _exchange(self, lease: Lease, refresh_token: str) -> bool:
-        """Whether WHOOP gave a pair, which is stored now; else what is stored has to be looked at again."""
+    def exchange(self, lease: Lease, refresh_token: str) -> bool:
+        """Exchange the refresh token under the lease and store the new pair.
+
+        Returns:
+            True if the new pair is stored. False if WHOOP rejected the token and another pair may be stored.
+        """
         database = self._connection.database
         try:
             fresh = self._connection.oauth.refresh(refresh_token)
@@ -192,7 +196,7 @@ class MemberTokens:
     def _store_surely(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
         for attempt in range(1, _STORE_ATTEMPTS + 1):
             try:
-                self._store(lease, spent, fresh)
+                self.store(lease, spent, fresh)
                 return
             except DatabaseError as error:
                 # There is no second copy of this pair: whatever a database says while it is away must not cost it.
@@ -203,7 +207,8 @@ class MemberTokens:
                     ) from None
                 self._connection.clock.sleep(_STORE_PAUSE * attempt)
 
-    def _store(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
+    def store(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
+        """Store the pair that WHOOP gave for the spent refresh token, unless a later lease stored another."""
         database = self._connection.database
         with database.write([self._user_id]) as connection:
             now = database.now(connection)

@@ -4,16 +4,18 @@ import random
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from whoop_assets.ingest import follow
 from whoop_assets.ingest.follow import rebuild_behind, rebuild_trends, rebuild_weeks
 from whoop_assets.summary.columns import DAILY
 from whoop_assets.summary.trends import REACH_DAYS
 from whoop_assets.warehouse import daily, trends
+from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables import trends as trends_table
 from whoop_assets.warehouse.tables import weekly_summary
@@ -162,14 +164,27 @@ def test_building_in_pieces_is_building_at_once(built, monkeypatch):
     assert kept(built)[0] == whole
 
 
-def test_a_change_that_comes_while_trends_are_built_stays_behind(built, monkeypatch):
+def test_a_change_that_arrives_while_trends_are_built_stays_stale(built, database_url):
     store(built, [row(ME, 40, strain=20.9)], members=[ME], first=40, last=40)
-    with built.write([ME]) as connection:
-        read = STALE_TRENDS.generations(connection, [ME], day(40), day(40))
-    store(built, [row(ME, 40, strain=1.0)], members=[ME], first=40, last=40)
-    with built.write([ME]) as connection:
-        STALE_TRENDS.clear(connection, read)
+    changes = []
+
+    def change(_connection, _cursor, statement, *_):
+        """Let another thread change the day as soon as the rebuild has read it."""
+        if not changes and statement.lstrip().upper().startswith("SELECT") and "daily_summary" in statement:
+            changed = [row(ME, 40, strain=1.0)]
+            changes.append(pool.submit(store, other, changed, members=[ME], first=40, last=40))
+
+    other = Database(database_url)
+    with ThreadPoolExecutor(1) as pool:
+        event.listen(built.engine, "after_cursor_execute", change)
+        rebuild_trends(built, MEMBERS, day(40), day(40))
+        assert changes[0].result(60) == 1
+    other.close()
     assert stale(built) == {(ME, day(40))}
+    before, _ = kept(built)
+    rebuild_trends(built, MEMBERS, day(40), day(40))
+    assert kept(built)[0] != before
+    assert stale(built) == set()
 
 
 def test_a_week_is_rebuilt_when_one_of_its_days_changed(built, clock):

@@ -120,7 +120,7 @@ def lease_of_another(home):
 
 def bring(home, lease, spent, pair):
     """The other process comes back and stores what WHOOP gave it."""
-    MemberTokens(home.connection, home.member)._store(lease, spent, pair)
+    MemberTokens(home.connection, home.member).store(lease, spent, pair)
 
 
 def test_who_is_stalled_longer_than_its_lease_brings_the_good_pair_and_nobody_is_told_to_reconnect(
@@ -151,9 +151,7 @@ def test_who_has_taken_over_is_not_undone_by_who_comes_back(home):
     home.clock.advance(leases.LEASE)
     profile(home)
     taken_over = stored(home)
-    MemberTokens(home.connection, home.member)._exchange(
-        lease, spent
-    )  # invalid_grant: somebody else's pair is there
+    MemberTokens(home.connection, home.member).exchange(lease, spent)  # invalid_grant: another pair is stored
     assert stored(home) == taken_over
     assert home.rows("members")[home.member]["status"] == "connected"
 
@@ -251,7 +249,7 @@ def test_a_member_who_leaves_while_tokens_are_exchanged_is_not_asked_to_come_bac
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     disconnect_member(home.connection, home.member, erase=False)
-    MemberTokens(home.connection, home.member)._exchange(lease, spent)
+    MemberTokens(home.connection, home.member).exchange(lease, spent)
     assert home.rows("members")[home.member]["status"] == "disconnected"
     assert home.rows("tokens") == {}
 
