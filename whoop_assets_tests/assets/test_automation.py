@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 
 import dagster as dg
+import pytest
 from sqlalchemy import true, update
 
 from whoop_assets.definitions import defs, ours
@@ -57,6 +58,7 @@ def test_the_sensor_asks_for_the_stale_days_as_ranges_and_their_run_clears_them(
             assert STALE_TRENDS.stale(connection) == []
 
 
+@pytest.mark.slow
 def test_trends_that_were_not_built_with_their_summaries_are_asked_for_alone(project):
     with project() as p:
         home, today = p.home, p.today

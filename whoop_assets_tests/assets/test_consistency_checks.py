@@ -69,6 +69,7 @@ def test_a_run_that_a_human_starts_has_every_check_and_in_a_healthy_warehouse_al
     )
 
 
+@pytest.mark.slow
 def test_the_daily_job_has_every_check_and_asks_whoop_for_nothing(p):
     whole(p)
     before = p.home.world.stats()["requests"]
@@ -83,6 +84,7 @@ def test_the_daily_job_has_every_check_and_asks_whoop_for_nothing(p):
     assert request.tags["whoop/lane"] == "schedule"
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no_run(p):
     whole(p)
     r = tables.recoveries.c
@@ -169,6 +171,7 @@ def test_the_integrity_report_of_v1_ids_names_what_a_human_should_look_at(p):
     ]
 
 
+@pytest.mark.slow
 def test_a_reading_that_nobody_has_done_for_long_is_named(p):
     whole(p)
     then = p.now() - timedelta(hours=60)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import dagster as dg
+import pytest
 
 from whoop_assets.definitions import defs, ours
 from whoop_assets.partitions import range_tags
@@ -32,6 +33,7 @@ def do(p, request):
     )
 
 
+@pytest.mark.slow
 def test_new_members_share_a_run_of_the_last_month_and_its_work_leaves_less_to_ask_for(project, monkeypatch):
     with project(members=2, days=25) as p:
         monkeypatch.setenv("WHOOP_START_DATE", (p.today - 24 * ONE_DAY).isoformat())

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import dagster as dg
+import pytest
 
 from whoop_assets.assets.loading import LANE_TAG
 from whoop_assets.ingest.event_load import LANE
@@ -36,6 +37,7 @@ def test_of_a_cohort_a_few_are_shown_and_the_others_counted(project):
         assert "3 of 5 members" in shown
 
 
+@pytest.mark.slow
 def test_the_many_runs_for_webhooks_carry_no_charts(project):
     with project() as p:
         assert p.run(p.today, p.today).success
@@ -44,6 +46,7 @@ def test_the_many_runs_for_webhooks_carry_no_charts(project):
             assert "charts" not in p.metadata(asset, p.today)
 
 
+@pytest.mark.slow
 def test_the_report_asset_writes_a_page_per_member_with_what_was_behind_built(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with project(members=2) as p:

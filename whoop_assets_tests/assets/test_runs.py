@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 
 from whoop_assets.warehouse.budget_report import report
 from whoop_assets.warehouse.failures import open_failures
@@ -100,6 +101,7 @@ def test_members_in_the_run_config_narrow_the_run(project):
         assert {user_id for user_id, _ in p.home.rows("daily_summary")} == {chosen}
 
 
+@pytest.mark.slow
 def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
     with project(members=2) as p:
@@ -141,6 +143,7 @@ def test_a_dead_grant_is_a_warning_that_names_the_member_and_the_command(project
         assert {user_id for user_id, _ in p.home.rows("daily_summary")} == {alive}
 
 
+@pytest.mark.slow
 def test_who_must_be_connected_again_is_named_by_a_check_and_by_the_loads_with_the_command(project):
     with project(members=2) as p:
         dead, alive = p.home.members
@@ -182,6 +185,7 @@ def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project, monkeypatc
         assert [secret for secret in secrets if secret in written] == []
 
 
+@pytest.mark.slow
 def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
     with project(days=40) as p:

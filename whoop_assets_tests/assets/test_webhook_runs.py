@@ -119,6 +119,7 @@ def test_without_events_the_sensor_asks_for_nothing(p, box):
     assert tick(p).run_requests == []
 
 
+@pytest.mark.slow
 def test_a_burst_is_one_run_a_day_of_what_it_touches(p, box):
     for member in (0, 1):
         for place in (2, 2, 3):
@@ -245,6 +246,7 @@ def test_both_days_of_a_record_that_moves_are_rebuilt_by_its_run(p, box):
     box.nothing_stale()
 
 
+@pytest.mark.slow
 def test_a_fault_of_whoops_sets_the_event_back_and_costs_nobody_else(p, box, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
     monkeypatch.setattr(attempts, "DELAYS", (timedelta(days=1),) * len(attempts.DELAYS))
@@ -266,6 +268,7 @@ def test_a_fault_of_whoops_sets_the_event_back_and_costs_nobody_else(p, box, mon
     assert stored_as_whoop_has_it(p, "workouts", bad)
 
 
+@pytest.mark.slow
 def test_a_dead_grant_sets_back_that_members_events_alone(p, box):
     rescore(p, "workouts", 0, 2), rescore(p, "workouts", 1, 2)
     box.receive()
@@ -278,6 +281,7 @@ def test_a_dead_grant_sets_back_that_members_events_alone(p, box):
     assert "connected again" in states[p.home.members[0]].last_error
 
 
+@pytest.mark.slow
 def test_a_spent_budget_postpones_without_counting(p, box, monkeypatch):
     later = p.now() + timedelta(hours=3)
 
@@ -293,6 +297,7 @@ def test_a_spent_budget_postpones_without_counting(p, box, monkeypatch):
     assert (event.state, event.attempts, event.next_attempt_at) == ("open", 0, later)
 
 
+@pytest.mark.slow
 def test_a_missing_scope_parks_the_event_with_the_way_out(p, box):
     rescore(p, "workouts", 0, 2)
     box.receive()

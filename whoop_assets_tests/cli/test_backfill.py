@@ -105,6 +105,7 @@ def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None
     database.close()
 
 
+@pytest.mark.slow
 def test_a_stream_that_fails_is_named_and_the_others_are_stored(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
@@ -160,6 +161,7 @@ def test_force_reads_everything_again(command_line: CommandLine) -> None:
     assert SINCE_TAG in tags()[0]
 
 
+@pytest.mark.slow
 def test_a_member_who_must_come_back_makes_the_backfill_incomplete_and_costs_the_others_nothing(
     command_line: CommandLine,
 ) -> None:

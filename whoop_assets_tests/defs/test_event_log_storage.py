@@ -214,6 +214,7 @@ def with_runs(instance: dg.DagsterInstance) -> dg.DagsterInstance:
 # Tests
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=max(5, hypothesis_settings().max_examples // 10))
 @example(
     history=[

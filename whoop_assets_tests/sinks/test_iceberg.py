@@ -69,6 +69,7 @@ def test_an_unchanged_day_is_not_written_again(delivering: Make) -> None:
         assert changed["cycles"].days == 0
 
 
+@pytest.mark.slow
 def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(delivering: Make) -> None:
     with delivering() as d:
         d.load(FIRST, TODAY - timedelta(days=3))
@@ -107,6 +108,7 @@ def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(deliv
         assert row["cycle_id"] == sleep["cycle_id"]
 
 
+@pytest.mark.slow
 def test_a_field_that_whoop_adds_is_a_column_of_its_own_and_old_rows_are_null(delivering: Make) -> None:
     with delivering() as d:
         d.load()
@@ -220,6 +222,7 @@ def test_who_is_erased_is_gone_from_the_tables_and_with_purge_from_the_files(del
         assert_delivered(d.home.database, d.catalog())
 
 
+@pytest.mark.slow
 def test_snapshots_and_their_files_are_bounded(delivering: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     kept, most = 3, 6
     assert 0 < KEPT < MOST
@@ -420,6 +423,7 @@ def test_a_later_commits_entry_in_the_ledger_stays(delivering: Make) -> None:
         assert d.sync("workout")["workout"].days == 0
 
 
+@pytest.mark.slow
 def test_a_commit_that_never_succeeds_is_an_error_that_passes_and_loses_nothing(
     delivering: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

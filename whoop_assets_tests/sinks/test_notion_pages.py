@@ -301,6 +301,7 @@ def ledger_members(sink):
 # Faults
 
 
+@pytest.mark.slow
 def test_every_kind_of_fault_in_the_middle_is_outlasted_and_no_page_is_made_twice(sink):
     keep(sink.database, *(summary(MEMBER, day) for day in days(30)))
     dice = random.Random(5)

@@ -68,6 +68,7 @@ def by_key(rows):
     return {(row["user_id"], row["day"]): row for row in rows}
 
 
+@settings(max_examples=12)
 @given(SEEDS)
 def test_what_is_null_has_a_reason_and_nothing_else_has(seed):
     for row in trends(history(seed)):
@@ -75,7 +76,7 @@ def test_what_is_null_has_a_reason_and_nothing_else_has(seed):
         assert set(json.loads(row["missing"] or "{}")) == nulls
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(SEEDS)
 def test_the_trends_are_those_of_the_naive_twin(seed):
     rows = [*history(seed), *history(seed + 1, user_id=2)]
@@ -91,6 +92,7 @@ def test_the_trends_are_those_of_the_naive_twin(seed):
                 assert row[name] == value, (name, row["day"])
 
 
+@settings(max_examples=12)
 @given(SEEDS, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(seed, rng):
     rows = [*history(seed), *history(seed + 1, user_id=2)]
