@@ -17,6 +17,10 @@ HALF_A_DAY = timedelta(hours=12)
 EASTERNMOST = timedelta(hours=14)
 WESTERNMOST = timedelta(hours=-12)
 
+MAX_ONSET_DELAY = timedelta(hours=3)
+"""How long after its start a cycle's own night may begin. A cycle starts when its night does: in 346 of 346 recorded cycles
+exactly then."""
+
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 
 
@@ -40,6 +44,11 @@ def local_date(instant: datetime, offset: timedelta) -> date:
 def cycle_day(start: datetime, offset: timedelta) -> date:
     """The WHOOP day of a cycle, and of a main sleep whose cycle is not known."""
     return local_date(start, offset + HALF_A_DAY)
+
+
+def begins_as_nap(cycle_start: datetime, onset: datetime) -> bool:
+    """Whether a sleep is a nap, by when it begins in its cycle: the last resort if nothing says what it is."""
+    return onset - cycle_start > MAX_ONSET_DELAY
 
 
 def utc_bounds(first: date, last: date) -> tuple[datetime, datetime]:

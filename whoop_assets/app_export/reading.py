@@ -1,25 +1,19 @@
 """A whole export: every row of its files as a record, or rejected with its line and the reason."""
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from whoop_assets.app_export import rows
-from whoop_assets.app_export.archive import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS, UnreadableExport
-from whoop_assets.app_export.rows import Cycle, JournalEntry, Rejected, Sleep, Texts, Workout, plain
-
-NEEDED: dict[str, tuple[str, ...]] = {
-    CYCLES: (rows.START, rows.ZONE),
-    SLEEPS: (rows.START, rows.ZONE, rows.ONSET, rows.WAKE, rows.NAP),
-    WORKOUTS: (rows.START, rows.ZONE, rows.BEGUN, rows.ENDED, rows.ACTIVITY),
-    JOURNAL: (rows.START, rows.ZONE, rows.QUESTION, rows.ANSWER),
-}
-"""Without these columns no row of the file can be placed. All others may be missing: variants differ in them."""
+from whoop_assets.app_export.archive import UnreadableExport
+from whoop_assets.app_export.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
+from whoop_assets.app_export.rows import Cycle, JournalEntry, Rejected, Row, Sleep, Texts, Workout
+from whoop_assets.app_export.table import Table, read_table
+from whoop_assets.whoop_day import begins_as_nap
 
 _MOST_SHOWN = 200
+_MOST_HEADINGS_SHOWN = 1_000
 
 
 class _Keyed(Protocol):
@@ -36,26 +30,46 @@ Record = TypeVar("Record", bound=_Keyed)
 
 @dataclass(slots=True)
 class FileRead:
-    """What became of the rows of a file; `repeated`: the same row again. `whole`: nothing of it was rejected."""
+    """What became of the rows of a file.
 
+    `name`: what it is called; `repeated`: the same row again; `without_day`: answers that name no cycle; `merged`: further rows of
+    a cycle, each with another sleep of it; `faults`: single cells that could not be read and are empty;
+    `unknown_columns`: headings that are not known, whose cells are kept in `payload` only.
+    """
+
+    name: str = ""
     rows: int = 0
     repeated: int = 0
+    without_day: int = 0
+    merged: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    faults: list[Rejected] = field(default_factory=list)
+    unknown_columns: tuple[str, ...] = ()
 
     @property
     def whole(self) -> bool:
+        """Whether every row of it could be placed."""
         return not self.rejected
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownFile:
+    """A CSV file whose headings are none of an export's in a known language."""
+
+    name: str
+    headings: str
 
 
 @dataclass(slots=True)
 class Export:
-    """What an export says. `files` has an entry for each file that was in it."""
+    """What an export says. `files` has an entry for each file that was in it, by its English name."""
 
     cycles: list[Cycle] = field(default_factory=list)
     sleeps: list[Sleep] = field(default_factory=list)
     workouts: list[Workout] = field(default_factory=list)
     journal: list[JournalEntry] = field(default_factory=list)
     files: dict[str, FileRead] = field(default_factory=dict)
+    unknown_files: list[UnknownFile] = field(default_factory=list)
 
     @property
     def cycle_starts(self) -> list[datetime]:
@@ -66,112 +80,151 @@ class Export:
         starts += [entry.cycle_start for entry in self.journal]
         return sorted(set(starts))
 
+    @property
+    def rejected(self) -> list[Rejected]:
+        """All rows that were not understood, by file."""
+        return [rejected for found in self.files.values() for rejected in found.rejected]
+
 
 def read_export(files: Mapping[str, bytes]) -> Export:
-    """Read the files of an export, by name; which of them are there, and in which order their rows are, does not matter.
+    """Read the files of an export. Names, order of files and order of rows do not matter: headings tell the files apart.
 
     Two rows of one key are one record: the first stands, the second is counted if it says the same and rejected if it
-    does not. The main sleeps that physiological_cycles.csv tells of are taken from there where sleeps.csv lacks them.
+    does not. The sleeps that physiological_cycles.csv describes are taken from there where sleeps.csv does not list them.
 
-    Raises UnreadableExport for a file that is not text in UTF-8 or lacks a column that nothing works without.
+    Raises:
+        UnreadableExport: No file has headings of an export, a file is there twice with different contents, or it lacks a column
+            without which its rows have no place.
     """
-    export = Export(files={name: FileRead() for name in FILES if name in files})
-    for name, found in export.files.items():
-        table = list(_rows(name, files[name], found))
-        if name == CYCLES:
-            export.cycles = _records(name, table, rows.cycle, found)
-            _main_sleeps(export, table)
-        elif name == SLEEPS:
-            slept = _records(name, table, rows.sleep, found)
-            listed = {one.key for one in slept}
-            export.sleeps = slept + [one for one in export.sleeps if one.key not in listed]
-        elif name == WORKOUTS:
-            export.workouts = _records(name, table, rows.workout, found)
-        else:
-            export.journal = _records(name, table, rows.journal_entry, found)
+    export = Export()
+    tables = _tables(files, export)
+    if not tables:
+        raise UnreadableExport(_no_export(export.unknown_files))
+    for kind in FILES:
+        if kind not in tables:
+            continue
+        table = tables[kind]
+        found = FileRead(
+            table.name, table.count, rejected=table.rejected, unknown_columns=table.columns.unknown
+        )
+        export.files[kind] = found
+        if kind == SLEEPS:
+            export.sleeps = _records(table, rows.sleep, found)
+        elif kind == WORKOUTS:
+            export.workouts = _records(table, rows.workout, found)
+        elif kind == JOURNAL:
+            export.journal = _records(table, rows.journal_entry, found)
+        found.faults = [
+            _rejected(kind, row, reason) for row in table.rows for reason in dict.fromkeys(row.faults)
+        ]
+    if CYCLES in tables:
+        _cycles(tables[CYCLES], export)
     return export
 
 
-def _main_sleeps(export: Export, table: list[tuple[int, Texts]]) -> None:
-    """The main sleeps of the cycles that were understood; a row whose sleep is not is rejected with its cycle."""
-    by_line = {cycle.line: cycle for cycle in export.cycles}
-    for line, row in table:
-        if line not in by_line:
+def _tables(files: Mapping[str, bytes], export: Export) -> dict[str, Table]:
+    """The files of an export among these, by kind."""
+    found: dict[str, Table] = {}
+    for name, content in files.items():
+        table = read_table(name, content)
+        if table.kind is None:
+            headings = ", ".join(heading.strip() for heading in table.headings)
+            export.unknown_files.append(UnknownFile(name, headings[:_MOST_HEADINGS_SHOWN]))
             continue
+        lacking = table.lacks()
+        if lacking is not None:
+            raise UnreadableExport(
+                f"{name} lacks the column {lacking!r}, without which its rows cannot be placed: give the export as the app"
+                f" sent it. Its headings are: {', '.join(table.headings)[:_MOST_HEADINGS_SHOWN]}."
+            )
+        before = found.setdefault(table.kind, table)
+        if before is not table and files[before.name] != content:
+            raise UnreadableExport(
+                f"{before.name} and {name} are both the {table.kind} of an export: give one export at a time."
+            )
+    return found
+
+
+def _no_export(unknown: Iterable[UnknownFile]) -> str:
+    headings = "; ".join(f"{file.name}: {file.headings or '(empty)'}" for file in unknown)
+    return (
+        "No file has the headings of the app's data export in English, German, Spanish, French or Brazilian Portuguese, so"
+        f" nothing was stored. Report these headings if they are of an export in another language: {headings or 'none'}."
+    )
+
+
+def _cycles(table: Table, export: Export) -> None:
+    """The cycles, each with the recovery of the sleep that its row names, and the sleeps that only these rows describe."""
+    found = export.files[CYCLES]
+    listed = {sleep.start: sleep.nap for sleep in export.sleeps}
+    chosen: dict[datetime, tuple[bool, Cycle]] = {}
+    described: dict[datetime, Sleep] = {}
+    for row in table.rows:
         try:
-            found = rows.main_sleep(row, line)
+            cycle = rows.cycle(row)
         except ValueError as error:
-            del by_line[line]
-            export.files[CYCLES].rejected.append(_rejected(CYCLES, line, str(error), row))
+            found.rejected.append(_rejected(CYCLES, row, str(error)))
             continue
-        if found is not None:
-            export.sleeps.append(found)
-    export.cycles = list(by_line.values())
+        cycle, sleep = _with_its_sleep(cycle, row, found)
+        named = cycle.sleep_start
+        nap = named is not None and listed.get(named, begins_as_nap(cycle.start, named))
+        known = chosen.get(cycle.start)
+        if known is None:
+            chosen[cycle.start] = (nap, cycle)
+        elif known[1].raw == cycle.raw:
+            found.repeated += 1
+            continue
+        elif named is None or known[1].sleep_start in (None, named):
+            reason = f"it contradicts line {known[1].line}, which is about the same"
+            found.rejected.append(_rejected(CYCLES, row, reason))
+            continue
+        else:
+            # A further row of the cycle for another sleep: the recovery of the main sleep is the cycle's.
+            found.merged += 1
+            if known[0] and not nap:
+                chosen[cycle.start] = (nap, cycle)
+        if sleep is not None and sleep.start not in listed:
+            described.setdefault(sleep.start, sleep)
+    found.faults = [
+        _rejected(CYCLES, row, reason) for row in table.rows for reason in dict.fromkeys(row.faults)
+    ]
+    export.cycles = [cycle for _, cycle in chosen.values()]
+    export.sleeps += described.values()
 
 
-def _records(
-    name: str, table: list[tuple[int, Texts]], read: Callable[[Texts, int], Record], found: FileRead
-) -> list[Record]:
+def _with_its_sleep(cycle: Cycle, row: Row, found: FileRead) -> tuple[Cycle, Sleep | None]:
+    """The cycle with the onset that its row names. A sleep with an unusable time is rejected, and its recovery with it."""
+    try:
+        sleep = rows.sleep_of_cycle(row)
+    except ValueError as error:
+        found.rejected.append(_rejected(CYCLES, row, str(error)))
+        return replace(cycle, values=dict(cycle.values) | dict.fromkeys(rows.RECOVERY)), None
+    return replace(cycle, sleep_start=None if sleep is None else sleep.start), sleep
+
+
+def _records(table: Table, read: Callable[[Row], Record | None], found: FileRead) -> list[Record]:
     known: dict[object, Record] = {}
-    for line, row in table:
+    kind = table.kind or ""
+    for row in table.rows:
         try:
-            record = read(row, line)
+            record = read(row)
         except ValueError as error:
-            found.rejected.append(_rejected(name, line, str(error), row))
+            found.rejected.append(_rejected(kind, row, str(error)))
+            continue
+        if record is None:
+            found.without_day += 1
             continue
         before = known.setdefault(record.key, record)
         if before is record:
             continue
-        if before.raw == row:
+        if before.raw == row.raw:
             found.repeated += 1
         else:
             reason = f"it contradicts line {before.line}, which is about the same"
-            found.rejected.append(_rejected(name, line, reason, row))
+            found.rejected.append(_rejected(kind, row, reason))
     return list(known.values())
 
 
-def _rows(name: str, content: bytes, found: FileRead) -> Iterator[tuple[int, Texts]]:
-    """The line and the cells of each row that has as many cells as the heading; others are rejected."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UnreadableExport(
-            f"{name} is not text in UTF-8, as the app writes it: give the export as the app sent it."
-        ) from None
-    reader = csv.reader(io.StringIO(text, newline=""))
-    heading = next(reader, None)
-    if heading is None:
-        return  # an empty file: nobody kept a journal
-    columns = [plain(cell) for cell in heading]
-    lacking = [column for column in NEEDED[name] if plain(column) not in columns]
-    if lacking:
-        raise UnreadableExport(
-            f"{name} lacks the column {lacking[0]!r}, without which its rows cannot be placed: give the export as the app"
-            " sent it."
-        )
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            found.rows += 1
-            found.rejected.append(Rejected(name, line, f"it is not CSV: {error}", ""))
-            continue
-        if cells is None:
-            return
-        if not any(cell.strip() for cell in cells):
-            continue
-        found.rows += 1
-        if any("\x00" in cell for cell in cells):
-            shown = ",".join(cells).replace("\x00", "\N{REPLACEMENT CHARACTER}")
-            found.rejected.append(Rejected(name, line, "it holds a character that no text has", shown))
-        elif len(cells) < len(columns) or any(cell.strip() for cell in cells[len(columns) :]):
-            reason = f"it has {len(cells)} cells where the heading has {len(columns)}"
-            found.rejected.append(Rejected(name, line, reason, ",".join(cells)))
-        else:
-            yield line, dict(zip(columns, cells, strict=False))
-
-
-def _rejected(name: str, line: int, reason: str, row: Texts) -> Rejected:
+def _rejected(kind: str, row: Row, reason: str) -> Rejected:
     shown = reason if len(reason) <= _MOST_SHOWN else reason[:_MOST_SHOWN] + "..."
-    return Rejected(name, line, shown, ",".join(row.values()))
+    return Rejected(kind, row.line, shown, ",".join(row.raw.values()))

@@ -5,47 +5,63 @@ under, which the export names by its start.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
+from whoop_assets.app_export.activities import slug
+from whoop_assets.app_export.headings import (
+    ACTIVITY,
+    ANSWER,
+    BEGUN,
+    END,
+    ENDED,
+    NAP,
+    NOTES,
+    ONSET,
+    QUESTION,
+    SKIN_CELSIUS,
+    SKIN_FAHRENHEIT,
+    START,
+    WAKE,
+    ZONE,
+    plain,
+)
 from whoop_assets.app_export.values import (
+    fahrenheit,
     flag,
     instant,
     kilocalories,
     minutes,
     number,
     share_of,
-    slug,
     whole,
     zone,
 )
-from whoop_assets.whoop_day import cycle_day, parse_offset
+from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
 Texts = Mapping[str, str]
-"""A row: its cells by the plain name of their column; see `plain`."""
+"""Cells by the key of their column; see `headings.columns_of`."""
 
 Reader = Callable[[str], Any]
 MOST_QUESTION, MOST_ACTIVITY = 500, 128
 
-_percent, _beats = number(0, 100), whole(0, 300)
-
 RECOVERY: dict[str, tuple[str, Reader]] = {
-    "recovery_score": ("Recovery score %", _percent),
-    "resting_heart_rate": ("Resting heart rate (bpm)", number(0, 300)),
-    "hrv_rmssd_milli": ("Heart rate variability (ms)", number(0, 1000)),
-    "skin_temp_celsius": ("Skin temp (celsius)", number(0, 60)),
-    "spo2_percentage": ("Blood oxygen %", _percent),
+    "recovery_score": ("Recovery score %", number),
+    "resting_heart_rate": ("Resting heart rate (bpm)", number),
+    "hrv_rmssd_milli": ("Heart rate variability (ms)", number),
+    "skin_temp_celsius": (SKIN_CELSIUS, number),
+    "spo2_percentage": ("Blood oxygen %", number),
 }
 STRAIN: dict[str, tuple[str, Reader]] = {
-    "strain": ("Day Strain", number(0, 21)),
+    "strain": ("Day Strain", number),
     "kilojoule": ("Energy burned (cal)", kilocalories),
-    "max_heart_rate": ("Max HR (bpm)", _beats),
-    "average_heart_rate": ("Average HR (bpm)", _beats),
+    "max_heart_rate": ("Max HR (bpm)", whole),
+    "average_heart_rate": ("Average HR (bpm)", whole),
 }
 ASLEEP: dict[str, tuple[str, Reader]] = {
-    "sleep_performance_percentage": ("Sleep performance %", _percent),
-    "respiratory_rate": ("Respiratory rate (rpm)", number(0, 100)),
+    "sleep_performance_percentage": ("Sleep performance %", number),
+    "respiratory_rate": ("Respiratory rate (rpm)", number),
     "asleep_milli": ("Asleep duration (min)", minutes),
     "total_in_bed_time_milli": ("In bed duration (min)", minutes),
     "total_light_sleep_time_milli": ("Light sleep duration (min)", minutes),
@@ -54,28 +70,54 @@ ASLEEP: dict[str, tuple[str, Reader]] = {
     "total_awake_time_milli": ("Awake duration (min)", minutes),
     "sleep_needed_milli": ("Sleep need (min)", minutes),
     "need_from_sleep_debt_milli": ("Sleep debt (min)", minutes),
-    "sleep_efficiency_percentage": ("Sleep efficiency %", _percent),
-    "sleep_consistency_percentage": ("Sleep consistency %", _percent),
+    "sleep_efficiency_percentage": ("Sleep efficiency %", number),
+    "sleep_consistency_percentage": ("Sleep consistency %", number),
 }
 EXERTION: dict[str, tuple[str, Reader]] = {
-    "strain": ("Activity Strain", number(0, 21)),
+    "strain": ("Activity Strain", number),
     "kilojoule": ("Energy burned (cal)", kilocalories),
-    "max_heart_rate": ("Max HR (bpm)", _beats),
-    "average_heart_rate": ("Average HR (bpm)", _beats),
+    "max_heart_rate": ("Max HR (bpm)", whole),
+    "average_heart_rate": ("Average HR (bpm)", whole),
     "gps_enabled": ("GPS enabled", flag),
-    "distance_meter": ("Distance (meters)", number(0, 10_000_000)),
-    "altitude_gain_meter": ("Altitude gain (meters)", number(-100_000, 100_000)),
-    "altitude_change_meter": ("Altitude change (meters)", number(-100_000, 100_000)),
+    "distance_meter": ("Distance (meters)", number),
+    "altitude_gain_meter": ("Altitude gain (meters)", number),
+    "altitude_change_meter": ("Altitude change (meters)", number),
 }
 ZONES: dict[str, tuple[str, Reader]] = {
-    f"zone_{name}_milli": (f"HR Zone {place} %", _percent)
+    f"zone_{name}_milli": (f"HR Zone {place} %", number)
     for place, name in enumerate(("one", "two", "three", "four", "five"), 1)
 }
+
+NUMBERS = frozenset(
+    plain(heading)
+    for columns in (RECOVERY, STRAIN, ASLEEP, EXERTION, ZONES)
+    for heading, read in columns.values()
+    if read is not flag
+) | {plain(SKIN_FAHRENHEIT)}
+"""The keys of the columns with numbers."""
+TIMES = frozenset(map(plain, (START, END, ONSET, WAKE, BEGUN, ENDED)))
+"""The keys of the columns with times."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of a file. `raw`: its cells as exported; `cells`: the same with numbers and times as the app writes them.
+
+    `faults` collects why single cells could not be read.
+    """
+
+    line: int
+    raw: Texts = field(repr=False)
+    cells: Texts = field(repr=False)
+    faults: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A row that was not understood: where it stood, why, and its text. `reason` repeats the offending cell at most, and no word of it."""
+    """A row, or a cell of one, that was not understood: where it stood, why, and the row's text.
+
+    `reason` repeats a number, time or zone at most, and no word of it.
+    """
 
     file: str
     line: int
@@ -85,12 +127,16 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """A cycle with the recovery that it begins with. `end` is None while it is open; values of STRAIN and RECOVERY."""
+    """A cycle. `end` is None while it is open; values of STRAIN and RECOVERY.
+
+    The values of RECOVERY describe the sleep that begins at `sleep_start`, which may be a nap; None: the row names none.
+    """
 
     start: datetime
     end: datetime | None
     offset: str
     day: date
+    sleep_start: datetime | None
     values: Mapping[str, Any]
     line: int
     raw: Texts = field(repr=False)
@@ -102,11 +148,12 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """A main sleep or a nap; values of ASLEEP."""
+    """A main sleep or a nap; values of ASLEEP. `listed`: sleeps.csv lists it, so that `nap` is certain."""
 
     start: datetime
     end: datetime
     nap: bool
+    listed: bool
     cycle_start: datetime
     offset: str
     day: date
@@ -115,8 +162,12 @@ class Sleep:
     raw: Texts = field(repr=False)
 
     @property
-    def key(self) -> tuple[datetime, bool]:
-        return (self.start, self.nap)
+    def key(self) -> tuple[datetime]:
+        return (self.start,)
+
+    def as_nap(self, nap: bool) -> "Sleep":
+        """The same sleep with another answer to whether it is a nap."""
+        return self if nap is self.nap else replace(self, nap=nap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,103 +208,111 @@ class JournalEntry:
         return (self.cycle_start, self.question)
 
 
-def plain(heading: str) -> str:
-    """A column's heading as it is compared: `HR Zone 1 %`, `hr zone 1%` and `hr_zone_1_%` are one column."""
-    return "".join(character for character in heading.lower() if character.isascii() and character.isalnum())
-
-
-START, END, ZONE = "Cycle start time", "Cycle end time", "Cycle timezone"
-ONSET, WAKE, NAP = "Sleep onset", "Wake onset", "Nap"
-BEGUN, ENDED, ACTIVITY = "Workout start time", "Workout end time", "Activity name"
-QUESTION, ANSWER, NOTES = "Question text", "Answered yes", "Notes"
-
-
-def cycle(row: Texts, line: int) -> Cycle:
+def cycle(row: Row) -> Cycle:
     """The cycle of a row of physiological_cycles.csv. Raises ValueError with the reason when it cannot be read."""
     start, offset, day = _cycle_of(row)
     # The end is written by the clock of this cycle, the start of the next one by the clock of the next: after a journey
     # or when the clocks change they are hours apart, and the same instant.
-    end = _optional(row, END, lambda text: instant(text, offset))
+    end = _time(row, END, offset)
     if end is not None and end <= start:
         raise ValueError(f"{END}: the cycle ends before it starts")
-    return Cycle(start, end, offset, day, _values(row, STRAIN | RECOVERY), line, row)
+    values = _values(row, STRAIN | RECOVERY)
+    if _cell(row, SKIN_FAHRENHEIT):
+        values["skin_temp_celsius"] = _optional(row, SKIN_FAHRENHEIT, fahrenheit)
+    return Cycle(start, end, offset, day, None, values, row.line, row.raw)
 
 
-def main_sleep(row: Texts, line: int) -> Sleep | None:
-    """The main sleep that a row of physiological_cycles.csv tells of as well; None for a cycle without one."""
-    if not _cell(row, ONSET):
-        return None
-    return _sleep(row, line, nap=False)
+def sleep_of_cycle(row: Row) -> Sleep | None:
+    """The sleep that a row of physiological_cycles.csv describes as well; None for a cycle without one. Raises ValueError."""
+    return _sleep(row, None) if _cell(row, ONSET) else None
 
 
-def sleep(row: Texts, line: int) -> Sleep:
+def sleep(row: Row) -> Sleep:
     """The sleep of a row of sleeps.csv. Raises ValueError."""
-    return _sleep(row, line, nap=_needed(row, NAP, flag))
+    return _sleep(row, _needed(row, NAP, flag))
 
 
-def _sleep(row: Texts, line: int, *, nap: bool) -> Sleep:
+def _sleep(row: Row, nap: bool | None) -> Sleep:
     cycle_start, offset, day = _cycle_of(row)
-    start = _needed(row, ONSET, lambda text: instant(text, offset))
-    end = _needed(row, WAKE, lambda text: instant(text, offset))
+    start = _needed_time(row, ONSET, offset)
+    end = _needed_time(row, WAKE, offset)
     if end <= start:
         raise ValueError(f"{WAKE}: the sleep ends before it starts")
-    return Sleep(start, end, nap, cycle_start, offset, day, _values(row, ASLEEP), line, row)
+    is_nap = begins_as_nap(cycle_start, start) if nap is None else nap
+    values = _values(row, ASLEEP)
+    return Sleep(start, end, is_nap, nap is not None, cycle_start, offset, day, values, row.line, row.raw)
 
 
-def workout(row: Texts, line: int) -> Workout:
+def workout(row: Row) -> Workout:
     """The workout of a row of workouts.csv. Raises ValueError."""
     cycle_start, offset, day = _cycle_of(row)
-    start = _needed(row, BEGUN, lambda text: instant(text, offset))
-    end = _needed(row, ENDED, lambda text: instant(text, offset))
+    start = _needed_time(row, BEGUN, offset)
+    end = _needed_time(row, ENDED, offset)
     if end <= start:
         raise ValueError(f"{ENDED}: the workout ends before it starts")
     activity = _text(row, ACTIVITY, MOST_ACTIVITY)
     values = _values(row, EXERTION)
     zones = {name: share_of(percent, end - start) for name, percent in _values(row, ZONES).items()}
-    return Workout(start, end, activity, slug(activity), cycle_start, offset, day, values | zones, line, row)
+    name = slug(activity)
+    return Workout(start, end, activity, name, cycle_start, offset, day, values | zones, row.line, row.raw)
 
 
-def journal_entry(row: Texts, line: int) -> JournalEntry:
-    """The answer of a row of journal_entries.csv. Raises ValueError."""
+def journal_entry(row: Row) -> JournalEntry | None:
+    """The answer of a row of journal_entries.csv; None if the row names no cycle, so that it has no day. Raises ValueError."""
+    if not _cell(row, START):
+        return None
     cycle_start, offset, day = _cycle_of(row)
     question = _text(row, QUESTION, MOST_QUESTION)
     answer = _needed(row, ANSWER, flag)
-    return JournalEntry(cycle_start, question, answer, _cell(row, NOTES) or None, offset, day, line, row)
+    notes = _cell(row, NOTES) or None
+    return JournalEntry(cycle_start, question, answer, notes, offset, day, row.line, row.raw)
 
 
-def _cycle_of(row: Texts) -> tuple[datetime, str, date]:
+def _cycle_of(row: Row) -> tuple[datetime, str, date]:
     """Start, offset and WHOOP day of the cycle that a row is listed under."""
     offset = _needed(row, ZONE, zone)
-    start = _needed(row, START, lambda text: instant(text, offset))
+    start = _needed_time(row, START, offset)
     return start, offset, cycle_day(start, parse_offset(offset))
 
 
-def _values(row: Texts, columns: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
+def _values(row: Row, columns: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
     return {name: _optional(row, heading, read) for name, (heading, read) in columns.items()}
 
 
-def _cell(row: Texts, heading: str) -> str:
-    return row.get(plain(heading), "").strip()
+def _cell(row: Row, heading: str) -> str:
+    return row.cells.get(plain(heading), "").strip()
 
 
-def _optional(row: Texts, heading: str, read: Reader) -> Any:
+def _optional(row: Row, heading: str, read: Reader) -> Any:
+    """The value of a cell; None if it is empty, or cannot be read, which costs the row nothing else."""
+    text = _cell(row, heading)
+    try:
+        return read(text) if text else None
+    except ValueError as error:
+        row.faults.append(f"{heading}: {error}")
+        return None
+
+
+def _needed(row: Row, heading: str, read: Reader) -> Any:
     text = _cell(row, heading)
     if not text:
-        return None
+        raise ValueError(f"{heading}: it is empty")
     try:
         return read(text)
     except ValueError as error:
         raise ValueError(f"{heading}: {error}") from None
 
 
-def _needed(row: Texts, heading: str, read: Reader) -> Any:
-    value = _optional(row, heading, read)
-    if value is None:
-        raise ValueError(f"{heading}: it is empty")
-    return value
+def _needed_time(row: Row, heading: str, offset: str) -> datetime:
+    moment: datetime = _needed(row, heading, lambda text: instant(text, offset))
+    return moment
 
 
-def _text(row: Texts, heading: str, most: int) -> str:
+def _time(row: Row, heading: str, offset: str) -> datetime | None:
+    return _needed_time(row, heading, offset) if _cell(row, heading) else None
+
+
+def _text(row: Row, heading: str, most: int) -> str:
     text: str = _needed(row, heading, str)
     if len(text) > most:
         raise ValueError(f"{heading}: it has {len(text)} characters, and at most {most} are kept")

@@ -1,9 +1,9 @@
 """The values of an export: text into what the API would have sent. Each raises ValueError with the reason."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from whoop_assets.app_export.headings import plain
 from whoop_assets.whoop_day import EASTERNMOST, parse_offset
 
 KILOJOULES_PER_KILOCALORIE = 4.184
@@ -12,26 +12,34 @@ KILOJOULES_PER_KILOCALORIE = 4.184
 MINUTE = 60_000
 """Milliseconds."""
 
+MAX_WHOLE = 2**31 - 1
+"""What an INTEGER column holds."""
+
 _TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.\d+)?", re.ASCII)
-_ZONE = re.compile(r"UTC(Z|[+-]\d{2}:\d{2})?", re.ASCII)
+_ZONE = re.compile(r"(?:(?:UTC|GMT) ?)?(?:(Z)|([+-])(\d{1,2})(?::?(\d{2}))?)|UTC|GMT", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?", re.ASCII)
-_HARMLESS = re.compile(r"(?:[0-9:.,+% -]|UTC|[ZT]){0,25}", re.ASCII)
+_HARMLESS = re.compile(r"(?:[0-9:.,/+% -]|UTC|GMT|[ZT]){0,25}", re.ASCII)
 """What numbers, times and zones consist of: an error may repeat it."""
 
 _FIRST_YEAR, _LAST_YEAR = 2012, 2199
 
-WORDS = {"strength trainer": "weightlifting_msk"}
-"""Activities that the API's slug calls something else: sport 123 is `weightlifting_msk`."""
+# Recorded exports have `true` and `false` in every language; a spreadsheet translates them when it saves a file.
+_YES = frozenset(
+    map(plain, ("true", "yes", "1", "wahr", "ja", "verdadero", "sí", "vrai", "oui", "verdadeiro", "sim"))
+)
+_NO = frozenset(map(plain, ("false", "no", "0", "falsch", "nein", "falso", "faux", "non", "não")))
 
 
 def zone(text: str) -> str:
-    """`UTC-05:00`, `UTC+01:00` or `UTCZ` as the API writes it: `-05:00`, `+01:00`, `Z`."""
-    match = _ZONE.fullmatch(text.strip())
+    """`UTC-05:00`, `UTC+01:00` or `UTCZ` as the API writes it: `-05:00`, `+01:00`, `Z`. Also reads `GMT-5` and `UTC+0530`."""
+    text = text.strip().replace("\N{MINUS SIGN}", "-")
+    match = _ZONE.fullmatch(text)
     if match is None:
         raise ValueError(f"{_shown(text)} is not a zone of the form UTC+hh:mm or UTCZ")
-    offset = match.group(1) or "Z"
+    _, sign, hours, minutes = match.groups()
+    offset = "Z" if sign is None else f"{sign}{hours:0>2}:{minutes or '00'}"
     size = parse_offset(offset)
-    if abs(size) > EASTERNMOST or int(offset[-2:] if offset != "Z" else 0) > 59:
+    if abs(size) > EASTERNMOST or int(minutes or 0) > 59:
         raise ValueError(f"{_shown(text)} is no zone on Earth")
     return offset if size else "Z"
 
@@ -51,48 +59,42 @@ def instant(text: str, offset: str) -> datetime:
     return local - parse_offset(offset)
 
 
-def number(low: float, high: float) -> Callable[[str], float]:
-    """A reader of decimal numbers within these bounds, both included."""
-
-    def read(text: str) -> float:
-        if _NUMBER.fullmatch(text) is None:
-            raise ValueError(f"{_shown(text)} is not a number")
-        value = float(text)
-        if not low <= value <= high:
-            raise ValueError(f"{text} is not between {low:g} and {high:g}")
-        return value
-
-    return read
+def number(text: str) -> float:
+    """A decimal number of any size: a value that cannot be true is stored, and the check of values names it."""
+    if _NUMBER.fullmatch(text) is None:
+        raise ValueError(f"{_shown(text)} is not a number")
+    return float(text)
 
 
-def whole(low: float, high: float) -> Callable[[str], int]:
-    """A reader of numbers that the API gives whole: `70.0` is 70."""
-    read = number(low, high)
-    return lambda text: round(read(text))
+def whole(text: str) -> int:
+    """A number that the API gives whole: `70.0` is 70."""
+    value = round(number(text))
+    if abs(value) > MAX_WHOLE:
+        raise ValueError(f"{_shown(text)} is larger than a database column holds")
+    return value
 
 
 def minutes(text: str) -> int:
     """Minutes as milliseconds."""
-    return round(number(0, 100_000)(text) * MINUTE)
+    return round(number(text) * MINUTE)
 
 
 def kilocalories(text: str) -> float:
     """Kilocalories, which the export calls `cal`, as kilojoules."""
-    return number(0, 100_000)(text) * KILOJOULES_PER_KILOCALORIE
+    return number(text) * KILOJOULES_PER_KILOCALORIE
+
+
+def fahrenheit(text: str) -> float:
+    """Degrees Fahrenheit as degrees Celsius, to a hundredth."""
+    return round((number(text) - 32) / 1.8, 2)
 
 
 def flag(text: str) -> bool:
-    """`true` or `false`, in whatever case."""
-    known = {"true": True, "false": False}
-    if text.lower() not in known:
+    """`true` or `false`, in whatever case, or the same in one of the languages that are read."""
+    word = plain(text)
+    if word not in _YES | _NO:
         raise ValueError(f"{_shown(text)} is neither true nor false")
-    return known[text.lower()]
-
-
-def slug(activity: str) -> str:
-    """The API's way to write a sport: `Hiking/Rucking` is `hiking-rucking`."""
-    lower = activity.lower()
-    return WORDS.get(lower) or re.sub(r"[^a-z0-9]+", "-", lower).strip("-") or lower
+    return word in _YES
 
 
 def _shown(text: str) -> str:

@@ -34,8 +34,9 @@ NOT_ALL_DONE = 1
 )
 @click.option("--force", is_flag=True, help="Import it also when its times are not the member's.")
 def import_(export: Path, wanted: str | None, instead_of: int | None, force: bool) -> None:
-    """Import the data export of the WHOOP app, a zip or a folder."""
-    from whoop_assets.ingest.app_import import import_export, read_files
+    """Import the data export of the WHOOP app: a zip, a folder, or one of its CSV files."""
+    from whoop_assets.app_export import read_files
+    from whoop_assets.ingest.app_import import import_export
 
     files = read_files(export)
     settings = Settings.from_environment()
@@ -43,7 +44,8 @@ def import_(export: Path, wanted: str | None, instead_of: int | None, force: boo
         user_id = _member(database, wanted)
         done = import_export(database, files, user_id, force=force, instead_of=instead_of)
     _say(export.name, done, instead_of)
-    if done.rejected:
+    # A file that is not recognised may be one of those that are missing.
+    if done.rejected or (done.unknown_files and done.missing_files):
         raise click.exceptions.Exit(NOT_ALL_DONE)
 
 
@@ -88,7 +90,7 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
         stored = one.stored
         of_days = ("-", "-") if kind == "journal" else (str(one.matched), str(one.filling))
         figures = (one.in_export, stored.new, stored.changed, stored.same, stored.gone, one.rejected)
-        table.add_row(one.file or f"{kind}, from the cycles", *map(str, figures), *of_days)
+        table.add_row(one.name or f"{kind}, from the cycles", *map(str, figures), *of_days)
     print_table(table)
     for missing in done.missing_files:
         click.echo(f"{missing} is not in it.")
@@ -98,13 +100,21 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
                 f"{one.stored.older} rows of {kind} were passed over: a newer export that was imported before covers them."
             )
         if one.repeated:
-            click.echo(f"{one.repeated} rows of {one.file} stand in it more than once.")
-    for rejected in done.rejected[:MOST_SHOWN]:
-        click.echo(f"{rejected.file}, line {rejected.line}: {rejected.reason}.", err=True)
-    if len(done.rejected) > MOST_SHOWN:
-        click.echo(f"{len(done.rejected) - MOST_SHOWN} further rows were not understood.", err=True)
-    if done.rejected:
-        click.echo("What was not understood is kept in the table export_quarantine.", err=True)
+            click.echo(f"{one.repeated} rows of {one.name} stand in it more than once.")
+    if done.without_day:
+        click.echo(
+            f"{done.without_day} journal answers name no cycle: they are without a day and are not stored."
+        )
+    if done.nap_days:
+        click.echo(
+            f"On {done.nap_days} days the export has the recovery of a nap, which is not the day's: these days keep the recovery"
+            " of an earlier import, or have none."
+        )
+    for name, unknown in done.unknown_columns.items():
+        click.echo(f"{name} has columns that are not known, kept only in payload: {', '.join(unknown)}.")
+    if done.dismissed:
+        click.echo(f"{done.dismissed} rows were dismissed before and are passed over.")
+    _say_what_is_wrong(done)
     if instead_of is not None:
         click.echo(f"Member {instead_of} is erased: all of it is member {done.user_id}'s now.")
     click.echo(
@@ -115,3 +125,25 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
         f"Now: `whoop-assets report --member {done.user_id} --open` shows them. A later export is imported the same way, with"
         f" `--member {done.user_id}`."
     )
+
+
+def _say_what_is_wrong(done: "Imported") -> None:
+    """What could not be read, on stderr."""
+    for fault in done.faults[:MOST_SHOWN]:
+        click.echo(f"{fault.file}, line {fault.line}: {fault.reason}; the cell is left empty.", err=True)
+    if len(done.faults) > MOST_SHOWN:
+        click.echo(f"{len(done.faults) - MOST_SHOWN} further cells are left empty.", err=True)
+    for rejected in done.rejected[:MOST_SHOWN]:
+        click.echo(f"{rejected.file}, line {rejected.line}: {rejected.reason}.", err=True)
+    if len(done.rejected) > MOST_SHOWN:
+        click.echo(f"{len(done.rejected) - MOST_SHOWN} further rows were not understood.", err=True)
+    if done.rejected:
+        click.echo(
+            "These rows are kept in the table export_quarantine: `whoop-assets quarantine list` shows them,"
+            " `whoop-assets quarantine dismiss` closes them.",
+            err=True,
+        )
+    for file in done.unknown_files:
+        click.echo(
+            f"{file.name} is not known, and was not read. Its headings are: {file.headings}.", err=True
+        )

@@ -2,23 +2,14 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
-from whoop_assets.app_export import Export, Rejected, UnreadableExport, files_of_zip, read_export
-from whoop_assets.app_export.archive import (
-    CYCLES,
-    FILES,
-    JOURNAL,
-    SLEEPS,
-    WORKOUTS,
-    one_of_each,
-    require_size,
-)
+from whoop_assets.app_export import Export, Rejected, UnknownFile, UnreadableExport, read_export
+from whoop_assets.app_export.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
+from whoop_assets.app_export.rows import RECOVERY, Cycle, JournalEntry, Sleep, Workout
 from whoop_assets.errors import WhoopError
 from whoop_assets.ingest.follow import rebuild_behind, rebuild_weeks
 from whoop_assets.ingest.journal import rebuild_effects, rebuild_journal
@@ -28,12 +19,10 @@ from whoop_assets.warehouse import exports, members, stale_days
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.exports import Span, Stored, Unreadable
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
+from whoop_assets.whoop_day import begins_as_nap
 
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
 """File -> the kind of record in it."""
-
-DEEPEST = 3
-"""How many folders below the given one the files of an export are looked for."""
 
 ENOUGH_TO_JUDGE, LEAST_AGREEMENT = 5, 0.5
 """So many cycles of an export must lie in time that is known of the member before it is judged whose it is, and such a
@@ -48,56 +37,53 @@ class LeavesSomethingBehind(WhoopError):
     """A member cannot be replaced by another who lacks some of what is stored."""
 
 
+MAX_REASONS = 3
+"""How many rows an error names if every row was refused."""
+
+
 @dataclass(slots=True)
 class KindImported:
-    """What became of one kind of record: rows, `file` its own (None: not in the export)."""
+    """What became of one kind of record, in rows.
+
+    `file`: the English name of its file, None if it was not in the export; `name`: what the file is called.
+    `rejected` leaves out the rows that were dismissed before.
+    """
 
     file: str | None
+    name: str | None
     in_export: int
     stored: Stored
-    rejected: int
-    repeated: int
+    rejected: int = 0
+    repeated: int = 0
     matched: int = 0
     filling: int = 0
 
 
 @dataclass(slots=True)
 class Imported:
-    """What became of an import. `days_rebuilt`: daily summaries; `filled_days`: all that the member has from exports."""
+    """What became of an import.
+
+    `rejected`: rows that were not understood and not dismissed before; `dismissed`: how many were. `faults`: single cells that could
+    not be read. `nap_days`: days whose row in the export has the recovery of a nap. `days_rebuilt`: daily summaries;
+    `filled_days`: all that the member has from exports.
+    """
 
     user_id: int
     is_new: bool
     kinds: dict[str, KindImported] = field(default_factory=dict)
     missing_files: list[str] = field(default_factory=list)
+    unknown_files: list[UnknownFile] = field(default_factory=list)
+    unknown_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    dismissed: int = 0
+    faults: list[Rejected] = field(default_factory=list)
+    without_day: int = 0
+    nap_days: int = 0
     first_day: date | None = None
     last_day: date | None = None
     days_rebuilt: int = 0
     filled_days: int = 0
     habits: int = 0
-
-
-def read_files(path: Path) -> dict[str, bytes]:
-    """The files of the export at this path, a zip or a folder, by name.
-
-    Raises UnreadableExport, and OSError when the path cannot be read.
-    """
-    shown = path.name or str(path)
-    if not path.is_dir():
-        with path.open("rb") as file:
-            return files_of_zip(file, shown)
-    found: dict[str, Path] = {}
-    for folder, below, names in os.walk(path):
-        if len(Path(folder).relative_to(path).parts) >= DEEPEST:
-            below.clear()
-        for name in names:
-            if not (Path(folder) / name).is_symlink():
-                found[(Path(folder) / name).relative_to(path).as_posix()] = Path(folder) / name
-    contents = {}
-    for name, file_path in one_of_each(found, shown).items():
-        require_size(file_path.stat().st_size, name, shown)
-        contents[name] = file_path.read_bytes()
-    return contents
 
 
 def import_export(
@@ -113,14 +99,14 @@ def import_export(
     The import is one transaction: the rows, the days they touch, the ledger. Importing the same again changes nothing but
     `imported_at`. `instead_of`: an export-only member of whom everything is in this export too; they are erased.
 
-    Raises UnreadableExport, UnknownMember, LeavesSomethingBehind, and ForeignExport when most of the cycles in time that is
-    known of the member are others; `force` imports them all the same.
+    Raises UnreadableExport, also when every row is refused, UnknownMember, LeavesSomethingBehind, and ForeignExport when most
+    of the cycles in time that is known of the member are others; `force` imports them all the same.
     """
     export = read_export(files)
     starts = export.cycle_starts
-    if not starts and not any(found.rejected for found in export.files.values()):
-        raise UnreadableExport("The export holds no rows: there is nothing to import.")
-    span = Span(starts[0], starts[-1]) if starts else None
+    if not starts:
+        raise UnreadableExport(_nothing_to_import(export))
+    span = Span(starts[0], starts[-1])
     concerned = {members.NEWCOMERS if user_id is None else user_id, instead_of}
     with database.write([one for one in concerned if one is not None]) as connection:
         at = database.now(connection)
@@ -168,72 +154,115 @@ def _require_own(user_id: int, comparable: int, agreeing: int) -> None:
         )
 
 
-def _store(connection: Any, result: Imported, export: Export, span: Span | None, at: datetime) -> None:
-    rows = rows_of(export, result.user_id)
+def _nothing_to_import(export: Export) -> str:
+    rejected = export.rejected
+    if not rejected:
+        return "The export holds no rows that belong to a day: there is nothing to import."
+    reasons = "; ".join(f"{one.file}, line {one.line}: {one.reason}" for one in rejected[:MAX_REASONS])
+    return f"All {len(rejected)} rows of the export were refused, so nothing was stored: {reasons}."
+
+
+def _store(connection: Any, result: Imported, export: Export, span: Span, at: datetime) -> None:
+    user_id = result.user_id
+    # sleeps.csv says what a nap is, of this export or of an earlier one; without it the onset tells.
+    known = exports.naps(connection, user_id)
+    sleeps = [
+        sleep if sleep.listed else sleep.as_nap(known.get(sleep.start, sleep.nap)) for sleep in export.sleeps
+    ]
+    is_nap = _NapRule(known | {sleep.start: sleep.nap for sleep in sleeps})
+    rows = rows_of(export, user_id)
+    result.nap_days = len({cycle.day for cycle in export.cycles if is_nap.names_one(cycle)})
+    result.missing_files = [name for name in FILES if name not in export.files]
+    result.unknown_files = export.unknown_files
     days: set[date] = set()
     held: list[str] = []
-    result.missing_files = [name for name in FILES if name not in export.files]
-    for name, kind in KIND_OF.items():
-        found = export.files.get(name)
+    cycle_of: exports.CycleOfSleep | None = None
+    for file, kind in KIND_OF.items():
+        found = export.files.get(file)
+        if kind == "sleeps":
+            cycle_of = exports.CycleOfSleep(connection, user_id)
+            rows[kind] = [_sleep_row(user_id, sleep, cycle_of) for sleep in sleeps]
         if found is None and not rows[kind]:
             continue
-        stored = Stored()
-        if span is not None:
-            whole = found is not None and found.whole
-            stored = exports.store(
-                connection, result.user_id, kind, rows[kind], span, at, authoritative=whole
-            )
+        stored = exports.store(
+            connection,
+            user_id,
+            kind,
+            rows[kind],
+            span,
+            at,
+            authoritative=found is not None and found.whole,
+            merge=is_nap.keep_main_recovery if kind == "cycles" else None,
+        )
         days |= stored.days
+        entry = result.kinds[kind] = KindImported(None, None, len(rows[kind]), stored)
         if found is None:
-            result.kinds[kind] = KindImported(None, len(rows[kind]), stored, 0, 0)
             continue
         held.append(kind)
-        result.rejected += found.rejected
-        result.kinds[kind] = KindImported(
-            name, found.rows, stored, rejected=len(found.rejected), repeated=found.repeated
-        )
+        entry.file, entry.name, entry.in_export, entry.repeated = file, found.name, found.rows, found.repeated
+        result.without_day += found.without_day
+        result.faults += found.faults
+        if found.unknown_columns:
+            result.unknown_columns[found.name] = found.unknown_columns
         unreadable = [Unreadable(r.line, r.reason, r.text, _hash(r.text or r.line)) for r in found.rejected]
-        exports.quarantine(connection, result.user_id, name, unreadable, at)
+        dismissed = exports.quarantine(connection, user_id, file, unreadable, at)
+        new = [
+            rejected
+            for rejected, entry_of in zip(found.rejected, unreadable, strict=True)
+            if entry_of.content_hash not in dismissed
+        ]
+        entry.rejected = len(new)
+        result.rejected += new
+        result.dismissed += len(found.rejected) - len(new)
+    days |= exports.assign_sleeps(connection, user_id, cycle_of or exports.CycleOfSleep(connection, user_id))
     listed = {row["day"] for kind in rows.values() for row in kind}
     result.first_day, result.last_day = min(listed, default=None), max(listed, default=None)
-    if span is not None and exports.record_import(connection, result.user_id, held, span, at):
+    if exports.record_import(connection, user_id, held, span, at):
         # A file that was not there before, or not for these days, tells of each of them also by what it does not hold.
         days |= listed
-    stale_days.mark(connection, result.user_id, days, at)
+    stale_days.mark(connection, user_id, days, at)
+
+
+class _NapRule:
+    """Which recoveries are of naps. `naps`: start -> whether it is a nap, of the sleeps that are known."""
+
+    def __init__(self, naps: Mapping[datetime, bool]) -> None:
+        self._naps = naps
+
+    def names_one(self, cycle: Cycle) -> bool:
+        """Whether the row of this cycle has the recovery of a nap."""
+        return self._of_nap(cycle.start, cycle.sleep_start)
+
+    def keep_main_recovery(self, newer: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
+        """The newer row of a cycle, with the recovery of the older one if only that is of a main sleep."""
+        lost = self._row_of_nap(newer) and not self._row_of_nap(older)
+        if not lost or all(older[name] is None for name in RECOVERY):
+            return newer
+        return newer | {name: older[name] for name in ("sleep_start_time", *RECOVERY)}
+
+    def _row_of_nap(self, row: Mapping[str, Any]) -> bool:
+        return self._of_nap(row["start_time"], row["sleep_start_time"])
+
+    def _of_nap(self, cycle_start: datetime, onset: datetime | None) -> bool:
+        return onset is not None and self._naps.get(onset, begins_as_nap(cycle_start, onset))
 
 
 def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
-    """The rows of the tables of imported records, by kind, as this export has them."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    """The rows of the tables of imported cycles, workouts and answers, by kind, as this export has them."""
+    found: dict[str, list[dict[str, Any]]] = {"sleeps": []}
     found["cycles"] = [
         _row(
             user_id,
-            one.offset,
-            one.day,
-            one.raw,
-            dict(one.values) | {"end_time": one.end},
+            one,
+            dict(one.values) | {"end_time": one.end, "sleep_start_time": one.sleep_start},
             start_time=one.start,
         )
         for one in export.cycles
     ]
-    found["sleeps"] = [
-        _row(
-            user_id,
-            one.offset,
-            one.day,
-            one.raw,
-            dict(one.values) | {"end_time": one.end, "cycle_start_time": one.cycle_start},
-            start_time=one.start,
-            nap=one.nap,
-        )
-        for one in export.sleeps
-    ]
     found["workouts"] = [
         _row(
             user_id,
-            one.offset,
-            one.day,
-            one.raw,
+            one,
             dict(one.values)
             | {"end_time": one.end, "cycle_start_time": one.cycle_start, "sport_name": one.sport_name},
             start_time=one.start,
@@ -244,9 +273,7 @@ def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
     found["journal"] = [
         _row(
             user_id,
-            one.offset,
-            one.day,
-            one.raw,
+            one,
             {"answered_yes": one.answered_yes, "notes": one.notes},
             cycle_start_time=one.cycle_start,
             question=one.question,
@@ -256,17 +283,26 @@ def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
+def _sleep_row(user_id: int, sleep: Sleep, cycle_of: exports.CycleOfSleep) -> dict[str, Any]:
+    assigned, day = cycle_of.of(sleep.start, sleep.cycle_start, sleep.offset)
+    said = dict(sleep.values) | {
+        "end_time": sleep.end,
+        "cycle_start_time": sleep.cycle_start,
+        "assigned_cycle_start_time": assigned,
+    }
+    return _row(user_id, sleep, said, start_time=sleep.start, nap=sleep.nap) | {"day": day}
+
+
 def _row(
-    user_id: int, offset: str, day: date, raw: Mapping[str, str], said: dict[str, Any], **key: Any
+    user_id: int, record: Cycle | Sleep | Workout | JournalEntry, said: dict[str, Any], **key: Any
 ) -> dict[str, Any]:
-    content = said | {"timezone_offset": offset, "day": day}
     return {
         "user_id": user_id,
         **key,
-        **content,
-        "payload": json.dumps(dict(raw), ensure_ascii=False, sort_keys=True),
-        # Of what is said and not of how: the same row with a further column, or from the other file, is the same.
-        "content_hash": _hash(content),
+        **said,
+        "timezone_offset": record.offset,
+        "day": record.day,
+        "payload": json.dumps(dict(record.raw), ensure_ascii=False, sort_keys=True),
     }
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from whoop_assets.summary.columns import ASLEEP, CYCLE_SCORE, RECOVERY_SCORE, SUMS_OF_WORKOUTS, WORKOUT_SCORE
 from whoop_assets.summary.daily import daily_rows
+from whoop_assets.whoop_day import begins_as_nap
 
 Rows = Sequence[Mapping[str, Any]]
 Key = tuple[int, date]
@@ -55,25 +56,36 @@ def exported_rows(
     """
     number_of = {(row["user_id"], row["start_time"]): number for number, row in enumerate(cycles, 1)}
     main_sleeps: dict[int, tuple[bool, datetime, str]] = {}
+    beginning: dict[tuple[int, datetime], str] = {}
     slept = []
     for number, row in enumerate(sleeps, 1):
-        cycle = number_of.get((row["user_id"], row["cycle_start_time"]), 0)
-        slept.append(_sleep(row, f"sleep {number}", cycle))
+        cycle_start = row["assigned_cycle_start_time"] or row["cycle_start_time"]
+        cycle = number_of.get((row["user_id"], cycle_start), 0)
+        identity = f"sleep {number}"
+        slept.append(_sleep(row, identity, cycle))
+        beginning[row["user_id"], row["start_time"]] = identity
         if not row["nap"]:
-            # The recovery is that of the sleep that the cycle begins with.
-            offered = (row["start_time"] != row["cycle_start_time"], row["start_time"], f"sleep {number}")
+            # A row that names no sleep has the recovery of the sleep that the cycle begins with.
+            offered = (row["start_time"] != cycle_start, row["start_time"], identity)
             main_sleeps[cycle] = min(offered, main_sleeps.get(cycle, offered))
+
+    recoveries = []
+    for number, row in enumerate(cycles, 1):
+        if all(row[name] is None for name in _EXPORTED_RECOVERY):
+            continue
+        onset, sleep = row["sleep_start_time"], f"of {number}"
+        if onset is None:
+            sleep = main_sleeps[number][2] if number in main_sleeps else sleep
+        elif (row["user_id"], onset) in beginning:
+            sleep = beginning[row["user_id"], onset]
+        elif begins_as_nap(row["start_time"], onset):
+            continue
+        # Only if that sleep is the day's main sleep, the recovery is the day's.
+        recoveries.append(_recovery(row, number, sleep))
     rows = daily_rows(
         pd.DataFrame([_cycle(row, number) for number, row in enumerate(cycles, 1)], dtype=object),
         pd.DataFrame(slept, dtype=object),
-        pd.DataFrame(
-            [
-                _recovery(row, number, main_sleeps[number][2] if number in main_sleeps else f"of {number}")
-                for number, row in enumerate(cycles, 1)
-                if any(row[name] is not None for name in _EXPORTED_RECOVERY)
-            ],
-            dtype=object,
-        ),
+        pd.DataFrame(recoveries, dtype=object),
         pd.DataFrame(
             [_workout(row, f"workout {number:09}") for number, row in enumerate(workouts, 1)], dtype=object
         ),

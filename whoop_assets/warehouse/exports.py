@@ -1,6 +1,8 @@
 """What the app's own export says: kept by natural keys, the newest export ruling in the span that it covers."""
 
-from collections.abc import Collection, Iterable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -15,10 +17,20 @@ from whoop_assets.warehouse.tables_export import (
     IMPORTED_TABLES,
     export_quarantine,
     imported_cycles,
+    imported_sleeps,
     imports,
 )
+from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
 
 Row = dict[str, Any]
+Merge = Callable[[Row, Row], Row]
+"""(row of the newer export, row of the older one) -> the row to keep."""
+
+_ASSIGNED = "assigned_cycle_start_time"
+_NO_CONTENT = frozenset(
+    {"payload", "content_hash", "first_seen_at", "changed_at", "imported_at", "matched_id", _ASSIGNED}
+)
+"""Columns that do not say what an export says: how it writes it, when it was imported, what follows from other rows."""
 
 FROM_EXPORT = "export"
 """`daily_summary.source` of a day that the API does not give; of all others it is `api`."""
@@ -52,6 +64,16 @@ def cycle_column(table: Table) -> Any:
     return table.c.start_time if table is imported_cycles else table.c.cycle_start_time
 
 
+def content_hash(table: Table, row: Mapping[str, Any]) -> str:
+    """The hash of what an imported row says beside its key."""
+    content = {
+        name: value
+        for name, value in row.items()
+        if name not in _NO_CONTENT and name not in table.primary_key.columns
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
 def store(
     connection: Connection,
     user_id: int,
@@ -61,36 +83,49 @@ def store(
     at: datetime,
     *,
     authoritative: bool,
+    merge: Merge | None = None,
 ) -> Stored:
-    """Keep what an export holds of this kind. A row says all but when it was imported; no two have one key.
+    """Keep what an export holds of this kind. No two rows have one key.
 
     A row that an older export gave is replaced. With `authoritative` (the kind's own file was there, and all of it was
     understood) what is stored and no longer listed goes: from the file's first record to the newest cycle of the export.
-    What an export newer than this one covers is left as that one has it.
+    What an export newer than this one covers is left as that one has it. `merge` decides what remains of two rows with one key.
     """
     table = IMPORTED_TABLES[kind]
     names = [column.name for column in table.primary_key.columns]
     newer = _newer(connection, user_id, kind, span)
     start = cycle_column(table).name
-    ours = [row for row in rows if not _inside(row[start], newer)]
-    result = Stored(older=len(rows) - len(ours))
-    before = {
-        tuple(row[name] for name in names): row
+    result = Stored()
+    before: dict[tuple[Any, ...], Row] = {
+        tuple(row[name] for name in names): dict(row)
         for row in connection.execute(select(table).where(table.c.user_id == user_id)).mappings()
     }
-    added, replaced = [], []
-    for row in ours:
-        old = before.pop(tuple(row[name] for name in names), None)
+    added, replaced, covered = [], [], []
+    for given in rows:
+        key = tuple(given[name] for name in names)
+        old = before.get(key)
+        row = given | {"content_hash": content_hash(table, given)}
+        if _inside(row[start], newer):
+            kept = None if old is None or merge is None else _with_hash(table, merge(old, row), row)
+            if old is None or kept is None or kept["content_hash"] == old["content_hash"]:
+                result.older += 1
+                continue
+            row = kept
+        elif old is not None and merge is not None:
+            row = _with_hash(table, merge(row, old), row)
+        covered.append(row)
         if old is None:
             result.new += 1
             result.days.add(row["day"])
             added.append(row | {"first_seen_at": at, "changed_at": at, "imported_at": at})
             continue
+        del before[key]
         same = old["content_hash"] == row["content_hash"]
         if same:
             result.same += 1
         else:
             result.changed += 1
+        if not same or any(old.get(name) != row.get(name) for name in ("day", _ASSIGNED)):
             result.days |= {row["day"], old["day"]}
         when = {
             "first_seen_at": old["first_seen_at"],
@@ -100,17 +135,89 @@ def store(
         replaced.append(row | when)
     add_rows(connection, table, added)
     insert_or_replace(connection, table, replaced, keep={"first_seen_at"})
-    if authoritative and ours:
-        lowest = min(row[start] for row in ours)
-        gone = [
+    gone: set[tuple[Any, ...]] = set()
+    if authoritative and covered:
+        lowest = min(row[start] for row in covered)
+        gone |= {
             key
             for key, row in before.items()
             if lowest <= row[start] <= span.as_of and not _inside(row[start], newer)
-        ]
-        result.gone = len(gone)
-        result.days |= {before[key]["day"] for key in gone}
-        _delete(connection, table, names, gone)
+        }
+    if table is imported_sleeps:
+        # The same sleep as a nap and as a night: what was stored before gives way.
+        begun = {row["start_time"] for row in covered}
+        gone |= {key for key, row in before.items() if row["start_time"] in begun}
+    result.gone = len(gone)
+    result.days |= {before[key]["day"] for key in gone}
+    _delete(connection, table, names, gone)
     return result
+
+
+def _with_hash(table: Table, merged: Row, like: Row) -> Row:
+    """The merged row with the columns of `like`, and its hash."""
+    row = {name: merged[name] for name in like}
+    return row | {"content_hash": content_hash(table, row)}
+
+
+def naps(connection: Connection, user_id: int) -> dict[datetime, bool]:
+    """Start -> whether it is a nap, of the member's imported sleeps."""
+    c = imported_sleeps.c
+    query = select(c.start_time, c.nap).where(c.user_id == user_id)
+    return {row.start_time: row.nap for row in connection.execute(query)}
+
+
+class CycleOfSleep:
+    """Which cycle a sleep of an export belongs to.
+
+    The cycle whose own row names its onset; else the cycle that contains its onset; else the cycle it is listed under.
+    """
+
+    def __init__(self, connection: Connection, user_id: int) -> None:
+        c = imported_cycles.c
+        query = select(c.start_time, c.end_time, c.timezone_offset, c.sleep_start_time)
+        found = connection.execute(query.where(c.user_id == user_id).order_by(c.start_time)).all()
+        cycles = [
+            CalendarCycle(number, row.start_time, row.end_time, parse_offset(row.timezone_offset))
+            for number, row in enumerate(found)
+        ]
+        self._calendar = Calendar(cycles)
+        self._named = {
+            row.sleep_start_time: cycle
+            for row, cycle in zip(found, cycles, strict=True)
+            if row.sleep_start_time
+        }
+
+    def of(self, start: datetime, listed_under: datetime, offset: str) -> tuple[datetime | None, date]:
+        """The start of the cycle, None if it is the one the sleep is listed under, and the day of the cycle."""
+        cycle = self._named.get(start) or self._calendar.containing(start)
+        # A cycle that was open when it was exported has ended before a later one that another export names.
+        if cycle is not None and cycle.end is None and cycle.start < listed_under:
+            cycle = None
+        if cycle is None or cycle.start == listed_under:
+            return None, cycle_day(listed_under, parse_offset(offset))
+        return cycle.start, cycle.day
+
+
+def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) -> set[date]:
+    """Assign the member's imported sleeps to their cycles anew; returns the days that gained or lost one."""
+    c = imported_sleeps.c
+    query = select(
+        c.start_time, c.nap, c.cycle_start_time, c.timezone_offset, c.day, c.assigned_cycle_start_time
+    ).where(c.user_id == user_id)
+    moved: list[Row] = []
+    days: set[date] = set()
+    for row in connection.execute(query):
+        assigned, day = cycles.of(row.start_time, row.cycle_start_time, row.timezone_offset)
+        if (assigned, day) != (row.assigned_cycle_start_time, row.day):
+            moved.append({"of_start": row.start_time, "of_nap": row.nap, "cycle": assigned, "on": day})
+            days |= {row.day, day}
+    if moved:
+        this_row = (c.user_id == user_id, c.start_time == bindparam("of_start"), c.nap == bindparam("of_nap"))
+        moving = update(imported_sleeps).where(*this_row)
+        connection.execute(
+            moving.values(assigned_cycle_start_time=bindparam("cycle"), day=bindparam("on")), moved
+        )
+    return days
 
 
 def record_import(
@@ -172,8 +279,15 @@ class Unreadable:
 
 def quarantine(
     connection: Connection, user_id: int, file: str, rejected: Sequence[Unreadable], at: datetime
-) -> None:
-    """Keep these rows of the file, and close those of earlier imports that it no longer holds."""
+) -> set[str]:
+    """Keep these rows of the file, and close those of earlier imports that it no longer holds.
+
+    Returns the hashes of those that were dismissed before: they stay closed.
+    """
+    c = export_quarantine.c
+    of_file = (c.user_id == user_id, c.file == file)
+    query = select(c.content_hash, c.resolved_at).where(*of_file, c.dismissed_at.is_not(None))
+    dismissed = {row.content_hash: row.resolved_at for row in connection.execute(query)}
     rows = {
         one.content_hash: {
             "user_id": user_id,
@@ -184,17 +298,15 @@ def quarantine(
             "row_text": one.text,
             "first_seen_at": at,
             "last_seen_at": at,
-            "resolved_at": None,
+            "resolved_at": dismissed.get(one.content_hash),
         }
         for one in rejected
     }
-    c = export_quarantine.c
     connection.execute(
-        update(export_quarantine)
-        .where(c.user_id == user_id, c.file == file, c.resolved_at.is_(None))
-        .values(resolved_at=at)
+        update(export_quarantine).where(*of_file, c.resolved_at.is_(None)).values(resolved_at=at)
     )
     insert_or_replace(connection, export_quarantine, list(rows.values()), keep={"first_seen_at"})
+    return dismissed.keys() & rows.keys()
 
 
 # What is told of an import
@@ -257,7 +369,8 @@ def lacking(connection: Connection, of: int, at: int) -> int:
     """How many imported rows of one member the other one does not have."""
     count = 0
     for table in IMPORTED_TABLES.values():
-        keys = [column for column in table.primary_key.columns if column.name != "user_id"]
+        # Whether a sleep is a nap is no part of what it is: two exports may say it differently.
+        keys = [column for column in table.primary_key.columns if column.name not in ("user_id", "nap")]
         theirs = set(connection.execute(select(*keys).where(table.c.user_id == at)).all())
         ours = connection.execute(select(*keys).where(table.c.user_id == of)).all()
         count += sum(key not in theirs for key in ours)

@@ -225,7 +225,12 @@ quarantine = Table(
     _column("endpoint", String(128), "path of the WHOOP API that gave it", nullable=False),
     _column("first_seen_at", UtcDateTime(), "when it first came", nullable=False),
     _column("last_seen_at", UtcDateTime(), "when it last came", nullable=False),
-    _column("resolved_at", UtcDateTime(), "when a valid record of that key was stored; NULL while open"),
+    _column(
+        "resolved_at",
+        UtcDateTime(),
+        "when a valid record of that key was stored, or it was dismissed; NULL while open",
+    ),
+    _column("dismissed_at", UtcDateTime(), "when somebody dismissed it: it stays closed if it comes again"),
     comment="Records that failed validation, kept for a human to look at.",
 )
 

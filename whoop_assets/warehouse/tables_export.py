@@ -28,14 +28,16 @@ def _milli(name: str, comment: str) -> "Column[Any]":
     return Column(name, BigInteger, comment=f"{comment}, milliseconds")
 
 
-def _imported(name: str, *own: "Column[Any]", comment: str) -> Table:
+def _imported(
+    name: str, *own: "Column[Any]", comment: str, day: str = "WHOOP day of the cycle it is listed under"
+) -> Table:
     table = Table(
         name,
         metadata,
         _key("user_id", BigInteger, "member: WHOOP user id, or a negative number of our own"),
         *own,
         _column("timezone_offset", String(6), "the cycle's offset, as the API writes it", nullable=False),
-        _column("day", Date, "WHOOP day of the cycle it is listed under", nullable=False),
+        _column("day", Date, day, nullable=False),
         _column("payload", JsonText(), "the row as exported: plain heading -> cell", nullable=False),
         _column("content_hash", String(64), "SHA-256 of the payload", nullable=False),
         _column("first_seen_at", UtcDateTime(), "when it was first imported", nullable=False),
@@ -55,13 +57,18 @@ imported_cycles = _imported(
     _measure("kilojoule", "energy, kilojoules; exported as whole kilocalories"),
     _count("average_heart_rate", "beats per minute"),
     _count("max_heart_rate", "beats per minute"),
-    _measure("recovery_score", "percent, 0 to 100, of the recovery it begins with"),
+    _column(
+        "sleep_start_time",
+        UtcDateTime(),
+        "onset of the sleep whose recovery this row has, UTC; it may be a nap; NULL: the row names no sleep",
+    ),
+    _measure("recovery_score", "percent, 0 to 100, of the recovery from that sleep"),
     _measure("resting_heart_rate", "beats per minute"),
     _measure("hrv_rmssd_milli", "heart rate variability (RMSSD), milliseconds"),
     _measure("spo2_percentage", "blood oxygen, percent"),
     _measure("skin_temp_celsius", "skin temperature, degrees Celsius"),
     _column("matched_id", BigInteger, "WHOOP cycle id of the same cycle in `cycles`; NULL: none is there"),
-    comment="Cycles of the app's own export, with the recovery that each begins with.",
+    comment="Cycles of the app's own export, each with the recovery from the sleep that its row names.",
 )
 
 imported_sleeps = _imported(
@@ -70,6 +77,11 @@ imported_sleeps = _imported(
     _key("nap", Boolean, "true for a nap"),
     _column("end_time", UtcDateTime(), "end, UTC", nullable=False),
     _column("cycle_start_time", UtcDateTime(), "start of the cycle it is listed under, UTC", nullable=False),
+    _column(
+        "assigned_cycle_start_time",
+        UtcDateTime(),
+        "start of the cycle it belongs to, UTC; NULL: the one it is listed under",
+    ),
     _milli("asleep_milli", "time asleep"),
     _milli("total_in_bed_time_milli", "time in bed"),
     _milli("total_awake_time_milli", "time awake in bed"),
@@ -84,6 +96,7 @@ imported_sleeps = _imported(
     _measure("sleep_efficiency_percentage", "percent, 0 to 100"),
     _column("matched_id", String(36), "WHOOP sleep id of the same sleep in `sleeps`; NULL: none is there"),
     comment="Sleeps and naps of the app's own export.",
+    day="WHOOP day of the cycle it belongs to",
 )
 
 imported_workouts = _imported(
@@ -152,8 +165,11 @@ export_quarantine = Table(
     _column("first_seen_at", UtcDateTime(), "when it first came", nullable=False),
     _column("last_seen_at", UtcDateTime(), "when it last came", nullable=False),
     _column(
-        "resolved_at", UtcDateTime(), "when a later import of the file no longer held it; NULL while open"
+        "resolved_at",
+        UtcDateTime(),
+        "when a later import of the file no longer held it, or it was dismissed; NULL while open",
     ),
+    _column("dismissed_at", UtcDateTime(), "when somebody dismissed it: it stays closed if it comes again"),
     comment="Rows of an export that were not understood, kept for a human to look at.",
 )
 

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
-from whoop_assets.app_export import UnreadableExport
+from whoop_assets.app_export import UnreadableExport, read_files
 from whoop_assets.errors import UnknownMember
 from whoop_assets.ingest.app_import import (
     ForeignExport,
     LeavesSomethingBehind,
     import_export,
-    read_files,
 )
 from whoop_assets.ingest.everybody import Order, load_everybody
 from whoop_assets.ingest.summarise import rebuild_days
@@ -159,12 +158,12 @@ def test_an_older_export_never_overwrites_a_newer_one_and_adds_what_that_does_no
 
 def test_of_a_file_that_was_not_wholly_understood_nothing_is_taken_as_gone(sqlite_database):
     import_export(sqlite_database, export_of(cycles=nights(5), workouts=[workout(1), workout(2)]), None)
-    broken = export_of(cycles=nights(5), workouts=[workout(1), workout(2, **{"Activity Strain": "much"})])
+    broken = export_of(cycles=nights(5), workouts=[workout(1), workout(2, **{"Workout end time": "late"})])
     done = import_export(sqlite_database, broken, -1)
     assert done.kinds["workouts"].stored.gone == 0
     assert [(one.file, one.line) for one in done.rejected] == [("workouts.csv", 3)]
     (kept,) = rows_of(sqlite_database, export_quarantine)
-    assert "Activity Strain" in kept["reason"] and "much" in kept["row_text"] and kept["resolved_at"] is None
+    assert "Workout end time" in kept["reason"] and "late" in kept["row_text"] and kept["resolved_at"] is None
     with sqlite_database.read() as connection:
         assert consistency.in_quarantine(connection).count == 1
     import_export(sqlite_database, export_of(workouts=[workout(1), workout(2)]), -1)
