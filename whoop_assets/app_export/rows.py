@@ -148,13 +148,17 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """A main sleep or a nap; values of ASLEEP. `listed`: sleeps.csv lists it, so that `nap` is certain."""
+    """A main sleep or a nap; values of ASLEEP.
+
+    `listed`: sleeps.csv lists it, so that `nap` is certain. `cycle_end`: the end of the cycle that the row names.
+    """
 
     start: datetime
     end: datetime
     nap: bool
     listed: bool
     cycle_start: datetime
+    cycle_end: datetime | None
     offset: str
     day: date
     values: Mapping[str, Any]
@@ -240,7 +244,19 @@ def _sleep(row: Row, nap: bool | None) -> Sleep:
         raise ValueError(f"{WAKE}: the sleep ends before it starts")
     is_nap = begins_as_nap(cycle_start, start) if nap is None else nap
     values = _values(row, ASLEEP)
-    return Sleep(start, end, is_nap, nap is not None, cycle_start, offset, day, values, row.line, row.raw)
+    return Sleep(
+        start,
+        end,
+        is_nap,
+        nap is not None,
+        cycle_start,
+        _end_of_cycle(row, offset),
+        offset,
+        day,
+        values,
+        row.line,
+        row.raw,
+    )
 
 
 def workout(row: Row) -> Workout:
@@ -310,6 +326,14 @@ def _needed_time(row: Row, heading: str, offset: str) -> datetime:
 
 def _time(row: Row, heading: str, offset: str) -> datetime | None:
     return _needed_time(row, heading, offset) if _cell(row, heading) else None
+
+
+def _end_of_cycle(row: Row, offset: str) -> datetime | None:
+    """The end of the cycle that a sleep is listed under, as far as it can be read: the sleep does not depend on it."""
+    try:
+        return _time(row, END, offset)
+    except ValueError:
+        return None
 
 
 def _text(row: Row, heading: str, most: int) -> str:

@@ -19,7 +19,7 @@ from whoop_assets.warehouse import exports, members, stale_days
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.exports import Span, Stored, Unreadable
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
-from whoop_assets.whoop_day import begins_as_nap
+from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
 """File -> the kind of record in it."""
@@ -284,11 +284,17 @@ def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
 
 
 def _sleep_row(user_id: int, sleep: Sleep, cycle_of: exports.CycleOfSleep) -> dict[str, Any]:
-    assigned, day = cycle_of.of(sleep.start, sleep.cycle_start, sleep.offset)
+    assigned, day = sleep.cycle_start, sleep.day
+    cycle = cycle_of.of(sleep.start, sleep.cycle_start)
+    if cycle is not None:
+        assigned, day = cycle
+    elif not sleep.nap and sleep.cycle_end is not None and sleep.start >= sleep.cycle_end:
+        # The named cycle had ended: a cycle begins with its night, so the next one began with this sleep.
+        assigned, day = sleep.start, cycle_day(sleep.start, parse_offset(sleep.offset))
     said = dict(sleep.values) | {
         "end_time": sleep.end,
         "cycle_start_time": sleep.cycle_start,
-        "assigned_cycle_start_time": assigned,
+        "assigned_cycle_start_time": None if assigned == sleep.cycle_start else assigned,
     }
     return _row(user_id, sleep, said, start_time=sleep.start, nap=sleep.nap) | {"day": day}
 

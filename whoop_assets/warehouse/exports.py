@@ -187,14 +187,12 @@ class CycleOfSleep:
             if row.sleep_start_time
         }
 
-    def of(self, start: datetime, listed_under: datetime, offset: str) -> tuple[datetime | None, date]:
-        """The start of the cycle, None if it is the one the sleep is listed under, and the day of the cycle."""
+    def of(self, start: datetime, listed_under: datetime) -> tuple[datetime, date] | None:
+        """The start and the day of the cycle of a sleep; None if no cycle is known that names or contains it."""
         cycle = self._named.get(start) or self._calendar.containing(start)
         # A cycle that was open when it was exported has ended before a later one that another export names.
-        if cycle is not None and cycle.end is None and cycle.start < listed_under:
-            cycle = None
-        if cycle is None or cycle.start == listed_under:
-            return None, cycle_day(listed_under, parse_offset(offset))
+        if cycle is None or (cycle.end is None and cycle.start < listed_under):
+            return None
         return cycle.start, cycle.day
 
 
@@ -207,7 +205,13 @@ def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) ->
     moved: list[Row] = []
     days: set[date] = set()
     for row in connection.execute(query):
-        assigned, day = cycles.of(row.start_time, row.cycle_start_time, row.timezone_offset)
+        cycle = cycles.of(row.start_time, row.cycle_start_time)
+        if cycle is not None:
+            assigned, day = None if cycle[0] == row.cycle_start_time else cycle[0], cycle[1]
+        elif row.assigned_cycle_start_time == row.start_time:
+            continue  # a night that begins a cycle of which nothing else is known
+        else:
+            assigned, day = None, cycle_day(row.cycle_start_time, parse_offset(row.timezone_offset))
         if (assigned, day) != (row.assigned_cycle_start_time, row.day):
             moved.append({"of_start": row.start_time, "of_nap": row.nap, "cycle": assigned, "on": day})
             days |= {row.day, day}
