@@ -8,6 +8,7 @@
     │   └── CopyRefused         a database cannot be copied into that one, or not now
     ├── UnknownMember           the member is not connected here
     ├── UnknownEvent            no webhook event of that trace id is stored
+    ├── UnknownEntry            no open entry of the quarantine begins so
     ├── UnknownReader           no reader of the daily API has that number
     ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
     ├── ReconnectionNeeded      the member's grant is gone and must be given again
@@ -53,6 +54,10 @@ class SchemaMismatch(DatabaseError):
 
 class CopyRefused(DatabaseError):
     """The database cannot be copied into the other one, or not now; nothing was kept there."""
+
+
+class UnknownEntry(WhoopError):
+    """No open entry of the quarantine is named so, or several are."""
 
 
 class UnknownMember(WhoopError):

@@ -150,7 +150,7 @@ class Cycle:
 class Sleep:
     """A main sleep or a nap; values of ASLEEP.
 
-    `listed`: sleeps.csv lists it, so that `nap` is certain. `cycle_end`: the end of the cycle that the row names.
+    `listed`: sleeps.csv says whether it is a nap. `cycle_end`: the end of the cycle that the row names.
     """
 
     start: datetime
@@ -232,8 +232,8 @@ def sleep_of_cycle(row: Row) -> Sleep | None:
 
 
 def sleep(row: Row) -> Sleep:
-    """The sleep of a row of sleeps.csv. Raises ValueError."""
-    return _sleep(row, _needed(row, NAP, flag))
+    """The sleep of a row of sleeps.csv. Raises ValueError. If it does not say whether it is a nap, the onset tells."""
+    return _sleep(row, _optional(row, NAP, flag))
 
 
 def _sleep(row: Row, nap: bool | None) -> Sleep:

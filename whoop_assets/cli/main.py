@@ -18,6 +18,7 @@ from whoop_assets.cli.members import disconnect, members
 from whoop_assets.cli.migrate_v1 import migrate_v1
 from whoop_assets.cli.notion import notion
 from whoop_assets.cli.plan import plan
+from whoop_assets.cli.quarantine import quarantine
 from whoop_assets.cli.readers import readers
 from whoop_assets.cli.report import report
 from whoop_assets.cli.serve import serve
@@ -70,6 +71,7 @@ for command in (
     export,
     serve,
     events,
+    quarantine,
     readers,
     migrate_v1,
     budget,

@@ -133,7 +133,7 @@ class _Columns:
         fields = ("created_at", "updated_at", *own)
         self._names = [_RENAMED.get(name, name) for name in (*fields, *chain.from_iterable(parts.values()))]
         self._own = attrgetter(*fields)
-        self._parts = [(part, attrgetter(*names)) for part, names in parts.items()]
+        self._parts = [(part, attrgetter(*names), (None,) * len(names)) for part, names in parts.items()]
         self._unscored = (None,) * (len(self._names) - len(fields))
 
     def of(self, record: Record[Any] | Plain) -> dict[str, Any]:
@@ -142,8 +142,9 @@ class _Columns:
         values = self._own(record)
         if score is None:
             return dict(zip(self._names, values + self._unscored, strict=True))
-        for part, fields in self._parts:
-            values += fields(getattr(score, part) if part else score)
+        for part, fields, unreadable in self._parts:
+            measured = getattr(score, part) if part else score
+            values += unreadable if measured is None else fields(measured)
         return dict(zip(self._names, values, strict=True))
 
 

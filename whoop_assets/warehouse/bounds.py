@@ -85,3 +85,10 @@ BOUNDS: dict[str, dict[str, Bound]] = {
         "zone_five_milli": _ZONE,
     },
 }
+
+IMPORTED_BOUNDS: dict[str, dict[str, Bound]] = {
+    "cycles": BOUNDS["cycles"] | BOUNDS["recoveries"],
+    "sleeps": BOUNDS["sleeps"] | {"asleep_milli": _STAGE, "sleep_needed_milli": _NEED},
+    "workouts": BOUNDS["workouts"],
+}
+"""The bounds of what an export says, by kind; an export does not have all of these columns."""

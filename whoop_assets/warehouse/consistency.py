@@ -4,7 +4,7 @@ Each function looks at all members and all days, and gives back a bounded answer
 MOST_NAMED of them. Deleted records do not count. 912,500 days of 500 members are a few seconds a function.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    Table,
     and_,
     cast,
     exists,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 )
 
 from whoop_assets.warehouse.answers import KEY
-from whoop_assets.warehouse.bounds import BOUNDS
+from whoop_assets.warehouse.bounds import BOUNDS, IMPORTED_BOUNDS, Bound
 from whoop_assets.warehouse.coverage import was_here
 from whoop_assets.warehouse.tables import (
     RECORD_TABLES,
@@ -57,7 +58,7 @@ STAGES_TOLERANCE_MILLI = 1_000
 """In 340 of 340 recorded sleeps the five parts add up to the time in bed to the millisecond; a second allows for rounding."""
 
 ONE_DAY = timedelta(days=1)
-_MEASURED = (cycles.c.strain, cycles.c.kilojoule, cycles.c.average_heart_rate, cycles.c.max_heart_rate)
+_MEASURED = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +86,40 @@ class Found:
 
 
 def out_of_bounds(connection: Connection) -> Found:
-    """Values that lie outside of `BOUNDS`. The all-zero score of a cycle in which nobody was measured is no such value."""
+    """Values outside of their bounds, of records and of what exports say on days that the API does not give.
+
+    The all-zero score of a cycle in which nobody was measured is no such value.
+    """
     found = Found()
     for stream, bounds in BOUNDS.items():
         table = RECORD_TABLES[stream]
-        c = table.c
-        where = or_(*(or_(c[name] < bound.low, c[name] > bound.high) for name, bound in bounds.items()))
-        if stream == "cycles":
-            where = and_(where, or_(*(column.is_distinct_from(0) for column in _MEASURED)))
-        query = select(c.user_id, c.day, *(c[name] for name in bounds)).where(c.deleted_at.is_(None), where)
-        found += _found(connection, query, lambda row, stream=stream: _outside(stream, row))  # type: ignore[misc]
+        found += _outside_of(connection, stream, table, bounds, table.c.deleted_at.is_(None))
+    for kind, bounds in IMPORTED_BOUNDS.items():
+        table = IMPORTED_TABLES[kind]
+        exported = {name: bound for name, bound in bounds.items() if name in table.c}
+        found += _outside_of(connection, f"exported {kind}", table, exported, table.c.matched_id.is_(None))
     return found
 
 
-def _outside(stream: str, row: "Row[Any]") -> str:
+def _outside_of(
+    connection: Connection, what: str, table: Table, bounds: Mapping[str, Bound], counts: ColumnElement[bool]
+) -> Found:
+    c = table.c
+    where = or_(*(or_(c[name] < bound.low, c[name] > bound.high) for name, bound in bounds.items()))
+    if what.endswith("cycles"):
+        where = and_(where, or_(*(c[name].is_distinct_from(0) for name in _MEASURED)))
+    query = select(c.user_id, c.day, *(c[name] for name in bounds)).where(counts, where)
+    return _found(connection, query, lambda row: _outside(what, row, bounds))
+
+
+def _outside(what: str, row: "Row[Any]", bounds: Mapping[str, Bound]) -> str:
     values = row._mapping
     outside = (
         f"{name} {values[name]:g} is not {bound.low:g} to {bound.high:g} ({bound.source})"
-        for name, bound in BOUNDS[stream].items()
+        for name, bound in bounds.items()
         if values[name] is not None and not bound.low <= values[name] <= bound.high
     )
-    return f"{stream}: {', '.join(outside)}"
+    return f"{what}: {', '.join(outside)}"
 
 
 def doubles(connection: Connection) -> Found:
@@ -224,7 +238,7 @@ def _pairs_of_cycles() -> FromClause:
             func.lead(c.id).over(**of_member).label("next_id"),
             func.lead(c.day, type_=c.day.type).over(**of_member).label("next_day"),
             func.lag(c.id).over(**of_member).label("before"),
-            and_(*(func.coalesce(column, 1) == 0 for column in _MEASURED)).label("zero"),
+            and_(*(func.coalesce(cycles.c[name], 1) == 0 for name in _MEASURED)).label("zero"),
         )
         .where(c.deleted_at.is_(None))
         .subquery()

@@ -7,10 +7,11 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
+from math import isfinite
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, PlainSerializer, PlainValidator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
 
 _OFFSET = re.compile(r"Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)")
@@ -99,4 +100,12 @@ Identifier = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 Uuid = UUID
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
+
+
+def _rounded(value: Any) -> Any:
+    return round(value) if isinstance(value, float) and isfinite(value) else value
+
+
+Whole = Annotated[int, BeforeValidator(_rounded), Field(strict=True, ge=-(2**31), le=2**31 - 1)]
+"""A measurement that WHOOP gives whole: `70.0` is 70."""
 OpenScoreState = Annotated[ScoreState | str, PlainValidator(_score_state)]

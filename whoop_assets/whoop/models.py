@@ -3,6 +3,9 @@
 Units are WHOOP's: `_milli` durations are milliseconds (`hrv_rmssd_milli` too), energy kilojoules, distances
 metres, heart rates beats per minute, times UTC. `scored` gives the score only if `score_state` is SCORED.
 `Model.model_validate(raw)` takes a record as received; `validation_reason` says what was wrong with it.
+
+A record is refused only if its key, a time, an offset or its structure is unusable. A measurement that cannot be read is
+None: it costs the record nothing else. A value out of range stays, and the check `values_within_bounds` names it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from whoop_assets.whoop.fields import (
@@ -26,6 +36,7 @@ from whoop_assets.whoop.fields import (
     Timestamp,
     TimezoneOffset,
     Uuid,
+    Whole,
 )
 
 Score = TypeVar("Score")
@@ -35,6 +46,20 @@ class Model(BaseModel):
     """What all models share: frozen, unknown fields kept, `model_`-names free for WHOOP."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """The value of a field, None if it cannot be read."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
+class Measurements(Model):
+    """A model whose fields are measurements: what cannot be read is None, and what is missing too."""
+
+    _readable = field_validator("*", mode="wrap")(_or_none)
 
 
 class Record(Model, Generic[Score]):
@@ -66,13 +91,13 @@ class SpanRecord(Record[Score], Generic[Score]):
         return self
 
 
-class CycleScore(Model):
+class CycleScore(Measurements):
     """A cycle's load: strain 0 to 21, energy in kJ, heart rates in bpm."""
 
-    strain: Number
-    kilojoule: Number
-    average_heart_rate: Int32
-    max_heart_rate: Int32
+    strain: Number | None = None
+    kilojoule: Number | None = None
+    average_heart_rate: Whole | None = None
+    max_heart_rate: Whole | None = None
 
 
 class Cycle(SpanRecord[CycleScore]):
@@ -80,36 +105,38 @@ class Cycle(SpanRecord[CycleScore]):
     without a new `updated_at`. Its `timezone_offset` is the one to trust for local dates."""
 
     id: Identifier
-    step_count: Int32 | None = None
+    step_count: Whole | None = None
+
+    _readable = field_validator("step_count", mode="wrap")(_or_none)
 
 
-class SleepStageSummary(Model):
+class SleepStageSummary(Measurements):
     """Durations in ms: the three sleep stages, awake and no data add up to in bed. And two counts."""
 
-    total_in_bed_time_milli: Int32
-    total_awake_time_milli: Int32
-    total_no_data_time_milli: Int32
-    total_light_sleep_time_milli: Int32
-    total_slow_wave_sleep_time_milli: Int32
-    total_rem_sleep_time_milli: Int32
-    sleep_cycle_count: Int32
-    disturbance_count: Int32
+    total_in_bed_time_milli: Whole | None = None
+    total_awake_time_milli: Whole | None = None
+    total_no_data_time_milli: Whole | None = None
+    total_light_sleep_time_milli: Whole | None = None
+    total_slow_wave_sleep_time_milli: Whole | None = None
+    total_rem_sleep_time_milli: Whole | None = None
+    sleep_cycle_count: Whole | None = None
+    disturbance_count: Whole | None = None
 
 
-class SleepNeeded(Model):
+class SleepNeeded(Measurements):
     """Sleep need in ms: the need is the sum of the four; the nap's part is zero or negative."""
 
-    baseline_milli: Int64
-    need_from_sleep_debt_milli: Int64
-    need_from_recent_strain_milli: Int64
-    need_from_recent_nap_milli: Int64
+    baseline_milli: Int64 | None = None
+    need_from_sleep_debt_milli: Int64 | None = None
+    need_from_recent_strain_milli: Int64 | None = None
+    need_from_recent_nap_milli: Int64 | None = None
 
 
-class SleepScore(Model):
+class SleepScore(Measurements):
     """Percentages 0 to 100 (absent for new members); respiratory rate in breaths per minute."""
 
-    stage_summary: SleepStageSummary
-    sleep_needed: SleepNeeded
+    stage_summary: SleepStageSummary | None = None
+    sleep_needed: SleepNeeded | None = None
     respiratory_rate: Number | None = None
     sleep_performance_percentage: Number | None = None
     sleep_consistency_percentage: Number | None = None
@@ -126,14 +153,16 @@ class Sleep(SpanRecord[SleepScore]):
     end: Timestamp
     nap: Flag
 
+    _readable = field_validator("v1_id", mode="wrap")(_or_none)
 
-class RecoveryScore(Model):
+
+class RecoveryScore(Measurements):
     """Recovery 0 to 100; resting heart rate in bpm (a float); HRV in ms; SpO2 in percent; skin in Celsius."""
 
-    user_calibrating: Flag
-    recovery_score: Number
-    resting_heart_rate: Number
-    hrv_rmssd_milli: Number
+    user_calibrating: Flag | None = None
+    recovery_score: Number | None = None
+    resting_heart_rate: Number | None = None
+    hrv_rmssd_milli: Number | None = None
     spo2_percentage: Number | None = None
     skin_temp_celsius: Number | None = None
 
@@ -146,30 +175,30 @@ class Recovery(Record[RecoveryScore]):
     sleep_id: Uuid
 
 
-class ZoneDurations(Model):
+class ZoneDurations(Measurements):
     """Time in each heart-rate zone, ms."""
 
-    zone_zero_milli: Int64
-    zone_one_milli: Int64
-    zone_two_milli: Int64
-    zone_three_milli: Int64
-    zone_four_milli: Int64
-    zone_five_milli: Int64
+    zone_zero_milli: Int64 | None = None
+    zone_one_milli: Int64 | None = None
+    zone_two_milli: Int64 | None = None
+    zone_three_milli: Int64 | None = None
+    zone_four_milli: Int64 | None = None
+    zone_five_milli: Int64 | None = None
 
 
-class WorkoutScore(Model):
+class WorkoutScore(Measurements):
     """Strain 0 to 21, kJ, bpm, metres. `percent_recorded` is a FRACTION 0 to 1, whatever its name says
     (WHOOP's document says 0 to 100; all v2 records seen hold 0 to 1)."""
 
-    strain: Number
-    average_heart_rate: Int32
-    max_heart_rate: Int32
-    kilojoule: Number
-    percent_recorded: Number
+    strain: Number | None = None
+    average_heart_rate: Whole | None = None
+    max_heart_rate: Whole | None = None
+    kilojoule: Number | None = None
+    percent_recorded: Number | None = None
     distance_meter: Number | None = None
     altitude_gain_meter: Number | None = None
     altitude_change_meter: Number | None = None
-    zone_durations: ZoneDurations
+    zone_durations: ZoneDurations | None = None
 
 
 class Workout(SpanRecord[WorkoutScore]):
@@ -180,6 +209,8 @@ class Workout(SpanRecord[WorkoutScore]):
     end: Timestamp
     sport_name: Slug
     sport_id: Int32 | None = None
+
+    _readable = field_validator("v1_id", "sport_id", mode="wrap")(_or_none)
 
 
 class UserProfile(Model):
@@ -194,9 +225,9 @@ class UserProfile(Model):
         return [("user_id", self.user_id)]
 
 
-class BodyMeasurement(Model):
+class BodyMeasurement(Measurements):
     """The member's present measurements: metres, kilograms, bpm. An account may have none of them."""
 
     height_meter: Number | None = None
     weight_kilogram: Number | None = None
-    max_heart_rate: Int32 | None = None
+    max_heart_rate: Whole | None = None

@@ -84,10 +84,8 @@ def csv_of(kind, rows, *, language=None, delimiter=",", encoding="utf-8", newlin
         column if language is None else HEADINGS[_known(column)][language] or column for column in columns
     ]
     lines = [headings, *([row.get(column, "") for column in columns] for row in rows)]
-    return (
-        newline.join(delimiter.join(map(_quoted(delimiter), line)) for line in lines).encode(encoding)
-        + newline.encode()
-    )
+    text = "".join(delimiter.join(map(_quoted(delimiter), line)) + newline for line in lines)
+    return text.encode(encoding)
 
 
 def _known(column):

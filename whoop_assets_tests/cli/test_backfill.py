@@ -202,20 +202,20 @@ def test_a_record_that_is_not_understood_is_named_counted_and_makes_the_backfill
     for user_id in command_line.members:
         command_line.connect(user_id)
     workout = next(one for one in command_line.world.truth(member)["workouts"] if one.get("score"))
-    command_line.world.edit(member, "workouts", workout["id"], {"score": {"strain": "lots"}})
+    command_line.world.edit(member, "workouts", workout["id"], {"sport_name": None})
     every = ("backfill", "--from", ago(13), "--to", ago(0))
     result = command_line.run(*every)
     assert result.exit_code == 1
     said = result.stderr.splitlines()[-1]
     assert said.startswith("warning: 1 record was not understood and is kept in the table quarantine (member")
-    assert f"member {member}, workouts: Workout: score.strain must be a number)" in said
+    assert f"member {member}, workouts: Workout: sport_name must be text" in said
     shown = json.loads(command_line.run("members", "--json").stdout)
     assert {one["user_id"]: one["quarantined"] for one in shown} == {member: 1, other: 0}
     assert "quarantined" in command_line.run("members").stdout
 
     # It is in the way of nobody else, and of no other days.
     assert command_line.run(*every, "--member", str(other)).exit_code == 0
-    command_line.world.edit(member, "workouts", workout["id"], {"score": {"strain": 4.2}})
+    command_line.world.edit(member, "workouts", workout["id"], {"sport_name": "running"})
     mended = command_line.run(*every)
     assert (mended.exit_code, "warning" in mended.stderr) == (0, False), mended.output
     assert "Taking up" not in mended.stdout

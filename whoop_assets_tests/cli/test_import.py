@@ -11,6 +11,7 @@ from whoop_assets.ingest import keep_alive, lateness, planned
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members, tables
 from whoop_assets.warehouse.database import Database
+from whoop_assets_tests.app_export import exports
 from whoop_assets_tests.cli.conftest import is_one_error
 from whoop_assets_tests.ingest.home import frozen_world
 from whoop_simulator.app_export import files_of, write_export
@@ -80,6 +81,77 @@ def test_rows_that_were_not_understood_are_named_by_file_and_line_and_the_status
     assert f"workouts.csv, line {line}: it has 3 cells" in done.stderr
     assert "export_quarantine" in done.stderr
     assert "Rebuilt: " in done.stdout
+
+
+def written(folder, files):
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def test_days_with_the_recovery_of_a_nap_are_counted_and_one_csv_file_is_enough(alone, tmp_path):
+    naps = [exports.cycle(4), exports.cycle(3, None, exports.nap(3)), exports.cycle(2)]
+    (tmp_path / "physiological_cycles (1).csv").write_bytes(exports.csv_of("cycles", naps))
+    done = run("import", "physiological_cycles (1).csv")
+    assert done.exit_code == 0, done.output
+    assert "physiological_cycles (1).csv" in done.stdout
+    assert "On 1 days the export has the recovery of a nap" in done.stdout
+
+
+def test_a_bad_cell_and_an_answer_without_a_cycle_are_told_and_fail_nothing(alone, tmp_path):
+    cycles = [exports.cycle(3, 70, **{"Day Strain": "high"}), exports.cycle(2)]
+    answers = [{"Question text": "Any alcohol?", "Answered yes": "true"}]
+    written(tmp_path / "odd", exports.export(cycles=cycles, journal=answers))
+    for member in ("new", "-1"):
+        done = run("import", "odd", "--member", member)
+        assert done.exit_code == 0, done.output
+        assert "1 journal answers name no cycle: they are without a day" in done.stdout
+        assert (
+            "physiological_cycles.csv, line 2: Day Strain: a word of 4 characters is not a number"
+            in done.stderr
+        )
+        assert "quarantine" not in done.stderr
+
+
+def test_rejected_rows_are_listed_and_dismissed_and_are_no_warning_any_more(alone, tmp_path):
+    cycles = [exports.cycle(4), exports.cycle(3, 70, **{"Cycle timezone": ""}), exports.cycle(2)]
+    written(tmp_path / "broken", exports.export(cycles=cycles))
+    assert run("import", "broken", "--member", "new").exit_code == 1
+    (entry,) = json.loads(run("quarantine", "list", "--json").stdout)
+    assert (entry["user_id"], entry["source"], entry["place"]) == (-1, "physiological_cycles.csv", "line 3")
+    assert entry["id"] in run("quarantine", "list", "--member", "-1").stdout
+    assert "0 open." in run("quarantine", "list", "--member", "7").stdout
+    is_one_error(run("quarantine", "dismiss"), 2)
+    is_one_error(run("quarantine", "dismiss", entry["id"], "--all"), 2)
+    assert "quarantine list" in is_one_error(run("quarantine", "dismiss", "0123456789ab"))
+    assert "Dismissed: 1." in run("quarantine", "dismiss", entry["id"]).stdout
+    again = run("import", "broken", "--member", "-1")
+    assert again.exit_code == 0, again.output
+    assert "1 rows were dismissed before" in again.stdout
+    assert "Dismissed: 0." in run("quarantine", "dismiss", "--all").stdout
+
+
+def test_an_export_of_which_every_row_is_refused_makes_no_member(alone, tmp_path):
+    cycles = [exports.cycle(3, 70, **{"Cycle timezone": ""})]
+    written(tmp_path / "refused", exports.export(cycles=cycles))
+    said = is_one_error(run("import", "refused", "--member", "new"))
+    assert "physiological_cycles.csv, line 2: Cycle timezone: it is empty" in said
+    assert json.loads(run("members", "--json").stdout) == []
+
+
+def test_a_file_whose_headings_are_not_known_is_named_with_them_and_may_be_what_is_missing(alone, tmp_path):
+    files = exports.export(cycles=exports.CYCLES_OF_THREE_DAYS, sleeps=exports.NIGHTS)
+    written(tmp_path / "mixed", {**files, "allenamenti.csv": "Ora di inizio,Attività\n1,2\n".encode()})
+    done = run("import", "mixed")
+    assert done.exit_code == 1
+    assert (
+        "allenamenti.csv is not known, and was not read. Its headings are: Ora di inizio, Attività."
+        in done.stderr
+    )
+    written(tmp_path / "whole", {**files, **exports.export(workouts=[], journal=[]), "other.csv": b"a,b\n"})
+    assert run("import", "whole").exit_code == 0
+    assert "Its headings are: a, b" not in run("import", "whole").stdout
+    assert "a, b" in is_one_error(run("import", "whole/other.csv"))
 
 
 def test_with_several_members_it_asks_whose_it_is_and_new_is_always_an_answer(alone):

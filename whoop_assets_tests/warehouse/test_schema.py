@@ -1,7 +1,8 @@
 """The schema: made in an empty database, brought forward, refused when it is of another version."""
 
+import json
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,19 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, inspect, text
+from sqlalchemy import insert, inspect, select, text
 
 from whoop_assets.errors import SchemaMismatch
 from whoop_assets.warehouse import members, schema, tables
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.warehouse.stale_days import STALE_DAYS
 from whoop_assets.warehouse.tables import metadata
+from whoop_assets.warehouse.tables_export import imported_cycles, imported_sleeps
 from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.warehouse.processes import together
+
+WHEN = ("first_seen_at", "changed_at", "imported_at")
 
 
 @pytest.fixture
@@ -141,6 +146,42 @@ def test_the_numbers_that_members_from_an_export_have_are_known_after_the_upgrad
         connection.execute(insert(tables.members), [ours | {"user_id": -8}])
         members.erase(connection, -8)
         assert members.add_export_only(connection, NOW) == -9
+
+
+def test_what_exports_said_of_naps_is_corrected_by_the_upgrade(empty):
+    """June 3 has the recovery of a nap that sleeps.csv lists too; of June 4 only the row of the cycle is known."""
+    with empty.write() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+        starts = {day: datetime(2025, 6, day, 4, tzinfo=UTC) for day in (2, 3, 4)}
+        nap, alone = datetime(2025, 6, 3, 20, tzinfo=UTC), datetime(2025, 6, 4, 20, tzinfo=UTC)
+        onsets = {2: "2025-06-01 23:00:00", 3: "2025-06-03 15:00:00", 4: "2025-06-04 15:00:00"}
+        common = {"user_id": -1, "timezone_offset": "-05:00", "content_hash": "x", **dict.fromkeys(WHEN, NOW)}
+        cycles = [
+            common
+            | {"start_time": start, "day": start.date(), "payload": json.dumps({"sleeponset": onsets[day]})}
+            for day, start in starts.items()
+        ]
+        sleeps = [
+            common
+            | {"start_time": start, "nap": is_nap, "end_time": start + timedelta(hours=1), "payload": "{}"}
+            | {"cycle_start_time": starts[under], "day": starts[under].date()}
+            for start, is_nap, under in (
+                (starts[2], False, 2), (nap, True, 3), (nap, False, 3), (alone, False, 4),
+            )
+        ]  # fmt: skip
+        connection.execute(insert(imported_cycles), cycles)
+        connection.execute(insert(imported_sleeps), sleeps)
+    schema.upgrade(empty)
+    with empty.read() as connection:
+        order = imported_cycles.c.start_time
+        named = connection.scalars(select(imported_cycles.c.sleep_start_time).order_by(order)).all()
+        assert named == [starts[2], nap, alone]
+        kept = connection.execute(select(imported_sleeps).order_by(imported_sleeps.c.start_time)).all()
+        # The nap is no night any more, and neither is the sleep that began sixteen hours into its cycle.
+        assert [(row.start_time, row.nap) for row in kept] == [(starts[2], False), (nap, True), (alone, True)]
+        assert {entry.day for entry in STALE_DAYS.stale(connection)} == {date(2025, 6, 3), date(2025, 6, 4)}
 
 
 def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp_path, monkeypatch):

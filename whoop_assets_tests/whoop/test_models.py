@@ -132,11 +132,36 @@ def test_a_field_of_the_wrong_kind_is_named_with_its_rule(field: str, value: obj
     assert rule in stated
 
 
-@pytest.mark.parametrize("value", ["98", True, float("nan"), float("inf"), 10**400, [98]])
-def test_a_measurement_must_be_a_finite_number(value: object) -> None:
+@pytest.mark.parametrize("value", ["98", True, float("nan"), float("inf"), 10**400, [98], {}, None])
+def test_a_measurement_that_cannot_be_read_costs_the_record_nothing_else(value: object) -> None:
     raw = sample("sleeps")
     raw["score"]["respiratory_rate"] = value
-    assert "score.respiratory_rate must be a" in reason("sleeps", raw)
+    raw["score"]["stage_summary"]["disturbance_count"] = value
+    score = Sleep.model_validate(raw).scored
+    assert score is not None and score.stage_summary is not None
+    assert (score.respiratory_rate, score.stage_summary.disturbance_count) == (None, None)
+    whole = sample("sleeps")["score"]
+    assert score.sleep_efficiency_percentage == whole["sleep_efficiency_percentage"]
+    assert score.stage_summary.total_in_bed_time_milli == whole["stage_summary"]["total_in_bed_time_milli"]
+
+
+@pytest.mark.parametrize("stream", STREAM_NAMES)
+def test_a_score_may_lack_any_part(stream: str) -> None:
+    raw = sample(stream, score={})
+    assert set(STREAMS[stream].model.model_validate(raw).scored.model_dump().values()) == {None}
+
+
+@pytest.mark.parametrize(("value", "kept"), [(101.5, 101.5), (-3, -3.0)])
+def test_a_value_out_of_range_is_kept(value: float, kept: float) -> None:
+    raw = sample("sleeps")
+    raw["score"]["sleep_efficiency_percentage"] = value
+    assert Sleep.model_validate(raw).score.sleep_efficiency_percentage == kept  # type: ignore[union-attr]
+
+
+def test_a_fraction_stands_for_a_whole_measurement() -> None:
+    raw = sample("cycles")
+    raw["score"]["average_heart_rate"] = 70.0
+    assert Cycle.model_validate(raw).score.average_heart_rate == 70  # type: ignore[union-attr]
 
 
 def test_a_whole_number_stands_for_a_measurement() -> None:
