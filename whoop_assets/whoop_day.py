@@ -18,8 +18,8 @@ EASTERNMOST = timedelta(hours=14)
 WESTERNMOST = timedelta(hours=-12)
 
 MAX_ONSET_DELAY = timedelta(hours=3)
-"""How long after its start a cycle's own night may begin. A cycle starts when its night does: in 346 of 346 recorded cycles
-exactly then."""
+"""How long after its start a cycle's own night may begin. A cycle starts when its night does: exactly then in 346 of 346
+recorded cycles. The earliest nap seen in a recorded export began 5.4 hours into its cycle."""
 
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 

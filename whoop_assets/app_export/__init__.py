@@ -1,6 +1,6 @@
 """The app's own export ("Data Export"): its files, taken apart and turned into what the API would have said.
 
-It reads files and bytes and touches nothing else. What the export is like, and what is made of it, is in docs/export.md.
+Reads files and bytes only. docs/export.md describes the export and the rules of the import.
 """
 
 from whoop_assets.app_export.archive import UnreadableExport, files_of_zip, read_files

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from whoop_assets.errors import WhoopError
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
-"""Of one file. Ten years of journal are 10 MB; what is larger was made to be large."""
+"""Of one file. Ten years of journal are 10 MB."""
 MAX_TOTAL_BYTES = 4 * MAX_FILE_BYTES
 """Of all CSV files in one zip or folder."""
 MAX_CSV_FILES = 50
@@ -26,7 +26,7 @@ _ZIP = b"PK"
 
 
 class UnreadableExport(WhoopError):
-    """What was given is not an export, or not one that is safe to read; nothing was stored."""
+    """The file or folder is no export, or is not safe to read; nothing was stored."""
 
 
 def read_files(path: Path) -> dict[str, bytes]:

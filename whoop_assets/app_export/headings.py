@@ -131,7 +131,7 @@ NAMES: dict[str, tuple[str, str, str, str]] = {
     WORKOUTS: ("Trainings.csv", "entrenamientos.csv", "entraînements.csv", "treinos.csv"),
     JOURNAL: ("logbuch_eintraege.csv", JOURNAL, JOURNAL, "entradas_diário.csv"),
 }
-"""What the app calls the files in each language: used only for a file that is empty and so has no headings."""
+"""The names of the files in each language: used only for a file that is empty and so has no headings."""
 
 NEEDED: dict[str, tuple[str, ...]] = {
     JOURNAL: (START, ZONE, QUESTION, ANSWER),

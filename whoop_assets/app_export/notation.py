@@ -32,7 +32,7 @@ class Notation:
     day_first: bool | None = None
 
     def number(self, text: str) -> str:
-        """The number as the app writes it, empty for a sign that means nothing; what is no number is left as it is."""
+        """The number as the app writes it; empty for a sign such as `-` or `n/a`. Returns any other text unchanged."""
         text = text.translate(_SPACES).strip()
         if text.casefold() in _EMPTY:
             return ""
@@ -43,7 +43,7 @@ class Notation:
         return text.replace(mark, ".") if text.count(mark) == 1 else text
 
     def time(self, text: str) -> str:
-        """The time as the app writes it; what is no time, or one of two, is left as it is."""
+        """The time as the app writes it. Returns a text that is no time, or an ambiguous one, unchanged."""
         text = text.translate(_SPACES).strip()
         match = _ISO.fullmatch(text)
         if match is not None:

@@ -30,11 +30,17 @@ Record = TypeVar("Record", bound=_Keyed)
 
 @dataclass(slots=True)
 class FileRead:
-    """What became of the rows of a file.
+    """The result of reading a file.
 
-    `name`: what it is called; `repeated`: the same row again; `without_day`: answers that name no cycle; `merged`: further rows of
-    a cycle, each with another sleep of it; `faults`: single cells that could not be read and are empty;
-    `unknown_columns`: headings that are not known, whose cells are kept in `payload` only.
+    Attributes:
+        name: The name of the file in the export.
+        rows: Lines that are not blank, without the headings.
+        repeated: Rows that are in the file more than once.
+        without_day: Journal answers that name no cycle.
+        merged: Further rows of a cycle, each with another sleep of it.
+        rejected: Rows that could not be placed.
+        faults: Single cells that could not be read; their values are None.
+        unknown_columns: Headings that are not known. Their cells are kept in `payload` only.
     """
 
     name: str = ""

@@ -15,9 +15,14 @@ _CODECS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 @dataclass(slots=True)
 class Table:
-    """A file. `name`: what it is called; `kind`: the English name of the export's file that it is, None if it is none.
+    """A file of an export.
 
-    `headings`: its first line, as it stands. `rejected`: lines that are no rows of it. `count`: lines that are not blank.
+    Attributes:
+        name: The name of the file in the export.
+        kind: The English name of this kind of file; None if its headings are none of an export's.
+        headings: The cells of its first line.
+        rejected: Lines with another number of cells than there are headings, or that are not CSV.
+        count: Lines that are not blank, without the headings.
     """
 
     name: str

@@ -128,13 +128,16 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
 
 
 def _say_what_is_wrong(done: "Imported") -> None:
-    """What could not be read, on stderr."""
+    """Print on stderr what could not be read."""
+    names = {one.file: one.name for one in done.kinds.values()}
     for fault in done.faults[:MOST_SHOWN]:
-        click.echo(f"{fault.file}, line {fault.line}: {fault.reason}; the cell is left empty.", err=True)
+        click.echo(
+            f"{names[fault.file]}, line {fault.line}: {fault.reason}; the cell is left empty.", err=True
+        )
     if len(done.faults) > MOST_SHOWN:
         click.echo(f"{len(done.faults) - MOST_SHOWN} further cells are left empty.", err=True)
     for rejected in done.rejected[:MOST_SHOWN]:
-        click.echo(f"{rejected.file}, line {rejected.line}: {rejected.reason}.", err=True)
+        click.echo(f"{names[rejected.file]}, line {rejected.line}: {rejected.reason}.", err=True)
     if len(done.rejected) > MOST_SHOWN:
         click.echo(f"{len(done.rejected) - MOST_SHOWN} further rows were not understood.", err=True)
     if done.rejected:

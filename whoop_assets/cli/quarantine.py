@@ -1,4 +1,4 @@
-"""`quarantine`: what was not understood, from WHOOP and from exports, and closing it."""
+"""`quarantine`: lists and closes records of WHOOP and rows of exports that were not understood."""
 
 import json
 from typing import TYPE_CHECKING

@@ -158,7 +158,9 @@ def _nothing_to_import(export: Export) -> str:
     rejected = export.rejected
     if not rejected:
         return "The export holds no rows that belong to a day: there is nothing to import."
-    reasons = "; ".join(f"{one.file}, line {one.line}: {one.reason}" for one in rejected[:MAX_REASONS])
+    reasons = "; ".join(
+        f"{export.files[one.file].name}, line {one.line}: {one.reason}" for one in rejected[:MAX_REASONS]
+    )
     return f"All {len(rejected)} rows of the export were refused, so nothing was stored: {reasons}."
 
 

@@ -144,7 +144,7 @@ def store(
             if lowest <= row[start] <= span.as_of and not _inside(row[start], newer)
         }
     if table is imported_sleeps:
-        # The same sleep as a nap and as a night: what was stored before gives way.
+        # A stored row of the same sleep with the other answer to whether it is a nap is replaced.
         begun = {row["start_time"] for row in covered}
         gone |= {key for key, row in before.items() if row["start_time"] in begun}
     result.gone = len(gone)
@@ -209,7 +209,7 @@ def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) ->
         if cycle is not None:
             assigned, day = None if cycle[0] == row.cycle_start_time else cycle[0], cycle[1]
         elif row.assigned_cycle_start_time == row.start_time:
-            continue  # a night that begins a cycle of which nothing else is known
+            continue  # a night that begins a cycle that no row describes
         else:
             assigned, day = None, cycle_day(row.cycle_start_time, parse_offset(row.timezone_offset))
         if (assigned, day) != (row.assigned_cycle_start_time, row.day):

@@ -103,9 +103,9 @@ def open_records(connection: Connection) -> list[OpenRecord]:
 
 
 SHOWN_LENGTH = 12
-"""How much of its hash names an entry; the hash is hexadecimal."""
+"""Characters of the content hash that `list` shows as the entry's name."""
 MIN_LENGTH = 6
-"""How much of it must be given."""
+"""Characters of the content hash that `dismiss` needs at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Entry:
 
 
 def entries(connection: Connection, user_id: int | None = None) -> list[Entry]:
-    """What is open in both quarantines, of this member or of all, by member and source."""
+    """The open entries of both quarantines, of this member or of all, by member and source."""
     q, e = quarantine.c, export_quarantine.c
     of_whoop = select(q.content_hash, q.user_id, q.stream, q.record_key, q.reason, q.last_seen_at).where(
         q.resolved_at.is_(None)
