@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from whoop_assets.app_export import Export, Rejected, UnknownFile, UnreadableExport, read_export
+from whoop_assets.app_export import (
+    Export,
+    FileRead,
+    Rejected,
+    UnknownFile,
+    UnreadableExport,
+    read_export,
+)
 from whoop_assets.app_export.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
 from whoop_assets.app_export.rows import RECOVERY, Cycle, JournalEntry, Sleep, Workout
 from whoop_assets.errors import WhoopError
@@ -178,10 +185,9 @@ def _store(connection: Any, result: Imported, export: Export, span: Span, at: da
     result.unknown_files = export.unknown_files
     days: set[date] = set()
     held: list[str] = []
-    cycle_of: exports.CycleOfSleep | None = None
     for file, kind in KIND_OF.items():
         found = export.files.get(file)
-        if kind == "sleeps":
+        if kind == "sleeps":  # after the cycles, which say where sleeps belong
             cycle_of = exports.CycleOfSleep(connection, user_id)
             rows[kind] = [_sleep_row(user_id, sleep, cycle_of) for sleep in sleeps]
         if found is None and not rows[kind]:
@@ -201,28 +207,37 @@ def _store(connection: Any, result: Imported, export: Export, span: Span, at: da
         if found is None:
             continue
         held.append(kind)
-        entry.file, entry.name, entry.in_export, entry.repeated = file, found.name, found.rows, found.repeated
-        result.without_day += found.without_day
-        result.faults += found.faults
-        if found.unknown_columns:
-            result.unknown_columns[found.name] = found.unknown_columns
-        unreadable = [Unreadable(r.line, r.reason, r.text, _hash(r.text or r.line)) for r in found.rejected]
-        dismissed = exports.quarantine(connection, user_id, file, unreadable, at)
-        new = [
-            rejected
-            for rejected, entry_of in zip(found.rejected, unreadable, strict=True)
-            if entry_of.content_hash not in dismissed
-        ]
-        entry.rejected = len(new)
-        result.rejected += new
-        result.dismissed += len(found.rejected) - len(new)
-    days |= exports.assign_sleeps(connection, user_id, cycle_of or exports.CycleOfSleep(connection, user_id))
+        _report_file(connection, result, entry, found, file, at)
+    days |= exports.assign_sleeps(connection, user_id, exports.CycleOfSleep(connection, user_id))
     listed = {row["day"] for kind in rows.values() for row in kind}
     result.first_day, result.last_day = min(listed, default=None), max(listed, default=None)
     if exports.record_import(connection, user_id, held, span, at):
         # A file that was not there before, or not for these days, tells of each of them also by what it does not hold.
         days |= listed
     stale_days.mark(connection, user_id, days, at)
+
+
+def _report_file(
+    connection: Any, result: Imported, entry: KindImported, found: FileRead, file: str, at: datetime
+) -> None:
+    """Quarantine the rejected rows of a file, and add to the result how the file was read."""
+    entry.file, entry.name, entry.in_export, entry.repeated = file, found.name, found.rows, found.repeated
+    result.without_day += found.without_day
+    result.faults += found.faults
+    if found.unknown_columns:
+        result.unknown_columns[found.name] = found.unknown_columns
+    unreadable = [
+        Unreadable(row.line, row.reason, row.text, _hash(row.text or row.line)) for row in found.rejected
+    ]
+    dismissed = exports.quarantine(connection, result.user_id, file, unreadable, at)
+    open_ones = [
+        row
+        for row, kept in zip(found.rejected, unreadable, strict=True)
+        if kept.content_hash not in dismissed
+    ]
+    entry.rejected = len(open_ones)
+    result.rejected += open_ones
+    result.dismissed += len(found.rejected) - len(open_ones)
 
 
 class _NapRule:
