@@ -24,6 +24,7 @@ COMMANDS = {
     "import",
     "export",
     "notion",
+    "quarantine",
     "readers",
     "migrate-v1",
     "budget",
