@@ -1,6 +1,7 @@
-"""The redirect caught: a listener on the port and path of WHOOP_REDIRECT_URI that takes one answer of WHOOP's.
+"""Listens at WHOOP_REDIRECT_URI for WHOOP's answer to one attempt to connect.
 
-Requests that are no answer (a favicon, a reload without query) are turned away and do not disturb the wait.
+Only a request with the `state` of this attempt ends the wait. The listener refuses every other request: a favicon, a
+reload, a tab of an earlier attempt, a page that guesses.
 """
 
 import queue
@@ -9,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.consent import Connected, connect_with_code
+from whoop_assets.whoop.oauth import OAuth
 from whoop_assets.whoop.scopes import SCOPES
 
 PATIENCE = 300.0  # seconds a member has for the consent page
@@ -29,13 +31,13 @@ class NoConsentInTime(WhoopError):
 def connect_by_redirect(
     connection: Connection, show: Callable[[str], None], patience: float = PATIENCE
 ) -> Connected:
-    """Show the consent page with `show`, wait for WHOOP's redirect and connect whoever agreed.
+    """Show the consent page with `show`, wait for WHOOP's redirect and connect the member who agreed.
 
-    Raises ConsentDenied, StateMismatch, NoConsentInTime and what connecting raises.
+    Raises ConsentDenied, ConsentFailed, NoConsentInTime and what connecting raises.
     """
     oauth = connection.oauth
     state = oauth.new_state()
-    with listening(connection.settings.redirect_uri) as answers:
+    with listening(connection.settings.redirect_uri, state) as answers:
         show(oauth.authorization_url(SCOPES, state))
         try:
             redirected_to = answers.get(timeout=patience)
@@ -48,12 +50,12 @@ def connect_by_redirect(
 
 
 @contextmanager
-def listening(redirect_uri: str) -> "Iterator[queue.Queue[str]]":
-    """Listen at the redirect URI; what comes out are the URLs that a browser was sent to with an answer."""
+def listening(redirect_uri: str, state: str) -> "Iterator[queue.Queue[str]]":
+    """Listen at the redirect URI and put each URL that answers the attempt with this `state` into the queue."""
     host, port, path = address(redirect_uri)
     answers: queue.Queue[str] = queue.Queue()
     try:
-        server = ThreadingHTTPServer((host, port), _handler(path, answers))
+        server = ThreadingHTTPServer((host, port), _handler(path, state, answers))
     except OSError as error:
         raise ConfigurationError(
             f"Port {port} of WHOOP_REDIRECT_URI cannot be listened on ({error.strerror}): end the program that uses it,"
@@ -84,7 +86,7 @@ def address(redirect_uri: str) -> tuple[str, int, str]:
     return host, port, parts.path or "/"
 
 
-def _handler(path: str, answers: "queue.Queue[str]") -> type[BaseHTTPRequestHandler]:
+def _handler(path: str, state: str, answers: "queue.Queue[str]") -> type[BaseHTTPRequestHandler]:
     class Redirect(BaseHTTPRequestHandler):
         timeout = 10  # a browser may open connections ahead and say nothing on them
 
@@ -92,8 +94,12 @@ def _handler(path: str, answers: "queue.Queue[str]") -> type[BaseHTTPRequestHand
             asked = urlsplit(self.path)
             if asked.path != path:
                 self._say(404, "There is nothing here.")
-            elif not parse_qs(asked.query).keys() & {"code", "error", "state"}:
-                self._say(400, "This address waits for WHOOP's answer; open WHOOP's consent page first.")
+            elif not OAuth.answers(self.path, state):
+                self._say(
+                    400,
+                    "This is not WHOOP's answer to the connection that is waiting (it lacks its state). The command still"
+                    " waits: open the consent page that it shows.",
+                )
             else:
                 self._say(
                     200, "WHOOP's answer has arrived: the terminal says what came of it. Close this page."

@@ -90,6 +90,15 @@ class OAuth:
         return f"{self._url}/auth?{urlencode(asked, quote_via=quote)}"
 
     @staticmethod
+    def answers(url: str, state: str) -> bool:
+        """Whether the URL is WHOOP's answer, a code or an error, to the attempt with this state."""
+        try:
+            query = parse_qs(urlsplit(url).query)
+        except ValueError:
+            return False
+        return _same(query.get("state", []), state) and bool(query.keys() & {"code", "error"})
+
+    @staticmethod
     def read_redirect(url: str, state: str) -> str:
         """The code in the URL that the browser was sent back to.
 

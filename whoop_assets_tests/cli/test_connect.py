@@ -13,9 +13,20 @@ from whoop_assets.errors import ConfigurationError
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members, tables
+from whoop_assets.whoop.errors import ConsentDenied
 from whoop_assets.whoop.scopes import SCOPES
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 from whoop_assets_tests.fixed_time import TODAY
+
+FOREIGN_ANSWERS = (
+    "code=abc&state=of-an-earlier-tab",
+    "code=abc",
+    "code=abc&state=",
+    "error=access_denied",
+    "error=access_denied&state=of-an-earlier-tab",
+    "error=server_error&error_description=x",
+)
+"""What a stale tab, a foreign page or a forged link sends to the redirect URI."""
 
 
 def connected(command_line: CommandLine) -> list[int]:
@@ -72,16 +83,35 @@ def test_a_denied_consent_stores_nothing(command_line: CommandLine) -> None:
     assert connected(command_line) == []
 
 
-@pytest.mark.slow
-def test_a_state_that_does_not_match_connects_nobody(command_line: CommandLine) -> None:
-    with command_line.talk("connect", "--no-browser") as talk:
-        talk.line()
-        page = f"http://127.0.0.1:{command_line.callback_port}/callback?code=abc&state=somebody-elses"
-        urllib.request.urlopen(page).close()
-        status, _, said = talk.end()
-    assert status == 1
-    assert "its state differs" in said.splitlines()[-1]
-    assert command_line.world.stats()["token_requests"] == 0
+def test_connect_refuses_the_answer_of_another_attempt_and_waits_for_its_own(
+    command_line: CommandLine,
+) -> None:
+    member = command_line.members[0]
+    callback = f"http://127.0.0.1:{command_line.callback_port}/callback"
+
+    def browse(url: str) -> None:
+        for foreign in FOREIGN_ANSWERS:
+            with pytest.raises(HTTPError, match="400"):
+                urllib.request.urlopen(f"{callback}?{foreign}")
+        assert command_line.world.stats()["token_requests"] == 0
+        urllib.request.urlopen(command_line.simulator.consent(url, member)).close()
+
+    with Connection(Settings.from_environment(), command_line.database()) as connection:
+        assert connect_by_redirect(connection, browse).user_id == member
+
+
+def test_a_denial_with_the_state_of_this_attempt_ends_the_wait(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+
+    def browse(url: str) -> None:
+        urllib.request.urlopen(command_line.simulator.consent(url, member, decision="deny")).close()
+
+    with (
+        Connection(Settings.from_environment(), command_line.database()) as connection,
+        pytest.raises(ConsentDenied),
+    ):
+        connect_by_redirect(connection, browse)
+    assert connected(command_line) == []
 
 
 @pytest.mark.slow
@@ -127,8 +157,15 @@ def test_two_ways_at_once_are_refused(command_line: CommandLine) -> None:
 
 def test_a_favicon_or_a_reload_does_not_end_the_wait(command_line: CommandLine) -> None:
     base = f"http://127.0.0.1:{command_line.callback_port}"
-    with listening(f"{base}/callback") as answers:
-        for stray in ("/favicon.ico", "/callback", "/callback?fbclid=1", "/elsewhere?code=a&state=b"):
+    with listening(f"{base}/callback", "b") as answers:
+        for stray in (
+            "/favicon.ico",
+            "/callback",
+            "/callback?fbclid=1",
+            "/callback?state=b",
+            "/callback?code=a&state=b&state=c",
+            "/elsewhere?code=a&state=b",
+        ):
             with pytest.raises(HTTPError):
                 urllib.request.urlopen(base + stray)
         assert answers.empty()
@@ -138,7 +175,7 @@ def test_a_favicon_or_a_reload_does_not_end_the_wait(command_line: CommandLine) 
 
 def test_a_silent_connection_does_not_block_the_redirect(command_line: CommandLine) -> None:
     base = f"http://127.0.0.1:{command_line.callback_port}"
-    with listening(f"{base}/callback") as answers, socket.create_connection(base[7:].split(":")):
+    with listening(f"{base}/callback", "b") as answers, socket.create_connection(base[7:].split(":")):
         urllib.request.urlopen(f"{base}/callback?code=a&state=b", timeout=60).close()
         assert answers.get(timeout=60)
 
@@ -154,7 +191,7 @@ def test_a_consent_that_nobody_gives_ends_with_the_ways_out(command_line: Comman
 def test_the_port_is_free_again_afterwards(command_line: CommandLine) -> None:
     uri = f"http://127.0.0.1:{command_line.callback_port}/callback"
     for _ in range(2):
-        with listening(uri), pytest.raises(ConfigurationError), listening(uri):
+        with listening(uri, "b"), pytest.raises(ConfigurationError), listening(uri, "b"):
             pass
 
 
