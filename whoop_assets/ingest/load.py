@@ -13,7 +13,7 @@ from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import Taken, take
 from whoop_assets.ingest.crawl import Piece, crawl
 from whoop_assets.ingest.windows import bounded_after, cycle_span, last_before, record_span
-from whoop_assets.warehouse import coverage, filing, members, quarantine, records, settling
+from whoop_assets.warehouse import coverage, filing, members, quarantine, records, settling, whereabouts
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import NotFound
@@ -101,6 +101,7 @@ class MemberLoad:
     def _load_cycles(self, first: date, last: date, result: Loaded) -> Calendar:
         span = cycle_span(first, last, self._until)
         self._read(CYCLES, span, self._since, result)
+        self._read_unclosed_cycles(result)
         return self._bound(span, first, last, result, self._calendar())
 
     def _known_cycles(self, first: date, last: date) -> Calendar:
@@ -113,11 +114,40 @@ class MemberLoad:
             # The latest cycle may have closed, and another begun, since it was read.
             self._read(CYCLES, Span(max(latest.start, span.start), span.end), self._since, cycles)
         self._read(CYCLES, span, None, cycles)
+        self._read_unclosed_cycles(cycles)
         if cycles.changed or cycles.created or cycles.deleted:
             days = self._calendar()
         days = self._bound(span, first, last, cycles, days)
         self._loaded.warnings += cycles.warnings
         return days
+
+    def _read_unclosed_cycles(self, result: Loaded) -> None:
+        """Read each cycle again, by its URL, that is stored as open although a later cycle is stored.
+
+        WHOOP keeps one cycle open, the latest. The stored end is missing because the cycle was last read before it closed,
+        and it may lie outside the days of this load.
+        """
+        with self._database.read() as connection:
+            unclosed = whereabouts.unclosed_cycles(connection, self._user_id)
+        absences = Absences()
+        for cycle_id in unclosed:
+            if cycle_id in self._asked_for:
+                continue
+            self._asked_for.add(cycle_id)
+            with self._database.read() as connection:
+                # Before the request: a later confirmation by another process must not be deleted.
+                asked_at = self._database.now(connection)
+            try:
+                answer = self._client.record(CYCLES, cycle_id)
+            except NotFound:
+                absences.gone[cycle_id] = asked_at
+                continue
+            absences.found.append(
+                take(CYCLES, answer.payload, self._user_id, answer.requested_at, answer.endpoint)
+            )
+        if absences.found or absences.gone:
+            nowhere = Span(self._until, self._until)
+            self._commit(CYCLES, Piece(nowhere, self._until), absences, [], result)
 
     def _bound(self, span: Span, first: date, last: date, result: Loaded, days: Calendar) -> Calendar:
         """Read further until cycles are known on both sides of the days, or there are none.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from whoop_assets.warehouse.answers import KEY
 from whoop_assets.warehouse.tables import RECORD_TABLES, cycles
@@ -47,3 +47,23 @@ def cycle_synced_at(connection: Connection, user_id: int, cycle_id: int) -> date
     query = select(c.synced_at).where(c.id == cycle_id, c.user_id == user_id, c.deleted_at.is_(None))
     found: datetime | None = connection.scalar(query)
     return found
+
+
+def unclosed_cycles(connection: Connection, user_id: int) -> list[int]:
+    """Ids of the member's cycles that are stored as open although a later cycle is stored, oldest first.
+
+    Such a cycle has closed since it was last read. A cycle that WHOOP still calls open in a response to a request after the
+    later cycle was stored is left out: reading it once more would bring the same.
+    """
+    c, later = cycles.c, cycles.alias("later")
+    seen = (
+        select(func.min(later.c.first_seen_at, type_=later.c.first_seen_at.type))
+        .where(
+            later.c.user_id == user_id, later.c.start_time > cycles.c.start_time, later.c.deleted_at.is_(None)
+        )
+        .scalar_subquery()
+    )
+    query = select(c.id).where(
+        c.user_id == user_id, c.end_time.is_(None), c.deleted_at.is_(None), c.synced_at < seen
+    )
+    return list(connection.scalars(query.order_by(c.start_time)))
