@@ -30,6 +30,11 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("requests", "requests for a year against the least possible number of pages", ("--days", "60")),
     Benchmark(
+        "outages",
+        "backfills with a quarter of WHOOP's answers broken, and the time until an unreachable WHOOP is reported",
+        ("--days", "10", "--seeds", "1"),
+    ),
+    Benchmark(
         "load_alone", "the load against a loop that reads the same pages", ("--days", "60", "--rounds", "2")
     ),
     Benchmark(

@@ -15,6 +15,7 @@ from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.keys import TokenCipher, token_cipher
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import Unauthorized
+from whoop_assets.whoop.fault_time import FaultTime
 from whoop_assets.whoop.oauth import OAuth
 from whoop_assets.whoop.protocols import RateLimitLike, TokenSource
 from whoop_assets.whoop.sending import open_http
@@ -22,9 +23,14 @@ from whoop_assets.whoop.sending import open_http
 CONNECT_LANE = "schedule"
 """The lane of the requests that connecting a member takes."""
 
+MAX_RETRY_SECONDS = {"webhook": 30.0, "schedule": 90.0, "backfill": 90.0}
+"""Lane -> how long a request is retried. A webhook event whose load fails is retried by the inbox."""
+MAX_CONNECT_RETRY_SECONDS = 30.0
+"""The same while a member waits in a browser for the outcome of connecting."""
+
 
 class Connection:
-    """Everything one process needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP.
+    """Everything one run or command needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP.
 
     `used_by` says on whose behalf (a Dagster run, a command), for who looks at what was used of the budget.
     """
@@ -51,6 +57,7 @@ class Connection:
             clock=self.clock,
             http=self._http,
         )
+        self.fault_time = FaultTime(self.clock)
         self._tokens: dict[int, MemberTokens] = {}
         self._nothing_left: WhoopError | None = None
 
@@ -76,7 +83,10 @@ class Connection:
 
     def client_for_new(self, access_token: str) -> WhoopClient:
         """A client for a token whose member is not known yet."""
-        return self._client(GivenToken(access_token), CONNECT_LANE)
+        # `serve` connects members for as long as it runs: a fault that one member meets costs the next one no time.
+        return self._client(
+            GivenToken(access_token), CONNECT_LANE, FaultTime(self.clock), MAX_CONNECT_RETRY_SECONDS
+        )
 
     def client_for_trial(self, access_token: str, lane: str) -> WhoopClient:
         """A client that tries this access token as it is: a 401 renews nothing."""
@@ -88,7 +98,13 @@ class Connection:
         other._nothing_left = error
         return other
 
-    def _client(self, source: TokenSource, lane: str) -> WhoopClient:
+    def _client(
+        self,
+        source: TokenSource,
+        lane: str,
+        fault_time: FaultTime | None = None,
+        max_retry_seconds: float | None = None,
+    ) -> WhoopClient:
         return WhoopClient(
             base_url=self.settings.api_url,
             tokens=source,
@@ -96,6 +112,8 @@ class Connection:
             clock=self.clock,
             lane=lane,
             http=self._http,
+            fault_time=fault_time or self.fault_time,
+            max_retry_seconds=max_retry_seconds or MAX_RETRY_SECONDS[lane],
         )
 
     def close(self) -> None:

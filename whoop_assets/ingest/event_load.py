@@ -33,6 +33,7 @@ from whoop_assets.whoop.errors import (
     RateLimited,
     ServerFault,
     Unauthorized,
+    Unavailable,
     UnreadableAnswer,
 )
 from whoop_assets.whoop.scopes import allows
@@ -46,7 +47,7 @@ LONGEST_LOOK_BACK = timedelta(days=30)
 
 _MOMENT = timedelta(seconds=1)
 _FATAL = (DatabaseError, ConfigurationError, UnknownMember)
-_CONCERNS_ALL = (BudgetExhausted, RateLimited, ReconnectionNeeded, Unauthorized, NetworkFault)
+_CONCERNS_ALL = (BudgetExhausted, RateLimited, ReconnectionNeeded, Unauthorized, NetworkFault, Unavailable)
 """After these no other record of the member and stream would fare better now."""
 _FAULTS_BELIEVED = 2
 """So many 5xx one after the other are not the record's but WHOOP's."""

@@ -15,8 +15,15 @@ from whoop_assets.errors import RECONNECT, DatabaseError, ReconnectionNeeded, Wh
 from whoop_assets.warehouse import leases, members, tokens
 from whoop_assets.warehouse.leases import Lease
 from whoop_assets.warehouse.tokens import StoredPair
-from whoop_assets.whoop.errors import InvalidGrant, RateLimited, RefreshAnswerLost, UnreadableTokenAnswer
+from whoop_assets.whoop.errors import (
+    InvalidGrant,
+    NetworkFault,
+    RateLimited,
+    RefreshAnswerLost,
+    UnreadableTokenAnswer,
+)
 from whoop_assets.whoop.oauth import TokenPair
+from whoop_assets.whoop.token_answer import TOKEN_PATH
 
 if TYPE_CHECKING:
     from whoop_assets.ingest.connection import Connection
@@ -111,6 +118,7 @@ class MemberTokens:
                     " can be used (it came back unchanged, or had ended by the time it was stored): try again later."
                 )
             if not leases.held(pair.lease_until, now):
+                self._connection.fault_time.require("POST", TOKEN_PATH)
                 lease = self._take(pair)
                 if lease is not None:
                     try:
@@ -163,19 +171,24 @@ class MemberTokens:
         Returns:
             True if the new pair is stored. False if WHOOP rejected the token and another pair may be stored.
         """
-        database = self._connection.database
+        database, fault_time = self._connection.database, self._connection.fault_time
+        began = self._connection.clock.now()
         try:
             fresh = self._connection.oauth.refresh(refresh_token)
         except InvalidGrant:
+            fault_time.answered(TOKEN_PATH)
             self._refused(lease, refresh_token)
             return False
         except WhoopError as error:
             lost = isinstance(error, RefreshAnswerLost)
+            if lost or isinstance(error, NetworkFault):
+                fault_time.add(TOKEN_PATH, (self._connection.clock.now() - began).total_seconds())
             with database.write() as connection:
                 leases.give_back(connection, lease, answered=not lost)
             if lost:
                 raise self._answer_lost(error) from None
             raise
+        fault_time.answered(TOKEN_PATH)
         self._store_surely(lease, refresh_token, fresh)
         return True
 

@@ -7,8 +7,9 @@ WhoopError                      (whoop_assets.errors: the root of the whole proj
     NotFound                    404
     Refused                     any other answer that is neither 2xx nor 5xx (403, redirects, ...)
     RateLimited                 429 for longer than a run should wait     (transient)
-    ServerFault                 5xx, also after several attempts          (transient)
+    ServerFault                 5xx, for as long as a request is retried  (transient)
     NetworkFault                no whole answer came                      (transient)
+    Unavailable                 nothing was sent: faults have used up the run's time      (transient)
     UnreadableAnswer            2xx, but not the JSON that was asked for
     CursorRepeated              the pages of a collection led in a circle, or nowhere     (transient)
     InvalidIdentifier           not an id of WHOOP: nothing was sent
@@ -77,13 +78,19 @@ class RateLimited(ApiError):
 
 
 class ServerFault(ApiError):
-    """5xx, also after several attempts."""
+    """5xx, for as long as a request is retried."""
 
     usually_transient = True
 
 
 class NetworkFault(ApiError):
-    """No whole answer: refused, reset, cut off or timed out, also after several attempts."""
+    """No whole answer: refused, reset, cut off or timed out, for as long as a request is retried."""
+
+    usually_transient = True
+
+
+class Unavailable(ApiError):
+    """The request was not sent: earlier faults have used up the time that a run may lose to them."""
 
     usually_transient = True
 

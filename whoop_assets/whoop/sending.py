@@ -1,8 +1,9 @@
 """The one path that every request to the WHOOP API takes.
 
-Each attempt, a retry too, first acquires the budget and afterwards lets it observe the answer. Faults that
-pass (no answer, cut-off answer, 5xx, 429, a body that is not JSON) are tried again with full jitter; what the
-caller asked wrongly is not. A wait that would outlast `longest_wait` is an error that says how long it is.
+Each attempt, a retry too, first acquires the budget and afterwards lets it observe the response. The client retries
+faults that may pass (no response, a truncated one, 5xx, 429, a body that is not JSON) with full jitter, for as long as
+`fault_time` allows. It does not retry a definite refusal. A 429 or 5xx that asks for a longer wait than `longest_wait` is
+an error that names the wait.
 """
 
 from __future__ import annotations
@@ -25,7 +26,15 @@ from whoop_assets.clock import Clock
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.whoop import rate_limit
 from whoop_assets.whoop.auth import BearerAuth
-from whoop_assets.whoop.errors import ApiError, NetworkFault, Unauthorized, UnreadableAnswer, from_status
+from whoop_assets.whoop.errors import (
+    ApiError,
+    NetworkFault,
+    RateLimited,
+    Unauthorized,
+    UnreadableAnswer,
+    from_status,
+)
+from whoop_assets.whoop.fault_time import FaultTime
 from whoop_assets.whoop.protocols import Budget, TokenSource
 from whoop_assets.whoop.receiving import AnswerTooLarge, Received, receive
 
@@ -34,7 +43,8 @@ log = logging.getLogger(__name__)
 # WHOOP's front blocks clients that do not say who they are.
 USER_AGENT = f"whoop-assets (python-httpx/{httpx.__version__})"
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-ATTEMPTS = 5
+MAX_RETRY_SECONDS = 90.0
+"""A request is retried until its faults have cost this long. If they fail at once, nine attempts or more fit in."""
 LONGEST_WAIT = 90.0
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
 # Seconds: a request that leaves later than its slot is one too many where it lands. The budget allows for 0.75 in all.
@@ -54,6 +64,7 @@ class Answer:
 class Sender:
     """Sends requests for one member. Not for several threads at once.
 
+    `max_retry_seconds` bounds the retries of one request, and `fault_time` those of a run, whose clients share it.
     `requests`, `retries` and `limited` (429s) count attempts; `waited_seconds` is the time spent waiting,
     for the budget and before retries.
     """
@@ -68,7 +79,8 @@ class Sender:
         lane: str = "backfill",
         http: httpx.Client | None = None,
         user_agent: str = USER_AGENT,
-        attempts: int = ATTEMPTS,
+        fault_time: FaultTime | None = None,
+        max_retry_seconds: float = MAX_RETRY_SECONDS,
         longest_wait: float = LONGEST_WAIT,
         jitter: random.Random | None = None,
     ) -> None:
@@ -81,7 +93,8 @@ class Sender:
         self._budget = budget
         self._clock = clock
         self._lane = lane
-        self._attempts = attempts
+        self._fault_time = fault_time or FaultTime(clock)
+        self._max_retry_seconds = max_retry_seconds
         self._longest_wait = longest_wait
         self._jitter = jitter or random.Random()
         self._headers = {
@@ -114,29 +127,48 @@ class Sender:
         status: int | None = None,
         check: Callable[[Any], None] | None = None,
     ) -> Answer:
-        """Send until there is an answer or a reason to give up. With `status` only that one is a success, and it
-        needs no JSON: whatever else answers in WHOOP's place must not pass for it. `check` looks at the JSON, and
-        what it raises is a fault like any other."""
+        """Send until there is a good response or a reason to give up.
+
+        Args:
+            status: The only status that counts as success, and the response then needs no JSON: whatever else answers in
+                WHOOP's place must not pass for it.
+            check: Looks at the JSON; an ApiError that it raises is a fault like any other.
+
+        Raises:
+            ApiError: A refusal, or a fault that has lasted for as long as retries may.
+            BudgetExhausted, ReconnectionNeeded: As the budget and the token source raise them.
+        """
         url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
         request = httpx.Request(method, url, headers=self._headers, extensions={"timeout": TIMEOUT.as_dict()})
         auth = BearerAuth(self._tokens)
-        faults = 0
+        retries = _Retries()
+        self._fault_time.require(method, path)
         while True:
-            requested_at = self._slot(auth)
+            try:
+                requested_at = self._slot(auth)
+            except NetworkFault as fault:
+                # The token endpoint could not be reached, and nothing was sent.
+                self._pause(fault, retries, fault.path)
+                continue
+            began = self._clock.now()
             try:
                 response = self._attempt(request, auth, path)
                 answer = Answer(_payload(response, method, path, status), requested_at, path)
                 if check is not None:
                     check(answer.payload)
+                self._fault_time.answered(path)
                 return answer
             except Unauthorized:
+                self._fault_time.answered(path)
                 if not auth.replace():
                     raise
             except ApiError as fault:
-                faults += 1
-                if not fault.transient or faults >= self._attempts:
+                if not fault.transient:
+                    self._fault_time.answered(path)
                     raise
-                self._pause(fault, faults)
+                if not isinstance(fault, RateLimited):
+                    self._lose((self._clock.now() - began).total_seconds(), retries, path)
+                self._pause(fault, retries, path)
             self.retries += 1
 
     def _slot(self, auth: BearerAuth) -> datetime:
@@ -181,17 +213,37 @@ class Sender:
         self._budget.observe(status, stated, retry_after)
         raise from_status(request.method, path, status, retry_after)
 
-    def _pause(self, fault: ApiError, faults: int) -> None:
-        """Wait as long as WHOOP asks, or else longer after each fault; not at all if that is too long."""
-        if fault.retry_after is None:
-            wait = self._jitter.uniform(0.0, min(BACKOFF_MOST, BACKOFF_FIRST * 2**faults))
-        elif fault.retry_after > self._longest_wait:
+    def _pause(self, fault: ApiError, retries: _Retries, path: str) -> None:
+        """Wait as long as WHOOP asks, or else longer after each fault. Raises the fault if no time is left for that."""
+        retries.faults += 1
+        left = min(self._max_retry_seconds - retries.lost, self._fault_time.left(path))
+        asked = fault.retry_after or 0.0
+        if left <= 0.0 or asked > min(left, self._longest_wait):
             raise fault
+        if fault.retry_after is None:
+            # Cut to what is left: the last attempt is at the end of the time.
+            wait = min(left, self._jitter.uniform(0.0, min(BACKOFF_MOST, BACKOFF_FIRST * 2**retries.faults)))
         else:
-            wait = fault.retry_after + self._jitter.uniform(0.0, BACKOFF_FIRST)
-        log.info("%s Attempt %d of %d in %.1f s.", fault, faults + 1, self._attempts, wait)
+            wait = asked + self._jitter.uniform(0.0, BACKOFF_FIRST)
+        log.info("%s Attempt %d in %.1f s.", fault, retries.faults + 1, wait)
         self.waited_seconds += wait
         self._clock.sleep(wait)
+        if isinstance(fault, RateLimited):
+            retries.lost += wait  # WHOOP is well, and has said when to come back
+        else:
+            self._lose(wait, retries, path)
+
+    def _lose(self, seconds: float, retries: _Retries, path: str) -> None:
+        retries.lost += seconds
+        self._fault_time.add(path, seconds)
+
+
+@dataclass(slots=True)
+class _Retries:
+    """What one request has met: faults, and the seconds that they have cost."""
+
+    faults: int = 0
+    lost: float = 0.0
 
 
 def open_http() -> httpx.Client:

@@ -18,6 +18,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.warehouse import tables
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.schema import prepare
+from whoop_assets.whoop.fault_time import FaultTime
 from whoop_assets.whoop.scopes import SCOPES
 from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_assets_tests.fixed_time import NOW
@@ -107,7 +108,8 @@ class Home:
         since: datetime | None = None,
         lane: str = "backfill",
     ) -> list[Round]:
-        """Load as one run does: the streams in order, on one present."""
+        """Load as one run does: the streams in order, on one present, with one account of the time that faults cost."""
+        self.connection.fault_time = FaultTime(self.clock)
         self.clock.advance(0.001)
         until = self.clock.now()
         rounds = []

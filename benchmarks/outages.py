@@ -1,0 +1,67 @@
+"""`whoop-assets backfill` while WHOOP fails: a quarter of the answers broken, and then no WHOOP at all.
+
+    python -m benchmarks.outages [--days 90] [--seeds 20]
+
+For each seed the simulator answers a twelfth of the requests with 500, resets a twelfth and truncates a twelfth. One line per
+seed: exit status, requests, seconds. At the end the address of the API leads nowhere (connections are refused), and one
+line gives the seconds until the command has reported it.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+
+import httpx
+
+from benchmarks.least_pages import Counting
+from benchmarks.requests import connect
+from benchmarks.stage import Stage, last_days, staged
+from benchmarks.surroundings import child_environment, new_home, surroundings
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--seeds", type=int, default=20)
+    chosen = parser.parse_args()
+    complete = 0
+    for seed in range(chosen.seeds):
+        with staged(members=1, days=chosen.days + 15, seed=seed) as stage, surroundings(stage):
+            connect(stage, "warehouse")
+            for kind in ("status", "reset", "truncate"):
+                order = {"kind": kind, "probability": 1 / 12}
+                httpx.post(f"{stage.base_url}/_control/faults", json=order, timeout=60).raise_for_status()
+            counting = Counting(stage)
+            status, seconds, _ = backfill(stage, chosen.days)
+            complete += status == 0
+            sent = sum(counting.requests().values())
+            print(f"seed {seed}: exit status {status}, {sent} requests, {seconds:.1f} s", flush=True)
+    print(f"{complete} of {chosen.seeds} complete", flush=True)
+    with staged(members=1, days=chosen.days + 15, seed=0) as stage, surroundings(stage):
+        connect(stage, "warehouse")
+        status, seconds, said = backfill(stage, chosen.days, WHOOP_API_URL=NOWHERE)
+        print(f"unreachable: exit status {status} after {seconds:.1f} s\n{said}")
+
+
+def backfill(stage: Stage, days: int, **environment: str) -> tuple[int, float, str]:
+    """Exit status, seconds and standard error of a backfill of the newest days, in a process and a Dagster home of its own."""
+    first, last = last_days(stage, days)
+    home = new_home(stage.folder / "dagster")
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "whoop_assets.cli", "backfill", "--from", str(first), "--to", str(last)],
+        env=child_environment(stage, "warehouse") | {"DAGSTER_HOME": str(home)} | environment,
+        cwd=stage.folder,
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, time.monotonic() - began, done.stderr
+
+
+if __name__ == "__main__":
+    main()
