@@ -26,7 +26,13 @@ from whoop_assets.assets.report import report
 from whoop_assets.assets.trends import trends
 from whoop_assets.assets.weekly_summary import weekly_summary
 from whoop_assets.automation import Automation
-from whoop_assets.checks import events_loaded, loads_complete, members_connected, records_fit_together
+from whoop_assets.checks import (
+    events_loaded,
+    loads_complete,
+    members_connected,
+    records_fit_together,
+    timezone_covers_members,
+)
 from whoop_assets.graph import OURS, Graph
 from whoop_assets.resources import WhoopResource
 from whoop_assets.sensors import (
@@ -56,7 +62,7 @@ ASSETS = (
     journal,
     journal_effects,
 )
-CHECKS = (members_connected, loads_complete, events_loaded, records_fit_together)
+CHECKS = (members_connected, timezone_covers_members, loads_complete, events_loaded, records_fit_together)
 SENSORS = (webhook_events, due_readings, stale_summaries, stale_weeks)
 
 

@@ -44,6 +44,7 @@ CHECKS = {
     "whoop/trends:loads_complete",
     "whoop/daily_summary:events_loaded",
     "whoop/profile:members_connected",
+    "whoop/profile:timezone_covers_members",
     "whoop/daily_summary:values_within_bounds",
     "whoop/daily_summary:nothing_twice",
     "whoop/daily_summary:records_linked",

@@ -11,6 +11,7 @@ from whoop_assets.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.assets.trends import trends
 from whoop_assets.checks.blueprints import check
 from whoop_assets.errors import RECONNECT
+from whoop_assets.ingest.time_zone import easternmost
 from whoop_assets.resources import WhoopResource
 from whoop_assets.warehouse import event_report, failures, members, quarantine
 
@@ -144,4 +145,20 @@ def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResou
         severity=dg.AssetCheckSeverity.WARN,
         description=f"Members {who} must be connected again: run `{RECONNECT}`; loading goes on where it stopped.",
         metadata={"members_to_reconnect": dg.MetadataValue.table(rows)},
+    )
+
+
+@check(profile, after=[cycles])
+def timezone_covers_members(
+    _context: dg.AssetCheckExecutionContext, whoop: WhoopResource
+) -> dg.AssetCheckResult:
+    """No member lives east of WHOOP_TIMEZONE. A WARN: the days of such a member can be read only hours late."""
+    east = easternmost(whoop.database, whoop.settings())
+    if east is None:
+        return dg.AssetCheckResult(passed=True)
+    return dg.AssetCheckResult(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=east.sentence,
+        metadata={"member": east.user_id, "timezone_to_set": east.zone},
     )

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.errors import RECONNECT
+from whoop_assets.errors import RECONNECT, WhoopError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.ingest.connection import Connection
     from whoop_assets.ingest.consent import Connected
+    from whoop_assets.ingest.time_zone import EasternMember
 
 FIRST_BACKFILL = timedelta(days=365)
 LINK_HOURS = 24
@@ -60,7 +61,7 @@ def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int)
 
 
 def report(connection: "Connection", connected: "Connected") -> None:
-    """Who is connected, what the grant leaves out, what to do next."""
+    """Print the member's id, the streams that the grant leaves out, whether WHOOP_TIMEZONE fits, and the next command."""
     from whoop_assets.whoop.scopes import SCOPE_OF
 
     click.echo(f"Member {connected.user_id} is connected.")
@@ -69,6 +70,9 @@ def report(connection: "Connection", connected: "Connected") -> None:
             f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `{RECONNECT}` again changes that."
         )
     settings = connection.settings
+    east = _east_of_setting(connection, connected.user_id)
+    if east is not None:
+        click.echo(east.sentence)
     today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
     if settings.start_date > today:
         click.echo(
@@ -79,6 +83,30 @@ def report(connection: "Connection", connected: "Connected") -> None:
     click.echo(
         f"Next: `whoop-assets backfill --from {first} --to {today}`, then `make dev` for the Dagster UI."
     )
+
+
+def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember | None":
+    """The member, if WHOOP_TIMEZONE lies west of where the newest cycle began; it costs one request.
+
+    None also if the cycle cannot be read now: `members`, `plan` and a check find the same later.
+    """
+    from whoop_assets.ingest.connection import CONNECT_LANE
+    from whoop_assets.ingest.content import Taken, take
+    from whoop_assets.ingest.time_zone import east_of
+    from whoop_assets.warehouse.filing import offset_of
+    from whoop_assets.whoop.streams import CYCLES
+
+    try:
+        page = connection.client(user_id, CONNECT_LANE).page(CYCLES, limit=1)
+    except WhoopError:
+        return None
+    taken = [take(CYCLES, raw, user_id, page.requested_at, page.endpoint) for raw in page.records]
+    history = [
+        (one.start, offset_of(one.incoming.fields["timezone_offset"]))
+        for one in taken
+        if isinstance(one, Taken) and one.start is not None
+    ]
+    return east_of(user_id, history, connection.settings.timezone, connection.clock.now())
 
 
 def _by_pasting(connection: "Connection") -> "Connected":

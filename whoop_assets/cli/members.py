@@ -30,13 +30,20 @@ def members(as_json: bool, keep_alive: bool) -> None:
             raise click.UsageError("--json and --keep-alive exclude each other: choose one.")
         _keep_alive()
         return
+    from whoop_assets.ingest.time_zone import easternmost
+
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
         found = overview(database, settings)
+        east = easternmost(database, settings)
+    for one in found:
+        one["timezone_to_set"] = east.zone if east is not None and east.user_id == one["user_id"] else None
     if as_json:
         click.echo(json.dumps(found, indent=2, default=date.isoformat))
     elif found:
         _print(found)
+        if east is not None:
+            click.echo(east.sentence)
     else:
         click.echo(f"No member is connected: run `{RECONNECT}`, or `whoop-assets demo` to look around first.")
 

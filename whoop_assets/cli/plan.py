@@ -20,14 +20,19 @@ SHOWN = 12
 def plan(as_json: bool) -> None:
     """Show what is due to be read now, what comes next, why, and the expected requests a day."""
     from whoop_assets.ingest.planned import plan_now
+    from whoop_assets.ingest.time_zone import easternmost
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
         made = plan_now(database, settings)
+        east = easternmost(database, settings)
     if as_json:
-        click.echo(json.dumps(described(made), indent=2))
-    else:
-        _print(made)
+        found = described(made) | {"timezone_to_set": None if east is None else east.zone}
+        click.echo(json.dumps(found, indent=2))
+        return
+    _print(made)
+    if east is not None:
+        click.echo(east.sentence)
 
 
 def described(made: "Plan") -> dict[str, Any]:

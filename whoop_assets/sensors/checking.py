@@ -12,7 +12,7 @@ from whoop_assets.graph import Graph
 _OF_A_RUN = {
     "daily_summary": ("events_loaded",),
     "trends": ("loads_complete",),
-    "profile": ("members_connected",),
+    "profile": ("members_connected", "timezone_covers_members"),
 }
 
 

@@ -26,7 +26,7 @@ OF_THE_WHOLE = {
     "v1_ids_mapped",
     "readings_in_time",
 }
-OF_A_RUN = {"loads_complete", "events_loaded", "members_connected"}
+OF_A_RUN = {"loads_complete", "events_loaded", "members_connected", "timezone_covers_members"}
 
 
 @pytest.fixture

@@ -6,8 +6,14 @@ from datetime import UTC, datetime
 from cryptography.fernet import Fernet
 from sqlalchemy import func, select, update
 
+from whoop_assets.checks import timezone_covers_members
+from whoop_assets.ingest.connection import Connection
+from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.resources import WhoopResource
+from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members, tables
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.fixed_time import TODAY
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -159,3 +165,34 @@ def test_tokens_that_nothing_used_are_renewed_on_demand_and_who_is_gone_is_named
     assert f"Member {gone} must be connected again" in result.stderr
     assert command_line.run("members", "--keep-alive").exit_code == 0
     is_one_error(command_line.run("members", "--keep-alive", "--json"), status=2)
+
+
+def test_connect_members_and_plan_name_the_time_zone_to_set_for_a_member_who_lives_east_of_it(
+    command_line: CommandLine,
+) -> None:
+    member = command_line.members[0]
+    for cycle in command_line.world.truth(member)["cycles"]:
+        command_line.world.edit(member, "cycles", cycle["id"], {"timezone_offset": "+13:00"})
+    advice = "Set WHOOP_TIMEZONE=Pacific/Auckland and start Dagster again."
+    command_line.environment.setenv("WHOOP_TIMEZONE", "UTC")
+    tokens = command_line.world.issue_tokens(member)
+    answers = f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
+    assert advice in command_line.run("connect", "--tokens", answers=answers).stdout
+    database = command_line.database()
+    with Connection(Settings.from_environment(), database) as connection:
+        now = database.clock.now()
+        load_everybody(connection, Order("cycles", TODAY, TODAY, TODAY, now, now))
+    database.close()
+    for command in ("members", "plan"):
+        assert advice in command_line.run(command).stdout
+    assert listed(command_line)[0]["timezone_to_set"] == "Pacific/Auckland"
+    assert json.loads(command_line.run("plan", "--json").stdout)["timezone_to_set"] == "Pacific/Auckland"
+    check = timezone_covers_members.body(None, WhoopResource())
+    assert (check.passed, check.severity.value) == (False, "WARN")
+    assert advice in check.description
+
+    command_line.environment.setenv("WHOOP_TIMEZONE", "Pacific/Auckland")
+    for command in ("members", "plan"):
+        assert "WHOOP_TIMEZONE" not in command_line.run(command).stdout
+    assert listed(command_line)[0]["timezone_to_set"] is None
+    assert timezone_covers_members.body(None, WhoopResource()).passed

@@ -456,3 +456,41 @@ def test_a_dashboard_that_asks_all_the_time_costs_little_while_the_night_is_not_
     before = [moment for moment in readings if moment < at(0, 6.9)]
     assert 5 <= len(before) <= 8
     assert len(readings) - len(before) <= 45
+
+
+# East of WHOOP_TIMEZONE: the member's today has no partition yet
+
+
+def in_auckland(one: MemberFacts) -> MemberFacts:
+    """The member with the same nights at +13:00, on whose today (the day after RULES' last) the night has ended."""
+    cycle, _ = night(1)
+    return replace(
+        one,
+        offset=timedelta(hours=13),
+        cycles=(*one.cycles, cycle._replace(start=at(0, 10), offset=timedelta(hours=13), made_at=at(0, 18))),
+    )
+
+
+YESTERDAY_IN_UTC = replace(RULES, last_day=TODAY)
+EVENING = at(0, 20)
+
+
+def test_a_night_of_a_day_without_a_partition_is_asked_for_only_when_it_has_one():
+    one = in_auckland(member(read_at=EVENING - 3 * HOUR))
+    waiting = plan(facts(one, now=EVENING, events=NO_WEBHOOKS), YESTERDAY_IN_UTC)
+    assert Reason.RECOVERY not in due(waiting)
+    made = plan(facts(one, now=EVENING, events=NO_WEBHOOKS), replace(RULES, last_day=TODAY + ONE_DAY))
+    assert due(made)[Reason.RECOVERY].last == TODAY + ONE_DAY
+
+
+def test_a_reader_who_opens_a_today_without_a_partition_asks_for_no_reading():
+    one = replace(in_auckland(member(read_at=EVENING - 4 * HOUR)), asked_at=EVENING - MINUTE)
+    assert Reason.ASKED not in due(plan(facts(one, now=EVENING), YESTERDAY_IN_UTC))
+    assert Reason.ASKED in due(plan(facts(one, now=EVENING), replace(RULES, last_day=TODAY + ONE_DAY)))
+
+
+def test_an_event_of_a_day_without_a_partition_asks_for_no_reading_of_another_day():
+    event = UnsettledEvent("sleeps", TODAY + ONE_DAY, EVENING - HOUR)
+    one = replace(in_auckland(member(read_at=EVENING - 4 * HOUR)), events=(event,))
+    assert Reason.EVENT not in due(plan(facts(one, now=EVENING), YESTERDAY_IN_UTC))
+    assert Reason.EVENT in due(plan(facts(one, now=EVENING), replace(RULES, last_day=TODAY + ONE_DAY)))

@@ -137,8 +137,9 @@ def _cycles(view: View) -> list[Wanted]:
 
 
 def _followed(view: View, wanted: list[Wanted]) -> list[Wanted]:
-    since = view.today - FOLLOWED
-    return [(day, due) for day, due in wanted if day >= since and day >= view.rules.first_day]
+    """Without days that are too old, and without those that have no partition: reading another day would not bring theirs."""
+    first, last = max(view.today - FOLLOWED, view.rules.first_day), view.rules.last_day
+    return [(day, due) for day, due in wanted if first <= day <= last]
 
 
 def _joined(
@@ -169,7 +170,8 @@ def asked(view: View, look_every: timedelta) -> Reading | None:
     oftener than `morning` does by itself, and before the member usually wakes once an hour.
     """
     at = view.facts.asked_at
-    if at is None:
+    # A today without a partition cannot be read, and a reading of the days before would not bring its recovery.
+    if at is None or view.today > view.rules.last_day:
         return None
     read = {stream: one.read_at for stream in ASKED_STREAMS if (one := view.frontier(stream)) is not None}
     older = {stream: read_at for stream, read_at in read.items() if read_at < at}
@@ -236,7 +238,9 @@ def _events(view: View) -> list[Reading | None]:
         read_at = view.stalest(event.stream, day, day)
         if read_at is None and (newest := view.frontier(event.stream)) is not None:
             read_at = newest.read_at
-        if view.today - day <= EVENT_DAYS and read_at is not None and read_at <= event.open_since:
+        # A day without a partition cannot be read; the event itself is tried again by its record's id.
+        readable = view.today - day <= EVENT_DAYS and view.rules.first_day <= day <= view.rules.last_day
+        if readable and read_at is not None and read_at <= event.open_since:
             wanted.setdefault(event.stream, []).append(day)
     return [
         view.reading(Reason.EVENT, {stream: view.now}, min(days) - ONE_DAY, view.today)
