@@ -54,7 +54,7 @@ def notes(row: Mapping[str, Any]) -> list[str]:
         found.append("calibrating")
     if (row["cycle_count"] or 0) > 1:
         found.append(f"{row['cycle_count']} cycles")
-    exported = row["source"] == "export"  # an export has no ids
+    exported = row["source"] in ("export", "mixed")  # an export has no ids
     if exported:
         found.append("from the export")
     if row["cycle_start_time" if exported else "cycle_id"] is None:

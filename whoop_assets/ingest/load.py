@@ -13,7 +13,17 @@ from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.content import Taken, take
 from whoop_assets.ingest.crawl import Piece, crawl
 from whoop_assets.ingest.windows import bounded_after, cycle_span, last_before, record_span
-from whoop_assets.warehouse import coverage, filing, members, quarantine, records, settling, whereabouts
+from whoop_assets.warehouse import (
+    coverage,
+    filing,
+    members,
+    quarantine,
+    read_days,
+    records,
+    settling,
+    stale_days,
+    whereabouts,
+)
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import NotFound
@@ -287,6 +297,8 @@ class MemberLoad:
                     if stored.superseded or rejected
                     else filing.starts_of(connection, self._user_id, stream.name, incoming)
                 )
+                days = read_days.days_touching(connection, self._user_id, piece.span)
+                before = read_days.read_days(connection, days, [stream.name])
                 coverage.record(
                     connection,
                     self._user_id,
@@ -296,6 +308,10 @@ class MemberLoad:
                     starts=starts,
                     counted_at=at,
                 )
+                # What was unknown of these days may be known now to be nothing.
+                after = read_days.read_days(connection, days, [stream.name])
+                changed = before[stream.name] ^ after[stream.name]
+                stale_days.mark(connection, self._user_id, (day for _, day in changed), at)
         result.quarantined += len(rejected)
         if absences.warning is not None:
             result.warnings.append(absences.warning)

@@ -1,14 +1,18 @@
 """Rebuilding daily summaries: read the records, apply the rules, keep the rows, clear what was stale."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import cast
+from typing import Any, cast
+
+import pandas as pd
 
 from whoop_assets.summary.daily import daily_rows
-from whoop_assets.summary.exported import exported_rows
-from whoop_assets.warehouse import daily, filling, stale_days
+from whoop_assets.summary.exported import ApiRecords, Filling, filling, finish
+from whoop_assets.warehouse import daily, stale_days
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.filling import ImportedRecords, imported_records
+from whoop_assets.warehouse.read_days import MemberDay, read_days
 
 DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
 """At most so much is held in memory (about 3 kB a row), and of so many members are the locks."""
@@ -49,23 +53,71 @@ def _rebuild(database: Database, members: Collection[int], first: date, last: da
         at = database.now(connection)
         read = stale_days.generations(connection, members, first, last)
         frames = daily.frames(connection, members, first, last)
+        read_for = read_days(connection, _days_of(frames))
         latest = daily.latest_cycles(connection, members)
-        rows = daily_rows(
-            frames["cycles"], frames["sleeps"], frames["recoveries"], frames["workouts"], latest_cycle=latest
-        )
-        theirs = {(cast("int", row["user_id"]), cast("date", row["day"])) for row in rows}
-        lacking = filling.lacking(connection, members, first, last, theirs, at)
-        if lacking is not None:
-            rows += exported_rows(
-                lacking.cycles,
-                lacking.sleeps,
-                lacking.workouts,
-                newest_cycle=lacking.newest_cycle,
-                naps_known=lacking.naps_known,
-                workouts_known=lacking.workouts_known,
-            )
+        rows = _rows(frames, read_for, latest, imported_records(connection, members, first, last, at))
         result.changed += daily.replace(connection, members, first, last, rows, at)
         stale_days.clear(connection, read)
     for row in rows:
         day = cast("date", row["day"])
         result.rows[day] = result.rows.get(day, 0) + 1
+
+
+def _days_of(frames: Mapping[str, pd.DataFrame]) -> set[MemberDay]:
+    """The member-days with any record."""
+    return {
+        (user_id, day)
+        for frame in frames.values()
+        for user_id, day in zip(frame["user_id"], frame["day"], strict=True)
+    }
+
+
+def _rows(
+    frames: Mapping[str, pd.DataFrame],
+    read: Mapping[str, set[MemberDay]],
+    latest_cycle: Mapping[int, int],
+    imported: ImportedRecords | None,
+) -> list[dict[str, object]]:
+    """The daily rows: from the API's records, and from an export's where the API was not read."""
+    if imported is None:
+        rows = _daily_rows(frames, latest_cycle)
+        finish(rows, ApiRecords(read=read), Filling())
+        return rows
+    api = ApiRecords(**{name: _records(frames[name], _CHOSEN_BY[name]) for name in frames}, read=read)
+    filled = filling(api, imported.cycles, imported.sleeps, imported.workouts, imported.newest_cycle)
+    together = {name: _with(frame, getattr(filled, name)) for name, frame in frames.items()}
+    rows = _daily_rows(together, {**latest_cycle, **filled.latest_cycle})
+    finish(rows, api, filled, naps_known=imported.naps_known, workouts_known=imported.workouts_known)
+    return rows
+
+
+def _daily_rows(
+    frames: Mapping[str, pd.DataFrame], latest_cycle: Mapping[int, int]
+) -> list[dict[str, object]]:
+    return daily_rows(
+        frames["cycles"],
+        frames["sleeps"],
+        frames["recoveries"],
+        frames["workouts"],
+        latest_cycle=latest_cycle,
+    )
+
+
+def _with(frame: pd.DataFrame, added: list[dict[str, Any]]) -> pd.DataFrame:
+    if not added:
+        return frame
+    return pd.concat([frame, pd.DataFrame(added, dtype=object)], ignore_index=True)
+
+
+_CHOSEN_BY = {
+    "cycles": ("user_id", "day", "id"),
+    "sleeps": ("user_id", "day", "id", "cycle_id", "nap"),
+    "recoveries": ("user_id", "day", "sleep_id", "cycle_id"),
+    "workouts": ("user_id", "day"),
+}
+"""Stream -> the columns by which an export's records are fitted in beside the API's."""
+
+
+def _records(frame: pd.DataFrame, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    columns = [frame[name].tolist() for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -81,7 +81,7 @@ def of_day(day: Day) -> list[Kind]:
         return [NOTHING]
     states = [row.get(f"{part}_state") for part in ("cycle", "sleep", "recovery")]
     known = [state for state in states if state is not None]
-    exported = row.get("source") == "export"  # an export has no ids
+    exported = row.get("source") in ("export", "mixed")  # an export has no ids
     has_cycle = row.get("cycle_start_time" if exported else "cycle_id") is not None
     has_sleep = row.get("sleep_start_time" if exported else "sleep_id") is not None
     scored_without_strain = has_cycle and states[0] == "SCORED" and day.number("strain") is None

@@ -1,16 +1,22 @@
-"""What days are filled with that the API does not give: the imported records that the API has nothing of."""
+"""The imported records that fill a day: those of streams of which WHOOP's API was not read for that day."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from whoop_assets.warehouse import stale_days
 from whoop_assets.warehouse.export_matching import rematch
-from whoop_assets.warehouse.tables import cycles
+from whoop_assets.warehouse.read_days import moved
+from whoop_assets.warehouse.tables import RECORD_TABLES, cycles
 from whoop_assets.warehouse.tables_export import IMPORTED_TABLES, imported_cycles, imports
+
+BESIDE = timedelta(days=2)
+"""An imported record may be so far from the day that the API's calendar gives it."""
+
+IMPORTED_KINDS = ("cycles", "sleeps", "workouts")
 
 Row = dict[str, Any]
 Key = tuple[int, date]
@@ -18,11 +24,12 @@ Spans = dict[tuple[int, str], list[tuple[datetime, datetime]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
-    """The imported records of days that the API does not give.
+class ImportedRecords:
+    """What exports hold of some days, each record on the day on which it would fill.
 
-    `newest_cycle`: the start of each member's newest cycle, wherever it is known from. `naps_known`, `workouts_known`:
-    the member-days for which an export had the file that tells of them.
+    Every row has `matched_id`, the id of the same record of the API, and `alive`: None without a match, else whether
+    WHOOP still has it. `newest_cycle`: the start of each member's newest cycle, from the API or an export.
+    `naps_known`, `workouts_known`: the member-days that an export with the file in question covers.
     """
 
     cycles: list[Row]
@@ -33,19 +40,12 @@ class Lacking:
     workouts_known: set[Key]
 
 
-def lacking(
-    connection: Connection,
-    members: Collection[int],
-    first: date,
-    last: date,
-    given: Collection[Key],
-    at: datetime,
-) -> Lacking | None:
-    """What exports say of the days first..last that are not among the member-days `given` by the API; None: nothing.
+def imported_records(
+    connection: Connection, members: Collection[int], first: date, last: date, at: datetime
+) -> ImportedRecords | None:
+    """What exports hold of the days first..last; None: nothing.
 
-    A day that the API gives is the API's entirely. The imported records are matched anew with those of the API first, and
-    what is matched is not used, on whatever day: it is there already, or WHOOP has deleted it. A day beside these ones on
-    which a match changes is marked stale.
+    Matches the imported records with those of the API anew. A day beside these ones on which a match changes is marked stale.
     """
     importing = _importing(connection, members)
     if not importing:
@@ -53,14 +53,13 @@ def lacking(
     for user_id, day in rematch(connection, importing, first, last):
         if not first <= day <= last:
             stale_days.mark(connection, user_id, [day], at)
-    found = {
-        kind: [row for row in rows if (row["user_id"], row["day"]) not in given]
-        for kind, rows in _unmatched(connection, importing, first, last).items()
-    }
+    found = {kind: _imported(connection, importing, kind, first, last) for kind in IMPORTED_KINDS}
+    _follow_cycles(connection, found)
+    found = {kind: [row for row in rows if first <= row["day"] <= last] for kind, rows in found.items()}
     if not any(found.values()):
         return None
     spans = _spans(connection, importing)
-    return Lacking(
+    return ImportedRecords(
         **found,
         newest_cycle=_newest_cycles(connection, importing),
         naps_known=_known("sleeps", found, spans),
@@ -68,10 +67,10 @@ def lacking(
     )
 
 
-def _known(kind: str, found: dict[str, list[Row]], spans: Spans) -> set[Key]:
+def _known(kind: str, found: Mapping[str, list[Row]], spans: Spans) -> set[Key]:
     """The member-days whose cycles an export with a file of that kind covers."""
     listed = [(row, row["start_time"]) for row in found["cycles"]]
-    listed += [(row, row["cycle_start_time"]) for row in (*found["sleeps"], *found["workouts"])]
+    listed += [(row, _cycle_start(row)) for row in (*found["sleeps"], *found["workouts"])]
     return {
         (row["user_id"], row["day"])
         for row, start in listed
@@ -79,29 +78,62 @@ def _known(kind: str, found: dict[str, list[Row]], spans: Spans) -> set[Key]:
     }
 
 
+def _cycle_start(row: Row) -> datetime:
+    """The start of the cycle that an imported sleep or workout belongs to."""
+    start: datetime = row.get("assigned_cycle_start_time") or row["cycle_start_time"]
+    return start
+
+
 def _importing(connection: Connection, members: Collection[int]) -> list[int]:
-    """Which of these members anything was imported for."""
+    """The members among these for whom anything was imported."""
     query = select(imports.c.user_id).where(imports.c.user_id.in_(list(members))).distinct()
     return sorted(connection.scalars(query))
 
 
-def _unmatched(
-    connection: Connection, members: Collection[int], first: date, last: date
-) -> dict[str, list[Row]]:
-    """Imported cycles, sleeps and workouts of these days of which the API has no record."""
-    found: dict[str, list[Row]] = {}
-    for kind in ("cycles", "sleeps", "workouts"):
-        table = IMPORTED_TABLES[kind]
-        query = select(*(column for column in table.c if column.name not in ("payload", "content_hash")))
-        rows = connection.execute(
-            query.where(
-                table.c.user_id.in_(list(members)),
-                table.c.day.between(first, last),
-                table.c.matched_id.is_(None),
-            ).order_by(table.c.user_id, table.c.start_time)
+def _imported(
+    connection: Connection, members: Collection[int], kind: str, first: date, last: date
+) -> list[Row]:
+    """The imported records of these days and those beside them, by start."""
+    table, records = IMPORTED_TABLES[kind], RECORD_TABLES[kind]
+    columns = [column for column in table.c if column.name not in ("payload", "content_hash")]
+    query = (
+        select(*columns, records.c.id.label("found"), records.c.deleted_at)
+        .join_from(table, records, records.c.id == table.c.matched_id, isouter=True)
+        .where(
+            table.c.user_id.in_(list(members)),
+            table.c.day.between(moved(first, -BESIDE), moved(last, BESIDE)),
         )
-        found[kind] = [dict(row) for row in rows.mappings()]
-    return found
+        .order_by(table.c.user_id, table.c.start_time)
+    )
+    rows = []
+    for found in connection.execute(query).mappings():
+        row = dict(found)
+        exists = (row.pop("found") is not None) & (row.pop("deleted_at") is None)
+        row["alive"] = None if row["matched_id"] is None else exists
+        rows.append(row)
+    return rows
+
+
+def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> None:
+    """Put the records of a cycle that the API has too on that cycle's day: the API's cycles are the calendar."""
+    ids = {row["matched_id"] for row in found["cycles"] if row["alive"]}
+    if not ids:
+        return
+    members = {row["user_id"] for row in found["cycles"]}
+    query = select(cycles.c.id, cycles.c.day).where(
+        cycles.c.user_id.in_(members), cycles.c.deleted_at.is_(None)
+    )
+    low, high = (edge(row["day"] for row in found["cycles"]) for edge in (min, max))
+    days = dict(
+        connection.execute(query.where(cycles.c.day.between(moved(low, -BESIDE), moved(high, BESIDE)))).all()
+    )
+    day_of: dict[tuple[int, datetime], date] = {}
+    for row in found["cycles"]:
+        day = days.get(row["matched_id"]) if row["alive"] else None
+        if day is not None:
+            day_of[row["user_id"], row["start_time"]] = row["day"] = day
+    for row in (*found["sleeps"], *found["workouts"]):
+        row["day"] = day_of.get((row["user_id"], _cycle_start(row)), row["day"])
 
 
 def _spans(connection: Connection, members: Collection[int]) -> Spans:

@@ -16,7 +16,8 @@ from whoop_assets.ingest.app_import import (
 )
 from whoop_assets.ingest.everybody import Order, load_everybody
 from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.warehouse import consistency, exports, members, stale_days, tables
+from whoop_assets.warehouse import consistency, coverage, exports, members, stale_days, tables
+from whoop_assets.warehouse.coverage import Span
 from whoop_assets.warehouse.export_matching import TOLERANCE, Known, pairs
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.warehouse.tables_export import IMPORTED_TABLES, export_quarantine, imports
@@ -274,18 +275,33 @@ def night_utc(n):
     return (FIRST_NIGHT + timedelta(days=n) - timedelta(hours=2)).replace(tzinfo=UTC)
 
 
-def test_a_day_that_the_api_gives_is_the_apis_entirely_and_gives_way_when_it_comes_later(database):
+def read_by_the_api(database, user_id, *streams):
+    """Enter in the ledger of coverage that these streams were read for all days of these tests."""
+    with database.write([user_id]) as connection:
+        for stream in streams:
+            coverage.record(connection, user_id, stream, Span(night_utc(-9), night_utc(60)), NOW)
+
+
+def test_a_day_of_which_the_api_read_every_stream_is_the_apis_and_an_export_fills_what_it_did_not_read(
+    database,
+):
     import_export(database, export_of(cycles=nights(6), workouts=[workout(3)]), None)
-    assert daily(database)[date(2026, 9, 5)]["workout_count"] == 1
+    day = date(2026, 9, 5)
+    assert daily(database)[day]["workout_count"] == 1
+
+    def values():
+        rebuild_days(database, [-1], day, day)
+        row = daily(database)[day]
+        return row["source"], row["strain"], row["recovery_score"], row["workout_count"]
+
     give(database, -1, night_utc(3) + timedelta(milliseconds=314))
-    rebuild_days(database, [-1], date(2026, 9, 5), date(2026, 9, 5))
-    row = daily(database)[date(2026, 9, 5)]
-    assert (row["source"], row["strain"], row["recovery_score"], row["workout_count"]) == (
-        "api",
-        20.0,
-        None,
-        0,
-    )
+    assert values() == ("mixed", 20.0, 43.0, 1)
+    read_by_the_api(database, -1, "cycles")
+    assert values() == ("mixed", 20.0, 43.0, 1)
+    read_by_the_api(database, -1, "workouts")
+    assert values() == ("mixed", 20.0, 43.0, 0)
+    read_by_the_api(database, -1, "sleeps", "recoveries")
+    assert values() == ("api", 20.0, None, 0)
     assert daily(database)[date(2026, 9, 6)]["source"] == "export"
     matched = {row["start_time"]: row["matched_id"] for row in rows_of(database, IMPORTED_TABLES["cycles"])}
     assert [start for start, identity in matched.items() if identity is not None] == [night_utc(3)]
@@ -307,7 +323,9 @@ def test_a_cycle_that_the_api_has_on_another_day_does_not_fill_its_own(sqlite_da
     assert stale == [date(2026, 9, 5)]  # its match is another one now, so it is built anew
     rebuild_days(sqlite_database, [-1], date(2026, 9, 5), date(2026, 9, 5))
     assert date(2026, 9, 5) not in daily(sqlite_database)
-    assert daily(sqlite_database)[date(2026, 9, 6)]["source"] == "api"
+    row = daily(sqlite_database)[date(2026, 9, 6)]
+    # The cycle has taken its recovery along, 43 and not the 44 of the next one.
+    assert (row["source"], row["cycle_count"], row["recovery_score"]) == ("mixed", 1, 43.0)
 
 
 @pytest.mark.parametrize(("apart", "same"), [(-60, True), (-61, False), (0, True), (60, True), (61, False)])

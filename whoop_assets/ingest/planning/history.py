@@ -18,14 +18,14 @@ from whoop_assets.ingest.planning.readings import (
 )
 from whoop_assets.ingest.planning.views import View, midnight
 from whoop_assets.warehouse.planning_facts import Hole
+from whoop_assets.warehouse.read_days import NEGLIGIBLE_GAP
 from whoop_assets.whoop_day import local_date
 
 FIRST_PIECE = timedelta(days=30)
 """A new member's last month comes first, in the schedules' lane: it is what people look at."""
 
 SHORTEST_PIECE = timedelta(days=30)
-NEGLIGIBLE = timedelta(hours=1)
-"""Holes up to this length are none: two readings meet at the bound of a cycle, which an edit may move."""
+NEGLIGIBLE = NEGLIGIBLE_GAP
 
 FRONTIER = timedelta(days=3)
 """What lies behind the end of what was read is new, not unread, until it is older than this: so far back the last days
