@@ -125,6 +125,11 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         """Today's partition key."""
         return self.began.astimezone(ZoneInfo(self.settings().timezone)).date().isoformat()
 
+    def member_count(self) -> int:
+        """How many members the database holds, the disconnected too."""
+        with self.database.read() as connection:
+            return len(members.listed(connection))
+
     def chosen_members(self) -> list[Member]:
         """The members of this run, the disconnected too: their data stay, and so do their summaries.
 

@@ -44,6 +44,8 @@ class Settings:
     webhook_max_age: int = 7200
     """Seconds."""
     open_event_minutes: int = 30
+    charted_members: int = 1
+    """Charts are stored in Dagster's events only while the database holds at most so many members."""
     alert_url: str = field(default="", repr=False)
     alert_smtp_url: str = field(default="", repr=False)
     alert_from: str = field(default="", repr=False)
@@ -84,9 +86,17 @@ class Settings:
             requests_per_minute=_count(values, "WHOOP_REQUESTS_PER_MINUTE", cls.requests_per_minute),
             requests_per_day=_count(values, "WHOOP_REQUESTS_PER_DAY", cls.requests_per_day),
             reread_share=_share(values, "WHOOP_REREAD_SHARE", cls.reread_share),
-            open_cycle_minutes=_minutes(values, "WHOOP_OPEN_CYCLE_MINUTES", cls.open_cycle_minutes),
+            open_cycle_minutes=_whole(
+                values, "WHOOP_OPEN_CYCLE_MINUTES", cls.open_cycle_minutes, "minutes: 0 means never"
+            ),
             webhook_max_age=_count(values, "WHOOP_WEBHOOK_MAX_AGE", cls.webhook_max_age, "seconds"),
             open_event_minutes=_count(values, "WHOOP_OPEN_EVENT_MINUTES", cls.open_event_minutes, "minutes"),
+            charted_members=_whole(
+                values,
+                "WHOOP_CHARTED_MEMBERS",
+                cls.charted_members,
+                "members: 0 means that no charts are stored",
+            ),
             **_alerts(values),
             # Looked at where they are used: a mistake in a sink's settings must not stop the reading of WHOOP.
             notion_token=values.get("NOTION_TOKEN", ""),
@@ -230,12 +240,11 @@ def _share(values: Mapping[str, str], name: str, default: float) -> float:
     return share
 
 
-def _minutes(values: Mapping[str, str], name: str, default: int) -> int:
+def _whole(values: Mapping[str, str], name: str, default: int, of: str) -> int:
+    """A whole number from 0 on."""
     text = values.get(name)
     if not text:
         return default
     if not text.isascii() or not text.isdigit():
-        raise ConfigurationError(
-            f"{name} is {text!r}, which is not a whole number of minutes: 0 means never."
-        )
+        raise ConfigurationError(f"{name} is {text!r}, which is not a whole number of {of}.")
     return int(text)

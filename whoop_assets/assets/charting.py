@@ -1,7 +1,7 @@
-"""Charts in the metadata of a materialization, where Dagster's UI shows them: on the newest day of a run alone.
+"""Charts in the metadata of a materialization, which Dagster's UI shows: on the newest day of a run alone.
 
-Metadata of a result is copied to every day of its range, and lies in the event log for ever: so it is the newest day's,
-of few members, and not that of the many runs that webhooks ask for.
+Metadata of a result is copied to every day of its range, and Dagster never deletes events. So charts are stored only while
+the database holds at most `WHOOP_CHARTED_MEMBERS` members, on the newest day, and not by the many runs of webhooks.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,6 @@ from whoop_assets.pictures.image import markdown
 from whoop_assets.pictures.svg import Chart
 from whoop_assets.resources import WhoopResource
 
-MOST_MEMBERS = 3
 CHARTED_DAYS = 60
 
 
@@ -26,8 +25,11 @@ def add_charts(
     draw: Callable[[Sequence[Day]], list[Chart]],
     members: Sequence[int],
 ) -> None:
-    """Add the charts of the days up to the run's newest one, of the first few of these members who have any."""
-    if is_for_events(context):
+    """Add the charts of the days up to the run's newest one, of these members.
+
+    Stores none if the database holds more than `WHOOP_CHARTED_MEMBERS` members, also when the run names fewer.
+    """
+    if is_for_events(context) or whoop.member_count() > whoop.settings().charted_members:
         return
     newest = max(context.partition_keys)
     last = date.fromisoformat(newest)
@@ -36,10 +38,6 @@ def add_charts(
         days = charted_days(whoop.database, user_id, last - timedelta(days=CHARTED_DAYS - 1), last)
         if days:
             shown.append(markdown(draw(days), f"Member {user_id}"))
-        if len(shown) == MOST_MEMBERS:
-            break
     if not shown:
         return
-    if len(members) > MOST_MEMBERS:
-        shown.append(f"{MOST_MEMBERS} of {len(members)} members: narrow the run to others to see theirs.")
     context.add_asset_metadata({"charts": dg.MetadataValue.md("\n\n".join(shown))}, partition_key=newest)

@@ -55,7 +55,17 @@ def dagster_home(settings: Settings) -> Path:
         return home
     if Path("dagster.yaml").exists():
         return Path.cwd()
-    return make_home(settings.data_folder / "dagster")
+    return make_home(own_home(settings))
+
+
+def own_home(settings: Settings) -> Path:
+    """The home that is used where none is named; it may not exist yet."""
+    return settings.data_folder / "dagster"
+
+
+def home_is_named() -> bool:
+    """Whether the environment, `.env` or a dagster.yaml in the working folder names the Dagster home."""
+    return bool(os.environ.get(HOME) or home_of_dotenv() or Path("dagster.yaml").exists())
 
 
 def home_of_dotenv() -> str | None:
@@ -103,17 +113,18 @@ def stores_batches(home: Path) -> bool:
 
 
 @contextmanager
-def open_instance(home: Path) -> Iterator["dg.DagsterInstance"]:
+def open_instance(home: Path, *, compute_logs: bool = False) -> Iterator["dg.DagsterInstance"]:
     """The instance of that home, for runs in this process; raises ConfigurationError when it cannot be opened.
 
     Sets `DAGSTER_HOME` and `DAGSTER_EVENT_BATCH_SIZE` while it is open, because Dagster reads them from the environment.
-    Such runs write no compute logs: they would hold this command's own progress bars, and cost two processes a step.
+    Such runs write no compute logs, unless asked for: they would hold this command's own progress bars, and cost two
+    processes a step.
     """
     ours = {HOME: str(home), EVENT_BATCH_SIZE: str(event_batch_size())}
     before = {name: os.environ[name] for name in ours if name in os.environ}
     os.environ.update(ours)
     try:
-        with _instance(home) as instance:
+        with _instance(home, {} if compute_logs else _NO_COMPUTE_LOGS) as instance:
             yield instance
     finally:
         for name in ours:
@@ -121,7 +132,7 @@ def open_instance(home: Path) -> Iterator["dg.DagsterInstance"]:
         os.environ.update(before)
 
 
-def _instance(home: Path) -> "dg.DagsterInstance":
+def _instance(home: Path, overrides: "dict[str, dict[str, str]]") -> "dg.DagsterInstance":
     import dagster as dg
     from dagster._check import CheckError
     from dagster._core.instance.ref import InstanceRef
@@ -129,7 +140,7 @@ def _instance(home: Path) -> "dg.DagsterInstance":
     from yaml import YAMLError
 
     try:
-        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS))
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
     except (YAMLError, UnicodeDecodeError, CheckError):
         raise ConfigurationError(
             f"The Dagster instance in {home} cannot be opened: its dagster.yaml is not YAML of names and values in"

@@ -3,16 +3,19 @@
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.warehouse.transfer import Compared
 
 UNLIKE = 1
+NOT_ALL_DONE = 1
 _SHOWN_DIGITS = 16
 
 
@@ -80,6 +83,44 @@ def compare(url: str) -> None:
         click.echo(f"Not equal: {', '.join(unlike)}.", err=True)
         raise click.exceptions.Exit(UNLIKE)
     click.echo("Both are equal in every table.")
+
+
+@db.command()
+@click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(min=1),
+    required=True,
+    metavar="DAYS",
+    help="Only runs that ended more than this many days ago.",
+)
+def purge_events(days: int) -> None:
+    """Delete the logs and charts of old runs from Dagster's event log.
+
+    Materializations and check results stay, so that Dagster still knows which partitions are materialized.
+    """
+    from whoop_assets.cli.dagster_home import dagster_home, open_instance
+    from whoop_assets.defs.event_log_redaction import purge_events as purge
+    from whoop_assets.warehouse.database import compact_sqlite
+
+    before = datetime.now(UTC) - timedelta(days=days)
+    with open_instance(dagster_home(Settings.from_environment()), compute_logs=True) as instance:
+        try:
+            done = purge(instance, before)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"Dagster keeps its events in {error}, which is no SQL database: delete old runs in Dagster's UI."
+            ) from None
+    in_use = [path for path in sorted(done.databases) if not compact_sqlite(path)]
+    click.echo(
+        f"{done.events} events of {done.runs} runs that ended before {before:%Y-%m-%d %H:%M} UTC are deleted or without charts."
+    )
+    for path in in_use:
+        click.echo(
+            f"The file {path} keeps its size, because another process uses it: run this again.", err=True
+        )
+    if in_use:
+        raise click.exceptions.Exit(NOT_ALL_DONE)
 
 
 def _print(found: "Sequence[Compared]", here: str, there: str) -> None:

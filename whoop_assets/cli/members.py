@@ -179,54 +179,79 @@ def _told(history: dict[str, Any] | None) -> str:
 # The ids of members from an export are negative: `disconnect -1` is no option.
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("member", type=int)
-@click.option("--erase", is_flag=True, help="Also delete everything that is stored of the member.")
+@click.option(
+    "--erase",
+    is_flag=True,
+    help="Also delete everything that is stored of the member: rows, reports, lines and charts in Dagster's event log,"
+    " Iceberg rows with old snapshots, Notion pages.",
+)
 @click.option("--yes", is_flag=True, help="Erase without asking.")
 def disconnect(member: int, erase: bool, yes: bool) -> None:
-    """End a member's grant at WHOOP and forget the tokens."""
-    from whoop_assets.ingest.consent import disconnect_member
+    """End a member's grant at WHOOP and delete the tokens."""
     from whoop_assets.warehouse import members as stored
+    from whoop_assets.warehouse import notion_pages
 
     settings = Settings.from_environment()
-    if _from_an_export(settings, member):
-        _let_go(settings, member, erase=erase, yes=yes)
-        return
-    with opening.connection(settings) as connection:
-        with connection.database.read() as transaction:
-            stored.chosen(transaction, [member])
-        if erase and not yes and not _wanted(member):
+    with opening.warehouse(settings) as database:
+        with database.read() as connection:
+            status = stored.status(connection, member)
+            pages = notion_pages.of_member(connection, member)
+        if status == stored.EXPORT_ONLY and not erase:
+            raise click.UsageError(
+                f"Member {member} comes from an export alone and is not connected: --erase deletes what is stored."
+            )
+        if status is None and not erase:
+            raise stored.unknown(member)
+        if erase and status is not None and not yes and not _wanted(member):
             click.echo("Nothing was done.")
             return
+        revoked = True
+        if status == stored.EXPORT_ONLY:
+            with database.write([member]) as connection:
+                rows = stored.erase(connection, member)
+            click.echo(f"Member {member} is gone; {rows} rows were erased.")
+        elif status is not None:
+            revoked = _disconnect(settings, member, erase=erase)
+        everything = not erase or _erase_outside_tables(settings, database, member, pages, status)
+    if not revoked:
+        click.echo("The grant could not be ended at WHOOP: end it in the WHOOP app.", err=True)
+    if not revoked or not everything:
+        raise click.exceptions.Exit(NOT_ALL_DONE)
+
+
+def _disconnect(settings: Settings, member: int, *, erase: bool) -> bool:
+    """Returns whether the grant has ended at WHOOP."""
+    from whoop_assets.ingest.consent import disconnect_member
+
+    with opening.connection(settings) as connection:
         done = disconnect_member(connection, member, erase=erase)
     if erase:
         click.echo(f"Member {member} is disconnected; {done.rows} rows were erased.")
     else:
-        click.echo(f"Member {member} is disconnected and the tokens are forgotten; the records are kept.")
-    if not done.revoked:
-        click.echo("The grant could not be ended at WHOOP: end it in the WHOOP app.", err=True)
-        raise click.exceptions.Exit(NOT_ALL_DONE)
+        click.echo(f"Member {member} is disconnected and the tokens are deleted; the records are kept.")
+    return done.revoked
 
 
-def _from_an_export(settings: Settings, member: int) -> bool:
+def _erase_outside_tables(
+    settings: Settings, database: "Database", member: int, pages: list[str], status: str | None
+) -> bool:
+    """Returns whether everything that is known could be reached.
+
+    Raises:
+        UnknownMember: The member was not stored, and nothing was found elsewhere.
+    """
+    from whoop_assets.cli.erasing import NOT_REACHABLE, erase_outside_tables
     from whoop_assets.warehouse import members as stored
 
-    with opening.warehouse(settings) as database, database.read() as connection:
-        return stored.status(connection, member) == stored.EXPORT_ONLY
-
-
-def _let_go(settings: Settings, member: int, *, erase: bool, yes: bool) -> None:
-    """A member from an export alone: WHOOP has nothing to do with it, and no credentials are needed."""
-    from whoop_assets.warehouse import members as stored
-
-    if not erase:
-        raise click.UsageError(
-            f"Member {member} comes from an export alone and is not connected: --erase deletes what is stored."
-        )
-    if not yes and not _wanted(member):
-        click.echo("Nothing was done.")
-        return
-    with opening.warehouse(settings) as database, database.write([member]) as connection:
-        rows = stored.erase(connection, member)
-    click.echo(f"Member {member} is gone; {rows} rows were erased.")
+    done = erase_outside_tables(settings, database, member, pages)
+    if status is None and not done.found and not done.left:
+        raise stored.unknown(member)
+    for sentence in done.removed:
+        click.echo(sentence)
+    click.echo(NOT_REACHABLE)
+    for sentence in done.left:
+        click.echo(sentence, err=True)
+    return not done.left
 
 
 def _wanted(member: int) -> bool:

@@ -24,7 +24,7 @@ class Written:
 
 
 def write_report(database: Database, user_id: int, folder: Path, today: date, *, title: str = "") -> Written:
-    """Write the report of the year up to `today` to `folder/USER_ID.html`; nothing is read from WHOOP.
+    """Write the report of the year up to `today` to `report_path(folder, user_id)`; nothing is read from WHOOP.
 
     Trends and weeks that are behind the member's daily rows are built first. The file replaces the last one in one
     step, and is its owner's alone, as it holds health data. Raises DatabaseError, and OSError when it cannot be written.
@@ -38,9 +38,14 @@ def write_report(database: Database, user_id: int, folder: Path, today: date, *,
         at = database.now(connection)
     report = Report(user_id, calendar(summaries, trends), weeks, today, at, title)
     content = page(report).encode()
-    path = folder / f"{user_id}.html"
+    path = report_path(folder, user_id)
     files.put(path, lambda file: file.write(content))
     return Written(user_id, path, len(content), len(summaries))
+
+
+def report_path(folder: Path, user_id: int) -> Path:
+    """The file of a member's report. A member from an app export alone has a negative id, which is no name for a file."""
+    return folder / (f"{user_id}.html" if user_id >= 0 else f"export{user_id}.html")
 
 
 def charted_days(database: Database, user_id: int, first: date, last: date) -> list[Day]:

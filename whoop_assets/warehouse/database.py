@@ -1,9 +1,10 @@
 """One door to the database: opening it, its transactions, its clock."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,15 +85,18 @@ class Database:
 
     def _create_engine(self) -> Engine:
         if self.is_sqlite:
-            if self.url.database and self.url.database != ":memory:":
-                _make_folder(Path(self.url.database).absolute().parent, self._named)
+            if self.path is not None:
+                _make_folder(self.path.parent, self._named)
+                with suppress(OSError):  # SQLite's own error names the cause better
+                    # The rows are about people. SQLite gives its -wal and -shm files the mode of this one.
+                    os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             arguments = {"timeout": 60, "check_same_thread": False}
             engine = create_engine(self.url, connect_args=arguments, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite)
             if self._durable:
                 event.listen(engine, "connect", _wait_for_the_disk)
-            if self.url.database and self.url.database != ":memory:":
-                self._turns = Turns(Path(self.url.database).absolute())
+            if self.path is not None:
+                self._turns = Turns(self.path)
             event.listen(engine, "begin", self._begin_sqlite)
             return engine
         try:
@@ -152,6 +156,32 @@ class Database:
         moment: datetime = connection.scalar(text("select clock_timestamp()"))
         return moment.astimezone(UTC)
 
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file; None on PostgreSQL and for a database in memory."""
+        if not self.is_sqlite or self.url.database in (None, "", ":memory:"):
+            return None
+        return Path(self.url.database).absolute()
+
+    def exists(self) -> bool:
+        """Whether the database can be there: a SQLite file may be missing, a PostgreSQL server answers for itself."""
+        return self.path is None or self.path.exists()
+
+    def compact(self, tables: Iterable[str]) -> bool:
+        """Remove what deleted rows left in the files of these tables; on SQLite of all tables.
+
+        Returns:
+            Whether it was done. On SQLite another process can be in the way: its transaction still reads the old state.
+        """
+        if self.path is not None:
+            return compact_sqlite(self.path)
+        if not self.is_sqlite:
+            with self._connect() as connection:
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+                for table in tables:
+                    connection.execute(text(f'vacuum "{table}"'))
+        return True
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -200,7 +230,7 @@ class Database:
     def shown(self) -> str:
         """The address without user and password, for messages."""
         if self.is_sqlite:
-            return f"sqlite:///{Path(self.url.database or ':memory:').name}"
+            return f"sqlite:///{self.path or ':memory:'}"
         return f"postgresql://{self.url.host or 'localhost'}/{self.url.database or ''}"
 
 
@@ -220,6 +250,26 @@ def _make_folder(folder: Path, named: str) -> None:
         ) from None
 
 
+def compact_sqlite(path: Path, timeout: float = 60.0) -> bool:
+    """Rewrite a SQLite file so that neither it nor its write-ahead log holds deleted rows.
+
+    Args:
+        path: The file.
+        timeout: Seconds to wait for other transactions.
+
+    Returns:
+        Whether it was done; False if another process uses the file.
+    """
+    with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute("VACUUM")
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            return False
+    return not busy
+
+
 def _advisory_lock(connection: Connection, key: int) -> None:
     connection.execute(
         text("select pg_advisory_xact_lock(:class, :key)"), {"class": _ADVISORY_CLASS, "key": key}
@@ -231,7 +281,13 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
     # write then fails at once when another process has written in between.
     dbapi_connection.isolation_level = None
     # A load writes some thousand pages: the log is carried over into the file, and synced, less often than each thousand.
-    for pragma in ("busy_timeout=60000", "synchronous=NORMAL", "wal_autocheckpoint=4000"):
+    # What is deleted is overwritten with zeros: an erased member is not to be found in the file.
+    for pragma in (
+        "busy_timeout=60000",
+        "synchronous=NORMAL",
+        "wal_autocheckpoint=4000",
+        "secure_delete=ON",
+    ):
         dbapi_connection.execute(f"PRAGMA {pragma}")
     for _ in range(_WAL_TRIES):
         try:

@@ -149,11 +149,15 @@ def chosen(
     by_id = {member.user_id: member for member in everyone}
     for user_id in user_ids:
         if user_id not in by_id:
-            raise UnknownMember(
-                f"Member {user_id} is not known here: `whoop-assets members` lists who is, `{RECONNECT}`"
-                " adds one."
-            )
+            raise unknown(user_id)
     return [by_id[user_id] for user_id in sorted(set(user_ids))]
+
+
+def unknown(user_id: int) -> UnknownMember:
+    """The error for an id that is not stored."""
+    return UnknownMember(
+        f"Member {user_id} is not known here: `whoop-assets members` lists the members, `{RECONNECT}` adds one."
+    )
 
 
 def exists(connection: Connection, user_id: int) -> bool:

@@ -297,6 +297,13 @@ def refusals(connection: Connection, source: str) -> list[tuple[int, date, str]]
     return [tuple(row) for row in connection.execute(query.order_by(c.day.desc(), c.user_id))]
 
 
+def of_member(connection: Connection, user_id: int) -> list[str]:
+    """The ids of all pages of the member, of whatever data source, the oldest day first."""
+    c = notion_pages.c
+    query = select(c.page_id).where(c.user_id == user_id, c.page_id.is_not(None)).order_by(c.day)
+    return list(connection.scalars(query))
+
+
 def page_counts(
     connection: Connection, source: str, members: Collection[int], first: date, last: date
 ) -> dict[date, int]:

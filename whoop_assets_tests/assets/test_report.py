@@ -14,7 +14,8 @@ from whoop_assets_tests.assets.conftest import job_of_assets
 ONE_DAY = timedelta(days=1)
 
 
-def test_charts_stand_at_the_newest_day_of_a_run_alone_as_small_images(project):
+def test_charts_stand_at_the_newest_day_of_a_run_alone_as_small_images(project, monkeypatch):
+    monkeypatch.setenv("WHOOP_CHARTED_MEMBERS", "2")
     with project(members=2) as p:
         first = p.today - 9 * ONE_DAY
         assert p.run(first, p.today).success
@@ -29,12 +30,11 @@ def test_charts_stand_at_the_newest_day_of_a_run_alone_as_small_images(project):
                 assert "charts" not in p.metadata(asset, p.today - n * ONE_DAY)
 
 
-def test_of_a_cohort_a_few_are_shown_and_the_others_counted(project):
-    with project(members=5, days=4) as p:
-        assert p.run(p.today - 2 * ONE_DAY, p.today).success
-        shown = p.metadata("daily_summary", p.today)["charts"]
-        assert shown.count("#### Member") == 3
-        assert "3 of 5 members" in shown
+def test_by_default_no_charts_of_more_than_one_member_are_stored(project):
+    with project(members=2, days=4) as p:
+        only = p.home.members[:1]
+        assert p.run(p.today - 2 * ONE_DAY, p.today, members=only).success
+        assert "charts" not in p.metadata("daily_summary", p.today)
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ ATTEMPTS = 10
 class Synced:
     """What bringing one table up to date came to. `rows` is what was written, `held` what the table has now.
 
-    `first`: nothing was known to be in it before.
+    `first`: nothing was known to be in it before. `snapshots`: how many the table has now.
     """
 
     table: str
@@ -47,6 +47,7 @@ class Synced:
     repeated: int = 0
     expired: int = 0
     held: int = 0
+    snapshots: int = 0
     added: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -82,10 +83,17 @@ def sync(
         _write(database, catalog.name, iceberg, table, days, done)
     with reaching(catalog.name):
         done.expired = expire(iceberg, most=1, kept=1) if purge else expire(iceberg, most=MOST, kept=KEPT)
+        done.snapshots = len(iceberg.snapshots())
     with database.read() as connection:
         done.held = iceberg_ledger.row_count(connection, table)
     done.notes = sorted(set(done.notes))
     return done
+
+
+def table_exists(catalog: "Catalog", namespace: str, table: ExportTable) -> bool:
+    """Whether the catalog has the table. Raises SinkUnavailable."""
+    with reaching(catalog.name):
+        return catalog.table_exists((*namespace.split("."), table.name))
 
 
 def make_all(catalog: "Catalog", namespace: str) -> None:

@@ -183,6 +183,15 @@ class Notion:
             self._send("PATCH page", lambda: self._client.pages.update(page, properties=dict(properties)))
         )
 
+    def trash(self, page: str) -> None:
+        """Move the page to the trash; a page that is there already stays there. Raises NotionMissing if it is gone."""
+        try:
+            self._send("PATCH page", lambda: self._client.pages.update(page, in_trash=True))
+        except NotionRefused:
+            # Notion edits no page that is in the trash.
+            if not self.page(page).in_bin:
+                raise
+
     def page(self, page: str) -> "Whereabouts":
         """Where the page is. Raises NotionMissing."""
         found = self._send("GET page", lambda: self._client.pages.retrieve(page))

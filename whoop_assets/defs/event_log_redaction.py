@@ -1,0 +1,308 @@
+"""Removes a member from what Dagster stores, and the log of old runs.
+
+Dagster never deletes events by itself. They hold messages and metadata that name members, and charts.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
+from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
+from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable, SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
+from dagster._core.storage.runs import SqlRunStorage
+from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+from dagster._core.storage.schedules import SqlScheduleStorage
+from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    or_,
+    select,
+    update,
+)
+
+CHARTS = "charts"
+"""Label of the metadata that holds charts."""
+REMOVED = "(removed)"
+MIN_UNMISTAKABLE_ID = 10_000
+"""A smaller number, or a negative one, is taken for a member's id only after the word "member" or in a list of members."""
+MAX_RUNS_PER_STATEMENT = 500
+
+_KEPT_TYPES = sorted(
+    kind.value
+    for kind in (ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys())
+    - {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
+)
+"""Events that show which partitions are materialized, what checks found, and when a run began and ended."""
+_LOG_SUFFIXES = (".err", ".out", ".partial")
+
+Connect = Callable[[], AbstractContextManager[Connection]]
+
+
+@dataclass(slots=True)
+class Redacted:
+    """What was changed: stored values and files of logs; `databases` are the SQLite files among them."""
+
+    values: int = 0
+    log_files: int = 0
+    databases: set[Path] = field(default_factory=set)
+    unreached: list[str] = field(default_factory=list)
+    """One sentence for each storage that could not be searched."""
+
+
+@dataclass(slots=True)
+class Purged:
+    """How many runs lost events, and how many events; `databases` are the SQLite files that changed."""
+
+    runs: int = 0
+    events: int = 0
+    databases: set[Path] = field(default_factory=set)
+
+
+def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
+    """Remove each line that names the member, and each chart beside it, from the instance's storages and log files."""
+    done = Redacted()
+    redaction = _Redaction(user_id)
+    for connect, metadata in _storages(instance, done):
+        with connect() as connection:
+            changed = sum(_redact_table(connection, table, redaction) for table in metadata.tables.values())
+            if changed and (path := _sqlite_path(connection)):
+                done.databases.add(path)
+        done.values += changed
+    manager = instance.compute_log_manager
+    if isinstance(manager, LocalComputeLogManager):
+        folder = Path(manager.get_captured_local_path(["any"], "err")).parent
+        done.log_files = sum(redaction.file(path) for path in sorted(folder.rglob("*")) if _is_log(path))
+    elif not isinstance(manager, NoOpComputeLogManager):
+        done.unreached.append(
+            f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete those that name"
+            f" member {user_id} there."
+        )
+    return done
+
+
+def unfinished_runs(instance: dg.DagsterInstance) -> int:
+    """How many runs are queued or under way: they can still write lines."""
+    return instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+
+
+def purge_events(instance: dg.DagsterInstance, before: datetime) -> Purged:
+    """Delete the log of the runs that ended before then: messages, steps, planned events and charts.
+
+    Materializations, observations and check results stay, so that Dagster still knows which partitions there are.
+
+    Raises:
+        TypeError: The instance keeps its events in no SQL database.
+    """
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        raise TypeError(type(storage).__name__)
+    done = Purged()
+    ended = [
+        record.dagster_run.run_id
+        for record in instance.get_run_records(dg.RunsFilter(statuses=FINISHED_STATUSES))
+        if record.end_time is not None and record.end_time < before.timestamp()
+    ]
+    for start in range(0, len(ended), MAX_RUNS_PER_STATEMENT):
+        run_ids = ended[start : start + MAX_RUNS_PER_STATEMENT]
+        touched: set[str] = set()
+        connects: list[Connect] = [storage.index_connection]
+        if isinstance(storage, SqliteEventLogStorage):
+            stored = set(storage.get_all_run_ids())
+            connects += [_run_connect(storage, run_id) for run_id in run_ids if run_id in stored]
+        for connect in connects:
+            with connect() as connection:
+                count = _purge(connection, run_ids, touched)
+                if count and (path := _sqlite_path(connection)):
+                    done.databases.add(path)
+            done.events += count
+        for run_id in run_ids:
+            instance.compute_log_manager.delete_logs(prefix=[run_id])
+        done.runs += len(touched)
+    return done
+
+
+def without_charts(event: Any) -> Any:
+    """The stored event as JSON, with the charts of its metadata taken out."""
+    return _walk(event, lambda text: text, lambda number: number)
+
+
+class _Redaction:
+    """Recognizes a member's id in stored text."""
+
+    def __init__(self, user_id: int) -> None:
+        self._user_id = user_id
+        digits = re.escape(str(user_id))
+        before = r"(?<![\w-])(?<!\w\.)" if user_id >= MIN_UNMISTAKABLE_ID else r"(?<=ember )"
+        self._pattern = re.compile(rf"{before}{digits}(?!\w|\.\d|-\w)")
+
+    @property
+    def like(self) -> str:
+        """What the text of an affected value contains; a first, cheap condition for SQL."""
+        return f"%{self._user_id}%"
+
+    def text(self, text: str) -> str:
+        """The text without the member: JSON keeps its structure, other text loses each line that names the member."""
+        if str(self._user_id) not in text:
+            return text
+        if text[:1] in ("{", "["):
+            try:
+                before = json.loads(text)
+            except ValueError:
+                pass
+            else:
+                after = _walk(before, self.text, self._number) if self._names(before) else before
+                return text if after == before else json.dumps(after)
+        return "\n".join(REMOVED if self._pattern.search(line) else line for line in text.split("\n"))
+
+    def file(self, path: Path) -> bool:
+        """Redact a log file; returns whether it named the member."""
+        before = path.read_text(errors="replace")
+        after = self.text(before)
+        if after != before:
+            path.write_text(after)
+        return after != before
+
+    def _names(self, value: Any) -> bool:
+        """Whether a string or a list of members in the JSON value names the member."""
+        if isinstance(value, str):
+            return self.text(value) != value
+        if isinstance(value, dict):
+            return any(
+                self._user_id in item if _is_members(key, item) else self._names(item)
+                for key, item in value.items()
+            )
+        return isinstance(value, list) and any(map(self._names, value))
+
+    def _number(self, number: int) -> int:
+        return 0 if number == self._user_id else number
+
+
+def _walk(value: Any, text: Callable[[str], str], number: Callable[[int], int]) -> Any:
+    """A copy of the JSON value with each string and each member of a run's config replaced; charts are taken out."""
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, list):
+        return [_walk(item, text, number) for item in value]
+    if isinstance(value, dict):
+        copy: dict[str, Any] = {
+            key: list(map(number, item)) if _is_members(key, item) else _walk(item, text, number)
+            for key, item in value.items()
+        }
+        if copy.get("label") == CHARTS and isinstance(copy.get("entry_data"), dict):
+            copy["entry_data"] = {
+                name: REMOVED if name == "md_str" else item for name, item in copy["entry_data"].items()
+            }
+        return copy
+    return value
+
+
+def _is_members(key: str, value: Any) -> bool:
+    """Whether this is the list of members in a run's config."""
+    return key == "members" and isinstance(value, list) and all(type(item) is int for item in value)
+
+
+def _storages(instance: dg.DagsterInstance, done: Redacted) -> Iterator[tuple[Connect, MetaData]]:
+    events = instance.event_log_storage
+    if isinstance(events, SqlEventLogStorage):
+        yield events.index_connection, SqlEventLogStorageMetadata
+        if isinstance(events, SqliteEventLogStorage):
+            for run_id in events.get_all_run_ids():
+                yield _run_connect(events, run_id), SqlEventLogStorageMetadata
+    else:
+        done.unreached.append(_not_sql("events", events))
+    runs = instance.run_storage
+    if isinstance(runs, SqlRunStorage):
+        yield runs.connect, RunStorageSqlMetadata
+    else:
+        done.unreached.append(_not_sql("runs", runs))
+    schedules = instance.schedule_storage
+    if isinstance(schedules, SqlScheduleStorage):
+        yield schedules.connect, ScheduleStorageSqlMetadata
+    elif schedules is not None:
+        done.unreached.append(_not_sql("ticks", schedules))
+
+
+def _not_sql(what: str, storage: object) -> str:
+    return f"Dagster's {what} are in {type(storage).__name__}, which this command cannot search: delete them there."
+
+
+def _run_connect(storage: SqliteEventLogStorage, run_id: str) -> Connect:
+    return lambda: storage.run_connection(run_id)
+
+
+def _redact_table(connection: Connection, table: Table, redaction: _Redaction) -> int:
+    columns = [column for column in table.c if isinstance(column.type, String) and not column.primary_key]
+    key = table.c.get("id")
+    if key is None or not columns or not connection.dialect.has_table(connection, table.name):
+        return 0
+    changed = 0
+    for column in columns:
+        changed += _redact_column(connection, table, key, column, redaction)
+    return changed
+
+
+def _redact_column(
+    connection: Connection, table: Table, key: "Column[Any]", column: "Column[Any]", redaction: _Redaction
+) -> int:
+    found = connection.execute(select(key, column).where(column.like(redaction.like))).all()
+    values = [
+        {"row_id": row_id, "redacted": redacted}
+        for row_id, value in found
+        if (redacted := redaction.text(value)) != value
+    ]
+    if values:
+        statement = (
+            update(table).where(key == bindparam("row_id")).values({column.name: bindparam("redacted")})
+        )
+        connection.execute(statement, values)
+    return len(values)
+
+
+def _purge(connection: Connection, run_ids: Collection[str], touched: set[str]) -> int:
+    c = SqlEventLogStorageTable.c
+    unneeded = and_(
+        c.run_id.in_(list(run_ids)),
+        or_(c.dagster_event_type.is_(None), c.dagster_event_type.not_in(_KEPT_TYPES)),
+    )
+    touched.update(connection.scalars(select(c.run_id).where(unneeded).distinct()))
+    deleted = connection.execute(delete(SqlEventLogStorageTable).where(unneeded)).rowcount
+    charted = connection.execute(
+        select(c.id, c.run_id, c.event).where(c.run_id.in_(list(run_ids)), c.event.like(f'%"{CHARTS}"%'))
+    ).all()
+    removed = 0
+    for event_id, run_id, event in charted:
+        before = json.loads(event)
+        after = without_charts(before)
+        if after != before:
+            connection.execute(
+                update(SqlEventLogStorageTable).where(c.id == event_id).values(event=json.dumps(after))
+            )
+            touched.add(run_id)
+            removed += 1
+    return deleted + removed
+
+
+def _sqlite_path(connection: Connection) -> Path | None:
+    database = connection.engine.url.database
+    return Path(database) if connection.dialect.name == "sqlite" and database else None
+
+
+def _is_log(path: Path) -> bool:
+    return path.suffix in _LOG_SUFFIXES and path.is_file()
