@@ -5,11 +5,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from whoop_assets.errors import ConfigurationError
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.settings import Settings
 from whoop_assets.warehouse import members
@@ -31,12 +33,15 @@ _CONFIGURABLE = (
     "alert_url",
     "notion_data_source",
 )
+_URLS = ("database_url", "api_url", "oauth_url")
+_SECRETS = ("client_secret", "token_key", "alert_url", *_URLS)
+"""Fields that are secret. Of a URL only one with a password is; an address for alerts usually holds a token."""
 
 
 class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
-    """WHOOP and the warehouse. What is left empty here comes from the environment (WHOOP_*).
+    """WHOOP and the warehouse. Fields left empty fall back to environment variables (WHOOP_*).
 
-    docs/configuration.md has the meaning of each. Give secrets as `dg.EnvVar`. `start_date` and `timezone` make the
+    docs/configuration.md has the meaning of each. Secrets must be `dg.EnvVar`. `start_date` and `timezone` make the
     partitions, so they are looked at when the definitions are loaded; all else is when a run or a tick needs it.
     """
 
@@ -85,6 +90,19 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
             "WHOOP_NOTION_DATA_SOURCE": _plain(self.notion_data_source),
         }
         return Settings.from_environment(instead={name: value for name, value in given.items() if value})
+
+    def require_hidden_secrets(self) -> None:
+        """Raise ConfigurationError for a secret that is not a `dg.EnvVar`: Dagster's UI shows the value of every other field.
+
+        Ask before Dagster resolves the fields: afterwards each is a plain text.
+        """
+        for name in _SECRETS:
+            value = getattr(self, name)
+            if value and not isinstance(value, dg.EnvVar) and (name not in _URLS or _has_password(value)):
+                raise ConfigurationError(
+                    f"The {name} of WhoopResource is a plain text{' with a password' if name in _URLS else ''}, which Dagster's"
+                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), or leave it empty and set that variable.'
+                )
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["WhoopResource", None, None]:
@@ -137,6 +155,13 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         """
         with self.database.read() as connection:
             return members.chosen(connection, self.members, with_disconnected=True)
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).password) or "password=" in urlsplit(url).query
+    except ValueError:
+        return True
 
 
 def _plain(value: str) -> str:

@@ -105,8 +105,10 @@ def whoop_definitions(
     `sensors: {use_threads: true}`: without threads the tick delays all other sensors of the deployment.
 
     No executor is set, as that is the deployment's to choose. Raises ConfigurationError for a prefix or a group that
-    Dagster does not take, and for a first day or time zone that cannot be used.
+    Dagster does not take, for a first day or time zone that cannot be used, and for a secret in plain text.
     """
+    if resource is not None:
+        resource.require_hidden_secrets()
     prefix = (key_prefix,) if isinstance(key_prefix, str) else tuple(key_prefix)
     whoop = _lasting(resource) if resource is not None else WhoopResource()
     graph = graph_at(prefix, group_name, whoop, timedelta(seconds=webhook_wait_seconds))

@@ -99,6 +99,25 @@ def test_a_run_that_is_narrowed_to_members_keeps_the_rest_of_the_resources_confi
     assert seen == [("sqlite:///their.db", "Europe/Berlin", 500, members) for members in ([], [5])]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("client_secret", "hunter2"),
+        ("token_key", "hunter2"),
+        ("alert_url", "https://hooks.example.org/hunter2"),
+        ("database_url", "postgresql://whoop:hunter2@localhost/whoop"),
+        ("database_url", "postgresql://localhost/whoop?user=whoop&password=hunter2"),
+        ("api_url", "https://me:hunter2@proxy.example.org"),
+    ],
+)
+def test_a_secret_in_plain_text_is_rejected_with_the_way_to_hide_it(monkeypatch, field, value):
+    with pytest.raises(ConfigurationError, match=rf"{field}.*dg\.EnvVar") as refused:
+        their_definitions(resource=WhoopResource(**{field: value}))
+    assert "hunter2" not in str(refused.value)
+    monkeypatch.setenv("THEIR_VALUE", value)
+    their_definitions(resource=WhoopResource(**{field: dg.EnvVar("THEIR_VALUE")}))
+
+
 def test_two_graphs_stand_in_one_deployment_and_two_of_one_prefix_are_refused(tmp_path):
     there = WhoopResource(
         database_url=f"sqlite:///{tmp_path}/there.db", timezone="Asia/Tokyo", start_date="2025-05-01"
