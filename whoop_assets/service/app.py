@@ -6,9 +6,11 @@ from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.service.api.endpoints import DailyApi
@@ -55,11 +57,33 @@ def create_app(connection: Connection) -> Starlette:
             Route("/metrics", health.metrics),
             *daily.routes(),
         ],
+        middleware=[Middleware(RejectAmbiguous)],
         lifespan=lifespan,
         exception_handlers={404: _nothing_here, 405: _not_so},
     )
     app.router.redirect_slashes = False
     return app
+
+
+class RejectAmbiguous:
+    """Rejects requests that a proxy in front of the service may read in another way."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = self._app
+        if scope["type"] == "http":
+            names = {name for name, _ in scope["headers"]}
+            if b"content-length" in names and b"transfer-encoding" in names:
+                # Where this body ends is not certain, so nothing after it may be read as a request.
+                answer = PlainTextResponse(
+                    "Send Content-Length or Transfer-Encoding, not both.\n", 400, {"Connection": "close"}
+                )
+            elif not scope["path"].isprintable():
+                # The pattern of a route ends with `$`, which also matches before a newline.
+                answer = await _nothing_here(Request(scope), Exception())
+        await answer(scope, receive, send)
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from whoop_assets.errors import SchemaMismatch, WhoopError
 from whoop_assets.service.metrics import CONTENT_TYPE, gauge
 from whoop_assets.service.receiver import Receiver
-from whoop_assets.service.writer import InboxWriter
+from whoop_assets.service.writer import InboxBusy, InboxWriter
 from whoop_assets.warehouse import budget, inbox, schema
 from whoop_assets.warehouse.database import Database
 
@@ -32,7 +32,7 @@ class Health:
     async def healthz(self, request: Request) -> Response:
         """200 when events can be stored, else 503 with the reason."""
         if time.monotonic() > self._looked_at + _GOOD_FOR:
-            self._found = await run_in_threadpool(self._trouble)
+            self._found = await self._trouble()
             self._looked_at = time.monotonic()
         if self._found is None:
             return JSONResponse({"status": "ok"})
@@ -43,13 +43,17 @@ class Health:
         lines = [*self._receiver.counts.lines(), *await run_in_threadpool(self._figures)]
         return PlainTextResponse("\n".join(lines) + "\n", media_type=CONTENT_TYPE)
 
-    def _trouble(self) -> str | None:
+    async def _trouble(self) -> str | None:
+        """Why events cannot be stored now; None if they can."""
         if not self._writer.alive:
             return "nothing is written any more"
         try:
-            schema.check(self._database)
+            await run_in_threadpool(schema.check, self._database)
+            await self._writer.probe()
         except SchemaMismatch:
             return "the database's schema is of another version"
+        except InboxBusy:
+            return "the database does not take writes within a second"
         except WhoopError:
             return "the database does not answer"
         return None

@@ -65,6 +65,18 @@ class ImpatientProtocol(H11Protocol):
         super().connection_made(transport)
         self._expect_request()
 
+    def data_received(self, data: bytes) -> None:
+        """Pass the data on in pieces, so that h11 compares the headers with their limit however they were segmented.
+
+        h11 compares what it holds of an incomplete request: headers of any size that come at once are complete at once.
+        """
+        while data and not self.transport.is_closing():
+            held, _ = self.conn.trailing_data
+            # Behind a request that is not answered yet more than the limit may wait.
+            size = LARGEST_HEADERS + 1 - len(held)
+            piece, data = (data[:size], data[size:]) if size > 0 else (data, b"")
+            super().data_received(piece)
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.transport.is_closing():

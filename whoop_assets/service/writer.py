@@ -17,6 +17,8 @@ from whoop_assets.warehouse import inbox
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.inbox import Delivery
 
+STORED_WITHIN = 1.0
+"""Seconds in which a delivery must be committed, else it is answered 503. WHOOP waits about so long, and sends it again."""
 MOST_AT_ONCE = 500
 MOST_WAITING = 20_000
 KEPT = timedelta(days=30)
@@ -33,9 +35,17 @@ class InboxFull(WhoopError):
     transient = True
 
 
+class InboxBusy(WhoopError):
+    """The database did not commit within STORED_WITHIN: another process holds its write lock, or it does not answer."""
+
+    transient = True
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    delivery: Delivery
+    """A delivery, or None for a probe, and the future that gets the outcome."""
+
+    delivery: Delivery | None
     answer: "asyncio.Future[str]"
 
 
@@ -64,7 +74,23 @@ class InboxWriter:
         return self._thread.is_alive()
 
     async def store(self, delivery: Delivery) -> str:
-        """`open`, `parked` or `duplicate`, once that is committed. Raises DatabaseError and InboxFull."""
+        """Store a delivery and wait for its commit.
+
+        Returns:
+            `open`, `parked` or `duplicate`.
+
+        Raises:
+            DatabaseError: The database refused it.
+            InboxFull: Too many deliveries wait.
+            InboxBusy: It is not committed within STORED_WITHIN. It still waits, and is committed when the database allows.
+        """
+        return await self._commit_of(delivery)
+
+    async def probe(self) -> None:
+        """Write nothing in a write transaction, behind the deliveries that wait. Raises as `store` does."""
+        await self._commit_of(None)
+
+    async def _commit_of(self, delivery: Delivery | None) -> str:
         if self._queue.qsize() >= MOST_WAITING:
             raise InboxFull(
                 f"{MOST_WAITING} deliveries wait for the database: WHOOP will send this one again."
@@ -72,8 +98,14 @@ class InboxWriter:
         waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
         waiting.answer.add_done_callback(_heard)
         self._queue.put(waiting)
-        # Whoever gives up waiting does not take it back: it is committed all the same.
-        return await asyncio.shield(waiting.answer)
+        try:
+            async with asyncio.timeout(STORED_WITHIN):
+                # The shield keeps the delivery in the queue when its client gives up: WHOOP's next attempt is then a duplicate.
+                return await asyncio.shield(waiting.answer)
+        except TimeoutError:
+            raise InboxBusy(
+                f"The database has not committed within {STORED_WITHIN:g} s: see which process holds its write lock."
+            ) from None
 
     def _work(self) -> None:
         going_on = True
@@ -97,7 +129,7 @@ class InboxWriter:
 
     def _commit(self, batch: Sequence[_Waiting]) -> None:
         try:
-            outcomes = self._stored([waiting.delivery for waiting in batch])
+            outcomes = self._stored(batch)
         except DatabaseUnreachable as error:
             log.error("%s", error)
             self._answer(batch, [DatabaseUnreachable(str(error)) for _ in batch])
@@ -117,9 +149,13 @@ class InboxWriter:
         else:
             self._answer(batch, outcomes)
 
-    def _stored(self, deliveries: Sequence[Delivery]) -> list[str]:
+    def _stored(self, batch: Sequence[_Waiting]) -> list[str]:
+        deliveries = [waiting.delivery for waiting in batch if waiting.delivery is not None]
         with self._database.write() as connection:
-            return inbox.receive(connection, deliveries, self._database.now(connection))
+            if len(deliveries) < len(batch):
+                inbox.require_writable(connection)
+            outcomes = iter(inbox.receive(connection, deliveries, self._database.now(connection)))
+        return ["" if waiting.delivery is None else next(outcomes) for waiting in batch]
 
     def _answer(self, batch: Sequence[_Waiting], outcomes: Sequence[str | WhoopError]) -> None:
         assert self._loop is not None

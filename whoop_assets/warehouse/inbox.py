@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, delete, func, select
+from sqlalchemy import Connection, Text, cast, delete, false, func, select
 
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.warehouse.event_rows import (
@@ -50,6 +50,11 @@ class Delivery:
     payload: str
     sent_at: datetime
     refusal: str | None = None
+
+
+def require_writable(connection: Connection) -> None:
+    """Run a statement that changes nothing, and fails where events could not be stored: no table, a read-only database."""
+    connection.execute(delete(webhook_events).where(false()))
 
 
 def receive(connection: Connection, deliveries: Sequence[Delivery], at: datetime) -> list[str]:

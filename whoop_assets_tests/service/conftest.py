@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from whoop_assets.ingest.connection import Connection
+from whoop_assets.service import writer
 from whoop_assets.service.app import WEBHOOK_PATH, create_app
 from whoop_assets.service.server import ServiceServer
 from whoop_assets.settings import Settings
@@ -90,6 +91,27 @@ class Service:
         self.server.should_exit = True
         self.thread.join(START_SECONDS)
         assert not self.thread.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is busy with tests commits in more than a second."""
+    monkeypatch.setattr(writer, "STORED_WITHIN", START_SECONDS)
+
+
+def hold_the_write_lock(database: Database) -> tuple[threading.Thread, threading.Event]:
+    """Hold it in a thread until the event is set."""
+    taken, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with database.write():
+            taken.set()
+            release.wait(300)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert taken.wait(60)
+    return thread, release
 
 
 @pytest.fixture

@@ -4,13 +4,15 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import make_url, text, update
 
+from whoop_assets.service import health, writer
 from whoop_assets.service.metrics import OUTCOMES
 from whoop_assets.warehouse.tables import webhook_events
 from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.postgres import Server
-from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event
+from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock
 
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\\\n]*"\})? [0-9.e+-]+')
 
@@ -42,6 +44,27 @@ def test_a_database_that_is_gone_is_not_healthy_and_is_not_named(
     assert "whoop_database_up 0" in service.get("/metrics").text
     assert service.deliver(event()).status_code == 503
     postgres_server.create(name)
+
+
+def test_a_database_whose_write_lock_another_process_holds_is_not_healthy(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_GOOD_FOR", -1.0)
+    held, release = hold_the_write_lock(sqlite_service.database)
+    monkeypatch.setattr(writer, "STORED_WITHIN", 0.05)
+    answer = sqlite_service.get("/healthz")
+    assert answer.status_code == 503
+    assert answer.json()["reason"] == "the database does not take writes within a second"
+    monkeypatch.setattr(writer, "STORED_WITHIN", 60.0)
+    release.set()
+    held.join()
+    assert sqlite_service.get("/healthz").status_code == 200
+
+
+def test_a_database_without_a_place_for_events_is_not_healthy(sqlite_service: Service) -> None:
+    with sqlite_service.database.write() as connection:
+        connection.execute(text("alter table webhook_events rename to elsewhere"))
+    assert sqlite_service.get("/healthz").status_code == 503
 
 
 def test_the_metrics_are_prometheus_text_and_name_nobody(service: Service) -> None:

@@ -274,3 +274,48 @@ def test_who_says_nothing_or_not_enough_is_hung_up_on(
         assert bool(heard) == bool(answered)
     assert sqlite_service.stored() == {}
     assert sqlite_service.count("too_slow") == 1
+
+
+def heard(port: int, *pieces: bytes) -> bytes:
+    """What the service answers to these pieces, sent one by one, until it hangs up or is silent after an answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            connection.sendall(piece)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    return answer
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics%0a", "/healthz%0A", "/webhooks/whoop%0a", "/metrics%00", "/connect/a%0a"]
+)
+def test_an_address_with_a_control_character_is_no_address(sqlite_service: Service, path: str) -> None:
+    assert sqlite_service.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/healthz", WEBHOOK_PATH, "/api/v1/whoop/days", "/nowhere"])
+def test_a_request_with_two_lengths_is_refused_and_ends_its_connection(
+    sqlite_service: Service, path: str
+) -> None:
+    request = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    )
+    answer = heard(sqlite_service.port, request.encode())
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("over", [0, 2])
+@pytest.mark.parametrize("size", [1_000_000, 7_001, 1_000])
+def test_the_limit_of_headers_does_not_depend_on_how_they_are_segmented(
+    sqlite_service: Service, over: int, size: int
+) -> None:
+    before, after = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ", b"\r\n\r\n"
+    length = server.LARGEST_HEADERS + over
+    request = before + b"a" * (length - len(before) - len(after)) + after
+    pieces = [request[start : start + size] for start in range(0, len(request), size)]
+    expected = b"HTTP/1.1 400" if over else b"HTTP/1.1 200"
+    assert heard(sqlite_service.port, *pieces).startswith(expected)

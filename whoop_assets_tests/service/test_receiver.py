@@ -1,7 +1,6 @@
 """What WHOOP delivers is answered 2xx once it is stored, and once only; what is not WHOOP's leaves nothing behind."""
 
 import json
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -11,11 +10,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from whoop_assets.service import writer
 from whoop_assets.service.receiver import LARGEST_BODY
 from whoop_assets.warehouse import inbox
-from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.ingest.crowd import until
-from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event, signed
+from whoop_assets_tests.service.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock, signed
 
 
 def test_a_delivery_is_answered_once_it_is_stored(service: Service) -> None:
@@ -137,20 +136,6 @@ def test_one_that_the_database_refuses_does_not_cost_the_others(sqlite_service: 
     assert len(sqlite_service.stored()) == 18
 
 
-def hold_the_write_lock(database: Database) -> tuple[threading.Thread, threading.Event]:
-    taken, release = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with database.write():
-            taken.set()
-            release.wait(300)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert taken.wait(60)
-    return thread, release
-
-
 def test_nothing_is_answered_2xx_while_it_is_not_committed(sqlite_service: Service) -> None:
     held, release = hold_the_write_lock(sqlite_service.database)
     said = event()
@@ -162,6 +147,22 @@ def test_nothing_is_answered_2xx_while_it_is_not_committed(sqlite_service: Servi
     release.set()
     held.join()
     # Whoever did not wait for the answer sends again, and finds it stored.
+    assert sqlite_service.deliver(said).status_code == 204
+    assert set(sqlite_service.stored()) == {said["trace_id"]}
+
+
+def test_a_delivery_that_cannot_be_committed_in_time_is_answered_503_and_its_repetition_is_stored(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, release = hold_the_write_lock(sqlite_service.database)
+    said = event()
+    monkeypatch.setattr(writer, "STORED_WITHIN", 0.05)
+    assert sqlite_service.deliver(said).status_code == 503
+    assert sqlite_service.stored() == {}
+    assert sqlite_service.count("not_stored") == 1
+    monkeypatch.setattr(writer, "STORED_WITHIN", 60.0)
+    release.set()
+    held.join()
     assert sqlite_service.deliver(said).status_code == 204
     assert set(sqlite_service.stored()) == {said["trace_id"]}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from whoop_assets.service.api.parameters import DEFAULT_LIMIT, MOST_ROWS
+from whoop_assets.service.api.parameters import DEFAULT_LIMIT, LARGEST_ID, MOST_ROWS
 from whoop_assets.warehouse.daily_api import (
     AT_MOST_EVERY,
     COLUMNS,
@@ -177,7 +177,13 @@ def _parameter(name: str, schema: Document, meaning: str, *, required: bool = Fa
 
 _MEMBER = _parameter(
     "member",
-    {"type": "integer", "format": "int64"},
+    {
+        "type": "integer",
+        "format": "int64",
+        "minimum": -LARGEST_ID,
+        "maximum": LARGEST_ID,
+        "not": {"const": 0},
+    },
     "WHOOP user id, or the negative number of a member from an export; all whom the key reads when left out",
 )
 _FORMAT = _parameter(

@@ -15,7 +15,8 @@ from whoop_assets.warehouse.daily_api import Place
 DEFAULT_LIMIT, MOST_ROWS = 200, 1000
 JSON, CSV = "json", "csv"
 MEDIA_TYPES = {JSON: "application/json", CSV: "text/csv"}
-_LARGEST_ID = 2**63 - 1
+LARGEST_ID = 2**63 - 1
+"""An id lies between this number and its negative, and is not 0."""
 _ID = re.compile(r"-?[1-9][0-9]{0,18}", re.ASCII)
 
 
@@ -134,7 +135,7 @@ def _day(values: Mapping[str, str], name: str) -> date:
 
 def _id(text: str) -> int:
     """A member's id; members from an export have negative ones. Raises ValueError."""
-    if not _ID.fullmatch(text) or abs(int(text)) > _LARGEST_ID:
+    if not _ID.fullmatch(text) or abs(int(text)) > LARGEST_ID:
         raise ValueError("not an id")
     return int(text)
 
