@@ -17,6 +17,7 @@ class Answer:
     status: int
     body: str = ""
     content_type: str = "application/json"
+    headers: Headers = ()
 
 
 async def send_answer(
@@ -40,6 +41,7 @@ async def send_answer(
     body = b"" if answer.status in BODYLESS else answer.body.encode()
     if "answer" in faults:
         headers += tuple(faults["answer"].headers.items())
+    headers += answer.headers
     sent = [(name.lower().encode(), value.encode()) for name, value in headers]
     if answer.status not in BODYLESS:
         sent.append((b"content-length", str(len(body)).encode()))

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from whoop_simulator.answers import Answer, send_answer
+from whoop_simulator.answers import Answer, Headers, send_answer
 from whoop_simulator.faults import API, Fault
 from whoop_simulator.grants import Grant
 from whoop_simulator.member import Member
@@ -25,9 +25,9 @@ from whoop_simulator.world import World
 class Refusal(Exception):
     """A request that ends with an error status."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
         super().__init__(text)
-        self.answer = Answer(status, text, "text/plain; charset=utf-8")
+        self.answer = Answer(status, text, "text/plain; charset=utf-8", headers)
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,8 @@ def _endpoint(method: str, path: str) -> tuple[Endpoint, re.Match[str]]:
     for endpoint, match in found:
         if endpoint.method == method:
             return endpoint, match
-    raise Refusal(405, "Method not allowed")
+    allowed = ", ".join(sorted(endpoint.method for endpoint, _ in found))
+    raise Refusal(405, "Method not allowed", (("Allow", allowed),))
 
 
 def _bearer(scope: Scope) -> str:

@@ -111,10 +111,19 @@ class Grants:
         self._grants.append(grant)
         return self._new_pair(grant, now)
 
-    def refresh(self, refresh_token: str, now: int) -> dict[str, Any]:
+    def refresh(self, refresh_token: str, now: int, scopes: Iterable[str] = ()) -> dict[str, Any]:
+        """A new pair. The request may name granted scopes (RFC 6749, section 6); the new pair has all that were granted."""
         grant = self._of_refresh_token(refresh_token, now)
         if grant is None:
             raise invalid_grant()
+        for scope in scopes:
+            if scope not in grant.scopes:
+                raise OAuthError(
+                    400,
+                    "invalid_scope",
+                    "The requested scope is invalid, unknown, or malformed. "
+                    f"The requested scope '{scope}' was not granted by the resource owner.",
+                )
         return self._new_pair(grant, now)
 
     def is_live(self, user_id: int, refresh_token: str, now: int) -> bool:

@@ -146,7 +146,7 @@ class TokenEndpoint:
 
     def _answer(self, request: Request, body: str) -> Answer:
         if request.method != "POST":
-            return Answer(405)
+            return Answer(405, headers=(("Allow", "POST"),))
         content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
             if content_type != FORM:

@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from whoop_simulator.grants import OFFLINE, Grants, OAuthError
+from whoop_simulator.grants import Grants, OAuthError
 
 
 def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) -> dict[str, Any]:
@@ -23,8 +23,7 @@ def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) ->
         case "authorization_code":
             return grants.exchange(_needed(fields, "code"), _needed(fields, "redirect_uri"), now)
         case "refresh_token":
-            _check_refresh_scope(fields)
-            return grants.refresh(_needed(fields, "refresh_token"), now)
+            return grants.refresh(_needed(fields, "refresh_token"), now, fields.get("scope", "").split())
         case "":
             raise _invalid_request("Request parameter 'grant_type' is missing.")
         case _:
@@ -33,12 +32,6 @@ def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) ->
                 "unsupported_grant_type",
                 "The authorization grant type is not supported by the authorization server.",
             )
-
-
-def _check_refresh_scope(fields: Mapping[str, str]) -> None:
-    """`scope` may be absent or `offline`; sending the read scopes again was seen to fail."""
-    if fields.get("scope", OFFLINE).split() not in ([OFFLINE], []):
-        raise _invalid_request("At refresh the scope may only be 'offline'.")
 
 
 def _needed(fields: Mapping[str, str], name: str) -> str:

@@ -177,18 +177,21 @@ def test_a_refresh_kills_the_old_pair_at_once(simulator: RunningSimulator) -> No
     assert works(simulator, second), "a spent token's reuse harms nobody"
 
 
-@pytest.mark.parametrize(
-    ("scope", "status"), [("offline", 200), ("", 200), (SCOPES, 400), ("read:cycles", 400)]
-)
-def test_a_refresh_may_name_no_scope_but_offline(
-    simulator: RunningSimulator, scope: str, status: int
+@pytest.mark.parametrize("scope", ["offline", "", SCOPES, "read:cycles", "read:profile offline"])
+def test_a_refresh_may_name_granted_scopes_and_keeps_them_all(
+    simulator: RunningSimulator, scope: str
 ) -> None:
     first = exchange(simulator, new_code(simulator)).json()
     answer = refresh(simulator, first["refresh_token"], scope=scope)
-    assert answer.status_code == status
-    if status == 400:
-        assert_refused(answer, 400, "invalid_request")
-        assert works(simulator, first)
+    assert answer.status_code == 200
+    assert answer.json()["scope"] == SCOPES
+
+
+@pytest.mark.parametrize("scope", ["read:sleep", "offline read:sleep", "read:profile offline write:all"])
+def test_a_refresh_may_not_name_more_than_was_granted(simulator: RunningSimulator, scope: str) -> None:
+    first = exchange(simulator, new_code(simulator, scope="read:profile offline")).json()
+    assert_refused(refresh(simulator, first["refresh_token"], scope=scope), 400, "invalid_scope")
+    assert refresh(simulator, first["refresh_token"], scope="read:profile").status_code == 200
 
 
 def test_an_access_token_lives_as_long_as_it_says(simulator: RunningSimulator) -> None:
@@ -246,7 +249,19 @@ def test_credentials_are_read_from_the_body_alone(simulator: RunningSimulator) -
 def test_only_a_form_is_read(simulator: RunningSimulator) -> None:
     form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": "x"}
     assert_refused(httpx.post(f"{simulator.oauth_url}/token", json=form, timeout=60), 400, "invalid_request")
-    assert httpx.get(f"{simulator.oauth_url}/token", timeout=60).status_code == 405
+
+
+def test_a_wrong_method_is_answered_with_those_that_are_allowed(simulator: RunningSimulator) -> None:
+    for method, url, allowed in (
+        ("GET", f"{simulator.oauth_url}/token", {"POST"}),
+        ("DELETE", f"{simulator.oauth_url}/auth", {"GET", "HEAD", "POST"}),
+        ("POST", f"{simulator.api_url}/v2/cycle", {"GET"}),
+        ("GET", f"{simulator.api_url}/v2/user/access", {"DELETE"}),
+        ("PUT", f"{simulator.base_url}/_control/stats", {"GET", "HEAD"}),
+    ):
+        answer = httpx.request(method, url, timeout=60)
+        assert answer.status_code == 405
+        assert {name.strip() for name in answer.headers["Allow"].split(",")} == allowed
 
 
 def test_revoking_ends_the_grant(simulator: RunningSimulator, api: Api) -> None:
