@@ -45,7 +45,7 @@ def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int)
     if link:
         _print_link(settings, timedelta(hours=hours))
         return
-    with opening.connection(settings) as connection:
+    with opening.connection(settings, create=True) as connection:
         connection.require_key()  # a key that cannot be used is found before WHOOP gives tokens, not after
         if tokens:
             from whoop_assets.cli.given_tokens import connect_with_tokens
@@ -126,7 +126,7 @@ def _print_link(settings: Settings, lifetime: timedelta) -> None:
     from whoop_assets.warehouse import invitations
 
     link(settings.redirect_uri, "")  # an address that cannot be is found before anything is stored
-    with opening.connection(settings) as connection:
+    with opening.connection(settings, create=True) as connection:
         _ = connection.cipher  # so is a key that cannot be used: not when the member comes back from WHOOP
         with connection.database.write() as transaction:
             secret = invitations.invite(transaction, connection.database.now(transaction), lifetime)

@@ -51,7 +51,7 @@ def copy(url: str) -> None:
     settings = Settings.from_environment()
     began = time.monotonic()
     with (
-        closing(Database(settings.database_url)) as source,
+        closing(Database(settings.database_url, create=False)) as source,
         closing(Database(url, durable=True, named="--to")) as target,
     ):
         found = transfer.copy(source, target)
@@ -73,8 +73,8 @@ def compare(url: str) -> None:
     from whoop_assets.warehouse.database import Database
 
     with (
-        closing(Database(Settings.from_environment().database_url)) as one,
-        closing(Database(url, named="--with")) as other,
+        closing(Database(Settings.from_environment().database_url, create=False)) as one,
+        closing(Database(url, create=False, named="--with")) as other,
     ):
         found = transfer.compare(one, other)
     _print(found, one.shown, other.shown)

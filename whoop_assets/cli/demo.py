@@ -60,7 +60,7 @@ def _connect(settings: Settings, members: int) -> None:
     from whoop_assets.cli.consenting import agree
     from whoop_assets.cli.redirect import connect_by_redirect
 
-    with opening.connection(settings) as connection:
+    with opening.connection(settings, create=True) as connection:
         for place in range(members):
             connected = connect_by_redirect(connection, lambda url, place=place: agree(url, place))  # type: ignore[misc]
             click.echo(f"Member {connected.user_id} has agreed and is connected.")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from whoop_assets.cli import opening
 from whoop_assets.cli.ports import LOOPBACK, SERVICE_PORT
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.settings import Settings
@@ -76,6 +77,8 @@ def _real_account(settings: Settings) -> tuple[dict[str, str], Path]:
         )
     settings.require_client()
     settings.data_folder.mkdir(parents=True, exist_ok=True)
+    with opening.warehouse(settings, create=True):  # before Dagster's sensors look for it
+        pass
     click.echo(f"The Dagster UI on the real account, with its state in {home}.")
     return {**os.environ, HOME: str(home)}, Path.cwd()
 

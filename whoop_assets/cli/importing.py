@@ -40,7 +40,7 @@ def import_(export: Path, wanted: str | None, instead_of: int | None, force: boo
 
     files = read_files(export)
     settings = Settings.from_environment()
-    with opening.warehouse(settings) as database:
+    with opening.warehouse(settings, create=True) as database:
         user_id = _member(database, wanted)
         done = import_export(database, files, user_id, force=force, instead_of=instead_of)
     _say(export.name, done, instead_of)

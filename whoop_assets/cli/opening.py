@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def warehouse(settings: Settings, *, durable: bool = False) -> "Iterator[Database]":
-    """The warehouse, its schema made or checked; `durable` as for Database."""
+def warehouse(settings: Settings, *, durable: bool = False, create: bool = False) -> "Iterator[Database]":
+    """The warehouse, with its schema; `durable` and `create` as for `open_database`."""
     from whoop_assets.warehouse.schema import open_database
 
-    database = open_database(settings, durable=durable)
+    database = open_database(settings, durable=durable, create=create)
     try:
         yield database
     finally:
@@ -26,12 +26,15 @@ def warehouse(settings: Settings, *, durable: bool = False) -> "Iterator[Databas
 
 
 @contextmanager
-def connection(settings: Settings, *, durable: bool = False) -> "Iterator[Connection]":
+def connection(settings: Settings, *, durable: bool = False, create: bool = False) -> "Iterator[Connection]":
     """The warehouse and WHOOP; raises ConfigurationError without the app's credentials."""
     from whoop_assets.ingest.connection import Connection
 
     settings.require_client()
     command = click.get_current_context(silent=True)
     used_by = "whoop-assets" if command is None else f"whoop-assets {command.info_name}"
-    with warehouse(settings, durable=durable) as database, Connection(settings, database, used_by) as opened:
+    with (
+        warehouse(settings, durable=durable, create=create) as database,
+        Connection(settings, database, used_by) as opened,
+    ):
         yield opened

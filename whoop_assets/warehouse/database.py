@@ -60,15 +60,25 @@ class Database:
         clock: Clock | None = None,
         *,
         durable: bool = False,
+        create: bool = True,
         named: str = "WHOOP_DATABASE_URL",
     ) -> None:
-        """`durable`: what is committed outlives a power cut on SQLite too, where that costs a wait for the disk.
+        """Open the database.
 
-        `named`: the setting or option that gave the address, for messages.
+        Args:
+            url: Its address.
+            clock: The clock of all processes; by default that of this machine.
+            durable: On SQLite too, what is committed outlives a power cut. Each commit then waits for the disk.
+            create: Make a SQLite file, and its folder, that do not exist.
+            named: The setting or option that gave the address, for messages.
+
+        Raises:
+            ConfigurationError: The URL is none, or there is no file and `create` is False.
         """
         self.url = normalise_url(url, named)
         self._named = named
         self._durable = durable
+        self._create = create
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._turns: Turns | None = None
@@ -85,6 +95,11 @@ class Database:
 
     def _create_engine(self) -> Engine:
         if self.is_sqlite:
+            if self.path is not None and not self._create and not self.path.exists():
+                raise ConfigurationError(
+                    f"There is no database at {self.path}: correct {self._named}, or make the database with"
+                    " `whoop-assets connect`, `whoop-assets import` or `whoop-assets db upgrade`."
+                )
             if self.path is not None:
                 _make_folder(self.path.parent, self._named)
                 with suppress(OSError):  # SQLite's own error names the cause better
@@ -162,10 +177,6 @@ class Database:
         if not self.is_sqlite or self.url.database in (None, "", ":memory:"):
             return None
         return Path(self.url.database).absolute()
-
-    def exists(self) -> bool:
-        """Whether the database can be there: a SQLite file may be missing, a PostgreSQL server answers for itself."""
-        return self.path is None or self.path.exists()
 
     def compact(self, tables: Iterable[str]) -> bool:
         """Remove what deleted rows left in the files of these tables; on SQLite of all tables.
@@ -245,7 +256,7 @@ def _make_folder(folder: Path, named: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"The folder {folder.name} for the database cannot be made ({type(error).__name__}): check"
+            f"The folder {folder} for the database cannot be made ({type(error).__name__}): check"
             f" {named} and who may write there."
         ) from None
 

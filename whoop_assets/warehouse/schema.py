@@ -18,13 +18,24 @@ VERSION_TABLE = "whoop_schema_version"
 """Our own name: Dagster keeps its own alembic version in a table of alembic's usual name, perhaps in this database."""
 
 
-def open_database(settings: Settings, *, durable: bool = False) -> Database:
-    """The settings' database, ready for use: an empty one gets the schema, one of another version is refused.
+def open_database(settings: Settings, *, durable: bool = False, create: bool = False) -> Database:
+    """Open the database of the settings and check its schema.
 
-    `durable` as for Database. Raises DatabaseUnreachable and SchemaMismatch.
+    Args:
+        settings: Name the database.
+        durable: As for Database.
+        create: Make the database, or the schema in an empty one. Otherwise a mistyped address is an error.
+
+    Raises:
+        ConfigurationError: There is no database.
+        DatabaseUnreachable: It does not answer.
+        SchemaMismatch: Its schema is of another version, or it is empty.
     """
-    database = Database(settings.database_url, durable=durable)
-    prepare(database)
+    database = Database(settings.database_url, durable=durable, create=create)
+    if create:
+        prepare(database)
+    else:
+        check(database)
     return database
 
 
@@ -45,9 +56,14 @@ def check(database: Database) -> None:
 
 
 def _require_newest(database: Database, found: str) -> None:
+    if found == "none":
+        raise SchemaMismatch(
+            f"The database {database.shown} has no tables of whoop-assets: correct its address, or run"
+            " `whoop-assets db upgrade`, which makes them."
+        )
     if found != _newest():
         known = {script.revision for script in _scripts().walk_revisions()}
-        if found in known or found == "none":
+        if found in known:
             raise SchemaMismatch(
                 f"The database {database.shown} has schema {found}, and this version of whoop-assets needs"
                 f" {_newest()}: run `whoop-assets db upgrade`."
