@@ -28,13 +28,13 @@ def demo(days: int) -> None:
     from whoop_assets.cli.processes import ended_by_signals
 
     folder = demo_folder.folder_of(Settings.from_environment().data_folder)
-    with ended_by_signals(), demo_folder.held(folder):
-        make(folder, days)
+    with ended_by_signals(), demo_folder.held(folder) as lock:
+        make(folder, lock, days)
     _farewell()
 
 
-def make(folder: Path, days: int = DAYS) -> Demo:
-    """Make the demo afresh in the folder, which is held; shows what it does and what came of it."""
+def make(folder: Path, lock: int, days: int = DAYS) -> Demo:
+    """Make the demo anew in the folder, which is locked, and show what it does and the result."""
     from whoop_assets.cli import simulator
     from whoop_assets.cli.ports import free_port
 
@@ -43,7 +43,7 @@ def make(folder: Path, days: int = DAYS) -> Demo:
     today = datetime.now(UTC).date()
     made = Demo(folder, today - timedelta(days=days - 1), simulator.World(days=days + _EARLIER))
     made.save()
-    with simulator.running(made.world, folder, port=0) as url:
+    with simulator.running(made.world, folder, port=0, locks=[lock]) as url:
         click.echo(f"The simulator plays WHOOP at {url}.")
         made = Demo(folder, made.first_day, made.world, demo_folder.port_of(url))
         os.environ.update(made.environment(url, free_port()))

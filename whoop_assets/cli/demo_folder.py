@@ -5,13 +5,13 @@ The marker also holds what a later `dev` needs to bring the same demo up again.
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from whoop_assets.cli import processes
 from whoop_assets.cli.dagster_home import HOME, make_home
 from whoop_assets.cli.simulator import CLIENT_ID, CLIENT_SECRET, World
 from whoop_assets.errors import ConfigurationError
@@ -89,20 +89,9 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """Hold the demo's folder for one process; the lock ends with the process, however that ends."""
-    import fcntl  # not on Windows, where the other commands work
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigurationError(
-                "Another `demo` or `dev` is at work on the demo data: end it first, then run this again."
-            ) from None
-        yield
+def held(folder: Path) -> AbstractContextManager[int]:
+    """Hold the demo's folder for this process and its children, as `processes.held` does."""
+    return processes.held(folder.with_suffix(".lock"), "the demo data")
 
 
 def port_of(url: str) -> int:

@@ -19,6 +19,7 @@ from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.settings import Settings
 
 HOST = LOOPBACK
+LOCK = ".whoop-assets-dev.lock"
 # `dagster dev` would have us use `dg dev`, which is a development tool that need not be installed.
 _KNOWN_WARNING = "ignore:Function `dev_command` is superseded"
 _SINGLE_EVENTS = (
@@ -48,25 +49,26 @@ class UiEnded(WhoopError):
 )
 def dev(port: int, service_port: int) -> None:
     """Run the Dagster UI, its daemon and the HTTP service, on the demo's data or on a real account."""
-    from whoop_assets.cli.ports import free_port, is_free, require_free
+    from whoop_assets.cli.ports import require_free
     from whoop_assets.cli.processes import ended_by_signals
 
     settings = Settings.from_environment()
-    require_free(port, "choose another with --port, or end the program that uses it")
+    start = _real_account(settings) if settings.client_id else _demo(settings, service_port)
     with ended_by_signals():
-        if settings.client_id:
-            environment, folder = _real_account(settings)
-            # Somebody leads WHOOP's webhooks to this port, so another one will not do.
-            require_free(service_port, "choose another with --service-port, or end the program that uses it")
-            _serve(environment, folder, port, service_port)
-        else:
-            service_port = service_port if is_free(service_port) else free_port()
-            with _demo(settings, service_port) as (environment, folder):
-                _serve(environment, folder, port, service_port)
+        require_free(port, "choose another with --port, or end the program that uses it")
+        require_free(service_port, "choose another with --service-port, or end the program that uses it")
+        with start as (environment, folder, lock):
+            _serve(environment, folder, lock, port, service_port)
 
 
-def _real_account(settings: Settings) -> tuple[dict[str, str], Path]:
+Start = tuple[dict[str, str], Path, int]
+"""Environment and folder of the children, and the lock that they hold."""
+
+
+@contextmanager
+def _real_account(settings: Settings) -> Iterator[Start]:
     from whoop_assets.cli.dagster_home import HOME, dagster_home, home_of_dotenv
+    from whoop_assets.cli.processes import held
 
     home = dagster_home(settings)
     in_file = home_of_dotenv()
@@ -77,36 +79,38 @@ def _real_account(settings: Settings) -> tuple[dict[str, str], Path]:
         )
     settings.require_client()
     settings.data_folder.mkdir(parents=True, exist_ok=True)
-    with opening.warehouse(settings, create=True):  # before Dagster's sensors look for it
-        pass
-    click.echo(f"The Dagster UI on the real account, with its state in {home}.")
-    return {**os.environ, HOME: str(home)}, Path.cwd()
+    with held(home / LOCK, f"the Dagster home {home}") as lock:
+        with opening.warehouse(settings, create=True):  # before Dagster's sensors look for it
+            pass
+        click.echo(f"The Dagster UI on the real account, with its state in {home}.")
+        yield {**os.environ, HOME: str(home)}, Path.cwd(), lock
 
 
 @contextmanager
-def _demo(settings: Settings, service_port: int) -> Iterator[tuple[dict[str, str], Path]]:
-    """The demo's environment and folder, its simulator running; made first where there is none yet."""
+def _demo(settings: Settings, service_port: int) -> Iterator[Start]:
+    """The demo with its simulator running; the demo is made first if there is none."""
     from whoop_assets.cli import demo_folder, simulator
     from whoop_assets.cli.demo import make
     from whoop_assets.service.app import WEBHOOK_PATH
 
     folder = demo_folder.folder_of(settings.data_folder)
-    with demo_folder.held(folder):
+    with demo_folder.held(folder) as lock:
         demo = demo_folder.saved(folder)
         if demo is None:
             click.echo("WHOOP_CLIENT_ID is not set, and there is no demo yet: making it first.")
-            demo = make(folder)
+            demo = make(folder, lock)
         webhook_url = f"http://{HOST}:{service_port}{WEBHOOK_PATH}"
-        with simulator.running(demo.world, folder, demo.port, webhook_url) as url:
+        with simulator.running(demo.world, folder, demo.port, webhook_url, [lock]) as url:
             replace(demo, port=demo_folder.port_of(url)).save()
             click.echo(f"The Dagster UI on the demo's data; the simulator plays WHOOP at {url}.")
             # No .env lies in this folder: Dagster would let it win over the environment.
-            yield {**os.environ, **demo.environment(url, service_port)}, folder
+            yield {**os.environ, **demo.environment(url, service_port)}, folder, lock
 
 
-def _serve(environment: Mapping[str, str], folder: Path, port: int, service_port: int) -> None:
+def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, service_port: int) -> None:
     from whoop_assets.cli.dagster_home import EVENT_BATCH_SIZE, HOME, event_batch_size, stores_batches
-    from whoop_assets.cli.processes import child, first_to_end
+    from whoop_assets.cli.processes import child, end, first_to_end
+    from whoop_assets.cli.supervised import GRACE_SECONDS
 
     home, batch_size = Path(environment[HOME]), event_batch_size()
     workspace = home / "whoop-assets-workspace.yaml"
@@ -127,10 +131,18 @@ def _serve(environment: Mapping[str, str], folder: Path, port: int, service_port
     }
     try:
         with (
-            child(service, environment=environment, folder=folder) as receiving,
-            child(dagster, environment=environment, folder=folder) as showing,
+            child(service, environment=environment, folder=folder, locks=[lock]) as receiving,
+            child(dagster, environment=environment, folder=folder, locks=[lock]) as showing,
         ):
-            ended = first_to_end(receiving, showing)
+            try:
+                ended = first_to_end(receiving, showing)
+            except KeyboardInterrupt:
+                click.echo(
+                    f"Ending: waiting for the HTTP service (process {receiving.pid}) and Dagster (process {showing.pid}),"
+                    f" at most {GRACE_SECONDS:.0f} s."
+                )
+                end(receiving, showing)
+                raise
     except KeyboardInterrupt:
         click.echo("Ended; the state is kept.")
         return

@@ -4,12 +4,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from whoop_assets.cli.ports import is_free
+from whoop_assets.cli.ports import require_free
 from whoop_assets.cli.processes import child
 from whoop_assets.errors import WhoopError
 
@@ -33,19 +33,31 @@ class World:
 
 
 @contextmanager
-def running(world: World, folder: Path, port: int, webhook_url: str = "") -> Iterator[str]:
-    """Run the simulator with its state and log in the folder; gives its base URL.
+def running(
+    world: World, folder: Path, port: int, webhook_url: str = "", locks: Sequence[int] = ()
+) -> Iterator[str]:
+    """Run the simulator while the block lasts; gives its base URL.
 
-    On the given port if it is free, else on any: no address is kept in the state. What happens to the members is sent
-    to the webhook URL, if there is one.
+    Args:
+        world: What it serves.
+        folder: For its state and its log.
+        port: Its port; 0 means any free one.
+        webhook_url: Where it sends webhooks; nowhere if empty.
+        locks: As for `child`.
+
+    Raises:
+        ConfigurationError: The port is in use.
+        SimulatorFailed: It did not start.
     """
+    if port:
+        require_free(port, "it is the simulator's, so end the program that uses it, or make the demo again")
     log = folder / "simulator.log"
     command = [sys.executable, "-m", "whoop_simulator", "serve"]
     options = {
         "members": world.members,
         "days": world.days,
         "seed": world.seed,
-        "port": port if port and is_free(port) else 0,
+        "port": port,
         "state": folder / "simulator.json",
         "client-id": CLIENT_ID,
         "client-secret": CLIENT_SECRET,
@@ -57,7 +69,7 @@ def running(world: World, folder: Path, port: int, webhook_url: str = "") -> Ite
         options["webhook-url"] = webhook_url
     for name, value in options.items():
         command += [f"--{name}", str(value)]
-    with log.open("wb") as output, child(command, output=output) as process:
+    with log.open("wb") as output, child(command, output=output, locks=locks) as process:
         yield _listening(process, log)
 
 

@@ -1,0 +1,53 @@
+"""Runs a command that ends with the process that started it, also when that process is killed.
+
+Standard input is a pipe whose other end the starting process holds. The operating system closes it with that process.
+This file is started by its path and imports only the standard library, so that it starts at once.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+
+GRACE_SECONDS = 8.0
+"""So long the command may take to end before its process group is killed."""
+
+
+def run(command: list[str]) -> int:
+    """Run the command to its end and return its exit status.
+
+    SIGINT, SIGTERM and SIGHUP, and the end of the starting process, are passed on as SIGINT.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    orphaned = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        for process in started:
+            process.send_signal(signal.SIGINT)
+
+    # Set before the start: the command then gets the default handlers, even if a shell lets its background jobs ignore SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    started.append(process)
+
+    def end_with_parent() -> None:
+        while os.read(0, 1024):
+            pass
+        orphaned.set()
+        interrupt()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    status = process.wait()
+    if orphaned.is_set():
+        os.killpg(0, signal.SIGKILL)  # what the command may have left behind
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
