@@ -72,7 +72,7 @@ class Settings:
         """
         given = {**(environment if environment is not None else _environment()), **(instead or {})}
         values = {name: value.strip() for name, value in given.items()}
-        data_folder = Path(DATA_FOLDER).absolute()
+        data_folder = Path(values.get("WHOOP_DATA_FOLDER") or DATA_FOLDER).absolute()
         return cls(
             client_id=values.get("WHOOP_CLIENT_ID", ""),
             client_secret=values.get("WHOOP_CLIENT_SECRET", ""),

@@ -17,23 +17,28 @@ if TYPE_CHECKING:
     from whoop_assets.cli.watching import Watcher
 
 DAYS = 120
+MEMBERS = 2
 SHOWN_ROWS = 14
 _EARLIER = 10  # days the members have worn the strap before the first day shown
 
 
 @click.command()
 @click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How many days.")
-def demo(days: int) -> None:
-    """Try it without an account: a simulated WHOOP, two members, 120 days, the daily table."""
+@click.option(
+    "--members", type=click.IntRange(1, 50), default=MEMBERS, show_default=True, help="How many members."
+)
+def demo(days: int, members: int) -> None:
+    """Try it without an account: a simulated WHOOP, invented members and their days, a report."""
     from whoop_assets.cli.processes import ended_by_signals
 
-    folder = demo_folder.folder_of(Settings.from_environment().data_folder)
+    settings = Settings.from_environment()
+    folder = demo_folder.folder_of(settings.data_folder)
     with ended_by_signals(), demo_folder.held(folder) as lock:
-        make(folder, lock, days)
-    _farewell()
+        make(folder, lock, days, members)
+    _farewell(real_account=bool(settings.client_id))
 
 
-def make(folder: Path, lock: int, days: int = DAYS) -> Demo:
+def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> Demo:
     """Make the demo anew in the folder, which is locked, and show what it does and the result."""
     from whoop_assets.cli import simulator
     from whoop_assets.cli.ports import free_port
@@ -41,7 +46,7 @@ def make(folder: Path, lock: int, days: int = DAYS) -> Demo:
     began = time.monotonic()
     demo_folder.clear(folder)
     today = datetime.now(UTC).date()
-    made = Demo(folder, today - timedelta(days=days - 1), simulator.World(days=days + _EARLIER))
+    made = Demo(folder, today - timedelta(days=days - 1), simulator.World(members, days + _EARLIER))
     made.save()
     with simulator.running(made.world, folder, port=0, locks=[lock]) as url:
         click.echo(f"The simulator plays WHOOP at {url}.")
@@ -50,7 +55,10 @@ def make(folder: Path, lock: int, days: int = DAYS) -> Demo:
         settings = Settings.from_environment()
         _connect(settings, made.world.members)
         ran, watcher = _backfill(settings, made.first_day, today)
+        reports = _build_weeks_and_reports(settings)
     _show(settings, ran, watcher, time.monotonic() - began)
+    for report in reports:
+        click.echo(f"Report: {report}")
     done = Demo(folder, made.first_day, made.world, made.port, complete=True)
     done.save()
     return done
@@ -89,9 +97,44 @@ def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) ->
     )
 
 
-def _farewell() -> None:
-    click.echo("Open the Dagster UI on this data:  make dev   (then http://127.0.0.1:3000)")
-    click.echo(
-        "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP Developer"
-        " Dashboard), then run `.venv/bin/whoop-assets connect`."
-    )
+def _build_weeks_and_reports(settings: Settings) -> list[Path]:
+    """Materialize the weekly summary and the report, and return the reports' paths.
+
+    Raises:
+        BackfillIncomplete: A run failed.
+    """
+    from whoop_assets.cli.backfill import BackfillIncomplete
+    from whoop_assets.cli.dagster_home import dagster_home, open_instance
+    from whoop_assets.definitions import defs, ours
+    from whoop_assets.partitions import range_tags
+
+    weeks = ours.weeks.get_partition_keys()
+    span = range_tags(date.fromisoformat(weeks[0]), date.fromisoformat(weeks[-1]))
+    job = defs.resolve_implicit_global_asset_job_def()
+    with open_instance(dagster_home(settings)) as instance:
+        for asset, tags in (("weekly_summary", span), ("report", {})):
+            result = job.execute_in_process(
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                instance=instance,
+                asset_selection=[ours.key(asset)],
+                tags=tags,
+                raise_on_error=False,
+            )
+            if not result.success:
+                raise BackfillIncomplete(
+                    f"The run {result.run_id} of {asset} failed: the Dagster UI shows why."
+                )
+    return sorted((settings.data_folder / "reports").glob("*.html"))
+
+
+def _farewell(*, real_account: bool) -> None:
+    ui = ".venv/bin/whoop-assets --demo dev" if real_account else "make dev"
+    click.echo(f"Open the Dagster UI on this data:  {ui}   (then http://127.0.0.1:3000)")
+    click.echo("Every command works on this data with --demo:  .venv/bin/whoop-assets --demo report --open")
+    if real_account:
+        click.echo("WHOOP_CLIENT_ID is set, so `dev` and the other commands without --demo use your account.")
+    else:
+        click.echo(
+            "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP Developer"
+            " Dashboard), then run `.venv/bin/whoop-assets connect`."
+        )

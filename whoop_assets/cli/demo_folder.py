@@ -54,6 +54,12 @@ class Demo:
             "WHOOP_TIMEZONE": "UTC",
             "WHOOP_REQUESTS_PER_MINUTE": "",
             "WHOOP_REQUESTS_PER_DAY": "",
+            "WHOOP_DATA_FOLDER": str(self.folder),
+            "WHOOP_CHARTED_MEMBERS": str(self.world.members),
+            # Invented days must not reach services outside this machine.
+            "WHOOP_ALERT_URL": "",
+            "WHOOP_ALERT_SMTP_URL": "",
+            "NOTION_TOKEN": "",
             HOME: str(make_home(self.folder / "dagster")),
         }
 

@@ -47,13 +47,18 @@ class UiEnded(WhoopError):
     show_default=True,
     help="Port of the HTTP service, which receives webhooks.",
 )
-def dev(port: int, service_port: int) -> None:
-    """Run the Dagster UI, its daemon and the HTTP service, on the demo's data or on a real account."""
+@click.pass_obj
+def dev(demo_chosen: bool, port: int, service_port: int) -> None:
+    """Run the Dagster UI, its daemon and the HTTP service: on your account if WHOOP_CLIENT_ID is set, else on the demo's data.
+
+    `whoop-assets --demo dev` chooses the demo's data in any case.
+    """
     from whoop_assets.cli.ports import require_free
     from whoop_assets.cli.processes import ended_by_signals
 
     settings = Settings.from_environment()
-    start = _real_account(settings) if settings.client_id else _demo(settings, service_port)
+    real = settings.client_id and not demo_chosen
+    start = _real_account(settings) if real else _demo(settings, service_port)
     with ended_by_signals():
         require_free(port, "choose another with --port, or end the program that uses it")
         require_free(service_port, "choose another with --service-port, or end the program that uses it")
@@ -82,7 +87,9 @@ def _real_account(settings: Settings) -> Iterator[Start]:
     with held(home / LOCK, f"the Dagster home {home}") as lock:
         with opening.warehouse(settings, create=True):  # before Dagster's sensors look for it
             pass
-        click.echo(f"The Dagster UI on the real account, with its state in {home}.")
+        click.echo(
+            f"The Dagster UI on your account, with its state in {home}. (`whoop-assets --demo dev` shows the demo's data.)"
+        )
         yield {**os.environ, HOME: str(home)}, Path.cwd(), lock
 
 
@@ -97,7 +104,7 @@ def _demo(settings: Settings, service_port: int) -> Iterator[Start]:
     with demo_folder.held(folder) as lock:
         demo = demo_folder.saved(folder)
         if demo is None:
-            click.echo("WHOOP_CLIENT_ID is not set, and there is no demo yet: making it first.")
+            click.echo("There is no demo yet: making it first.")
             demo = make(folder, lock)
         webhook_url = f"http://{HOST}:{service_port}{WEBHOOK_PATH}"
         with simulator.running(demo.world, folder, demo.port, webhook_url, [lock]) as url:

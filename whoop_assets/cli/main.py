@@ -17,6 +17,7 @@ from whoop_assets.cli.keys import keys
 from whoop_assets.cli.members import disconnect, members
 from whoop_assets.cli.migrate_v1 import migrate_v1
 from whoop_assets.cli.notion import notion
+from whoop_assets.cli.on_demo import CHOOSE_THEMSELVES, FLAG, on_demo
 from whoop_assets.cli.plan import plan
 from whoop_assets.cli.quarantine import quarantine
 from whoop_assets.cli.readers import readers
@@ -54,8 +55,19 @@ def end(sentence: str, status: int) -> None:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="whoop-assets")
-def main() -> None:
+@click.option(
+    FLAG,
+    "demo_chosen",
+    is_flag=True,
+    help="Use the demo's data and its simulated WHOOP instead of your settings.",
+)
+@click.pass_context
+def main(context: click.Context, demo_chosen: bool) -> None:
     """WHOOP data in your own database, as Dagster assets partitioned by WHOOP day."""
+    command = str(context.invoked_subcommand)
+    context.obj = demo_chosen
+    if demo_chosen and command not in CHOOSE_THEMSELVES:
+        context.with_resource(on_demo(command))
 
 
 for command in (

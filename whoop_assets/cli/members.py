@@ -74,7 +74,8 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
 
     progress = progress_of_members(database, settings)
     with database.read() as connection:
-        stale = [entry.user_id for entry in stale_days.stale(connection)]
+        # Days before the first have no partition, and wait for an earlier WHOOP_START_DATE.
+        stale = [entry.user_id for entry in stale_days.stale(connection) if entry.day >= settings.start_date]
         failing = failures.open_failures(connection)
         rejected = [record.user_id for record in quarantine.open_records(connection)]
         unanswered = leases.unanswered(connection, database.now(connection))

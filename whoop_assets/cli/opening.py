@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from whoop_assets.cli import demo_folder
+from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,7 +20,14 @@ def warehouse(settings: Settings, *, durable: bool = False, create: bool = False
     """The warehouse, with its schema; `durable` and `create` as for `open_database`."""
     from whoop_assets.warehouse.schema import open_database
 
-    database = open_database(settings, durable=durable, create=create)
+    try:
+        database = open_database(settings, durable=durable, create=create)
+    except ConfigurationError as error:
+        if demo_folder.saved(demo_folder.folder_of(settings.data_folder)) is None:
+            raise
+        raise ConfigurationError(
+            f"{error} To use the demo's data, run `whoop-assets --demo` with this command."
+        ) from None
     try:
         yield database
     finally:

@@ -19,6 +19,10 @@ from whoop_assets.errors import ConfigurationError
 _LOOK_AGAIN = 0.25  # seconds
 
 
+class InUse(ConfigurationError):
+    """Another process holds the lock."""
+
+
 @contextmanager
 def child(
     command: Sequence[str],
@@ -89,7 +93,7 @@ def held(lock: Path, what: str) -> Iterator[int]:
         what: What is locked, for the error.
 
     Raises:
-        ConfigurationError: Another process holds it.
+        InUse: Another process holds it.
     """
     import fcntl  # not on Windows, where the other commands work
 
@@ -100,7 +104,7 @@ def held(lock: Path, what: str) -> Iterator[int]:
         except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise ConfigurationError(
+            raise InUse(
                 f"Another `demo` or `dev` (process {holder}, or what it started) uses {what}: end it first, then run this"
                 " again."
             ) from None
