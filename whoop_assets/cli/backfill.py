@@ -139,6 +139,8 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
                 instance.add_run_tags(ran.run_id, {INCOMPLETE_TAG: str(len(failed))})
         for warning in dict.fromkeys(watcher.warnings):
             click.echo(f"warning: {warning}", err=True)
+        for failure in failed:
+            click.echo(f"member {failure.user_id}, {failure.stream}: {failure.cause}", err=True)
         _say(settings, wanted, ran, watcher, database)
         understood = _all_understood(database, wanted, since or began)
         _judge(ran, watcher, failed)
@@ -218,8 +220,6 @@ def _all_understood(database: "Database", wanted: "Range", since: datetime) -> b
 
 def _judge(ran: "Ran", watcher: "Watcher", failed: "list[Failure]") -> None:
     """Raise when the run, or the load of any member's stream in it, failed."""
-    for failure in failed:
-        click.echo(f"member {failure.user_id}, {failure.stream}: {failure.cause}", err=True)
     if failed:
         who = ", ".join(str(user_id) for user_id in sorted({failure.user_id for failure in failed}))
         raise BackfillIncomplete(

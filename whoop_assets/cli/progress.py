@@ -86,6 +86,11 @@ class Bars:
         if asset in self._assets:
             self._progress.update(self._assets[asset], completed=days, total=max(days, self._days))
 
+    def failed(self, asset: str, cause: str) -> None:
+        if asset in self._assets:
+            self._progress.update(self._assets[asset], note="failed")
+        self._progress.console.print(f"{asset}: {cause}", markup=False)
+
     def requested(self, requests: int) -> None:
         self._progress.update(self._current, note=f"{requests} requests")
 
@@ -120,6 +125,9 @@ class Lines:
     def materialized(self, asset: str, days: int) -> None:
         if days == self._days:
             self._say(f"{asset}: {days} days done")
+
+    def failed(self, asset: str, cause: str) -> None:
+        self._say(f"{asset}: {cause}")
 
     def requested(self, requests: int) -> None:
         news, self._requests = requests - self._requests, requests

@@ -11,8 +11,9 @@ from whoop_assets.errors import WhoopError
 if TYPE_CHECKING:
     from dagster import EventLogEntry, SerializableErrorInfo
 
-WARNING = 30
+WARNING, ERROR = 30, 40
 _INTERRUPTED = "DagsterExecutionInterruptedError"
+_STEP_PREFIX = "whoop__"
 _ROWS = "dagster/partition_row_count"
 _COMPUTED = ("daily_summary", "trends")
 """What they changed are rows of ours, not records."""
@@ -30,6 +31,9 @@ class Display(Protocol):
     def materialized(self, asset: str, days: int) -> None:
         """So many days of the asset are done."""
 
+    def failed(self, asset: str, cause: str) -> None:
+        """Part of the asset could not be loaded, so its days are not done."""
+
 
 class Watcher:
     """The figures of one run."""
@@ -41,6 +45,7 @@ class Watcher:
         self.rows: Counter[str] = Counter()
         self.figures: Counter[str] = Counter()
         self.warnings: list[str] = []
+        self.failed: set[str] = set()
         self.cause: str | None = None
         self.interrupted = False
 
@@ -50,13 +55,17 @@ class Watcher:
         if event is None:
             if entry.level == WARNING:
                 self.warnings.append(entry.user_message)
+            elif isinstance(entry.level, int) and entry.level >= ERROR and entry.step_key:
+                asset = entry.step_key.removeprefix(_STEP_PREFIX)
+                self.failed.add(asset)
+                self._display.failed(asset, entry.user_message)
             return
         kind = event.event_type_value
         if kind == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key is not None:
             self.planned[event.asset_key.path[-1]] += 1
             self._display.planned(self.planned.total())
         elif kind == "STEP_START" and event.step_key:
-            asset = event.step_key.removeprefix("whoop__")
+            asset = event.step_key.removeprefix(_STEP_PREFIX)
             if asset in self.planned:  # the steps of checks are not
                 self._display.began(asset)
         elif kind == "ASSET_MATERIALIZATION" and event.asset_key is not None:
@@ -67,7 +76,8 @@ class Watcher:
                 elif isinstance(value.value, int | float) and asset not in _COMPUTED:
                     self.figures[name] += int(value.value)
             self.done[asset] += 1
-            self._display.materialized(asset, self.done[asset])
+            if asset not in self.failed:
+                self._display.materialized(asset, self.done[asset])
         elif kind == "STEP_FAILURE":
             error = event.step_failure_data.error
             self.interrupted |= error is not None and error.cls_name == _INTERRUPTED

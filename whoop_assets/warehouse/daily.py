@@ -56,7 +56,10 @@ def replace(
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Make the summaries of these members' days exactly these rows; returns how many rows changed.
+    """Make the summaries of these members' days exactly these rows.
+
+    Returns:
+        How many rows are new, gone or say something else. A new time of confirmation alone is no change.
 
     A row that says the same as before keeps its `built_at`. What changed is entered in the ledgers of trends and weeks
     in this transaction; a new time of confirmation alone is no change to them.
@@ -65,7 +68,7 @@ def replace(
     replaced = derived.replace(connection, daily_summary, where, rows, at, follows=_FOLLOWS_SYNC)
     STALE_TRENDS.mark_all(connection, ((user_id, day) for user_id, day in replaced.changed), at)
     STALE_WEEKS.mark_all(connection, ((user_id, monday(day)) for user_id, day in replaced.changed), at)
-    return replaced.written
+    return len(replaced.changed)
 
 
 def monday(day: date) -> date:

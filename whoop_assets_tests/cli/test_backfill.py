@@ -105,6 +105,33 @@ def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None
     database.close()
 
 
+def test_the_cause_comes_first_and_nothing_is_called_done_that_failed(command_line: CommandLine) -> None:
+    command_line.connect(command_line.members[0])
+    command_line.world.order_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
+    result = command_line.run("backfill", "--from", ago(1), "--to", ago(0))
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert "cycles: 2 days done" not in lines
+    (first, *_) = [place for place, line in enumerate(lines) if "403" in line]
+    assert lines[first].startswith("cycles: Member ")
+    assert lines.index("profile: 2 days done") >= 0
+    assert first < min(
+        (place for place, line in enumerate(lines) if line.startswith("daily_summary")), default=99
+    )
+
+
+@pytest.mark.slow
+def test_reading_unchanged_days_again_changes_no_summary(command_line: CommandLine) -> None:
+    command_line.connect(command_line.members[0])
+    for _ in range(2):
+        assert command_line.run("backfill", "--from", ago(4), "--to", ago(1), "--force").exit_code == 0
+    with instance() as opened:
+        newest = opened.get_latest_materialization_event(dg.AssetKey(["whoop", "daily_summary"]))
+        assert newest is not None
+        assert newest.asset_materialization is not None
+        assert newest.asset_materialization.metadata["changed"].value == 0
+
+
 @pytest.mark.slow
 def test_a_stream_that_fails_is_named_and_the_others_are_stored(command_line: CommandLine) -> None:
     member = command_line.members[0]

@@ -146,14 +146,13 @@ def _put_off(one: Reading, until: datetime) -> Reading:
 
 
 def _expected(at: Pace, rules: Rules) -> dict[str, float]:
-    """Requests a day that are expected, by purpose."""
+    """Requests a day that are expected, by purpose. First imports end, so they are no daily cost."""
     tiers_cost = min(at.demand, at.allowance) if rules.reread_share > 0 else 0.0
     return {
         "webhooks": round(at.events, 1),
         "mornings": round(at.mornings, 1),
         "snapshots": round(at.snapshots, 1),
         "re-reading": round(tiers_cost, 1),
-        "first imports": round(at.imports, 1),
     }
 
 
