@@ -148,12 +148,15 @@ def _result(key: dg.AssetCheckKey, found: Found, what: str) -> dg.AssetCheckResu
         asset_key=key.asset_key,
         passed=not found.count,
         severity=dg.AssetCheckSeverity.WARN,
-        description=_sentence(found, what) if found.count else None,
+        description=_sentence(found, what),
         metadata=metadata,
     )
 
 
 def _sentence(found: Found, what: str) -> str:
+    if not found.count:
+        looked_at = "everything that is stored" if found.looked_at is None else found.looked_at
+        return f"Looked at {looked_at}: no {what}."
     shown = [_named(one) for one in found.examples[:MOST_IN_SENTENCE]]
     named = list(dict.fromkeys(shown))
     more = found.count - len(shown)

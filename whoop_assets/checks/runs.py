@@ -56,7 +56,11 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
         for record in rejected[:MOST_SHOWN]
     ]
     if not rows:
-        return dg.AssetCheckResult(passed=True)
+        read = len(whoop.chosen_members())
+        return dg.AssetCheckResult(
+            passed=True,
+            description=f"Looked at {_members(read)}: no load failed, and no record is in quarantine.",
+        )
     concerned = sorted({failure.user_id for failure in shown} | {record.user_id for record in rejected})
     sentences = []
     if shown:
@@ -91,7 +95,12 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
         "oldest_open_seconds": round(age),
     }
     if not found.examples:
-        return dg.AssetCheckResult(passed=True, metadata=metadata)
+        return dg.AssetCheckResult(
+            passed=True,
+            description=f"Looked at {found.figures.open} open events: none is older than"
+            f" {allowed.total_seconds() / 60:.0f} minutes, and none was parked in the last week.",
+            metadata=metadata,
+        )
     rows = [
         dg.TableRecord(
             {
@@ -131,8 +140,12 @@ def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResou
     """WHOOP honours every member's grant. A WARN, since no run can mend it: it names the members and the command that does."""
     with whoop.database.read() as connection:
         gone = members.listed(connection, members.RECONNECTION_NEEDED)
+        connected = len(members.listed(connection, members.CONNECTED))
     if not gone:
-        return dg.AssetCheckResult(passed=True)
+        return dg.AssetCheckResult(
+            passed=True,
+            description=f"Looked at {_members(connected)}: none has to be connected again.",
+        )
     rows = [
         dg.TableRecord(
             {"member": member.user_id, "cause": member.status_reason or "", "mended by": RECONNECT}
@@ -155,10 +168,19 @@ def timezone_covers_members(
     """No member lives east of WHOOP_TIMEZONE. A WARN: the days of such a member can be read only hours late."""
     east = easternmost(whoop.database, whoop.settings())
     if east is None:
-        return dg.AssetCheckResult(passed=True)
+        with whoop.database.read() as connection:
+            connected = len(members.listed(connection, members.CONNECTED))
+        return dg.AssetCheckResult(
+            passed=True,
+            description=f"Looked at {_members(connected)}: none lives east of {whoop.settings().timezone}.",
+        )
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
         description=east.sentence,
         metadata={"member": east.user_id, "timezone_to_set": east.zone},
     )
+
+
+def _members(count: int) -> str:
+    return "1 member" if count == 1 else f"{count} members"

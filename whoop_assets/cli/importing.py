@@ -24,15 +24,16 @@ NOT_ALL_DONE = 1
     "--member",
     "wanted",
     metavar="ID|new",
-    help="Whose it is; `new`: somebody who is not connected. Default: the only member, or a new one when there is none.",
+    help="The member whose export it is; `new` adds a member who is not connected. The default is the only member, or a new one"
+    " if there is none.",
 )
 @click.option(
     "--instead-of",
     type=int,
     metavar="ID",
-    help="The member from an export alone whose place this member takes, once connected.",
+    help="Erase this member from an export alone, and let the member of --member take over the export.",
 )
-@click.option("--force", is_flag=True, help="Import it also when its times are not the member's.")
+@click.option("--force", is_flag=True, help="Import it also if its cycles do not agree with the member's.")
 def import_(export: Path, wanted: str | None, instead_of: int | None, force: bool) -> None:
     """Import the data export of the WHOOP app: a zip, a folder, or one of its CSV files."""
     from whoop_assets.app_export import read_files

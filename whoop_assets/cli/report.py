@@ -13,9 +13,7 @@ from whoop_assets.settings import Settings
 @click.option(
     "--member", "chosen", type=int, multiple=True, metavar="ID", help="Only this member; may be repeated."
 )
-@click.option(
-    "--title", default="", help="What stands at the top instead of the member's id; for one member."
-)
+@click.option("--title", default="", help="Use this title instead of the member's id; for one member only.")
 @click.option("--open", "show", is_flag=True, help="Open what was written in the browser.")
 def report(chosen: tuple[int, ...], title: str, show: bool) -> None:
     """Write one HTML page per member: charts, weeks, days and gaps of the last year."""

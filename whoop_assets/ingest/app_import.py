@@ -156,8 +156,9 @@ def import_export(
 def _require_own(user_id: int, comparable: int, agreeing: int) -> None:
     if comparable >= ENOUGH_TO_JUDGE and agreeing < LEAST_AGREEMENT * comparable:
         raise ForeignExport(
-            f"Of {comparable} cycles of this export in time that is known of member {user_id}, only {agreeing} are theirs: it"
-            " seems to be somebody else's, so choose with --member; if it is theirs, add --force. Nothing was stored."
+            f"Only {agreeing} of {comparable} cycles of this export agree with those of member {user_id}, so it is probably another"
+            " member's, and nothing was stored: name that member with --member ID, or a new one with --member new; if it is this"
+            " member's, add --force."
         )
 
 

@@ -192,7 +192,7 @@ def test_somebody_elses_export_is_refused_and_nothing_stored(sqlite_database):
     import_export(sqlite_database, export_of(cycles=nights(20)), None)
     before = everything(sqlite_database)
     strangers = export_of(cycles=nights(20, shift=timedelta(minutes=47)))
-    with pytest.raises(ForeignExport, match="--force"):
+    with pytest.raises(ForeignExport, match=r"--member new.*--force"):
         import_export(sqlite_database, strangers, -1)
     assert everything(sqlite_database) == before
     # What lies in time of which nothing is known tells nothing.

@@ -70,3 +70,12 @@ def test_what_was_parked_is_told_for_a_week(p):
     result = check()
     assert result.passed
     assert result.metadata["parked"].value == 1
+
+
+def test_a_check_that_passes_says_what_it_looked_at(project):
+    with project(days=6) as p:
+        result = p.run(p.today - timedelta(days=2), p.today, checked=True)
+        passed = [one for one in result.get_asset_check_evaluations() if one.passed]
+        assert len(passed) > 8
+        for one in passed:
+            assert (one.description or "").startswith("Looked at "), one.check_name
