@@ -144,7 +144,7 @@ def test_a_change_before_the_asked_days_stays_behind_until_all_it_reaches_is_bui
 
 def test_a_new_confirmation_alone_puts_nothing_behind(built):
     same = row(ME, 40, last_recovery_synced_at=LATER)
-    assert store(built, [same], members=[ME], first=40, last=40) == 1
+    assert store(built, [same], members=[ME], first=40, last=40) == 0
     assert stale(built) == stale(built, STALE_WEEKS) == set()
 
 
