@@ -15,6 +15,12 @@ from whoop_simulator.timestamps import DAY, HOUR, MINUTE, SECOND
 
 Score = dict[str, Any]
 
+HRV_PER_BALANCE, HRV_NOISE = 0.17, 0.04
+"""Of ln RMSSD: change per standard deviation of the day's state, and standard deviation of what is its own."""
+HEART_RATE_PER_BALANCE, HEART_RATE_NOISE = -1.7, 1.02
+"""Of resting heart rate, bpm, likewise. Against the 28 nights before, the two then correlate with -0.84, as in five real
+members; `test_plausibility` measures it."""
+
 MAX_STRAIN = 21.0
 BASELINE_NEED = int(7.6 * HOUR)
 
@@ -120,12 +126,17 @@ def recovery_score(
 ) -> Score:
     """`balance`: the day's latent state in standard deviations; `drift`: the slow log drift of the HRV."""
     percent = 100 * _normal_cdf(0.35 + 0.8 * balance)
-    hrv = persona.hrv_milli * math.exp(drift + 0.17 * balance + rng.gauss(0, 0.04))
+    hrv = persona.hrv_milli * math.exp(drift + HRV_PER_BALANCE * balance + rng.gauss(0, HRV_NOISE))
     score: Score = {
         "user_calibrating": calibrating,
         "recovery_score": float(min(99, max(1, round(percent)))),
         "resting_heart_rate": float(
-            round(persona.resting_heart_rate - 1.7 * balance - 9 * drift + rng.gauss(0, 0.8))
+            round(
+                persona.resting_heart_rate
+                + HEART_RATE_PER_BALANCE * balance
+                - 9 * drift
+                + rng.gauss(0, HEART_RATE_NOISE)
+            )
         ),
         "hrv_rmssd_milli": round(hrv, 6),
         "spo2_percentage": None,

@@ -20,6 +20,7 @@ class Day(NamedTuple):
     previous_strain: float
     recovery: float
     hrv: float
+    heart_rate: float
     weekday: int
 
 
@@ -48,6 +49,7 @@ def days(truth: dict[str, list[dict[str, Any]]]) -> Iterator[Day]:
             before["score"]["strain"],
             score["recovery_score"],
             score["hrv_rmssd_milli"],
+            score["resting_heart_rate"],
             (datetime.fromisoformat(sleep["start"]) + timedelta(hours=12)).weekday(),
         )
 
@@ -86,6 +88,19 @@ def test_hrv_is_log_normal_around_a_mean_that_drifts(truths: list[Any]) -> None:
         assert abs(fmean(value**4 for value in standard) - 3) < 1.5, "kurtosis of the logarithm"
         months = [fmean(logs[index : index + 30]) for index in range(0, len(logs) - 30, 30)]
         assert 0.03 < stdev(months) < 0.25
+
+
+def test_resting_heart_rate_and_hrv_move_together_as_they_do_in_members(truths: list[Any]) -> None:
+    """Against the 28 nights before, the z-scores of real members correlate with -0.84."""
+    heart_rates, hrvs = [], []
+    for truth in truths:
+        nights = list(days(truth))[::-1]
+        for place in range(28, len(nights)):
+            before = nights[place - 28 : place]
+            rates, logs = [night.heart_rate for night in before], [math.log(night.hrv) for night in before]
+            heart_rates.append((nights[place].heart_rate - fmean(rates)) / stdev(rates))
+            hrvs.append((math.log(nights[place].hrv) - fmean(logs)) / stdev(logs))
+    assert -0.87 < correlation(heart_rates, hrvs) < -0.81
 
 
 def test_up_to_three_workouts_a_cycle_of_several_sports(truths: list[Any]) -> None:
