@@ -101,6 +101,11 @@ BENCHMARKS = (
         ("--members", "3", "--simulated", "1", "--days", "120"),
     ),
     Benchmark(
+        "journal_false_alarms",
+        "journal effects where there are none, against a plain comparison of means",
+        ("--members", "2", "--days", "200", "--rotations", "2"),
+    ),
+    Benchmark(
         "consistency",
         "the checks of all that is stored, 500 members over five years: time, memory",
         ("--members", "5", "--days", "60"),

@@ -33,9 +33,14 @@ ASSETS = {
     "whoop/daily_summary": {"whoop/cycles", "whoop/sleeps", "whoop/recoveries", "whoop/workouts"},
     "whoop/trends": {"whoop/daily_summary"},
     "whoop/weekly_summary": {"whoop/daily_summary"},
-    "whoop/report": {"whoop/daily_summary", "whoop/trends", "whoop/weekly_summary"},
+    "whoop/report": {
+        "whoop/daily_summary",
+        "whoop/trends",
+        "whoop/weekly_summary",
+        "whoop/journal_effects",
+    },
     "whoop/journal": {"whoop/daily_summary"},
-    "whoop/journal_effects": {"whoop/journal"},
+    "whoop/journal_effects": {"whoop/journal", "whoop/daily_summary"},
 }
 WEEKLY_ASSETS = {"whoop/weekly_summary"}
 UNPARTITIONED = {"whoop/report"}

@@ -31,12 +31,17 @@ def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Mater
 
 
 @whole_asset(
-    group=JOURNAL_GROUP, kinds={"python"}, deps=[journal], table="journal_effects", sources=EFFECT_SOURCES
+    group=JOURNAL_GROUP,
+    kinds={"python"},
+    deps=[journal, daily_summary],
+    table="journal_effects",
+    sources=EFFECT_SOURCES,
 )
 def journal_effects(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Recovery and HRV on the days with each habit against those without, with Welch's 95% confidence interval.
+    """Recovery, HRV, resting heart rate and sleep on the days with each habit against those without.
 
-    Nothing is said with fewer than ten days of either kind: NULL, with the reason in `missing`. No proof of causes.
+    Differences are corrected for drift, weekday and the number of tests; `verdict` says strong, weak or cannot tell.
+    NULL, with the reason in `missing`, with fewer than ten days of either kind. It is no proof of causes.
     """
     members = [member.user_id for member in whoop.chosen_members()]
     built = rebuild_effects(whoop.database, members)

@@ -7,17 +7,18 @@ import dagster as dg
 
 from whoop_assets.assets.blueprints import whole_asset
 from whoop_assets.assets.daily_summary import daily_summary
+from whoop_assets.assets.journal import journal_effects
 from whoop_assets.assets.trends import trends
 from whoop_assets.assets.weekly_summary import weekly_summary
 from whoop_assets.ingest.reports import write_report
 from whoop_assets.resources import WhoopResource
 
 
-@whole_asset(group="report", kinds={"html"}, deps=[daily_summary, trends, weekly_summary])
+@whole_asset(group="report", kinds={"html"}, deps=[daily_summary, trends, weekly_summary, journal_effects])
 def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
 
-    Charts, weeks, days and why something is missing. It holds health data: the files are their owner's alone.
+    Charts, weeks, days, effects of the journal and why something is missing. It holds health data: the files are their owner's alone.
     `whoop-assets report --open` writes and shows the same.
     """
     folder = whoop.settings().data_folder / "reports"

@@ -28,11 +28,11 @@ def rebuild_journal(database: Database, members: Collection[int]) -> RebuiltRows
 
 
 def rebuild_effects(database: Database, members: Collection[int]) -> RebuiltRows:
-    """Rebuild the table `journal_effects` of these members from their journal, one member a transaction."""
+    """Rebuild the table `journal_effects` of these members from journal and daily summaries, one member a transaction."""
     result = RebuiltRows()
     for user_id in sorted(members):
         with database.write([user_id]) as connection:
-            rows = effect_rows(journal.answers(connection, user_id))
+            rows = effect_rows(journal.answers(connection, user_id), journal.outcomes(connection, user_id))
             result.changed += journal.replace_effects(connection, user_id, rows, database.now(connection))
         result.rows += len(rows)
     return result

@@ -1,8 +1,9 @@
-"""The charts of one member: recovery, HRV and its baseline, sleep and need, strain and load, strain against recovery."""
+"""The charts of one member: recovery, HRV and its usual range, sleep and need, strain, strain against recovery."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
+from whoop_assets.definition_changes import definition_of
 from whoop_assets.pictures import svg, words
 from whoop_assets.pictures.history import Day, mean
 from whoop_assets.pictures.svg import Chart, Mark, Scale, Tick, Values
@@ -36,12 +37,13 @@ def recovery(days: Sequence[Day]) -> Chart:
         name: [score if day.band == name else None for day, score in zip(days, scores, strict=True)]
         for name in BANDS
     }
-    counts = ", ".join(f"{_known(values)} {name}" for name, values in by_band.items())
+    counted = [day for day in days if not day.is_calibrating]
+    counts = ", ".join(f"{sum(day.band == name for day in counted)} {name}" for name in BANDS)
     return Chart(
         key="recovery",
         title="Recovery",
         unit="percent",
-        summary=f"{_over(days)}{_range(days, scores, 0, '%')}; {counts}{_without(scores, 'score')}.",
+        summary=f"{_over(days)}{_range(counted, [day.number('recovery_score') for day in counted], 0, '%')}; {counts}{_without(scores, 'score')}.",
         width=len(days),
         marks=(
             Mark("none", svg.missing(scores)),
@@ -61,24 +63,25 @@ def recovery(days: Sequence[Day]) -> Chart:
 
 
 def hrv(days: Sequence[Day]) -> Chart:
-    """HRV of each day, before the baseline: mean of 28 days, one standard deviation up and down."""
+    """HRV of each day, before the usual range of the 28 days before it."""
     values: Values = [day.number("hrv_rmssd_milli") for day in days]
-    means: Values = [day.number("hrv_rmssd_milli_mean_28") for day in days]
-    deviations: Values = [day.number("hrv_rmssd_milli_sd_28") for day in days]
-    known = list(zip(means, deviations, strict=True))
-    lows: Values = [None if m is None or s is None else m - s for m, s in known]
-    highs: Values = [None if m is None or s is None else m + s for m, s in known]
+    usual = [day.usual_hrv for day in days]
+    means: Values = [None if one is None else one.middle for one in usual]
+    lows: Values = [None if one is None else one.low for one in usual]
+    highs: Values = [None if one is None else one.high for one in usual]
     scale, step = svg.fitting([*values, *lows, *highs])
     inside = [
-        low <= value <= high
-        for value, low, high in zip(values, lows, highs, strict=True)
-        if value is not None and low is not None and high is not None
+        one.low <= value <= one.high
+        for value, one in zip(values, usual, strict=True)
+        if value is not None and one is not None
     ]
-    share = (
-        f"; {sum(inside)} of {words.counted(len(inside), 'day')} within the baseline band" if inside else ""
+    share = f"; {sum(inside)} of {words.counted(len(inside), 'day')} within the usual range" if inside else ""
+    last = next(((day, one) for day, one in reversed([*zip(days, usual, strict=True)]) if one), None)
+    at = (
+        f"; usual on {words.short(last[0].day)}: {words.between(last[1].low, last[1].high, 0, 'ms')}"
+        if last
+        else ""
     )
-    baseline = _last(means)
-    at = f"; the baseline is now {words.number(baseline, 0, 'ms')}" if baseline is not None else ""
     return Chart(
         key="hrv",
         title="Heart rate variability",
@@ -96,14 +99,14 @@ def hrv(days: Sequence[Day]) -> Chart:
         x=_dates(days),
         legend=(
             ("dot", "the night's HRV"),
-            ("mean", "mean of 28 days"),
-            ("area", "one standard deviation around it"),
+            ("mean", "your average of the 28 days before"),
+            ("area", "your usual range"),
         ),
         tips=_tips(
             days,
             lambda day: (
-                f"{words.number(day.number('hrv_rmssd_milli'), 0, 'ms')}, baseline "
-                f"{words.number(day.number('hrv_rmssd_milli_mean_28'), 0, 'ms')}"
+                f"{words.number(day.number('hrv_rmssd_milli'), 0, 'ms')}, usual "
+                f"{words.between(one.low, one.high, 0, 'ms') if (one := day.usual_hrv) else words.NONE}"
             ),
         ),
     )
@@ -115,18 +118,24 @@ def sleep(days: Sequence[Day]) -> Chart:
     needed: Values = [day.number("sleep_needed_minutes") for day in days]
     top = max([600.0, *(value for value in (*asleep, *needed) if value is not None)])
     scale = Scale(0.0, -(-top // 120) * 120)
-    both = [(a, n) for a, n in zip(asleep, needed, strict=True) if a is not None and n is not None]
+    same, since = _of_one_definition("sleep_duration_minutes", days)
+    both = [
+        (a, n)
+        for day in same
+        if (a := day.number("sleep_duration_minutes")) is not None
+        and (n := day.number("sleep_needed_minutes")) is not None
+    ]
     met = sum(a >= n for a, n in both)
     of = f"; need met on {met} of {words.counted(len(both), 'night')}" if both else ""
     needs = mean(needed)
     need = f"; mean need {words.duration(needs)}" if needs is not None else ""
-    middle = mean(asleep)
+    middle = mean(day.number("sleep_duration_minutes") for day in same)
     slept = f"mean {words.duration(middle)} asleep" if middle is not None else "no night with a score"
     return Chart(
         key="sleep",
         title="Sleep and need",
         unit="hours",
-        summary=f"{_over(days)}{slept}{need}{of}{_without(asleep, 'scored sleep')}.",
+        summary=f"{_over(days)}{slept}{need}{of}{since}{_without(asleep, 'scored sleep')}.",
         width=len(days),
         marks=(
             Mark("none", svg.missing(asleep)),
@@ -151,15 +160,21 @@ def load(days: Sequence[Day]) -> Chart:
     strains: Values = [day.strain for day in days]
     week: Values = [day.number("strain_mean_7") for day in days]
     month: Values = [day.number("strain_mean_28") for day in days]
-    seven, twentyeight = _last(week), _last(month)
-    now = (
-        f"; now {words.number(seven, 1)} over 7 days and {words.number(twentyeight, 1)} over 28"
+    both = [
+        (day.day, seven, twentyeight)
+        for day, seven, twentyeight in zip(days, week, month, strict=True)
         if seven is not None and twentyeight is not None
+    ]
+    # Both means are of one day, and the day is named: the newest day may have none.
+    now = (
+        f"; on {words.short(both[-1][0])} the mean is {words.number(both[-1][1], 1)} over 7 days and "
+        f"{words.number(both[-1][2], 1)} over 28"
+        if both
         else ""
     )
     return Chart(
         key="load",
-        title="Strain and load",
+        title="Strain",
         unit="0 to 21",
         summary=f"{_over(days)}{_range(days, strains, 1)}{now}{_without(strains, 'finished strain')}.",
         width=len(days),
@@ -183,7 +198,9 @@ def strain_and_recovery(days: Sequence[Day]) -> Chart:
     known = [
         (day, score, strain)
         for day in days
-        if (score := day.number("recovery_score")) is not None and (strain := day.strain) is not None
+        if (score := day.number("recovery_score")) is not None
+        and (strain := day.strain) is not None
+        and not day.is_calibrating
     ]
     targets = {
         day.band: (low, high)
@@ -239,7 +256,7 @@ def strain_and_recovery(days: Sequence[Day]) -> Chart:
         legend=(
             ("dot", "a finished day"),
             *((("newest", f"the newest, {words.short(known[-1][0].day)}"),) if known else ()),
-            *((("target", "strain target"),) if targets else ()),
+            *((("target", "this project's rule of thumb"),) if targets else ()),
         ),
     )
 
@@ -278,8 +295,12 @@ def _known(values: Iterable[float | None]) -> int:
     return sum(value is not None for value in values)
 
 
-def _last(values: Values) -> float | None:
-    return next((value for value in reversed(values) if value is not None), None)
+def _of_one_definition(column: str, days: Sequence[Day]) -> tuple[list[Day], str]:
+    """The days with the newest day's definition of the column, and words on a change of it before them."""
+    newest = definition_of(column, days[-1].day) if days else None
+    same = [day for day in days if definition_of(column, day.day) == newest]
+    said = f"; WHOOP changed what it counts, so this is since {words.long(same[0].day)}"
+    return same, said if len(same) < len(days) else ""
 
 
 def _over(days: Sequence[Day]) -> str:

@@ -8,6 +8,18 @@ from typing import Any
 
 Row = Mapping[str, Any]
 
+_MAX_LN_HRV = 20.0
+"""Of no body: above it the logarithm is a fault, and its exponential has no meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A member's usual values: the mean of the 28 days before a day, and one standard deviation to either side."""
+
+    low: float
+    middle: float
+    high: float
+
 
 @dataclass(frozen=True, slots=True)
 class Day:
@@ -30,6 +42,19 @@ class Day:
             return None
         return float(value)
 
+    def usual(self, name: str) -> Range | None:
+        """The usual range of a measure before this day; None if too few days before it have the measure."""
+        middle, spread = self.number(f"{name}_usual_mean_28"), self.number(f"{name}_usual_sd_28")
+        return None if middle is None or spread is None else Range(middle - spread, middle, middle + spread)
+
+    @property
+    def usual_hrv(self) -> Range | None:
+        """The usual range of HRV in milliseconds, from that of its logarithm."""
+        logs = self.usual("ln_hrv_rmssd")
+        if logs is None or logs.high > _MAX_LN_HRV:
+            return None
+        return Range(*map(math.exp, (logs.low, logs.middle, logs.high)))
+
     @property
     def band(self) -> str | None:
         """WHOOP's band of the day's recovery: green, yellow or red."""
@@ -39,6 +64,11 @@ class Day:
             if found in ("green", "yellow", "red") and self.number("recovery_score") is not None
             else None
         )
+
+    @property
+    def is_calibrating(self) -> bool:
+        """Whether WHOOP still learns the member's baseline: the recovery score counts in no mean."""
+        return bool(self.summary.get("user_calibrating"))
 
     @property
     def is_partial(self) -> bool:

@@ -3,21 +3,21 @@
 What is needed of it: it reads well on a phone and on paper, in light and in dark, by eye and by ear.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from html import escape
 from typing import Any
 
-from whoop_assets.pictures import charts, gaps, tables, words
+from whoop_assets.pictures import charts, gaps, journal, meanings, tables, words
 from whoop_assets.pictures.figures import figure
-from whoop_assets.pictures.history import Day, Row, mean
+from whoop_assets.pictures.history import Day, Range, Row
 from whoop_assets.pictures.style import STYLE
 from whoop_assets.spans import spans_of
 
 RANGES = ((28, "four weeks"), (91, "three months"), (365, "a year"))
 NEWEST_DAYS, NEWEST_WEEKS = 14, 12
-BASELINE_DAYS, BASELINE_LEAST = 28, 7
 SHOWN_SPANS = 12
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -32,6 +32,8 @@ class Report:
     today: date
     written_at: datetime
     title: str = ""
+    effects: Sequence[Row] = ()
+    """Rows of `journal_effects`; none without an imported journal."""
 
 
 def page(report: Report) -> str:
@@ -72,7 +74,15 @@ def _nothing(report: Report) -> str:
 
 def _body(report: Report) -> str:
     return "\n".join(
-        (_newest(report), _charts(report.days), _weeks(report.weeks), _days(report.days), _gaps(report))
+        (
+            _newest(report),
+            _charts(report.days),
+            journal.section(report.effects),
+            _weeks(report.weeks),
+            _days(report.days),
+            _gaps(report),
+            meanings.section(),
+        )
     )
 
 
@@ -80,10 +90,9 @@ def _body(report: Report) -> str:
 
 
 def _newest(report: Report) -> str:
-    place = max(n for n, day in enumerate(report.days) if day.summary)
-    day, before = report.days[place], report.days[max(0, place - BASELINE_DAYS) : place]
+    day = max((day for day in report.days if day.summary), key=lambda day: day.day)
     heading = "Today" if day.day == report.today else f"The newest day, {words.medium(day.day)}"
-    cards = "".join((_recovery(day, before), _sleep(day, before), _strain(day, before)))
+    cards = "".join((_recovery(day), _sleep(day), _strain(day)))
     signals = "".join(f"<li>{said}</li>" for said in _signals(day))
     kinds = [kind for kind in gaps.of_day(day) if kind is not gaps.PARTIAL]
     notes = "".join(f"<li>{escape(kind.heading)}: {escape(kind.meaning)}</li>" for kind in kinds)
@@ -95,20 +104,17 @@ def _newest(report: Report) -> str:
     )
 
 
-def _recovery(day: Day, before: Sequence[Day]) -> str:
-    score = day.number("recovery_score")
+def _recovery(day: Day) -> str:
+    score, usual = day.number("recovery_score"), day.usual("recovery_score")
+    hrv, heart_rate = day.number("hrv_rmssd_milli"), day.number("resting_heart_rate")
     context = [
-        _against(
-            score,
-            [one.number("recovery_score") for one in before],
-            lambda value: words.number(value, 0, "%"),
-            # A difference of two percentages is in points: "23 % below 65 %" would be 50 %.
-            away=lambda value: words.number(value, 0, "points"),
-        ),
-        f"HRV {words.number(day.number('hrv_rmssd_milli'), 0, 'ms')}{_z(day, 'hrv_rmssd_milli_z_28')}",
-        f"Resting heart rate {words.number(day.number('resting_heart_rate'), 0, 'bpm')}{_z(day, 'resting_heart_rate_z_28')}",
+        # A difference of two percentages is in points: "23 % below 65 %" would be 50 %.
+        _sentence(_against(score, usual, words.number, "%", of_difference="points")),
+        f"HRV {words.number(hrv, 0, 'ms')}: {_against(hrv, day.usual_hrv, words.number, 'ms')}",
+        _hrv_status(day),
+        f"Resting heart rate {words.number(heart_rate, 0, 'bpm')}: "
+        f"{_against(heart_rate, day.usual('resting_heart_rate'), words.number, 'bpm')}",
     ]
-    usual = mean(one.number("recovery_score") for one in before)
     return _card(
         "Recovery",
         words.number(score),
@@ -116,62 +122,87 @@ def _recovery(day: Day, before: Sequence[Day]) -> str:
         f'<span class="chip {day.band}">{day.band}</span>'
         if day.band
         else '<span class="chip">no score</span>',
-        _gauge(score, usual, 100.0, day.band or ""),
+        _gauge(score, usual.middle if usual else None, 100.0, day.band or ""),
         context,
     )
 
 
-def _sleep(day: Day, before: Sequence[Day]) -> str:
+def _hrv_status(day: Day) -> str:
+    """The average of 7 nights against the normal band of the 60 nights before them."""
+    status, mean = day.trend.get("hrv_status"), day.number("ln_hrv_rmssd_mean_7")
+    low, high = day.number("hrv_normal_low_milli"), day.number("hrv_normal_high_milli")
+    if not status or mean is None or low is None or high is None:
+        return ""
+    # One decimal more than elsewhere: the band is narrow, and 33 must not be called above 26 to 33.
+    return (
+        f"HRV of the last 7 nights {words.number(math.exp(mean), 1, 'ms')}: {escape(status)} your normal "
+        f"{words.between(low, high, 1, 'ms')}"
+    )
+
+
+def _sleep(day: Day) -> str:
     asleep, needed = day.number("sleep_duration_minutes"), day.number("sleep_needed_minutes")
+    usual = day.usual("sleep_duration_minutes")
     context = [
-        _against(asleep, [one.number("sleep_duration_minutes") for one in before], words.hours),
-        f"Need {words.hours(needed)}"
+        _sentence(_against(asleep, usual, words.hours, "h")),
+        f"Need {words.hours(needed)}\u00a0h"
         + (
-            f", {words.hours(abs(asleep - needed))} {'over' if asleep >= needed else 'short'}"
+            f", {words.hours(abs(asleep - needed))}\u00a0h {'over' if asleep >= needed else 'short'}"
             if asleep and needed
             else ""
         ),
+        _balance(day),
     ]
-    debt = day.number("sleep_debt_7_minutes")
-    if debt is not None:
-        context.append(f"{'Debt' if debt >= 0 else 'Surplus'} over 7 nights {words.hours(abs(debt))}")
     share = (
         f'<span class="chip">{100 * asleep / needed:.0f}\u00a0% of need</span>' if asleep and needed else ""
     )
-    usual = mean(one.number("sleep_duration_minutes") for one in before)
     missing = '<span class="chip">no scored sleep</span>'
-    top = max(600.0, asleep or 0.0, needed or 0.0, usual or 0.0)
+    top = max(600.0, asleep or 0.0, needed or 0.0, usual.middle if usual else 0.0)
     return _card(
         "Sleep",
         words.hours(asleep),
         "h" if asleep is not None else "",
         share or missing,
-        _gauge(asleep, usual, top, "sleep"),
+        _gauge(asleep, usual.middle if usual else None, top, "sleep"),
         context,
     )
 
 
-def _strain(day: Day, before: Sequence[Day]) -> str:
-    strain = day.number("strain")
+def _balance(day: Day) -> str:
+    """Sleep less need over 7 nights, beside what is usual for the member."""
+    balance, usual = day.number("sleep_balance_7_minutes"), day.usual("sleep_balance_7_minutes")
+    if balance is None:
+        return ""
+    said = f"Sleep balance of 7 nights: {_over_or_short(balance)}"
+    if usual is None:
+        return said
+    low, high = _over_or_short(usual.low), _over_or_short(usual.high)
+    return f"{said}; your usual is {low if low == high else f'{low} to {high}'}"
+
+
+def _over_or_short(minutes: float) -> str:
+    return f"{words.hours(abs(minutes))}\u00a0h {'over' if minutes >= 0 else 'short'}"
+
+
+def _strain(day: Day) -> str:
+    strain, usual = day.number("strain"), day.usual("strain")
     low, high = day.number("strain_target_low"), day.number("strain_target_high")
-    finished = [one.strain for one in before]
     context = [
-        f"Usual by the end of a day {words.number(mean(finished), 1)}"
-        if day.is_partial and _enough(finished)
-        else _against(strain, finished, lambda value: words.number(value, 1))
+        f"Usual by the end of a day: {words.between(usual.low, usual.high, 1)}"
+        if day.is_partial and usual
+        else _sentence(_against(strain, usual, lambda value: words.number(value, 1), "", step=0.1))
     ]
     if low is not None and high is not None:
-        context.append(f"Target for this recovery {words.number(low)} to {words.number(high)}")
-    ratio = day.number("acwr_coupled_7_28")
-    if ratio is not None:
-        context.append(f"Load, 7 days to 28: {words.number(ratio, 2)}")
+        context.append(
+            f"This project's rule of thumb after such a recovery: {words.number(low)} to {words.number(high)}"
+        )
     chip = "so far" if day.is_partial else "" if strain is not None else "no score"
     return _card(
         "Strain",
         words.number(strain, 1),
         "of 21" if strain is not None else "",
         f'<span class="chip">{chip}</span>' if chip else "",
-        _gauge(strain, mean(finished), 21.0, "strain"),
+        _gauge(strain, usual.middle if usual else None, 21.0, "strain"),
         context,
     )
 
@@ -197,44 +228,53 @@ def _gauge(value: float | None, usual: float | None, top: float, kind: str) -> s
 
 def _against(
     value: float | None,
-    before: Sequence[float | None],
+    usual: Range | None,
     said: Callable[[float | None], str],
-    away: Callable[[float | None], str] | None = None,
+    unit: str,
+    *,
+    of_difference: str = "",
+    step: float = 1,
 ) -> str:
-    """The value against the mean of the four weeks before it, where these hold enough; `away` says a difference."""
-    away = away or said
-    if not _enough(before):
-        return "Too few days before it for a baseline"
-    usual = mean(before)
-    if value is None or usual is None:
-        return f"Mean of the 28 days before {said(usual)}"
-    apart = value - usual
-    return (
-        f"{away(abs(apart))} {'above' if apart > 0 else 'below'} the mean of the 28 days before, {said(usual)}"
-        if away(abs(apart)) != away(0.0)
-        else f"As the mean of the 28 days before, {said(usual)}"
-    )
+    """The value against the usual range: within it, or how far outside.
 
+    Value and range are rounded to `step` first, so that the three numbers a reader sees fit each other.
 
-def _enough(values: Sequence[float | None]) -> bool:
-    return sum(value is not None for value in values) >= BASELINE_LEAST
-
-
-def _z(day: Day, name: str) -> str:
-    value = day.number(name)
+    Args:
+        value: The day's value; None if it has none.
+        usual: The usual range; None if it is not known.
+        said: Writes a number without its unit.
+        unit: The unit of the range; empty for none.
+        of_difference: The unit of a difference, where it is another one.
+        step: The last digit that is shown.
+    """
+    if usual is None:
+        return "too few days before it for a usual range"
+    low, high = (_rounded(end, step) for end in (usual.low, usual.high))
+    span = _with_unit(said(high) if low == high else f"{said(low)} to {said(high)}", unit)
     if value is None:
-        return ""
-    return (
-        f", {words.number(abs(value), 1)} SD {'above' if value > 0 else 'below'} baseline"
-        if abs(value) >= 0.05
-        else ", at baseline"
-    )
+        return f"your usual is {span}"
+    value = _rounded(value, step)
+    if low <= value <= high:
+        return f"within your usual {span}"
+    away = _with_unit(said(value - high if value > high else low - value), of_difference or unit)
+    return f"{away} {'above' if value > high else 'below'} your usual {span}"
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text}\u00a0{unit}" if unit else text
+
+
+def _rounded(value: float, step: float) -> float:
+    return round(value / step) * step
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 _SIGNALS = {
     "resting_heart_rate": "resting heart rate up",
     "hrv_rmssd_milli": "HRV down",
-    "ln_hrv_rmssd": "HRV down",
     "respiratory_rate": "respiratory rate up",
     "skin_temp_celsius": "skin temperature up",
 }
@@ -246,21 +286,33 @@ def _signals(day: Day) -> list[str]:
     if day.trend.get("illness_flag"):
         names = [
             _SIGNALS.get(name.strip(), name.strip())
-            for name in (day.trend.get("illness_signals") or "").split(",")
+            for name in (day.trend.get("illness_signs") or "").split(",")
         ]
         found.append(
-            f"<strong>Several signs of strain on the body at once</strong>: {escape(', '.join(filter(None, names)))}. "
-            "This is no diagnosis."
+            f"<strong>Your body differs from your usual</strong>: {escape(', '.join(filter(None, names)))}. "
+            "Often alcohol, a hard day, heat, illness or cycle. This is no diagnosis."
         )
     streak = day.number("green_streak_days")
     if streak is not None and streak >= 2:
         found.append(f"{words.counted(int(streak), 'green day')} in a row.")
-    shift = day.number("timezone_shift_minutes")
-    if shift is not None and abs(shift) >= 60:
-        found.append(
-            f"The clock is {words.duration(abs(shift))} {'ahead of' if shift > 0 else 'behind'} the usual zone."
-        )
-    return found
+    shift = _shift(day)
+    return [*found, shift] if shift else found
+
+
+def _shift(day: Day) -> str:
+    """What a change of the time zone means; a clock change is forgotten as soon as the body has followed."""
+    shift, left = day.number("timezone_shift_minutes"), day.number("timezone_days_to_adapt")
+    if not shift or left is None:
+        return ""
+    where = f"{words.duration(abs(shift))} {'ahead of' if shift > 0 else 'behind'}"
+    if day.trend.get("timezone_shift_cause") == "clock_change":
+        return f"Clocks changed: your clock is {where} your usual time." if left > 0 else ""
+    pace = (
+        "one hour a day after a flight east" if shift > 0 else "an hour and a half a day after a flight west"
+    )
+    days = math.ceil(left)
+    then = f"about {words.counted(days, 'more day')}" if days else "by now it probably has"
+    return f"Your clock is {where} your usual zone. A body follows by about {pace}: {then}."
 
 
 # Charts
@@ -359,9 +411,8 @@ def _when(days: Sequence[date]) -> str:
 def _footer(report: Report) -> str:
     written = report.written_at
     return (
-        f"<footer><p>Member {report.user_id}, written {words.long(written.date())} at {written:%H:%M} UTC. A day is the date on which "
-        "its main sleep ended. Recovery bands are WHOOP's: green from 67, yellow from 34, red below. SD: standard "
-        "deviations of the 28 days before.</p><p>This page holds personal health data and sends nothing anywhere.</p></footer>"
+        f"<footer><p>Member {report.user_id}, written {words.long(written.date())} at {written:%H:%M} UTC. A day has the date of twelve "
+        "hours after its main sleep began, by your clock there: nearly always the date on which you woke.</p><p>This page holds personal health data and sends nothing anywhere.</p></footer>"
     )
 
 

@@ -19,6 +19,12 @@ def number(value: float | None, digits: int = 0, unit: str = "") -> str:
     return f"{text}\u00a0{unit}" if unit else text
 
 
+def between(low: float, high: float, digits: int = 0, unit: str = "") -> str:
+    """58 to 71 ms; one number where both are the same."""
+    ends = number(low, digits), number(high, digits, unit)
+    return ends[1] if ends[0] == number(high, digits) else f"{ends[0]} to {ends[1]}"
+
+
 def signed(value: float | None, digits: int = 0, unit: str = "") -> str:
     """As `number`, with a plus where it is more than nothing."""
     text = number(value, digits, unit)

@@ -4,19 +4,57 @@ An answer is listed under the cycle in which it was given: in the morning, about
 before the night with which that cycle begins, and the recovery it concerns is that cycle's own: that of its WHOOP day.
 """
 
-import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from statistics import fmean
+from dataclasses import dataclass
+from datetime import date, timedelta
+from statistics import fmean, variance
 from typing import Any
 
-from whoop_assets.summary.welch import Interval, interval
+from whoop_assets.definition_changes import definition_of
+from whoop_assets.summary.newey_west import (
+    Coefficient,
+    NoSpread,
+    NotIdentified,
+    coefficient,
+    false_discovery_rates,
+)
 
 Row = dict[str, Any]
 
 MEASURES = ("recovery_score", "hrv_rmssd_milli")
-FLOOR = 10
+"""What stands beside an answer in the table `journal`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A column of `daily_summary` on which a habit can have an effect; `unit`: that of a difference."""
+
+    name: str
+    unit: str
+    logarithmic: bool = False
+
+
+OUTCOMES = (
+    Outcome("recovery_score", "points"),
+    Outcome("hrv_rmssd_milli", "percent", logarithmic=True),
+    Outcome("resting_heart_rate", "bpm"),
+    Outcome("sleep_duration_minutes", "minutes"),
+)
+LAGS = (0, 1)
+"""Days after the morning of the answer: its own night, and the one after it."""
+
+MIN_DAYS = 10
 """Days with, and days without, below which nothing is said of a habit. A convention of this project."""
+
+BASELINE_DAYS, MIN_BASELINE_VALUES = 28, 14
+"""An outcome is compared with its mean of so many days before, of which so many must have a value."""
+
+MAX_Q_VALUE = 0.05
+STRONG_HEDGES_G = 0.5
+"""Half a standard deviation: Cohen's medium effect."""
+
+STRONG, WEAK, CANNOT_TELL = "strong", "weak", "cannot tell"
 
 
 def journal_rows(
@@ -41,52 +79,153 @@ def journal_rows(
     return [found[key][1] for key in sorted(found)]
 
 
-def effect_rows(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """One row per question of one member's journal: the days with against the days without.
+def effect_rows(
+    answers: Iterable[Mapping[str, Any]], days: Mapping[date, Mapping[str, float | None]]
+) -> list[Row]:
+    """One row per question, outcome and lag of one member's journal: the days with against the days without.
 
-    A difference is None with a reason in `missing` where fewer than FLOOR days of either kind have the measure, or where it
-    does not vary. What it goes with is no proof of what it causes.
+    The outcome is compared with its mean of the 28 days before, so that drift over months does not count. Weekdays are
+    regressors, so that a habit of weekends is not credited with what weekends do. Errors are Newey-West's.
+
+    Args:
+        answers: `user_id`, `day`, `question` and `answered_yes` of each answer.
+        days: By day the outcomes of the member's whole history; None for what is not known.
+
+    Returns:
+        Rows by question, outcome and lag. Without a difference `missing` says why. It is what goes together, not what
+        causes what.
     """
     of_question: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        of_question.setdefault(row["question"], []).append(row)
-    return [_effect(question, answers) for question, answers in sorted(of_question.items())]
+    for answer in answers:
+        of_question.setdefault(answer["question"], []).append(answer)
+    compared = {outcome: against_before(outcome, days) for outcome in OUTCOMES}
+    rows = [
+        _effect(question, of_question[question], outcome, lag, days, compared[outcome])
+        for question in sorted(of_question)
+        for outcome in OUTCOMES
+        for lag in LAGS
+    ]
+    known = [row for row in rows if row["p_value"] is not None]
+    q_values = false_discovery_rates([row["p_value"] for row in known])
+    for row, q_value in zip(known, q_values, strict=True):
+        row["q_value"] = q_value
+        row["verdict"] = verdict(q_value, row["hedges_g"])
+    return rows
 
 
-def _effect(question: str, answers: Sequence[Mapping[str, Any]]) -> Row:
-    days = [answer["day"] for answer in answers]
+def verdict(q_value: float, hedges_g: float) -> str:
+    """What a member is told of an effect: strong, weak or cannot tell."""
+    if q_value > MAX_Q_VALUE:
+        return CANNOT_TELL
+    return STRONG if abs(hedges_g) >= STRONG_HEDGES_G else WEAK
+
+
+def against_before(outcome: Outcome, days: Mapping[date, Mapping[str, float | None]]) -> dict[date, float]:
+    """By day the outcome, or its logarithm, less its mean of the 28 days before.
+
+    Only days of the same definition of WHOOP's are in that mean. A day is left out if fewer than 14 of them have a value.
+    """
+    values = {
+        day: math.log(value) if outcome.logarithmic else float(value)
+        for day, row in days.items()
+        if (value := row[outcome.name]) is not None and (value > 0 or not outcome.logarithmic)
+    }
+    definition = {day: definition_of(outcome.name, day) for day in values}
+    found = {}
+    for day, value in values.items():
+        before = [
+            values[earlier]
+            for lag in range(1, BASELINE_DAYS + 1)
+            if (earlier := day - timedelta(days=lag)) in values
+            and definition[earlier] == definition[day] is not None
+        ]
+        if len(before) >= MIN_BASELINE_VALUES:
+            found[day] = value - fmean(before)
+    return found
+
+
+def _effect(
+    question: str,
+    answers: Sequence[Mapping[str, Any]],
+    outcome: Outcome,
+    lag: int,
+    days: Mapping[date, Mapping[str, float | None]],
+    compared: Mapping[date, float],
+) -> Row:
+    used = sorted(
+        (on, bool(answer["answered_yes"]))
+        for answer in answers
+        if (on := answer["day"] + timedelta(days=lag)) in compared
+    )
+    groups = {yes: [day for day, answered in used if answered is yes] for yes in (True, False)}
+    found, reason = _difference(used, compared)
     row: Row = {
         "user_id": answers[0]["user_id"],
         "question": question,
-        "days_with": sum(answer["answered_yes"] for answer in answers),
-        "days_without": sum(not answer["answered_yes"] for answer in answers),
-        "first_day": min(days),
-        "last_day": max(days),
+        "outcome": outcome.name,
+        "lag_days": lag,
+        "answered_yes_days": sum(bool(answer["answered_yes"]) for answer in answers),
+        "answered_no_days": sum(not answer["answered_yes"] for answer in answers),
+        "first_day": min(answer["day"] for answer in answers),
+        "last_day": max(answer["day"] for answer in answers),
+        "days_with": len(groups[True]),
+        "days_without": len(groups[False]),
+        "mean_with": None,
+        "mean_without": None,
+        "difference": None,
+        "difference_low": None,
+        "difference_high": None,
+        "difference_unit": outcome.unit,
+        "hedges_g": None,
+        "p_value": None,
+        "q_value": None,
+        "verdict": CANNOT_TELL,
+        "missing": reason,
     }
-    missing: dict[str, str] = {}
-    for name in MEASURES:
-        with_, without = (
-            [answer[name] for answer in answers if answer["answered_yes"] is yes and answer[name] is not None]
-            for yes in (True, False)
+    if found is None:
+        return row
+    ends = (found.value, found.low, found.high)
+    if outcome.logarithmic:
+        ends = tuple(100 * math.expm1(end) for end in ends)  # type: ignore[assignment]
+    return row | {
+        "mean_with": _mean(outcome, groups[True], days),
+        "mean_without": _mean(outcome, groups[False], days),
+        **dict(zip(("difference", "difference_low", "difference_high"), ends, strict=True)),
+        "hedges_g": hedges_g(*([compared[day] for day in groups[yes]] for yes in (True, False))),
+        "p_value": found.p_value,
+    }
+
+
+def _difference(
+    used: Sequence[tuple[date, bool]], compared: Mapping[date, float]
+) -> tuple[Coefficient | None, str | None]:
+    for wanted, what in ((True, "with"), (False, "without")):
+        count = sum(yes is wanted for _, yes in used)
+        if count < MIN_DAYS:
+            return None, f"{count} of {MIN_DAYS} days {what}"
+    weekdays = sorted({day.weekday() for day, _ in used})[1:]
+    regressors = [[yes, *(day.weekday() == weekday for weekday in weekdays)] for day, yes in used]
+    try:
+        found = coefficient(
+            [compared[day] for day, _ in used], regressors, [day.toordinal() for day, _ in used]
         )
-        found, reason = _difference(with_, without)
-        if reason is not None:
-            missing[f"{name}_difference"] = reason
-        row |= {
-            f"{name}_days_with": len(with_),
-            f"{name}_days_without": len(without),
-            f"{name}_mean_with": None if found is None else fmean(with_),
-            f"{name}_mean_without": None if found is None else fmean(without),
-            f"{name}_difference": None if found is None else found.difference,
-            f"{name}_difference_low": None if found is None else found.low,
-            f"{name}_difference_high": None if found is None else found.high,
-        }
-    return row | {"missing": json.dumps(missing) if missing else None}
+    except NotIdentified:
+        return None, "the answers follow the weekday"
+    except NoSpread:
+        return None, "no spread"
+    return found, None
 
 
-def _difference(with_: Sequence[float], without: Sequence[float]) -> tuple[Interval | None, str | None]:
-    for values, what in ((with_, "with"), (without, "without")):
-        if len(values) < FLOOR:
-            return None, f"{len(values)} of {FLOOR} days {what}"
-    found = interval(with_, without)
-    return (None, "no spread") if found is None else (found, None)
+def _mean(outcome: Outcome, chosen: Sequence[date], days: Mapping[date, Mapping[str, float | None]]) -> float:
+    """The mean of the outcome on these days, in its own unit; the geometric one of what is followed by its logarithm."""
+    values = [float(value) for day in chosen if (value := days[day][outcome.name]) is not None]
+    return math.exp(fmean(map(math.log, values))) if outcome.logarithmic else fmean(values)
+
+
+def hedges_g(one: Sequence[float], other: Sequence[float]) -> float:
+    """The difference of two means in pooled standard deviations, with the correction for small samples (Hedges 1981)."""
+    freedom = len(one) + len(other) - 2
+    pooled = ((len(one) - 1) * variance(one) + (len(other) - 1) * variance(other)) / freedom
+    if pooled <= 0:
+        return 0.0
+    return (1 - 3 / (4 * freedom - 1)) * (fmean(one) - fmean(other)) / math.sqrt(pooled)

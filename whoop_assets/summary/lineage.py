@@ -59,19 +59,27 @@ JOURNAL_SOURCES: dict[str, tuple[Source, ...]] = {
 }
 """Of the journal, what is not the export's own."""
 
+_ANSWERS = _of("journal", "user_id", "day", "question", "answered_yes")
+_OUTCOMES = _of(
+    "daily_summary",
+    *("day", "user_calibrating", "recovery_score", "hrv_rmssd_milli", "resting_heart_rate"),
+    "sleep_duration_minutes",
+)
 EFFECT_SOURCES: dict[str, tuple[Source, ...]] = {
     "user_id": _of("journal", "user_id"),
     "question": _of("journal", "question"),
-    **dict.fromkeys(("days_with", "days_without"), _of("journal", "answered_yes")),
+    **dict.fromkeys(("answered_yes_days", "answered_no_days"), _of("journal", "answered_yes")),
     **dict.fromkeys(("first_day", "last_day"), _of("journal", "day")),
-    **{
-        f"{measure}_{figure}": _of("journal", "answered_yes", measure)
-        for measure in ("recovery_score", "hrv_rmssd_milli")
-        for figure in (
+    **dict.fromkeys(
+        (
             *("days_with", "days_without", "mean_with", "mean_without"),
-            *("difference", "difference_low", "difference_high"),
-        )
-    },
-    "missing": _of("journal", "answered_yes", "recovery_score", "hrv_rmssd_milli"),
+            *("difference", "difference_low", "difference_high", "hedges_g"),
+            *("p_value", "q_value", "verdict", "missing"),
+        ),
+        (*_ANSWERS, *_OUTCOMES),
+    ),
 }
-"""Column of the effects -> the columns of the journal that it is computed of."""
+"""Column of the effects -> the columns of journal and daily summary that it is computed of.
+
+The names of outcome, lag and unit come from no column.
+"""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from whoop_assets.warehouse import derived
 from whoop_assets.warehouse.tables import daily_summary
@@ -32,11 +32,23 @@ def measures(connection: Connection, user_id: int) -> dict[date, Row]:
 
 
 def answers(connection: Connection, user_id: int) -> list[Row]:
-    """The member's rows of the table `journal`."""
+    """Member, day, question and answer of the member's rows of the table `journal`."""
     c = journal.c
-    query = select(c.user_id, c.day, c.question, c.answered_yes, c.recovery_score, c.hrv_rmssd_milli)
+    query = select(c.user_id, c.day, c.question, c.answered_yes)
     rows = connection.execute(query.where(c.user_id == user_id).order_by(c.question, c.day))
     return [dict(row) for row in rows.mappings()]
+
+
+def outcomes(connection: Connection, user_id: int) -> dict[date, Row]:
+    """By WHOOP day what a habit can have an effect on, of all days of the member.
+
+    A recovery score from WHOOP's calibration is None.
+    """
+    d = daily_summary.c
+    score = case((d.user_calibrating.is_(True), None), else_=d.recovery_score).label("recovery_score")
+    query = select(d.day, score, d.hrv_rmssd_milli, d.resting_heart_rate, d.sleep_duration_minutes)
+    rows = connection.execute(query.where(d.user_id == user_id).order_by(d.day)).mappings()
+    return {row["day"]: {name: row[name] for name in row if name != "day"} for row in rows}
 
 
 def replace_answers(connection: Connection, user_id: int, rows: Sequence[Row], at: datetime) -> int:

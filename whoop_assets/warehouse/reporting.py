@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from whoop_assets.warehouse.tables import cycles, daily_summary, recoveries, sleeps, trends, weekly_summary
+from whoop_assets.warehouse.tables_export import journal_effects
 
 Rows = list[dict[str, Any]]
 
@@ -51,4 +52,11 @@ def weeks(connection: Connection, user_id: int, first: date, last: date) -> Rows
         .where(c.user_id == user_id, c.week_start.between(first, last))
         .order_by(c.week_start)
     )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def effects(connection: Connection, user_id: int) -> Rows:
+    """The member's rows of `journal_effects`, by question, outcome and lag."""
+    c = journal_effects.c
+    query = select(journal_effects).where(c.user_id == user_id).order_by(c.question, c.outcome, c.lag_days)
     return [dict(row) for row in connection.execute(query).mappings()]

@@ -517,16 +517,31 @@ daily_summary = Table(
 )
 
 
-def _baselined(name: str, what: str, unit: str) -> "list[Column[Any]]":
-    """The rolling measures of one column of the daily summary."""
+def _rolled(name: str, what: str, unit: str) -> "list[Column[Any]]":
+    """Rolling means and standard deviations of one column of the daily summary."""
     return [
         *(_measure(f"{name}_mean_{days}", f"mean of {days} days of {what}, {unit}") for days in (7, 28, 60)),
         *(
             _measure(f"{name}_sd_{days}", f"sample standard deviation of {days} days of {what}, {unit}")
             for days in (7, 28, 60)
         ),
+    ]
+
+
+def _usual(name: str, what: str, unit: str) -> "list[Column[Any]]":
+    """The usual value of one column of the daily summary, and the day against it."""
+    return [
+        _measure(f"{name}_usual_mean_28", f"mean of the 28 days before the day of {what}, {unit}"),
+        _measure(
+            f"{name}_usual_sd_28",
+            f"sample standard deviation of the 28 days before the day of {what}, {unit}",
+        ),
         _measure(f"{name}_z_28", f"{what}: the day against the 28 days before it, standard deviations"),
     ]
+
+
+def _baselined(name: str, what: str, unit: str) -> "list[Column[Any]]":
+    return [*_rolled(name, what, unit), *_usual(name, what, unit)]
 
 
 trends = Table(
@@ -535,38 +550,83 @@ trends = Table(
     _key("user_id", BigInteger, "WHOOP user id"),
     _key("day", Date, "WHOOP day"),
     _column("is_partial", Boolean, "as in daily_summary: the day's strain is still passing", nullable=False),
-    *_baselined("hrv_rmssd_milli", "HRV (RMSSD)", "milliseconds"),
+    *_rolled("hrv_rmssd_milli", "HRV (RMSSD)", "milliseconds"),
     *_baselined("ln_hrv_rmssd", "the natural logarithm of HRV (RMSSD in milliseconds)", "ln ms"),
     *_baselined("resting_heart_rate", "resting heart rate", "beats per minute"),
     *_baselined("respiratory_rate", "respiratory rate", "breaths per minute"),
     *_baselined("sleep_duration_minutes", "sleep", "minutes"),
     *_baselined("strain", "day strain of finished days", "0 to 21"),
-    _measure(
-        "skin_temp_celsius_z_28",
-        "skin temperature: the day against the 28 days before it, standard deviations",
+    *_usual("recovery_score", "recovery", "percent"),
+    *_usual("skin_temp_celsius", "skin temperature", "degrees Celsius"),
+    _measure("hrv_cv_7", "100 x standard deviation of 7 days of ln RMSSD, percent"),
+    _column(
+        "hrv_status", String(8), "below, within or above: mean of 7 days of ln RMSSD against the normal band"
     ),
-    _measure("hrv_rmssd_milli_cv_7", "coefficient of variation of 7 days of HRV (RMSSD), percent"),
-    _measure("ln_hrv_rmssd_cv_7", "coefficient of variation of 7 days of ln RMSSD, percent"),
-    _measure("acwr_coupled_7_28", "acute to chronic workload ratio of day strain, 7 in 28 days"),
-    _measure("acwr_ewma_7_28", "the same, of exponentially weighted means of 7 and 28 days"),
-    _measure("training_monotony_7", "mean / standard deviation of 7 days of strain"),
-    _measure("training_strain_7", "load of 7 days times monotony, in units of day strain"),
-    _measure("sleep_debt_7_minutes", "sleep needed less slept over 7 nights, minutes; below 0: surplus"),
-    _measure("sleep_debt_14_minutes", "the same over 14 nights, minutes"),
+    _measure(
+        "hrv_normal_low_milli",
+        "normal band of HRV, from, milliseconds: mean - 0.5 SD of ln RMSSD of the 60 days before the last 7",
+    ),
+    _measure("hrv_normal_high_milli", "normal band of HRV, to, milliseconds: mean + 0.5 SD"),
+    _measure("training_load", "minutes in zone 1 x 1 + .. + in zone 5 x 5, points; 0 on a day of rest"),
+    _measure("training_load_mean_7", "mean of 7 days of training load, points"),
+    _measure("training_load_mean_28", "mean of 28 days of training load, points"),
+    _measure("training_load_ratio_7_21", "mean load of 7 days / mean load of the 21 days before them"),
+    _measure("training_load_monotony_7", "mean / standard deviation of training load, all 7 days known"),
+    _measure("training_load_foster_strain_7", "training load of 7 days x monotony (Foster 1998), points"),
+    _measure("sleep_balance_7_minutes", "sleep less need over 7 nights, minutes; below 0: too little"),
+    _measure("sleep_balance_14_minutes", "the same over 14 nights, minutes"),
+    _measure(
+        "sleep_balance_7_minutes_usual_mean_28",
+        "mean of sleep_balance_7_minutes of the 28 days before, minutes",
+    ),
+    _measure("sleep_balance_7_minutes_usual_sd_28", "their sample standard deviation, minutes"),
     _measure("bed_time_deviation_minutes", "local bed time against the usual of 28 days, minutes later"),
     _measure("wake_time_deviation_minutes", "local wake time against the usual of 28 days, minutes later"),
-    _measure("timezone_shift_minutes", "UTC offset less the usual of 28 days, minutes; east is positive"),
-    _measure("strain_target_low", "day strain to aim at with the day's recovery, from"),
-    _measure("strain_target_high", "day strain to aim at with the day's recovery, to"),
-    _count("illness_signal_count", "signals of illness that are there, 0 to 4"),
-    _count("illness_signals_known", "signals of illness that can be told, 0 to 4"),
-    _column("illness_signals", Text, "which are there, comma separated; empty: none"),
-    _column("illness_flag", Boolean, "at least two signals of illness"),
+    _measure(
+        "mid_sleep_minutes", "local time halfway between bed time and wake time, minutes since midnight"
+    ),
+    _measure("mid_sleep_sd_7_minutes", "circular standard deviation of 7 days of mid-sleep, minutes"),
+    _measure("mid_sleep_sd_28_minutes", "circular standard deviation of 28 days of mid-sleep, minutes"),
+    _measure(
+        "social_jetlag_weekend_28_minutes",
+        "mid-sleep on Saturdays and Sundays less that of other days, 28 days, minutes later",
+    ),
+    _measure("sleep_regularity_28", "sleep regularity index of 28 days from sleep spans, -100 to 100"),
+    _measure(
+        "timezone_shift_minutes",
+        "UTC offset less the usual of 28 days, wrapped at 12 hours, minutes; east is positive",
+    ),
+    _column("timezone_shift_cause", String(16), "none, clock_change or travel"),
+    _measure("timezone_days_to_adapt", "estimated days until the body clock has followed the shift, days"),
+    _measure("strain_target_low", "rule of thumb: day strain to aim at with the day's recovery, from"),
+    _measure("strain_target_high", "rule of thumb: day strain to aim at with the day's recovery, to"),
+    _count(
+        "illness_systems", "systems with a sign of illness, 0 to 3: heart, respiratory rate, skin temperature"
+    ),
+    _count("illness_systems_known", "systems of which a sign can be told, 0 to 3"),
+    _column("illness_signs", Text, "measures beyond their threshold, comma separated; empty: none"),
+    _column("illness_flag", Boolean, "at least two systems with a sign of illness; no diagnosis"),
     _count("green_streak_days", "consecutive green days up to this one, counted to 60"),
     _column("missing", Text, "JSON: why each measure is NULL that is; NULL when none is"),
     _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
     comment="One row per member and WHOOP day that has a daily summary: the day against the days before it.",
 )
+
+
+def _week_of(name: str, what: str, unit: str, *, extremes: bool = False) -> "list[Column[Any]]":
+    """How many days of a week have a value, its mean and median, and its extremes with the first day that has them."""
+    found = [
+        _count(f"{name}_days", f"days with a value of {what}"),
+        _measure(f"{name}_mean", f"mean of {what}, {unit}; needs 4 days"),
+        _measure(f"{name}_median", f"median of {what}, {unit}; needs 4 days"),
+    ]
+    for extreme, says in (("min", "lowest"), ("max", "highest")) if extremes else ():
+        found += [
+            _measure(f"{name}_{extreme}", f"{says} {what}, {unit}"),
+            _column(f"{name}_{extreme}_day", Date, "the first day that has it"),
+        ]
+    return found
+
 
 weekly_summary = Table(
     "weekly_summary",
@@ -577,31 +637,23 @@ weekly_summary = Table(
     _column("iso_week", Integer, "ISO 8601 week, 1 to 53", nullable=False),
     _column("is_partial", Boolean, "one of its days is partial", nullable=False),
     _count("days_with_data", "days with a daily summary, 1 to 7"),
-    _count("days_with_recovery", "days with a recovery score"),
-    _count("days_with_sleep", "days with a scored main sleep"),
-    _count("days_with_strain", "finished days with strain"),
-    _measure("recovery_score_mean", "percent, 0 to 100"),
-    _measure("recovery_score_best", "highest, percent"),
-    _column("recovery_best_day", Date, "the first day that had it"),
-    _measure("recovery_score_worst", "lowest, percent"),
-    _column("recovery_worst_day", Date, "the first day that had it"),
     _count("green_days", "days with a green recovery"),
     _count("yellow_days", "days with a yellow recovery"),
     _count("red_days", "days with a red recovery"),
-    _measure("hrv_rmssd_milli_mean", "mean heart rate variability (RMSSD), milliseconds"),
-    _measure("resting_heart_rate_mean", "mean, beats per minute"),
-    _measure("respiratory_rate_mean", "mean, breaths per minute"),
-    _measure("sleep_duration_minutes_mean", "mean of the main sleeps, minutes"),
-    _measure("sleep_duration_minutes_best", "longest, minutes"),
-    _measure("sleep_duration_minutes_worst", "shortest, minutes"),
-    _measure("sleep_needed_minutes_mean", "mean sleep need, minutes"),
-    _measure("sleep_debt_minutes_mean", "mean of the part of the need that comes from sleep debt, minutes"),
-    _measure("sleep_performance_percentage_mean", "mean, percent"),
-    _measure("strain_mean", "mean day strain of finished days, 0 to 21"),
-    _measure("strain_sum", "sum of the day strain of finished days"),
-    _measure("strain_best", "highest day strain of finished days, 0 to 21"),
-    _column("strain_best_day", Date, "the first day that had it"),
+    *_week_of("recovery_score", "recovery", "percent", extremes=True),
+    *_week_of("hrv_rmssd_milli", "heart rate variability (RMSSD)", "milliseconds"),
+    *_week_of("resting_heart_rate", "resting heart rate", "beats per minute"),
+    *_week_of("respiratory_rate", "respiratory rate", "breaths per minute"),
+    *_week_of("sleep_duration_minutes", "sleep in main sleeps", "minutes", extremes=True),
+    *_week_of("sleep_needed_minutes", "sleep need", "minutes"),
+    *_week_of("sleep_debt_minutes", "the part of the need that comes from sleep debt", "minutes"),
+    *_week_of("sleep_performance_percentage", "sleep performance", "percent"),
+    *_week_of("strain", "day strain of finished days", "0 to 21", extremes=True),
+    *_week_of("training_load", "training load", "points"),
+    _measure("training_load_sum", "training load of the days that have one, points"),
+    _count("kilojoule_days", "finished days with energy"),
     _measure("kilojoule_sum", "energy of finished days, kilojoules"),
+    _count("workout_count_days", "days of which the workouts are known"),
     _count("workout_count", "workouts and other activities"),
     _measure("workout_minutes", "their total time, minutes"),
     _measure("workout_kilojoule", "their energy, kilojoules"),
@@ -609,12 +661,9 @@ weekly_summary = Table(
     _measure("nap_minutes", "time asleep in naps, minutes"),
     *(
         _measure(f"zone_{zone}_minutes", f"time in heart rate zone {zone}, minutes")
-        for zone in ("zero", "one")
+        for zone in ("zero", "one", "two", "three", "four", "five")
     ),
-    *(
-        _measure(f"zone_{zone}_minutes", f"time in heart rate zone {zone}, minutes")
-        for zone in ("two", "three", "four", "five")
-    ),
+    _column("missing", Text, "JSON: why each mean and median is NULL that is; NULL when none is"),
     _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
     comment="One row per member and ISO week that has a daily summary.",
 )

@@ -199,30 +199,34 @@ journal = Table(
 )
 
 
-def _effect(name: str, what: str, unit: str) -> "list[Column[Any]]":
-    return [
-        _count(f"{name}_days_with", f"days answered yes that have {what}"),
-        _count(f"{name}_days_without", f"days answered no that have {what}"),
-        _measure(f"{name}_mean_with", f"mean of {what} on days answered yes, {unit}"),
-        _measure(f"{name}_mean_without", f"mean of {what} on days answered no, {unit}"),
-        _measure(f"{name}_difference", f"mean with less mean without, {unit}"),
-        _measure(f"{name}_difference_low", f"95% confidence interval of the difference, from, {unit}"),
-        _measure(f"{name}_difference_high", f"95% confidence interval of the difference, to, {unit}"),
-    ]
-
-
 journal_effects = Table(
     "journal_effects",
     metadata,
     _key("user_id", BigInteger, "WHOOP user id"),
     _key("question", Text, "the question, as the app asks it"),
-    _count("days_with", "days answered yes"),
-    _count("days_without", "days answered no"),
+    _key(
+        "outcome",
+        String(32),
+        "column of daily_summary: recovery_score, hrv_rmssd_milli, resting_heart_rate, sleep_duration_minutes",
+    ),
+    _key("lag_days", Integer, "0: the night after what was asked about; 1: the night after that"),
+    _count("answered_yes_days", "days answered yes"),
+    _count("answered_no_days", "days answered no"),
     _column("first_day", Date, "first WHOOP day with an answer"),
     _column("last_day", Date, "last WHOOP day with an answer"),
-    *_effect("recovery_score", "recovery", "percent"),
-    *_effect("hrv_rmssd_milli", "HRV (RMSSD)", "milliseconds"),
-    _column("missing", Text, "JSON: why a difference is NULL that is; NULL when none is"),
+    _count("days_with", "days answered yes that have the outcome and 14 of the 28 days before it"),
+    _count("days_without", "days answered no that have the same"),
+    _measure("mean_with", "mean outcome on days_with, in the outcome's unit; geometric for HRV"),
+    _measure("mean_without", "mean outcome on days_without, in the outcome's unit; geometric for HRV"),
+    _measure("difference", "effect of yes against no, in difference_unit"),
+    _measure("difference_low", "95% confidence interval of the difference, from, in difference_unit"),
+    _measure("difference_high", "95% confidence interval of the difference, to, in difference_unit"),
+    _column("difference_unit", String(8), "points, percent, bpm or minutes", nullable=False),
+    _measure("hedges_g", "difference in standard deviations of a day, Hedges' g"),
+    _measure("p_value", "probability of such a difference by chance, 0 to 1"),
+    _measure("q_value", "p_value corrected for all tests of the member (Benjamini-Hochberg), 0 to 1"),
+    _column("verdict", String(16), "strong, weak or cannot tell", nullable=False),
+    _column("missing", Text, "why there is no difference; NULL when there is one"),
     _column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
-    comment="One row per member and question: recovery and HRV on the days with against those without.",
+    comment="One row per member, question, outcome and lag: the days with a habit against those without.",
 )

@@ -10,6 +10,9 @@ from whoop_assets.warehouse.tables_export import journal_effects
 from whoop_assets_tests.assets.conftest import job_of_assets
 from whoop_simulator.app_export import files_of
 
+ROWS = 3 * 4 * 2
+"""Questions, outcomes and lags."""
+
 KEYS = [dg.AssetKey(["whoop", name]) for name in ("journal", "journal_effects")]
 
 
@@ -37,7 +40,7 @@ def test_the_journal_is_rebuilt_by_its_assets_and_asked_for_once_there_is_one(pr
         assert result.success
         after = p.home.rows("journal")
         assert {key for key in after if after[key] != before[key]} == {key for key in before if key[1] == day}
-        assert len(p.home.rows("journal_effects")) == 3
+        assert len(p.home.rows("journal_effects")) == ROWS
         told = {}
         for key in KEYS:
             event = p.instance.get_latest_materialization_event(key)
@@ -46,4 +49,4 @@ def test_the_journal_is_rebuilt_by_its_assets_and_asked_for_once_there_is_one(pr
             }
         assert told["journal"]["dagster/row_count"] == len(after)
         assert told["journal"]["changed"] == sum(key[1] == day for key in before)
-        assert told["journal_effects"]["dagster/row_count"] == 3
+        assert told["journal_effects"]["dagster/row_count"] == ROWS

@@ -91,7 +91,7 @@ def test_new_days_are_behind_until_they_are_built(database):
     assert stale(database) == stale(database, STALE_WEEKS) == set()
     rows, _ = kept(database)
     assert set(rows) == {(ME, day(n)) for n in range(LENGTH)}
-    assert rows[ME, day(LENGTH - 1)]["acwr_coupled_7_28"] is not None
+    assert rows[ME, day(LENGTH - 1)]["hrv_status"] is not None
 
 
 def test_a_changed_day_rebuilds_what_its_windows_reach_and_nothing_else(built, clock):
@@ -112,8 +112,8 @@ def test_a_changed_day_rebuilds_what_its_windows_reach_and_nothing_else(built, c
 
 
 def test_only_what_is_behind_is_rebuilt_when_no_day_is_asked_for(built, clock):
-    store(built, [row(ME, 30, strain=20.9)], members=[ME], first=30, last=30)
-    store(built, [row(ME, 120, strain=20.9)], members=[ME], first=120, last=120)
+    store(built, [row(ME, 30, hrv_rmssd_milli=20.0)], members=[ME], first=30, last=30)
+    store(built, [row(ME, 120, hrv_rmssd_milli=20.0)], members=[ME], first=120, last=120)
     with built.read() as connection:
         behind = STALE_TRENDS.stale(connection)
     clock.advance(timedelta(hours=1))
@@ -196,7 +196,7 @@ def test_a_week_is_rebuilt_when_one_of_its_days_changed(built, clock):
     assert rebuild_weeks(built, MEMBERS, monday, monday) == 1
     after, built_at = kept(built, weekly_summary)
     assert {key for key, at in built_at.items() if at == LATER} == {(ME, monday)}
-    assert after[ME, monday]["strain_best"] == 20.9
+    assert after[ME, monday]["strain_max"] == 20.9
     assert {key for key in after if after[key] != before[key]} == {(ME, monday)}
 
 

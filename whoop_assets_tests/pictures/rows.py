@@ -53,16 +53,32 @@ def trend_of(day):
     """The trends of such a day."""
     return trend(
         day,
-        hrv_rmssd_milli_mean_28=80.0,
-        hrv_rmssd_milli_sd_28=15.0,
+        ln_hrv_rmssd_usual_mean_28=math.log(80.0),
+        ln_hrv_rmssd_usual_sd_28=0.2,
+        ln_hrv_rmssd_mean_7=math.log(70.0),
+        hrv_status="below",
+        hrv_normal_low_milli=74.0,
+        hrv_normal_high_milli=86.0,
+        resting_heart_rate_usual_mean_28=46.0,
+        resting_heart_rate_usual_sd_28=1.2,
+        recovery_score_usual_mean_28=20.0,
+        recovery_score_usual_sd_28=3.0,
+        sleep_duration_minutes_usual_mean_28=430.0,
+        sleep_duration_minutes_usual_sd_28=70.0,
+        sleep_balance_7_minutes=-130.0,
+        sleep_balance_7_minutes_usual_mean_28=-90.0,
+        sleep_balance_7_minutes_usual_sd_28=120.0,
+        strain_usual_mean_28=10.0,
+        strain_usual_sd_28=2.5,
         strain_mean_7=10.0,
         strain_mean_28=10.5,
         strain_target_low=10.0,
         strain_target_high=14.0,
-        acwr_coupled_7_28=0.95,
-        hrv_rmssd_milli_z_28=-2.4,
+        timezone_shift_minutes=-180.0,
+        timezone_shift_cause="travel",
+        timezone_days_to_adapt=1.5,
         illness_flag=day == TODAY,
-        illness_signals="hrv_rmssd_milli,resting_heart_rate",
+        illness_signs="hrv_rmssd_milli,resting_heart_rate",
     )
 
 
@@ -94,9 +110,27 @@ def year_with_gaps():
     return rows
 
 
-def report_of(rows, *, trends=True, weeks=True, title=""):
+def effect(question="Alcohol?", outcome="recovery_score", **values):
+    """A row of `journal_effects` of which something can be said."""
+    row = {
+        "user_id": ME,
+        "question": question,
+        "outcome": outcome,
+        "lag_days": 0,
+        "days_with": 42,
+        "days_without": 310,
+        "difference": -14.2,
+        "difference_low": -19.4,
+        "difference_high": -9.1,
+        "hedges_g": -0.9,
+        "verdict": "strong",
+    }
+    return row | values
+
+
+def report_of(rows, *, trends=True, weeks=True, title="", effects=()):
     """The report of these daily rows."""
     days: list[Day] = calendar(rows, [trend_of(row["day"]) for row in rows] if trends else [])
     mondays = sorted({row["day"] - timedelta(days=row["day"].weekday()) for row in rows}) if weeks else []
     of_weeks = [week(monday, recovery_score_mean=60.5, days_with_data=7, green_days=3) for monday in mondays]
-    return Report(ME, days, of_weeks, TODAY, AT, title)
+    return Report(ME, days, of_weeks, TODAY, AT, title, effects)

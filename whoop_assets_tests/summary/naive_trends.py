@@ -1,19 +1,25 @@
 """Trends once more, from their written rules, day by day in plain Python: slow, easy to check."""
 
+import cmath
 import json
 import math
-from datetime import timedelta
+import statistics
+from datetime import date, timedelta
+from itertools import pairwise
 
 Row = dict
-LEAST = {7: 4, 14: 7, 28: 14, 60: 30}
-SIGNALS = (
-    ("resting_heart_rate", "resting_heart_rate_z_28", 1),
-    ("hrv_rmssd_milli", "ln_hrv_rmssd_z_28", -1),
-    ("respiratory_rate", "respiratory_rate_z_28", 1),
-    ("skin_temp_celsius", "skin_temp_celsius_z_28", 1),
-)
+LEAST = {7: 4, 14: 7, 21: 11, 28: 14, 60: 30}
+SYSTEMS = {
+    "resting_heart_rate": ("heart", "resting_heart_rate_z_28", 1),
+    "hrv_rmssd_milli": ("heart", "ln_hrv_rmssd_z_28", -1),
+    "respiratory_rate": ("breath", "respiratory_rate_z_28", 1),
+    "skin_temp_celsius": ("skin", "skin_temp_celsius_z_28", 1),
+}
 TARGETS = {"green": (14.0, 18.0), "yellow": (10.0, 14.0), "red": (0.0, 10.0)}
 NO_VALUE = "no value on the day"
+CALIBRATING = "WHOOP calibrates the recovery score"
+NEW_STAGES = date(2025, 2, 24)
+ZONES = ("one", "two", "three", "four", "five")
 
 
 def naive_trend_rows(daily, first, last):
@@ -38,37 +44,45 @@ def naive_trend_row(by_key, user_id, day):
         if value is None:
             why[name] = reason
 
+    def sleep_of_now(row):
+        """Sleep by the definition that holds on this day."""
+        same = (row["day"] >= NEW_STAGES) == (day >= NEW_STAGES)
+        return row["sleep_duration_minutes"] if same else None
+
     readers = {
-        "hrv_rmssd_milli": lambda row: row["hrv_rmssd_milli"],
-        "ln_hrv_rmssd": lambda row: math.log(row["hrv_rmssd_milli"]) if row["hrv_rmssd_milli"] else None,
+        "ln_hrv_rmssd": ln_hrv,
         "resting_heart_rate": lambda row: row["resting_heart_rate"],
         "respiratory_rate": lambda row: row["respiratory_rate"],
-        "sleep_duration_minutes": lambda row: row["sleep_duration_minutes"],
+        "sleep_duration_minutes": sleep_of_now,
         "strain": strain_of,
+        "recovery_score": recovery_of,
+        "skin_temp_celsius": lambda row: row["skin_temp_celsius"],
     }
-    for name, read in readers.items():
+
+    def rolled(name, read):
         for days in (7, 28, 60):
-            there, lack = enough(values(read, days), days)
-            give(f"{name}_mean_{days}", None if lack else mean(there), lack)
+            there, lack = enough(values(read, days), LEAST[days])
+            give(f"{name}_mean_{days}", None if lack else statistics.fmean(there), lack)
             give(f"{name}_sd_{days}", None if lack else sd(there), lack)
+
+    rolled("hrv_rmssd_milli", lambda row: row["hrv_rmssd_milli"])
+    for name, read in readers.items():
+        if name not in ("recovery_score", "skin_temp_celsius"):
+            rolled(name, read)
+        there, lack = enough(values(read, 28, ago=1), 14)
+        give(f"{name}_usual_mean_28", None if lack else statistics.fmean(there), lack)
+        give(f"{name}_usual_sd_28", None if lack else sd(there), lack)
         give(f"{name}_z_28", *z_score(read(today), values(read, 28, ago=1)))
     if today["is_partial"]:
         give("strain_z_28", None, "the day is not finished")
-    skin = "skin_temp_celsius"
-    give(f"{skin}_z_28", *z_score(today[skin], values(lambda row: row[skin], 28, ago=1)))
-    for name, read in (
-        ("hrv_rmssd_milli", readers["hrv_rmssd_milli"]),
-        ("ln_hrv_rmssd", readers["ln_hrv_rmssd"]),
-    ):
-        there, lack = enough(values(read, 7), 7)
-        if lack:
-            give(f"{name}_cv_7", None, lack)
-        elif mean(there) == 0:
-            give(f"{name}_cv_7", None, "the mean of the window is zero")
-        else:
-            give(f"{name}_cv_7", 100 * sd(there) / mean(there))
-    _load(give, values)
+    if today["user_calibrating"]:
+        give("recovery_score_z_28", None, CALIBRATING)
+    _hrv(give, values)
+    _load(give, values, today)
+    _balance(give, values, by_key, user_id, day)
     _nights(give, values, today)
+    _timing(give, values, today)
+    _zones(give, values, today)
     _signs(give, out, values, today)
     why = {name: why[name] for name in why if out[name] is None}
     return {
@@ -80,76 +94,211 @@ def naive_trend_row(by_key, user_id, day):
     }
 
 
-def _load(give, values):
-    week, week_lacks = enough(values(strain_of, 7), 7)
-    month, month_lacks = enough(values(strain_of, 28), 28)
-    lack = month_lacks or ("the mean of the window is zero" if mean(month) == 0 else week_lacks)
-    give("acwr_coupled_7_28", None if lack else mean(week) / mean(month), lack)
-    acute, chronic = (ewma(values(strain_of, 60), days) for days in (7, 28))
-    lack = month_lacks or ("the mean of the window is zero" if chronic == 0 else week_lacks)
-    give("acwr_ewma_7_28", None if lack else acute / chronic, lack)
-    lack = week_lacks or ("no spread in the window" if sd(week) == 0 else None)
-    give("training_monotony_7", None if lack else mean(week) / sd(week), lack)
-    give("training_strain_7", None if lack else 7 * mean(week) * mean(week) / sd(week), lack)
+def _hrv(give, values):
+    week, _ = enough(values(ln_hrv, 7), 4)
+    there, lack = enough(values(ln_hrv, 7), 5)
+    give("hrv_cv_7", None if lack else 100 * sd(there), lack)
+    week, week_lacks = enough(values(ln_hrv, 7), 4)
+    before, lack = enough(values(ln_hrv, 60, ago=7), 30)
+    lack = lack or ("no spread in the window" if sd(before) == 0 else None)
+    if lack:
+        give("hrv_normal_low_milli", None, lack)
+        give("hrv_normal_high_milli", None, lack)
+        give("hrv_status", None, week_lacks or lack)
+        return
+    low = statistics.fmean(before) - sd(before) / 2
+    high = statistics.fmean(before) + sd(before) / 2
+    give("hrv_normal_low_milli", math.exp(low))
+    give("hrv_normal_high_milli", math.exp(high))
+    mean = None if week_lacks else statistics.fmean(week)
+    status = None if mean is None else "below" if mean < low else "above" if mean > high else "within"
+    give("hrv_status", status, week_lacks)
+
+
+def _load(give, values, today):
+    give("training_load", load_of(today), NO_VALUE)
+    week, week_lacks = enough(values(load_of, 7), 4)
+    give("training_load_mean_7", None if week_lacks else statistics.fmean(week), week_lacks)
+    month, lack = enough(values(load_of, 28), 14)
+    give("training_load_mean_28", None if lack else statistics.fmean(month), lack)
+    earlier, lack = enough(values(load_of, 21, ago=7), 11)
+    lack = week_lacks or lack or ("the mean of the window is zero" if sum(earlier) == 0 else None)
+    give(
+        "training_load_ratio_7_21", None if lack else statistics.fmean(week) / statistics.fmean(earlier), lack
+    )
+    whole, lack = enough(values(load_of, 7), 7)
+    lack = lack or ("no spread in the window" if sd(whole) == 0 else None)
+    monotony = None if lack else statistics.fmean(whole) / sd(whole)
+    give("training_load_monotony_7", monotony, lack)
+    give("training_load_foster_strain_7", None if lack else sum(whole) * monotony, lack)
+
+
+def _balance(give, values, by_key, user_id, day):
+    def balance(on, days):
+        """The balance of `days` nights that end on that day."""
+
+        def surplus(row):
+            parts = [row["sleep_needed_minutes"], row["sleep_debt_minutes"], row["sleep_duration_minutes"]]
+            same = (row["day"] >= NEW_STAGES) == (day >= NEW_STAGES)
+            return None if None in parts or not same else parts[2] - (parts[0] - parts[1])
+
+        rows = [by_key.get((user_id, on - timedelta(days=lag))) for lag in range(days)]
+        there, lack = enough([None if row is None else surplus(row) for row in rows], LEAST[days])
+        return (None, lack) if lack else (days * statistics.fmean(there), None)
+
+    for days in (7, 14):
+        give(f"sleep_balance_{days}_minutes", *balance(day, days))
+    before = [balance(day - timedelta(days=lag), 7)[0] for lag in range(1, 29)]
+    there, lack = enough(before, 14)
+    give("sleep_balance_7_minutes_usual_mean_28", None if lack else statistics.fmean(there), lack)
+    give("sleep_balance_7_minutes_usual_sd_28", None if lack else sd(there), lack)
 
 
 def _nights(give, values, today):
-    def shortfall(row):
-        parts = [row["sleep_needed_minutes"], row["sleep_debt_minutes"], row["sleep_duration_minutes"]]
-        return None if None in parts else parts[0] - parts[1] - parts[2]
-
-    for days in (7, 14):
-        there, lack = enough(values(shortfall, days), days)
-        give(f"sleep_debt_{days}_minutes", None if lack else days * mean(there), lack)
     for name, column in (("bed", "sleep_start_time"), ("wake", "sleep_end_time")):
-        here = clock(today, column)
-        there, lack = enough(values(lambda row, column=column: clock(row, column), 28, ago=1), 28)
+        here = clock(today, today[column])
+        there, lack = enough(values(lambda row, column=column: clock(row, row[column]), 28, ago=1), 14)
         if here is None:
             give(f"{name}_time_deviation_minutes", None, NO_VALUE)
             continue
         if lack:
             give(f"{name}_time_deviation_minutes", None, lack)
             continue
-        turns = [2 * math.pi * minutes / 1440 for minutes in there]
-        x, y = mean([math.cos(turn) for turn in turns]), mean([math.sin(turn) for turn in turns])
-        if math.hypot(x, y) < 0.5:
+        mean, length = circular(there)
+        if length < 0.5:
             give(f"{name}_time_deviation_minutes", None, "times scattered around the clock")
             continue
-        apart = (here - math.atan2(y, x) * 1440 / (2 * math.pi)) % 1440
-        give(f"{name}_time_deviation_minutes", apart - 1440 if apart > 720 else apart)
-    there, lack = enough(values(offset, 28, ago=1), 28)
-    if offset(today) is None:
-        give("timezone_shift_minutes", None, NO_VALUE)
-    else:
-        give(
-            "timezone_shift_minutes",
-            None if lack else offset(today) - sorted(there)[(len(there) - 1) // 2],
-            lack,
-        )
+        give(f"{name}_time_deviation_minutes", apart(here, mean))
+
+
+def _timing(give, values, today):
+    give("mid_sleep_minutes", middle(today), NO_VALUE)
+    for days in (7, 28):
+        there, lack = enough(values(middle, days), LEAST[days])
+        spread = None if lack else math.sqrt(max(0.0, -2 * math.log(circular(there)[1]))) * 1440 / math.tau
+        give(f"mid_sleep_sd_{days}_minutes", spread, lack)
+    free, few_free = enough(values(lambda row: middle(row) if row["day"].weekday() > 4 else None, 28), 4)
+    work, few_work = enough(values(lambda row: middle(row) if row["day"].weekday() < 5 else None, 28), 10)
+    lack = few_free or few_work
+    if not lack and min(circular(free)[1], circular(work)[1]) < 0.5:
+        lack = "times scattered around the clock"
+    give(
+        "social_jetlag_weekend_28_minutes",
+        None if lack else apart(circular(free)[0], circular(work)[0]),
+        lack,
+    )
+    nights = values(lambda row: row, 29)
+    pairs = []
+    for earlier, later in pairwise(nights):
+        spans = [
+            None if row is None or None in (row["sleep_start_time"], row["sleep_end_time"]) else row
+            for row in (earlier, later)
+        ]
+        pairs.append(None if None in spans else same_state(*spans))
+    there, lack = enough(pairs, 14)
+    give("sleep_regularity_28", None if lack else 200 * statistics.fmean(there) - 100, lack)
+
+
+def same_state(earlier, later):
+    """The share of 24 hours in which both nights have the member in the same state: the borders of both cut the day."""
+    day = timedelta(days=1)
+    one = (earlier["sleep_start_time"] + day, earlier["sleep_end_time"] + day)
+    other = (later["sleep_start_time"], later["sleep_end_time"])
+    borders = sorted({*one, *other})
+    different = timedelta()
+    for start, end in pairwise(borders):
+        asleep = [span[0] <= start and end <= span[1] for span in (one, other)]
+        if asleep[0] != asleep[1]:
+            different += end - start
+    return 1 - min(different / day, 1)
+
+
+def _zones(give, values, today):
+    there, lack = enough(values(offset, 28, ago=1), 14)
+    names = ("timezone_shift_minutes", "timezone_shift_cause", "timezone_days_to_adapt")
+    here = offset(today)
+    if here is None or lack:
+        for name in names:
+            give(name, None, NO_VALUE if here is None else lack)
+        return
+    shift = here - statistics.median_low(there)
+    while shift >= 720:
+        shift -= 1440
+    while shift < -720:
+        shift += 1440
+    give("timezone_shift_minutes", shift)
+    if shift == 0:
+        give("timezone_shift_cause", "none")
+        give("timezone_days_to_adapt", 0.0)
+        return
+    days_here, gap = 0, 0
+    for back, value in enumerate(reversed(values(offset, 28, ago=1)), start=1):
+        if value == here:
+            days_here = back
+        elif value is not None:
+            gap = back - days_here
+            old = value
+            break
+    clocks = (
+        here - old == shift
+        and abs(shift) <= 60
+        and gap <= 4
+        and by_law(today["day"] - timedelta(days=days_here), gap, old, here)
+    )
+    give("timezone_shift_cause", "clock_change" if clocks else "travel")
+    give("timezone_days_to_adapt", max(0.0, abs(shift) / (60 if shift > 0 else 90) - days_here))
+
+
+def by_law(day, gap, old, new):
+    """Of the offsets that tests use: New York's clocks, whose dates are written out here."""
+    changes = {(2025, 3, 9): (-300, -240), (2026, 3, 8): (-300, -240), (2026, 11, 1): (-240, -300)}
+    return any((old, new) == pair and -gap <= (date(*when) - day).days <= 0 for when, pair in changes.items())
 
 
 def _signs(give, out, values, today):
     band = today["recovery_band"]
+    lack = CALIBRATING if today["user_calibrating"] else NO_VALUE
     for place, name in enumerate(("strain_target_low", "strain_target_high")):
-        give(name, None if band is None else TARGETS[band][place], NO_VALUE)
-    known = [(name, out[score] * sign) for name, score, sign in SIGNALS if out[score] is not None]
-    there = [name for name, score in known if score >= 2.0]
-    few = "fewer than 2 signals known" if len(known) < 2 else None
-    give("illness_signal_count", None if few else len(there), few)
-    give("illness_signals_known", len(known))
-    give("illness_signals", None if few else ",".join(there), few)
-    give("illness_flag", None if few else len(there) >= 2, few)
+        give(name, None if band is None or today["user_calibrating"] else TARGETS[band][place], lack)
+    known, there = set(), {}
+    for name, (system, score, sign) in SYSTEMS.items():
+        if out[score] is not None:
+            known.add(system)
+            if out[score] * sign >= 2.0:
+                there[name] = system
+    few = "fewer than 2 systems known" if len(known) < 2 else None
+    give("illness_systems", None if few else len(set(there.values())), few)
+    give("illness_systems_known", len(known))
+    give("illness_signs", None if few else ",".join(there), few)
+    give("illness_flag", None if few else len(set(there.values())) >= 2, few)
     streak = 0
-    for one in reversed(values(lambda row: row["recovery_band"], 60)):
+    for one in reversed(values(lambda row: None if row["user_calibrating"] else row["recovery_band"], 60)):
         if one != "green":
             break
         streak += 1
-    give("green_streak_days", None if band is None else streak, NO_VALUE)
+    give("green_streak_days", None if band is None or today["user_calibrating"] else streak, lack)
+
+
+def ln_hrv(row):
+    return math.log(row["hrv_rmssd_milli"]) if row["hrv_rmssd_milli"] else None
+
+
+def recovery_of(row):
+    return None if row["user_calibrating"] else row["recovery_score"]
 
 
 def strain_of(row):
     nothing = row["strain"] == 0 and row["kilojoule"] == 0
     return None if row["is_partial"] or nothing else row["strain"]
+
+
+def load_of(row):
+    if strain_of(row) is None:
+        return None
+    if row["workout_count"] == 0:
+        return 0.0
+    minutes = [row[f"zone_{zone}_milli"] for zone in ZONES]
+    return None if None in minutes else sum(n * milli for n, milli in enumerate(minutes, 1)) / 60_000
 
 
 def offset(row):
@@ -161,46 +310,46 @@ def offset(row):
     return (1 if text[0] == "+" else -1) * (60.0 * int(text[1:3]) + int(text[4:6]))
 
 
-def clock(row, column):
-    if row[column] is None or offset(row) is None:
+def clock(row, moment):
+    if moment is None or offset(row) is None:
         return None
-    local = row[column] + timedelta(minutes=offset(row))
+    local = moment + timedelta(minutes=offset(row))
     return local.hour * 60 + local.minute + local.second / 60 + local.microsecond / 60e6
 
 
-def enough(values, days):
+def middle(row):
+    if row["sleep_start_time"] is None or row["sleep_end_time"] is None:
+        return None
+    return clock(row, row["sleep_start_time"] + (row["sleep_end_time"] - row["sleep_start_time"]) / 2)
+
+
+def circular(minutes):
+    """Mean time of day in minutes, and mean resultant length, by complex numbers."""
+    total = sum(cmath.exp(1j * math.tau * one / 1440) for one in minutes) / len(minutes)
+    return cmath.phase(total) * 1440 / math.tau % 1440, min(1.0, abs(total))
+
+
+def apart(here, usual):
+    found = (here - usual) % 1440
+    return found - 1440 if found > 720 else found
+
+
+def enough(values, least):
     there = [value for value in values if value is not None]
-    lack = None if len(there) >= LEAST[days] else f"{len(there)} of {LEAST[days]} values"
-    return there, lack
+    return there, None if len(there) >= least else f"{len(there)} of {least} values"
 
 
 def z_score(value, before):
     if value is None:
         return None, NO_VALUE
-    there, lack = enough(before, 28)
+    there, lack = enough(before, 14)
     if lack:
         return None, lack
     if sd(there) == 0:
         return None, "no spread in the window"
-    return (value - mean(there)) / sd(there), None
-
-
-def mean(values):
-    return sum(values) / len(values)
+    return (value - statistics.fmean(there)) / sd(there), None
 
 
 def sd(values):
     """Of the sample; equal values have exactly none."""
-    if len(set(values)) == 1:
-        return 0.0
-    middle = mean(values)
-    return math.sqrt(sum((value - middle) ** 2 for value in values) / (len(values) - 1))
-
-
-def ewma(values, days):
-    """Weights 2 / (days + 1) x (1 - that)^age, over the days that have a value, brought to a sum of one."""
-    share = 2 / (days + 1)
-    pairs = [
-        (share * (1 - share) ** age, value) for age, value in enumerate(reversed(values)) if value is not None
-    ]
-    return sum(w * v for w, v in pairs) / sum(w for w, _ in pairs) if pairs else None
+    return 0.0 if len(set(values)) == 1 else statistics.stdev(values)

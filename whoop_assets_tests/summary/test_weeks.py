@@ -1,13 +1,15 @@
 """Weekly summaries: by a week worked out by hand, and against plain loops over any history."""
 
+import json
 import random
+import statistics
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoop_assets.summary.weeks import DAILY_READ_BY_WEEKS, WEEKLY, weekly_rows
+from whoop_assets.summary.weeks import DAILY_READ_BY_WEEKS, REDEFINED, WEEKLY, weekly_rows
 from whoop_assets.warehouse.tables import weekly_summary
 from whoop_assets_tests.summary.days import frame
 
@@ -35,18 +37,68 @@ def test_a_week_by_hand():
     (week,) = weeks(rows)
     assert (week["week_start"], week["iso_year"], week["iso_week"]) == (MONDAY, 2026, 53)
     assert week["is_partial"] is True
-    assert (week["days_with_data"], week["days_with_recovery"], week["days_with_strain"]) == (4, 4, 2)
-    assert week["days_with_sleep"] == 0
-    assert week["recovery_score_mean"] == 55
-    assert (week["recovery_score_best"], week["recovery_best_day"]) == (80, MONDAY + timedelta(days=1))
-    assert (week["recovery_score_worst"], week["recovery_worst_day"]) == (20, MONDAY + timedelta(days=5))
+    assert (week["days_with_data"], week["recovery_score_days"], week["strain_days"]) == (4, 4, 2)
+    assert week["sleep_duration_minutes_days"] == 0
+    assert (week["recovery_score_mean"], week["recovery_score_median"]) == (55, 60)
+    assert (week["recovery_score_max"], week["recovery_score_max_day"]) == (80, MONDAY + timedelta(days=1))
+    assert (week["recovery_score_min"], week["recovery_score_min_day"]) == (20, MONDAY + timedelta(days=5))
     assert (week["green_days"], week["yellow_days"], week["red_days"]) == (2, 1, 1)
-    assert (week["strain_mean"], week["strain_sum"], week["strain_best"]) == (12, 24, 14)
-    assert week["strain_best_day"] == MONDAY + timedelta(days=1)
-    assert week["kilojoule_sum"] == 20_000
-    assert (week["workout_count"], week["zone_two_minutes"]) == (3, 1.5)
-    assert week["hrv_rmssd_milli_mean"] is None
+    assert (week["strain_max"], week["strain_max_day"]) == (14, MONDAY + timedelta(days=1))
+    assert (week["kilojoule_sum"], week["kilojoule_days"]) == (20_000, 2)
+    assert (week["workout_count"], week["workout_count_days"], week["zone_two_minutes"]) == (3, 2, 1.5)
     assert week["workout_minutes"] is None
+
+
+def test_a_mean_of_fewer_than_four_days_is_missing_with_its_count():
+    rows = [a_day(n, strain=10.0 + n, kilojoule=9e3, resting_heart_rate=50.0) for n in range(3)]
+    (week,) = weeks([*rows, a_day(3, resting_heart_rate=54.0)])
+    assert (week["strain_days"], week["strain_mean"], week["strain_median"]) == (3, None, None)
+    assert (week["strain_min"], week["strain_max"]) == (10, 12)
+    why = json.loads(week["missing"])
+    assert why["strain_mean"] == why["strain_median"] == "3 of 4 days"
+    assert why["hrv_rmssd_milli_mean"] == "0 of 4 days"
+    assert (week["resting_heart_rate_days"], week["resting_heart_rate_mean"]) == (4, 51)
+    assert "resting_heart_rate_mean" not in why
+
+
+def test_training_load_adds_up_over_the_week_and_a_day_of_rest_is_a_zero_in_its_mean():
+    zones = dict.fromkeys(("zone_one_milli", "zone_three_milli", "zone_four_milli", "zone_five_milli"), 0)
+    worked = [
+        a_day(n, strain=9.0, kilojoule=9e3, workout_count=1, zone_two_milli=1_800_000, **zones)
+        for n in range(3)
+    ]
+    (week,) = weeks([*worked, a_day(3, strain=5.0, kilojoule=8e3, workout_count=0), a_day(4)])
+    assert (week["training_load_sum"], week["training_load_days"], week["training_load_mean"]) == (180, 4, 45)
+
+
+def test_recoveries_of_whoops_calibration_are_in_no_mean_and_in_no_band():
+    rows = [
+        a_day(n, recovery_score=90.0, recovery_band="green", user_calibrating=n < 3, hrv_rmssd_milli=60.0)
+        for n in range(7)
+    ]
+    (week,) = weeks(rows)
+    assert (week["recovery_score_days"], week["green_days"], week["hrv_rmssd_milli_days"]) == (4, 4, 7)
+
+
+@pytest.mark.parametrize(
+    ("column", "monday", "mixed"),
+    [
+        ("sleep_performance_percentage", date(2025, 4, 21), False),
+        ("sleep_performance_percentage", date(2025, 4, 28), True),  # 1 May can have either definition
+        ("sleep_performance_percentage", date(2025, 5, 12), True),
+        ("sleep_performance_percentage", date(2025, 5, 26), True),
+        ("sleep_performance_percentage", date(2025, 6, 2), False),
+        ("sleep_duration_minutes", date(2025, 2, 17), False),
+        ("sleep_duration_minutes", date(2025, 2, 24), False),  # the change was on a Monday
+    ],
+)
+def test_no_mean_of_a_week_holds_values_of_two_definitions(column, monday, mixed):
+    rows = [a_day(n, **{column: 80.0}, resting_heart_rate=50.0) for n in range(7)]
+    (week,) = weeks([row | {"day": monday + timedelta(days=n)} for n, row in enumerate(rows)])
+    assert week[f"{column}_days"] == 7
+    assert week[f"{column}_mean"] == week[f"{column}_median"] == (None if mixed else 80)
+    assert json.loads(week["missing"]).get(f"{column}_mean") == (REDEFINED if mixed else None)
+    assert week["resting_heart_rate_mean"] == 50
 
 
 def test_the_columns_are_those_of_the_table():
@@ -64,6 +116,8 @@ def test_every_week_is_what_plain_loops_make_of_its_days(seed):
             recovery_score=rng.choice([None, 20.0, 55.0, 80.0]),
             strain=rng.choice([None, 0.0, 7.25, 12.5]),
             kilojoule=rng.choice([None, 0.0, 8000.0]),
+            user_calibrating=rng.choice([None, False, False, True]),
+            hrv_rmssd_milli=rng.choice([None, 40.0, 61.5, 99.0]),
             sleep_duration_minutes=rng.choice([None, 400.5, 430.0]),
             workout_count=rng.choice([0, 1, 3]),
             zone_five_milli=rng.choice([None, 0, 60_000]),
@@ -81,23 +135,35 @@ def test_every_week_is_what_plain_loops_make_of_its_days(seed):
         assert (week["iso_year"], week["iso_week"]) == monday.isocalendar()[:2]
         assert week["days_with_data"] == len(days)
         assert week["is_partial"] == any(row["is_partial"] for row in days)
-        strain = [
-            row["strain"]
-            for row in days
-            if row["strain"] is not None
-            and not row["is_partial"]
-            and not (row["strain"] == 0 and row["kilojoule"] == 0)
-        ]
-        assert week["strain_sum"] == (sum(strain) if strain else None)
-        assert week["strain_best"] == max(strain, default=None)
-        for name in ("recovery_score", "sleep_duration_minutes"):
-            values = [row[name] for row in days if row[name] is not None]
-            assert week[f"{name}_mean"] == (pytest.approx(sum(values) / len(values)) if values else None)
-            assert week[f"{name}_worst"] == min(values, default=None)
-        best = [
-            row["day"] for row in days if row["recovery_score"] == week["recovery_score_best"] is not None
-        ]
-        assert week["recovery_best_day"] == min(best, default=None)
+        reasons = json.loads(week["missing"] or "{}")
+        values = {
+            "strain": [
+                (row["strain"], row["day"])
+                for row in days
+                if row["strain"] is not None
+                and not row["is_partial"]
+                and not (row["strain"] == 0 and row["kilojoule"] == 0)
+            ],
+            "recovery_score": [
+                (row["recovery_score"], row["day"]) for row in days if not row["user_calibrating"]
+            ],
+            "sleep_duration_minutes": [(row["sleep_duration_minutes"], row["day"]) for row in days],
+            "hrv_rmssd_milli": [(row["hrv_rmssd_milli"], row["day"]) for row in days],
+        }
+        for name, pairs in values.items():
+            known = [(value, on) for value, on in pairs if value is not None]
+            alone = [value for value, _ in known]
+            assert week[f"{name}_days"] == len(known)
+            enough = len(known) >= 4
+            assert week[f"{name}_mean"] == (pytest.approx(statistics.fmean(alone)) if enough else None)
+            assert week[f"{name}_median"] == (statistics.median(alone) if enough else None)
+            assert reasons.get(f"{name}_mean") == (None if enough else f"{len(known)} of 4 days")
+            if name == "hrv_rmssd_milli":
+                continue
+            lowest = min(known, default=(None, None))
+            highest = min(known, key=lambda pair: (-pair[0], pair[1]), default=(None, None))
+            assert (week[f"{name}_min"], week[f"{name}_min_day"]) == lowest
+            assert (week[f"{name}_max"], week[f"{name}_max_day"]) == highest
         assert week["workout_count"] == sum(row["workout_count"] for row in days)
         zone = [row["zone_five_milli"] for row in days if row["zone_five_milli"] is not None]
         assert week["zone_five_minutes"] == (sum(zone) / 60_000 if zone else None)

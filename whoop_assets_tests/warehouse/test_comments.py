@@ -22,6 +22,7 @@ UNITS = {
     "_seconds": "seconds",
     "heart_rate": "beats per minute",
     "kilojoule": "kilojoules",
+    "foster_strain": "points",
     "strain": "0 to 21",
     "strain_max": "0 to 21",
     "recovery_score": "percent",
@@ -29,8 +30,14 @@ UNITS = {
     "percent_recorded": "a fraction 0 to 1",
     "share": "share",
     "_z_28": "standard deviations",
-    "_cv": "percent",
+    "hrv_cv": "percent",
     "ln_hrv_rmssd": "ln ms",
+    "training_load": "points",
+    "days_to_adapt": "days",
+    "hedges_g": "standard deviations",
+    "_value": "0 to 1",
+    "difference": "in difference_unit",
+    "sleep_regularity": "-100 to 100",
 }
 IN_THE_DICTIONARY = {
     "_milli": "ms",
@@ -41,31 +48,41 @@ IN_THE_DICTIONARY = {
     "_kilogram": "kg",
     "heart_rate": "bpm",
     "kilojoule": "kJ",
+    "foster_strain": "points",
     "strain": "0 to 21",
     "strain_max": "0 to 21",
     "recovery_score": "percent",
     "respiratory_rate": "breaths/min",
     "percent_recorded": "0 to 1",
     "_z_28": "SD",
-    "_cv": "percent",
+    "hrv_cv": "percent",
     "ln_hrv_rmssd": "ln ms",
+    "training_load": "points",
+    "days_to_adapt": "days",
+    "hedges_g": "SD",
+    "_value": "0 to 1",
+    "difference": "of `difference_unit`",
+    "sleep_regularity": "-100 to 100",
 }
 
 
 STATISTIC = re.compile(
-    r"_(?:(?:mean|sd)_\d+|mean_with(?:out)?|difference(?:_low|_high)?|mean|sum|best|worst|7|low|high)$"
+    r"_(?:(?:usual_)?(?:mean|sd)_\d+|(?:difference_)?(?:low|high)|mean|median|sum|min|max|7|28)$"
 )
-"""A mean, a spread, the best of something: in the unit of what it is of."""
+"""A mean, a spread, an extreme of something: in the unit of what it is of."""
 
-DIMENSIONLESS = {"acwr_coupled_7_28", "acwr_ewma_7_28", "training_monotony_7"}
-OF_STRAIN = {"training_strain_7", "strain_sum", "strain_target_low", "strain_target_high"}
-"""Sums and aims: of day strain, which has no other unit, and not bounded by 21."""
+DIMENSIONLESS = {"training_load_ratio_7_21", "training_load_monotony_7"}
+OF_STRAIN = {"strain_target_low", "strain_target_high"}
+"""Aims: of day strain, which has no other unit."""
+OF_THE_OUTCOME = {"mean_with", "mean_without"}
+"""In the unit of the column that the row names."""
 
 
 def unit_of(name, units):
-    if name.startswith("days_with_") or name in OF_STRAIN:
+    if name in DIMENSIONLESS | OF_STRAIN | OF_THE_OUTCOME:
         return None
-    name = STATISTIC.sub("", name)
+    while (shorter := STATISTIC.sub("", name)) != name and not any(map(name.endswith, units)):
+        name = shorter
     return next((unit for ending, unit in units.items() if name.endswith(ending)), None)
 
 
@@ -82,6 +99,8 @@ def test_what_is_measured_names_its_unit(table, column):
         assert unit in column.comment
     elif column.name in OF_STRAIN:
         assert "strain" in column.comment
+    elif column.name in OF_THE_OUTCOME:
+        assert "in the outcome's unit" in column.comment
     elif str(column.type) == "DOUBLE" and column.name not in DIMENSIONLESS:
         raise AssertionError(f"{table}.{column.name} is measured: say here what its unit is.")
 

@@ -10,11 +10,18 @@ from sqlalchemy import text
 
 from whoop_assets.warehouse import schema
 from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.warehouse.tables import metadata
 from whoop_assets_tests.marks import slow
 from whoop_assets_tests.warehouse.filling import columns, contents, fill, tables_of
 from whoop_assets_tests.warehouse.processes import together
 
 RELEASED = ("0001", "0002", "0003", "0004", "0005")
+
+BUILT_ANEW = ("trends", "weekly_summary", "journal_effects")
+"""Tables of computed values, whose columns may change until the first release, and which are built again after that."""
+
+THEIR_LEDGERS = ("stale_trends", "stale_weeks")
 
 
 @pytest.fixture
@@ -40,20 +47,50 @@ def test_these_are_all_that_were_released():
 def test_what_older_code_reads_and_writes_is_there_after_the_upgrade(empty, revision):
     at(empty, revision)
     with empty.write() as connection:
-        older = tables_of(connection)
+        older = {name: table for name, table in tables_of(connection).items() if name not in BUILT_ANEW}
         fill(connection, older)
         before, had = contents(connection, older), columns(connection)
     assert all(len(rows) == 3 for rows in before.values())
     assert schema.upgrade(empty) == (revision, schema._newest())
     with empty.read() as connection:
-        # No migration has removed or renamed anything: the older code's statements name what is still there.
-        assert {name: had[name] - columns(connection)[name] for name in had} == {name: set() for name in had}
-        assert contents(connection, older) == before
+        # No migration has removed or renamed anything that older code reads of records: its statements name what is still there.
+        assert {name: had[name] - columns(connection)[name] for name in older} == {
+            name: set() for name in older
+        }
+        after = contents(connection, older)
+    for ledger in THEIR_LEDGERS:
+        if ledger in older:
+            # Days that are to be built again have come to those that were stale.
+            assert set(after[ledger]) >= set(before[ledger])
+    unchanged = [name for name in older if name not in THEIR_LEDGERS]
+    assert {name: after[name] for name in unchanged} == {name: before[name] for name in unchanged}
     with empty.write() as connection:
         fill(connection, older, first=10)  # its INSERTs know no newer column
-        assert {name: len(rows) for name, rows in contents(connection, older).items()} == dict.fromkeys(
-            older, 6
+        counts = {name: len(rows) for name, rows in contents(connection, older).items()}
+        assert counts == {name: len(rows) + 3 for name, rows in after.items()}
+
+
+def test_computed_values_of_an_older_definition_are_built_again_after_the_upgrade(empty):
+    at(empty, "0011")
+    with empty.write() as connection:
+        fill(
+            connection,
+            {name: table for name, table in tables_of(connection).items() if name != "stale_trends"},
         )
+        days = contents(connection, {"daily_summary": tables_of(connection)["daily_summary"]})[
+            "daily_summary"
+        ]
+    assert schema.upgrade(empty)[0] == "0011"
+    with empty.read() as connection:
+        assert len(STALE_TRENDS.stale(connection)) == len(days) == 3
+        assert {entry.day.weekday() for entry in STALE_WEEKS.stale(connection)} >= {0}
+        kept = contents(connection, {name: metadata.tables[name] for name in BUILT_ANEW})
+    # Rows stay until they are built again, but for the effects, which have another key.
+    assert {name: len(rows) for name, rows in kept.items()} == {
+        "trends": 3,
+        "weekly_summary": 3,
+        "journal_effects": 0,
+    }
 
 
 def upgraded(url):

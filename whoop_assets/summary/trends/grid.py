@@ -52,6 +52,18 @@ class Grid:
         """The day of that column."""
         return self.first + timedelta(days=column)
 
+    def column(self, day: date) -> int:
+        """The column of that day; below 0, or at least `days`, if it lies outside of the grid."""
+        return (day - self.first).days
+
+    def columns(self, after: date, before: date) -> slice:
+        """The columns of the days between two days, both left out."""
+        return slice(max(0, self.column(after) + 1), max(0, self.column(before)))
+
+    def weekends(self) -> NDArray[np.bool_]:
+        """Per column whether its day is a Saturday or a Sunday."""
+        return np.array([self.day(column).weekday() >= 5 for column in range(self.days)])
+
 
 def back(values: NDArray[Any], days: int, fill: Any) -> NDArray[Any]:
     """The grid so many days before: what stood there then stands here now; `fill` where nothing did."""

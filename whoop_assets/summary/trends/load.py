@@ -1,19 +1,19 @@
-"""Training load from WHOOP's day strain: ratios of recent to usual load, monotony and strain.
+"""Training load from the time in heart rate zones: its means, the ratio of recent to earlier load, monotony and strain.
 
-Day strain is a score from 0 to 21 that grows ever more slowly with the effort: 21 is not half as much again as 14
-but many times it. So a mean of strain is a mean of scores and not of work; a ratio of two such means stays nearer to
-1 than one of the same weeks' work; and bounds published for distance or session-RPE (an acute to chronic ratio of 0.8
-to 1.3, say) must not be laid on it. What it serves for is the comparison of a member with that member's own past.
+Day strain is a score from 0 to 21 that grows ever more slowly with the effort, and it is never near zero. Published
+formulas for training load expect a quantity that adds up and that is zero on a day of rest, so they are not applied to it.
 
-The strain of a partial day is passing, and counts as missing; so does a scored cycle of nothing but zeros.
+The load of a day is Edwards' summed zone score: minutes in zone 1 x 1, in zone 2 x 2, .. in zone 5 x 5 (S. Edwards, "The
+Heart Rate Monitor Book", 1993). The weights are a convention. Only what WHOOP recorded as a workout has zones.
 """
 
 import numpy as np
 
-from whoop_assets.summary.trends.grid import back
-from whoop_assets.summary.trends.reasons import KNOWN, NO_MEAN, NO_SPREAD, Flags, Floats, Measure
+from whoop_assets.summary.trends.reasons import NO_MEAN, NO_SPREAD, Flags, Floats, Measure, known
 from whoop_assets.summary.trends.rolling import Window
-from whoop_assets.summary.trends.windows import ACUTE, CHRONIC, EWMA_DAYS, LEAST
+from whoop_assets.summary.trends.windows import ACUTE, CHRONIC, MIN_MONOTONY_VALUES, THREE_WEEKS
+
+MILLI_PER_MINUTE = 60_000.0
 
 
 def finished_strain(strain: Floats, kilojoule: Floats, partial: Flags) -> Floats:
@@ -22,65 +22,43 @@ def finished_strain(strain: Floats, kilojoule: Floats, partial: Flags) -> Floats
     return np.where(partial | not_worn, np.nan, strain)
 
 
-def load_measures(strain: Floats) -> dict[str, Measure]:
-    """Acute to chronic workload ratios, monotony and training strain of finished day strain."""
-    week, month = Window(strain, ACUTE), Window(strain, CHRONIC)
-    monotony = week.ratio(week.average, week.spread, zero=NO_SPREAD)
+def day_load(finished: Floats, workout_count: Floats, zones: list[Floats]) -> Floats:
+    """The load of each day, in points; NaN where it is not known.
+
+    Args:
+        finished: The strain of days that are over and were worn, NaN elsewhere: other days have no known load.
+        workout_count: Workouts of the day. 0 is a day of rest, whose load is 0.
+        zones: Milliseconds in zone 1, zone 2, .. zone 5, NaN where no workout is scored.
+    """
+    points = np.zeros(finished.shape)
+    for weight, milli in enumerate(zones, start=1):
+        points += weight * (milli / MILLI_PER_MINUTE)
+    points = np.where(workout_count == 0, 0.0, points)
+    return np.where(np.isnan(finished), np.nan, points)
+
+
+def load_measures(load: Floats) -> dict[str, Measure]:
+    """The day's load, its means over 7 and 28 days, the uncoupled ratio, and Foster's monotony and strain of the week.
+
+    The ratio is the mean of 7 days / the mean of the 21 days before them, so that no day is in both. It describes a
+    change of load. It does not predict injuries: Lolli et al. 2019 (Br J Sports Med 53:921), Windt & Gabbett 2019
+    (53:988), Impellizzeri et al. 2020 (Sports Med, doi 10.1007/s40279-020-01378-6).
+
+    Monotony is the mean / the standard deviation of 7 days; Foster's strain is the load of the week x monotony
+    (Foster 1998, Med Sci Sports Exerc 30:1164). Both need all 7 days.
+    """
+    week, month = Window(load, ACUTE), Window(load, CHRONIC)
+    earlier = Window(load, THREE_WEEKS, ago=ACUTE)
+    few = week.count < week.least
+    whole = Window(load, ACUTE, least=MIN_MONOTONY_VALUES)
+    monotony = whole.ratio(whole.average, whole.spread, zero=NO_SPREAD)
     return {
-        "acwr_coupled_7_28": coupled_ratio(week, month),
-        "acwr_ewma_7_28": ewma_ratio(strain, week, month),
-        "training_monotony_7": monotony,
-        "training_strain_7": training_strain(week, monotony),
+        "training_load": known(load),
+        "training_load_mean_7": week.mean,
+        "training_load_mean_28": month.mean,
+        "training_load_ratio_7_21": earlier.ratio(week.average, earlier.average, zero=NO_MEAN).because(
+            few, week.mean
+        ),
+        "training_load_monotony_7": monotony,
+        "training_load_foster_strain_7": Measure(ACUTE * whole.average * monotony.values, monotony.why),
     }
-
-
-def coupled_ratio(week: Window, month: Window) -> Measure:
-    """Acute to chronic workload ratio, coupled: mean of 7 days / mean of 28 days, the 7 being among the 28.
-
-    The ratio of rolling averages of Hulin et al. (2014, Br J Sports Med) and Gabbett (2016, Br J Sports Med).
-    Coupled means that it cannot exceed 28 / 7 = 4 while no day is missing.
-    """
-    return _both(month.ratio(week.average, month.average, zero=NO_MEAN), week)
-
-
-def ewma_ratio(strain: Floats, week: Window, month: Window) -> Measure:
-    """The same with exponentially weighted means, lambda = 2 / (N + 1), after Williams et al. (2017, Br J Sports Med).
-
-    Computed outright over at most 60 days, not handed on from day to day: each day weighs (1 - lambda)^age, a day
-    without a value weighs nothing while the days behind it keep their age, and the weights that remain add up to one.
-    At least 4 of the last 7 and 14 of the last 28 days must have a value.
-    """
-    acute, chronic = _weighted_mean(strain, ACUTE), _weighted_mean(strain, CHRONIC)
-    return _both(month.ratio(acute, chronic, zero=NO_MEAN), week)
-
-
-def training_strain(week: Window, monotony: Measure) -> Measure:
-    """The week's load times its monotony (Foster 1998, Med Sci Sports Exerc).
-
-    Foster's load is session-RPE times minutes; here it is day strain. The week's load is 7 times the mean of its days
-    with a value, which is their sum when all seven have one: a missing day is neither a rest day nor a hole.
-    Monotony is the mean of the seven days / their standard deviation.
-    """
-    return Measure(ACUTE * week.average * monotony.values, monotony.why)
-
-
-def _weighted_mean(values: Floats, days: int) -> Floats:
-    keep = 1.0 - 2.0 / (days + 1)
-    there = ~np.isnan(values)
-    filled, known = np.where(there, values, 0.0), there.astype(np.float64)
-    total, weights = np.zeros(values.shape), np.zeros(values.shape)
-    weight = 1.0
-    for age in range(EWMA_DAYS):
-        total += weight * back(filled, age, 0.0)
-        weights += weight * back(known, age, 0.0)
-        weight *= keep
-    with np.errstate(invalid="ignore"):
-        return total / weights
-
-
-def _both(ratio: Measure, week: Window) -> Measure:
-    """The ratio where the acute window, too, has enough values."""
-    few = (week.count < LEAST[ACUTE]) & (ratio.why == KNOWN)
-    return Measure(
-        np.where(few, np.nan, ratio.values), np.where(few, week.mean.why, ratio.why).astype(np.int16)
-    )

@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int16]
 Flags = NDArray[np.bool_]
 
-KNOWN, NO_VALUE, UNFINISHED, NO_SPREAD, NO_MEAN, SCATTERED, FEW_SIGNALS = range(7)
+KNOWN, NO_VALUE, UNFINISHED, NO_SPREAD, NO_MEAN, SCATTERED, FEW_SYSTEMS, CALIBRATING, REDEFINED = range(9)
 _TOO_FEW = 100
 """A window of m days that lacks values has the code m' x 100 + n, for n values where m' are needed."""
 
@@ -20,7 +20,9 @@ _SENTENCES = {
     NO_SPREAD: "no spread in the window",
     NO_MEAN: "the mean of the window is zero",
     SCATTERED: "times scattered around the clock",
-    FEW_SIGNALS: "fewer than 2 signals known",
+    FEW_SYSTEMS: "fewer than 2 systems known",
+    CALIBRATING: "WHOOP calibrates the recovery score",
+    REDEFINED: "too few values since WHOOP changed the definition",
 }
 
 
@@ -36,6 +38,22 @@ class Measure:
         return Measure(
             np.where(where, np.nan, self.values), np.where(where, np.int16(code), self.why).astype(np.int16)
         )
+
+    def because(self, where: Flags, other: "Measure") -> "Measure":
+        """The same, but for these places, which have no value for the other measure's reason."""
+        return Measure(
+            np.where(where, np.nan, self.values), np.where(where, other.why, self.why).astype(np.int16)
+        )
+
+    def since(self, column: int, other: "Measure") -> "Measure":
+        """This measure before that column of the grid, the other one from it on.
+
+        A value that only the other one lacks is missing because WHOOP changed its definition on that day.
+        """
+        values, why = self.values.copy(), self.why.copy()
+        values[:, column:], why[:, column:] = other.values[:, column:], other.why[:, column:]
+        lost = np.isnan(values) & ~np.isnan(self.values)
+        return Measure(values, np.where(lost, np.int16(REDEFINED), why).astype(np.int16))
 
 
 def known(values: Floats) -> Measure:

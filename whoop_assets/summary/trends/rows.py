@@ -1,6 +1,7 @@
 """One row of trends per member and day, computed from daily rows: pure functions, without I/O or a clock."""
 
 import json
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import numpy as np
@@ -8,14 +9,42 @@ import pandas as pd
 
 from whoop_assets.summary.frames import Kind, read
 from whoop_assets.summary.trends import grid as on
-from whoop_assets.summary.trends.columns import BASELINED, DAILY_READ, MEASURES
+from whoop_assets.summary.trends.columns import BASELINED, DAILY_READ, LOAD_ZONES, MEASURES
 from whoop_assets.summary.trends.grid import Grid
-from whoop_assets.summary.trends.load import finished_strain, load_measures
-from whoop_assets.summary.trends.nights import clock_deviation, debt_measures, zone_shift
-from whoop_assets.summary.trends.reasons import KNOWN, UNFINISHED, Codes, Floats, Measure, sentence
-from whoop_assets.summary.trends.rolling import rolling, variability, z_score
-from whoop_assets.summary.trends.signs import green_streak, illness, signal_names, strain_target
+from whoop_assets.summary.trends.load import day_load, finished_strain, load_measures
+from whoop_assets.summary.trends.nights import (
+    balance_measures,
+    clock_deviation,
+    mid_sleep_times,
+    regularity,
+    timing_measures,
+)
+from whoop_assets.summary.trends.reasons import (
+    CALIBRATING,
+    KNOWN,
+    UNFINISHED,
+    Codes,
+    Floats,
+    Measure,
+    sentence,
+)
+from whoop_assets.summary.trends.rolling import (
+    HRV_STATUSES,
+    hrv_measures,
+    of_one_definition,
+    rolling,
+    usual,
+)
+from whoop_assets.summary.trends.signs import green_streak, illness, sign_names, strain_target
 from whoop_assets.summary.trends.windows import BACK_DAYS
+from whoop_assets.summary.trends.zones import SHIFT_CAUSES, zone_measures
+
+WORDS: dict[str, Callable[[int], str]] = {
+    "hrv_status": HRV_STATUSES.__getitem__,
+    "timezone_shift_cause": SHIFT_CAUSES.__getitem__,
+    "illness_signs": sign_names,
+}
+"""Measures that are words -> the word of each number that stands for one on the grid."""
 
 
 def trend_rows(daily: pd.DataFrame, first: date, last: date) -> list[dict[str, object]]:
@@ -47,32 +76,50 @@ def trend_rows(daily: pd.DataFrame, first: date, last: date) -> list[dict[str, o
 
 
 def _measures(grid: Grid, frame: pd.DataFrame) -> dict[str, Measure]:
-    partial = grid.flags(frame["is_partial"])
-    values = {
-        name: grid.fill(frame[name])
-        for name, kind in DAILY_READ.items()
-        if kind == "number" and name in frame
-    }
+    partial, calibrating = grid.flags(frame["is_partial"]), grid.flags(frame["user_calibrating"])
+    values = {name: grid.fill(frame[name]) for name, kind in DAILY_READ.items() if kind == "number"}
     values["ln_hrv_rmssd"] = on.log(values["hrv_rmssd_milli"])
     values["strain"] = finished_strain(values["strain"], values["kilojoule"], partial)
-    found: dict[str, Measure] = {}
+    # The score depends on the baseline that WHOOP still learns; HRV and resting heart rate are measured without it.
+    values["recovery_score"] = np.where(calibrating, np.nan, values["recovery_score"])
+    found: dict[str, Measure] = rolling("hrv_rmssd_milli", values["hrv_rmssd_milli"])
     for name in BASELINED:
-        found |= rolling(name, values[name])
+        found |= of_one_definition(
+            name,
+            grid,
+            values[name],
+            lambda given, name=name: rolling(name, given) | usual(name, given),  # type: ignore[misc]
+        )
     found["strain_z_28"] = found["strain_z_28"].but(partial, UNFINISHED)
-    found["skin_temp_celsius_z_28"] = z_score(values["skin_temp_celsius"])
-    found |= variability(values["hrv_rmssd_milli"], values["ln_hrv_rmssd"])
-    found |= load_measures(values["strain"])
-    found |= debt_measures(
-        values["sleep_duration_minutes"], values["sleep_needed_minutes"], values["sleep_debt_minutes"]
+    for name in ("recovery_score", "skin_temp_celsius"):
+        found |= usual(name, values[name])
+    found["recovery_score_z_28"] = found["recovery_score_z_28"].but(calibrating, CALIBRATING)
+    found |= hrv_measures(values["ln_hrv_rmssd"])
+    zones = [grid.fill(frame[name]) for name in LOAD_ZONES]
+    found |= load_measures(day_load(values["strain"], grid.fill(frame["workout_count"]), zones))
+    shortfall = (
+        values["sleep_needed_minutes"] - values["sleep_debt_minutes"] - values["sleep_duration_minutes"]
     )
-    offsets = frame["timezone_offset"]
-    for name, column in (("bed", "sleep_start_time"), ("wake", "sleep_end_time")):
-        minutes = on.minutes_of_day(frame[column], offsets)
-        found[f"{name}_time_deviation_minutes"] = clock_deviation(grid.fill(minutes))
-    found["timezone_shift_minutes"] = zone_shift(grid.fill(on.offset_minutes(offsets)))
-    found |= strain_target(grid, frame["recovery_band"])
+    found |= of_one_definition("sleep_duration_minutes", grid, shortfall, balance_measures)
+    found |= _timing(grid, frame)
+    found |= zone_measures(grid, grid.fill(on.offset_minutes(frame["timezone_offset"])))
+    found |= strain_target(grid, frame["recovery_band"], calibrating)
     found |= illness(found)
-    found["green_streak_days"] = green_streak(grid, frame["recovery_band"])
+    found["green_streak_days"] = green_streak(grid, frame["recovery_band"], calibrating)
+    return found
+
+
+def _timing(grid: Grid, frame: pd.DataFrame) -> dict[str, Measure]:
+    offsets, start, end = frame["timezone_offset"], frame["sleep_start_time"], frame["sleep_end_time"]
+    found = {
+        f"{name}_time_deviation_minutes": clock_deviation(grid.fill(on.minutes_of_day(times, offsets)))
+        for name, times in (("bed", start), ("wake", end))
+    }
+    found |= timing_measures(grid, grid.fill(on.minutes_of_day(mid_sleep_times(start, end), offsets)))
+    # Since a fixed moment: a value must not depend on where the grid begins.
+    epoch = pd.Timestamp(0, tz="UTC")
+    elapsed = [grid.fill((times - epoch) / pd.Timedelta(minutes=1)) for times in (start, end)]
+    found["sleep_regularity_28"] = regularity(*elapsed)
     return found
 
 
@@ -88,7 +135,7 @@ def _plain(name: str, values: Floats, kind: Kind) -> list[object]:
     else:
         whole = np.nan_to_num(values).astype(np.int64)
         if kind == "text":
-            given = [signal_names(bits) for bits in whole.tolist()]
+            given = [WORDS[name](number) for number in whole.tolist()]
         elif kind == "flag":
             given = (whole != 0).tolist()
         else:

@@ -3,24 +3,27 @@
 Every number that decides when a measure is given, and when it is NULL, stands here.
 """
 
-ACUTE, FORTNIGHT, CHRONIC, LONG = 7, 14, 28, 60
-"""Lengths in days. A window ends with the day itself; the one that a z-score looks at ends the day before."""
+ACUTE, FORTNIGHT, THREE_WEEKS, CHRONIC, LONG = 7, 14, 21, 28, 60
+"""Lengths in days. A window ends with the day itself; the 28 days of a usual value end the day before."""
 
 ROLLING = (ACUTE, CHRONIC, LONG)
 
-LEAST = {ACUTE: 4, FORTNIGHT: 7, CHRONIC: 14, LONG: 30}
+LEAST = {ACUTE: 4, FORTNIGHT: 7, THREE_WEEKS: 11, CHRONIC: 14, LONG: 30}
 """So many of a window's days must have a value: about half. Days without one are missing, not zero."""
 
-EWMA_DAYS = LONG
-"""An exponentially weighted mean looks back so far and no farther, so that a changed day reaches finitely many others.
+MIN_CV_VALUES = 5
+"""Values that the variability of 7 days of HRV needs (Flatt & Esco 2015, Int J Sports Physiol Perform 10:994)."""
 
-What is cut off weighs 0.75^60 < 0.0000001 of the mean of 7 days, and (27/29)^60 = 1.4% of that of 28.
-"""
+MIN_MONOTONY_VALUES = 7
+"""Values that monotony needs: the standard deviation of 4 values has a standard error of 39%."""
+
+MIN_WEEKEND_NIGHTS, MIN_WEEKDAY_NIGHTS = 4, 10
+"""Nights that social jetlag needs: half of the 8 weekend nights and 20 others of 28 days."""
 
 STREAK_DAYS = LONG
 """A streak is counted so far: 60 says "60 or more"."""
 
-BACK_DAYS = max(LONG - 1, CHRONIC, EWMA_DAYS - 1, STREAK_DAYS - 1)
+BACK_DAYS = max(LONG - 1, CHRONIC + ACUTE - 1, ACUTE + LONG - 1, STREAK_DAYS - 1)
 """A day's measures depend on that day and on so many days before it, and on no other."""
 
 REACH_DAYS = BACK_DAYS

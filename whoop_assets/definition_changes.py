@@ -1,0 +1,72 @@
+"""Days on which WHOOP began to compute a value differently, and what that means for means over several days.
+
+A mean that holds values of both definitions describes neither. Trends, weeks and journal effects therefore use values of
+one definition only: for a day on or after a change, the values before the change count as missing.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionChange:
+    """One change of a definition at WHOOP.
+
+    Attributes:
+        columns: The columns of `daily_summary` that it changes.
+        last_old_day: The last WHOOP day that surely has the old definition.
+        first_new_day: The first WHOOP day that surely has the new one. Days between the two can have either.
+        change: What changed, in one sentence.
+        source: Who says so.
+    """
+
+    columns: frozenset[str]
+    last_old_day: date
+    first_new_day: date
+    change: str
+    source: str
+
+
+CHANGES = (
+    DefinitionChange(
+        frozenset(
+            {
+                "sleep_duration_minutes",
+                "awake_minutes",
+                "light_minutes",
+                "slow_wave_minutes",
+                "rem_minutes",
+                "sleep_efficiency_percentage",
+                "disturbance_count",
+            }
+        ),
+        date(2025, 2, 23),
+        date(2025, 2, 24),
+        "WHOOP introduced a new model of sleep stages, which also decides what counts as asleep.",
+        "announced by WHOOP on 24 February 2025",
+    ),
+    DefinitionChange(
+        frozenset({"sleep_performance_percentage"}),
+        date(2025, 4, 30),
+        date(2025, 6, 1),
+        "Sleep performance was time asleep / need, at most 100. Since May 2025 it differs from that by 5 to 9 points.",
+        "measured in app exports of five members; WHOOP published no date",
+    ),
+)
+"""All changes that are known, oldest first."""
+
+
+def changes_of(column: str) -> tuple[DefinitionChange, ...]:
+    """The changes of this column of `daily_summary`, oldest first."""
+    return tuple(change for change in CHANGES if column in change.columns)
+
+
+def definition_of(column: str, day: date) -> int | None:
+    """The number of the definition that the column has on that day, from 0; None if it can be either of two."""
+    number = 0
+    for change in changes_of(column):
+        if day >= change.first_new_day:
+            number += 1
+        elif day > change.last_old_day:
+            return None
+    return number

@@ -1,0 +1,25 @@
+"""Where answers and outcomes have nothing to do with each other, few intervals leave out zero. The benchmark counts more."""
+
+import random
+
+from benchmarks.journal_false_alarms import AT_MOST, MIN_ROTATION_DAYS, Tally, made_up, rotated, rotations
+
+
+def test_few_effects_are_reported_where_there_are_none():
+    tally = Tally()
+    for seed in (1, 2):
+        rotations(*made_up(seed, 400), 2, random.Random(seed), tally)
+    assert tally.intervals == 2 * 2 * 5 * 4 * 2
+    assert tally.alarms / tally.intervals <= AT_MOST < tally.plain_alarms / tally.plain_intervals
+    assert tally.told == 0
+
+
+def test_a_rotation_keeps_weekdays_and_all_values_and_moves_each_far_enough():
+    _, days = made_up(3, 200)
+    moved = rotated(days, 49)
+    assert sorted(map(id, moved.values())) == sorted(map(id, days.values()))
+    came_from = {id(row): day for day, row in days.items()}
+    for day, row in moved.items():
+        apart = (day - came_from[id(row)]).days
+        assert apart % 7 == 0
+        assert abs(apart) >= MIN_ROTATION_DAYS
