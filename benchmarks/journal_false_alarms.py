@@ -73,7 +73,7 @@ def _habit(rng: random.Random, member: int, question: str, days: int) -> Iterato
 
 
 def exported(path: Path) -> tuple[Answers, Days]:
-    """Answers and outcomes of a member's export, read by the product into a database of its own."""
+    """Answers and outcomes of a member's export, imported into a temporary database."""
     with TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{Path(folder) / 'export.db'}")
         schema.prepare(database)
@@ -86,7 +86,7 @@ def exported(path: Path) -> tuple[Answers, Days]:
 
 
 def rotated(days: Days, by: int) -> Days:
-    """The outcomes so many days later, those that fall off the end at the beginning."""
+    """The outcomes moved to later days; those after the last day continue at the first."""
     first, last = min(days), max(days)
     length = (last - first).days + 1
     length += -length % 7  # whole weeks, so that weekdays meet weekdays

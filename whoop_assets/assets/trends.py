@@ -21,7 +21,7 @@ from whoop_assets.warehouse.trends import trend_counts
 # ledger `stale_trends`, and with a mapping by window a range of days would be two runs instead of one.
 @daily_asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
 def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Each day against the days before it: rolling means, z-scores, load ratios, sleep debt, signs of illness, streaks.
+    """Each day against the days before it: usual ranges, HRV status, training load, sleep timing and balance, signs of illness.
 
     A day whose summary changed changes the days that its windows reach, and they are built with it, whatever the run's
     own days. Never is a later day looked at. A measure that is NULL has its reason in the column `missing`.

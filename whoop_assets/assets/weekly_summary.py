@@ -24,9 +24,9 @@ _ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=
     mapping=_ITS_DAYS,
 )
 def weekly_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Means, sums, best and worst of each ISO week in one row per member; the key of a week is its Monday.
+    """Means, medians, extremes and sums of each ISO week in one row per member; the key of a week is its Monday.
 
-    Strain and energy are those of finished days. A week with a day that is not over is marked `is_partial`.
+    Strain, energy and training load are those of finished days. A mean needs four days and has their count beside it. A week with a day that is not over is marked `is_partial`.
     """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]

@@ -1,4 +1,4 @@
-"""The report's last section: what each number means, in words that need no statistics."""
+"""The report's last section: the meaning of each number, in words that need no statistics."""
 
 MEANINGS = (
     (
@@ -46,7 +46,7 @@ MEANINGS = (
         "Averages of days that have a value; a dash if fewer than four have one. Green, yellow and red are days of that recovery.",
     ),
 )
-"""What a number is called on the page, and what it means."""
+"""Pairs of a name on the page and its meaning."""
 
 
 def section() -> str:

@@ -1,6 +1,6 @@
 """A member's report: one HTML page that needs nothing else. No script, no network, no name: the member is an id.
 
-What is needed of it: it reads well on a phone and on paper, in light and in dark, by eye and by ear.
+It reads well on a phone and on paper, in light and in dark, and with a screen reader.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The journal beside the recoveries, and what each habit goes with: pure functions.
+"""The journal beside the recoveries, and the effects of each habit: pure functions.
 
 An answer is listed under the cycle in which it was given: in the morning, about the day before. So it is about what came
 before the night with which that cycle begins, and the recovery it concerns is that cycle's own: that of its WHOOP day.
@@ -23,7 +23,7 @@ from whoop_assets.summary.newey_west import (
 Row = dict[str, Any]
 
 MEASURES = ("recovery_score", "hrv_rmssd_milli")
-"""What stands beside an answer in the table `journal`."""
+"""Columns that stand beside an answer in the table `journal`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ LAGS = (0, 1)
 """Days after the morning of the answer: its own night, and the one after it."""
 
 MIN_DAYS = 10
-"""Days with, and days without, below which nothing is said of a habit. A convention of this project."""
+"""Days with, and days without, that an effect needs. A convention of this project."""
 
 BASELINE_DAYS, MIN_BASELINE_VALUES = 28, 14
-"""An outcome is compared with its mean of so many days before, of which so many must have a value."""
+"""Length in days of the baseline of an outcome, which ends the day before, and the values that it needs."""
 
 MAX_Q_VALUE = 0.05
 STRONG_HEDGES_G = 0.5
@@ -92,8 +92,7 @@ def effect_rows(
         days: By day the outcomes of the member's whole history; None for what is not known.
 
     Returns:
-        Rows by question, outcome and lag. Without a difference `missing` says why. It is what goes together, not what
-        causes what.
+        Rows by question, outcome and lag. Without a difference `missing` says why. An effect shows an association, not a cause.
     """
     of_question: dict[str, list[Mapping[str, Any]]] = {}
     for answer in answers:
@@ -114,7 +113,7 @@ def effect_rows(
 
 
 def verdict(q_value: float, hedges_g: float) -> str:
-    """What a member is told of an effect: strong, weak or cannot tell."""
+    """The word for an effect: strong, weak or cannot tell."""
     if q_value > MAX_Q_VALUE:
         return CANNOT_TELL
     return STRONG if abs(hedges_g) >= STRONG_HEDGES_G else WEAK

@@ -22,11 +22,11 @@ _NEXT_TO_NOTHING = 1e-9
 
 
 class NotIdentified(Exception):
-    """The regressors explain each other: the coefficient has no value of its own."""
+    """The regressors are linearly dependent, so the coefficient is not defined."""
 
 
 class NoSpread(Exception):
-    """The regression leaves no residuals: there is nothing to estimate an error from."""
+    """The regression leaves no residuals, so there is no standard error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ DAILY_READ_BY_WEEKS: dict[str, Kind] = {
         *ZONES,
     )
 }
-"""What a week reads of a daily row."""
+"""Columns of a daily row that a week reads."""
 
 _ZONE_MINUTES = {zone: zone.replace("_milli", "_minutes") for zone in ZONES}
 WEEKLY: dict[str, Kind] = {

@@ -1,7 +1,7 @@
-"""Between which values a measurement can lie: WHOOP's own bounds where it states any, else what a living body can do.
+"""Plausible ranges of measured values: WHOOP's own bounds where it states any, else what a living body can do.
 
-The bounds are inclusive, and wide on purpose: what lies outside is a fault of a strap, of WHOOP or of ours, never an
-unusual day.
+The ranges are inclusive and wide. A value outside is nearly always a fault of a strap, of WHOOP or of this project. It can be
+real in rare cases, as blood oxygen below 70% high on a mountain, so such a value is reported and kept.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LONGEST_SLEEP, LONGEST_WORKOUT = 24 * HOUR, 48 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The lowest and highest value that is believed, in the column's unit, and who says so."""
+    """The lowest and highest plausible value, in the column's unit, and the source of the range."""
 
     low: float
     high: float

@@ -8,14 +8,16 @@ from statistics import fmean
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from whoop_assets.ingest.app_import import import_export
 from whoop_assets.ingest.journal import rebuild_effects, rebuild_journal
 from whoop_assets.summary.journal import MIN_DAYS, effect_rows, hedges_g, journal_rows, verdict
+from whoop_assets.summary.journal import OUTCOMES as OUTCOMES_READ
 from whoop_assets.summary.newey_west import NoSpread, NotIdentified, coefficient, false_discovery_rates
 from whoop_assets.summary.student_t import t_below, t_quantile
 from whoop_assets.warehouse import tables
+from whoop_assets.warehouse.journal import outcomes
 from whoop_assets.warehouse.tables_export import journal, journal_effects
 from whoop_assets_tests.ingest.home import frozen_world
 from whoop_simulator.app_export import ALCOHOL, CAFFEINE, READ, files_of
@@ -350,3 +352,18 @@ def test_the_journal_of_an_export_stands_beside_its_days_and_follows_them(databa
         )
     assert rebuild_journal(database, [-1]).changed == sum(row["day"] == kept[0]["day"] for row in kept)
     assert rebuild_effects(database, [-1]).changed > 0
+
+
+def test_a_recovery_of_whoops_calibration_is_no_outcome_and_its_hrv_is(database):
+    shared = {"user_id": 7, "is_partial": False, "source": "api", "built_at": START, "hrv_rmssd_milli": 60.0}
+    rows = [
+        shared | {"day": DAY + timedelta(days=n), "recovery_score": 50.0, "user_calibrating": calibrating}
+        for n, calibrating in enumerate([True, False, None])
+    ]
+    with database.write([7]) as connection:
+        connection.execute(insert(tables.daily_summary), rows)
+    with database.read() as connection:
+        found = outcomes(connection, 7)
+    assert [row["recovery_score"] for row in found.values()] == [None, 50, 50]
+    assert {row["hrv_rmssd_milli"] for row in found.values()} == {60}
+    assert set(found[DAY]) == {outcome.name for outcome in OUTCOMES_READ}

@@ -30,10 +30,10 @@ _READ = (
     *LOAD_ZONES,
 )
 DAILY_READ: dict[str, Kind] = {name: DAILY[name] for name in _READ}
-"""What trends read of a daily row."""
+"""Columns of a daily row that trends read."""
 
 BASELINED = ("ln_hrv_rmssd", "resting_heart_rate", "respiratory_rate", "sleep_duration_minutes", "strain")
-"""What has rolling means and standard deviations, a usual range and a z-score."""
+"""Measures with rolling means and standard deviations, a usual range and a z-score."""
 
 _WITH_USUAL = (*BASELINED, "recovery_score", "skin_temp_celsius")
 _ROLLED = tuple(f"{statistic}_{days}" for statistic in ("mean", "sd") for days in ROLLING)

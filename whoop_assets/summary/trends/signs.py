@@ -1,6 +1,6 @@
-"""What the day's recovery says: how much strain to aim at, signs of illness, green streaks.
+"""Strain targets, signs of illness and green streaks, from the day's recovery.
 
-None of it is a diagnosis. The thresholds are conventions of this project; they stand here, and the tests count what they
+They are no diagnosis. The thresholds are conventions of this project; they stand here, and the tests count what they
 find and what they raise for nothing.
 """
 

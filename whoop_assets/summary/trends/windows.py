@@ -9,7 +9,7 @@ ACUTE, FORTNIGHT, THREE_WEEKS, CHRONIC, LONG = 7, 14, 21, 28, 60
 ROLLING = (ACUTE, CHRONIC, LONG)
 
 LEAST = {ACUTE: 4, FORTNIGHT: 7, THREE_WEEKS: 11, CHRONIC: 14, LONG: 30}
-"""So many of a window's days must have a value: about half. Days without one are missing, not zero."""
+"""Length of a window -> values that it needs, about half. Days without a value are missing, not zero."""
 
 MIN_CV_VALUES = 5
 """Values that the variability of 7 days of HRV needs (Flatt & Esco 2015, Int J Sports Physiol Perform 10:994)."""
@@ -24,7 +24,7 @@ STREAK_DAYS = LONG
 """A streak is counted so far: 60 says "60 or more"."""
 
 BACK_DAYS = max(LONG - 1, CHRONIC + ACUTE - 1, ACUTE + LONG - 1, STREAK_DAYS - 1)
-"""A day's measures depend on that day and on so many days before it, and on no other."""
+"""A day's measures depend on that day and on this many days before it, and on no other day."""
 
 REACH_DAYS = BACK_DAYS
 """A changed day changes the measures of that day and of so many days after it at most, and of no day before it."""

@@ -4,7 +4,7 @@ The three tables hold nothing but what is computed from other tables. Columns ar
 grants and views of other columns stay.
 
 Revision ID: 0013
-Revises: 0011
+Revises: 0012
 """
 
 from typing import Any
