@@ -23,7 +23,8 @@ from statistics import fmean, variance
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from whoop_assets.ingest.app_import import import_export, read_files
+from whoop_assets.app_export import read_files
+from whoop_assets.ingest.app_import import import_export
 from whoop_assets.summary.journal import CANNOT_TELL, LAGS, MIN_DAYS, effect_rows
 from whoop_assets.summary.student_t import t_quantile
 from whoop_assets.warehouse import journal as stored

@@ -77,9 +77,13 @@ class Connection:
         """This member's tokens; the same for all clients, so that they share the one in hand."""
         return self._tokens.setdefault(user_id, MemberTokens(self, user_id))
 
-    def client(self, user_id: int, lane: str) -> WhoopClient:
-        """A client that reads this member's data in this lane."""
-        return self._client(self.tokens(user_id), lane)
+    def client(self, user_id: int, lane: str, max_retry_seconds: float | None = None) -> WhoopClient:
+        """A client that reads this member's data in this lane.
+
+        Args:
+            max_retry_seconds: How long one request is retried; the lane's time if not given.
+        """
+        return self._client(self.tokens(user_id), lane, max_retry_seconds=max_retry_seconds)
 
     def client_for_new(self, access_token: str) -> WhoopClient:
         """A client for a token whose member is not known yet."""

@@ -58,6 +58,8 @@ from whoop_assets.whoop.streams import valid_uuid
 from whoop_assets.whoop.token_answer import TOKEN_PATH
 
 LANE = "backfill"
+MAX_ID_RETRY_SECONDS = 20.0
+"""How long the request for one id is retried. Some ids always fail, and a few of them must not end the run for the others."""
 LOT = 500
 EVENTS = "webhook events"
 _FAULTS_BELIEVED = 3
@@ -172,7 +174,7 @@ class _Member:
         return None
 
     def _ask_for(self, ids: Iterable[OldId]) -> None:
-        client = self._connection.client(self._user_id, LANE)
+        client = self._connection.client(self._user_id, LANE, MAX_ID_RETRY_SECONDS)
         faults = failed = 0
         failure: ApiError | None = None
         for one in ids:

@@ -16,6 +16,7 @@ from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_
 from whoop_assets.cli.range_run import daily_assets
 from whoop_assets.clock import SystemClock
 from whoop_assets.definitions import defs
+from whoop_assets.ingest.connection import MAX_RETRY_SECONDS
 from whoop_assets.partitions import range_tags
 from whoop_assets_tests.dagster_instance import instance_in
 from whoop_assets_tests.fixed_time import NOW, TODAY
@@ -87,6 +88,14 @@ class Project:
         materialization = records[0].asset_materialization
         assert materialization is not None
         return {name: value.value for name, value in materialization.metadata.items()}
+
+
+@pytest.fixture(autouse=True)
+def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bound retries to a moment: Dagster's runs use the system's clock, so a fault that stays would take its real time."""
+    monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
+    for lane in MAX_RETRY_SECONDS:
+        monkeypatch.setitem(MAX_RETRY_SECONDS, lane, 0.2)
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ OF_A_RUN = {"loads_complete", "events_loaded", "members_connected", "timezone_co
 def p(project, database_kind, monkeypatch):
     with project(kind=database_kind, members=2, days=15) as made:
         monkeypatch.setenv("WHOOP_START_DATE", (made.today - timedelta(days=12)).isoformat())
+        monkeypatch.setenv("WHOOP_TIMEZONE", "Europe/Berlin")  # the easternmost zone of these members
         yield made
 
 

@@ -27,6 +27,7 @@ from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.delivered import TABLES
 from whoop_assets_tests.assets.conftest import Project
 from whoop_assets_tests.drills.searching import SQLITE
+from whoop_assets_tests.marks import slow
 from whoop_assets_tests.sinks.conftest import DEFAULTS
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
@@ -149,7 +150,7 @@ def tables_with(database: Database, traces: set[bytes]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", *slow("postgresql")])
 def test_nothing_of_an_erased_member_is_left_anywhere(
     project, configured, notion, monkeypatch, tmp_path, kind
 ):

@@ -248,7 +248,6 @@ def test_both_days_of_a_record_that_moves_are_rebuilt_by_its_run(p, box):
 
 @pytest.mark.slow
 def test_a_fault_of_whoops_sets_the_event_back_and_costs_nobody_else(p, box, monkeypatch):
-    monkeypatch.setattr("whoop_assets.whoop.sending.BACKOFF_FIRST", 0.001)
     monkeypatch.setattr(attempts, "DELAYS", (timedelta(days=1),) * len(attempts.DELAYS))
     bad, good = rescore(p, "workouts", 0, 2), rescore(p, "workouts", 1, 2)
     box.receive()

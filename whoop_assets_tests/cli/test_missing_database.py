@@ -24,6 +24,7 @@ ARGUMENTS = {
     "migrate-v1": [["old.csv"]],
     "budget": [[]],
     "keys": [[], ["rotate"]],
+    "quarantine": [["list"], ["dismiss", "1"]],
     "db": [["copy", "--to", "sqlite:///copy.db"], ["compare", "--with", "sqlite:///other.db"]],
 }
 CREATE = {"connect", "import", "demo", "serve", "dev"}

@@ -16,6 +16,7 @@ from whoop_assets.warehouse.tables_v1 import v1_ids as log
 from whoop_assets.warehouse.v1_ids import OldId
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import Refused
+from whoop_assets.whoop.fault_time import RESET_AFTER
 from whoop_assets.whoop.token_answer import TOKEN_PATH
 from whoop_assets_tests.ingest.home import at_home, frozen_world, moment
 from whoop_simulator.faults import API, Fault
@@ -408,6 +409,7 @@ def test_ids_that_whoop_always_fails_on_have_their_turn_last_and_end_no_run_befo
     finally:
         home.world.faults.clear()
     assert "answered 500" in logged(home)["sleep", bad[0]]["reason"]
+    home.advance(RESET_AFTER + timedelta(seconds=1))
     assert migrate(home).failures == {}
     assert report(home).in_order
 
