@@ -6,7 +6,7 @@ MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo dev test test-slow drills thirty-days lint lock bench clean
+.PHONY: help .venv demo dev test test-slow drills thirty-days mutation lint lock bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ drills: $(MADE)  ## the long tests, run before a release
 thirty-days: $(MADE)  ## 30 days of 20 members in fast motion, everything killed 100 times: half an hour and more
 	@$(BIN)/python -m pytest -s -m thirty_days
 
+mutation: $(MADE)  ## mutation tests: hours; MUTANTS='whoop_assets.whoop_day.*' selects some
+	@CI=true $(BIN)/mutmut run $(MUTANTS)
+	@$(BIN)/mutmut results
+
 lint: $(MADE)  ## ruff, mypy, and the floors of the house
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -64,5 +68,5 @@ bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove what make and the tools made; data, .env and Dagster's state stay
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv mutants build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

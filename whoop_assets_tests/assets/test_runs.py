@@ -103,6 +103,7 @@ def test_members_in_the_run_config_narrow_the_run(project):
 
 @pytest.mark.slow
 def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monkeypatch):
+    monkeypatch.setenv("WHOOP_TIMEZONE", "Europe/Berlin")  # the easternmost zone of these members
     with project(members=2) as p:
         p.home.world.order_fault(
             kind="status", status=500, count=10_000, path_prefix="/developer/v2/activity/workout"
@@ -164,7 +165,7 @@ def test_who_must_be_connected_again_is_named_by_a_check_and_by_the_loads_with_t
         assert "members_to_reconnect" not in p.metadata("cycles", yesterday)
 
 
-def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project, monkeypatch):
+def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project):
     with project(members=2) as p:
         world = p.home.world
         world.revoke_tokens(p.home.members[0])
@@ -184,7 +185,7 @@ def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project, monkeypatc
 
 
 @pytest.mark.slow
-def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project, monkeypatch):
+def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project):
     with project(days=40) as p:
         first = p.today - timedelta(days=29)
         p.home.world.order_fault(

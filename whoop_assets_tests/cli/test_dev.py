@@ -45,7 +45,7 @@ def test_two_dagster_homes_are_not_mistaken_for_each_other(
     assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "batch_size", "noted"),
     [("{}", "", True), (None, "0", True), (None, "", False)],
@@ -85,7 +85,7 @@ def test_a_home_that_stores_events_one_by_one_is_mentioned_once(
     assert said.count("does not store its events in batches") == noted
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 @pytest.mark.machine_time
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
 def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended_by: signal.Signals) -> None:

@@ -7,7 +7,7 @@ import pytest
 from whoop_assets_tests.fixed_time import TODAY
 from whoop_assets_tests.ingest.home import at_home, frozen_world
 
-pytestmark = pytest.mark.drill
+pytestmark = pytest.mark.slow
 
 FIRST = TODAY - timedelta(days=364)
 

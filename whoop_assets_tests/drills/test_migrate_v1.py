@@ -19,7 +19,7 @@ from whoop_assets.warehouse import tables
 from whoop_assets.warehouse.tables_v1 import v1_ids as log
 from whoop_assets_tests.ingest.home import at_home, frozen_world
 
-pytestmark = pytest.mark.drill
+pytestmark = pytest.mark.slow
 
 ROWS, UNKNOWN_SHARE, BY_RECORD_SHARE = 2_000, 0.05, 0.1
 UNKNOWN = 10**15

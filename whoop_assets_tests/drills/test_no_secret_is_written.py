@@ -27,7 +27,7 @@ from whoop_simulator.grants import App
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world import World
 
-pytestmark = pytest.mark.drill
+pytestmark = pytest.mark.slow
 
 FROM, TO = str(TODAY - timedelta(days=12)), str(TODAY)
 KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="

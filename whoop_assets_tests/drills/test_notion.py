@@ -13,7 +13,7 @@ from whoop_assets_tests.ingest.home import at_home, frozen_world
 from whoop_assets_tests.sinks.conftest import DEFAULTS
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
-pytestmark = pytest.mark.drill
+pytestmark = pytest.mark.slow
 
 DAYS, EDITS = 180, 3
 LOADED = DAYS + 20

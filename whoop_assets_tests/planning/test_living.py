@@ -55,7 +55,7 @@ def test_four_days_without_webhooks(sqlite_url):
         prove(lived(home, 4), 4)
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 def test_three_weeks_of_two_members_without_webhooks(sqlite_url):
     with at_home(sqlite_url, frozen_world(members=2, days=62)) as home:
         print(prove(lived(home, 21), 21))

@@ -243,7 +243,7 @@ def test_hundreds_of_hostile_requests_leave_no_trace(sqlite_service: Service) ->
     attack(sqlite_service, 400, seed=1)
 
 
-@pytest.mark.drill
+@pytest.mark.slow
 def test_ten_thousand_hostile_requests_leave_no_trace(service: Service) -> None:
     attack(service, 10_000, seed=2)
 

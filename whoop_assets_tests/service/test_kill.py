@@ -102,12 +102,10 @@ def test_a_killed_service_has_stored_what_it_answered(database_url: str) -> None
     kill_while_delivering(database_url, kills=1, seed=3)
 
 
-@pytest.mark.drill
 def test_a_service_killed_ten_times_loses_nothing(database_url: str) -> None:
     kill_while_delivering(database_url, kills=10, seed=4)
 
 
-@pytest.mark.drill
 def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
     said = waiting = [event() for _ in range(5000)]
     with (
