@@ -508,7 +508,7 @@ daily_summary = Table(
     _column(
         "source",
         String(8),
-        "api, or export: what the app's own export says of a day that the API does not give",
+        "api, export: from the app's own export alone, or mixed: an export fills streams of which the API was not read",
         nullable=False,
         server_default=text("'api'"),
     ),

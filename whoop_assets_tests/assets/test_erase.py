@@ -27,7 +27,6 @@ from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.delivered import TABLES
 from whoop_assets_tests.assets.conftest import Project
 from whoop_assets_tests.drills.searching import SQLITE
-from whoop_assets_tests.marks import slow
 from whoop_assets_tests.sinks.conftest import DEFAULTS
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
@@ -150,7 +149,8 @@ def tables_with(database: Database, traces: set[bytes]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["sqlite", *slow("postgresql")])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_nothing_of_an_erased_member_is_left_anywhere(
     project, configured, notion, monkeypatch, tmp_path, kind
 ):

@@ -256,6 +256,7 @@ def test_a_page_that_notion_refuses_is_the_same_work_again_and_news_only_once(pr
         assert tick(p).run_requests == []
 
 
+@pytest.mark.slow
 def test_one_run_writes_pages_at_a_time(project, notion, configured):
     with project(days=4) as p:
         yesterday(p)
@@ -271,6 +272,7 @@ def test_one_run_writes_pages_at_a_time(project, notion, configured):
         assert "under way" in tick(p).skip_message
 
 
+@pytest.mark.slow
 def test_days_without_a_partition_wait(project, notion, configured):
     with project(days=4) as p:
         yesterday(p)

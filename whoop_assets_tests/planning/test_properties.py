@@ -180,7 +180,7 @@ def test_every_reading_is_within_the_partitions_and_the_grant(one, hooks):
         assert reading.requests >= 1
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(0, 1000), st.booleans(), st.integers(-18, 0))
 def test_every_gap_is_asked_for_in_the_end(seed, hooks, day):
     """What is missing of a modelled member, whatever it is, is there within nine days, and was not there when it was read last."""

@@ -4,6 +4,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from whoop_assets_tests.fixed_time import TODAY
 from whoop_assets_tests.simulator.conftest import NOW, Api, make_world
 from whoop_simulator.clock import SimulatorClock
@@ -41,6 +43,7 @@ def test_the_same_seed_and_start_give_the_same_bytes() -> None:
     assert set(other.user_ids).isdisjoint(one.user_ids)
 
 
+@pytest.mark.slow
 def test_history_does_not_depend_on_the_steps_in_which_the_clock_moved() -> None:
     start = (NOW - timedelta(days=60)).date()
     stepwise = make_world(start=start, now=NOW - timedelta(days=59))

@@ -204,6 +204,7 @@ def test_a_day_that_lost_its_last_record_loses_its_rows(delivering: Make) -> Non
         assert d.sync("workout")["workout"].days == 0
 
 
+@pytest.mark.slow
 def test_who_is_erased_is_gone_from_the_tables_and_with_purge_from_the_files(delivering: Make) -> None:
     with delivering(members=2) as d:
         d.load()

@@ -105,7 +105,7 @@ def _alike(left: object, right: object) -> bool:
 
 
 @given(STREAMS, LATEST)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_mixture_of_records_is_summed_up_as_the_rules_say(streams, latest):
     rows = make.summarised(*streams, latest=latest)
     expected = naive_daily_rows(*streams, latest)
@@ -126,14 +126,14 @@ def test_every_mixture_of_records_is_summed_up_as_the_rules_say(streams, latest)
     ),
     LATEST,
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_the_order_in_which_records_arrive_does_not_matter(given_and_shuffled, latest):
     given_order, shuffled = given_and_shuffled
     assert make.summarised(*given_order, latest=latest) == make.summarised(*shuffled, latest=latest)
 
 
 @given(STREAMS, LATEST, st.sets(MEMBER_AND_DAY))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_computing_any_days_alone_gives_what_computing_all_gives(streams, latest, asked):
     some = [
         [record for record in records if (record["user_id"], record["day"]) in asked] for records in streams

@@ -94,7 +94,7 @@ def earlier(rows, days):
     return [row | {name: row[name] and row[name] - ago for name in moved} for row in rows]
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(SEEDS, st.sampled_from([0, 364]))
 def test_the_trends_are_those_of_the_naive_twin(seed, ago):
     """A year before, the days hold a change of a definition at WHOOP, and clocks change in both."""

@@ -155,6 +155,7 @@ def test_a_429_without_headers_closes_the_gate_for_a_minute(database):
     assert budget.acquire("webhook") == NOW + MINUTE
 
 
+@pytest.mark.slow
 def test_after_a_429_half_of_the_rate_is_in_use_and_a_tenth_more_with_each_minute(sqlite_database):
     budget = RequestBudget(sqlite_database, per_minute=100, per_day=10_000)
     budget.observe(429, Stated(remaining=0, reset_seconds=30))
