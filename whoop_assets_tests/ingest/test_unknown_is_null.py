@@ -3,6 +3,7 @@
 The same table stands in docs/data-dictionary.md.
 """
 
+import random
 from collections import Counter
 from datetime import timedelta
 
@@ -12,7 +13,8 @@ from whoop_assets.ingest.app_import import import_export
 from whoop_assets.ingest.summarise import rebuild_days
 from whoop_assets.whoop.scopes import SCOPES
 from whoop_assets_tests.fixed_time import TODAY
-from whoop_assets_tests.ingest.home import at_home, days_of, frozen_world
+from whoop_assets_tests.ingest.home import RECORDS, at_home, days_of, frozen_world
+from whoop_assets_tests.summary.naive_daily import naive_daily_rows, naive_unknown
 from whoop_simulator.app_export import NAMES, files_of
 
 FIRST = TODAY - timedelta(days=12)
@@ -176,3 +178,34 @@ def test_reading_a_stream_that_has_nothing_marks_its_days_as_stale(sqlite_url):
         assert {day for _, day in home.rows("stale_days")} >= set(DAYS)
         rebuild_days(home.database, home.members, FIRST, TODAY)
         assert {row["workout_count"] for row in summaries(home).values()} == {0}
+
+
+@pytest.mark.parametrize("seed", [1, 6, 17])
+def test_pieces_read_here_and_there_leave_the_counts_that_the_written_rule_gives(sqlite_url, seed):
+    rng = random.Random(seed)
+    with at_home(sqlite_url, frozen_world(days=40, seed=seed)) as home:
+        for _ in range(6):
+            first = TODAY - timedelta(days=rng.randint(3, 30))
+            last = first + timedelta(days=rng.randint(0, 3))
+            home.load(first, last, rng.sample(["cycles", *STREAMS], 2))
+            home.advance(timedelta(hours=rng.randint(1, 9)))
+        rebuild_days(home.database, home.members, TODAY - timedelta(days=60), TODAY)
+        records = {stream: list(home.rows(stream).values()) for stream in RECORDS}
+        latest = {home.member: max(records["cycles"], key=lambda one: one["start_time"])["id"]}
+        expected = naive_unknown(
+            naive_daily_rows(*(records[stream] for stream in RECORDS), latest),
+            records["cycles"],
+            list(home.rows("coverage").values()),
+        )
+        names = ("nap_count", "nap_minutes", "workout_count", "workout_minutes")
+        stored = {day: row for (_, day), row in home.rows("daily_summary").items()}
+        with_cycle = {row["day"] for row in records["cycles"]}
+        wrong = {
+            row["day"]: [(name, stored[row["day"]][name], row[name]) for name in names]
+            for row in expected
+            if row["day"] in with_cycle
+            and any(stored[row["day"]][name] != pytest.approx(row[name]) for name in names)
+        }
+        assert wrong == {}
+        counts = {row["workout_count"] is None for row in stored.values()}
+        assert counts == {True, False}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 Record = dict
+HOUR = timedelta(hours=1)
 ZONES = [f"zone_{name}_milli" for name in ("zero", "one", "two", "three", "four", "five")]
 
 
@@ -193,3 +194,49 @@ def _from_workouts(workouts: list) -> Record:
         **{zone: _sum([_value(one, zone) for one in workouts]) for zone in ZONES},
         "sports": ",".join(sorted({one["sport_name"] for one in workouts})) or None,
     }
+
+
+def naive_unknown(
+    rows: Sequence[Record], cycles: Sequence[Record], coverage: Sequence[Record]
+) -> list[Record]:
+    """The rows, with counts of 0 emptied where no reading of the stream covers the day's cycles.
+
+    Gaps of up to an hour between two covered spans do not count. Days without a cycle stay as they are.
+    """
+    found = []
+    for row in rows:
+        of_member = sorted(
+            (one for one in cycles if one["user_id"] == row["user_id"]), key=lambda one: one["start_time"]
+        )
+        ends = [*(one["start_time"] for one in of_member[1:]), None]
+        of_day = [
+            (one["start_time"], one["end_time"] or after)
+            for one, after in zip(of_member, ends, strict=True)
+            if one["day"] == row["day"]
+        ]
+        changed = dict(row)
+        for stream, count, names in (
+            ("sleeps", "nap_count", ("nap_count", "nap_minutes")),
+            ("workouts", "workout_count", ("workout_count", "workout_minutes")),
+        ):
+            spans = sorted(
+                (one["start_time"], one["end_time"])
+                for one in coverage
+                if one["user_id"] == row["user_id"] and one["stream"] == stream
+            )
+            if of_day and row[count] == 0 and not _is_covered(of_day, spans):
+                changed.update(dict.fromkeys(names))
+        found.append(changed)
+    return found
+
+
+def _is_covered(of_day: list, spans: list) -> bool:
+    joined: list = []
+    for begin, end in spans:
+        if joined and begin - joined[-1][1] <= HOUR:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((begin, end))
+    start = min(begin for begin, _ in of_day)
+    ends = [end for _, end in of_day]
+    return any(begin <= start < end and (None in ends or max(ends) <= end) for begin, end in joined)
