@@ -41,9 +41,13 @@ class RunningSimulator:
         return self
 
     def stop(self) -> None:
+        """Stop serving, and wait until no connection is accepted any more."""
+        self._end()
+        self._thread.join(START_SECONDS)
+
+    def _end(self) -> None:
         self._server.should_exit = True
         self._server.force_exit = True
-        self._thread.join(START_SECONDS)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -51,7 +55,8 @@ class RunningSimulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        # The server needs 0.2 s to end. A test suite starts hundreds of them, and the next one has another port.
+        self._end()
 
     def consent(self, authorization_url: str, user_id: int, decision: str = "allow") -> str:
         """Play the member's browser: open the consent page, choose, and return the URL it is sent to."""
