@@ -202,7 +202,9 @@ def _open_to_nobody(path: Path) -> bool:
 
 
 def _run(*command: str | Path) -> None:
-    as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    as_nobody: dict[str, Any] = (
+        {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
     # Output goes to a file: the server that pg_ctl leaves behind would hold a pipe open for ever.
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(

@@ -1,6 +1,6 @@
 """Members: who is connected, with which scopes, and what is in the way when they are not."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -59,7 +59,11 @@ class Holdings:
 
 
 def connect(
-    connection: Connection, user_id: int, scopes: Iterable[str], profile: dict[str, str | None], at: datetime
+    connection: Connection,
+    user_id: int,
+    scopes: Iterable[str],
+    profile: Mapping[str, str | None],
+    at: datetime,
 ) -> None:
     """Enter a member who has just given consent; `profile` holds email, first_name and last_name."""
     row = {

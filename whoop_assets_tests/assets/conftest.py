@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 
 _WITHOUT = dg.Definitions(
     assets=defs.assets,
-    asset_checks=[check for check in defs.asset_checks or () if len(check.check_specs) == 1],
+    asset_checks=[check for check in defs.asset_checks or () if len(list(check.check_specs)) == 1],
     resources=defs.resources,
     executor=defs.executor,
 )

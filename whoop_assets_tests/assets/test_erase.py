@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pyiceberg.avro.file import AvroFile
 from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.typedef import Record
 from sqlalchemy import inspect, select, table, text, update
 
 from whoop_assets.cli import main
@@ -129,7 +130,7 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
         elif path.suffix == ".parquet":
             yield where, repr(pq.read_table(path).to_pylist()).encode()
         elif path.suffix == ".avro":
-            with AvroFile(PyArrowFileIO().new_input(f"file://{path}")) as records:
+            with AvroFile[Record](PyArrowFileIO().new_input(f"file://{path}")) as records:
                 yield where, repr(list(records)).encode()
 
 

@@ -287,6 +287,8 @@ class Nothing:
 
     def materialized(self, asset: str, days: int) -> None: ...
 
+    def failed(self, asset: str, cause: str) -> None: ...
+
 
 def test_the_digest_names_days_and_members_and_not_their_order() -> None:
     first, last = date(2026, 1, 1), date(2026, 1, 2)

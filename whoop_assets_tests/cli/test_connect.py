@@ -175,7 +175,10 @@ def test_a_favicon_or_a_reload_does_not_end_the_wait(command_line: CommandLine) 
 
 def test_a_silent_connection_does_not_block_the_redirect(command_line: CommandLine) -> None:
     base = f"http://127.0.0.1:{command_line.callback_port}"
-    with listening(f"{base}/callback", "b") as answers, socket.create_connection(base[7:].split(":")):
+    with (
+        listening(f"{base}/callback", "b") as answers,
+        socket.create_connection(("127.0.0.1", command_line.callback_port)),
+    ):
         urllib.request.urlopen(f"{base}/callback?code=a&state=b", timeout=60).close()
         assert answers.get(timeout=60)
 

@@ -11,7 +11,7 @@ from whoop_assets.errors import ConfigurationError, SchemaMismatch
 from whoop_assets.resources import WhoopResource
 from whoop_assets_tests.cli.conftest import is_one_error
 
-ARGUMENTS = {
+ARGUMENTS: dict[str, list[list[str]]] = {
     "members": [[], ["--keep-alive"]],
     "disconnect": [["10129"]],
     "backfill": [["--from", "2026-11-20", "--to", "2026-11-20"]],

@@ -265,6 +265,7 @@ def test_a_batch_that_sqlite_refuses_leaves_nothing_so_that_its_events_can_be_st
     events = [materialized(ASSETS[0], key) for key in KEYS]
     with sqlite.instance(sqlite.ours) as instance:
         storage = instance.event_log_storage
+        assert isinstance(storage, BatchedSqliteEventLogStorage)
         store_asset_event = storage.store_asset_event
 
         def refused_once(event: dg.EventLogEntry, event_id: int) -> None:

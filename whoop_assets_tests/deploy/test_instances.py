@@ -3,8 +3,9 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -76,7 +77,7 @@ def test_the_instance_keeps_runs_events_and_ticks_on_postgres(folder: str, tmp_p
 @pytest.mark.usefixtures("surroundings")
 def test_the_celery_instance_starts_runs_as_tasks_whose_results_any_process_can_read() -> None:
     with dg.DagsterInstance.from_config(str(DEPLOY / "celery")) as instance:
-        launcher = instance.run_launcher
+        launcher: Any = instance.run_launcher
         assert type(launcher).__name__ == "CeleryRunLauncher"
         assert launcher.supports_check_run_worker_health
         assert (
@@ -100,7 +101,9 @@ def test_celerys_workers_find_their_settings_and_the_brokers_url_in_the_environm
 @pytest.mark.usefixtures("surroundings")
 def test_the_workspace_names_a_code_location_elsewhere() -> None:
     config = process_workspace_config(yaml.safe_load((DEPLOY / "workspace.yaml").read_text())).value
-    (origin,) = location_origins_from_config(config, str(DEPLOY / "workspace.yaml")).values()
+    assert config is not None
+    origins: Mapping[str, Any] = location_origins_from_config(config, str(DEPLOY / "workspace.yaml"))
+    (origin,) = origins.values()
     assert (origin.location_name, origin.host, origin.port) == ("whoop_assets", "127.0.0.1", 4000)
 
 

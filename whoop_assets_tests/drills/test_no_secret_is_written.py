@@ -163,7 +163,7 @@ class Scene:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Callable[..., str]):  # type: ignore[no-untyped-def]
+def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Callable[..., str]):
     folder = tmp_path / "everything"
     folder.mkdir()
     url = f"sqlite:///{folder / 'whoop.db'}" if request.param == "sqlite" else new_database_url("postgresql")

@@ -100,12 +100,12 @@ def untrue_claims(witness: Witness) -> Iterator[str]:
                     continue
                 if any(key not in state or state[key][0] != start for state in states):
                     continue
-                row = stored.get(key)
+                found = stored.get(key)
                 if key in witness.invalid:
                     always = all(state[key][1].get("sport_name") is None for state in states)
                     if always and str(key) not in quarantined:
                         yield f"{where}: {key} is read, not understood, and not in quarantine"
-                elif row is None or row["deleted_at"] is not None:
+                elif found is None or found["deleted_at"] is not None:
                     yield f"{where}: {key} of {start:%m-%d %H:%M} is missing"
             for key, row in stored.items():
                 if (

@@ -181,6 +181,11 @@ def gathered(
         )
         connection = stack.enter_context(Connection(settings, database))
         crowd = Crowd(simulator, settings, connection, bounds or Bounds())
-        stack.callback(lambda: [reader.end() for reader in crowd.readers])
+
+        def end_readers() -> None:
+            for reader in crowd.readers:
+                reader.end()
+
+        stack.callback(end_readers)
         crowd.connect()
         yield crowd

@@ -1,7 +1,7 @@
 """A warehouse with members connected to a simulator: what a user has after `connect`, for tests to load into."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -127,8 +127,8 @@ class Home:
         return rounds
 
     def rows(
-        self, table: str, *, without: set[str] = frozenset(), deleted: bool = False
-    ) -> dict[Any, dict[str, Any]]:  # type: ignore[assignment]
+        self, table: str, *, without: Collection[str] = frozenset(), deleted: bool = False
+    ) -> dict[Any, dict[str, Any]]:
         """The table's rows by key, as far as they exist."""
         source = tables.metadata.tables[table]
         query = select(source)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ PATH = "/v2/activity/workout"
 MAX_ATTEMPTS = 25
 """More than fit into the time for which one request is retried, each failing at once."""
 
-ODD = {
+ODD: dict[str, dict[str, Any]] = {
     "a list": {"body": "[]"},
     "null": {"body": "null"},
     "a number": {"body": "1"},

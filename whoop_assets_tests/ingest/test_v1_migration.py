@@ -10,10 +10,9 @@ from sqlalchemy import select, text, update
 from whoop_assets.ingest import events, v1_migration
 from whoop_assets.ingest.connection import Connection
 from whoop_assets.ingest.old_store import Taken, ids_of
-from whoop_assets.ingest.v1_migration import TOLERANCE
 from whoop_assets.warehouse import inbox, members, tables, v1_ids
 from whoop_assets.warehouse.tables_v1 import v1_ids as log
-from whoop_assets.warehouse.v1_ids import OldId
+from whoop_assets.warehouse.v1_ids import TOLERANCE, OldId
 from whoop_assets.whoop.client import WhoopClient
 from whoop_assets.whoop.errors import Refused
 from whoop_assets.whoop.fault_time import RESET_AFTER

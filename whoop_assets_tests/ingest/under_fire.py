@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
@@ -30,7 +32,7 @@ MOMENTS = {
     "answer sent": 9,
 }
 """Of fifty rounds so many; a round with a loss takes ten seconds."""
-FAULTS = {
+FAULTS: dict[str, dict[str, dict[str, Any]]] = {
     "request sent": {"latency": {"seconds": 0.5}},
     "request refused": {"latency": {"seconds": 0.5}, "status": {"status": 503}},
     "token spent": {"stall": {"seconds": 0.5}},
@@ -54,7 +56,7 @@ def race(crowd: Crowd, rounds: int) -> int:
         counts = crowd.counts()
         assert (counts["refreshes"], counts["token_refusals"]) == (number, 0)
         served += len(outcomes)
-    assert crowd.world.honours(crowd.member, stored(crowd).refresh_token)
+    assert _is_live(crowd, stored(crowd))
     return served
 
 
@@ -115,7 +117,7 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
         with crowd.database.read() as connection:
             reason = members.reason_to_reconnect(connection, crowd.member)
         assert granted == 1, (moment, granted, outcomes)
-        if crowd.world.honours(crowd.member, after.refresh_token):
+        if _is_live(crowd, after):
             assert said == {SERVED: len(survivors)}, (moment, outcomes)
             assert (refused, reason, after.intent_at) == (0, None, None), moment
             result.kept[moment] += 1
@@ -144,7 +146,7 @@ def rotate_while_all_read(crowd: Crowd, rotations: int, new_key: Callable[[], st
         reader.ask("read on")
     for _ in range(rotations):
         seen = crowd.counts()["refreshes"]
-        until(lambda seen=seen: crowd.counts()["refreshes"] > seen + 1, "the next refreshes")
+        until(partial(_exceeds, crowd, "refreshes", seen + 1), "the next refreshes")
         rotate(crowd.database, new_key())
     seen = crowd.counts()["refreshes"]
     until(lambda: crowd.counts()["refreshes"] > seen + 1, "refreshes under the last key")
@@ -152,7 +154,7 @@ def rotate_while_all_read(crowd: Crowd, rotations: int, new_key: Callable[[], st
     assert {what for what, _ in outcomes} == {SERVED}, outcomes
     counts = crowd.counts()
     assert counts["token_refusals"] == 0
-    assert crowd.world.honours(crowd.member, stored(crowd).refresh_token)
+    assert _is_live(crowd, stored(crowd))
     return sum(int(reads) for _, reads in outcomes), counts["refreshes"]
 
 
@@ -166,12 +168,12 @@ def stall_in_each(crowd: Crowd, rounds: int) -> int:
         crowd.world.order_fault("stall", seconds=2, path_prefix=TOKEN_PATH)  # time enough to find the holder
         for reader in crowd.readers:
             reader.ask("read")
-        until(lambda before=before: _is_granted(crowd, before), "the exchange")
+        until(partial(_is_granted, crowd, before), "the exchange")
         (stopped,) = [reader for reader in crowd.readers if _holds(crowd, reader)]
         os.kill(stopped.pid, signal.SIGSTOP)
         try:
             until(
-                lambda before=before: crowd.counts()["invalid_grant"] > before["invalid_grant"],
+                partial(_exceeds, crowd, "invalid_grant", before["invalid_grant"]),
                 "another process to take over",
             )
         finally:
@@ -182,7 +184,7 @@ def stall_in_each(crowd: Crowd, rounds: int) -> int:
         assert counts["refreshes"] - before["refreshes"] == 1
         assert counts["invalid_grant"] - before["invalid_grant"] == 1
         after = stored(crowd)
-        assert crowd.world.honours(crowd.member, after.refresh_token)
+        assert _is_live(crowd, after)
         assert (after.intent_at, after.lease_holder) == (None, None)
         served += len(outcomes)
     return served
@@ -257,7 +259,16 @@ def _kill_at(crowd: Crowd, moment: str, rng: random.Random, before: dict[str, in
 
 
 def _is_granted(crowd: Crowd, before: dict[str, int]) -> bool:
-    return crowd.counts()["refreshes"] > before["refreshes"]
+    return _exceeds(crowd, "refreshes", before["refreshes"])
+
+
+def _exceeds(crowd: Crowd, name: str, number: int) -> bool:
+    return crowd.counts()[name] > number
+
+
+def _is_live(crowd: Crowd, pair: StoredPair) -> bool:
+    """Whether WHOOP would exchange the refresh token of this pair now."""
+    return pair.refresh_token is not None and crowd.world.honours(crowd.member, pair.refresh_token)
 
 
 def everyone(readers: list[Reader], order: str) -> list[tuple[str, str]]:
@@ -277,4 +288,5 @@ def stored(crowd: Crowd) -> StoredPair:
 def _ended_by_the_clock(crowd: Crowd) -> None:
     with crowd.database.write() as connection:
         now = connection.scalar(select(tables.tokens.c.refreshed_at))
+        assert now is not None
         connection.execute(update(tables.tokens).values(expires_at=now - timedelta(seconds=1)))

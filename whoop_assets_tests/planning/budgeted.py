@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -205,10 +206,10 @@ class BudgetedWhoop(ModelledWhoop):
             self._queue(
                 Run(
                     group.any.lane,
-                    lambda budget, group=group: self._carry_out(budget, group),
+                    partial(self._carry_out, group=group),
                     _as_flight(group),
                 )
-            )  # type: ignore[misc]
+            )
 
     def _all(self) -> list[Run]:
         return [*self._running, *(run for queue in self._queues.values() for run in queue)]

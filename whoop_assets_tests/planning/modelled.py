@@ -252,7 +252,8 @@ class ModelledWhoop:
         silences = tuple(
             Hole(before, after) for before, after in pairwise(heard) if after - before >= SHORT_SILENCE
         )
-        events = EventFacts(len(heard), *((heard[0], heard[-1]) if heard else (None, None)), silences)
+        first_at, last_at = (heard[0], heard[-1]) if heard else (None, None)
+        events = EventFacts(len(heard), first_at, last_at, silences)
         members = tuple(member.facts(self.now) for member in self.members)
         return Facts(self.now, members, events, self.budget_facts())
 

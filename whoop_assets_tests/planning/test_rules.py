@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -390,7 +391,7 @@ def test_the_backfill_lane_leaves_what_webhooks_will_still_need_of_the_day():
 
 
 def test_until_it_is_known_whether_webhooks_come_they_are_expected():
-    def made(**more: object) -> int:
+    def made(**more: Any) -> int:
         return backfills(planned(*everybody, per_day=400, backfills=100, **more))
 
     everybody = [replace(member(user_id), profile_read_at=None, last_event_at=None) for user_id in range(40)]

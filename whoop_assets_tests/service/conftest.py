@@ -129,9 +129,9 @@ def serve() -> Iterator[Callable[..., Service]]:
                 Settings(client_id="app", client_secret=SECRET, database_url=url, token_key=TOKEN_KEY),
                 **changes,
             )
-            connection = cleanup.enter_context(Connection(settings, database))
+            session = cleanup.enter_context(Connection(settings, database))
             ready = threading.Event()
-            server = ServiceServer(create_app(connection), "127.0.0.1", 0, lambda _: ready.set())
+            server = ServiceServer(create_app(session), "127.0.0.1", 0, lambda _: ready.set())
             thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
             thread.start()
             assert ready.wait(START_SECONDS)

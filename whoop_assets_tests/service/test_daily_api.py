@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -206,7 +207,8 @@ def test_without_a_good_key_nothing_is_told(service: Service, key: Key) -> None:
 
 def test_a_member_who_is_not_here_and_one_of_somebody_elses_are_the_same(service: Service, key: Key) -> None:
     store(service.database, [daily_row(STRANGER, DAY)])
-    for path, query in ((DAILY, {"from": str(DAY), "to": str(DAY)}), (RECOVERY_STATUS, {})):
+    days: dict[str, Any] = {"from": str(DAY), "to": str(DAY)}
+    for path, query in ((DAILY, days), (RECOVERY_STATUS, {})):
         strange, absent = (key.get(path, **query, member=who) for who in (STRANGER, NOBODY))
         assert (strange.status_code, strange.content) == (404, absent.content)
         assert str(STRANGER) not in strange.text
@@ -304,8 +306,8 @@ def test_a_key_tells_of_its_own_members_alone(
         ({"format": "xml"}, "json or csv"),
     ],
 )
-def test_what_is_wrong_is_named(service: Service, key: Key, query: dict[str, str], what: str) -> None:
-    whole = {"from": str(DAY), "to": str(DAY)} if not {"from", "to"} & set(query) else {}
+def test_what_is_wrong_is_named(service: Service, key: Key, query: dict[str, Any], what: str) -> None:
+    whole: dict[str, Any] = {"from": str(DAY), "to": str(DAY)} if not {"from", "to"} & set(query) else {}
     answer = key.get(DAILY, **whole, **query)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert answer.json()["status"] == 400
@@ -314,9 +316,9 @@ def test_what_is_wrong_is_named(service: Service, key: Key, query: dict[str, str
 
 
 def test_all_days_that_there_are_can_be_asked_for(service: Service, key: Key) -> None:
-    answer = key.get(DAILY, **{"from": "0001-01-01", "to": "9999-12-31"})
+    answer = key.get(DAILY, from_="0001-01-01", to="9999-12-31")
     assert answer.status_code == 200
-    assert answer.json() == key.get(DAILY, **{"from": "2000-01-01", "to": "2100-01-01"}).json()
+    assert answer.json() == key.get(DAILY, from_="2000-01-01", to="2100-01-01").json()
 
 
 def test_other_refusals(service: Service, key: Key) -> None:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ class Attacker:
         return self._delivery(body, signed(body))
 
     def _as_signed_nonsense(self) -> bytes:
-        anything = (None, True, 1.5, -1, "", [], {}, "\u0000", 2**70, "x" * 999)
+        anything: tuple[Any, ...] = (None, True, 1.5, -1, "", [], {}, "\u0000", 2**70, "x" * 999)
         bad = {
             "user_id": (*anything, "10129", 0),
             "id": (*anything, "../../v2/cycle", "x"),

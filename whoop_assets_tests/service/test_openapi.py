@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from whoop_assets.service.api.endpoints import DailyApi
@@ -26,7 +26,7 @@ from whoop_assets_tests.service.daily_rows import (
 )
 
 DOCUMENT = document()
-REGISTRY = Registry().with_resource("doc", Resource(contents=DOCUMENT, specification=DRAFT202012))
+REGISTRY = Registry().with_resource("doc", DRAFT202012.create_resource(DOCUMENT))
 
 
 def resolved(part: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_answers_are_as_described(service: Service, form: str) -> None:
     key = key_for(service.database, service.server.base_url, MEMBER)
     days = [daily_row(MEMBER, DAY), daily_row(MEMBER, DAY + timedelta(days=1), full=False)]
     store(service.database, days)
-    good = {"from": DAY, "to": DAY + timedelta(days=1), "format": form}
+    good: dict[str, Any] = {"from": DAY, "to": DAY + timedelta(days=1), "format": form}
     for query in (good, {**good, "limit": 1}, {**good, "member": MEMBER}):
         answer = key.get(DAILY, **query)
         assert answer.status_code == 200

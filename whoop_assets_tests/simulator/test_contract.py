@@ -121,7 +121,7 @@ def test_answers_validate_against_the_official_document(big: RunningSimulator) -
             )
             schema = {**operation["responses"]["200"]["content"]["application/json"]["schema"]}
             validator = jsonschema.Draft202012Validator({**schema, "components": components})
-            queries = (
+            queries: list[dict[str, Any]] = (
                 [{}]
                 if path not in PATHS.values()
                 else [{"limit": 25}, {"limit": 25, "nextToken": "eyIkIjoib0AxIiwibyI6MzAwfQ=="}]

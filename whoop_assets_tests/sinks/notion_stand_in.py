@@ -120,7 +120,7 @@ class NotionStandIn:
 
     def make_source(self, **properties: str) -> str:
         """A data source with properties of these types, made by hand."""
-        schema = {"Day": {"title": {}}} | {name: {kind: {}} for name, kind in properties.items()}
+        schema: Json = {"Day": {"title": {}}} | {name: {kind: {}} for name, kind in properties.items()}
         parent = next(iter(self.shared_pages))
         made = self._make_database(
             {
@@ -276,7 +276,7 @@ class NotionStandIn:
                 raise invalid(
                     f"body failed validation: body.initial_data_source.properties.{name} is not valid."
                 )
-            options = {"options": []} if kinds[0] in ("select", "multi_select") else {}
+            options: Json = {"options": []} if kinds[0] in ("select", "multi_select") else {}
             schema[name] = {
                 "id": uuid.uuid4().hex[:4], "name": name, "type": kinds[0], kinds[0]: {**wanted[kinds[0]], **options},
             }  # fmt: skip

@@ -13,6 +13,7 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Transaction
 
 from whoop_assets.errors import ConfigurationError, SinkUnavailable
+from whoop_assets.ingest.content import Taken
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
@@ -94,9 +95,10 @@ def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(deliv
                 # A content that is stored already is not kept a second time: these say something new.
                 payload = answer.payload | {"updated_at": "2026-11-21T11:59:00.000Z"}
                 one = take(STREAMS[stream], payload, d.home.member, answer.requested_at, answer.endpoint)
+                assert isinstance(one, Taken)
                 records.store(
                     connection, d.home.member, stream, [one.incoming], d.home.database.now(connection)
-                )  # type: ignore[union-attr]
+                )
         d.sync()
         assert_delivered(d.home.database, d.catalog())
         for name, (_, answer) in asked.items():

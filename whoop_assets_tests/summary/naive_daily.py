@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
 
 Record = dict
 HOUR = timedelta(hours=1)
@@ -16,7 +17,7 @@ def naive_daily_rows(
     workouts: Sequence[Record],
     latest_cycle: Mapping[int, int],
 ) -> list[Record]:
-    days: dict = defaultdict(lambda: ([], [], [], []))
+    days: dict[tuple[int, date], tuple[list, list, list, list]] = defaultdict(lambda: ([], [], [], []))
     for place, records in enumerate((cycles, sleeps, recoveries, workouts)):
         for record in records:
             days[record["user_id"], record["day"]][place].append(record)
@@ -43,12 +44,8 @@ def _row(cycles: list, sleeps: list, recoveries: list, workouts: list, latest: i
     }
 
 
-def _hours(record: Record) -> float | None:
-    return (
-        None
-        if record["end_time"] is None
-        else (record["end_time"] - record["start_time"]).total_seconds() / 3600
-    )
+def _hours(record: Record) -> float:
+    return (record["end_time"] - record["start_time"]).total_seconds() / 3600
 
 
 def _cycle_of(cycles: list, mains: list) -> Record | None:
@@ -94,7 +91,7 @@ def _offset(text: str) -> timedelta:
     return -size if text[0] == "-" else size
 
 
-def _value(record: Record | None, name: str) -> object:
+def _value(record: Record | None, name: str) -> Any:
     return record[name] if record is not None and record["score_state"] == "SCORED" else None
 
 

@@ -24,7 +24,7 @@ FLOATS = st.floats(0, 10_000, allow_nan=False)
 
 
 @st.composite
-def _one(draw, build, *, closed=True, **changes):
+def _one(draw, /, build, *, closed=True, **changes):
     """A record, its key among the few; `changes` are strategies."""
     user_id, day = draw(MEMBER_AND_DAY)
     start = draw(STARTS)

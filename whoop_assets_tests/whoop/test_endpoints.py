@@ -27,7 +27,7 @@ from whoop_assets_tests.whoop.records import BODY, PROFILE, SLEEP_ID, sample
         (lambda client: client.activity_mapping(2**63 - 1), "/v1/activity-mapping/9223372036854775807"),
     ],
 )
-def test_each_thing_is_asked_for_at_its_own_path(call, path: str) -> None:  # type: ignore[no-untyped-def]
+def test_each_thing_is_asked_for_at_its_own_path(call, path: str) -> None:
     bench = Bench(ok({"user_id": 10129}))
     answer = call(bench.client)
     assert bench.server.requests[0].method == "GET"

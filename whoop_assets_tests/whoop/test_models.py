@@ -148,7 +148,9 @@ def test_a_measurement_that_cannot_be_read_costs_the_record_nothing_else(value: 
 @pytest.mark.parametrize("stream", STREAM_NAMES)
 def test_a_score_may_lack_any_part(stream: str) -> None:
     raw = sample(stream, score={})
-    assert set(STREAMS[stream].model.model_validate(raw).scored.model_dump().values()) == {None}
+    score = STREAMS[stream].model.model_validate(raw).scored
+    assert score is not None
+    assert set(score.model_dump().values()) == {None}
 
 
 @pytest.mark.parametrize(("value", "kept"), [(101.5, 101.5), (-3, -3.0)])

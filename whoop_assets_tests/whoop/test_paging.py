@@ -180,5 +180,5 @@ def test_a_typed_iterator_says_which_rule_a_record_breaks_and_shows_no_value() -
 
 def test_sleeps_are_typed_too() -> None:
     sleep = next(Bench(page_of(sample("sleeps"))).client.sleeps())
-    assert sleep.scored is not None
+    assert sleep.scored is not None and sleep.scored.stage_summary is not None
     assert sleep.scored.stage_summary.total_rem_sleep_time_milli == 5879573

@@ -179,7 +179,12 @@ def test_waits_grow_and_differ() -> None:
     bench = Bench(httpx.Response(500))
     waits: list[float] = []
     sleep = bench.clock.sleep
-    bench.clock.sleep = lambda seconds: (waits.append(seconds), sleep(seconds))  # type: ignore[method-assign]
+
+    def noted_sleep(seconds: float) -> None:
+        waits.append(seconds)
+        sleep(seconds)
+
+    bench.clock.sleep = noted_sleep  # type: ignore[method-assign]
     with pytest.raises(ServerFault):
         bench.client.get(PATH)
     assert len(set(waits)) == len(waits)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Self
@@ -64,7 +65,7 @@ class Life:
         self.figures = Figures()
         self._staff: Any = with_dagster if plot.dagster else processes
         FORK.set_forkserver_preload([processes.__name__, with_dagster.__name__])
-        self.whoop_options = {
+        self.whoop_options: dict[str, Any] = {
             "members": plot.members,
             "days": plot.history.days,
             "seed": plot.seed,
@@ -128,7 +129,7 @@ class Life:
         for number in range(self.plot.kills):
             moment = self.plot.start + self.plot.life * self.chance.uniform(0.02, 0.97)
             kind = KINDS[number % len(KINDS)]
-            self.at(moment, lambda kind=kind: self.arm(kind))
+            self.at(moment, partial(self.arm, kind))
         for _ in range(round(self.plot.edits_a_day * (self.plot.life / timedelta(days=1)))):
             self.at(self.plot.start + self.plot.life * self.chance.random(), self.edit)
 

@@ -110,7 +110,7 @@ class WatchedDatabase(Database):
             yield connection
 
     @contextmanager
-    def write(self, members=()) -> Iterator[Connection]:  # type: ignore[no-untyped-def]
+    def write(self, members=()) -> Iterator[Connection]:
         with self._shown(Does.WRITES), super().write(members) as connection:
             yield connection
 

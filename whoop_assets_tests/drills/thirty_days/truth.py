@@ -80,9 +80,9 @@ def _snapshots(life: Life) -> list[Difference]:
             newest[table, row["user_id"]] = row
     for one in life.control.get("members"):
         for table, name in (("profiles", "profile"), ("body_measurements", "body_measurement")):
-            row = newest.get((table, one["user_id"]))
-            if row is None or row["payload"] != one[name]:
-                found.append((table, one["user_id"], "differs", row and str(row["day"])))
+            stored = newest.get((table, one["user_id"]))
+            if stored is None or stored["payload"] != one[name]:
+                found.append((table, one["user_id"], "differs", stored and str(stored["day"])))
     return found
 
 
@@ -173,7 +173,9 @@ def against_naive(database: Database) -> list[Difference]:
     expected = {
         (row["user_id"], row["day"]): row
         for row in naive_unknown(
-            naive_daily_rows(*(records[stream] for stream in RECORDS), latest),
+            naive_daily_rows(
+                records["cycles"], records["sleeps"], records["recoveries"], records["workouts"], latest
+            ),
             records["cycles"],
             rows(database, "coverage"),
         )

@@ -142,7 +142,8 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> A
         with dg.build_sensor_context(
             instance=instance, definitions=defs, resources={"whoop": whoop}
         ) as context:
-            found = sensor.built(ours).evaluate_tick(context)  # type: ignore[attr-defined]
+            found = sensor.built(ours).evaluate_tick(context)
+        assert found.run_requests is not None
         works += [_work(request) for request in found.run_requests]
     database = whoop.database
     with database.read() as connection:
