@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml  # type: ignore[import-untyped]
+import yaml
 from cryptography.fernet import Fernet
 
 from benchmarks.stage import Stage

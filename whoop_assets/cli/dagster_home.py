@@ -103,7 +103,7 @@ def event_batch_size() -> int:
 
 def stores_batches(home: Path) -> bool:
     """Whether the dagster.yaml of this home names an event log storage of this project."""
-    from yaml import YAMLError, safe_load  # type: ignore[import-untyped]
+    from yaml import YAMLError, safe_load
 
     try:
         config = safe_load((home / "dagster.yaml").read_text())

@@ -68,7 +68,7 @@ def page_mapping(settings: Settings) -> PageMapping:
 
 def _yaml(text: str) -> Any:
     try:
-        import yaml  # type: ignore[import-untyped]
+        import yaml
     except ModuleNotFoundError:
         raise NotionNotInstalled(
             "PyYAML is not installed: install the optional extra, `pip install 'whoop-assets[notion]'`."
