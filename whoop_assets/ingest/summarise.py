@@ -112,7 +112,7 @@ def _with(frame: pd.DataFrame, added: list[dict[str, Any]]) -> pd.DataFrame:
 _CHOSEN_BY = {
     "cycles": ("user_id", "day", "id"),
     "sleeps": ("user_id", "day", "id", "cycle_id", "nap"),
-    "recoveries": ("user_id", "day", "sleep_id", "cycle_id"),
+    "recoveries": ("user_id", "day", "sleep_id", "cycle_id", "recovery_score"),
     "workouts": ("user_id", "day"),
 }
 """Stream -> the columns by which an export's records are fitted in beside the API's."""

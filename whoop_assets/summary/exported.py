@@ -43,6 +43,8 @@ OF_WORKOUTS = ("workout_count", "workout_minutes", "workout_strain_max", "sports
 
 _EXPORTED_RECOVERY = tuple(name for name in RECOVERY_SCORE if name != "user_calibrating")
 _SCORED, _NOT_SCORED = "SCORED", "UNSCORABLE"
+MAX_ROUNDING = 0.5
+"""How far an export's recovery score may be from the API's, percent."""
 _OURS = "exported "
 """Begins the ids that sleeps and workouts get here."""
 
@@ -94,28 +96,30 @@ def filling(
 
     Args:
         cycles, sleeps, workouts: Rows of `imported_cycles`, `imported_sleeps` and `imported_workouts`, whole days of them, each
-            with `alive`: None if it is matched with no record of the API, else whether that record still exists.
+            with `alive`: None if it is matched with no record of the API, else whether that record still exists. Cycles
+            also have `moved`: whether the API has the cycle on another day than the export.
         newest_cycle: The start of each member's newest cycle, from the API or an export: only that one can be partial.
     """
-    given = {stream: api.days(stream) for stream in ("cycles", "sleeps", "recoveries", "workouts")}
-    anything = set().union(*given.values())
+    anything = set().union(*map(api.days, ("cycles", "sleeps", "recoveries", "workouts")))
 
     def fills(stream: str, row: Row) -> bool:
         return _key(row) not in anything or _key(row) not in api.read.get(stream, ())
 
     result = Filling()
     matched = {row["matched_id"] for row in cycles}
-    api_cycle = {_key(row): row["id"] for row in api.cycles if row["id"] not in matched}
+    unmatched = [row for row in api.cycles if row["id"] not in matched]
+    api_cycle = {_key(row): row["id"] for row in unmatched}
+    # Days of which the API has a cycle that the export does not have on this day: WHOOP has edited it since.
+    edited = {_key(row) for row in unmatched} | {_key(row) for row in cycles if row["alive"] and row["moved"]}
     cycle_id: dict[Place, int | None] = {}
     for number, row in enumerate(cycles, 1):
         place = (row["user_id"], row["start_time"])
         cycle_id[place] = row["matched_id"] if row["alive"] else None
         if row["alive"] is not None:
             continue
-        if _key(row) in given["cycles"]:
-            # The day's cycle, which WHOOP has edited since the export.
+        if _key(row) in edited or not fills("cycles", row):
             cycle_id[place] = api_cycle.get(_key(row))
-        elif fills("cycles", row):
+        else:
             cycle_id[place] = -number
             result.cycles.append(_cycle(row, -number))
             if newest_cycle.get(row["user_id"]) == row["start_time"]:
@@ -135,8 +139,8 @@ def filling(
             # A row that names no sleep has the recovery of the sleep that the cycle begins with.
             offered = (row["start_time"] != cycle_start, row["start_time"], identity)
             begun_with[place] = min(offered, begun_with.get(place, offered), key=lambda one: one[:2])
-    _name_sleeps_of_recoveries(api, result.sleeps, cycle_id, begun_with)
-    result.recoveries = _recoveries(api, given["recoveries"], cycles, cycle_id, begun_with, beginning, fills)
+    _name_sleeps_of_recoveries(api, result.sleeps, cycles, cycle_id, begun_with)
+    result.recoveries = _recoveries(api, cycles, cycle_id, begun_with, beginning, fills)
     result.workouts = [
         _workout(row, f"{_OURS}{number:09}")
         for number, row in enumerate(workouts, 1)
@@ -148,29 +152,38 @@ def filling(
 def _name_sleeps_of_recoveries(
     api: ApiRecords,
     sleeps: list[dict[str, Any]],
+    cycles: Sequence[Row],
     cycle_id: Mapping[Place, int | None],
     begun_with: dict[Place, tuple[bool, datetime, str | None]],
 ) -> None:
     """Give an exported main sleep the id by which the API's recovery of its cycle names its sleep.
 
-    The recovery was read and its sleep was not: the exported sleep is that sleep.
+    The API's recovery is known and its sleep is not. A cycle can have the recovery of a nap too, so the sleep is this one only
+    if the export states the same recovery for it, or if all recoveries were read and the only one is of a cycle without naps.
     """
     known = {row["id"] for row in api.sleeps}
-    named: dict[int, list[str]] = {}
+    named: dict[int, list[Row]] = {}
     for row in api.recoveries:
         if row["sleep_id"] not in known:
-            named.setdefault(row["cycle_id"], []).append(row["sleep_id"])
+            named.setdefault(row["cycle_id"], []).append(row)
     by_id = {row["id"]: row for row in sleeps}
-    for place, (later, start, identity) in begun_with.items():
-        ids = named.get(cycle_id.get(place) or 0, [])
-        if identity in by_id and len(ids) == 1:
-            by_id[identity]["id"] = ids[0]
-            begun_with[place] = (later, start, ids[0])
+    with_naps = {row["cycle_id"] for row in sleeps if row["nap"]}
+    for row in cycles:
+        place = (row["user_id"], row["start_time"])
+        later, start, identity = begun_with.get(place, (False, None, None))
+        candidates = named.get(cycle_id[place] or 0, [])
+        if start is None or identity not in by_id or row["sleep_start_time"] not in (None, start):
+            continue
+        same = [other for other in candidates if _same_recovery(row, other)]
+        if not same and _key(row) in api.read.get("recoveries", ()) and cycle_id[place] not in with_naps:
+            same = candidates
+        if len(same) == 1:
+            by_id[identity]["id"] = same[0]["sleep_id"]
+            begun_with[place] = (later, start, same[0]["sleep_id"])
 
 
 def _recoveries(
     api: ApiRecords,
-    given: Collection[Key],
     cycles: Sequence[Row],
     cycle_id: Mapping[Place, int | None],
     begun_with: Mapping[Place, tuple[bool, datetime, str | None]],
@@ -187,6 +200,7 @@ def _recoveries(
         if not row["nap"] and row["cycle_id"] is not None:
             main_sleeps.setdefault(row["cycle_id"], []).append(row["id"])
     known = {row["sleep_id"] for row in api.recoveries}
+    given = api.days("recoveries")
     found = []
     for row in cycles:
         if row["alive"] is False or not fills("recoveries", row):
@@ -198,18 +212,24 @@ def _recoveries(
         onset = row["sleep_start_time"]
         first = begun_with.get(place)
         listed = None if onset is None else beginning.get((row["user_id"], onset))
+        if listed is not None and listed.nap:
+            continue
         if first is not None and onset in (None, first[1]):
             sleep = first[2]
-        elif listed is not None and (listed.nap or not listed.replaced):
+        elif listed is not None and not listed.replaced:
             sleep = listed.identity
         elif onset is not None and listed is None and begins_as_nap(row["start_time"], onset):
             sleep = None
         else:
             of_api = main_sleeps.get(of_cycle, []) if of_cycle is not None and first is None else []
-            sleep = of_api[0] if len(of_api) == 1 else f"{_OURS}of {row['start_time']}"
-        if sleep is None:
-            continue
-        if sleep in known or (sleep.startswith(_OURS) and _key(row) in given):
+            if len(of_api) == 1:
+                sleep = of_api[0]
+            elif _key(row) in api.read.get("sleeps", ()) or _key(row) in given:
+                # The API has no main sleep that it can be of, or a recovery that may be the same.
+                sleep = None
+            else:
+                sleep = f"{_OURS}of {row['start_time']}"
+        if sleep is None or sleep in known:
             continue
         found.append(_recovery(row, of_cycle, sleep))
     return found
@@ -261,6 +281,12 @@ def finish(
         ):
             unknown += OF_WORKOUTS
         row.update(dict.fromkeys(unknown))
+
+
+def _same_recovery(row: Row, other: Row) -> bool:
+    """Whether an export's row states the recovery score of the API, which it rounds to whole percents."""
+    stated, given = row["recovery_score"], other["recovery_score"]
+    return stated is not None and given is not None and abs(stated - given) <= MAX_ROUNDING
 
 
 def _key(row: Mapping[str, Any]) -> Key:

@@ -116,6 +116,8 @@ def _imported(
 
 def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> None:
     """Put the records of a cycle that the API has too on that cycle's day: the API's cycles are the calendar."""
+    for row in found["cycles"]:
+        row["moved"] = False
     ids = {row["matched_id"] for row in found["cycles"] if row["alive"]}
     if not ids:
         return
@@ -131,6 +133,7 @@ def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> No
     for row in found["cycles"]:
         day = days.get(row["matched_id"]) if row["alive"] else None
         if day is not None:
+            row["moved"] = day != row["day"]
             day_of[row["user_id"], row["start_time"]] = row["day"] = day
     for row in (*found["sleeps"], *found["workouts"]):
         row["day"] = day_of.get((row["user_id"], _cycle_start(row)), row["day"])

@@ -1,0 +1,140 @@
+"""Days of which WHOOP's API was read in some streams only: what an export adds, and that no nap's value becomes a day's."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from whoop_assets.ingest.app_import import import_export
+from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.warehouse import records, tables
+from whoop_assets_tests.app_export.exports import (
+    CYCLES_OF_THREE_DAYS,
+    NIGHTS,
+    cycle,
+    export,
+    listed,
+    nap,
+    night,
+    slept,
+)
+from whoop_assets_tests.app_export.test_naps_and_nights import JUNE_3, daily
+from whoop_assets_tests.warehouse import factories
+
+MEMBER = -1
+ZONE = "-05:00"
+WITH_NAP = [*NIGHTS, listed(3, nap(3), is_nap=True)]
+NAMES_NAP = [cycle(4, 60), cycle(3, None, nap(3)), cycle(2, 65)]
+
+
+def local(day, hour, minute=0):
+    """That clock time of June 2025, five hours behind UTC; hours above 24 are of the next day."""
+    return datetime(2025, 6, 1, tzinfo=UTC) + timedelta(days=day - 1, hours=hour + 5, minutes=minute)
+
+
+def api_cycle(day, start=None):
+    begin = local(day - 1, 23) if start is None else start
+    return factories.cycle(day, begin, local(day, 23), offset=ZONE, strain=11.0 if start is None else 4.0)
+
+
+def api_sleep(day, key, start, end, *, is_nap=False):
+    return factories.sleep(key, day, start, end, nap=is_nap, offset=ZONE)
+
+
+def api_night(day, *, minutes_later=0, is_nap=False):
+    start = local(day - 1, 23, minutes_later)
+    return api_sleep(day, f"night {day}", start, local(day, 7), is_nap=is_nap)
+
+
+def read(database, stream, *incoming, complete=True):
+    """Store the API's records of a stream; `complete`: as read for all days."""
+    with database.write([MEMBER]) as connection:
+        now = database.now(connection)
+        records.store(connection, MEMBER, stream, list(incoming), now)
+        if complete:
+            span = {"start_time": local(1, 0), "end_time": local(6, 0), "read_at": now}
+            connection.execute(insert(tables.coverage).values(user_id=MEMBER, stream=stream, **span))
+
+
+def third_of_june(database):
+    rebuild_days(database, [MEMBER], date(2025, 6, 1), date(2025, 6, 6))
+    return daily(database)[JUNE_3]
+
+
+@pytest.fixture
+def member(sqlite_database):
+    """A database into which exports of one member can be imported."""
+    return sqlite_database
+
+
+def imported(database, cycles=CYCLES_OF_THREE_DAYS, sleeps=NIGHTS):
+    kinds = {"cycles": cycles} | ({} if sleeps is None else {"sleeps": sleeps})
+    import_export(database, export(**kinds), None)
+    read(database, "cycles", *(api_cycle(day) for day in (2, 3, 4)))
+
+
+@pytest.mark.parametrize("sleeps", [NIGHTS, None])
+def test_the_recovery_of_a_night_that_the_api_does_not_have_is_not_the_days(member, sleeps):
+    imported(member, sleeps=sleeps)
+    read(member, "sleeps", api_night(2), api_night(4))
+    assert third_of_june(member)["recovery_score"] is None
+
+
+@pytest.mark.parametrize("sleeps", [NIGHTS, None])
+def test_the_recovery_of_a_night_that_whoop_made_a_nap_is_not_the_days(member, sleeps):
+    imported(member, sleeps=sleeps)
+    read(member, "sleeps", api_night(2), api_night(3, is_nap=True), api_night(4))
+    assert third_of_june(member)["recovery_score"] is None
+
+
+def test_a_night_that_whoop_shortened_keeps_the_exports_recovery(member):
+    imported(member)
+    read(member, "sleeps", api_night(2), api_night(3, minutes_later=20), api_night(4))
+    assert third_of_june(member)["recovery_score"] == 70
+
+
+@pytest.mark.parametrize("sleeps", [NIGHTS, WITH_NAP])
+def test_a_naps_recovery_that_a_webhook_brought_does_not_replace_the_nights(member, sleeps):
+    imported(member, sleeps=sleeps)
+    read(member, "recoveries", factories.recovery("a nap", 3, recovery_score=4.0), complete=False)
+    row = third_of_june(member)
+    assert (row["recovery_score"], row["sleep_id"]) == (70, None)
+
+
+def test_of_two_recoveries_of_a_cycle_the_one_that_the_export_states_is_the_nights(member):
+    imported(member, sleeps=WITH_NAP)
+    night_and_nap = [
+        factories.recovery(key, 3, recovery_score=score) for key, score in (("night", 70.3), ("nap", 4.0))
+    ]
+    read(member, "recoveries", *night_and_nap)
+    row = third_of_june(member)
+    assert (row["recovery_score"], row["sleep_id"]) == (70.3, "night")
+
+
+def test_the_only_recovery_of_a_cycle_without_naps_is_the_nights_also_when_whoop_changed_it(member):
+    imported(member)
+    read(member, "recoveries", factories.recovery("night", 3, recovery_score=77.0))
+    assert third_of_june(member)["recovery_score"] == 77
+
+
+def test_the_recovery_of_a_nap_that_the_api_files_on_another_day_is_no_days(member):
+    imported(member, cycles=NAMES_NAP, sleeps=[listed(3, nap(3), is_nap=True)])
+    read(member, "sleeps", api_sleep(4, "nap", local(3, 15), local(3, 16, 20), is_nap=True))
+    assert third_of_june(member)["recovery_score"] is None
+
+
+def test_of_a_day_with_two_cycles_the_one_that_the_api_did_not_read_is_the_exports(member):
+    second_sleep = slept("03 09:00", "03 11:00", 120)
+    second = {"Cycle start time": "2025-06-03 09:00:00"}
+    cycles = [
+        cycle(4, 60),
+        cycle(3, 50, second_sleep, **second, **{"Day Strain": "4.0"}),
+        cycle(3, 70, **{"Cycle end time": "2025-06-03 09:00:00"}),
+        cycle(2, 65),
+    ]
+    sleeps = [listed(3, night(3)), listed(3, second_sleep, **second)]
+    import_export(member, export(cycles=cycles, sleeps=sleeps), None)
+    read(member, "cycles", api_cycle(3, local(3, 9)), complete=False)
+    row = third_of_june(member)
+    assert (row["recovery_score"], row["sleep_duration_minutes"], row["strain"]) == (70, 450, 10.2)
+    assert (row["cycle_count"], row["source"]) == (2, "mixed")
