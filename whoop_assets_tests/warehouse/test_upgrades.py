@@ -3,15 +3,18 @@
 import os
 import subprocess
 import sys
+from datetime import date
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from whoop_assets.warehouse import schema
 from whoop_assets.warehouse.database import Database
 from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.warehouse.tables import metadata
+from whoop_assets.warehouse.stale_days import STALE_DAYS
+from whoop_assets.warehouse.tables import daily_summary, metadata
+from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.marks import slow
 from whoop_assets_tests.warehouse.filling import columns, contents, fill, tables_of
 from whoop_assets_tests.warehouse.processes import together
@@ -138,3 +141,22 @@ def test_the_command_waits_for_who_upgrades_already(empty, empty_database_url):
     assert [process.returncode for process in processes] == [0, 0], ended
     said = sorted(out.partition("(")[2] for out, _ in ended)
     assert said == ["was 0003 before).\n", "was there already).\n"]
+
+
+def test_days_whose_counts_may_be_unknown_are_marked_for_a_rebuild(empty):
+    at(empty, "0011")
+    counts = {
+        date(2026, 3, 1): (0, 2),
+        date(2026, 3, 2): (1, 0),
+        date(2026, 3, 3): (1, 2),
+        date(2026, 3, 4): (0, 0),
+    }
+    with empty.write() as connection:
+        for day, (naps, workouts) in counts.items():
+            row = {"user_id": 7, "day": day, "is_partial": False, "built_at": NOW}
+            connection.execute(insert(daily_summary).values(**row, nap_count=naps, workout_count=workouts))
+        STALE_DAYS.mark(connection, 7, [date(2026, 3, 4)], NOW)
+    schema.upgrade(empty)
+    with empty.read() as connection:
+        marked = sorted(entry.day for entry in STALE_DAYS.stale(connection))
+    assert marked == [date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 4)]
