@@ -26,7 +26,14 @@ from whoop_assets.warehouse import (
 )
 from whoop_assets.warehouse.coverage import Span
 from whoop_assets.whoop.client import WhoopClient
-from whoop_assets.whoop.errors import NotFound
+from whoop_assets.whoop.errors import (
+    BadRequest,
+    NotFound,
+    Refused,
+    ServerFault,
+    Unavailable,
+    UnreadableAnswer,
+)
 from whoop_assets.whoop.streams import CYCLES, STREAMS, Stream
 from whoop_assets.whoop_day import Calendar
 
@@ -135,7 +142,8 @@ class MemberLoad:
         """Read each cycle again, by its URL, that is stored as open although a later cycle is stored.
 
         WHOOP keeps one cycle open, the latest. The stored end is missing because the cycle was last read before it closed,
-        and it may lie outside the days of this load.
+        and it may lie outside the days of this load. A cycle whose own URL fails is left to the next load, with a warning:
+        it must not end this load.
         """
         with self._database.read() as connection:
             unclosed = whereabouts.unclosed_cycles(connection, self._user_id)
@@ -151,6 +159,9 @@ class MemberLoad:
                 answer = self._client.record(CYCLES, cycle_id)
             except NotFound:
                 absences.gone[cycle_id] = asked_at
+                continue
+            except (ServerFault, Unavailable, UnreadableAnswer, BadRequest, Refused) as error:
+                self._loaded.warnings.append(f"A cycle that must have closed was not read again. {error}")
                 continue
             absences.found.append(
                 take(CYCLES, answer.payload, self._user_id, answer.requested_at, answer.endpoint)

@@ -80,6 +80,9 @@ class FaultTime:
 
 
 def endpoint(path: str) -> str:
-    """The path without ids: `/v2/cycle/93845/recovery` is `/v2/cycle/recovery`."""
+    """The path with `{id}` for an id: `/v2/cycle/93845/recovery` is `/v2/cycle/{id}/recovery`.
+
+    A record that always fails must not close the collection, so the two are different endpoints.
+    """
     version, *parts = path.strip("/").split("/")
-    return "/".join(["", version, *(part for part in parts if part.replace("_", "").isalpha())])
+    return "/".join(["", version, *(part if part.replace("_", "").isalpha() else "{id}" for part in parts)])

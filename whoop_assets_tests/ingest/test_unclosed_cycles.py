@@ -49,6 +49,19 @@ def test_a_backfill_of_the_last_14_days_closes_the_cycle_that_was_open_17_days_a
     assert (old["user_id"], old["day"]) in home.rows("stale_days")
 
 
+def test_an_open_cycle_whose_own_url_always_fails_costs_the_other_records_nothing(home):
+    (old,) = stored_as_open(home)
+    home.world.order_fault("status", status=500, count=None, path_prefix=f"/developer/v2/cycle/{old['id']}")
+    today = TODAY + GAP
+    loaded = home.load(today - timedelta(days=13), today)
+    assert [failure for result in loaded for failure in result.failures] == []
+    assert latest_cycle(home)["id"] in home.rows("cycles")
+    assert home.rows("cycles")[old["id"]]["end_time"] is None
+    home.world.clear_faults()
+    home.load(today - timedelta(days=13), today)
+    assert home.rows("cycles")[old["id"]]["end_time"] is not None
+
+
 def test_the_same_cycle_is_not_read_once_more_by_the_next_load(home):
     today = TODAY + GAP
     home.load(today - timedelta(days=13), today)

@@ -135,9 +135,9 @@ def test_the_bounds_nest() -> None:
     ("path", "expected"),
     [
         ("/v2/cycle", "/v2/cycle"),
-        ("/v2/cycle/93845", "/v2/cycle"),
-        ("/v2/cycle/93845/recovery", "/v2/cycle/recovery"),
-        ("/v2/activity/sleep/ecfc6a15-4661-442f-a9a4-f160dd7afae8", "/v2/activity/sleep"),
+        ("/v2/cycle/93845", "/v2/cycle/{id}"),
+        ("/v2/cycle/93845/recovery", "/v2/cycle/{id}/recovery"),
+        ("/v2/activity/sleep/ecfc6a15-4661-442f-a9a4-f160dd7afae8", "/v2/activity/sleep/{id}"),
         ("/v2/user/measurement/body", "/v2/user/measurement/body"),
         ("/v2/user/body_measurement", "/v2/user/body_measurement"),
         ("/token", "/token"),
