@@ -52,12 +52,14 @@ class FaultTime:
 
     def require(self, method: str, path: str) -> None:
         """Raise Unavailable if faults of this endpoint, or of WHOOP as a whole, have used up the run's time."""
-        if self.left(path) <= 0.0:
-            raise Unavailable(
-                f"{method} {path} was not sent, because WHOOP kept failing and retries have cost this run"
-                f" {MAX_ENDPOINT_SECONDS:.0f} s or more: try again later.",
-                path=path,
-            )
+        now = self._clock.now()
+        for account, what in ((self._run, "this run"), (self._account(path), "this endpoint")):
+            if account.left(now) <= 0.0:
+                raise Unavailable(
+                    f"{method} {path} was not sent, because WHOOP kept failing and retries for {what} have taken"
+                    f" {account.limit:.0f} s: try again later.",
+                    path=path,
+                )
 
     def left(self, path: str) -> float:
         """Seconds that faults of this endpoint may still cost."""

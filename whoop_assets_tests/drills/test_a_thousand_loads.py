@@ -49,7 +49,7 @@ def test_the_weather_was_bad_enough(all_outcomes: list[Outcome]) -> None:
     loads = counts["loads"]
     assert counts["hit"] > 0.6 * loads
     assert counts["mended"] > 0.15 * loads
-    assert counts["failed"] > 0.2 * loads
+    assert counts["failed"] > 0.1 * loads  # retries last for a time, so many loads overcome their faults
     assert counts["changed"] > 0.15 * loads
     assert counts["ended"] > 0.15 * loads
 

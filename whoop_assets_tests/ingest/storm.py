@@ -35,6 +35,7 @@ PATHS = {
     "recoveries": "/v2/recovery",
     "workouts": "/v2/activity/workout",
 }
+NOT_SENT = "was not sent, because WHOOP kept failing"
 CAUSES = {
     "status": r"answered (500|502|503|429|401)\b|request limit",
     "reset": r"no whole answer from WHOOP \((ReadError|RemoteProtocolError|WriteError)\)",
@@ -337,6 +338,8 @@ class Storm:
             if self._impatient:
                 # Then it can be the machine that was late, on any stream.
                 met.add("latency")
+            if NOT_SENT in cause and outcome.hits:
+                continue  # The faults of other streams have used up the run's time for retries.
             if not any(re.search(CAUSES[kind], cause) for kind in met):
                 yield f"{stream} failed, which met {sorted(met) or 'no fault'}: {cause}"
         recorded = {

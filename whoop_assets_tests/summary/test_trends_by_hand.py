@@ -350,6 +350,9 @@ def test_mid_sleep_and_its_spread_go_around_midnight():
     assert around["mid_sleep_sd_7_minutes"] > 300
     opposite = [daily(n, **night(n, bed=12 * (n % 2), hours=2)) for n in range(4)]
     assert reason(last_row(opposite), "mid_sleep_sd_7_minutes") == "times scattered around the clock"
+    # Of these two the mean resultant length is exactly 0, and too few nights are no reason to take its logarithm.
+    two = [daily(n, **night(n, bed=-1 + 479 / 3600 + 12 * n, hours=2)) for n in range(2)]
+    assert reason(last_row(two), "mid_sleep_sd_7_minutes") == "2 of 4 values"
 
 
 def test_social_jetlag_compares_weekend_mornings_with_the_others():

@@ -95,7 +95,9 @@ def timing_measures(grid: Grid, mid_sleep: Floats) -> dict[str, Measure]:
     for days in (ACUTE, CHRONIC):
         window = CircularWindow(mid_sleep, days)
         nowhere = window.scattered(LEAST[days], _NO_DIRECTION)
-        spread = exactly(_circular_sd, np.where(nowhere, np.nan, window.length))
+        # Whatever the count: the logarithm of 0 is an error.
+        length = np.where(window.length < _NO_DIRECTION, np.nan, window.length)
+        spread = exactly(_circular_sd, length)
         measure = of_window(spread * (DAY_MINUTES / (2 * math.pi)), window.count, LEAST[days])
         found[f"mid_sleep_sd_{days}_minutes"] = measure.but(nowhere, SCATTERED)
     weekend = grid.weekends()
