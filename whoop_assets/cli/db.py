@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from whoop_assets.errors import ConfigurationError
+from whoop_assets.errors import ConfigurationError, DatabaseError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -99,7 +99,10 @@ def purge_events(days: int) -> None:
 
     Materializations and check results stay, so that Dagster still knows which partitions are materialized.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     from whoop_assets.cli.dagster_home import dagster_home, open_instance
+    from whoop_assets.defs.event_log_redaction import cause_of
     from whoop_assets.defs.event_log_redaction import purge_events as purge
     from whoop_assets.warehouse.database import compact_sqlite
 
@@ -110,6 +113,12 @@ def purge_events(days: int) -> None:
         except TypeError as error:
             raise ConfigurationError(
                 f"Dagster keeps its events in {error}, which is no SQL database: delete old runs in Dagster's UI."
+            ) from None
+        except SQLAlchemyError as error:
+            # Its text holds the values of the statement: lines of the log.
+            raise DatabaseError(
+                f"Dagster's event log could not be changed ({cause_of(error)}): end the processes that use it, then run this"
+                " again."
             ) from None
     in_use = [path for path in sorted(done.databases) if not compact_sqlite(path)]
     click.echo(

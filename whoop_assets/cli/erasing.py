@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NOT_REACHABLE = (
     "Not reached, because this program does not know where they are: backups, archived logs of the database server, Parquet"
-    " files, app exports, alerts that were sent and answers of the daily API."
+    " files, app exports, alerts that were sent, answers of the daily API, and reports in the data folder of another deployment."
 )
 
 
@@ -43,10 +43,17 @@ def erase_outside_tables(
     done = Erased()
     folder = settings.data_folder / "reports"
     for report in {report_path(folder, user_id), folder / f"{user_id}.html"}:
-        if report.exists():
-            report.unlink()
+        # A process that was killed can have left an unfinished report beside it.
+        for path in (report, *folder.glob(f".{report.name}.*")):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                done.left.append(f"The report {path} could not be deleted ({error.strerror}): delete it.")
+                continue
             done.found = True
-            done.removed.append(f"The report {report} is deleted.")
+            done.removed.append(f"The report {path} is deleted.")
     _erase_from_iceberg(settings, database, done)
     _erase_from_notion(settings, database, user_id, pages, done)
     _erase_from_dagster(settings, user_id, done)
@@ -114,7 +121,9 @@ def _erase_from_notion(
 def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
     if not home_is_named() and not own_home(settings).is_dir():
         return
-    from whoop_assets.defs.event_log_redaction import redact_member, unfinished_runs
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from whoop_assets.defs.event_log_redaction import cause_of, redact_member, unfinished_runs
 
     try:
         home = dagster_home(settings)
@@ -124,6 +133,11 @@ def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
             running = unfinished_runs(instance)
     except WhoopError as error:
         done.left.append(f"Dagster's event log was not searched. {error}")
+        return
+    except SQLAlchemyError as error:
+        done.left.append(
+            f"Dagster's event log was not searched ({cause_of(error)}): end the processes that use it, then run this again."
+        )
         return
     if redacted.values or redacted.log_files:
         done.found = True

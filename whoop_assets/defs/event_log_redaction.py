@@ -36,12 +36,15 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 CHARTS = "charts"
 """Label of the metadata that holds charts."""
 REMOVED = "(removed)"
 MIN_UNMISTAKABLE_ID = 10_000
 """A smaller number, or a negative one, is taken for a member's id only after the word "member" or in a list of members."""
+MEMBER_KEYS = {"member", "members", "user_id"}
+"""Keys and labels whose number is a member's id, whatever its size."""
 MAX_RUNS_PER_STATEMENT = 500
 
 _KEPT_TYPES = sorted(
@@ -80,15 +83,31 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
     done = Redacted()
     redaction = _Redaction(user_id)
     for connect, metadata in _storages(instance, done):
-        with connect() as connection:
-            changed = sum(_redact_table(connection, table, redaction) for table in metadata.tables.values())
-            if changed and (path := _sqlite_path(connection)):
-                done.databases.add(path)
+        try:
+            with connect() as connection:
+                changed = sum(
+                    _redact_table(connection, table, redaction) for table in metadata.tables.values()
+                )
+                if changed and (path := _sqlite_path(connection)):
+                    done.databases.add(path)
+        except SQLAlchemyError as error:
+            # Its text holds the values of the statement: lines of the log.
+            done.unreached.append(
+                f"A database of Dagster could not be changed ({cause_of(error)}): end the processes that use it, then run"
+                " this command again."
+            )
+            continue
         done.values += changed
     manager = instance.compute_log_manager
     if isinstance(manager, LocalComputeLogManager):
         folder = Path(manager.get_captured_local_path(["any"], "err")).parent
-        done.log_files = sum(redaction.file(path) for path in sorted(folder.rglob("*")) if _is_log(path))
+        for path in filter(_is_log, sorted(folder.rglob("*"))):
+            try:
+                done.log_files += redaction.file(path)
+            except OSError as error:
+                done.unreached.append(
+                    f"The log file {path} could not be changed ({error.strerror}): delete it."
+                )
     elif not isinstance(manager, NoOpComputeLogManager):
         done.unreached.append(
             f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete those that name"
@@ -138,9 +157,23 @@ def purge_events(instance: dg.DagsterInstance, before: datetime) -> Purged:
     return done
 
 
+def cause_of(error: SQLAlchemyError) -> str:
+    """The type of the database's own error, without the values of the statement."""
+    return type(getattr(error, "orig", None) or error).__name__
+
+
 def without_charts(event: Any) -> Any:
     """The stored event as JSON, with the charts of its metadata taken out."""
-    return _walk(event, lambda text: text, lambda number: number)
+    if isinstance(event, list):
+        return [without_charts(item) for item in event]
+    if not isinstance(event, dict):
+        return event
+    copy = {key: without_charts(item) for key, item in event.items()}
+    if copy.get("label") == CHARTS and isinstance(copy.get("entry_data"), dict):
+        copy["entry_data"] = {
+            name: REMOVED if name == "md_str" else item for name, item in copy["entry_data"].items()
+        }
+    return copy
 
 
 class _Redaction:
@@ -149,7 +182,8 @@ class _Redaction:
     def __init__(self, user_id: int) -> None:
         self._user_id = user_id
         digits = re.escape(str(user_id))
-        before = r"(?<![\w-])(?<!\w\.)" if user_id >= MIN_UNMISTAKABLE_ID else r"(?<=ember )"
+        listed = r"\b[Mm]embers? (?:-?\d+, )*"
+        before = r"(?<![\w-])(?<!\w\.)" if user_id >= MIN_UNMISTAKABLE_ID else listed
         self._pattern = re.compile(rf"{before}{digits}(?!\w|\.\d|-\w)")
 
     @property
@@ -167,8 +201,8 @@ class _Redaction:
             except ValueError:
                 pass
             else:
-                after = _walk(before, self.text, self._number) if self._names(before) else before
-                return text if after == before else json.dumps(after)
+                after = self._json(before)
+                return text if after == before else json.dumps(without_charts(after))
         return "\n".join(REMOVED if self._pattern.search(line) else line for line in text.split("\n"))
 
     def file(self, path: Path) -> bool:
@@ -179,43 +213,45 @@ class _Redaction:
             path.write_text(after)
         return after != before
 
-    def _names(self, value: Any) -> bool:
-        """Whether a string or a list of members in the JSON value names the member."""
+    def _json(self, value: Any) -> Any:
+        """A copy of the JSON value that does not name the member: ids become 0, and a table's row loses its texts."""
         if isinstance(value, str):
-            return self.text(value) != value
-        if isinstance(value, dict):
-            return any(
-                self._user_id in item if _is_members(key, item) else self._names(item)
-                for key, item in value.items()
-            )
-        return isinstance(value, list) and any(map(self._names, value))
-
-    def _number(self, number: int) -> int:
-        return 0 if number == self._user_id else number
-
-
-def _walk(value: Any, text: Callable[[str], str], number: Callable[[int], int]) -> Any:
-    """A copy of the JSON value with each string and each member of a run's config replaced; charts are taken out."""
-    if isinstance(value, str):
-        return text(value)
-    if isinstance(value, list):
-        return [_walk(item, text, number) for item in value]
-    if isinstance(value, dict):
-        copy: dict[str, Any] = {
-            key: list(map(number, item)) if _is_members(key, item) else _walk(item, text, number)
-            for key, item in value.items()
+            return self.text(value)
+        if isinstance(value, list):
+            return [self._json(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if value.get("__class__") == "TableRecord" and self._is_row_of_member(value.get("data")):
+            return value | {"data": {name: self._blank(cell) for name, cell in value["data"].items()}}
+        copy = {
+            key: self._ids(item) if key in MEMBER_KEYS else self._json(item) for key, item in value.items()
         }
-        if copy.get("label") == CHARTS and isinstance(copy.get("entry_data"), dict):
-            copy["entry_data"] = {
-                name: REMOVED if name == "md_str" else item for name, item in copy["entry_data"].items()
-            }
+        if copy.get("label") in MEMBER_KEYS:
+            copy["entry_data"] = self._ids(copy.get("entry_data"))
         return copy
-    return value
 
+    def _ids(self, value: Any) -> Any:
+        """What stands under a key or label of members: an id, a list of ids, or metadata that holds one."""
+        if self._is_id(value):
+            return 0
+        if isinstance(value, list):
+            return [self._ids(item) for item in value]
+        if isinstance(value, dict) and self._is_id(value.get("value")):
+            return value | {"value": 0}
+        return self._json(value)
 
-def _is_members(key: str, value: Any) -> bool:
-    """Whether this is the list of members in a run's config."""
-    return key == "members" and isinstance(value, list) and all(type(item) is int for item in value)
+    def _is_id(self, value: Any) -> bool:
+        return type(value) is int and value == self._user_id
+
+    def _is_row_of_member(self, row: Any) -> bool:
+        return isinstance(row, dict) and any(
+            self._is_id(cell) or (isinstance(cell, str) and self.text(cell) != cell) for cell in row.values()
+        )
+
+    def _blank(self, cell: Any) -> Any:
+        if self._is_id(cell):
+            return 0
+        return REMOVED if isinstance(cell, str) else cell
 
 
 def _storages(instance: dg.DagsterInstance, done: Redacted) -> Iterator[tuple[Connect, MetaData]]:
