@@ -103,7 +103,8 @@ def zone_of(history: Collection[Observed], now: datetime) -> str:
     candidates = [ZoneInfo(name) for name in ZONES]
     here = [zone for zone in candidates if now.astimezone(zone).utcoffset() == offset]
     if not here:
-        return f"Etc/GMT-{math.ceil(offset / timedelta(hours=1))}"  # POSIX counts west as positive
+        hours = math.ceil(offset / timedelta(hours=1))
+        return f"Etc/GMT{-hours:+d}" if hours else "UTC"  # POSIX counts west as positive
     return max(here, key=lambda zone: sum(at.astimezone(zone).utcoffset() == had for at, had in history)).key
 
 

@@ -32,8 +32,8 @@ _NO_CONTENT = frozenset(
 )
 """Columns that do not say what an export says: how it writes it, when it was imported, what follows from other rows."""
 
-FROM_EXPORT = "export"
-"""`daily_summary.source` of a day that the API does not give; of all others it is `api`."""
+FROM_EXPORT, FROM_BOTH = "export", "mixed"
+"""`daily_summary.source` of a day that an export fills alone, or beside the API; of all others it is `api`."""
 
 
 @dataclass(slots=True)
@@ -326,10 +326,13 @@ def matched(connection: Connection, user_id: int, kind: str) -> int:
 def filling(connection: Connection, user_id: int, kind: str) -> int:
     """How many imported rows of the kind stand in a daily row."""
     c, d = IMPORTED_TABLES[kind].c, daily_summary.c
+    # An export has neither ids nor zone 0.
+    only_of_api = {"cycles": d.cycle_id, "sleeps": d.sleep_id, "workouts": d.zone_zero_milli}[kind]
+    filled = (d.source == FROM_EXPORT) | (d.source == FROM_BOTH) & only_of_api.is_(None)
     query = (
         select(func.count())
         .select_from(IMPORTED_TABLES[kind].join(daily_summary, and_(d.user_id == c.user_id, d.day == c.day)))
-        .where(c.user_id == user_id, d.source == FROM_EXPORT, c.matched_id.is_(None))
+        .where(c.user_id == user_id, filled, c.matched_id.is_(None))
     )
     return connection.scalar(query) or 0
 
@@ -337,7 +340,7 @@ def filling(connection: Connection, user_id: int, kind: str) -> int:
 def filled_days(connection: Connection, user_id: int) -> int:
     """How many of the member's days are filled from exports."""
     d = daily_summary.c
-    query = select(func.count()).where(d.user_id == user_id, d.source == FROM_EXPORT)
+    query = select(func.count()).where(d.user_id == user_id, d.source.in_((FROM_EXPORT, FROM_BOTH)))
     return connection.scalar(query) or 0
 
 

@@ -138,3 +138,11 @@ def test_of_a_day_with_two_cycles_the_one_that_the_api_did_not_read_is_the_expor
     row = third_of_june(member)
     assert (row["recovery_score"], row["sleep_duration_minutes"], row["strain"]) == (70, 450, 10.2)
     assert (row["cycle_count"], row["source"]) == (2, "mixed")
+
+
+def test_an_import_counts_the_days_that_it_fills_beside_the_api(member):
+    imported(member)
+    third_of_june(member)
+    done = import_export(member, export(cycles=CYCLES_OF_THREE_DAYS, sleeps=NIGHTS), MEMBER)
+    assert done.filled_days == 3
+    assert {kind: counts.filling for kind, counts in done.kinds.items()} == {"cycles": 0, "sleeps": 3}

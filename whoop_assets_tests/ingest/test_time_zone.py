@@ -34,11 +34,13 @@ def test_a_suggested_zone_makes_partitions_that_begin_at_the_members_midnight(zo
     assert last == NOW.astimezone(ZoneInfo(zone)).date().isoformat()
 
 
-def test_an_offset_that_no_place_has_suggests_the_next_whole_hour_east_of_it():
-    history = [(SUMMER, timedelta(hours=7, minutes=20))]
-    suggested = zone_of(history, SUMMER)
-    assert suggested == "Etc/GMT-8"
-    assert ZoneInfo(suggested).utcoffset(SUMMER) == timedelta(hours=8)
+@pytest.mark.parametrize(
+    ("minutes", "suggested", "hours"),
+    [(440, "Etc/GMT-8", 8), (-125, "Etc/GMT+2", -2), (-570, "Etc/GMT+9", -9), (-30, "UTC", 0)],
+)
+def test_an_offset_that_no_place_has_suggests_the_next_whole_hour_east_of_it(minutes, suggested, hours):
+    assert zone_of([(SUMMER, timedelta(minutes=minutes))], SUMMER) == suggested
+    assert ZoneInfo(suggested).utcoffset(SUMMER) == timedelta(hours=hours)
 
 
 def test_the_newest_offset_counts_after_a_journey():

@@ -149,14 +149,19 @@ def test_the_numbers_that_members_from_an_export_have_are_known_after_the_upgrad
 
 
 def test_what_exports_said_of_naps_is_corrected_by_the_upgrade(empty):
-    """June 3 has the recovery of a nap that sleeps.csv lists too; of June 4 only the row of the cycle is known."""
+    """June 3 has the recovery of a nap that sleeps.csv lists too; of June 4 only the row of the cycle is known.
+
+    On June 5, sleeps.csv lists a late sleep that is no nap.
+    """
     with empty.write() as connection:
         config = schema._config()
         config.attributes["connection"] = connection
         command.upgrade(config, "0011")
-        starts = {day: datetime(2025, 6, day, 4, tzinfo=UTC) for day in (2, 3, 4)}
+        starts = {day: datetime(2025, 6, day, 4, tzinfo=UTC) for day in (2, 3, 4, 5)}
         nap, alone = datetime(2025, 6, 3, 20, tzinfo=UTC), datetime(2025, 6, 4, 20, tzinfo=UTC)
+        late = datetime(2025, 6, 5, 9, tzinfo=UTC)
         onsets = {2: "2025-06-01 23:00:00", 3: "2025-06-03 15:00:00", 4: "2025-06-04 15:00:00"}
+        onsets[5] = "2025-06-05 04:00:00"
         common = {"user_id": -1, "timezone_offset": "-05:00", "content_hash": "x", **dict.fromkeys(WHEN, NOW)}
         cycles = [
             common
@@ -165,10 +170,11 @@ def test_what_exports_said_of_naps_is_corrected_by_the_upgrade(empty):
         ]
         sleeps = [
             common
-            | {"start_time": start, "nap": is_nap, "end_time": start + timedelta(hours=1), "payload": "{}"}
+            | {"start_time": start, "nap": is_nap, "end_time": start + timedelta(hours=1)}
+            | {"payload": json.dumps({"nap": "false"} if start == late else {})}
             | {"cycle_start_time": starts[under], "day": starts[under].date()}
             for start, is_nap, under in (
-                (starts[2], False, 2), (nap, True, 3), (nap, False, 3), (alone, False, 4),
+                (starts[2], False, 2), (nap, True, 3), (nap, False, 3), (alone, False, 4), (late, False, 5),
             )
         ]  # fmt: skip
         connection.execute(insert(imported_cycles), cycles)
@@ -177,10 +183,11 @@ def test_what_exports_said_of_naps_is_corrected_by_the_upgrade(empty):
     with empty.read() as connection:
         order = imported_cycles.c.start_time
         named = connection.scalars(select(imported_cycles.c.sleep_start_time).order_by(order)).all()
-        assert named == [starts[2], nap, alone]
+        assert named == [starts[2], nap, alone, late]
         kept = connection.execute(select(imported_sleeps).order_by(imported_sleeps.c.start_time)).all()
         # The nap is no night any more, and neither is the sleep that began sixteen hours into its cycle.
-        assert [(row.start_time, row.nap) for row in kept] == [(starts[2], False), (nap, True), (alone, True)]
+        expected = [(starts[2], False), (nap, True), (alone, True), (late, False)]
+        assert [(row.start_time, row.nap) for row in kept] == expected
         assert {entry.day for entry in STALE_DAYS.stale(connection)} == {date(2025, 6, 3), date(2025, 6, 4)}
 
 

@@ -51,6 +51,7 @@ _sleeps = sa.table(
     sa.column("assigned_cycle_start_time", types.UtcDateTime()),
     sa.column("day", sa.Date()),
     sa.column("imported_at", types.UtcDateTime()),
+    sa.column("payload", types.JsonText()),
 )
 _stale = sa.table(
     "stale_days",
@@ -117,7 +118,9 @@ def _correct(connection: sa.Connection) -> None:
         if not row.nap and key in naps:
             # The row of a cycle made a night of a sleep that sleeps.csv lists as a nap.
             connection.execute(sa.delete(_sleeps).where(*this_row))
-        elif not row.nap and key in named and row.start_time - cycle_start > LATE:
+        elif (
+            not row.nap and key in named and row.start_time - cycle_start > LATE and not _listed(row.payload)
+        ):
             values["nap"] = True
             connection.execute(sa.update(_sleeps).where(*this_row).values(values))
         elif values:
@@ -126,6 +129,12 @@ def _correct(connection: sa.Connection) -> None:
             continue
         touched |= dict.fromkeys([(row.user_id, row.day), (row.user_id, day)], row.imported_at)
     _mark(connection, touched)
+
+
+def _listed(payload: str) -> bool:
+    """Whether the row is of sleeps.csv, which says of each sleep whether it is a nap."""
+    said = json.loads(payload) if isinstance(payload, str) else payload
+    return bool(said.get("nap"))
 
 
 def _onset(payload: str, offset: str) -> datetime | None:
