@@ -1,6 +1,6 @@
 """A whole export: every row of its files as a record, or rejected with its line and the reason."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -171,7 +171,7 @@ def _cycles(table: Table, export: Export) -> None:
         except ValueError as error:
             found.rejected.append(_rejected(CYCLES, row, str(error)))
             continue
-        cycle, sleep = _with_its_sleep(cycle, row, found)
+        cycle, sleep = _with_its_sleep(cycle, row, found, listed)
         named = cycle.sleep_start
         nap = named is not None and listed.get(named, begins_as_nap(cycle.start, named))
         known = chosen.get(cycle.start)
@@ -180,14 +180,14 @@ def _cycles(table: Table, export: Export) -> None:
         elif known[1].raw == cycle.raw:
             found.repeated += 1
             continue
-        elif named is None or known[1].sleep_start in (None, named):
+        elif named is None or known[1].sleep_start == named:
             reason = f"it contradicts line {known[1].line}, which is about the same"
             found.rejected.append(_rejected(CYCLES, row, reason))
             continue
         else:
             # A further row of the cycle for another sleep: the recovery of the main sleep is the cycle's.
             found.merged += 1
-            if known[0] and not nap:
+            if not nap and (known[0] or known[1].sleep_start is None):
                 chosen[cycle.start] = (nap, cycle)
         if sleep is not None and sleep.start not in listed:
             described.setdefault(sleep.start, sleep)
@@ -198,14 +198,25 @@ def _cycles(table: Table, export: Export) -> None:
     export.sleeps += described.values()
 
 
-def _with_its_sleep(cycle: Cycle, row: Row, found: FileRead) -> tuple[Cycle, Sleep | None]:
-    """The cycle with the onset that its row names. A sleep with an unusable time is rejected, and its recovery with it."""
+def _with_its_sleep(
+    cycle: Cycle, row: Row, found: FileRead, listed: Container[datetime]
+) -> tuple[Cycle, Sleep | None]:
+    """The cycle with the onset that its row names, and the sleep that the row describes.
+
+    A sleep with an unusable time is rejected, and its recovery with it, unless sleeps.csv lists a sleep with that onset.
+    """
+    onset: datetime | None = None
     try:
-        sleep = rows.sleep_of_cycle(row)
+        onset = rows.onset_of_cycle(row)
+        if onset is None:
+            return cycle, None
+        return replace(cycle, sleep_start=onset), rows.sleep_of_cycle(row)
     except ValueError as error:
+        if onset in listed:
+            row.faults.append(str(error))
+            return replace(cycle, sleep_start=onset), None
         found.rejected.append(_rejected(CYCLES, row, str(error)))
         return replace(cycle, values=dict(cycle.values) | dict.fromkeys(rows.RECOVERY)), None
-    return replace(cycle, sleep_start=None if sleep is None else sleep.start), sleep
 
 
 def _records(table: Table, read: Callable[[Row], Record | None], found: FileRead) -> list[Record]:

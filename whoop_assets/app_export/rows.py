@@ -226,9 +226,17 @@ def cycle(row: Row) -> Cycle:
     return Cycle(start, end, offset, day, None, values, row.line, row.raw)
 
 
-def sleep_of_cycle(row: Row) -> Sleep | None:
-    """The sleep that a row of physiological_cycles.csv describes as well; None for a cycle without one. Raises ValueError."""
-    return _sleep(row, None) if _cell(row, ONSET) else None
+def onset_of_cycle(row: Row) -> datetime | None:
+    """The onset of the sleep that a row of physiological_cycles.csv names; None if it names none. Raises ValueError."""
+    if not _cell(row, ONSET):
+        return None
+    _, offset, _ = _cycle_of(row)
+    return _needed_time(row, ONSET, offset)
+
+
+def sleep_of_cycle(row: Row) -> Sleep:
+    """The sleep that a row of physiological_cycles.csv with an onset describes as well. Raises ValueError."""
+    return _sleep(row, None)
 
 
 def sleep(row: Row) -> Sleep:

@@ -177,6 +177,22 @@ def test_an_unusable_time_of_a_sleep_costs_the_sleep_and_its_recovery_and_not_th
     assert [rejected.line for rejected in done.rejected] == [3]
 
 
+def test_an_unusable_wake_time_of_a_sleep_that_sleeps_csv_lists_costs_nothing(sqlite_database):
+    bad = cycle(3, 70) | {"Wake onset": ""}
+    done = import_export(sqlite_database, export(cycles=[cycle(4), bad, cycle(2)], sleeps=NIGHTS), None)
+    row = daily(sqlite_database)[JUNE_3]
+    assert (row["strain"], row["recovery_score"], row["sleep_duration_minutes"]) == (10.2, 70, 450)
+    assert (done.rejected, [fault.line for fault in done.faults]) == ([], [3])
+
+
+def test_a_row_of_a_nap_that_cannot_be_read_does_not_hide_the_row_of_the_night(sqlite_database):
+    bad = cycle(3, 3, nap(3)) | {"Wake onset": ""}
+    done = import_export(sqlite_database, export(cycles=[bad, cycle(3, 70)]), None)
+    row = daily(sqlite_database)[JUNE_3]
+    assert (row["recovery_score"], row["sleep_duration_minutes"]) == (70, 450)
+    assert [rejected.line for rejected in done.rejected] == [2]
+
+
 # Whatever is imported, in whatever order: no value of a nap is a day's.
 
 FIRST, DAYS = 2, 3
