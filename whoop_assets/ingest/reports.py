@@ -6,6 +6,7 @@ from pathlib import Path
 
 from whoop_assets import files
 from whoop_assets.ingest.follow import rebuild_behind, rebuild_weeks
+from whoop_assets.ingest.journal import rebuild_effects
 from whoop_assets.pictures.history import Day, calendar
 from whoop_assets.pictures.page import Report, first_day, page
 from whoop_assets.warehouse import reporting
@@ -61,8 +62,12 @@ def _catch_up(database: Database, user_id: int) -> None:
     with database.read() as connection:
         trends = STALE_TRENDS.generations(connection, [user_id], date.min, date.max)
         weeks = STALE_WEEKS.generations(connection, [user_id], date.min, date.max)
+        effects = reporting.effects(connection, user_id)
     if trends:
         rebuild_behind(database, trends)
     if weeks:
         mondays = [entry.day for entry in weeks]
         rebuild_weeks(database, [user_id], min(mondays), max(mondays))
+    if not effects:
+        # An upgrade can have emptied them. Without answers in a journal this builds none.
+        rebuild_effects(database, [user_id])

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from whoop_assets.ingest.app_import import import_export
+from whoop_assets.warehouse.tables_export import journal_effects
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_simulator.app_export import files_of
 
 
 @pytest.fixture
@@ -39,6 +42,19 @@ def test_one_member_can_be_chosen_and_given_a_title(command_line: CommandLine, f
     assert [path.name for path in folder.iterdir()] == [f"{one}.html"]
     assert "<h1>Season</h1>" in (folder / f"{one}.html").read_text()
     assert "one member" in is_one_error(command_line.run("report", "--title", "Everybody"), 2)
+
+
+def test_effects_that_an_upgrade_emptied_are_in_the_report_again(
+    command_line: CommandLine, folder: Path
+) -> None:
+    database = command_line.database()
+    truth = command_line.world.truth(command_line.members[0])
+    user_id = import_export(database, files_of(truth), None).user_id
+    with database.write() as connection:
+        connection.execute(journal_effects.delete())
+    database.close()
+    assert command_line.run("report", "--member", str(user_id)).exit_code == 0
+    assert "Your journal" in (folder / f"export{user_id}.html").read_text()
 
 
 def test_opening_it_starts_the_browser(

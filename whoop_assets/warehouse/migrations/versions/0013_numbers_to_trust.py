@@ -1,7 +1,8 @@
 """Trends, weekly summaries and journal effects with defensible inference: other columns, all of it to be built again.
 
-The three tables hold nothing but what is computed from other tables. Columns are dropped and added in place, so that
-grants and views of other columns stay.
+The three tables hold nothing but what is computed from other tables. In `trends` and `weekly_summary`, columns are dropped and
+added in place, so that grants stay. `journal_effects` has another primary key and is made anew: its grants are lost. A view on
+a dropped column or on `journal_effects` makes the upgrade fail, and it then changes nothing.
 
 Revision ID: 0013
 Revises: 0012
