@@ -21,17 +21,21 @@ def run(command: list[str]) -> int:
     SIGINT, SIGTERM and SIGHUP, and the end of the starting process, are passed on as SIGINT.
     """
     started: list[subprocess.Popen[bytes]] = []
-    orphaned = threading.Event()
+    orphaned, interrupted = threading.Event(), threading.Event()
 
     def interrupt(*_: object) -> None:
+        interrupted.set()
         for process in started:
             process.send_signal(signal.SIGINT)
 
     # Set before the start: the command then gets the default handlers, even if a shell lets its background jobs ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    # The command inherits the locks that were passed to this process: they last until the command ends.
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False)
     started.append(process)
+    if interrupted.is_set():
+        interrupt()  # the signal came before there was a process to pass it on to
 
     def end_with_parent() -> None:
         while os.read(0, 1024):

@@ -107,6 +107,26 @@ def test_the_lock_lasts_as_long_as_a_child_of_a_killed_starter(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the supervisor in /proc")
+def test_the_lock_lasts_as_long_as_the_command_when_its_supervisor_is_killed(
+    starter: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    process = starter()
+    pid, grandchild = started(tmp_path / "pids")
+    supervisor = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    for number in (supervisor, process.pid):
+        os.kill(number, signal.SIGKILL)
+    process.wait()
+    until(lambda: not alive(supervisor), "the supervisor to end")
+    try:
+        with pytest.raises(ConfigurationError, match="end it first"), held(tmp_path / "lock", "the test"):
+            pass
+    finally:
+        for number in (pid, grandchild):
+            os.kill(number, signal.SIGKILL)
+
+
+@pytest.mark.slow
 def test_several_children_are_ended_at_once_and_the_stubborn_are_killed(tmp_path: Path) -> None:
     files = [tmp_path / "one", tmp_path / "other"]
     with child(command(files[0], "stubborn")) as one, child(command(files[1])) as other:
