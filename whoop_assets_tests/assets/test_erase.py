@@ -186,6 +186,7 @@ def test_nothing_of_an_erased_member_is_left_anywhere(
         assert p.metadata("daily_summary", p.today)["charts"] == "(removed)"
 
 
+@pytest.mark.slow
 def test_pages_that_could_not_be_reached_are_named_and_a_second_attempt_reaches_them(
     project, configured, notion, monkeypatch
 ):
@@ -207,6 +208,7 @@ def test_pages_that_could_not_be_reached_are_named_and_a_second_attempt_reaches_
         assert all(page["in_trash"] for page in notion.pages.values())
 
 
+@pytest.mark.slow
 def test_old_runs_lose_their_logs_and_charts_and_keep_what_shows_their_partitions(project, monkeypatch):
     with project(days=4) as p:
         first = p.today - timedelta(days=2)

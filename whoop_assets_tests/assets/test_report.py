@@ -14,6 +14,7 @@ from whoop_assets_tests.assets.conftest import job_of_assets
 ONE_DAY = timedelta(days=1)
 
 
+@pytest.mark.slow
 def test_charts_stand_at_the_newest_day_of_a_run_alone_as_small_images(project, monkeypatch):
     monkeypatch.setenv("WHOOP_CHARTED_MEMBERS", "2")
     with project(members=2) as p:

@@ -63,6 +63,7 @@ def test_a_materialization_says_what_is_left_of_the_budget_and_the_budget_which_
         assert used[f"run {run_id[:8]}"] >= p.home.world.requests - before > 0
 
 
+@pytest.mark.slow
 def test_a_spent_day_ends_the_run_with_a_failure_that_names_the_time_to_come_back(project, monkeypatch):
     with project(days=60) as p:
         monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "12")

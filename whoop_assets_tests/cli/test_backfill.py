@@ -91,6 +91,7 @@ def test_a_backfill_fills_every_asset_of_every_day_in_one_run(command_line: Comm
     assert {row["user_id"] for row in rows} == set(command_line.members)
 
 
+@pytest.mark.slow
 def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None:
     first, second = command_line.members
     command_line.connect(first)
@@ -105,6 +106,7 @@ def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None
     database.close()
 
 
+@pytest.mark.slow
 def test_the_cause_comes_first_and_nothing_is_called_done_that_failed(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
     command_line.world.order_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
