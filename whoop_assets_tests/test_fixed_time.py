@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+import pytest
 
 from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.fixed_time import NOW, TODAY
@@ -20,6 +21,7 @@ def test_collection_and_each_test_begin_at_the_fixed_time() -> None:
     assert time.localtime().tm_gmtoff == 0
 
 
+@pytest.mark.slow
 def test_a_child_process_shows_the_time_of_its_test() -> None:
     """Also if it first reads its clock long after its start."""
     program = "import asyncio, time; print('up', flush=True); input(); print(time.time())"

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from whoop_assets.clock import ManualClock
 from whoop_assets.warehouse import invitations
 from whoop_assets.warehouse.database import Database
@@ -64,6 +66,7 @@ def take_at(url, state):
     return link is not None
 
 
+@pytest.mark.slow
 def test_of_two_that_finish_at_once_one_connects(database, database_url):
     with database.write() as connection:
         invitations.begin(connection, invitations.invite(connection, NOW, DAY), "state-1", NOW)

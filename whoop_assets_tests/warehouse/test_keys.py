@@ -29,6 +29,7 @@ def encrypt_at(url):
     return secret
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_share_one_key(new_database_url):
     url = new_database_url("sqlite")
     secrets = together(3, encrypt_at, url)

@@ -38,6 +38,7 @@ def url(tmp_path):
     return url
 
 
+@pytest.mark.slow
 def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_begun(
     url, tmp_path, monkeypatch
 ):
