@@ -10,10 +10,10 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 
 from benchmarks.peak import peak
-from whoop_assets.warehouse import consistency
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.schema import prepare
-from whoop_assets_tests.postgres import running_server
+from whoop_assets.db.database import Database
+from whoop_assets.quality import consistency
+from whoop_assets.schema import prepare
+from whoop_assets_tests.support.postgres import running_server
 
 LOOKS: tuple[Callable[[Connection], consistency.Found], ...] = (
     consistency.out_of_bounds,

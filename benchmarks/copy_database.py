@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.five_years import MEGABYTE, NAME, run
 from benchmarks.stage import Stage, staged
 from benchmarks.surroundings import child_environment, size_of, surroundings
-from whoop_assets_tests import postgres
+from whoop_assets_tests.support import postgres
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 

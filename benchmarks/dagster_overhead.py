@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from benchmarks.event_costs import EventCosts, watched
 from benchmarks.stage import Stage, last_days, staged
 from benchmarks.surroundings import choose_database, new_instance, quiet_run_config, surroundings
-from whoop_assets.cli.range_run import daily_assets
+from whoop_assets.cli.backfill.range_run import daily_assets
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -72,7 +72,7 @@ def run(
     stage: Stage, definitions: "dg.Definitions", days: int, *, costs: bool = False
 ) -> tuple[float, EventCosts | None]:
     """Seconds of one run for the newest days, and, if asked for, what they were spent on."""
-    from whoop_assets.partitions import range_tags
+    from whoop_assets.defs.partitions import range_tags
 
     name = f"round{next(_numbers)}"
     database, connection = stage.database(name)

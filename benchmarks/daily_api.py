@@ -28,14 +28,14 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from benchmarks.receiver import service_process
-from whoop_assets.service.api.answers import plain
+from whoop_assets.db.database import Database
+from whoop_assets.members import readers
+from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse import readers
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.schema import open_database
-from whoop_assets.warehouse.tables import daily_summary
-from whoop_assets_tests import postgres
-from whoop_assets_tests.service.daily_rows import connect, daily_row
+from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.web.api.responses import plain
+from whoop_assets_tests.support import postgres
+from whoop_assets_tests.web.api.daily_rows import connect, daily_row
 
 FIRST = date(2025, 1, 1)
 FORMS = {"JSON": "", "CSV": "&format=csv"}

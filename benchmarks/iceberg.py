@@ -21,19 +21,21 @@ import pyarrow as pa
 import pyarrow.parquet
 from pyiceberg.catalog import Catalog
 
-from whoop_assets.ingest.content import Taken, take
+from whoop_assets.db.database import Database
+from whoop_assets.records import upsert as records
+from whoop_assets.schema import prepare
 from whoop_assets.settings import Settings
+from whoop_assets.sinks import source
+from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg.catalog import open_catalog
+from whoop_assets.sinks.iceberg.iceberg_tables import arrow_table, kinds
 from whoop_assets.sinks.iceberg.sync import Synced, sync
-from whoop_assets.sinks.iceberg.tables import arrow_table, kinds
 from whoop_assets.sinks.layout import lay_out
-from whoop_assets.warehouse import delivered, iceberg_ledger, records
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.delivered import TABLES
-from whoop_assets.warehouse.schema import prepare
-from whoop_assets.whoop.streams import STREAMS
+from whoop_assets.sinks.source import TABLES
+from whoop_assets.sync.parsing import Taken, take
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, data_files
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NAMES = {"cycles": "cycles", "sleeps": "sleep", "recoveries": "recovery", "workouts": "workout"}
@@ -96,13 +98,13 @@ def run(folder: Path, chosen: argparse.Namespace) -> None:
 
     looking = Watch()
     with looking.on(), database.read() as connection:
-        behind = [iceberg_ledger.behind(connection, table) for table in TABLES.values()]
+        behind = [ledger.behind(connection, table) for table in TABLES.values()]
     assert not any(behind)
     print(f"looking what is behind   {looking}   11 tables, nothing is")
 
     change(database, world, chosen)
     with database.read() as connection:
-        due = {name: iceberg_ledger.behind(connection, TABLES[name]) for name in NAMES.values()}
+        due = {name: ledger.behind(connection, TABLES[name]) for name in NAMES.values()}
     print(
         f"\n{chosen.changes} changes, {chosen.deletions} deletions:"
         f" {sum(map(len, due.values()))} of {sum(map(len, files.values()))} days of tables are behind"
@@ -203,8 +205,8 @@ def laid_out(database: Database, catalog: Catalog) -> Watch:
         for name in NAMES.values():
             schema = catalog.load_table(f"whoop.{name}").schema()
             with database.read() as connection:
-                days = list(delivered.marks(connection, TABLES[name]))
-                rows = delivered.rows(connection, TABLES[name], days)
+                days = list(source.marks(connection, TABLES[name]))
+                rows = source.rows(connection, TABLES[name], days)
             arrow_table(schema, lay_out(TABLES[name], kinds(schema), rows), len(rows))
     return watch
 
@@ -220,7 +222,7 @@ def upsert(database: Database, catalog: Catalog, settings: Settings, days: list[
     )
     copy.append(old)
     with database.read() as connection:
-        rows = delivered.rows(connection, TABLES["workout"], days)
+        rows = source.rows(connection, TABLES["workout"], days)
     changed = arrow_table(copy.schema(), lay_out(TABLES["workout"], kinds(copy.schema()), rows), len(rows))
     watch = Watch()
     with watch.on():

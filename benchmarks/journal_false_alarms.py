@@ -23,13 +23,13 @@ from statistics import fmean, variance
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from whoop_assets.app_export import read_files
-from whoop_assets.ingest.app_import import import_export
-from whoop_assets.summary.journal import CANNOT_TELL, LAGS, MIN_DAYS, effect_rows
-from whoop_assets.summary.student_t import t_quantile
-from whoop_assets.warehouse import journal as stored
-from whoop_assets.warehouse import schema
-from whoop_assets.warehouse.database import Database
+from whoop_assets import schema
+from whoop_assets.app_export.parsing import read_files
+from whoop_assets.db.database import Database
+from whoop_assets.journal import store as stored
+from whoop_assets.journal.effects import CANNOT_TELL, LAGS, MIN_DAYS, effect_rows
+from whoop_assets.journal.student_t import t_quantile
+from whoop_assets.sync.import_export import import_export
 
 FIRST = date(2023, 1, 2)
 MIN_ROTATION_DAYS = 45

@@ -23,13 +23,13 @@ from typing import Any
 import httpx
 
 from benchmarks.stage import RECORDS, STREAMS, Stage, last_days, staged
-from whoop_assets.ingest.content import SHORT_WAYS, canonical
-from whoop_assets.ingest.crawl import PAGES_PER_PIECE
-from whoop_assets.ingest.everybody import Order, load_everybody
-from whoop_assets.ingest.windows import cycle_span
-from whoop_assets.warehouse.schema import open_database
-from whoop_assets.whoop.client import instant
-from whoop_assets.whoop.streams import STREAMS as COLLECTIONS
+from whoop_assets.schema import open_database
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.pagination import PAGES_PER_PIECE
+from whoop_assets.sync.parsing import SHORT_WAYS, canonical
+from whoop_assets.sync.time_windows import cycle_span
+from whoop_assets.whoop_api.client import instant
+from whoop_assets.whoop_api.streams import STREAMS as COLLECTIONS
 
 
 def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:

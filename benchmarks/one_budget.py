@@ -20,10 +20,10 @@ from typing import Any
 from cryptography.fernet import Fernet
 
 from benchmarks.stage import Stage, staged
-from whoop_assets.ingest.connection import Connection
+from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse.database import Database
-from whoop_assets_tests.postgres import running_server
+from whoop_assets.sync.session import Connection
+from whoop_assets_tests.support.postgres import running_server
 
 WEBHOOKS_A_MINUTE = 5
 SPAWN = multiprocessing.get_context("spawn")

@@ -2,7 +2,7 @@
 member costs a day.
 
 Real: the planner's code, with the limits of the API. Modelled: members, webhooks, pages and what they hold
-(`whoop_assets_tests/planning/modelled.py`); nothing here sends a request or reads a database.
+(`whoop_assets_tests/planner/modelled.py`); nothing here sends a request or reads a database.
 """
 
 import argparse
@@ -12,8 +12,8 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from whoop_assets.warehouse.coverage import Span
-from whoop_assets_tests.planning.modelled import ModelledWhoop, Rescore
+from whoop_assets.records.coverage import Span
+from whoop_assets_tests.planner.modelled import ModelledWhoop, Rescore
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -22,14 +22,14 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
-from whoop_assets.ingest.follow import rebuild_trends
-from whoop_assets.summary.trends import DAILY_READ, trend_rows
-from whoop_assets.summary.trends.columns import LOAD_ZONES
-from whoop_assets.warehouse.tables import trends as trends_table
+from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.tables import trends as trends_table
+from whoop_assets.summaries.trends import DAILY_READ, trend_rows
+from whoop_assets.summaries.trends.columns import LOAD_ZONES
 from whoop_assets.whoop_day import cycle_day, parse_offset
-from whoop_assets_tests.fixed_time import TODAY
-from whoop_assets_tests.ingest.home import at_home, frozen_world
-from whoop_simulator import sleep_history
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_simulator.physiology import sleep_history
 
 FIRST = date(2025, 1, 1)
 YEAR = 365

@@ -25,10 +25,10 @@ from cryptography.fernet import Fernet
 
 from benchmarks.stage import Stage
 from benchmarks.ui import CHECKOUT, Ui, until
-from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
-from whoop_assets.cli.ports import LOOPBACK, free_port
+from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
+from whoop_assets.cli.processes.ports import LOOPBACK, free_port
 from whoop_assets.settings import Settings
-from whoop_assets_tests.postgres import Server
+from whoop_assets_tests.support.postgres import Server
 
 DEPLOY = CHECKOUT / "deploy"
 STARTS_WITHIN = 300.0

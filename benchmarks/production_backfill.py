@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.production import Deployment, deployed
 from benchmarks.stage import Stage, last_days, staged
 from benchmarks.ui import ASSETS, until
-from whoop_assets_tests.postgres import running_server
+from whoop_assets_tests.support.postgres import running_server
 
 EMPTY = "benchmarks.empty_definitions"
 REAL = "whoop_assets.definitions"
@@ -119,14 +119,14 @@ def rows(stage: Stage, deployment: Deployment) -> str:
     """What is in the warehouse now."""
     from sqlalchemy import func, select
 
-    from whoop_assets.warehouse import tables
-    from whoop_assets.warehouse.database import Database
+    from whoop_assets.db.database import Database
+    from whoop_assets.schema import metadata
 
     database = Database(deployment.settings.database_url)
     try:
         with database.read() as connection:
             counts = {
-                name: connection.scalar(select(func.count()).select_from(tables.metadata.tables[name]))
+                name: connection.scalar(select(func.count()).select_from(metadata.tables[name]))
                 for name in ("cycles", "sleeps", "recoveries", "workouts", "daily_summary", "trends")
             }
     finally:

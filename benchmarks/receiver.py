@@ -24,14 +24,15 @@ from multiprocessing.synchronize import Event
 from urllib.parse import urlsplit
 
 from benchmarks.stage import STREAMS, Stage, last_days, staged
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.everybody import Order, load_everybody
+from whoop_assets.db.database import Database
+from whoop_assets.members import store as member_store
+from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse import inbox, members
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.schema import open_database
-from whoop_assets.whoop.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from whoop_assets_tests import postgres
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.session import Connection
+from whoop_assets.webhooks import inbox
+from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from whoop_assets_tests.support import postgres
 
 SECRET = "simulator-secret"
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -205,7 +206,7 @@ def with_member(url: str, user_id: int) -> str:
     database = open_database(Settings(database_url=url))
     with database.write() as connection:
         nobody = {"email": None, "first_name": None, "last_name": None}
-        members.connect(connection, user_id, ["offline"], nobody, database.now(connection))
+        member_store.connect(connection, user_id, ["offline"], nobody, database.now(connection))
     database.close()
     return url
 

@@ -4,7 +4,7 @@
 
 Real, on a virtual clock: the planner, the choice of runs that its sensor makes, the slots of dagster.yaml, and the request
 budget with its lanes and tables (100 a minute, 10,000 a day). Modelled: members, webhooks, how long a run takes to begin and
-a request to be answered (`whoop_assets_tests/planning/budgeted.py`). Beside each figure stands what was predicted on paper;
+a request to be answered (`whoop_assets_tests/planner/budgeted.py`). Beside each figure stands what was predicted on paper;
 docs/scale.md has the arithmetic.
 """
 
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from whoop_assets_tests.planning.budgeted import BudgetedWhoop
+from whoop_assets_tests.planner.budgeted import BudgetedWhoop
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR, MINUTE, SECOND = (

@@ -21,16 +21,17 @@ import pandas as pd
 from sqlalchemy import func, select, text, update
 
 from benchmarks.peak import peak
-from whoop_assets.ingest import follow, summarise
-from whoop_assets.summary.trends import BACK_DAYS, DAILY_READ
-from whoop_assets.summary.weeks import DAILY_READ_BY_WEEKS
-from whoop_assets.warehouse import daily, stale_days, trends
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.ledgers import STALE_TRENDS
-from whoop_assets.warehouse.schema import prepare
-from whoop_assets.warehouse.tables import RECORD_TABLES, daily_summary, sleeps, weekly_summary
-from whoop_assets.warehouse.tables import trends as trends_table
-from whoop_assets_tests.postgres import running_server
+from whoop_assets.db.database import Database
+from whoop_assets.records import stale_days
+from whoop_assets.records.ledgers import STALE_TRENDS
+from whoop_assets.records.tables import RECORD_TABLES, sleeps
+from whoop_assets.schema import prepare
+from whoop_assets.summaries import daily_store, follow, rebuild, trends_store
+from whoop_assets.summaries.tables import daily_summary, weekly_summary
+from whoop_assets.summaries.tables import trends as trends_table
+from whoop_assets.summaries.trends import BACK_DAYS, DAILY_READ
+from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS
+from whoop_assets_tests.support.postgres import running_server
 
 MEGABYTE = 1_000_000
 FIRST = date(2021, 1, 1)
@@ -86,11 +87,11 @@ class Cohort:
     def pieces(self) -> list[tuple[list[int], date, date]]:
         """What the rebuilds hold at once."""
         found = []
-        for place in range(0, len(self.members), summarise.MEMBERS_AT_ONCE):
+        for place in range(0, len(self.members), rebuild.MEMBERS_AT_ONCE):
             start = FIRST
             while start <= self.last:
-                end = min(self.last, start + timedelta(days=summarise.DAYS_AT_ONCE - 1))
-                found.append((self.members[place : place + summarise.MEMBERS_AT_ONCE], start, end))
+                end = min(self.last, start + timedelta(days=rebuild.DAYS_AT_ONCE - 1))
+                found.append((self.members[place : place + rebuild.MEMBERS_AT_ONCE], start, end))
                 start = end + timedelta(days=1)
         return found
 
@@ -112,7 +113,7 @@ def select_records(cohort: Cohort) -> int:
     with cohort.database.read() as connection:
         for some, first, last in cohort.pieces():
             for table in RECORD_TABLES.values():
-                columns = [column for column in table.c if column.name not in daily._HEAVY]
+                columns = [column for column in table.c if column.name not in daily_store._HEAVY]
                 where = table.c.user_id.in_(some), table.c.day.between(first, last)
                 rows += len(pd.read_sql_query(select(*columns).where(*where), connection))
     return rows
@@ -138,7 +139,7 @@ def select_weeks(cohort: Cohort) -> int:
 
 
 def rebuild_summaries(cohort: Cohort) -> int:
-    return summarise.rebuild_days(cohort.database, cohort.members, FIRST, cohort.last).changed
+    return rebuild.rebuild_days(cohort.database, cohort.members, FIRST, cohort.last).changed
 
 
 def rebuild_trends(cohort: Cohort) -> int:
@@ -147,7 +148,7 @@ def rebuild_trends(cohort: Cohort) -> int:
 
 def rebuild_weeks(cohort: Cohort) -> int:
     return follow.rebuild_weeks(
-        cohort.database, cohort.members, daily.monday(FIRST), daily.monday(cohort.last)
+        cohort.database, cohort.members, daily_store.monday(FIRST), daily_store.monday(cohort.last)
     )
 
 
@@ -162,7 +163,7 @@ def change_days(cohort: Cohort) -> int:
             connection.execute(update(sleeps).where(*here).values(total_light_sleep_time_milli=longer))
             stale_days.mark(connection, user_id, [day], cohort.database.now(connection))
         began = time.perf_counter()
-        summarise.rebuild_days(cohort.database, [user_id], day, day)
+        rebuild.rebuild_days(cohort.database, [user_id], day, day)
         with cohort.database.read() as connection:
             behind = STALE_TRENDS.generations(connection, [user_id], FIRST, cohort.last)
         rows.append(follow.rebuild_behind(cohort.database, behind))
@@ -180,7 +181,7 @@ def counts(cohort: Cohort) -> int:
             table.name: connection.scalar(select(func.count()).select_from(table))
             for table in (daily_summary, trends_table, weekly_summary)
         }
-        assert trends.latest_day(connection, cohort.members[:1]) == cohort.last
+        assert trends_store.latest_day(connection, cohort.members[:1]) == cohort.last
     print(f"    rows: {found}")
     return len(cohort.members) * cohort.days
 

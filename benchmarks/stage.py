@@ -14,12 +14,12 @@ from typing import Any
 
 import httpx
 
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import connect_member
+from whoop_assets.db.database import Database
+from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.schema import open_database
-from whoop_assets.whoop.scopes import SCOPES
+from whoop_assets.sync.connecting import connect_member
+from whoop_assets.sync.session import Connection
+from whoop_assets.whoop_api.scopes import SCOPES
 
 RECORDS = ("cycles", "sleeps", "recoveries", "workouts")
 STREAMS = ("profile", "body_measurement", *RECORDS)

@@ -42,7 +42,7 @@ def child_environment(stage: Stage, name: str) -> dict[str, str]:
 
 def new_home(folder: Path) -> Path:
     """A Dagster home with nothing in it but its configuration."""
-    from whoop_assets.cli.dagster_home import make_home
+    from whoop_assets.cli.backfill.dagster_home import make_home
 
     return make_home(folder)
 
@@ -50,7 +50,7 @@ def new_home(folder: Path) -> Path:
 @contextlib.contextmanager
 def new_instance(folder: Path) -> Iterator["dg.DagsterInstance"]:
     """A Dagster instance on SQLite, as `whoop-assets backfill` opens it."""
-    from whoop_assets.cli.dagster_home import open_instance
+    from whoop_assets.cli.backfill.dagster_home import open_instance
 
     with open_instance(new_home(folder)) as instance:
         yield instance

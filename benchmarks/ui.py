@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE, HOME
-from whoop_assets.cli.ports import free_port
-from whoop_assets.cli.processes import child
+from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE, HOME
+from whoop_assets.cli.processes.ports import free_port
+from whoop_assets.cli.processes.processes import child
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 ASSETS = (

@@ -24,12 +24,14 @@ from sqlalchemy import select
 from benchmarks.stage import Stage, last_days, staged, table
 from benchmarks.surroundings import child_environment
 from benchmarks.ui import Ui, new_home, running_ui, until
-from whoop_assets.cli.processes import child
-from whoop_assets.ingest.everybody import Order, load_everybody
-from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.schema import open_database
-from whoop_assets.warehouse.tables import daily_summary, sleeps, webhook_events, workouts
+from whoop_assets.cli.processes.processes import child
+from whoop_assets.db.database import Database
+from whoop_assets.records.tables import sleeps, workouts
+from whoop_assets.schema import open_database
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.webhooks.tables import webhook_events
 
 NAME = "latency"
 DAYS = 30

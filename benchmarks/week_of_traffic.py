@@ -32,25 +32,19 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from benchmarks.stage import table
-from whoop_assets.warehouse import request_queue
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.event_rows import OPEN
-from whoop_assets.warehouse.schema import prepare
-from whoop_assets.warehouse.tables import (
-    cycles,
-    recoveries,
-    request_grants,
-    sleeps,
-    stale_days,
-    webhook_events,
-    workouts,
-)
+from whoop_assets.db.database import Database
+from whoop_assets.records.tables import cycles, recoveries, sleeps, stale_days, workouts
+from whoop_assets.request_budget import wait_queue
+from whoop_assets.request_budget.tables import request_grants
+from whoop_assets.schema import prepare
+from whoop_assets.webhooks.row_locks import OPEN
+from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.drills.thirty_days.figures import Plot
 from whoop_assets_tests.drills.thirty_days.life import Life
 from whoop_assets_tests.drills.thirty_days.staff import Flight, Process
-from whoop_assets_tests.ingest.crowd import KEY as TOKEN_KEY
-from whoop_assets_tests.ingest.home import KEY, moment
-from whoop_assets_tests.postgres import running_server
+from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.sync.crowd import KEY as TOKEN_KEY
+from whoop_assets_tests.sync.home import KEY, moment
 
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 LOOK_EVERY = 10 * MINUTE
@@ -112,7 +106,7 @@ class Week(Life):
             found = {
                 "open events": connection.scalar(opened) or 0,
                 "runs waiting": len(self.waiting),
-                "requests waiting": len(request_queue.waiting(connection, now)),
+                "requests waiting": len(wait_queue.waiting(connection, now)),
                 "days behind": connection.scalar(select(func.count()).select_from(stale_days)) or 0,
             }
         for name, length in found.items():

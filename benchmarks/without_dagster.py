@@ -7,13 +7,13 @@ import sys
 from datetime import date
 
 from benchmarks.stage import STREAMS
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.everybody import Order, load_everybody
-from whoop_assets.ingest.follow import rebuild_trends
-from whoop_assets.ingest.summarise import rebuild_days
+from whoop_assets.members import store as member_store
+from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse import members
-from whoop_assets.warehouse.schema import open_database
+from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.session import Connection
 
 
 def load_and_summarise(settings: Settings, first: date, last: date) -> None:
@@ -22,7 +22,7 @@ def load_and_summarise(settings: Settings, first: date, last: date) -> None:
     with Connection(settings, database) as connection:
         with database.read() as transaction:
             until = database.now(transaction)
-            everybody = [member.user_id for member in members.chosen(transaction, ())]
+            everybody = [member.user_id for member in member_store.chosen(transaction, ())]
         for stream in STREAMS:
             done = load_everybody(connection, Order(stream, first, last, until.date(), until, until))
             if done.failures:

@@ -2,9 +2,9 @@
 
 import dagster as dg
 
-from whoop_assets.graph import OURS
-from whoop_assets.resources import WhoopResource
-from whoop_assets.reuse import graph_at, whoop_definitions
+from whoop_assets.defs.asset_namespace import OURS
+from whoop_assets.defs.component import graph_at, whoop_definitions
+from whoop_assets.defs.resources import WhoopResource
 
 WEBHOOK_WAIT_SECONDS = 3.5
 """Most of the 5 s between two ticks. The dagster.yaml of this project evaluates sensors in threads, so none is delayed."""

@@ -14,7 +14,7 @@
     ├── ReconnectionNeeded      the member's grant is gone and must be given again
     ├── UnknownTable            there is no such table to export
     ├── SinkUnavailable         where data are delivered to cannot be reached or written
-    ├── (whoop_assets.whoop.errors: what the WHOOP API answered)
+    ├── (whoop_assets.whoop_api.errors: what the WHOOP API answered)
     └── (whoop_assets.sinks.notion.errors: what Notion answered)
 
 No message carries a token, a secret, an e-mail address or a name; members appear by their WHOOP user id.

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from whoop_assets.clock import ManualClock
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.schema import prepare
-from whoop_assets_tests.fixed_time import NOW, fixed_time
-from whoop_assets_tests.marks import slow
-from whoop_assets_tests.postgres import TEMPLATE, Server, running_server
+from whoop_assets.db.database import Database
+from whoop_assets.schema import prepare
+from whoop_assets_tests.support.fixed_time import NOW, fixed_time
+from whoop_assets_tests.support.marks import slow
+from whoop_assets_tests.support.postgres import TEMPLATE, Server, running_server
 from whoop_simulator.running import RunningSimulator
 
 ROOT = Path(__file__).parent.parent

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from whoop_assets.warehouse.database import Database
-from whoop_assets_tests.fixed_time import NOW, TODAY
-from whoop_simulator.world import World
+from whoop_assets.db.database import Database
+from whoop_assets_tests.support.fixed_time import NOW, TODAY
+from whoop_simulator.world.world import World
 
 COLLECTED_AT = datetime.now(UTC)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from whoop_simulator.app_export import VARIANTS, files_of, write_export
 from whoop_simulator.errors import SimulatorError
-from whoop_simulator.grants import App
-from whoop_simulator.server import SimulatorServer
-from whoop_simulator.world import World
+from whoop_simulator.http.grants import App
+from whoop_simulator.http.server import SimulatorServer
+from whoop_simulator.world.app_export import VARIANTS, files_of, write_export
+from whoop_simulator.world.world import World
 
 
 class Instant(click.ParamType[datetime]):

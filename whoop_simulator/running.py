@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
-from whoop_simulator.server import SimulatorServer
-from whoop_simulator.world import World
+from whoop_simulator.http.server import SimulatorServer
+from whoop_simulator.world.world import World
 
 START_SECONDS = 60
 

@@ -4,25 +4,25 @@ from typing import Any
 
 import click
 
-from whoop_assets.cli.backfill import backfill
-from whoop_assets.cli.budget import budget
-from whoop_assets.cli.connect import connect
-from whoop_assets.cli.db import db
-from whoop_assets.cli.demo import demo
-from whoop_assets.cli.dev import dev
-from whoop_assets.cli.events import events
-from whoop_assets.cli.export import export
-from whoop_assets.cli.importing import import_
-from whoop_assets.cli.keys import keys
-from whoop_assets.cli.members import disconnect, members
-from whoop_assets.cli.migrate_v1 import migrate_v1
-from whoop_assets.cli.notion import notion
-from whoop_assets.cli.on_demo import CHOOSE_THEMSELVES, FLAG, on_demo
-from whoop_assets.cli.plan import plan
-from whoop_assets.cli.quarantine import quarantine
-from whoop_assets.cli.readers import readers
-from whoop_assets.cli.report import report
-from whoop_assets.cli.serve import serve
+from whoop_assets.cli.backfill.backfill import backfill
+from whoop_assets.cli.backfill.plan import plan
+from whoop_assets.cli.connect.connect import connect
+from whoop_assets.cli.data.export import export
+from whoop_assets.cli.data.importing import import_
+from whoop_assets.cli.data.migrate_v1 import migrate_v1
+from whoop_assets.cli.data.notion import notion
+from whoop_assets.cli.data.quarantine import quarantine
+from whoop_assets.cli.data.report import report
+from whoop_assets.cli.demo.demo import demo
+from whoop_assets.cli.demo.dev import dev
+from whoop_assets.cli.demo.on_demo import CHOOSE_THEMSELVES, FLAG, on_demo
+from whoop_assets.cli.members.members import disconnect, members
+from whoop_assets.cli.members.readers import readers
+from whoop_assets.cli.operations.budget import budget
+from whoop_assets.cli.operations.db import db
+from whoop_assets.cli.operations.events import events
+from whoop_assets.cli.operations.keys import keys
+from whoop_assets.cli.operations.serve import serve
 from whoop_assets.errors import WhoopError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130

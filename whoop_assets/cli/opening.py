@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from whoop_assets.cli import demo_folder
+from whoop_assets.cli.demo import folder
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.ingest.connection import Connection
-    from whoop_assets.warehouse.database import Database
+    from whoop_assets.db.database import Database
+    from whoop_assets.sync.session import Connection
 
 
 @contextmanager
 def warehouse(settings: Settings, *, durable: bool = False, create: bool = False) -> "Iterator[Database]":
     """The warehouse, with its schema; `durable` and `create` as for `open_database`."""
-    from whoop_assets.warehouse.schema import open_database
+    from whoop_assets.schema import open_database
 
     try:
         database = open_database(settings, durable=durable, create=create)
     except ConfigurationError as error:
-        if demo_folder.saved(demo_folder.folder_of(settings.data_folder)) is None:
+        if folder.saved(folder.folder_of(settings.data_folder)) is None:
             raise
         raise ConfigurationError(
             f"{error} To use the demo's data, run `whoop-assets --demo` with this command."
@@ -37,7 +37,7 @@ def warehouse(settings: Settings, *, durable: bool = False, create: bool = False
 @contextmanager
 def connection(settings: Settings, *, durable: bool = False, create: bool = False) -> "Iterator[Connection]":
     """The warehouse and WHOOP; raises ConfigurationError without the app's credentials."""
-    from whoop_assets.ingest.connection import Connection
+    from whoop_assets.sync.session import Connection
 
     settings.require_client()
     command = click.get_current_context(silent=True)

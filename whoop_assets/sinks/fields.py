@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from whoop_assets.whoop.models import BodyMeasurement, UserProfile
-from whoop_assets.whoop.streams import STREAMS
+from whoop_assets.whoop_api.models import BodyMeasurement, UserProfile
+from whoop_assets.whoop_api.streams import STREAMS
 
 Path = tuple[str, ...]
 

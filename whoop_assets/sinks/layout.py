@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from whoop_assets.sinks import fields
+from whoop_assets.sinks.source import ExportColumn, ExportTable
 from whoop_assets.sinks.values import DoesNotFitError, column_name, fitted, kind_of, leaves
-from whoop_assets.warehouse.delivered import ExportColumn, ExportTable
 
 MOST_ADDED = 200
 """An object whose names are data (dates, ids) would make a column of each."""

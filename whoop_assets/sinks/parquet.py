@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from whoop_assets import files
+from whoop_assets import atomic_file
+from whoop_assets.db.database import Database
 from whoop_assets.errors import UnknownTable
+from whoop_assets.sinks import source
 from whoop_assets.sinks.arrow import arrow_type, missing
-from whoop_assets.warehouse import delivered
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.delivered import ExportColumn
+from whoop_assets.sinks.source import ExportColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,23 +36,23 @@ def export(database: Database, table: str, folder: Path) -> Exported:
     file takes the place of the last one in one step, and is its owner's alone, as it holds health data; the file of a
     day without rows goes. What else lies there stays. Raises UnknownTable, and ConfigurationError without pyarrow.
     """
-    if table not in delivered.PLAIN:
-        raise UnknownTable(f"There is no table {table} to export: choose from {', '.join(delivered.PLAIN)}.")
+    if table not in source.PLAIN:
+        raise UnknownTable(f"There is no table {table} to export: choose from {', '.join(source.PLAIN)}.")
     try:
         import pyarrow.parquet
     except ImportError:
         raise missing("pyarrow", "parquet") from None
-    day_column = delivered.PLAIN[table][1]
-    columns = [column for column in delivered.plain_columns(table) if column.name != day_column]
+    day_column = source.PLAIN[table][1]
+    columns = [column for column in source.plain_columns(table) if column.name != day_column]
     target = folder / table
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     count = 0
     written = set()
     with database.read() as connection:
-        for day in delivered.plain_days(connection, table):
-            rows = delivered.plain_rows(connection, table, day)
+        for day in source.plain_days(connection, table):
+            rows = source.plain_rows(connection, table, day)
             path = target / f"{day_column}={day}" / f"{table}.parquet"
-            files.put(path, partial(pyarrow.parquet.write_table, _table(columns, rows)))
+            atomic_file.put(path, partial(pyarrow.parquet.write_table, _table(columns, rows)))
             written.add(path)
             count += len(rows)
     gone = set(target.glob(f"{day_column}=*/{table}.parquet")) - written

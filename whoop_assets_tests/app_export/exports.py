@@ -1,7 +1,7 @@
 """Small exports for tests: nights of one member in June 2025, in a zone five hours behind UTC."""
 
-from whoop_assets.app_export.headings import CYCLES, HEADINGS, JOURNAL, SLEEPS, WORKOUTS
-from whoop_simulator.app_export import COLUMNS
+from whoop_assets.app_export.parsing.headings import CYCLES, HEADINGS, JOURNAL, SLEEPS, WORKOUTS
+from whoop_simulator.world.app_export import COLUMNS
 
 KINDS = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
 ZONE = "UTC-05:00"

@@ -5,10 +5,13 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
-from whoop_assets.app_export import UnreadableExport, read_export
-from whoop_assets.ingest.app_import import import_export
-from whoop_assets.warehouse import consistency, members, quarantine, tables
-from whoop_assets.warehouse.tables_export import IMPORTED_TABLES, export_quarantine, imported_journal
+from whoop_assets.app_export.parsing import UnreadableExport, read_export
+from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, imported_journal
+from whoop_assets.members import store as member_store
+from whoop_assets.quality import consistency
+from whoop_assets.records import quarantine
+from whoop_assets.summaries import tables
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.app_export.exports import (
     CYCLES_OF_THREE_DAYS,
     NIGHTS,
@@ -130,7 +133,7 @@ def test_an_export_of_which_nothing_can_be_stored_makes_no_member(sqlite_databas
     with pytest.raises(UnreadableExport, match=says):
         import_export(sqlite_database, export(**kinds), None)
     with sqlite_database.read() as connection:
-        assert members.listed(connection) == []
+        assert member_store.listed(connection) == []
         assert connection.scalar(select(func.count()).select_from(export_quarantine)) == 0
 
 

@@ -7,23 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
-from whoop_assets.app_export import UnreadableExport, read_files
+from whoop_assets.app_export import store as export_store
+from whoop_assets.app_export.matching import TOLERANCE, Known, pairs
+from whoop_assets.app_export.parsing import UnreadableExport, read_files
+from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, imports
 from whoop_assets.errors import UnknownMember
-from whoop_assets.ingest.app_import import (
-    ForeignExport,
-    LeavesSomethingBehind,
-    import_export,
-)
-from whoop_assets.ingest.everybody import Order, load_everybody
-from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.warehouse import consistency, coverage, exports, members, stale_days, tables
-from whoop_assets.warehouse.coverage import Span
-from whoop_assets.warehouse.export_matching import TOLERANCE, Known, pairs
-from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.warehouse.tables_export import IMPORTED_TABLES, export_quarantine, imports
-from whoop_assets_tests.fixed_time import NOW
-from whoop_assets_tests.ingest.home import frozen_world
-from whoop_simulator.app_export import COLUMNS, NAMES, files_of, write_export
+from whoop_assets.members import store as member_store
+from whoop_assets.quality import consistency
+from whoop_assets.records import coverage, stale_days
+from whoop_assets.records import tables as record_tables
+from whoop_assets.records.coverage import Span
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.schema import metadata
+from whoop_assets.summaries import tables as summary_tables
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync.import_export import ForeignExport, LeavesSomethingBehind, import_export
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets_tests.support.fixed_time import NOW
+from whoop_assets_tests.sync.home import frozen_world
+from whoop_simulator.world.app_export import COLUMNS, NAMES, files_of, write_export
 
 FIRST_NIGHT = datetime(2026, 9, 1, 23, 0, 0)
 
@@ -88,14 +90,14 @@ def rows_of(database, table, user_id=-1):
 
 
 def daily(database, user_id=-1):
-    return {row["day"]: row for row in rows_of(database, tables.daily_summary, user_id)}
+    return {row["day"]: row for row in rows_of(database, summary_tables.daily_summary, user_id)}
 
 
 def everything(database, *, without=()):
     """All rows of all tables, but when they were imported last."""
     found = {}
     with database.read() as connection:
-        for table in tables.metadata.sorted_tables:
+        for table in metadata.sorted_tables:
             columns = [c for c in table.c if c.name not in without and c.name != "id"]
             found[table.name] = sorted(map(str, connection.execute(select(*columns)).all()))
     return found
@@ -117,8 +119,8 @@ def test_the_same_export_again_changes_nothing_but_when_it_was_imported(database
         for ledger in (stale_days.STALE_DAYS, STALE_TRENDS, STALE_WEEKS):
             assert ledger.stale(connection) == []
     # Trends and weeks have followed.
-    assert len(rows_of(database, tables.trends)) == len(daily(database)) == again.filled_days
-    assert rows_of(database, tables.weekly_summary)
+    assert len(rows_of(database, summary_tables.trends)) == len(daily(database)) == again.filled_days
+    assert rows_of(database, summary_tables.weekly_summary)
 
 
 def test_a_later_export_replaces_what_it_corrects_and_what_it_no_longer_lists_goes(sqlite_database):
@@ -207,13 +209,13 @@ def test_an_export_without_rows_and_a_member_who_is_not_here_are_refused(sqlite_
     with pytest.raises(UnknownMember):
         import_export(sqlite_database, export_of(cycles=nights(1)), 77)
     with sqlite_database.read() as connection:
-        assert members.listed(connection) == []
+        assert member_store.listed(connection) == []
 
 
 def connected(database, user_id):
     with database.write([user_id]) as connection:
         profile = {"email": None, "first_name": None, "last_name": None}
-        members.connect(connection, user_id, ["read:cycles", "offline"], profile, NOW)
+        member_store.connect(connection, user_id, ["read:cycles", "offline"], profile, NOW)
 
 
 def test_who_connects_later_takes_the_place_of_who_came_from_an_export_and_nothing_is_lost(sqlite_database):
@@ -228,7 +230,7 @@ def test_who_connects_later_takes_the_place_of_who_came_from_an_export_and_nothi
     import_export(sqlite_database, whole, 501, instead_of=-1)
     assert len(daily(sqlite_database, 501)) == 10
     with sqlite_database.read() as connection:
-        assert [member.user_id for member in members.listed(connection)] == [501]
+        assert [member.user_id for member in member_store.listed(connection)] == [501]
         assert (
             connection.scalar(select(func.count()).select_from(imports).where(imports.c.user_id == -1)) == 0
         )
@@ -267,7 +269,7 @@ def give(database, user_id, start, *, end=None, deleted=False, identity=1, offse
             "synced_at": NOW,
             "deleted_at": NOW if deleted else None,
         }
-        connection.execute(insert(tables.cycles), [row])
+        connection.execute(insert(record_tables.cycles), [row])
         stale_days.mark(connection, user_id, [row["day"]], NOW)
 
 
@@ -368,8 +370,8 @@ def test_the_checks_find_nothing_wrong_with_filled_days_and_see_a_lost_one(sqlit
         assert consistency.summaries_behind(connection).count == 0
         assert consistency.missing_days(connection).count == 0  # nobody can say what lies between the two
     with sqlite_database.write() as connection:
-        c = tables.daily_summary.c
-        connection.execute(tables.daily_summary.delete().where(c.day == date(2026, 9, 4)))
+        c = summary_tables.daily_summary.c
+        connection.execute(summary_tables.daily_summary.delete().where(c.day == date(2026, 9, 4)))
     with sqlite_database.read() as connection:
         assert [one.day for one in consistency.summaries_behind(connection).examples] == [date(2026, 9, 4)]
 
@@ -412,7 +414,7 @@ def test_a_folder_is_read_like_the_zip_and_links_in_it_are_not_followed(tmp_path
 def test_erasing_takes_everything_that_was_imported(sqlite_database):
     import_export(sqlite_database, export_of(cycles=nights(3), workouts=[workout(1)]), None)
     with sqlite_database.write([-1]) as connection:
-        members.erase(connection, -1)
+        member_store.erase(connection, -1)
     left = everything(sqlite_database)
     assert {name for name, rows in left.items() if rows} <= {"token_key", "request_gate", "export_only_ids"}
 
@@ -421,5 +423,5 @@ def test_agreement_counts_starts_that_fall_into_known_cycles(sqlite_database):
     import_export(sqlite_database, export_of(cycles=nights(10, open_end=False)), None)
     with sqlite_database.read() as connection:
         inside = [night_utc(n) + timedelta(hours=n) for n in range(3)]
-        assert exports.agreement(connection, -1, inside) == (3, 1)
-        assert exports.agreement(connection, -1, [night_utc(50)]) == (0, 0)
+        assert export_store.agreement(connection, -1, inside) == (3, 1)
+        assert export_store.agreement(connection, -1, [night_utc(50)]) == (0, 0)

@@ -6,9 +6,9 @@ import zipfile
 import pytest
 from sqlalchemy import select
 
-from whoop_assets.app_export import FILES, UnreadableExport, read_export, read_files
-from whoop_assets.app_export.activities import slug
-from whoop_assets.app_export.headings import (
+from whoop_assets.app_export.parsing import FILES, UnreadableExport, read_export, read_files
+from whoop_assets.app_export.parsing.activities import slug
+from whoop_assets.app_export.parsing.headings import (
     CYCLES,
     HEADINGS,
     JOURNAL,
@@ -21,10 +21,10 @@ from whoop_assets.app_export.headings import (
     kind_of_name,
     plain,
 )
-from whoop_assets.app_export.notation import Notation, notation_of
-from whoop_assets.app_export.values import flag, zone
-from whoop_assets.ingest.app_import import import_export
-from whoop_assets.warehouse import tables
+from whoop_assets.app_export.parsing.notation import Notation, notation_of
+from whoop_assets.app_export.parsing.values import flag, zone
+from whoop_assets.summaries import tables
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.app_export.exports import (
     CYCLES_OF_THREE_DAYS,
     KINDS,
@@ -34,7 +34,7 @@ from whoop_assets_tests.app_export.exports import (
     nap,
     under,
 )
-from whoop_simulator.app_export import COLUMNS
+from whoop_simulator.world.app_export import COLUMNS
 
 OURS = {"user_id", "built_at"}
 WORKOUT = under(3) | {

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from whoop_assets.ingest.app_import import import_export
-from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.warehouse import records, tables
+from whoop_assets.records import tables, upsert
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.app_export.exports import (
     CYCLES_OF_THREE_DAYS,
     NIGHTS,
@@ -19,7 +19,7 @@ from whoop_assets_tests.app_export.exports import (
     slept,
 )
 from whoop_assets_tests.app_export.test_naps_and_nights import JUNE_3, daily
-from whoop_assets_tests.warehouse import factories
+from whoop_assets_tests.support import factories
 
 MEMBER = -1
 ZONE = "-05:00"
@@ -50,7 +50,7 @@ def read(database, stream, *incoming, complete=True):
     """Store the API's records of a stream; `complete`: as read for all days."""
     with database.write([MEMBER]) as connection:
         now = database.now(connection)
-        records.store(connection, MEMBER, stream, list(incoming), now)
+        upsert.store(connection, MEMBER, stream, list(incoming), now)
         if complete:
             span = {"start_time": local(1, 0), "end_time": local(6, 0), "read_at": now}
             connection.execute(insert(tables.coverage).values(user_id=MEMBER, stream=stream, **span))

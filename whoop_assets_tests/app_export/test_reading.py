@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.app_export import FILES, UnreadableExport, archive, files_of_zip, read_export
-from whoop_assets.app_export.activities import slug
-from whoop_assets.app_export.headings import plain
-from whoop_assets.app_export.rows import STRAIN
-from whoop_assets.app_export.values import instant, zone
-from whoop_simulator.app_export import COLUMNS
+from whoop_assets.app_export.parsing import FILES, UnreadableExport, archive, files_of_zip, read_export
+from whoop_assets.app_export.parsing.activities import slug
+from whoop_assets.app_export.parsing.headings import plain
+from whoop_assets.app_export.parsing.rows import STRAIN
+from whoop_assets.app_export.parsing.values import instant, zone
+from whoop_simulator.world.app_export import COLUMNS
 
 CYCLES, SLEEPS, WORKOUTS, JOURNAL = FILES
 LISTED = {

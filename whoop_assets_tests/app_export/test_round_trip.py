@@ -10,18 +10,19 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from whoop_assets.app_export.tables import IMPORTED_TABLES
 from whoop_assets.clock import ManualClock
-from whoop_assets.ingest.app_import import import_export
-from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.summary.columns import CYCLE_SCORE, DAILY_COLUMNS
-from whoop_assets.summary.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
-from whoop_assets.warehouse import tables
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.tables_export import IMPORTED_TABLES
-from whoop_assets_tests.fixed_time import NOW, TODAY
-from whoop_assets_tests.ingest.home import at_home, frozen_world
-from whoop_assets_tests.marks import slow
-from whoop_simulator.app_export import NAMES, VARIANTS, files_of
+from whoop_assets.db.database import Database
+from whoop_assets.records import tables as record_tables
+from whoop_assets.summaries import tables as summary_tables
+from whoop_assets.summaries.columns import CYCLE_SCORE, DAILY_COLUMNS
+from whoop_assets.summaries.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync.import_export import import_export
+from whoop_assets_tests.support.fixed_time import NOW, TODAY
+from whoop_assets_tests.support.marks import slow
+from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_simulator.world.app_export import NAMES, VARIANTS, files_of
 
 DAYS, MEMBERS, SEED = 190, 3, 7
 FIRST = TODAY - timedelta(days=DAYS + 10)  # some begin with a stray cycle, six days before the first
@@ -121,8 +122,8 @@ def named(files):
 
 def daily(database, user_id):
     with database.read() as connection:
-        c = tables.daily_summary.c
-        rows = connection.execute(select(tables.daily_summary).where(c.user_id == user_id)).mappings()
+        c = summary_tables.daily_summary.c
+        rows = connection.execute(select(summary_tables.daily_summary).where(c.user_id == user_id)).mappings()
         return {row["day"]: dict(row) for row in rows}
 
 
@@ -201,7 +202,7 @@ def test_every_record_that_is_in_both_is_matched_and_nothing_else(lived, place, 
         assert min(after) < since < max(after)
         with home.database.read() as connection:
             for kind in ("cycles", "sleeps", "workouts"):
-                c, r = IMPORTED_TABLES[kind].c, tables.RECORD_TABLES[kind].c
+                c, r = IMPORTED_TABLES[kind].c, record_tables.RECORD_TABLES[kind].c
                 pairs = {
                     row.matched_id: row for row in connection.execute(select(c.matched_id, c.start_time))
                 }

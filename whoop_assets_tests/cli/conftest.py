@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from whoop_assets.cli import main
-from whoop_assets.cli.ports import free_port
-from whoop_assets.warehouse.database import Database
+from whoop_assets.cli.processes.ports import free_port
+from whoop_assets.db.database import Database
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 
 @dataclass

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from whoop_assets.cli import main
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
-from whoop_assets_tests.ports import REFUSING_PORT
+from whoop_assets_tests.support.ports import REFUSING_PORT
 
 COMMANDS = {
     "demo",

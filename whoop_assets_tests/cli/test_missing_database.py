@@ -7,8 +7,8 @@ from click.testing import CliRunner
 
 from whoop_assets.cli import main
 from whoop_assets.cli.main import Commands
+from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import ConfigurationError, SchemaMismatch
-from whoop_assets.resources import WhoopResource
 from whoop_assets_tests.cli.conftest import is_one_error
 
 ARGUMENTS: dict[str, list[list[str]]] = {

@@ -15,7 +15,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
 from whoop_assets_tests.defs.events import ASSETS, KEYS, materialized
-from whoop_assets_tests.fixed_time import NOW, python_path
+from whoop_assets_tests.support.fixed_time import NOW, python_path
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from whoop_assets.defs.event_log_redaction import redact_member
-from whoop_assets_tests.dagster_instance import instance_in
+from whoop_assets_tests.support.dagster_instance import instance_in
 
 OTHER = 62450
 CAUSE = "a cause that only this member has"

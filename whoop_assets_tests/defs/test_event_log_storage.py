@@ -35,7 +35,7 @@ from whoop_assets_tests.defs.events import (
     observed,
     planned,
 )
-from whoop_assets_tests.fixed_time import NOW
+from whoop_assets_tests.support.fixed_time import NOW
 
 DAYS = dg.DailyPartitionsDefinition("2026-11-01")
 RUNS = {

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from benchmarks.production import Deployment
 from benchmarks.stage import Stage
 from benchmarks.ui import UiError, until
-from whoop_assets.warehouse.database import Database
+from whoop_assets.db.database import Database
 from whoop_assets_tests.drills.thirty_days.truth import against_naive, comparable, rows
-from whoop_assets_tests.ingest.home import KEY, RECORDS, days_of
+from whoop_assets_tests.sync.home import KEY, RECORDS, days_of
 from whoop_simulator.running import Control
 
 T = TypeVar("T")

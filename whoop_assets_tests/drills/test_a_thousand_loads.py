@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from whoop_assets_tests.ingest.storm import MEMBERS, Outcome, storms
+from whoop_assets_tests.sync.storm import MEMBERS, Outcome, storms
 
 pytestmark = pytest.mark.drill
 

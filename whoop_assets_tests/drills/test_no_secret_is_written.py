@@ -19,13 +19,13 @@ from pathlib import Path
 
 import pytest
 
-from whoop_assets.cli.ports import free_port
+from whoop_assets.cli.processes.ports import free_port
 from whoop_assets_tests.drills.searching import Wanted, in_bytes, in_database, in_folder
-from whoop_assets_tests.fixed_time import SET_CLOCK, TODAY
-from whoop_assets_tests.ports import REFUSING_PORT
-from whoop_simulator.grants import App
+from whoop_assets_tests.support.fixed_time import SET_CLOCK, TODAY
+from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_simulator.http.grants import App
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,8 @@ from benchmarks.production import deployed
 from benchmarks.stage import last_days, staged
 from benchmarks.ui import until
 from whoop_assets_tests.drills.production import SLOWLY, WITHIN, Drill, Log, differences, left_over
-from whoop_assets_tests.postgres import running_server
-from whoop_assets_tests.redis import running_redis
+from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.redis import running_redis
 from whoop_simulator.running import Control
 
 pytestmark = [pytest.mark.drill, pytest.mark.machine_time]

@@ -37,7 +37,7 @@ import pytest
 from whoop_assets_tests.drills.thirty_days import truth
 from whoop_assets_tests.drills.thirty_days.figures import Plot
 from whoop_assets_tests.drills.thirty_days.life import Life
-from whoop_assets_tests.ingest.crowd import KEY
+from whoop_assets_tests.sync.crowd import KEY
 
 DAY = timedelta(days=1)
 

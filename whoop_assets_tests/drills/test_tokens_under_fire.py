@@ -7,15 +7,15 @@ import os
 
 import pytest
 
-from whoop_assets_tests.ingest.crowd import gathered
-from whoop_assets_tests.ingest.under_fire import (
+from whoop_assets_tests.sync.crowd import gathered
+from whoop_assets_tests.sync.under_fire import (
     KeysOfTheTest,
     kill_in_each,
     race,
     rotate_while_all_read,
     stall_in_each,
 )
-from whoop_simulator.grants import App
+from whoop_simulator.http.grants import App
 
 pytestmark = pytest.mark.drill
 

@@ -11,8 +11,7 @@ from sqlalchemy import select
 from benchmarks.stage import Stage, last_days, staged
 from benchmarks.ui import ASSETS, new_home
 from benchmarks.ui_backfill import NAME, backfill, connect, serving
-from whoop_assets.warehouse import tables
-from whoop_assets.warehouse.schema import open_database
+from whoop_assets.schema import metadata, open_database
 
 pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 
@@ -70,6 +69,6 @@ def _days(stage: Stage, table: str) -> set[date]:
     database = open_database(stage.with_database(NAME))
     try:
         with database.read() as connection:
-            return set(connection.execute(select(tables.metadata.tables[table].c.day)).scalars())
+            return set(connection.execute(select(metadata.tables[table].c.day)).scalars())
     finally:
         database.close()

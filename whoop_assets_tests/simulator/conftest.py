@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 PATHS = {

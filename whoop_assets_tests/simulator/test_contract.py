@@ -10,9 +10,9 @@ import pytest
 
 from whoop_assets_tests.simulator.conftest import PATHS, Api
 from whoop_assets_tests.simulator.whoop_contract import ABSENT, SCOPES, UNSCOPED, violations
-from whoop_simulator.grants import ALL_SCOPES
+from whoop_simulator.http.grants import ALL_SCOPES
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 
 def filled(path: str, truth: dict[str, list[dict[str, Any]]]) -> str:

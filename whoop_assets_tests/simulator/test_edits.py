@@ -8,9 +8,9 @@ import pytest
 from whoop_assets_tests.simulator.conftest import Api, make_world
 from whoop_assets_tests.simulator.whoop_contract import violations
 from whoop_simulator.errors import SimulatorError, UnknownRecord
-from whoop_simulator.records import KEY
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.world import World
+from whoop_simulator.world.records import KEY
+from whoop_simulator.world.world import World
 
 STAMP = "2026-11-20T15:00:00.000Z"
 

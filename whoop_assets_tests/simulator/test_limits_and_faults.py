@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from whoop_assets_tests.simulator.conftest import PATHS, Api, make_world
-from whoop_simulator.limits import RateLimits
+from whoop_simulator.http.limits import RateLimits
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.timestamps import DAY, MINUTE, SECOND
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from whoop_assets_tests.simulator.conftest import Api, make_world
-from whoop_simulator.grants import App
+from whoop_simulator.http.grants import App
 from whoop_simulator.running import RunningSimulator
 
 REDIRECT = "http://localhost:8765/callback"

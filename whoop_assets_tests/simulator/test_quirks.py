@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from whoop_assets_tests.fixed_time import NOW
-from whoop_simulator.world import World
+from whoop_assets_tests.support.fixed_time import NOW
+from whoop_simulator.world.world import World
 
 Records = list[dict[str, Any]]
 

@@ -11,7 +11,7 @@ import pytest
 from whoop_assets_tests.simulator.conftest import NOW, Api, make_world
 from whoop_simulator.errors import SimulatorError
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 
 def test_a_restart_keeps_tokens_edits_clock_and_data(tmp_path: Path) -> None:

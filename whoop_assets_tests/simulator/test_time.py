@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from whoop_assets_tests.fixed_time import TODAY
 from whoop_assets_tests.simulator.conftest import NOW, Api, make_world
+from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_simulator.clock import SimulatorClock
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 MINUTE = timedelta(minutes=1)
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from whoop_assets_tests.ports import REFUSING_PORT
 from whoop_assets_tests.simulator.conftest import NOW, make_world
 from whoop_assets_tests.simulator.mailbox import Mailbox, mailbox
+from whoop_assets_tests.support.ports import REFUSING_PORT
 from whoop_simulator.errors import SimulatorError
-from whoop_simulator.records import KEY
 from whoop_simulator.running import RunningSimulator
-from whoop_simulator.webhooks import WebhookFaults
-from whoop_simulator.world import World
+from whoop_simulator.webhooks.webhooks import WebhookFaults
+from whoop_simulator.world.records import KEY
+from whoop_simulator.world.world import World
 
 REFUSING_URL = f"http://127.0.0.1:{REFUSING_PORT}/"
 STREAM_OF = {"sleep": "sleeps", "recovery": "recoveries", "workout": "workouts"}

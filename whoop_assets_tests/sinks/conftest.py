@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from whoop_assets.clock import ManualClock
+from whoop_assets.db.database import Database
+from whoop_assets.members import store as members
 from whoop_assets.settings import Settings
+from whoop_assets.sinks.notion import pages as notion_pages
 from whoop_assets.sinks.notion.sync import Done, sync
-from whoop_assets.summary import DAILY_COLUMNS
-from whoop_assets.warehouse import daily, members, notion_pages
-from whoop_assets.warehouse.database import Database
+from whoop_assets.summaries import DAILY_COLUMNS, daily_store
 from whoop_assets_tests.sinks.delivery import delivering
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 
@@ -49,14 +50,14 @@ def keep(database: Database, *rows: dict[str, Any]) -> None:
             at = database.now(connection)
             if not members.exists(connection, row["user_id"]):
                 members.connect(connection, row["user_id"], [], {}, at)
-            daily.replace(connection, [row["user_id"]], row["day"], row["day"], [row], at)
+            daily_store.replace(connection, [row["user_id"]], row["day"], row["day"], [row], at)
 
 
 def drop(database: Database, user_id: int, day: date) -> None:
     """Take the day's summary away, as a rebuild does when its records are gone."""
     database.clock.sleep(0.001)
     with database.write([user_id]) as connection:
-        daily.replace(connection, [user_id], day, day, [], database.now(connection))
+        daily_store.replace(connection, [user_id], day, day, [], database.now(connection))
 
 
 @dataclass

@@ -9,9 +9,9 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 from sqlalchemy import select
 
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.delivered import TABLES
-from whoop_assets.warehouse.tables import RECORD_TABLES, SNAPSHOT_TABLES, record_versions
+from whoop_assets.db.database import Database
+from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES, record_versions
+from whoop_assets.sinks.source import TABLES
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
 

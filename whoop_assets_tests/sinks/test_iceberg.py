@@ -13,19 +13,20 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Transaction
 
 from whoop_assets.errors import ConfigurationError, SinkUnavailable
-from whoop_assets.ingest.content import Taken
+from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
+from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
-from whoop_assets.warehouse import iceberg_ledger, members
-from whoop_assets.warehouse.delivered import TABLES
-from whoop_assets_tests.fixed_time import TODAY
-from whoop_assets_tests.marks import slow
-from whoop_assets_tests.ports import REFUSING_PORT
+from whoop_assets.sinks.source import TABLES
+from whoop_assets.sync.parsing import Taken
 from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
-from whoop_assets_tests.warehouse.processes import together
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.marks import slow
+from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.processes import together
 
 Make = Callable[..., AbstractContextManager[Delivering]]
 
@@ -76,9 +77,9 @@ def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(deliv
         d.load(FIRST, TODAY - timedelta(days=3))
         sleep = newest(d, "sleeps", -5)
         d.home.world.edit(d.home.member, "sleeps", sleep["id"], {"score": {"respiratory_rate": 99.5}})
-        from whoop_assets.ingest.content import take
-        from whoop_assets.warehouse import records
-        from whoop_assets.whoop.streams import STREAMS
+        from whoop_assets.records import upsert as records
+        from whoop_assets.sync.parsing import take
+        from whoop_assets.whoop_api.streams import STREAMS
 
         said = datetime(2026, 11, 21, 11, 59, tzinfo=UTC)
         client = d.home.connection.client(d.home.member, "backfill")
@@ -179,7 +180,7 @@ def test_killed_between_icebergs_commit_and_the_ledgers_the_same_is_written_agai
     with delivering() as d:
         d.load()
         with monkeypatch.context() as patch:
-            patch.setattr(iceberg_ledger, "record", killed)
+            patch.setattr(ledger, "record", killed)
             with pytest.raises(Killed):
                 d.sync("sleep")
         assert by_pyiceberg(d.catalog(), "sleep")  # committed, and nobody knows
@@ -213,7 +214,7 @@ def test_who_is_erased_is_gone_from_the_tables_and_with_purge_from_the_files(del
         d.sync()
         gone, stays = d.home.members
         with d.home.database.write([gone]) as connection:
-            members.erase(connection, gone)
+            member_store.erase(connection, gone)
         for name, one in d.sync(purge=True).items():
             assert {row["user_id"] for row in by_pyiceberg(d.catalog(), name).values()} <= {stays}
             table = d.catalog().load_table(f"whoop.{name}")
@@ -355,7 +356,7 @@ def test_a_lost_ledger_leaves_no_day_behind_that_the_warehouse_does_not_have(del
         d.load()
         d.sync("workout")
         with d.home.database.write() as connection:
-            iceberg_ledger.forget(connection, TABLES["workout"])
+            ledger.forget(connection, TABLES["workout"])
         for one in list(d.home.rows("workouts"))[:3]:
             d.home.world.delete(d.home.member, "workouts", one)
         d.home.advance(timedelta(minutes=5))
@@ -365,8 +366,8 @@ def test_a_lost_ledger_leaves_no_day_behind_that_the_warehouse_does_not_have(del
 
 
 def write_all(settings: Settings) -> int:
+    from whoop_assets.db.database import Database
     from whoop_assets.sinks.iceberg.sync import sync
-    from whoop_assets.warehouse.database import Database
 
     database = Database(settings.database_url)
     catalog = open_catalog(settings)
@@ -419,10 +420,10 @@ def test_a_later_commits_entry_in_the_ledger_stays(delivering: Make) -> None:
     with delivering() as d:
         d.load()
         d.sync("workout")
-        held = iceberg_ledger.Held(str(d.catalog().load_table("whoop.workout").metadata.table_uuid), 0)
+        held = ledger.Held(str(d.catalog().load_table("whoop.workout").metadata.table_uuid), 0)
         with d.home.database.write() as connection:
             days = [row["day"] for row in d.home.rows("workouts").values()]
-            iceberg_ledger.record(connection, TABLES["workout"], held, days, {}, d.home.clock.now())
+            ledger.record(connection, TABLES["workout"], held, days, {}, d.home.clock.now())
         assert d.sync("workout")["workout"].days == 0
 
 

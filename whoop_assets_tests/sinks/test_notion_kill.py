@@ -9,13 +9,13 @@ import threading
 import pytest
 
 from whoop_assets.clock import ManualClock
+from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
+from whoop_assets.sinks.notion import pages
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER, sync
-from whoop_assets.warehouse import notion_pages
-from whoop_assets.warehouse.database import Database
-from whoop_assets_tests.fixed_time import NOW
 from whoop_assets_tests.sinks.conftest import DAY, DEFAULTS, MEMBER, days, keep, summary
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+from whoop_assets_tests.support.fixed_time import NOW
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +64,7 @@ def test_a_process_killed_at_a_page_leaves_no_second_one(database_url, notion, m
     notion.on_request = notion.on_done = None
     made = moment.startswith("after")
     with database.read() as connection:
-        assert notion_pages.counts(connection, source) == {notion_pages.CREATING: 1}
+        assert pages.counts(connection, source) == {pages.CREATING: 1}
     assert len(notion.pages) == made
 
     settings = Settings(notion_token=TOKEN, notion_data_source=source, notion_url=notion.url)
@@ -76,5 +76,5 @@ def test_a_process_killed_at_a_page_leaves_no_second_one(database_url, notion, m
     sync(settings, database, [MEMBER], days(COUNT)[-1], DAY)
     assert len(notion.pages) == len(notion.by_day(source)) == COUNT
     with database.read() as connection:
-        assert notion_pages.counts(connection, source) == {notion_pages.WRITTEN: COUNT}
+        assert pages.counts(connection, source) == {pages.WRITTEN: COUNT}
     database.close()

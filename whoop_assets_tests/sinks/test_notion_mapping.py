@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.mapping import DEFAULT, TYPES, parse, render
+from whoop_assets.sinks.notion.pages import COLUMNS
 from whoop_assets.sinks.notion.schema import checked_types, schema_of
 from whoop_assets.sinks.notion.target import page_mapping
-from whoop_assets.warehouse.notion_pages import COLUMNS
 from whoop_assets_tests.sinks.conftest import DAY, MEMBER, keep, summary
 from whoop_assets_tests.sinks.notion_stand_in import misshapen
 

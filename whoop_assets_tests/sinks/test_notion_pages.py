@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from whoop_assets.db.database import Database
+from whoop_assets.members import store as member_store
+from whoop_assets.sinks.notion import pages as notion_pages
+from whoop_assets.sinks.notion import sources, tables
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
-from whoop_assets.warehouse import members, notion_pages, notion_sources, tables_notion
-from whoop_assets.warehouse.database import Database
 from whoop_assets_tests.sinks.conftest import DAY, MEMBER, OTHER, days, drop, keep, summary
 
 
@@ -239,7 +241,7 @@ def test_an_erased_member_is_not_written_of_any_more(sink):
     keep(sink.database, summary(MEMBER, DAY), summary(OTHER, DAY))
     sink.sync()
     with sink.database.write([MEMBER]) as connection:
-        members.erase(connection, MEMBER)
+        member_store.erase(connection, MEMBER)
     assert sink.states() == {"written": 1}
     assert sink.cost() == 0
 
@@ -259,7 +261,7 @@ def test_nothing_is_entered_or_written_of_a_member_who_is_erased_in_the_middle(s
             writes.append(asked)
             if len(writes) == 1:
                 with sink.database.write([MEMBER]) as connection:
-                    members.erase(connection, MEMBER)
+                    member_store.erase(connection, MEMBER)
 
     sink.notion.on_request = meanwhile
     sink.sync()
@@ -277,7 +279,7 @@ def test_nothing_is_entered_of_a_member_who_is_erased_just_before_it_is(sink, mo
     real = getattr(notion_pages, step)
 
     def late(connection, source, entry, *args, **kwargs):
-        members.erase(connection, MEMBER)
+        member_store.erase(connection, MEMBER)
         return real(connection, source, entry, *args, **kwargs)
 
     monkeypatch.setattr(notion_pages, step, late)
@@ -295,7 +297,7 @@ def test_no_page_is_claimed_for_a_member_who_is_not_here(sink):
 def ledger_members(sink):
     """Of whom the ledger has entries."""
     with sink.database.read() as connection:
-        return set(connection.scalars(select(tables_notion.notion_pages.c.user_id)))
+        return set(connection.scalars(select(tables.notion_pages.c.user_id)))
 
 
 # Faults
@@ -369,14 +371,14 @@ def test_when_notion_is_down_the_run_ends_soon_and_the_next_does_the_rest(sink):
     assert done.obstacle is not None
     assert done.requests < 15
     with sink.database.read() as connection:
-        obstacle = notion_sources.obstacle(connection, sink.source)
+        obstacle = sources.obstacle(connection, sink.source)
     assert obstacle.failures == 1
     assert obstacle.try_after is not None
     sink.notion.faults.clear()
     sink.database.clock.advance(SETTLED_AFTER)
     assert sink.sync().created == 20
     with sink.database.read() as connection:
-        assert notion_sources.obstacle(connection, sink.source).failures == 0
+        assert sources.obstacle(connection, sink.source).failures == 0
 
 
 def test_a_wait_that_is_too_long_for_a_run_is_an_obstacle_that_says_until_when(sink):
@@ -387,7 +389,7 @@ def test_a_wait_that_is_too_long_for_a_run_is_an_obstacle_that_says_until_when(s
     assert done.requests == 1
     assert "UTC" in str(done.obstacle)
     with sink.database.read() as connection:
-        obstacle = notion_sources.obstacle(connection, sink.source)
+        obstacle = sources.obstacle(connection, sink.source)
     assert obstacle.try_after - before >= timedelta(seconds=900)
     assert sink.cost() == 0  # nor does another process ask before
 

@@ -11,13 +11,13 @@ import pyarrow.parquet
 import pytest
 from sqlalchemy import insert, select, update
 
+from whoop_assets.db.database import Database
 from whoop_assets.errors import UnknownTable
+from whoop_assets.records import upsert
+from whoop_assets.records.tables import body_measurements, cycles, sleeps
 from whoop_assets.sinks.parquet import export
-from whoop_assets.warehouse import records
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.delivered import PLAIN
-from whoop_assets.warehouse.tables import body_measurements, cycles, sleeps
-from whoop_assets_tests.warehouse.factories import MEMBER, NOW, at, cycle, sleep
+from whoop_assets.sinks.source import PLAIN
+from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, sleep
 
 
 def by_duckdb(folder: Path, table: str, day: str = "day") -> list[dict[str, Any]]:
@@ -35,8 +35,8 @@ def by_duckdb(folder: Path, table: str, day: str = "day") -> list[dict[str, Any]
 def stored(database: Database) -> Database:
     with database.write([MEMBER]) as connection:
         answers = [cycle(n, at(n), at(n + 1), strain=n / 3) for n in range(1, 6)]
-        records.store(connection, MEMBER, "cycles", answers, NOW)
-        records.store(connection, MEMBER, "sleeps", [sleep("s", 2, at(2), at(2, 7))], NOW)
+        upsert.store(connection, MEMBER, "cycles", answers, NOW)
+        upsert.store(connection, MEMBER, "sleeps", [sleep("s", 2, at(2), at(2, 7))], NOW)
         connection.execute(
             insert(body_measurements).values(
                 user_id=MEMBER, day=date(2026, 5, 1), height_meter=1.8, payload="{}", content_hash="x",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from whoop_assets.sinks.arrow import arrow_type
 from whoop_assets.sinks.layout import MOST_ADDED, lay_out
+from whoop_assets.sinks.source import TABLES
 from whoop_assets.sinks.values import DoesNotFitError, column_name, fitted, kind_of, leaves
-from whoop_assets.warehouse.delivered import TABLES
 
 KINDS = ("int", "long", "double", "boolean", "string", "date", "timestamptz")
 

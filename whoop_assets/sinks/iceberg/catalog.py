@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from whoop_assets.db.database import normalise_url
 from whoop_assets.errors import ConfigurationError, SinkUnavailable, WhoopError
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.arrow import missing
-from whoop_assets.warehouse.database import normalise_url
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog

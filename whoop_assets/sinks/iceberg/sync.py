@@ -13,14 +13,15 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from whoop_assets.db.database import Database
 from whoop_assets.errors import SinkUnavailable
+from whoop_assets.sinks import source
+from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg.catalog import reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST, expire
-from whoop_assets.sinks.iceberg.tables import arrow_table, evolve, held, kinds, open_table
+from whoop_assets.sinks.iceberg.iceberg_tables import arrow_table, evolve, held, kinds, open_table
 from whoop_assets.sinks.layout import Layout, lay_out
-from whoop_assets.warehouse import delivered, iceberg_ledger
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.delivered import ExportTable, Mark
+from whoop_assets.sinks.source import ExportTable, Mark
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -70,22 +71,22 @@ def sync(
     with reaching(catalog.name):
         iceberg = open_table(catalog, namespace, table)
     with database.write() as connection:
-        done.first = not iceberg_ledger.believe(connection, table, held(iceberg))
+        done.first = not ledger.believe(connection, table, held(iceberg))
         if rewrite:
-            iceberg_ledger.forget(connection, table)
+            ledger.forget(connection, table)
     with database.read() as connection:
-        behind = iceberg_ledger.behind(connection, table)
+        behind = ledger.behind(connection, table)
     if rewrite or done.first:
         # Days that this ledger knows nothing of, from another database or a lost one.
         with reaching(catalog.name):
-            behind = dict.fromkeys(_present(iceberg), iceberg_ledger.NOTHING) | behind
+            behind = dict.fromkeys(_present(iceberg), ledger.NOTHING) | behind
     for days in batches(behind):
         _write(database, catalog.name, iceberg, table, days, done)
     with reaching(catalog.name):
         done.expired = expire(iceberg, most=1, kept=1) if purge else expire(iceberg, most=MOST, kept=KEPT)
         done.snapshots = len(iceberg.snapshots())
     with database.read() as connection:
-        done.held = iceberg_ledger.row_count(connection, table)
+        done.held = ledger.row_count(connection, table)
     done.notes = sorted(set(done.notes))
     return done
 
@@ -99,7 +100,7 @@ def table_exists(catalog: "Catalog", namespace: str, table: ExportTable) -> bool
 def make_all(catalog: "Catalog", namespace: str) -> None:
     """Make the tables that are not there, also those that nothing is to be written to yet: readers name them."""
     with reaching(catalog.name):
-        for table in delivered.TABLES.values():
+        for table in source.TABLES.values():
             open_table(catalog, namespace, table)
 
 
@@ -131,8 +132,8 @@ def _write(
         with reaching(name):
             iceberg.refresh()
         with database.read() as connection:
-            marks = delivered.marks(connection, table, days)
-            rows = delivered.rows(connection, table, days)
+            marks = source.marks(connection, table, days)
+            rows = source.rows(connection, table, days)
         layout = lay_out(table, kinds(iceberg.schema()), rows)
         with reaching(name):
             try:
@@ -142,7 +143,7 @@ def _write(
                 database.clock.sleep(random.uniform(0, 0.1 * 2**attempt))
                 continue
         with database.write() as connection:
-            iceberg_ledger.record(connection, table, held(iceberg), days, marks, database.now(connection))
+            ledger.record(connection, table, held(iceberg), days, marks, database.now(connection))
         done.days += len(days)
         done.rows += len(rows)
         done.commits += committed

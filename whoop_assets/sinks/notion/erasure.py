@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.client import Notion
@@ -11,7 +12,6 @@ from whoop_assets.sinks.notion.errors import NotionMissing
 from whoop_assets.sinks.notion.schema import checked_types
 from whoop_assets.sinks.notion.sync import SharedPace
 from whoop_assets.sinks.notion.target import is_configured, target
-from whoop_assets.warehouse.database import Database
 
 
 @dataclass(slots=True)

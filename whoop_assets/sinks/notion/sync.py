@@ -11,16 +11,17 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
+from whoop_assets.members.store import exists as is_member
 from whoop_assets.settings import Settings
+from whoop_assets.sinks.notion import pages as notion_pages
+from whoop_assets.sinks.notion import sources
 from whoop_assets.sinks.notion.client import Notion
 from whoop_assets.sinks.notion.errors import NotionMissing, NotionRefused, NotionUnavailable, OutcomeUnknown
+from whoop_assets.sinks.notion.pages import CREATING, GONE, IN_BIN, WANTED, WRITTEN, Day, Page
 from whoop_assets.sinks.notion.schema import checked_types, title_property
 from whoop_assets.sinks.notion.target import Target, target
-from whoop_assets.warehouse import notion_pages, notion_sources
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.members import exists as is_member
-from whoop_assets.warehouse.notion_pages import CREATING, GONE, IN_BIN, WANTED, WRITTEN, Day, Page
 
 SETTLED_AFTER = timedelta(minutes=10)
 """So long after a page was to be asked for, no such request can be under way any more."""
@@ -89,10 +90,10 @@ class SharedPace:
     source: str
 
     def next_slot(self) -> tuple[datetime, datetime]:
-        return notion_sources.next_slot(self.database, self.source)
+        return sources.next_slot(self.database, self.source)
 
     def hold(self, seconds: float) -> None:
-        notion_sources.hold(self.database, self.source, seconds)
+        sources.hold(self.database, self.source, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,9 @@ class Sync:
             obstacle = _no_answer(self.done.lost)
         if obstacle is not None:
             retry_at = obstacle.retry_at if isinstance(obstacle, NotionUnavailable) else None
-            notion_sources.failed(self._database, self._source, str(obstacle), retry_at)
+            sources.failed(self._database, self._source, str(obstacle), retry_at)
         elif self._notion.requests:
-            notion_sources.worked(self._database, self._source)
+            sources.worked(self._database, self._source)
 
     @cached_property
     def _types(self) -> dict[str, str]:

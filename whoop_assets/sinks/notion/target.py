@@ -9,7 +9,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.client import notion_id
 from whoop_assets.sinks.notion.errors import NotionNotInstalled
 from whoop_assets.sinks.notion.mapping import DEFAULT, PageMapping, parse
-from whoop_assets.warehouse.notion_pages import COLUMNS
+from whoop_assets.sinks.notion.pages import COLUMNS
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Self
 
-from whoop_assets.cli.ports import free_port
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import connect_member
+from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.settings import Settings
-from whoop_assets.whoop.oauth import TokenPair
+from whoop_assets.sync.connecting import connect_member
+from whoop_assets.sync.session import Connection
+from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.drills.thirty_days import processes, with_dagster
 from whoop_assets_tests.drills.thirty_days.figures import KINDS, Figures, Plot, counted
 from whoop_assets_tests.drills.thirty_days.hands import Hands
@@ -40,7 +40,7 @@ from whoop_assets_tests.drills.thirty_days.processes import (
 )
 from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
 from whoop_assets_tests.drills.thirty_days.staff import FORK, Flight, Process
-from whoop_simulator.grants import App
+from whoop_simulator.http.grants import App
 from whoop_simulator.running import Control
 
 AT_ONCE = 3

@@ -14,11 +14,23 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
+from whoop_assets.date_ranges import spans_of
+from whoop_assets.db.database import Database
+from whoop_assets.defs.sensors.readings import run_key
+from whoop_assets.defs.sensors.summaries import digest
+from whoop_assets.defs.sensors.webhooks import Burst
 from whoop_assets.errors import WhoopError
-from whoop_assets.ingest import keep_alive
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.event_load import LANE
-from whoop_assets.ingest.event_rounds import (
+from whoop_assets.members import store as member_store
+from whoop_assets.planner.current_plan import Group, grouped, plan_now, rules_at
+from whoop_assets.planner.fetch_tasks import SNAPSHOTS
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
+from whoop_assets.records.stale_days import STALE_DAYS
+from whoop_assets.request_budget.budget import RequestBudget
+from whoop_assets.settings import Settings
+from whoop_assets.summaries.follow import rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync.event_load import LANE
+from whoop_assets.sync.load_events import (
     ANNOUNCED,
     AT_ONCE,
     Keys,
@@ -26,25 +38,14 @@ from whoop_assets.ingest.event_rounds import (
     load_events,
     rebuild_touched,
 )
-from whoop_assets.ingest.everybody import Order, Round, load_everybody
-from whoop_assets.ingest.follow import rebuild_trends, rebuild_weeks
-from whoop_assets.ingest.planned import Group, grouped, plan_now, rules_at
-from whoop_assets.ingest.planning.readings import SNAPSHOTS
-from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.sensors.readings import run_key
-from whoop_assets.sensors.summaries import digest
-from whoop_assets.sensors.webhooks import Burst
-from whoop_assets.service.app import create_app
-from whoop_assets.service.server import ServiceServer
-from whoop_assets.settings import Settings
-from whoop_assets.spans import spans_of
-from whoop_assets.warehouse import attempts, claims, event_days, members
-from whoop_assets.warehouse.budget import RequestBudget
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.event_rows import OPEN, Event
-from whoop_assets.warehouse.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
-from whoop_assets.warehouse.stale_days import STALE_DAYS
-from whoop_assets.warehouse.tables import webhook_events
+from whoop_assets.sync.load_members import Order, Round, load_everybody
+from whoop_assets.sync.session import Connection
+from whoop_assets.tokens import keep_alive
+from whoop_assets.web.app import create_app
+from whoop_assets.web.server import ServiceServer
+from whoop_assets.webhooks import attempts, claims, event_days
+from whoop_assets.webhooks.row_locks import OPEN, Event
+from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.drills.thirty_days.shared_time import (
     EPOCH,
     MICROSECOND,
@@ -53,8 +54,8 @@ from whoop_assets_tests.drills.thirty_days.shared_time import (
     SharedClock,
     WatchedDatabase,
 )
-from whoop_simulator.server import SimulatorServer
-from whoop_simulator.world import World
+from whoop_simulator.http.server import SimulatorServer
+from whoop_simulator.world.world import World
 
 SIMULATOR, RECEIVER, DAEMON, DRIVER, FIRST_RUN = 1, 2, 3, 4, 5
 """Slots."""
@@ -241,7 +242,7 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
 
     with database.read() as connection:
         ledgers = {what: ledger.days(connection) for what, (ledger, _) in LEDGERS.items()}
-        everyone = members.listed(connection)
+        everyone = member_store.listed(connection)
         waiting = _next_attempts(connection)
     hour = int(now.timestamp() // 3600)
     for what, entries in ledgers.items():
@@ -286,7 +287,7 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
     else:
         next_at = now + PLAN_EVERY
     next_at = min([next_at, *(at for at in waiting if at is not None and at > now)])
-    lost = [member.user_id for member in everyone if member.status == members.RECONNECTION_NEEDED]
+    lost = [member.user_id for member in everyone if member.status == member_store.RECONNECTION_NEEDED]
     return Asked(works, max(next_at, now + timedelta(seconds=5)), lost)
 
 
@@ -378,7 +379,7 @@ def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:
     database, settings = connection.database, connection.settings
     with database.read() as transaction:
         now = database.now(transaction)
-        everybody = [one.user_id for one in members.chosen(transaction, (), with_disconnected=True)]
+        everybody = [one.user_id for one in member_store.chosen(transaction, (), with_disconnected=True)]
     today = rules_at(settings, now).last_day
     results = []
     if work.kind == "events":

@@ -11,23 +11,23 @@ from typing import Any
 
 from sqlalchemy import select
 
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.consent import connect_member
-from whoop_assets.ingest.content import canonical
-from whoop_assets.ingest.everybody import Order, load_everybody
-from whoop_assets.ingest.follow import rebuild_trends, rebuild_weeks
-from whoop_assets.ingest.summarise import rebuild_days
-from whoop_assets.warehouse import tables
-from whoop_assets.warehouse.database import Database
-from whoop_assets.whoop.oauth import TokenPair
+from whoop_assets.db.database import Database
+from whoop_assets.schema import metadata
+from whoop_assets.summaries.follow import rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync.connecting import connect_member
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.parsing import canonical
+from whoop_assets.sync.session import Connection
+from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.drills.thirty_days.hands import Change
 from whoop_assets_tests.drills.thirty_days.life import Life
 from whoop_assets_tests.drills.thirty_days.processes import DRIVER
 from whoop_assets_tests.drills.thirty_days.shared_time import SharedClock
-from whoop_assets_tests.ingest.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
-from whoop_assets_tests.summary.naive_daily import naive_daily_rows, naive_unknown
+from whoop_assets_tests.summaries.naive_daily import naive_daily_rows, naive_unknown
+from whoop_assets_tests.sync.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
 from whoop_simulator.running import Control
-from whoop_simulator.world import World
+from whoop_simulator.world.world import World
 
 ACTIVITIES = ("sleeps", "workouts")
 PASSING = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate", "step_count")
@@ -42,7 +42,7 @@ Difference = tuple[Any, ...]
 def rows(database: Database, table: str) -> list[dict[str, Any]]:
     """All rows, payloads parsed."""
     with database.read() as connection:
-        found = [dict(row) for row in connection.execute(select(tables.metadata.tables[table])).mappings()]
+        found = [dict(row) for row in connection.execute(select(metadata.tables[table])).mappings()]
     for row in found:
         if isinstance(row.get("payload"), str):
             row["payload"] = json.loads(row["payload"])
@@ -158,7 +158,7 @@ def against_fresh(life: Life, fresh: Database) -> list[Difference]:
 
 
 def _key(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[column.name] for column in tables.metadata.tables[table].primary_key.columns)
+    return tuple(row[column.name] for column in metadata.tables[table].primary_key.columns)
 
 
 def against_naive(database: Database) -> list[Difference]:

@@ -17,18 +17,17 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.assets.loading import LANE_TAG
-from whoop_assets.cli.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
+from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
+from whoop_assets.db.database import Database
 from whoop_assets.definitions import defs, ours
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.event_load import LANE
-from whoop_assets.resources import WhoopResource
-from whoop_assets.sensors import due_readings, stale_summaries, stale_weeks, webhook_events
-from whoop_assets.sensors.readings import REASON_TAG
+from whoop_assets.defs.assets.loading import LANE_TAG
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.defs.sensors import due_readings, stale_summaries, stale_weeks, webhook_events
+from whoop_assets.defs.sensors.readings import REASON_TAG
+from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse import members
-from whoop_assets.warehouse.database import Database
-from whoop_assets_tests.dagster_instance import event_log
+from whoop_assets.sync.event_load import LANE
+from whoop_assets.sync.session import Connection
 from whoop_assets_tests.drills.thirty_days.processes import (
     DAEMON,
     PLAN_EVERY,
@@ -40,6 +39,7 @@ from whoop_assets_tests.drills.thirty_days.processes import (
     watch_requests,
 )
 from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
+from whoop_assets_tests.support.dagster_instance import event_log
 
 FOLDER = "dagster"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -149,8 +149,8 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> A
     with database.read() as connection:
         lost = [
             member.user_id
-            for member in members.listed(connection)
-            if member.status == members.RECONNECTION_NEEDED
+            for member in member_store.listed(connection)
+            if member.status == member_store.RECONNECTION_NEEDED
         ]
     return Asked(works, next_look(database, whoop.settings()), lost)
 

@@ -1,0 +1,162 @@
+"""The imported records that fill a day: those of streams of which WHOOP's API was not read for that day."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from whoop_assets.app_export.matching import rematch
+from whoop_assets.app_export.tables import IMPORTED_TABLES, imported_cycles, imports
+from whoop_assets.records import stale_days
+from whoop_assets.records.read_days import moved
+from whoop_assets.records.tables import RECORD_TABLES, cycles
+
+BESIDE = timedelta(days=2)
+"""An imported record may be so far from the day that the API's calendar gives it."""
+
+IMPORTED_KINDS = ("cycles", "sleeps", "workouts")
+
+Row = dict[str, Any]
+Key = tuple[int, date]
+Spans = dict[tuple[int, str], list[tuple[datetime, datetime]]]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedRecords:
+    """What exports hold of some days, each record on the day on which it would fill.
+
+    Every row has `matched_id`, the id of the same record of the API, and `alive`: None without a match, else whether
+    WHOOP still has it. `newest_cycle`: the start of each member's newest cycle, from the API or an export.
+    `naps_known`, `workouts_known`: the member-days that an export with the file in question covers.
+    """
+
+    cycles: list[Row]
+    sleeps: list[Row]
+    workouts: list[Row]
+    newest_cycle: dict[int, datetime]
+    naps_known: set[Key]
+    workouts_known: set[Key]
+
+
+def imported_records(
+    connection: Connection, members: Collection[int], first: date, last: date, at: datetime
+) -> ImportedRecords | None:
+    """What exports hold of the days first..last; None: nothing.
+
+    Matches the imported records with those of the API anew. A day beside these ones on which a match changes is marked stale.
+    """
+    importing = _importing(connection, members)
+    if not importing:
+        return None
+    for user_id, day in rematch(connection, importing, first, last):
+        if not first <= day <= last:
+            stale_days.mark(connection, user_id, [day], at)
+    found = {kind: _imported(connection, importing, kind, first, last) for kind in IMPORTED_KINDS}
+    _follow_cycles(connection, found)
+    found = {kind: [row for row in rows if first <= row["day"] <= last] for kind, rows in found.items()}
+    if not any(found.values()):
+        return None
+    spans = _spans(connection, importing)
+    return ImportedRecords(
+        **found,
+        newest_cycle=_newest_cycles(connection, importing),
+        naps_known=_known("sleeps", found, spans),
+        workouts_known=_known("workouts", found, spans),
+    )
+
+
+def _known(kind: str, found: Mapping[str, list[Row]], spans: Spans) -> set[Key]:
+    """The member-days whose cycles an export with a file of that kind covers."""
+    listed = [(row, row["start_time"]) for row in found["cycles"]]
+    listed += [(row, _cycle_start(row)) for row in (*found["sleeps"], *found["workouts"])]
+    return {
+        (row["user_id"], row["day"])
+        for row, start in listed
+        if any(low <= start <= high for low, high in spans.get((row["user_id"], kind), ()))
+    }
+
+
+def _cycle_start(row: Row) -> datetime:
+    """The start of the cycle that an imported sleep or workout belongs to."""
+    start: datetime = row.get("assigned_cycle_start_time") or row["cycle_start_time"]
+    return start
+
+
+def _importing(connection: Connection, members: Collection[int]) -> list[int]:
+    """The members among these for whom anything was imported."""
+    query = select(imports.c.user_id).where(imports.c.user_id.in_(list(members))).distinct()
+    return sorted(connection.scalars(query))
+
+
+def _imported(
+    connection: Connection, members: Collection[int], kind: str, first: date, last: date
+) -> list[Row]:
+    """The imported records of these days and those beside them, by start."""
+    table, records = IMPORTED_TABLES[kind], RECORD_TABLES[kind]
+    columns = [column for column in table.c if column.name not in ("payload", "content_hash")]
+    query = (
+        select(*columns, records.c.id.label("found"), records.c.deleted_at)
+        .join_from(table, records, records.c.id == table.c.matched_id, isouter=True)
+        .where(
+            table.c.user_id.in_(list(members)),
+            table.c.day.between(moved(first, -BESIDE), moved(last, BESIDE)),
+        )
+        .order_by(table.c.user_id, table.c.start_time)
+    )
+    rows = []
+    for found in connection.execute(query).mappings():
+        row = dict(found)
+        exists = (row.pop("found") is not None) & (row.pop("deleted_at") is None)
+        row["alive"] = None if row["matched_id"] is None else exists
+        rows.append(row)
+    return rows
+
+
+def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> None:
+    """Put the records of a cycle that the API has too on that cycle's day: the API's cycles are the calendar."""
+    for row in found["cycles"]:
+        row["moved"] = False
+    ids = {row["matched_id"] for row in found["cycles"] if row["alive"]}
+    if not ids:
+        return
+    members = {row["user_id"] for row in found["cycles"]}
+    query = select(cycles.c.id, cycles.c.day).where(
+        cycles.c.user_id.in_(members), cycles.c.deleted_at.is_(None)
+    )
+    low, high = (edge(row["day"] for row in found["cycles"]) for edge in (min, max))
+    days = dict(
+        connection.execute(query.where(cycles.c.day.between(moved(low, -BESIDE), moved(high, BESIDE)))).all()
+    )
+    day_of: dict[tuple[int, datetime], date] = {}
+    for row in found["cycles"]:
+        day = days.get(row["matched_id"]) if row["alive"] else None
+        if day is not None:
+            row["moved"] = day != row["day"]
+            day_of[row["user_id"], row["start_time"]] = row["day"] = day
+    for row in (*found["sleeps"], *found["workouts"]):
+        row["day"] = day_of.get((row["user_id"], _cycle_start(row)), row["day"])
+
+
+def _spans(connection: Connection, members: Collection[int]) -> Spans:
+    """(member, kind) -> the spans of which exports had a file of that kind."""
+    c = imports.c
+    query = select(c.user_id, c.kind, c.first_time, c.last_time).where(c.user_id.in_(list(members)))
+    found: Spans = {}
+    for user_id, kind, first, last in connection.execute(query):
+        found.setdefault((user_id, kind), []).append((first, last))
+    return found
+
+
+def _newest_cycles(connection: Connection, members: Collection[int]) -> dict[int, datetime]:
+    """The start of each member's newest cycle, from the API or from an export."""
+    found: dict[int, datetime] = {}
+    for table, alive in ((cycles, cycles.c.deleted_at.is_(None)), (imported_cycles, None)):
+        query = select(table.c.user_id, func.max(table.c.start_time, type_=table.c.start_time.type))
+        query = query.where(table.c.user_id.in_(list(members))).group_by(table.c.user_id)
+        if alive is not None:
+            query = query.where(alive)
+        for user_id, start in connection.execute(query):
+            found[user_id] = max(start, found.get(user_id, start))
+    return found

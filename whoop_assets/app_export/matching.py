@@ -1,0 +1,117 @@
+"""Which record of the API an imported one is: by kind and time, as an export has no ids."""
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, select, update
+
+from whoop_assets.app_export.tables import IMPORTED_TABLES
+from whoop_assets.records.tables import RECORD_TABLES
+
+TOLERANCE = timedelta(seconds=60)
+"""How far two starts of one thing may be apart. Exports cut the API's milliseconds off, and WHOOP edits by the minute."""
+
+_BESIDE = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A record of the API: its id, when it starts, and whether it still exists there."""
+
+    id: Any
+    start: datetime
+    alive: bool = True
+
+
+def pairs(ours: Sequence[tuple[Hashable, datetime]], theirs: Sequence[Known]) -> dict[Hashable, Any]:
+    """Our key -> the id of the record that starts within TOLERANCE of it; each of both sides in one pair at most.
+
+    What exists comes before what was deleted, then the nearer start, then the earlier, then the lower id.
+    """
+    candidates = []
+    place = 0
+    known = sorted(theirs, key=lambda one: one.start)
+    for key, start in sorted(ours, key=lambda one: (one[1], str(one[0]))):
+        while place < len(known) and known[place].start < start - TOLERANCE:
+            place += 1
+        for one in known[place:]:
+            if one.start > start + TOLERANCE:
+                break
+            candidates.append(
+                (not one.alive, abs(one.start - start), start, str(one.id), str(key), key, one.id)
+            )
+    found: dict[Hashable, Any] = {}
+    taken = set()
+    for *_, key, identity in sorted(candidates, key=lambda candidate: candidate[:5]):
+        if key not in found and identity not in taken:
+            found[key] = identity
+            taken.add(identity)
+    return found
+
+
+def rematch(
+    connection: Connection, members: Collection[int], first: date, last: date
+) -> set[tuple[int, date]]:
+    """Match the imported records of these days, and of those beside them, anew with what the API has given by now.
+
+    Returns the members' days on which a match is another one.
+    """
+    return {
+        (user_id, day)
+        for user_id in members
+        for kind in ("cycles", "sleeps", "workouts")
+        for day in _rematch(connection, user_id, kind, first, last)
+    }
+
+
+def _rematch(connection: Connection, user_id: int, kind: str, first: date, last: date) -> set[date]:
+    table, records = IMPORTED_TABLES[kind], RECORD_TABLES[kind]
+    names = [column.name for column in table.primary_key.columns]
+    c = table.c
+    rows = connection.execute(
+        select(*(c[name] for name in names), c.matched_id, c.day).where(
+            c.user_id == user_id, c.day.between(_earlier(first), _later(last))
+        )
+    ).all()
+    if not rows:
+        return set()
+    starts = [row.start_time for row in rows]
+    r = records.c
+    given = connection.execute(
+        select(r.id, r.start_time, r.deleted_at, *((r.nap,) if kind == "sleeps" else ())).where(
+            r.user_id == user_id, r.start_time.between(min(starts) - TOLERANCE, max(starts) + TOLERANCE)
+        )
+    ).all()
+    found: dict[Hashable, Any] = {}
+    for nap in (False, True) if kind == "sleeps" else (None,):
+        ours = [(tuple(row)[:-2], row.start_time) for row in rows if nap is None or row.nap is nap]
+        theirs = [
+            Known(row.id, row.start_time, row.deleted_at is None)
+            for row in given
+            if nap is None or row.nap is nap
+        ]
+        found |= pairs(ours, theirs)
+    other = [row for row in rows if row.matched_id != found.get(tuple(row)[:-2])]
+    changes = [
+        {f"of_{name}": value for name, value in zip(names, row, strict=False)}
+        | {"found": found.get(tuple(row)[:-2])}
+        for row in other
+    ]
+    _write(connection, table, names, changes)
+    return {row.day for row in other}
+
+
+def _write(connection: Connection, table: Table, names: Sequence[str], changes: list[dict[str, Any]]) -> None:
+    if changes:
+        this_row = and_(*(table.c[name] == bindparam(f"of_{name}") for name in names))
+        connection.execute(update(table).where(this_row).values(matched_id=bindparam("found")), changes)
+
+
+def _earlier(day: date) -> date:
+    return day - _BESIDE if day - date.min > _BESIDE else date.min
+
+
+def _later(day: date) -> date:
+    return day + _BESIDE if date.max - day > _BESIDE else date.max

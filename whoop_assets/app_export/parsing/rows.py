@@ -1,0 +1,351 @@
+"""The rows of an export as records: UTC, kilojoules, milliseconds and WHOOP's field names, as the API has them.
+
+A record knows the line it stood in and the row as it was (`raw`), and its WHOOP day: that of the cycle it is listed
+under, which the export names by its start.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from whoop_assets.app_export.parsing.activities import slug
+from whoop_assets.app_export.parsing.headings import (
+    ACTIVITY,
+    ANSWER,
+    BEGUN,
+    END,
+    ENDED,
+    NAP,
+    NOTES,
+    ONSET,
+    QUESTION,
+    SKIN_CELSIUS,
+    SKIN_FAHRENHEIT,
+    START,
+    WAKE,
+    ZONE,
+    plain,
+)
+from whoop_assets.app_export.parsing.values import (
+    fahrenheit,
+    flag,
+    instant,
+    kilocalories,
+    minutes,
+    number,
+    share_of,
+    whole,
+    zone,
+)
+from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
+
+Texts = Mapping[str, str]
+"""Cells by the key of their column; see `headings.columns_of`."""
+
+Reader = Callable[[str], Any]
+MOST_QUESTION, MOST_ACTIVITY = 500, 128
+
+RECOVERY: dict[str, tuple[str, Reader]] = {
+    "recovery_score": ("Recovery score %", number),
+    "resting_heart_rate": ("Resting heart rate (bpm)", number),
+    "hrv_rmssd_milli": ("Heart rate variability (ms)", number),
+    "skin_temp_celsius": (SKIN_CELSIUS, number),
+    "spo2_percentage": ("Blood oxygen %", number),
+}
+STRAIN: dict[str, tuple[str, Reader]] = {
+    "strain": ("Day Strain", number),
+    "kilojoule": ("Energy burned (cal)", kilocalories),
+    "max_heart_rate": ("Max HR (bpm)", whole),
+    "average_heart_rate": ("Average HR (bpm)", whole),
+}
+ASLEEP: dict[str, tuple[str, Reader]] = {
+    "sleep_performance_percentage": ("Sleep performance %", number),
+    "respiratory_rate": ("Respiratory rate (rpm)", number),
+    "asleep_milli": ("Asleep duration (min)", minutes),
+    "total_in_bed_time_milli": ("In bed duration (min)", minutes),
+    "total_light_sleep_time_milli": ("Light sleep duration (min)", minutes),
+    "total_slow_wave_sleep_time_milli": ("Deep (SWS) duration (min)", minutes),
+    "total_rem_sleep_time_milli": ("REM duration (min)", minutes),
+    "total_awake_time_milli": ("Awake duration (min)", minutes),
+    "sleep_needed_milli": ("Sleep need (min)", minutes),
+    "need_from_sleep_debt_milli": ("Sleep debt (min)", minutes),
+    "sleep_efficiency_percentage": ("Sleep efficiency %", number),
+    "sleep_consistency_percentage": ("Sleep consistency %", number),
+}
+EXERTION: dict[str, tuple[str, Reader]] = {
+    "strain": ("Activity Strain", number),
+    "kilojoule": ("Energy burned (cal)", kilocalories),
+    "max_heart_rate": ("Max HR (bpm)", whole),
+    "average_heart_rate": ("Average HR (bpm)", whole),
+    "gps_enabled": ("GPS enabled", flag),
+    "distance_meter": ("Distance (meters)", number),
+    "altitude_gain_meter": ("Altitude gain (meters)", number),
+    "altitude_change_meter": ("Altitude change (meters)", number),
+}
+ZONES: dict[str, tuple[str, Reader]] = {
+    f"zone_{name}_milli": (f"HR Zone {place} %", number)
+    for place, name in enumerate(("one", "two", "three", "four", "five"), 1)
+}
+
+NUMBERS = frozenset(
+    plain(heading)
+    for columns in (RECOVERY, STRAIN, ASLEEP, EXERTION, ZONES)
+    for heading, read in columns.values()
+    if read is not flag
+) | {plain(SKIN_FAHRENHEIT)}
+"""The keys of the columns with numbers."""
+TIMES = frozenset(map(plain, (START, END, ONSET, WAKE, BEGUN, ENDED)))
+"""The keys of the columns with times."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of a file. `raw`: its cells as exported; `cells`: the same with numbers and times as the app writes them.
+
+    `faults` collects why single cells could not be read.
+    """
+
+    line: int
+    raw: Texts = field(repr=False)
+    cells: Texts = field(repr=False)
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A row, or a cell of one, that was not understood: where it stood, why, and the row's text.
+
+    `reason` repeats a number, time or zone at most, and no word of it.
+    """
+
+    file: str
+    line: int
+    reason: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A cycle. `end` is None while it is open; values of STRAIN and RECOVERY.
+
+    The values of RECOVERY describe the sleep that begins at `sleep_start`, which may be a nap; None: the row names none.
+    """
+
+    start: datetime
+    end: datetime | None
+    offset: str
+    day: date
+    sleep_start: datetime | None
+    values: Mapping[str, Any]
+    line: int
+    raw: Texts = field(repr=False)
+
+    @property
+    def key(self) -> tuple[datetime]:
+        return (self.start,)
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """A main sleep or a nap; values of ASLEEP.
+
+    `listed`: sleeps.csv says whether it is a nap. `cycle_end`: the end of the cycle that the row names.
+    """
+
+    start: datetime
+    end: datetime
+    nap: bool
+    listed: bool
+    cycle_start: datetime
+    cycle_end: datetime | None
+    offset: str
+    day: date
+    values: Mapping[str, Any]
+    line: int
+    raw: Texts = field(repr=False)
+
+    @property
+    def key(self) -> tuple[datetime]:
+        return (self.start,)
+
+    def as_nap(self, nap: bool) -> "Sleep":
+        """The same sleep with another answer to whether it is a nap."""
+        return self if nap is self.nap else replace(self, nap=nap)
+
+
+@dataclass(frozen=True, slots=True)
+class Workout:
+    """A workout or other activity; values of EXERTION and ZONES, whose percentages are milliseconds here."""
+
+    start: datetime
+    end: datetime
+    activity: str
+    sport_name: str
+    cycle_start: datetime
+    offset: str
+    day: date
+    values: Mapping[str, Any]
+    line: int
+    raw: Texts = field(repr=False)
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        return (self.start, self.activity)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """An answer to one question, listed under the cycle in which it was given."""
+
+    cycle_start: datetime
+    question: str
+    answered_yes: bool
+    notes: str | None
+    offset: str
+    day: date
+    line: int
+    raw: Texts = field(repr=False)
+
+    @property
+    def key(self) -> tuple[datetime, str]:
+        return (self.cycle_start, self.question)
+
+
+def cycle(row: Row) -> Cycle:
+    """The cycle of a row of physiological_cycles.csv. Raises ValueError with the reason when it cannot be read."""
+    start, offset, day = _cycle_of(row)
+    # The end is written by the clock of this cycle, the start of the next one by the clock of the next: after a journey
+    # or when the clocks change they are hours apart, and the same instant.
+    end = _time(row, END, offset)
+    if end is not None and end <= start:
+        raise ValueError(f"{END}: the cycle ends before it starts")
+    values = _values(row, STRAIN | RECOVERY)
+    if _cell(row, SKIN_FAHRENHEIT):
+        values["skin_temp_celsius"] = _optional(row, SKIN_FAHRENHEIT, fahrenheit)
+    return Cycle(start, end, offset, day, None, values, row.line, row.raw)
+
+
+def onset_of_cycle(row: Row) -> datetime | None:
+    """The onset of the sleep that a row of physiological_cycles.csv names; None if it names none. Raises ValueError."""
+    if not _cell(row, ONSET):
+        return None
+    _, offset, _ = _cycle_of(row)
+    return _needed_time(row, ONSET, offset)
+
+
+def sleep_of_cycle(row: Row) -> Sleep:
+    """The sleep that a row of physiological_cycles.csv with an onset describes as well. Raises ValueError."""
+    return _sleep(row, None)
+
+
+def sleep(row: Row) -> Sleep:
+    """The sleep of a row of sleeps.csv. Raises ValueError. If it does not say whether it is a nap, the onset tells."""
+    return _sleep(row, _optional(row, NAP, flag))
+
+
+def _sleep(row: Row, nap: bool | None) -> Sleep:
+    cycle_start, offset, day = _cycle_of(row)
+    start = _needed_time(row, ONSET, offset)
+    end = _needed_time(row, WAKE, offset)
+    if end <= start:
+        raise ValueError(f"{WAKE}: the sleep ends before it starts")
+    is_nap = begins_as_nap(cycle_start, start) if nap is None else nap
+    values = _values(row, ASLEEP)
+    return Sleep(
+        start,
+        end,
+        is_nap,
+        nap is not None,
+        cycle_start,
+        _end_of_cycle(row, offset),
+        offset,
+        day,
+        values,
+        row.line,
+        row.raw,
+    )
+
+
+def workout(row: Row) -> Workout:
+    """The workout of a row of workouts.csv. Raises ValueError."""
+    cycle_start, offset, day = _cycle_of(row)
+    start = _needed_time(row, BEGUN, offset)
+    end = _needed_time(row, ENDED, offset)
+    if end <= start:
+        raise ValueError(f"{ENDED}: the workout ends before it starts")
+    activity = _text(row, ACTIVITY, MOST_ACTIVITY)
+    values = _values(row, EXERTION)
+    zones = {name: share_of(percent, end - start) for name, percent in _values(row, ZONES).items()}
+    name = slug(activity)
+    return Workout(start, end, activity, name, cycle_start, offset, day, values | zones, row.line, row.raw)
+
+
+def journal_entry(row: Row) -> JournalEntry | None:
+    """The answer of a row of journal_entries.csv; None if the row names no cycle, so that it has no day. Raises ValueError."""
+    if not _cell(row, START):
+        return None
+    cycle_start, offset, day = _cycle_of(row)
+    question = _text(row, QUESTION, MOST_QUESTION)
+    answer = _needed(row, ANSWER, flag)
+    notes = _cell(row, NOTES) or None
+    return JournalEntry(cycle_start, question, answer, notes, offset, day, row.line, row.raw)
+
+
+def _cycle_of(row: Row) -> tuple[datetime, str, date]:
+    """Start, offset and WHOOP day of the cycle that a row is listed under."""
+    offset = _needed(row, ZONE, zone)
+    start = _needed_time(row, START, offset)
+    return start, offset, cycle_day(start, parse_offset(offset))
+
+
+def _values(row: Row, columns: Mapping[str, tuple[str, Reader]]) -> dict[str, Any]:
+    return {name: _optional(row, heading, read) for name, (heading, read) in columns.items()}
+
+
+def _cell(row: Row, heading: str) -> str:
+    return row.cells.get(plain(heading), "").strip()
+
+
+def _optional(row: Row, heading: str, read: Reader) -> Any:
+    """The value of a cell; None if it is empty, or cannot be read, which costs the row nothing else."""
+    text = _cell(row, heading)
+    try:
+        return read(text) if text else None
+    except ValueError as error:
+        row.faults.append(f"{heading}: {error}")
+        return None
+
+
+def _needed(row: Row, heading: str, read: Reader) -> Any:
+    text = _cell(row, heading)
+    if not text:
+        raise ValueError(f"{heading}: it is empty")
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"{heading}: {error}") from None
+
+
+def _needed_time(row: Row, heading: str, offset: str) -> datetime:
+    moment: datetime = _needed(row, heading, lambda text: instant(text, offset))
+    return moment
+
+
+def _time(row: Row, heading: str, offset: str) -> datetime | None:
+    return _needed_time(row, heading, offset) if _cell(row, heading) else None
+
+
+def _end_of_cycle(row: Row, offset: str) -> datetime | None:
+    """The end of the cycle that a sleep is listed under, as far as it can be read: the sleep does not depend on it."""
+    try:
+        return _time(row, END, offset)
+    except ValueError:
+        return None
+
+
+def _text(row: Row, heading: str, most: int) -> str:
+    text: str = _needed(row, heading, str)
+    if len(text) > most:
+        raise ValueError(f"{heading}: it has {len(text)} characters, and at most {most} are kept")
+    return text

@@ -1,0 +1,385 @@
+"""What the app's own export says: kept by natural keys, the newest export ruling in the span that it covers."""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, update
+
+from whoop_assets.app_export.matching import TOLERANCE
+from whoop_assets.app_export.tables import (
+    IMPORTED_TABLES,
+    export_quarantine,
+    imported_cycles,
+    imported_sleeps,
+    imports,
+)
+from whoop_assets.db.bulk_insert import add_rows
+from whoop_assets.db.statements import insert_or_replace
+from whoop_assets.records.tables import cycles
+from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
+
+Row = dict[str, Any]
+Merge = Callable[[Row, Row], Row]
+"""(row of the newer export, row of the older one) -> the row to keep."""
+
+_ASSIGNED = "assigned_cycle_start_time"
+_NO_CONTENT = frozenset(
+    {"payload", "content_hash", "first_seen_at", "changed_at", "imported_at", "matched_id", _ASSIGNED}
+)
+"""Columns that do not say what an export says: how it writes it, when it was imported, what follows from other rows."""
+
+FROM_EXPORT, FROM_BOTH = "export", "mixed"
+"""`daily_summary.source` of a day that an export fills alone, or beside the API; of all others it is `api`."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """What an import did to one kind of record, in rows; `days`: the WHOOP days on which anything is different.
+
+    `older`: rows that were passed over, as a newer export covers them already.
+    """
+
+    new: int = 0
+    changed: int = 0
+    same: int = 0
+    gone: int = 0
+    older: int = 0
+    days: set[date] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What an export covers: from the earliest to the newest cycle that it names."""
+
+    first: datetime
+    as_of: datetime
+
+
+def cycle_column(table: Table) -> Any:
+    """The start of the cycle that a row is listed under."""
+    return table.c.start_time if table is imported_cycles else table.c.cycle_start_time
+
+
+def content_hash(table: Table, row: Mapping[str, Any]) -> str:
+    """The hash of what an imported row says beside its key."""
+    content = {
+        name: value
+        for name, value in row.items()
+        if name not in _NO_CONTENT and name not in table.primary_key.columns
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def store(
+    connection: Connection,
+    user_id: int,
+    kind: str,
+    rows: Sequence[Row],
+    span: Span,
+    at: datetime,
+    *,
+    authoritative: bool,
+    merge: Merge | None = None,
+) -> Stored:
+    """Keep what an export holds of this kind. No two rows have one key.
+
+    A row that an older export gave is replaced. With `authoritative` (the kind's own file was there, and all of it was
+    understood) what is stored and no longer listed goes: from the file's first record to the newest cycle of the export.
+    What an export newer than this one covers is left as that one has it. `merge` decides what remains of two rows with one key.
+    """
+    table = IMPORTED_TABLES[kind]
+    names = [column.name for column in table.primary_key.columns]
+    newer = _newer(connection, user_id, kind, span)
+    start = cycle_column(table).name
+    result = Stored()
+    before: dict[tuple[Any, ...], Row] = {
+        tuple(row[name] for name in names): dict(row)
+        for row in connection.execute(select(table).where(table.c.user_id == user_id)).mappings()
+    }
+    added, replaced, covered = [], [], []
+    for given in rows:
+        key = tuple(given[name] for name in names)
+        old = before.get(key)
+        row = given | {"content_hash": content_hash(table, given)}
+        if _inside(row[start], newer):
+            kept = None if old is None or merge is None else _with_hash(table, merge(old, row), row)
+            if old is None or kept is None or kept["content_hash"] == old["content_hash"]:
+                result.older += 1
+                continue
+            row = kept
+        elif old is not None and merge is not None:
+            row = _with_hash(table, merge(row, old), row)
+        covered.append(row)
+        if old is None:
+            result.new += 1
+            result.days.add(row["day"])
+            added.append(row | {"first_seen_at": at, "changed_at": at, "imported_at": at})
+            continue
+        del before[key]
+        same = old["content_hash"] == row["content_hash"]
+        if same:
+            result.same += 1
+        else:
+            result.changed += 1
+        if not same or any(old.get(name) != row.get(name) for name in ("day", _ASSIGNED)):
+            result.days |= {row["day"], old["day"]}
+        when = {
+            "first_seen_at": old["first_seen_at"],
+            "changed_at": old["changed_at"] if same else at,
+            "imported_at": at,
+        }
+        replaced.append(row | when)
+    add_rows(connection, table, added)
+    insert_or_replace(connection, table, replaced, keep={"first_seen_at"})
+    gone: set[tuple[Any, ...]] = set()
+    if authoritative and covered:
+        lowest = min(row[start] for row in covered)
+        gone |= {
+            key
+            for key, row in before.items()
+            if lowest <= row[start] <= span.as_of and not _inside(row[start], newer)
+        }
+    if table is imported_sleeps:
+        # A stored row of the same sleep with the other answer to whether it is a nap is replaced.
+        begun = {row["start_time"] for row in covered}
+        gone |= {key for key, row in before.items() if row["start_time"] in begun}
+    result.gone = len(gone)
+    result.days |= {before[key]["day"] for key in gone}
+    _delete(connection, table, names, gone)
+    return result
+
+
+def _with_hash(table: Table, merged: Row, like: Row) -> Row:
+    """The merged row with the columns of `like`, and its hash."""
+    row = {name: merged[name] for name in like}
+    return row | {"content_hash": content_hash(table, row)}
+
+
+def naps(connection: Connection, user_id: int) -> dict[datetime, bool]:
+    """Start -> whether it is a nap, of the member's imported sleeps."""
+    c = imported_sleeps.c
+    query = select(c.start_time, c.nap).where(c.user_id == user_id)
+    return {row.start_time: row.nap for row in connection.execute(query)}
+
+
+class CycleOfSleep:
+    """Which cycle a sleep of an export belongs to.
+
+    The cycle whose own row names its onset; else the cycle that contains its onset; else the cycle it is listed under.
+    """
+
+    def __init__(self, connection: Connection, user_id: int) -> None:
+        c = imported_cycles.c
+        query = select(c.start_time, c.end_time, c.timezone_offset, c.sleep_start_time)
+        found = connection.execute(query.where(c.user_id == user_id).order_by(c.start_time)).all()
+        cycles = [
+            CalendarCycle(number, row.start_time, row.end_time, parse_offset(row.timezone_offset))
+            for number, row in enumerate(found)
+        ]
+        self._calendar = Calendar(cycles)
+        self._named = {
+            row.sleep_start_time: cycle
+            for row, cycle in zip(found, cycles, strict=True)
+            if row.sleep_start_time
+        }
+
+    def of(self, start: datetime, listed_under: datetime) -> tuple[datetime, date] | None:
+        """The start and the day of the cycle of a sleep; None if no cycle is known that names or contains it."""
+        cycle = self._named.get(start) or self._calendar.containing(start)
+        # A cycle that was open when it was exported has ended before a later one that another export names.
+        if cycle is None or (cycle.end is None and cycle.start < listed_under):
+            return None
+        return cycle.start, cycle.day
+
+
+def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) -> set[date]:
+    """Assign the member's imported sleeps to their cycles anew; returns the days that gained or lost one."""
+    c = imported_sleeps.c
+    query = select(
+        c.start_time, c.nap, c.cycle_start_time, c.timezone_offset, c.day, c.assigned_cycle_start_time
+    ).where(c.user_id == user_id)
+    moved: list[Row] = []
+    days: set[date] = set()
+    for row in connection.execute(query):
+        cycle = cycles.of(row.start_time, row.cycle_start_time)
+        if cycle is not None:
+            assigned, day = None if cycle[0] == row.cycle_start_time else cycle[0], cycle[1]
+        elif row.assigned_cycle_start_time == row.start_time:
+            continue  # a night that begins a cycle that no row describes
+        else:
+            assigned, day = None, cycle_day(row.cycle_start_time, parse_offset(row.timezone_offset))
+        if (assigned, day) != (row.assigned_cycle_start_time, row.day):
+            moved.append({"of_start": row.start_time, "of_nap": row.nap, "cycle": assigned, "on": day})
+            days |= {row.day, day}
+    if moved:
+        this_row = (c.user_id == user_id, c.start_time == bindparam("of_start"), c.nap == bindparam("of_nap"))
+        moving = update(imported_sleeps).where(*this_row)
+        connection.execute(
+            moving.values(assigned_cycle_start_time=bindparam("cycle"), day=bindparam("on")), moved
+        )
+    return days
+
+
+def record_import(
+    connection: Connection, user_id: int, kinds: Iterable[str], span: Span, at: datetime
+) -> bool:
+    """Enter in the ledger which kinds had a file of their own in this export; returns whether that is any news."""
+    c = imports.c
+    news = False
+    for kind in kinds:
+        same = (c.user_id == user_id, c.kind == kind, c.first_time == span.first, c.as_of == span.as_of)
+        if connection.execute(update(imports).where(*same).values(imported_at=at)).rowcount:
+            continue
+        news = True
+        row = {
+            "user_id": user_id,
+            "kind": kind,
+            "first_time": span.first,
+            "last_time": span.as_of,
+            "as_of": span.as_of,
+            "imported_at": at,
+        }
+        connection.execute(insert(imports), [row])
+    return news
+
+
+def _newer(connection: Connection, user_id: int, kind: str, span: Span) -> list[tuple[datetime, datetime]]:
+    c = imports.c
+    query = select(c.first_time, c.last_time).where(
+        c.user_id == user_id, c.kind == kind, c.as_of > span.as_of
+    )
+    return [(first, last) for first, last in connection.execute(query)]
+
+
+def _inside(moment: datetime, spans: Iterable[tuple[datetime, datetime]]) -> bool:
+    return any(first <= moment <= last for first, last in spans)
+
+
+def _delete(
+    connection: Connection, table: Table, names: Sequence[str], keys: Collection[tuple[Any, ...]]
+) -> None:
+    if keys:
+        this_row = [table.c[name] == bindparam(f"of_{name}") for name in names]
+        values = [{f"of_{name}": value for name, value in zip(names, key, strict=True)} for key in keys]
+        connection.execute(delete(table).where(and_(*this_row)), values)
+
+
+# What was not understood
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row that was not understood; `content_hash` names it."""
+
+    line: int
+    reason: str
+    text: str = field(repr=False)
+    content_hash: str
+
+
+def quarantine(
+    connection: Connection, user_id: int, file: str, rejected: Sequence[Unreadable], at: datetime
+) -> set[str]:
+    """Keep these rows of the file, and close those of earlier imports that it no longer holds.
+
+    Returns the hashes of those that were dismissed before: they stay closed.
+    """
+    c = export_quarantine.c
+    of_file = (c.user_id == user_id, c.file == file)
+    query = select(c.content_hash, c.resolved_at).where(*of_file, c.dismissed_at.is_not(None))
+    dismissed = {row.content_hash: row.resolved_at for row in connection.execute(query)}
+    rows = {
+        one.content_hash: {
+            "user_id": user_id,
+            "file": file,
+            "content_hash": one.content_hash,
+            "line": one.line,
+            "reason": one.reason,
+            "row_text": one.text,
+            "first_seen_at": at,
+            "last_seen_at": at,
+            "resolved_at": dismissed.get(one.content_hash),
+        }
+        for one in rejected
+    }
+    connection.execute(
+        update(export_quarantine).where(*of_file, c.resolved_at.is_(None)).values(resolved_at=at)
+    )
+    insert_or_replace(connection, export_quarantine, list(rows.values()), keep={"first_seen_at"})
+    return dismissed.keys() & rows.keys()
+
+
+# What is told of an import
+
+
+def matched(connection: Connection, user_id: int, kind: str) -> int:
+    """How many imported rows of the kind the API has too."""
+    c = IMPORTED_TABLES[kind].c
+    query = select(func.count()).where(c.user_id == user_id, c.matched_id.is_not(None))
+    return connection.scalar(query) or 0
+
+
+def filling(connection: Connection, user_id: int, kind: str) -> int:
+    """How many imported rows of the kind stand in a daily row."""
+    c, d = IMPORTED_TABLES[kind].c, daily_summary.c
+    # An export has neither ids nor zone 0.
+    only_of_api = {"cycles": d.cycle_id, "sleeps": d.sleep_id, "workouts": d.zone_zero_milli}[kind]
+    filled = (d.source == FROM_EXPORT) | (d.source == FROM_BOTH) & only_of_api.is_(None)
+    query = (
+        select(func.count())
+        .select_from(IMPORTED_TABLES[kind].join(daily_summary, and_(d.user_id == c.user_id, d.day == c.day)))
+        .where(c.user_id == user_id, filled, c.matched_id.is_(None))
+    )
+    return connection.scalar(query) or 0
+
+
+def filled_days(connection: Connection, user_id: int) -> int:
+    """How many of the member's days are filled from exports."""
+    d = daily_summary.c
+    query = select(func.count()).where(d.user_id == user_id, d.source.in_((FROM_EXPORT, FROM_BOTH)))
+    return connection.scalar(query) or 0
+
+
+def agreement(connection: Connection, user_id: int, starts: Collection[datetime]) -> tuple[int, int]:
+    """Of these starts of cycles, how many fall into cycles that are known of the member, and how many of them onto a start.
+
+    What is known is what the API and earlier exports gave; a cycle that was open then is taken to have lasted a day.
+    """
+    if not starts:
+        return 0, 0
+    low, high = min(starts) - timedelta(days=30), max(starts) + TOLERANCE
+    known: list[tuple[datetime, datetime]] = []
+    for table in (cycles, imported_cycles):
+        c = table.c
+        query = select(c.start_time, c.end_time).where(c.user_id == user_id, c.start_time.between(low, high))
+        if table is cycles:
+            query = query.where(c.deleted_at.is_(None))
+        known += [(start, end or start + timedelta(days=1)) for start, end in connection.execute(query)]
+    known.sort()
+    comparable = agreeing = place = 0
+    nearby: list[tuple[datetime, datetime]] = []
+    for moment in sorted(starts):
+        while place < len(known) and known[place][0] <= moment + TOLERANCE:
+            nearby.append(known[place])
+            place += 1
+        nearby = [span for span in nearby if span[1] > moment]
+        comparable += bool(nearby)
+        agreeing += any(abs(start - moment) <= TOLERANCE for start, _ in nearby)
+    return comparable, agreeing
+
+
+def lacking(connection: Connection, of: int, at: int) -> int:
+    """How many imported rows of one member the other one does not have."""
+    count = 0
+    for table in IMPORTED_TABLES.values():
+        # Whether a sleep is a nap is no part of what it is: two exports may say it differently.
+        keys = [column for column in table.primary_key.columns if column.name not in ("user_id", "nap")]
+        theirs = set(connection.execute(select(*keys).where(table.c.user_id == at)).all())
+        ours = connection.execute(select(*keys).where(table.c.user_id == of)).all()
+        count += sum(key not in theirs for key in ours)
+    return count

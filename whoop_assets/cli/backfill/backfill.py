@@ -1,0 +1,232 @@
+"""`backfill`: read a range of days again and rebuild its summaries, through Dagster, in one run of this process."""
+
+from calendar import monthrange
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.errors import RECONNECT, WhoopError
+from whoop_assets.settings import Settings, day_of
+
+if TYPE_CHECKING:
+    from whoop_assets.cli.backfill.range_run import Ran, Range
+    from whoop_assets.cli.backfill.run_watcher import Watcher
+    from whoop_assets.db.database import Database
+    from whoop_assets.records.load_failures import Failure
+    from whoop_assets.sync.session import Connection
+
+NOT_ALL_DONE = 1
+_NAMED_AT_MOST = 3
+
+
+class BackfillIncomplete(WhoopError):
+    """Not everything that was asked for could be read."""
+
+
+class NobodyConnected(WhoopError):
+    """There is no member to read."""
+
+
+class Day(click.ParamType[date]):
+    """A WHOOP day on the command line."""
+
+    name = "day"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        try:
+            return value if isinstance(value, date) else day_of(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date: write it as YYYY-MM-DD.", param, ctx)
+
+
+@click.command()
+@click.option("--from", "first", type=Day(), help="First WHOOP day, YYYY-MM-DD.")
+@click.option("--to", "last", type=Day(), help="Last WHOOP day, included.")
+@click.option("--months", type=click.IntRange(min=1), help="Instead: the last so many months, up to today.")
+@click.option("--all", "everything", is_flag=True, help="Instead: every day from WHOOP_START_DATE to today.")
+@click.option(
+    "--member", "members", type=int, multiple=True, help="Only this WHOOP user id; may be repeated."
+)
+@click.option(
+    "--force", is_flag=True, help="Read everything again, also what an unfinished backfill has just read."
+)
+def backfill(
+    first: date | None,
+    last: date | None,
+    months: int | None,
+    everything: bool,
+    members: tuple[int, ...],
+    force: bool,
+) -> None:
+    """Read the days --from ... --to, the last --months, or --all of every member again and rebuild their summaries."""
+    from whoop_assets.cli.backfill.range_run import Range
+    from whoop_assets.cli.processes.processes import ended_by_signals
+
+    settings = Settings.from_environment()
+    now = datetime.now(UTC)
+    name = ""
+    if everything or months is not None:
+        if first or last or (everything and months is not None):
+            raise click.UsageError("Choose one of --from with --to, --months, and --all.")
+        last = now.astimezone(ZoneInfo(settings.timezone)).date()
+        first = (
+            settings.start_date if months is None else max(months_before(last, months), settings.start_date)
+        )
+        # The days move on at midnight; the name of the work must not, or nothing would be taken up on the next day.
+        name = "all" if months is None else f"{months} months"
+    if first is None or last is None:
+        raise click.UsageError("Which days? Give --from and --to, or --months, or --all.")
+    check_days(first, last, settings, now)
+    with ended_by_signals():
+        run_backfill(settings, Range(first, last, members, name), force=force)
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day of the month so many months before; the last of that month where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def check_days(first: date, last: date, settings: Settings, now: datetime) -> None:
+    """Raise click.UsageError for days that have no partition."""
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    if first > last:
+        raise click.UsageError(f"--from {first} is after --to {last}: exchange them.")
+    if first < settings.start_date:
+        raise click.UsageError(
+            f"--from {first} is before the first day, {settings.start_date}: set WHOOP_START_DATE to an earlier day, or"
+            " begin there."
+        )
+    if last > today:
+        raise click.UsageError(
+            f"--to {last} has not come yet: the last day is today, {today} in {settings.timezone}."
+        )
+
+
+def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[Ran, Watcher]":
+    """Run it, show how far it is, say what it came to.
+
+    Raises BackfillIncomplete when something is missing, and ends the command with status 1 when only records that were
+    not understood are.
+    """
+    from whoop_assets.cli.backfill.dagster_home import dagster_home, open_instance
+    from whoop_assets.cli.backfill.progress import showing
+    from whoop_assets.cli.backfill.range_run import INCOMPLETE_TAG, run_range, unfinished_since
+    from whoop_assets.cli.backfill.run_watcher import Watcher
+    from whoop_assets.records import load_failures
+
+    with opening.connection(settings) as connection:
+        check_way(connection, wanted)
+        database = connection.database
+        with open_instance(dagster_home(settings)) as instance:
+            since = None if force else unfinished_since(instance, wanted)
+            if since is not None:
+                click.echo(
+                    f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC: what it read is"
+                    " not read again (--force does)."
+                )
+            with database.read() as transaction:
+                began = database.now(transaction)
+            with showing(database, wanted.days) as display:
+                watcher = Watcher(display)
+                ran = run_range(instance, wanted, watcher, since=since)
+            with database.read() as transaction:
+                failed = load_failures.open_failures(transaction, run_id=ran.run_id)
+            if failed:
+                instance.add_run_tags(ran.run_id, {INCOMPLETE_TAG: str(len(failed))})
+        for warning in dict.fromkeys(watcher.warnings):
+            click.echo(f"warning: {warning}", err=True)
+        for failure in failed:
+            click.echo(f"member {failure.user_id}, {failure.stream}: {failure.cause}", err=True)
+        _say(settings, wanted, ran, watcher, database)
+        understood = _all_understood(database, wanted, since or began)
+        _judge(ran, watcher, failed)
+        if not understood:
+            raise click.exceptions.Exit(NOT_ALL_DONE)
+    return ran, watcher
+
+
+def check_way(connection: "Connection", wanted: "Range") -> None:
+    """Raise what would end the run at its first request: nobody to read, a URL or a token key that cannot be used."""
+    from whoop_assets.members import store as members
+    from whoop_assets.tokens import store as token_store
+
+    with connection.database.read() as transaction:
+        chosen = [
+            member
+            for member in members.chosen(transaction, wanted.members)
+            if member.status != members.EXPORT_ONLY
+        ]
+        if not chosen:
+            raise NobodyConnected(f"No member is connected: run `{RECONNECT}` first.")
+        connection.require_key()
+        for member in chosen:
+            if member.status == members.CONNECTED:
+                token_store.load(transaction, member.user_id, connection.cipher)
+                connection.client(member.user_id, "backfill")
+
+
+def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", database: "Database") -> None:
+    from whoop_assets.records import stale_days
+
+    rows = ", ".join(f"{name} {count}" for name, count in watcher.rows.items() if count)
+    figures = watcher.figures
+    click.echo(
+        f"{wanted.days} days: {figures['requests']} requests, {ran.seconds:.1f} s; {figures['created']} records new,"
+        f" {figures['changed']} changed, {figures['deleted']} deleted."
+    )
+    click.echo(f"Rows of these days: {rows or 'none'}.")
+    with database.read() as connection:
+        left = [
+            entry
+            for entry in stale_days.stale(connection)
+            # Days before the first have no partition, and wait for an earlier WHOOP_START_DATE.
+            if entry.day >= settings.start_date and not wanted.holds(entry.user_id, entry.day)
+        ]
+    if left:
+        click.echo(
+            f"{len(left)} summaries outside this range are behind their records: the sensor stale_summaries rebuilds"
+            " them while Dagster runs (`make dev`)."
+        )
+
+
+def _all_understood(database: "Database", wanted: "Range", since: datetime) -> bool:
+    """Whether no record was kept in quarantine since then; says which were."""
+    from whoop_assets.records import quarantine
+
+    with database.read() as connection:
+        rejected = [
+            record
+            for record in quarantine.open_records(connection)
+            if record.last_seen_at >= since and (not wanted.members or record.user_id in wanted.members)
+        ]
+    if rejected:
+        named = [
+            f"member {record.user_id}, {record.stream}: {record.reason.rstrip('.')}"
+            for record in rejected[:_NAMED_AT_MOST]
+        ]
+        if len(rejected) > _NAMED_AT_MOST:
+            named.append("...")
+        were = (
+            "1 record was not understood and is"
+            if len(rejected) == 1
+            else f"{len(rejected)} records were not understood and are"
+        )
+        click.echo(f"warning: {were} kept in the table quarantine ({'; '.join(named)})", err=True)
+    return not rejected
+
+
+def _judge(ran: "Ran", watcher: "Watcher", failed: "list[Failure]") -> None:
+    """Raise when the run, or the load of any member's stream in it, failed."""
+    if failed:
+        who = ", ".join(str(user_id) for user_id in sorted({failure.user_id for failure in failed}))
+        raise BackfillIncomplete(
+            f"{len(failed)} {'load' if len(failed) == 1 else 'loads'} of member {who} did not complete; what was read is kept, and the same command goes on"
+            " from there once the causes above have passed or been mended."
+        )
+    if not ran.success:
+        cause = watcher.cause or "the Dagster UI shows why"
+        raise BackfillIncomplete(f"The run {ran.run_id} failed: {cause.rstrip('.')}.")

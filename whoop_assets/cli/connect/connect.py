@@ -1,0 +1,153 @@
+"""`connect`: a member gives consent, and is stored. Five ways, which differ in how the answer comes back."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.errors import RECONNECT, WhoopError
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.sync.connecting import Connected
+    from whoop_assets.sync.session import Connection
+    from whoop_assets.sync.time_zone import EasternMember
+
+FIRST_BACKFILL = timedelta(days=365)
+LINK_HOURS = 24
+
+
+@click.command()
+@click.option(
+    "--no-browser", is_flag=True, help="Print the URL alone on a line instead of opening a browser."
+)
+@click.option(
+    "--paste", is_flag=True, help="Ask for the URL that the browser was sent to: this way always works."
+)
+@click.option("--tokens", is_flag=True, help="Ask for an access and a refresh token made elsewhere.")
+@click.option(
+    "--link", is_flag=True, help="Print a link through which one member connects at `whoop-assets serve`."
+)
+@click.option(
+    "--hours",
+    type=click.IntRange(1, 24 * 30),
+    default=LINK_HOURS,
+    show_default=True,
+    help="How long the link is good.",
+)
+def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int) -> None:
+    """Connect a member: open WHOOP's consent page and wait for the answer."""
+    if no_browser + paste + tokens + link > 1:
+        raise click.UsageError("--no-browser, --paste, --tokens and --link exclude each other: choose one.")
+    settings = Settings.from_environment()
+    if link:
+        _print_link(settings, timedelta(hours=hours))
+        return
+    with opening.connection(settings, create=True) as connection:
+        connection.require_key()  # a key that cannot be used is found before WHOOP gives tokens, not after
+        if tokens:
+            from whoop_assets.cli.connect.given_tokens import connect_with_tokens
+
+            connected = connect_with_tokens(connection)
+        elif paste:
+            connected = _by_pasting(connection)
+        else:
+            from whoop_assets.cli.connect.redirect import connect_by_redirect
+
+            connected = connect_by_redirect(connection, _print_url if no_browser else _open_browser)
+        report(connection, connected)
+
+
+def report(connection: "Connection", connected: "Connected") -> None:
+    """Print the member's id, the streams that the grant leaves out, whether WHOOP_TIMEZONE fits, and the next command."""
+    from whoop_assets.whoop_api.scopes import SCOPE_OF
+
+    click.echo(f"Member {connected.user_id} is connected.")
+    for stream in connected.left_out:
+        click.echo(
+            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `{RECONNECT}` again changes that."
+        )
+    settings = connection.settings
+    east = _east_of_setting(connection, connected.user_id)
+    if east is not None:
+        click.echo(east.sentence)
+    today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
+    if settings.start_date > today:
+        click.echo(
+            f"There is no day to backfill before {settings.start_date}: set WHOOP_START_DATE to an earlier day."
+        )
+        return
+    first = max(settings.start_date, today - FIRST_BACKFILL)
+    click.echo(
+        f"Next: `whoop-assets backfill --from {first} --to {today}`, then `make dev` for the Dagster UI."
+    )
+
+
+def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember | None":
+    """The member, if WHOOP_TIMEZONE lies west of where the newest cycle began; it costs one request.
+
+    None also if the cycle cannot be read now: `members`, `plan` and a check find the same later.
+    """
+    from whoop_assets.records.day_assignment import offset_of
+    from whoop_assets.sync.parsing import Taken, take
+    from whoop_assets.sync.session import CONNECT_LANE
+    from whoop_assets.sync.time_zone import east_of
+    from whoop_assets.whoop_api.streams import CYCLES
+
+    try:
+        page = connection.client(user_id, CONNECT_LANE).page(CYCLES, limit=1)
+    except WhoopError:
+        return None
+    taken = [take(CYCLES, raw, user_id, page.requested_at, page.endpoint) for raw in page.records]
+    history = [
+        (one.start, offset_of(one.incoming.fields["timezone_offset"]))
+        for one in taken
+        if isinstance(one, Taken) and one.start is not None
+    ]
+    return east_of(user_id, history, connection.settings.timezone, connection.clock.now())
+
+
+def _by_pasting(connection: "Connection") -> "Connected":
+    from whoop_assets.cli.prompts import ask
+    from whoop_assets.sync.connecting import connect_with_code
+    from whoop_assets.whoop_api.scopes import SCOPES
+
+    state = connection.oauth.new_state()
+    click.echo("Open this page, agree, and copy the address that the browser is sent to:", err=True)
+    click.echo(connection.oauth.authorization_url(SCOPES, state))
+    code = connection.oauth.read_redirect(ask("URL that the browser was sent to"), state)
+    return connect_with_code(connection, code)
+
+
+def _print_link(settings: Settings, lifetime: timedelta) -> None:
+    from whoop_assets.members import invitations
+    from whoop_assets.web.connecting import link
+
+    link(settings.redirect_uri, "")  # an address that cannot be is found before anything is stored
+    with opening.connection(settings, create=True) as connection:
+        _ = connection.cipher  # so is a key that cannot be used: not when the member comes back from WHOOP
+        with connection.database.write() as transaction:
+            secret = invitations.invite(transaction, connection.database.now(transaction), lifetime)
+    click.echo(
+        f"Send this link to the member: it connects one, within {lifetime.total_seconds() / 3600:.0f} hours.",
+        err=True,
+    )
+    click.echo(link(settings.redirect_uri, secret))
+
+
+def _print_url(url: str) -> None:
+    click.echo("Open this page in a browser of this machine, and agree:", err=True)
+    click.echo(url)
+
+
+def _open_browser(url: str) -> None:
+    import webbrowser
+
+    opened = webbrowser.open(url)
+    click.echo(
+        "WHOOP's consent page is open in your browser." if opened else "No browser could be opened.", err=True
+    )
+    click.echo("If it is not to be seen, open this page yourself:", err=True)
+    click.echo(url)

@@ -1,0 +1,125 @@
+"""Connecting with tokens made elsewhere, of which neither the age nor the scopes are known, nor whose they are.
+
+What the access token may read is tried first: nothing is spent by that. Then the refresh token is exchanged, which makes
+the old pair worthless: only the exchange shows that the refresh token is good, and whose it is. The new pair is stored
+before WHOOP is asked that, under the member whom the old access token named: there is no second copy of it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from whoop_assets.cli.prompts import ask
+from whoop_assets.errors import WhoopError
+from whoop_assets.sync.connecting import (
+    Connected,
+    connect_member,
+    connected,
+    profile_owner,
+    require_scopes,
+    store_member,
+    take_back,
+)
+from whoop_assets.sync.session import Connection
+from whoop_assets.whoop_api.client import WhoopClient
+from whoop_assets.whoop_api.errors import InvalidGrant, NotFound
+from whoop_assets.whoop_api.oauth import TokenPair
+from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES
+from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets.whoop_api.transport import Answer
+
+
+class NotConfirmed(WhoopError):
+    """The new pair is stored, and WHOOP could not be asked whose it is."""
+
+
+class TokensOfTwo(WhoopError):
+    """The access token and the refresh token belong to two members."""
+
+
+def connect_with_tokens(connection: Connection) -> Connected:
+    """Ask for both tokens and connect the member they belong to."""
+    access = _as_token(ask("Access token", hidden=True))
+    refresh = _as_token(ask("Refresh token", hidden=True))
+    return connect_pair(connection, access, refresh)
+
+
+def connect_pair(connection: Connection, access: str, refresh: str) -> Connected:
+    """Renew the pair and connect its member; raises InvalidGrant, TokensOfTwo and what connect_member raises."""
+    client = connection.client_for_new(access)
+    profile = _profile(client)
+    if profile is None:
+        return connect_member(connection, _renewed(connection, refresh, frozenset()))
+    owner, granted = profile_owner(profile), _granted(client)
+    require_scopes(granted | {OFFLINE})
+    pair = _renewed(connection, refresh, granted)
+    before = store_member(connection, owner, pair, profile)
+    try:
+        whose = profile_owner(connection.client_for_new(pair.access_token).profile())
+    except WhoopError as error:
+        raise NotConfirmed(
+            f"Member {owner} is connected with the new tokens, of which WHOOP could not be asked whether they are this"
+            f" member's: if both tokens came from one consent, nothing more is to be done. {error}"
+        ) from None
+    if whose != owner:
+        take_back(connection, owner, before)
+        raise TokensOfTwo(
+            "The access token and the refresh token belong to two members: nothing was stored, and the refresh token is"
+            " spent; make a new pair of tokens of one member and give both."
+        )
+    return connected(owner, pair)
+
+
+def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> TokenPair:
+    """A fresh pair, with the scopes that were found out, or else those that the answer names."""
+    try:
+        fresh = connection.oauth.refresh(refresh)
+    except InvalidGrant:
+        raise InvalidGrant(
+            "WHOOP does not accept the refresh token, which is spent, revoked or another app's: nothing was stored; make"
+            " a new pair of tokens and give both."
+        ) from None
+    scopes = granted or fresh.scopes - {OFFLINE} or frozenset(SCOPES)
+    return TokenPair(fresh.access_token, fresh.refresh_token or refresh, fresh.expires_in, scopes | {OFFLINE})
+
+
+def _profile(client: WhoopClient) -> Answer | None:
+    """The profile; None when the token does not read it. Raises what may pass by itself."""
+    try:
+        return client.profile()
+    except WhoopError as error:
+        if error.transient:
+            raise
+        return None
+
+
+def _granted(client: WhoopClient) -> frozenset[str]:
+    """The scopes of what can be read, of a token that reads the profile."""
+    reads: dict[str, Callable[[], Any]] = {
+        name: lambda stream=stream: client.page(stream, limit=1)  # type: ignore[misc]
+        for name, stream in STREAMS.items()
+    }
+    reads["body_measurement"] = client.body_measurement
+    return frozenset(
+        {SCOPE_OF["profile"], *(SCOPE_OF[name] for name, read in reads.items() if _allowed(read))}
+    )
+
+
+def _allowed(read: Callable[[], Any]) -> bool:
+    """Whether WHOOP takes the token for this; raises what may pass by itself."""
+    try:
+        read()
+    except NotFound:
+        return True
+    except WhoopError as error:
+        if error.transient:
+            raise
+        return False
+    return True
+
+
+def _as_token(text: str) -> str:
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise WhoopError(
+            "This is not a token: a token is one word of visible ASCII characters; nothing was done."
+        )
+    return text

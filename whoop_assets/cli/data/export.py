@@ -1,0 +1,65 @@
+"""`export`: what is stored, as files for others to read."""
+
+from pathlib import Path
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.errors import SinkUnavailable
+from whoop_assets.settings import Settings
+
+
+@click.group()
+def export() -> None:
+    """What is stored, as Parquet files or Iceberg tables."""
+
+
+@export.command()
+@click.argument("tables", metavar="TABLE...", nargs=-1, required=True)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="The folder; made if it is not there.",
+)
+def parquet(tables: tuple[str, ...], folder: Path) -> None:
+    """Write tables as Parquet files, a folder per day."""
+    from whoop_assets.sinks.parquet import export as write
+
+    with opening.warehouse(Settings.from_environment()) as database:
+        for table in tables:
+            done = write(database, table, folder)
+            removed = f", {done.removed} removed" if done.removed else ""
+            click.echo(f"{done.folder}  {done.days} days{removed}, {done.rows} rows")
+
+
+@export.command()
+@click.argument("tables", metavar="[TABLE]...", nargs=-1)
+@click.option("--rewrite", is_flag=True, help="Write every day again, not only those that changed.")
+@click.option("--purge", is_flag=True, help="Keep the current snapshot alone, and the files it needs.")
+def iceberg(tables: tuple[str, ...], rewrite: bool, purge: bool) -> None:
+    """Bring the Iceberg tables up to date, all of them or some."""
+    from whoop_assets.sinks.iceberg.catalog import namespace_of, open_catalog
+    from whoop_assets.sinks.iceberg.sync import sync
+    from whoop_assets.sinks.source import TABLES
+
+    if unknown := [name for name in tables if name not in TABLES]:
+        raise click.UsageError(f"There is no Iceberg table {unknown[0]}: choose from {', '.join(TABLES)}.")
+    settings = Settings.from_environment()
+    catalog, namespace = open_catalog(settings), namespace_of(settings)
+    failed: list[SinkUnavailable] = []
+    with opening.warehouse(settings) as database:
+        for name in tables or TABLES:
+            try:
+                done = sync(database, catalog, namespace, TABLES[name], rewrite=rewrite, purge=purge)
+            except SinkUnavailable as error:
+                failed.append(error)
+                continue
+            for note in done.notes:
+                click.echo(f"{name}: {note}", err=True)
+            click.echo(
+                f"{namespace}.{name}  {done.days} days and {done.rows} rows written, {done.held} rows in all"
+            )
+    if failed:
+        raise failed[0]

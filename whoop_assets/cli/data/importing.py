@@ -1,0 +1,153 @@
+"""`import`: the app's own export, for a member who is connected, or for one who is not."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.errors import UnknownMember
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.db.database import Database
+    from whoop_assets.sync.import_export import Imported
+
+NEW = "new"
+MOST_SHOWN = 20
+NOT_ALL_DONE = 1
+
+
+@click.command("import")
+@click.argument("export", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--member",
+    "wanted",
+    metavar="ID|new",
+    help="The member whose export it is; `new` adds a member who is not connected. The default is the only member, or a new one"
+    " if there is none.",
+)
+@click.option(
+    "--instead-of",
+    type=int,
+    metavar="ID",
+    help="Erase this member from an export alone, and let the member of --member take over the export.",
+)
+@click.option("--force", is_flag=True, help="Import it also if its cycles do not agree with the member's.")
+def import_(export: Path, wanted: str | None, instead_of: int | None, force: bool) -> None:
+    """Import the data export of the WHOOP app: a zip, a folder, or one of its CSV files."""
+    from whoop_assets.app_export.parsing import read_files
+    from whoop_assets.sync.import_export import import_export
+
+    files = read_files(export)
+    settings = Settings.from_environment()
+    with opening.warehouse(settings, create=True) as database:
+        user_id = _member(database, wanted)
+        done = import_export(database, files, user_id, force=force, instead_of=instead_of)
+    _say(export.name, done, instead_of)
+    # A file that is not recognised may be one of those that are missing.
+    if done.rejected or (done.unknown_files and done.missing_files):
+        raise click.exceptions.Exit(NOT_ALL_DONE)
+
+
+def _member(database: "Database", wanted: str | None) -> int | None:
+    """The member who is meant; None for a new one."""
+    from whoop_assets.members import store as member_store
+
+    if wanted == NEW:
+        return None
+    if wanted is not None:
+        try:
+            return int(wanted)
+        except ValueError:
+            raise click.UsageError(
+                f"--member takes a member's id or `{NEW}`, and {wanted!r} is neither."
+            ) from None
+    with database.read() as connection:
+        known = member_store.listed(connection)
+    if len(known) > 1:
+        raise UnknownMember(
+            f"Several members are here: say with --member whose export it is, `--member {NEW}` for somebody else;"
+            " `whoop-assets members` lists them."
+        )
+    return known[0].user_id if known else None
+
+
+def _say(name: str, done: "Imported", instead_of: int | None) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from whoop_assets.cli.printing import print_table
+
+    who = f"member {done.user_id}{', who is new' if done.is_new else ''}"
+    span = "" if done.first_day is None else f", {done.first_day} to {done.last_day}"
+    click.echo(f"{name}: {who}{span}.")
+    table = Table(box=box.SIMPLE_HEAD)
+    headings = ("in the export", "new", "changed", "the same", "gone", "quarantined", "matched", "filling")
+    table.add_column("", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for kind, one in done.kinds.items():
+        stored = one.stored
+        of_days = ("-", "-") if kind == "journal" else (str(one.matched), str(one.filling))
+        figures = (one.in_export, stored.new, stored.changed, stored.same, stored.gone, one.rejected)
+        table.add_row(one.name or f"{kind}, from the cycles", *map(str, figures), *of_days)
+    print_table(table)
+    for missing in done.missing_files:
+        click.echo(f"{missing} is not in it.")
+    for kind, one in done.kinds.items():
+        if one.stored.older:
+            click.echo(
+                f"{one.stored.older} rows of {kind} were passed over: a newer export that was imported before covers them."
+            )
+        if one.repeated:
+            click.echo(f"{one.repeated} rows of {one.name} stand in it more than once.")
+    if done.without_day:
+        click.echo(
+            f"{done.without_day} journal answers name no cycle: they are without a day and are not stored."
+        )
+    if done.nap_days:
+        click.echo(
+            f"On {done.nap_days} days the export has the recovery of a nap, which is not the day's: these days keep the recovery"
+            " of an earlier import, or have none."
+        )
+    for name, unknown in done.unknown_columns.items():
+        click.echo(f"{name} has columns that are not known, kept only in payload: {', '.join(unknown)}.")
+    if done.dismissed:
+        click.echo(f"{done.dismissed} rows were dismissed before and are passed over.")
+    _say_what_is_wrong(done)
+    if instead_of is not None:
+        click.echo(f"Member {instead_of} is erased: all of it is member {done.user_id}'s now.")
+    click.echo(
+        f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} habits of the journal."
+        f" Of all the days of this member {done.filled_days} are filled from exports."
+    )
+    click.echo(
+        f"Now: `whoop-assets report --member {done.user_id} --open` shows them. A later export is imported the same way, with"
+        f" `--member {done.user_id}`."
+    )
+
+
+def _say_what_is_wrong(done: "Imported") -> None:
+    """Print on stderr what could not be read."""
+    names = {one.file: one.name for one in done.kinds.values()}
+    for fault in done.faults[:MOST_SHOWN]:
+        click.echo(
+            f"{names[fault.file]}, line {fault.line}: {fault.reason}; the cell is left empty.", err=True
+        )
+    if len(done.faults) > MOST_SHOWN:
+        click.echo(f"{len(done.faults) - MOST_SHOWN} further cells are left empty.", err=True)
+    for rejected in done.rejected[:MOST_SHOWN]:
+        click.echo(f"{names[rejected.file]}, line {rejected.line}: {rejected.reason}.", err=True)
+    if len(done.rejected) > MOST_SHOWN:
+        click.echo(f"{len(done.rejected) - MOST_SHOWN} further rows were not understood.", err=True)
+    if done.rejected:
+        click.echo(
+            "These rows are kept in the table export_quarantine: `whoop-assets quarantine list` shows them,"
+            " `whoop-assets quarantine dismiss` closes them.",
+            err=True,
+        )
+    for file in done.unknown_files:
+        click.echo(
+            f"{file.name} is not known, and was not read. Its headings are: {file.headings}.", err=True
+        )

@@ -1,0 +1,114 @@
+"""`notion`: making the data source that pages go to, how things are with it, and pages for days that lost theirs."""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.cli.backfill.backfill import Day
+from whoop_assets.errors import ConfigurationError, WhoopError
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.sinks.notion.sources import Obstacle
+
+NOT_ALL_DONE = 1
+MOST_SHOWN = 20
+
+
+@click.group()
+def notion() -> None:
+    """One Notion page per member and day."""
+
+
+@notion.command()
+@click.option("--parent", required=True, metavar="PAGE", help="Id or address of the page that it is made on.")
+@click.option("--title", default="WHOOP", show_default=True, help="Its name.")
+def init(parent: str, title: str) -> None:
+    """Make a Notion data source with the properties of the mapping, and say its id."""
+    from whoop_assets.clock import SystemClock
+    from whoop_assets.sinks.notion.client import Notion, OwnPace, notion_id
+    from whoop_assets.sinks.notion.errors import OutcomeUnknown
+    from whoop_assets.sinks.notion.schema import schema_of
+    from whoop_assets.sinks.notion.target import page_mapping
+
+    settings = Settings.from_environment()
+    if not settings.notion_token:
+        raise ConfigurationError(
+            "NOTION_TOKEN is not set: make an integration in Notion, share the page with it, and put its secret into the"
+            " environment or the .env file."
+        )
+    if settings.notion_data_source:
+        raise ConfigurationError(
+            "WHOOP_NOTION_DATA_SOURCE is set already: unset it to make another data source."
+        )
+    properties = schema_of(page_mapping(settings))
+    page = notion_id(parent, "--parent")
+    clock = SystemClock()
+    with Notion(settings.notion_token, settings.notion_url, OwnPace(clock), clock) as api:
+        try:
+            source, address = api.create_database(page, title, properties)
+        except OutcomeUnknown as error:
+            raise WhoopError(f"{error} Look at the page before you run this command again.") from None
+    click.echo(f"Made {address or 'the database'} with the properties {', '.join(properties)}.", err=True)
+    click.echo("Pages are written as soon as every process has this setting:", err=True)
+    click.echo(f"WHOOP_NOTION_DATA_SOURCE={source}")
+
+
+@notion.command()
+def status() -> None:
+    """Say how many days have a page, which are behind, and what is in the way."""
+    from whoop_assets.sinks.notion import pages, sources
+    from whoop_assets.sinks.notion.target import target
+
+    settings = Settings.from_environment()
+    to = target(settings)
+    with opening.warehouse(settings) as database, database.read() as connection:
+        behind = pages.behind(connection, to.source, to.mapping.fingerprint)
+        counts = pages.counts(connection, to.source)
+        given_up = pages.in_state(connection, to.source, [pages.IN_BIN, pages.GONE])
+        refused = pages.refusals(connection, to.source)
+        obstacle = sources.obstacle(connection, to.source)
+    click.echo(f"Data source {to.source}: {counts.get(pages.WRITTEN, 0)} pages, {len(behind)} days behind.")
+    for user_id, day, state in given_up[:MOST_SHOWN]:
+        said = "in the bin" if state == pages.IN_BIN else "gone"
+        click.echo(f"Member {user_id}, {day}: the page is {said}.")
+    if len(given_up) > MOST_SHOWN:
+        click.echo(f"{len(given_up) - MOST_SHOWN} more pages are in the bin or gone.")
+    for user_id, day, cause in refused[:MOST_SHOWN]:
+        click.echo(f"Member {user_id}, {day}: {cause}", err=True)
+    _say(obstacle)
+    if refused or obstacle.failure:
+        raise click.exceptions.Exit(NOT_ALL_DONE)
+
+
+@notion.command()
+@click.option(
+    "--member", "chosen", type=int, multiple=True, metavar="ID", help="Only this member; may be repeated."
+)
+@click.option("--from", "first", type=Day(), metavar="DAY", help="Only from this day on, YYYY-MM-DD.")
+@click.option("--to", "last", type=Day(), metavar="DAY", help="Only up to this day.")
+def renew(chosen: tuple[int, ...], first: date | None, last: date | None) -> None:
+    """Let days whose page is in the bin, or gone, have a page again: a new one."""
+    from whoop_assets.sinks.notion import pages
+    from whoop_assets.sinks.notion.target import target
+
+    settings = Settings.from_environment()
+    to = target(settings)
+    with opening.warehouse(settings) as database, database.write() as connection:
+        days = pages.want(
+            connection, to.source, database.now(connection), members=chosen, first=first, last=last
+        )
+    for user_id, day in days:
+        click.echo(f"Member {user_id}, {day}: gets a page again with the next run of notion_daily.")
+    if not days:
+        click.echo("No page of these is in the bin or gone.")
+
+
+def _say(obstacle: "Obstacle") -> None:
+    if obstacle.failure is None:
+        return
+    click.echo(f"The last attempt came to nothing. {obstacle.failure}", err=True)
+    if obstacle.try_after is not None:
+        click.echo(f"The next one is made after {obstacle.try_after:%Y-%m-%d %H:%M:%S} UTC.", err=True)

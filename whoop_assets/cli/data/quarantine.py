@@ -1,0 +1,79 @@
+"""`quarantine`: lists and closes records of WHOOP and rows of exports that were not understood."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.records.quarantine import Entry
+
+
+@click.group("quarantine")
+def quarantine() -> None:
+    """Records of WHOOP and rows of exports that were not understood."""
+
+
+@quarantine.command("list")
+@click.option("--member", "user_id", type=int, metavar="ID", help="Only entries of this member.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_entries(user_id: int | None, as_json: bool) -> None:
+    """List the open entries, each with the reason."""
+    from whoop_assets.records import quarantine as stored
+
+    with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
+        found = stored.entries(connection, user_id)
+    if as_json:
+        click.echo(json.dumps([_as_json(entry) for entry in found], indent=2))
+        return
+    if found:
+        _print(found)
+    click.echo(f"{len(found)} open.")
+
+
+@quarantine.command()
+@click.argument("entries", nargs=-1, metavar="[ENTRY]...")
+@click.option("--all", "everything", is_flag=True, help="Every open entry.")
+@click.option("--member", "user_id", type=int, metavar="ID", help="Only entries of this member.")
+def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> None:
+    """Close entries for good: the same record or row that comes again stays closed."""
+    from whoop_assets.records import quarantine as stored
+
+    if everything == bool(entries):
+        raise click.UsageError(
+            "Name entries as `quarantine list` shows them, or all that are open with --all."
+        )
+    with opening.warehouse(Settings.from_environment()) as database, database.write() as connection:
+        ids = None if everything else entries
+        closed = stored.dismiss(connection, ids, database.now(connection), user_id)
+    click.echo(f"Dismissed: {closed}.")
+
+
+def _as_json(entry: "Entry") -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "user_id": entry.user_id,
+        "source": entry.source,
+        "place": entry.place,
+        "reason": entry.reason,
+        "last_seen_at": entry.last_seen_at.isoformat(),
+    }
+
+
+def _print(found: "list[Entry]") -> None:
+    from rich import box
+    from rich.table import Table
+
+    from whoop_assets.cli.printing import print_table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("entry", "member", "stream or file", "key or line", "reason"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "entry")
+    for entry in found:
+        table.add_row(
+            entry.id, str(entry.user_id), entry.source, entry.place or "(no readable key)", entry.reason
+        )
+    print_table(table)

@@ -1,0 +1,1 @@
+"""Commands that run the demo and the development server."""

@@ -1,0 +1,141 @@
+"""`demo`: two invented members, connected and backfilled in a folder of their own, and their days shown."""
+
+import os
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.cli.demo import folder as demo_folder
+from whoop_assets.cli.demo.folder import Demo
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.cli.backfill.range_run import Ran
+    from whoop_assets.cli.backfill.run_watcher import Watcher
+
+DAYS = 120
+MEMBERS = 2
+SHOWN_ROWS = 14
+_EARLIER = 10  # days the members have worn the strap before the first day shown
+
+
+@click.command()
+@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How many days.")
+@click.option(
+    "--members", type=click.IntRange(1, 50), default=MEMBERS, show_default=True, help="How many members."
+)
+def demo(days: int, members: int) -> None:
+    """Try it without an account: a simulated WHOOP, invented members and their days, a report."""
+    from whoop_assets.cli.processes.processes import ended_by_signals
+
+    settings = Settings.from_environment()
+    folder = demo_folder.folder_of(settings.data_folder)
+    with ended_by_signals(), demo_folder.held(folder) as lock:
+        make(folder, lock, days, members)
+    _farewell(real_account=bool(settings.client_id))
+
+
+def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> Demo:
+    """Make the demo anew in the folder, which is locked, and show what it does and the result."""
+    from whoop_assets.cli.demo import simulator
+    from whoop_assets.cli.processes.ports import free_port
+
+    began = time.monotonic()
+    demo_folder.clear(folder)
+    today = datetime.now(UTC).date()
+    made = Demo(folder, today - timedelta(days=days - 1), simulator.World(members, days + _EARLIER))
+    made.save()
+    with simulator.running(made.world, folder, port=0, locks=[lock]) as url:
+        click.echo(f"The simulator plays WHOOP at {url}.")
+        made = Demo(folder, made.first_day, made.world, demo_folder.port_of(url))
+        os.environ.update(made.environment(url, free_port()))
+        settings = Settings.from_environment()
+        _connect(settings, made.world.members)
+        ran, watcher = _backfill(settings, made.first_day, today)
+        reports = _build_weeks_and_reports(settings)
+    _show(settings, ran, watcher, time.monotonic() - began)
+    for report in reports:
+        click.echo(f"Report: {report}")
+    done = Demo(folder, made.first_day, made.world, made.port, complete=True)
+    done.save()
+    return done
+
+
+def _connect(settings: Settings, members: int) -> None:
+    from whoop_assets.cli.connect.redirect import connect_by_redirect
+    from whoop_assets.cli.demo.consent import agree
+
+    with opening.connection(settings, create=True) as connection:
+        for place in range(members):
+            connected = connect_by_redirect(connection, lambda url, place=place: agree(url, place))  # type: ignore[misc]
+            click.echo(f"Member {connected.user_id} has agreed and is connected.")
+
+
+def _backfill(settings: Settings, first: date, last: date) -> "tuple[Ran, Watcher]":
+    from whoop_assets.cli.backfill.backfill import run_backfill
+    from whoop_assets.cli.backfill.range_run import Range
+
+    wanted = Range(first, last)
+    click.echo(f"Backfilling {wanted.days} days, {first} to {last}, through Dagster:")
+    return run_backfill(settings, wanted, force=False)
+
+
+def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) -> None:
+    from whoop_assets.cli.data.daily_table import daily_table
+    from whoop_assets.cli.printing import print_table
+    from whoop_assets.summaries import daily_store
+
+    with opening.warehouse(settings) as database, database.read() as connection:
+        rows: list[dict[str, Any]] = daily_store.newest_rows(connection, SHOWN_ROWS)
+    click.echo(f"\nThe last {len(rows)} daily rows:")
+    print_table(daily_table(rows[::-1]))
+    click.echo(
+        f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in all."
+    )
+
+
+def _build_weeks_and_reports(settings: Settings) -> list[Path]:
+    """Materialize the weekly summary and the report, and return the reports' paths.
+
+    Raises:
+        BackfillIncomplete: A run failed.
+    """
+    from whoop_assets.cli.backfill.backfill import BackfillIncomplete
+    from whoop_assets.cli.backfill.dagster_home import dagster_home, open_instance
+    from whoop_assets.definitions import defs, ours
+    from whoop_assets.defs.partitions import range_tags
+
+    weeks = ours.weeks.get_partition_keys()
+    span = range_tags(date.fromisoformat(weeks[0]), date.fromisoformat(weeks[-1]))
+    job = defs.resolve_implicit_global_asset_job_def()
+    with open_instance(dagster_home(settings)) as instance:
+        for asset, tags in (("weekly_summary", span), ("report", {})):
+            result = job.execute_in_process(
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                instance=instance,
+                asset_selection=[ours.key(asset)],
+                tags=tags,
+                raise_on_error=False,
+            )
+            if not result.success:
+                raise BackfillIncomplete(
+                    f"The run {result.run_id} of {asset} failed: the Dagster UI shows why."
+                )
+    return sorted((settings.data_folder / "reports").glob("*.html"))
+
+
+def _farewell(*, real_account: bool) -> None:
+    ui = ".venv/bin/whoop-assets --demo dev" if real_account else "make dev"
+    click.echo(f"Open the Dagster UI on this data:  {ui}   (then http://127.0.0.1:3000)")
+    click.echo("Every command works on this data with --demo:  .venv/bin/whoop-assets --demo report --open")
+    if real_account:
+        click.echo("WHOOP_CLIENT_ID is set, so `dev` and the other commands without --demo use your account.")
+    else:
+        click.echo(
+            "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP Developer"
+            " Dashboard), then run `.venv/bin/whoop-assets connect`."
+        )

@@ -1,0 +1,163 @@
+"""`dev`: the Dagster UI with its daemon, on the real account when WHOOP_CLIENT_ID is set, else on the demo's data.
+
+Beside it runs the HTTP service that receives webhooks; the demo's simulator sends it what happens to its members.
+State is kept between starts: the project's Dagster home, or the demo's with its simulator brought up again.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.cli.processes.ports import LOOPBACK, SERVICE_PORT
+from whoop_assets.errors import ConfigurationError, WhoopError
+from whoop_assets.settings import Settings
+
+HOST = LOOPBACK
+LOCK = ".whoop-assets-dev.lock"
+# `dagster dev` would have us use `dg dev`, which is a development tool that need not be installed.
+_KNOWN_WARNING = "ignore:Function `dev_command` is superseded"
+_SINGLE_EVENTS = (
+    "Note: Dagster does not store its events in batches, so a backfill can take ten times as long. Set"
+    " DAGSTER_EVENT_BATCH_SIZE=200, and use the event log storage of docs/configuration.md in {}/dagster.yaml."
+)
+_WORKSPACE = """\
+load_from:
+  - python_module: {module_name: whoop_assets.definitions, location_name: whoop_assets}
+"""
+
+
+class UiEnded(WhoopError):
+    """The Dagster UI, or the service beside it, ended by itself."""
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=3000, show_default=True, help="Port of the UI."
+)
+@click.option(
+    "--service-port",
+    type=click.IntRange(1, 65535),
+    default=SERVICE_PORT,
+    show_default=True,
+    help="Port of the HTTP service, which receives webhooks.",
+)
+@click.pass_obj
+def dev(demo_chosen: bool, port: int, service_port: int) -> None:
+    """Run the Dagster UI, its daemon and the HTTP service: on your account if WHOOP_CLIENT_ID is set, else on the demo's data.
+
+    `whoop-assets --demo dev` chooses the demo's data in any case.
+    """
+    from whoop_assets.cli.processes.ports import require_free
+    from whoop_assets.cli.processes.processes import ended_by_signals
+
+    settings = Settings.from_environment()
+    real = settings.client_id and not demo_chosen
+    start = _real_account(settings) if real else _demo(settings, service_port)
+    with ended_by_signals():
+        require_free(port, "choose another with --port, or end the program that uses it")
+        require_free(service_port, "choose another with --service-port, or end the program that uses it")
+        with start as (environment, folder, lock):
+            _serve(environment, folder, lock, port, service_port)
+
+
+Start = tuple[dict[str, str], Path, int]
+"""Environment and folder of the children, and the lock that they hold."""
+
+
+@contextmanager
+def _real_account(settings: Settings) -> Iterator[Start]:
+    from whoop_assets.cli.backfill.dagster_home import HOME, dagster_home, home_of_dotenv
+    from whoop_assets.cli.processes.processes import held
+
+    home = dagster_home(settings)
+    in_file = home_of_dotenv()
+    if in_file and not (Path(in_file).exists() and home.samefile(in_file)):
+        raise ConfigurationError(
+            f"DAGSTER_HOME is {home} in the environment and {in_file} in .env, and Dagster would use the second:"
+            " make them agree."
+        )
+    settings.require_client()
+    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    with held(home / LOCK, f"the Dagster home {home}") as lock:
+        with opening.warehouse(settings, create=True):  # before Dagster's sensors look for it
+            pass
+        click.echo(
+            f"The Dagster UI on your account, with its state in {home}. (`whoop-assets --demo dev` shows the demo's data.)"
+        )
+        yield {**os.environ, HOME: str(home)}, Path.cwd(), lock
+
+
+@contextmanager
+def _demo(settings: Settings, service_port: int) -> Iterator[Start]:
+    """The demo with its simulator running; the demo is made first if there is none."""
+    from whoop_assets.cli.demo import folder as demo_folder
+    from whoop_assets.cli.demo import simulator
+    from whoop_assets.cli.demo.demo import make
+    from whoop_assets.web.app import WEBHOOK_PATH
+
+    folder = demo_folder.folder_of(settings.data_folder)
+    with demo_folder.held(folder) as lock:
+        demo = demo_folder.saved(folder)
+        if demo is None:
+            click.echo("There is no demo yet: making it first.")
+            demo = make(folder, lock)
+        webhook_url = f"http://{HOST}:{service_port}{WEBHOOK_PATH}"
+        with simulator.running(demo.world, folder, demo.port, webhook_url, [lock]) as url:
+            replace(demo, port=demo_folder.port_of(url)).save()
+            click.echo(f"The Dagster UI on the demo's data; the simulator plays WHOOP at {url}.")
+            # No .env lies in this folder: Dagster would let it win over the environment.
+            yield {**os.environ, **demo.environment(url, service_port)}, folder, lock
+
+
+def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, service_port: int) -> None:
+    from whoop_assets.cli.backfill.dagster_home import (
+        EVENT_BATCH_SIZE,
+        HOME,
+        event_batch_size,
+        stores_batches,
+    )
+    from whoop_assets.cli.processes.processes import child, end, first_to_end
+    from whoop_assets.cli.processes.supervised import GRACE_SECONDS
+
+    home, batch_size = Path(environment[HOME]), event_batch_size()
+    workspace = home / "whoop-assets-workspace.yaml"
+    workspace.write_text(_WORKSPACE)
+    package = str(Path(__file__).resolve().parents[3])
+    paths = [package, *filter(None, [environment.get("PYTHONPATH")])]
+    dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(port)]
+    service = [sys.executable, "-m", "whoop_assets.cli", "serve", "--host", HOST, "--port", str(service_port)]
+    if batch_size < 2 or not stores_batches(home):
+        click.echo(_SINGLE_EVENTS.format(home))
+    click.echo(f"Open http://{HOST}:{port} when it says that it serves; Ctrl-C ends everything.")
+    known = ",".join([*filter(None, [environment.get("PYTHONWARNINGS")]), _KNOWN_WARNING])
+    environment = {
+        **environment,
+        EVENT_BATCH_SIZE: str(batch_size),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONWARNINGS": known,
+    }
+    try:
+        with (
+            child(service, environment=environment, folder=folder, locks=[lock]) as receiving,
+            child(dagster, environment=environment, folder=folder, locks=[lock]) as showing,
+        ):
+            try:
+                ended = first_to_end(receiving, showing)
+            except KeyboardInterrupt:
+                click.echo(
+                    f"Ending: waiting for the HTTP service (process {receiving.pid}) and Dagster (process {showing.pid}),"
+                    f" at most {GRACE_SECONDS:.0f} s."
+                )
+                end(receiving, showing)
+                raise
+    except KeyboardInterrupt:
+        click.echo("Ended; the state is kept.")
+        return
+    what = "Dagster" if ended is showing else "The HTTP service"
+    raise UiEnded(f"{what} ended by itself (exit status {ended.returncode}): its last lines above say why.")

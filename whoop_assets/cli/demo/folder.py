@@ -1,0 +1,105 @@
+"""The demo's folder in the data folder: warehouse, Dagster home, the simulator's state, and a marker that it is ours.
+
+The marker also holds what a later `dev` needs to bring the same demo up again.
+"""
+
+import json
+import shutil
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from whoop_assets.cli.backfill.dagster_home import HOME, make_home
+from whoop_assets.cli.demo.simulator import CLIENT_ID, CLIENT_SECRET, World
+from whoop_assets.cli.processes import processes
+from whoop_assets.errors import ConfigurationError
+
+MARKER = "whoop-assets-demo.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A demo that was made: the first day of its range, its simulator, and whether it came to its end."""
+
+    folder: Path
+    first_day: date
+    world: World
+    port: int = 0
+    complete: bool = False
+
+    def save(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        world = {"members": self.world.members, "days": self.world.days, "seed": self.world.seed}
+        said = {
+            "first_day": str(self.first_day),
+            "world": world,
+            "port": self.port,
+            "complete": self.complete,
+        }
+        (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
+
+    def environment(self, simulator: str, callback_port: int) -> dict[str, str]:
+        """What makes every part of this project work on the demo; it goes over the real environment and `.env`."""
+        return {
+            "WHOOP_CLIENT_ID": CLIENT_ID,
+            "WHOOP_CLIENT_SECRET": CLIENT_SECRET,
+            "WHOOP_REDIRECT_URI": f"http://127.0.0.1:{callback_port}/callback",
+            "WHOOP_API_URL": f"{simulator}/developer",
+            "WHOOP_OAUTH_URL": f"{simulator}/oauth/oauth2",
+            "WHOOP_DATABASE_URL": f"sqlite:///{self.folder / 'whoop.db'}",
+            "WHOOP_TOKEN_KEY": "",
+            "WHOOP_START_DATE": str(self.first_day),
+            "WHOOP_TIMEZONE": "UTC",
+            "WHOOP_REQUESTS_PER_MINUTE": "",
+            "WHOOP_REQUESTS_PER_DAY": "",
+            "WHOOP_DATA_FOLDER": str(self.folder),
+            "WHOOP_CHARTED_MEMBERS": str(self.world.members),
+            # Invented days must not reach services outside this machine.
+            "WHOOP_ALERT_URL": "",
+            "WHOOP_ALERT_SMTP_URL": "",
+            "NOTION_TOKEN": "",
+            HOME: str(make_home(self.folder / "dagster")),
+        }
+
+
+def folder_of(data_folder: Path) -> Path:
+    return data_folder / "demo"
+
+
+def saved(folder: Path) -> Demo | None:
+    """The demo made in this folder, if it came to its end."""
+    try:
+        said = json.loads((folder / MARKER).read_text())
+        demo = Demo(
+            folder,
+            date.fromisoformat(said["first_day"]),
+            World(**said["world"]),
+            said["port"],
+            said["complete"],
+        )
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return demo if demo.complete else None
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier demo; raises ConfigurationError for a folder that is none."""
+    if not folder.exists():
+        return
+    if not (folder / MARKER).exists() and any(folder.iterdir()):
+        raise ConfigurationError(
+            f"{folder} is not a folder that the demo made: move it away, then start the demo again."
+        )
+    shutil.rmtree(folder)
+
+
+def held(folder: Path) -> AbstractContextManager[int]:
+    """Hold the demo's folder for this process and its children, as `processes.held` does."""
+    return processes.held(folder.with_suffix(".lock"), "the demo data")
+
+
+def port_of(url: str) -> int:
+    """The port in a URL."""
+    return urlsplit(url).port or 80

@@ -1,0 +1,1 @@
+"""Commands that list members and API readers, and remove them."""

@@ -1,0 +1,176 @@
+"""What `disconnect --erase` removes outside the database's tables, and what it could not reach."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from whoop_assets.cli.backfill.dagster_home import dagster_home, home_is_named, open_instance, own_home
+from whoop_assets.errors import WhoopError
+from whoop_assets.report.files import report_path
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.db.database import Database
+
+NOT_REACHABLE = (
+    "Not reached, because this program does not know where they are: backups, archived logs of the database server, Parquet"
+    " files, app exports, alerts that were sent, answers of the daily API, and reports in the data folder of another deployment."
+)
+
+
+@dataclass(slots=True)
+class Erased:
+    """Sentences: what was removed, and what could not be reached."""
+
+    removed: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    found: bool = False
+    """Whether anything of the member was found."""
+
+
+def erase_outside_tables(
+    settings: Settings, database: "Database", user_id: int, pages: Sequence[str]
+) -> Erased:
+    """Remove a member whose rows are deleted from files, Dagster's event log, Iceberg tables and Notion.
+
+    Args:
+        settings: Say where these are.
+        database: The database that held the member's rows.
+        user_id: The member.
+        pages: Ids of the member's Notion pages, from before the rows were deleted.
+    """
+    done = Erased()
+    folder = settings.data_folder / "reports"
+    for report in {report_path(folder, user_id), folder / f"{user_id}.html"}:
+        # A process that was killed can have left an unfinished report beside it.
+        for path in (report, *folder.glob(f".{report.name}.*")):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                done.left.append(f"The report {path} could not be deleted ({error.strerror}): delete it.")
+                continue
+            done.found = True
+            done.removed.append(f"The report {path} is deleted.")
+    _erase_from_iceberg(settings, database, done)
+    _erase_from_notion(settings, database, user_id, pages, done)
+    _erase_from_dagster(settings, user_id, done)
+    _compact(database, done)
+    return done
+
+
+def _erase_from_iceberg(settings: Settings, database: "Database", done: Erased) -> None:
+    from whoop_assets.sinks.iceberg.catalog import local_folder, namespace_of, open_catalog
+    from whoop_assets.sinks.iceberg.sync import sync, table_exists
+    from whoop_assets.sinks.source import TABLES
+
+    if not settings.iceberg_catalog:
+        if (folder := local_folder(settings)).exists():
+            done.left.append(
+                f"The Iceberg tables in {folder} were not changed, because WHOOP_ICEBERG_CATALOG is not set: set it to local"
+                " and run `whoop-assets export iceberg --purge`, or delete the folder."
+            )
+        return
+    days = 0
+    try:
+        catalog, namespace = open_catalog(settings), namespace_of(settings)
+        existing = [table for table in TABLES.values() if table_exists(catalog, namespace, table)]
+    except WhoopError as error:
+        done.left.append(
+            f"The Iceberg tables were not changed. {error} Then run `whoop-assets export iceberg --purge`."
+        )
+        return
+    for table in existing:
+        try:
+            synced = sync(database, catalog, namespace, table, purge=True)
+        except WhoopError as error:
+            done.left.append(
+                f"The Iceberg table {table.name} was not purged. {error} Then run `whoop-assets export iceberg --purge`."
+            )
+            continue
+        days += synced.days
+        if synced.snapshots > 1:
+            done.left.append(
+                f"The Iceberg table {table.name} keeps {synced.snapshots - 1} older snapshots, because branches, tags or"
+                " gc.enabled=false protect them: remove that, then run `whoop-assets export iceberg --purge`."
+            )
+    if existing:
+        done.removed.append(f"The Iceberg tables have {days} days written anew and no older snapshots.")
+
+
+def _erase_from_notion(
+    settings: Settings, database: "Database", user_id: int, pages: Sequence[str], done: Erased
+) -> None:
+    from whoop_assets.sinks.notion.erasure import trash_pages
+
+    trashed = trash_pages(settings, database, user_id, pages)
+    if trashed.pages:
+        done.found = True
+        done.removed.append(
+            f"{_count(trashed.pages, 'Notion page')} moved to the trash: Notion deletes what is in the trash after 30 days."
+        )
+    if trashed.reason:
+        named = f": {', '.join(trashed.left)}" if trashed.left else " that may exist"
+        done.left.append(
+            f"Notion pages were not moved to the trash ({trashed.reason}){named}. Delete them in Notion."
+        )
+
+
+def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
+    if not home_is_named() and not own_home(settings).is_dir():
+        return
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from whoop_assets.defs.event_log_redaction import cause_of, redact_member, unfinished_runs
+
+    try:
+        home = dagster_home(settings)
+        # With its own log manager, whose files are searched.
+        with open_instance(home, compute_logs=True) as instance:
+            redacted = redact_member(instance, user_id)
+            running = unfinished_runs(instance)
+    except WhoopError as error:
+        done.left.append(f"Dagster's event log was not searched. {error}")
+        return
+    except SQLAlchemyError as error:
+        done.left.append(
+            f"Dagster's event log was not searched ({cause_of(error)}): end the processes that use it, then run this again."
+        )
+        return
+    if redacted.values or redacted.log_files:
+        done.found = True
+        done.removed.append(
+            f"Dagster's event log in {home}: {_count(redacted.values, 'stored value')} and"
+            f" {_count(redacted.log_files, 'log file')} no longer name the member or hold charts."
+        )
+    done.left += redacted.unreached
+    done.left += _uncompacted(sorted(redacted.databases))
+    if running:
+        done.left.append(
+            f"{_count(running, 'run')} of Dagster queued or under way can still log the member's id: when they have ended,"
+            f" run `whoop-assets disconnect {user_id} --erase` again."
+        )
+
+
+def _uncompacted(paths: Sequence[Path]) -> Iterator[str]:
+    from whoop_assets.db.database import compact_sqlite
+
+    for path in paths:
+        if not compact_sqlite(path):
+            yield f"The file {path} could not be compacted, because another process uses it: end that, then run this again."
+
+
+def _compact(database: "Database", done: Erased) -> None:
+    from whoop_assets.schema import metadata
+
+    if not database.compact([table.name for table in metadata.sorted_tables if "user_id" in table.c]):
+        done.left.append(
+            f"Deleted rows can still be in the file {database.path} or its -wal file, because another process uses it: end"
+            " that process, then run this again."
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

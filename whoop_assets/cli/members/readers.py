@@ -1,0 +1,87 @@
+"""`readers`: who may read daily rows over HTTP, each by a key of its own, and whose days."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.members.readers import Entry
+
+REQUESTS_PER_MINUTE = 120
+
+
+@click.group()
+def readers() -> None:
+    """Who may read daily rows over HTTP, and whose."""
+
+
+@readers.command()
+@click.argument("label")
+@click.option(
+    "--member", "members", type=int, multiple=True, required=True, help="A member whose days the key reads."
+)
+@click.option(
+    "--requests-per-minute",
+    "rate",
+    type=click.IntRange(1, 100_000),
+    default=REQUESTS_PER_MINUTE,
+    show_default=True,
+    help="How often the key may ask.",
+)
+def add(label: str, members: tuple[int, ...], rate: int) -> None:
+    """Make a key for the daily rows of these members. It is shown once, alone on a line of stdout."""
+    from whoop_assets.members import readers as stored
+
+    with opening.warehouse(Settings.from_environment()) as database, database.write() as connection:
+        number, key = stored.add(connection, label, members, database.now(connection), rate)
+    whom = "1 member" if len(set(members)) == 1 else f"{len(set(members))} members"
+    click.echo(f"Reader {number} reads the days of {whom}. The key is not kept: note it now.", err=True)
+    click.echo(key)
+
+
+@readers.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_readers(as_json: bool) -> None:
+    """List the readers, the revoked ones too. No key is shown: none is kept."""
+    from whoop_assets.members import readers as stored
+
+    with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
+        found = stored.listed(connection)
+    if as_json:
+        click.echo(json.dumps([_said(entry) for entry in found], indent=2))
+        return
+    for entry in found:
+        whose = ", ".join(map(str, entry.members)) or "nobody any more"
+        state = "" if entry.revoked_at is None else f"; revoked {entry.revoked_at:%Y-%m-%d %H:%M} UTC"
+        click.echo(
+            f"{entry.id}: {entry.label}; reads {whose}; {entry.requests_per_minute} requests a minute; made"
+            f" {entry.made_at:%Y-%m-%d}{state}"
+        )
+    good = sum(entry.revoked_at is None for entry in found)
+    click.echo(f"{good} good, {len(found) - good} revoked.")
+
+
+@readers.command()
+@click.argument("reader", type=int)
+def revoke(reader: int) -> None:
+    """End a reader's key: from the next request on it is refused."""
+    from whoop_assets.members import readers as stored
+
+    with opening.warehouse(Settings.from_environment()) as database, database.write() as connection:
+        ended = stored.revoke(connection, reader, database.now(connection))
+    click.echo(f"Reader {reader} {'is revoked' if ended else 'had been revoked before'}.")
+
+
+def _said(entry: "Entry") -> dict[str, Any]:
+    return {
+        "reader": entry.id,
+        "label": entry.label,
+        "members": list(entry.members),
+        "requests_per_minute": entry.requests_per_minute,
+        "made_at": entry.made_at.isoformat(),
+        "revoked_at": None if entry.revoked_at is None else entry.revoked_at.isoformat(),
+    }

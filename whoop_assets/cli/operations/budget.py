@@ -1,0 +1,127 @@
+"""`budget`: what is used of WHOOP's request limits, by whom, and when there is more."""
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.request_budget.usage import Report
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def budget(as_json: bool) -> None:
+    """Show WHOOP's request limits, who used what of them, and when there is more."""
+    from whoop_assets.request_budget.budget import RequestBudget
+    from whoop_assets.request_budget.usage import report
+
+    settings = Settings.from_environment()
+    with opening.warehouse(settings) as database, database.read() as connection:
+        own = RequestBudget(
+            database, per_minute=settings.requests_per_minute, per_day=settings.requests_per_day
+        )
+        found = report(connection, own, database.now(connection))
+    if as_json:
+        click.echo(json.dumps(as_data(found), indent=2))
+    else:
+        _print(found)
+
+
+def as_data(found: "Report") -> dict[str, Any]:
+    """The report in JSON's types; times in ISO 8601, UTC."""
+
+    def text(moment: datetime | None) -> str | None:
+        return None if moment is None else moment.isoformat()
+
+    return {
+        "at": found.at.isoformat(),
+        "windows": [
+            {
+                "seconds": window.seconds,
+                "limit": window.limit,
+                "stated_by_whoop_at": text(window.stated_at),
+                "used": window.used,
+                "by_lane": window.by_lane,
+                "left_by_whoops_count": window.whoop_left,
+            }
+            for window in found.windows
+        ],
+        "next_slot": {lane: moment.isoformat() for lane, moment in found.next_slot.items()},
+        "closed_until": text(found.gate.not_before) if found.closed else None,
+        "last_429_at": text(found.gate.limited_at),
+        "share_in_use": round(found.gate.share, 3),
+        "waiting": [
+            {"lane": one.lane, "used_by": one.used_by, "since": one.since.isoformat()}
+            for one in found.waiting
+        ],
+        "used_by": [
+            {"used_by": user.used_by, "lane": user.lane, "minute": user.minute, "day": user.day}
+            for user in found.users
+        ],
+    }
+
+
+def _print(found: "Report") -> None:
+    from rich import box
+    from rich.table import Table
+
+    from whoop_assets.cli.printing import print_table
+
+    windows = Table(box=box.SIMPLE_HEAD)
+    for heading in ("window", "used", "limit", "webhook", "schedule", "backfill"):
+        windows.add_column(heading, justify="left" if heading == "window" else "right")
+    windows.add_column("limit from")
+    for window in found.windows:
+        source = "configuration" if window.stated_at is None else f"WHOOP, {_utc(window.stated_at)}"
+        lanes = [str(window.by_lane[lane]) for lane in ("webhook", "schedule", "backfill")]
+        windows.add_row(_length(window.seconds), str(window.used), str(window.limit), *lanes, source)
+    print_table(windows)
+    if found.users:
+        users = Table(box=box.SIMPLE_HEAD)
+        for heading, side in (("used by", "left"), ("lane", "left"), ("last minute", "right"), ("last day", "right")):  # fmt: skip
+            users.add_column(heading, justify=side)  # type: ignore[arg-type]
+        for user in found.users:
+            users.add_row(user.used_by or "-", user.lane, str(user.minute), str(user.day))
+        print_table(users)
+    for sentence in sentences(found):
+        click.echo(sentence)
+
+
+def sentences(found: "Report") -> list[str]:
+    """What the tables do not say: when there is more, what a 429 left behind, who waits."""
+    said = []
+    later = {lane: moment for lane, moment in found.next_slot.items() if moment > found.at}
+    if not later:
+        said.append("Every lane can send at once.")
+    for lane, moment in later.items():
+        seconds = (moment - found.at).total_seconds()
+        said.append(f"The {lane} lane can send again at {_utc(moment)}, in {seconds:,.0f} s.")
+    if found.closed:
+        said.append(f"WHOOP answered 429: nobody sends before {_utc(found.gate.not_before)}.")
+    elif found.gate.share < 1.0:
+        said.append(
+            f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use; a tenth more"
+            " with each minute."
+        )
+    for window in found.windows:
+        if window.whoop_left is not None:
+            said.append(
+                f"WHOOP counted more in the window of {_length(window.seconds)} than was sent from here"
+                f" ({window.whoop_left} were left): something else uses the same app."
+            )
+    if found.waiting:
+        said.append(f"{len(found.waiting)} waiting, the longest since {_utc(found.waiting[0].since)}.")
+    return said
+
+
+def _length(seconds: int) -> str:
+    return {60: "a minute", 3600: "an hour", 86_400: "a day"}.get(seconds, f"{seconds} s")
+
+
+def _utc(moment: datetime | None) -> str:
+    return "?" if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,136 @@
+"""`events`: what WHOOP announced by webhook, what became of it, and taking it up again."""
+
+import dataclasses
+import json
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from whoop_assets.cli import opening
+from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.webhooks.inbox import Event
+
+NOT_ALL_DONE = 1
+NEWEST = 50
+
+
+@click.group()
+def events() -> None:
+    """What WHOOP announced by webhook, and what became of it."""
+
+
+@events.command("list")
+@click.option("--state", type=click.Choice(["open", "parked", "done"]), help="Only events in this state.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=NEWEST,
+    show_default=True,
+    help="How many, the newest first.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_events(state: str | None, limit: int, as_json: bool) -> None:
+    """List events, the newest first."""
+    from whoop_assets.webhooks import inbox
+
+    with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
+        found = inbox.listed(connection, state=state, limit=limit)
+        figures = inbox.figures(connection)
+    if as_json:
+        click.echo(json.dumps([_said(event) for event in found], indent=2))
+        return
+    if found:
+        _print(found)
+    click.echo(f"{figures.open} open, {figures.parked} parked.")
+
+
+@events.command()
+@click.argument("trace_id")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def show(trace_id: str, as_json: bool) -> None:
+    """Show one event, with what WHOOP sent."""
+    from whoop_assets.webhooks import inbox
+
+    with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
+        event, payload = inbox.stored(connection, trace_id)
+    said = _said(event) | {"payload": json.loads(payload)}
+    if as_json:
+        click.echo(json.dumps(said, indent=2))
+        return
+    for name, value in said.items():
+        if value is not None:
+            shown = value if isinstance(value, str) else json.dumps(value)
+            click.echo(f"{name.replace('_', ' '):<17}{shown}")
+
+
+@events.command()
+@click.argument("trace_ids", nargs=-1, metavar="[TRACE_ID]...")
+@click.option("--parked", is_flag=True, help="Every event that is parked.")
+def replay(trace_ids: tuple[str, ...], parked: bool) -> None:
+    """Take events up again: all their attempts are before them."""
+    from whoop_assets.webhooks import inbox
+    from whoop_assets.webhooks.deliveries import replay as begin_anew
+
+    if parked == bool(trace_ids):
+        raise click.UsageError("Name events by their TRACE_ID, or all that are parked with --parked.")
+    with opening.warehouse(Settings.from_environment()) as database:
+        if parked:
+            with database.read() as connection:
+                trace_ids = tuple(event.trace_id for event in inbox.listed(connection, state=inbox.PARKED))
+        reasons = begin_anew(database, trace_ids)
+    stay = {trace_id: reason for trace_id, reason in reasons.items() if reason is not None}
+    click.echo(f"Open again: {len(reasons) - len(stay)}.")
+    for trace_id, reason in stay.items():
+        click.echo(f"Event {trace_id} stays parked. {reason}", err=True)
+    if stay:
+        raise click.exceptions.Exit(NOT_ALL_DONE)
+
+
+def _said(event: "Event") -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime | date) else value
+        for name, value in dataclasses.asdict(event).items()
+    }
+
+
+def _print(found: "list[Event]") -> None:
+    from rich import box
+    from rich.table import Table
+
+    from whoop_assets.cli.printing import print_table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in (
+        "received",
+        "trace id",
+        "member",
+        "event",
+        "state",
+        "attempts",
+        "what is next, or why not",
+    ):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("received", "event"))
+    for event in found:
+        table.add_row(
+            f"{event.received_at:%Y-%m-%d %H:%M:%S}",
+            event.trace_id,
+            str(event.user_id),
+            event.event_type,
+            event.state,
+            str(event.attempts),
+            _next(event),
+        )
+    print_table(table)
+
+
+def _next(event: "Event") -> str:
+    if event.state == "parked":
+        return event.reason or ""
+    if event.closed_at is not None:
+        return f"stored {event.closed_at:%Y-%m-%d %H:%M:%S}"
+    return f"due {event.next_attempt_at:%Y-%m-%d %H:%M:%S}" + (
+        f"; {event.last_error}" if event.last_error else ""
+    )

@@ -1,0 +1,1 @@
+"""Access to the database: engine, transactions, column types, bulk statements. No tables."""

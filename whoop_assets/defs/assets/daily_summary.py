@@ -1,0 +1,42 @@
+"""The daily summary: one row per member and WHOOP day, from the records in the warehouse."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.defs.assets.blueprints import daily_asset
+from whoop_assets.defs.assets.charting import add_charts
+from whoop_assets.defs.assets.event_loading import is_for_events, summarise
+from whoop_assets.defs.assets.loading import ROW_COUNT
+from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.defs.partitions import first_and_last
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.report import charts
+from whoop_assets.summaries.lineage import SOURCES
+from whoop_assets.summaries.rebuild import rebuild_days
+
+
+@daily_asset(
+    table="daily_summary",
+    kinds={"pandas"},
+    deps=[cycles, sleeps, recoveries, workouts],
+    sources=SOURCES,
+)
+def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
+    """Strain, recovery, sleep and workouts of each WHOOP day in one row per member.
+
+    What WHOOP did not score is NULL, never 0; the day's recovery is that of its main sleep, never a nap's.
+    """
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    if is_for_events(context):
+        rows, changed = summarise(context, whoop)
+    else:
+        rebuilt = rebuild_days(whoop.database, members, first, last)
+        rows, changed = rebuilt.rows, rebuilt.changed
+    for key in context.partition_keys:
+        context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
+    add_charts(context, whoop, charts.of_summary, members)
+    context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
+    return dg.MaterializeResult()

@@ -1,0 +1,65 @@
+"""What the assets do in a run that webhook events have asked for: load those events instead of reading whole days."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.defs.assets import loading
+from whoop_assets.defs.assets.loading import LANE_TAG
+from whoop_assets.defs.partitions import first_and_last
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.summaries import daily_store
+from whoop_assets.sync.event_load import LANE
+from whoop_assets.sync.load_events import ANNOUNCED, Keys, follow_touched, load_events, rebuild_touched
+
+
+def is_for_events(context: dg.AssetExecutionContext) -> bool:
+    """Whether events have asked for this run."""
+    return context.run.tags.get(LANE_TAG) == LANE
+
+
+def keys(days: dg.PartitionsDefinition[Any] | None) -> Keys | None:
+    """The first and last day that have a partition now; None before the first day has come."""
+    if not isinstance(days, dg.TimeWindowPartitionsDefinition):
+        raise TypeError("not days")  # every stream has a partition a day
+    first, last = days.get_first_partition_key(), days.get_last_partition_key()
+    return (
+        None if first is None or last is None else Keys(date.fromisoformat(first), date.fromisoformat(last))
+    )
+
+
+def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
+    """Load the stream for the run's days; in a run for events, what is announced and filed under these days."""
+    if not is_for_events(context):
+        return loading.load(context, whoop, stream)
+    order = loading.order_of(context, whoop, stream, since=whoop.began)
+    result = load_events(
+        whoop.connection, order, streams=_announced(context), keys=keys(context.assets_def.partitions_def)
+    )
+    return loading.report(context, whoop, order, result)
+
+
+def summarise(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[dict[date, int], int]:
+    """Rebuild what the run's events have made stale, on its days and on others: rows per day of the run, rows changed."""
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    changed = rebuild_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
+    with whoop.database.read() as connection:
+        return daily_store.row_counts(connection, members, first, last), changed
+
+
+def follow(context: dg.AssetExecutionContext, whoop: WhoopResource) -> int:
+    """Rebuild the trends that the run's summaries have put behind, and no others: how many rows changed."""
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    return follow_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
+
+
+def _announced(context: dg.AssetExecutionContext) -> list[str]:
+    """The streams of this run that have events; the run loads no others."""
+    selected = context.run.asset_selection
+    if selected is None:
+        return list(ANNOUNCED)
+    names = {key.path[-1] for key in selected}
+    return [stream for stream in ANNOUNCED if stream in names]

@@ -1,0 +1,77 @@
+"""Notion: a page per member and WHOOP day, of the daily summaries. In the graph only where it is configured."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.defs.assets.blueprints import daily_asset
+from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.loading import ROW_COUNT
+from whoop_assets.defs.partitions import first_and_last
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.errors import WhoopError
+from whoop_assets.sinks.notion.pages import page_counts
+from whoop_assets.sinks.notion.sync import Done, sync
+
+NOTION = "notion"
+MOST_NAMED = 5
+
+
+@daily_asset(group=NOTION, kinds={"notion"}, deps=[daily_summary])
+def notion_daily(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
+    """One Notion page per member and day, with the properties that the mapping names; what stands in others stays.
+
+    Not there until NOTION_TOKEN and WHOOP_NOTION_DATA_SOURCE are set (docs/notion.md). A day whose summary says the same
+    as when it was written costs no request; a page in Notion's bin is neither restored nor made anew.
+    """
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    try:
+        to, done = sync(whoop.settings(), whoop.database, members, first, last)
+    except WhoopError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+    with whoop.database.read() as connection:
+        pages = page_counts(connection, to.source, members, first, last)
+    for user_id, day in done.twice:
+        context.log.warning(
+            f"Member {user_id}, {day}: Notion has more than one page; the oldest is kept up to date."
+        )
+    for (user_id, day), cause in done.refused.items():
+        context.log.error(f"Member {user_id}, {day}: {cause}")
+    figures = figures_of(done)
+    if (problem := problem_of(done)) is not None:
+        raise dg.Failure(problem, metadata=figures, allow_retries=False)
+    for key in context.partition_keys:
+        context.add_asset_metadata({ROW_COUNT: pages.get(date.fromisoformat(key), 0)}, partition_key=key)
+    context.add_asset_metadata(figures, partition_key=max(context.partition_keys))
+    return dg.MaterializeResult()
+
+
+def figures_of(done: Done) -> dict[str, Any]:
+    """What came of the run, in numbers."""
+    counted = (
+        "created", "adopted", "updated", "emptied", "unchanged", "in_bin", "gone", "held", "lost", "requests", "retries",
+        "limited",
+    )  # fmt: skip
+    figures: dict[str, Any] = {name: getattr(done, name) for name in counted}
+    return figures | {"refused": len(done.refused), "waited_seconds": round(done.waited_seconds, 3)}
+
+
+def problem_of(done: Done) -> str | None:
+    """One sentence on what was not done; None when all was."""
+    if done.obstacle is not None:
+        return f"{done.obstacle} What was not written stays behind, and is tried again."
+    if done.refused:
+        days = [f"{day} of member {user_id}" for user_id, day in list(done.refused)[:MOST_NAMED]]
+        more = f" and {len(done.refused) - MOST_NAMED} more" if len(done.refused) > MOST_NAMED else ""
+        return (
+            f"Notion refused the pages of {', '.join(days)}{more}: {next(iter(done.refused.values()))} All others are"
+            " written."
+        )
+    if done.lost:
+        return (
+            f"Notion gave no answer when it was asked for {done.lost} pages, and has not made them: they are asked for"
+            " again in some minutes. All others are written."
+        )
+    return None

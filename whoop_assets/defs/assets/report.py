@@ -1,0 +1,37 @@
+"""The report: one page per member to look at, made of the summaries."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.defs.assets.blueprints import whole_asset
+from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.journal import journal_effects
+from whoop_assets.defs.assets.trends import trends
+from whoop_assets.defs.assets.weekly_summary import weekly_summary
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.report.files import write_report
+
+
+@whole_asset(group="report", kinds={"html"}, deps=[daily_summary, trends, weekly_summary, journal_effects])
+def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
+    """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
+
+    Charts, weeks, days, effects of the journal and why something is missing. It holds health data: the files are their owner's alone.
+    `whoop-assets report --open` writes and shows the same.
+    """
+    folder = whoop.settings().data_folder / "reports"
+    today = date.fromisoformat(whoop.today)
+    written = [
+        write_report(whoop.database, member.user_id, folder, today) for member in whoop.chosen_members()
+    ]
+    for one in written:
+        context.log.info(f"Member {one.user_id}: {one.days} days, {one.size} bytes.")
+    return dg.MaterializeResult(
+        metadata={
+            "members": len(written),
+            "bytes": sum(one.size for one in written),
+            "folder": dg.MetadataValue.path(str(folder)),
+        }
+    )

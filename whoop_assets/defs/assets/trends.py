@@ -1,0 +1,41 @@
+"""Trends: each WHOOP day against the days before it, from the daily summaries."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.defs.assets import event_loading
+from whoop_assets.defs.assets.blueprints import daily_asset
+from whoop_assets.defs.assets.charting import add_charts
+from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.loading import ROW_COUNT
+from whoop_assets.defs.partitions import first_and_last
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.report import charts
+from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.trends_store import trend_counts
+
+
+# Its windows reach back over many days, and yet it depends on the same day alone: what reaches forward is told by the
+# ledger `stale_trends`, and with a mapping by window a range of days would be two runs instead of one.
+@daily_asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
+def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
+    """Each day against the days before it: usual ranges, HRV status, training load, sleep timing and balance, signs of illness.
+
+    A day whose summary changed changes the days that its windows reach, and they are built with it, whatever the run's
+    own days. Never is a later day looked at. A measure that is NULL has its reason in the column `missing`.
+    """
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    if event_loading.is_for_events(context):
+        changed = event_loading.follow(context, whoop)
+    else:
+        changed = rebuild_trends(whoop.database, members, first, last)
+    with whoop.database.read() as connection:
+        rows = trend_counts(connection, members, first, last)
+    for key in context.partition_keys:
+        context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
+    add_charts(context, whoop, charts.of_trends, members)
+    context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
+    return dg.MaterializeResult()

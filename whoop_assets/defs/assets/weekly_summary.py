@@ -1,0 +1,39 @@
+"""The weekly summary: one row per member and ISO week, from the daily summaries."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.defs.assets.blueprints import weekly_asset
+from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.loading import ROW_COUNT
+from whoop_assets.defs.partitions import first_and_last
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.summaries.follow import rebuild_weeks
+from whoop_assets.summaries.trends_store import week_counts
+
+# The first week may begin before WHOOP_START_DATE, and the last is not over.
+_ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+
+
+@weekly_asset(
+    table="weekly_summary",
+    kinds={"pandas"},
+    deps=[daily_summary],
+    mapping=_ITS_DAYS,
+)
+def weekly_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
+    """Means, medians, extremes and sums of each ISO week in one row per member; the key of a week is its Monday.
+
+    Strain, energy and training load are those of finished days. A mean needs four days and has their count beside it. A week with a day that is not over is marked `is_partial`.
+    """
+    first, last = first_and_last(context.partition_keys)
+    members = [member.user_id for member in whoop.chosen_members()]
+    changed = rebuild_weeks(whoop.database, members, first, last)
+    with whoop.database.read() as connection:
+        rows = week_counts(connection, members, first, last)
+    for key in context.partition_keys:
+        context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
+    context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
+    return dg.MaterializeResult()

@@ -1,0 +1,168 @@
+"""The WHOOP resource: one per run, it holds the database, the tokens and the request budget."""
+
+import dataclasses
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from whoop_assets.db.database import Database
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.members import store as members
+from whoop_assets.members.store import Member
+from whoop_assets.schema import open_database
+from whoop_assets.settings import Settings
+from whoop_assets.sync.session import Connection
+
+_CONFIGURABLE = (
+    "database_url",
+    "client_id",
+    "client_secret",
+    "token_key",
+    "start_date",
+    "timezone",
+    "requests_per_minute",
+    "requests_per_day",
+    "api_url",
+    "oauth_url",
+    "alert_url",
+    "notion_data_source",
+)
+_URLS = ("database_url", "api_url", "oauth_url")
+_SECRETS = ("client_secret", "token_key", "alert_url", *_URLS)
+"""Fields that are secret. Of a URL only one with a password is; an address for alerts usually holds a token."""
+
+
+class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
+    """WHOOP and the warehouse. Fields left empty fall back to environment variables (WHOOP_*).
+
+    docs/configuration.md has the meaning of each. Secrets must be `dg.EnvVar`. `start_date` and `timezone` make the
+    partitions, so they are looked at when the definitions are loaded; all else is when a run or a tick needs it.
+    """
+
+    database_url: str = Field(default="", description="WHOOP_DATABASE_URL when empty.")
+    client_id: str = Field(default="", description="WHOOP_CLIENT_ID when empty.")
+    client_secret: str = Field(default="", description="WHOOP_CLIENT_SECRET when empty.")
+    token_key: str = Field(default="", description="WHOOP_TOKEN_KEY when empty.")
+    start_date: str = Field(default="", description="YYYY-MM-DD; WHOOP_START_DATE when empty.")
+    timezone: str = Field(default="", description="WHOOP_TIMEZONE when empty.")
+    requests_per_minute: int = Field(default=0, description="WHOOP_REQUESTS_PER_MINUTE when 0.")
+    requests_per_day: int = Field(default=0, description="WHOOP_REQUESTS_PER_DAY when 0.")
+    api_url: str = Field(default="", description="WHOOP_API_URL when empty.")
+    oauth_url: str = Field(default="", description="WHOOP_OAUTH_URL when empty.")
+    alert_url: str = Field(default="", description="WHOOP_ALERT_URL when empty.")
+    notion_data_source: str = Field(default="", description="WHOOP_NOTION_DATA_SOURCE when empty.")
+    data_folder: str = Field(default="", description="Where reports are written; `data` when empty.")
+    members: list[int] = Field(default=[], description="WHOOP user ids to narrow the run to; none: all.")
+
+    _database: Database | None = PrivateAttr(default=None)
+    _connection: Connection | None = PrivateAttr(default=None)
+    _began: datetime | None = PrivateAttr(default=None)
+    _used_by: str = PrivateAttr(default="")
+
+    def settings(self) -> Settings:
+        """The environment's settings, with what is configured here in their place. Raises ConfigurationError."""
+        given = {f"WHOOP_{name.upper()}": getattr(self, name) for name in _CONFIGURABLE}
+        settings = Settings.from_environment(
+            instead={name: str(value) for name, value in given.items() if value}
+        )
+        return dataclasses.replace(settings, data_folder=Path(self.data_folder or settings.data_folder))
+
+    def calendar(self) -> tuple[date, str]:
+        """The first day and the time zone, also before Dagster has resolved a `dg.EnvVar`. Raises ConfigurationError."""
+        settings = self.settings_at_loading()
+        return settings.start_date, settings.timezone
+
+    def settings_at_loading(self) -> Settings:
+        """The environment's settings, with this calendar and data source of Notion's: what can be told while definitions
+        are loaded.
+
+        Raises ConfigurationError.
+        """
+        given = {
+            "WHOOP_START_DATE": _plain(self.start_date),
+            "WHOOP_TIMEZONE": _plain(self.timezone),
+            "WHOOP_NOTION_DATA_SOURCE": _plain(self.notion_data_source),
+        }
+        return Settings.from_environment(instead={name: value for name, value in given.items() if value})
+
+    def require_hidden_secrets(self) -> None:
+        """Raise ConfigurationError for a secret that is not a `dg.EnvVar`: Dagster's UI shows the value of every other field.
+
+        Ask before Dagster resolves the fields: afterwards each is a plain text.
+        """
+        for name in _SECRETS:
+            value = getattr(self, name)
+            if value and not isinstance(value, dg.EnvVar) and (name not in _URLS or _has_password(value)):
+                raise ConfigurationError(
+                    f"The {name} of WhoopResource is a plain text{' with a password' if name in _URLS else ''}, which Dagster's"
+                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), or leave it empty and set that variable.'
+                )
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["WhoopResource", None, None]:
+        if context.run is not None:
+            self._used_by = f"run {context.run.run_id[:8]}"
+        try:
+            yield self
+        finally:
+            if self._connection is not None:
+                self._connection.close()
+            if self._database is not None:
+                self._database.close()
+
+    @property
+    def database(self) -> Database:
+        """The warehouse, opened and checked at first use."""
+        if self._database is None:
+            self._database = open_database(self.settings())
+        return self._database
+
+    @property
+    def connection(self) -> Connection:
+        """The way to WHOOP, opened at first use: a run that only builds summaries needs no credentials."""
+        if self._connection is None:
+            self._connection = Connection(self.settings(), self.database, self._used_by)
+        return self._connection
+
+    @property
+    def began(self) -> datetime:
+        """The present of this run by the database's clock: all its steps read up to here."""
+        if self._began is None:
+            with self.database.read() as connection:
+                self._began = self.database.now(connection)
+        return self._began
+
+    @property
+    def today(self) -> str:
+        """Today's partition key."""
+        return self.began.astimezone(ZoneInfo(self.settings().timezone)).date().isoformat()
+
+    def member_count(self) -> int:
+        """How many members the database holds, the disconnected too."""
+        with self.database.read() as connection:
+            return len(members.listed(connection))
+
+    def chosen_members(self) -> list[Member]:
+        """The members of this run, the disconnected too: their data stay, and so do their summaries.
+
+        Raises UnknownMember.
+        """
+        with self.database.read() as connection:
+            return members.chosen(connection, self.members, with_disconnected=True)
+
+
+def _has_password(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).password) or "password=" in urlsplit(url).query
+    except ValueError:
+        return True
+
+
+def _plain(value: str) -> str:
+    return (value.get_value() or "") if isinstance(value, dg.EnvVar) else value

@@ -1,0 +1,136 @@
+"""Jobs and schedules: what people start by name, and what runs by itself at fixed times. A tick does SQL only.
+
+What has to be read, and when, is no fixed time: the sensors ask for it (`sensors`).
+"""
+
+import inspect
+from collections.abc import Iterable
+from typing import Any
+
+import dagster as dg
+
+from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.assets.loading import lane_tags
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.errors import RECONNECT
+from whoop_assets.journal.store import count as count_answers
+from whoop_assets.tokens import keep_alive
+
+CHECK_DAILY = """Once a day, when the night is usually here: every check, over all members and days.
+
+The runs that sensors ask for leave out the checks that look at everything; this one sees that they are looked at."""
+
+
+class Automation:
+    """The jobs and schedules of one graph, whose daily assets, assets of the journal and checks are these."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        days: Iterable[dg.AssetKey],
+        journal: Iterable[dg.AssetKey],
+        checks: Iterable[dg.AssetCheckKey],
+    ) -> None:
+        resource = {graph.resource_key}
+        refresh = dg.define_asset_job(
+            graph.name("refresh"),
+            selection=dg.AssetSelection.assets(*days),
+            description="Read the asked days of every member and rebuild their summaries. Started by people: what needs"
+            " to be read without being asked for is found by the sensor `due_readings`.",
+        )
+        check = dg.define_asset_job(
+            graph.name("check"),
+            selection=dg.AssetSelection.checks(*checks),
+            description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from"
+            " WHOOP.",
+        )
+
+        follow = dg.define_asset_job(
+            graph.name("journal"),
+            selection=dg.AssetSelection.assets(*journal),
+            description="Put imported answers beside the recoveries they precede, and compare; reads nothing from WHOOP.",
+        )
+
+        @dg.op(name=graph.name("renew_unused_tokens"), required_resource_keys=resource)
+        def renew(context: dg.OpExecutionContext) -> None:
+            renew_unused_tokens(context, graph.resource_in(context))
+
+        @dg.job(
+            name=graph.name("keep_tokens"),
+            description="Renew the tokens that nothing has used for some days.",
+        )
+        def keep_tokens() -> None:
+            renew()
+
+        @dg.schedule(
+            name=graph.name("keep_tokens_alive"),
+            description=inspect.cleandoc(tokens_due.__doc__ or ""),
+            job=keep_tokens,
+            cron_schedule="45 * * * *",
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            required_resource_keys=resource,
+        )
+        def keep_tokens_alive(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            return tokens_due(graph.resource_in(context))
+
+        @dg.schedule(
+            name=graph.name("check_daily"),
+            description=CHECK_DAILY,
+            job=check,
+            cron_schedule="15 9 * * *",
+            execution_timezone=graph.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+        )
+        def check_daily() -> dg.RunRequest:
+            return dg.RunRequest(tags=lane_tags("schedule"))
+
+        @dg.schedule(
+            name=graph.name("follow_journal"),
+            description=inspect.cleandoc(journal_due.__doc__ or ""),
+            job=follow,
+            cron_schedule="45 9 * * *",
+            execution_timezone=graph.timezone,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            required_resource_keys=resource,
+        )
+        def follow_journal(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            return journal_due(graph.resource_in(context))
+
+        self.jobs: list[Any] = [refresh, keep_tokens, check, follow]
+        self.schedules = [keep_tokens_alive, check_daily, follow_journal]
+
+
+def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) -> None:
+    """Renew what is due. One member's failure costs no other member anything; what may pass is shown as a failed run."""
+    done = keep_alive.keep_alive(whoop.connection)
+    for cause in [*done.to_reconnect.values(), *done.failed.values()]:
+        context.log.warning(cause)
+    metadata: dict[str, dg.MetadataValue | str | int] = {"renewed": len(done.renewed)}
+    if done.to_reconnect:
+        metadata["members_to_reconnect"] = f"{', '.join(map(str, done.to_reconnect))}: run `{RECONNECT}`"
+    context.add_output_metadata(metadata)
+    if done.failed:
+        raise dg.Failure(
+            f"The tokens of member {', '.join(map(str, done.failed))} could not be renewed; the next tick tries again.",
+            metadata={
+                "causes": dg.MetadataValue.md("\n".join(f"- {cause}" for cause in done.failed.values()))
+            },
+            allow_retries=False,
+        )
+
+
+def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
+    """Every hour: look for tokens that nothing has used for some days, so that a quiet month does not end in a new consent."""
+    due, _ = keep_alive.due(whoop.database)
+    if not due:
+        return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
+    return dg.RunRequest(tags=lane_tags("schedule"))
+
+
+def journal_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
+    """Once a day, for who keeps a journal: an import builds it, and afterwards a recovery that it stands beside can change."""
+    with whoop.database.read() as connection:
+        answers = count_answers(connection)
+    if not answers:
+        return dg.SkipReason("No journal was imported: `whoop-assets import` takes the app's export.")
+    return dg.RunRequest(tags=lane_tags("schedule"))

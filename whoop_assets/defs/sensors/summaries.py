@@ -1,0 +1,139 @@
+"""The sensors of the ledgers: whatever changed a record, its summary follows, and what is made of summaries."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from whoop_assets.date_ranges import spans_of
+from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.loading import lane_tags
+from whoop_assets.defs.assets.trends import trends
+from whoop_assets.defs.assets.weekly_summary import weekly_summary
+from whoop_assets.defs.partitions import range_tags
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.defs.sensors.blueprints import sensor
+from whoop_assets.defs.sensors.checking import checks_of
+from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
+from whoop_assets.records.stale_days import STALE_DAYS
+
+MOST_RANGES, MOST_RUNS = 10, 100
+TRY_AGAIN_AFTER = timedelta(hours=1)
+
+
+@sensor(targets=[daily_summary, trends], seconds=30)
+def stale_summaries(
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for the summaries of days whose records changed since they were built, whatever changed them, and for the
+    trends of days whose summaries did.
+
+    Level-triggered: it looks at what is stale, not at what happened, so nothing is lost with a run that was killed.
+    Days that a run under way will build are left to it, and so is all that has changed since a run for events was asked
+    for, as it builds what its events touch, whatever the day; days without a partition key (tomorrow, or before
+    WHOOP_START_DATE) stay stale until they have one.
+    """
+    for_events = runs_for_events(context.instance, graph)
+    before = min((record.create_timestamp for record in for_events), default=None)
+    with whoop.database.read() as connection:
+        behind = STALE_DAYS.days(connection, before=before)
+        trends_behind = STALE_TRENDS.days(connection, before=before)
+        now = whoop.database.now(connection)
+    of_summaries = askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
+    wanted = spans_of(entry.day for entry in of_summaries)[::-1]
+    # A run for summaries builds the trends of its days too.
+    busy = _being_built(context.instance, graph, trends.name)
+    busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
+    of_trends = askable(trends_behind, graph.days, busy)
+    both, alone = [daily_summary.name, trends.name], [trends.name]
+    requests = [
+        *_requests("", graph, both, of_summaries, wanted, now),
+        *_requests("trends:", graph, alone, of_trends, spans_of(entry.day for entry in of_trends)[::-1], now),
+    ]
+    if not requests:
+        return _nothing(len(behind) + len(trends_behind), "days")
+    return dg.SensorResult(run_requests=requests[:MOST_RANGES])
+
+
+# An open cycle changes with every reading, and with it the week: no run for each of them.
+@sensor(targets=[weekly_summary], seconds=300)
+def stale_weeks(
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+) -> dg.SensorResult | dg.SkipReason:
+    """Ask for the weekly summaries of weeks whose days changed since they were built. Level-triggered, as for the days."""
+    with whoop.database.read() as connection:
+        behind = STALE_WEEKS.days(connection)
+        now = whoop.database.now(connection)
+    of_weeks = askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
+    if not of_weeks:
+        return _nothing(len(behind), "weeks")
+    wanted = spans_of((entry.day for entry in of_weeks), apart=timedelta(weeks=1))[::-1]
+    return dg.SensorResult(
+        run_requests=_requests("", graph, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
+    )
+
+
+def _nothing(behind: int, what: str) -> dg.SkipReason:
+    return dg.SkipReason(
+        f"{behind} stale {what}, none to ask for now: they are being built, or have no partition."
+        if behind
+        else f"No stale {what}."
+    )
+
+
+def askable(
+    behind: Iterable[Behind],
+    partitions: dg.TimeWindowPartitionsDefinition,
+    busy: Sequence[tuple[str, str]],
+) -> list[Behind]:
+    """What has a partition key, and no run in flight that will build it."""
+    first_key, last_key = partitions.get_first_partition_key(), partitions.get_last_partition_key()
+    return [
+        entry
+        for entry in behind
+        if (first_key or "9999") <= entry.day.isoformat() <= (last_key or "")
+        and not any(first <= entry.day.isoformat() <= last for first, last in busy)
+    ]
+
+
+def _requests(
+    prefix: str,
+    graph: Graph,
+    assets: Sequence[str],
+    work: Sequence[Behind],
+    wanted: Sequence[tuple[date, date]],
+    now: datetime,
+) -> list[dg.RunRequest]:
+    """A run per range. Its key names the work, and an hour: the same work that failed is tried again, but not at every tick."""
+    hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
+    return [
+        dg.RunRequest(
+            run_key=f"{prefix}{first}:{last}:{digest(work, first, last)}:{hour}",
+            asset_selection=graph.keys(assets),
+            asset_check_keys=checks_of(assets, graph),
+            tags=range_tags(first, last) | lane_tags("schedule"),
+        )
+        for first, last in wanted[:MOST_RANGES]
+    ]
+
+
+def _being_built(instance: dg.DagsterInstance, graph: Graph, asset: str) -> list[tuple[str, str]]:
+    """The partitions, first and last, of the asset that a run that is queued or under way will build."""
+    spans = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
+        selected = run.asset_selection
+        if not graph.has_part_in(run) or (selected is not None and graph.key(asset) not in selected):
+            continue
+        days = days_of(run)
+        if days is not None:
+            spans.append(days)
+    return spans
+
+
+def digest(entries: Iterable[Behind], first: date, last: date) -> str:
+    """What tells the work on a range of days from other work on the same days."""
+    work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
+    return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The journal of the app export, and each habit's effects."""

@@ -1,0 +1,46 @@
+"""Rebuilding the journal and its effects: the answers beside the recoveries they precede, and what each habit goes with."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from whoop_assets.db.database import Database
+from whoop_assets.journal import store as journal_store
+from whoop_assets.journal.effects import effect_rows, journal_rows
+
+
+@dataclass(slots=True)
+class RebuiltRows:
+    """How many rows there are now over the members asked for, and how many of them changed."""
+
+    rows: int = 0
+    changed: int = 0
+
+
+def rebuild_journal(database: Database, members: Collection[int]) -> RebuiltRows:
+    """Rebuild the table `journal` of these members from imported answers and daily summaries, one member a transaction."""
+    result = RebuiltRows()
+    for user_id in sorted(members):
+        with database.write([user_id]) as connection:
+            rows = journal_rows(
+                journal_store.entries(connection, user_id), journal_store.measures(connection, user_id)
+            )
+            result.changed += journal_store.replace_answers(
+                connection, user_id, rows, database.now(connection)
+            )
+        result.rows += len(rows)
+    return result
+
+
+def rebuild_effects(database: Database, members: Collection[int]) -> RebuiltRows:
+    """Rebuild the table `journal_effects` of these members from journal and daily summaries, one member a transaction."""
+    result = RebuiltRows()
+    for user_id in sorted(members):
+        with database.write([user_id]) as connection:
+            rows = effect_rows(
+                journal_store.answers(connection, user_id), journal_store.outcomes(connection, user_id)
+            )
+            result.changed += journal_store.replace_effects(
+                connection, user_id, rows, database.now(connection)
+            )
+        result.rows += len(rows)
+    return result

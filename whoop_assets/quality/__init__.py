@@ -1,0 +1,1 @@
+"""Valid ranges of values and consistency rules across tables."""

@@ -1,0 +1,1 @@
+"""WHOOP records: tables, upsert, day assignment, versions, coverage, quarantine and stale days."""

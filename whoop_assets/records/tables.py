@@ -1,0 +1,270 @@
+"""Tables of the WHOOP records, their versions, coverage, quarantine, load failures and stale days."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, String, Table, Text, text
+
+from whoop_assets.db.columns import column, count, key, measure, milliseconds
+from whoop_assets.db.metadata import metadata
+from whoop_assets.db.types import Id, JsonText, UtcDateTime
+
+
+def _provenance() -> "list[Column[Any]]":
+    """What every stored record says of itself."""
+    return [
+        column("payload", JsonText(), "the record as WHOOP sent it, unknown fields included", nullable=False),
+        column("content_hash", String(64), "SHA-256 of the canonical payload", nullable=False),
+        column("first_seen_at", UtcDateTime(), "when it was first read", nullable=False),
+        column("changed_at", UtcDateTime(), "when its content, day or deletion last changed", nullable=False),
+        column(
+            "synced_at", UtcDateTime(), "send time of the newest request that confirmed it", nullable=False
+        ),
+        column("deleted_at", UtcDateTime(), "when WHOOP confirmed that it is gone; NULL while it exists"),
+    ]
+
+
+def _record(*key_and_fields: "Column[Any]", name: str, comment: str) -> Table:
+    key, *fields = key_and_fields
+    table = Table(
+        name,
+        metadata,
+        key,
+        column("user_id", BigInteger, "WHOOP user id", nullable=False),
+        column("day", Date, "WHOOP day the record belongs to", nullable=False),
+        column("start_time", UtcDateTime(), "start, UTC (of a recovery: its sleep's, else its cycle's)"),
+        column("end_time", UtcDateTime(), "end, UTC; NULL while open"),
+        column("timezone_offset", String(6), "offset as WHOOP gave it (of a recovery: its cycle's)"),
+        column("score_state", String(32), "SCORED, PENDING_SCORE or UNSCORABLE", nullable=False),
+        column("created_at", UtcDateTime(), "WHOOP's creation time", nullable=False),
+        column("updated_at", UtcDateTime(), "WHOOP's update time", nullable=False),
+        *fields,
+        *_provenance(),
+        comment=comment,
+    )
+    Index(f"ix_{name}_user_day", table.c.user_id, table.c.day)
+    Index(f"ix_{name}_user_start", table.c.user_id, table.c.start_time)
+    return table
+
+
+cycles = _record(
+    key("id", BigInteger, "WHOOP cycle id"),
+    measure("strain", "day strain, 0 to 21"),
+    measure("kilojoule", "energy, kilojoules"),
+    count("average_heart_rate", "beats per minute"),
+    count("max_heart_rate", "beats per minute"),
+    count("step_count", "steps; NULL when WHOOP has none"),
+    name="cycles",
+    comment="One row per physiological cycle, from one sleep onset to the next.",
+)
+
+sleeps = _record(
+    key("id", String(36), "WHOOP sleep id (UUID)"),
+    column("cycle_id", BigInteger, "cycle it belongs to", nullable=False),
+    column("nap", Boolean, "true for a nap", nullable=False),
+    milliseconds("total_in_bed_time_milli", "time in bed"),
+    milliseconds("total_awake_time_milli", "time awake in bed"),
+    milliseconds("total_no_data_time_milli", "time without data"),
+    milliseconds("total_light_sleep_time_milli", "light sleep"),
+    milliseconds("total_slow_wave_sleep_time_milli", "slow wave (deep) sleep"),
+    milliseconds("total_rem_sleep_time_milli", "REM sleep"),
+    count("sleep_cycle_count", "sleep cycles"),
+    count("disturbance_count", "disturbances"),
+    milliseconds("baseline_milli", "sleep need: baseline"),
+    milliseconds("need_from_sleep_debt_milli", "sleep need from sleep debt"),
+    milliseconds("need_from_recent_strain_milli", "sleep need from recent strain"),
+    milliseconds("need_from_recent_nap_milli", "sleep need taken off by recent naps, zero or negative"),
+    measure("respiratory_rate", "breaths per minute"),
+    measure("sleep_performance_percentage", "percent, 0 to 100"),
+    measure("sleep_consistency_percentage", "percent, 0 to 100"),
+    measure("sleep_efficiency_percentage", "percent, 0 to 100"),
+    name="sleeps",
+    comment="One row per sleep or nap.",
+)
+
+Index("ix_sleeps_user_cycle", sleeps.c.user_id, sleeps.c.cycle_id)
+
+recoveries = _record(
+    key("sleep_id", String(36), "sleep it was computed from (UUID); the safe key, naps can have their own"),
+    column("cycle_id", BigInteger, "cycle it belongs to", nullable=False),
+    column("user_calibrating", Boolean, "true while WHOOP still learns the member's baseline"),
+    measure("recovery_score", "percent, 0 to 100"),
+    measure("resting_heart_rate", "beats per minute"),
+    measure("hrv_rmssd_milli", "heart rate variability (RMSSD), milliseconds"),
+    measure("spo2_percentage", "blood oxygen, percent"),
+    measure("skin_temp_celsius", "skin temperature, degrees Celsius"),
+    name="recoveries",
+    comment="One row per recovery; it has no times of its own.",
+)
+
+Index("ix_recoveries_user_cycle", recoveries.c.user_id, recoveries.c.cycle_id)
+
+workouts = _record(
+    key("id", String(36), "WHOOP workout id (UUID)"),
+    count("sport_id", "WHOOP sport id"),
+    column("sport_name", String(128), "WHOOP sport slug", nullable=False),
+    measure("strain", "workout strain, 0 to 21"),
+    count("average_heart_rate", "beats per minute"),
+    count("max_heart_rate", "beats per minute"),
+    measure("kilojoule", "energy, kilojoules"),
+    measure("percent_recorded", "share of the workout with heart rate data, a fraction 0 to 1"),
+    measure("distance_meter", "distance, metres"),
+    measure("altitude_gain_meter", "climb, metres"),
+    measure("altitude_change_meter", "net change of altitude, metres"),
+    *(
+        milliseconds(f"zone_{zone}_milli", f"time in heart rate zone {zone}")
+        for zone in ("zero", "one", "two")
+    ),
+    *(
+        milliseconds(f"zone_{zone}_milli", f"time in heart rate zone {zone}")
+        for zone in ("three", "four", "five")
+    ),
+    name="workouts",
+    comment="One row per workout or other activity.",
+)
+
+
+def _snapshot(name: str, *fields: "Column[Any]", comment: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        key("user_id", BigInteger, "WHOOP user id"),
+        key("day", Date, "day on which it was read"),
+        *fields,
+        *_provenance(),
+        comment=comment,
+    )
+
+
+profiles = _snapshot(
+    "profiles",
+    column("email", Text, "e-mail address"),
+    column("first_name", Text, "first name"),
+    column("last_name", Text, "last name"),
+    comment="What WHOOP said of the member on each day it was asked; WHOOP keeps no history.",
+)
+
+body_measurements = _snapshot(
+    "body_measurements",
+    measure("height_meter", "height, metres"),
+    measure("weight_kilogram", "weight, kilograms"),
+    count("max_heart_rate", "maximum heart rate, beats per minute"),
+    comment="Body measurements as they were on each day they were read; WHOOP keeps no history.",
+)
+
+RECORD_TABLES = {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
+
+SNAPSHOT_TABLES = {"profile": profiles, "body_measurement": body_measurements}
+
+record_versions = Table(
+    "record_versions",
+    metadata,
+    key("stream", String(16), "cycles, sleeps, recoveries or workouts"),
+    key("record_key", String(36), "the record's key, as text"),
+    key("content_hash", String(64), "SHA-256 of the canonical payload"),
+    column("user_id", BigInteger, "WHOOP user id", nullable=False),
+    column("payload", JsonText(), "the record as WHOOP sent it", nullable=False),
+    column("endpoint", String(128), "path of the WHOOP API that gave it", nullable=False),
+    column("updated_at", UtcDateTime(), "WHOOP's update time in this content", nullable=False),
+    column("requested_at", UtcDateTime(), "send time of the first request that gave it", nullable=False),
+    column(
+        "open", Boolean, "a passing state of an open cycle, of which only the last is kept", nullable=False
+    ),
+    comment="Each distinct content every record has had.",
+)
+
+Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.stream)
+
+FROM_SINGLE_READS = text(
+    "endpoint NOT IN ('/v2/cycle', '/v2/recovery', '/v2/activity/sleep', '/v2/activity/workout')"
+)
+"""Contents that a record's own URL gave, not a page of a collection: few, and indexed apart."""
+
+Index(
+    "ix_record_versions_single",
+    record_versions.c.stream,
+    record_versions.c.record_key,
+    sqlite_where=FROM_SINGLE_READS,
+    postgresql_where=FROM_SINGLE_READS,
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    key("user_id", BigInteger, "WHOOP user id"),
+    key("stream", String(16), "stream that the record came in"),
+    key("content_hash", String(64), "SHA-256 of the canonical payload"),
+    column("record_key", String(64), "the record's key, as far as it can be read"),
+    column("payload", JsonText(), "the record as WHOOP sent it", nullable=False),
+    column("reason", Text, "why it was not taken", nullable=False),
+    column("endpoint", String(128), "path of the WHOOP API that gave it", nullable=False),
+    column("first_seen_at", UtcDateTime(), "when it first came", nullable=False),
+    column("last_seen_at", UtcDateTime(), "when it last came", nullable=False),
+    column(
+        "resolved_at",
+        UtcDateTime(),
+        "when a valid record of that key was stored, or it was dismissed; NULL while open",
+    ),
+    column("dismissed_at", UtcDateTime(), "when somebody dismissed it: it stays closed if it comes again"),
+    comment="Records that failed validation, kept for a human to look at.",
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("id", Id, primary_key=True, comment="row number"),
+    column("user_id", BigInteger, "WHOOP user id", nullable=False),
+    column("stream", String(16), "stream", nullable=False),
+    column("start_time", UtcDateTime(), "start of the span, inclusive", nullable=False),
+    column("end_time", UtcDateTime(), "end of the span, exclusive", nullable=False),
+    column("read_at", UtcDateTime(), "when the span was read completely", nullable=False),
+    count("records", "records that start in the span and that WHOOP's pages held then; NULL: not known"),
+    column("counted_at", UtcDateTime(), "when that reading was committed; NULL: the number is not known"),
+    comment="Ledger: which span of which stream was read completely, and when. Spans of a stream never overlap.",
+)
+
+Index("ix_coverage_user_stream", coverage.c.user_id, coverage.c.stream, coverage.c.start_time)
+
+stale_days = Table(
+    "stale_days",
+    metadata,
+    key("user_id", BigInteger, "WHOOP user id"),
+    key("day", Date, "WHOOP day"),
+    column("generation", BigInteger, "a number that every change renews", nullable=False),
+    column("changed_at", UtcDateTime(), "when the day last changed", nullable=False),
+    comment="Ledger: days whose records changed since their daily summary was built.",
+)
+
+stale_trends = Table(
+    "stale_trends",
+    metadata,
+    key("user_id", BigInteger, "WHOOP user id"),
+    key("day", Date, "WHOOP day whose daily summary changed"),
+    column("generation", BigInteger, "a number that every change renews", nullable=False),
+    column("changed_at", UtcDateTime(), "when the daily summary last changed", nullable=False),
+    comment="Ledger: days whose daily summary changed since the trends that it reaches were built.",
+)
+
+stale_weeks = Table(
+    "stale_weeks",
+    metadata,
+    key("user_id", BigInteger, "WHOOP user id"),
+    key("day", Date, "Monday of the ISO week"),
+    column("generation", BigInteger, "a number that every change renews", nullable=False),
+    column("changed_at", UtcDateTime(), "when a daily summary of the week last changed", nullable=False),
+    comment="Ledger: weeks in which a daily summary changed since their weekly summary was built.",
+)
+
+load_failures = Table(
+    "load_failures",
+    metadata,
+    key("user_id", BigInteger, "WHOOP user id"),
+    key("stream", String(16), "stream that could not be loaded"),
+    key("run_id", String(64), "Dagster run that failed; empty outside Dagster"),
+    column("first_day", Date, "first day asked for", nullable=False),
+    column("last_day", Date, "last day asked for", nullable=False),
+    column("cause", Text, "what went wrong, in one sentence", nullable=False),
+    column("transient", Boolean, "whether the same attempt may succeed later by itself", nullable=False),
+    column("first_failed_at", UtcDateTime(), "since when it fails", nullable=False),
+    column("last_failed_at", UtcDateTime(), "when it last failed", nullable=False),
+    comment="Loads that did not complete, per run; a row goes when its days have been loaded after all.",
+)

@@ -1,0 +1,358 @@
+"""The ledger of Notion pages: which page each member's day has, what was written to it, and which days are behind.
+
+A day is behind when its summary is another than the one that was written (`built_at` tells), or the mapping is another,
+or it has no page yet. Nothing is entered by whoever builds summaries, so nothing can be lost with a process that is
+killed, and a sink that is switched on later finds all days behind.
+
+Every change of an entry renews its generation, and is made only to the generation that was read: of two processes that
+write the same page at once neither can leave the other's content under its own name.
+"""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
+
+from whoop_assets.db.statements import insert_or_ignore
+from whoop_assets.db.types import UtcDateTime
+from whoop_assets.members.store import exists as is_member
+from whoop_assets.records.ledgers import Behind
+from whoop_assets.sinks.notion.tables import notion_pages
+from whoop_assets.summaries.tables import daily_summary
+
+WRITTEN, CREATING, IN_BIN, GONE, WANTED, REFUSED = (
+    "written",
+    "creating",
+    "in_bin",
+    "gone",
+    "wanted",
+    "refused",
+)
+
+_NONE_YET = 0
+"""The generation of a day that is not entered, and of one that is only since its page was refused: the work is the same."""
+
+_KINDS = {int: "integer", float: "number", str: "text", bool: "boolean", date: "date"}
+COLUMNS: dict[str, str] = {
+    column.name: "time" if isinstance(column.type, UtcDateTime) else _KINDS[column.type.python_type]
+    for column in daily_summary.columns
+    if column.name not in ("built_at", "last_recovery_synced_at")
+}
+"""Column of the daily summary -> kind of its values. The times that say nothing of the day itself are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An entry of the ledger."""
+
+    user_id: int
+    day: date
+    page_id: str | None
+    state: str
+    state_at: datetime
+    generation: int
+    content_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A member's day that is behind; `page` is None where nothing is known of a page."""
+
+    user_id: int
+    day: date
+    page: Page | None
+
+
+def behind(
+    connection: Connection,
+    source: str,
+    mapping: str,
+    *,
+    members: Collection[int] | None = None,
+    first: date | None = None,
+    last: date | None = None,
+) -> list[Day]:
+    """The days that are behind, the newest first; of all members and days unless some are named."""
+    s, p = daily_summary.c, notion_pages.c
+    fields = (p.page_id, p.state, p.state_at, p.generation, p.content_hash)
+    found: list[Day] = []
+    for key, query in (
+        (s, _summaries(source, mapping, s.user_id, s.day, *fields)),
+        (p, _orphans(source, p.user_id, p.day, *fields)),
+    ):
+        if members is not None:
+            query = query.where(key.user_id.in_(list(members)))
+        if first is not None and last is not None:
+            query = query.where(key.day.between(first, last))
+        for user_id, day, *of_page in connection.execute(query):
+            page = None if of_page[1] is None else Page(user_id, day, *of_page)
+            found.append(Day(user_id, day, page))
+    return sorted(found, key=lambda entry: (-entry.day.toordinal(), entry.user_id))
+
+
+def days_behind(connection: Connection, source: str, mapping: str, *, settled: datetime) -> list[Behind]:
+    """The days on which anybody is behind: one entry a day, however many members.
+
+    Days whose page was about to be created later than `settled` are left out: whether it was is not known yet.
+    """
+    s, p = daily_summary.c, notion_pages.c
+    known = func.coalesce(p.generation, _NONE_YET)
+    figures = (func.count(), func.count(p.failure), func.min(known), func.max(known))
+    unsettled = and_(p.state == CREATING, p.state_at > settled)
+    queries = (
+        _summaries(source, mapping, s.day, *figures, func.max(s.built_at))
+        .where(or_(p.state.is_(None), ~unsettled))
+        .group_by(s.day),
+        _orphans(source, p.day, *figures, func.max(p.summary_built_at)).group_by(p.day),
+    )
+    return [
+        Behind(day, members, (least, most, at), refused)
+        for query in queries
+        for day, members, refused, least, most, at in connection.execute(query)
+    ]
+
+
+def summary(connection: Connection, user_id: int, day: date) -> dict[str, Any] | None:
+    """The day's summary as it is now, with `built_at`; None when there is none (any more)."""
+    row = connection.execute(
+        select(daily_summary).where(daily_summary.c.user_id == user_id, daily_summary.c.day == day)
+    )
+    found = row.mappings().first()
+    return None if found is None else dict(found)
+
+
+def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page | None:
+    """Enter, before it is asked for, that the day's page is about to be created; None when another process did, or the
+    member has been erased meanwhile.
+
+    Who holds an entry that is `creating` is the only one to ask Notion for a page. The transaction is the member's.
+    """
+    generation = secrets.randbits(62)
+    given_up = None if entry.page is None else entry.page.page_id
+    claimed = Page(entry.user_id, entry.day, given_up, CREATING, at, generation, None)
+    if entry.page is None:
+        if not is_member(connection, entry.user_id):
+            return None
+        row = {
+            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": CREATING,
+            "state_at": at, "generation": generation,
+        }  # fmt: skip
+        insert_or_ignore(connection, notion_pages, [row])
+        holder = connection.scalar(select(notion_pages.c.generation).where(_entry(source, claimed)))
+        return claimed if holder == generation else None
+    took = connection.execute(
+        update(notion_pages)
+        .where(_entry(source, entry.page), notion_pages.c.generation == entry.page.generation)
+        .values(state=CREATING, state_at=at, generation=generation)
+    )
+    return claimed if took.rowcount == 1 else None
+
+
+def release(
+    connection: Connection, source: str, claimed: Page, before: Page | None, *, refused: bool = False
+) -> None:
+    """Take a claim back, since no page can have come of it: the entry is again what it was `before`, its generation too,
+    as the work is still the same. A day that had none keeps one only where Notion `refused` its page."""
+    here = and_(_entry(source, claimed), notion_pages.c.generation == claimed.generation)
+    if before is not None:
+        values = {"state": before.state, "state_at": before.state_at, "generation": before.generation}
+        connection.execute(update(notion_pages).where(here).values(**values))
+    elif refused:
+        connection.execute(update(notion_pages).where(here).values(state=REFUSED, generation=_NONE_YET))
+    else:
+        connection.execute(delete(notion_pages).where(here))
+
+
+def record(
+    connection: Connection,
+    source: str,
+    entry: Day,
+    *,
+    state: str,
+    page_id: str,
+    at: datetime,
+    content: str,
+    mapping: str,
+    built_at: datetime | None,
+    written: bool,
+) -> None:
+    """Enter what became of a day, unless its member has been erased. Where another process has changed the entry
+    meanwhile, it stays, and is behind: which of the two contents the page has is not known. The transaction is the
+    member's."""
+    values = {
+        "page_id": page_id, "state": state, "state_at": at, "generation": secrets.randbits(62), "content_hash": content,
+        "mapping_hash": mapping, "summary_built_at": built_at, "failure": None,
+    }  # fmt: skip
+    if written:
+        values["written_at"] = at
+    if entry.page is not None and entry.page.state == state:
+        del values["state_at"]
+    if entry.page is None:
+        if not is_member(connection, entry.user_id):
+            return
+        key = {"data_source_id": source, "user_id": entry.user_id, "day": entry.day}
+        insert_or_ignore(connection, notion_pages, [key | values])
+        here = and_(*(notion_pages.c[name] == value for name, value in key.items()))
+        if (
+            connection.scalar(select(notion_pages.c.generation).where(here)) == values["generation"]
+            or not written
+        ):
+            return
+    else:
+        here = _entry(source, entry.page)
+        known = here & (notion_pages.c.generation == entry.page.generation)
+        if (
+            connection.execute(update(notion_pages).where(known).values(**values)).rowcount == 1
+            or not written
+        ):
+            return
+    connection.execute(
+        update(notion_pages)
+        .where(here, notion_pages.c.state == WRITTEN)
+        .values(content_hash=None, summary_built_at=None, mapping_hash=None, generation=secrets.randbits(62))
+    )
+
+
+def refused(connection: Connection, source: str, entry: Day, cause: str, at: datetime) -> None:
+    """Remember why Notion refused a day's page, also one that is not entered yet, as it was found in Notion. The
+    generation stays: the work is still the same. The transaction is the member's."""
+    c = notion_pages.c
+    # What another process has written meanwhile was not refused.
+    same = c.state == REFUSED if entry.page is None else c.generation == entry.page.generation
+    changed = connection.execute(
+        update(notion_pages).where(_entry(source, entry), same).values(failure=cause)
+    )
+    if changed.rowcount == 0 and entry.page is None and is_member(connection, entry.user_id):
+        row = {
+            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": REFUSED,
+            "state_at": at, "generation": _NONE_YET, "failure": cause,
+        }  # fmt: skip
+        insert_or_ignore(connection, notion_pages, [row])
+
+
+def want(
+    connection: Connection,
+    source: str,
+    at: datetime,
+    *,
+    members: Collection[int] = (),
+    first: date | None = None,
+    last: date | None = None,
+) -> list[tuple[int, date]]:
+    """Let the days whose page is in the bin or gone have a page again; returns which they are."""
+    c = notion_pages.c
+    where = [c.data_source_id == source, c.state.in_([IN_BIN, GONE])]
+    if members:
+        where.append(c.user_id.in_(list(members)))
+    if first is not None:
+        where.append(c.day >= first)
+    if last is not None:
+        where.append(c.day <= last)
+    days = [(user_id, day) for user_id, day in connection.execute(select(c.user_id, c.day).where(*where))]
+    for user_id, day in days:
+        connection.execute(
+            update(notion_pages)
+            .where(c.data_source_id == source, c.user_id == user_id, c.day == day)
+            .values(
+                state=WANTED,
+                state_at=at,
+                generation=secrets.randbits(62),
+                content_hash=None,
+                summary_built_at=None,
+            )
+        )
+    return sorted(days)
+
+
+def counts(connection: Connection, source: str) -> dict[str, int]:
+    """How many entries are in which state."""
+    c = notion_pages.c
+    query = select(c.state, func.count()).where(c.data_source_id == source).group_by(c.state)
+    return dict(connection.execute(query).all())
+
+
+def in_state(connection: Connection, source: str, states: Collection[str]) -> list[tuple[int, date, str]]:
+    """The days in these states, the newest first."""
+    c = notion_pages.c
+    query = select(c.user_id, c.day, c.state).where(c.data_source_id == source, c.state.in_(list(states)))
+    return [tuple(row) for row in connection.execute(query.order_by(c.day.desc(), c.user_id))]
+
+
+def refusals(connection: Connection, source: str) -> list[tuple[int, date, str]]:
+    """The days whose page Notion refused at the last attempt, with the reason, the newest first; none that has neither a
+    page nor a summary any more."""
+    c, s = notion_pages.c, daily_summary.c
+    query = (
+        select(c.user_id, c.day, c.failure)
+        .select_from(notion_pages.outerjoin(daily_summary, _same_day(source)))
+        .where(
+            c.data_source_id == source,
+            c.failure.is_not(None),
+            or_(c.state != REFUSED, s.user_id.is_not(None)),
+        )
+    )
+    return [tuple(row) for row in connection.execute(query.order_by(c.day.desc(), c.user_id))]
+
+
+def of_member(connection: Connection, user_id: int) -> list[str]:
+    """The ids of all pages of the member, of whatever data source, the oldest day first."""
+    c = notion_pages.c
+    query = select(c.page_id).where(c.user_id == user_id, c.page_id.is_not(None)).order_by(c.day)
+    return list(connection.scalars(query))
+
+
+def page_counts(
+    connection: Connection, source: str, members: Collection[int], first: date, last: date
+) -> dict[date, int]:
+    """How many pages each day has that has any, over these members."""
+    c = notion_pages.c
+    query = select(c.day, func.count()).where(
+        c.data_source_id == source,
+        c.state == WRITTEN,
+        c.user_id.in_(list(members)),
+        c.day.between(first, last),
+    )
+    return dict(connection.execute(query.group_by(c.day)).all())
+
+
+def _entry(source: str, page: Page | Day) -> ColumnElement[bool]:
+    c = notion_pages.c
+    return and_(c.data_source_id == source, c.user_id == page.user_id, c.day == page.day)
+
+
+def _same_day(source: str) -> ColumnElement[bool]:
+    s, p = daily_summary.c, notion_pages.c
+    return and_(p.data_source_id == source, p.user_id == s.user_id, p.day == s.day)
+
+
+def _summaries(source: str, mapping: str, *columns: Any) -> Select[Any]:
+    """Days whose page is missing, or was made of another summary or by another mapping."""
+    s, p = daily_summary.c, notion_pages.c
+    other = or_(
+        p.state.is_(None),
+        p.summary_built_at.is_(None),
+        p.summary_built_at != s.built_at,
+        p.mapping_hash.is_(None),
+        p.mapping_hash != mapping,
+    )
+    joined = daily_summary.outerjoin(notion_pages, _same_day(source))
+    return select(*columns).select_from(joined).where(other, or_(p.state.is_(None), p.state != GONE))
+
+
+def _orphans(source: str, *columns: Any) -> Select[Any]:
+    """Days whose page says something and that have no summary any more."""
+    s, p = daily_summary.c, notion_pages.c
+    joined = notion_pages.outerjoin(daily_summary, _same_day(source))
+    return (
+        select(*columns)
+        .select_from(joined)
+        .where(
+            p.data_source_id == source,
+            p.state == WRITTEN,
+            p.summary_built_at.is_not(None),
+            s.user_id.is_(None),
+        )
+    )

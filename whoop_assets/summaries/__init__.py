@@ -1,0 +1,5 @@
+"""Daily rows from records: pure functions of data frames, without I/O, a clock or a database."""
+
+from whoop_assets.summaries.daily import DAILY_COLUMNS, daily_rows
+
+__all__ = ["DAILY_COLUMNS", "daily_rows"]

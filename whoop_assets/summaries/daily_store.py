@@ -1,0 +1,94 @@
+"""Reading the records that daily summaries are made of, and keeping the summaries."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, func, select
+
+from whoop_assets.db import derived_rows
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.records.tables import RECORD_TABLES, cycles
+from whoop_assets.summaries.tables import daily_summary
+
+_HEAVY = {"payload", "content_hash", "first_seen_at", "deleted_at"}
+_FOLLOWS_SYNC = {"last_recovery_synced_at"}
+
+
+def frames(
+    connection: Connection, members: Collection[int], first: date, last: date
+) -> dict[str, pd.DataFrame]:
+    """The existing records of these members' days, both ends included: one frame per stream."""
+    result = {}
+    for stream, table in RECORD_TABLES.items():
+        columns = [column for column in table.c if column.name not in _HEAVY]
+        query = select(*columns).where(
+            table.c.user_id.in_(list(members)), table.c.day.between(first, last), table.c.deleted_at.is_(None)
+        )
+        rows = connection.execute(query).all()
+        # dtype=object keeps what the database said: integers with gaps would turn into floats, dates into times.
+        result[stream] = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
+    return result
+
+
+def latest_cycles(connection: Connection, members: Collection[int]) -> dict[int, int]:
+    """The id of each member's latest cycle."""
+    alive = cycles.c.deleted_at.is_(None) & cycles.c.user_id.in_(list(members))
+    newest = (
+        select(cycles.c.user_id, func.max(cycles.c.start_time).label("start"))
+        .where(alive)
+        .group_by(cycles.c.user_id)
+    ).subquery()
+    query = (
+        select(cycles.c.user_id, func.max(cycles.c.id))
+        .join(newest, (newest.c.user_id == cycles.c.user_id) & (newest.c.start == cycles.c.start_time))
+        .where(alive)
+        .group_by(cycles.c.user_id)
+    )
+    return dict(connection.execute(query).all())
+
+
+def replace(
+    connection: Connection,
+    members: Collection[int],
+    first: date,
+    last: date,
+    rows: Sequence[dict[str, Any]],
+    at: datetime,
+) -> int:
+    """Make the summaries of these members' days exactly these rows.
+
+    Returns:
+        How many rows are new, gone or say something else. A new time of confirmation alone is no change.
+
+    A row that says the same as before keeps its `built_at`. What changed is entered in the ledgers of trends and weeks
+    in this transaction; a new time of confirmation alone is no change to them.
+    """
+    where = (daily_summary.c.user_id.in_(list(members)), daily_summary.c.day.between(first, last))
+    replaced = derived_rows.replace(connection, daily_summary, where, rows, at, follows=_FOLLOWS_SYNC)
+    STALE_TRENDS.mark_all(connection, ((user_id, day) for user_id, day in replaced.changed), at)
+    STALE_WEEKS.mark_all(connection, ((user_id, monday(day)) for user_id, day in replaced.changed), at)
+    return len(replaced.changed)
+
+
+def monday(day: date) -> date:
+    """The Monday of the day's ISO week."""
+    return day - timedelta(days=day.weekday())
+
+
+def row_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
+    """How many summaries each day has that has any, over these members."""
+    c = daily_summary.c
+    query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
+    return dict(connection.execute(query.group_by(c.day)).all())
+
+
+def newest_rows(connection: Connection, count: int) -> list[dict[str, Any]]:
+    """The newest daily rows over all members: the newest day first, by member id within a day."""
+    query = (
+        select(daily_summary)
+        .order_by(daily_summary.c.day.desc(), daily_summary.c.user_id.desc())
+        .limit(count)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,180 @@
+"""One row per member and ISO week, from daily rows: a pure function.
+
+Strain, energy and training load are those of finished days: the open cycle's still grow. A recovery score from WHOOP's
+calibration does not count. What no day has is None. A day without a value is neither a zero in a mean nor a gap in a sum.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whoop_assets.definition_changes import changes_of
+from whoop_assets.summaries.columns import DAILY, ZONES
+from whoop_assets.summaries.frames import Kind, plain_rows, read, sums
+from whoop_assets.summaries.trends.columns import LOAD_ZONES
+from whoop_assets.summaries.trends.load import day_load
+
+MIN_MEAN_DAYS = 4
+"""Days that a mean or a median of a week needs: more than half of it."""
+
+_READ_MEANS = (
+    "recovery_score",
+    "hrv_rmssd_milli",
+    "resting_heart_rate",
+    "respiratory_rate",
+    "sleep_duration_minutes",
+    "sleep_needed_minutes",
+    "sleep_debt_minutes",
+    "sleep_performance_percentage",
+    "strain",
+)
+_MEANS = (*_READ_MEANS, "training_load")
+_EXTREMES = ("recovery_score", "sleep_duration_minutes", "strain")
+_SUMS = ("workout_count", "workout_minutes", "workout_kilojoule", "distance_meter", "nap_minutes")
+DAILY_READ_BY_WEEKS: dict[str, Kind] = {
+    name: DAILY[name]
+    for name in (
+        *("user_id", "day", "is_partial", "user_calibrating", "recovery_band", "kilojoule"),
+        *_READ_MEANS,
+        *_SUMS,
+        *ZONES,
+    )
+}
+"""Columns of a daily row that a week reads."""
+
+_ZONE_MINUTES = {zone: zone.replace("_milli", "_minutes") for zone in ZONES}
+WEEKLY: dict[str, Kind] = {
+    "user_id": "integer",
+    "week_start": "date",
+    "iso_year": "integer",
+    "iso_week": "integer",
+    "is_partial": "flag",
+    "days_with_data": "integer",
+    "green_days": "integer",
+    "yellow_days": "integer",
+    "red_days": "integer",
+}
+for _name in _MEANS:
+    WEEKLY |= {f"{_name}_days": "integer", f"{_name}_mean": "number", f"{_name}_median": "number"}
+    if _name in _EXTREMES:
+        WEEKLY |= {f"{_name}_min": "number", f"{_name}_min_day": "date"}
+        WEEKLY |= {f"{_name}_max": "number", f"{_name}_max_day": "date"}
+WEEKLY |= {
+    "training_load_sum": "number",
+    "kilojoule_days": "integer",
+    "kilojoule_sum": "number",
+    "workout_count_days": "integer",
+    "workout_count": "integer",
+    "workout_minutes": "number",
+    "workout_kilojoule": "number",
+    "distance_meter": "number",
+    "nap_minutes": "number",
+    **dict.fromkeys(_ZONE_MINUTES.values(), "number"),
+    "missing": "text",
+}
+
+REDEFINED = "WHOOP changed the definition in this week"
+_NOT_ONE = -1
+"""Instead of a count of days: their values are of more than one definition."""
+
+
+def weekly_rows(daily: pd.DataFrame) -> list[dict[str, object]]:
+    """The weekly summary of every (member, ISO week) that has a daily row, by member and week.
+
+    `daily` holds whole weeks of daily rows (the columns of DAILY_READ_BY_WEEKS) of any number of members.
+    """
+    days = read("daily rows", daily, DAILY_READ_BY_WEEKS)
+    if days.empty:
+        return []
+    days = days.sort_values(["user_id", "day"], ignore_index=True)
+    partial = days["is_partial"].fillna(False).astype(bool)
+    not_worn = (days["strain"] == 0) & (days["kilojoule"] == 0)
+    for name in ("strain", "kilojoule"):
+        days[name] = days[name].mask(partial | not_worn)
+    calibrating = days["user_calibrating"].fillna(False).astype(bool)
+    for name in ("recovery_score", "recovery_band"):
+        days[name] = days[name].mask(calibrating)
+    days["is_partial"] = partial
+    zones = [days[zone].to_numpy(dtype="float64", na_value=np.nan) for zone in LOAD_ZONES]
+    workouts = days["workout_count"].to_numpy(dtype="float64", na_value=np.nan)
+    days["training_load"] = day_load(days["strain"].to_numpy(), workouts, zones)
+    days["week_start"] = days["day"] - pd.to_timedelta(days["day"].dt.day_of_week, unit="D")
+    for zone, minutes in _ZONE_MINUTES.items():
+        days[minutes] = days[zone].astype("float64") / 60_000
+    weeks = days.groupby(["user_id", "week_start"], sort=True)
+    found = pd.DataFrame(_columns(days, weeks))
+    found["missing"] = _without_mean(days, found)
+    found = found.reset_index()
+    calendar = found["week_start"].dt.isocalendar()
+    found["iso_year"], found["iso_week"] = calendar["year"], calendar["week"]
+    return plain_rows(found, WEEKLY)
+
+
+def _columns(days: pd.DataFrame, weeks: Any) -> dict[str, pd.Series]:
+    bands = {band: (days["recovery_band"] == band).fillna(False) for band in ("green", "yellow", "red")}
+    by = [days["user_id"], days["week_start"]]
+    summed = {name: sums(days[name], by) for name in (*_MEANS, "kilojoule", *_SUMS, *_ZONE_MINUTES.values())}
+    counts = {f"{name}_days": weeks[name].count() for name in (*_MEANS, "kilojoule", "workout_count")}
+    columns = {
+        "is_partial": weeks["is_partial"].any(),
+        "days_with_data": weeks.size(),
+        **{f"{band}_days": there.groupby(by).sum() for band, there in bands.items()},
+        **counts,
+        **{f"{name}_mean": summed[name] / counts[f"{name}_days"] for name in _MEANS},
+        **{f"{name}_median": weeks[name].median() for name in _MEANS},
+        "training_load_sum": summed["training_load"],
+        "kilojoule_sum": summed["kilojoule"],
+        **{name: summed[name] for name in (*_SUMS, *_ZONE_MINUTES.values())},
+    }
+    for name in _EXTREMES:
+        for extreme in ("min", "max"):
+            columns[f"{name}_{extreme}"] = weeks[name].agg(extreme)
+            here = days[name] == weeks[name].transform(extreme)
+            columns[f"{name}_{extreme}_day"] = days["day"].where(here).groupby(by).min()
+    return columns
+
+
+def _without_mean(days: pd.DataFrame, found: pd.DataFrame) -> list[str | None]:
+    """Empty the means and medians that a week must not have; returns the reasons per week, as JSON."""
+    codes = []
+    for name in _MEANS:
+        count = found[f"{name}_days"].astype("int64")
+        if changes_of(name):
+            count = count.mask(_mixed(days, name), _NOT_ONE)
+        for statistic in ("mean", "median"):
+            column = f"{name}_{statistic}"
+            found[column] = found[column].mask(count < MIN_MEAN_DAYS)
+        codes.append(count.tolist())
+    texts: dict[tuple[int, ...], str | None] = {}
+    return [
+        texts[week] if week in texts else texts.setdefault(week, _reasons(week))
+        for week in zip(*codes, strict=True)
+    ]
+
+
+def _mixed(days: pd.DataFrame, name: str) -> pd.Series:
+    """Per week whether the values of the column can be of more than one definition of WHOOP's."""
+    number = pd.Series(0.0, index=days.index)
+    unsure = pd.Series(data=False, index=days.index)
+    for change in changes_of(name):
+        number += days["day"] >= pd.Timestamp(change.first_new_day)
+        unsure |= (days["day"] > pd.Timestamp(change.last_old_day)) & (
+            days["day"] < pd.Timestamp(change.first_new_day)
+        )
+    there = days[name].notna()
+    by = [days["user_id"], days["week_start"]]
+    numbers = number.where(there).groupby(by)
+    mixed: pd.Series = (numbers.min() < numbers.max()) | (unsure & there).groupby(by).any()
+    return mixed
+
+
+def _reasons(counts: Iterable[int]) -> str | None:
+    why = {}
+    for name, count in zip(_MEANS, counts, strict=True):
+        if count < MIN_MEAN_DAYS:
+            reason = REDEFINED if count == _NOT_ONE else f"{count} of {MIN_MEAN_DAYS} days"
+            why[f"{name}_mean"] = why[f"{name}_median"] = reason
+    return json.dumps(why) if why else None

@@ -1,5 +1,0 @@
-"""Daily rows from records: pure functions of data frames, without I/O, a clock or a database."""
-
-from whoop_assets.summary.daily import DAILY_COLUMNS, daily_rows
-
-__all__ = ["DAILY_COLUMNS", "daily_rows"]

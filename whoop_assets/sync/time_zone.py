@@ -1,0 +1,113 @@
+"""Whether a member lives east of WHOOP_TIMEZONE, and the value to use then.
+
+The midnight of WHOOP_TIMEZONE begins a partition. A member east of it wakes before today's partition exists, so nothing reads
+that day until hours later.
+"""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from whoop_assets.db.database import Database
+from whoop_assets.members import store as member_store
+from whoop_assets.records.offsets import Observed, newest_offsets, observed_offsets
+from whoop_assets.settings import Settings
+
+MAX_CYCLES = 400
+"""The offsets of so many cycles tell zones apart that share today's offset: a year shows daylight saving time."""
+
+ZONES = (
+    *("Pacific/Kiritimati", "Pacific/Auckland", "Pacific/Tongatapu", "Pacific/Chatham", "Pacific/Fiji"),
+    *("Australia/Sydney", "Pacific/Noumea", "Australia/Brisbane", "Australia/Adelaide", "Australia/Darwin"),
+    *(
+        "Asia/Tokyo",
+        "Asia/Shanghai",
+        "Asia/Bangkok",
+        "Asia/Yangon",
+        "Asia/Dhaka",
+        "Asia/Kathmandu",
+        "Asia/Kolkata",
+    ),
+    *(
+        "Asia/Karachi",
+        "Asia/Kabul",
+        "Asia/Dubai",
+        "Asia/Tehran",
+        "Europe/Istanbul",
+        "Europe/Athens",
+        "Africa/Cairo",
+    ),
+    *("Africa/Johannesburg", "Europe/Berlin", "Africa/Lagos", "Europe/London", "UTC", "Atlantic/Azores"),
+    *("America/Sao_Paulo", "America/St_Johns", "America/Halifax", "America/New_York", "America/Bogota"),
+    *("America/Chicago", "America/Mexico_City", "America/Denver", "America/Phoenix", "America/Los_Angeles"),
+    *("America/Anchorage", "Pacific/Honolulu", "Pacific/Pago_Pago"),
+)
+"""One zone for each way in which offsets behave, so that a suggestion names a place. Of equal ones the more populous is first."""
+
+
+@dataclass(frozen=True, slots=True)
+class EasternMember:
+    """The member who lives furthest east of the setting.
+
+    `offset`: the member's, from UTC; `late`: how long after the member's midnight a partition begins; `zone`: the value to set.
+    """
+
+    user_id: int
+    offset: timedelta
+    late: timedelta
+    setting: str
+    zone: str
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, why, and the way out."""
+        hours = f"{self.late.total_seconds() / 3600:g} h"
+        return (
+            f"Member {self.user_id} lives at UTC{_written(self.offset)}, east of WHOOP_TIMEZONE ({self.setting}): each day can be"
+            f" read only {hours} after the member's midnight. Set WHOOP_TIMEZONE={self.zone} and start Dagster again."
+        )
+
+
+def easternmost(database: Database, settings: Settings) -> EasternMember | None:
+    """The connected member furthest east of WHOOP_TIMEZONE; None if no member lives east of it. SQL only."""
+    with database.read() as connection:
+        now = database.now(connection)
+        connected = [member.user_id for member in member_store.listed(connection, member_store.CONNECTED)]
+        newest = newest_offsets(connection, connected)
+        if not newest:
+            return None
+        user_id = max(sorted(newest), key=lambda one: newest[one])
+        history = observed_offsets(connection, user_id, limit=MAX_CYCLES)
+    return east_of(user_id, history, settings.timezone, now)
+
+
+def east_of(user_id: int, history: Collection[Observed], setting: str, now: datetime) -> EasternMember | None:
+    """The member with these offsets, if the newest of them lies east of the setting; else None."""
+    if not history:
+        return None
+    _, offset = max(history)
+    late = offset - (ZoneInfo(setting).utcoffset(now) or timedelta(0))
+    if late <= timedelta(0):
+        return None
+    return EasternMember(user_id, offset, late, setting, zone_of(history, now))
+
+
+def zone_of(history: Collection[Observed], now: datetime) -> str:
+    """A zone whose offset now is the newest of these, and at the other instants as often as possible.
+
+    Where no place has that offset, the next whole hour east of it.
+    """
+    _, offset = max(history)
+    candidates = [ZoneInfo(name) for name in ZONES]
+    here = [zone for zone in candidates if now.astimezone(zone).utcoffset() == offset]
+    if not here:
+        hours = math.ceil(offset / timedelta(hours=1))
+        return f"Etc/GMT{-hours:+d}" if hours else "UTC"  # POSIX counts west as positive
+    return max(here, key=lambda zone: sum(at.astimezone(zone).utcoffset() == had for at, had in history)).key
+
+
+def _written(offset: timedelta) -> str:
+    minutes = int(abs(offset).total_seconds()) // 60
+    return f"{'-' if offset < timedelta(0) else '+'}{minutes // 60:02}:{minutes % 60:02}"

@@ -1,0 +1,79 @@
+"""Answers as bytes: rows as JSON or CSV, their ETag, and the headers that keep them private."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from whoop_assets.web.api.parameters import JSON
+
+CONTENT_TYPES = {JSON: "application/json", "csv": "text/csv; charset=utf-8; header=present"}
+HEADERS = {
+    # May be kept by the reader alone, and is asked for again each time: what has not changed costs a 304.
+    "Cache-Control": "private, no-cache",
+    "Vary": "Authorization, Accept",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def digest(body: bytes) -> str:
+    """A stamp of what is all in the body."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def etag(stamp: str, form: str) -> str:
+    """The entity tag of that state in that form."""
+    return f'"{stamp}-{form}"'
+
+
+def matches(if_none_match: str | None, tag: str) -> bool:
+    """Whether the reader has this very answer (RFC 9110, 13.1.2: compared weakly)."""
+    if if_none_match is None:
+        return False
+    known = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
+    return tag in known or "*" in known
+
+
+def unchanged(tag: str, headers: Mapping[str, str]) -> Response:
+    """304: what the reader has is still so."""
+    return Response(status_code=304, headers={**HEADERS, **headers, "ETag": tag})
+
+
+def answer(body: bytes, form: str, tag: str, headers: Mapping[str, str]) -> Response:
+    """200 with the body; a HEAD gets the headers alone from the server."""
+    return Response(body, 200, {**HEADERS, **headers, "ETag": tag, "Content-Type": CONTENT_TYPES[form]})
+
+
+def rows_as_json(names: Sequence[str], rows: Iterable[Sequence[Any]], **beside: Any) -> bytes:
+    """`{"data": [...]}` with an object per row, and what stands beside it."""
+    data = [dict(zip(names, map(plain, row), strict=True)) for row in rows]
+    return json.dumps(
+        {"data": data, **beside}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode()
+
+
+def rows_as_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """RFC 4180 with a line of names. Nothing stands for NULL, true and false for a boolean."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(names)
+    writer.writerows([_cell(value) for value in map(plain, row)] for row in rows)
+    return text.getvalue().encode()
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON has it: a day as YYYY-MM-DD, a time in RFC 3339, UTC, with a Z."""
+    if isinstance(value, datetime):
+        return value.isoformat().removesuffix("+00:00") + "Z"
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value

@@ -1,0 +1,111 @@
+"""POST /webhooks/whoop: signature, age and form first; 2xx only once the event is committed.
+
+204  the event is stored, or was before
+400  signed by WHOOP, but not an event; or the request broke off
+401  not WHOOP's, or too old
+408  the body did not come within ten seconds
+413  larger than any event
+503  the event could not be stored: WHOOP will send it again
+"""
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from whoop_assets.clock import Clock
+from whoop_assets.errors import WhoopError
+from whoop_assets.web.group_commit import InboxWriter
+from whoop_assets.web.metrics import Deliveries
+from whoop_assets.webhooks.deliveries import delivery_of
+from whoop_assets.whoop_api.webhooks import (
+    SIGNATURE_HEADER,
+    TIMESTAMP_HEADER,
+    NotAnEvent,
+    NotWhoops,
+    StaleSignature,
+    verify,
+)
+
+LARGEST_BODY = 64 * 1024
+"""Bytes. WHOOP's events have about two hundred."""
+BODY_WITHIN = 10.0
+"""Seconds."""
+
+log = logging.getLogger(__name__)
+
+
+class TooLarge(Exception):
+    """More body than any event has."""
+
+
+class Receiver:
+    """The endpoint. `counts` says what became of the deliveries of this process."""
+
+    def __init__(self, writer: InboxWriter, *, secret: str, max_age: timedelta, clock: Clock) -> None:
+        self._writer = writer
+        self._secret = secret
+        self._max_age = max_age
+        self._clock = clock
+        self.counts = Deliveries()
+
+    async def __call__(self, request: Request) -> Response:
+        began = time.perf_counter()
+        outcome, response = await self._receive(request)
+        self.counts.count(outcome, time.perf_counter() - began)
+        return response
+
+    async def _receive(self, request: Request) -> tuple[str, Response]:
+        try:
+            async with asyncio.timeout(BODY_WITHIN):
+                body = await _body(request)
+            sent_at = verify(
+                self._secret,
+                request.headers.get(TIMESTAMP_HEADER),
+                request.headers.get(SIGNATURE_HEADER),
+                body,
+                now=self._clock.now(),
+                max_age=self._max_age,
+            )
+            delivery = delivery_of(body, sent_at)
+        except TooLarge:
+            return "too_large", _refusal(413, "The body is too large.")
+        except TimeoutError:
+            return "too_slow", _refusal(408, "The body did not come in time.")
+        except ClientDisconnect:
+            return "broken_off", _refusal(400, "The body did not come.")
+        except StaleSignature:
+            return "stale", _refusal(401, "The signature is too old, or from the future.")
+        except NotWhoops:
+            return "unsigned", _refusal(401, "This is not signed by WHOOP.")
+        except NotAnEvent as error:
+            # Signed, and not understood: WHOOP may have changed its events, so this one is worth a line.
+            log.warning("A signed delivery was refused. %s", error)
+            return "malformed", _refusal(400, str(error))
+        try:
+            outcome = await self._writer.store(delivery)
+        except WhoopError:
+            return "not_stored", _refusal(503, "The event could not be stored: send it again.")
+        return outcome, Response(status_code=204)
+
+
+async def _body(request: Request) -> bytes:
+    """The raw bytes; TooLarge before more than the limit is held."""
+    announced = request.headers.get("content-length", "0")
+    if len(announced) > 9 or int(announced) > LARGEST_BODY:
+        raise TooLarge
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise TooLarge
+    return bytes(body)
+
+
+def _refusal(status: int, sentence: str) -> Response:
+    # Where the body may not have been read to its end the connection is of no further use.
+    headers = {"Connection": "close"} if status in (408, 413) else None
+    return PlainTextResponse(sentence + "\n", status, headers)

@@ -1,0 +1,1 @@
+"""The inbox of webhook events: storing, retrying and acknowledging them."""

@@ -1,0 +1,201 @@
+"""The inbox of webhook events: what WHOOP announced, and whether the announced change is committed.
+
+    open    something may have changed at WHOOP that is not stored yet; due from `next_attempt_at` on
+    parked  nobody will try by itself: the reason says why, and `replay` takes it up again
+    done    a load has committed an answer that WHOOP gave after the event was received
+
+Here events come in, are looked at and taken up again; `attempts.py` says how they are loaded and closed. Every function
+works in the caller's transaction, and any number of processes may do so at once.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Text, cast, delete, false, func, select
+
+from whoop_assets.db.statements import in_lots, upsert
+from whoop_assets.errors import UnknownEvent
+from whoop_assets.members.store import DISCONNECTED
+from whoop_assets.members.tables import members
+from whoop_assets.webhooks.row_locks import COLUMNS, DONE, OPEN, PARKED, STATES, Event, change, locked, write
+from whoop_assets.webhooks.tables import webhook_events
+
+__all__ = ["DONE", "OPEN", "PARKED", "STATES", "Delivery", "Event", "Figures"]
+
+DUPLICATE = "duplicate"
+NOT_A_MEMBER = "The user is not a member here."
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one delivery says. `refusal`: why nothing can be loaded for it, as far as the event itself tells."""
+
+    trace_id: str
+    user_id: int
+    event_type: str
+    record_id: str | None
+    stream: str | None
+    payload: str
+    sent_at: datetime
+    refusal: str | None = None
+
+
+def require_writable(connection: Connection) -> None:
+    """Run a statement that changes nothing, and fails where events could not be stored: no table, a read-only database."""
+    connection.execute(delete(webhook_events).where(false()))
+
+
+def receive(connection: Connection, deliveries: Sequence[Delivery], at: datetime) -> list[str]:
+    """Store what is new; per delivery `open`, `parked`, or `duplicate` for what was stored before."""
+    absent = _not_members(connection, {delivery.user_id for delivery in deliveries})
+    first: dict[str, Delivery] = {}
+    for delivery in deliveries:
+        first.setdefault(delivery.trace_id, delivery)
+    new = _insert(connection, {name: _new_row(delivery, absent, at) for name, delivery in first.items()})
+    said = _contents(connection, first.keys() - new.keys()) | {name: _content(first[name]) for name in new}
+    outcomes = []
+    for delivery in deliveries:
+        if said.get(delivery.trace_id, _content(delivery)) != _content(delivery):
+            # WHOOP does not say that a trace id names one event only: what says something else is not a duplicate.
+            digest = hashlib.sha256(repr(_content(delivery)).encode()).hexdigest()[:16]
+            outcomes += receive(connection, [replace(delivery, trace_id=f"{delivery.trace_id}~{digest}")], at)
+        else:
+            outcomes.append(new.pop(delivery.trace_id, DUPLICATE))
+    return outcomes
+
+
+def _insert(connection: Connection, rows: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Insert what is not there yet; trace id -> state of what was not."""
+    if not rows:
+        return {}
+    c = webhook_events.c
+    statement = upsert(connection, webhook_events).on_conflict_do_nothing(index_elements=["trace_id"])
+    # In order: two transactions with the same deliveries wait for each other in one direction only.
+    ordered = [rows[trace_id] for trace_id in sorted(rows)]
+    return dict(connection.execute(statement.returning(c.trace_id, c.state), ordered).all())
+
+
+def _content(delivery: Delivery) -> tuple[int, str, str | None]:
+    return delivery.user_id, delivery.event_type, delivery.record_id
+
+
+def _contents(connection: Connection, trace_ids: Collection[str]) -> dict[str, tuple[int, str, str | None]]:
+    c = webhook_events.c
+    found = {}
+    for lot in in_lots(sorted(trace_ids)):
+        query = select(c.trace_id, c.user_id, c.event_type, c.record_id).where(c.trace_id.in_(lot))
+        found.update({name: (user_id, kind, key) for name, user_id, kind, key in connection.execute(query)})
+    return found
+
+
+def _not_members(connection: Connection, user_ids: Collection[int]) -> set[int]:
+    found: set[int] = set()
+    for lot in in_lots(sorted(user_ids)):
+        query = select(members.c.user_id).where(members.c.user_id.in_(lot), members.c.status != DISCONNECTED)
+        found.update(connection.scalars(query))
+    return set(user_ids) - found
+
+
+def _new_row(delivery: Delivery, absent: Collection[int], at: datetime) -> dict[str, Any]:
+    return {
+        "trace_id": delivery.trace_id,
+        "user_id": delivery.user_id,
+        "event_type": delivery.event_type,
+        "record_id": delivery.record_id,
+        "stream": delivery.stream,
+        "payload": delivery.payload,
+        "sent_at": delivery.sent_at,
+        "received_at": at,
+        **_reopened(delivery, absent, at),
+    }
+
+
+def _reopened(delivery: Delivery, absent: Collection[int], at: datetime) -> dict[str, Any]:
+    """The columns of an event that begins anew: open and due, or parked for a reason that can be told now."""
+    reason = delivery.refusal or (NOT_A_MEMBER if delivery.user_id in absent else None)
+    return {
+        "state": OPEN if reason is None else PARKED,
+        "reason": reason,
+        "open_since": at,
+        "attempts": 0,
+        "next_attempt_at": at if reason is None else None,
+        "begun_by": None,
+        "last_error": None,
+        "day": None,
+        "closed_at": None,
+        "closed_by": None,
+    }
+
+
+def listed(connection: Connection, *, state: str | None = None, limit: int | None = None) -> list[Event]:
+    """Events of one state or of all, the newest first."""
+    c = webhook_events.c
+    query = select(*COLUMNS).order_by(c.received_at.desc(), c.trace_id).limit(limit)
+    return [
+        Event(*row) for row in connection.execute(query if state is None else query.where(c.state == state))
+    ]
+
+
+def parked_of(connection: Connection, user_id: int) -> list[tuple[Event, str]]:
+    """What is parked of this user, each with its payload as WHOOP sent it."""
+    c = webhook_events.c
+    query = select(*COLUMNS, cast(c.payload, Text)).where(c.user_id == user_id, c.state == PARKED)
+    return [(Event(*row[:-1]), row[-1]) for row in connection.execute(query)]
+
+
+def stored(connection: Connection, trace_id: str) -> tuple[Event, str]:
+    """One event and its payload as WHOOP sent it; raises UnknownEvent."""
+    payload = cast(webhook_events.c.payload, Text)
+    row = connection.execute(select(*COLUMNS, payload).where(webhook_events.c.trace_id == trace_id)).first()
+    if row is None:
+        raise UnknownEvent(f"There is no event {trace_id}: `whoop-assets events list` shows those there are.")
+    return Event(*row[:-1]), row[-1]
+
+
+def replay(connection: Connection, read_again: Sequence[Delivery], at: datetime) -> dict[str, str | None]:
+    """Begin anew with these stored events, read again from their payloads: open and due now, all attempts before them.
+
+    Trace id -> None, or the reason for which it is parked still.
+    """
+    again = {delivery.trace_id: delivery for delivery in read_again}
+    absent = _not_members(connection, {delivery.user_id for delivery in read_again})
+    changes, reasons = [], {}
+    for event in locked(connection, again):
+        delivery = again[event.trace_id]
+        fresh = _reopened(delivery, absent, at)
+        changes.append(change(event, stream=delivery.stream, record_id=delivery.record_id, **fresh))
+        reasons[event.trace_id] = fresh["reason"]
+    write(connection, changes)
+    return reasons
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many events wait, how many are parked, and since when the longest waiting is open."""
+
+    open: int
+    parked: int
+    oldest_open_since: datetime | None
+
+
+def figures(connection: Connection) -> Figures:
+    """The state of the inbox."""
+    c = webhook_events.c
+    query = (
+        select(c.state, func.count(), func.min(c.open_since))
+        .where(c.state.in_((OPEN, PARKED)))
+        .group_by(c.state)
+    )
+    found = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
+    count, oldest = found.get(OPEN, (0, None))
+    return Figures(count, found.get(PARKED, (0, None))[0], oldest)
+
+
+def forget_done(connection: Connection, before: datetime, *, limit: int) -> int:
+    """Delete up to so many events that were received and done before then; returns how many there were."""
+    c = webhook_events.c
+    old = select(c.trace_id).where(c.received_at < before, c.state == DONE, c.closed_at < before).limit(limit)
+    return connection.execute(delete(webhook_events).where(c.trace_id.in_(old))).rowcount

@@ -1,0 +1,125 @@
+"""`whoop-assets notion`: making the data source, how things are with it, and pages for days that lost theirs."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner, Result
+
+from whoop_assets.cli import main
+from whoop_assets.clock import ManualClock
+from whoop_assets.db.database import Database
+from whoop_assets.settings import Settings
+from whoop_assets.sinks.notion.sync import sync
+from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_assets_tests.sinks.conftest import DAY, MEMBER, keep, summary
+from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+
+
+@pytest.fixture
+def notion(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Iterator[NotionStandIn]:
+    """A Notion whose token is configured; no data source is there yet."""
+    with serving(NotionStandIn(per_second=None)) as served:
+        monkeypatch.setenv("NOTION_TOKEN", TOKEN)
+        monkeypatch.setenv("WHOOP_NOTION_URL", served.url)
+        monkeypatch.setenv("WHOOP_DATABASE_URL", sqlite_url)
+        yield served
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(main, ["notion", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def address(notion: NotionStandIn) -> str:
+    (page,) = notion.shared_pages
+    return f"https://www.notion.so/me/Health-{page.replace('-', '')}?pvs=4"
+
+
+def test_init_makes_a_data_source_that_pages_can_be_written_to(
+    notion: NotionStandIn, monkeypatch: pytest.MonkeyPatch, sqlite_url: str, clock: ManualClock
+) -> None:
+    made = run("init", "--parent", address(notion), "--title", "Body")
+    assert made.exit_code == 0, made.output
+    name, _, source = made.stdout.strip().partition("=")
+    assert (name, source) == ("WHOOP_NOTION_DATA_SOURCE", *notion.sources)
+    schema = notion.sources[source]["properties"]
+    assert {name: one["type"] for name, one in schema.items()} == {
+        "Day": "title",
+        "Date": "date",
+        "Member": "number",
+        "Recovery (%)": "number",
+        "Sleep time (ms)": "number",
+        "Sleep efficiency (%)": "number",
+    }
+    monkeypatch.setenv(name, source)
+    assert "set already" in is_one_error(run("init", "--parent", address(notion)))
+    assert len(notion.sources) == 1
+
+    clock.advance(timedelta(days=1))
+    database = Database(sqlite_url, clock)
+    keep(database, summary(MEMBER, DAY), summary(MEMBER, DAY - timedelta(days=1)))
+    assert "0 pages, 2 days behind" in run("status").stdout
+    sync(Settings.from_environment(), database, [MEMBER], DAY - timedelta(days=1), DAY)
+    assert "2 pages, 0 days behind" in run("status").stdout
+
+    (page,) = notion.by_day(source)[MEMBER, DAY.isoformat()]
+    notion.bin(page)
+    keep(database, summary(MEMBER, DAY, recovery_score=12.0))
+    sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
+    assert f"Member {MEMBER}, {DAY}: the page is in the bin." in run("status").stdout
+    assert "No page" in run("renew", "--to", "2026-11-01").stdout
+    assert f"Member {MEMBER}, {DAY}" in run("renew", "--member", str(MEMBER)).stdout
+    sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
+    assert len(notion.by_day(source)) == 2
+
+    notion.fault("500", "PATCH", times=100)
+    keep(database, summary(MEMBER, DAY, recovery_score=13.0))
+    sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
+    said = run("status")
+    assert said.exit_code == 1
+    assert "The last attempt came to nothing" in said.stderr
+    database.close()
+
+
+def test_a_page_that_is_not_shared_is_said(notion: NotionStandIn) -> None:
+    said = is_one_error(run("init", "--parent", "0123456789abcdef0123456789abcdef"))
+    assert "share the page" in said
+
+
+def test_what_is_no_address_is_said_before_anything_is_asked(notion: NotionStandIn) -> None:
+    assert "--parent" in is_one_error(run("init", "--parent", "my page"))
+    assert notion.asked == []
+
+
+def test_a_database_that_may_have_been_made_is_not_asked_for_again(notion: NotionStandIn) -> None:
+    notion.fault("silence", "POST /v1/databases", after=True)
+    assert "Look at the page" in is_one_error(run("init", "--parent", address(notion)))
+    assert len(notion.databases) == 1
+
+
+def test_without_a_token_or_a_data_source_each_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "NOTION_TOKEN" in is_one_error(run("init", "--parent", "0123456789abcdef0123456789abcdef"))
+    monkeypatch.setenv("NOTION_TOKEN", TOKEN)
+    for command in ("status", "renew"):
+        assert "WHOOP_NOTION_DATA_SOURCE" in is_one_error(run(command))
+
+
+WITHOUT = (
+    "import sys; sys.modules['notion_client'] = None; from whoop_assets.cli import main; main(sys.argv[1:])"
+)
+
+
+@pytest.mark.slow
+def test_without_the_extra_its_name_is_said(notion: NotionStandIn) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, "notion", "init", "--parent", address(notion)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "whoop-assets[notion]" in done.stderr
+    assert "Traceback" not in done.stderr

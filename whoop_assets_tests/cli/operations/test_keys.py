@@ -1,0 +1,78 @@
+"""`keys` and `keys rotate`, and what is said when a key is missing."""
+
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from whoop_assets.tokens.cipher import fingerprint
+from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+
+def test_the_key_file_is_rotated_and_no_key_is_shown(command_line: CommandLine) -> None:
+    command_line.connect(command_line.members[0])
+    (path,) = Path().glob("*.token-key")
+    before = path.read_text().strip()
+    first = fingerprint(before.encode())
+    assert command_line.run("keys").stdout == f"key {first}: encrypts now; the tokens of 1 member\n"
+
+    rotated = command_line.run("keys", "rotate")
+    assert rotated.exit_code == 0, rotated.output
+    new, old = path.read_text().strip().split(",")
+    assert old == before
+    second = fingerprint(new.encode())
+    assert rotated.stdout == f"Key {second} encrypts now; 1 pair of tokens encrypted anew.\n"
+    shown = command_line.run("keys")
+    assert (shown.exit_code, shown.stdout) == (0, f"key {second}: encrypts now; the tokens of 1 member\n")
+    assert not any(key in rotated.output + shown.output for key in (new, old))
+
+
+def test_a_key_in_the_environment_is_rotated_in_the_documented_steps(command_line: CommandLine) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", old)
+    command_line.connect(command_line.members[0])
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", f"{old},{new}")
+    command_line.connect(command_line.members[1])
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", f"{new},{old}")
+    shown = command_line.run("keys").stdout.splitlines()
+    assert shown == [
+        f"key {fingerprint(old.encode())}: encrypts now; the tokens of 2 members",
+        f"key {fingerprint(new.encode())}: the first at hand; encrypts from `whoop-assets keys rotate` on",
+    ]
+    rotated = command_line.run("keys", "rotate")
+    assert "2 pairs of tokens encrypted anew" in rotated.stdout
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", new)
+    assert command_line.run("keys").exit_code == 0
+    assert command_line.run("disconnect", str(command_line.members[0])).exit_code == 0
+
+
+def test_a_wrong_key_is_one_sentence_everywhere_and_costs_no_token(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    key = Fernet.generate_key().decode()
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", key)
+    command_line.connect(member)
+    exchanges = command_line.world.stats()["token_requests"]
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", Fernet.generate_key().decode())
+    for command in (("keys",), ("keys", "rotate"), ("members", "--keep-alive"), ("connect", "--no-browser")):
+        said = is_one_error(command_line.run(*command))
+        assert "WHOOP_TOKEN_KEY" in said
+        assert "keys rotate --lost" in said
+    assert command_line.world.stats()["token_requests"] == exchanges
+    command_line.environment.setenv("WHOOP_TOKEN_KEY", key)
+    assert command_line.run("keys").exit_code == 0
+
+
+def test_with_the_key_lost_for_good_its_members_connect_again(command_line: CommandLine) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    (path,) = Path().glob("*.token-key")
+    path.unlink()
+    assert "put it back" in is_one_error(command_line.run("keys"))
+    gone = command_line.run("keys", "rotate", "--lost")
+    assert gone.exit_code == 0, gone.output
+    assert (
+        f"Member {member}: the tokens cannot be read any more; `whoop-assets connect` mends it."
+        in gone.stdout
+    )
+    assert "is lost; `whoop-assets connect` mends it" in command_line.run("members").stdout
+    command_line.connect(member)
+    assert command_line.run("keys").exit_code == 0

@@ -1,0 +1,147 @@
+"""Processes that a command starts end with it, however it ends, and one lock keeps a second start away."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from whoop_assets.cli.processes.processes import child, end, held
+from whoop_assets.errors import ConfigurationError
+from whoop_assets_tests.sync.crowd import until
+
+COMMAND = """
+import os, pathlib, subprocess, sys, time
+grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+if "stubborn" in sys.argv:
+    import signal
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+path = pathlib.Path(sys.argv[1])
+path.with_suffix(".new").write_text(f"{os.getpid()} {grandchild.pid}")
+path.with_suffix(".new").rename(path)
+time.sleep(600)
+"""
+STARTER = """
+import pathlib, sys, time
+from whoop_assets.cli.processes import child, held
+with held(pathlib.Path(sys.argv[2]), "the test") as lock, child(sys.argv[3:], locks=[lock]):
+    time.sleep(600)
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that only waits for its parent's notice does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def command(pids: Path, *options: str) -> list[str]:
+    return [sys.executable, "-c", COMMAND, str(pids), *options]
+
+
+def started(pids: Path) -> list[int]:
+    until(pids.exists, "the command to start")
+    return [int(pid) for pid in pids.read_text().split()]
+
+
+@pytest.fixture
+def starter(tmp_path: Path):
+    """`starter(*options)`: a process that holds a lock and runs the command as its child."""
+    processes = []
+
+    def start(*options: str) -> "subprocess.Popen[bytes]":
+        arguments = ["-c", STARTER, "x", str(tmp_path / "lock"), *command(tmp_path / "pids", *options)]
+        processes.append(subprocess.Popen([sys.executable, *arguments]))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_child_and_what_it_started_end_when_their_starter_is_killed(
+    starter: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    process = starter()
+    pids = started(tmp_path / "pids")
+    with (
+        pytest.raises(ConfigurationError, match=rf"process {process.pid}.*end it first"),
+        held(tmp_path / "lock", "the test"),
+    ):
+        pass
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    until(lambda: not any(map(alive, pids)), "child and grandchild to end")
+
+    def free() -> bool:
+        try:
+            with held(tmp_path / "lock", "the test"):
+                return True
+        except ConfigurationError:
+            return False
+
+    until(free, "the lock to be free")
+
+
+@pytest.mark.slow
+def test_the_lock_lasts_as_long_as_a_child_of_a_killed_starter(
+    starter: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    process = starter("stubborn")
+    pids = started(tmp_path / "pids")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if any(map(alive, pids)):  # the supervisor waits for the child, which ignores the interrupt
+        with pytest.raises(ConfigurationError, match="end it first"), held(tmp_path / "lock", "the test"):
+            pass
+    until(lambda: not any(map(alive, pids)), "the stubborn child to be killed")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the supervisor in /proc")
+def test_the_lock_lasts_as_long_as_the_command_when_its_supervisor_is_killed(
+    starter: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path
+) -> None:
+    process = starter()
+    pid, grandchild = started(tmp_path / "pids")
+    supervisor = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    for number in (supervisor, process.pid):
+        os.kill(number, signal.SIGKILL)
+    process.wait()
+    until(lambda: not alive(supervisor), "the supervisor to end")
+    try:
+        with pytest.raises(ConfigurationError, match="end it first"), held(tmp_path / "lock", "the test"):
+            pass
+    finally:
+        for number in (pid, grandchild):
+            os.kill(number, signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_several_children_are_ended_at_once_and_the_stubborn_are_killed(tmp_path: Path) -> None:
+    files = [tmp_path / "one", tmp_path / "other"]
+    with child(command(files[0], "stubborn")) as one, child(command(files[1])) as other:
+        pids = [pid for file in files for pid in started(file)]
+        end(one, other, within=0.5)
+        assert one.returncode is not None
+        assert other.returncode is not None
+        until(lambda: not any(map(alive, pids)), "all of them to end")
+
+
+@pytest.mark.slow
+def test_a_child_gives_its_exit_status_and_output(tmp_path: Path) -> None:
+    with (
+        (tmp_path / "log").open("wb") as log,
+        child([sys.executable, "-c", "import sys; print('hello'); sys.exit(7)"], output=log) as process,
+    ):
+        assert process.wait() == 7
+    assert (tmp_path / "log").read_text() == "hello\n"

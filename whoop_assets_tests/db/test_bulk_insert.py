@@ -1,0 +1,60 @@
+"""Rows in bulk come back as they were given, whichever way they went in."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import select
+
+from whoop_assets.db.bulk_insert import FEW, add_rows
+from whoop_assets.errors import DatabaseError
+from whoop_assets.summaries.tables import trends
+
+NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def rows(count):
+    odd = ['{"strain_mean_7": "3 of 4 values"}', "tab\t, line\n, return\r, \\N and \\", "", None, "ü€\\t"]
+    return [
+        {
+            "user_id": 2**40 + n,
+            "day": date(2026, 1, 1),
+            "is_partial": n % 2 == 0,
+            "missing": odd[n % len(odd)],
+            "strain_mean_7": [0.1 + 0.2, 1e-300, None, -0.0, 1 / 3][n % 5],
+            "green_streak_days": n,
+            "built_at": NOW.astimezone(timezone(timedelta(hours=n % 5))),
+        }
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1, 12_000])
+def test_every_value_comes_back_as_it_was(database, count):
+    given = rows(count)
+    with database.write() as connection:
+        add_rows(connection, trends, given)
+    columns = [trends.c[name] for name in rows(1)[0]]
+    with database.read() as connection:
+        found = [
+            dict(row) for row in connection.execute(select(*columns).order_by(trends.c.user_id)).mappings()
+        ]
+    assert found == given
+    assert all(type(row["is_partial"]) is bool for row in found)
+
+
+def test_a_refused_row_undoes_all_and_is_not_quoted(database):
+    given = rows(FEW + 1)
+    given[-1] = dict(given[0], missing="secret")
+    with pytest.raises(DatabaseError) as error, database.write() as connection:
+        add_rows(connection, trends, given)
+    assert "secret" not in str(error.value)
+    assert str(given[0]["user_id"]) not in str(error.value)
+    assert error.value.__cause__ is None
+    with database.read() as connection:
+        assert connection.execute(select(trends)).all() == []
+
+
+def test_a_time_without_a_zone_cannot_be_stored(database):
+    given = [dict(row, built_at=datetime(2026, 1, 1)) for row in rows(FEW + 1)]
+    with pytest.raises(ValueError, match="without a zone"), database.write() as connection:
+        add_rows(connection, trends, given)

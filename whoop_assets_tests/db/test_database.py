@@ -1,0 +1,140 @@
+"""Opening a database: every spelling of its address, and what is said when it is not there."""
+
+import socket
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from whoop_assets.db.database import Database, normalise_url
+from whoop_assets.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
+from whoop_assets.request_budget.tables import request_gate
+from whoop_assets.schema import prepare
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg"],
+)
+def test_every_spelling_of_postgresql_goes_to_psycopg2(spelling):
+    url = normalise_url(f"{spelling}://ann:s3cret@db.example:5433/whoop?sslmode=require")
+    assert url.drivername == "postgresql+psycopg2"
+    assert (url.username, url.password, url.host, url.port, url.database) == (
+        "ann", "s3cret", "db.example", 5433, "whoop",
+    )  # fmt: skip
+    assert url.query == {"sslmode": "require"}
+
+
+@pytest.mark.parametrize("spelling", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_connects(postgres_url, spelling):
+    database = Database(postgres_url.replace("postgresql+psycopg2", spelling))
+    with database.read() as connection:
+        assert connection.scalar(text("select 1")) == 1
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "whoop.db",
+        "mysql://ann:s3cret@db.example/whoop",
+        "http://db.example",
+        "postgresql://ann:s3cret@db.example:port/whoop",
+    ],
+)
+def test_what_is_no_database_is_refused_without_showing_it(wrong):
+    with pytest.raises(ConfigurationError) as error:
+        Database(wrong)
+    assert "WHOOP_DATABASE_URL" in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+def test_an_unreachable_server_is_one_sentence_without_user_and_password():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, not listening: nobody answers, and nobody else takes the port
+        port = unused.getsockname()[1]
+        database = Database(f"postgresql://ann:s3cret@127.0.0.1:{port}/whoop")
+        with pytest.raises(DatabaseUnreachable) as error, database.read():
+            pass
+    said = str(error.value)
+    assert said.startswith("The database postgresql://127.0.0.1/whoop does not answer")
+    assert "WHOOP_DATABASE_URL" in said
+    assert "\n" not in said
+    assert "ann" not in said
+    assert "s3cret" not in said
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
+    (tmp_path / "notes.txt").write_text(
+        "no database at all, but long enough to have a header of its own\n" * 20
+    )
+    with pytest.raises(DatabaseUnreachable) as error:
+        prepare(Database(f"sqlite:///{tmp_path}/notes.txt"))
+    assert "notes.txt" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError) as error:
+        Database(f"sqlite:///{tmp_path}/file/whoop.db")
+    assert "WHOOP_DATABASE_URL" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_the_folder_of_a_sqlite_file_is_made(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/a/b/whoop.db")
+    with database.read() as connection:
+        assert connection.scalar(text("select 1")) == 1
+    database.close()
+
+
+def test_a_read_sees_one_state_from_beginning_to_end(database):
+    gate = request_gate.c.not_before
+    with database.write() as connection:
+        connection.execute(insert(request_gate), {"id": 1, "not_before": database.clock.now()})
+    with database.read() as reader:
+        before = reader.scalar(select(gate))
+        with database.write() as writer:
+            writer.execute(request_gate.update().values(not_before=datetime(2030, 1, 1, tzinfo=UTC)))
+        assert reader.scalar(select(gate)) == before
+    with database.read() as reader:
+        assert reader.scalar(select(gate)) == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def test_a_write_that_fails_leaves_nothing_behind(database):
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        connection.execute(insert(request_gate), {"id": 1, "not_before": database.clock.now()})
+        raise ZeroDivisionError
+    with database.read() as connection:
+        assert connection.execute(select(request_gate)).all() == []
+
+
+def test_times_come_back_aware_and_in_utc_whatever_the_zone_of_the_server(database):
+    moment = datetime.fromisoformat("2026-03-29T02:30:00.123456+05:30")
+    with database.write() as connection:
+        connection.execute(insert(request_gate), {"id": 1, "not_before": moment})
+    with database.read() as connection:
+        stored = connection.scalar(select(request_gate.c.not_before))
+    assert stored == moment
+    assert stored.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_not_stored(database):
+    with pytest.raises(Exception, match="without a zone"), database.write() as connection:
+        connection.execute(insert(request_gate), {"id": 1, "not_before": datetime(2026, 1, 1)})
+
+
+def test_a_server_that_takes_no_writing_for_now_counts_as_away(postgres_url):
+    database = Database(postgres_url)
+    with pytest.raises(DatabaseUnreachable, match="25006") as error, database.write() as connection:
+        connection.execute(text("set transaction read only"))
+        connection.execute(text("delete from tokens"))
+    assert error.value.transient
+    with pytest.raises(DatabaseError, match="fault of whoop-assets") as error, database.write() as connection:
+        connection.execute(text("delete from nothing_like_it"))
+    assert not error.value.transient
+    database.close()

@@ -1,0 +1,54 @@
+"""The SQLite file: only its owner can read it, and what was deleted is not in it."""
+
+from pathlib import Path
+
+import pytest
+
+from whoop_assets.db.database import Database, compact_sqlite
+
+SECRET = "a-value-that-is-deleted" * 40
+
+
+@pytest.fixture
+def database(tmp_path):
+    opened = Database(f"sqlite:///{tmp_path / 'new' / 'whoop.db'}")
+    yield opened
+    opened.close()
+
+
+def files(database: Database) -> list[Path]:
+    assert database.path is not None
+    return sorted(database.path.parent.glob("whoop.db*"))
+
+
+def bytes_of(database: Database) -> bytes:
+    return b"".join(path.read_bytes() for path in files(database))
+
+
+def test_a_new_file_and_its_log_are_their_owners_alone(database):
+    with database.write() as connection:
+        connection.exec_driver_sql("create table t (v text)")
+    assert len(files(database)) > 1
+    assert {path.stat().st_mode & 0o777 for path in files(database)} == {0o600}
+
+
+def test_deleted_values_are_gone_after_compacting_and_the_others_stay(database):
+    with database.write() as connection:
+        connection.exec_driver_sql("create table t (v text)")
+        connection.exec_driver_sql("insert into t values (?), ('kept-value')", (SECRET,))
+    with database.write() as connection:
+        connection.exec_driver_sql("delete from t where v <> 'kept-value'")
+    assert SECRET.encode() in bytes_of(database)  # in the write-ahead log
+    assert database.compact([])
+    assert SECRET.encode() not in bytes_of(database)
+    assert b"kept-value" in bytes_of(database)
+
+
+def test_a_reader_in_the_way_of_compacting_is_reported(database):
+    with database.write() as connection:
+        connection.exec_driver_sql("create table t (v text)")
+    with database.read() as reading:
+        reading.exec_driver_sql("select * from t").all()
+        with database.write() as connection:
+            connection.exec_driver_sql("insert into t values ('new')")
+        assert not compact_sqlite(files(database)[0], timeout=0)

@@ -1,0 +1,133 @@
+"""Rows in bulk: what the short way stores is what SQLAlchemy's own way stores, on both databases."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import insert, select
+
+from whoop_assets.db.statements import AT_ONCE, insert_or_ignore, insert_or_replace, insert_rows
+from whoop_assets.errors import DatabaseError
+from whoop_assets.records.tables import quarantine, record_versions, sleeps, stale_days
+from whoop_assets_tests.support.factories import MEMBER, NOW
+
+DAY = date(2026, 5, 3)
+ELSEWHERE = timezone(timedelta(hours=-4))
+
+FULL = {
+    "nap": True,
+    "cycle_id": 2**63 - 1,
+    "start_time": datetime(2026, 5, 3, 1, 2, 3, 456789, tzinfo=ELSEWHERE),
+    "end_time": datetime(2026, 5, 3, 9, tzinfo=UTC),
+    "timezone_offset": "-04:00",
+    "sleep_cycle_count": 4,
+    "baseline_milli": 27_000_000,
+    "respiratory_rate": 16.11,
+    "sleep_performance_percentage": 98,
+    "payload": '{"note": "100 % of a ? and %s, %(day)s, :day, \\u00e9\\\\"}',
+    "content_hash": "ab",
+}
+SPARSE = dict.fromkeys(FULL) | {"nap": False, "cycle_id": 0, "payload": "{}", "content_hash": ""}
+
+
+def _sleep(key, fields):
+    times = dict.fromkeys(("created_at", "updated_at", "first_seen_at", "changed_at", "synced_at"), NOW)
+    return {"id": key, "user_id": MEMBER, "day": DAY, "score_state": "SCORED", **times, **fields}
+
+
+def _stored(connection, table):
+    return [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key.columns))]
+
+
+def _version(key, **changes):
+    fields = {"stream": "sleeps", "record_key": key, "content_hash": "ab", "user_id": MEMBER, "payload": "{}"}
+    times = {"updated_at": NOW, "requested_at": NOW}
+    return fields | {"endpoint": "/v2/activity/sleep", "open": False} | times | changes
+
+
+def test_rows_are_stored_as_sqlalchemy_stores_them(database):
+    rows = [_sleep("full", FULL), _sleep("sparse", SPARSE)]
+    with database.write() as connection:
+        connection.execute(insert(sleeps), rows)
+        expected = _stored(connection, sleeps)
+        connection.execute(sleeps.delete())
+        insert_rows(connection, sleeps, rows)
+        assert _stored(connection, sleeps) == expected
+
+
+def test_on_sqlite_even_the_bytes_are_those_of_sqlalchemy(sqlite_database):
+    rows = [_sleep("full", FULL), _sleep("sparse", SPARSE)]
+    raw = "SELECT * FROM sleeps ORDER BY id"
+    with sqlite_database.write() as connection:
+        connection.execute(insert(sleeps), rows)
+        expected = connection.exec_driver_sql(raw).fetchall()
+        connection.execute(sleeps.delete())
+        insert_rows(connection, sleeps, rows)
+        assert connection.exec_driver_sql(raw).fetchall() == expected
+
+
+@pytest.mark.parametrize("number", [0, 1, AT_ONCE, 2 * AT_ONCE + 1])
+def test_any_number_of_rows_is_stored(database, number):
+    rows = [_sleep(f"{place:05}", FULL) for place in range(number)]
+    with database.write() as connection:
+        insert_rows(connection, sleeps, rows)
+        assert [row[0] for row in _stored(connection, sleeps)] == [row["id"] for row in rows]
+
+
+def test_a_key_that_is_there_is_refused_without_a_word_of_what_was_to_be_stored(database):
+    with database.write() as connection:
+        insert_rows(connection, sleeps, [_sleep("secret", FULL)])
+    with pytest.raises(DatabaseError) as error, database.write() as connection:
+        insert_rows(connection, sleeps, [_sleep("secret", FULL)])
+    assert "secret" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_a_row_whose_key_is_there_is_ignored(database):
+    with database.write() as connection:
+        insert_or_ignore(connection, record_versions, [_version("a")])
+        again = [_version("a", endpoint="later"), _version("b"), _version("b", endpoint="later")]
+        insert_or_ignore(connection, record_versions, again)
+        query = select(record_versions.c.record_key, record_versions.c.endpoint).order_by(
+            record_versions.c.record_key
+        )
+        kept = connection.execute(query).all()
+    assert kept == [("a", "/v2/activity/sleep"), ("b", "/v2/activity/sleep")]
+
+
+def test_a_row_whose_key_is_there_is_replaced_but_for_what_is_to_be_kept(database):
+    def rejected(reason, at):
+        fields = {"user_id": MEMBER, "stream": "sleeps", "content_hash": "ab", "record_key": None}
+        times = {"first_seen_at": at, "last_seen_at": at, "resolved_at": None}
+        return fields | {"payload": "{}", "reason": reason, "endpoint": "/v2/activity/sleep"} | times
+
+    later = NOW + timedelta(hours=1)
+    with database.write() as connection:
+        insert_or_replace(connection, quarantine, [rejected("first", NOW)], keep={"first_seen_at"})
+        insert_or_replace(connection, quarantine, [rejected("second", later)], keep={"first_seen_at"})
+        row = connection.execute(select(quarantine)).one()
+    assert (row.reason, row.first_seen_at, row.last_seen_at) == ("second", NOW, later)
+
+
+def test_a_time_without_a_zone_is_not_stored(database):
+    row = {"user_id": MEMBER, "day": DAY, "generation": 1, "changed_at": NOW.replace(tzinfo=None)}
+    with pytest.raises(ValueError, match="without a zone"), database.write() as connection:
+        insert_or_replace(connection, stale_days, [row], keep=set())
+
+
+def test_an_hour_that_comes_twice_is_told_apart(database):
+    """Where clocks go back, two instants an hour apart are equal in Python, and so is their hash."""
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    second = first.replace(fold=1)
+    assert first == second
+    with database.write() as connection:
+        insert_rows(
+            connection,
+            sleeps,
+            [
+                _sleep("a", FULL | {"start_time": first, "end_time": first}),
+                _sleep("b", FULL | {"start_time": second, "end_time": second}),
+            ],
+        )
+        starts = connection.scalars(select(sleeps.c.start_time).order_by(sleeps.c.id)).all()
+    assert starts[1] - starts[0] == timedelta(hours=1)

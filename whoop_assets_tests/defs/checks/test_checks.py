@@ -1,0 +1,81 @@
+"""The check on the inbox: what waits too long, and what was parked."""
+
+import json
+import uuid
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+from sqlalchemy import update
+
+from whoop_assets.defs.checks import events_loaded
+from whoop_assets.defs.resources import WhoopResource
+from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets_tests.sync.announcing import Inbox
+
+
+@pytest.fixture
+def p(project, database_kind):
+    with project(kind=database_kind) as made:
+        yield made
+
+
+def check():
+    result = events_loaded.body(None, WhoopResource())
+    assert isinstance(result, dg.AssetCheckResult)
+    return result
+
+
+def put(p, user_id, trace_id):
+    event = {"user_id": user_id, "id": str(uuid.uuid4()), "type": "sleep.updated", "trace_id": trace_id}
+    Inbox(p.home, real=True).put(json.dumps(event).encode())
+
+
+def age(p, **by):
+    with p.home.database.write() as connection:
+        moment = p.now() - timedelta(**by)
+        connection.execute(update(webhook_events).values(open_since=moment))
+
+
+def test_an_empty_inbox_and_a_fresh_event_are_well(p):
+    assert check().passed
+    put(p, p.home.member, "t1")
+    result = check()
+    assert result.passed
+    assert result.metadata["open"].value == 1
+
+
+def test_an_event_that_has_been_open_for_too_long_is_named(p, monkeypatch):
+    put(p, p.home.member, "t1")
+    age(p, minutes=31)
+    result = check()
+    assert not result.passed
+    assert result.severity == dg.AssetCheckSeverity.WARN
+    assert str(p.home.member) in result.description
+    (row,) = result.metadata["events"].records
+    assert row.data["event"] == "t1"
+    assert result.metadata["oldest_open_seconds"].value >= 31 * 60
+    monkeypatch.setenv("WHOOP_OPEN_EVENT_MINUTES", "60")
+    assert check().passed
+
+
+def test_what_was_parked_is_told_for_a_week(p):
+    put(p, 12345, "t2")
+    result = check()
+    assert not result.passed
+    assert "12345" in result.description
+    (row,) = result.metadata["events"].records
+    assert row.data["cause"] == "The user is not a member here."
+    age(p, days=8)
+    result = check()
+    assert result.passed
+    assert result.metadata["parked"].value == 1
+
+
+def test_a_check_that_passes_says_what_it_looked_at(project):
+    with project(days=6) as p:
+        result = p.run(p.today - timedelta(days=2), p.today, checked=True)
+        passed = [one for one in result.get_asset_check_evaluations() if one.passed]
+        assert len(passed) > 8
+        for one in passed:
+            assert (one.description or "").startswith("Looked at "), one.check_name

@@ -1,0 +1,214 @@
+"""The definitions: what Dagster sees, all of it and nothing by accident; also from an installed wheel."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+import whoop_assets
+from whoop_assets.definitions import defs, ours
+from whoop_assets.defs import assets as assets_package
+from whoop_assets.defs import checks, component, schedules, sensors
+from whoop_assets.defs.assets.blueprints import AssetBlueprint
+from whoop_assets.defs.checks.blueprints import CheckBlueprint, ChecksBlueprint
+from whoop_assets.defs.sensors.blueprints import SensorBlueprint
+from whoop_assets.schema import metadata
+from whoop_assets_tests.support.fixed_time import only_time
+from whoop_assets_tests.support.wheel import built
+
+# A key that changes its name loses its history in Dagster: a change here is a decision.
+ASSETS = {
+    "whoop/profile": set(),
+    "whoop/body_measurement": set(),
+    "whoop/cycles": set(),
+    "whoop/sleeps": {"whoop/cycles"},
+    "whoop/recoveries": {"whoop/cycles"},
+    "whoop/workouts": {"whoop/cycles"},
+    "whoop/daily_summary": {"whoop/cycles", "whoop/sleeps", "whoop/recoveries", "whoop/workouts"},
+    "whoop/trends": {"whoop/daily_summary"},
+    "whoop/weekly_summary": {"whoop/daily_summary"},
+    "whoop/report": {
+        "whoop/daily_summary",
+        "whoop/trends",
+        "whoop/weekly_summary",
+        "whoop/journal_effects",
+    },
+    "whoop/journal": {"whoop/daily_summary"},
+    "whoop/journal_effects": {"whoop/journal", "whoop/daily_summary"},
+}
+WEEKLY_ASSETS = {"whoop/weekly_summary"}
+UNPARTITIONED = {"whoop/report"}
+JOURNAL = {"whoop/journal", "whoop/journal_effects"}
+CHECKS = {
+    "whoop/trends:loads_complete",
+    "whoop/daily_summary:events_loaded",
+    "whoop/profile:members_connected",
+    "whoop/profile:timezone_covers_members",
+    "whoop/daily_summary:values_within_bounds",
+    "whoop/daily_summary:nothing_twice",
+    "whoop/daily_summary:records_linked",
+    "whoop/sleeps:stages_add_up",
+    "whoop/cycles:cycles_follow_each_other",
+    "whoop/daily_summary:days_complete",
+    "whoop/daily_summary:summaries_follow",
+    "whoop/daily_summary:quarantine_empty",
+    "whoop/daily_summary:counts_match_whoop",
+    "whoop/daily_summary:v1_ids_mapped",
+    "whoop/daily_summary:readings_in_time",
+}
+JOBS = {"refresh", "keep_tokens", "check", "journal"}
+SCHEDULES = {"keep_tokens_alive", "check_daily", "follow_journal"}
+SENSORS = {"webhook_events", "due_readings", "stale_summaries", "stale_weeks", "failed_runs"}
+
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_the_definitions_can_be_loaded():
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_exactly_these_assets_exist_and_depend_on_each_other_so():
+    found = {key: {dep.asset_key.to_user_string() for dep in spec.deps} for key, spec in SPECS.items()}
+    assert found == ASSETS
+
+
+def test_exactly_these_checks_jobs_schedules_and_sensors_exist():
+    keys = defs.resolve_asset_graph().asset_check_keys
+    assert {f"{key.asset_key.to_user_string()}:{key.name}" for key in keys} == CHECKS
+    assert {job.name for job in defs.jobs or ()} == JOBS
+    assert {schedule.name for schedule in defs.schedules or ()} == SCHEDULES
+    assert {sensor.name for sensor in defs.sensors or ()} == SENSORS
+
+
+def test_everything_that_runs_by_itself_does_so_without_being_switched_on():
+    for schedule in defs.schedules or ():
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    for sensor in defs.sensors or ():
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
+BLUEPRINTS = {
+    AssetBlueprint: [*component.ASSETS, *(asset for sink in component.SINKS for asset in sink.assets)],
+    CheckBlueprint: component.CHECKS,
+    ChecksBlueprint: component.CHECKS,
+    SensorBlueprint: [*component.SENSORS, *(sensor for sink in component.SINKS for sensor in sink.sensors)],
+}
+
+
+def modules():
+    for place in (assets_package, schedules, checks, sensors):
+        names = pkgutil.walk_packages(getattr(place, "__path__", []), f"{place.__name__}.")
+        yield from (importlib.import_module(module.name) for module in names)
+        yield place
+
+
+@pytest.mark.parametrize("kind", BLUEPRINTS)
+def test_every_blueprint_in_the_package_is_in_the_list(kind):
+    drawn = {
+        id(value): value for module in modules() for value in vars(module).values() if isinstance(value, kind)
+    }
+    assert drawn
+    assert [value.name for value in drawn.values() if not any(value is one for one in BLUEPRINTS[kind])] == []
+
+
+def test_nothing_has_a_place_before_a_graph_gives_it_one():
+    placed = dg.AssetsDefinition | dg.SensorDefinition | dg.ScheduleDefinition | dg.JobDefinition
+    assert [
+        (module.__name__, name)
+        for module in modules()
+        for name, value in vars(module).items()
+        if isinstance(value, placed)
+    ] == []
+
+
+@pytest.mark.parametrize("key", sorted(ASSETS.keys() - UNPARTITIONED))
+def test_every_asset_says_whose_it_is_and_what_it_holds(key):
+    spec = SPECS[key]
+    assert spec.owners
+    groups = dict.fromkeys(WEEKLY_ASSETS, "whoop_weekly") | dict.fromkeys(JOURNAL, "whoop_journal")
+    assert spec.group_name == groups.get(key, "whoop")
+    assert spec.kinds
+    assert len(spec.description or "") > 40
+    partitions = dict.fromkeys(WEEKLY_ASSETS, ours.weeks) | dict.fromkeys(JOURNAL)
+    assert spec.partitions_def == partitions.get(key, ours.days)
+    table = metadata.tables[spec.metadata["dagster/table_name"]]
+    schema = spec.metadata["dagster/column_schema"]
+    assert [column.name for column in schema.columns] == [column.name for column in table.columns]
+    assert all(column.description and column.type for column in schema.columns)
+
+
+def test_a_range_of_any_assets_is_one_run():
+    for asset in defs.assets or ():
+        assert isinstance(asset, dg.AssetsDefinition)
+        if asset.partitions_def is None:
+            continue
+        assert asset.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_no_asset_hands_its_data_to_an_io_manager():
+    for asset in defs.assets or ():
+        annotation = inspect.signature(asset.op.compute_fn.decorated_fn).return_annotation
+        assert annotation is None or "MaterializeResult" in str(annotation)
+
+
+IN_A_WHEEL = """
+import sys
+from pathlib import Path
+
+import whoop_assets, whoop_simulator
+from whoop_assets.definitions import defs, ours
+from whoop_assets.warehouse.database import Database
+from whoop_assets.warehouse.schema import prepare
+from sqlalchemy import inspect
+
+assert Path(whoop_assets.__file__).is_relative_to(sys.argv[1]), whoop_assets.__file__
+assert Path(whoop_simulator.__file__).is_relative_to(sys.argv[1]), whoop_simulator.__file__
+print(*sorted(spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()))
+database = Database("sqlite:///whoop.db")
+prepare(database)
+with database.read() as connection:
+    print(*sorted(inspect(connection).get_table_names()))
+"""
+
+
+@pytest.mark.slow
+def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_path):
+    installed, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    wheel = built(tmp_path)
+    with zipfile.ZipFile(wheel) as archive:
+        tops = {name.split("/")[0] for name in archive.namelist()}
+        archive.extractall(installed)
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"whoop_assets", "whoop_simulator"}
+    run = subprocess.run(
+        [sys.executable, "-P", "-W", "ignore", "-c", IN_A_WHEEL, installed],
+        cwd=elsewhere,
+        env=only_time(installed),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    keys, table_names = (line.split() for line in run.stdout.splitlines())
+    assert keys == sorted(ASSETS)
+    assert set(table_names) == {*metadata.tables, "whoop_schema_version"}
+
+
+@pytest.mark.slow
+def test_loading_the_definitions_needs_no_credentials_and_no_database_and_says_nothing(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", "import whoop_assets.definitions"],
+        cwd=tmp_path,
+        env=only_time(Path(whoop_assets.__file__).parent.parent),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,234 @@
+"""Filing: whatever comes first, every record ends on the day its cycle says, and every day that changed is stale."""
+
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whoop_assets.records import day_assignment, stale_days, upsert
+from whoop_assets.whoop_day import cycle_day, local_date
+from whoop_assets_tests.support.factories import (
+    MEMBER,
+    NOW,
+    UPDATED,
+    at,
+    cycle,
+    recovery,
+    rows,
+    sleep,
+    stale,
+    undone,
+    workout,
+)
+
+STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
+OFFSETS = ("-10:00", "-03:30", "+00:00", "+05:30", "+13:00")
+
+
+def test_a_workout_that_came_before_its_cycle_moves_to_the_cycles_day_and_both_days_are_stale(database):
+    with database.write([MEMBER]) as connection:
+        # One in the morning: by its own date the 4th, but the cycle of the 3rd is still going on.
+        upsert.store(connection, MEMBER, "workouts", [workout("w1", at(4, 1))], NOW)
+        assert rows(connection, "workouts")["w1"]["day"] == date(2026, 5, 4)
+        stale_days.clear(connection, stale_days.stale(connection))
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4, 3))], NOW)
+        assert rows(connection, "workouts")["w1"]["day"] == date(2026, 5, 3)
+        assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
+
+
+def test_the_calendar_is_always_that_of_the_transaction_and_of_the_member(database):
+    """It is kept in memory while its rows stay the same, and never longer, whatever the clock says."""
+
+    def known(connection, user_id):
+        days = day_assignment.calendar(connection, user_id)
+        return [(one.id, one.start, one.end, one.day) for one in days.cycles]
+
+    first, longer = cycle(1, at(3), at(4)), cycle(1, at(3), at(4, 2), updated_at=UPDATED + timedelta(hours=1))
+    day = date(2026, 5, 3)
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "cycles", [first], NOW)
+        assert known(connection, MEMBER) == [(1, at(3), at(4), day)]
+        upsert.store(connection, MEMBER + 1, "cycles", [cycle(2, at(3), None, offset="-05:00")], NOW)
+        upsert.store(connection, MEMBER, "cycles", [longer], NOW)
+        assert known(connection, MEMBER) == [(1, at(3), at(4, 2), day)]
+    with database.write([MEMBER]) as connection:
+        upsert.delete_confirmed(connection, MEMBER, "cycles", {1: NOW + timedelta(hours=1)}, NOW)
+        assert known(connection, MEMBER) == []
+        assert known(connection, MEMBER + 1) == [(2, at(3), None, day)]
+    with database.read() as connection:
+        assert known(connection, MEMBER + 1) == [(2, at(3), None, day)]
+
+
+def test_a_cycle_that_moves_to_another_day_takes_its_sleep_and_recovery_along(database):
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3, 11), at(4, 6))], NOW)
+        upsert.store(connection, MEMBER, "sleeps", [sleep("s1", 1, at(3, 11), at(3, 19))], NOW)
+        upsert.store(connection, MEMBER, "recoveries", [recovery("s1", 1)], NOW)
+        stale_days.clear(connection, stale_days.stale(connection))
+        moved = cycle(1, at(3, 13), at(4, 6), updated_at=UPDATED + timedelta(hours=1))
+        upsert.store(connection, MEMBER, "cycles", [moved], NOW)
+        for table in ("cycles", "sleeps", "recoveries"):
+            (row,) = rows(connection, table).values()
+            assert row["day"] == date(2026, 5, 4)
+        assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
+
+
+def test_a_cycle_that_closes_gives_back_what_came_after_its_end(database):
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3, 0), None, offset="-10:00")], NOW)
+        upsert.store(connection, MEMBER, "workouts", [workout("w1", at(6, 12))], NOW)
+        assert rows(connection, "workouts")["w1"]["day"] == cycle_day(at(3, 0), timedelta(hours=-10))
+        closed = cycle(1, at(3, 0), at(4, 0), offset="-10:00", updated_at=UPDATED + timedelta(hours=1))
+        upsert.store(connection, MEMBER, "cycles", [closed], NOW)
+        assert rows(connection, "workouts")["w1"]["day"] == local_date(at(6, 12), timedelta(hours=-10))
+
+
+def test_a_recovery_has_the_times_of_its_sleep_and_the_offset_of_its_cycle(database):
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "recoveries", [recovery("s1", 1)], NOW)
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4), offset="+05:30")], NOW)
+        (row,) = rows(connection, "recoveries").values()
+        assert (row["start_time"], row["end_time"], row["timezone_offset"]) == (at(3), None, "+05:30")
+        upsert.store(connection, MEMBER, "sleeps", [sleep("s1", 1, at(3, 1), at(3, 8))], NOW)
+        (row,) = rows(connection, "recoveries").values()
+        assert (row["start_time"], row["end_time"]) == (at(3, 1), at(3, 8))
+
+
+def test_a_new_latest_cycle_makes_the_day_of_the_one_before_stale(database):
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), None)], NOW)
+        stale_days.clear(connection, stale_days.stale(connection))
+        upsert.store(connection, MEMBER, "cycles", [cycle(2, at(4, 1), None)], NOW)
+        assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
+
+
+@st.composite
+def lives(draw):
+    """Some days of a member: cycles with gaps, travel and overlaps; sleeps, recoveries and workouts all over them."""
+    cycles, sleeps, recoveries, workouts = [], [], [], []
+    start = at(2, draw(st.integers(-6, 6)))
+    for number in range(draw(st.integers(1, 6))):
+        end = start + timedelta(hours=draw(st.integers(4, 40)))
+        is_open = draw(st.integers(0, 5)) == 0
+        offset = draw(st.sampled_from(OFFSETS))
+        cycles.append(cycle(number + 1, start, None if is_open else end, offset=offset))
+        start = end + timedelta(hours=draw(st.sampled_from((0, 0, 0, 1, 30, -2))))
+    hours = st.integers(-24, 9 * 24)
+    for number in range(draw(st.integers(0, 5))):
+        begin = at(2, draw(hours))
+        key, cycle_id = f"s{number}", draw(st.integers(1, 7))
+        sleeps.append(
+            sleep(
+                key,
+                cycle_id,
+                begin,
+                begin + timedelta(hours=draw(st.integers(1, 9))),
+                nap=draw(st.booleans()),
+                offset=draw(st.sampled_from(OFFSETS)),
+            )
+        )
+        if draw(st.booleans()):
+            recoveries.append(recovery(key, cycle_id, created_at=begin + timedelta(hours=9)))
+    if draw(st.booleans()):
+        recoveries.append(recovery("unknown sleep", draw(st.integers(1, 7)), created_at=at(2, draw(hours))))
+    for number in range(draw(st.integers(0, 5))):
+        workouts.append(workout(f"w{number}", at(2, draw(hours)), offset=draw(st.sampled_from(OFFSETS))))
+    return {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
+
+
+def earlier_word_on(answer):
+    """The same cycle as WHOOP gave it before: still open, begun an hour later, in another zone."""
+    fields = answer.fields
+    return cycle(
+        answer.key,
+        fields["start_time"] + timedelta(hours=1),
+        None,
+        offset="+00:00",
+        updated_at=UPDATED - timedelta(hours=1),
+        requested_at=NOW - timedelta(hours=1),
+    )
+
+
+@st.composite
+def arrivals(draw):
+    """A life, and the same answers in any order and any batches; some cycles come twice, in an earlier state first."""
+    life = draw(lives())
+    loose = [(stream, answer) for stream in STREAMS for answer in life[stream]]
+    loose += [("cycles", earlier_word_on(answer)) for answer in life["cycles"] if draw(st.booleans())]
+    shuffled = draw(st.permutations(loose))
+    batches = []
+    while shuffled:
+        stream, size = shuffled[0][0], draw(st.integers(1, 4))
+        batch = [answer for kind, answer in shuffled if kind == stream][:size]
+        shuffled = [item for item in shuffled if item[1] not in batch]
+        batches.append((stream, batch))
+    return life, batches
+
+
+def filed(connection):
+    """Where every existing record is filed, without what says when we did something."""
+    names = ("day", "start_time", "end_time", "timezone_offset", "content_hash")
+    return {
+        (stream, key): {name: row[name] for name in names}
+        for stream in STREAMS
+        for key, row in rows(connection, stream).items()
+        if row["deleted_at"] is None
+    }
+
+
+@given(arrivals())
+def test_records_that_arrive_in_any_order_and_any_batches_are_filed_as_if_all_had_come_at_once(
+    database, arrival
+):
+    life, batches = arrival
+    with undone(database) as connection:
+        for stream in ("cycles", "sleeps", "recoveries", "workouts"):
+            upsert.store(connection, MEMBER, stream, life[stream], NOW)
+        at_once = filed(connection)
+    with undone(database) as connection:
+        for stream, batch in batches:
+            upsert.store(connection, MEMBER, stream, batch, NOW)
+        assert filed(connection) == at_once
+        # And that is where the rule alone puts them.
+        days = day_assignment.calendar(connection, MEMBER)
+        sleeps = day_assignment.sleep_times(connection, [answer.key for answer in life["sleeps"]])
+        for stream in STREAMS:
+            for answer in life[stream]:
+                for name, value in day_assignment.filed(stream, answer.fields, days, sleeps).items():
+                    assert at_once[stream, answer.key][name] == value
+
+
+def days_as_they_stand(connection):
+    """Each day's records, and whether it holds the member's latest cycle: what its summary depends on."""
+    found = {}
+    for key, row in filed(connection).items():
+        found.setdefault(row["day"], set()).add((key, *row.values()))
+    latest = upsert._latest_cycle_day(connection, MEMBER)
+    if latest is not None:
+        found.setdefault(latest[1], set()).add(("latest cycle", latest[0]))
+    return found
+
+
+@given(arrivals(), st.data())
+def test_every_day_that_a_change_touches_is_stale_afterwards(database, arrival, data):
+    life, batches = arrival
+    with undone(database) as connection:
+        for stream, batch in batches:
+            before = days_as_they_stand(connection)
+            stale_days.clear(connection, stale_days.stale(connection))
+            upsert.store(connection, MEMBER, stream, batch, NOW)
+            after = days_as_they_stand(connection)
+            changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
+            assert changed <= stale(connection)
+        gone = data.draw(st.sampled_from([(stream, a) for stream in STREAMS for a in life[stream]]))
+        before = days_as_they_stand(connection)
+        stale_days.clear(connection, stale_days.stale(connection))
+        upsert.delete_confirmed(connection, MEMBER, gone[0], {gone[1].key: NOW + timedelta(hours=1)}, NOW)
+        after = days_as_they_stand(connection)
+        changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
+        assert changed
+        assert changed <= stale(connection)
+        # Filing again by the rule alone finds nothing left to move.
+        days = day_assignment.calendar(connection, MEMBER)
+        everything = day_assignment.Reach(day_assignment.BEGINNING, day_assignment.END)
+        assert day_assignment.refile(connection, MEMBER, everything, days, NOW) == set()

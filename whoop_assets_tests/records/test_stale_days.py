@@ -1,0 +1,70 @@
+"""The ledger of stale days: a change stays visible until a summary has been built that has seen it."""
+
+from datetime import date, timedelta
+
+from whoop_assets.records import stale_days, upsert
+from whoop_assets.records.stale_days import STALE_DAYS
+from whoop_assets_tests.support.factories import MEMBER, NOW, UPDATED, at, cycle, stale
+
+FIRST, SECOND = date(2026, 5, 3), date(2026, 5, 4)
+
+
+def test_a_change_that_comes_while_the_summary_is_built_stays_stale(database):
+    with database.write() as connection:
+        stale_days.mark(connection, MEMBER, [FIRST, SECOND], NOW)
+        seen = stale_days.generations(connection, [MEMBER], FIRST, SECOND)
+    with database.write() as connection:
+        stale_days.mark(connection, MEMBER, [SECOND], NOW)
+    with database.write() as connection:
+        stale_days.clear(connection, seen)
+        assert stale(connection) == {SECOND}
+
+
+def test_clearing_twice_does_not_clear_what_came_in_between(database):
+    with database.write() as connection:
+        stale_days.mark(connection, MEMBER, [FIRST], NOW)
+        seen = stale_days.generations(connection, [MEMBER], FIRST, FIRST)
+        stale_days.clear(connection, seen)
+        stale_days.mark(connection, MEMBER, [FIRST], NOW)
+        stale_days.clear(connection, seen)
+        assert stale(connection) == {FIRST}
+
+
+def test_the_days_are_told_once_however_many_members_are_behind_and_new_work_tells_itself_apart(database):
+    with database.write() as connection:
+        for user_id in range(MEMBER, MEMBER + 20):
+            stale_days.mark(connection, user_id, [FIRST], NOW)
+        stale_days.mark(connection, MEMBER, [SECOND], NOW + timedelta(hours=1))
+        found = {one.day: one for one in STALE_DAYS.days(connection)}
+        assert {day: one.members for day, one in found.items()} == {FIRST: 20, SECOND: 1}
+        assert found[SECOND].state[2] == NOW + timedelta(hours=1)
+        assert [one.day for one in STALE_DAYS.days(connection, before=NOW + timedelta(minutes=1))] == [FIRST]
+        stale_days.mark(connection, MEMBER, [SECOND], NOW + timedelta(hours=1))
+        again = {one.day: one for one in STALE_DAYS.days(connection)}
+        assert again[SECOND].state != found[SECOND].state
+        assert again[FIRST] == found[FIRST]
+
+
+def test_the_ledger_is_written_in_the_transaction_of_the_change(database):
+    try:
+        with database.write([MEMBER]) as connection:
+            upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4))], NOW)
+            assert stale(connection) == {FIRST}
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    with database.read() as connection:
+        assert stale(connection) == set()
+
+
+def test_the_newest_days_are_asked_for_first_and_days_without_a_change_never(database):
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4)), cycle(2, at(4), at(5))], NOW)
+        stale_days.mark(connection, MEMBER + 1, [SECOND], NOW)
+        asked = [(entry.day, entry.user_id) for entry in stale_days.stale(connection)]
+        assert asked == [(SECOND, MEMBER), (SECOND, MEMBER + 1), (FIRST, MEMBER)]
+        assert [entry.day for entry in stale_days.stale(connection, limit=1)] == [SECOND]
+        stale_days.clear(connection, stale_days.stale(connection))
+        again = cycle(1, at(3), at(4), requested_at=NOW.replace(hour=13), updated_at=UPDATED)
+        upsert.store(connection, MEMBER, "cycles", [again], NOW)
+        assert stale(connection) == set()

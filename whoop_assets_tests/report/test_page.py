@@ -1,0 +1,272 @@
+"""The report's page and the charts: what they say, what they never say, and how large they are."""
+
+import math
+import re
+from datetime import date, timedelta
+from html import escape, unescape
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whoop_assets.report import charts, gaps, meanings, words
+from whoop_assets.report.history import calendar
+from whoop_assets.report.image import LARGEST, image, markdown
+from whoop_assets.report.page import Report, page
+from whoop_assets_tests.report.rows import (
+    AT,
+    ME,
+    TODAY,
+    daily,
+    effect,
+    full,
+    report_of,
+    trend,
+    trend_of,
+    year_with_gaps,
+)
+
+
+def said(html):
+    """The words of a page, without its tags and styles."""
+    return re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.S))
+
+
+def test_a_year_is_well_below_its_size_and_asks_for_nothing_from_anywhere():
+    html = page(report_of(year_with_gaps()))
+    assert len(html.encode()) < 1_500_000
+    assert "<script" not in html
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!#)[^"')>\s]+""", html)
+
+
+def test_the_newest_day_stands_at_the_top_with_its_context():
+    text = said(page(report_of(year_with_gaps())))
+    assert "Today" in text
+    assert "so far" in text
+    assert "points" in text  # a difference of two percentages
+    assert "HRV down, resting heart rate up" in text
+    assert "Often alcohol, a hard day, heat, illness or cycle." in text
+    assert "This is no diagnosis." in text
+
+
+def plain(html):
+    """The words of a page as they are read: one space between them."""
+    return " ".join(unescape(said(html)).split())
+
+
+def test_a_value_is_given_against_the_usual_range_and_never_in_standard_deviations():
+    day = full(TODAY) | {"resting_heart_rate": 58.0, "hrv_rmssd_milli": 70.0, "recovery_score": 15.0}
+    text = plain(page(report_of([day])))
+    assert "Resting heart rate 58 bpm: 11 bpm above your usual 45 to 47 bpm" in text
+    assert "HRV 70 ms: within your usual 65 to 98 ms" in text
+    assert "2 points below your usual 17 to 23 %" in text
+    assert "HRV of the last 7 nights 70.0 ms: below your normal 74.0 to 86.0 ms" in text
+    assert "Sleep balance of 7 nights: 2:10 h short; your usual is 3:30 h short to 0:30 h over" in text
+    assert "This project's rule of thumb after such a recovery: 10 to 14" in text
+    assert " SD " not in text and "z-score" not in text
+    assert "Load" not in text
+
+
+def test_a_recovery_of_whoops_calibration_is_in_no_mean_and_no_count_of_bands():
+    rows = [
+        full(TODAY - timedelta(days=n)) | {"recovery_score": 50.0, "recovery_band": "yellow"}
+        for n in range(4)
+    ]
+    rows[0] |= {"recovery_score": 99.0, "recovery_band": "green", "user_calibrating": True}
+    days = calendar(rows)
+    told = charts.recovery(days).summary.replace("\u00a0", " ")
+    assert "mean 50 %" in told
+    assert "0 green, 3 yellow" in told
+    assert "3 finished days" in charts.strain_and_recovery(days).summary
+
+
+def test_a_flight_is_told_with_what_the_body_still_needs_and_a_clock_change_is_called_that():
+    def told(**trends):
+        (row,) = [trend_of(TODAY) | trends]
+        return plain(page(Report(ME, calendar([full(TODAY)], [row]), [], TODAY, AT)))
+
+    assert "Your clock is 3 h 0 min behind your usual zone." in told()
+    assert "about 2 more days." in told()
+    assert "by now it probably has." in told(timezone_days_to_adapt=0.0)
+    hour = {"timezone_shift_minutes": 60.0, "timezone_shift_cause": "clock_change"}
+    assert "Clocks changed: your clock is 1 h 0 min ahead of your usual time." in told(**hour)
+    assert "Clocks changed" not in told(**hour, timezone_days_to_adapt=0.0)
+
+
+def test_no_chart_says_now_and_two_means_in_one_sentence_are_of_one_day():
+    """The newest day lacks what a chart tells of: the day that is told of has its date."""
+    rows = [full(TODAY - timedelta(days=back)) for back in (40, 2, 1, 0)]
+    of_days = [
+        trend(TODAY - timedelta(days=40), ln_hrv_rmssd_usual_mean_28=4.0, ln_hrv_rmssd_usual_sd_28=0.1),
+        trend(TODAY - timedelta(days=2), strain_mean_7=11.0, strain_mean_28=9.0),
+        trend(TODAY - timedelta(days=1), strain_mean_28=9.5),
+        trend(TODAY, strain_mean_7=18.0),
+    ]
+    days = calendar(rows, of_days)
+    told = {chart.key: chart.summary.replace("\u00a0", " ") for chart in charts.all_of(days)}
+    assert "usual on 12 Oct: 49 to 60 ms" in told["hrv"]
+    assert "on 19 Nov the mean is 11.0 over 7 days and 9.0 over 28" in told["load"]
+    assert not [summary for summary in told.values() if "now" in summary]
+
+
+def test_the_mean_of_the_sleep_chart_is_of_one_definition_of_sleep():
+    change = date(2025, 2, 24)
+    rows = [
+        full(change + timedelta(days=n)) | {"sleep_duration_minutes": 300.0 if n < 0 else 480.0}
+        for n in range(-20, 10)
+    ]
+    told = charts.sleep(calendar(rows)).summary.replace("\u00a0", " ")
+    assert "mean 8 h 0 min asleep" in told
+    assert "WHOOP changed what it counts, so this is since Mon 24 Feb 2025" in told
+    assert "WHOOP changed" not in charts.sleep(calendar(rows[20:])).summary
+
+
+def test_the_strongest_effects_of_the_journal_are_told_in_words():
+    effects = [
+        effect("Weak?", verdict="weak", hedges_g=-0.3),
+        effect("Nothing?", verdict="cannot tell", difference=None, hedges_g=None),
+        effect(),
+        effect("<b>Late meal?</b>", "sleep_duration_minutes", difference=-32.0, hedges_g=2.0, lag_days=1),
+    ]
+    html = page(report_of([full(TODAY)], effects=effects))
+    text = plain(html)
+    assert (
+        "Alcohol? Recovery 14 points lower; probably between 9 points and 19 points. Strong. 42 days with yes, 310 with no"
+        in text
+    )
+    assert "Sleep 32 min shorter, one night later" in text
+    assert text.index("Late meal?") < text.index("Alcohol?") < text.index("Weak?")
+    assert "Nothing?" not in text
+    assert "<b>Late" not in html
+    assert "need not cause each other" in text
+    nothing = plain(page(report_of([full(TODAY)], effects=effects[1:2])))
+    assert "Of 1 question nothing can be told from chance yet." in nothing
+    assert "Your journal" not in plain(page(report_of([full(TODAY)])))
+
+
+def test_what_every_number_means_stands_on_the_page():
+    text = plain(page(report_of(year_with_gaps())))
+    for name, meaning in meanings.MEANINGS:
+        assert f"{name} {meaning}" in text
+
+
+def test_every_kind_of_gap_is_explained_with_its_days():
+    html = page(report_of(year_with_gaps()))
+    explained = html[html.index('id="gaps"') :]
+    for kind, back in (
+        (gaps.PARTIAL, 0),
+        (gaps.WAITING, 3),
+        (gaps.UNSCORABLE, 5),
+        (gaps.NOTHING, 7),
+        (gaps.NO_SLEEP, 9),
+        (gaps.NO_CYCLE, 11),
+        (gaps.NOT_WORN, 13),
+        (gaps.TWO_CYCLES, 15),
+        (gaps.CALIBRATING, 17),
+    ):
+        entry = re.search(rf"<dt>{re.escape(escape(kind.heading))} .*?</div>", explained, re.S)
+        assert entry is not None, kind
+        day = TODAY - timedelta(days=back)
+        assert f"{words.short(day)} {day.year}" in entry[0], kind
+    assert "Every day of this report is complete" not in explained
+
+
+def test_what_comes_from_outside_is_text_and_nothing_else():
+    html = page(report_of([full(TODAY), full(TODAY - timedelta(days=1))], title='<img src=x onerror="a">'))
+    assert "<img" not in html
+    assert "<b>" not in html
+    assert "&lt;b&gt;sauna&lt;/b&gt;" in html
+
+
+def test_a_member_without_any_day_is_told_how_to_get_some():
+    assert "whoop-assets backfill" in said(page(report_of([])))
+
+
+def test_the_member_is_an_id_unless_a_title_is_given():
+    assert f"Member {ME}" in said(page(report_of([full(TODAY)])))
+    assert "Season 2026" in said(page(report_of([full(TODAY)], title="Season 2026")))
+
+
+NUMBERS = st.none() | st.just(math.nan) | st.floats(-10, 2000) | st.integers(0, 100)
+MEASURES = (
+    "strain", "recovery_score", "hrv_rmssd_milli", "resting_heart_rate", "sleep_duration_minutes", "sleep_needed_minutes",
+)  # fmt: skip
+TRENDS = (
+    *(
+        f"{name}_usual_{statistic}_28"
+        for name in ("ln_hrv_rmssd", "strain", "recovery_score")
+        for statistic in ("mean", "sd")
+    ),
+    *(
+        "ln_hrv_rmssd_mean_7",
+        "hrv_normal_low_milli",
+        "sleep_balance_7_minutes",
+        "strain_mean_7",
+        "strain_mean_28",
+    ),
+    *("strain_target_low", "strain_target_high", "timezone_shift_minutes", "timezone_days_to_adapt"),
+)
+
+
+@st.composite
+def any_days(draw):
+    """Days with whatever values, states and gaps."""
+    rows, trends = [], []
+    for back in draw(st.lists(st.integers(0, 40), unique=True, max_size=12)):
+        day = TODAY - timedelta(days=back)
+        state = st.sampled_from([None, "SCORED", "PENDING_SCORE", "UNSCORABLE", "SOMETHING_NEW"])
+        values = {name: draw(NUMBERS) for name in MEASURES}
+        rows.append(
+            daily(
+                day,
+                **values,
+                recovery_band=draw(st.sampled_from([None, "green", "red", "violet"])),
+                is_partial=draw(st.booleans()),
+                cycle_id=draw(st.sampled_from([None, 1])),
+                cycle_state=draw(state),
+                sleep_state=draw(state),
+                workout_count=draw(st.none() | st.integers(0, 3)),
+                sports=draw(st.sampled_from([None, "", "yoga", "a, b"])),
+            )
+        )
+        if draw(st.booleans()):
+            trends.append(trend(day, **{name: draw(NUMBERS) for name in TRENDS}))
+    return rows, trends
+
+
+@settings(max_examples=25)
+@given(any_days())
+def test_whatever_is_missing_is_a_dash_and_never_nan_or_none(rows_and_trends):
+    rows, trends = rows_and_trends
+    report = report_of(rows, trends=False)
+    days = calendar(rows, trends)
+    html = page(type(report)(ME, days, report.weeks, TODAY, report.written_at))
+    assert not re.search(r"\b(nan|NaN|None|inf)\b", said(html))
+    for chart in charts.all_of(days) if days else ():
+        drawn = image(chart)
+        ElementTree.fromstring(drawn)
+        assert not re.search(r"\bnan\b|\binf\b|None", drawn)
+
+
+def test_the_charts_of_sixty_days_are_small_images_that_stand_alone():
+    days = report_of(year_with_gaps()).days[-60:]
+    for chart in charts.all_of(days):
+        drawn = image(chart)
+        ElementTree.fromstring(drawn)
+        assert len(drawn.encode()) * 4 / 3 < LARGEST
+        assert chart.summary in ElementTree.fromstring(drawn).find("{http://www.w3.org/2000/svg}desc").text
+    assert markdown(charts.all_of(days), "Member 1").count("](data:image/svg+xml;base64,") == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(None, "–"), (math.nan, "–"), (0.04, "0.0"), (-0.04, "0.0"), (-1.25, "−1.2"), (7.0, "7.0")],
+)
+def test_numbers_are_said_as_people_read_them(value, shown):
+    assert words.number(value, 1) == shown
+
+
+@pytest.mark.parametrize(("minutes", "shown"), [(451.4, "7:31"), (-30, "−0:30"), (0.4, "0:00"), (None, "–")])
+def test_durations_are_hours_and_minutes(minutes, shown):
+    assert words.hours(minutes) == shown

@@ -1,0 +1,409 @@
+"""The request budget: never more than the limit in any window, whoever asks, and room kept for who may not wait."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select
+
+from whoop_assets.clock import ManualClock, SystemClock
+from whoop_assets.db.database import Database
+from whoop_assets.errors import BudgetExhausted
+from whoop_assets.request_budget import budget as ledger
+from whoop_assets.request_budget import lanes, tables, wait_queue
+from whoop_assets.request_budget.budget import DAY_SECONDS, RequestBudget
+from whoop_assets.request_budget.stated_limits import read_gate
+from whoop_assets.schema import metadata
+from whoop_assets_tests.support.factories import NOW
+from whoop_assets_tests.support.processes import together
+
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What an answer's headers said."""
+
+    limits: tuple[tuple[int, int], ...] = ((100, 60), (10_000, DAY_SECONDS))
+    nearest: int = 100
+    remaining: int = 50
+    reset_seconds: float = 10.0
+
+
+def granted(database):
+    with database.read() as connection:
+        c = tables.request_grants.c
+        return list(connection.scalars(select(c.granted_at).order_by(c.granted_at)))
+
+
+def forget_everything(database):
+    with database.write() as connection:
+        for name in ("grants", "gate", "limits", "waiters", "allowances"):
+            connection.execute(delete(metadata.tables[f"request_{name}"]))
+
+
+def assert_never_more_than(limit, window, times):
+    for first, one_too_many in zip(times, times[limit:], strict=False):
+        assert one_too_many - first >= window
+
+
+requests = st.lists(
+    st.tuples(
+        st.sampled_from(["webhook", "schedule", "backfill"]),
+        st.sampled_from([0, 0, 0, 0.1, 3, 30, 59, 61, 3600, 40_000]),
+        st.integers(0, 1),
+    ),
+    max_size=60,
+)
+"""(lane, seconds since the request before, which of two processes)"""
+
+
+@given(requests, st.integers(1, 6), st.integers(1, 25))
+def test_no_window_ever_holds_more_requests_than_its_limit(database, arrivals, per_minute, per_day):
+    forget_everything(database)
+    clock = database.clock
+    assert isinstance(clock, ManualClock)
+    processes = [RequestBudget(database, per_minute=per_minute, per_day=per_day) for _ in range(2)]
+    for lane, gap, process in arrivals:
+        clock.advance(gap)
+        asked = clock.now()
+        try:
+            let_through = processes[process].acquire(lane)
+        except BudgetExhausted as spent:
+            assert spent.retry_at > asked + lanes.LANES[lane].longest_wait - (clock.now() - asked)
+            clock.advance(spent.retry_at - clock.now())
+            let_through = processes[process].acquire(lane)
+        assert let_through == clock.now()
+    times = granted(database)
+    assert_never_more_than(per_minute, MINUTE, times)
+    assert_never_more_than(per_day, DAY, times)
+
+
+def test_a_backfill_finds_six_tenths_of_an_idle_minute_at_once_and_is_paced_from_there_on(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    sent = [(budget.acquire("backfill") - NOW).total_seconds() for _ in range(98)]
+    assert sent[59] == 0
+    gaps = [later - earlier for earlier, later in pairwise(sent[59:])]
+    assert all(gap == pytest.approx(60.75 / 39, abs=1e-5) for gap in gaps)
+
+
+def test_a_backfill_that_never_ends_keeps_up_almost_the_whole_rate(sqlite_database):
+    budget = RequestBudget(sqlite_database, per_minute=100, per_day=10_000)
+    sent = [(budget.acquire("backfill") - NOW).total_seconds() for _ in range(1000)]
+    hour = [moment for moment in sent if 60 <= moment < 360]
+    assert len(hour) >= 0.95 * 500
+
+
+@settings(max_examples=10)
+@given(st.lists(st.floats(0.1, 20.0), min_size=1, max_size=8))
+def test_however_hard_a_backfill_tries_a_webhook_never_waits_for_long(sqlite_database, gaps):
+    """Two at once, and a further one every 1.6 seconds: what the lanes' line leaves."""
+    forget_everything(sqlite_database)
+    clock = sqlite_database.clock
+    backfill, webhook = (RequestBudget(sqlite_database, per_minute=100, per_day=10_000) for _ in range(2))
+    for gap in gaps:
+        until = clock.now() + timedelta(seconds=gap)
+        while clock.now() < until:
+            backfill.acquire("backfill")
+        before = clock.now()
+        webhook.acquire("webhook")
+        assert clock.now() - before <= timedelta(seconds=1.6)
+
+
+def test_a_backfill_leaves_a_tenth_of_the_day_to_others_and_a_schedule_a_twentieth(database):
+    budget = RequestBudget(database, per_minute=10_000, per_day=100)
+    for lane, leaves in (("backfill", 10), ("schedule", 5), ("webhook", 0)):
+        with pytest.raises(BudgetExhausted):
+            for _ in range(101):
+                budget.acquire(lane)
+        assert len(granted(database)) == 100 - leaves
+
+
+def test_a_spent_day_is_an_error_that_says_when_to_come_back(database):
+    budget = RequestBudget(database, per_minute=100, per_day=3)
+    for _ in range(3):
+        budget.acquire("webhook")
+    with pytest.raises(BudgetExhausted) as error:
+        budget.acquire("webhook")
+    assert database.clock.now() == NOW
+    assert DAY <= error.value.retry_at - NOW < DAY + MINUTE
+    assert "2026-11-22 12:00:00 UTC" in str(error.value)
+    assert "webhook" in str(error.value)
+    assert error.value.transient
+
+
+def test_the_wait_for_a_minute_is_waited_and_counted(database):
+    budget = RequestBudget(database, per_minute=1, per_day=100)
+    budget.acquire("webhook")
+    second = budget.acquire("webhook")
+    assert second - NOW == MINUTE + lanes.MARGIN
+    assert database.clock.now() == second
+
+
+def test_a_429_closes_the_gate_for_every_lane_and_every_process_until_whoops_reset(database):
+    one, other = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
+    one.observe(429, Stated(remaining=0, reset_seconds=42))
+    assert other.acquire("webhook") == NOW + timedelta(seconds=42)
+
+
+def test_a_429_without_headers_closes_the_gate_for_a_minute(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    budget.observe(429, None)
+    assert budget.acquire("webhook") == NOW + MINUTE
+
+
+@pytest.mark.slow
+def test_after_a_429_half_of_the_rate_is_in_use_and_a_tenth_more_with_each_minute(sqlite_database):
+    budget = RequestBudget(sqlite_database, per_minute=100, per_day=10_000)
+    budget.observe(429, Stated(remaining=0, reset_seconds=30))
+    opens = NOW + timedelta(seconds=30)
+    sent = [budget.acquire("webhook") for _ in range(800)]
+    assert sent[0] == opens
+    per_minute = [
+        sum(opens + number * MINUTE <= moment < opens + (number + 1) * MINUTE for moment in sent)
+        for number in range(7)
+    ]
+    assert all(later > earlier for earlier, later in pairwise(per_minute[:5]))
+    assert 45 <= per_minute[0] <= 60
+    assert 95 <= per_minute[6] <= 100
+    assert_never_more_than(100, MINUTE, sent)
+
+
+def test_a_429_that_several_processes_meet_at_once_counts_once(database):
+    processes = [RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(4)]
+    for process in processes:
+        process.observe(429, Stated(remaining=0, reset_seconds=30))
+    with database.read() as connection:
+        assert read_gate(connection, NOW).share == 0.5
+
+
+def test_a_429_that_follows_an_opened_gate_halves_again_down_to_a_tenth(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    shares = []
+    for _ in range(6):
+        budget.observe(429, Stated(remaining=0, reset_seconds=1))
+        with database.read() as connection:
+            shares.append(read_gate(connection, database.clock.now()).share)
+        database.clock.advance(1)
+    assert shares == [0.5, 0.25, 0.125, 0.1, 0.1, 0.1]
+
+
+def test_when_whoop_says_that_nothing_is_left_nobody_sends_until_its_window_starts_afresh(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    budget.observe(200, Stated(remaining=0, reset_seconds=7))
+    for lane in lanes.LANES:
+        assert budget.acquire(lane) == NOW + timedelta(seconds=7)
+
+
+def test_what_somebody_else_takes_from_the_same_app_is_not_sent_by_us(database):
+    """WHOOP says that 10 are left though we have sent one: 89 were somebody else's."""
+    one, other = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
+    one.acquire("webhook")
+    one.observe(200, Stated(remaining=10, reset_seconds=40))
+    sent = [other.acquire("webhook") for _ in range(11)]
+    assert sent[9] == NOW
+    assert sent[10] == NOW + timedelta(seconds=40)
+
+
+def test_what_whoop_says_is_left_changes_nothing_while_it_agrees_with_our_own_count(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    for number in range(1, 99):
+        budget.acquire("webhook")
+        budget.observe(200, Stated(remaining=100 - number, reset_seconds=55))
+    assert database.clock.now() == NOW
+
+
+def test_a_shorter_reset_does_not_open_a_gate_that_is_closed_for_longer(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    budget.observe(429, Stated(remaining=0, reset_seconds=50))
+    budget.observe(429, Stated(remaining=0, reset_seconds=5))
+    assert budget.acquire("webhook") == NOW + timedelta(seconds=50)
+
+
+def test_limits_that_whoop_states_take_the_place_of_the_configured_ones(database):
+    budget = RequestBudget(database, per_minute=1, per_day=10)
+    budget.acquire("webhook")
+    budget.observe(200, Stated(limits=((3, 60), (1000, DAY_SECONDS))))
+    for number in range(2, 4):
+        assert budget.acquire("webhook") == NOW, f"request {number}"
+    assert budget.acquire("webhook") > NOW + MINUTE
+
+
+def test_a_process_that_starts_later_knows_the_limits_that_others_learned(database):
+    RequestBudget(database, per_minute=100, per_day=10_000).observe(200, Stated(limits=((2, 60),)))
+    later = RequestBudget(database, per_minute=100, per_day=10_000)
+    times = [later.acquire("webhook") for _ in range(3)]
+    assert_never_more_than(2, MINUTE, times)
+
+
+def test_what_is_used_is_counted_within_the_window(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    for _ in range(3):
+        budget.acquire("webhook")
+        database.clock.advance(40)
+    with database.read() as connection:
+        now = database.now(connection)
+        assert ledger.used(connection, now, 60) == 1
+        assert ledger.used(connection, now, DAY_SECONDS) == 3
+
+
+def test_requests_of_the_day_before_yesterday_are_forgotten(database):
+    budget = RequestBudget(database, per_minute=1_000, per_day=10_000)
+    for _ in range(10):
+        budget.acquire("webhook")
+    database.clock.advance(timedelta(days=2))
+    later = RequestBudget(database, per_minute=1_000, per_day=10_000)
+    for _ in range(10):
+        later.acquire("webhook")
+    assert len(granted(database)) == 10
+
+
+def test_limits_that_whoop_has_raised_are_used_by_who_was_waiting_for_them(database):
+    waiting = RequestBudget(database, per_minute=2, per_day=10_000)
+    knowing = RequestBudget(database, per_minute=2, per_day=10_000)
+    for _ in range(2):
+        waiting.acquire("webhook")
+
+    class Raised(ManualClock):
+        def sleep(self, seconds):
+            knowing.observe(
+                200, Stated(limits=((500, 60), (10_000, DAY_SECONDS)), nearest=500, remaining=498)
+            )
+            super().sleep(seconds)
+
+    database.clock = Raised(database.clock.now())
+    assert waiting.acquire("webhook") - NOW <= timedelta(seconds=15)
+
+
+def test_a_request_says_on_whose_behalf_it_was_sent(database):
+    RequestBudget(database, per_minute=100, per_day=10_000, used_by="run 1a2b3c4d").acquire("webhook")
+    with database.read() as connection:
+        assert connection.scalar(select(tables.request_grants.c.used_by)) == "run 1a2b3c4d"
+
+
+SOON = timedelta(seconds=10)
+
+
+def test_who_waits_is_served_in_turn_and_the_urgent_first(database):
+    with database.write() as connection:
+        first, second, urgent = (
+            wait_queue.wait(connection, lane, None, None, NOW, NOW + SOON)
+            for lane in ("backfill", "backfill", "webhook")
+        )
+        assert wait_queue.ahead(connection, "webhook", urgent, NOW) == 0
+        assert wait_queue.ahead(connection, "backfill", first, NOW) == 1
+        assert wait_queue.ahead(connection, "backfill", second, NOW) == 2
+        assert wait_queue.ahead(connection, "schedule", None, NOW) == 1
+        assert wait_queue.ahead(connection, "backfill", None, NOW) == 3
+
+
+def test_who_does_not_come_back_is_passed_over_and_then_struck_off(database):
+    with database.write() as connection:
+        dead = wait_queue.wait(connection, "backfill", None, None, NOW, NOW)
+        later = NOW + wait_queue.LATE
+        assert wait_queue.ahead(connection, "backfill", None, later) == 1
+        assert wait_queue.ahead(connection, "backfill", None, later + timedelta(seconds=1)) == 0
+        long_after = NOW + timedelta(minutes=5)
+        other = wait_queue.wait(connection, "schedule", None, None, long_after, long_after)
+        # Its number may be somebody else's by now.
+        back = wait_queue.wait(connection, "backfill", None, dead, long_after, long_after)
+        assert back.number != other.number
+        wait_queue.leave(connection, dead)
+        assert [one.lane for one in wait_queue.waiting(connection, long_after)] == ["schedule", "backfill"]
+
+
+def test_a_clock_that_was_set_back_holds_nobody_up(database):
+    """What was entered under times to come counts as sent now; a gate or a place in the queue from there does not."""
+    budget = RequestBudget(database, per_minute=3, per_day=1000)
+    for _ in range(3):
+        budget.acquire("webhook")
+    with database.write() as connection:
+        wait_queue.wait(connection, "webhook", None, None, NOW, NOW + SOON)
+    budget.observe(429, Stated(remaining=0, reset_seconds=86_400))
+    database.clock = ManualClock(NOW - timedelta(days=3))
+    assert (
+        RequestBudget(database, per_minute=3, per_day=1000).acquire("webhook") - database.clock.now()
+        <= MINUTE
+    )
+    assert database.clock.now() < NOW - timedelta(days=2, hours=23)
+
+
+def test_a_slot_whose_transaction_ended_late_is_not_used(database):
+    budget = RequestBudget(database, per_minute=100, per_day=1000)
+
+    class Slow(ManualClock):
+        looks = 0
+
+        def now(self):
+            self.looks += 1
+            if self.looks == 3:  # after the first slot was entered
+                self.advance(20)
+            return super().now()
+
+    database.clock = Slow(NOW)
+    assert budget.acquire("webhook") == NOW + timedelta(seconds=20)
+    assert len(granted(database)) == 2
+
+
+def test_a_window_that_whoop_no_longer_states_is_forgotten(database):
+    budget = RequestBudget(database, per_minute=100, per_day=1000)
+    budget.observe(200, Stated(limits=((2, 3600), (100, 60)), nearest=100, remaining=99))
+    budget.observe(200, Stated(limits=((100, 60), (1000, DAY_SECONDS)), nearest=100, remaining=99))
+    for process in (budget, RequestBudget(database, per_minute=100, per_day=1000)):
+        for _ in range(3):
+            assert process.acquire("webhook") == NOW
+
+
+def test_a_429_with_half_its_headers_closes_the_gate_for_as_long_as_it_asks(database):
+    budget = RequestBudget(database, per_minute=100, per_day=1000)
+    budget.observe(429, None, 80.0)
+    assert budget.acquire("webhook") == NOW + timedelta(seconds=80)
+
+
+def test_nobody_is_left_in_the_queue_by_a_wait_that_is_broken_off(database):
+    budget = RequestBudget(database, per_minute=1, per_day=100)
+    budget.acquire("backfill")
+    database.clock = _Impatient(NOW)
+    with pytest.raises(_WouldWait):
+        budget.acquire("backfill")
+    with database.read() as connection:
+        assert not wait_queue.waiting(connection, NOW)
+
+
+def ask(url, times):
+    ledger.SLOT_KEEPS = timedelta(hours=1)  # in this process: a slow machine lets go of none
+    database = Database(url)
+    budget = RequestBudget(database, per_minute=20, per_day=10_000)
+    answers = []
+    for _ in range(times):
+        database.clock = _ImpatientNow()
+        try:
+            answers.append(budget.acquire("webhook"))
+        except _WouldWait:
+            break
+    database.close()
+    return answers
+
+
+class _WouldWait(Exception):
+    pass
+
+
+class _Impatient(ManualClock):
+    def sleep(self, seconds):
+        raise _WouldWait
+
+
+class _ImpatientNow(SystemClock):
+    def sleep(self, seconds):
+        raise _WouldWait
+
+
+@pytest.mark.slow
+def test_processes_that_ask_at_once_share_one_limit(database_url):
+    grants = [answer for answers in together(2, ask, database_url, 20) for answer in answers]
+    assert len(grants) == 20

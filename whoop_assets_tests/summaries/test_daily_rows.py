@@ -1,0 +1,150 @@
+"""The shape of the answer: which rows there are, in which order, of which Python types; and what goes in."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pandas as pd
+import pytest
+
+from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
+from whoop_assets_tests.summaries.records import (
+    DAY,
+    cycle,
+    frame,
+    nap,
+    recovery,
+    sleep,
+    summarised,
+    the_day,
+    workout,
+)
+
+CONTRACT = """
+    user_id, day, cycle_id, cycle_start_time, cycle_end_time, cycle_start_date, cycle_end_date,
+    timezone_offset, is_partial, cycle_count, strain, kilojoule, average_heart_rate, max_heart_rate,
+    step_count, recovery_score, recovery_band, hrv_rmssd_milli, resting_heart_rate, spo2_percentage,
+    skin_temp_celsius, user_calibrating, sleep_id, sleep_start_time, sleep_end_time,
+    sleep_duration_minutes, in_bed_minutes, awake_minutes, light_minutes, slow_wave_minutes, rem_minutes,
+    sleep_needed_minutes, sleep_debt_minutes, sleep_performance_percentage, sleep_efficiency_percentage,
+    sleep_consistency_percentage, respiratory_rate, disturbance_count, nap_count, nap_minutes,
+    workout_count, workout_minutes, workout_strain_max, workout_kilojoule, distance_meter,
+    zone_zero_milli, zone_one_milli, zone_two_milli, zone_three_milli, zone_four_milli, zone_five_milli,
+    sports, last_recovery_data_changed_at, last_recovery_synced_at, source
+"""
+EVERYTHING = ([cycle()], [sleep(), nap()], [recovery()], [workout()])
+
+
+def test_a_row_has_the_contracts_columns_in_the_contracts_order():
+    assert ", ".join(DAILY_COLUMNS) == " ".join(CONTRACT.split())
+    assert tuple(the_day(*EVERYTHING)) == DAILY_COLUMNS
+
+
+def test_every_value_is_plain_python():
+    whole = the_day(*EVERYTHING)
+    types = {name: type(value) for name, value in whole.items()}
+    assert set(types.values()) == {int, float, bool, str, datetime, date}
+    assert (
+        types["cycle_id"]
+        is types["nap_count"]
+        is types["zone_one_milli"]
+        is types["average_heart_rate"]
+        is int
+    )
+    assert types["is_partial"] is types["user_calibrating"] is bool
+    assert types["day"] is types["cycle_start_date"] is date
+    instants = [value for value in whole.values() if type(value) is datetime]
+    assert len(instants) == 6 and {value.utcoffset() for value in instants} == {timedelta(0)}
+
+
+def test_what_is_missing_is_none():
+    row = the_day([], [], [], [workout(user_id=9)])
+    assert (
+        row["user_id"] == 9 and row["day"] == DAY and row["is_partial"] is False and row["cycle_count"] == 0
+    )
+    present = {name for name, value in row.items() if value is not None}
+    assert present == {
+        "user_id",
+        "day",
+        "is_partial",
+        "cycle_count",
+        "nap_count",
+        "nap_minutes",
+        *(name for name in DAILY_COLUMNS if name.startswith(("workout_", "zone_"))),
+        "distance_meter",
+        "sports",
+        "source",
+    }
+
+
+def test_no_records_make_no_rows():
+    assert summarised() == []
+    empty = [pd.DataFrame(columns=list(records[0])) for records in EVERYTHING]
+    assert daily_rows(*empty, latest_cycle={1: 100}) == []
+
+
+@pytest.mark.parametrize("stream", range(4))
+def test_any_one_stream_alone_makes_its_rows(stream):
+    given = [records if at == stream else [] for at, records in enumerate(EVERYTHING)]
+    (row,) = summarised(*given)
+    assert (row["user_id"], row["day"]) == (1, DAY)
+
+
+def test_rows_come_by_member_and_day_and_do_not_borrow_from_each_other():
+    """Ids are only ever matched within one member's day, also where two members share them."""
+    later = DAY + timedelta(days=1)
+    cycles = [cycle(user_id=2, strain=2.0), cycle(day=later, id=101), cycle(strain=1.0)]
+    sleeps = [sleep(user_id=2, respiratory_rate=12.0)]
+    rows = summarised(cycles, sleeps, [recovery(user_id=2)], latest={1: 101, 2: 100})
+    assert [(row["user_id"], row["day"]) for row in rows] == [(1, DAY), (1, later), (2, DAY)]
+    assert [row["strain"] for row in rows] == [1.0, 12.5, 2.0]
+    assert [row["respiratory_rate"] for row in rows] == [None, None, 12.0]
+    assert [row["recovery_score"] for row in rows] == [None, None, 72.0]
+
+
+def test_the_same_comes_out_of_what_sqlite_postgresql_and_pandas_make_of_a_column():
+    expected = summarised(*EVERYTHING)
+    sqlite = [
+        [record | {"nap": int(record["nap"])} if "nap" in record else record for record in records]
+        for records in EVERYTHING
+    ]
+    sqlite[2] = [record | {"user_calibrating": 0} for record in EVERYTHING[2]]
+    assert summarised(*sqlite) == expected
+
+    inferred = [frame(records).convert_dtypes() for records in EVERYTHING]
+    assert daily_rows(*inferred, latest_cycle={}) == expected
+    typed = [pd.DataFrame(records) for records in EVERYTHING]
+    typed[0]["day"] = pd.to_datetime(typed[0]["day"])
+    assert daily_rows(*typed, latest_cycle={}) == expected
+    shuffled_index = [one.set_index(pd.Index([7] * len(one))) for one in typed]
+    assert daily_rows(*shuffled_index, latest_cycle={}) == expected
+
+
+def test_decimals_uuids_and_iso_text_are_read_for_what_they_are():
+    key = UUID("ecfc6a15-4661-442f-a9a4-f160dd7afae8")
+    text_times = {
+        "start_time": "2026-03-09T22:00:00Z",
+        "end_time": "2026-03-10T06:00:00.250000+00:00",
+        "day": "2026-03-10",
+    }
+    row = the_day(
+        [cycle(strain=Decimal("12.5"))],
+        [sleep(id=key, **text_times)],
+        [recovery(sleep_id=str(key))],
+    )
+    assert (row["strain"], row["sleep_id"], row["recovery_score"]) == (12.5, str(key), 72.0)
+    assert row["sleep_end_time"] == datetime(2026, 3, 10, 6, 0, 0, 250_000, tzinfo=UTC)
+
+
+def test_a_frame_that_lacks_a_column_is_refused_by_name():
+    cycles = frame([cycle()]).drop(columns=["step_count"])
+    with pytest.raises(ValueError, match=r"cycles .*lack.* step_count"):
+        daily_rows(cycles, frame([]), frame([]), frame([]), latest_cycle={})
+
+
+def test_the_callers_frames_are_left_as_they_were():
+    frames = [frame(records) for records in EVERYTHING]
+    before = [one.copy() for one in frames]
+    daily_rows(*frames, latest_cycle={1: 100})
+    for one, copy in zip(frames, before, strict=True):
+        pd.testing.assert_frame_equal(one, copy)

@@ -1,0 +1,245 @@
+"""Trends and weeks follow the daily summaries: exactly what a change reaches is rebuilt, and a kill leaves it visible."""
+
+import random
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, select
+
+from whoop_assets.db.database import Database
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.summaries import daily_store, follow, trends_store
+from whoop_assets.summaries.columns import DAILY
+from whoop_assets.summaries.follow import rebuild_behind, rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.tables import trends as trends_table
+from whoop_assets.summaries.tables import weekly_summary
+from whoop_assets.summaries.trends import REACH_DAYS
+from whoop_assets_tests.summaries.days import day
+from whoop_assets_tests.support.fixed_time import NOW
+
+LENGTH = 130
+ME, OTHER = 1, 2
+MEMBERS = [ME, OTHER]
+LATER = NOW + timedelta(hours=1)
+
+
+def row(user_id, number, **changes):
+    rng = random.Random(f"{user_id}/{number}")
+    return dict.fromkeys(DAILY) | {
+        "user_id": user_id,
+        "day": day(number),
+        "is_partial": False,
+        "source": "api",
+        "recovery_band": "green",
+        "strain": round(rng.uniform(4, 18), 2),
+        "kilojoule": 9000.0,
+        "hrv_rmssd_milli": round(rng.uniform(40, 90), 3),
+        "resting_heart_rate": float(rng.randint(48, 56)),
+        **changes,
+    }
+
+
+def store(database, rows, *, members=MEMBERS, first=0, last=LENGTH, at=NOW):
+    """Make the daily rows of these days these; returns how many changed."""
+    with database.write(members) as connection:
+        return daily_store.replace(connection, members, day(first), day(last), rows, at)
+
+
+def everything(user_ids=MEMBERS):
+    return [row(user_id, number) for user_id in user_ids for number in range(LENGTH)]
+
+
+def stale(database, ledger=STALE_TRENDS):
+    with database.read() as connection:
+        return {(entry.user_id, entry.day) for entry in ledger.stale(connection)}
+
+
+def kept(database, table=trends_table):
+    """All rows by key, and when each of them last changed."""
+    with database.read() as connection:
+        rows = [dict(found) for found in connection.execute(select(table)).mappings()]
+    keys = [column.name for column in table.primary_key.columns]
+    built = {tuple(found[name] for name in keys): found.pop("built_at") for found in rows}
+    return {tuple(found[name] for name in keys): found for found in rows}, built
+
+
+def build_everything(database):
+    rebuild_trends(database, MEMBERS, day(0), day(LENGTH))
+    monday = daily_store.monday(day(0))
+    rebuild_weeks(database, MEMBERS, monday, monday + timedelta(weeks=20))
+
+
+@pytest.fixture
+def built(database):
+    """A database with two members' days, trends and weeks."""
+    store(database, everything())
+    build_everything(database)
+    assert stale(database) == stale(database, STALE_WEEKS) == set()
+    return database
+
+
+def test_new_days_are_behind_until_they_are_built(database):
+    store(database, everything([ME]))
+    assert stale(database) == {(ME, day(n)) for n in range(LENGTH)}
+    assert all(one.weekday() == 0 for _, one in stale(database, STALE_WEEKS))
+    build_everything(database)
+    assert stale(database) == stale(database, STALE_WEEKS) == set()
+    rows, _ = kept(database)
+    assert set(rows) == {(ME, day(n)) for n in range(LENGTH)}
+    assert rows[ME, day(LENGTH - 1)]["hrv_status"] is not None
+
+
+def test_a_changed_day_rebuilds_what_its_windows_reach_and_nothing_else(built, clock):
+    before, _ = kept(built)
+    changed = row(ME, 40, strain=20.9, hrv_rmssd_milli=20.0)
+    assert store(built, [changed], members=[ME], first=40, last=40) == 1
+    assert stale(built) == {(ME, day(40))}
+    clock.advance(timedelta(hours=1))
+    rebuild_trends(built, MEMBERS, day(40), day(40))
+    after, built_at = kept(built)
+    reached = {(ME, day(n)) for n in range(40, 40 + REACH_DAYS + 1)}
+    assert {key for key, at in built_at.items() if at == LATER} == reached
+    assert {key for key in after if after[key] != before[key]} == reached
+    assert stale(built) == set()
+    store(built, everything(), at=LATER)  # as it was
+    rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
+    assert kept(built)[0] == before
+
+
+def test_only_what_is_behind_is_rebuilt_when_no_day_is_asked_for(built, clock):
+    store(built, [row(ME, 30, hrv_rmssd_milli=20.0)], members=[ME], first=30, last=30)
+    store(built, [row(ME, 120, hrv_rmssd_milli=20.0)], members=[ME], first=120, last=120)
+    with built.read() as connection:
+        behind = STALE_TRENDS.stale(connection)
+    clock.advance(timedelta(hours=1))
+    assert rebuild_behind(built, behind) == REACH_DAYS + 1 + LENGTH - 120
+    _, built_at = kept(built)
+    expected = [*range(30, 30 + REACH_DAYS + 1), *range(120, LENGTH)]
+    assert {key for key, at in built_at.items() if at == LATER} == {(ME, day(n)) for n in expected}
+    assert stale(built) == set()
+    now = kept(built)[0]
+    rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
+    assert kept(built)[0] == now
+
+
+def test_a_day_that_is_gone_takes_its_trends_along(built):
+    store(built, [], members=[ME], first=LENGTH - 1, last=LENGTH - 1)
+    assert stale(built) == {(ME, day(LENGTH - 1))}
+    rebuild_trends(built, MEMBERS, day(LENGTH - 1), day(LENGTH - 1))
+    rows, _ = kept(built)
+    assert (ME, day(LENGTH - 1)) not in rows
+    assert (OTHER, day(LENGTH - 1)) in rows
+
+
+def test_a_change_before_the_asked_days_stays_behind_until_all_it_reaches_is_built(built):
+    store(built, [row(ME, 40, strain=20.9)], members=[ME], first=40, last=40)
+    rebuild_trends(built, MEMBERS, day(41), day(LENGTH))
+    assert stale(built) == {(ME, day(40))}
+
+
+def test_a_new_confirmation_alone_puts_nothing_behind(built):
+    same = row(ME, 40, last_recovery_synced_at=LATER)
+    assert store(built, [same], members=[ME], first=40, last=40) == 0
+    assert stale(built) == stale(built, STALE_WEEKS) == set()
+
+
+def test_building_again_changes_nothing(built):
+    before = kept(built)
+    assert rebuild_trends(built, MEMBERS, day(0), day(LENGTH)) == 0
+    assert kept(built) == before
+
+
+def test_building_in_pieces_is_building_at_once(built, monkeypatch):
+    whole = kept(built)[0]
+    with built.write(MEMBERS) as connection:
+        trends_store.replace_trends(connection, MEMBERS, day(0), day(LENGTH), [], NOW)
+    monkeypatch.setattr(follow, "DAYS_AT_ONCE", 17)
+    monkeypatch.setattr(follow, "MEMBERS_AT_ONCE", 1)
+    rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
+    assert kept(built)[0] == whole
+
+
+def test_a_change_that_arrives_while_trends_are_built_stays_stale(built, database_url):
+    store(built, [row(ME, 40, strain=20.9)], members=[ME], first=40, last=40)
+    changes = []
+
+    def change(_connection, _cursor, statement, *_):
+        """Let another thread change the day as soon as the rebuild has read it."""
+        if not changes and statement.lstrip().upper().startswith("SELECT") and "daily_summary" in statement:
+            changed = [row(ME, 40, strain=1.0)]
+            changes.append(pool.submit(store, other, changed, members=[ME], first=40, last=40))
+
+    other = Database(database_url)
+    with ThreadPoolExecutor(1) as pool:
+        event.listen(built.engine, "after_cursor_execute", change)
+        rebuild_trends(built, MEMBERS, day(40), day(40))
+        assert changes[0].result(60) == 1
+    other.close()
+    assert stale(built) == {(ME, day(40))}
+    before, _ = kept(built)
+    rebuild_trends(built, MEMBERS, day(40), day(40))
+    assert kept(built)[0] != before
+    assert stale(built) == set()
+
+
+def test_a_week_is_rebuilt_when_one_of_its_days_changed(built, clock):
+    before, _ = kept(built, weekly_summary)
+    store(built, [row(ME, 40, strain=20.9)], members=[ME], first=40, last=40)
+    monday = daily_store.monday(day(40))
+    assert stale(built, STALE_WEEKS) == {(ME, monday)}
+    clock.advance(timedelta(hours=1))
+    assert rebuild_weeks(built, MEMBERS, monday, monday) == 1
+    after, built_at = kept(built, weekly_summary)
+    assert {key for key, at in built_at.items() if at == LATER} == {(ME, monday)}
+    assert after[ME, monday]["strain_max"] == 20.9
+    assert {key for key in after if after[key] != before[key]} == {(ME, monday)}
+
+
+KILLED = """
+import os, signal, sys
+from datetime import date
+from sqlalchemy import event
+from whoop_assets.ingest.follow import rebuild_trends
+from whoop_assets.warehouse.database import Database
+
+database = Database(sys.argv[1])
+left = int(sys.argv[2])
+
+def statement(*_):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+event.listen(database.engine, "after_cursor_execute", statement)
+rebuild_trends(database, [1, 2], date(2026, 1, 1), date(2026, 12, 31))
+print("built, with statements left:", left)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_leaves_the_work_visible(database, database_url):
+    """Killed at one statement and another, until a process lives to its end."""
+    store(database, [row(ME, number) for number in range(20)], members=[ME])
+    behind = stale(database)
+    assert behind
+    for statements in (3, 5, 6, 7, 99):
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, database_url, str(statements)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert stale(database) == behind
+        assert kept(database)[0] == {}
+    else:
+        pytest.fail("no process lived to its end")
+    assert stale(database) == set()
+    assert len(kept(database)[0]) == 20

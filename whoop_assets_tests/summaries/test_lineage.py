@@ -1,0 +1,85 @@
+"""The stated sources of each daily column, held against what the computation does with the sixty days."""
+
+import copy
+
+import dagster as dg
+import pytest
+
+from whoop_assets.definitions import defs
+from whoop_assets.records import tables
+from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
+from whoop_assets.summaries.columns import CYCLES, RECOVERIES, SLEEPS, WORKOUTS
+from whoop_assets.summaries.lineage import SOURCES
+from whoop_assets_tests.summaries.records import frame
+from whoop_assets_tests.summaries.test_sixty_days import MEMBER, records_then
+from whoop_assets_tests.sync.home import RECORDS
+
+CHOOSING = {"user_id", "day", "id", "cycle_id", "sleep_id", "nap", "start_time", "end_time", "score_state"}
+"""On these hangs which record is the day's, or what counts: a change of them can reach every column."""
+
+MEASURED = [
+    (stream, name)
+    for stream, kinds in zip(RECORDS, (CYCLES, SLEEPS, RECOVERIES, WORKOUTS), strict=True)
+    for name in kinds
+    if name not in CHOOSING
+]
+
+
+def rows_of(records):
+    return daily_rows(*(frame(records[stream]) for stream in RECORDS), latest_cycle={MEMBER: 7059})
+
+
+@pytest.fixture(scope="module")
+def sixty_days():
+    records = records_then(second=False)
+    return records, rows_of(records)
+
+
+def other(name, value):
+    """Another value of the same kind; a zero stays one, as an all-zero score is told by it."""
+    if value is None or isinstance(value, bool):
+        return value if value is None else not value
+    if name == "timezone_offset":
+        return "+13:00"
+    if isinstance(value, str):
+        return f"other-{value}"
+    if isinstance(value, int | float):
+        return value * 2
+    return value.replace(year=2025)
+
+
+@pytest.mark.parametrize(("stream", "name"), MEASURED)
+def test_a_changed_value_reaches_exactly_the_columns_that_name_it_as_a_source(sixty_days, stream, name):
+    records, before = sixty_days
+    changed = copy.copy(records)
+    changed[stream] = [row | {name: other(name, row[name])} for row in records[stream]]
+    after = rows_of(changed)
+    reached = {
+        column
+        for old, new in zip(before, after, strict=True)
+        for column in DAILY_COLUMNS
+        if old[column] != new[column]
+    }
+    assert reached == {column for column, sources in SOURCES.items() if (stream, name) in sources}
+
+
+def test_every_column_of_a_daily_row_has_sources_that_exist():
+    assert set(SOURCES) == set(DAILY_COLUMNS)
+    for sources in SOURCES.values():
+        assert sources
+        for table, column in sources:
+            assert column in tables.RECORD_TABLES[table].c
+
+
+def test_dagster_knows_the_lineage_of_every_column_but_the_writers_own():
+    specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
+    spec = specs[dg.AssetKey(["whoop", "daily_summary"])]
+    lineage = spec.metadata["dagster/column_lineage"].deps_by_column
+    columns = {column.name for column in spec.metadata["dagster/column_schema"].columns}
+    assert set(lineage) == columns - {"built_at"}
+    upstream = {dep.asset_key for dep in spec.deps}
+    for sources in lineage.values():
+        for source in sources:
+            assert source.asset_key in upstream
+            schema = specs[source.asset_key].metadata["dagster/column_schema"]
+            assert source.column_name in {column.name for column in schema.columns}

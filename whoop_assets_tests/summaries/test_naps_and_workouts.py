@@ -1,0 +1,128 @@
+"""Naps and workouts of a day add up, whichever of its cycles they lie in."""
+
+from itertools import permutations
+
+import pytest
+
+from whoop_assets_tests.summaries.records import WORKOUT_SCORE, cycle, hour, nap, sleep, the_day, workout
+
+ZONES = [name for name in WORKOUT_SCORE if name.startswith("zone_")]
+SAUNA = workout(
+    id="sauna", sport_name="sauna", score_state="UNSCORABLE", start_time=hour(32), end_time=hour(32.25)
+)
+
+
+def test_naps_add_up_beside_the_night_and_not_into_it():
+    row = the_day([cycle()], [sleep(), nap(), nap(id="nap 2", total_light_sleep_time_milli=900_000)])
+    assert (row["nap_count"], row["nap_minutes"]) == (2, 50.0 + 25.0)
+    assert row["sleep_duration_minutes"] == 450.0
+
+
+def test_an_unscored_nap_counts_but_gives_no_minutes():
+    unscored = nap(id="nap 2", score_state="UNSCORABLE")
+    assert the_day([cycle()], [nap(), unscored])["nap_minutes"] == 50.0
+    row = the_day([cycle()], [unscored])
+    assert (row["nap_count"], row["nap_minutes"]) == (1, None)
+
+
+def test_a_day_without_naps_has_none_of_no_minutes():
+    row = the_day([cycle()], [sleep()])
+    assert (row["nap_count"], row["nap_minutes"]) == (0, 0.0)
+
+
+def test_naps_and_workouts_of_both_cycles_of_a_day_count_while_strain_is_the_days_cycles_alone():
+    cycles = [
+        cycle(strain=6.0),
+        cycle(id=101, start_time=hour(34), end_time=hour(36), strain=9.0, step_count=50),
+    ]
+    row = the_day(
+        cycles, [sleep(), nap(), nap(id="nap 2", cycle_id=101)], [], [workout(), workout(id="late")]
+    )
+    assert (row["strain"], row["step_count"]) == (6.0, 8123)
+    assert (row["nap_count"], row["workout_count"]) == (2, 2)
+
+
+def test_workouts_add_up_in_time_energy_distance_and_zones_and_their_hardest_is_named():
+    ride = workout(
+        id="ride",
+        sport_name="cycling",
+        start_time=hour(31),
+        end_time=hour(32.5),
+        strain=14.0,
+        kilojoule=2000.0,
+        distance_meter=None,
+        zone_five_milli=1_000,
+    )
+    row = the_day([cycle()], [], [], [workout(), ride])
+    assert (row["workout_count"], row["workout_minutes"], row["workout_strain_max"]) == (2, 135.0, 14.0)
+    assert (row["workout_kilojoule"], row["distance_meter"]) == (3500.5, 5000.0)
+    assert (row["zone_one_milli"], row["zone_five_milli"]) == (1_200_000, 21_000)
+
+
+def test_a_sauna_without_a_score_counts_as_a_session_and_not_as_strain():
+    row = the_day([cycle()], [], [], [workout(), SAUNA])
+    assert (row["workout_count"], row["workout_minutes"]) == (2, 60.0)
+    assert (row["workout_strain_max"], row["workout_kilojoule"], row["zone_zero_milli"]) == (
+        8.25,
+        1500.5,
+        60_000,
+    )
+    assert row["sports"] == "running,sauna"
+
+
+def test_a_day_of_nothing_but_unscored_workouts_has_nulls_and_no_zeros():
+    row = the_day([cycle()], [], [], [SAUNA])
+    assert (row["workout_count"], row["workout_minutes"], row["sports"]) == (1, 15.0, "sauna")
+    measured = ("workout_strain_max", "workout_kilojoule", "distance_meter", *ZONES)
+    assert [row[name] for name in measured] == [None] * 9
+
+
+def test_a_day_without_workouts_has_none_of_no_minutes_and_nothing_measured():
+    row = the_day([cycle()])
+    assert (row["workout_count"], row["workout_minutes"], row["sports"]) == (0, 0.0, None)
+    assert [row[name] for name in ("workout_strain_max", "workout_kilojoule", "distance_meter", *ZONES)] == [
+        None
+    ] * 9
+
+
+@pytest.mark.parametrize(
+    ("slugs", "sports"),
+    [
+        (["yoga"], "yoga"),
+        (["yoga", "running", "yoga"], "running,yoga"),
+        (
+            ["weightlifting_msk", "activity", "jumping-rope", "hiking-rucking"],
+            "activity,hiking-rucking,jumping-rope,weightlifting_msk",
+        ),
+    ],
+)
+def test_sports_are_the_distinct_slugs_in_order(slugs, sports):
+    row = the_day([cycle()], [], [], [workout(id=str(at), sport_name=slug) for at, slug in enumerate(slugs)])
+    assert row["sports"] == sports
+
+
+def test_a_sum_of_fractions_is_the_same_to_the_last_digit_in_whatever_order_they_come():
+    energies = [
+        0.4138074045009127,
+        0.09014274576114836,
+        0.0022322111021323868,
+    ]  # order decides the last digit
+    workouts = [workout(id=str(at), kilojoule=energy) for at, energy in enumerate(energies)]
+    sums = {the_day([], [], [], order)["workout_kilojoule"] for order in permutations(workouts)}
+    assert len(sums) == 1
+
+
+def test_the_time_in_zones_is_whoops_own_and_is_not_worked_out_from_heart_rates_or_times():
+    zones = dict.fromkeys(("zone_zero_milli", "zone_one_milli", "zone_two_milli", "zone_three_milli"), 0)
+    zones |= {
+        "zone_four_milli": 1_234,
+        "zone_five_milli": 2_700_001,
+    }  # more than the 45 minutes that it lasts
+    row = the_day([cycle()], workouts=[workout(average_heart_rate=60, max_heart_rate=70, **zones)])
+    assert {name: row[name] for name in zones} == zones
+
+
+def test_energy_is_in_kilojoules_as_sent_the_cycles_beside_the_workouts_and_nothing_is_in_kilocalories():
+    row = the_day([cycle(kilojoule=9000.25)], workouts=[workout(kilojoule=1500.5)])
+    assert (row["kilojoule"], row["workout_kilojoule"]) == (9000.25, 1500.5)
+    assert [name for name in row if "kcal" in name or "calorie" in name] == []

@@ -1,0 +1,213 @@
+"""Sixty days worked by hand (sixty_days/README.md): what the real pipeline makes of them, and the pure function alone."""
+
+import copy
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from whoop_assets.records import stale_days
+from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets_tests.summaries.records import frame
+from whoop_assets_tests.support.fixed_time import NOW
+from whoop_assets_tests.sync.home import KEY, RECORDS, at_home
+from whoop_simulator.world.world import World
+
+FOLDER = Path(__file__).parent / "sixty_days"
+MEMBER = 4021
+FIRST, LAST = date(2026, 9, 24), date(2026, 11, 22)
+DAYS = {date.fromisoformat(day): told for day, told in json.loads((FOLDER / "days.json").read_text()).items()}
+SERVED = {stream: json.loads((FOLDER / "records" / f"{stream}.json").read_text()) for stream in RECORDS}
+CHANGES = json.loads((FOLDER / "changes.json").read_text())
+SYNC_COLUMNS = {"last_recovery_data_changed_at", "last_recovery_synced_at"}
+READINGS = {
+    "first reading": NOW + timedelta(milliseconds=1),
+    "second reading": NOW + timedelta(days=1, milliseconds=2),
+}
+
+
+def expected_rows(*, second, without=frozenset()):
+    """Day -> its row as worked out by hand, with times as times; a day without a row is left out."""
+    rows = {}
+    for day, told in DAYS.items():
+        row = dict(told["row"] or {})
+        if second and "second_reading" in told:
+            row |= told["second_reading"]["row"]
+        if row:
+            row["source"] = "api"
+        if row:
+            rows[day] = {name: read(name, value) for name, value in row.items() if name not in without}
+    return rows
+
+
+def read(name, value):
+    if value is None:
+        return None
+    if value in READINGS.values() or value in READINGS:
+        return READINGS.get(value, value)
+    if name.endswith("_time"):
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if name.endswith("_date") else value
+
+
+def expected_days(*, second):
+    """Stream -> the day of each record, by key."""
+    found = {stream: {} for stream in RECORDS}
+    for day, told in DAYS.items():
+        filed = told["records"]
+        if second and "second_reading" in told:
+            filed = filed | told["second_reading"]["records"]
+        for stream, keys in filed.items():
+            found[stream] |= dict.fromkeys(keys, day)
+    return found
+
+
+def differing(actual, expected):
+    """What is not as expected, small enough to read."""
+    return {
+        str(day): {
+            name: (actual.get(day, {}).get(name, "no row"), expected.get(day, {}).get(name, "no row"))
+            for name in {*actual.get(day, {}), *expected.get(day, {})}
+            if actual.get(day, {}).get(name, "no row") != expected.get(day, {}).get(name, "no row")
+        }
+        for day in sorted({*actual, *expected})
+        if actual.get(day) != expected.get(day)
+    }
+
+
+# The real pipeline
+
+
+def kept(home):
+    rows = home.rows("daily_summary", without={"user_id", "day", "built_at"})
+    assert {user_id for user_id, _ in rows} == {MEMBER}
+    return {day: row for (_, day), row in rows.items()}
+
+
+def filed(home):
+    return {stream: {key: row["day"] for key, row in home.rows(stream).items()} for stream in RECORDS}
+
+
+def carry_out(world):
+    for change in CHANGES:
+        if change["order"] == "add":
+            world.add(MEMBER, change["stream"], change["record"])
+        elif change["order"] == "delete":
+            world.delete(MEMBER, change["stream"], change["id"])
+        else:
+            touch = change.get("touch", True)
+            world.edit(MEMBER, change["stream"], change["id"], change["changes"], touch=touch, follow=False)
+
+
+@pytest.fixture
+def home(database_url):
+    world = World(data=FOLDER / "records", now=NOW, frozen=True, limits=False)
+    with at_home(database_url, world) as made:
+        yield made
+
+
+def test_every_column_of_every_day_is_what_was_worked_out_by_hand_and_the_days_follow_what_changes(home):
+    home.load_and_summarise(FIRST, LAST)
+    assert filed(home) == expected_days(second=False)
+    assert differing(kept(home), expected_rows(second=False)) == {}
+
+    home.advance(timedelta(days=1))
+    carry_out(home.world)
+    home.load(FIRST, LAST)
+    assert filed(home) == expected_days(second=True)
+    with home.database.read() as connection:
+        stale = {entry.day for entry in stale_days.stale(connection)}
+    assert stale == {day for day, told in DAYS.items() if "second_reading" in told}
+    for day in stale:
+        rebuild_days(home.database, [MEMBER], day, day)
+    assert differing(kept(home), expected_rows(second=True)) == {}
+
+
+def test_percent_recorded_is_kept_as_the_fraction_that_whoop_sends(home):
+    home.load(FIRST, LAST)
+    kept_shares = {key: row["percent_recorded"] for key, row in home.rows("workouts").items()}
+    sent = {one["id"]: one.get("score", {}).get("percent_recorded") for one in SERVED["workouts"]}
+    assert kept_shares == sent
+    assert {share for share in sent.values() if share is not None} == {0.5, 0.9875, 1.0}
+
+
+# The pure function alone
+
+
+def records_then(*, second):
+    """The records at that reading, WHOOP's fields flattened as the tables have them, with the day that was worked out."""
+    records = {stream: {one[KEY[stream]]: one for one in copy.deepcopy(SERVED[stream])} for stream in RECORDS}
+    for change in CHANGES if second else ():
+        of = records[change["stream"]]
+        if change["order"] == "add":
+            of[change["record"][KEY[change["stream"]]]] = change["record"]
+        elif change["order"] == "edit":
+            of[change["id"]] |= change["changes"]
+        else:
+            del records["sleeps"][change["id"]], records["recoveries"][change["id"]]
+    days = expected_days(second=second)
+    return {
+        stream: [flat(one, days[stream][key]) for key, one in records[stream].items()] for stream in RECORDS
+    }
+
+
+COLUMNS = {
+    "cycles": ("strain", "kilojoule", "average_heart_rate", "max_heart_rate"),
+    "sleeps": (
+        *("total_in_bed_time_milli", "total_awake_time_milli", "total_light_sleep_time_milli"),
+        *("total_slow_wave_sleep_time_milli", "total_rem_sleep_time_milli", "disturbance_count"),
+        *("baseline_milli", "need_from_sleep_debt_milli", "need_from_recent_strain_milli"),
+        *("need_from_recent_nap_milli", "respiratory_rate", "sleep_performance_percentage"),
+        *("sleep_consistency_percentage", "sleep_efficiency_percentage"),
+    ),
+    "recoveries": (
+        *("user_calibrating", "recovery_score", "resting_heart_rate", "hrv_rmssd_milli"),
+        *("spo2_percentage", "skin_temp_celsius"),
+    ),
+    "workouts": (
+        *("strain", "kilojoule", "distance_meter", "zone_zero_milli", "zone_one_milli", "zone_two_milli"),
+        *("zone_three_milli", "zone_four_milli", "zone_five_milli"),
+    ),
+}
+
+
+def flat(record, day):
+    stream = next(
+        name
+        for name, mark in (
+            ("workouts", "sport_name"), ("sleeps", "nap"), ("recoveries", "sleep_id"), ("cycles", "id")
+        )
+        if mark in record
+    )  # fmt: skip
+    row = {name: value for name, value in record.items() if name not in ("score", "start", "end")}
+    score = dict(record.get("score") or {})
+    for part in ("stage_summary", "sleep_needed", "zone_durations"):
+        score |= score.pop(part, {})
+    row |= {name: score.get(name) for name in COLUMNS[stream]}
+    for side in ("start", "end"):
+        row[f"{side}_time"] = datetime.fromisoformat(record[side]) if record.get(side) else None
+    read_at = datetime(2026, 11, 22, tzinfo=UTC)
+    row |= {"day": day, "changed_at": read_at, "synced_at": read_at}
+    return {"step_count": None} | row if stream == "cycles" else row
+
+
+@pytest.mark.parametrize("second", [False, True], ids=["first reading", "second reading"])
+def test_the_pure_function_alone_gives_the_same_rows(second):
+    records = records_then(second=second)
+    rows = daily_rows(
+        *(frame(records[stream]) for stream in RECORDS), latest_cycle={MEMBER: 7060 if second else 7059}
+    )
+    without = {"user_id", "day", *SYNC_COLUMNS}
+    actual = {row["day"]: {name: row[name] for name in row if name not in without} for row in rows}
+    assert differing(actual, expected_rows(second=second, without=SYNC_COLUMNS)) == {}
+
+
+def test_the_fixture_tells_of_sixty_days_and_of_every_column_and_record():
+    assert list(DAYS) == [FIRST + timedelta(days=n) for n in range(60)]
+    assert DAYS[date(2026, 10, 21)]["row"] is None
+    columns = {tuple(told["row"]) for told in DAYS.values() if told["row"]}
+    assert columns == {tuple(name for name in DAILY_COLUMNS if name not in ("user_id", "day", "source"))}
+    for stream, days in expected_days(second=False).items():
+        assert set(days) == {one[KEY[stream]] for one in SERVED[stream]}

@@ -1,0 +1,202 @@
+"""Weekly summaries: by a week worked out by hand, and against plain loops over any history."""
+
+import json
+import random
+import statistics
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whoop_assets.summaries.tables import weekly_summary
+from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, REDEFINED, WEEKLY, weekly_rows
+from whoop_assets_tests.summaries.days import frame
+
+MONDAY = date(2026, 12, 28)
+
+
+def a_day(number, **changes):
+    row = dict.fromkeys(DAILY_READ_BY_WEEKS)
+    return row | {"user_id": 1, "day": MONDAY + timedelta(days=number), "is_partial": False} | changes
+
+
+def weeks(rows):
+    return weekly_rows(frame(rows, DAILY_READ_BY_WEEKS))
+
+
+def test_a_week_by_hand():
+    rows = [
+        a_day(0, recovery_score=40.0, recovery_band="yellow", strain=10.0, kilojoule=9000.0, workout_count=2),
+        a_day(1, recovery_score=80.0, recovery_band="green", strain=14.0, kilojoule=11000.0, workout_count=1),
+        a_day(
+            3, recovery_score=80.0, recovery_band="green", strain=0.0, kilojoule=0.0, zone_two_milli=90_000
+        ),
+        a_day(5, recovery_score=20.0, recovery_band="red", strain=5.0, kilojoule=3000.0, is_partial=True),
+    ]
+    (week,) = weeks(rows)
+    assert (week["week_start"], week["iso_year"], week["iso_week"]) == (MONDAY, 2026, 53)
+    assert week["is_partial"] is True
+    assert (week["days_with_data"], week["recovery_score_days"], week["strain_days"]) == (4, 4, 2)
+    assert week["sleep_duration_minutes_days"] == 0
+    assert (week["recovery_score_mean"], week["recovery_score_median"]) == (55, 60)
+    assert (week["recovery_score_max"], week["recovery_score_max_day"]) == (80, MONDAY + timedelta(days=1))
+    assert (week["recovery_score_min"], week["recovery_score_min_day"]) == (20, MONDAY + timedelta(days=5))
+    assert (week["green_days"], week["yellow_days"], week["red_days"]) == (2, 1, 1)
+    assert (week["strain_max"], week["strain_max_day"]) == (14, MONDAY + timedelta(days=1))
+    assert (week["kilojoule_sum"], week["kilojoule_days"]) == (20_000, 2)
+    assert (week["workout_count"], week["workout_count_days"], week["zone_two_minutes"]) == (3, 2, 1.5)
+    assert week["workout_minutes"] is None
+
+
+def test_a_mean_of_fewer_than_four_days_is_missing_with_its_count():
+    rows = [a_day(n, strain=10.0 + n, kilojoule=9e3, resting_heart_rate=50.0) for n in range(3)]
+    (week,) = weeks([*rows, a_day(3, resting_heart_rate=54.0)])
+    assert (week["strain_days"], week["strain_mean"], week["strain_median"]) == (3, None, None)
+    assert (week["strain_min"], week["strain_max"]) == (10, 12)
+    why = json.loads(week["missing"])
+    assert why["strain_mean"] == why["strain_median"] == "3 of 4 days"
+    assert why["hrv_rmssd_milli_mean"] == "0 of 4 days"
+    assert (week["resting_heart_rate_days"], week["resting_heart_rate_mean"]) == (4, 51)
+    assert "resting_heart_rate_mean" not in why
+
+
+def test_training_load_adds_up_over_the_week_and_a_day_of_rest_is_a_zero_in_its_mean():
+    zones = dict.fromkeys(("zone_one_milli", "zone_three_milli", "zone_four_milli", "zone_five_milli"), 0)
+    worked = [
+        a_day(n, strain=9.0, kilojoule=9e3, workout_count=1, zone_two_milli=1_800_000, **zones)
+        for n in range(3)
+    ]
+    (week,) = weeks([*worked, a_day(3, strain=5.0, kilojoule=8e3, workout_count=0), a_day(4)])
+    assert (week["training_load_sum"], week["training_load_days"], week["training_load_mean"]) == (180, 4, 45)
+
+
+def test_recoveries_of_whoops_calibration_are_in_no_mean_and_in_no_band():
+    rows = [
+        a_day(n, recovery_score=90.0, recovery_band="green", user_calibrating=n < 3, hrv_rmssd_milli=60.0)
+        for n in range(7)
+    ]
+    (week,) = weeks(rows)
+    assert (week["recovery_score_days"], week["green_days"], week["hrv_rmssd_milli_days"]) == (4, 4, 7)
+
+
+@pytest.mark.parametrize(
+    ("column", "monday", "mixed"),
+    [
+        ("sleep_performance_percentage", date(2025, 4, 21), False),
+        ("sleep_performance_percentage", date(2025, 4, 28), True),  # 1 May can have either definition
+        ("sleep_performance_percentage", date(2025, 5, 12), True),
+        ("sleep_performance_percentage", date(2025, 5, 26), True),
+        ("sleep_performance_percentage", date(2025, 6, 2), False),
+        ("sleep_duration_minutes", date(2025, 2, 17), False),
+        ("sleep_duration_minutes", date(2025, 2, 24), False),  # the change was on a Monday
+    ],
+)
+def test_no_mean_of_a_week_holds_values_of_two_definitions(column, monday, mixed):
+    rows = [a_day(n, **{column: 80.0}, resting_heart_rate=50.0) for n in range(7)]
+    (week,) = weeks([row | {"day": monday + timedelta(days=n)} for n, row in enumerate(rows)])
+    assert week[f"{column}_days"] == 7
+    assert week[f"{column}_mean"] == week[f"{column}_median"] == (None if mixed else 80)
+    assert json.loads(week["missing"]).get(f"{column}_mean") == (REDEFINED if mixed else None)
+    assert week["resting_heart_rate_mean"] == 50
+
+
+def test_the_columns_are_those_of_the_table():
+    assert [*WEEKLY, "built_at"] == [column.name for column in weekly_summary.columns]
+
+
+@given(st.integers(0, 2**32))
+def test_every_week_is_what_plain_loops_make_of_its_days(seed):
+    rng = random.Random(seed)
+    rows = [
+        a_day(
+            n,
+            user_id=user_id,
+            is_partial=rng.random() < 0.1,
+            recovery_score=rng.choice([None, 20.0, 55.0, 80.0]),
+            strain=rng.choice([None, 0.0, 7.25, 12.5]),
+            kilojoule=rng.choice([None, 0.0, 8000.0]),
+            user_calibrating=rng.choice([None, False, False, True]),
+            hrv_rmssd_milli=rng.choice([None, 40.0, 61.5, 99.0]),
+            sleep_duration_minutes=rng.choice([None, 400.5, 430.0]),
+            workout_count=rng.choice([0, 1, 3]),
+            zone_five_milli=rng.choice([None, 0, 60_000]),
+        )
+        for user_id in (1, 2)
+        for n in range(25)
+        if rng.random() < 0.7
+    ]
+    found = {(week["user_id"], week["week_start"]): week for week in weeks(rows)}
+    mondays = {(row["user_id"], row["day"] - timedelta(days=row["day"].weekday())) for row in rows}
+    assert set(found) == mondays
+    for user_id, monday in mondays:
+        week = found[user_id, monday]
+        days = [row for row in rows if row["user_id"] == user_id and 0 <= (row["day"] - monday).days < 7]
+        assert (week["iso_year"], week["iso_week"]) == monday.isocalendar()[:2]
+        assert week["days_with_data"] == len(days)
+        assert week["is_partial"] == any(row["is_partial"] for row in days)
+        reasons = json.loads(week["missing"] or "{}")
+        values = {
+            "strain": [
+                (row["strain"], row["day"])
+                for row in days
+                if row["strain"] is not None
+                and not row["is_partial"]
+                and not (row["strain"] == 0 and row["kilojoule"] == 0)
+            ],
+            "recovery_score": [
+                (row["recovery_score"], row["day"]) for row in days if not row["user_calibrating"]
+            ],
+            "sleep_duration_minutes": [(row["sleep_duration_minutes"], row["day"]) for row in days],
+            "hrv_rmssd_milli": [(row["hrv_rmssd_milli"], row["day"]) for row in days],
+        }
+        for name, pairs in values.items():
+            known = [(value, on) for value, on in pairs if value is not None]
+            alone = [value for value, _ in known]
+            assert week[f"{name}_days"] == len(known)
+            enough = len(known) >= 4
+            assert week[f"{name}_mean"] == (pytest.approx(statistics.fmean(alone)) if enough else None)
+            assert week[f"{name}_median"] == (statistics.median(alone) if enough else None)
+            assert reasons.get(f"{name}_mean") == (None if enough else f"{len(known)} of 4 days")
+            if name == "hrv_rmssd_milli":
+                continue
+            lowest = min(known, default=(None, None))
+            highest = min(known, key=lambda pair: (-pair[0], pair[1]), default=(None, None))
+            assert (week[f"{name}_min"], week[f"{name}_min_day"]) == lowest
+            assert (week[f"{name}_max"], week[f"{name}_max_day"]) == highest
+        assert week["workout_count"] == sum(row["workout_count"] for row in days)
+        zone = [row["zone_five_milli"] for row in days if row["zone_five_milli"] is not None]
+        assert week["zone_five_minutes"] == (sum(zone) / 60_000 if zone else None)
+
+
+@settings(max_examples=10)
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter(rng):
+    rows = [a_day(n, recovery_score=rng.random(), strain=rng.uniform(0, 21)) for n in range(20)]
+    shuffled = list(rows)
+    rng.shuffle(shuffled)
+    assert weeks(shuffled) == weeks(rows)
+
+
+@settings(max_examples=3)
+@given(st.integers(0, 2**32))
+def test_a_week_is_the_same_to_the_last_bit_whatever_is_computed_with_it(seed):
+    rng = random.Random(seed)
+
+    def maybe(low, high):
+        return rng.choice([None, 0.0, rng.uniform(low, high), rng.uniform(low, high)])
+
+    rows = [
+        a_day(
+            n, user_id=user_id, nap_minutes=maybe(0, 80), strain=maybe(0, 21), hrv_rmssd_milli=maybe(20, 150)
+        )
+        for user_id in (1, 2, 3)
+        for n in range(21)
+        if rng.random() < 0.9
+    ]
+    for week in weeks(rows):
+        there = week["week_start"], week["week_start"] + timedelta(days=6)
+        alone = [
+            row for row in rows if row["user_id"] == week["user_id"] and there[0] <= row["day"] <= there[1]
+        ]
+        assert weeks(rng.sample(alone, len(alone))) == [week]

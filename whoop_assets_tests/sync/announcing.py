@@ -1,0 +1,80 @@
+"""Webhook events from the simulator's changes to the inbox, without a network between them, and their load."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from whoop_assets.clock import SystemClock
+from whoop_assets.records import stale_days
+from whoop_assets.records.ledgers import STALE_TRENDS
+from whoop_assets.sync.load_events import work_off
+from whoop_assets.webhooks import inbox
+from whoop_assets.webhooks.deliveries import delivery_of
+from whoop_assets.webhooks.row_locks import Event
+from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.sync.home import Home
+from whoop_simulator.webhooks.delivery import Delivery
+
+NOWHERE = f"http://127.0.0.1:{REFUSING_PORT}/webhooks"
+SECOND = timedelta(seconds=1)
+
+Order = Callable[[list[Delivery]], Iterable[Delivery]]
+
+
+class Inbox:
+    """The inbox of a home whose simulator announces its changes from now on.
+
+    `real`: events get the time of `SystemClock`, which Dagster's runs use.
+    """
+
+    def __init__(self, home: Home, *, real: bool = False) -> None:
+        self.home = home
+        self._real = real
+        home.world.webhooks.subscribe(NOWHERE)
+        self._known = 0
+
+    def announced(self) -> list[Delivery]:
+        """What has been announced since the last time, in order."""
+        new = [one for one in self.home.world.webhooks.deliveries() if one.number > self._known]
+        self._known = max((one.number for one in new), default=self._known)
+        return sorted(new, key=lambda one: one.number)
+
+    def receive(self, order: Order = list) -> list[Delivery]:
+        """Put what has been announced into the inbox, in this order; time passes before and after."""
+        self._pass(SECOND)
+        deliveries = list(order(self.announced()))
+        self.put(*(one.body for one in deliveries))
+        return deliveries
+
+    def put(self, *bodies: bytes) -> list[str]:
+        """Put these bodies into the inbox, one after the other."""
+        outcomes = []
+        for body in bodies:
+            self._pass(timedelta(milliseconds=10))
+            now = SystemClock().now() if self._real else self.home.clock.now()
+            with self.home.database.write() as connection:
+                outcomes += inbox.receive(connection, [delivery_of(body, now)], now)
+        self._pass(SECOND)
+        return outcomes
+
+    def _pass(self, time: timedelta) -> None:
+        if not self._real:
+            self.home.advance(time)
+
+    def events(self, state: str | None = None) -> list[Event]:
+        with self.home.database.read() as connection:
+            return inbox.listed(connection, state=state)
+
+    def states(self) -> list[str]:
+        return sorted(event.state for event in self.events())
+
+    def work_off(self, by: str = "test") -> None:
+        """Load what is due; nothing may fail, and nothing stay open or stale."""
+        rounds = work_off(self.home.connection, by=by)
+        assert [failure for one in rounds for failure in one.failures] == []
+        assert [event for event in self.events() if event.state == "open"] == []
+        self.nothing_stale()
+
+    def nothing_stale(self) -> None:
+        with self.home.database.read() as connection:
+            assert stale_days.stale(connection) == []
+            assert STALE_TRENDS.stale(connection) == []

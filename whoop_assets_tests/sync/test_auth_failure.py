@@ -1,0 +1,168 @@
+"""401 after a good refresh: one stream's failure, or the end of the grant."""
+
+from datetime import timedelta
+
+import pytest
+
+from whoop_assets.sync import auth_failure
+from whoop_assets.sync.connecting import disconnect_member
+from whoop_assets.sync.session import Connection
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+
+FIRST = TODAY - timedelta(days=3)
+ALL = ("profile", "body_measurement", *RECORDS)
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(members=2, days=10)) as home:
+        yield home
+
+
+def refuse(home, *paths, count=None):
+    for path in paths:
+        home.world.order_fault("status", status=401, count=count, path_prefix=path)
+
+
+def status(home, user_id):
+    return home.rows("members")[user_id]["status"]
+
+
+def test_a_401_after_a_good_refresh_is_that_streams_failure(home):
+    refuse(home, "/v2/activity/workout")
+    rounds = home.load(FIRST, TODAY, ALL, members=[home.member])
+    (failure,) = [failure for one in rounds for failure in one.failures]
+    assert (failure.stream, failure.transient) == ("workouts", False)
+    assert "answered 401" in failure.cause
+    assert [one.to_reconnect for one in rounds] == [[]] * len(ALL)
+    assert status(home, home.member) == "connected"
+    assert (
+        home.world.stats()["refreshes"] == 1
+    )  # one renewal was tried, and the trial of the others cost none
+
+
+def test_when_every_stream_answers_401_the_member_needs_reconnection(home):
+    gone, _ = home.members
+    refuse(home, "/v2")
+    rounds = home.load(FIRST, TODAY, ALL, members=[gone])
+    assert status(home, gone) == "reconnection_needed"
+    assert all(one.to_reconnect == [gone] for one in rounds)
+    assert {
+        "whoop-assets connect" in f.cause and "every stream" in f.cause
+        for one in rounds
+        for f in one.failures
+    } == {True}
+    # Two for the first stream, one for each other with each token; after that nothing is asked any more.
+    assert sum(load.requests for one in rounds for load in one.loads) == 2 + auth_failure.TRIALS * 5
+    assert home.world.stats()["refreshes"] == auth_failure.TRIALS
+
+
+def test_who_was_marked_comes_back_with_a_new_consent(home):
+    gone, other = home.members
+    refuse(home, "/v2")
+    home.load(FIRST, TODAY, ALL, members=[gone])
+
+    home.world.clear_faults()
+    assert status(home, other) == "connected"
+    home.connect(gone)
+    assert [failure for one in home.load(FIRST, TODAY, ALL) for failure in one.failures] == []
+
+
+def test_tokens_that_end_at_whoop_one_after_the_other_are_held_against_nobody(home):
+    refuse(home, "/v2/user/profile", count=2)
+    moments = [home.world.requests + number for number in (2, 7)]
+    home.world.before_request = lambda number, *_: number in moments and home.world.expire_tokens(home.member)
+    home.load(FIRST, TODAY, ALL, members=[home.member])
+    home.world.before_request = None
+    assert status(home, home.member) == "connected"
+
+
+def test_only_granted_streams_count(database_url):
+    with at_home(database_url, frozen_world(days=10), connect=False) as home:
+        user_id = home.world.user_ids[0]
+        home.connect(user_id, ["offline", "read:profile", "read:cycles"])
+        refuse(home, "/v2/cycle", "/v2/user/profile")
+        home.load(FIRST, TODAY, ["cycles"])
+        assert status(home, user_id) == "reconnection_needed"
+
+
+def test_what_goes_wrong_otherwise_is_no_proof(home, monkeypatch):
+    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
+    home.world.order_fault("status", status=500, count=None, path_prefix="/v2/user")
+    rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    assert "answered 401" in rounds[0].failures[0].cause
+    assert status(home, home.member) == "connected"
+
+
+def meanwhile(monkeypatch, at_request, happens):
+    """While that request of the trial is on its way, something happens in another process."""
+    ask, asked = auth_failure._is_refused, []
+
+    def is_refused(read):
+        asked.append(read)
+        answer = ask(read)
+        if len(asked) == at_request:
+            happens()
+        return answer
+
+    monkeypatch.setattr(auth_failure, "_is_refused", is_refused)
+
+
+def test_a_refusal_of_a_token_that_was_renewed_meanwhile_is_held_against_nobody(home, monkeypatch):
+    refuse(home, "/v2/activity/workout")
+    another = Connection(home.connection.settings, home.database)
+
+    def renewed():
+        another.tokens(home.member).after_rejection(another.tokens(home.member).access_token())
+
+    home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    trial = auth_failure.refuses_every_stream
+
+    def renewed_first(connection, *arguments):
+        connection.tokens(home.member).access_token()
+        renewed()
+        return trial(connection, *arguments)
+
+    monkeypatch.setattr("whoop_assets.sync.load_members.refuses_every_stream", renewed_first)
+    (failure,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].failures
+    assert status(home, home.member) == "connected"
+    assert failure.transient  # so that the run is tried again, with the new token
+    assert "replaced meanwhile: try again" in failure.cause
+    home.world.clear_faults()
+    assert home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].failures == []
+    another.close()
+
+
+def test_who_leaves_during_the_trial_is_not_asked_to_come_back(home, monkeypatch):
+    refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
+    meanwhile(monkeypatch, 5, lambda: disconnect_member(home.connection, home.member, erase=False))
+    rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    assert status(home, home.member) == "disconnected"
+    assert rounds[0].to_reconnect == []
+
+
+def test_who_connects_again_during_the_trial_stays_connected(home, monkeypatch):
+    refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
+
+    def come_back():
+        home.world.clear_faults()
+        home.connect(home.member)
+
+    meanwhile(monkeypatch, 5, come_back)
+    home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    assert status(home, home.member) == "connected"
+    assert home.load(FIRST, TODAY, ["cycles"], members=[home.member])[0].failures == []
+
+
+def test_what_the_trial_has_cost_is_counted_whole(home, monkeypatch):
+    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    refuse(home, "/v2/activity/workout")
+    home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}
+    home.world.order_fault("answer", count=2, **limited)
+    (load,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].loads
+    assert load.limited == 2
+    assert load.retries >= 2
+    assert load.waited_seconds >= 2

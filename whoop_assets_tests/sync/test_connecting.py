@@ -1,0 +1,183 @@
+"""Connecting and disconnecting a member."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from cryptography.fernet import Fernet
+
+from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, UnknownMember
+from whoop_assets.schema import metadata
+from whoop_assets.sync.connecting import Disconnected, ScopesMissing, disconnect_member
+from whoop_assets.sync.session import Connection
+from whoop_assets.tokens.key_rotation import rotate
+from whoop_assets.webhooks import inbox
+from whoop_assets.webhooks.deliveries import delivery_of
+from whoop_assets.whoop_api.errors import ApiError, RefreshAnswerLost
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import at_home, frozen_world
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(members=2, days=10), connect=False) as home:
+        yield home
+
+
+@pytest.mark.parametrize("left_out", ["offline", "read:profile", "read:cycles"])
+def test_a_consent_without_what_nothing_works_without_stores_nothing(home, left_out):
+    needed = [scope for scope in ("offline", "read:profile", "read:cycles") if scope != left_out]
+    with pytest.raises(ScopesMissing, match=left_out):
+        home.connect(home.world.user_ids[0], needed)
+    assert home.rows("members") == {}
+    assert home.rows("tokens") == {}
+
+
+def test_connecting_keeps_the_scopes_and_todays_profile(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    assert "read:sleep" in home.rows("members")[user_id]["scopes"].split()
+    assert home.rows("profiles")[(user_id, TODAY)]["payload"] == home.world.profile(user_id)
+
+
+def test_connecting_again_keeps_the_data(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.load(TODAY, TODAY)
+    before = home.rows("cycles")
+    home.connect(user_id)
+    assert home.rows("cycles") == before
+    assert list(home.rows("members")) == [user_id]
+
+
+def test_what_was_announced_before_somebody_connected_is_taken_up_then(home):
+    newcomer, stranger = home.world.user_ids
+    announced = [
+        {"user_id": newcomer, "type": "sleep.updated", "id": str(UUID(int=1)), "trace_id": "before"},
+        {"user_id": newcomer, "type": "sleep.dreamt", "id": str(UUID(int=2)), "trace_id": "of-no-type"},
+        {"user_id": stranger, "type": "sleep.updated", "id": str(UUID(int=3)), "trace_id": "of-another"},
+    ]
+    deliveries = [delivery_of(json.dumps(one).encode(), home.clock.now()) for one in announced]
+    with home.database.write() as transaction:
+        assert inbox.receive(transaction, deliveries, home.clock.now()) == ["parked"] * 3
+    home.connect(newcomer)
+    with home.database.read() as transaction:
+        states = {event.trace_id: event.state for event in inbox.listed(transaction)}
+    assert states == {"before": "open", "of-no-type": "parked", "of-another": "parked"}
+
+
+def test_disconnecting_ends_the_grant_at_whoop_and_keeps_the_data(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.load(TODAY, TODAY)
+    assert disconnect_member(home.connection, user_id, erase=False) == Disconnected(0, revoked=True)
+    assert home.rows("tokens") == {}
+    assert home.rows("cycles")
+    assert home.rows("members")[user_id]["status"] == "disconnected"
+    assert home.world.request_log[-1][1:3] == ("DELETE", "/v2/user/access")
+
+
+def test_erasing_leaves_no_row_of_the_member_and_every_row_of_the_others(home):
+    for user_id in home.world.user_ids:
+        home.connect(user_id)
+    home.load_and_summarise(TODAY, TODAY)
+    gone, other = home.world.user_ids
+    kept = {name: len(rows_of(home, name, other)) for name in with_members()}
+    count = sum(len(rows_of(home, name, gone)) for name in with_members())
+    assert disconnect_member(home.connection, gone, erase=True) == Disconnected(count, revoked=True)
+    for name in with_members():
+        assert rows_of(home, name, gone) == []
+        assert len(rows_of(home, name, other)) == kept[name]
+
+
+def with_members():
+    return [table.name for table in metadata.sorted_tables if "user_id" in table.c]
+
+
+def rows_of(home, table, user_id):
+    return [row for row in home.rows(table, deleted=True).values() if row["user_id"] == user_id]
+
+
+def test_a_grant_that_whoop_no_longer_knows_can_be_disconnected_too(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.world.revoke_tokens(user_id)
+    disconnect_member(home.connection, user_id, erase=False)
+    assert home.rows("members")[user_id]["status"] == "disconnected"
+
+
+def test_an_unknown_member_cannot_be_disconnected(home):
+    with pytest.raises(UnknownMember, match=r"whoop-assets members"):
+        disconnect_member(home.connection, 42, erase=False)
+
+
+def test_who_wants_to_be_erased_is_erased_even_when_the_key_is_lost(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.load(TODAY, TODAY)
+    lost = replace(home.connection.settings, token_key=Fernet.generate_key().decode())
+    with Connection(lost, home.database) as without_key:
+        with pytest.raises(ConfigurationError, match="another key"):
+            disconnect_member(without_key, user_id, erase=False)
+        assert home.rows("tokens")
+        assert not disconnect_member(without_key, user_id, erase=True).revoked
+    for name in with_members():
+        assert rows_of(home, name, user_id) == []
+
+
+def test_only_whoops_own_answer_counts_as_the_end_of_a_grant(home, monkeypatch):
+    """A page that answers in WHOOP's place must not cost the only token that can end the grant."""
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    elsewhere = replace(home.connection.settings, api_url=f"{home.simulator.base_url}/_control/stats?")
+    with Connection(elsewhere, home.database) as connection, pytest.raises(ApiError):
+        disconnect_member(connection, user_id, erase=False)
+    assert home.rows("tokens")
+    assert home.rows("members")[user_id]["status"] == "connected"
+
+
+def lose_the_answer_to_a_refresh(home, user_id):
+    """WHOOP has renewed the grant, and nobody here has its tokens."""
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost):
+        home.connection.client(user_id, "schedule").profile()
+
+
+@pytest.mark.parametrize("found_out_before", [True, False])
+def test_a_grant_whose_tokens_we_have_lost_is_not_said_to_have_ended(home, found_out_before):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    lose_the_answer_to_a_refresh(home, user_id)
+    if found_out_before:
+        with pytest.raises(ReconnectionNeeded):
+            home.connection.client(user_id, "schedule").profile()
+    assert not disconnect_member(home.connection, user_id, erase=False).revoked
+    assert home.rows("members")[user_id]["status"] == "disconnected"
+    assert "could not be ended" in home.rows("members")[user_id]["status_reason"]
+    assert not disconnect_member(
+        home.connection, user_id, erase=True
+    ).revoked  # and still not the second time
+
+
+def test_a_grant_that_whoop_itself_says_is_gone_has_ended(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    home.world.revoke_tokens(user_id)
+    with pytest.raises(ReconnectionNeeded):
+        home.connection.client(user_id, "schedule").profile()
+    assert disconnect_member(home.connection, user_id, erase=False).revoked
+
+
+def test_after_a_key_was_given_up_as_lost_its_member_can_leave(home):
+    user_id = home.world.user_ids[0]
+    home.connect(user_id)
+    new = Fernet.generate_key().decode()
+    rotate(home.database, new, lost=True)
+    lost = replace(home.connection.settings, token_key=new)
+    with Connection(lost, home.database) as connection:
+        assert not disconnect_member(connection, user_id, erase=False).revoked
+    assert home.rows("tokens") == {}
+    assert home.rows("members")[user_id]["status"] == "disconnected"

@@ -1,0 +1,151 @@
+"""Which answer wins, what counts as gone, and what is kept of it all."""
+
+from datetime import timedelta
+
+import pytest
+
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world, moment
+
+FIRST = TODAY - timedelta(days=19)
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(days=40, seed=9)) as home:
+        home.load_and_summarise(FIRST, TODAY)
+        home.advance(timedelta(seconds=1))
+        yield home
+
+
+def newest(home, stream, skip=3):
+    """A record of the last days, not of the very newest."""
+    return home.truth()[stream][skip]
+
+
+def test_the_open_cycles_strain_grows_though_whoop_says_it_was_not_updated(home):
+    home.advance(timedelta(hours=6))
+    home.load(TODAY - timedelta(days=1), TODAY, ["cycles"])
+    before = max(home.rows("cycles").values(), key=lambda row: row["start_time"])
+    assert before["end_time"] is None
+    home.advance(timedelta(hours=3))
+    home.load(TODAY - timedelta(days=1), TODAY, ["cycles"])
+    after = home.rows("cycles")[before["id"]]
+    assert after["updated_at"] == before["updated_at"]
+    assert after["strain"] > before["strain"]
+
+
+def test_of_an_open_cycles_passing_scores_only_the_last_is_kept(home):
+    open_cycle = max(home.rows("cycles").values(), key=lambda row: row["start_time"])
+    for _ in range(3):
+        home.advance(timedelta(hours=1))
+        home.load(TODAY - timedelta(days=1), TODAY, ["cycles"])
+    versions = [v for v in home.rows("record_versions").values() if v["record_key"] == str(open_cycle["id"])]
+    assert len(versions) == 1
+    assert versions[0]["payload"] == home.rows("cycles")[open_cycle["id"]]["payload"]
+
+
+def test_each_distinct_content_is_kept_once_with_the_endpoint_that_gave_it(home):
+    sleep = newest(home, "sleeps")
+    home.world.rescore(home.member, "sleeps", sleep["id"])
+    home.load(FIRST, TODAY)
+    home.advance(1)
+    home.load(FIRST, TODAY)
+    versions = [
+        v
+        for v in home.rows("record_versions").values()
+        if v["record_key"] == sleep["id"] and v["stream"] == "sleeps"
+    ]
+    assert len(versions) == 2
+    assert {v["endpoint"] for v in versions} == {"/v2/activity/sleep"}
+    assert sleep in [v["payload"] for v in versions]
+
+
+def test_a_deleted_workout_is_marked_deleted_and_its_day_becomes_stale(home):
+    workout = newest(home, "workouts")
+    day = home.rows("workouts")[workout["id"]]["day"]
+    home.world.delete(home.member, "workouts", workout["id"])
+    home.load(FIRST, TODAY)
+    row = home.rows("workouts", deleted=True)[workout["id"]]
+    assert row["deleted_at"] is not None
+    assert row["payload"] == workout
+    assert (home.member, day) in home.rows("stale_days")
+
+
+def test_a_sleep_takes_its_recovery_with_it(home):
+    sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
+    home.world.delete(home.member, "sleeps", sleep["id"])
+    home.load(FIRST, TODAY, ["cycles", "sleeps"])
+    assert sleep["id"] not in home.rows("sleeps")
+    assert sleep["id"] not in home.rows("recoveries")
+
+
+def test_a_record_that_comes_back_is_undeleted(home):
+    workout = newest(home, "workouts")
+    home.world.delete(home.member, "workouts", workout["id"])
+    home.load(FIRST, TODAY)
+    home.advance(1)
+    home.world.undelete(home.member, "workouts", workout["id"])
+    home.load(FIRST, TODAY)
+    assert home.rows("workouts")[workout["id"]]["deleted_at"] is None
+
+
+def test_when_most_of_a_span_is_missing_nothing_is_believed_deleted(home):
+    for workout in home.truth()["workouts"]:
+        home.world.delete(home.member, "workouts", workout["id"])
+    known = home.rows("workouts")
+    assert len(known) > 10
+    rounds = home.load(FIRST, TODAY, ["workouts"])
+    assert home.rows("workouts").keys() == known.keys()
+    assert "that many at once is not believed" in rounds[0].warnings[0]
+
+
+def test_an_edit_that_moves_a_workout_to_another_day_makes_both_days_stale(home):
+    workout = newest(home, "workouts")
+    before = home.rows("workouts")[workout["id"]]["day"]
+
+    start, end = moment(workout["start"]), moment(workout["end"])
+    moved = {"start": instant(start - timedelta(days=2)), "end": instant(end - timedelta(days=2))}
+    home.world.edit(home.member, "workouts", workout["id"], moved)
+    home.load(FIRST, TODAY)
+    after = home.rows("workouts")[workout["id"]]["day"]
+    assert after == before - timedelta(days=2)
+    assert {(home.member, before), (home.member, after)} <= home.rows("stale_days").keys()
+
+
+def instant(time):
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_a_summary_follows_a_correction_and_clears_only_what_it_read(home):
+    sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
+    home.world.rescore(home.member, "sleeps", sleep["id"])
+    home.load_and_summarise(FIRST, TODAY)
+    inside = [day for _, day in home.rows("stale_days") if FIRST <= day <= TODAY]
+    assert inside == []
+    row = next(r for r in home.rows("daily_summary").values() if r["sleep_id"] == sleep["id"])
+    score = next(s for s in home.truth()["sleeps"] if s["id"] == sleep["id"])["score"]
+    assert row["respiratory_rate"] == score["respiratory_rate"]
+    assert row["rem_minutes"] == score["stage_summary"]["total_rem_sleep_time_milli"] / 60_000
+
+
+def test_a_night_that_moved_and_then_went_is_gone_from_its_day(database_url):
+    """Its cycle begins later than the sleep as it is stored: what is read for the day begins behind it."""
+    day = TODAY - timedelta(days=5)
+    with at_home(database_url, frozen_world(seed=4)) as home:
+        home.load(day, TODAY)
+        world, user_id = home.world, home.member
+        cycle = next(c for c in home.truth()["cycles"] if home.rows("cycles")[c["id"]]["day"] == day)
+        (night,) = (s for s in home.truth()["sleeps"] if s["cycle_id"] == cycle["id"] and not s["nap"])
+        later = (moment(night["start"]) + timedelta(minutes=20)).isoformat()
+        world.edit(user_id, "sleeps", night["id"], {"start": later})
+        world.delete(user_id, "sleeps", night["id"])
+        home.advance(1)
+        home.load(day, TODAY)
+        assert night["id"] not in home.rows("sleeps")
+        assert night["id"] not in home.rows("recoveries")
+        # That it is gone is known; the next load does not ask again.
+        home.advance(1)
+        before = home.world.requests
+        home.load(day, TODAY)
+        assert home.world.requests - before == len(RECORDS)

@@ -1,0 +1,225 @@
+"""What goes wrong stays small: one record, one piece, one stream, one member; and it is on record."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from whoop_assets.errors import DatabaseError
+from whoop_assets.records import load_failures, quarantine, tables
+from whoop_assets.sync import pagination as crawling
+from whoop_assets.sync.parsing import take
+from whoop_assets.whoop_api.response_body import Received
+from whoop_assets.whoop_api.streams import WORKOUTS
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+
+FIRST = TODAY - timedelta(days=19)
+
+
+def open_failures(home):
+    with home.database.read() as connection:
+        return load_failures.open_failures(connection)
+
+
+def test_a_record_that_fails_validation_is_quarantined_and_the_rest_lands(database_url):
+    with at_home(database_url, frozen_world(days=40, seed=9)) as home:
+        bad = home.truth()["workouts"][2]
+        home.world.edit(home.member, "workouts", bad["id"], {"sport_name": None})
+        home.load(FIRST, TODAY)
+        kept = list(home.rows("quarantine").values())
+        assert [(row["stream"], row["record_key"]) for row in kept] == [("workouts", bad["id"])]
+        assert "sport_name" in kept[0]["reason"]
+        assert bad["id"] not in home.rows("workouts")
+        assert len(home.rows("workouts")) > 5
+
+        home.world.edit(home.member, "workouts", bad["id"], {"sport_name": "running"})
+        home.advance(1)
+        home.load(FIRST, TODAY)
+        assert bad["id"] in home.rows("workouts")
+        assert all(row["resolved_at"] is not None for row in home.rows("quarantine").values())
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 500},
+        {"kind": "status", "status": 502},
+        {"kind": "status", "status": 429},
+        {"kind": "reset"},
+        {"kind": "truncate"},
+        {"kind": "not_json"},
+    ],
+    ids=lambda fault: "-".join(map(str, fault.values())),
+)
+def test_faults_that_pass_are_tried_again_until_the_data_are_complete(sqlite_url, new_database_url, fault):
+    world = frozen_world(days=40, seed=9)
+    with at_home(new_database_url("sqlite"), world) as calm:
+        calm.load(FIRST, TODAY)
+        expected = calm.contents(FIRST, TODAY)
+    with at_home(sqlite_url, world) as home:
+        world.order_fault(**fault, count=3, path_prefix="/developer/v2/activity")
+        rounds = home.load(FIRST, TODAY)
+        assert [failure for one in rounds for failure in one.failures] == []
+        assert sum(one.total("retries") for one in rounds) == 3
+        assert home.contents(FIRST, TODAY) == expected
+
+
+def test_a_fault_that_stays_costs_its_stream_and_no_other(sqlite_url):
+    with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
+        home.world.order_fault(
+            kind="status", status=500, count=1000, path_prefix="/developer/v2/activity/workout"
+        )
+        home.load(FIRST, TODAY)
+        (failure,) = open_failures(home)
+        assert (failure.user_id, failure.stream, failure.transient) == (home.member, "workouts", True)
+        assert "500" in failure.cause
+        assert home.rows("workouts") == {}
+        assert len(home.rows("sleeps")) > 15
+        assert "workouts" not in {row["stream"] for row in home.rows("coverage").values()}
+
+        home.world.clear_faults()
+        home.load(FIRST, TODAY)
+        assert open_failures(home) == []
+        assert len(home.rows("workouts")) > 5
+
+
+def test_one_members_dead_grant_costs_no_other_members_data(database_url):
+    with at_home(database_url, frozen_world(members=3, days=40, seed=9)) as home:
+        dead = home.members[0]
+        home.world.revoke_tokens(dead)
+        rounds = home.load(FIRST, TODAY)
+        assert {failure.user_id for one in rounds for failure in one.failures} == {dead}
+        assert all(not failure.transient for failure in open_failures(home))
+        status = home.rows("members")[dead]
+        assert status["status"] == "reconnection_needed"
+        assert {row["user_id"] for row in home.rows("cycles").values()} == set(home.members[1:])
+
+        home.connect(dead)
+        home.load(FIRST, TODAY)
+        assert {row["user_id"] for row in home.rows("cycles").values()} == set(home.members)
+        assert open_failures(home) == []
+
+
+def test_a_missing_scope_skips_its_stream_with_a_warning_that_names_it(sqlite_url):
+    with at_home(sqlite_url, frozen_world(days=40, seed=9), connect=False) as home:
+        user_id = home.world.user_ids[0]
+        home.connect(user_id, ["offline", "read:profile", "read:cycles", "read:sleep"])
+        before = home.world.requests
+        rounds = home.load(FIRST, TODAY, ["workouts"])
+        assert home.world.requests == before
+        assert "read:workout" in rounds[0].warnings[0]
+        assert str(user_id) in rounds[0].warnings[0]
+        assert rounds[0].failures == []
+
+
+def test_a_spent_budget_ends_the_load_and_the_next_one_goes_on_from_there(database_url):
+    first = TODAY - timedelta(days=299)
+    world = frozen_world(days=320, seed=9)
+    with at_home(database_url, world, per_day=30) as home:
+        home.clock.advance(1)
+        since = home.clock.now()
+        rounds = home.load(first, TODAY, since=since)
+        assert any("run the same again after that time" in failure.cause for failure in open_failures(home))
+        stored = len(home.rows("cycles"))
+        assert stored > 0
+        read = home.world.requests
+        for _ in range(4):
+            home.advance(timedelta(days=1, minutes=1))
+            rounds = home.load(first, TODAY, since=since)
+        assert [failure for one in rounds for failure in one.failures] == []
+        first_pages = 2 * len(RECORDS) * 5
+        assert home.world.requests - read < 75 + first_pages
+
+
+def test_a_day_whose_budget_ends_in_the_middle_of_a_piece_brings_the_load_forward_all_the_same(sqlite_url):
+    first = TODAY - timedelta(days=299)
+    with at_home(sqlite_url, frozen_world(days=320, seed=9), per_day=8) as home:
+        home.clock.advance(1)
+        since, stored = home.clock.now(), []
+        for _ in range(3):
+            home.load(first, TODAY, ["cycles"], since=since)
+            stored.append(len(home.rows("cycles")))
+            home.advance(timedelta(days=1, minutes=1))
+        assert 100 < stored[0] < stored[1]
+        assert stored[2] >= 300
+
+
+def test_a_page_cursor_that_repeats_is_not_followed_for_ever(sqlite_url):
+    with at_home(sqlite_url, frozen_world(days=60, seed=9)) as home:
+        home.world.order_fault(kind="repeat_cursor", count=1000)
+        home.load(TODAY - timedelta(days=55), TODAY)
+        assert home.world.requests < 60
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"sport_name": "x" * 129},
+        {"score_state": "Y" * 33},
+        {"start": "0001-01-01T00:00:00.000Z"},
+        {"something_new": "a\x00b"},
+        {"timezone_offset": "+99:00"},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_one_odd_record_stops_nobody_elses_load(database_url, odd, monkeypatch):
+    with at_home(database_url, frozen_world(members=2, days=40, seed=9)) as home:
+        victim = home.truth()["workouts"][2]
+
+        def as_if_whoop_said_so(stream, raw, *rest):
+            # The simulator serves nothing that odd.
+            return take(stream, raw | odd if raw["id"] == victim["id"] else raw, *rest)
+
+        monkeypatch.setattr(crawling, "take", as_if_whoop_said_so)
+        home.load(FIRST, TODAY, ["cycles", "workouts"])
+        assert {row["user_id"] for row in home.rows("workouts").values()} == set(home.members)
+        assert open_failures(home) == []
+        quarantined = [row["record_key"] for row in home.rows("quarantine").values()]
+        if "something_new" in odd:
+            assert home.rows("workouts")[victim["id"]]["payload"]["something_new"] == "a\x00b"
+        else:
+            assert quarantined == [victim["id"]]
+
+
+def test_a_number_that_no_database_takes_is_quarantined_too(database_url):
+    with at_home(database_url, frozen_world(days=10)) as home:
+        body = b'{"id": "n", "user_id": %d, "strain": 1e999}' % home.member
+        raw = Received(200, {}, body).json()
+        rejected = take(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
+        with home.database.write([home.member]) as connection:
+            quarantine.keep(connection, home.member, "workouts", [rejected], home.clock.now())
+        (row,) = home.rows("quarantine").values()
+        assert "inf" in row["payload"]
+
+
+def test_an_error_of_the_database_quotes_nothing_that_was_to_be_stored(database_url):
+    with at_home(database_url, frozen_world(days=5), connect=False) as home:
+        row = {
+            "user_id": 1,
+            "day": TODAY,
+            "email": "somebody@example.com",
+        }  # what must not be NULL is missing
+        with pytest.raises(DatabaseError) as refused, home.database.write([1]) as connection:
+            connection.execute(insert(tables.profiles), row)
+        assert "somebody" not in str(refused.value)
+        assert refused.value.__cause__ is None
+        assert refused.value.__suppress_context__
+
+
+def test_a_profile_that_is_not_understood_leaves_no_name_and_no_address_in_quarantine(database_url):
+    """Those may stand in `members` and `profiles` alone; of a rejected profile the fields and their types are kept."""
+    with at_home(database_url, frozen_world(days=5)) as home:
+        profile = home.world.profile(home.member)
+        home.world.edit(home.member, "profile", None, {"first_name": 5, "nick_name": {"of": "Zwyxel"}})
+        home.load(TODAY, TODAY, ["profile"])
+        (kept,) = home.rows("quarantine").values()
+        assert "first_name must be text" in kept["reason"]
+        assert kept["payload"] == {
+            "user_id": home.member,
+            "email": "(str)",
+            "first_name": "(int)",
+            "last_name": "(str)",
+            "nick_name": "(dict)",
+        }
+        assert not [text for text in (profile["email"], profile["last_name"], "Zwyxel") if text in str(kept)]

@@ -1,0 +1,108 @@
+"""A pair that WHOOP has just given has no second copy: nothing that goes wrong afterwards may cost it."""
+
+from datetime import timedelta
+
+import pytest
+
+from whoop_assets.cli.connect.given_tokens import NotConfirmed, TokensOfTwo, connect_pair
+from whoop_assets.errors import BudgetExhausted
+from whoop_assets.sync.connecting import ScopesMissing, connect_with_code
+from whoop_assets.tokens import store as token_store
+from whoop_assets.whoop_api import rate_limit_headers
+from whoop_assets.whoop_api.scopes import SCOPES
+from whoop_assets_tests.sync.home import at_home, frozen_world
+
+
+@pytest.fixture
+def home(database_url, monkeypatch):
+    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    with at_home(database_url, frozen_world(members=2, days=5), connect=False) as home:
+        home.members = list(home.world.user_ids)
+        yield home
+
+
+def stored(home, user_id):
+    with home.database.read() as connection:
+        return token_store.load(connection, user_id, home.connection.cipher)
+
+
+def after_the_exchange(home, monkeypatch, happens):
+    refresh = home.connection.oauth.refresh
+
+    def exchanged(token):
+        pair = refresh(token)
+        happens()
+        return pair
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", exchanged)
+
+
+def close_the_budget(home, error):
+    def acquire(lane):
+        raise error
+
+    return lambda: setattr(home.connection.budget, "acquire", acquire)
+
+
+def connect_given(home, user_id):
+    given = home.world.issue_tokens(user_id)
+    return connect_pair(home.connection, given["access_token"], given["refresh_token"])
+
+
+@pytest.mark.parametrize("what", ["503", "budget", "ctrl-c"])
+def test_what_goes_wrong_after_the_exchange_of_given_tokens_does_not_cost_the_pair(home, monkeypatch, what):
+    fault = {
+        "503": lambda: home.world.order_fault(
+            "status", status=503, count=None, path_prefix="/v2/user/profile"
+        ),
+        "budget": close_the_budget(home, BudgetExhausted("Nothing before noon.", retry_at=home.clock.now())),
+        "ctrl-c": close_the_budget(home, KeyboardInterrupt()),
+    }[what]
+    acquire = home.connection.budget.acquire
+    after_the_exchange(home, monkeypatch, fault)
+    with pytest.raises(KeyboardInterrupt if what == "ctrl-c" else NotConfirmed) as error:
+        connect_given(home, home.member)
+    if what != "ctrl-c":
+        assert f"Member {home.member} is connected" in str(error.value)
+    home.connection.budget.acquire = acquire
+    home.world.clear_faults()
+    assert home.connection.client(home.member, "backfill").profile().payload["user_id"] == home.member
+
+
+def test_tokens_of_two_members_leave_who_was_connected_as_before(home):
+    one, other = home.members
+    home.connect(one)
+    pair, row = stored(home, one), home.rows("members")[one]
+    given, others = home.world.issue_tokens(one), home.world.issue_tokens(other)
+    with pytest.raises(TokensOfTwo):
+        connect_pair(home.connection, given["access_token"], others["refresh_token"])
+    kept = stored(home, one)
+    assert (kept.access_token, kept.refresh_token) == (pair.access_token, pair.refresh_token)
+    assert kept.fence > pair.fence
+    assert home.rows("members") == {one: row}
+
+
+def test_given_tokens_that_may_not_read_enough_are_refused_before_one_is_spent(home):
+    given = home.world.issue_tokens(home.member, ["offline", "read:profile"])
+    with pytest.raises(ScopesMissing, match="read:cycles"):
+        connect_pair(home.connection, given["access_token"], given["refresh_token"])
+    assert home.world.stats()["token_requests"] == 0
+
+
+def test_with_no_request_left_a_code_is_not_spent(home):
+    home.connection.budget.acquire("webhook")
+    limited = {
+        "X-RateLimit-Limit": "100, 100;window=60",
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": "7200",
+    }
+    home.connection.budget.observe(429, rate_limit_headers.parse(limited))
+    oauth = home.connection.oauth
+    state = oauth.new_state()
+    redirect = home.simulator.consent(oauth.authorization_url(SCOPES, state), home.member)
+    code = oauth.read_redirect(redirect, state)
+    with pytest.raises(BudgetExhausted):
+        connect_with_code(home.connection, code)
+    assert home.world.stats()["token_requests"] == 0
+    home.advance(timedelta(hours=3))
+    assert home.rows("tokens") == {}

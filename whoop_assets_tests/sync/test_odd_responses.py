@@ -1,0 +1,110 @@
+"""Answers that no fault of the network explains: a few attempts at most, one sentence on record, and the rest goes on."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from whoop_assets.records import load_failures
+from whoop_assets.whoop_api.client import MOST_IDLE_PAGES
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import at_home, frozen_world
+
+FIRST = TODAY - timedelta(days=19)
+PATH = "/v2/activity/workout"
+
+MAX_ATTEMPTS = 25
+"""More than fit into the time for which one request is retried, each failing at once."""
+
+ODD: dict[str, dict[str, Any]] = {
+    "a list": {"body": "[]"},
+    "null": {"body": "null"},
+    "a number": {"body": "1"},
+    "an object without records": {"body": '{"message": "upstream is busy"}'},
+    "records that are null": {"body": '{"records": null, "next_token": null}'},
+    "records that are an object": {"body": '{"records": {}}'},
+    "records that are no objects": {"body": '{"records": [null, 1]}'},
+    "a cursor that is no text": {"body": '{"records": [], "next_token": 25}'},
+    "a page of HTML": {"body": "<html>Just a moment...</html>"},
+    "nothing": {"body": ""},
+    "no content": {"status": 204},
+    "a redirect": {"status": 302, "headers": {"Location": "https://id.whoop.com/login"}},
+    "a redirect to nowhere": {"status": 301},
+    "not found": {"status": 404, "body": "Not found"},
+    "forbidden": {"status": 403, "body": "<html>Attention Required!</html>"},
+    "gone": {"status": 410},
+    "a status nobody knows": {"status": 599},
+}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [{"kind": "answer", **odd} for odd in ODD.values()] + [{"kind": "endless"}],
+    ids=[*ODD, "pages without end"],
+)
+def test_an_odd_answer_costs_its_stream_alone_and_says_why_in_one_sentence(sqlite_url, order):
+    with at_home(sqlite_url, frozen_world(members=2, days=40, seed=9)) as home:
+        home.load(FIRST, TODAY, ["cycles"])
+        begun = home.world.requests
+        home.world.order_fault(**order, count=None, path_prefix=PATH)
+        home.load(FIRST, TODAY, ["workouts"])
+        most = MOST_IDLE_PAGES + 2 if order["kind"] == "endless" else MAX_ATTEMPTS
+        # The calendar of each member is brought up to date with one request first.
+        assert home.world.requests - begun <= 2 * (1 + most)
+
+        home.load(FIRST, TODAY, ["sleeps"])
+        with home.database.read() as connection:
+            failing = load_failures.open_failures(connection)
+        assert {(failure.user_id, failure.stream) for failure in failing} == {
+            (member, "workouts") for member in home.members
+        }
+        for failure in failing:
+            assert failure.cause.startswith(f"GET {PATH} ")
+            assert failure.cause.endswith(".")
+            assert "\n" not in failure.cause
+            assert len(failure.cause) < 200
+            assert "busy" not in failure.cause
+        assert home.rows("workouts") == {}
+        assert "workouts" not in {row["stream"] for row in home.rows("coverage").values()}
+        assert {row["user_id"] for row in home.rows("sleeps").values()} == set(home.members)
+
+        home.world.clear_faults()
+        home.advance(1)
+        home.load(FIRST, TODAY)
+        with home.database.read() as connection:
+            assert load_failures.open_failures(connection) == []
+        assert {row["user_id"] for row in home.rows("workouts").values()} == set(home.members)
+
+
+def test_what_is_stored_is_not_taken_for_deleted_because_of_an_odd_answer(sqlite_url):
+    """Nothing of it comes from WHOOP: neither an empty page nor a 404 at the record's own URL, were it asked for."""
+    with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
+        home.load(FIRST, TODAY)
+        before = home.rows("workouts")
+        assert len(before) > 5
+        for body in ("{}", "[]", '{"records": null}', "<html>"):
+            home.world.clear_faults()
+            home.world.order_fault("answer", body=body, count=None, path_prefix=PATH)
+            home.advance(1)
+            home.load(FIRST, TODAY)
+            assert home.rows("workouts").keys() == before.keys()
+
+
+def test_records_of_another_member_are_kept_apart_and_never_stored_as_the_members_own(database_url):
+    with at_home(database_url, frozen_world(members=2, days=40, seed=9)) as home:
+        one, other = home.members
+        theirs = home.truth(other)["workouts"][:3]
+        page = json.dumps({"records": theirs, "next_token": None})
+        home.world.order_fault("answer", body=page, count=1, path_prefix=PATH)
+        home.load(FIRST, TODAY, members=[one])
+        assert home.rows("workouts") == {}
+        kept = list(home.rows("quarantine").values())
+        assert {row["record_key"] for row in kept} == {record["id"] for record in theirs}
+        assert all("user_id is not the member's" in row["reason"] for row in kept)
+
+        home.advance(1)
+        home.load(FIRST, TODAY)
+        workouts = home.rows("workouts")
+        assert {row["user_id"] for row in workouts.values()} == {one, other}
+        assert all(workouts[record["id"]]["user_id"] == other for record in theirs)

@@ -1,0 +1,132 @@
+"""What one member's failure says about the others: nothing, unless it is WHOOP's request limit."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from whoop_assets.errors import BudgetExhausted, ConfigurationError
+from whoop_assets.members import store as member_store
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.tokens import cipher, tables
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import at_home, frozen_world
+
+FIRST = TODAY - timedelta(days=3)
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(members=3, days=10)) as home:
+        yield home
+
+
+def change_tokens(home, user_id, **values):
+    with home.database.write() as connection:
+        connection.execute(update(tables.tokens).where(tables.tokens.c.user_id == user_id).values(values))
+    home.connection._tokens.clear()
+
+
+def failed(one):
+    return {failure.user_id: failure.transient for failure in one.failures}
+
+
+def with_cycles(home):
+    return {row["user_id"] for row in home.rows("cycles").values()}
+
+
+def test_a_pair_that_cannot_be_read_is_its_members_failure_alone(home):
+    unlucky = sorted(home.members)[0]
+    change_tokens(home, unlucky, key_id="0" * 16, access_token="broken")
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(one) == {unlucky: False}
+    assert with_cycles(home) == set(home.members) - {unlucky}
+
+
+def test_a_missing_key_concerns_everybody_and_is_said_before_anything_is_asked(home):
+    with home.database.write() as connection:
+        cipher.switch(connection, "0" * 16, home.clock.now())
+    requests = home.world.stats()["requests"]
+    with pytest.raises(ConfigurationError, match="fingerprint 0000000000000000"):
+        home.load(FIRST, TODAY, ["cycles"])
+    assert home.world.stats()["requests"] == requests
+
+
+def limit_the_token_endpoint(home, count, reset):
+    headers = {"X-RateLimit-Reset": reset}
+    home.world.order_fault("answer", status=429, count=count, path_prefix="/oauth", headers=headers)
+
+
+def test_a_429_of_the_token_endpoint_is_waited_for_and_costs_nobody_anything(home):
+    change_tokens(home, sorted(home.members)[0], expires_at=home.clock.now())
+    limit_the_token_endpoint(home, 2, "2")
+    began = home.clock.now()
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(one) == {}
+    assert timedelta(seconds=4) <= home.clock.now() - began < timedelta(seconds=10)
+    assert home.world.stats()["refreshes"] == 1
+
+
+def test_a_429_of_the_token_endpoint_that_lasts_is_its_members_failure_alone(home):
+    unlucky = sorted(home.members)[0]
+    change_tokens(home, unlucky, expires_at=home.clock.now())
+    limit_the_token_endpoint(home, None, "3600")
+    began = home.clock.now()
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(one) == {unlucky: True}
+    assert with_cycles(home) == set(home.members) - {unlucky}
+    assert home.clock.now() - began < timedelta(minutes=2)
+
+
+def test_who_is_erased_while_something_unreadable_is_on_its_way_leaves_no_row(home, monkeypatch):
+    """Not in quarantine either."""
+    leaves = home.member
+    home.world.order_fault(
+        "answer", body='{"height_meter": "tall"}', count=None, path_prefix="/v2/user/measurement"
+    )
+    acquire = home.connection.budget.acquire
+
+    def erased_meanwhile(lane):
+        with home.database.write([leaves]) as connection:
+            member_store.erase(connection, leaves)
+        return acquire(lane)
+
+    home.connection.tokens(leaves).access_token()
+    monkeypatch.setattr(home.connection.budget, "acquire", erased_meanwhile)
+    (one,) = home.load(FIRST, TODAY, ["body_measurement"], members=[leaves])
+    assert one.failures == []
+    assert home.rows("quarantine") == {}
+
+
+def test_a_spent_budget_fails_only_those_for_whom_something_was_to_be_asked(home, monkeypatch):
+    asks, has_all, must_come_back = sorted(home.members)
+    present = home.clock.now()
+    order = Order("cycles", FIRST, TODAY, TODAY, present, present)
+    load_everybody(home.connection, replace(order, members=(has_all,)))
+    with home.database.write() as connection:
+        member_store.set_status(connection, must_come_back, member_store.RECONNECTION_NEEDED, "it is gone")
+
+    def spent(lane):
+        raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
+
+    monkeypatch.setattr(home.connection.budget, "acquire", spent)
+    one = load_everybody(home.connection, order)
+    assert {failure.user_id: failure.cause.split(":")[0] for failure in one.failures} == {
+        asks: "nothing before noon",
+        must_come_back: f"Member {must_come_back} must be connected again, because it is gone",
+    }
+    assert one.to_reconnect == [must_come_back]
+
+
+def test_a_spent_budget_is_found_out_once_and_not_by_each(home, monkeypatch):
+    asked = []
+
+    def spent(lane):
+        asked.append(lane)
+        raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
+
+    monkeypatch.setattr(home.connection.budget, "acquire", spent)
+    (one,) = home.load(FIRST, TODAY, ["cycles"])
+    assert set(failed(one)) == set(home.members)
+    assert len(asked) == 1

@@ -1,0 +1,407 @@
+"""A member's tokens: renewed in time, once, and never lost by us."""
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from psycopg2.errors import ReadOnlySqlTransaction
+from sqlalchemy.exc import InternalError
+
+from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
+from whoop_assets.sync.connecting import disconnect_member
+from whoop_assets.tokens import cipher, tables
+from whoop_assets.tokens import lease as leases
+from whoop_assets.tokens import store as token_store
+from whoop_assets.tokens.keep_alive import RENEW_AFTER, keep_alive
+from whoop_assets.tokens.refresh import MemberTokens, PairLost, StillRefreshing, UselessPairs
+from whoop_assets.whoop_api.errors import RefreshAnswerLost
+from whoop_assets.whoop_api.oauth import TokenPair
+from whoop_assets_tests.sync.crowd import until
+from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_simulator.http.grants import App
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(days=5)) as home:
+        yield home
+
+
+def stored(home):
+    with home.database.read() as connection:
+        return token_store.load(connection, home.member, home.connection.cipher)
+
+
+def profile(home):
+    return home.connection.client(home.member, "backfill").profile()
+
+
+def test_a_token_is_renewed_shortly_before_it_ends_and_the_new_pair_is_kept(home):
+    first = stored(home)
+    profile(home)
+    assert stored(home) == first
+    home.advance(timedelta(minutes=59, seconds=30))
+    profile(home)
+    assert home.world.stats()["refreshes"] == 1
+    second = stored(home)
+    assert second.access_token != first.access_token
+    assert second.refresh_token != first.refresh_token
+    assert second.expires_at > home.clock.now() + timedelta(minutes=55)
+
+
+def test_a_token_that_whoop_rejects_is_renewed_once_and_the_request_answered(home):
+    profile(home)
+    home.world.expire_tokens(home.member)
+    assert profile(home).payload["user_id"] == home.member
+    assert home.world.stats()["refreshes"] == 1
+
+
+def test_a_pair_that_another_process_renewed_is_used_and_not_renewed_again(home):
+    profile(home)
+    home.world.expire_tokens(home.member)
+    another = MemberTokens(home.connection, home.member)
+    another.after_rejection(another.access_token())
+    assert home.world.stats()["refreshes"] == 1
+    profile(home)
+    assert home.world.stats()["refreshes"] == 1
+    assert home.world.stats()["invalid_grant"] == 0
+
+
+def test_a_spent_refresh_token_makes_the_member_reconnect_and_deletes_nothing(home):
+    before = stored(home)
+    home.world.revoke_tokens(home.member)
+    with pytest.raises(ReconnectionNeeded, match=r"whoop-assets connect"):
+        profile(home)
+    assert home.rows("members")[home.member]["status"] == "reconnection_needed"
+    assert stored(home).refresh_token == before.refresh_token
+    home.connect(home.member)
+    assert home.rows("members")[home.member]["status"] == "connected"
+    assert profile(home).payload["user_id"] == home.member
+
+
+def test_after_a_lost_answer_it_is_on_record_that_a_token_may_be_spent(home):
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost):
+        profile(home)
+    assert stored(home).intent_at == home.clock.now()
+    assert home.rows("tokens")[home.member]["lease_until"] is None
+
+
+def test_a_lease_whose_holder_died_does_not_block_for_longer_than_its_time(home):
+    home.advance(timedelta(hours=2))
+    with home.database.write([home.member]) as connection:
+        pair = token_store.load(connection, home.member, home.connection.cipher)
+        assert leases.take(connection, pair, home.connection.cipher, home.clock.now()) is not None
+    died_at = home.clock.now()
+    assert profile(home).payload["user_id"] == home.member
+    assert home.clock.now() - died_at <= leases.LEASE + timedelta(seconds=1)
+
+
+def test_tokens_stand_nowhere_in_the_database_as_they_are(home):
+    pair = stored(home)
+    row = home.rows("tokens")[home.member]
+    written = repr(row) + repr(home.rows("members"))
+    assert pair.access_token not in written
+    assert pair.refresh_token not in written
+
+
+def refresh_token(home):
+    return stored(home).refresh_token
+
+
+def lease_of_another(home):
+    """A lease that another process has taken on the pair that is stored."""
+    with home.database.write() as connection:
+        pair = token_store.load(connection, home.member, home.connection.cipher)
+        return leases.take(connection, pair, home.connection.cipher, home.clock.now())
+
+
+def bring(home, lease, spent, pair):
+    """The other process comes back and stores what WHOOP gave it."""
+    MemberTokens(home.connection, home.member).store(lease, spent, pair)
+
+
+def test_who_is_stalled_longer_than_its_lease_brings_the_good_pair_and_nobody_is_told_to_reconnect(
+    home, monkeypatch
+):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    pair = home.connection.oauth.refresh(spent)
+    home.clock.advance(leases.LEASE)
+    wait = home.clock.sleep
+
+    def the_other_awakes(seconds):
+        wait(seconds)
+        if home.world.stats()["invalid_grant"] and refresh_token(home) == spent:
+            assert home.rows("members")[home.member]["status"] == "connected"
+            bring(home, lease, spent, pair)
+
+    monkeypatch.setattr(home.clock, "sleep", the_other_awakes)
+    assert profile(home).payload["user_id"] == home.member
+    assert home.world.stats()["invalid_grant"] == 1
+    assert home.rows("members")[home.member]["status"] == "connected"
+    assert (stored(home).refresh_token, stored(home).intent_at) == (pair.refresh_token, None)
+
+
+def test_who_has_taken_over_is_not_undone_by_who_comes_back(home):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    home.clock.advance(leases.LEASE)
+    profile(home)
+    taken_over = stored(home)
+    MemberTokens(home.connection, home.member).exchange(lease, spent)  # invalid_grant: another pair is stored
+    assert stored(home) == taken_over
+    assert home.rows("members")[home.member]["status"] == "connected"
+
+
+def test_after_a_crash_it_is_said_who_stopped_when_and_a_late_pair_mends_it_all_the_same(home):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    pair = home.connection.oauth.refresh(spent)
+    begun = home.clock.now()
+    with pytest.raises(ReconnectionNeeded) as told:
+        profile(home)
+    assert home.clock.now() - begun <= leases.LEASE + leases.GRACE + timedelta(seconds=1)
+    reason = home.rows("members")[home.member]["status_reason"]
+    assert reason == (
+        "WHOOP no longer accepts the refresh token, which was probably spent when a process"
+        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    assert reason in str(told.value)
+
+    bring(home, lease, spent, pair)
+    assert home.rows("members")[home.member]["status"] == "connected"
+    assert profile(home).payload["user_id"] == home.member
+
+
+def test_a_crash_before_whoop_got_the_request_costs_nothing_and_leaves_no_trace(home):
+    home.advance(timedelta(hours=2))
+    lease_of_another(home)
+    profile(home)
+    pair = stored(home)
+    assert (pair.intent_at, pair.lease_holder, pair.lease_until) == (None, None, None)
+    assert home.world.stats()["token_refusals"] == 0
+
+
+def test_after_a_lost_answer_that_was_given_the_reason_names_it(home):
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost):
+        profile(home)
+    begun = home.clock.now()
+    with pytest.raises(ReconnectionNeeded, match=r"answer to a token exchange of .* was lost"):
+        profile(home)
+    assert home.clock.now() == begun
+
+
+def test_a_grant_that_is_gone_is_found_out_once_and_not_by_each(home):
+    profile(home)
+    home.world.revoke_tokens(home.member)
+    for _ in range(3):
+        with pytest.raises(ReconnectionNeeded, match="whoop-assets connect"):
+            profile(home)
+    assert home.world.stats()["invalid_grant"] == 1
+
+
+def test_a_slow_answer_does_not_end_the_lease_of_who_waits_for_it(home, monkeypatch):
+    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    home.advance(timedelta(hours=2))
+    refresh, go_on = home.connection.oauth.refresh, threading.Event()
+
+    def slowly(token):
+        assert go_on.wait(60)
+        return refresh(token)
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(profile, home)
+        until(lambda: stored(home).lease_until, "the lease")
+        for _ in range(5):
+            home.clock.advance(leases.LEASE - timedelta(seconds=1))
+            until(
+                lambda: stored(home).lease_until == home.clock.now() + leases.LEASE, "the lease to be renewed"
+            )
+            assert lease_of_another(home) is None
+        go_on.set()
+        assert asked.result(120).payload["user_id"] == home.member
+    assert home.world.stats()["token_refusals"] == 0
+
+
+def test_a_pair_outlives_a_database_that_is_away_for_a_moment(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+    store, failing = leases.store_refreshed, [1, 2]
+
+    def sometimes(*arguments, **options):
+        if failing:
+            failing.pop()
+            raise DatabaseUnreachable("The database does not answer.")
+        return store(*arguments, **options)
+
+    monkeypatch.setattr(leases, "store_refreshed", sometimes)
+    assert profile(home).payload["user_id"] == home.member
+    assert failing == []
+    assert home.world.stats()["token_requests"] == 2  # the code, and one refresh
+
+
+def test_a_member_who_leaves_while_tokens_are_exchanged_is_not_asked_to_come_back(home):
+    home.advance(timedelta(hours=2))
+    spent, lease = refresh_token(home), lease_of_another(home)
+    disconnect_member(home.connection, home.member, erase=False)
+    MemberTokens(home.connection, home.member).exchange(lease, spent)
+    assert home.rows("members")[home.member]["status"] == "disconnected"
+    assert home.rows("tokens") == {}
+
+
+def test_a_token_that_lives_only_minutes_is_not_renewed_at_every_request(database_url):
+    world = frozen_world(days=5, app=App(access_token_seconds=60))
+    with at_home(database_url, world) as home:
+        for _ in range(5):
+            profile(home)
+        assert world.stats()["refreshes"] == 0
+        home.advance(46)
+        profile(home)
+        assert world.stats()["refreshes"] == 1
+
+
+def test_with_a_key_missing_nothing_is_exchanged(home):
+    home.advance(timedelta(hours=2))
+    with home.database.write() as connection:
+        cipher.switch(connection, "0123456789abcdef", home.clock.now())
+    with pytest.raises(ConfigurationError, match="fingerprint 0123456789abcdef"):
+        profile(home)
+    assert home.world.stats()["token_requests"] == 1
+    assert stored(home).intent_at is None
+
+
+def test_only_connected_members_tokens_are_kept_alive_and_only_when_it_is_time(database_url):
+    with at_home(database_url, frozen_world(members=3, days=5)) as home:
+        home.advance(RENEW_AFTER - timedelta(minutes=1))
+        assert keep_alive(home.connection).renewed == []
+        used, gone, quiet = home.members
+        home.connection.client(used, "backfill").profile()
+        disconnect_member(home.connection, gone, erase=False)
+        refreshes = home.world.stats()["refreshes"]
+        home.advance(timedelta(minutes=2))
+        assert keep_alive(home.connection).renewed == [quiet]
+        assert home.world.stats()["refreshes"] == refreshes + 1
+        assert keep_alive(home.connection).renewed == []
+
+
+def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+    lease_of_another(home)
+    sleep = home.clock.sleep
+
+    def renewed_meanwhile(seconds):
+        sleep(seconds)
+        with home.database.write() as connection:
+            connection.execute(tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE))
+
+    monkeypatch.setattr(home.clock, "sleep", renewed_meanwhile)
+    with pytest.raises(StillRefreshing, match="try again") as error:
+        profile(home)
+    assert error.value.transient
+
+
+@pytest.mark.parametrize("useless", [{"expires_in": 3600}, {"expires_in": 1, "access_token": "brief"}])
+def test_pairs_that_are_of_no_use_are_not_asked_for_without_end(home, monkeypatch, useless):
+    member = home.connection.tokens(home.member)
+    rejected, given = member.access_token(), []
+
+    def refresh(token):
+        given.append(token)
+        assert len(given) < 10
+        pair = TokenPair(useless.get("access_token", rejected), f"refresh-{len(given)}", 3600, frozenset())
+        return replace(pair, expires_in=useless["expires_in"])
+
+    store = leases.store_refreshed
+
+    def slowly(*arguments, **options):
+        stored = store(*arguments, **options)
+        home.clock.advance(2)
+        return stored
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", refresh)
+    monkeypatch.setattr(leases, "store_refreshed", slowly)
+    with pytest.raises(UselessPairs, match=f"member {home.member} 2 times"):
+        member.after_rejection(rejected)
+    assert len(given) == 2
+    assert stored(home).refresh_token == "refresh-2"  # nothing that WHOOP gave is lost
+
+
+def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home, monkeypatch):
+    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    home.advance(timedelta(hours=2))
+    refresh, go_on, beats = home.connection.oauth.refresh, threading.Event(), []
+    beat = MemberTokens._beat
+
+    def slowly(token):
+        assert go_on.wait(60), "the lease was no longer renewed"
+        return refresh(token)
+
+    def ctrl_c_at_the_first(member, lease):
+        beats.append(lease)
+        if len(beats) == 1:
+            raise KeyboardInterrupt
+        if go_on.is_set():
+            return
+        home.clock.advance(leases.LEASE - timedelta(seconds=1))
+        beat(member, lease)
+        assert lease_of_another(home) is None
+        if len(beats) == 4:
+            go_on.set()
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
+    monkeypatch.setattr(MemberTokens, "_beat", ctrl_c_at_the_first)
+    before = refresh_token(home)
+    with pytest.raises(KeyboardInterrupt):
+        profile(home)
+    assert len(beats) >= 4
+    pair = stored(home)
+    assert pair.refresh_token != before
+    assert (pair.lease_until, pair.intent_at) == (None, None)
+
+
+def test_a_pair_outlives_a_failover_that_takes_no_writing_for_a_moment(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+    store, failing = leases.store_refreshed, [1, 2]
+
+    def sometimes(*arguments, **options):
+        if failing:
+            failing.pop()
+            raise InternalError("update", {}, ReadOnlySqlTransaction("cannot execute UPDATE"))
+        return store(*arguments, **options)
+
+    monkeypatch.setattr(leases, "store_refreshed", sometimes)
+    assert profile(home).payload["user_id"] == home.member
+    assert failing == []
+    assert home.world.stats()["refreshes"] == 1
+
+
+def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what_mends_it(home, monkeypatch):
+    home.advance(timedelta(hours=2))
+
+    def never(*_, **__):
+        raise DatabaseUnreachable("The database does not answer.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(leases, "store_refreshed", never)
+        with pytest.raises(
+            PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*answer"
+        ):
+            profile(home)
+    home.advance(leases.LEASE)
+    with pytest.raises(ReconnectionNeeded, match="stopped in the middle of a token exchange"):
+        profile(home)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"}], ids=str)
+def test_a_lost_answer_says_whose_and_what_to_do(home, fault):
+    home.advance(timedelta(hours=2))
+    home.world.order_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
+    with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):
+        profile(home)

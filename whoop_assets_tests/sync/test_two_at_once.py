@@ -1,0 +1,183 @@
+"""Loads that overlap, and what happens in between: nothing good is lost by it."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from whoop_assets.errors import UnknownMember
+from whoop_assets.members import store as member_store
+from whoop_assets.records import coverage, load_failures, stale_days
+from whoop_assets.records.coverage import Span
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync import load as loading
+from whoop_assets.sync.connecting import disconnect_member
+from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.session import Connection
+from whoop_assets_tests.support.fixed_time import NOW, TODAY
+from whoop_assets_tests.sync.home import at_home, frozen_world, moment
+
+FIRST = TODAY - timedelta(days=9)
+
+
+@pytest.fixture
+def home(sqlite_url):
+    with at_home(sqlite_url, frozen_world(days=30, seed=9)) as home:
+        yield home
+
+
+def order(home, stream, first, last, run_id):
+    home.clock.advance(1)
+    now = home.clock.now()
+    return Order(stream, first, last, now.date(), now, now, run_id=run_id)
+
+
+def open_failures(home, run_id=None):
+    with home.database.read() as connection:
+        return load_failures.open_failures(connection, run_id=run_id)
+
+
+def test_a_load_of_other_days_does_not_hide_what_failed(home):
+    home.world.order_fault(
+        kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
+    )
+    load_everybody(home.connection, order(home, "workouts", FIRST - timedelta(days=5), FIRST, "backfill"))
+    home.world.clear_faults()
+    load_everybody(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh"))
+    assert [failure.stream for failure in open_failures(home, "backfill")] == ["workouts"]
+
+    home.world.order_fault(
+        kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
+    )
+    load_everybody(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh2"))
+    assert [failure.first_day for failure in open_failures(home, "backfill")] == [FIRST - timedelta(days=5)]
+
+    home.world.clear_faults()
+    load_everybody(home.connection, order(home, "workouts", FIRST - timedelta(days=9), TODAY, "again"))
+    assert open_failures(home) == []
+
+
+def test_a_past_day_of_a_snapshot_hides_no_failure_of_todays(home):
+    home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
+    load_everybody(home.connection, order(home, "body_measurement", TODAY, TODAY, "today"))
+    home.world.clear_faults()
+    yesterday = TODAY - timedelta(days=1)
+    load_everybody(home.connection, order(home, "body_measurement", yesterday, yesterday, "yesterday"))
+    assert len(open_failures(home, "today")) == 1
+
+
+def test_a_pair_that_arrives_after_its_lease_has_ended_is_kept(home, monkeypatch):
+    """Somebody else took over, and was told that the token is spent: it is, by us, and ours is the good pair."""
+    home.world.expire_tokens(home.member)
+    other = Connection(home.connection.settings, home.database)
+    refresh = home.connection.oauth.refresh
+
+    def slow(token):
+        pair = refresh(token)
+        home.clock.advance(timedelta(minutes=5))
+        with pytest.raises(Exception, match="connected again"):
+            other.client(home.member, "schedule").profile()
+        return pair
+
+    monkeypatch.setattr(home.connection.oauth, "refresh", slow)
+    assert home.connection.client(home.member, "schedule").profile().payload["user_id"] == home.member
+    assert home.rows("members")[home.member]["status"] == "connected"
+    assert other.client(home.member, "schedule").profile().payload["user_id"] == home.member
+    other.close()
+
+
+def test_a_naps_recovery_that_another_load_has_just_stored_is_not_deleted(home, monkeypatch):
+    home.load(FIRST, TODAY)
+    sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
+    recovery = next(r for r in home.truth()["recoveries"] if r["sleep_id"] == sleep["id"])
+    nap_id = "00000000-0000-4000-8000-000000000077"
+    start = moment(sleep["start"]) + timedelta(hours=14)
+    nap = sleep | {
+        "id": nap_id,
+        "nap": True,
+        "start": text(start),
+        "end": text(start + timedelta(minutes=30)),
+    }
+    confirm = loading.confirm_absences
+    begun = []
+
+    def meanwhile(client, database, stream, *rest):
+        if stream.name == "recoveries" and not begun:
+            begun.append(True)
+            home.world.add(home.member, "sleeps", nap)
+            home.world.add(home.member, "recoveries", recovery | {"sleep_id": nap_id})
+            home.clock.advance(1)
+            home.load(FIRST, TODAY, ["sleeps", "recoveries"])
+            home.clock.advance(1)
+        return confirm(client, database, stream, *rest)
+
+    monkeypatch.setattr(loading, "confirm_absences", meanwhile)
+    home.load(FIRST, TODAY, ["recoveries"])
+    assert nap_id in home.rows("recoveries")
+
+
+def text(time):
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_a_piece_in_flight_brings_nothing_of_an_erased_member_back(home, monkeypatch):
+    confirm = loading.confirm_absences
+    begun = []
+
+    def meanwhile(*arguments):
+        if not begun:
+            begun.append(True)
+            disconnect_member(home.connection, home.member, erase=True)
+        return confirm(*arguments)
+
+    monkeypatch.setattr(loading, "confirm_absences", meanwhile)
+    load_everybody(home.connection, order(home, "cycles", FIRST, TODAY, "run"))
+    for table in ("cycles", "record_versions", "coverage", "stale_days", "load_failures", "members"):
+        assert home.rows(table) == {}, table
+    with home.database.read() as connection, pytest.raises(UnknownMember):
+        member_store.require(connection, home.member)
+
+
+def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(home):
+    home.load(FIRST, TODAY)
+    home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/activity/workout")
+    home.load(FIRST, TODAY, ["workouts"])
+    home.world.clear_faults()
+    disconnect_member(home.connection, home.member, erase=False)
+    assert open_failures(home) == []
+    with home.database.read() as connection:
+        everybody = member_store.chosen(connection, (), with_disconnected=True)
+        assert member_store.chosen(connection, ()) == []
+    rebuild_days(home.database, [member.user_id for member in everybody], date(2026, 1, 1), TODAY)
+    assert len(home.rows("daily_summary")) >= 9
+    with home.database.read() as connection:
+        assert stale_days.stale(connection) == []
+
+
+def test_an_older_read_never_takes_the_place_of_a_newer_one_in_the_ledger(home):
+    def at(hour):
+        return NOW + timedelta(hours=hour)
+
+    with home.database.write() as connection:
+        coverage.record(connection, 1, "sleeps", Span(at(2), at(4)), at(12))
+        coverage.record(connection, 1, "sleeps", Span(at(0), at(6)), at(7))
+        assert coverage.unread(connection, 1, "sleeps", Span(at(0), at(6)), since=at(8)) == [
+            Span(at(4), at(6)),
+            Span(at(0), at(2)),
+        ]
+        assert coverage.unread(connection, 1, "sleeps", Span(at(0), at(6)), since=at(7)) == []
+
+
+def test_the_hourly_schedule_looks_at_profile_and_body_only_every_few_hours(home):
+    def ask(lane):
+        home.clock.advance(1)
+        now = home.clock.now()
+        before = home.world.requests
+        for stream in ("profile", "body_measurement"):
+            load_everybody(home.connection, Order(stream, TODAY, TODAY, TODAY, now, now, lane=lane))
+        return home.world.requests - before
+
+    assert ask("schedule") == 1  # the profile was asked for by `connect` just now
+    assert ask("schedule") == 0
+    assert ask("backfill") == 2
+    home.clock.advance(timedelta(hours=6, minutes=1))
+    assert ask("schedule") == 2

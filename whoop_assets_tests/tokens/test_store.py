@@ -1,0 +1,290 @@
+"""Tokens: encrypted at rest, refreshed by one process at a time, lost to nobody."""
+
+import os
+from datetime import timedelta
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import select
+
+from whoop_assets.clock import ManualClock
+from whoop_assets.db.database import Database
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.tokens import cipher as keys
+from whoop_assets.tokens import lease as leases
+from whoop_assets.tokens import store as token_store
+from whoop_assets.tokens import tables
+from whoop_assets.tokens.cipher import token_cipher
+from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.processes import together
+
+KEY = Fernet.generate_key().decode()
+KEY_OF_ALL = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def cipher(database):
+    return token_cipher(database, KEY)
+
+
+def save(database, cipher, access="access-1", refresh="refresh-1", user_id=MEMBER):
+    with database.write([user_id]) as connection:
+        token_store.save(
+            connection,
+            user_id,
+            cipher,
+            access_token=access,
+            refresh_token=refresh,
+            expires_at=NOW + HOUR,
+            at=NOW,
+        )
+
+
+def take(database, cipher, at=NOW, user_id=MEMBER):
+    with database.write([user_id]) as connection:
+        pair = token_store.load(connection, user_id, cipher)
+        return leases.take(connection, pair, cipher, at)
+
+
+def store_refreshed(database, cipher, lease, access="access-2", refresh="refresh-2", spent="refresh-1"):
+    with database.write([MEMBER]) as connection:
+        return leases.store_refreshed(
+            connection,
+            lease,
+            cipher,
+            spent=spent,
+            access_token=access,
+            refresh_token=refresh,
+            expires_at=NOW + 2 * HOUR,
+            at=NOW,
+        )
+
+
+def stored(database, cipher, user_id=MEMBER):
+    with database.read() as connection:
+        return token_store.load(connection, user_id, cipher)
+
+
+def test_what_is_saved_is_what_is_loaded_and_no_repr_shows_it(database, cipher):
+    save(database, cipher)
+    pair = stored(database, cipher)
+    assert (pair.access_token, pair.refresh_token, pair.expires_at) == ("access-1", "refresh-1", NOW + HOUR)
+    assert "access-1" not in repr(pair)
+    assert "refresh-1" not in repr(pair)
+    assert KEY not in repr(cipher)
+    assert stored(database, cipher, MEMBER + 1) is None
+
+
+def test_no_token_is_readable_in_the_database(database, cipher):
+    save(database, cipher)
+    with database.read() as connection:
+        row = connection.execute(select(tables.tokens)).one()
+    assert not any("access-1" in str(value) or "refresh-1" in str(value) for value in row)
+
+
+def test_no_token_is_readable_in_a_sqlite_file_or_its_journal(sqlite_database, tmp_path):
+    save(sqlite_database, token_cipher(sqlite_database, KEY))
+    files = list(tmp_path.glob("*.db*"))
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert b"access-1" not in content
+        assert b"refresh-1" not in content
+
+
+def test_another_key_is_a_clear_sentence_and_the_tokens_stay_as_they_are(database, cipher):
+    save(database, cipher)
+    with pytest.raises(ConfigurationError, match=r"encrypted with another key .* set WHOOP_TOKEN_KEY"):
+        stored(database, token_cipher(database, Fernet.generate_key().decode()))
+    assert stored(database, cipher).access_token == "access-1"
+
+
+def test_any_of_several_keys_opens_and_the_current_one_encrypts(database, cipher):
+    save(database, cipher)
+    new = Fernet.generate_key().decode()
+    both = token_cipher(database, f"{new}, {KEY}")
+    assert stored(database, both).access_token == "access-1"
+    # A process that was started with the new key in front does not lock out those that do not have it yet.
+    save(database, both, access="access-2")
+    assert stored(database, token_cipher(database, KEY)).access_token == "access-2"
+
+
+def test_a_lease_is_held_by_one_and_ends_by_itself(database, cipher):
+    save(database, cipher)
+    first = take(database, cipher)
+    assert first is not None
+    assert take(database, cipher, NOW + leases.LEASE - timedelta(seconds=1)) is None
+    second = take(database, cipher, NOW + leases.LEASE)
+    assert second.fence > first.fence
+
+
+def test_a_lease_of_a_clock_that_was_set_back_since_is_in_nobodys_way(database, cipher):
+    save(database, cipher)
+    assert take(database, cipher, NOW + timedelta(days=1)) is not None
+    assert take(database, cipher, NOW) is not None
+
+
+def test_who_comes_back_after_its_lease_can_no_longer_store_over_a_newer_pair(database, cipher):
+    save(database, cipher)
+    late = take(database, cipher)
+    current = take(database, cipher, NOW + leases.LEASE)
+    assert store_refreshed(database, cipher, current)
+    assert not store_refreshed(database, cipher, late, access="late")
+    assert stored(database, cipher).access_token == "access-2"
+
+
+def test_a_late_pair_is_kept_while_the_token_it_was_given_for_is_the_one_stored(database, cipher):
+    """WHOOP has rotated: the late pair is the only good one, whoever holds the lease now."""
+    save(database, cipher)
+    late = take(database, cipher)
+    current = take(database, cipher, NOW + leases.LEASE)
+    assert store_refreshed(database, cipher, late, access="late", refresh="late refresh")
+    assert stored(database, cipher).access_token == "late"
+    assert not store_refreshed(database, cipher, current)
+    assert stored(database, cipher).access_token == "late"
+
+
+def test_who_comes_back_late_does_not_end_the_lease_of_another(database, cipher):
+    save(database, cipher)
+    late = take(database, cipher)
+    take(database, cipher, NOW + leases.LEASE)
+    with database.write([MEMBER]) as connection:
+        leases.give_back(connection, late, answered=True)
+    assert take(database, cipher, NOW + leases.LEASE) is None
+    assert stored(database, cipher).intent_at == NOW + leases.LEASE
+
+
+def test_a_new_consent_ends_every_lease_also_after_the_member_was_gone(database, cipher):
+    save(database, cipher)
+    late = take(database, cipher)
+    with database.write([MEMBER]) as connection:
+        token_store.forget(connection, MEMBER)
+    save(database, cipher, access="new consent", refresh="new refresh")
+    assert not store_refreshed(database, cipher, late)
+    take(database, cipher)
+    assert not store_refreshed(database, cipher, late)
+    assert stored(database, cipher).access_token == "new consent"
+
+
+def test_the_intent_to_exchange_is_on_record_until_an_answer_is(database, cipher):
+    save(database, cipher)
+    assert stored(database, cipher).intent_at is None
+    lease = take(database, cipher)
+    assert stored(database, cipher).intent_at == NOW
+    with database.write([MEMBER]) as connection:
+        leases.give_back(connection, lease, answered=False)
+    assert stored(database, cipher).intent_at == NOW
+    assert store_refreshed(database, cipher, take(database, cipher))
+    assert stored(database, cipher).intent_at is None
+
+
+def take_each(url, members):
+    database = Database(url, ManualClock(NOW))
+    cipher = token_cipher(database, KEY_OF_ALL)
+    taken = []
+    for user_id in members:
+        # Without the member's lock, so that nothing but the compare-and-swap decides.
+        with database.write() as connection:
+            pair = token_store.load(connection, user_id, cipher)
+            if leases.take(connection, pair, cipher, NOW) is not None:
+                taken.append(user_id)
+    database.close()
+    return taken
+
+
+def renew(database, lease, at):
+    with database.write() as connection:
+        return leases.renew(connection, lease, at)
+
+
+def test_a_lease_lasts_as_long_as_its_holder_renews_it_but_not_for_ever(database, cipher):
+    save(database, cipher)
+    lease = take(database, cipher)
+    at = NOW
+    while at + leases.BEAT <= NOW + leases.LONGEST_EXCHANGE:
+        at += leases.BEAT
+        assert renew(database, lease, at)
+    assert take(database, cipher, at + leases.LEASE - timedelta(milliseconds=1)) is None
+    assert not renew(database, lease, NOW + leases.LONGEST_EXCHANGE + timedelta(seconds=1))
+    assert take(database, cipher, at + leases.LEASE) is not None
+    assert not renew(database, lease, at + leases.LEASE)
+
+
+def test_a_lease_that_was_given_back_cannot_be_renewed(database, cipher):
+    save(database, cipher)
+    lease = take(database, cipher)
+    give_back(database, lease, answered=True)
+    assert not renew(database, lease, NOW)
+    assert stored(database, cipher).lease_until is None
+
+
+def give_back(database, lease, *, answered):
+    with database.write([MEMBER]) as connection:
+        leases.give_back(connection, lease, answered=answered)
+
+
+def test_who_takes_over_knows_who_stopped_and_when_until_an_answer_is_stored(database, cipher):
+    save(database, cipher)
+    assert take(database, cipher).broken is None
+    after = NOW + leases.LEASE
+    second = take(database, cipher, after)
+    assert second.taken_over
+    assert str(second.broken) == (
+        f"a process (pid {os.getpid()}) stopped in the middle of a token exchange begun at"
+        " 2026-11-21 12:00:00 UTC"
+    )
+    # Nothing was sent: what was on record before is so again.
+    give_back(database, second, answered=True)
+    third = take(database, cipher, after)
+    assert third.broken == second.broken
+    assert store_refreshed(database, cipher, third)
+    assert take(database, cipher, after).broken is None
+
+
+def test_an_answer_that_is_known_to_be_lost_is_nothing_to_wait_for(database, cipher):
+    save(database, cipher)
+    give_back(database, take(database, cipher), answered=False)
+    second = take(database, cipher, NOW + HOUR)
+    assert not second.taken_over
+    assert str(second.broken) == "WHOOP's answer to a token exchange of 2026-11-21 12:00:00 UTC was lost"
+
+
+def test_an_exchange_that_nobody_waits_for_any_more_is_told_of(database, cipher):
+    save(database, cipher)
+    take(database, cipher)
+    with database.read() as connection:
+        assert leases.unanswered(connection, NOW) == {}
+        (broken,) = leases.unanswered(connection, NOW + leases.LEASE).values()
+    assert broken.stopped_holder == leases.this_process()
+
+
+def test_without_the_key_that_encrypts_now_no_lease_is_given(database, cipher):
+    save(database, cipher)
+    new = Fernet.generate_key().decode()
+    both = token_cipher(database, f"{KEY},{new}")
+    with database.write() as connection:
+        keys.switch(connection, token_cipher(database, new).first, NOW)
+    with pytest.raises(ConfigurationError, match="no token was spent"):
+        take(database, cipher)
+    assert stored(database, cipher).intent_at is None
+    assert take(database, both) is not None
+
+
+def test_a_pair_that_whoop_gave_is_rather_kept_under_the_old_key_than_lost(database, cipher):
+    save(database, cipher)
+    lease = take(database, cipher)
+    with database.write() as connection:
+        keys.switch(connection, "0123456789abcdef", NOW)
+    assert store_refreshed(database, cipher, lease)
+    assert stored(database, cipher).access_token == "access-2"
+
+
+@pytest.mark.slow
+def test_of_processes_that_race_for_a_lease_exactly_one_gets_it(database, database_url):
+    cipher = token_cipher(database, KEY_OF_ALL)
+    members = list(range(1, 41))
+    for user_id in members:
+        save(database, cipher, user_id=user_id)
+    taken = [user_id for one in together(2, take_each, database_url, members) for user_id in one]
+    assert sorted(taken) == members

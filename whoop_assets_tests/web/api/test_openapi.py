@@ -1,0 +1,124 @@
+"""The OpenAPI document is what the service does: every answer is held against it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from whoop_assets.db.database import Database
+from whoop_assets.web.api.endpoints import DailyApi
+from whoop_assets.web.api.openapi import DAILY as DAILY_PATH
+from whoop_assets.web.api.openapi import PREFIX, document
+from whoop_assets_tests.web.api.daily_rows import (
+    DAILY,
+    DAY,
+    OPENAPI,
+    RECOVERY_STATUS,
+    daily_row,
+    key_for,
+    store,
+)
+from whoop_assets_tests.web.conftest import MEMBER, Service
+
+DOCUMENT = document()
+REGISTRY = Registry().with_resource("doc", DRAFT202012.create_resource(DOCUMENT))
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """What a reference within the document leads to."""
+    while "$ref" in part:
+        assert part["$ref"].startswith("#/")
+        reference, part = part["$ref"], DOCUMENT
+        for name in reference.removeprefix("#/").split("/"):
+            part = part[name]
+    return part
+
+
+def references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        yield from (value for name, value in part.items() if name == "$ref")
+        part = list(part.values())
+    if isinstance(part, list):
+        for one in part:
+            yield from references(one)
+
+
+def assert_described(answer: httpx.Response) -> None:
+    """The status, the content type and the body are those of the document."""
+    path = httpx.URL(answer.request.url).path.removeprefix(PREFIX)
+    told = resolved(DOCUMENT["paths"][path]["get"]["responses"][str(answer.status_code)])
+    assert {name.lower() for name in told.get("headers", {}) if name != "Link"} <= set(answer.headers)
+    if not answer.content:
+        assert "content" not in told
+        return
+    media = answer.headers["content-type"].split(";")[0]
+    schema = told["content"][media]["schema"]
+    body = answer.text if media == "text/csv" else answer.json()
+    within = {"$ref": "doc" + schema["$ref"]} if "$ref" in schema else schema
+    Draft202012Validator(within, registry=REGISTRY, format_checker=FormatChecker()).validate(body)
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_answers_are_as_described(service: Service, form: str) -> None:
+    key = key_for(service.database, service.server.base_url, MEMBER)
+    days = [daily_row(MEMBER, DAY), daily_row(MEMBER, DAY + timedelta(days=1), full=False)]
+    store(service.database, days)
+    good: dict[str, Any] = {"from": DAY, "to": DAY + timedelta(days=1), "format": form}
+    for query in (good, {**good, "limit": 1}, {**good, "member": MEMBER}):
+        answer = key.get(DAILY, **query)
+        assert answer.status_code == 200
+        assert_described(answer)
+        assert_described(key.get(DAILY, **query, headers={"If-None-Match": answer.headers["etag"]}))
+    assert_described(key.get(RECOVERY_STATUS, format=form))
+    for path in (DAILY, RECOVERY_STATUS):
+        assert_described(key.get(path, **(good if path == DAILY else {}), member=MEMBER + 9))
+        assert_described(key.get(path, nonsense=1))
+        assert_described(key.get(path, headers={"Accept": "text/html"}))
+        assert_described(httpx.get(key.base_url + path, timeout=60))
+    slow = key_for(service.database, service.server.base_url, MEMBER, rate=1)
+    slow.get(RECOVERY_STATUS)
+    assert_described(slow.get(RECOVERY_STATUS))
+
+
+def test_the_document_is_served_to_anybody_and_kept(sqlite_service: Service) -> None:
+    answer = sqlite_service.get(OPENAPI)
+    assert (answer.status_code, answer.json()) == (200, DOCUMENT)
+    assert_described(answer)
+    again = sqlite_service.get(OPENAPI, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_every_address_and_no_other_is_described(sqlite_database: Database) -> None:
+    api = DailyApi(sqlite_database)
+    routes = {route.path: route.methods for route in api.routes()}
+    api.close()
+    assert {path.removeprefix(PREFIX) for path in routes} == set(DOCUMENT["paths"])
+    assert {frozenset(methods or ()) for methods in routes.values()} == {frozenset({"GET", "HEAD"})}
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_one() -> None:
+    for reference in references(DOCUMENT):
+        assert resolved({"$ref": reference})
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    assert DOCUMENT["openapi"].startswith("3.1.")
+
+
+def test_the_limits_that_are_described_are_those_that_are_kept(sqlite_service: Service) -> None:
+    (limit,) = (
+        one["schema"] for one in DOCUMENT["paths"][DAILY_PATH]["get"]["parameters"] if one["name"] == "limit"
+    )
+    key = key_for(sqlite_service.database, sqlite_service.server.base_url, MEMBER)
+    store(
+        sqlite_service.database,
+        [daily_row(MEMBER, DAY + timedelta(days=n), full=False) for n in range(limit["default"] + 1)],
+    )
+    last = DAY + timedelta(days=500)
+    assert len(key.days(DAY, last).json()["data"]) == limit["default"]
+    for asked, status in ((limit["minimum"], 200), (limit["maximum"], 200), (limit["maximum"] + 1, 400)):
+        assert key.days(DAY, last, limit=asked).status_code == status

@@ -1,0 +1,163 @@
+"""How fresh today's recovery is, and the readings that opening today asks for."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import insert
+
+from whoop_assets.app_export.tables import imported_cycles
+from whoop_assets.members import readers
+from whoop_assets.members import store as member_store
+from whoop_assets.planner import Reason
+from whoop_assets.planner.current_plan import plan_now
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.web.api import queries
+from whoop_assets.web.api.queries import AT_MOST_EVERY, STALE_WITH, STALE_WITHOUT, Question
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.web.api.daily_rows import daily_row
+
+ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+@pytest.fixture
+def home(database_url):
+    with at_home(database_url, frozen_world(members=2, days=40)) as one:
+        one.load(TODAY - 35 * ONE_DAY, TODAY)
+        rebuild_days(one.database, one.members, TODAY - 35 * ONE_DAY, TODAY)
+        yield one
+
+
+@pytest.fixture
+def reader(home):
+    with home.database.write() as connection:
+        return readers.add(connection, "a dashboard", [home.member], home.clock.now())[0]
+
+
+def status(home, reader):
+    with home.database.read() as connection:
+        now = home.database.now(connection)
+        (found,) = queries.recovery_status(connection, reader, now)
+    return found, now
+
+
+def opened(home, reader, first=TODAY, last=TODAY, **given):
+    """Open these days as the API does; the members of whom a reading was asked for."""
+    with home.database.read() as connection:
+        now = home.database.now(connection)
+        found = queries.opened_today(connection, Question(reader, first, last, 200, **given), now)
+    wanted = [one.user_id for one in found if one.worth_asking(now)]
+    with home.database.write() as connection:
+        return queries.ask(connection, wanted, now)
+
+
+def asked_for(home):
+    """The readings that are due, or will be, because somebody asked; their members."""
+    made = plan_now(home.database, home.connection.settings)
+    return [one for one in (*made.due, *made.later) if one.reason is Reason.ASKED]
+
+
+def test_the_status_says_what_is_stored(home, reader):
+    found, now = status(home, reader)
+    row = home.rows("daily_summary").get((home.member, found.today))
+    mine = [row for row in home.rows("recoveries").values() if row["user_id"] == home.member]
+    assert (found.today, found.connected) == (TODAY, True)
+    assert found.today_exists == (row is not None)
+    assert found.recovery_exists == (row is not None and row["last_recovery_synced_at"] is not None)
+    assert found.changed_at == max(one["changed_at"] for one in mine)
+    assert now - found.looked_at < MINUTE
+    assert not found.stale(now)
+
+
+def test_a_member_of_whom_nothing_is_known_has_a_status_too(home, reader):
+    with home.database.write() as connection:
+        member_store.erase(connection, home.member)
+        nobody = {"email": None, "first_name": None, "last_name": None}
+        member_store.connect(connection, home.member, ["offline"], nobody, home.clock.now())
+        reader = readers.add(connection, "another", [home.member], home.clock.now())[0]
+    found, now = status(home, reader)
+    assert (found.today, found.today_exists, found.looked_at, found.changed_at) == (TODAY, False, None, None)
+    assert found.stale(now)
+
+
+def test_a_member_of_an_export_has_a_today_and_is_never_asked_for(home):
+    at = home.database.now
+    with home.database.write([member_store.NEWCOMERS]) as connection:
+        who = member_store.add_export_only(connection, at(connection))
+        today = (at(connection) + timedelta(hours=14)).date()
+        cycle = {
+            "user_id": who, "start_time": at(connection), "timezone_offset": "+14:00", "day": today, "payload": "{}",
+            "content_hash": "", "first_seen_at": at(connection), "changed_at": at(connection), "imported_at": at(connection),
+        }  # fmt: skip
+        connection.execute(insert(imported_cycles), [cycle])
+        row = daily_row(who, today, full=False, recovery_score=66.0, timezone_offset="+14:00")
+        connection.execute(insert(daily_summary), [row])
+        reader, _ = readers.add(connection, "a dashboard", [who], at(connection))
+    with home.database.read() as connection:
+        now = at(connection)
+        (found,) = queries.recovery_status(connection, reader, now)
+    assert (found.today, found.today_exists, found.recovery_exists) == (today, True, True)
+    assert (found.looked_at, found.stale(now), found.worth_asking(now)) == (None, True, False)
+
+
+def test_today_is_the_members_own(home, reader):
+    offset = home.truth()["cycles"][0]["timezone_offset"]
+    assert status(home, reader)[0].today == (home.clock.now()).date()
+    home.clock.advance(timedelta(hours=12) + timedelta(minutes=1))
+    local = home.clock.now() + queries.offset_of(offset)
+    assert status(home, reader)[0].today == local.date()
+
+
+def test_opening_today_asks_only_when_its_recovery_is_old_and_once_in_a_few_minutes(home, reader):
+    assert opened(home, reader) == []
+    home.clock.advance(STALE_WITH if status(home, reader)[0].recovery_exists else STALE_WITHOUT)
+    assert opened(home, reader, TODAY - ONE_DAY, TODAY - ONE_DAY) == []
+    assert opened(home, reader, TODAY + ONE_DAY, TODAY + 9 * ONE_DAY) == []
+    assert opened(home, reader, member=home.members[1]) == []
+    assert opened(home, reader, after=(TODAY, home.members[1] + 9)) == []
+    assert opened(home, reader, TODAY - 9 * ONE_DAY, TODAY) == [home.member]
+    assert opened(home, reader) == []
+    home.clock.advance(AT_MOST_EVERY - timedelta(seconds=1))
+    assert opened(home, reader) == []
+    home.clock.advance(1)
+    assert opened(home, reader) == [home.member]
+
+
+def test_two_that_open_at_once_ask_once(home, reader):
+    with home.database.write() as connection:
+        now = home.clock.now()
+        assert queries.ask(connection, [home.member], now) == [home.member]
+        assert queries.ask(connection, [home.member], now) == []
+        assert queries.ask(connection, home.members, now) == [home.members[1]]
+        assert queries.ask(connection, [4711], now) == []
+
+
+def test_who_is_disconnected_is_not_asked_for(home, reader):
+    home.clock.advance(STALE_WITH)
+    with home.database.write() as connection:
+        member_store.set_status(connection, home.member, member_store.DISCONNECTED)
+    assert opened(home, reader) == []
+
+
+def test_what_was_asked_becomes_a_reading_of_the_last_days_until_it_is_done(home, reader):
+    home.advance(STALE_WITH)
+    assert asked_for(home) == []
+    assert opened(home, reader) == [home.member]
+    (reading,) = asked_for(home)
+    assert (reading.user_id, reading.streams) == (home.member, ("cycles", "sleeps", "recoveries"))
+    assert (reading.last, reading.lane, reading.requests) == (TODAY, "schedule", 3)
+    assert reading.first >= TODAY - 3 * ONE_DAY
+    home.advance(max(reading.due - home.clock.now(), timedelta(0)) + timedelta(seconds=1))
+    (reading,) = asked_for(home)
+    home.load(reading.first, reading.last, reading.streams, members=[home.member], since=reading.since)
+    assert asked_for(home) == []
+    found, now = status(home, reader)
+    assert not found.stale(now)
+
+
+def test_what_nobody_waits_for_any_more_is_not_read(home, reader):
+    home.advance(STALE_WITH)
+    assert opened(home, reader) == [home.member]
+    home.clock.advance(timedelta(hours=1))
+    assert asked_for(home) == []

@@ -1,0 +1,36 @@
+"""A reader's requests of a minute: all at once or evenly, and never more."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whoop_assets.members.readers import Reader
+from whoop_assets.web.api.rate_limits import MINUTE, RateLimits
+
+
+@given(rate=st.integers(1, 30), steps=st.lists(st.floats(0, 20), max_size=120))
+def test_in_no_minute_more_than_twice_the_limit_and_in_the_long_run_the_limit(rate, steps):
+    now, taken = 0.0, []
+    limits = RateLimits(lambda: now)
+    for step in steps:
+        now += step
+        if limits.wait(Reader(1, rate)) is None:
+            taken.append(now)
+    for moment in taken:
+        assert sum(moment - MINUTE < one <= moment for one in taken) <= 2 * rate
+    assert len(taken) <= rate + now * rate / MINUTE + 1e-6
+
+
+@given(rate=st.integers(1, 100))
+def test_whoever_comes_back_when_told_is_let_through_and_not_a_second_before(rate):
+    now = 0.0
+    limits = RateLimits(lambda: now)
+    reader = Reader(1, rate)
+    for _ in range(rate):
+        assert limits.wait(reader) is None
+    seconds = limits.wait(reader)
+    assert seconds is not None
+    assert limits.wait(Reader(2, rate)) is None
+    now = seconds - 1.001
+    assert limits.wait(reader) is not None
+    now = float(seconds)
+    assert limits.wait(reader) is None

@@ -1,0 +1,182 @@
+"""Members connect at the service, through a link of the operator's: in one browser, once, in time, and nobody else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from http.cookies import SimpleCookie
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from whoop_assets.errors import ConfigurationError
+from whoop_assets.members import invitations
+from whoop_assets.members import store as member_store
+from whoop_assets.web.connecting import COOKIE, link
+from whoop_assets_tests.web.conftest import MEMBER, Service
+from whoop_simulator.running import RunningSimulator
+
+PUBLIC = "https://whoop.example.org"
+
+
+@dataclass
+class Browser:
+    """A browser that finds the service behind its public address, as a proxy would let it."""
+
+    service: Service
+    cookie: str = ""
+    """What it keeps for the service."""
+
+    def open(self, url: str) -> httpx.Response:
+        assert url.startswith(PUBLIC + "/")
+        path = url.removeprefix(PUBLIC)
+        headers = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
+        answer = self.service.get(path, headers=headers, follow_redirects=False)
+        for value in answer.headers.get_list("set-cookie"):
+            morsel = SimpleCookie(value)[COOKIE]
+            assert morsel["secure"]
+            assert morsel["httponly"]
+            assert morsel["samesite"] == "lax"
+            self.cookie = morsel.value
+        return answer
+
+
+@dataclass
+class Stage:
+    service: Service
+    simulator: RunningSimulator
+
+    def invitation(self, lifetime: timedelta = timedelta(hours=1)) -> str:
+        database = self.service.database
+        with database.write() as connection:
+            secret = invitations.invite(connection, database.now(connection), lifetime)
+        return link(self.service.settings.redirect_uri, secret)
+
+    def consent(self, url: str, decision: str = "allow") -> str:
+        """What WHOOP's consent page makes of it: where the browser is sent to."""
+        return self.simulator.consent(url, self.simulator.world.user_ids[0], decision)
+
+    def connected(self) -> set[int]:
+        with self.service.database.read() as connection:
+            return {member.user_id for member in member_store.listed(connection)} - {MEMBER}
+
+
+@pytest.fixture
+def stage(
+    simulator: Callable[..., RunningSimulator], serve: Callable[..., Service], database_url: str
+) -> Stage:
+    running = simulator(members=1, days=3, seed=3, limits=False)
+    app = running.world.app
+    service = serve(
+        database_url,
+        client_id=app.client_id,
+        client_secret=app.client_secret,
+        redirect_uri=f"{PUBLIC}/callback",
+        api_url=running.api_url,
+        oauth_url=running.oauth_url,
+    )
+    return Stage(service, running)
+
+
+def test_a_link_connects_the_member_who_agrees_and_then_no_other(stage: Stage) -> None:
+    url, browser = stage.invitation(), Browser(stage.service)
+    answer = browser.open(url)
+    assert answer.status_code == 302
+    assert answer.headers["location"].startswith(stage.simulator.oauth_url)
+    done = browser.open(stage.consent(answer.headers["location"]))
+    assert done.status_code == 200
+    (user_id,) = stage.connected()
+    assert f"Member {user_id} is connected" in done.text
+    assert browser.cookie == ""
+    assert done.headers["cache-control"] == "no-store"
+    again = browser.open(url)
+    assert again.status_code == 404
+    assert "not good any more" in again.text
+
+
+def test_a_consent_counts_in_the_browser_that_asked_for_it_alone(stage: Stage) -> None:
+    one, other = Browser(stage.service), Browser(stage.service)
+    consented = stage.consent(one.open(stage.invitation()).headers["location"])
+    assert other.open(consented).status_code == 400
+    other.open(stage.invitation())
+    answer = other.open(consented)
+    assert answer.status_code == 400
+    assert "another attempt" in answer.text
+    assert stage.connected() == set()
+    assert stage.simulator.world.stats()["token_requests"] == 0
+    assert one.open(consented).status_code == 200
+
+
+def test_a_redirect_counts_once(stage: Stage) -> None:
+    browser = Browser(stage.service)
+    consented = stage.consent(browser.open(stage.invitation()).headers["location"])
+    cookie = browser.cookie
+    assert browser.open(consented).status_code == 200
+    browser.cookie = cookie
+    answer = browser.open(consented)
+    assert answer.status_code == 400
+    assert "has ended" in answer.text
+    assert stage.simulator.world.stats()["token_requests"] == 1
+
+
+def test_a_link_that_is_old_or_guessed_leads_nowhere(stage: Stage) -> None:
+    browser = Browser(stage.service)
+    assert browser.open(stage.invitation(timedelta(0))).status_code == 404
+    assert browser.open(f"{PUBLIC}/connect/guessed").status_code == 404
+    assert browser.cookie == ""
+
+
+def test_a_member_who_declines_can_open_the_link_again(stage: Stage) -> None:
+    url, browser = stage.invitation(), Browser(stage.service)
+    declined = browser.open(stage.consent(browser.open(url).headers["location"], "deny"))
+    assert declined.status_code == 400
+    assert "declined" in declined.text
+    assert stage.connected() == set()
+    assert browser.open(stage.consent(browser.open(url).headers["location"])).status_code == 200
+    assert len(stage.connected()) == 1
+
+
+def test_what_whoop_fails_at_gives_the_link_back_and_names_nothing(stage: Stage) -> None:
+    url, browser = stage.invitation(), Browser(stage.service)
+    consented = stage.consent(browser.open(url).headers["location"])
+    stage.simulator.world.order_fault("status", status=404, path_prefix="/v2/user/profile")
+    answer = browser.open(consented)
+    assert answer.status_code == 503
+    assert "profile" not in answer.text
+    assert browser.open(stage.consent(browser.open(url).headers["location"])).status_code == 200
+
+
+def test_an_attempt_outlives_a_restart_of_the_service(stage: Stage, serve: Callable[..., Service]) -> None:
+    browser = Browser(stage.service)
+    consented = stage.consent(browser.open(stage.invitation()).headers["location"])
+    stage.service.stop()
+    again = stage.service.settings
+    browser.service = serve(
+        again.database_url,
+        **{
+            name: getattr(again, name)
+            for name in ("client_id", "client_secret", "redirect_uri", "api_url", "oauth_url")
+        },
+    )
+    assert browser.open(consented).status_code == 200
+
+
+def test_what_the_pages_say_is_escaped_and_holds_no_secret(stage: Stage) -> None:
+    browser = Browser(stage.service)
+    location = browser.open(stage.invitation()).headers["location"]
+    state = parse_qs(urlsplit(location).query)["state"][0]
+    assert len(state) >= 32
+    answer = browser.open(f"{PUBLIC}/callback?error=<script>alert(1)</script>&state={state}")
+    assert answer.status_code == 400
+    assert "<script" not in answer.text
+    assert state not in answer.text
+
+
+@pytest.mark.parametrize("uri", ["https://x.org/", "whoop://callback", "https://x.org/callback?a=b", ""])
+def test_a_redirect_uri_that_does_not_lead_to_the_service_makes_no_link(uri: str) -> None:
+    with pytest.raises(ConfigurationError, match="WHOOP_REDIRECT_URI"):
+        link(uri, "secret")
+
+
+def test_a_link_stands_beside_the_callback() -> None:
+    assert link("https://x.org/whoop/callback", "abc") == "https://x.org/whoop/connect/abc"

@@ -1,0 +1,151 @@
+"""The service is killed at any moment: what was answered 2xx is stored, and everything once."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from whoop_assets.db.database import Database
+from whoop_assets.members import store as member_store
+from whoop_assets.webhooks import inbox
+from whoop_assets_tests.web.conftest import MEMBER, SECRET, Service, event, signed
+
+pytestmark = pytest.mark.slow
+
+LISTENING = re.compile(r"listening on (http://\S+);")
+SENDERS, RETRIES = 8, 5
+
+
+@contextmanager
+def service_process(url: str, *, background: bool = False) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """`whoop-assets serve` as a process of its own, and where WHOOP's webhooks go.
+
+    `background`: it ignores SIGINT from the start, as a shell's background job does.
+    """
+    environment = {
+        **os.environ,
+        "WHOOP_CLIENT_ID": "app",
+        "WHOOP_CLIENT_SECRET": SECRET,
+        "WHOOP_DATABASE_URL": url,
+    }
+    command = [sys.executable, "-m", "whoop_assets.cli", "serve", "--port", "0"]
+    if background:
+        command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        found = LISTENING.search(process.stdout.readline())
+        assert found is not None
+        yield process, found[1] + "/webhooks/whoop"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def deliver(http: httpx.Client, address: str, said: dict[str, Any]) -> int | None:
+    """The status; None when there was no answer."""
+    body = json.dumps(said).encode()
+    try:
+        return http.post(address, content=body, headers=signed(body), timeout=60).status_code
+    except httpx.TransportError:
+        return None
+
+
+def kill_while_delivering(url: str, kills: int, seed: int) -> None:
+    database = Database(url)
+    with database.write() as connection:
+        nobody = {"email": None, "first_name": None, "last_name": None}
+        member_store.connect(connection, MEMBER, ["offline"], nobody, database.now(connection))
+    rng = random.Random(seed)
+    answered: set[str] = set()
+    sent: set[str] = set()
+    unanswered: list[dict[str, Any]] = []
+    for kill in range(kills + 1):
+        last = kill == kills
+        with (
+            service_process(url) as (process, address),
+            httpx.Client(timeout=60) as http,
+            ThreadPoolExecutor(SENDERS) as pool,
+        ):
+            # As WHOOP does: what was not answered is sent again, under the same trace id.
+            waiting = [*unanswered, *(event() for _ in range(0 if last else 400))]
+            sent |= {said["trace_id"] for said in waiting}
+            unanswered, dies_after = [], rng.randrange(1, 300)
+            results = pool.map(lambda said: (said, deliver(http, address, said)), waiting)
+            for number, (said, status) in enumerate(results):
+                assert status in (204, None)
+                if status == 204:
+                    answered.add(said["trace_id"])
+                else:
+                    unanswered.append(said)
+                if number == dies_after and not last:
+                    process.send_signal(signal.SIGKILL)
+        with database.read() as connection:
+            stored = [one.trace_id for one in inbox.listed(connection)]
+        assert len(stored) == len(set(stored))
+        assert answered <= set(stored) <= sent, f"after kill {kill}: lost {len(answered - set(stored))}"
+    assert unanswered == []
+    assert answered == sent == set(stored)
+    database.close()
+
+
+def test_a_killed_service_has_stored_what_it_answered(database_url: str) -> None:
+    kill_while_delivering(database_url, kills=1, seed=3)
+
+
+def test_a_service_killed_ten_times_loses_nothing(database_url: str) -> None:
+    kill_while_delivering(database_url, kills=10, seed=4)
+
+
+def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
+    said = waiting = [event() for _ in range(5000)]
+    with (
+        httpx.Client(limits=httpx.Limits(max_connections=100), timeout=60) as http,
+        ThreadPoolExecutor(100) as pool,
+    ):
+        for _ in range(1 + RETRIES):  # as WHOOP does: a busy machine may leave one without an answer
+            statuses = list(pool.map(lambda one: deliver(http, service.url, one), waiting))
+            assert set(statuses) <= {204, None}
+            waiting = [one for one, status in zip(waiting, statuses, strict=True) if status is None]
+            assert len(waiting) < 50
+    assert waiting == []
+    assert set(service.stored()) == {one["trace_id"] for one in said}
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_service_that_is_told_to_end_says_so_and_ends_well(
+    sqlite_url: str, number: signal.Signals, background: bool
+) -> None:
+    with service_process(sqlite_url, background=background) as (process, address):
+        with httpx.Client(timeout=60) as http:
+            assert deliver(http, address, event()) == 204
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=120)
+    assert (process.returncode, said) == (0, "Ended; what was answered is stored.\n")
+
+
+def test_the_service_leaves_the_callbacks_secrets_out_of_its_output(
+    sqlite_url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with service_process(sqlite_url) as (process, address):
+        base = address.removesuffix("/webhooks/whoop")
+        httpx.get(
+            f"{base}/callback?code=the-code&state=the-state",
+            cookies={"whoop_connect": "the-state"},
+            timeout=60,
+        )
+        httpx.get(f"{base}/connect/the-link", timeout=60)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=120)
+    assert not re.search("the-(code|state|link)", said + "".join(capfd.readouterr()))

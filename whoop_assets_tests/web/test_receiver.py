@@ -1,0 +1,198 @@
+"""What WHOOP delivers is answered 2xx once it is stored, and once only; what is not WHOOP's leaves nothing behind."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from whoop_assets.web import group_commit
+from whoop_assets.web.receiver import LARGEST_BODY
+from whoop_assets.webhooks import inbox
+from whoop_assets_tests.sync.crowd import until
+from whoop_assets_tests.web.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock, signed
+
+
+def test_a_delivery_is_answered_once_it_is_stored(service: Service) -> None:
+    said = event()
+    answer = service.deliver(said)
+    assert (answer.status_code, answer.content) == (204, b"")
+    (stored,) = service.stored().values()
+    assert (stored.trace_id, stored.user_id, stored.record_id) == (said["trace_id"], MEMBER, said["id"])
+    assert stored.state == "open"
+    assert stored.sent_at <= stored.received_at < stored.sent_at + timedelta(hours=1)
+    with service.database.read() as connection:
+        assert inbox.stored(connection, said["trace_id"])[1] == json.dumps(said)
+
+
+def test_a_delivery_that_comes_twice_is_one_event(service: Service) -> None:
+    said = event()
+    assert [service.deliver(said).status_code for _ in range(3)] == [204] * 3
+    assert len(service.stored()) == 1
+    assert (service.count("open"), service.count("duplicate")) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (event(type="cycle.updated", id=93845), "does not know events of this type"),
+        (event(id=10235), "v1"),
+        (event(user_id=4711), "not a member"),
+    ],
+)
+def test_what_cannot_be_loaded_is_stored_parked_and_answered(
+    service: Service, said: dict, reason: str
+) -> None:
+    assert service.deliver(said).status_code == 204
+    (stored,) = service.stored().values()
+    assert stored.state == "parked"
+    assert reason in (stored.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"X-WHOOP-Signature": ""}, 401),
+        ({"X-WHOOP-Signature": "AAAA"}, 401),
+        ({"X-WHOOP-Signature-Timestamp": "1795262400"}, 401),
+        (signed(b"another body"), 401),
+        (signed(json.dumps(event()).encode(), secret="another"), 401),
+    ],
+)
+def test_what_is_not_signed_is_refused_in_plain_text_and_leaves_no_row(
+    sqlite_service: Service, headers: dict[str, str], status: int
+) -> None:
+    answer = sqlite_service.deliver(event(), **headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert len(answer.text) < 80
+    assert sqlite_service.stored() == {}
+    assert sqlite_service.count("unsigned") == 1
+
+
+def test_a_signature_counts_for_as_long_as_the_setting_says(
+    serve: Callable[..., Service], sqlite_url: str
+) -> None:
+    service = serve(sqlite_url, webhook_max_age=600)
+    said = json.dumps(event()).encode()
+    assert service.deliver(said, **signed(said, age=540)).status_code == 204
+    assert service.deliver(said, **signed(said, age=610)).status_code == 401
+    assert service.deliver(said, **signed(said, age=-400)).status_code == 401
+    assert service.count("stale") == 2
+
+
+def test_a_signed_body_that_is_no_event_is_refused_and_leaves_no_row(sqlite_service: Service) -> None:
+    for body in (b"", b"{}", b"[" * 1000, b"\xff\xfe", json.dumps(event(id="../../v2/cycle")).encode()):
+        assert sqlite_service.deliver(body).status_code == 400
+    assert sqlite_service.stored() == {}
+    assert sqlite_service.count("malformed") == 5
+
+
+def test_a_body_of_more_than_any_event_has_is_refused_before_it_is_read(sqlite_service: Service) -> None:
+    big = b" " * (LARGEST_BODY + 1)
+    assert sqlite_service.deliver(big).status_code == 413
+
+    # The service answers after the first 64 KiB and closes the connection. A client that is still sending
+    # sees the answer or the closed connection, so the service's own count decides.
+    with suppress(httpx.TransportError):
+        assert httpx.post(sqlite_service.url, content=iter([b"x" * 8192] * 1000)).status_code == 413
+    until(lambda: sqlite_service.count("too_large") == 2, "the second refusal")
+    assert sqlite_service.stored() == {}
+    said = json.dumps(event())
+    assert sqlite_service.deliver(said.encode() + b" " * (LARGEST_BODY - len(said))).status_code == 204
+
+
+def test_many_at_once_are_all_stored(service: Service) -> None:
+    said = [event() for _ in range(200)]
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(service.deliver, said + said[:50]))
+    assert {answer.status_code for answer in answers} == {204}
+    assert set(service.stored()) == {one["trace_id"] for one in said}
+    assert (service.count("open"), service.count("duplicate")) == (200, 50)
+
+
+def test_one_that_the_database_refuses_does_not_cost_the_others(sqlite_service: Service) -> None:
+    with sqlite_service.database.write() as connection:
+        connection.execute(
+            text(
+                "create trigger poison before insert on webhook_events when new.trace_id like 'poison%'"
+                " begin select raise(abort, 'no'); end"
+            )
+        )
+    held, release = hold_the_write_lock(sqlite_service.database)
+    with ThreadPoolExecutor(20) as pool:
+        said = [
+            event(trace_id=f"{'poison' if number % 10 == 0 else 'good'}-{number}") for number in range(20)
+        ]
+        answers = pool.map(sqlite_service.deliver, said)
+        release.set()
+        held.join()
+        statuses = [answer.status_code for answer in answers]
+    assert statuses == [503 if number % 10 == 0 else 204 for number in range(20)]
+    assert len(sqlite_service.stored()) == 18
+
+
+def test_nothing_is_answered_2xx_while_it_is_not_committed(sqlite_service: Service) -> None:
+    held, release = hold_the_write_lock(sqlite_service.database)
+    said = event()
+    with pytest.raises(httpx.ReadTimeout):
+        body = json.dumps(said).encode()
+        no_answer = httpx.Timeout(60, read=0.5)
+        httpx.post(sqlite_service.url, content=body, headers=signed(body), timeout=no_answer)
+    assert sqlite_service.stored() == {}
+    release.set()
+    held.join()
+    # Whoever did not wait for the answer sends again, and finds it stored.
+    assert sqlite_service.deliver(said).status_code == 204
+    assert set(sqlite_service.stored()) == {said["trace_id"]}
+
+
+def test_a_delivery_that_cannot_be_committed_in_time_is_answered_503_and_its_repetition_is_stored(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, release = hold_the_write_lock(sqlite_service.database)
+    said = event()
+    monkeypatch.setattr(group_commit, "STORED_WITHIN", 0.05)
+    assert sqlite_service.deliver(said).status_code == 503
+    assert sqlite_service.stored() == {}
+    assert sqlite_service.count("not_stored") == 1
+    monkeypatch.setattr(group_commit, "STORED_WITHIN", 60.0)
+    release.set()
+    held.join()
+    assert sqlite_service.deliver(said).status_code == 204
+    assert set(sqlite_service.stored()) == {said["trace_id"]}
+
+
+def test_a_database_that_cannot_store_is_answered_503_and_recovers(sqlite_service: Service) -> None:
+    with sqlite_service.database.write() as connection:
+        connection.execute(text("alter table webhook_events rename to elsewhere"))
+    answer = sqlite_service.deliver(event())
+    assert answer.status_code == 503
+    assert "webhook_events" not in answer.text
+    with sqlite_service.database.write() as connection:
+        connection.execute(text("alter table elsewhere rename to webhook_events"))
+    assert sqlite_service.deliver(event()).status_code == 204
+
+
+def test_what_is_under_way_when_the_service_ends_is_committed_and_answered(sqlite_service: Service) -> None:
+    held, release = hold_the_write_lock(sqlite_service.database)
+    said = [event() for _ in range(5)]
+    with ThreadPoolExecutor(5) as pool:
+        answers = [pool.submit(sqlite_service.deliver, one) for one in said]
+        until(lambda: len(sqlite_service.server.server_state.tasks) == 5, "five deliveries under way")
+        sqlite_service.server.should_exit = True
+        release.set()
+        held.join()
+        assert [answer.result().status_code for answer in answers] == [204] * 5
+    sqlite_service.thread.join(60)
+    assert set(sqlite_service.stored()) == {one["trace_id"] for one in said}
+
+
+def test_no_answer_tells_what_it_is_made_with(sqlite_service: Service) -> None:
+    answer = sqlite_service.deliver(event())
+    assert "server" not in answer.headers
+    assert SECRET not in str(answer.headers)

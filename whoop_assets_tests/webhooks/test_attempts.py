@@ -1,0 +1,177 @@
+"""Attempts: counted when they begin, due again by themselves, parked after the last; closed by a later answer alone."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from whoop_assets.clock import ManualClock
+from whoop_assets.db.database import Database
+from whoop_assets.records import upsert
+from whoop_assets.webhooks import attempts, event_days, inbox
+from whoop_assets.webhooks.attempts import DELAYS, MOST_ATTEMPTS, UNHEARD_OF
+from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, recovery, sleep, workout
+from whoop_assets_tests.support.processes import together
+from whoop_assets_tests.webhooks.test_inbox import SLEEP, delivery, events, home, receive
+
+__all__ = ["home"]
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def one(home):
+    receive(home, delivery())
+    return home
+
+
+def begin(database, now, *names):
+    with database.write() as connection:
+        return [event.trace_id for event in attempts.begin_attempt(connection, names or ["t1"], now)]
+
+
+def test_an_attempt_is_begun_by_one_and_due_again_when_nothing_is_heard_of_it(one):
+    assert begin(one, NOW) == ["t1"]
+    assert begin(one, NOW) == []
+    event = events(one)["t1"]
+    assert (event.attempts, event.next_attempt_at) == (1, NOW + UNHEARD_OF)
+    assert begin(one, NOW + UNHEARD_OF) == ["t1"]
+
+
+def begin_at(url):
+    database = Database(url, ManualClock(NOW))
+    found = begin(database, NOW, *(f"t{number}" for number in range(30)))
+    database.close()
+    return found
+
+
+@pytest.mark.slow
+def test_of_processes_that_begin_at_once_each_event_goes_to_one(home, database_url):
+    receive(home, *(delivery(f"t{number}") for number in range(30)))
+    begun = together(3, begin_at, database_url)
+    assert sorted(name for found in begun for name in found) == sorted(events(home))
+
+
+def test_each_failure_waits_longer_and_the_last_one_parks(one):
+    now = NOW
+    for number in range(MOST_ATTEMPTS):
+        assert begin(one, now) == ["t1"], number
+        with one.write() as connection:
+            attempts.failed(connection, ["t1"], "WHOOP has a fault.", now)
+        event = events(one)["t1"]
+        assert event.last_error == "WHOOP has a fault."
+        if number < len(DELAYS):
+            assert event.next_attempt_at == now + DELAYS[number]
+            assert begin(one, event.next_attempt_at - SECOND) == []
+            now = event.next_attempt_at
+    assert list(DELAYS) == sorted(DELAYS)
+    assert (event.state, event.next_attempt_at) == ("parked", None)
+    assert event.reason == f"{MOST_ATTEMPTS} attempts came to nothing; the last: WHOOP has a fault."
+
+
+def test_an_event_that_kills_whoever_loads_it_is_parked_too(one):
+    now = NOW
+    for _ in range(MOST_ATTEMPTS):
+        assert begin(one, now) == ["t1"]
+        now = events(one)["t1"].next_attempt_at
+    assert begin(one, now) == []
+    assert events(one)["t1"].state == "parked"
+    with one.write() as connection:
+        assert inbox.replay(connection, [delivery()], now) == {"t1": None}
+    assert begin(one, now) == ["t1"]
+
+
+def test_what_was_not_the_events_fault_counts_no_attempt(one):
+    begin(one, NOW)
+    with one.write() as connection:
+        attempts.postpone(connection, ["t1"], "The day's requests are spent.", NOW + timedelta(hours=5))
+    event = events(one)["t1"]
+    assert (event.attempts, event.next_attempt_at) == (0, NOW + timedelta(hours=5))
+
+
+def test_only_a_request_sent_after_the_event_came_closes_it(one):
+    with one.write() as connection:
+        for asked in (NOW - SECOND, NOW):
+            assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, NOW + SECOND, "run-1") == 0
+        assert (
+            attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW + SECOND, "run-1") == 1
+        )
+    event = events(one)["t1"]
+    assert (event.state, event.closed_at, event.closed_by) == ("done", NOW + SECOND, "run-1")
+    assert event.next_attempt_at is None
+
+
+def test_one_answer_closes_all_events_of_its_record_and_no_others(home):
+    receive(
+        home,
+        delivery("a"),
+        delivery("b", kind="sleep.deleted"),
+        delivery("c", kind="recovery.updated"),
+        delivery("d", key="another"),
+        delivery("e", user_id=99),
+    )
+    receive(home, delivery("f"), at=NOW + timedelta(minutes=1))
+    asked = {("sleeps", SLEEP): NOW + SECOND, ("sleeps", "unheard of"): NOW + SECOND}
+    with home.write() as connection:
+        assert attempts.close(connection, MEMBER, asked, NOW + SECOND, "run") == 2
+        assert [event.trace_id for event in attempts.open_of(connection, MEMBER)] == ["c", "d", "f"]
+    assert set(events(home, state="done")) == {"a", "b"}
+
+
+def test_a_close_that_is_undone_with_its_transaction_leaves_the_event_open(one):
+    with one.write() as connection:
+        attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run")
+        connection.rollback()
+    assert events(one)["t1"].state == "open"
+
+
+def test_what_is_done_or_parked_meanwhile_stays_so(one):
+    receive(one, delivery("t2", key="another"))
+    begin(one, NOW, "t1", "t2")
+    with one.write() as connection:
+        attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run")
+        attempts.park(connection, ["t1", "t2", "t3"], "The member must be connected again.")
+        for late in (attempts.failed, attempts.postpone):
+            late(connection, ["t1", "t2", "t3"], "Late.", NOW)
+    assert {name: event.state for name, event in events(one).items()} == {"t1": "done", "t2": "parked"}
+    assert events(one)["t2"].reason == "The member must be connected again."
+    assert begin(one, NOW + timedelta(days=9), "t1", "t2") == []
+
+
+def test_due_events_come_in_the_order_in_which_they_waited(home):
+    receive(home, delivery("late", key="1"), at=NOW)
+    receive(home, delivery("early", key="2"), at=NOW - timedelta(hours=1))
+    with home.read() as connection:
+        assert [event.trace_id for event in attempts.due(connection, NOW)] == ["early", "late"]
+        assert [event.trace_id for event in attempts.due(connection, NOW, limit=1)] == ["early"]
+
+
+def test_an_event_is_filed_under_its_records_day_else_under_the_members_local_day(home):
+    with home.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4), offset="+13:00")], NOW)
+        upsert.store(connection, MEMBER, "sleeps", [sleep("s", 1, at(3), at(3, 8))], NOW)
+        upsert.store(connection, MEMBER, "recoveries", [recovery("s", 1)], NOW)
+        upsert.store(connection, MEMBER, "workouts", [workout("w", at(3, 12))], NOW)
+    receive(
+        home,
+        delivery("a", key="s"),
+        delivery("b", kind="recovery.updated", key="s"),
+        delivery("c", kind="workout.deleted", key="w"),
+        delivery("d"),
+        delivery("e", user_id=99),
+    )
+    with home.write() as connection:
+        days = event_days.days_of(connection, inbox.listed(connection))
+        day = records_day(connection)
+        assert days == {
+            **dict.fromkeys(("a", "b", "c"), day),
+            "d": date(2026, 11, 22),  # NOW is the 21st at 12:00 UTC, where they are the 22nd at 01:00
+            "e": date(2026, 11, 21),
+        }
+        attempts.file(connection, {"a": days["a"], "d": days["d"]})
+    assert events(home)["a"].day == day
+    assert events(home)["c"].day is None
+
+
+def records_day(connection):
+    from whoop_assets_tests.support.factories import rows
+
+    return rows(connection, "sleeps")["s"]["day"]

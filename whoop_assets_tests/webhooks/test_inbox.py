@@ -1,0 +1,191 @@
+"""The inbox: every event once, whoever stores it; who is no member is parked; what is done can begin anew."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from whoop_assets.clock import ManualClock
+from whoop_assets.db.database import Database
+from whoop_assets.errors import UnknownEvent
+from whoop_assets.members import store as member_store
+from whoop_assets.webhooks import attempts, inbox
+from whoop_assets.webhooks.inbox import Delivery
+from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.processes import together
+
+SLEEP = "ecfc6a15-4661-442f-a9a4-f160dd7afae8"
+STRANGER = 99
+NOBODY = {"email": None, "first_name": None, "last_name": None}
+
+
+def delivery(trace_id="t1", *, user_id=MEMBER, kind="sleep.updated", key=SLEEP, refusal=None):
+    stream = {"sleep": "sleeps", "recovery": "recoveries", "workout": "workouts"}.get(kind.split(".")[0])
+    payload = json.dumps({"user_id": user_id, "id": key, "type": kind, "trace_id": trace_id})
+    return Delivery(trace_id, user_id, kind, key, stream, payload, NOW - timedelta(seconds=1), refusal)
+
+
+@pytest.fixture
+def home(database):
+    with database.write() as connection:
+        member_store.connect(connection, MEMBER, ["offline"], NOBODY, NOW)
+    return database
+
+
+def receive(database, *deliveries, at=NOW):
+    with database.write() as connection:
+        return inbox.receive(connection, deliveries, at)
+
+
+def events(database, **which):
+    with database.read() as connection:
+        return {event.trace_id: event for event in inbox.listed(connection, **which)}
+
+
+def test_a_members_event_is_open_and_due_at_once(home):
+    assert receive(home, delivery()) == ["open"]
+    event = events(home)["t1"]
+    assert (event.user_id, event.event_type, event.record_id, event.stream) == (
+        MEMBER,
+        "sleep.updated",
+        SLEEP,
+        "sleeps",
+    )
+    assert (event.state, event.attempts, event.received_at, event.next_attempt_at) == ("open", 0, NOW, NOW)
+    assert event.sent_at == NOW - timedelta(seconds=1)
+    with home.read() as connection:
+        assert attempts.due(connection, NOW) == [event]
+        assert attempts.due(connection, NOW - timedelta(seconds=1)) == []
+
+
+def test_what_comes_twice_is_one_event_and_nothing_of_it_changes(home):
+    assert receive(home, delivery(), delivery()) == ["open", "duplicate"]
+    before = events(home)
+    assert receive(home, delivery(), delivery("t2"), at=NOW + timedelta(hours=1)) == ["duplicate", "open"]
+    assert events(home)["t1"] == before["t1"]
+
+
+def test_one_trace_id_for_two_changes_loses_neither(home):
+    """A sleep's edit changes its recovery too, and WHOOP does not say that each event has a trace id of its own."""
+    both = [delivery(), delivery(kind="recovery.updated")]
+    assert receive(home, *both) == ["open", "open"]
+    assert receive(home, *both[::-1]) == ["duplicate", "duplicate"]
+    assert sorted(event.event_type for event in events(home).values()) == [
+        "recovery.updated",
+        "sleep.updated",
+    ]
+
+
+def test_strangers_and_the_disconnected_are_parked_with_the_reason(home):
+    with home.write() as connection:
+        member_store.connect(connection, 5, ["offline"], NOBODY, NOW)
+        member_store.set_status(connection, 5, member_store.DISCONNECTED)
+        member_store.connect(connection, 6, ["offline"], NOBODY, NOW)
+        member_store.set_status(connection, 6, member_store.RECONNECTION_NEEDED)
+    assert receive(
+        home, delivery("a", user_id=STRANGER), delivery("b", user_id=5), delivery("c", user_id=6)
+    ) == [
+        "parked",
+        "parked",
+        "open",
+    ]
+    assert events(home)["a"].reason == inbox.NOT_A_MEMBER
+    assert events(home)["a"].next_attempt_at is None
+
+
+def test_a_refused_event_is_parked_with_its_reason(home):
+    assert receive(home, delivery(kind="cycle.updated", refusal="Not known.")) == ["parked"]
+    event = events(home, state="parked")["t1"]
+    assert (event.reason, event.stream) == ("Not known.", None)
+
+
+def test_the_payload_is_kept_as_it_came(home):
+    payload = '{"user_id": 10129,  "more": "\\u0000 \\ud800 é", "n": 1e999}'
+    receive(home, replace(delivery(), payload=payload))
+    with home.read() as connection:
+        assert inbox.stored(connection, "t1") == (events(home)["t1"], payload)
+        with pytest.raises(UnknownEvent, match="events list"):
+            inbox.stored(connection, "t2")
+
+
+def store_at(url, names):
+    database = Database(url, ManualClock(NOW))
+    found = [receive(database, *(delivery(name) for name in lot)) for lot in names]
+    database.close()
+    return [outcome for outcomes in found for outcome in outcomes]
+
+
+@pytest.mark.slow
+def test_processes_that_store_the_same_deliveries_at_once_store_each_once(home, database_url):
+    names = [[f"t{lot}-{number}" for number in range(20)] for lot in range(5)]
+    outcomes = together(4, store_at, database_url, [names[0], names[1][::-1], *names[2:]])
+    assert all(isinstance(found, list) for found in outcomes), outcomes
+    assert sum(found.count("open") for found in outcomes) == 100
+    assert sum(found.count("duplicate") for found in outcomes) == 300
+    assert len(events(home)) == 100
+
+
+def test_a_replay_begins_anew_and_asks_again_who_is_a_member(home):
+    receive(home, delivery("a", user_id=STRANGER), delivery("b", kind="cycle.updated", refusal="Not known."))
+    later = NOW + timedelta(hours=1)
+    again = [delivery("a", user_id=STRANGER), delivery("b", kind="cycle.updated", refusal="Not known.")]
+    with home.write() as connection:
+        assert inbox.replay(connection, again, later) == {"a": inbox.NOT_A_MEMBER, "b": "Not known."}
+        member_store.connect(connection, STRANGER, ["offline"], NOBODY, later)
+        assert inbox.replay(connection, again, later) == {"a": None, "b": "Not known."}
+    event = events(home)["a"]
+    assert (event.state, event.reason, event.next_attempt_at, event.open_since) == (
+        "open",
+        None,
+        later,
+        later,
+    )
+    assert event.received_at == NOW
+
+
+def test_a_replay_of_what_is_done_is_closed_only_by_a_later_request(home):
+    receive(home, delivery())
+    asked, later = NOW + timedelta(seconds=1), NOW + timedelta(hours=1)
+    with home.write() as connection:
+        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, asked, "run") == 1
+        inbox.replay(connection, [delivery()], later)
+        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, later, "run") == 0
+        assert (
+            attempts.close(connection, MEMBER, {("sleeps", SLEEP): later + timedelta(seconds=1)}, later, "r")
+            == 1
+        )
+
+
+def test_the_figures_count_what_waits(home):
+    receive(home, delivery("a"), delivery("b", user_id=STRANGER), delivery("c", key="x"))
+    receive(home, delivery("d"), at=NOW + timedelta(hours=1))
+    with home.write() as connection:
+        assert inbox.figures(connection) == inbox.Figures(3, 1, NOW)
+        attempts.close(
+            connection,
+            MEMBER,
+            {("sleeps", SLEEP): NOW + timedelta(hours=2), ("sleeps", "x"): NOW},
+            NOW,
+            "run",
+        )
+        assert inbox.figures(connection) == inbox.Figures(1, 1, NOW)
+
+
+def test_only_what_is_done_is_forgotten_and_only_when_it_is_old(home):
+    receive(home, delivery("a"), delivery("b", user_id=STRANGER), delivery("c", key="x"))
+    month = NOW + timedelta(days=31)
+    with home.write() as connection:
+        attempts.close(
+            connection, MEMBER, {("sleeps", SLEEP): NOW + timedelta(days=1)}, NOW + timedelta(days=1), "r"
+        )
+        assert inbox.forget_done(connection, NOW, limit=10) == 0
+        assert inbox.forget_done(connection, month, limit=10) == 1
+    assert set(events(home)) == {"b", "c"}
+
+
+def test_whoever_is_erased_takes_their_events_along(home):
+    receive(home, delivery("a"), delivery("b", user_id=STRANGER))
+    with home.write([MEMBER]) as connection:
+        member_store.erase(connection, MEMBER)
+    assert set(events(home)) == {"b"}

@@ -1,0 +1,130 @@
+"""What an answer says is read as Python reads it, quickly where that is possible."""
+
+import json
+import math
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from whoop_assets.whoop_api.models import Workout
+from whoop_assets.whoop_api.response_body import NotFinite, Received, receive
+from whoop_assets_tests.whoop_api.records import sample
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def received(body: bytes) -> Received:
+    return Received(200, {}, body)
+
+
+def kinds(value: Any) -> Any:
+    """The value, told apart from those that are equal and of another kind: 1, 1.0 and true, 0.0 and -0.0."""
+    if isinstance(value, dict):
+        return {name: kinds(one) for name, one in value.items()}
+    return [kinds(one) for one in value] if isinstance(value, list) else (type(value), repr(value))
+
+
+@given(value=ANY_JSON, ascii_only=st.booleans())
+def test_json_is_what_python_reads(value: Any, ascii_only: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    try:
+        body = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can bring
+        body = json.dumps(value).encode()
+    assert kinds(received(body).json()) == kinds(json.loads(body))
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "-Infinity", "1" * 400 + ".0"])
+def test_a_number_that_no_database_takes_costs_no_more_than_its_own_record(number: str) -> None:
+    read = received(f'{{"a": [1, {number}], "b": 0.5}}'.encode()).json()
+    assert (read["a"][0], read["b"]) == (1, 0.5)
+    assert isinstance(read["a"][1], NotFinite)
+    assert not math.isfinite(read["a"][1])
+
+
+def workout_with_not_a_number(field: str) -> Any:
+    raw = sample("workouts")
+    (raw["score"] if field in raw["score"] else raw)[field] = "here"
+    return received(json.dumps(raw).replace('"here"', "NaN").encode()).json()
+
+
+@pytest.mark.parametrize("field", ["score_state", "start", "id", "sport_name"])
+def test_such_a_number_is_no_time_and_no_key(field: str) -> None:
+    with pytest.raises(ValidationError):
+        Workout.model_validate(workout_with_not_a_number(field))
+
+
+@pytest.mark.parametrize("field", ["strain", "distance_meter", "sport_id"])
+def test_such_a_number_is_no_measurement(field: str) -> None:
+    workout = Workout.model_validate(workout_with_not_a_number(field))
+    value = getattr(workout.score if field in ("strain", "distance_meter") else workout, field)
+    assert value is None
+
+
+@pytest.mark.parametrize("half", [rb"\ud800", b"\xed\xa0\x80"], ids=["escaped", "as bytes"])
+def test_half_a_surrogate_pair_costs_no_more_than_its_own_text(half: bytes) -> None:
+    assert received(b'{"a": "%s", "b": 1.5}' % half).json() == {"a": "\ud800", "b": 1.5}
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"{}x", b"\xff\xfe\xfd", b"'a'", b'"\xff"', b"1" * 5000, b"[" * 100_000]
+)
+def test_what_is_not_json_is_an_error(body: bytes) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        received(body).json()
+
+
+def test_a_header_that_comes_in_two_lines_is_one_list() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        lines = [
+            ("X-RateLimit-Limit", "100"),
+            ("x-ratelimit-limit", "100;window=60"),
+            ("X-RateLimit-Reset", "3"),
+        ]
+        return httpx.Response(200, headers=lines, content=b"{}")
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        headers = receive(http, http.build_request("GET", "http://whoop.test/")).headers
+    assert headers["x-ratelimit-limit"] == "100, 100;window=60"
+    assert headers["x-ratelimit-reset"] == "3"
+
+
+def test_no_redirect_is_followed_and_no_cookie_kept() -> None:
+    asked = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers.get("cookie"))
+        return httpx.Response(302, headers={"Location": "http://elsewhere.test/", "Set-Cookie": "a=b"})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        statuses = [
+            receive(http, http.build_request("GET", "http://whoop.test/")).status_code for _ in range(2)
+        ]
+    assert statuses == [302, 302]
+    assert asked == [None, None]
+
+
+def test_a_client_that_was_closed_is_not_used_any_more() -> None:
+    http = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+    request = http.build_request("GET", "http://whoop.test/")
+    http.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        receive(http, request)
+
+
+def test_finite_numbers_at_the_edge_are_numbers() -> None:
+    assert received(b"[1.7976931348623157e308, 5e-324, -0.0]").json() == [
+        1.7976931348623157e308,
+        5e-324,
+        0.0,
+    ]
+    assert math.copysign(1, received(b"-0.0").json()) == -1

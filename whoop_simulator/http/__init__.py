@@ -1,0 +1,1 @@
+"""The HTTP interfaces: member data, OAuth and control."""

@@ -1,0 +1,85 @@
+"""Rate limits of the app, across its members: a minute and a day window, in WHOOP's headers.
+
+The windows are fixed and aligned to the clock (each minute, each UTC day), as the header form's usual implementation
+has them: `X-RateLimit-Reset` is the time to the end of the window. Whether WHOOP's are is not known, so the worst
+sliding minute is recorded as well: a client that keeps to 100 in any 60 seconds is right under either.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from whoop_simulator.http.validation import whole
+from whoop_simulator.timestamps import DAY, MINUTE, SECOND
+
+
+@dataclass
+class Window:
+    limit: int
+    span: int
+    """Milliseconds."""
+    number: int = -1
+    used: int = 0
+
+    def count(self, now: int) -> None:
+        if now // self.span != self.number:
+            self.number, self.used = now // self.span, 0
+        self.used += 1
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.used)
+
+    def reset_seconds(self, now: int) -> int:
+        return -(-((self.number + 1) * self.span - now) // SECOND)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    allowed: bool
+    headers: tuple[tuple[str, str], ...]
+
+
+class RateLimits:
+    """Counts every request it is asked about, the refused ones too. `enabled` False: counts, refuses nothing."""
+
+    def __init__(self, per_minute: int, per_day: int, *, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.minute = Window(per_minute, MINUTE)
+        self.day = Window(per_day, DAY)
+        self.worst_minute = 0
+        """The most requests that came within any 60 seconds."""
+        self._recent: deque[int] = deque()
+
+    def count(self, now: int) -> Verdict:
+        self._record(now)
+        windows = (self.minute, self.day)
+        for window in windows:
+            window.count(now)
+        if not self.enabled:
+            return Verdict(True, ())
+        # The limit nearest to being hit; of two that are hit, the one that holds longer.
+        nearest = min(windows, key=lambda window: (window.remaining, -window.reset_seconds(now)))
+        policy = ", ".join(f"{window.limit};window={window.span // SECOND}" for window in windows)
+        return Verdict(
+            all(window.used <= window.limit for window in windows),
+            (
+                ("X-RateLimit-Limit", f"{nearest.limit}, {policy}"),
+                ("X-RateLimit-Remaining", str(nearest.remaining)),
+                ("X-RateLimit-Reset", str(nearest.reset_seconds(now))),
+            ),
+        )
+
+    def change(self, per_minute: int | None, per_day: int | None) -> None:
+        """None: as it was. 0 refuses every request."""
+        minute = self.minute.limit if per_minute is None else whole("per_minute", per_minute, 0)
+        day = self.day.limit if per_day is None else whole("per_day", per_day, 0)
+        self.enabled, self.minute.limit, self.day.limit = True, minute, day
+
+    def _record(self, now: int) -> None:
+        recent = self._recent
+        if recent and now < recent[-1]:
+            recent.clear()
+        recent.append(now)
+        while recent[0] <= now - MINUTE:
+            recent.popleft()
+        self.worst_minute = max(self.worst_minute, len(recent))

@@ -1,0 +1,50 @@
+"""The token endpoint's rules: what it asks of a request before the grants give anything. No HTTP here."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from whoop_simulator.http.grants import Grants, OAuthError
+
+
+def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) -> dict[str, Any]:
+    """The pair for a code or a refresh token. Client credentials are read from the body alone."""
+    app = grants.app
+    given = fields.get("client_id", "").encode(), fields.get("client_secret", "").encode()
+    known = app.client_id.encode(), app.client_secret.encode()
+    if not all(hmac.compare_digest(*pair) for pair in zip(given, known, strict=True)):
+        raise OAuthError(
+            401,
+            "invalid_client",
+            "Client authentication failed (e.g., unknown client, no client authentication included, or unsupported "
+            "authentication method).",
+        )
+    match fields.get("grant_type", ""):
+        case "authorization_code":
+            return grants.exchange(_needed(fields, "code"), _needed(fields, "redirect_uri"), now)
+        case "refresh_token":
+            return grants.refresh(_needed(fields, "refresh_token"), now, fields.get("scope", "").split())
+        case "":
+            raise _invalid_request("Request parameter 'grant_type' is missing.")
+        case _:
+            raise OAuthError(
+                400,
+                "unsupported_grant_type",
+                "The authorization grant type is not supported by the authorization server.",
+            )
+
+
+def _needed(fields: Mapping[str, str], name: str) -> str:
+    value = fields.get(name, "")
+    if not value:
+        raise _invalid_request(f"Request parameter '{name}' is missing.")
+    return value
+
+
+def _invalid_request(hint: str) -> OAuthError:
+    return OAuthError(
+        400,
+        "invalid_request",
+        "The request is missing a required parameter, includes an invalid parameter value, includes a parameter "
+        f"more than once, or is otherwise malformed. {hint}",
+    )

@@ -1,0 +1,56 @@
+"""The control API's orders about webhooks."""
+
+from typing import Any
+
+from whoop_simulator.errors import SimulatorError
+from whoop_simulator.webhooks.webhooks import WebhookFaults
+from whoop_simulator.world.world import World
+
+Order = dict[str, Any]
+LISTED = 1000
+
+
+def webhooks(world: World, order: Order) -> Any:
+    return world.webhooks.stats()
+
+
+def subscribe(world: World, order: Order) -> Any:
+    world.webhooks.subscribe(_url(order))
+    return {"urls": world.webhooks.urls}
+
+
+def unsubscribe(world: World, order: Order) -> Any:
+    world.webhooks.unsubscribe(_url(order))
+    return {"urls": world.webhooks.urls}
+
+
+def webhook_faults(world: World, order: Order) -> Any:
+    """The whole setting: what is not named is as it is without any order."""
+    world.webhooks.set_faults(WebhookFaults.from_json(order))
+    return world.webhooks.stats()["faults"]
+
+
+def deliveries(world: World, order: Order) -> Any:
+    """The last thousand: those that have come to an end, then those that wait."""
+    return [delivery.to_json() for delivery in world.webhooks.deliveries()[-LISTED:]]
+
+
+def deliver(world: World, order: Order) -> Any:
+    """Send everything that is due by the clock, and say what was sent and what came of it."""
+    return [delivery.to_json() for delivery in world.webhooks.deliver()]
+
+
+def _url(order: Order) -> str:
+    if "url" not in order:
+        raise SimulatorError("the order lacks url")
+    return str(order["url"])
+
+
+WEBHOOK_ORDERS = (
+    ("GET", "/webhooks", webhooks),
+    ("GET", "/webhooks/deliveries", deliveries),
+    ("POST", "/webhooks/subscribe", subscribe),
+    ("POST", "/webhooks/unsubscribe", unsubscribe),
+    ("POST", "/webhooks/faults", webhook_faults),
+    ("POST", "/webhooks/deliver", deliver),
+)

@@ -1,0 +1,1 @@
+"""The history of a simulated member: nights, days, travel and scores."""

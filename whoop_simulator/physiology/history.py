@@ -1,0 +1,159 @@
+"""A member's life, written forward from the start date as operations that show one after the other.
+
+Nothing here reads a clock: the same seed and start give the same operations however far, and in how many steps, the
+history is asked for. This file strings the cycles together; what fills them is in sleep_history and day_history.
+"""
+
+import math
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from whoop_simulator.physiology.day_history import DayHistory
+from whoop_simulator.physiology.ledger import Ledger
+from whoop_simulator.physiology.nights import Boundary, Nights
+from whoop_simulator.physiology.personas import Persona
+from whoop_simulator.physiology.scores import ZERO_CYCLE_SCORE, OpenCycle, cycle_score
+from whoop_simulator.physiology.sleep_history import SleepHistory
+from whoop_simulator.physiology.travel import Itinerary
+from whoop_simulator.timestamps import DAY, HOUR, MINUTE, at_local, offset_text, to_text
+from whoop_simulator.world.operations import Operation
+from whoop_simulator.world.records import CYCLES, Record
+
+FIRST_CYCLE_ID = 1_090_000_000
+CYCLE_ID_STEP = 1_000_000
+"""Ids grow with time, in steps as wide as the other members of the platform make them; 64 bits after some years."""
+STRAP_OFF_STRAIN = 4.0
+"""What the night after a day without the strap supposes."""
+
+
+class History:
+    def __init__(self, seed: int, persona: Persona, start: date) -> None:
+        # The first cycle begins at 00:00, in no zone at all.
+        begin = at_local(ZoneInfo("UTC"), start, 0)
+        itinerary = Itinerary(seed, persona.place, persona.home, begin)
+        self._persona = persona
+        self._ledger = Ledger(seed, persona, itinerary)
+        self._rng = self._ledger.rng
+        self._nights = Nights(seed, persona, itinerary, start)
+        self._sleeps = SleepHistory(self._ledger)
+        self._days = DayHistory(self._ledger, self._sleeps)
+        self._written_to = 0
+        self._cycles = 0
+        self._strain = 10.0
+        self._previous_id: int | None = None
+        self._previous_final: Record = {}
+        if persona.early_zero_cycle:
+            self._write_zero_cycle(begin)
+        self._boundary = Boundary(begin, begin + self._rng.randrange(14 * HOUR, 16 * HOUR), 0)
+
+    @property
+    def v1_ids(self) -> dict[int, str]:
+        return self._ledger.v1_ids
+
+    def operations_to(self, instant: int) -> list[Operation]:
+        """Every operation up to the instant, and some after it; the list grows at its end only, and is not sorted."""
+        while self._written_to <= instant:
+            self._write_cycle()
+        return self._ledger.operations
+
+    def offset_text(self, now: int) -> str:
+        """The member's offset at `now`, which WHOOP shows on every sleep and workout of the past."""
+        return self._ledger.offset_text(now)
+
+    def _write_cycle(self) -> None:
+        begin = self._boundary
+        after = self._nights.after(begin)
+        cycle_id = self._next_cycle_id()
+        self._sleeps.begin_cycle()
+        if begin.sleep is not None:
+            self._sleeps.write_night(cycle_id, begin.sleep, self._strain)
+        load = self._days.write_day(cycle_id, begin, after, self._strain)
+        self._write_cycle_record(cycle_id, begin, after, load)
+        self._boundary = after
+        # Nothing of the next cycle shows before it starts.
+        self._written_to = after.start
+
+    def _write_cycle_record(self, cycle_id: int, begin: Boundary, after: Boundary, load: float) -> None:
+        rng, span = self._rng, after.start - begin.start
+        state, score = "SCORED", cycle_score(rng, self._persona, span, load)
+        chance, steps = rng.random(), rng.gauss(1, 0.3)
+        if not begin.strap_on:
+            if chance < 0.5:
+                score = dict(ZERO_CYCLE_SCORE)
+            elif chance < 0.75:
+                state = "UNSCORABLE"
+        step_count = None
+        if begin.strap_on and self._persona.counts_steps:
+            step_count = max(
+                300, int(self._persona.steps_a_day * max(0.2, steps) * span / DAY * (0.6 + 0.4 * load))
+            )
+        self._strain = score["strain"] if begin.strap_on else STRAP_OFF_STRAIN
+        record: Record = {
+            "id": cycle_id,
+            "user_id": self._persona.user_id,
+            "created_at": to_text(begin.created),
+            "updated_at": to_text(begin.created),
+            "start": to_text(begin.start),
+            "end": None,
+            "timezone_offset": offset_text(begin.offset),
+            "score_state": state,
+            "step_count": None,
+        }
+        growing = OpenCycle(begin.start, span, score, step_count) if state == "SCORED" else None
+        pending = rng.random() < 0.02 and growing is not None
+        if pending:
+            record["score_state"] = "PENDING_SCORE"
+        self._close_previous(begin)
+        self._ledger.write(begin.created, "create", CYCLES, cycle_id, record, None if pending else growing)
+        if pending:
+            scored = min(begin.created + rng.randrange(5, 60) * MINUTE, after.created - 1)
+            self._ledger.write(scored, "open", CYCLES, cycle_id, {}, growing)
+        self._previous_id = cycle_id
+        self._previous_final = {"score_state": state, "step_count": step_count}
+        if state == "SCORED":
+            self._previous_final["score"] = score
+
+    def _close_previous(self, begin: Boundary) -> None:
+        """A cycle gets its end, hours in the past, when the next one is made; one in four is restated later."""
+        if self._previous_id is None:
+            return
+        rng = self._rng
+        final, at, end = self._previous_final, begin.created, to_text(begin.start)
+        lasting = {"end": end, "updated_at": to_text(at), **final}
+        chance, restated = rng.random(), at
+        if chance < 0.25:
+            restated += int(HOUR * math.exp(rng.gauss(0, 1.2)))
+        elif chance < 0.29:
+            restated += rng.randrange(12 * HOUR, 200 * HOUR)
+        if restated > at and "score" in final:
+            first = dict(final["score"])
+            first["strain"] = round(first["strain"] * rng.uniform(0.96, 1.0), 7)
+            first["kilojoule"] = round(first["kilojoule"] * rng.uniform(0.97, 1.0), 3)
+            lasting["score"] = first
+            self._ledger.write(
+                restated, "change", CYCLES, self._previous_id, {"updated_at": to_text(restated), **final}
+            )
+        self._ledger.write(at, "change", CYCLES, self._previous_id, lasting)
+
+    def _write_zero_cycle(self, begin: int) -> None:
+        """Six days before the first real cycle, all values 0, created later, not contiguous."""
+        cycle_id = self._next_cycle_id()
+        at = begin + self._rng.randrange(15 * HOUR, 20 * HOUR)
+        record = {
+            "id": cycle_id,
+            "user_id": self._persona.user_id,
+            "created_at": to_text(at),
+            "updated_at": to_text(at),
+            "start": to_text(begin - 6 * DAY),
+            "end": to_text(begin - 5 * DAY),
+            "timezone_offset": self._ledger.offset_text(begin - 6 * DAY),
+            "score_state": "SCORED",
+            "score": dict(ZERO_CYCLE_SCORE),
+            "step_count": None,
+        }
+        self._ledger.write(at, "create", CYCLES, cycle_id, record)
+
+    def _next_cycle_id(self) -> int:
+        self._cycles += 1
+        step = self._rng.randrange(1000) * 1000 + self._persona.place
+        return FIRST_CYCLE_ID + self._cycles * CYCLE_ID_STEP + step

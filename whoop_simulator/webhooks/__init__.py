@@ -1,0 +1,1 @@
+"""Announces changes to subscribed URLs."""

@@ -1,0 +1,278 @@
+"""Webhooks: what changes in the world is announced to every subscribed URL, as far as the member's grant lives.
+
+Six types: a sleep, recovery or workout was updated (creation comes as that too) or deleted; the id is the record's, of a
+recovery its sleep's. Cycles, profile and body measurements have none. All times are the simulator's clock's: moved by
+a month, it announces the month in order; standing still, it tries nothing again. What goes wrong on the way is drawn
+from the seed and the event, so that the same world has the same faults.
+"""
+
+import heapq
+import random
+import threading
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from whoop_simulator.errors import SimulatorError
+from whoop_simulator.http.validation import flag, number
+from whoop_simulator.timestamps import MINUTE, SECOND
+from whoop_simulator.webhooks.delivery import (
+    ENDED,
+    NEVER_SENT,
+    STATUSES,
+    WAITING,
+    Delivery,
+    checked_url,
+    post,
+)
+from whoop_simulator.world.operations import Operation
+from whoop_simulator.world.records import RECOVERIES, SLEEPS, WORKOUTS
+
+if TYPE_CHECKING:
+    from whoop_simulator.world.world import World
+
+KIND_OF = {SLEEPS: "sleep", RECOVERIES: "recovery", WORKOUTS: "workout"}
+KEPT = 10_000
+"""So many deliveries that have come to an end are remembered."""
+LOOK_EVERY = 0.1
+"""Seconds, real ones, between two looks at what is due while the clock runs."""
+_RANGES = {"delay_seconds": (0, 7 * 86_400), "timeout_seconds": (0.01, 60)}
+
+
+@dataclass
+class WebhookFaults:
+    """Shares from 0 to 1 of the events, and how WHOOP's side behaves."""
+
+    duplicates: float = 0.0
+    """Sent twice, under the same trace_id."""
+    disorder: float = 0.0
+    """Held back for up to ten minutes, so that later ones overtake them."""
+    lost: float = 0.0
+    """Never sent."""
+    delay_seconds: float = 0.0
+    """Between the change and the first attempt, for all."""
+    timeout_seconds: float = 1.0
+    """How long an answer may take; real seconds."""
+    resign: bool = False
+    """Whether a retry is signed with the time of the retry, not of the first attempt; not known of WHOOP."""
+
+    @classmethod
+    def from_json(cls, order: dict[str, Any]) -> "WebhookFaults":
+        known = {one.name for one in fields(cls)}
+        if unknown := set(order) - known:
+            raise SimulatorError(
+                f"webhooks have no {', '.join(sorted(unknown))}: use {', '.join(sorted(known))}"
+            )
+        result = cls()
+        for name, value in order.items():
+            if name == "resign":
+                result.resign = flag(name, value)
+            else:
+                setattr(result, name, number(name, value, *_RANGES.get(name, (0, 1))))
+        return result
+
+
+class Webhooks:
+    """Every public method takes the world's lock for as long as it does not wait for a receiver."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._one_postman = threading.Lock()
+        self.urls: list[str] = []
+        self.faults = WebhookFaults()
+        self._events: Counter[int] = Counter()
+        """How many of a member's changes have been announced: the number makes the trace_id."""
+        self._numbers = 0
+        self._waiting: list[tuple[int, int, Delivery]] = []
+        self._ended: deque[Delivery] = deque(maxlen=KEPT)
+        self._counts = dict.fromkeys((*STATUSES, "attempts"), 0)
+
+    # Who is told, and how
+
+    def subscribe(self, url: object) -> None:
+        """Announce to this URL too what changes from now on."""
+        checked = checked_url(url)
+        with self._world.lock:
+            self.collect()
+            if checked not in self.urls:
+                self.urls.append(checked)
+            self._world.save()
+
+    def unsubscribe(self, url: object) -> None:
+        """Announce nothing more to this URL; what waits for it ends."""
+        with self._world.lock:
+            if url not in self.urls:
+                raise SimulatorError(f"nobody has subscribed {url!r}: look at /_control/webhooks")
+            self.collect()
+            self.urls.remove(str(url))
+            self._end_all(lambda delivery: delivery.url == url)
+            self._world.save()
+
+    def redirect(self, urls: Sequence[str]) -> None:
+        """Announce to these URLs and no others."""
+        checked = [checked_url(url) for url in urls]
+        with self._world.lock:
+            for url in [url for url in self.urls if url not in checked]:
+                self.unsubscribe(url)
+            for url in checked:
+                self.subscribe(url)
+
+    def set_faults(self, faults: WebhookFaults) -> None:
+        with self._world.lock:
+            self.collect()
+            self.faults = faults
+            self._world.save()
+
+    # What is announced
+
+    def collect(self) -> None:
+        """Turn what has changed up to the clock's time into deliveries. To be called before grants change."""
+        with self._world.lock:
+            now = self._world.now()
+            found = []
+            for place, member in enumerate(self._world.members.values()):
+                member.move_to(now)
+                for serial, operation in enumerate(member.news):
+                    kind = event_type(operation)
+                    if kind is not None and self._world.grants.live(member.user_id, operation.at):
+                        found.append((operation.at, place, serial, member.user_id, kind, operation.key))
+                member.news.clear()
+            for at, _, _, user_id, kind, key in sorted(found):
+                self._announce(at, user_id, kind, key)
+
+    def _announce(self, at: int, user_id: int, kind: str, key: str) -> None:
+        self._events[user_id] += 1
+        chance = random.Random(f"{self._world.seed}/{user_id}/event/{self._events[user_id]}")
+        trace_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+        lost, late, twice = (chance.random() for _ in range(3))
+        due = at + int(self.faults.delay_seconds * SECOND)
+        if late < self.faults.disorder:
+            due += chance.randrange(SECOND, 10 * MINUTE)
+        for url in self.urls:
+            for _ in range(2 if twice < self.faults.duplicates else 1):
+                self._numbers += 1
+                delivery = Delivery(self._numbers, url, user_id, key, kind, trace_id, due)
+                if lost < self.faults.lost:
+                    self._end(delivery, NEVER_SENT)
+                else:
+                    heapq.heappush(self._waiting, (delivery.due, delivery.number, delivery))
+
+    def revoked(self, user_id: int) -> None:
+        """The member's grants have ended: nothing more is sent of theirs."""
+        with self._world.lock:
+            self._end_all(lambda delivery: delivery.user_id == user_id)
+
+    # Sending
+
+    def deliver(self, stopped: threading.Event | None = None) -> list[Delivery]:
+        """Send everything that is due by the clock, in order of its time; returns what was sent, whatever came of it.
+
+        Less than everything only when `stopped` is set meanwhile.
+        """
+        sent = []
+        with self._one_postman:
+            self.collect()
+            while not (stopped and stopped.is_set()) and (delivery := self._next()) is not None:
+                signed_at = delivery.signed_at
+                assert signed_at is not None
+                secret = self._world.app.client_secret
+                status = post(delivery.url, delivery.body, secret, signed_at, self.faults.timeout_seconds)
+                self._answered(delivery, status)
+                sent.append(delivery)
+        if sent:
+            with self._world.lock:
+                self._world.save()
+        return sent
+
+    def deliver_until(self, stopped: threading.Event) -> None:
+        """Send what becomes due while the clock runs."""
+        while not stopped.wait(LOOK_EVERY):
+            if self.urls and not self._world.clock.frozen:
+                # A state file that cannot be written any more is told to whoever gives the next order.
+                with suppress(SimulatorError):
+                    self.deliver(stopped)
+
+    def _next(self) -> Delivery | None:
+        with self._world.lock:
+            now = self._world.now()
+            if not self._waiting or self._waiting[0][0] > now:
+                return None
+            delivery = heapq.heappop(self._waiting)[2]
+            if delivery.signed_at is None or self.faults.resign:
+                delivery.signed_at = now
+            return delivery
+
+    def _answered(self, delivery: Delivery, status: int | None) -> None:
+        with self._world.lock:
+            delivery.answered(self._world.now(), status)
+            self._counts["attempts"] += 1
+            still_wanted = delivery.url in self.urls and self._world.grants.of_member(delivery.user_id)
+            if delivery.status != WAITING:
+                self._end(delivery, delivery.status)
+            elif still_wanted:
+                heapq.heappush(self._waiting, (delivery.due, delivery.number, delivery))
+            else:
+                self._end(delivery, ENDED)
+
+    def _end(self, delivery: Delivery, status: str) -> None:
+        delivery.status = status
+        self._counts[status] += 1
+        self._ended.append(delivery)
+
+    def _end_all(self, which: Callable[[Delivery], bool]) -> None:
+        ending = [entry for entry in self._waiting if which(entry[2])]
+        self._waiting = [entry for entry in self._waiting if not which(entry[2])]
+        heapq.heapify(self._waiting)
+        for entry in sorted(ending):
+            self._end(entry[2], ENDED)
+
+    # What came of it
+
+    def next_due(self) -> int | None:
+        """When the next delivery that waits is due; None when none waits."""
+        with self._world.lock:
+            self.collect()
+            return self._waiting[0][0] if self._waiting else None
+
+    def deliveries(self) -> list[Delivery]:
+        """Those that have come to an end, in that order, then those that wait, by when they are due."""
+        with self._world.lock:
+            self.collect()
+            return [*self._ended, *(delivery for _, _, delivery in sorted(self._waiting))]
+
+    def stats(self) -> dict[str, Any]:
+        """Subscriptions, faults, and how many deliveries are in which status."""
+        with self._world.lock:
+            self.collect()
+            counts = self._counts | {WAITING: len(self._waiting)}
+            return {"urls": list(self.urls), "faults": asdict(self.faults), "counts": counts}
+
+    def to_json(self) -> dict[str, Any]:
+        """What a restarted simulator must still know: what has ended is forgotten, and its counts."""
+        return {
+            "urls": self.urls,
+            "faults": asdict(self.faults),
+            "events": {str(user_id): count for user_id, count in self._events.items()},
+            "numbers": self._numbers,
+            "waiting": [delivery.to_json() for _, _, delivery in sorted(self._waiting)],
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        self.urls = [checked_url(url) for url in saved["urls"]]
+        self.faults = WebhookFaults.from_json(saved["faults"])
+        self._events = Counter({int(user_id): count for user_id, count in saved["events"].items()})
+        self._numbers = saved["numbers"]
+        waiting = [Delivery(**delivery) for delivery in saved["waiting"]]
+        self._waiting = [(delivery.due, delivery.number, delivery) for delivery in waiting]
+        heapq.heapify(self._waiting)
+
+
+def event_type(operation: Operation) -> str | None:
+    """What a change is announced as; None for what WHOOP keeps quiet about."""
+    kind = KIND_OF.get(operation.stream)
+    if kind is None:
+        return None
+    return f"{kind}.deleted" if operation.kind == "delete" else f"{kind}.updated"

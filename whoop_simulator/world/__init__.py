@@ -1,0 +1,1 @@
+"""The simulated members, their records and what happens to them."""

@@ -1,0 +1,175 @@
+"""One member of the world: profile, body, and the records that are visible at the clock's time."""
+
+import heapq
+import json
+import math
+from datetime import date
+from typing import Any, Protocol
+
+from whoop_simulator.physiology.history import History
+from whoop_simulator.physiology.personas import Persona
+from whoop_simulator.timestamps import DAY, HOUR
+from whoop_simulator.world.operations import Operation
+from whoop_simulator.world.records import STREAMS, MemberRecords, Record, merged
+
+
+class Source(Protocol):
+    """Where a member's operations come from: a history written from a seed, or recorded files."""
+
+    @property
+    def floating_offsets(self) -> bool: ...
+
+    @property
+    def v1_ids(self) -> dict[int, str]: ...
+
+    @property
+    def persona(self) -> Persona: ...
+
+    def profile(self, now: int) -> Record | None: ...
+
+    def body_measurement(self, now: int) -> Record | None: ...
+
+    def offset_text(self, now: int) -> str: ...
+
+    def operations_to(self, instant: int) -> list[Operation]:
+        """All operations so far, at least those up to the instant; the list only ever grows at its end."""
+
+
+class Generated:
+    """A simulated member."""
+
+    floating_offsets = True
+
+    def __init__(self, seed: int, persona: Persona, start: date) -> None:
+        self.persona = persona
+        self._history = History(seed, persona, start)
+        self.v1_ids = self._history.v1_ids
+
+    def profile(self, now: int) -> Record:
+        persona = self.persona
+        return {
+            "user_id": persona.user_id,
+            "email": persona.email,
+            "first_name": persona.first_name,
+            "last_name": persona.last_name,
+        }
+
+    def body_measurement(self, now: int) -> Record:
+        persona = self.persona
+        week = now // (7 * DAY)
+        return {
+            "height_meter": persona.height_meter,
+            "weight_kilogram": round(
+                persona.weight_kilogram + 1.4 * math.sin(week / 5.3) + 0.3 * math.sin(week), 4
+            ),
+            "max_heart_rate": persona.max_heart_rate,
+        }
+
+    def offset_text(self, now: int) -> str:
+        return self._history.offset_text(now)
+
+    def operations_to(self, instant: int) -> list[Operation]:
+        return self._history.operations_to(instant)
+
+
+class Member:
+    def __init__(self, user_id: int, source: Source) -> None:
+        self.user_id = user_id
+        self.source = source
+        self.by_hand: list[Operation] = []
+        self.profile_changes: dict[str, Record] = {"profile": {}, "body_measurement": {}}
+        self.body_deleted = False
+        self.records = MemberRecords(floating_offsets=source.floating_offsets)
+        self.now = -1
+        """The instant whose records are visible."""
+        self.news: list[Operation] = []
+        """What has changed since somebody took the news; nothing comes twice, also when the clock goes back."""
+        self._told_until: int | None = None
+        self._taken = 0
+        self._pending: list[tuple[int, int, int, Operation]] = []
+        self._offset_until = -1
+        self._offset = ""
+
+    def move_to(self, now: int) -> None:
+        """Make visible exactly what WHOOP would show at `now`; going back begins again from nothing."""
+        if now == self.now:
+            return
+        if now < self.now:
+            self._begin_again()
+        self.now = now
+        if self._told_until is None:
+            self._told_until = now  # what was before anybody looked is no news
+        operations = self.source.operations_to(now + 3 * DAY)
+        if self._taken < len(operations):
+            self._pending += [
+                (operations[serial].at, 0, serial, operations[serial])
+                for serial in range(self._taken, len(operations))
+            ]
+            self._pending.sort()
+            self._taken = len(operations)
+        while self._pending and self._pending[0][0] <= now:
+            operation = heapq.heappop(self._pending)[3]
+            operation.apply(self.records)
+            if operation.at > self._told_until:
+                self.news.append(operation)
+        self._told_until = max(self._told_until, now)
+
+    def next_change(self) -> int | None:
+        """When the next thing happens by itself, within the next three days; None when nothing is known to."""
+        return self._pending[0][0] if self._pending else None
+
+    def _begin_again(self) -> None:
+        self.records = MemberRecords(floating_offsets=self.source.floating_offsets)
+        self.now = -1
+        self._taken = 0
+        self._pending = [(done.at, 1, serial, done) for serial, done in enumerate(self.by_hand)]
+        heapq.heapify(self._pending)
+        self._offset_until = -1
+
+    def do(self, operation: Operation) -> None:
+        """Carry out an operation by hand, now, and keep it."""
+        operation.apply(self.records)
+        self.by_hand.append(operation)
+        self.news.append(operation)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.by_hand = [Operation.from_json(saved) for saved in state["operations"]]
+        self.profile_changes = {name: dict(state["profile_changes"][name]) for name in self.profile_changes}
+        self.body_deleted = state.get("body_deleted", False)
+        self._told_until = state.get("told_until_milli")
+        self._begin_again()
+
+    def offset_text(self, now: int) -> str:
+        if not self._offset_until - HOUR <= now < self._offset_until:
+            # Looked up by the hour: a whole history is served with it, page after page.
+            hour = now // HOUR * HOUR
+            self._offset, self._offset_until = self.source.offset_text(hour), hour + HOUR
+        return self._offset
+
+    def truth(self, now: int) -> dict[str, list[Record]]:
+        """The records as a client would parse them: the caller's own, free to be changed."""
+        offset = self.offset_text(now)
+        return {
+            stream: [
+                json.loads(entry.json(now, offset))
+                for entry in self.records.streams[stream]
+                if entry.start < now
+            ]
+            for stream in STREAMS
+        }
+
+    def profile(self, now: int) -> Record | None:
+        profile = self.source.profile(now)
+        return None if profile is None else merged(profile, self.profile_changes["profile"])
+
+    def body_measurement(self, now: int) -> Record | None:
+        body = None if self.body_deleted else self.source.body_measurement(now)
+        return None if body is None else merged(body, self.profile_changes["body_measurement"])
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "operations": [operation.to_json() for operation in self.by_hand],
+            "profile_changes": self.profile_changes,
+            "body_deleted": self.body_deleted,
+            "told_until_milli": self._told_until,
+        }

@@ -1,0 +1,53 @@
+"""What happens to a member's records, one step each: written ahead by the history, or by hand through the control API."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from whoop_simulator.physiology.scores import OpenCycle
+from whoop_simulator.world.records import MemberRecords, Record
+
+Kind = Literal["create", "open", "change", "delete", "undelete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    at: int
+    """The instant from which it shows."""
+    kind: Kind
+    stream: str
+    key: str
+    content: Record = field(default_factory=dict)
+    """The whole record (create) or what changes in it (change)."""
+    open_cycle: OpenCycle | None = None
+    by_hand: bool = False
+
+    def apply(self, records: MemberRecords) -> None:
+        match self.kind:
+            case "create":
+                own_offset = self.by_hand and "timezone_offset" in self.content
+                records.create(self.stream, self.content, self.open_cycle, own_offset=own_offset)
+            case "open":
+                assert self.open_cycle is not None
+                records.open(self.key, self.open_cycle)
+            case "change":
+                records.change(self.stream, self.key, self.content, by_hand=self.by_hand)
+            case "delete":
+                records.delete(self.stream, self.key)
+            case "undelete":
+                records.undelete(self.stream, self.key)
+
+    def to_json(self) -> dict[str, Any]:
+        """Of an operation by hand; those of the history follow from the seed."""
+        return {
+            "at_milli": self.at,
+            "kind": self.kind,
+            "stream": self.stream,
+            "key": self.key,
+            "content": self.content,
+        }
+
+    @classmethod
+    def from_json(cls, saved: dict[str, Any]) -> "Operation":
+        return cls(
+            saved["at_milli"], saved["kind"], saved["stream"], saved["key"], saved["content"], by_hand=True
+        )

@@ -1,0 +1,249 @@
+"""The records of one member as they are visible now: four streams, each sorted by start for interval look-ups."""
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Any
+
+from whoop_simulator.physiology.scores import OpenCycle
+from whoop_simulator.timestamps import from_text
+
+Record = dict[str, Any]
+
+CYCLES, SLEEPS, RECOVERIES, WORKOUTS = "cycles", "sleeps", "recoveries", "workouts"
+STREAMS = (CYCLES, SLEEPS, RECOVERIES, WORKOUTS)
+KEY = {CYCLES: "id", SLEEPS: "id", RECOVERIES: "sleep_id", WORKOUTS: "id"}
+"""The field that names a record within its stream."""
+
+FOREVER = 1 << 62
+"""The end of what is still going on."""
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def to_json(value: Any) -> str:
+    return _COMPACT(value)
+
+
+def merged(record: Record, changes: Record) -> Record:
+    """A new record with the changes in it, nested objects merged; a `score` of None takes the key away."""
+    result = dict(record)
+    for name, value in changes.items():
+        if name == "score" and value is None:
+            result.pop("score", None)
+        elif isinstance(value, dict) and isinstance(result.get(name), dict):
+            result[name] = merged(result[name], value)
+        else:
+            result[name] = value
+    return result
+
+
+class Entry:
+    """One record with what is needed to serve it quickly."""
+
+    __slots__ = (
+        "_json",
+        "_json_offset",
+        "deleted",
+        "end",
+        "floating_offset",
+        "key",
+        "last_score",
+        "open_cycle",
+        "pinned",
+        "record",
+        "serial",
+        "start",
+        "stream",
+    )
+
+    def __init__(self, stream: str, record: Record, serial: int, *, floating_offset: bool) -> None:
+        self.stream = stream
+        self.key = str(record[KEY[stream]])
+        self.record = record
+        self.serial = serial
+        self.floating_offset = floating_offset
+        """Served with the member's current offset, as real sleeps and workouts are, whatever the record says."""
+        self.deleted = False
+        self.open_cycle: OpenCycle | None = None
+        self.pinned: Record = {}
+        """Hand edits of an open cycle, which its growing score must not cover."""
+        self.last_score: Record | None = record.get("score")
+        self.start = 0
+        self.end = 0
+        self._json: str | None = None
+        self._json_offset = ""
+
+    def change(self, changes: Record) -> None:
+        self.record = merged(self.record, changes)
+        self.last_score = self.record.get("score", self.last_score)
+        self.changed()
+
+    def changed(self) -> None:
+        self._json = None
+
+    def visible(self, now: int, offset: str) -> Record:
+        """The record as the API gives it at `now`, when the member's current offset is `offset`."""
+        record = self.record
+        if self.floating_offset and record.get("timezone_offset") != offset:
+            record = {**record, "timezone_offset": offset}
+        if self.open_cycle is not None:
+            score, steps = self.open_cycle.at(now)
+            record = merged({**record, "score": score, "step_count": steps}, self.pinned)
+        return record
+
+    def json(self, now: int, offset: str) -> str:
+        if self.open_cycle is not None:
+            return to_json(self.visible(now, offset))
+        if self._json is None or (self.floating_offset and self._json_offset != offset):
+            self._json = to_json(self.visible(now, offset))
+            self._json_offset = offset
+        return self._json
+
+
+class StreamRecords:
+    """The visible records of one stream, by key and in the order of their starts."""
+
+    def __init__(self, stream: str) -> None:
+        self.stream = stream
+        self.entries: dict[str, Entry] = {}
+        """All that were ever created, the deleted ones too."""
+        self._order: list[tuple[int, int]] = []
+        self._sorted: list[Entry] = []
+        self._longest = 0
+        self._open: set[Entry] = set()
+
+    def get(self, key: object) -> Entry | None:
+        entry = self.entries.get(str(key))
+        return None if entry is None or entry.deleted else entry
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Newest start first."""
+        return reversed(self._sorted)
+
+    def __len__(self) -> int:
+        return len(self._sorted)
+
+    def put(self, entry: Entry, start: int, end: int) -> None:
+        """Add an entry, or give it a new place."""
+        if entry.key in self.entries:
+            self._take_out(entry)
+        self.entries[entry.key] = entry
+        entry.start, entry.end = start, end
+        if end == FOREVER:
+            self._open.add(entry)
+        else:
+            self._longest = max(self._longest, end - start)
+        if not entry.deleted:
+            place = (start, entry.serial)
+            index = bisect_left(self._order, place)
+            self._order.insert(index, place)
+            self._sorted.insert(index, entry)
+
+    def mark(self, entry: Entry, *, deleted: bool) -> None:
+        self._take_out(entry)
+        entry.deleted = deleted
+        self.put(entry, entry.start, entry.end)
+
+    def overlapping(self, start: int | None, end: int, skip: int, count: int) -> tuple[list[Entry], bool]:
+        """Entries with `end >= start` and `start < end`, newest first: `count` after `skip`, and whether more follow."""
+        high = bisect_left(self._order, (end, -1))
+        if start is None:
+            low, early = 0, []
+        else:
+            low = min(bisect_left(self._order, (start, -1)), high)
+            first = bisect_left(self._order, (start - self._longest, -1))
+            for entry in self._open:
+                if not entry.deleted:
+                    first = min(first, bisect_left(self._order, (entry.start, entry.serial)))
+            early = [entry for entry in self._sorted[first:low] if entry.end >= start]
+        surely = high - low
+        page = self._sorted[max(low, high - skip - count) : max(low, high - skip)][::-1]
+        if len(page) < count and early:
+            passed = max(0, skip - surely)
+            page += early[::-1][passed : passed + count - len(page)]
+        return page, surely + len(early) > skip + count
+
+    def _take_out(self, entry: Entry) -> None:
+        self._open.discard(entry)
+        place = (entry.start, entry.serial)
+        index = bisect_left(self._order, place)
+        if index < len(self._order) and self._order[index] == place:
+            del self._order[index]
+            del self._sorted[index]
+
+
+class MemberRecords:
+    """The four streams of a member and the operations that make them: create, change, delete, undelete."""
+
+    def __init__(self, *, floating_offsets: bool) -> None:
+        self.streams = {stream: StreamRecords(stream) for stream in STREAMS}
+        self._floating = floating_offsets
+        self._serial = 0
+
+    def create(
+        self, stream: str, record: Record, open_cycle: OpenCycle | None = None, *, own_offset: bool = False
+    ) -> None:
+        """`own_offset`: the record keeps the offset it carries."""
+        self._serial += 1
+        floating = self._floating and not own_offset and stream in (SLEEPS, WORKOUTS)
+        entry = Entry(stream, record, self._serial, floating_offset=floating)
+        entry.open_cycle = open_cycle
+        former = self.streams[stream].entries.get(entry.key)
+        if former is not None:
+            self.streams[stream].mark(former, deleted=True)
+        self.streams[stream].put(entry, *self._interval(entry))
+        if stream == SLEEPS:
+            self._follow_sleep(entry.key)
+
+    def open(self, key: str, open_cycle: OpenCycle) -> None:
+        """A cycle's score begins to show and to grow."""
+        entry = self.streams[CYCLES].entries[key]
+        entry.record = merged(entry.record, {"score_state": "SCORED"})
+        entry.open_cycle = open_cycle
+        entry.changed()
+
+    def change(self, stream: str, key: str, changes: Record, *, by_hand: bool = False) -> None:
+        entry = self.streams[stream].entries[key]
+        if stream == CYCLES and changes.get("end") is not None:
+            entry.open_cycle = None
+            entry.pinned = {}
+        if entry.open_cycle is not None:
+            if changes.get("score_state", "SCORED") != "SCORED":
+                entry.open_cycle = None
+            elif by_hand:
+                pinned: Record = {name: changes[name] for name in ("score", "step_count") if name in changes}
+                entry.pinned = merged(entry.pinned, pinned)
+        if by_hand and "timezone_offset" in changes:
+            entry.floating_offset = False
+        entry.change(changes)
+        if "start" in changes or "end" in changes:
+            self.streams[stream].put(entry, *self._interval(entry))
+            if stream == SLEEPS:
+                self._follow_sleep(key)
+
+    def delete(self, stream: str, key: str) -> None:
+        self.streams[stream].mark(self.streams[stream].entries[key], deleted=True)
+
+    def undelete(self, stream: str, key: str) -> None:
+        self.streams[stream].mark(self.streams[stream].entries[key], deleted=False)
+
+    def _follow_sleep(self, sleep_id: str) -> None:
+        recovery = self.streams[RECOVERIES].entries.get(sleep_id)
+        if recovery is not None:
+            self.streams[RECOVERIES].put(recovery, *self._interval(recovery))
+
+    def _interval(self, entry: Entry) -> tuple[int, int]:
+        """The span that the filters look at; a recovery's is its sleep's."""
+        if entry.stream == RECOVERIES:
+            relatives = (
+                self.streams[SLEEPS].entries.get(entry.key),
+                self.streams[CYCLES].entries.get(str(entry.record["cycle_id"])),
+            )
+            for relative in relatives:
+                if relative is not None:
+                    return relative.start, relative.end
+            created = from_text(entry.record["created_at"])
+            return created, created
+        start, end = entry.record["start"], entry.record.get("end")
+        return from_text(start), FOREVER if end is None else from_text(end)
