@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from whoop_assets.app_export.tables import imported_journal
-from whoop_assets.db import derived_rows
 from whoop_assets.journal.tables import journal, journal_effects
+from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.tables import daily_summary
 
 Row = dict[str, Any]

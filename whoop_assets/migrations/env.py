@@ -3,11 +3,12 @@
 from alembic import context
 
 from whoop_assets.db.metadata import metadata
+from whoop_assets.derived_versions import schema_metadata
 from whoop_assets.schema import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=[metadata, schema_metadata],
     version_table=VERSION_TABLE,
     transaction_per_migration=False,
     render_as_batch=True,

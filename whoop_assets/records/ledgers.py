@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, Table, delete, func, select, tuple_
+from sqlalchemy import Connection, Select, Table, delete, func, literal, select, tuple_, update
 
-from whoop_assets.db.statements import in_lots, insert_or_replace
+from whoop_assets.db.statements import in_lots, insert_or_replace, upsert
 from whoop_assets.records.tables import stale_trends, stale_weeks
 
 
@@ -56,6 +56,20 @@ class Ledger:
             for user_id, day in sorted(set(days))
         ]
         insert_or_replace(connection, self.table, rows, keep=set())
+
+    def mark_selected(self, connection: Connection, days: Select[tuple[int, date]], at: datetime) -> None:
+        """Mark the days that this query of user id and day gives, and renew every generation that is there.
+
+        A build that began before cannot clear a renewed generation.
+        """
+        values = {"generation": secrets.randbits(62), "changed_at": at}
+        connection.execute(update(self.table).values(values))
+        found = days.subquery()
+        columns = [literal(value, self.table.c[name].type) for name, value in values.items()]
+        # SQLite takes ON CONFLICT after a SELECT only if that has a WHERE.
+        rows = select(*found.c, *columns).distinct().where(found.c[0].is_not(None))
+        statement = upsert(connection, self.table).from_select(["user_id", "day", *values], rows)
+        connection.execute(statement.on_conflict_do_nothing())
 
     def stale(
         self, connection: Connection, *, limit: int | None = None, before: datetime | None = None

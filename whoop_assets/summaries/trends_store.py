@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
-from whoop_assets.db import derived_rows
+from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 
 

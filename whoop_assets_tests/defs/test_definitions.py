@@ -197,7 +197,7 @@ def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_pat
     assert run.returncode == 0, run.stderr
     keys, table_names = (line.split() for line in run.stdout.splitlines())
     assert keys == sorted(ASSETS)
-    assert set(table_names) == {*metadata.tables, "whoop_schema_version"}
+    assert set(table_names) == {*metadata.tables, "derived_versions", "whoop_schema_version"}
 
 
 @pytest.mark.slow

@@ -8,7 +8,9 @@ from sqlalchemy import BigInteger, Boolean, Date, Double, Integer, func, insert,
 from whoop_assets.db.types import JsonText, UtcDateTime
 from whoop_assets.errors import UnknownMember
 from whoop_assets.members import store as member_store
-from whoop_assets.records import load_failures, tables, upsert
+from whoop_assets.members import tables as member_tables
+from whoop_assets.records import load_failures, upsert
+from whoop_assets.records import tables as record_tables
 from whoop_assets.schema import metadata
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle
 
@@ -75,7 +77,7 @@ def test_a_failure_is_one_row_per_run_until_a_later_load_covers_its_days(databas
         assert load_failures.open_failures(connection) == [first, again]
         assert load_failures.open_failures(connection, run_id="run 1") == [first]
         row = connection.execute(
-            select(tables.load_failures).where(tables.load_failures.c.run_id == "run 2")
+            select(record_tables.load_failures).where(record_tables.load_failures.c.run_id == "run 2")
         ).one()
         assert (row.first_failed_at, row.last_failed_at) == (NOW, later)
         clear(connection, 1, 9, later, stream="cycles")
@@ -155,3 +157,14 @@ def test_every_table_about_people_names_them_by_user_id():
         "request_waiters",
         "token_key",
     }
+
+
+def test_the_id_of_a_member_from_an_export_is_never_given_again(database):
+    export_only = {"status": member_store.EXPORT_ONLY, "scopes": "", "connected_at": NOW}
+    with database.write([member_store.NEWCOMERS]) as connection:
+        assert member_store.add_export_only(connection, NOW) == -1
+        member_store.erase(connection, -1)
+        assert member_store.add_export_only(connection, NOW) == -2
+        # A member without a row in the table of given ids counts too.
+        connection.execute(insert(member_tables.members), [export_only | {"user_id": -6}])
+        assert member_store.add_export_only(connection, NOW) == -7

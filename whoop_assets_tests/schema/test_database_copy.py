@@ -129,7 +129,7 @@ def test_a_database_of_another_program_or_version_is_refused(new_database_url, o
         database_copy.copy(source, strange)
     with source.write() as connection:
         connection.execute(text("update whoop_schema_version set version_num = '0004'"))
-    with pytest.raises(SchemaMismatch, match="db upgrade"):
+    with pytest.raises(SchemaMismatch, match="cannot be upgraded"):
         database_copy.copy(source, opened(new_database_url("postgresql")))
 
 

@@ -1,31 +1,19 @@
-"""The schema: made in an empty database, brought forward, refused when it is of another version."""
-
-import json
-import shutil
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+"""The schema: made in an empty database, upgraded, refused when it is of another version."""
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import inspect, text
 
 from whoop_assets import schema
-from whoop_assets.app_export.tables import imported_cycles, imported_sleeps
 from whoop_assets.db.database import Database
+from whoop_assets.derived_versions import schema_metadata
 from whoop_assets.errors import SchemaMismatch
-from whoop_assets.members import store as member_store
-from whoop_assets.members import tables as member_tables
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.schema import metadata
-from whoop_assets.summaries import tables as summary_tables
-from whoop_assets_tests.support.fixed_time import NOW
+from whoop_assets_tests.schema.next_release import NEXT, add_migration
 from whoop_assets_tests.support.processes import together
 
-WHEN = ("first_seen_at", "changed_at", "imported_at")
+NEW_TABLE = 'op.create_table("of_the_next_release", sa.Column("id", sa.Integer(), primary_key=True))'
 
 
 @pytest.fixture
@@ -38,17 +26,20 @@ def empty(empty_database_url):
 def test_an_empty_database_gets_exactly_the_tables_of_the_program(empty):
     schema.prepare(empty)
     with empty.read() as connection:
-        assert set(inspect(connection).get_table_names()) == {*metadata.tables, schema.VERSION_TABLE}
+        names = {*metadata.tables, *schema_metadata.tables, schema.VERSION_TABLE}
+        assert set(inspect(connection).get_table_names()) == names
         context = MigrationContext.configure(
             connection,
             opts={
                 "version_table": schema.VERSION_TABLE,
                 "compare_type": True,
                 "compare_server_default": True,
-                "target_metadata": metadata,
             },
         )
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, [metadata, schema_metadata]) == []
+        for table in metadata.sorted_tables:
+            stored = [column["name"] for column in inspect(connection).get_columns(table.name)]
+            assert stored == [column.name for column in table.columns]
 
 
 def test_preparing_again_changes_nothing(database):
@@ -68,136 +59,45 @@ def prepare_at(url):
 
 @pytest.mark.slow
 def test_processes_that_find_the_database_empty_at_once_all_succeed(empty_database_url):
-    assert together(3, prepare_at, empty_database_url) == [len(metadata.tables) + 1] * 3
+    assert together(3, prepare_at, empty_database_url) == [len(metadata.tables) + 2] * 3
 
 
-def test_a_newer_schema_is_refused_with_a_sentence(database):
+@pytest.mark.parametrize(
+    ("version", "way_out"),
+    [
+        ("from the future", "install the newer whoop-assets"),
+        ("0001", "set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect`"),
+        ("0014", "set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect`"),
+    ],
+)
+def test_a_schema_that_cannot_be_upgraded_is_refused_with_a_sentence(database, version, way_out):
     with database.write() as connection:
-        connection.execute(text(f"update {schema.VERSION_TABLE} set version_num = 'from the future'"))  # noqa: S608
-    for refuse in (schema.prepare, schema.upgrade):
+        connection.execute(
+            text(f"update {schema.VERSION_TABLE} set version_num = :version"),  # noqa: S608
+            {"version": version},
+        )
+    for refuse in (schema.prepare, schema.check, schema.upgrade):
         with pytest.raises(SchemaMismatch) as error:
             refuse(database)
-        assert "install the newer whoop-assets" in str(error.value)
+        assert f"has schema {version}" in str(error.value)
+        assert way_out in str(error.value)
         assert "\n" not in str(error.value)
 
 
-NEXT = """
-import sqlalchemy as sa
-from alembic import op
-
-revision = "next"
-down_revision = "{before}"
-
-
-def upgrade() -> None:
-    op.create_table("of_the_next_release", sa.Column("id", sa.Integer(), primary_key=True))
-    {afterwards}
-"""
-
-
-def next_release(tmp_path, monkeypatch, afterwards=""):
-    """The program as a later release might be: its migrations and one more."""
-    before = schema._newest()
-    migrations = shutil.copytree(Path(schema.__file__).parent / "migrations", tmp_path / "migrations")
-    (migrations / "versions" / "next.py").write_text(NEXT.format(before=before, afterwards=afterwards))
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    monkeypatch.setattr(schema, "_config", lambda: config)
-    return before
-
-
 def test_an_older_schema_is_refused_until_it_is_upgraded(database, tmp_path, monkeypatch):
-    before = next_release(tmp_path, monkeypatch)
+    before = add_migration(tmp_path, monkeypatch, NEW_TABLE)
     with pytest.raises(SchemaMismatch) as error:
         schema.prepare(database)
     assert f"has schema {before}" in str(error.value)
     assert "`whoop-assets db upgrade`" in str(error.value)
-    assert schema.upgrade(database) == (before, "next")
+    assert schema.upgrade(database) == (before, NEXT, [])
     schema.prepare(database)
     with database.read() as connection:
         assert inspect(connection).has_table("of_the_next_release")
 
 
-def test_what_was_summed_up_before_there_were_trends_is_behind_after_the_upgrade(empty):
-    with empty.write() as connection:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-        days = [date(2026, 3, 1), date(2026, 3, 2)]  # a Sunday and a Monday
-        rows = [{"user_id": 1, "day": day, "is_partial": False, "built_at": NOW} for day in days]
-        connection.execute(insert(summary_tables.daily_summary), rows)
-    assert schema.upgrade(empty) == ("0003", schema._newest())
-    with empty.read() as connection:
-        assert [entry.day for entry in STALE_TRENDS.stale(connection)] == days[::-1]
-        assert [entry.day for entry in STALE_WEEKS.stale(connection)] == [date(2026, 3, 2), date(2026, 2, 23)]
-        assert STALE_TRENDS.changed_since(connection, [1], NOW - timedelta(days=3650))
-
-
-def test_the_numbers_that_members_from_an_export_have_are_known_after_the_upgrade(empty):
-    with empty.write() as connection:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0010")
-        ours = {"status": member_store.EXPORT_ONLY, "scopes": "", "connected_at": NOW}
-        connection.execute(
-            insert(member_tables.members), [ours | {"user_id": user_id} for user_id in (-4, 10129)]
-        )
-    schema.upgrade(empty)
-    with empty.write([member_store.NEWCOMERS]) as connection:
-        assert member_store.add_export_only(connection, NOW) == -5
-        # And a version that has run since before then goes on without a word in the ledger.
-        connection.execute(insert(member_tables.members), [ours | {"user_id": -6}])
-        assert member_store.add_export_only(connection, NOW) == -7
-        connection.execute(insert(member_tables.members), [ours | {"user_id": -8}])
-        member_store.erase(connection, -8)
-        assert member_store.add_export_only(connection, NOW) == -9
-
-
-def test_what_exports_said_of_naps_is_corrected_by_the_upgrade(empty):
-    """June 3 has the recovery of a nap that sleeps.csv lists too; of June 4 only the row of the cycle is known.
-
-    On June 5, sleeps.csv lists a late sleep that is no nap.
-    """
-    with empty.write() as connection:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0011")
-        starts = {day: datetime(2025, 6, day, 4, tzinfo=UTC) for day in (2, 3, 4, 5)}
-        nap, alone = datetime(2025, 6, 3, 20, tzinfo=UTC), datetime(2025, 6, 4, 20, tzinfo=UTC)
-        late = datetime(2025, 6, 5, 9, tzinfo=UTC)
-        onsets = {2: "2025-06-01 23:00:00", 3: "2025-06-03 15:00:00", 4: "2025-06-04 15:00:00"}
-        onsets[5] = "2025-06-05 04:00:00"
-        common = {"user_id": -1, "timezone_offset": "-05:00", "content_hash": "x", **dict.fromkeys(WHEN, NOW)}
-        cycles = [
-            common
-            | {"start_time": start, "day": start.date(), "payload": json.dumps({"sleeponset": onsets[day]})}
-            for day, start in starts.items()
-        ]
-        sleeps = [
-            common
-            | {"start_time": start, "nap": is_nap, "end_time": start + timedelta(hours=1)}
-            | {"payload": json.dumps({"nap": "false"} if start == late else {})}
-            | {"cycle_start_time": starts[under], "day": starts[under].date()}
-            for start, is_nap, under in (
-                (starts[2], False, 2), (nap, True, 3), (nap, False, 3), (alone, False, 4), (late, False, 5),
-            )
-        ]  # fmt: skip
-        connection.execute(insert(imported_cycles), cycles)
-        connection.execute(insert(imported_sleeps), sleeps)
-    schema.upgrade(empty)
-    with empty.read() as connection:
-        order = imported_cycles.c.start_time
-        named = connection.scalars(select(imported_cycles.c.sleep_start_time).order_by(order)).all()
-        assert named == [starts[2], nap, alone, late]
-        kept = connection.execute(select(imported_sleeps).order_by(imported_sleeps.c.start_time)).all()
-        # The nap is no night any more, and neither is the sleep that began sixteen hours into its cycle.
-        expected = [(starts[2], False), (nap, True), (alone, True), (late, False)]
-        assert [(row.start_time, row.nap) for row in kept] == expected
-        assert {entry.day for entry in STALE_DAYS.stale(connection)} == {date(2025, 6, 3), date(2025, 6, 4)}
-
-
 def test_an_upgrade_that_fails_halfway_leaves_the_schema_as_it_was(database, tmp_path, monkeypatch):
-    before = next_release(tmp_path, monkeypatch, afterwards="raise ZeroDivisionError")
+    before = add_migration(tmp_path, monkeypatch, NEW_TABLE, "raise ZeroDivisionError")
     with pytest.raises(ZeroDivisionError):
         schema.upgrade(database)
     with database.read() as connection:

@@ -32,11 +32,15 @@ def upgrade() -> None:
 
     database = Database(Settings.from_environment().database_url)
     try:
-        before, after = schema.upgrade(database)
+        before, after, outdated = schema.upgrade(database)
     finally:
         database.close()
     said = "was there already" if before == after else f"was {before or 'empty'} before"
     click.echo(f"{database.shown}: schema {after} ({said}).")
+    if outdated:
+        click.echo(
+            f"All rows of {', '.join(outdated)} are stale: Dagster's sensors and schedules build them again."
+        )
 
 
 @db.command()

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select
 
+from whoop_assets import derived_versions
 from whoop_assets.db.bulk_insert import add_rows
 from whoop_assets.db.statements import insert_or_replace
 
@@ -38,7 +39,9 @@ def replace(
     """Make the table's rows in this region exactly these; they have all its columns but `built_at`.
 
     A row that says the same as before keeps its `built_at`, and so does one that differs in what merely `follows`.
+    Raises SchemaMismatch if an upgrade of the database has changed the version of a derived table meanwhile.
     """
+    derived_versions.require_current(connection)
     keys = [column.name for column in table.primary_key.columns]
     names = [column.name for column in table.c if column.name != "built_at"]
     places = [names.index(name) for name in keys]
