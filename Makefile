@@ -6,7 +6,7 @@ MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo dev test test-slow drills thirty-days mutation lint lock bench clean
+.PHONY: help .venv demo dev test test-slow test-lowest test-newest drills thirty-days mutation lint lock build bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,19 @@ test: $(MADE)  ## the fast tests, on SQLite and on a PostgreSQL that the tests s
 test-slow: $(MADE)  ## tests that start and kill processes, a browser or Dagster's daemon
 	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "slow and not drill and not thirty_days"
 
+# Makes an environment with the oldest or the newest versions that pyproject.toml allows, and runs the fast tests in it.
+define test-resolution
+  @$(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-resolution
+  @$(BIN)/uv pip install --quiet --python .venv-resolution --resolution $(1) --editable '.[dev]'
+  @.venv-resolution/bin/python -m pytest -n 4 --dist worksteal -m "not slow and not drill and not thirty_days" $(TESTS)
+endef
+
+test-lowest: $(MADE)  ## the fast tests with the oldest versions that pyproject.toml allows; TESTS=PATH selects some
+	$(call test-resolution,lowest-direct)
+
+test-newest: $(MADE)  ## the fast tests with the newest versions that pyproject.toml allows; TESTS=PATH selects some
+	$(call test-resolution,highest)
+
 drills: $(MADE)  ## the long tests, run before a release
 	@$(BIN)/python -m pytest -m drill || [ $$? -eq 5 ]  # 5: there are none
 
@@ -49,9 +62,10 @@ mutation: $(MADE)  ## mutation tests: hours; MUTANTS='whoop_assets.whoop_day.*' 
 	@CI=true $(BIN)/mutmut run $(MUTANTS)
 	@$(BIN)/mutmut results
 
-lint: $(MADE)  ## ruff, mypy, and the floors of the house
+lint: $(MADE)  ## ruff, codespell, mypy, and the import contracts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/codespell
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
@@ -59,14 +73,18 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
   --no-header --no-emit-index-url
 
 lock: $(MADE)  ## requirements.lock from pyproject.toml, with the newest releases it allows; then the image's
-	@$(PIP) install uv
 	@$(LOCK) --extra dev --upgrade --output-file requirements.lock
 	@$(LOCK) --extra celery --extra kubernetes --extra notion --extra build --upgrade --constraint requirements.lock \
 	  --output-file deploy/requirements.lock
+
+build: $(MADE)  ## wheel and sdist in dist/, checked with twine
+	@rm -rf build dist
+	@$(BIN)/python -m build --no-isolation
+	@$(BIN)/python -m twine check --strict dist/*
 
 bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
 	@$(BIN)/python -m benchmarks
 
 clean:  ## remove what make and the tools made; data, .env and Dagster's state stay
-	@rm -rf .venv mutants build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-resolution mutants build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

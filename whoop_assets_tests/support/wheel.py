@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 def built(folder: Path) -> Path:
     """Build the wheel below the folder; where it is."""
     source, wheels = folder / "source", folder / "wheels"
-    _copy_of_the_checkout(source)
+    copy_of_the_checkout(source)
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     subprocess.run(
         [*build, "--disable-pip-version-check", "--wheel-dir", wheels, source],
@@ -21,9 +21,10 @@ def built(folder: Path) -> Path:
     return wheel
 
 
-def _copy_of_the_checkout(target: Path) -> None:
+def copy_of_the_checkout(target: Path) -> None:
+    """Copy what a build reads into a new folder."""
     target.mkdir()
-    for name in ("pyproject.toml", "setup.cfg", "README.md"):
+    for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
         if (ROOT / name).exists():
             (target / name).write_bytes((ROOT / name).read_bytes())
     for package in ("whoop_assets", "whoop_simulator", "whoop_assets_tests"):

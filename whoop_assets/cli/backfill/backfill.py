@@ -189,7 +189,7 @@ def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", da
     if left:
         click.echo(
             f"{len(left)} summaries outside this range are behind their records: the sensor stale_summaries rebuilds"
-            " them while Dagster runs (`make dev`)."
+            " them while Dagster runs (`whoop-assets dev`)."
         )
 
 

@@ -81,7 +81,7 @@ def report(connection: "Connection", connected: "Connected") -> None:
         return
     first = max(settings.start_date, today - FIRST_BACKFILL)
     click.echo(
-        f"Next: `whoop-assets backfill --from {first} --to {today}`, then `make dev` for the Dagster UI."
+        f"Next: `whoop-assets backfill --from {first} --to {today}`, then `whoop-assets dev` for the Dagster UI."
     )
 
 

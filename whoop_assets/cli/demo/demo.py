@@ -1,6 +1,8 @@
 """`demo`: two invented members, connected and backfilled in a folder of their own, and their days shown."""
 
 import os
+import shutil
+import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -129,13 +131,21 @@ def _build_weeks_and_reports(settings: Settings) -> list[Path]:
 
 
 def _farewell(*, real_account: bool) -> None:
-    ui = ".venv/bin/whoop-assets --demo dev" if real_account else "make dev"
-    click.echo(f"Open the Dagster UI on this data:  {ui}   (then http://127.0.0.1:3000)")
-    click.echo("Every command works on this data with --demo:  .venv/bin/whoop-assets --demo report --open")
+    program = _program()
+    click.echo(f"Open the Dagster UI on this data:  {program} --demo dev   (then http://127.0.0.1:3000)")
+    click.echo(f"Every command works on this data with --demo:  {program} --demo report --open")
     if real_account:
         click.echo("WHOOP_CLIENT_ID is set, so `dev` and the other commands without --demo use your account.")
     else:
         click.echo(
             "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP Developer"
-            " Dashboard), then run `.venv/bin/whoop-assets connect`."
+            f" Dashboard), then run `{program} connect`."
         )
+
+
+def _program() -> str:
+    """Return how to call this program: by its name if the shell finds it, otherwise by its path."""
+    if shutil.which("whoop-assets"):
+        return "whoop-assets"
+    path = Path(sys.executable).with_name("whoop-assets")
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

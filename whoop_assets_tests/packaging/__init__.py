@@ -1,0 +1,1 @@
+"""The project as others get it: its distributions and the files around them."""

@@ -1,0 +1,119 @@
+"""The files around the code: valid for the services that read them, and in agreement with each other."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from whoop_assets_tests.support.wheel import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+MAKEFILE = (ROOT / "Makefile").read_text()
+LOCK = (ROOT / "requirements.lock").read_text()
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+TARGETS = set(re.findall(r"^([.\w-]+):(?!=)", MAKEFILE, re.MULTILINE))
+REQUIREMENTS = [
+    Requirement(line)
+    for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for line in lines
+]
+BIN = Path(sys.executable).parent
+
+
+def workflow_commands() -> list[str]:
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    return [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("schema", "file"),
+    [
+        ("github-workflows", ".github/workflows/ci.yml"),
+        ("github-issue-config", ".github/ISSUE_TEMPLATE/config.yml"),
+        ("github-issue-forms", ".github/ISSUE_TEMPLATE/bug_report.yml"),
+        ("github-issue-forms", ".github/ISSUE_TEMPLATE/feature_request.yml"),
+        ("compose-spec", "deploy/compose.yaml"),
+        ("compose-spec", "deploy/compose.celery.yaml"),
+    ],
+)
+def test_a_file_is_valid_for_the_service_that_reads_it(schema: str, file: str) -> None:
+    check = [BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / file]
+    checked = subprocess.run(check, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+# Dependencies
+
+
+def test_ranges_are_in_pyproject_and_exact_versions_in_the_lock() -> None:
+    for requirement in REQUIREMENTS:
+        operators = {clause.operator for clause in requirement.specifier}
+        assert ">=" in operators, requirement
+        assert "==" not in operators, requirement
+
+
+def test_the_lock_is_within_the_ranges() -> None:
+    pins = dict(re.findall(r"^([\w.-]+)==([\w.!+]+)", LOCK, re.MULTILINE))
+    for requirement in REQUIREMENTS:
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        assert requirement.specifier.contains(pins[name]), requirement
+
+
+@pytest.mark.parametrize(("name", "repaired"), [("starlette", "1.0.1"), ("cryptography", "46.0.5")])
+def test_no_version_with_a_known_advisory_is_allowed(name: str, repaired: str) -> None:
+    """`repaired` is the first release without the advisories known at the release of 0.1.0."""
+    (requirement,) = [one for one in REQUIREMENTS if one.name == name]
+    (lowest,) = [Version(clause.version) for clause in requirement.specifier if clause.operator == ">="]
+    assert lowest >= Version(repaired)
+
+
+# Checks
+
+
+def test_ci_runs_every_supported_python_and_both_ends_of_the_ranges() -> None:
+    jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    supported = [
+        line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: Python :: 3\.\d+$", line)
+    ]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == supported
+    ends = jobs["dependencies"]["strategy"]["matrix"]["include"]
+    assert {f"test-{end['versions']}" for end in ends} == {"test-lowest", "test-newest"} <= TARGETS
+
+
+def test_ci_runs_targets_of_the_makefile_and_everything_that_the_own_ci_runs() -> None:
+    public = {command.removeprefix("make ") for command in workflow_commands()} - {'"test-${VERSIONS}"'}
+    assert public <= TARGETS
+    own = set(re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
+    assert own <= public
+
+
+def test_hooks_and_make_lint_run_the_same_tools() -> None:
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in local["hooks"]}
+    (recipe,) = re.findall(r"^lint:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
+    assert hooks == set(re.findall(r"\$\(BIN\)/(\S+)", recipe))
+    assert all((BIN / hook).exists() for hook in hooks)
+
+
+def test_the_license_is_the_one_that_the_metadata_names() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert PROJECT["license"] == "Apache-2.0"
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/release.md"]
+)
+def test_links_lead_to_files_of_the_repository(name: str) -> None:
+    path = ROOT / name
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
