@@ -27,7 +27,15 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the sdist, and the wheel that was built from it; as `make build` makes them."""
     folder = tmp_path_factory.mktemp("distributions")
     copy_of_the_checkout(folder / "source")
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder / "dist", folder / "source"]
+    build: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--outdir",
+        folder / "dist",
+        folder / "source",
+    ]
     subprocess.run(build, check=True, capture_output=True)
     return folder / "dist"
 
@@ -40,7 +48,7 @@ def installed(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     subprocess.run(
         [BIN / "uv", "venv", "--quiet", "--python", sys.executable, "--clear", environment], check=True
     )
-    install = [BIN / "uv", "pip", "install", "--quiet", "--python", environment, wheel]
+    install: list[str | Path] = [BIN / "uv", "pip", "install", "--quiet", "--python", environment, wheel]
     subprocess.run([*install, "--constraint", ROOT / "requirements.lock"], check=True)
     return environment / "bin"
 
@@ -130,7 +138,7 @@ def test_the_demo_works_in_an_empty_folder(installed: Path, bare: dict[str, str]
 
 @pytest.fixture
 def simulator(installed: Path, bare: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    command = [installed / "whoop-simulator", "serve", "--port", "0"]
+    command: list[str | Path] = [installed / "whoop-simulator", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=tmp_path, env=bare, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()

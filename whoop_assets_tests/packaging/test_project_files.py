@@ -44,7 +44,7 @@ def workflow_commands() -> list[str]:
     ],
 )
 def test_a_file_is_valid_for_the_service_that_reads_it(schema: str, file: str) -> None:
-    check = [BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / file]
+    check: list[str | Path] = [BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / file]
     checked = subprocess.run(check, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout
 
