@@ -37,4 +37,15 @@ def dockerfile() -> list[tuple[str, str]]:
     return [(word, rest) for word, _, rest in (line.strip().partition(" ") for line in lines) if word]
 
 
-__all__ = ["COMPOSE", "OFFICIAL", "ROOT", "WITH_CELERY", "Path", "dockerfile", "documents", "ours", "parsed"]
+__all__ = [
+    "COMPOSE",
+    "DEPLOY",
+    "OFFICIAL",
+    "ROOT",
+    "WITH_CELERY",
+    "Path",
+    "dockerfile",
+    "documents",
+    "ours",
+    "parsed",
+]
