@@ -193,7 +193,7 @@ class Deployment:
     def await_code(self) -> None:
         """Until the code location answers, by the healthcheck of the compose file."""
         check = [str(word) for word in self.services["code"]["healthcheck"]["test"][1:]]
-        check = [str(self.ports["code"]) if word == "4000" else word for word in check]
+        check = [str(DEPLOY / "healthcheck.py") if word == "/opt/healthcheck.py" else word for word in check]
 
         def healthy() -> bool:
             self._look_after("code")
@@ -277,7 +277,7 @@ def services(files: Sequence[str]) -> dict[str, dict[str, Any]]:
             for key, value in said.items():
                 if key == "environment":
                     value = {**before.get(key, {}), **value}
-                elif key == "secrets":
+                elif key in ("secrets", "networks"):
                     value = [*before.get(key, []), *value]
                 before[key] = value
     return merged

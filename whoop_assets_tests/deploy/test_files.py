@@ -109,8 +109,29 @@ def test_the_ones_who_run_assets_read_the_same_warehouse_with_the_same_settings(
     }
     shared = of["code"]
     assert of["upgrade"] == of["webhooks"] == shared
-    assert of["worker"].items() <= shared.items()
-    assert shared.keys() - of["worker"].keys() == {"WHOOP_REDIRECT_URI"}  # runs connect nobody
+    assert of["worker"] == shared
+
+
+def test_every_setting_reaches_the_containers_or_is_kept_out_for_a_reason() -> None:
+    in_a_volume = {"WHOOP_DATA_FOLDER"}
+    not_in_the_image = {"WHOOP_ICEBERG_CATALOG", "WHOOP_ICEBERG_NAMESPACE"}
+    secret_and_optional = {"WHOOP_ALERT_SMTP_URL"}
+    given = from_files(set(ours(COMPOSE)["code"]["environment"]))
+    assert READ_BY_THE_PRODUCT - given == in_a_volume | not_in_the_image | secret_and_optional
+
+
+@BOTH
+def test_a_setting_of_the_environment_file_has_the_name_of_the_variable(files: tuple[str, ...]) -> None:
+    for service in ours(files).values():
+        for name, value in service["environment"].items():
+            if isinstance(value, str) and value.startswith("${"):
+                assert re.match(r"\$\{(\w+)", value)[1] == name  # type: ignore[index]
+
+
+def test_an_address_at_which_nothing_listens_is_no_default_of_where_members_return() -> None:
+    for service in ("code", "webhooks", "upgrade"):
+        value = ours(COMPOSE)[service]["environment"]["WHOOP_REDIRECT_URI"]
+        assert value.startswith("${WHOOP_REDIRECT_URI:?")
 
 
 @BOTH
@@ -152,14 +173,34 @@ def test_ports_are_published_on_this_machine_alone(files: tuple[str, ...]) -> No
 
 
 @BOTH
-def test_databases_and_code_location_are_on_the_inner_network_and_publish_nothing(
-    files: tuple[str, ...],
-) -> None:
-    assert parsed("compose.yaml")["networks"]["inside"] == {"internal": True}
+def test_databases_and_daemon_are_on_internal_networks_and_publish_nothing(files: tuple[str, ...]) -> None:
+    internal = {
+        name
+        for file in files
+        for name, stated in parsed(file)["networks"].items()
+        if stated == {"internal": True}
+    }
     found = services(files)
     for name in {"postgres", "redis", "daemon"} & found.keys():
-        assert found[name]["networks"] == ["inside"], name
+        assert set(found[name]["networks"]) <= internal, name
     assert all("ports" not in found[name] for name in {"postgres", "redis", "code", "daemon"} & found.keys())
+
+
+@BOTH
+def test_services_share_a_network_only_if_one_calls_the_other(files: tuple[str, ...]) -> None:
+    found = services(files)
+    shared: dict[str, set[str]] = {}
+    for name, service in found.items():
+        for network in service["networks"]:
+            shared.setdefault(network, set()).add(name)
+    everybody = found.keys() - {"redis"}
+    assert shared.pop("database") == everybody
+    assert shared.pop("dagster") == {"code", "webserver", "daemon"}
+    if files == WITH_CELERY:
+        assert shared.pop("broker") == {"redis", "webserver", "daemon", "worker"}
+        # A worker does what the code location does: neither calls the other.
+        assert shared.pop("code_outside") == {"code", "worker"}
+    assert all(len(services_of_one) == 1 for services_of_one in shared.values())
 
 
 def test_no_service_of_kubernetes_is_reachable_from_outside() -> None:
@@ -196,10 +237,10 @@ def test_every_container_of_ours_has_a_read_only_root_no_rights_and_a_healthchec
 def test_healthchecks_that_need_a_secret_go_through_the_images_entrypoint() -> None:
     entrypoint = json.loads(dict(dockerfile())["ENTRYPOINT"])
     found = services(WITH_CELERY)
-    for name, program in {"daemon": "dagster-daemon", "worker": "celery"}.items():
+    for name in ("daemon", "worker"):
         kind, first, *command = found[name]["healthcheck"]["test"]
         assert (kind, [first]) == ("CMD", entrypoint), name
-        assert program in shlex.split(" ".join(command)), name
+        assert command == ["python", "/opt/healthcheck.py", name]
 
 
 def test_every_pod_of_ours_has_a_read_only_root_and_a_user_who_is_not_root() -> None:
