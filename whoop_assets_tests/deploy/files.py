@@ -9,7 +9,8 @@ from benchmarks.production import DEPLOY, services
 
 ROOT = DEPLOY.parent
 COMPOSE, WITH_CELERY = ("compose.yaml",), ("compose.yaml", "compose.celery.yaml")
-OFFICIAL = {"postgres", "redis"}
+WITH_LOGIN = ("compose.yaml", "compose.auth.yaml")
+OFFICIAL = {"postgres", "redis", "caddy", "oauth2-proxy"}
 """Services of others' images, which have their own users and variables."""
 
 
@@ -43,6 +44,7 @@ __all__ = [
     "OFFICIAL",
     "ROOT",
     "WITH_CELERY",
+    "WITH_LOGIN",
     "Path",
     "dockerfile",
     "documents",

@@ -21,6 +21,7 @@ from whoop_assets_tests.deploy.files import (
     OFFICIAL,
     ROOT,
     WITH_CELERY,
+    WITH_LOGIN,
     dockerfile,
     documents,
     ours,
@@ -31,6 +32,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 READ_BY_THE_PRODUCT = set(
     re.findall(r"\"(WHOOP_[A-Z_]+)\"", (ROOT / "whoop_assets" / "settings.py").read_text())
 )
+NEVER_READ_WHOOP = {"webserver", "webserver-read-only", "daemon"}
 READ_BY_OTHERS = {
     "DAGSTER_HOME",
     "PGPASSWORD",
@@ -41,7 +43,7 @@ READ_BY_OTHERS = {
     "PYTHONUNBUFFERED",
     "PYTHONDONTWRITEBYTECODE",
 }
-BOTH = pytest.mark.parametrize("files", [COMPOSE, WITH_CELERY], ids=["compose", "celery"])
+ALL = pytest.mark.parametrize("files", [COMPOSE, WITH_CELERY, WITH_LOGIN], ids=["compose", "celery", "login"])
 
 
 def named_in_yaml(value: Any) -> set[str]:
@@ -71,7 +73,7 @@ def image_environment() -> dict[str, str]:
 # Variables
 
 
-@BOTH
+@ALL
 def test_every_variable_that_a_service_is_given_is_one_that_somebody_reads(files: tuple[str, ...]) -> None:
     celery = {"DAGSTER_CELERY_BROKER_URL"} if files == WITH_CELERY else set()
     known = READ_BY_THE_PRODUCT | READ_BY_OTHERS | read_by_dagster() | celery
@@ -82,18 +84,18 @@ def test_every_variable_that_a_service_is_given_is_one_that_somebody_reads(files
     assert set(configuration["data"]) <= READ_BY_THE_PRODUCT
 
 
-@BOTH
+@ALL
 def test_every_service_is_given_what_its_configuration_reads(files: tuple[str, ...]) -> None:
     needed = read_by_dagster("celery/" if files == WITH_CELERY else "")
     workspace = named_in_yaml(parsed("workspace.yaml"))
     for name, service in ours(files).items():
         given = from_files(set(service["environment"])) | set(image_environment())
         program = str(service["command"][0])
-        if name in ("webserver", "daemon"):
+        if name in NEVER_READ_WHOOP:
             assert needed <= given, name
         elif program != "whoop-assets":
             assert needed - workspace <= given, name
-        if name not in ("webserver", "daemon"):
+        if name not in NEVER_READ_WHOOP:
             assert {
                 "WHOOP_DATABASE_URL",
                 "WHOOP_CLIENT_ID",
@@ -120,7 +122,7 @@ def test_every_setting_reaches_the_containers_or_is_kept_out_for_a_reason() -> N
     assert READ_BY_THE_PRODUCT - given == in_a_volume | not_in_the_image | secret_and_optional
 
 
-@BOTH
+@ALL
 def test_a_setting_of_the_environment_file_has_the_name_of_the_variable(files: tuple[str, ...]) -> None:
     for service in ours(files).values():
         for name, value in service["environment"].items():
@@ -134,7 +136,7 @@ def test_an_address_at_which_nothing_listens_is_no_default_of_where_members_retu
         assert value.startswith("${WHOOP_REDIRECT_URI:?")
 
 
-@BOTH
+@ALL
 def test_secrets_are_files_that_the_service_is_given_and_the_entrypoint_reads(files: tuple[str, ...]) -> None:
     entrypoint = (DEPLOY / "entrypoint.sh").read_text()
     defined = {name for file in files for name in parsed(file)["secrets"]}
@@ -148,7 +150,7 @@ def test_secrets_are_files_that_the_service_is_given_and_the_entrypoint_reads(fi
                 )
             else:
                 assert not re.search("PASSWORD|SECRET|KEY|TOKEN", variable), f"{name}: {variable}"
-        used |= set(re.findall(r"/run/secrets/(\w+)", str(service["command"])))
+        used |= set(re.findall(r"/run/secrets/(\w+)", str(service.get("command", ""))))
         assert used == set(service.get("secrets", [])) <= defined, name
 
 
@@ -165,42 +167,44 @@ def test_no_file_holds_a_password() -> None:
 # Who can reach what
 
 
-@BOTH
-def test_ports_are_published_on_this_machine_alone(files: tuple[str, ...]) -> None:
-    published = [port for service in services(files).values() for port in map(str, service.get("ports", []))]
-    assert published
-    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+@ALL
+def test_ports_without_a_login_are_published_on_this_machine_alone(files: tuple[str, ...]) -> None:
+    published = {name: service["ports"] for name, service in services(files).items() if "ports" in service}
+    # Caddy is there to be reached: it asks for a login (test_login.py).
+    assert published.pop("caddy", ["80:80", "443:443"]) == ["80:80", "443:443"]
+    assert published.keys() == {"webserver", "webhooks"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
-@BOTH
+def networks(files: tuple[str, ...]) -> dict[str, set[str]]:
+    """The services on each network."""
+    found: dict[str, set[str]] = {}
+    for name, service in services(files).items():
+        for network in service["networks"]:
+            found.setdefault(network, set()).add(name)
+    return found
+
+
+@ALL
 def test_databases_and_daemon_are_on_internal_networks_and_publish_nothing(files: tuple[str, ...]) -> None:
-    internal = {
-        name
-        for file in files
-        for name, stated in parsed(file)["networks"].items()
-        if stated == {"internal": True}
-    }
+    stated = {name: said for file in files for name, said in parsed(file).get("networks", {}).items()}
     found = services(files)
+    assert networks(files).keys() == stated.keys()
     for name in {"postgres", "redis", "daemon"} & found.keys():
-        assert set(found[name]["networks"]) <= internal, name
+        assert all(stated[network] == {"internal": True} for network in found[name]["networks"]), name
     assert all("ports" not in found[name] for name in {"postgres", "redis", "code", "daemon"} & found.keys())
 
 
-@BOTH
-def test_services_share_a_network_only_if_one_calls_the_other(files: tuple[str, ...]) -> None:
-    found = services(files)
-    shared: dict[str, set[str]] = {}
-    for name, service in found.items():
-        for network in service["networks"]:
-            shared.setdefault(network, set()).add(name)
-    everybody = found.keys() - {"redis"}
-    assert shared.pop("database") == everybody
-    assert shared.pop("dagster") == {"code", "webserver", "daemon"}
-    if files == WITH_CELERY:
-        assert shared.pop("broker") == {"redis", "webserver", "daemon", "worker"}
-        # A worker does what the code location does: neither calls the other.
-        assert shared.pop("code_outside") == {"code", "worker"}
-    assert all(len(services_of_one) == 1 for services_of_one in shared.values())
+@ALL
+def test_the_service_that_the_internet_reaches_reaches_nothing_but_the_database(
+    files: tuple[str, ...],
+) -> None:
+    reached = set().union(*(those for those in networks(files).values() if "webhooks" in those))
+    assert reached - {"webhooks"} <= {"postgres", "caddy"}
+    # Web servers reach the internet not at all, and Caddy reaches only what it leads to.
+    assert networks(files).get("ui", set()) <= {"caddy", "oauth2-proxy", "webserver", "webserver-read-only"}
+    # Code location and worker do the same work, and neither answers on a port that the other must not reach.
+    assert networks(files)["code_outside"] <= {"code", "worker"}
 
 
 def test_no_service_of_kubernetes_is_reachable_from_outside() -> None:
@@ -222,10 +226,13 @@ def test_the_image_runs_as_a_user_who_is_not_root() -> None:
     assert "HEALTHCHECK" in words
 
 
-@BOTH
+@ALL
 def test_every_container_of_ours_has_a_read_only_root_no_rights_and_a_healthcheck(
     files: tuple[str, ...],
 ) -> None:
+    for name in {"redis", "caddy", "oauth2-proxy"} & services(files).keys():
+        service = services(files)[name]
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
     for name, service in ours(files).items():
         assert service["read_only"] is True, name
         assert service["cap_drop"] == ["ALL"], name
@@ -246,11 +253,20 @@ def test_healthchecks_that_need_a_secret_go_through_the_images_entrypoint() -> N
 def test_every_pod_of_ours_has_a_read_only_root_and_a_user_who_is_not_root() -> None:
     values = parsed("kubernetes/values.yaml")
     (user_code,) = values["dagster-user-deployments"]["deployments"]
+    logins = [
+        one["spec"]["template"]["spec"]
+        for one in documents("kubernetes/auth.yaml")
+        if one["kind"] == "Deployment"
+    ]
     (deployment,) = [one for one in documents("kubernetes/webhooks.yaml") if one["kind"] == "Deployment"]
     pod = deployment["spec"]["template"]["spec"]
     pods = [values["dagsterWebserver"], values["dagsterDaemon"], user_code]
     containers = [*pods, *pod["containers"], *pod["initContainers"]]
-    for security in [pod["securityContext"], *(one["podSecurityContext"] for one in pods)]:
+    containers += [container for login in logins for container in login["containers"]]
+    for security in [
+        *(one["securityContext"] for one in (pod, *logins)),
+        *(one["podSecurityContext"] for one in pods),
+    ]:
         assert security["runAsNonRoot"] is True
         assert f"{security['runAsUser']}:{security['runAsGroup']}" in dict(dockerfile())["USER"]
     for container in containers:
@@ -342,14 +358,14 @@ def test_only_crashes_are_tried_again_and_no_lane_runs_longer_than_a_run_without
 
 def test_versions_are_those_of_the_project_and_of_dagsters_release() -> None:
     version = PYPROJECT["project"]["version"]
-    images = {service["image"] for service in ours(WITH_CELERY).values()}
+    images = {service["image"] for files in (WITH_CELERY, WITH_LOGIN) for service in ours(files).values()}
     assert images == {f"whoop-assets:{version}"}
     manifest = (DEPLOY / "kubernetes" / "webhooks.yaml").read_text()
     assert set(re.findall(r"whoop-assets:([\d.]+)", manifest)) == {version}
-    values = (DEPLOY / "kubernetes" / "values.yaml").read_text()
+    values = "".join((DEPLOY / "kubernetes" / f"values{name}.yaml").read_text() for name in ("", ".auth"))
     assert parsed("kubernetes/values.yaml")["dagsterDaemon"]["image"]["tag"] == version
     charts = re.findall(r"--version (\S+)", values + (ROOT / "docs" / "deployment.md").read_text())
-    assert len(charts) >= 3
+    assert len(charts) >= 4
     assert set(charts) == {pins("deploy/requirements.lock")["dagster"]}
 
 
@@ -383,7 +399,7 @@ def test_the_location_has_its_one_name_wherever_it_is_served() -> None:
     assert services(COMPOSE)["code"]["command"][-4:] == wanted
 
 
-@BOTH
+@ALL
 def test_every_command_of_ours_exists_with_its_options(files: tuple[str, ...]) -> None:
     commands = [list(map(str, service["command"])) for service in ours(files).values()]
     commands += [shlex.split("whoop-assets db upgrade")]

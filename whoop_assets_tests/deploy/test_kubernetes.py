@@ -54,6 +54,48 @@ def test_the_workspace_names_the_location_and_its_service() -> None:
     }
 
 
+# The login
+
+
+def test_every_host_leads_to_a_login_and_each_login_to_its_own_web_server() -> None:
+    found = {(one["kind"], one["metadata"]["name"]): one for one in documents("kubernetes/auth.yaml")}
+    rules = found["Ingress", "dagster-login"]["spec"]["rules"]
+    port = str(parsed("kubernetes/values.yaml")["dagsterWebserver"]["service"]["port"])
+    reached = {}
+    for rule in rules:
+        (path,) = rule["http"]["paths"]
+        name = path["backend"]["service"]["name"]
+        (container,) = found["Deployment", name]["spec"]["template"]["spec"]["containers"]
+        variables = {variable["name"]: variable["value"] for variable in container["env"]}
+        assert variables["OAUTH2_PROXY_REDIRECT_URL"] == f"https://{rule['host']}/oauth2/callback"
+        reached[variables["OAUTH2_PROXY_UPSTREAMS"]] = variables["OAUTH2_PROXY_AUTHENTICATED_EMAILS_FILE"]
+    assert reached == {
+        f"http://dagster-dagster-webserver:{port}/": "/etc/login/operators",
+        f"http://dagster-dagster-webserver-read-only:{port}/": "/etc/login/viewers",
+    }
+    assert parsed("kubernetes/values.auth.yaml") == {
+        "dagsterWebserver": {"enableReadOnly": True},
+        "ingress": {"enabled": False},
+    }
+
+
+def test_only_its_login_reaches_a_web_server() -> None:
+    policies = [one["spec"] for one in documents("kubernetes/auth.yaml") if one["kind"] == "NetworkPolicy"]
+    allowed = {
+        policy["podSelector"]["matchLabels"]["component"]: [
+            peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
+            for rule in policy["ingress"]
+            for peer in rule["from"]
+        ]
+        for policy in policies
+    }
+    assert allowed == {
+        "dagster-webserver": ["dagster-login"],
+        "dagster-webserver-read-only": ["dagster-login-read-only"],
+    }
+    assert all(policy["policyTypes"] == ["Ingress"] for policy in policies)
+
+
 # The job of a run
 
 

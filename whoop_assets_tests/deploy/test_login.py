@@ -1,0 +1,219 @@
+"""The login in front of the UI: Caddy with the deployment's Caddyfile in front of real Dagster web servers.
+
+oauth2-proxy itself is a stand-in here: it answers `/oauth2/auth` as its documentation states, for a user that the cookie names.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from benchmarks.production import DEPLOY, STARTS_WITHIN
+from benchmarks.ui import until
+from whoop_assets.cli.ports import LOOPBACK, free_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.machine_time]
+
+OPERATOR, VIEWER = "operator@example.org", "viewer@example.org"
+COOKIE = "_oauth2_proxy"
+PAGE = {"Accept": "text/html"}
+LAUNCH = "mutation { reloadWorkspace { __typename } }"
+
+
+class OAuth2Proxy(BaseHTTPRequestHandler):
+    """What Caddy uses of oauth2-proxy."""
+
+    def do_GET(self) -> None:
+        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
+        if path == "/oauth2/start":
+            self.answer(302, Location="https://login.example.org/authorize")
+            return
+        assert path == "/oauth2/auth"
+        user = self.headers.get("Cookie", "").partition(f"{COOKIE}=")[2]
+        allowed = [one for part in query.get("allowed_emails", []) for one in part.split(",")]
+        if not user:
+            self.answer(401)
+        elif "constraints_required" in query and user not in allowed:
+            self.answer(403)
+        else:
+            self.answer(202)
+
+    def answer(self, status: int, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Write no access log."""
+
+
+class Webhooks(OAuth2Proxy):
+    """Answers every request, as proof that it arrived."""
+
+    def do_GET(self) -> None:
+        self.answer(204)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The addresses that a browser and WHOOP see."""
+
+    everything: str
+    reading: str
+    whoop: str
+
+
+def caddy() -> str:
+    """The program; root on a machine with apt installs Debian's. Skips the test where there is none."""
+    if shutil.which("caddy") is None and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", "caddy"]):
+            subprocess.run(
+                ["apt-get", *command], env=environment, capture_output=True, stdin=subprocess.DEVNULL
+            )
+    program = shutil.which("caddy")
+    if program is None:
+        pytest.skip("There is no Caddy for the tests: install the program caddy.")
+    return program
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """Caddy, both web servers and the stand-ins, on ports of this machine."""
+    program, folder = caddy(), tmp_path_factory.mktemp("login")
+    (folder / "some_definitions.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n")
+    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    ports = {name: free_port() for name in ("webserver", "webserver-read-only", "ui", "view", "whoop")}
+    webserver = [str(Path(sys.executable).with_name("dagster-webserver")), "--host", LOOPBACK]
+    webserver += ["--python-file", "some_definitions.py"]
+    with ExitStack() as cleanup:
+
+        def start(command: list[str], name: str, **variables: str) -> None:
+            output = cleanup.enter_context((folder / f"{name}.log").open("wb"))
+            environment = {**os.environ, "DAGSTER_HOME": str(folder), "HOME": str(folder), **variables}
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+            cleanup.callback(process.wait)
+            cleanup.callback(process.terminate)
+
+        upstreams = {}
+        for name, handler in (("oauth2-proxy:4180", OAuth2Proxy), ("webhooks:8767", Webhooks)):
+            server = ThreadingHTTPServer((LOOPBACK, 0), handler)
+            Thread(target=server.serve_forever, daemon=True).start()
+            cleanup.callback(server.shutdown)
+            upstreams[name] = server.server_address[1]
+        start([*webserver, "--port", str(ports["webserver"])], "webserver")
+        start([*webserver, "--port", str(ports["webserver-read-only"]), "--read-only"], "read-only")
+        text = (DEPLOY / "auth" / "Caddyfile").read_text()
+        for name in ("webserver-read-only", "webserver"):
+            upstreams[f"{name}:3000"] = ports[name]
+        for name, port in sorted(upstreams.items(), key=lambda one: -len(one[0])):
+            assert name in text
+            text = text.replace(name, f"{LOOPBACK}:{port}")
+        (folder / "Caddyfile").write_text(text)
+        found = Sites(*(f"http://{LOOPBACK}:{ports[name]}" for name in ("ui", "view", "whoop")))
+        start(
+            [program, "run", "--config", "Caddyfile", "--adapter", "caddyfile"],
+            "caddy",
+            UI_HOST=found.everything,
+            VIEW_HOST=found.reading,
+            WHOOP_HOST=found.whoop,
+            UI_OPERATORS=f"someone@example.org,{OPERATOR}",
+        )
+
+        def ready() -> bool:
+            with suppress(httpx.TransportError):
+                return all(
+                    httpx.get(f"{site}/server_info", headers=logged_in(OPERATOR)).status_code == 200
+                    for site in (found.everything, found.reading)
+                )
+            return False
+
+        until(ready, STARTS_WITHIN, "Caddy and the web servers")
+        yield found
+
+
+def logged_in(user: str) -> dict[str, str]:
+    return {"Cookie": f"{COOKIE}={user}"}
+
+
+def mutate(site: str, user: str) -> tuple[int, str]:
+    """Ask the site to reload its code, which needs the right to change something."""
+    answer = httpx.post(f"{site}/graphql", json={"query": LAUNCH}, headers=logged_in(user), timeout=60)
+    said: Any = (
+        answer.json() if answer.status_code == 200 else {"data": {"reloadWorkspace": {"__typename": ""}}}
+    )
+    return answer.status_code, said["data"]["reloadWorkspace"]["__typename"]
+
+
+def subscribe(site: str, **headers: str) -> dict[str, Any]:
+    """Open the WebSocket that the UI follows runs with; its server's first message."""
+    address = f"{site.replace('http', 'ws', 1)}/graphql"
+    with connect(address, subprotocols=[Subprotocol("graphql-ws")], additional_headers=headers) as socket:
+        socket.send(json.dumps({"type": "connection_init", "payload": {}}))
+        said: dict[str, Any] = json.loads(socket.recv(timeout=60))
+        return said
+
+
+def test_a_page_leads_to_the_login_and_a_scripts_call_gets_401(sites: Sites) -> None:
+    for site in (sites.everything, sites.reading):
+        page = httpx.get(f"{site}/runs", headers=PAGE)
+        assert (page.status_code, page.headers["Location"]) == (302, "/oauth2/start?rd=/runs")
+        started = httpx.get(f"{site}{page.headers['Location']}")
+        assert started.headers["Location"] == "https://login.example.org/authorize"
+        assert httpx.post(f"{site}/graphql", json={"query": "{ version }"}).status_code == 401
+
+
+def test_without_a_login_no_websocket_is_opened(sites: Sites) -> None:
+    for site in (sites.everything, sites.reading):
+        with pytest.raises(InvalidStatus) as refused:
+            subscribe(site)
+        assert refused.value.response.status_code == 401
+
+
+def test_an_operator_can_do_everything_and_gets_websockets(sites: Sites) -> None:
+    assert mutate(sites.everything, OPERATOR) == (200, "Workspace")
+    assert subscribe(sites.everything, **logged_in(OPERATOR))["type"] == "connection_ack"
+    assert httpx.get(f"{sites.everything}/runs", headers=PAGE | logged_in(OPERATOR)).status_code == 200
+
+
+def test_a_viewer_can_read_and_change_nothing(sites: Sites) -> None:
+    assert httpx.get(f"{sites.everything}/runs", headers=PAGE | logged_in(VIEWER)).status_code == 403
+    with pytest.raises(InvalidStatus) as refused:
+        subscribe(sites.everything, **logged_in(VIEWER))
+    assert refused.value.response.status_code == 403
+    assert httpx.get(f"{sites.reading}/runs", headers=PAGE | logged_in(VIEWER)).status_code == 200
+    assert subscribe(sites.reading, **logged_in(VIEWER))["type"] == "connection_ack"
+    assert mutate(sites.reading, VIEWER) == (200, "UnauthorizedError")
+    assert mutate(sites.reading, OPERATOR) == (200, "UnauthorizedError")
+
+
+def test_a_client_cannot_forge_the_answer_of_the_login(sites: Sites) -> None:
+    for forged in ("/graphql?allowed_emails=", "//oauth2/auth", "/oauth2/../graphql"):
+        assert httpx.post(f"{sites.everything}{forged}", json={"query": "{ version }"}).status_code >= 400
+
+
+def test_whoop_and_members_reach_their_paths_and_nothing_else(sites: Sites) -> None:
+    assert httpx.post(f"{sites.whoop}/webhooks/whoop").status_code == 204
+    for path in ("/callback?code=1", "/connect/abc"):
+        assert httpx.get(f"{sites.whoop}{path}").status_code == 204
+    for path in ("/", "/healthz", "/metrics", "/api/v1/whoop/daily", "/graphql", "/webhooks/other"):
+        assert httpx.get(f"{sites.whoop}{path}").status_code == 404
