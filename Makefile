@@ -6,7 +6,7 @@ MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo dev test test-slow test-lowest test-newest drills thirty-days mutation lint lock build bench clean
+.PHONY: help .venv demo dev test test-slow test-lowest test-newest drills thirty-days mutation lint lock build containers bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ build: $(MADE)  ## wheel and sdist in dist/, checked with twine
 	@rm -rf build dist
 	@$(BIN)/python -m build --no-isolation
 	@$(BIN)/python -m twine check --strict dist/*
+
+containers: $(MADE)  ## the image and compose on a container engine, end to end; skipped with the reason where there is none
+	@$(BIN)/python -m benchmarks.containers
 
 bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
 	@$(BIN)/python -m benchmarks

@@ -10,6 +10,7 @@ from benchmarks.production import DEPLOY, services
 ROOT = DEPLOY.parent
 COMPOSE, WITH_CELERY = ("compose.yaml",), ("compose.yaml", "compose.celery.yaml")
 WITH_LOGIN = ("compose.yaml", "compose.auth.yaml")
+WITH_SIMULATOR = ("compose.yaml", "compose.simulator.yaml")
 OFFICIAL = {"postgres", "redis", "caddy", "oauth2-proxy"}
 """Services of others' images, which have their own users and variables."""
 
@@ -45,6 +46,7 @@ __all__ = [
     "ROOT",
     "WITH_CELERY",
     "WITH_LOGIN",
+    "WITH_SIMULATOR",
     "Path",
     "dockerfile",
     "documents",

@@ -22,6 +22,7 @@ from whoop_assets_tests.deploy.files import (
     ROOT,
     WITH_CELERY,
     WITH_LOGIN,
+    WITH_SIMULATOR,
     dockerfile,
     documents,
     ours,
@@ -358,7 +359,8 @@ def test_only_crashes_are_tried_again_and_no_lane_runs_longer_than_a_run_without
 
 def test_versions_are_those_of_the_project_and_of_dagsters_release() -> None:
     version = PYPROJECT["project"]["version"]
-    images = {service["image"] for files in (WITH_CELERY, WITH_LOGIN) for service in ours(files).values()}
+    every = (WITH_CELERY, WITH_LOGIN, WITH_SIMULATOR)
+    images = {service["image"] for files in every for service in ours(files).values()}
     assert images == {f"whoop-assets:{version}"}
     manifest = (DEPLOY / "kubernetes" / "webhooks.yaml").read_text()
     assert set(re.findall(r"whoop-assets:([\d.]+)", manifest)) == {version}

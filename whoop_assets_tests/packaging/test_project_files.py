@@ -42,6 +42,7 @@ def workflow_commands() -> list[str]:
         ("compose-spec", "deploy/compose.yaml"),
         ("compose-spec", "deploy/compose.celery.yaml"),
         ("compose-spec", "deploy/compose.auth.yaml"),
+        ("compose-spec", "deploy/compose.simulator.yaml"),
     ],
 )
 def test_a_file_is_valid_for_the_service_that_reads_it(schema: str, file: str) -> None:

@@ -1,0 +1,340 @@
+"""The image and compose on a container engine, from the build to the removal: `make containers`.
+
+Builds the image, starts compose.yaml with the simulator in WHOOP's place, connects members through links, backfills through GraphQL, receives
+webhooks, kills and restarts services, and compares the rows with the simulator's. Then it checks rights and read-only root file
+systems, and searches logs, containers and image for secrets. In the end it removes everything that it made.
+
+It needs Docker Engine with Compose 2, and the ports 3000, 8766 and 8767. Where they are missing it prints the reason and ends with
+status 0; with CONTAINERS=required in the environment it ends with status 1. WHOOP_PYTHON_IMAGE names another base image, for a
+machine that has no public registry in reach.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+import httpx
+from cryptography.fernet import Fernet
+
+from benchmarks.ui import CHECKOUT, Ui, until
+from whoop_assets.cli.ports import LOOPBACK
+
+FILES = ("compose.yaml", "compose.simulator.yaml")
+CLIENT_SECRET = "simulator-secret"
+PORTS = (3000, 8766, 8767)
+MEMBERS, DAYS = 2, 14
+WITHIN_SECONDS = 900.0
+MIN_SECRET_LENGTH = 8
+"""Shorter ones, such as a first name, occur by chance."""
+OURS = ("code", "webserver", "daemon", "webhooks", "simulator")
+CONTROL = """
+import json, sys
+from whoop_simulator.running import Control
+control, order = Control("http://127.0.0.1:8766"), json.loads(sys.argv[2])
+print(json.dumps(control.get(sys.argv[1]) if order is None else control.post(sys.argv[1], **order)))
+"""
+
+
+class Failed(RuntimeError):
+    """A check of the deployment failed."""
+
+
+def missing() -> str:
+    """Why the deployment cannot be started here; empty if it can."""
+    if shutil.which("docker") is None:
+        return "there is no program docker on the path"
+    if subprocess.run(["docker", "info"], capture_output=True).returncode:
+        return "the container engine does not answer, or this user may not use it: run it as root"
+    version = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True)
+    if version.returncode or not version.stdout.lstrip("v").startswith(tuple("23456789")):
+        return "docker compose is not version 2 or newer"
+    for port in PORTS:
+        with socket.socket() as probe:
+            if probe.connect_ex((LOOPBACK, port)) == 0:
+                return f"port {port} is in use"
+    return ""
+
+
+def leaked(texts: Mapping[str, str], values: Iterable[str]) -> list[str]:
+    """The names of the texts that contain one of the secret values."""
+    searched = [value for value in values if len(value) >= MIN_SECRET_LENGTH]
+    return [name for name, text in texts.items() if any(value in text for value in searched)]
+
+
+def consent(link: str, user_id: int, simulator: str) -> None:
+    """Connect a member through a link, as a browser does.
+
+    Args:
+        link: The link that `whoop-assets connect --link` printed.
+        user_id: The member who agrees.
+        simulator: Where this machine reaches the simulator, `HOST:PORT`; the service knows it by another name.
+
+    Raises:
+        Failed: The service did not connect the member.
+    """
+    opened = httpx.get(link, timeout=60)
+    cookies = [value.partition(";")[0] for value in opened.headers.get_list("set-cookie")]
+    authorize = urlsplit(opened.headers["location"])
+    fields = {**dict(parse_qsl(authorize.query)), "member": str(user_id), "decision": "allow"}
+    page = urlunsplit(("http", simulator, authorize.path, "", ""))
+    agreed = httpx.post(page, data=fields, timeout=60)
+    done = httpx.get(agreed.headers["location"], headers={"Cookie": "; ".join(cookies)}, timeout=60)
+    if done.status_code != 200:
+        raise Failed(f"Member {user_id} was not connected: the service answered {done.status_code}.")
+
+
+@dataclass
+class Containers:
+    """The deployment in a folder of its own, under a project name of its own."""
+
+    folder: Path
+    project: str = field(default_factory=lambda: f"whoop-check-{secrets.token_hex(4)}")
+    password: str = field(default_factory=lambda: secrets.token_hex(24))
+    token_key: str = field(default_factory=lambda: Fernet.generate_key().decode())
+    began: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        for name in ("whoop_assets", "whoop_simulator", "deploy"):
+            ignored = shutil.ignore_patterns("__pycache__", "secrets", ".env")
+            shutil.copytree(CHECKOUT / name, self.folder / name, ignore=ignored)
+        for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
+            shutil.copy(CHECKOUT / name, self.folder)
+        for name in FILES:
+            # An image of its own, so that removing it takes nobody else's away.
+            path = self.folder / "deploy" / name
+            path.write_text(re.sub(r"whoop-assets:[\d.]+", self.image, path.read_text()))
+        kept = self.folder / "deploy" / "secrets"
+        kept.mkdir(mode=0o700)
+        for name, value in (
+            ("database_password", self.password),
+            ("whoop_client_secret", CLIENT_SECRET),
+            ("whoop_token_key", self.token_key),
+        ):
+            (kept / name).write_text(value)
+            (kept / name).chmod(0o444)
+        first_day = date.today() - timedelta(days=60)
+        (self.folder / "deploy" / ".env").write_text(
+            "WHOOP_CLIENT_ID=whoop-simulator\n"
+            f"WHOOP_REDIRECT_URI=http://{LOOPBACK}:8767/callback\n"
+            f"WHOOP_START_DATE={first_day}\n"
+        )
+
+    @property
+    def image(self) -> str:
+        return f"whoop-assets:{self.project}"
+
+    def log(self, line: str) -> None:
+        print(f"{time.monotonic() - self.began:6.0f} s  {line}", flush=True)
+
+    def docker(self, *arguments: str) -> str:
+        """Run docker; what it prints. Raises Failed with its last words."""
+        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, cwd=self.folder)
+        if done.returncode:
+            raise Failed(
+                f"docker {' '.join(arguments[:8])} ended with {done.returncode}: {done.stderr[-2000:]}"
+            )
+        return done.stdout
+
+    def compose(self, *arguments: str) -> str:
+        files = [word for name in FILES for word in ("--file", str(self.folder / "deploy" / name))]
+        return self.docker("compose", "--project-name", self.project, *files, *arguments)
+
+    def sql(self, query: str) -> str:
+        psql = [
+            "psql",
+            "--username",
+            "whoop",
+            "--dbname",
+            "whoop",
+            "--no-align",
+            "--tuples-only",
+            "--command",
+        ]
+        return self.compose("exec", "-T", "postgres", *psql, query).strip()
+
+    def control(self, path: str, order: Mapping[str, Any] | None = None) -> Any:
+        """The control API of the simulator, which answers its own machine only."""
+        return json.loads(
+            self.compose("exec", "-T", "simulator", "python", "-c", CONTROL, path, json.dumps(order))
+        )
+
+    def container_ids(self) -> list[str]:
+        return self.compose("ps", "--all", "--quiet").split()
+
+    def remove(self) -> None:
+        """Remove containers, volumes, networks and the image."""
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+        self.docker("image", "rm", "--force", self.image)
+
+    def start(self) -> None:
+        """Start what does not run, and wait until every health check passes."""
+        self.compose("up", "--detach")
+        until(self.healthy, WITHIN_SECONDS, "the health checks")
+
+    def healthy(self) -> bool:
+        states = [json.loads(self.docker("inspect", one))[0]["State"] for one in self.container_ids()]
+        if any(state["Status"] == "exited" and state["ExitCode"] for state in states):
+            raise Failed("A container ended with an error.")
+        return all(state["Health"]["Status"] == "healthy" for state in states if state["Status"] != "exited")
+
+
+def build_and_start(containers: Containers) -> None:
+    image = os.environ.get("WHOOP_PYTHON_IMAGE")
+    containers.compose("build", *(["--build-arg", f"PYTHON={image}"] if image else []), "upgrade")
+    size = int(containers.docker("image", "inspect", "--format", "{{.Size}}", containers.image))
+    containers.log(f"image built: {size / 1e6:.0f} MB")
+    containers.start()
+    containers.log("all services are healthy")
+
+
+def connect(containers: Containers) -> list[int]:
+    members = [int(member["user_id"]) for member in containers.control("members")][:MEMBERS]
+    for user_id in members:
+        said = containers.compose(
+            "run", "--rm", "-T", "webhooks", "whoop-assets", "connect", "--link", "--hours", "1"
+        )
+        consent(said.split()[-1], user_id, f"{LOOPBACK}:8766")
+    containers.log(f"members {members} connected through links")
+    return members
+
+
+def backfill(containers: Containers, ui: Ui) -> None:
+    last = date.today() - timedelta(days=1)
+    launched = ui.launch_backfill(last - timedelta(days=DAYS - 1), last)
+    ended = ui.finished(launched, WITHIN_SECONDS)
+    if ended["status"] != "COMPLETED_SUCCESS":
+        raise Failed(f"The backfill ended as {ended['status']}: {ended['error']}")
+    rows = containers.sql("select count(*) from daily_summary")
+    if int(rows) < MEMBERS * (DAYS - 1):
+        raise Failed(f"The backfill of {DAYS} days left {rows} daily rows.")
+    containers.log(f"{DAYS} days backfilled through GraphQL: {rows} daily rows")
+
+
+def receive(containers: Containers, members: list[int], seed: int) -> None:
+    """Edit records at the simulator, and wait until every announced change is in the database."""
+    for user_id in members:
+        containers.control("random_edits", {"user_id": user_id, "count": 3, "seed": seed})
+    containers.control("webhooks/deliver", {})
+
+    def done() -> bool:
+        return containers.sql("select count(*) from webhook_events where state <> 'done'") == "0"
+
+    until(done, WITHIN_SECONDS, "the end of every event")
+    events = containers.sql("select count(*) from webhook_events")
+    if events == "0":
+        raise Failed("The webhook service stored no event.")
+    containers.log(f"{events} webhook events received and loaded")
+
+
+def compare(containers: Containers, members: list[int]) -> None:
+    """Compare the stored workouts of the backfilled days with those that the simulator has."""
+    first, last = date.today() - timedelta(days=DAYS - 2), date.today() - timedelta(days=1)
+    wanted = {
+        workout["id"]
+        for user_id in members
+        for workout in containers.control(f"truth/{user_id}")["workouts"]
+        if str(first) <= workout["start"] < str(last)
+    }
+    absent = wanted - set(containers.sql("select id from workouts where deleted_at is null").split())
+    if absent:
+        raise Failed(f"{len(absent)} of {len(wanted)} workouts are not stored.")
+    containers.log("every workout of the simulator is stored")
+
+
+def restart(containers: Containers, ui: Ui) -> None:
+    containers.compose("kill", "--signal", "SIGKILL", "daemon", "webhooks")
+    containers.compose("restart", "postgres", "code", "webserver")
+    containers.start()
+    until(ui.ready, WITHIN_SECONDS, "the definitions and the daemon")
+    containers.log("daemon and webhook service killed, all restarted")
+
+
+def check_rights(containers: Containers) -> None:
+    for container in containers.container_ids():
+        (found,) = json.loads(containers.docker("inspect", container))
+        service = found["Config"]["Labels"]["com.docker.compose.service"]
+        if service not in OURS:
+            continue
+        host = found["HostConfig"]
+        rights = (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"], found["Config"]["User"])
+        if rights != (True, ["ALL"], False, "10001:10001"):
+            raise Failed(f"{service} runs with other rights: {rights}")
+        attempt = ["docker", "exec", container, "sh", "-c", "id -u; touch /opt/attempt"]
+        tried = subprocess.run(attempt, capture_output=True, text=True)
+        if tried.stdout.strip() != "10001" or tried.returncode == 0:
+            raise Failed(f"{service} can write to its root file system, or is not user 10001.")
+    containers.log("read-only root file systems, user 10001, no capabilities")
+
+
+def search_secrets(containers: Containers) -> None:
+    values = [containers.password, containers.token_key]
+
+    def collect(found: Any) -> None:
+        if isinstance(found, str):
+            values.append(found)
+        elif isinstance(found, (list, dict)):
+            for part in found.values() if isinstance(found, dict) else found:
+                collect(part)
+
+    collect(containers.control("secrets"))
+    texts = {"the log": containers.compose("logs", "--no-color")}
+    texts["the image's history"] = containers.docker("image", "history", "--no-trunc", containers.image)
+    for container in containers.container_ids():
+        texts[f"docker inspect {container[:12]}"] = containers.docker("inspect", container)
+    texts["the dump of Dagster's database"] = containers.compose(
+        "exec", "-T", "postgres", "pg_dump", "--username", "whoop", "dagster"
+    )
+    if found := leaked(texts, values):
+        raise Failed(f"A secret stands in {', '.join(found)}.")
+    containers.log(f"none of {len(values)} secrets, names and addresses in logs, inspect, history and dump")
+
+
+def check(containers: Containers) -> None:
+    """Do all steps, in order; raises Failed, UiError."""
+    build_and_start(containers)
+    ui = Ui(f"http://{LOOPBACK}:3000", containers.folder)
+    until(ui.ready, WITHIN_SECONDS, "the definitions and the daemon")
+    members = connect(containers)
+    backfill(containers, ui)
+    receive(containers, members, seed=1)
+    restart(containers, ui)
+    receive(containers, members, seed=2)
+    compare(containers, members)
+    check_rights(containers)
+    search_secrets(containers)
+
+
+def main(reason: Callable[[], str] = missing) -> int:
+    """The exit status; see the module's docstring."""
+    if why_not := reason():
+        print(f"Skipped: {why_not}.")
+        return 1 if os.environ.get("CONTAINERS") == "required" else 0
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="whoop-containers-")))
+        containers = Containers(folder)
+        cleanup.callback(containers.remove)
+        try:
+            check(containers)
+        except BaseException:
+            print(containers.compose("logs", "--no-color", "--tail", "50"), file=sys.stderr)
+            raise
+    containers.log("removed; passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

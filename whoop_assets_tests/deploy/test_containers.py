@@ -1,0 +1,104 @@
+"""`make containers` without an engine: when it is skipped, and those of its steps that need none."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import containers
+from benchmarks.production import deployed
+from benchmarks.stage import staged
+from benchmarks.ui import until
+from whoop_assets.cli.ports import LOOPBACK
+from whoop_assets_tests.deploy.files import DEPLOY, WITH_SIMULATOR, ours
+from whoop_assets_tests.postgres import running_server
+
+
+def test_without_an_engine_it_is_skipped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert containers.main() == 0
+    assert capsys.readouterr().out == "Skipped: there is no program docker on the path.\n"
+
+
+def test_an_engine_that_does_not_answer_is_a_reason_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "does not answer" in containers.missing()
+
+
+def test_before_a_release_a_skipped_check_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINERS", "required")
+    assert containers.main(lambda: "there is no engine") == 1
+
+
+def test_a_secret_is_found_wherever_it_stands_and_short_words_are_not_searched() -> None:
+    texts = {"the log": "a line\nToken abcdefgh1234 refused\n", "docker inspect": "Ann"}
+    assert containers.leaked(texts, ["abcdefgh1234", "Ann"]) == ["the log"]
+    assert containers.leaked(texts, ["not-in-there"]) == []
+
+
+def test_the_folder_has_what_the_build_copies_an_image_of_its_own_and_no_secret_of_the_checkout(
+    tmp_path: Path,
+) -> None:
+    made = containers.Containers(tmp_path)
+    ignore = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    for line in ignore:
+        if line.startswith("!"):
+            assert (made.folder / line[1:]).exists(), line
+    compose = (made.folder / "deploy" / "compose.yaml").read_text()
+    assert compose.count(f"image: {made.image}") == 1
+    assert {path.read_text() for path in (made.folder / "deploy" / "secrets").iterdir()} == {
+        made.password,
+        made.token_key,
+        containers.CLIENT_SECRET,
+    }
+
+
+def test_the_simulator_takes_the_place_of_whoop_for_every_service_that_calls_it() -> None:
+    services = ours(WITH_SIMULATOR)
+    command = [str(word) for word in services["simulator"]["command"]]
+    port = command[command.index("--port") + 1]
+    for name in ("upgrade", "code", "webhooks"):
+        assert services[name]["environment"]["WHOOP_API_URL"] == f"http://simulator:{port}/developer"
+        assert services[name]["environment"]["WHOOP_OAUTH_URL"] == f"http://simulator:{port}/oauth/oauth2"
+    # Both services that call WHOOP reach the simulator, and it reaches the one that it sends webhooks to.
+    for name in ("code", "webhooks"):
+        assert set(services["simulator"]["networks"]) & set(services[name]["networks"])
+    assert services["simulator"]["read_only"] is True
+    assert services["simulator"]["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.slow
+@pytest.mark.machine_time
+def test_a_member_connects_through_the_printed_link(tmp_path: Path) -> None:
+    with (
+        running_server(network=True) as server,
+        staged(members=2, days=20, seed=7) as stage,
+        deployed(server, stage, tmp_path) as deployment,
+    ):
+        deployment.defaults = {
+            **deployment.defaults,
+            "WHOOP_REDIRECT_URI": f"http://{LOOPBACK}:{deployment.ports['webhooks']}/callback",
+        }
+        deployment.once("upgrade")
+        deployment.start("webhooks")
+        until(deployment.receives, containers.WITHIN_SECONDS, "the webhook service")
+        deployment.services["link"] = {
+            **deployment.services["webhooks"],
+            "command": ["whoop-assets", "connect", "--link", "--hours", "1"],
+        }
+        deployment.once("link")
+        link = deployment.said("link").split()[-1]
+        user_id = stage.members[1]
+        containers.consent(link, user_id, stage.base_url.removeprefix("http://"))
+        deployment.services["members"] = {
+            **deployment.services["webhooks"],
+            "command": ["whoop-assets", "members"],
+        }
+        deployment.once("members")
+        assert str(user_id) in deployment.said("members")
+        assert str(stage.members[0]) not in deployment.said("members")
