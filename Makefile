@@ -73,7 +73,7 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version
   --no-header --no-emit-index-url
 
 lock: $(MADE)  ## requirements.lock from pyproject.toml, with the newest releases it allows; then the image's
-	@$(LOCK) --extra dev --upgrade --output-file requirements.lock
+	@$(LOCK) --extra dev --extra docs --upgrade --output-file requirements.lock
 	@$(LOCK) --extra celery --extra kubernetes --extra notion --extra build --upgrade --constraint requirements.lock \
 	  --output-file deploy/requirements.lock
 

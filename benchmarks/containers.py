@@ -31,7 +31,7 @@ import httpx
 from cryptography.fernet import Fernet
 
 from benchmarks.ui import CHECKOUT, Ui, until
-from whoop_assets.cli.ports import LOOPBACK
+from whoop_assets.cli.processes.ports import LOOPBACK
 
 FILES = ("compose.yaml", "compose.simulator.yaml")
 CLIENT_SECRET = "simulator-secret"
@@ -159,7 +159,16 @@ class Containers:
         return self.docker("compose", "--project-name", self.project, *files, *arguments)
 
     def sql(self, query: str) -> str:
-        psql = "psql --username whoop --dbname whoop --no-align --tuples-only --command".split()
+        psql = [
+            "psql",
+            "--username",
+            "whoop",
+            "--dbname",
+            "whoop",
+            "--no-align",
+            "--tuples-only",
+            "--command",
+        ]
         return self.compose("exec", "-T", "postgres", *psql, query).strip()
 
     def control(self, path: str, order: Mapping[str, Any] | None = None) -> Any:

@@ -8,7 +8,7 @@ from benchmarks import containers
 from benchmarks.production import deployed
 from benchmarks.stage import staged
 from benchmarks.ui import until
-from whoop_assets.cli.ports import LOOPBACK
+from whoop_assets.cli.processes.ports import LOOPBACK
 from whoop_assets_tests.deploy.files import DEPLOY, WITH_SIMULATOR, ours
 from whoop_assets_tests.postgres import running_server
 

@@ -15,7 +15,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from benchmarks.production import DEPLOY, STARTS_WITHIN
 from benchmarks.ui import until
-from whoop_assets.cli.ports import free_port
+from whoop_assets.cli.processes.ports import free_port
 from whoop_assets_tests.postgres import running_server
 from whoop_assets_tests.redis import running_redis
 

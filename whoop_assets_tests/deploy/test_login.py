@@ -25,7 +25,7 @@ from websockets.typing import Subprotocol
 
 from benchmarks.production import DEPLOY, STARTS_WITHIN
 from benchmarks.ui import until
-from whoop_assets.cli.ports import LOOPBACK, free_port
+from whoop_assets.cli.processes.ports import LOOPBACK, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.machine_time]
 
