@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Index, String, Table, 
 from whoop_assets.db.columns import column, count, key, measure, milliseconds
 from whoop_assets.db.metadata import metadata
 from whoop_assets.db.types import Id, JsonText, UtcDateTime
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS
 
 
 def _provenance() -> "list[Column[Any]]":
@@ -151,9 +152,14 @@ body_measurements = _snapshot(
     comment="Body measurements as they were on each day they were read; WHOOP keeps no history.",
 )
 
-RECORD_TABLES = {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
+RECORD_TABLES = {name: metadata.tables[name] for name in STREAMS}
+"""Stream -> table of its records."""
 
-SNAPSHOT_TABLES = {"profile": profiles, "body_measurement": body_measurements}
+RECORD_KEYS = {name: stream.key for name, stream in STREAMS.items()}
+"""Stream -> natural key of its table. That of a recovery is its sleep, because a nap can have its own recovery."""
+
+SNAPSHOT_TABLES = {name: metadata.tables[stream.table] for name, stream in SNAPSHOT_STREAMS.items()}
+"""Snapshot stream -> table."""
 
 record_versions = Table(
     "record_versions",
@@ -177,7 +183,7 @@ Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.st
 FROM_SINGLE_READS = text(
     "endpoint NOT IN ('/v2/cycle', '/v2/recovery', '/v2/activity/sleep', '/v2/activity/workout')"
 )
-"""Contents that a record's own URL gave, not a page of a collection: few, and indexed apart."""
+"""Contents from a record's own URL, not from a page of a collection. They are few and have their own index."""
 
 Index(
     "ix_record_versions_single",

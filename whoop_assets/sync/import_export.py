@@ -2,10 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+
+from sqlalchemy import Connection
 
 from whoop_assets.app_export import store as export_store
 from whoop_assets.app_export.parsing import (
@@ -133,7 +135,7 @@ def import_export(
                     f"Member {instead_of} cannot be replaced: only a member who comes from an export alone can be, by another"
                     " one."
                 )
-        _store(connection, result, export, span, at)
+        _store(connection, result, files, export, span, at)
         if instead_of is not None:
             left = export_store.lacking(connection, instead_of, result.user_id)
             if left:
@@ -174,7 +176,14 @@ def _nothing_to_import(export: Export) -> str:
     return f"All {len(rejected)} rows of the export were refused, so nothing was stored: {reasons}."
 
 
-def _store(connection: Any, result: Imported, export: Export, span: Span, at: datetime) -> None:
+def _store(
+    connection: Connection,
+    result: Imported,
+    contents: Mapping[str, bytes],
+    export: Export,
+    span: Span,
+    at: datetime,
+) -> None:
     user_id = result.user_id
     # sleeps.csv says what a nap is, of this export or of an earlier one; without it the onset tells.
     known = export_store.naps(connection, user_id)
@@ -187,7 +196,7 @@ def _store(connection: Any, result: Imported, export: Export, span: Span, at: da
     result.missing_files = [name for name in FILES if name not in export.files]
     result.unknown_files = export.unknown_files
     days: set[date] = set()
-    held: list[str] = []
+    readable: list[str] = []  # a file of which every row was rejected says nothing about any day
     for file, kind in KIND_OF.items():
         found = export.files.get(file)
         if kind == "sleeps":  # after the cycles, which say where sleeps belong
@@ -209,28 +218,37 @@ def _store(connection: Any, result: Imported, export: Export, span: Span, at: da
         entry = result.kinds[kind] = KindImported(None, None, len(rows[kind]), stored)
         if found is None:
             continue
-        held.append(kind)
-        _report_file(connection, result, entry, found, file, at)
+        _report_file(connection, result, entry, found, contents.get(found.name, b""), file, at)
+        if rows[kind] or not entry.rejected:
+            readable.append(kind)
     days |= export_store.assign_sleeps(connection, user_id, export_store.CycleOfSleep(connection, user_id))
     listed = {row["day"] for kind in rows.values() for row in kind}
     result.first_day, result.last_day = min(listed, default=None), max(listed, default=None)
-    if export_store.record_import(connection, user_id, held, span, at):
-        # A file that was not there before, or not for these days, tells of each of them also by what it does not hold.
+    if export_store.record_import(connection, user_id, readable, span, at):
+        # The first file for these days also shows which days have no record of its kind.
         days |= listed
     stale_days.mark(connection, user_id, days, at)
 
 
 def _report_file(
-    connection: Any, result: Imported, entry: KindImported, found: FileRead, file: str, at: datetime
+    connection: Connection,
+    result: Imported,
+    entry: KindImported,
+    found: FileRead,
+    content: bytes,
+    file: str,
+    at: datetime,
 ) -> None:
     """Quarantine the rejected rows of a file, and add to the result how the file was read."""
+    lines = content.splitlines()
     entry.file, entry.name, entry.in_export, entry.repeated = file, found.name, found.rows, found.repeated
     result.without_day += found.without_day
     result.faults += found.faults
     if found.unknown_columns:
         result.unknown_columns[found.name] = found.unknown_columns
     unreadable = [
-        Unreadable(row.line, row.reason, row.text, _hash(row.text or row.line)) for row in found.rejected
+        Unreadable(row.line, row.reason, row.text, _hash(row.text or _raw_line(lines, row.line)))
+        for row in found.rejected
     ]
     dismissed = export_store.quarantine(connection, result.user_id, file, unreadable, at)
     open_ones = [
@@ -332,8 +350,13 @@ def _row(
     }
 
 
-def _hash(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+def _raw_line(lines: Sequence[bytes], number: int) -> str:
+    """Return a line that is not CSV as it stands in the file, so that another bad line gets another hash."""
+    return lines[number - 1].decode("latin-1") if number <= len(lines) else f"line {number}"
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:

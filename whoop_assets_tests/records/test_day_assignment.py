@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoop_assets.records import day_assignment, stale_days, upsert
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import cycle_day, local_date
 from whoop_assets_tests.support.factories import (
     MEMBER,
@@ -21,7 +22,6 @@ from whoop_assets_tests.support.factories import (
     workout,
 )
 
-STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
 OFFSETS = ("-10:00", "-03:30", "+00:00", "+05:30", "+13:00")
 
 
@@ -194,7 +194,9 @@ def test_records_that_arrive_in_any_order_and_any_batches_are_filed_as_if_all_ha
         sleeps = day_assignment.sleep_times(connection, [answer.key for answer in life["sleeps"]])
         for stream in STREAMS:
             for answer in life[stream]:
-                for name, value in day_assignment.filed(stream, answer.fields, days, sleeps).items():
+                for name, value in day_assignment.assigned_columns(
+                    STREAMS[stream], answer.fields, days, sleeps
+                ).items():
                     assert at_once[stream, answer.key][name] == value
 
 
@@ -203,7 +205,7 @@ def days_as_they_stand(connection):
     found = {}
     for key, row in filed(connection).items():
         found.setdefault(row["day"], set()).add((key, *row.values()))
-    latest = upsert._latest_cycle_day(connection, MEMBER)
+    latest = upsert._latest_cycle(connection, MEMBER)
     if latest is not None:
         found.setdefault(latest[1], set()).add(("latest cycle", latest[0]))
     return found
@@ -230,5 +232,5 @@ def test_every_day_that_a_change_touches_is_stale_afterwards(database, arrival, 
         assert changed <= stale(connection)
         # Filing again by the rule alone finds nothing left to move.
         days = day_assignment.calendar(connection, MEMBER)
-        everything = day_assignment.Reach(day_assignment.BEGINNING, day_assignment.END)
-        assert day_assignment.refile(connection, MEMBER, everything, days, NOW) == set()
+        everything = day_assignment.AffectedRecords(day_assignment.BEGINNING, day_assignment.END)
+        assert day_assignment.reassign_days(connection, MEMBER, everything, days, NOW) == set()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from whoop_assets.clock import SystemClock
 from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS
-from whoop_assets.sync.load_events import work_off
+from whoop_assets.sync.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.webhooks.row_locks import Event
@@ -17,7 +17,7 @@ from whoop_simulator.webhooks.delivery import Delivery
 NOWHERE = f"http://127.0.0.1:{REFUSING_PORT}/webhooks"
 SECOND = timedelta(seconds=1)
 
-Order = Callable[[list[Delivery]], Iterable[Delivery]]
+Reorder = Callable[[list[Delivery]], Iterable[Delivery]]
 
 
 class Inbox:
@@ -38,7 +38,7 @@ class Inbox:
         self._known = max((one.number for one in new), default=self._known)
         return sorted(new, key=lambda one: one.number)
 
-    def receive(self, order: Order = list) -> list[Delivery]:
+    def receive(self, order: Reorder = list) -> list[Delivery]:
         """Put what has been announced into the inbox, in this order; time passes before and after."""
         self._pass(SECOND)
         deliveries = list(order(self.announced()))
@@ -67,9 +67,9 @@ class Inbox:
     def states(self) -> list[str]:
         return sorted(event.state for event in self.events())
 
-    def work_off(self, by: str = "test") -> None:
+    def process_due_events(self, by: str = "test") -> None:
         """Load what is due; nothing may fail, and nothing stay open or stale."""
-        rounds = work_off(self.home.connection, by=by)
+        rounds = process_due_events(self.home.connection, by=by)
         assert [failure for one in rounds for failure in one.failures] == []
         assert [event for event in self.events() if event.state == "open"] == []
         self.nothing_stale()

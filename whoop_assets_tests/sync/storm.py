@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from whoop_assets.errors import DatabaseUnreachable
-from whoop_assets.sync.load_members import Round
+from whoop_assets.sync.load_members import LoadResult
 from whoop_assets.whoop_api import transport
 from whoop_assets.whoop_api.fields import rfc3339
 from whoop_assets_tests.support.fixed_time import NOW
@@ -213,13 +213,13 @@ class Storm:
             times = {"start": rfc3339(earlier), "end": rfc3339(earlier + timedelta(hours=1))}
             world.edit(self.user_id, "workouts", workouts[0]["id"], times)
 
-    def _load_in_bad_weather(self, first: date, last: date) -> list[Round]:
+    def _load_in_bad_weather(self, first: date, last: date) -> list[LoadResult]:
         world, outcome = self.home.world, self.outcome
         faults = world.faults = CountedFaults(self.seed)
         outcome.orders = self._orders()
         for order in outcome.orders:
             world.order_fault(**order)
-        rounds: list[Round] = []
+        rounds: list[LoadResult] = []
         with self.patch.context() as patch, self._changing(), self._ending():
             if self._impatient:
                 patch.setattr(transport, "TIMEOUT", SHORT)
@@ -329,7 +329,7 @@ class Storm:
         finally:
             event.remove(engine, name, end)
 
-    def _wrong_failures(self, rounds: list[Round]) -> Iterator[str]:
+    def _wrong_failures(self, rounds: list[LoadResult]) -> Iterator[str]:
         """Failures without a cause, of a stream that met no fault, or not on record; and streams silently left out."""
         outcome = self.outcome
         for stream, cause in outcome.failed:

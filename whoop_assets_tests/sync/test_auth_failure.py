@@ -54,8 +54,8 @@ def test_when_every_stream_answers_401_the_member_needs_reconnection(home):
         for f in one.failures
     } == {True}
     # Two for the first stream, one for each other with each token; after that nothing is asked any more.
-    assert sum(load.requests for one in rounds for load in one.loads) == 2 + auth_failure.TRIALS * 5
-    assert home.world.stats()["refreshes"] == auth_failure.TRIALS
+    assert sum(load.requests for one in rounds for load in one.loads) == 2 + auth_failure.MAX_TOKENS_TRIED * 5
+    assert home.world.stats()["refreshes"] == auth_failure.MAX_TOKENS_TRIED
 
 
 def test_who_was_marked_comes_back_with_a_new_consent(home):
@@ -98,7 +98,7 @@ def test_what_goes_wrong_otherwise_is_no_proof(home, monkeypatch):
 
 def meanwhile(monkeypatch, at_request, happens):
     """While that request of the trial is on its way, something happens in another process."""
-    ask, asked = auth_failure._is_refused, []
+    ask, asked = auth_failure._is_rejected, []
 
     def is_refused(read):
         asked.append(read)
@@ -107,7 +107,7 @@ def meanwhile(monkeypatch, at_request, happens):
             happens()
         return answer
 
-    monkeypatch.setattr(auth_failure, "_is_refused", is_refused)
+    monkeypatch.setattr(auth_failure, "_is_rejected", is_refused)
 
 
 def test_a_refusal_of_a_token_that_was_renewed_meanwhile_is_held_against_nobody(home, monkeypatch):
@@ -118,14 +118,14 @@ def test_a_refusal_of_a_token_that_was_renewed_meanwhile_is_held_against_nobody(
         another.tokens(home.member).after_rejection(another.tokens(home.member).access_token())
 
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
-    trial = auth_failure.refuses_every_stream
+    trial = auth_failure.is_rejected_by_every_stream
 
     def renewed_first(connection, *arguments):
         connection.tokens(home.member).access_token()
         renewed()
         return trial(connection, *arguments)
 
-    monkeypatch.setattr("whoop_assets.sync.load_members.refuses_every_stream", renewed_first)
+    monkeypatch.setattr("whoop_assets.sync.load_members.is_rejected_by_every_stream", renewed_first)
     (failure,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].failures
     assert status(home, home.member) == "connected"
     assert failure.transient  # so that the run is tried again, with the new token

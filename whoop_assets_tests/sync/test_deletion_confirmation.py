@@ -97,7 +97,7 @@ def test_when_most_of_a_span_is_missing_nothing_is_believed_deleted(home):
     assert len(known) > 10
     rounds = home.load(FIRST, TODAY, ["workouts"])
     assert home.rows("workouts").keys() == known.keys()
-    assert "that many at once is not believed" in rounds[0].warnings[0]
+    assert "too many at once to be deletions" in rounds[0].warnings[0]
 
 
 def test_an_edit_that_moves_a_workout_to_another_day_makes_both_days_stale(home):

@@ -7,8 +7,8 @@ from sqlalchemy import insert
 
 from whoop_assets.errors import DatabaseError
 from whoop_assets.records import load_failures, quarantine, tables
-from whoop_assets.sync import pagination as crawling
-from whoop_assets.sync.parsing import take
+from whoop_assets.sync import pagination
+from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.response_body import Received
 from whoop_assets.whoop_api.streams import WORKOUTS
 from whoop_assets_tests.support.fixed_time import TODAY
@@ -169,9 +169,9 @@ def test_one_odd_record_stops_nobody_elses_load(database_url, odd, monkeypatch):
 
         def as_if_whoop_said_so(stream, raw, *rest):
             # The simulator serves nothing that odd.
-            return take(stream, raw | odd if raw["id"] == victim["id"] else raw, *rest)
+            return parse_record(stream, raw | odd if raw["id"] == victim["id"] else raw, *rest)
 
-        monkeypatch.setattr(crawling, "take", as_if_whoop_said_so)
+        monkeypatch.setattr(pagination, "parse_record", as_if_whoop_said_so)
         home.load(FIRST, TODAY, ["cycles", "workouts"])
         assert {row["user_id"] for row in home.rows("workouts").values()} == set(home.members)
         assert open_failures(home) == []
@@ -186,7 +186,7 @@ def test_a_number_that_no_database_takes_is_quarantined_too(database_url):
     with at_home(database_url, frozen_world(days=10)) as home:
         body = b'{"id": "n", "user_id": %d, "strain": 1e999}' % home.member
         raw = Received(200, {}, body).json()
-        rejected = take(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
+        rejected = parse_record(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
         with home.database.write([home.member]) as connection:
             quarantine.keep(connection, home.member, "workouts", [rejected], home.clock.now())
         (row,) = home.rows("quarantine").values()

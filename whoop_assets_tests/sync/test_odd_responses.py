@@ -101,7 +101,7 @@ def test_records_of_another_member_are_kept_apart_and_never_stored_as_the_member
         assert home.rows("workouts") == {}
         kept = list(home.rows("quarantine").values())
         assert {row["record_key"] for row in kept} == {record["id"] for record in theirs}
-        assert all("user_id is not the member's" in row["reason"] for row in kept)
+        assert all("user_id is not that of the member" in row["reason"] for row in kept)
 
         home.advance(1)
         home.load(FIRST, TODAY)

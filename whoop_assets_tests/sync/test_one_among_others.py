@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from whoop_assets.errors import BudgetExhausted, ConfigurationError
 from whoop_assets.members import store as member_store
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.tokens import cipher, tables
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.sync.home import at_home, frozen_world
@@ -102,8 +102,8 @@ def test_who_is_erased_while_something_unreadable_is_on_its_way_leaves_no_row(ho
 def test_a_spent_budget_fails_only_those_for_whom_something_was_to_be_asked(home, monkeypatch):
     asks, has_all, must_come_back = sorted(home.members)
     present = home.clock.now()
-    order = Order("cycles", FIRST, TODAY, TODAY, present, present)
-    load_everybody(home.connection, replace(order, members=(has_all,)))
+    order = LoadRequest("cycles", FIRST, TODAY, TODAY, present, present)
+    load_members(home.connection, replace(order, members=(has_all,)))
     with home.database.write() as connection:
         member_store.set_status(connection, must_come_back, member_store.RECONNECTION_NEEDED, "it is gone")
 
@@ -111,7 +111,7 @@ def test_a_spent_budget_fails_only_those_for_whom_something_was_to_be_asked(home
         raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
 
     monkeypatch.setattr(home.connection.budget, "acquire", spent)
-    one = load_everybody(home.connection, order)
+    one = load_members(home.connection, order)
     assert {failure.user_id: failure.cause.split(":")[0] for failure in one.failures} == {
         asks: "nothing before noon",
         must_come_back: f"Member {must_come_back} must be connected again, because it is gone",

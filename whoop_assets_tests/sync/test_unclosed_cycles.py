@@ -78,7 +78,7 @@ def test_a_webhook_event_after_a_longer_gap_closes_it_too(home):
     night = next(sleep for sleep in home.truth()["sleeps"] if not sleep["nap"])
     home.world.rescore(home.member, "sleeps", night["id"])
     box.receive()
-    box.work_off()
+    box.process_due_events()
     assert home.rows("cycles")[old["id"]]["payload"] == truth_of(home, old["id"])
     summary = home.rows("daily_summary")[home.member, old["day"]]
     assert summary["strain"] == truth_of(home, old["id"])["score"]["strain"]

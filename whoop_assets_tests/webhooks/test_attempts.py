@@ -8,7 +8,7 @@ from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.records import upsert
 from whoop_assets.webhooks import attempts, event_days, inbox
-from whoop_assets.webhooks.attempts import DELAYS, MOST_ATTEMPTS, UNHEARD_OF
+from whoop_assets.webhooks.attempts import ATTEMPT_TIMEOUT, MAX_ATTEMPTS, RETRY_DELAYS
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, recovery, sleep, workout
 from whoop_assets_tests.support.processes import together
 from whoop_assets_tests.webhooks.test_inbox import SLEEP, delivery, events, home, receive
@@ -32,8 +32,8 @@ def test_an_attempt_is_begun_by_one_and_due_again_when_nothing_is_heard_of_it(on
     assert begin(one, NOW) == ["t1"]
     assert begin(one, NOW) == []
     event = events(one)["t1"]
-    assert (event.attempts, event.next_attempt_at) == (1, NOW + UNHEARD_OF)
-    assert begin(one, NOW + UNHEARD_OF) == ["t1"]
+    assert (event.attempts, event.next_attempt_at) == (1, NOW + ATTEMPT_TIMEOUT)
+    assert begin(one, NOW + ATTEMPT_TIMEOUT) == ["t1"]
 
 
 def begin_at(url):
@@ -52,24 +52,24 @@ def test_of_processes_that_begin_at_once_each_event_goes_to_one(home, database_u
 
 def test_each_failure_waits_longer_and_the_last_one_parks(one):
     now = NOW
-    for number in range(MOST_ATTEMPTS):
+    for number in range(MAX_ATTEMPTS):
         assert begin(one, now) == ["t1"], number
         with one.write() as connection:
             attempts.failed(connection, ["t1"], "WHOOP has a fault.", now)
         event = events(one)["t1"]
         assert event.last_error == "WHOOP has a fault."
-        if number < len(DELAYS):
-            assert event.next_attempt_at == now + DELAYS[number]
+        if number < len(RETRY_DELAYS):
+            assert event.next_attempt_at == now + RETRY_DELAYS[number]
             assert begin(one, event.next_attempt_at - SECOND) == []
             now = event.next_attempt_at
-    assert list(DELAYS) == sorted(DELAYS)
+    assert list(RETRY_DELAYS) == sorted(RETRY_DELAYS)
     assert (event.state, event.next_attempt_at) == ("parked", None)
-    assert event.reason == f"{MOST_ATTEMPTS} attempts came to nothing; the last: WHOOP has a fault."
+    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last one: WHOOP has a fault."
 
 
 def test_an_event_that_kills_whoever_loads_it_is_parked_too(one):
     now = NOW
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert begin(one, now) == ["t1"]
         now = events(one)["t1"].next_attempt_at
     assert begin(one, now) == []
@@ -166,7 +166,7 @@ def test_an_event_is_filed_under_its_records_day_else_under_the_members_local_da
             "d": date(2026, 11, 22),  # NOW is the 21st at 12:00 UTC, where they are the 22nd at 01:00
             "e": date(2026, 11, 21),
         }
-        attempts.file(connection, {"a": days["a"], "d": days["d"]})
+        attempts.set_days(connection, {"a": days["a"], "d": days["d"]})
     assert events(home)["a"].day == day
     assert events(home)["c"].day is None
 
