@@ -20,9 +20,6 @@ offset_of = lru_cache(maxsize=256)(parse_offset)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
-_DEPENDENT = [stream for stream in STREAMS.values() if stream is not CYCLES]
-"""Streams whose days follow from cycles, in loading order: a recovery follows from its sleep."""
-
 
 @dataclass(frozen=True, slots=True)
 class SleepTimes:
@@ -135,7 +132,7 @@ class AffectedRecords:
 
 def has_dependent_records(connection: Connection, user_id: int) -> bool:
     """Return whether the member has a record whose day follows from cycles."""
-    tables = [RECORD_TABLES[stream.name] for stream in _DEPENDENT]
+    tables = [RECORD_TABLES[stream.name] for stream in _dependent_streams()]
     query = select(or_(*(exists().where(table.c.user_id == user_id) for table in tables)))
     return bool(connection.scalar(query))
 
@@ -166,7 +163,7 @@ def reassign_days(
 ) -> set[date]:
     """Assign the affected records to days again. Returns the days that gained or lost a record."""
     changed_days: set[date] = set()
-    for stream in _DEPENDENT:
+    for stream in _dependent_streams():
         rows = _affected_rows(connection, user_id, stream, affected)
         sleep_ids = [row.sleep_id for row in rows] if stream.day_rule == "recovery" else []
         sleeps_by_id = sleep_times(connection, sleep_ids)
@@ -195,6 +192,11 @@ def reassign_days(
                 moved,
             )
     return changed_days
+
+
+def _dependent_streams() -> list[Stream]:
+    """Return the streams whose days follow from cycles, in loading order: a recovery follows from its sleep."""
+    return [stream for stream in STREAMS.values() if stream is not CYCLES]
 
 
 def _affected_rows(
