@@ -1,7 +1,7 @@
 """Copies all tables into another database, SQLite or PostgreSQL, and compares them before the commit.
 
-One transaction writes the target, and both databases are locked for other writers. A copy that is killed leaves the target
-empty; start the same copy again.
+One transaction writes the target, and both databases are locked for other writers. A copy that is killed
+leaves the target empty; start the same copy again.
 """
 
 import hashlib
@@ -33,7 +33,8 @@ _HASH_SIZE = 32
 class Fingerprint:
     """Number of rows of a table, and a hash that depends neither on their order nor on the kind of database.
 
-    The hash is the sum of the SHA-256 of each row's values, modulo 2^256. With XOR, two equal rows would cancel out.
+    The hash is the sum of the SHA-256 of each row's values, modulo 2^256. With XOR, two equal rows would
+    cancel out.
     """
 
     rows: int = 0
@@ -54,7 +55,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class TableComparison:
     """Fingerprints of one table in both databases."""
 
     table: str
@@ -66,7 +67,7 @@ class Compared:
         return self.here == self.there
 
 
-def copy(source: Database, target: Database) -> list[Compared]:
+def copy(source: Database, target: Database) -> list[TableComparison]:
     """Copy every table into the target, which must be empty or have only empty tables of this schema.
 
     Memory is bounded by ROWS_PER_BATCH.
@@ -75,8 +76,8 @@ def copy(source: Database, target: Database) -> list[Compared]:
         The fingerprints of each table after the copy.
 
     Raises:
-        CopyRefused: The target has rows or is the source, another process writes, or the copied rows differ from the
-            source. Nothing is left in the target.
+        CopyRefused: The target has rows or is the source, another process writes, or the copied rows differ
+            from the source. Nothing is left in the target.
         SchemaMismatch: The source has another schema version.
         DatabaseError: A database failed.
     """
@@ -91,22 +92,23 @@ def copy(source: Database, target: Database) -> list[Compared]:
         for table in metadata.sorted_tables:
             here = _copy_table(source, reading, target, writing, table)
             _continue_numbering(writing, table)
-            found.append(Compared(table.name, here, _fingerprint(target, writing, table)))
+            found.append(TableComparison(table.name, here, _fingerprint(target, writing, table)))
         if unlike := [compared.table for compared in found if not compared.equal]:
             raise CopyRefused(
-                f"The copy in {target.shown} differs from {source.shown} in {', '.join(unlike)}, so nothing was kept"
+                f"The copy in {target.shown} differs from {source.shown} in {', '.join(unlike)}, so nothing"
+                " was kept"
                 " there. Please report it; the source is unchanged."
             )
     return found
 
 
-def compare(one: Database, other: Database) -> list[Compared]:
+def compare(one: Database, other: Database) -> list[TableComparison]:
     """Return the fingerprints of each table in both databases. Raises SchemaMismatch and DatabaseError."""
     for database in (one, other):
         schema.check(database)
     with one.read() as here, other.read() as there:
         return [
-            Compared(table.name, _fingerprint(one, here, table), _fingerprint(other, there, table))
+            TableComparison(table.name, _fingerprint(one, here, table), _fingerprint(other, there, table))
             for table in metadata.sorted_tables
         ]
 
@@ -120,7 +122,8 @@ def key_notice(source: Database, target: Database, token_key: str) -> str:
         "" if not target.is_sqlite else f", or copy it to {key_file(target).name} beside the new database"
     )
     return (
-        f"The tokens are encrypted as before, with the key in the file {name} beside {source.shown}: set WHOOP_TOKEN_KEY"
+        f"The tokens are encrypted as before, with the key in the file {name} beside {source.shown}: set"
+        " WHOOP_TOKEN_KEY"
         f" to what it holds{otherwise}."
     )
 
@@ -146,7 +149,8 @@ def _require_empty(target: Database, connection: Connection) -> None:
     for table in metadata.sorted_tables:
         if connection.execute(select(table).limit(1)).first() is not None:
             raise CopyRefused(
-                f"{target.shown} holds rows already, in {table.name}, and a copy would mix with them: name an empty"
+                f"{target.shown} holds rows already, in {table.name}, and a copy would mix with them: name"
+                " an empty"
                 " database, or compare the two with `whoop-assets db compare --with URL`."
             )
 
@@ -163,7 +167,8 @@ def _lock_tables(database: Database, connection: Connection, mode: str) -> None:
             connection.execute(text(f"lock table {names} in {mode} mode"))
     except DatabaseError:
         raise CopyRefused(
-            f"Another process writes in {database.shown}, and the copy could miss its rows: stop the service, the daemon and"
+            f"Another process writes in {database.shown}, and the copy could miss its rows: stop the"
+            " service, the daemon and"
             " all runs, then try again."
         ) from None
 
@@ -181,7 +186,8 @@ def _copy_table(
             if error.transient:
                 raise
             raise CopyRefused(
-                f"{target.shown} rejects a row of {table.name} from {source.shown} ({error}) Nothing was kept."
+                f"{target.shown} rejects a row of {table.name} from {source.shown} ({error}) Nothing was"
+                " kept."
             ) from None
     return found
 

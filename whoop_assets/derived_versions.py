@@ -1,4 +1,7 @@
-"""Versions of the derived tables. An upgrade marks rows stale that an older version of the program computed."""
+"""Versions of the derived tables.
+
+An upgrade marks rows stale that an older version of the program computed.
+"""
 
 from collections.abc import Mapping
 
@@ -33,15 +36,16 @@ derived_versions = Table(
 def require_current(connection: Connection) -> None:
     """Raise SchemaMismatch unless the derived tables have this program's versions.
 
-    A process calls it before it writes, because an upgrade may have happened while it was running. Rows of its older rules
-    would count as new ones.
+    A process calls it before it writes, because an upgrade may have happened while it was running. Rows of
+    its older rules would count as new ones.
     """
     stored = stored_versions(connection)
     require_none_newer(stored)
     if outdated := older(stored):
         name = outdated[0]
         raise SchemaMismatch(
-            f"The table {name} has version {stored.get(name, 0)}, and this version of whoop-assets computes version"
+            f"The table {name} has version {stored.get(name, 0)}, and this version of whoop-assets computes"
+            " version"
             f" {VERSIONS[name]}: run `whoop-assets db upgrade`."
         )
 
@@ -59,6 +63,7 @@ def require_none_newer(stored: Mapping[str, int]) -> None:
     for name, version in VERSIONS.items():
         if stored.get(name, 0) > version:
             raise SchemaMismatch(
-                f"The table {name} has version {stored[name]}, which is newer than this version of whoop-assets"
+                f"The table {name} has version {stored[name]}, which is newer than this version of"
+                " whoop-assets"
                 f" computes ({version}): install the newer whoop-assets."
             )

@@ -104,22 +104,25 @@ def _require_newest(database: Database, connection: Connection, found: str) -> N
 
 
 def _require_known(database: Database, found: str) -> None:
-    """Raise SchemaMismatch unless `found` is one of the migrations of this version."""
+    """Raise SchemaMismatch unless `found` is a migration of this version."""
     if found in UNRELEASED:
         raise SchemaMismatch(
-            f"The database {database.shown} has schema {found} of an unreleased version of whoop-assets, which"
-            " cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect` and"
+            f"The database {database.shown} has schema {found} of an unreleased version of whoop-assets,"
+            " which"
+            " cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect`"
+            " and"
             " `whoop-assets backfill --all`, and import exports again."
         )
     if found not in {script.revision for script in _scripts().walk_revisions()}:
         raise SchemaMismatch(
-            f"The database {database.shown} has schema {found}, which is newer than this version of whoop-assets"
+            f"The database {database.shown} has schema {found}, which is newer than this version of"
+            " whoop-assets"
             f" ({_newest()}): install the newer whoop-assets."
         )
 
 
 class Upgrade(NamedTuple):
-    """Schema versions before and after, and the derived tables whose rows were marked stale."""
+    """Schema versions before and after, and the derived tables with rows marked stale."""
 
     before: str | None
     after: str
@@ -175,7 +178,10 @@ def _newest() -> str:
 
 @cache
 def _head_of(location: str) -> str:
-    """Return the newest migration. Cached, because this loads all migrations and each opened database needs it."""
+    """Return the newest migration.
+
+    Cached, because this loads all migrations and each opened database needs it.
+    """
     head = ScriptDirectory(location).get_current_head()
     assert head is not None  # the package has at least one migration
     return head
@@ -194,10 +200,11 @@ def _config() -> Config:
 def mark_outdated(connection: Connection, at: datetime) -> list[str]:
     """Mark all rows of derived tables with an older version stale, and store the current versions.
 
-    Effects of the journal have no ledger: their rows are deleted. A report, an import or `follow_journal` builds them again.
+    Effects of the journal have no ledger: their rows are deleted. A report, an import or `follow_journal`
+    builds them again.
 
     Returns:
-        The names of these tables.
+        The names of the tables.
 
     Raises:
         SchemaMismatch: A table has a newer version.

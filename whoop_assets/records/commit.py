@@ -1,7 +1,7 @@
 """The write path of a load: stores a batch of responses in the caller's transaction.
 
-A batch holds what one or more responses say about streams of one member. Every load builds one: of a range of days, of
-announced events, and of single cycles. `sync/commit.py` opens the transaction and closes the events.
+A batch holds what one or more responses say about streams of one member. Every load builds one: of a range of
+days, of announced events, and of single cycles. `sync/commit.py` opens the transaction and closes the events.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,7 @@ from whoop_assets.whoop_api.streams import STREAMS
 
 @dataclass(slots=True)
 class StreamBatch:
-    """What the responses say about one stream.
+    """Content of the responses for one stream.
 
     Attributes:
         records: Valid records.
@@ -65,7 +65,7 @@ class ReadSpan:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction stores: stream -> records, and the span that was read completely, if any."""
+    """Content of one transaction: stream -> records, and the span that was read completely, if any."""
 
     streams: dict[str, StreamBatch] = field(default_factory=dict)
     read: ReadSpan | None = None
@@ -91,8 +91,8 @@ def commit(connection: Connection, user_id: int, batch: Batch, at: datetime) -> 
     stats = {name: _commit_stream(connection, user_id, name, batch.of(name), at) for name in STREAMS}
     if batch.read is not None:
         part = batch.of(batch.read.stream)
-        # A superseded record may start elsewhere, and a rejected one may be stored from before. In both cases the number
-        # of records that WHOOP returned cannot be compared with the number that is stored.
+        # A superseded record may start elsewhere, and a rejected one may be stored from before. In both cases
+        # the number of records that WHOOP returned cannot be compared with the number that is stored.
         comparable = not (stats[batch.read.stream].superseded or part.rejected)
         _record_coverage(connection, user_id, batch.read, part.records if comparable else None, at)
     return stats
@@ -117,7 +117,7 @@ def _commit_stream(
 def _record_coverage(
     connection: Connection, user_id: int, read: ReadSpan, records: list[ParsedRecord] | None, at: datetime
 ) -> None:
-    """Add the span to the coverage, and mark days stale whose records are now known to be complete."""
+    """Add the span to the coverage, and mark days stale that are now completely read."""
     starts = None if records is None else day_assignment.starts_of(connection, user_id, read.stream, records)
     days = read_days.days_touching(connection, user_id, read.span)
     days |= {(user_id, day) for day in read.other_days}

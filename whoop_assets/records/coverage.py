@@ -1,8 +1,8 @@
-"""Coverage ledger: which span of which stream of which member was read completely, and when.
+"""Coverage ledger: the completely read spans of each member's streams, with the read time.
 
-Spans of one stream never overlap. A new read replaces what it covers, and merges with a neighbour that has the same read
-time. A span also stores how many records WHOOP returned for it, until a record moves into or out of it. If a part of a
-span is read again, the number for the rest is calculated.
+Spans of one stream never overlap. A new read replaces the covered time, and merges with a neighbour that has
+the same read time. A span also stores how many records WHOOP returned for it, until a record moves in or out.
+If a part of a span is read again, the number for the rest is calculated.
 """
 
 from collections.abc import Collection, Iterable
@@ -153,9 +153,9 @@ def _remaining(
 ) -> list[Covered]:
     """Return the parts of an entry outside a span that was read again, with their numbers of records.
 
-    The number for a part is the number of its stored records, plus those that are missing in the whole entry. Records
-    that the new read (committed at `now`) has brought back are not missing. Without this, reading a neighbouring span
-    again would hide a lost row.
+    The number for a part is the number of its stored records, plus those that are missing in the whole entry.
+    Records that the new read (committed at `now`) has brought back are not missing. Without this, reading a
+    neighbouring span again would hide a lost row.
     """
     parts = subtract(entry.span, [span])
     if parts == [entry.span]:
@@ -183,7 +183,8 @@ def was_here(table: Table, counted_at: datetime | ColumnElement[datetime]) -> Co
     A deletion that was committed with the read counts as before it.
     """
     c = table.c
-    # `changed_at` is when the deletion was committed. `deleted_at` is the time of the 404, perhaps of a later read.
+    # `changed_at` is when the deletion was committed. `deleted_at` is the time of the 404, perhaps of a later
+    # read.
     return and_(c.first_seen_at <= counted_at, or_(c.deleted_at.is_(None), c.changed_at > counted_at))
 
 

@@ -57,7 +57,7 @@ def starts_of(
 ) -> list[datetime]:
     """Return the start of each distinct record.
 
-    A recovery starts with its sleep, else with its cycle. A recovery of which neither is stored is left out.
+    A recovery starts with its sleep, else with its cycle. Without either, the recovery is left out.
     """
     newest = {record.key: record for record in records}
     if "start_time" in STREAMS[stream].columns:
@@ -122,7 +122,7 @@ def format_offset(offset: timedelta) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AffectedRecords:
-    """Records whose day a change may move: those that start in [low, high), and those of these cycles or sleeps."""
+    """Records that a change may move: those in [low, high), and those of the given cycles or sleeps."""
 
     low: datetime = END
     high: datetime = BEGINNING
@@ -131,7 +131,7 @@ class AffectedRecords:
 
 
 def has_dependent_records(connection: Connection, user_id: int) -> bool:
-    """Return whether the member has a record whose day follows from cycles."""
+    """Return whether the member has a record that gets its day from cycles."""
     tables = [RECORD_TABLES[stream.name] for stream in _dependent_streams()]
     query = select(or_(*(exists().where(table.c.user_id == user_id) for table in tables)))
     return bool(connection.scalar(query))
@@ -142,8 +142,8 @@ def affected_by_cycles(
 ) -> AffectedRecords:
     """Return the records that a change of cycles affects: up to the unchanged neighbours on both sides.
 
-    A record between two cycles takes its day from the nearer one. A cycle that appears in a gap therefore affects
-    records up to the next cycle.
+    A record between two cycles takes its day from the nearer one. A cycle that appears in a gap therefore
+    affects records up to the next cycle.
 
     Args:
         spans: Old and new times of the changed cycles.
@@ -195,7 +195,7 @@ def reassign_days(
 
 
 def _dependent_streams() -> list[Stream]:
-    """Return the streams whose days follow from cycles, in loading order: a recovery follows from its sleep."""
+    """Return the streams that get their days from cycles, in loading order: a recovery follows its sleep."""
     return [stream for stream in STREAMS.values() if stream is not CYCLES]
 
 

@@ -1,7 +1,8 @@
 """Ledgers of stale member-days, level-triggered, with generations.
 
-The transaction that changes a day gives it a new generation. A build clears only the generation that it read, so a change
-during the build stays visible. Generations are random numbers: a counter that restarts after clearing could repeat one.
+The transaction that changes a day gives it a new generation. A build clears only the generation that it read,
+so a change during the build stays visible. Generations are random numbers: a counter that restarts after
+clearing could repeat one.
 """
 
 import secrets
@@ -29,8 +30,9 @@ class StaleCount:
     """The number of members for whom a day is stale.
 
     Attributes:
-        state: Least and greatest generation and the newest change; it differs for different work on the same day.
-        refused: Number of these members for whom a sink refused the day at the last attempt.
+        state: Least and greatest generation and the newest change; it differs for different work on the same
+            day.
+        refused: For how many members a sink refused the day at the last attempt.
     """
 
     day: date
@@ -98,7 +100,7 @@ class Ledger:
     def generations(
         self, connection: Connection, members: Iterable[int], first: date, last: date
     ) -> list[StaleDay]:
-        """Return the stale days of these members from first to last."""
+        """Return the members' stale days from first to last."""
         c = self.table.c
         query = select(c.user_id, c.day, c.generation).where(
             c.user_id.in_(list(members)), c.day.between(first, last)
@@ -115,7 +117,7 @@ class Ledger:
     def changed_since(
         self, connection: Connection, members: Iterable[int], since: datetime
     ) -> list[StaleDay]:
-        """Return the stale days of these members that changed at `since` or later."""
+        """Return the members' stale days that changed at `since` or later."""
         c = self.table.c
         query = select(c.user_id, c.day, c.generation).where(
             c.user_id.in_(list(members)), c.changed_at >= since
@@ -124,7 +126,7 @@ class Ledger:
 
 
 STALE_TRENDS = Ledger(stale_trends)
-"""Days whose daily summary changed since the trends that depend on it were built."""
+"""Days with a changed daily summary since the trends that depend on it were built."""
 
 STALE_WEEKS = Ledger(stale_weeks)
 """Mondays of weeks in which a daily summary changed since their weekly summary was built."""

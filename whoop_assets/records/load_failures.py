@@ -1,4 +1,4 @@
-"""Loads that failed: one row per member, stream and run, until a later load of these days succeeds."""
+"""Loads that failed: one row per member, stream and run, until a later load of the days succeeds."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def record(connection: Connection, failure: Failure, at: datetime) -> None:
 def clear(
     connection: Connection, user_id: int, stream: str, first: date, last: date, began: datetime
 ) -> None:
-    """Delete earlier failures of these days, because a load that began at `began` has succeeded.
+    """Delete earlier failures of the days first..last after a load that began at `began` has succeeded.
 
     A failure that includes other days stays.
     """
@@ -68,5 +68,5 @@ def open_failures(connection: Connection, *, run_id: str | None = None) -> list[
 
 
 def forget(connection: Connection, members: Collection[int]) -> None:
-    """Delete the failures of these members."""
+    """Delete the members' failures."""
     connection.execute(delete(load_failures).where(load_failures.c.user_id.in_(list(members))))

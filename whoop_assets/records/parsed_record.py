@@ -28,7 +28,7 @@ class ParsedRecord:
 
     @property
     def start(self) -> datetime | None:
-        """Start of the record; None for a recovery, which has no times of its own."""
+        """Start of the record; None for a recovery, which has no times."""
         return self.fields.get("start_time")
 
     @property

@@ -1,7 +1,7 @@
 """Quarantine of records that failed validation, so that the rest of their page can be stored.
 
-Rejected rows of app exports have their own table, `export_quarantine`. `sync/quarantine_entries.py` lists and dismisses
-entries of both.
+Rejected rows of app exports have their own table, `export_quarantine`. `sync/quarantine_entries.py` lists and
+dismisses entries of both.
 """
 
 from collections.abc import Collection
@@ -61,7 +61,7 @@ def keep(
 
 
 def resolve(connection: Connection, user_id: int, stream: str, keys: Collection[str], at: datetime) -> None:
-    """Close the open entries of these keys, because a valid record was stored for each or it is gone."""
+    """Close the open entries of the keys, because a valid record was stored for each or it is gone."""
     c = quarantine.c
     is_open = (c.user_id == user_id, c.stream == stream, c.resolved_at.is_(None))
     open_keys = set(connection.scalars(select(c.record_key).where(*is_open)))

@@ -1,7 +1,8 @@
-"""Decides which days of a stream were read completely: whether a record that is not stored is absent or unknown.
+"""Decides whether a day of a stream was read completely, so that a missing record is absent and not unknown.
 
-A day lasts from the start of its first cycle to the end of its last one. A day without a cycle lasts from local midnight to
-local midnight, without the time of neighbouring cycles. The day rule assigns records in the same way.
+A day lasts from the start of its first cycle to the end of its last one. A day without a cycle lasts from
+local midnight to local midnight, without the time of neighbouring cycles. The day rule assigns records in the
+same way.
 """
 
 from bisect import bisect_right
@@ -17,7 +18,10 @@ from whoop_assets.records.tables import coverage, cycles
 from whoop_assets.whoop_api.streams import STREAMS
 
 NEGLIGIBLE_GAP = timedelta(hours=1)
-"""Covered spans with at most this gap count as one. Two loads meet at the start of a cycle, and an edit can move that."""
+"""Covered spans with at most this gap count as one.
+
+Two loads meet at the start of a cycle, and an edit can move that.
+"""
 
 ONE_DAY = timedelta(days=1)
 MARGIN = 3 * ONE_DAY
@@ -39,7 +43,7 @@ class DayCycle:
 def read_days(
     connection: Connection, days: Collection[MemberDay], streams: Iterable[str] = STREAMS
 ) -> dict[str, set[MemberDay]]:
-    """Return stream -> the member-days among `days` for which the coverage ledger says that it was read completely."""
+    """Return stream -> the member-days among `days` that were read completely, by the coverage ledger."""
     wanted = tuple(streams)
     found: dict[str, set[MemberDay]] = {stream: set() for stream in wanted}
     by_member: dict[int, list[date]] = {}

@@ -1,4 +1,7 @@
-"""Looks up times and cycle of a stored record, and when it was last confirmed. The load of an event uses it."""
+"""Looks up times and cycle of a stored record, and when it was last confirmed.
+
+The load of an event uses it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,8 +56,8 @@ def cycle_synced_at(connection: Connection, user_id: int, cycle_id: int) -> date
 def unclosed_cycles(connection: Connection, user_id: int) -> list[int]:
     """Return ids of cycles that are stored as open although a later cycle is stored, oldest first.
 
-    Such a cycle has closed since it was last read. A cycle is left out if it was read after the later cycle was stored
-    and WHOOP still called it open: reading it once more would return the same.
+    Such a cycle has closed since it was last read. A cycle is left out if it was read after the later cycle
+    was stored and WHOOP still called it open: reading it once more would return the same.
     """
     c, later = cycles.c, cycles.alias("later")
     seen = (

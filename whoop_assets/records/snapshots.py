@@ -1,4 +1,7 @@
-"""Snapshots of profile and body measurements, stored under the day they were read. WHOOP keeps no history of them."""
+"""Snapshots of profile and body measurements, stored under the day they were read.
+
+WHOOP keeps no history of them.
+"""
 
 from datetime import date, datetime
 from typing import Any
@@ -24,7 +27,7 @@ def store(
     fields: dict[str, Any],
     requested_at: datetime,
 ) -> None:
-    """Store the snapshot of a day. A later request replaces an earlier one of the same day."""
+    """Store the snapshot of a day. A later request of the same day replaces an earlier one."""
     table = SNAPSHOT_TABLES[stream]
     where = (table.c.user_id == user_id, table.c.day == day)
     row = connection.execute(select(table.c.content_hash, table.c.synced_at).where(*where)).first()

@@ -167,7 +167,10 @@ RECORD_TABLES = {name: metadata.tables[name] for name in STREAMS}
 """Stream -> table of its records."""
 
 RECORD_KEYS = {name: stream.key for name, stream in STREAMS.items()}
-"""Stream -> natural key of its table. That of a recovery is its sleep, because a nap can have its own recovery."""
+"""Stream -> natural key of its table.
+
+That of a recovery is its sleep, because a nap can have its own recovery.
+"""
 
 SNAPSHOT_TABLES = {name: metadata.tables[stream.table] for name, stream in SNAPSHOT_STREAMS.items()}
 """Snapshot stream -> table."""
@@ -183,9 +186,7 @@ record_versions = Table(
     column("endpoint", String(128), "path of the request that returned it", nullable=False),
     column("updated_at", UtcDateTime(), "WHOOP's update time in this content", nullable=False),
     column("requested_at", UtcDateTime(), "send time of the first request that returned it", nullable=False),
-    column(
-        "open", Boolean, "true for a content of an open cycle; only the last of these is kept", nullable=False
-    ),
+    column("open", Boolean, "true for a content of an open cycle; only the last one is kept", nullable=False),
     comment="Each distinct content of each record.",
 )
 
@@ -194,7 +195,10 @@ Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.st
 FROM_SINGLE_READS = text(
     "endpoint NOT IN ('/v2/cycle', '/v2/recovery', '/v2/activity/sleep', '/v2/activity/workout')"
 )
-"""Contents from a record's own URL, not from a page of a collection. They are few and have their own index."""
+"""Contents from a record's own URL, not from a page of a collection.
+
+They are few and have their own index.
+"""
 
 Index(
     "ix_record_versions_single",
@@ -221,7 +225,7 @@ quarantine = Table(
         UtcDateTime(),
         "when a valid record of this key was stored, or it was dismissed; NULL while open",
     ),
-    column("dismissed_at", UtcDateTime(), "when it was dismissed; it then stays closed if it comes again"),
+    column("dismissed_at", UtcDateTime(), "when it was dismissed; the same content then stays closed"),
     comment="Records that failed validation.",
 )
 
@@ -236,7 +240,7 @@ coverage = Table(
     column("read_at", UtcDateTime(), "when the span was read completely", nullable=False),
     count("records", "records starting in the span that WHOOP returned; NULL if unknown"),
     column("counted_at", UtcDateTime(), "when these records were committed; NULL if `records` is NULL"),
-    comment="Ledger: which span of which stream was read completely, and when. Spans of one stream never overlap.",
+    comment="Ledger of completely read spans of each stream. Spans of one stream never overlap.",
 )
 
 Index("ix_coverage_user_stream", coverage.c.user_id, coverage.c.stream, coverage.c.start_time)
@@ -248,17 +252,17 @@ stale_days = Table(
     key("day", Date, "WHOOP day"),
     column("generation", BigInteger, "random number that every change renews", nullable=False),
     column("changed_at", UtcDateTime(), "when the day last changed", nullable=False),
-    comment="Ledger: days whose records changed since their daily summary was built.",
+    comment="Ledger: days with changed records since the daily summary was built.",
 )
 
 stale_trends = Table(
     "stale_trends",
     metadata,
     key("user_id", BigInteger, "WHOOP user id"),
-    key("day", Date, "WHOOP day whose daily summary changed"),
+    key("day", Date, "WHOOP day with a changed daily summary"),
     column("generation", BigInteger, "random number that every change renews", nullable=False),
     column("changed_at", UtcDateTime(), "when the daily summary last changed", nullable=False),
-    comment="Ledger: days whose daily summary changed since the trends that it reaches were built.",
+    comment="Ledger: days with a changed daily summary since the trends that it reaches were built.",
 )
 
 stale_weeks = Table(

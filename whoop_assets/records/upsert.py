@@ -31,8 +31,8 @@ class StoreStats:
     """Numbers of records by outcome, and the days that changed.
 
     Attributes:
-        confirmed: Records whose stored content was the same.
-        superseded: Responses that were older than what is stored.
+        confirmed: Records with the same content as stored.
+        superseded: Responses older than the stored content.
         outdated: Keys of superseded records that no later request has confirmed.
     """
 
@@ -80,7 +80,7 @@ def store(
 def delete_confirmed(
     connection: Connection, user_id: int, stream: str, absences: dict[Any, datetime], at: datetime
 ) -> StoreStats:
-    """Mark records as deleted whose own URL answered 404. A sleep's recovery is deleted with it.
+    """Mark records as deleted after a 404 at their own URL. A sleep's recovery is deleted with it.
 
     A record that another process confirmed after the request stays.
 
@@ -135,7 +135,7 @@ def keys_within(connection: Connection, user_id: int, stream: str, span: Span) -
 def keys_of_days_outside(
     connection: Connection, user_id: int, stream: str, first: date, last: date, span: Span
 ) -> set[Any]:
-    """Return the keys of the member's existing records of the days first..last that start outside the span."""
+    """Return the keys of existing records of the days first..last that start outside the span."""
     table, key_column = _table_and_key(stream)
     query = select(key_column).where(
         table.c.user_id == user_id,

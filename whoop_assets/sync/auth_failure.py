@@ -28,9 +28,10 @@ def is_rejected_by_every_stream(
 ) -> bool:
     """Return whether every other granted stream rejects the member's current token too; then mark the member.
 
-    Sends one request per stream until one succeeds. If all answer 401, the token is refreshed and all are tried again, up to
-    MAX_TOKENS_TRIED times: a token can expire at any moment. Another error proves nothing. Neither does a 401 for a token
-    that is no longer stored: meanwhile another process may have refreshed it, or the member may have left or reconnected.
+    Sends one request per stream until one succeeds. If all answer 401, the token is refreshed and all are
+    tried again, up to MAX_TOKENS_TRIED times: a token can expire at any moment. Another error proves nothing.
+    Neither does a 401 for a token that is no longer stored: meanwhile another process may have refreshed it,
+    or the member may have left or reconnected.
 
     Args:
         stream: The stream that answered 401.
@@ -69,7 +70,8 @@ def is_rejected_by_every_stream(
 
 def _replaced(user_id: int) -> TokenReplaced:
     return TokenReplaced(
-        f"WHOOP answered 401 to an access token of member {user_id} that was replaced meanwhile: try again with the new one."
+        f"WHOOP answered 401 to an access token of member {user_id} that was replaced meanwhile: try again"
+        " with the new one."
     )
 
 

@@ -25,7 +25,7 @@ def commit_batch(
 ) -> dict[str, StoreStats]:
     """Store the batch and close the events of the answered records.
 
-    An event stays open if it came after the request, or if the response was older than what is stored.
+    An event stays open if it came after the request, or if the response was older than the stored content.
 
     Args:
         answered: The records that the batch answers completely.

@@ -29,7 +29,7 @@ class ScopesMissing(WhoopError):
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A member who was just connected. `left_out` lists the streams that were not granted."""
+    """A newly connected member. `left_out` lists the streams that were not granted."""
 
     user_id: int
     left_out: list[str]
@@ -64,7 +64,7 @@ def connect_member(session: Connection, pair: TokenPair) -> Connected:
 
 
 def connected(user_id: int, pair: TokenPair) -> Connected:
-    """Return the result for a member who is stored."""
+    """Return the result for a stored member."""
     return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
 
 
@@ -74,7 +74,8 @@ def profile_owner(answer: Answer) -> int:
         return UserProfile.model_validate(answer.payload).user_id
     except ValidationError as error:
         raise WhoopError(
-            f"WHOOP's profile of the new member cannot be read: {validation_reason(error)} Nothing was stored."
+            f"WHOOP's profile of the new member cannot be read: {validation_reason(error)} Nothing was"
+            " stored."
         ) from None
 
 
@@ -117,7 +118,8 @@ def require_scopes(scopes: frozenset[str]) -> None:
     not_granted = missing(scopes)
     if not_granted:
         raise ScopesMissing(
-            f"The consent leaves out {', '.join(sorted(not_granted))}, without which no data can be kept up to date:"
+            f"The consent leaves out {', '.join(sorted(not_granted))}, without which no data can be kept up"
+            " to date:"
             f" run `{RECONNECT}` again and grant it; nothing was stored."
         )
 
@@ -131,11 +133,11 @@ class Disconnected:
 
 
 def disconnect_member(session: Connection, user_id: int, *, erase: bool) -> Disconnected:
-    """End the member's grant at WHOOP and delete the tokens; with `erase`, delete every row of the member too.
+    """End the grant at WHOOP and delete the tokens; with `erase`, delete every row of the member too.
 
-    The grant has ended if WHOOP answers 204, or if it rejects tokens that this program cannot have used up itself. Erasing
-    works even if the tokens cannot be decrypted, and leaving works after the key was declared lost. The member must then
-    end the grant in the WHOOP app.
+    The grant has ended if WHOOP answers 204, or if it rejects tokens that this program cannot have used up
+    itself. Erasing works even if the tokens cannot be decrypted, and leaving works after the key was declared
+    lost. The member must then end the grant in the WHOOP app.
 
     Raises:
         UnknownMember: The member is not stored here.
@@ -177,14 +179,14 @@ def _revoke(session: Connection, user_id: int) -> bool:
 
 
 def _whoop_rejected_tokens(session: Connection, user_id: int) -> bool:
-    """Return whether the member must reconnect because WHOOP rejected the tokens, not because of a local error."""
+    """Return whether WHOOP rejected the tokens, as opposed to a local error."""
     with session.database.read() as connection:
         reason = member_store.reason_to_reconnect(connection, user_id) or ""
     return reason.startswith((member_store.NO_LONGER_ACCEPTED, member_store.REFUSES_EVERYTHING))
 
 
 def _has_unanswered_refresh(session: Connection, user_id: int) -> bool:
-    """Return whether a refresh was sent whose response never arrived. A rejection then proves nothing."""
+    """Return whether a refresh was sent and its response never arrived. A rejection then proves nothing."""
     with session.database.read() as connection:
         pair = token_store.load(connection, user_id, session.cipher)
     return pair is None or pair.intent_at is not None

@@ -1,7 +1,7 @@
 """Confirms deletions: a record that is missing in a completely read span is requested by its own URL.
 
-WHOOP does not report deletions in its collections. A missing record may be deleted or moved, or it may have slipped through a
-page boundary. Only a 404 at its own URL proves that it is deleted.
+WHOOP does not report deletions in its collections. A missing record may be deleted or moved, or it may have
+slipped through a page boundary. Only a 404 at its own URL proves that it is deleted.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ def confirm_absences(
     Args:
         seen: Keys of the records that came.
         read_at: Send time of the first request of the read.
-        days: First and last day. If set, request the records of these days that start outside the span instead. Their
+        days: First and last day. If set, request the days' records that start outside the span instead. Their
             cycle may have moved, and they with it, before they were deleted.
     """
     with database.read() as connection:
@@ -63,8 +63,10 @@ def confirm_absences(
     result = Absences()
     if _too_many(len(missing), len(known), nothing_came=not seen):
         result.warning = (
-            f"{len(missing)} of {len(known)} known {stream.name} of member {user_id} between {span.start:%Y-%m-%d} and"
-            f" {span.end:%Y-%m-%d} did not come back: too many at once to be deletions, so nothing was deleted."
+            f"{len(missing)} of {len(known)} known {stream.name} of member {user_id} between"
+            f" {span.start:%Y-%m-%d} and"
+            f" {span.end:%Y-%m-%d} were not returned: too many at once to be deletions, so nothing was"
+            " deleted."
         )
         return result
     for key in missing:
@@ -74,8 +76,8 @@ def confirm_absences(
             continue
         result.batch.add(record)
         if stream is RECOVERIES and isinstance(record, ParsedRecord) and record.key != key:
-            # The cycle has another recovery now, so this one is in neither place. The older of the two requests counts:
-            # another process may have confirmed the record since the collection was read.
+            # The cycle has another recovery now, so this one is in neither place. The older of the two
+            # requests counts: another process may have confirmed the record since the collection was read.
             result.batch.gone[key] = read_at
     return result
 

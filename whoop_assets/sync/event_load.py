@@ -1,8 +1,9 @@
 """Loads what webhook events announce: each named record by its own URL, and the cycles that it belongs to.
 
-An event says that a record changed, but not when or how. The load therefore requests every named record as it is now,
-whatever the event's type: a 404 means that it is deleted, also after an update event; a record means that it exists, also
-after a delete event. WHOOP announces no changes of cycles, so the load also reads the cycles that a changed record
+An event says that a record changed, but not when or how. The load therefore requests every named record as it
+is now, whatever the event's type: a 404 means that it is deleted, also after an update event; a record means
+that it exists, also after a delete event. WHOOP announces no changes of cycles, so the load also reads the
+cycles that a changed record
 affects: a new night ends one cycle and begins another, and a workout changes the strain of its cycle.
 """
 
@@ -46,7 +47,10 @@ from whoop_assets.whoop_day import Calendar, CalendarCycle
 
 LANE = "webhook"
 MAX_LOOK_BACK = timedelta(days=30)
-"""Cycles are read from the latest known one on, but at most this far back. Ordinary loads read what is missing before."""
+"""Cycles are read from the latest known one on, but at most this far back.
+
+Ordinary loads read the time before.
+"""
 
 _MOMENT = timedelta(seconds=1)
 _FATAL = (DatabaseError, ConfigurationError, UnknownMember)
@@ -58,9 +62,9 @@ _MAX_SERVER_FAULTS = 2
 
 @dataclass(slots=True)
 class _Responses:
-    """What WHOOP returned, until one transaction stores it.
+    """Responses of WHOOP, until one transaction stores them.
 
-    `answered`: stream -> key -> when it was requested, of records whose events this closes.
+    `answered`: stream -> key -> when it was requested, for records that are answered completely.
     """
 
     batch: Batch = field(default_factory=Batch)
@@ -94,7 +98,7 @@ class EventLoad:
             reader.count_requests()
 
     def load_events(self, events: Sequence[Event]) -> dict[str, WhoopError]:
-        """Request the records that the events name, and store the responses in one transaction that closes the events.
+        """Request the records that the events name, then store the responses and close the events together.
 
         One request answers all events of a record.
 
@@ -163,7 +167,7 @@ class EventLoad:
         responses.set_answered(stream, key, asked_at)
 
     def _request_recovery(self, key: str, since: datetime, responses: _Responses) -> None:
-        """Find a recovery, which has no URL of its own: its sleep names the cycle, and the cycle has a recovery.
+        """Find a recovery, which has no URL: its sleep names the cycle, and the cycle has a recovery.
 
         If that is another sleep's recovery, look in the collection.
         """
@@ -195,7 +199,8 @@ class EventLoad:
         if key not in {record.key for record in records}:
             if sleep.start is None or sleep.cycle_id is None:
                 raise UnreadableAnswer(
-                    f"The recovery of sleep {key} is not on WHOOP's newest page, and the sleep that says where else to"
+                    f"The recovery of sleep {key} is not on WHOOP's newest page, and the sleep that says"
+                    " where else to"
                     " look cannot be read.",
                     path=page.endpoint,
                 )
@@ -266,7 +271,7 @@ class EventLoad:
         return False
 
     def _read_cycle(self, cycle_id: int, start: datetime | None) -> None:
-        """Read a cycle by its URL; if it is gone, read what is at its place now."""
+        """Read a cycle by its URL; if it is gone, read the cycles at its place."""
         responses = _Responses()
         record, asked_at = self._reader.fetch(CYCLES, cycle_id)
         if record is not None:

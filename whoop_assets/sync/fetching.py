@@ -20,8 +20,8 @@ def fetch_record(
         url_key: The id in the URL: the record's own, or a recovery's cycle.
 
     Returns:
-        The record, None if WHOOP answered 404; and a database time before the request. A 404 deletes a record only if
-        no other process has confirmed it since that time.
+        The record, None if WHOOP answered 404; and a database time before the request. A 404 deletes a record
+        only if no other process has confirmed it since that time.
     """
     with database.read() as connection:
         asked_at = database.now(connection)

@@ -36,8 +36,10 @@ KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "j
 """File -> the kind of record in it."""
 
 MIN_COMPARABLE_CYCLES, MIN_AGREEMENT = 5, 0.5
-"""An export is checked against the member if this many of its cycles lie in time that is known from the API. At least this
-share of them must be the member's own."""
+"""An export is checked against the member if this many of its cycles lie in time that is known from the API.
+
+At least this share of them must be the member's own.
+"""
 
 
 class ForeignExport(WhoopError):
@@ -82,7 +84,7 @@ class Imported:
         rejected: Rejected rows that were not dismissed before.
         dismissed: Number of rejected rows that were dismissed before.
         faults: Single cells that could not be read.
-        nap_days: Number of days whose row has the recovery of a nap.
+        nap_days: Number of days with the recovery of a nap.
         days_rebuilt: Number of rebuilt daily summaries.
         filled_days: Number of all days of the member with values from exports.
     """
@@ -115,14 +117,14 @@ def import_export(
 ) -> Imported:
     """Import an export and rebuild everything that depends on it.
 
-    One transaction stores rows, stale days and the ledger of imports. Importing the same files again changes only
-    `imported_at`.
+    One transaction stores rows, stale days and the ledger of imports. Importing the same files again changes
+    only `imported_at`.
 
     Args:
         files: File name -> content.
         user_id: The member; None for a new member without a connection to WHOOP.
         force: Import although the times do not match those of the member.
-        instead_of: An export-only member whose records are all in this export too. The member is erased.
+        instead_of: An export-only member to erase, if all records of that member are in this export too.
 
     Raises:
         UnreadableExport: The files are no export, or every row was rejected.
@@ -149,7 +151,8 @@ def import_export(
             (replaced,) = member_store.chosen(connection, [instead_of])
             if replaced.status != member_store.EXPORT_ONLY or instead_of == result.user_id:
                 raise LeavesSomethingBehind(
-                    f"Member {instead_of} cannot be replaced: only a member without a connection to WHOOP can be replaced by"
+                    f"Member {instead_of} cannot be replaced: only a member without a connection to WHOOP"
+                    " can be replaced by"
                     " another member."
                 )
         _store(connection, result, files, export, span, at)
@@ -157,7 +160,8 @@ def import_export(
             left = export_store.lacking(connection, instead_of, result.user_id)
             if left:
                 raise LeavesSomethingBehind(
-                    f"{left} records of member {instead_of} are not in this export: first import the export that contains"
+                    f"{left} records of member {instead_of} are not in this export: first import the export"
+                    " that contains"
                     f" them for member {result.user_id}; nothing was stored."
                 )
             member_store.erase(connection, instead_of)
@@ -177,8 +181,10 @@ def import_export(
 def _require_own(user_id: int, comparable: int, agreeing: int) -> None:
     if comparable >= MIN_COMPARABLE_CYCLES and agreeing < MIN_AGREEMENT * comparable:
         raise ForeignExport(
-            f"Only {agreeing} of {comparable} cycles of this export agree with those of member {user_id}, so it is probably another"
-            " member's, and nothing was stored: name that member with --member ID, or a new one with --member new; if it is this"
+            f"Only {agreeing} of {comparable} cycles of this export agree with those of member {user_id}, so"
+            " it is probably another"
+            " member's, and nothing was stored: name that member with --member ID, or a new one with"
+            " --member new; if it is this"
             " member's, add --force."
         )
 
@@ -289,7 +295,7 @@ class _NapRule:
         return self._of_nap(cycle.start, cycle.sleep_start)
 
     def keep_main_recovery(self, newer: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
-        """Return the newer row of a cycle, with the older row's recovery if only that belongs to a main sleep."""
+        """Return the newer row, with the older row's recovery if only that belongs to a main sleep."""
         lost = self._row_of_nap(newer) and not self._row_of_nap(older)
         if not lost or all(older[name] is None for name in RECOVERY):
             return newer
@@ -347,7 +353,8 @@ def _sleep_row(user_id: int, sleep: Sleep, cycle_of: export_store.CycleOfSleep) 
     if cycle is not None:
         assigned, day = cycle
     elif not sleep.nap and sleep.cycle_end is not None and sleep.start >= sleep.cycle_end:
-        # The named cycle had ended before this sleep. A cycle begins with its night, so this sleep began the next one.
+        # The named cycle had ended before this sleep. A cycle begins with its night, so this sleep began the
+        # next one.
         assigned, day = sleep.start, cycle_day(sleep.start, parse_offset(sleep.offset))
     values = dict(sleep.values) | {
         "end_time": sleep.end,
@@ -380,7 +387,10 @@ def _hash(content: str) -> str:
 
 
 def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
-    """Rebuild the summaries of these days, and the trends and weeks that depend on them. Returns the number of days."""
+    """Rebuild the summaries of the days, and the trends and weeks that depend on them.
+
+    Returns the number of days.
+    """
     wanted = set(days)
     for first, last in spans_of(wanted, apart=BUILT_ALONG):
         rebuild_days(database, [user_id], first, last)

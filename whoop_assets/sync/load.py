@@ -1,7 +1,7 @@
 """Loads one stream of one member for a range of days: reads it completely and stores it piece by piece.
 
-Cycles come first, because they are the calendar. A load of another stream first makes sure that the cycles of its days are
-known and bounded, then reads over their real spans.
+Cycles come first, because they are the calendar. A load of another stream first makes sure that the cycles of
+its days are known and bounded, then reads over their real spans.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -26,8 +26,8 @@ class RangeLoad:
     def load(self, first: date, last: date) -> None:
         """Read and store the stream's records of the days first..last.
 
-        Raises the client's errors. Pieces that were committed before stay, and a load with the same `since` does not read
-        them again.
+        Raises the client's errors. Pieces that were committed before stay, and a load with the same `since`
+        does not read them again.
         """
         reader, stream = self._reader, STREAMS[self._reader.stats.stream]
         span = cycle_span(first, last, self._until)
@@ -44,7 +44,7 @@ class RangeLoad:
             reader.count_requests()
 
     def _known_cycles(self, span: Span, first: date, last: date) -> Calendar:
-        """Return the calendar, after reading cycles that are unknown or may have changed since they were read."""
+        """Return the calendar, after reading cycles that are unknown or may have changed."""
         reader = self._reader
         days = reader.calendar()
         latest = days.cycles[-1] if len(days) else None

@@ -1,4 +1,4 @@
-"""Loads webhook events for several members, one after the other. One member's failure never affects another's data."""
+"""Loads webhook events for several members in turn. One member's failure never affects another's data."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -65,12 +65,12 @@ def load_events(
 ) -> LoadResult:
     """Claim the due events of the request's days and members, and load those of its stream.
 
-    For `cycles`, which have no events: claim the events of all `streams` and read their members' cycles. If a member's
-    cycles cannot be read, all events of the member are set back.
+    For `cycles`, which have no events: claim the events of all `streams` and read their members' cycles. If a
+    member's cycles cannot be read, all events of the member are set back.
 
     Args:
         request: `run_id` names the claim.
-        streams: Streams whose events are claimed for cycles.
+        streams: Streams to claim events of, if the request is for cycles.
         keys: The days that have a partition; all days if None.
 
     Raises:
@@ -124,7 +124,8 @@ class _EventWork:
         stream = self.request.stream
         if not allows(member.scopes, stream):
             reason = (
-                f"Member {member.user_id} has not granted {SCOPE_OF[stream]}: run `whoop-assets connect`, grant it, and"
+                f"Member {member.user_id} has not granted {SCOPE_OF[stream]}: run `whoop-assets connect`,"
+                " grant it, and"
                 " replay the event."
             )
             self._park(events, reason)
@@ -205,10 +206,10 @@ def _fail(database: Database, trace_ids: Iterable[str], error: WhoopError) -> No
 def rebuild_touched(
     database: Database, members: Collection[int], first: date, last: date, *, by: str, since: datetime
 ) -> int:
-    """Rebuild stale summaries of these members' days first..last, and of other days that this run's events changed.
+    """Rebuild stale summaries of the members' days first..last, and of days that this run's events changed.
 
-    An event is assigned to a guessed day. The record's true day, and the day it moved from, can be others. Days between
-    two stale days of a member are built along if they are few.
+    An event is assigned to a guessed day. The record's true day, and the day it moved from, can be others.
+    Days between two stale days of a member are built along if they are few.
 
     Args:
         by: The run that claimed the events.
@@ -228,7 +229,7 @@ def rebuild_touched(
 def follow_touched(
     database: Database, members: Collection[int], first: date, last: date, *, by: str, since: datetime
 ) -> int:
-    """Rebuild stale trends of these members' days first..last, and of other days that this run's events changed.
+    """Rebuild stale trends of the members' days first..last, and of days that this run's events changed.
 
     Returns:
         The number of rows of trends that changed, on these days and on later ones that depend on them.

@@ -1,4 +1,4 @@
-"""Loads a stream for several members, one after the other. One member's failure never affects another member's data."""
+"""Loads a stream for several members in turn. One member's failure never affects another member's data."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -28,12 +28,15 @@ from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
 
 SNAPSHOT_INTERVAL = timedelta(hours=6)
-"""How often a schedule requests profile and body measurements. A manual materialization always requests them."""
+"""How often a schedule requests profile and body measurements.
+
+A manual materialization always requests them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What to load.
+    """A request to load a stream for a range of days.
 
     Attributes:
         until: The time at which the run began; nothing is read beyond it.
@@ -76,13 +79,13 @@ class LoadResult:
 
 
 def load_members(session: Connection, request: LoadRequest) -> LoadResult:
-    """Load the stream for each member. A member's failure is recorded, and the load continues with the next member.
+    """Load the stream for each member. A failure is recorded, and the load continues with the next member.
 
     Raises:
         UnknownMember: A requested member is not stored here.
         DatabaseError: The database failed.
-        ConfigurationError: The encryption key is missing. A member whose tokens cannot be decrypted is that member's
-            failure only.
+        ConfigurationError: The encryption key is missing. Tokens of one member that cannot be decrypted are
+            that member's failure only.
     """
     database = session.database
     result = LoadResult()
@@ -92,7 +95,8 @@ def load_members(session: Connection, request: LoadRequest) -> LoadResult:
     for member in chosen:
         if not allows(member.scopes, request.stream):
             result.skipped.append(
-                f"Member {member.user_id} has not granted {SCOPE_OF[request.stream]}: {request.stream} is skipped."
+                f"Member {member.user_id} has not granted {SCOPE_OF[request.stream]}: {request.stream} is"
+                " skipped."
                 f" Run `{RECONNECT}` and grant it to change that."
             )
             continue
@@ -107,7 +111,8 @@ def load_members(session: Connection, request: LoadRequest) -> LoadResult:
             continue  # erased during the load: not even the failure may be stored
         except WhoopError as error:
             if stops_all_requests(error):
-                # WHOOP limits the requests of the app, not of a member. Members that need no request continue.
+                # WHOOP limits the requests of the app, not of a member. Members that need no request
+                # continue.
                 session = session.without_requests(error)
             if isinstance(error, ReconnectionNeeded):
                 result.to_reconnect.append(member.user_id)
@@ -122,7 +127,7 @@ def load_members(session: Connection, request: LoadRequest) -> LoadResult:
 
 
 def _connected_to_whoop(database: Database, request: LoadRequest, result: LoadResult) -> list[Member]:
-    """Return the requested members except those who come from an export; a named one is reported as skipped."""
+    """Return the requested members without those from exports. A named one is reported as skipped."""
     with database.read() as connection:
         chosen = members.chosen(connection, request.members)
     if request.members:
@@ -135,7 +140,10 @@ def _connected_to_whoop(database: Database, request: LoadRequest, result: LoadRe
 
 
 def stops_all_requests(error: WhoopError) -> bool:
-    """Return whether no request of this app can be sent for now. A 429 of the token endpoint does not count."""
+    """Return whether no request of this app can be sent for now.
+
+    A 429 of the token endpoint does not count.
+    """
     return isinstance(error, BudgetExhausted) or (isinstance(error, RateLimited) and error.path != TOKEN_PATH)
 
 
@@ -152,7 +160,8 @@ def _load(session: Connection, member: Member, request: LoadRequest, stats: Load
     try:
         return _load_stream(session, request, stats)
     except Unauthorized:
-        # The token was refreshed just before, so the 401 concerns this stream, unless every stream answers 401.
+        # The token was refreshed just before, so the 401 concerns this stream, unless every stream answers
+        # 401.
         if not is_rejected_by_every_stream(session, member, request.stream, request.lane, stats):
             raise
     raise ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
@@ -170,7 +179,7 @@ def _load_stream(session: Connection, request: LoadRequest, stats: LoadStats) ->
         )
         RangeLoad(reader).load(request.first, request.last)
         return True
-    # WHOOP keeps no history of snapshots: a past day keeps what was read on it and costs no request.
+    # WHOOP keeps no history of snapshots: a past day keeps its snapshot and costs no request.
     if not request.first <= request.today <= request.last:
         return False
     since = request.until - SNAPSHOT_INTERVAL if request.lane == "schedule" else request.until

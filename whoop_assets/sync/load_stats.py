@@ -8,7 +8,10 @@ from whoop_assets.whoop_api.client import WhoopClient
 
 @dataclass(slots=True)
 class LoadStats:
-    """Numbers of records by outcome, and the requests they took. `limited` counts responses with status 429."""
+    """Numbers of records by outcome, and the requests they took.
+
+    `limited` counts responses with status 429.
+    """
 
     user_id: int
     stream: str

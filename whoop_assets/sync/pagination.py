@@ -1,10 +1,11 @@
 """Reads a span of a stream completely, newest first, in pieces that are complete on their own.
 
-WHOOP's page cursor is an offset. If a record before it is deleted during the read, all later records move up, and one slips
-through the boundary between two pages. The next page is therefore requested by time: it ends just after the start of the
-oldest record so far and returns that record again. Deletions and additions then shift nothing, at the cost of one record
-per page that is read twice. The cursor is used, with a fixed `end`, only where time makes no progress: if a page is not in
-order of time, ends where it began, or provides no time (no record is valid, or no recovery's cycle is known).
+WHOOP's page cursor is an offset. If a record before it is deleted during the read, all later records move up,
+and one slips through the boundary between two pages. The next page is therefore requested by time: it ends
+just after the start of the oldest record so far and returns that record again. Deletions and additions then
+shift nothing, at the cost of one record per page that is read twice. The cursor is used, with a fixed `end`,
+only where time makes no progress: if a page is not in order of time, ends where it began, or provides no time
+(no record is valid, or no recovery's cycle is known).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,8 +53,9 @@ def paginate(
     """Read the span piece by piece.
 
     Args:
-        cycle_by_id: Returns a known cycle. Recoveries need it, because they have no times of their own.
-        seen: Collects the key of each record that came, valid or not; the content hash if the key is unreadable.
+        cycle_by_id: Returns a known cycle. Recoveries need it, because they have no times.
+        seen: Collects the key of each record that came, valid or not; the content hash if the key is
+            unreadable.
 
     Raises:
         WhoopError: An error of the client, after the pieces that are complete were yielded.
@@ -91,7 +93,8 @@ def paginate(
             )
         except WhoopError:
             if end < upper:
-                # The pages so far are complete down to the last time bound. A spent budget must not discard them.
+                # The pages so far are complete down to the last time bound. A spent budget must not discard
+                # them.
                 piece.span = Span(end, upper)
                 yield piece
             raise

@@ -24,8 +24,9 @@ _encode = json.JSONEncoder(
 def canonical(payload: Any) -> tuple[str, str]:
     """Return the payload as JSON text with sorted keys, and the SHA-256 of that text.
 
-    The hash decides whether a record has changed, so this text must never change for the same content. A payload with
-    numbers that JSON in a database cannot hold, such as 1e999, is stored as a JSON string that shows it.
+    The hash decides whether a record has changed, so this text must never change for the same content. A
+    payload with numbers that JSON in a database cannot hold, such as 1e999, is stored as a JSON string that
+    shows it.
     """
     try:
         text = _encode(payload)
@@ -48,7 +49,7 @@ def parse_record(
     except ValidationError as error:
         return rejected(validation_reason(error))
     if record.user_id != user_id:
-        return rejected(f"{stream.model.__name__}: user_id is not that of the member whose token was used.")
+        return rejected(f"{stream.model.__name__}: user_id is not that of the member.")
     fields = _columns(stream, record)
     return ParsedRecord(
         fields[stream.key], fields | {"payload": text, "content_hash": content_hash}, requested_at, endpoint

@@ -17,7 +17,7 @@ MIN_LENGTH = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QuarantineEntry:
     """An open entry of either quarantine.
 
     Attributes:
@@ -34,17 +34,17 @@ class Entry:
     last_seen_at: datetime
 
 
-def entries(connection: Connection, user_id: int | None = None) -> list[Entry]:
+def entries(connection: Connection, user_id: int | None = None) -> list[QuarantineEntry]:
     """Return the open entries of this member or of all, by member and source."""
     q, e = quarantine.c, export_quarantine.c
     records = select(q.content_hash, q.user_id, q.stream, q.record_key, q.reason, q.last_seen_at)
     rows = select(e.content_hash, e.user_id, e.file, e.line, e.reason, e.last_seen_at)
     found = [
-        Entry(content_hash[:SHOWN_LENGTH], *rest)
+        QuarantineEntry(content_hash[:SHOWN_LENGTH], *rest)
         for content_hash, *rest in connection.execute(records.where(*_is_open(quarantine, user_id)))
     ]
     found += [
-        Entry(content_hash[:SHOWN_LENGTH], member, file, f"line {line}", *rest)
+        QuarantineEntry(content_hash[:SHOWN_LENGTH], member, file, f"line {line}", *rest)
         for content_hash, member, file, line, *rest in connection.execute(
             rows.where(*_is_open(export_quarantine, user_id))
         )
@@ -55,7 +55,7 @@ def entries(connection: Connection, user_id: int | None = None) -> list[Entry]:
 def dismiss(
     connection: Connection, ids: Collection[str] | None, at: datetime, user_id: int | None = None
 ) -> int:
-    """Dismiss open entries: an entry with the same content stays closed when it comes again.
+    """Dismiss open entries: an entry with the same content stays closed later.
 
     Args:
         ids: First characters of content hashes, at least MIN_LENGTH each. None: all entries.
@@ -101,5 +101,6 @@ def _hash_of(connection: Connection, given: str, user_id: int | None) -> str:
     else:
         return found.pop()
     raise UnknownEntry(
-        f"Cannot select quarantine entry {given}: {reason}. Run `whoop-assets quarantine list` to see the open entries."
+        f"Cannot select quarantine entry {given}: {reason}. Run `whoop-assets quarantine list` to see the"
+        " open entries."
     )

@@ -24,13 +24,16 @@ CONNECT_LANE = "schedule"
 """Lane of the requests that connect a member."""
 
 MAX_RETRY_SECONDS = {"webhook": 30.0, "schedule": 90.0, "backfill": 90.0}
-"""Lane -> how long a request is retried, in seconds. The inbox retries a webhook event whose load fails."""
+"""Lane -> how long a request is retried, in seconds.
+
+The inbox retries a webhook event after a failed load.
+"""
 MAX_CONNECT_RETRY_SECONDS = 30.0
 """The same while a member waits in the browser for the result of connecting."""
 
 
 class Connection:
-    """What a run or command needs to read WHOOP for any member.
+    """Gives a run or command access to WHOOP for any member.
 
     `used_by` names the run or command in the record of used requests.
     """
@@ -46,8 +49,8 @@ class Connection:
             per_day=settings.requests_per_day,
             used_by=used_by,
         )
-        # Read here, where no transaction is open. A missing key is an error only for code that uses it: a member can be
-        # erased without.
+        # Read here, where no transaction is open. A missing key is an error only for code that uses it: a
+        # member can be erased without.
         self._cipher = _cipher_or_error(database, settings.token_key)
         self._http = open_http()
         self.oauth = OAuth(
@@ -87,8 +90,9 @@ class Connection:
         return self._client(self.tokens(user_id), lane, max_retry_seconds=max_retry_seconds)
 
     def client_for_new(self, access_token: str) -> WhoopClient:
-        """Return a client for a token whose member is not known yet."""
-        # `serve` runs for long: a fault during one member's connection must not shorten the retries of the next one's.
+        """Return a client for a token, before its member is known."""
+        # `serve` runs for long: a fault during one member's connection must not shorten the retries of the
+        # next one's.
         return self._client(
             GivenToken(access_token), CONNECT_LANE, FaultTime(self.clock), MAX_CONNECT_RETRY_SECONDS
         )
@@ -98,7 +102,7 @@ class Connection:
         return self._client(TriedToken(access_token), lane)
 
     def without_requests(self, error: WhoopError) -> Self:
-        """Return a copy whose clients raise this error instead of sending a request."""
+        """Return a copy with clients that raise this error instead of sending a request."""
         other = copy(self)
         other._stopped_by = error
         return other
@@ -156,7 +160,7 @@ class ExhaustedBudget:
 
 
 class GivenToken:
-    """A token source with one access token whose member is not known yet."""
+    """A token source with one access token, before its member is known."""
 
     def __init__(self, access_token: str) -> None:
         self._access_token = access_token

@@ -18,7 +18,7 @@ from whoop_assets.whoop_api.validation import validation_reason
 
 
 def load_snapshot(session: Connection, today: date, *, lane: str, stats: LoadStats, since: datetime) -> bool:
-    """Request the snapshot once and store it under today. A member without body measurements (404) gets no row.
+    """Request the snapshot and store it under today. A member without body measurements (404) gets no row.
 
     Args:
         stats: Names member and stream, and receives the result.
@@ -58,7 +58,7 @@ def load_snapshot(session: Connection, today: date, *, lane: str, stats: LoadSta
 
 
 def _types_of(profile: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the types of the values of a rejected profile: the quarantine must not hold e-mail address and name."""
+    """Return the types of a rejected profile's values: the quarantine must not contain e-mail and name."""
     return {
         name: value if name == "user_id" and isinstance(value, int) else f"({type(value).__name__})"
         for name, value in profile.items()

@@ -25,8 +25,8 @@ class StreamReader:
 
     Attributes:
         stats: Result of the load; its stream is the one that the load is for.
-        until: Nothing is read beyond this time. It is the same for all streams of a run, so that the coverage of one
-            serves the next.
+        until: Nothing is read beyond this time. It is the same for all streams of a run, so that the coverage
+            of one serves the next.
         since: Spans that were read completely since then are not read again.
         requested_cycles: Ids of cycles that were requested by their own URL, found or not.
     """
@@ -79,8 +79,8 @@ class StreamReader:
         Args:
             since: As for `unread`.
             calendar: The member's calendar; not needed for cycles.
-            days: First and last of the days for which the span is read. Their stored records outside the span are
-                checked for deletion too.
+            days: First and last of the days for which the span is read. Their stored records outside the span
+                are checked for deletion too.
 
         Returns:
             Whether anything was read.
@@ -104,7 +104,10 @@ class StreamReader:
         return bool(parts)
 
     def extend_back(self, span: Span) -> None:
-        """Read one page of cycles before the span. Its first record is the member's next older cycle, if there is one."""
+        """Read one page of cycles before the span.
+
+        Its first record is the member's next older cycle, if there is one.
+        """
         page = self.client.page(CYCLES, end=span.end)
         piece = Piece(span, page.requested_at)
         for raw in page.records:
@@ -119,8 +122,9 @@ class StreamReader:
     def read_unclosed_cycles(self) -> None:
         """Read each cycle again, by its URL, that is stored as open although a later cycle is stored.
 
-        WHOOP keeps only the latest cycle open. The stored end is missing because the cycle was last read before it
-        closed, and it may lie outside the days of this load. A cycle whose own URL fails is left to the next load, with a
+        WHOOP keeps only the latest cycle open. The stored end is missing because the cycle was last read
+        before it closed, and it may lie outside the days of this load. If its URL fails, the cycle is left to
+        the next load, with a
         warning: it must not end this load.
         """
         with self.database.read() as connection:
@@ -173,7 +177,7 @@ class StreamReader:
         read: ReadSpan | None,
         cycles: StreamBatch | None = None,
     ) -> None:
-        """Commit what came of one stream; every record of it answers its events."""
+        """Commit records of one stream. Each record answers its events."""
         streams = {stream.name: part} if cycles is None else {CYCLES.name: cycles, stream.name: part}
         moments: dict[Any, datetime] = {record.key: read_at for record in part.rejected}
         moments |= part.gone | {record.key: record.requested_at for record in part.records}

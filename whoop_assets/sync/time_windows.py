@@ -9,7 +9,10 @@ ONE_DAY = timedelta(days=1)
 
 
 def cycle_span(first: date, last: date, now: datetime) -> Span:
-    """Return the span in which every cycle of these days starts, in any time zone. It ends at `now` at the latest."""
+    """Return the span in which the cycles of the days first..last start, in any time zone.
+
+    It ends at `now` at the latest.
+    """
     start, end = utc_bounds(first, last)
     return Span(start, min(end, now))
 
@@ -26,10 +29,11 @@ def bounded_after(calendar: Calendar, last: date, read_until: datetime) -> bool:
 
 
 def record_span(calendar: Calendar, first: date, last: date, now: datetime) -> Span:
-    """Return the span in which the sleeps, recoveries and workouts of these days start: that of the days' cycles.
+    """Return the span in which sleeps, recoveries and workouts of the days start: that of the days' cycles.
 
-    If the first or last day has no cycle, its records get their day from their local date or from the +12 h rule. The span
-    then includes the times for which these rules give the day, but no cycle of a neighbouring day.
+    If the first or last day has no cycle, its records get their day from their local date or from the +12 h
+    rule. The span then includes the times for which these rules give the day, but no cycle of a neighbouring
+    day.
     """
     inside = [(cycle.start, end) for cycle, end in calendar.spans() if first <= cycle.day <= last]
     before = [end for cycle, end in calendar.spans() if cycle.day < first]
@@ -53,7 +57,7 @@ def record_span(calendar: Calendar, first: date, last: date, now: datetime) -> S
 
 
 def _offsets(calendar: Calendar, instant: datetime) -> set[timedelta]:
-    """Return the offsets of the cycles around an instant whose local time is within a day of it."""
+    """Return the offsets of the cycles within a day around an instant."""
     around = [calendar.nearest(instant + shift) for shift in (-ONE_DAY, timedelta(0), ONE_DAY)]
     before = [cycle for cycle in calendar.cycles if cycle.start <= instant][-1:]
     after = [cycle for cycle in calendar.cycles if cycle.start > instant][:1]

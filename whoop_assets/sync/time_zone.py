@@ -1,7 +1,7 @@
 """Finds members who live east of WHOOP_TIMEZONE, and the value to set.
 
-A partition begins at midnight in WHOOP_TIMEZONE. For a member east of it, the day begins before its partition exists, so
-nothing can read that day until hours later.
+A partition begins at midnight in WHOOP_TIMEZONE. For members further east, the day begins before its
+partition exists, so nothing can read that day until hours later.
 """
 
 import math
@@ -16,7 +16,7 @@ from whoop_assets.records.offsets import Observed, newest_offsets, observed_offs
 from whoop_assets.settings import Settings
 
 MAX_CYCLES = 400
-"""Number of cycles whose offsets are compared with those of zones. A year shows daylight saving time."""
+"""Number of cycles to compare with the offsets of zones. A year shows daylight saving time."""
 
 ZONES = (
     *("Pacific/Kiritimati", "Pacific/Auckland", "Pacific/Tongatapu", "Pacific/Chatham", "Pacific/Fiji"),
@@ -44,7 +44,10 @@ ZONES = (
     *("America/Chicago", "America/Mexico_City", "America/Denver", "America/Phoenix", "America/Los_Angeles"),
     *("America/Anchorage", "Pacific/Honolulu", "Pacific/Pago_Pago"),
 )
-"""One zone per pattern of offsets, so that a suggestion names a place. Of equal zones the more populous is first."""
+"""One zone per pattern of offsets, so that a suggestion names a place.
+
+Of equal zones the more populous is first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,18 @@ class EasternMember:
         """The problem, its reason and the way out."""
         hours = f"{self.late.total_seconds() / 3600:g} h"
         return (
-            f"Member {self.user_id} lives at UTC{_written(self.offset)}, east of WHOOP_TIMEZONE ({self.setting}): each day can be"
-            f" read only {hours} after the member's midnight. Set WHOOP_TIMEZONE={self.zone} and start Dagster again."
+            f"Member {self.user_id} lives at UTC{_written(self.offset)}, east of WHOOP_TIMEZONE"
+            f" ({self.setting}): each day can be"
+            f" read only {hours} after the member's midnight. Set WHOOP_TIMEZONE={self.zone} and start"
+            " Dagster again."
         )
 
 
 def easternmost(database: Database, settings: Settings) -> EasternMember | None:
-    """Return the connected member furthest east of WHOOP_TIMEZONE; None if no member lives east of it. SQL only."""
+    """Return the connected member furthest east of WHOOP_TIMEZONE; None if there is no such member.
+
+    SQL only.
+    """
     with database.read() as connection:
         now = database.now(connection)
         connected = [member.user_id for member in member_store.listed(connection, member_store.CONNECTED)]
@@ -87,7 +95,7 @@ def easternmost(database: Database, settings: Settings) -> EasternMember | None:
 
 
 def east_of(user_id: int, history: Collection[Observed], setting: str, now: datetime) -> EasternMember | None:
-    """Return the member if the newest of these offsets lies east of the setting, else None."""
+    """Return the member if the newest offset lies east of the setting, else None."""
     if not history:
         return None
     _, offset = max(history)
@@ -98,9 +106,9 @@ def east_of(user_id: int, history: Collection[Observed], setting: str, now: date
 
 
 def zone_of(history: Collection[Observed], now: datetime) -> str:
-    """Return the zone whose current offset is the newest of these and that matches most of the others.
+    """Return the zone that has the newest offset now and matches most of the others.
 
-    If no zone has that offset, return the next whole hour east of it.
+    If no zone has that offset, return the next whole hour to the east.
     """
     _, offset = max(history)
     candidates = [ZoneInfo(name) for name in ZONES]

@@ -1,8 +1,9 @@
-"""Attempts to load what webhook events announce: when they are due, how often they are retried, what closes them.
+"""Attempts to load webhook events: when they are due, how often they are retried, what closes them.
 
-An attempt counts from its beginning, and the event becomes due again if the attempt reports no end. The work of a killed
-process therefore stays visible, and an event that kills its process is parked like any other that keeps failing. Every
-function works in the caller's transaction and leaves events alone that were closed or parked meanwhile.
+An attempt counts from its beginning, and the event becomes due again if the attempt reports no end. The work
+of a killed process therefore stays visible, and an event that kills its process is parked like any other that
+keeps failing. Every function works in the caller's transaction and leaves events alone that were closed or
+parked meanwhile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ ATTEMPT_TIMEOUT = timedelta(minutes=15)
 
 
 def due(connection: Connection, at: datetime, *, limit: int | None = None) -> list[Event]:
-    """Return the open events whose next attempt is due, the longest waiting first."""
+    """Return the open events with a due attempt, the longest waiting first."""
     c = webhook_events.c
     query = (
         select(*COLUMNS)
@@ -42,13 +43,13 @@ def open_of(connection: Connection, user_id: int) -> list[Event]:
 def begin_attempt(
     connection: Connection, trace_ids: Iterable[str], at: datetime, by: str | None = None
 ) -> list[Event]:
-    """Count an attempt for each of these events that is still due; park those without attempts left.
+    """Count an attempt for each event that is still due; park those without attempts left.
 
     Args:
         by: The Dagster run that makes the attempt. If that run dies, its events can be released.
 
     Returns:
-        The events whose attempt began. No other process has begun the same attempt.
+        The events with a new attempt. No other process has begun the same attempt.
     """
     begun, changes = [], []
     for event in locked(connection, trace_ids):
@@ -108,12 +109,13 @@ def close(
 ) -> int:
     """Close the member's events that this transaction answers.
 
-    The response may be new content, the same content or a confirmed deletion. A request that was sent before the event came,
-    or at the same instant, may show the state before the change; the event then stays open. One call handles all streams of a
-    transaction, so that rows are locked in one order.
+    The response may be new content, the same content or a confirmed deletion. A request that was sent before
+    the event came, or at the same instant, may show the state before the change; the event then stays open.
+    One call handles all streams of a transaction, so that rows are locked in one order.
 
     Args:
-        asked: (stream, record id) -> when the record was requested, by the database's clock. A recovery has its sleep's id.
+        asked: (stream, record id) -> when the record was requested, by the database's clock. A recovery has
+            its sleep's id.
         by: Written to the event: a Dagster run, a command or a lane.
 
     Returns:

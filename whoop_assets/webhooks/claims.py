@@ -1,7 +1,7 @@
 """Claims: which events a run is loading, from the beginning of its attempt to the end.
 
-A run that dies leaves its claim behind. A sensor that notices this releases the events; otherwise they are due again after
-`attempts.ATTEMPT_TIMEOUT`.
+A run that dies leaves its claim behind. A sensor that notices this releases the events; otherwise they are
+due again after `attempts.ATTEMPT_TIMEOUT`.
 """
 
 from collections.abc import Collection
@@ -27,7 +27,7 @@ def claim(
     members: Collection[int] = (),
     limit: int,
 ) -> int:
-    """Begin an attempt at the due events of these streams, days and members (empty: all).
+    """Begin an attempt at the due events of the given streams, days and members (empty: all).
 
     Returns:
         The number of claimed events.
@@ -44,7 +44,7 @@ def claim(
 
 
 def claimed(connection: Connection, by: str, streams: Collection[str]) -> list[Event]:
-    """Return the open events of these streams that this run has claimed, those with the fewest attempts first."""
+    """Return the open events that this run has claimed, those with the fewest attempts first."""
     c = webhook_events.c
     query = (
         select(*COLUMNS)
@@ -70,7 +70,10 @@ def claimants(connection: Connection) -> set[str]:
 
 
 def release(connection: Connection, by: str, at: datetime) -> int:
-    """Record a failed attempt for each event that an ended run still claims. Returns the number of these events."""
+    """Record a failed attempt for each event that an ended run still claims.
+
+    Returns the number of released events.
+    """
     c = webhook_events.c
     query = select(c.trace_id).where(c.state == OPEN, c.begun_by == by)
     still_claimed = [

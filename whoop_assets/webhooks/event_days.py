@@ -1,9 +1,10 @@
 """Assigns a webhook event to the day under which it is loaded. An event carries no day.
 
-This is the record's own day if the record is stored, else the member's local day at receipt. That is nearly always right,
-because WHOOP announces a night in the morning after it and a workout when it ends. The day only selects the partition whose
-run requests the record. The load finds the record's true day, which becomes stale. If the day has no partition (in the east,
-a member's day begins earlier), the nearest partition is used.
+This is the record's own day if the record is stored, else the member's local day at receipt. That is nearly
+always right, because WHOOP announces a night in the morning after it and a workout when it ends. The day only
+selects the partition, and its run requests the record. The load finds the record's true day, which becomes
+stale. If the day has no partition (in the east, a member's day begins earlier), the nearest partition is
+used.
 """
 
 from collections.abc import Collection
@@ -21,7 +22,7 @@ from whoop_assets.whoop_day import local_date
 
 
 def days_of(connection: Connection, events: Collection[Event]) -> dict[str, date]:
-    """Return trace id -> day for each of these events."""
+    """Return trace id -> day for the events."""
     known = {
         stream: _days_of_records(
             connection, stream, {event.record_id for event in events if event.stream == stream}
@@ -40,7 +41,7 @@ def assign_due(connection: Connection, at: datetime, first: date, last: date, *,
     """Assign due events without a day, or with one outside first..last, to a day inside.
 
     Returns:
-        The number of these events.
+        The number of assigned events.
     """
     c = webhook_events.c
     outside = or_(c.day.is_(None), c.day < first, c.day > last)

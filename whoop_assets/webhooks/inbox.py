@@ -4,8 +4,8 @@
     parked  no attempt is made; `reason` says why, and `replay` opens the event again
     done    a load has committed a response to a request that was sent after the event was received
 
-This module stores, lists and replays events. `attempts.py` retries and closes them. Every function works in the caller's
-transaction, and any number of processes can use it at the same time.
+This module stores, lists and replays events. `attempts.py` retries and closes them. Every function works in
+the caller's transaction, and any number of processes can use it at the same time.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ class Delivery:
 
 
 def require_writable(connection: Connection) -> None:
-    """Run a statement that changes nothing but fails if events cannot be stored, as in a read-only database."""
+    """Run a statement without effect that fails if events cannot be stored, as in a read-only database."""
     connection.execute(delete(webhook_events).where(false()))
 
 
@@ -72,7 +72,7 @@ def receive(connection: Connection, deliveries: Sequence[Delivery], at: datetime
 
 
 def _insert(connection: Connection, rows: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Insert the rows whose trace id is new. Returns their trace id -> state."""
+    """Insert the rows with a new trace id. Returns their trace id -> state."""
     if not rows:
         return {}
     c = webhook_events.c
@@ -205,7 +205,10 @@ def figures(connection: Connection) -> Figures:
 
 
 def forget_done(connection: Connection, before: datetime, *, limit: int) -> int:
-    """Delete up to `limit` events that were received and done before then. Returns the number of deleted events."""
+    """Delete up to `limit` events that were received and done before then.
+
+    Returns the number of deleted events.
+    """
     c = webhook_events.c
     old = select(c.trace_id).where(c.received_at < before, c.state == DONE, c.closed_at < before).limit(limit)
     return connection.execute(delete(webhook_events).where(c.trace_id.in_(old))).rowcount

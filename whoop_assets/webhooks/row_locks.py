@@ -1,4 +1,4 @@
-"""Row locks on `webhook_events`, taken in the order of trace ids to prevent deadlocks."""
+"""Row locks on `webhook_events`, locked in the order of trace ids to prevent deadlocks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ COLUMNS = tuple(webhook_events.c[name] for name in Event.__dataclass_fields__)
 
 
 def locked(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
-    """Lock the rows of these events until the transaction ends, and return the events that exist."""
+    """Lock the events' rows until the transaction ends, and return the events that exist."""
     c = webhook_events.c
     found = []
     for batch in in_lots(sorted(set(trace_ids))):

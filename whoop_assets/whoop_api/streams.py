@@ -1,7 +1,7 @@
-"""The stream registry: each kind of data that WHOOP provides, with its path, scope, model, columns and day rule.
+"""The stream registry: each kind of WHOOP data with its path, scope, model, columns and day rule.
 
-A collection (`STREAMS`) has records with ids or times. A snapshot (`SNAPSHOT_STREAMS`) has only present values.
-docs/how-to-add-a-column-or-stream.md lists what a new row needs besides this file.
+A collection (`STREAMS`) has records with ids or times. A snapshot (`SNAPSHOT_STREAMS`) has only present
+values. docs/how-to-add-a-column-or-stream.md lists the other steps for a new row.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ class Stream:
         key: Column that is unique within the stream.
         url_key: Type of the id in `record_path`.
         day_rule: How a record gets its WHOOP day.
-        columns: Table column -> field of the model, with dots for nested fields. Fields under `score` are NULL
-            unless WHOOP scored the record.
-        event: First word of this stream's webhook types (`sleep.updated`); None if WHOOP announces no changes.
+        columns: Table column -> field of the model, with dots for nested fields. Fields under `score` are
+            NULL unless WHOOP scored the record.
+        event: First word of this stream's webhook types (`sleep.updated`); None if WHOOP announces no
+            changes.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Stream:
 
 @dataclass(frozen=True, eq=False)
 class SnapshotStream:
-    """Present values of a member, of which WHOOP keeps no history.
+    """Present values of a member. WHOOP keeps no history of them.
 
     Attributes:
         name: Name of the stream.
@@ -262,7 +263,7 @@ STREAMS = {stream.name: stream for stream in (CYCLES, SLEEPS, RECOVERIES, WORKOU
 SNAPSHOT_STREAMS = {stream.name: stream for stream in (PROFILE, BODY_MEASUREMENT)}
 
 ANNOUNCED_STREAMS = tuple(stream.name for stream in STREAMS.values() if stream.event is not None)
-"""Streams whose changes WHOOP announces by webhook."""
+"""Streams with changes that WHOOP announces by webhook."""
 
 __all__ = [
     "ANNOUNCED_STREAMS",

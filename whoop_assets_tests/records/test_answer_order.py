@@ -1,4 +1,4 @@
-"""Order of answers: WHOOP's updated_at, then the time the request was sent; an older answer never overwrites."""
+"""Order of responses: by updated_at, then by send time; an older response never overwrites a newer one."""
 
 from datetime import timedelta
 

@@ -35,7 +35,7 @@ def test_what_is_left_is_what_nothing_was_taken_of(whole, taken):
 
 
 reads = st.lists(st.tuples(spans, st.integers(0, 1)), max_size=8)
-"""(what was read, minutes since the read before)"""
+"""(read span, minutes since the read before)"""
 
 
 @given(reads, spans, st.none() | st.integers(0, 8))

@@ -1,4 +1,4 @@
-"""Filing: whatever comes first, every record ends on the day its cycle says, and every day that changed is stale."""
+"""Day assignment: in any order of arrival, records follow their cycle, and changed days are stale."""
 
 from datetime import date, timedelta
 
@@ -104,7 +104,7 @@ def test_a_new_latest_cycle_makes_the_day_of_the_one_before_stale(database):
 
 @st.composite
 def lives(draw):
-    """Some days of a member: cycles with gaps, travel and overlaps; sleeps, recoveries and workouts all over them."""
+    """Some days of a member: cycles with gaps, travel and overlaps, and records anywhere in them."""
     cycles, sleeps, recoveries, workouts = [], [], [], []
     start = at(2, draw(st.integers(-6, 6)))
     for number in range(draw(st.integers(1, 6))):
@@ -151,7 +151,7 @@ def earlier_word_on(answer):
 
 @st.composite
 def arrivals(draw):
-    """A life, and the same answers in any order and any batches; some cycles come twice, in an earlier state first."""
+    """A member's records in any order and any batches; some cycles come twice, an earlier state first."""
     life = draw(lives())
     loose = [(stream, answer) for stream in STREAMS for answer in life[stream]]
     loose += [("cycles", earlier_word_on(answer)) for answer in life["cycles"] if draw(st.booleans())]

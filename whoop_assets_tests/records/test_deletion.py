@@ -1,4 +1,4 @@
-"""Deletion: only what WHOOP confirmed is gone, only if nobody has seen it since, and never for good."""
+"""Deletion: only after WHOOP confirmed it, only if no later request saw the record, and never final."""
 
 from datetime import date, timedelta
 

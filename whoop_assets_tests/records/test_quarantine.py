@@ -1,4 +1,4 @@
-"""Quarantine: what was not taken is kept once, with its reason, until a valid record of its key came."""
+"""Quarantine: a rejected record is stored once, until a valid record of its key is stored."""
 
 from datetime import timedelta
 

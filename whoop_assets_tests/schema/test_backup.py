@@ -1,4 +1,4 @@
-"""Backup and restore as docs/operations.md says, while somebody writes; restored is what was there at one moment."""
+"""Backup and restore as in docs/operations.md, during writes: the restored database shows one moment."""
 
 import os
 import re

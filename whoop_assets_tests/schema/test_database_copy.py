@@ -111,12 +111,12 @@ def test_a_target_with_rows_is_refused_also_when_they_are_of_the_same_copy(new_d
 def test_a_database_is_not_copied_into_itself(new_database_url, opened, tmp_path):
     for kind in ("sqlite", "postgresql"):
         source = filled(opened(new_database_url(kind)))
-        with pytest.raises(CopyRefused, match="is the database that is to be copied"):
+        with pytest.raises(CopyRefused, match="is the source of the copy"):
             database_copy.copy(source, opened(source.url.render_as_string(hide_password=False)))
     source = filled(opened(new_database_url("sqlite")))
     link = tmp_path / "another-name.db"
     link.symlink_to(source.url.database)
-    with pytest.raises(CopyRefused, match="is the database that is to be copied"):
+    with pytest.raises(CopyRefused, match="is the source of the copy"):
         database_copy.copy(source, opened(f"sqlite:///{link}"))
 
 
@@ -149,9 +149,10 @@ def test_what_one_database_holds_and_the_other_does_not_take_is_said_and_nothing
 def test_a_copy_that_is_not_equal_is_an_error_and_leaves_nothing(new_database_url, opened):
     source = filled(opened(new_database_url("sqlite")))
     target = opened(new_database_url("sqlite"))
-    with target.write() as connection:  # what somebody might have put there, and is no row
+    with target.write() as connection:  # a trigger is no row
         connection.exec_driver_sql(
-            "create trigger meddle after insert on cycles begin update cycles set strain = 1 where id = new.id; end"
+            "create trigger meddle after insert on cycles begin update cycles set strain = 1 where id ="
+            " new.id; end"
         )
     with pytest.raises(CopyRefused, match="in cycles: nothing was kept"):
         database_copy.copy(source, target)
@@ -178,7 +179,7 @@ def test_who_writes_in_postgresql_meanwhile_is_noticed(new_database_url, opened,
     other = opened(source.url.render_as_string(hide_password=False))
     with other.write() as connection:
         connection.execute(record_tables.stale_days.delete())
-        with pytest.raises(CopyRefused, match=r"Somebody writes.*end the service"):
+        with pytest.raises(CopyRefused, match=r"Another process writes.*stop the service"):
             database_copy.copy(source, target)
     assert set(counts(target).values()) == {0}
 
@@ -247,7 +248,7 @@ def test_a_copy_that_is_killed_in_the_middle_leaves_nothing_and_is_simply_begun_
 
 
 def _half_done(target):
-    """Whether the copy, which nobody sees before it is committed, has written some of it."""
+    """Whether the uncommitted copy has written rows."""
     if target.is_sqlite:
         log = target.url.database + "-wal"
         return os.path.exists(log) and os.path.getsize(log) > 300_000
@@ -321,7 +322,7 @@ def test_the_hash_is_the_same_in_any_order_and_in_any_batches(rows, data):
 def test_the_hash_differs_when_a_row_is_another_or_is_there_twice(rows, row, data):
     place = data.draw(st.integers(0, len(rows) - 1))
     changed = [*rows[:place], row, *rows[place + 1 :]]
-    same = repr([*row.values()]) == repr([*rows[place].values()])  # of what is in the columns
+    same = repr([*row.values()]) == repr([*rows[place].values()])
     assert (Fingerprint().plus(rows).hash == Fingerprint().plus(changed).hash) is same
     assert Fingerprint().plus([*rows, row]).hash != Fingerprint().plus(rows).hash
     assert Fingerprint().plus([*rows, row, row]).hash != Fingerprint().plus(rows).hash

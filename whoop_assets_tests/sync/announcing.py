@@ -1,4 +1,4 @@
-"""Webhook events from the simulator's changes to the inbox, without a network between them, and their load."""
+"""Moves webhook events from the simulator to the inbox without a network, and loads them."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -21,7 +21,7 @@ Reorder = Callable[[list[Delivery]], Iterable[Delivery]]
 
 
 class Inbox:
-    """The inbox of a home whose simulator announces its changes from now on.
+    """The inbox of a home; its simulator announces changes from now on.
 
     `real`: events get the time of `SystemClock`, which Dagster's runs use.
     """
@@ -33,20 +33,20 @@ class Inbox:
         self._known = 0
 
     def announced(self) -> list[Delivery]:
-        """What has been announced since the last time, in order."""
+        """Events announced since the last call, in order."""
         new = [one for one in self.home.world.webhooks.deliveries() if one.number > self._known]
         self._known = max((one.number for one in new), default=self._known)
         return sorted(new, key=lambda one: one.number)
 
     def receive(self, order: Reorder = list) -> list[Delivery]:
-        """Put what has been announced into the inbox, in this order; time passes before and after."""
+        """Put the announced events into the inbox, reordered by `order`; time passes before and after."""
         self._pass(SECOND)
         deliveries = list(order(self.announced()))
         self.put(*(one.body for one in deliveries))
         return deliveries
 
     def put(self, *bodies: bytes) -> list[str]:
-        """Put these bodies into the inbox, one after the other."""
+        """Put the bodies into the inbox in this order."""
         outcomes = []
         for body in bodies:
             self._pass(timedelta(milliseconds=10))
@@ -68,7 +68,7 @@ class Inbox:
         return sorted(event.state for event in self.events())
 
     def process_due_events(self, by: str = "test") -> None:
-        """Load what is due; nothing may fail, and nothing stay open or stale."""
+        """Load the due events; none may fail or stay open, and no day may stay stale."""
         rounds = process_due_events(self.home.connection, by=by)
         assert [failure for one in rounds for failure in one.failures] == []
         assert [event for event in self.events() if event.state == "open"] == []

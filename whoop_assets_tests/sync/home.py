@@ -1,4 +1,4 @@
-"""A warehouse with members connected to a simulator: what a user has after `connect`, for tests to load into."""
+"""A database with members who are connected to a simulator, as after `connect`."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -107,7 +107,7 @@ class Home:
         since: datetime | None = None,
         lane: str = "backfill",
     ) -> list[LoadResult]:
-        """Load as one run does: the streams in order, on one present, with one account of the time that faults cost."""
+        """Load like a run: the streams in order, with one `until` and one session."""
         self.connection.fault_time = FaultTime(self.clock)
         self.clock.advance(0.001)
         until = self.clock.now()

@@ -1,4 +1,4 @@
-"""A retry re-enters the budget: whatever goes wrong, WHOOP never hears a request that the budget did not let through."""
+"""A retry uses the budget again: WHOOP never gets a request that the budget did not grant."""
 
 from datetime import timedelta
 
@@ -65,7 +65,7 @@ def test_a_token_that_ends_under_way_costs_one_more_request_and_one_more_grant(s
 
 
 def test_retries_do_not_break_whoops_minute(sqlite_url):
-    """Half of all requests fail, and are sent again; the simulator counts any sixty seconds by the same clock."""
+    """Half of all requests fail and are retried; the simulator counts by the same clock."""
     world = World(members=1, days=60, seed=9, now=frozen_world().moment, frozen=True, requests_per_minute=20)
     with at_home(sqlite_url, world, per_minute=20) as home:
         sleep = home.clock.sleep

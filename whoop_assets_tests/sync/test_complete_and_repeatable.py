@@ -122,7 +122,7 @@ def test_a_second_load_of_the_same_run_reads_no_page_again(sqlite_url):
         home.load(FIRST, TODAY, since=since)
         before = home.world.requests
         rounds = home.load(FIRST, TODAY, since=since)
-        # What is new is the moment that has passed since: one page of each stream.
+        # Only the time since then is new: one page of each stream.
         assert home.world.requests - before <= len(rounds)
 
 

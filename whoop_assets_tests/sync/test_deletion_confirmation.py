@@ -1,4 +1,4 @@
-"""Which answer wins, what counts as gone, and what is kept of it all."""
+"""Order of responses, confirmed deletions, and the versions that remain."""
 
 from datetime import timedelta
 
@@ -130,7 +130,7 @@ def test_a_summary_follows_a_correction_and_clears_only_what_it_read(home):
 
 
 def test_a_night_that_moved_and_then_went_is_gone_from_its_day(database_url):
-    """Its cycle begins later than the sleep as it is stored: what is read for the day begins behind it."""
+    """The cycle begins after the stored sleep, so the span of the day begins after it too."""
     day = TODAY - timedelta(days=5)
     with at_home(database_url, frozen_world(seed=4)) as home:
         home.load(day, TODAY)

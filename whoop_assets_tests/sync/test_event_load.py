@@ -1,4 +1,4 @@
-"""What an event comes to: every type, order and duplicate; the tables are WHOOP's truth afterwards, the summary too."""
+"""Events of every type, order and number: afterwards tables and summary equal WHOOP's data."""
 
 import json
 import uuid
@@ -30,7 +30,7 @@ def box(home):
 
 
 def assert_right(home, first=FIRST):
-    """The stored records of these days are WHOOP's, on the right days, and a rebuild finds nothing to change."""
+    """The stored records equal WHOOP's, are on the right days, and a rebuild changes nothing."""
     truth, days = home.truth(), days_of(home.truth())
     for stream in RECORDS:
         rows = {key: row for key, row in home.rows(stream).items() if row["user_id"] == home.member}
@@ -137,7 +137,7 @@ def test_a_deletion_that_was_taken_back_leaves_the_record(home, box, stream):
     box.process_due_events()
     assert record["id"] not in home.rows(stream)
     home.world.undelete(home.member, stream, record["id"])
-    # What comes late says that it was deleted; what counts is what WHOOP answers.
+    # The late event announces a deletion, but WHOOP's response decides.
     box.receive(lambda found: found[::-1])
     box.process_due_events()
     assert record["id"] in home.rows(stream)

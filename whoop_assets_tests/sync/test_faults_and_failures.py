@@ -1,4 +1,4 @@
-"""What goes wrong stays small: one record, one piece, one stream, one member; and it is on record."""
+"""A failure affects only one record, piece, stream or member, and is recorded."""
 
 from datetime import timedelta
 
@@ -208,7 +208,7 @@ def test_an_error_of_the_database_quotes_nothing_that_was_to_be_stored(database_
 
 
 def test_a_profile_that_is_not_understood_leaves_no_name_and_no_address_in_quarantine(database_url):
-    """Those may stand in `members` and `profiles` alone; of a rejected profile the fields and their types are kept."""
+    """Only `members` and `profiles` contain them; of a rejected profile the field types are stored."""
     with at_home(database_url, frozen_world(days=5)) as home:
         profile = home.world.profile(home.member)
         home.world.edit(home.member, "profile", None, {"first_name": 5, "nick_name": {"of": "Zwyxel"}})

@@ -1,4 +1,4 @@
-"""Answers that no fault of the network explains: a few attempts at most, one sentence on record, and the rest goes on."""
+"""Odd responses: a few attempts, one recorded sentence, and the other streams continue."""
 
 import json
 from datetime import timedelta
@@ -34,7 +34,7 @@ ODD: dict[str, dict[str, Any]] = {
     "not found": {"status": 404, "body": "Not found"},
     "forbidden": {"status": 403, "body": "<html>Attention Required!</html>"},
     "gone": {"status": 410},
-    "a status nobody knows": {"status": 599},
+    "an unknown status": {"status": 599},
 }
 
 
@@ -78,7 +78,7 @@ def test_an_odd_answer_costs_its_stream_alone_and_says_why_in_one_sentence(sqlit
 
 
 def test_what_is_stored_is_not_taken_for_deleted_because_of_an_odd_answer(sqlite_url):
-    """Nothing of it comes from WHOOP: neither an empty page nor a 404 at the record's own URL, were it asked for."""
+    """The page and the 404 of the record do not come from WHOOP."""
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
         home.load(FIRST, TODAY)
         before = home.rows("workouts")

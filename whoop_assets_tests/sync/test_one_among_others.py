@@ -1,4 +1,4 @@
-"""What one member's failure says about the others: nothing, unless it is WHOOP's request limit."""
+"""One member's failure does not affect the others, unless it is WHOOP's request limit."""
 
 from dataclasses import replace
 from datetime import timedelta

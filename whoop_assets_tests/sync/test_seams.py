@@ -1,4 +1,4 @@
-"""A page seam that shifts while it is read: nothing is wrongly deleted, nothing is missed, wherever it happens.
+"""A page boundary that shifts during the read: no record is wrongly deleted and none is missed.
 
 WHOOP's cursor is an offset, so a deletion between two pages moves every later record up by one place.
 """
@@ -117,7 +117,7 @@ def keys_of_the_days(truth, stream):
 
 
 def test_a_rejected_record_at_the_end_of_a_page_opens_no_seam(sqlite_url):
-    """It gives no time to go on from; the last valid one before it does."""
+    """It has no time for the next page; the last valid record before it has one."""
     with at_home(sqlite_url, frozen_world(days=80, seed=4)) as home:
         world, user_id = home.world, home.member
         workouts = world.truth(user_id)["workouts"]

@@ -1,4 +1,4 @@
-"""A member who lives east of WHOOP_TIMEZONE: which value of the setting is suggested, and where it is shown."""
+"""A member who lives east of WHOOP_TIMEZONE: the suggested value, and where it is shown."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -51,7 +51,8 @@ def test_the_newest_offset_counts_after_a_journey():
 def test_the_sentence_names_the_member_the_setting_and_the_value_to_use():
     east = east_of(10129, year_in("Pacific/Auckland"), "UTC", SUMMER)
     assert east.sentence == (
-        "Member 10129 lives at UTC+13:00, east of WHOOP_TIMEZONE (UTC): each day can be read only 13 h after the member's"
+        "Member 10129 lives at UTC+13:00, east of WHOOP_TIMEZONE (UTC): each day can be read only 13 h"
+        " after the member's"
         " midnight. Set WHOOP_TIMEZONE=Pacific/Auckland and start Dagster again."
     )
 

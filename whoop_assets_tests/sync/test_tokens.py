@@ -121,7 +121,7 @@ def lease_of_another(home):
 
 
 def bring(home, lease, spent, pair):
-    """The other process comes back and stores what WHOOP gave it."""
+    """The other process continues and stores its new pair."""
     MemberTokens(home.connection, home.member).store(lease, spent, pair)
 
 
@@ -169,7 +169,8 @@ def test_after_a_crash_it_is_said_who_stopped_when_and_a_late_pair_mends_it_all_
     reason = home.rows("members")[home.member]["status_reason"]
     assert reason == (
         "WHOOP no longer accepts the refresh token, which was probably spent when a process"
-        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S} UTC"
+        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S}"
+        " UTC"
     )
     assert reason in str(told.value)
 

@@ -66,7 +66,7 @@ def test_a_past_day_of_a_snapshot_hides_no_failure_of_todays(home):
 
 
 def test_a_pair_that_arrives_after_its_lease_has_ended_is_kept(home, monkeypatch):
-    """Somebody else took over, and was told that the token is spent: it is, by us, and ours is the good pair."""
+    """Another process took over and got a rejection, because this process had used the token."""
     home.world.expire_tokens(home.member)
     other = Connection(home.connection.settings, home.database)
     refresh = home.connection.oauth.refresh

@@ -1,4 +1,4 @@
-"""A cycle that is stored as open although a later cycle is stored: the load that stores the later one reads it again."""
+"""A cycle that is stored as open although a later cycle is stored: that load reads it again."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ FIRST = TODAY - timedelta(days=9)
 
 @pytest.fixture
 def home(sqlite_url):
-    """A member whose last load was 17 days ago, in the middle of a cycle."""
+    """A member with the last load 17 days ago, in the middle of a cycle."""
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
         home.load_and_summarise(FIRST, TODAY)
         home.advance(GAP)

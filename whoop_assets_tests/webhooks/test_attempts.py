@@ -1,4 +1,4 @@
-"""Attempts: counted when they begin, due again by themselves, parked after the last; closed by a later answer alone."""
+"""Attempts: counted from their beginning, retried, parked after the last, closed by a later response."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""The inbox: every event once, whoever stores it; who is no member is parked; what is done can begin anew."""
+"""The inbox stores each event once, parks events of other users, and can replay done events."""
 
 import json
 from dataclasses import replace
@@ -67,7 +67,7 @@ def test_what_comes_twice_is_one_event_and_nothing_of_it_changes(home):
 
 
 def test_one_trace_id_for_two_changes_loses_neither(home):
-    """A sleep's edit changes its recovery too, and WHOOP does not say that each event has a trace id of its own."""
+    """A sleep's edit changes its recovery too, and WHOOP does not say that trace ids are unique."""
     both = [delivery(), delivery(kind="recovery.updated")]
     assert receive(home, *both) == ["open", "open"]
     assert receive(home, *both[::-1]) == ["duplicate", "duplicate"]

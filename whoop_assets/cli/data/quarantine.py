@@ -9,7 +9,7 @@ from whoop_assets.cli import opening
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.sync.quarantine_entries import Entry
+    from whoop_assets.sync.quarantine_entries import QuarantineEntry
 
 
 @click.group("quarantine")
@@ -52,7 +52,7 @@ def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> 
     click.echo(f"Dismissed: {closed}.")
 
 
-def _as_json(entry: "Entry") -> dict[str, object]:
+def _as_json(entry: "QuarantineEntry") -> dict[str, object]:
     return {
         "id": entry.id,
         "user_id": entry.user_id,
@@ -63,7 +63,7 @@ def _as_json(entry: "Entry") -> dict[str, object]:
     }
 
 
-def _print(found: "list[Entry]") -> None:
+def _print(found: "list[QuarantineEntry]") -> None:
     from rich import box
     from rich.table import Table
 
