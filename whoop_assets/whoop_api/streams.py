@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
 from uuid import UUID
+
+from pydantic import BaseModel
 
 from whoop_assets.whoop_api.errors import InvalidIdentifier
 from whoop_assets.whoop_api.models import (
@@ -22,10 +25,14 @@ from whoop_assets.whoop_api.models import (
     UserProfile,
     Workout,
 )
-from whoop_assets.whoop_api.scopes import REQUIRED_SCOPES, SCOPE_OF, SCOPES, STREAM_NAMES
+from whoop_assets.whoop_api.scopes import SCOPE_OF
 
 _INT64 = re.compile(r"[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+_RENAMED = {"start": "start_time", "end": "end_time"}
+_NOT_STORED = {"user_id", "v1_id"}
+"""Fields without a column: the load sets the user id, and `payload` keeps the id of API v1."""
 
 Key = int | str | UUID
 DayRule = Literal["cycle", "sleep", "recovery", "workout"]
@@ -59,8 +66,15 @@ class Stream:
     key: str
     url_key: type[int] | type[UUID]
     day_rule: DayRule
-    columns: Mapping[str, str]
     event: str | None = None
+
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
+        """Table column -> field of the model, with dots for nested fields.
+
+        Fields under `score` are NULL unless WHOOP scored the record.
+        """
+        return _columns(self.model)
 
     def record_url_path(self, key: Key) -> str:
         """Return the path of one record. Raises InvalidIdentifier if `key` cannot be an id of this stream."""
@@ -77,7 +91,6 @@ class SnapshotStream:
         path: Path of the request.
         scope: OAuth scope that permits reading.
         model: Model of the response.
-        columns: Columns of the table that are fields of the model with the same name.
     """
 
     name: str
@@ -85,7 +98,11 @@ class SnapshotStream:
     path: str
     scope: str
     model: type[UserProfile] | type[BodyMeasurement]
-    columns: tuple[str, ...]
+
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
+        """Table column -> field of the model."""
+        return _columns(self.model)
 
 
 def valid_int64(key: Key) -> str:
@@ -104,13 +121,21 @@ def valid_uuid(key: Key) -> str:
     return text.lower()
 
 
-def _fields(parent: str, *names: str) -> dict[str, str]:
-    """Columns named like the fields of `parent` that they hold."""
-    return {name: f"{parent}.{name}" for name in names}
+def _columns(model: type[BaseModel], parent: str = "") -> dict[str, str]:
+    """Return column -> field for all stored fields of a model; nested models are flattened."""
+    columns: dict[str, str] = {}
+    for name, field in model.model_fields.items():
+        nested = next((part for part in get_args(field.annotation) if _is_model(part)), None)
+        if nested is not None:
+            columns |= _columns(nested, f"{parent}{name}.")
+        elif name not in _NOT_STORED:
+            columns[_RENAMED.get(name, name)] = parent + name
+    return columns
 
 
-_TIMES = {"start_time": "start", "end_time": "end", "timezone_offset": "timezone_offset"}
-_COMMON = {"created_at": "created_at", "updated_at": "updated_at", "score_state": "score_state"}
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
 
 CYCLES = Stream(
     name="cycles",
@@ -121,13 +146,6 @@ CYCLES = Stream(
     key="id",
     url_key=int,
     day_rule="cycle",
-    columns={
-        "id": "id",
-        **_TIMES,
-        **_COMMON,
-        "step_count": "step_count",
-        **_fields("score", "strain", "kilojoule", "average_heart_rate", "max_heart_rate"),
-    },
 )
 
 SLEEPS = Stream(
@@ -139,38 +157,6 @@ SLEEPS = Stream(
     key="id",
     url_key=UUID,
     day_rule="sleep",
-    columns={
-        "id": "id",
-        "cycle_id": "cycle_id",
-        **_TIMES,
-        **_COMMON,
-        "nap": "nap",
-        **_fields(
-            "score.stage_summary",
-            "total_in_bed_time_milli",
-            "total_awake_time_milli",
-            "total_no_data_time_milli",
-            "total_light_sleep_time_milli",
-            "total_slow_wave_sleep_time_milli",
-            "total_rem_sleep_time_milli",
-            "sleep_cycle_count",
-            "disturbance_count",
-        ),
-        **_fields(
-            "score.sleep_needed",
-            "baseline_milli",
-            "need_from_sleep_debt_milli",
-            "need_from_recent_strain_milli",
-            "need_from_recent_nap_milli",
-        ),
-        **_fields(
-            "score",
-            "respiratory_rate",
-            "sleep_performance_percentage",
-            "sleep_consistency_percentage",
-            "sleep_efficiency_percentage",
-        ),
-    },
     event="sleep",
 )
 
@@ -183,20 +169,6 @@ RECOVERIES = Stream(
     key="sleep_id",  # not the cycle: a nap can have its own recovery in the same cycle
     url_key=int,
     day_rule="recovery",
-    columns={
-        "sleep_id": "sleep_id",
-        "cycle_id": "cycle_id",
-        **_COMMON,
-        **_fields(
-            "score",
-            "user_calibrating",
-            "recovery_score",
-            "resting_heart_rate",
-            "hrv_rmssd_milli",
-            "spo2_percentage",
-            "skin_temp_celsius",
-        ),
-    },
     event="recovery",
 )
 
@@ -209,33 +181,6 @@ WORKOUTS = Stream(
     key="id",
     url_key=UUID,
     day_rule="workout",
-    columns={
-        "id": "id",
-        **_TIMES,
-        **_COMMON,
-        "sport_id": "sport_id",
-        "sport_name": "sport_name",
-        **_fields(
-            "score",
-            "strain",
-            "average_heart_rate",
-            "max_heart_rate",
-            "kilojoule",
-            "percent_recorded",
-            "distance_meter",
-            "altitude_gain_meter",
-            "altitude_change_meter",
-        ),
-        **_fields(
-            "score.zone_durations",
-            "zone_zero_milli",
-            "zone_one_milli",
-            "zone_two_milli",
-            "zone_three_milli",
-            "zone_four_milli",
-            "zone_five_milli",
-        ),
-    },
     event="workout",
 )
 
@@ -245,7 +190,6 @@ PROFILE = SnapshotStream(
     path="/v2/user/profile/basic",
     scope=SCOPE_OF["profile"],
     model=UserProfile,
-    columns=("email", "first_name", "last_name"),
 )
 
 BODY_MEASUREMENT = SnapshotStream(
@@ -254,7 +198,6 @@ BODY_MEASUREMENT = SnapshotStream(
     path="/v2/user/measurement/body",
     scope=SCOPE_OF["body_measurement"],
     model=BodyMeasurement,
-    columns=("height_meter", "weight_kilogram", "max_heart_rate"),
 )
 
 STREAMS = {stream.name: stream for stream in (CYCLES, SLEEPS, RECOVERIES, WORKOUTS)}
@@ -264,25 +207,3 @@ SNAPSHOT_STREAMS = {stream.name: stream for stream in (PROFILE, BODY_MEASUREMENT
 
 ANNOUNCED_STREAMS = tuple(stream.name for stream in STREAMS.values() if stream.event is not None)
 """Streams with changes that WHOOP announces by webhook."""
-
-__all__ = [
-    "ANNOUNCED_STREAMS",
-    "BODY_MEASUREMENT",
-    "CYCLES",
-    "PROFILE",
-    "RECOVERIES",
-    "REQUIRED_SCOPES",
-    "SCOPES",
-    "SCOPE_OF",
-    "SLEEPS",
-    "SNAPSHOT_STREAMS",
-    "STREAMS",
-    "STREAM_NAMES",
-    "WORKOUTS",
-    "DayRule",
-    "Key",
-    "SnapshotStream",
-    "Stream",
-    "valid_int64",
-    "valid_uuid",
-]

@@ -25,7 +25,7 @@ from whoop_assets_tests.support.factories import (
 OFFSETS = ("-10:00", "-03:30", "+00:00", "+05:30", "+13:00")
 
 
-def test_a_workout_that_came_before_its_cycle_moves_to_the_cycles_day_and_both_days_are_stale(database):
+def test_a_workout_stored_before_its_cycle_moves_to_the_cycles_day_and_both_days_are_stale(database):
     with database.write([MEMBER]) as connection:
         # One in the morning: by its own date the 4th, but the cycle of the 3rd is still going on.
         upsert.store(connection, MEMBER, "workouts", [workout("w1", at(4, 1))], NOW)
@@ -36,7 +36,7 @@ def test_a_workout_that_came_before_its_cycle_moves_to_the_cycles_day_and_both_d
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
 
 
-def test_the_calendar_is_always_that_of_the_transaction_and_of_the_member(database):
+def test_the_calendar_is_that_of_the_transaction_and_of_the_member(database):
     """It is kept in memory while its rows stay the same, and never longer, whatever the clock says."""
 
     def known(connection, user_id):
@@ -59,7 +59,7 @@ def test_the_calendar_is_always_that_of_the_transaction_and_of_the_member(databa
         assert known(connection, MEMBER + 1) == [(2, at(3), None, day)]
 
 
-def test_a_cycle_that_moves_to_another_day_takes_its_sleep_and_recovery_along(database):
+def test_sleep_and_recovery_follow_a_cycle_that_moves_to_another_day(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3, 11), at(4, 6))], NOW)
         upsert.store(connection, MEMBER, "sleeps", [sleep("s1", 1, at(3, 11), at(3, 19))], NOW)
@@ -73,7 +73,7 @@ def test_a_cycle_that_moves_to_another_day_takes_its_sleep_and_recovery_along(da
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
 
 
-def test_a_cycle_that_closes_gives_back_what_came_after_its_end(database):
+def test_records_after_the_end_of_a_closed_cycle_are_reassigned(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3, 0), None, offset="-10:00")], NOW)
         upsert.store(connection, MEMBER, "workouts", [workout("w1", at(6, 12))], NOW)
@@ -177,9 +177,7 @@ def filed(connection):
 
 
 @given(arrivals())
-def test_records_that_arrive_in_any_order_and_any_batches_are_filed_as_if_all_had_come_at_once(
-    database, arrival
-):
+def test_the_days_of_records_do_not_depend_on_the_order_of_arrival(database, arrival):
     life, batches = arrival
     with undone(database) as connection:
         for stream in ("cycles", "sleeps", "recoveries", "workouts"):
@@ -212,7 +210,7 @@ def days_as_they_stand(connection):
 
 
 @given(arrivals(), st.data())
-def test_every_day_that_a_change_touches_is_stale_afterwards(database, arrival, data):
+def test_every_changed_day_is_stale_afterwards(database, arrival, data):
     life, batches = arrival
     with undone(database) as connection:
         for stream, batch in batches:

@@ -23,7 +23,7 @@ def kept(connection):
     return {key[2]: row for key, row in rows(connection, "quarantine").items()}
 
 
-def test_a_record_that_is_rejected_again_is_the_same_row_seen_again(database):
+def test_a_record_rejected_twice_is_one_row_with_two_times(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected("1", "a")], NOW)
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected(None, "b")], NOW + HOUR)
@@ -34,7 +34,7 @@ def test_a_record_that_is_rejected_again_is_the_same_row_seen_again(database):
         assert found["hash of a"]["reason"] == "strain: not a number"
 
 
-def test_a_valid_record_of_the_key_closes_what_was_open_and_nothing_else(database):
+def test_a_valid_record_closes_the_open_entries_of_its_key_only(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected("2", "b")], NOW)
         quarantine.keep(connection, MEMBER, "sleeps", [rejected("1", "c")], NOW)
@@ -51,7 +51,7 @@ def test_a_valid_record_of_the_key_closes_what_was_open_and_nothing_else(databas
         }
 
 
-def test_the_same_broken_content_that_comes_back_is_open_again(database):
+def test_the_same_invalid_content_opens_its_entry_again(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a")], NOW)
         quarantine.resolve(connection, MEMBER, "cycles", ["1"], NOW + HOUR)
@@ -59,7 +59,7 @@ def test_the_same_broken_content_that_comes_back_is_open_again(database):
         assert kept(connection)["hash of a"]["resolved_at"] is None
 
 
-def test_a_dismissed_record_stays_closed_when_the_same_content_comes_again(database):
+def test_a_dismissed_record_stays_closed_if_the_same_content_is_read_again(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected(None, "b")], NOW)
         keyless = next(entry for entry in quarantine_entries.entries(connection) if entry.place is None)
@@ -74,7 +74,7 @@ def test_a_dismissed_record_stays_closed_when_the_same_content_comes_again(datab
         assert row["last_seen_at"] == NOW + 2 * HOUR
 
 
-def test_entries_are_dismissed_of_one_member_or_of_all_and_only_if_it_is_clear_which(database):
+def test_dismiss_closes_entries_of_one_member_or_all_and_rejects_an_ambiguous_id(database):
     with database.write([MEMBER, MEMBER + 1]) as connection:
         for member in (MEMBER, MEMBER + 1):
             quarantine.keep(connection, member, "cycles", [rejected("1", "a"), rejected("2", "b")], NOW)

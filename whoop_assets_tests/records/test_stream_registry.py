@@ -37,26 +37,6 @@ def test_every_column_of_a_snapshot_table_comes_from_the_registry_or_the_load(na
     assert columns == {*SNAPSHOT_STREAMS[name].columns, *PROVENANCE}
 
 
-def test_every_field_of_the_registry_is_one_of_its_model():
-    for stream in STREAMS.values():
-        for path in stream.columns.values():
-            fields = stream.model.model_fields
-            for name in path.split("."):
-                assert name in fields, (stream.name, path)
-                model = next(
-                    (
-                        part
-                        for part in (
-                            fields[name].annotation,
-                            *getattr(fields[name].annotation, "__args__", ()),
-                        )
-                        if hasattr(part, "model_fields")
-                    ),
-                    None,
-                )
-                fields = {} if model is None else model.model_fields
-
-
 def test_the_registry_has_a_stream_for_every_scope():
     streams = {**STREAMS, **SNAPSHOT_STREAMS}
     assert {name: stream.scope for name, stream in streams.items()} == SCOPE_OF

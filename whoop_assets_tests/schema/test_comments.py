@@ -87,13 +87,13 @@ def unit_of(name, units):
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
-def test_every_table_and_column_says_what_it_is(table):
+def test_every_table_and_column_has_a_comment(table):
     assert table.comment
     assert [column.name for column in table.columns if not column.comment] == []
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=lambda one: getattr(one, "name", one))
-def test_what_is_measured_names_its_unit(table, column):
+def test_the_comment_of_every_measurement_names_its_unit(table, column):
     unit = unit_of(column.name, UNITS)
     if unit is not None:
         assert unit in column.comment
@@ -121,7 +121,7 @@ def test_after_the_migrations_the_comments_are_in_postgresql(postgres_url):
     }
 
 
-def test_the_dictionary_gives_the_unit_of_everything_that_is_measured():
+def test_the_data_dictionary_names_the_unit_of_every_measurement():
     rows = re.findall(
         r"^\| `(\w+)` \| \w+ \| ([^|]*?) \|", DICTIONARY.read_text(encoding="utf-8"), re.MULTILINE
     )

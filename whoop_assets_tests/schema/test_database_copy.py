@@ -74,7 +74,7 @@ def test_every_table_is_equal_on_both_sides(new_database_url, opened, of, to, em
             assert sorted(map(repr, here.execute(query))) == sorted(map(repr, there.execute(query)))
 
 
-def test_there_and_back_again_nothing_has_changed(new_database_url, opened):
+def test_copying_back_gives_the_same_rows(new_database_url, opened):
     first = filled(opened(new_database_url("sqlite")))
     between, last = opened(new_database_url("postgresql")), opened(new_database_url("sqlite"))
     database_copy.copy(first, between)
@@ -83,7 +83,7 @@ def test_there_and_back_again_nothing_has_changed(new_database_url, opened):
         assert contents(here, tables_of(here)) == contents(there, tables_of(there))
 
 
-def test_new_rows_are_numbered_behind_those_that_were_copied(new_database_url, opened):
+def test_new_row_numbers_continue_after_the_copied_ones(new_database_url, opened):
     source = filled(opened(new_database_url("sqlite")))
     for kind in ("sqlite", "postgresql"):
         target = opened(new_database_url(kind))
@@ -133,9 +133,7 @@ def test_a_database_of_another_program_or_version_is_refused(new_database_url, o
         database_copy.copy(source, opened(new_database_url("postgresql")))
 
 
-def test_what_one_database_holds_and_the_other_does_not_take_is_said_and_nothing_is_kept(
-    new_database_url, opened
-):
+def test_a_row_that_the_target_rejects_is_reported_and_nothing_is_kept(new_database_url, opened):
     source = filled(opened(new_database_url("sqlite")))
     with source.write() as connection:  # SQLite has no limit, PostgreSQL does
         connection.execute(record_tables.workouts.update().values(sport_name="n" * 200))
@@ -172,7 +170,7 @@ def test_comparing_names_every_difference(new_database_url, opened):
     assert unlike == {"sleeps", "cycles", "members", "profiles"}
 
 
-def test_who_writes_in_postgresql_meanwhile_is_noticed(new_database_url, opened, monkeypatch):
+def test_another_writer_in_postgresql_is_an_error(new_database_url, opened, monkeypatch):
     monkeypatch.setattr(database_copy, "LOCK_PATIENCE", "50ms")
     source = filled(opened(new_database_url("postgresql")))
     target = opened(new_database_url("sqlite"))
@@ -185,7 +183,7 @@ def test_who_writes_in_postgresql_meanwhile_is_noticed(new_database_url, opened,
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_nobody_writes_in_the_source_while_it_is_copied(new_database_url, opened, monkeypatch, kind):
+def test_the_source_is_locked_for_writers_during_the_copy(new_database_url, opened, monkeypatch, kind):
     source = filled(opened(new_database_url(kind)))
     target = opened(new_database_url("sqlite"))
     other = opened(source.url.render_as_string(hide_password=False))
@@ -225,9 +223,7 @@ def whoop_assets(*arguments, **environment):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_copy_that_is_killed_in_the_middle_leaves_nothing_and_is_simply_begun_again(
-    new_database_url, opened, kind
-):
+def test_a_killed_copy_leaves_nothing_and_can_be_started_again(new_database_url, opened, kind):
     source = filled(opened(new_database_url("sqlite")), rows=1_000)
     target = opened(new_database_url(kind))
     url = target.url.render_as_string(hide_password=False)
@@ -257,7 +253,7 @@ def _half_done(target):
 
 
 @pytest.mark.slow
-def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_database_url, opened, tmp_path):
+def test_the_command_shows_both_databases_and_explains_the_key(new_database_url, opened, tmp_path):
     source = opened(new_database_url("sqlite"))
     cipher = token_cipher(source, "")
     with source.write() as connection:
@@ -296,7 +292,7 @@ def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_datab
     assert wrong == "Not equal: members.\n"
 
 
-def test_a_wrong_address_is_said_of_the_option_it_stood_in(sqlite_url):
+def test_a_wrong_address_is_reported_for_its_option(sqlite_url):
     process = whoop_assets("db", "copy", "--to", "mysql://me:hush@host/x", WHOOP_DATABASE_URL=sqlite_url)
     _, wrong = process.communicate(timeout=180)
     assert process.returncode == 1
@@ -319,7 +315,7 @@ def test_the_hash_is_the_same_in_any_order_and_in_any_batches(rows, data):
 
 
 @given(rows=ROWS.filter(bool), row=st.fixed_dictionaries({"a": VALUES, "b": VALUES}), data=st.data())
-def test_the_hash_differs_when_a_row_is_another_or_is_there_twice(rows, row, data):
+def test_the_hash_differs_for_a_changed_or_repeated_row(rows, row, data):
     place = data.draw(st.integers(0, len(rows) - 1))
     changed = [*rows[:place], row, *rows[place + 1 :]]
     same = repr([*row.values()]) == repr([*rows[place].values()])

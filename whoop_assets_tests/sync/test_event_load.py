@@ -62,7 +62,7 @@ def requests(home):
 
 @pytest.mark.parametrize("stream", ["sleeps", "workouts"])
 @pytest.mark.parametrize("back", [0, 3, 9])
-def test_a_new_score_is_fetched_by_its_own_url_and_its_day_summarised(home, box, stream, back):
+def test_a_rescored_record_is_read_by_its_url_and_its_day_is_summarised(home, box, stream, back):
     record = home.truth()[stream][back]
     home.world.rescore(home.member, stream, record["id"])
     assert box.receive()
@@ -83,7 +83,7 @@ def test_an_event_for_a_recovery_is_found_by_its_sleep(home, box):
 
 
 @pytest.mark.parametrize("order", [list, lambda found: found[::-1], lambda found: [*found, *found]])
-def test_a_deleted_sleep_takes_its_recovery_along_in_whatever_order_it_is_announced(home, box, order):
+def test_a_deleted_sleep_deletes_its_recovery_in_any_order_of_events(home, box, order):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
     assert {one.type for one in box.receive(order)} == {"sleep.deleted", "recovery.deleted"}
@@ -95,7 +95,7 @@ def test_a_deleted_sleep_takes_its_recovery_along_in_whatever_order_it_is_announ
     assert len(box.events()) == 2
 
 
-def test_only_the_sleeps_event_is_enough_to_lose_the_recovery_and_closes_the_other(home, box):
+def test_the_sleeps_event_alone_deletes_the_recovery_and_closes_its_event(home, box):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
     box.receive(lambda found: [one for one in found if one.type == "sleep.deleted"])
@@ -104,7 +104,7 @@ def test_only_the_sleeps_event_is_enough_to_lose_the_recovery_and_closes_the_oth
     assert_right(home)
 
 
-def test_a_recoverys_deletion_alone_finds_out_that_the_sleep_is_gone(home, box):
+def test_a_recoverys_delete_event_alone_detects_the_deleted_sleep(home, box):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
     box.receive(lambda found: [one for one in found if one.type == "recovery.deleted"])
@@ -113,7 +113,7 @@ def test_a_recoverys_deletion_alone_finds_out_that_the_sleep_is_gone(home, box):
     assert_right(home)
 
 
-def test_a_recovery_can_go_without_its_sleep(home, box):
+def test_a_recovery_can_be_deleted_without_its_sleep(home, box):
     recovery = home.truth()["recoveries"][2]
     home.world.delete(home.member, "recoveries", recovery["sleep_id"])
     box.receive()
@@ -124,7 +124,7 @@ def test_a_recovery_can_go_without_its_sleep(home, box):
 
 
 @pytest.mark.parametrize("stream", ["sleeps", "workouts"])
-def test_a_deletion_that_was_taken_back_leaves_the_record(home, box, stream):
+def test_a_delete_event_keeps_a_record_that_was_restored(home, box, stream):
     record = night(home) if stream == "sleeps" else home.truth()["workouts"][2]
     home.world.delete(home.member, stream, record["id"])
     home.advance(1)
@@ -144,7 +144,7 @@ def test_a_deletion_that_was_taken_back_leaves_the_record(home, box, stream):
     assert_right(home)
 
 
-def test_an_update_that_was_overtaken_by_a_deletion_deletes(home, box):
+def test_an_update_event_deletes_a_record_that_was_deleted_since(home, box):
     workout = home.truth()["workouts"][2]
     home.world.rescore(home.member, "workouts", workout["id"])
     home.advance(1)
@@ -192,7 +192,7 @@ def test_a_workout_that_moves_to_another_day_rebuilds_both_days(home, box):
 
 
 @pytest.mark.parametrize("hours", [24, 24 * 8, 24 * 45])
-def test_what_happened_since_comes_by_events_alone_new_cycles_too(home, box, hours):
+def test_events_alone_bring_all_changes_and_new_cycles(home, box, hours):
     home.advance(timedelta(hours=hours))
     box.receive()
     box.process_due_events()
@@ -206,7 +206,7 @@ def test_what_happened_since_comes_by_events_alone_new_cycles_too(home, box, hou
         assert home.rows(stream)[newest[key]]["payload"] == newest
 
 
-def test_a_member_whose_first_record_an_event_is_needs_nothing_else(database_url):
+def test_an_event_loads_a_members_first_record(database_url):
     with at_home(database_url, frozen_world(days=40, seed=9)) as home:
         box = Inbox(home)
         sleep = night(home, 0)
@@ -252,7 +252,7 @@ def test_one_request_answers_all_events_of_a_record(home, box):
     assert box.states() == ["done"] * 5
 
 
-def test_an_event_that_comes_while_its_record_is_asked_for_stays_open(home, box, monkeypatch):
+def test_an_event_received_during_the_request_stays_open(home, box, monkeypatch):
     from whoop_assets.whoop_api.client import WhoopClient
 
     workout = home.truth()["workouts"][1]
@@ -288,7 +288,7 @@ def test_an_event_of_an_unknown_record_is_done_and_of_an_unknown_member_parked(h
     assert_right(home)
 
 
-def test_a_record_that_is_not_understood_is_kept_and_its_event_done(home, box):
+def test_a_rejected_record_is_quarantined_and_its_event_is_done(home, box):
     workout = home.truth()["workouts"][1]
     home.world.rescore(home.member, "workouts", workout["id"])
     box.receive()
@@ -313,7 +313,7 @@ def test_a_record_that_is_not_understood_is_kept_and_its_event_done(home, box):
     assert_right(home)
 
 
-def test_nobody_can_delete_or_take_over_somebody_elses_record(database_url):
+def test_an_event_of_another_user_changes_no_record(database_url):
     with at_home(database_url, frozen_world(days=20, seed=9, members=2)) as home:
         home.load_and_summarise(FIRST, TODAY)
         home.advance(1)
@@ -328,7 +328,7 @@ def test_nobody_can_delete_or_take_over_somebody_elses_record(database_url):
 # Ordinary loads
 
 
-def test_an_ordinary_load_closes_the_events_whose_records_it_has_read_and_no_others(home, box):
+def test_a_range_load_closes_the_events_of_the_records_it_read_and_no_others(home, box):
     near, far = home.truth()["workouts"][1], home.truth()["workouts"][-1]
     gone = home.truth()["workouts"][2]
     home.world.rescore(home.member, "workouts", near["id"])
@@ -367,7 +367,7 @@ def test_a_read_that_began_before_the_event_came_does_not_close_it(home, box, mo
     assert_right(home)
 
 
-def test_an_older_answer_than_the_stored_one_closes_nothing(home, box):
+def test_a_response_older_than_the_stored_content_closes_no_event(home, box):
     from whoop_assets.sync import fetching
 
     workout = home.truth()["workouts"][1]

@@ -56,7 +56,7 @@ def pages(sqlite_template, tmp_path_factory):
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_change_after_the_first_or_before_the_last_page_costs_no_other_record(
+def test_a_change_after_the_first_or_before_the_last_page_loses_no_record(
     new_database_url, pages, stream, change
 ):
     assert pages[stream] >= 3
@@ -68,7 +68,7 @@ def test_a_change_after_the_first_or_before_the_last_page_costs_no_other_record(
 @pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_change_between_any_two_pages_costs_no_other_record(new_database_url, pages, stream, change):
+def test_a_change_between_any_two_pages_loses_no_record(new_database_url, pages, stream, change):
     for read_before in range(1, pages[stream]):
         for position in (0, 24):
             with at_home(new_database_url("sqlite"), frozen_world(days=80, seed=4)) as home:
@@ -116,7 +116,7 @@ def keys_of_the_days(truth, stream):
     return {key for key, day in days.items() if day is not None and FIRST <= day <= LAST_DAY}
 
 
-def test_a_rejected_record_at_the_end_of_a_page_opens_no_seam(sqlite_url):
+def test_a_rejected_record_at_the_end_of_a_page_loses_no_record(sqlite_url):
     """It has no time for the next page; the last valid record before it has one."""
     with at_home(sqlite_url, frozen_world(days=80, seed=4)) as home:
         world, user_id = home.world, home.member

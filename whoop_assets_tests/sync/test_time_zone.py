@@ -29,7 +29,7 @@ def test_a_year_of_offsets_suggests_a_zone_that_had_them(zone):
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_suggested_zone_makes_partitions_that_begin_at_the_members_midnight(zone):
+def test_partitions_in_the_suggested_zone_begin_at_the_members_midnight(zone):
     last = daily(NOW.date() - timedelta(days=9), zone).get_last_partition_key()
     assert last == NOW.astimezone(ZoneInfo(zone)).date().isoformat()
 
@@ -58,6 +58,6 @@ def test_the_sentence_names_the_member_the_setting_and_the_value_to_use():
 
 
 @pytest.mark.parametrize("setting", ["Pacific/Auckland", "Pacific/Kiritimati"])
-def test_a_setting_at_the_member_or_east_of_it_is_well(setting):
+def test_a_setting_at_or_east_of_the_member_is_no_problem(setting):
     assert east_of(1, year_in("Pacific/Auckland"), setting, SUMMER) is None
     assert east_of(1, [], "UTC", SUMMER) is None

@@ -36,7 +36,7 @@ def open_failures(home, run_id=None):
         return load_failures.open_failures(connection, run_id=run_id)
 
 
-def test_a_load_of_other_days_does_not_hide_what_failed(home):
+def test_a_load_of_other_days_does_not_clear_a_failure(home):
     home.world.order_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
@@ -56,7 +56,7 @@ def test_a_load_of_other_days_does_not_hide_what_failed(home):
     assert open_failures(home) == []
 
 
-def test_a_past_day_of_a_snapshot_hides_no_failure_of_todays(home):
+def test_a_snapshot_load_of_a_past_day_does_not_clear_todays_failure(home):
     home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
     load_members(home.connection, order(home, "body_measurement", TODAY, TODAY, "today"))
     home.world.clear_faults()
@@ -65,7 +65,7 @@ def test_a_past_day_of_a_snapshot_hides_no_failure_of_todays(home):
     assert len(open_failures(home, "today")) == 1
 
 
-def test_a_pair_that_arrives_after_its_lease_has_ended_is_kept(home, monkeypatch):
+def test_a_pair_that_arrives_after_the_lease_expired_is_stored(home, monkeypatch):
     """Another process took over and got a rejection, because this process had used the token."""
     home.world.expire_tokens(home.member)
     other = Connection(home.connection.settings, home.database)
@@ -85,7 +85,7 @@ def test_a_pair_that_arrives_after_its_lease_has_ended_is_kept(home, monkeypatch
     other.close()
 
 
-def test_a_naps_recovery_that_another_load_has_just_stored_is_not_deleted(home, monkeypatch):
+def test_a_naps_recovery_stored_by_another_load_is_not_deleted(home, monkeypatch):
     home.load(FIRST, TODAY)
     sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
     recovery = next(r for r in home.truth()["recoveries"] if r["sleep_id"] == sleep["id"])
@@ -119,7 +119,7 @@ def text(time):
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def test_a_piece_in_flight_brings_nothing_of_an_erased_member_back(home, monkeypatch):
+def test_a_piece_read_during_an_erase_is_not_stored(home, monkeypatch):
     confirm = stream_reader.confirm_absences
     begun = []
 
@@ -153,7 +153,7 @@ def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(hom
         assert stale_days.stale(connection) == []
 
 
-def test_an_older_read_never_takes_the_place_of_a_newer_one_in_the_ledger(home):
+def test_an_older_read_does_not_replace_newer_coverage(home):
     def at(hour):
         return NOW + timedelta(hours=hour)
 
@@ -167,7 +167,7 @@ def test_an_older_read_never_takes_the_place_of_a_newer_one_in_the_ledger(home):
         assert coverage.unread(connection, 1, "sleeps", Span(at(0), at(6)), since=at(7)) == []
 
 
-def test_the_hourly_schedule_looks_at_profile_and_body_only_every_few_hours(home):
+def test_the_hourly_schedule_requests_snapshots_only_every_few_hours(home):
     def ask(lane):
         home.clock.advance(1)
         now = home.clock.now()

@@ -49,7 +49,7 @@ def test_a_backfill_of_the_last_14_days_closes_the_cycle_that_was_open_17_days_a
     assert (old["user_id"], old["day"]) in home.rows("stale_days")
 
 
-def test_an_open_cycle_whose_own_url_always_fails_costs_the_other_records_nothing(home):
+def test_an_open_cycle_with_a_failing_url_does_not_affect_other_records(home):
     (old,) = stored_as_open(home)
     home.world.order_fault("status", status=500, count=None, path_prefix=f"/developer/v2/cycle/{old['id']}")
     today = TODAY + GAP
@@ -84,7 +84,7 @@ def test_a_webhook_event_after_a_longer_gap_closes_it_too(home):
     assert summary["strain"] == truth_of(home, old["id"])["score"]["strain"]
 
 
-def test_a_cycle_that_whoop_has_deleted_in_the_gap_goes(home):
+def test_a_cycle_that_whoop_deleted_in_the_gap_is_deleted(home):
     (old,) = stored_as_open(home)
     home.world.delete(home.member, "cycles", old["id"])
     home.load(TODAY + GAP - timedelta(days=13), TODAY + GAP)
