@@ -152,7 +152,7 @@ def test_a_copy_that_is_not_equal_is_an_error_and_leaves_nothing(new_database_ur
             "create trigger meddle after insert on cycles begin update cycles set strain = 1 where id ="
             " new.id; end"
         )
-    with pytest.raises(CopyRefused, match="in cycles: nothing was kept"):
+    with pytest.raises(CopyRefused, match="in cycles, so nothing was kept"):
         database_copy.copy(source, target)
     assert set(counts(target).values()) == {0}
 
@@ -171,7 +171,7 @@ def test_comparing_names_every_difference(new_database_url, opened):
 
 
 def test_another_writer_in_postgresql_is_an_error(new_database_url, opened, monkeypatch):
-    monkeypatch.setattr(database_copy, "LOCK_PATIENCE", "50ms")
+    monkeypatch.setattr(database_copy, "MAX_LOCK_WAIT", "50ms")
     source = filled(opened(new_database_url("postgresql")))
     target = opened(new_database_url("sqlite"))
     other = opened(source.url.render_as_string(hide_password=False))
@@ -188,7 +188,7 @@ def test_the_source_is_locked_for_writers_during_the_copy(new_database_url, open
     target = opened(new_database_url("sqlite"))
     other = opened(source.url.render_as_string(hide_password=False))
     refused = []
-    real = database_copy._number_on
+    real = database_copy._continue_numbering
 
     def in_the_middle(connection, table):
         if table is member_tables.members:
@@ -203,7 +203,7 @@ def test_the_source_is_locked_for_writers_during_the_copy(new_database_url, open
             refused.append(error)
         real(connection, table)
 
-    monkeypatch.setattr(database_copy, "_number_on", in_the_middle)
+    monkeypatch.setattr(database_copy, "_continue_numbering", in_the_middle)
     assert all(one.equal for one in database_copy.copy(source, target))
     assert len(refused) == 1
 
