@@ -95,11 +95,11 @@ def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(deliv
             for stream, answer in asked.values():
                 # A content that is stored already is not kept a second time: these say something new.
                 payload = answer.payload | {"updated_at": "2026-11-21T11:59:00.000Z"}
-                one = parse_record(STREAMS[stream], payload, d.home.member, answer.requested_at, answer.endpoint)
-                assert isinstance(one, ParsedRecord)
-                records.store(
-                    connection, d.home.member, stream, [one], d.home.database.now(connection)
+                one = parse_record(
+                    STREAMS[stream], payload, d.home.member, answer.requested_at, answer.endpoint
                 )
+                assert isinstance(one, ParsedRecord)
+                records.store(connection, d.home.member, stream, [one], d.home.database.now(connection))
         d.sync()
         assert_delivered(d.home.database, d.catalog())
         for name, (_, answer) in asked.items():

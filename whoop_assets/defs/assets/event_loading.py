@@ -31,7 +31,9 @@ def keys(days: dg.PartitionsDefinition[Any] | None) -> PartitionBounds | None:
         raise TypeError("not days")  # every stream has a partition a day
     first, last = days.get_first_partition_key(), days.get_last_partition_key()
     return (
-        None if first is None or last is None else PartitionBounds(date.fromisoformat(first), date.fromisoformat(last))
+        None
+        if first is None or last is None
+        else PartitionBounds(date.fromisoformat(first), date.fromisoformat(last))
     )
 
 
