@@ -23,6 +23,7 @@ from pyiceberg.catalog import Catalog
 
 from whoop_assets.db.database import Database
 from whoop_assets.records import upsert as records
+from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.schema import prepare
 from whoop_assets.settings import Settings
 from whoop_assets.sinks import source
@@ -32,7 +33,7 @@ from whoop_assets.sinks.iceberg.iceberg_tables import arrow_table, kinds
 from whoop_assets.sinks.iceberg.sync import Synced, sync
 from whoop_assets.sinks.layout import lay_out
 from whoop_assets.sinks.source import TABLES
-from whoop_assets.sync.parsing import Taken, take
+from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, data_files
 from whoop_simulator.world.world import World
@@ -139,10 +140,10 @@ def store(database: Database, world: World, streams: Iterable[str] = NAMES) -> N
             at = database.now(connection)
             for stream in streams:
                 taken = [
-                    take(STREAMS[stream], record, user_id, at, STREAMS[stream].path)
+                    parse_record(STREAMS[stream], record, user_id, at, STREAMS[stream].path)
                     for record in truth[stream]
                 ]
-                answers = [one.incoming for one in taken if isinstance(one, Taken)]
+                answers = [one for one in taken if isinstance(one, ParsedRecord)]
                 records.store(connection, user_id, stream, answers, at)
 
 

@@ -28,7 +28,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
@@ -171,9 +171,9 @@ def load_again_and_again(
                 until = database.now(transaction)
             for stream in STREAMS:
                 if not stop.is_set():
-                    load_everybody(
+                    load_members(
                         connection,
-                        Order(stream, today - timedelta(days=days - 1), today, today, until, until),
+                        LoadRequest(stream, today - timedelta(days=days - 1), today, today, until, until),
                     )
             done += 1
     database.close()

@@ -41,7 +41,7 @@ class Stage:
 
     def connected(self, settings: Settings, *members: int) -> tuple[Database, Connection]:
         """The database of these settings, with these members connected; with every member, if none is named."""
-        database = open_database(settings)
+        database = open_database(settings, create=True)
         connection = Connection(settings, database)
         for user_id in members or self.members:
             _consent(connection, user_id)

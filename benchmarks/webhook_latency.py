@@ -30,7 +30,7 @@ from whoop_assets.records.tables import sleeps, workouts
 from whoop_assets.schema import open_database
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.webhooks.tables import webhook_events
 
 NAME = "latency"
@@ -90,7 +90,7 @@ def fill(stage: Stage) -> None:
     with database.read() as transaction:
         now = database.now(transaction)
     for stream in ("cycles", "sleeps", "recoveries", "workouts"):
-        load_everybody(connection, Order(stream, first, last, last, until=now, since=now))
+        load_members(connection, LoadRequest(stream, first, last, last, until=now, since=now))
     rebuild_days(database, stage.members, first - timedelta(days=10), last)
     connection.close()
     database.close()

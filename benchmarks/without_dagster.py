@@ -12,7 +12,7 @@ from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.follow import rebuild_trends
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection
 
 
@@ -24,7 +24,7 @@ def load_and_summarise(settings: Settings, first: date, last: date) -> None:
             until = database.now(transaction)
             everybody = [member.user_id for member in member_store.chosen(transaction, ())]
         for stream in STREAMS:
-            done = load_everybody(connection, Order(stream, first, last, until.date(), until, until))
+            done = load_members(connection, LoadRequest(stream, first, last, until.date(), until, until))
             if done.failures:
                 raise RuntimeError(f"{stream}: {done.failures[0].cause}")
         rebuild_days(database, everybody, first, last)

@@ -1,7 +1,7 @@
-"""A warehouse as a whole into another database, of either kind: all tables or none, compared before they are committed.
+"""Copies all tables into another database, SQLite or PostgreSQL, and compares them before the commit.
 
-One transaction writes the target, and meanwhile nobody else can write in either database. A copy that is killed leaves
-an empty target behind, so there is nothing to resume: the same copy is begun again.
+One transaction writes the target, and both databases are locked for other writers. A copy that is killed
+leaves the target empty; start the same copy again.
 """
 
 import hashlib
@@ -20,21 +20,21 @@ from whoop_assets.errors import CopyRefused, DatabaseError, SchemaMismatch
 from whoop_assets.schema import metadata
 from whoop_assets.tokens.cipher import key_file
 
-AT_ONCE = 1_000
-"""Rows in memory at a time: a few megabytes, as a record has its payload with it."""
+ROWS_PER_BATCH = 1_000
+"""Rows in memory at a time: a few megabytes, because a record includes its payload."""
 
-LOCK_PATIENCE = "10s"
-"""How long PostgreSQL waits for those who are writing; SQLite waits for a minute."""
+MAX_LOCK_WAIT = "10s"
+"""How long PostgreSQL waits for other writers. SQLite waits for a minute."""
 
 _HASH_SIZE = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What a table holds: the number of rows, and a hash that neither their order nor the kind of database changes.
+    """Number of rows of a table, and a hash that depends neither on their order nor on the kind of database.
 
-    The hash is the sum, modulo 2^256, of the SHA-256 of every row's values. Two equal rows do not cancel out, as they
-    would with XOR.
+    The hash is the sum of the SHA-256 of each row's values, modulo 2^256. With XOR, two equal rows would
+    cancel out.
     """
 
     rows: int = 0
@@ -42,11 +42,11 @@ class Fingerprint:
 
     @property
     def hash(self) -> str:
-        """64 hexadecimal digits."""
+        """The hash as 64 hexadecimal digits."""
         return self.total.to_bytes(_HASH_SIZE, "big").hex()
 
     def plus(self, rows: Sequence[dict[str, Any]]) -> "Fingerprint":
-        """The fingerprint with these rows added; their values as Python has them, times aware and in UTC."""
+        """Return the fingerprint with these rows added. Their times must be aware and in UTC."""
         total = self.total
         for row in rows:
             digest = hashlib.sha256(repr(tuple(row.values())).encode("utf-8", "surrogatepass")).digest()
@@ -55,8 +55,8 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """One table on both sides."""
+class TableComparison:
+    """Fingerprints of one table in both databases."""
 
     table: str
     here: Fingerprint
@@ -67,46 +67,54 @@ class Compared:
         return self.here == self.there
 
 
-def copy(source: Database, target: Database) -> list[Compared]:
-    """Copy every table into the target, which must be empty or have empty tables of ours; what both then hold.
+def copy(source: Database, target: Database) -> list[TableComparison]:
+    """Copy every table into the target, which must be empty or have only empty tables of this schema.
 
-    Bounded memory: AT_ONCE rows. Raises CopyRefused when the target holds rows already or is the source itself, when
-    somebody writes meanwhile, and when what was read back is not what was written: nothing is left in the target then.
-    Raises DatabaseError as every use of a database does, SchemaMismatch when the source is of another version.
+    Memory is bounded by ROWS_PER_BATCH.
+
+    Returns:
+        The fingerprints of each table after the copy.
+
+    Raises:
+        CopyRefused: The target has rows or is the source, another process writes, or the copied rows differ
+            from the source. Nothing is left in the target.
+        SchemaMismatch: The source has another schema version.
+        DatabaseError: A database failed.
     """
     _require_two(source, target)
     schema.check(source)
     _prepare(target)
     with source.write() as reading, target.write() as writing:
-        _keep_others_out(source, reading, "share")
-        _keep_others_out(target, writing, "exclusive")
+        _lock_tables(source, reading, "share")
+        _lock_tables(target, writing, "exclusive")
         _require_empty(target, writing)
         found = []
         for table in metadata.sorted_tables:
             here = _copy_table(source, reading, target, writing, table)
-            _number_on(writing, table)
-            found.append(Compared(table.name, here, _fingerprint(target, writing, table)))
-        if unlike := [one.table for one in found if not one.equal]:
+            _continue_numbering(writing, table)
+            found.append(TableComparison(table.name, here, _fingerprint(target, writing, table)))
+        if unlike := [compared.table for compared in found if not compared.equal]:
             raise CopyRefused(
-                f"What {target.shown} holds after copying is not what {source.shown} holds, in"
-                f" {', '.join(unlike)}: nothing was kept there. Please report it; the source is untouched."
+                f"The copy in {target.shown} differs from {source.shown} in {', '.join(unlike)}, so nothing"
+                " was kept"
+                " there. Please report it; the source is unchanged."
             )
     return found
 
 
-def compare(one: Database, other: Database) -> list[Compared]:
-    """What each table holds in both databases, each seen at one moment. Raises SchemaMismatch and DatabaseError."""
+def compare(one: Database, other: Database) -> list[TableComparison]:
+    """Return the fingerprints of each table in both databases. Raises SchemaMismatch and DatabaseError."""
     for database in (one, other):
         schema.check(database)
     with one.read() as here, other.read() as there:
         return [
-            Compared(table.name, _fingerprint(one, here, table), _fingerprint(other, there, table))
+            TableComparison(table.name, _fingerprint(one, here, table), _fingerprint(other, there, table))
             for table in metadata.sorted_tables
         ]
 
 
 def key_notice(source: Database, target: Database, token_key: str) -> str:
-    """What must be done about the key of the tokens, which are copied as they are, encrypted."""
+    """Return what the user must do with the encryption key: the tokens are copied encrypted."""
     if token_key or not source.is_sqlite:
         return "The tokens are encrypted as before: keep WHOOP_TOKEN_KEY as it is."
     name = key_file(source).name
@@ -114,7 +122,8 @@ def key_notice(source: Database, target: Database, token_key: str) -> str:
         "" if not target.is_sqlite else f", or copy it to {key_file(target).name} beside the new database"
     )
     return (
-        f"The tokens are encrypted as before, with the key in the file {name} beside {source.shown}: set WHOOP_TOKEN_KEY"
+        f"The tokens are encrypted as before, with the key in the file {name} beside {source.shown}: set"
+        " WHOOP_TOKEN_KEY"
         f" to what it holds{otherwise}."
     )
 
@@ -124,7 +133,7 @@ def _require_two(source: Database, target: Database) -> None:
     if source.is_sqlite and target.is_sqlite and source.url.database and target.url.database:
         same = same or Path(source.url.database).absolute().resolve() == Path(target.url.database).resolve()
     if same:
-        raise CopyRefused(f"{target.shown} is the database that is to be copied: name another, an empty one.")
+        raise CopyRefused(f"{target.shown} is the source of the copy: name another, empty database.")
 
 
 def _prepare(target: Database) -> None:
@@ -140,25 +149,27 @@ def _require_empty(target: Database, connection: Connection) -> None:
     for table in metadata.sorted_tables:
         if connection.execute(select(table).limit(1)).first() is not None:
             raise CopyRefused(
-                f"{target.shown} holds rows already, in {table.name}, and a copy would mix with them: name an empty"
+                f"{target.shown} holds rows already, in {table.name}, and a copy would mix with them: name"
+                " an empty"
                 " database, or compare the two with `whoop-assets db compare --with URL`."
             )
 
 
-def _keep_others_out(database: Database, connection: Connection, mode: str) -> None:
-    """Let nobody else write until the transaction ends. On SQLite a transaction that writes is alone anyway."""
+def _lock_tables(database: Database, connection: Connection, mode: str) -> None:
+    """Lock all tables against other writers until the transaction ends. SQLite has only one writer anyway."""
     if database.is_sqlite:
         return
     preparer = connection.dialect.identifier_preparer
     names = ", ".join(preparer.format_table(table) for table in metadata.sorted_tables)
-    connection.execute(text(f"set local lock_timeout = '{LOCK_PATIENCE}'"))
+    connection.execute(text(f"set local lock_timeout = '{MAX_LOCK_WAIT}'"))
     try:
         with database.sentences():
             connection.execute(text(f"lock table {names} in {mode} mode"))
     except DatabaseError:
         raise CopyRefused(
-            f"Somebody writes in {database.shown}, and what they write could be missing in the copy: end the service, the"
-            " daemon and all runs, then try again."
+            f"Another process writes in {database.shown}, and the copy could miss its rows: stop the"
+            " service, the daemon and"
+            " all runs, then try again."
         ) from None
 
 
@@ -175,7 +186,8 @@ def _copy_table(
             if error.transient:
                 raise
             raise CopyRefused(
-                f"{target.shown} does not take a row of {table.name} that {source.shown} holds ({error}) Nothing was kept."
+                f"{target.shown} rejects a row of {table.name} from {source.shown} ({error}) Nothing was"
+                " kept."
             ) from None
     return found
 
@@ -188,23 +200,23 @@ def _fingerprint(database: Database, connection: Connection, table: Table) -> Fi
 
 
 def _batches(database: Database, connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
-    """All rows of the table, in any order, a batch at a time; a JSON document as the text that was stored."""
+    """Yield all rows of the table in batches, in any order. JSON is returned as the stored text."""
     columns = [
-        # PostgreSQL's driver would parse it, and what is written again is not the same text.
+        # PostgreSQL's driver would parse it, and writing it again could change the text.
         cast(column, Text).label(column.name) if isinstance(column.type, JsonText) else column
         for column in table.columns
     ]
     with database.sentences():
-        # Of options for one statement: those of a connection stay with it, and no other may be streamed.
-        result = connection.execute(select(*columns), execution_options={"yield_per": AT_ONCE})
+        # As an option of this statement: an option of the connection would stream all later statements too.
+        result = connection.execute(select(*columns), execution_options={"yield_per": ROWS_PER_BATCH})
         with result:
             names = list(result.keys())
             for rows in result.partitions():
                 yield [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _number_on(connection: Connection, table: Table) -> None:
-    """Let PostgreSQL number new rows behind those that were copied with their numbers; SQLite does so by itself."""
+def _continue_numbering(connection: Connection, table: Table) -> None:
+    """Set PostgreSQL's sequence behind the copied row numbers. SQLite needs no such step."""
     column = table.autoincrement_column
     if column is None or connection.dialect.name != "postgresql":
         return

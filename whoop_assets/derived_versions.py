@@ -1,4 +1,7 @@
-"""Versions of the derived tables: an upgrade marks stale what an older version of the program computed."""
+"""Versions of the derived tables.
+
+An upgrade marks rows stale that an older version of the program computed.
+"""
 
 from collections.abc import Mapping
 
@@ -9,10 +12,10 @@ from whoop_assets.errors import SchemaMismatch
 VERSIONS = {"daily_summary": 1, "trends": 1, "weekly_summary": 1, "journal_effects": 1}
 """Derived table -> version of its columns and of the rules that compute them.
 
-Raise a number with every change after which existing rows must be computed again.
+Raise the number with each change after which existing rows must be computed again.
 """
 
-# Like alembic's version table, this one describes the schema and is no data: `db copy` and `db compare` leave it out.
+# Like alembic's version table, this table describes the schema, so `db copy` and `db compare` leave it out.
 schema_metadata = MetaData()
 derived_versions = Table(
     "derived_versions",
@@ -33,14 +36,16 @@ derived_versions = Table(
 def require_current(connection: Connection) -> None:
     """Raise SchemaMismatch unless the derived tables have this program's versions.
 
-    A process that runs on during an upgrade calls it before it writes: rows of its older rules would pass for new ones.
+    A process calls it before it writes, because an upgrade may have happened while it was running. Rows of
+    its older rules would count as new ones.
     """
     stored = stored_versions(connection)
     require_none_newer(stored)
     if outdated := older(stored):
         name = outdated[0]
         raise SchemaMismatch(
-            f"The table {name} has version {stored.get(name, 0)}, and this version of whoop-assets computes version"
+            f"The table {name} has version {stored.get(name, 0)}, and this version of whoop-assets computes"
+            " version"
             f" {VERSIONS[name]}: run `whoop-assets db upgrade`."
         )
 
@@ -58,6 +63,7 @@ def require_none_newer(stored: Mapping[str, int]) -> None:
     for name, version in VERSIONS.items():
         if stored.get(name, 0) > version:
             raise SchemaMismatch(
-                f"The table {name} has version {stored[name]}, which is newer than this version of whoop-assets"
+                f"The table {name} has version {stored[name]}, which is newer than this version of"
+                " whoop-assets"
                 f" computes ({version}): install the newer whoop-assets."
             )

@@ -1,4 +1,4 @@
-"""The schema: making it in an empty database, bringing it forward, and refusing one of another version."""
+"""Creates and upgrades the database schema, and rejects a database with another schema version."""
 
 from datetime import datetime
 from functools import cache
@@ -45,24 +45,24 @@ _LEDGERS = (
 )
 
 VERSION_TABLE = "whoop_schema_version"
-"""Our own name: Dagster keeps its own alembic version in a table of alembic's usual name, perhaps in this database."""
+"""Not alembic's default name: Dagster may keep its own alembic version in the same database."""
 
 UNRELEASED = frozenset(f"{number:04}" for number in range(1, 15))
-"""Schema versions from before the first release: no migration leads from them to `0001_initial`."""
+"""Schema versions from before the first release. No migration upgrades them."""
 
 
 def open_database(settings: Settings, *, durable: bool = False, create: bool = False) -> Database:
     """Open the database of the settings and check its schema.
 
     Args:
-        settings: Name the database.
+        settings: Contains the database URL.
         durable: As for Database.
-        create: Make the database, or the schema in an empty one. Otherwise a mistyped address is an error.
+        create: Create the database, or the schema in an empty one. Without it, a mistyped URL is an error.
 
     Raises:
-        ConfigurationError: There is no database.
+        ConfigurationError: The database does not exist.
         DatabaseUnreachable: It does not answer.
-        SchemaMismatch: Its schema is of another version, or it is empty.
+        SchemaMismatch: It is empty or has another schema version.
     """
     database = Database(settings.database_url, durable=durable, create=create)
     if create:
@@ -73,7 +73,7 @@ def open_database(settings: Settings, *, durable: bool = False, create: bool = F
 
 
 def prepare(database: Database) -> None:
-    """Check the schema; make it if the database is empty. Raises SchemaMismatch for an older or newer one."""
+    """Check the schema, or create it in an empty database. Raises SchemaMismatch for another version."""
     with database.read() as connection:
         found = _revision(connection)
         if found is not None:
@@ -83,7 +83,7 @@ def prepare(database: Database) -> None:
 
 
 def check(database: Database) -> None:
-    """Raise DatabaseUnreachable, or SchemaMismatch unless the schema is there and of this version."""
+    """Raise DatabaseUnreachable, or SchemaMismatch unless the schema has this version."""
     with database.read() as connection:
         _require_newest(database, connection, _revision(connection) or "none")
 
@@ -92,7 +92,7 @@ def _require_newest(database: Database, connection: Connection, found: str) -> N
     if found == "none":
         raise SchemaMismatch(
             f"The database {database.shown} has no tables of whoop-assets: correct its address, or run"
-            " `whoop-assets db upgrade`, which makes them."
+            " `whoop-assets db upgrade` to create them."
         )
     if found != _newest():
         _require_known(database, found)
@@ -104,22 +104,25 @@ def _require_newest(database: Database, connection: Connection, found: str) -> N
 
 
 def _require_known(database: Database, found: str) -> None:
-    """Raise SchemaMismatch unless `found` is one of the migrations of this version."""
+    """Raise SchemaMismatch unless `found` is a migration of this version."""
     if found in UNRELEASED:
         raise SchemaMismatch(
-            f"The database {database.shown} has schema {found} of an unreleased version of whoop-assets, which"
-            " cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect` and"
+            f"The database {database.shown} has schema {found} of an unreleased version of whoop-assets,"
+            " which"
+            " cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect`"
+            " and"
             " `whoop-assets backfill --all`, and import exports again."
         )
     if found not in {script.revision for script in _scripts().walk_revisions()}:
         raise SchemaMismatch(
-            f"The database {database.shown} has schema {found}, which is newer than this version of whoop-assets"
+            f"The database {database.shown} has schema {found}, which is newer than this version of"
+            " whoop-assets"
             f" ({_newest()}): install the newer whoop-assets."
         )
 
 
 class Upgrade(NamedTuple):
-    """The revisions before and after, and the derived tables whose rows are marked stale."""
+    """Schema versions before and after, and the derived tables with rows marked stale."""
 
     before: str | None
     after: str
@@ -127,15 +130,15 @@ class Upgrade(NamedTuple):
 
 
 def upgrade(database: Database) -> Upgrade:
-    """Bring the schema to this version and mark stale what an older version computed, in one transaction."""
+    """Upgrade the schema, and mark rows stale that an older version computed, in one transaction."""
     with database.write_schema() as connection:
         before = _revision(connection)
         if before is not None:
             _require_known(database, before)
-        elif strangers := _ours(connection):
+        elif foreign := _existing_tables(connection):
             raise SchemaMismatch(
-                f"The database {database.shown} is not empty and not one of ours: it has {strangers[0]} already, from"
-                " another program; name another database in WHOOP_DATABASE_URL."
+                f"The database {database.shown} belongs to another program: it has a table {foreign[0]}. Set"
+                " WHOOP_DATABASE_URL to another database."
             )
         config = _config()
         config.attributes["connection"] = connection
@@ -146,7 +149,10 @@ def upgrade(database: Database) -> Upgrade:
 
 
 def _set_comments(connection: Connection) -> None:
-    """Give tables and columns the comments of their definitions, so that no migration repeats them. SQLite has none."""
+    """Set the comments of tables and columns from their definitions, so that no migration repeats them.
+
+    SQLite has no comments.
+    """
     if not connection.dialect.supports_comments:
         return
     for table in (*metadata.sorted_tables, derived_versions.derived_versions):
@@ -161,8 +167,8 @@ def _revision(connection: Connection) -> str | None:
     ).get_current_revision()
 
 
-def _ours(connection: Connection) -> list[str]:
-    """Tables that are there under a name of ours."""
+def _existing_tables(connection: Connection) -> list[str]:
+    """Return existing tables that have the name of one of this schema."""
     return sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys())
 
 
@@ -172,9 +178,12 @@ def _newest() -> str:
 
 @cache
 def _head_of(location: str) -> str:
-    """The newest of the migrations there. They are all loaded for it, and every opening of a database asks."""
+    """Return the newest migration.
+
+    Cached, because this loads all migrations and each opened database needs it.
+    """
     head = ScriptDirectory(location).get_current_head()
-    assert head is not None  # the package ships at least one migration
+    assert head is not None  # the package has at least one migration
     return head
 
 
@@ -189,12 +198,13 @@ def _config() -> Config:
 
 
 def mark_outdated(connection: Connection, at: datetime) -> list[str]:
-    """Mark all rows of tables with an older version stale, and store this program's versions.
+    """Mark all rows of derived tables with an older version stale, and store the current versions.
 
-    Effects of the journal have no ledger: their rows are deleted. A report, an import or `follow_journal` builds them again.
+    Effects of the journal have no ledger: their rows are deleted. A report, an import or `follow_journal`
+    builds them again.
 
     Returns:
-        The names of these tables.
+        The names of the tables.
 
     Raises:
         SchemaMismatch: A table has a newer version.

@@ -12,7 +12,7 @@ from whoop_assets.planner.facts import Facts
 from whoop_assets.planner.history import Progress, progress
 from whoop_assets.planner.member_view import View
 from whoop_assets.settings import Settings
-from whoop_assets.sync.load_members import Order
+from whoop_assets.sync.load_members import LoadRequest
 
 
 def gather(database: Database, settings: Settings) -> tuple[Facts, Rules]:
@@ -65,11 +65,11 @@ class Group:
         """What the run is expected to cost."""
         return sum(reading.requests for reading in self.readings)
 
-    def orders(self, until: datetime, today: date, run_id: str = "") -> list[Order]:
+    def orders(self, until: datetime, today: date, run_id: str = "") -> list[LoadRequest]:
         """What a run does, stream by stream."""
         one = self.any
         return [
-            Order(
+            LoadRequest(
                 stream,
                 one.first,
                 one.last,

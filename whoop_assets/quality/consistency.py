@@ -32,8 +32,8 @@ from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine
 from whoop_assets.members.tables import members
 from whoop_assets.quality.valid_ranges import BOUNDS, IMPORTED_BOUNDS, Bound
 from whoop_assets.records.coverage import was_here
-from whoop_assets.records.incoming import KEY
 from whoop_assets.records.tables import (
+    RECORD_KEYS,
     RECORD_TABLES,
     coverage,
     cycles,
@@ -181,7 +181,7 @@ def unlinked(connection: Connection) -> Found:
         (sleeps, ~_has_cycle(sleeps), "sleep {}: its cycle is not there"),
         (workouts, ~inside, "workout {} lies in no cycle of its day"),
     ):
-        key = table.c[KEY[table.name]].label("key")
+        key = table.c[RECORD_KEYS[table.name]].label("key")
         query = select(table.c.user_id, table.c.day, key).where(table.c.deleted_at.is_(None), where)
         found += _found(connection, query, lambda row, what=what: what.format(row.key))  # type: ignore[misc]
     return found

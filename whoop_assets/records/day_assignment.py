@@ -1,19 +1,18 @@
-"""Filing: the day of each stored record, kept right as the member's cycles become known, move and close."""
+"""Day assignment: sets the WHOOP day of each stored record, and resets it when the member's cycles change."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, assert_never
 
-from sqlalchemy import Connection, Row, Table, Text, bindparam, exists, or_, select, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, or_, select, update
 
-from whoop_assets.db.prepared import Prepared
 from whoop_assets.db.statements import in_lots
-from whoop_assets.db.types import instant
 from whoop_assets.records import coverage
-from whoop_assets.records.incoming import Incoming
-from whoop_assets.records.tables import cycles, recoveries, sleeps, workouts
+from whoop_assets.records.parsed_record import ParsedRecord
+from whoop_assets.records.tables import RECORD_TABLES, cycles, sleeps
+from whoop_assets.whoop_api.streams import CYCLES, STREAMS, Stream
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
 
 offset_of = lru_cache(maxsize=256)(parse_offset)
@@ -21,79 +20,53 @@ offset_of = lru_cache(maxsize=256)(parse_offset)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
-# Made once: these are asked for with every piece of a load. The calendar's times stay as the driver gives them.
-_CALENDAR = Prepared(
-    select(
-        cycles.c.id,
-        type_coerce(cycles.c.start_time, Text),
-        type_coerce(cycles.c.end_time, Text),
-        cycles.c.timezone_offset,
-    ).where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))
-)
-_SLEEP_TIMES = Prepared(
-    select(sleeps.c.id, sleeps.c.start_time, sleeps.c.end_time, sleeps.c.day).where(
-        sleeps.c.id.in_(bindparam("keys", expanding=True))
-    )
-)
-_FILED = Prepared(
-    select(
-        or_(
-            *(
-                exists().where(table.c.user_id == bindparam("member"))
-                for table in (sleeps, workouts, recoveries)
-            )
-        )
-    )
-)
-
-
-def calendar(connection: Connection, user_id: int) -> Calendar:
-    """The member's calendar: every cycle that exists."""
-    rows = _CALENDAR.rows(connection, member=user_id)
-    return _calendar_of(tuple(map(tuple, rows)))  # comparing plain tuples costs next to nothing
-
-
-@lru_cache(maxsize=4)  # asked for with every piece of a load, in between which cycles seldom change
-def _calendar_of(rows: tuple[tuple[Any, ...], ...]) -> Calendar:
-    return Calendar(map(_calendar_cycle, rows))
-
-
-@lru_cache(maxsize=8192)  # a piece of cycles adds a few to hundreds
-def _calendar_cycle(row: tuple[Any, ...]) -> CalendarCycle:
-    cycle_id, start, end, offset = row
-    return CalendarCycle(cycle_id, instant(start), None if end is None else instant(end), offset_of(offset))
-
 
 @dataclass(frozen=True, slots=True)
 class SleepTimes:
-    """What a recovery takes from its sleep."""
+    """Times and day of a stored sleep, which its recovery shares."""
 
     start: datetime
     end: datetime | None
     day: date
 
 
+def calendar(connection: Connection, user_id: int) -> Calendar:
+    """Return the member's calendar: every cycle that is stored and not deleted."""
+    c = cycles.c
+    query = select(c.id, c.start_time, c.end_time, c.timezone_offset).where(
+        c.user_id == user_id, c.deleted_at.is_(None)
+    )
+    return Calendar(
+        CalendarCycle(cycle_id, start, end, offset_of(offset))
+        for cycle_id, start, end, offset in connection.execute(query)
+    )
+
+
 def sleep_times(connection: Connection, sleep_ids: Collection[str]) -> dict[str, SleepTimes]:
-    """Times and days of the sleeps among these ids that are stored."""
+    """Return times and days of those sleeps that are stored, by id."""
+    c = sleeps.c
     found: dict[str, SleepTimes] = {}
-    for lot in in_lots(list(sleep_ids)):
-        rows = _SLEEP_TIMES.rows(connection, keys=lot)
-        found.update((key, SleepTimes(start, end, day)) for key, start, end, day in rows)
+    for batch in in_lots(list(sleep_ids)):
+        query = select(c.id, c.start_time, c.end_time, c.day).where(c.id.in_(batch))
+        found |= {key: SleepTimes(start, end, day) for key, start, end, day in connection.execute(query)}
     return found
 
 
 def starts_of(
-    connection: Connection, user_id: int, stream: str, answers: Collection[Incoming]
+    connection: Connection, user_id: int, stream: str, records: Collection[ParsedRecord]
 ) -> list[datetime]:
-    """When each of these records starts, once each; a recovery starts with its sleep, else its cycle, else is left out."""
-    newest = {answer.key: answer.fields for answer in answers}
-    if stream != "recoveries":
-        return [fields["start_time"] for fields in newest.values()]
+    """Return the start of each distinct record.
+
+    A recovery starts with its sleep, else with its cycle. Without either, the recovery is left out.
+    """
+    newest = {record.key: record for record in records}
+    if "start_time" in STREAMS[stream].columns:
+        return [record.fields["start_time"] for record in newest.values()]
     times = sleep_times(connection, list(newest))
     days = calendar(connection, user_id)
     starts = []
-    for key, fields in newest.items():
-        cycle = days.by_id(fields["cycle_id"])
+    for key, record in newest.items():
+        cycle = None if record.cycle_id is None else days.by_id(record.cycle_id)
         if key in times:
             starts.append(times[key].start)
         elif cycle is not None:
@@ -101,26 +74,32 @@ def starts_of(
     return starts
 
 
-def filed(
-    stream: str, record: Mapping[str, Any], days: Calendar, sleeps_by_id: Mapping[str, SleepTimes]
+def assigned_columns(
+    stream: Stream, record: Mapping[str, Any], days: Calendar, sleeps_by_id: Mapping[str, SleepTimes]
 ) -> dict[str, Any]:
-    """The columns of the record that follow from the calendar: its day, and a recovery's times and offset."""
-    if stream == "cycles":
-        return {"day": cycle_day(record["start_time"], offset_of(record["timezone_offset"]))}
-    if stream == "sleeps":
-        return {
-            "day": days.sleep_day(
+    """Return the columns that follow from the calendar: the day, and times and offset of a recovery."""
+    match stream.day_rule:
+        case "cycle":
+            return {"day": cycle_day(record["start_time"], offset_of(record["timezone_offset"]))}
+        case "sleep":
+            day = days.sleep_day(
                 cycle_id=record["cycle_id"],
                 start=record["start_time"],
                 nap=record["nap"],
                 own_offset=offset_of(record["timezone_offset"]),
             )
-        }
-    if stream == "workouts":
-        own = offset_of(record["timezone_offset"])
-        return {"day": days.workout_day(start=record["start_time"], own_offset=own)}
+            return {"day": day}
+        case "workout":
+            own_offset = offset_of(record["timezone_offset"])
+            return {"day": days.workout_day(start=record["start_time"], own_offset=own_offset)}
+        case "recovery":
+            return _recovery_columns(record, days, sleeps_by_id.get(record["sleep_id"]))
+        case _:
+            assert_never(stream.day_rule)
+
+
+def _recovery_columns(record: Mapping[str, Any], days: Calendar, sleep: SleepTimes | None) -> dict[str, Any]:
     cycle = days.by_id(record["cycle_id"])
-    sleep = sleeps_by_id.get(record["sleep_id"])
     day = days.recovery_day(
         cycle_id=record["cycle_id"],
         sleep_day=None if sleep is None else sleep.day,
@@ -136,14 +115,14 @@ def filed(
 
 
 def format_offset(offset: timedelta) -> str:
-    """The offset as WHOOP writes it, `+hh:mm` or `-hh:mm`."""
+    """Return the offset as WHOOP writes it, `+hh:mm` or `-hh:mm`."""
     minutes = round(offset.total_seconds() / 60)
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """What a change may have re-filed: records that start in [low, high), and those of these cycles or sleeps."""
+class AffectedRecords:
+    """Records that a change may move: those in [low, high), and those of the given cycles or sleeps."""
 
     low: datetime = END
     high: datetime = BEGINNING
@@ -151,74 +130,89 @@ class Reach:
     sleep_ids: frozenset[str] = frozenset()
 
 
-def anything_filed(connection: Connection, user_id: int) -> bool:
-    """Whether the member has any record that is filed by the calendar: a first load has none to file again."""
-    ((filed,),) = _FILED.rows(connection, member=user_id)
-    return bool(filed)
+def has_dependent_records(connection: Connection, user_id: int) -> bool:
+    """Return whether the member has a record that gets its day from cycles."""
+    tables = [RECORD_TABLES[stream.name] for stream in _dependent_streams()]
+    query = select(or_(*(exists().where(table.c.user_id == user_id) for table in tables)))
+    return bool(connection.scalar(query))
 
 
-def reach_of_cycles(
+def affected_by_cycles(
     spans: Iterable[tuple[datetime, datetime | None]], ids: Iterable[int], days: Calendar
-) -> Reach:
-    """How far a change of cycles reaches: to the neighbours on both sides that did not change.
+) -> AffectedRecords:
+    """Return the records that a change of cycles affects: up to the unchanged neighbours on both sides.
 
-    A record between two cycles is filed by the nearer one, so a cycle that appears in a gap matters up to the next.
-    `spans` are the changed cycles' old and new spans.
+    A record between two cycles takes its day from the nearer one. A cycle that appears in a gap therefore
+    affects records up to the next cycle.
+
+    Args:
+        spans: Old and new times of the changed cycles.
+        ids: Their ids.
+        days: The calendar after the change.
     """
     changed = frozenset(ids)
     low, high = END, BEGINNING
     for start, end in spans:
         low, high = min(low, start), max(high, end or END)
     before, after = days.neighbours(low, high, without=changed)
-    return Reach(before or BEGINNING, after or END, changed)
+    return AffectedRecords(before or BEGINNING, after or END, changed)
 
 
-def refile(connection: Connection, user_id: int, reach: Reach, days: Calendar, at: datetime) -> set[date]:
-    """File the records within reach again; returns the days that gained or lost one."""
-    touched: set[date] = set()
-    for stream, table in (("sleeps", sleeps), ("workouts", workouts), ("recoveries", recoveries)):
-        rows = _within(connection, user_id, stream, table, reach)
-        by_id = sleep_times(connection, [row.sleep_id for row in rows]) if stream == "recoveries" else {}
+def reassign_days(
+    connection: Connection, user_id: int, affected: AffectedRecords, days: Calendar, at: datetime
+) -> set[date]:
+    """Assign the affected records to days again. Returns the days that gained or lost a record."""
+    changed_days: set[date] = set()
+    for stream in _dependent_streams():
+        rows = _affected_rows(connection, user_id, stream, affected)
+        sleep_ids = [row.sleep_id for row in rows] if stream.day_rule == "recovery" else []
+        sleeps_by_id = sleep_times(connection, sleep_ids)
         moved: list[dict[str, Any]] = []
         moments: list[datetime] = []
         for row in rows:
-            now_filed = filed(stream, row._asdict(), days, by_id)
-            if any(getattr(row, name) != value for name, value in now_filed.items()):
-                key = row.sleep_id if stream == "recoveries" else row.id
-                moved.append({"key": key, **{f"new_{name}": value for name, value in now_filed.items()}})
-                touched |= {row.day, now_filed["day"]}
-                if now_filed.get("start_time", row.start_time) != row.start_time:
-                    moments += [one for one in (row.start_time, now_filed["start_time"]) if one is not None]
-        coverage.forget_counts(connection, user_id, stream, moments)
+            columns = assigned_columns(stream, row._asdict(), days, sleeps_by_id)
+            if all(getattr(row, name) == value for name, value in columns.items()):
+                continue
+            moved.append(
+                {"key": getattr(row, stream.key), **{f"new_{name}": columns[name] for name in columns}}
+            )
+            changed_days |= {row.day, columns["day"]}
+            if columns.get("start_time", row.start_time) != row.start_time:
+                moments += [start for start in (row.start_time, columns["start_time"]) if start is not None]
+        coverage.forget_counts(connection, user_id, stream.name, moments)
         if moved:
-            key_column = recoveries.c.sleep_id if stream == "recoveries" else table.c.id
-            names = [name.removeprefix("new_") for name in moved[0] if name != "key"]
+            table = RECORD_TABLES[stream.name]
+            values: dict[str, Any] = {name: bindparam(name) for name in moved[0] if name != "key"}
             connection.execute(
                 update(table)
-                .where(key_column == bindparam("key"))
-                .values(changed_at=at, **{name: bindparam(f"new_{name}") for name in names}),
+                .where(table.c[stream.key] == bindparam("key"))
+                .values(
+                    changed_at=at, **{name.removeprefix("new_"): value for name, value in values.items()}
+                ),
                 moved,
             )
-    return touched
+    return changed_days
 
 
-def _within(connection: Connection, user_id: int, stream: str, table: Table, reach: Reach) -> list[Row[Any]]:
-    where = []
-    if reach.low < reach.high:
-        where.append(table.c.start_time.between(reach.low, reach.high))
-        if stream == "recoveries":
-            where.append(table.c.start_time.is_(None))
-    if stream != "workouts" and reach.cycle_ids:
-        where.append(table.c.cycle_id.in_(bindparam("cycles", list(reach.cycle_ids), expanding=True)))
-    if stream == "recoveries" and reach.sleep_ids:
-        where.append(table.c.sleep_id.in_(bindparam("sleeps", list(reach.sleep_ids), expanding=True)))
-    if not where:
+def _dependent_streams() -> list[Stream]:
+    """Return the streams that get their days from cycles, in loading order: a recovery follows its sleep."""
+    return [stream for stream in STREAMS.values() if stream is not CYCLES]
+
+
+def _affected_rows(
+    connection: Connection, user_id: int, stream: Stream, affected: AffectedRecords
+) -> list[Row[Any]]:
+    c = RECORD_TABLES[stream.name].c
+    conditions: list[ColumnElement[bool]] = []
+    if affected.low < affected.high:
+        conditions += [c.start_time.between(affected.low, affected.high), c.start_time.is_(None)]
+    if "cycle_id" in c and affected.cycle_ids:
+        conditions.append(c.cycle_id.in_(sorted(affected.cycle_ids)))
+    if "sleep_id" in c and affected.sleep_ids:
+        conditions.append(c.sleep_id.in_(sorted(affected.sleep_ids)))
+    if not conditions:
         return []
-    names = ["day", "start_time", "timezone_offset"]
-    names += {"sleeps": ["id", "cycle_id", "nap"], "workouts": ["id"]}.get(
-        stream, ["sleep_id", "cycle_id", "end_time", "created_at"]
-    )
-    query = select(*(table.c[name] for name in names)).where(
-        table.c.user_id == user_id, table.c.deleted_at.is_(None), or_(*where)
-    )
+    names = (stream.key, "day", "start_time", "end_time", "timezone_offset", "created_at", "cycle_id", "nap")
+    columns = {name: c[name] for name in names if name in c}
+    query = select(*columns.values()).where(c.user_id == user_id, c.deleted_at.is_(None), or_(*conditions))
     return list(connection.execute(query))

@@ -1,8 +1,8 @@
-"""Ledgers of member-days that are behind what they are made from, level-triggered, with generations.
+"""Ledgers of stale member-days, level-triggered, with generations.
 
-A change renews the day's generation in the transaction that makes it. Whoever builds clears the generation it read and
-no other, so a change that comes while something is built stays visible. Generations are random, not counted: a
-number that were counted anew after clearing could be mistaken for an older one.
+The transaction that changes a day gives it a new generation. A build clears only the generation that it read,
+so a change during the build stays visible. Generations are random numbers: a counter that restarts after
+clearing could repeat one.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from whoop_assets.records.tables import stale_trends, stale_weeks
 
 @dataclass(frozen=True, slots=True)
 class StaleDay:
-    """A member-day (of weeks: the Monday) that is behind."""
+    """A stale member-day. In the ledger of weeks, `day` is the Monday."""
 
     user_id: int
     day: date
@@ -26,10 +26,13 @@ class StaleDay:
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """A day on which members are behind: how many, and what tells this work from other work on the same day.
+class StaleCount:
+    """The number of members for whom a day is stale.
 
-    `refused`: for how many of them a sink has refused it, at the last attempt.
+    Attributes:
+        state: Least and greatest generation and the newest change; it differs for different work on the same
+            day.
+        refused: For how many members a sink refused the day at the last attempt.
     """
 
     day: date
@@ -45,11 +48,11 @@ class Ledger:
     table: Table
 
     def mark(self, connection: Connection, user_id: int, days: Iterable[date], at: datetime) -> None:
-        """Mark these days of the member as changed."""
+        """Mark these days of the member as stale."""
         self.mark_all(connection, [(user_id, day) for day in days], at)
 
     def mark_all(self, connection: Connection, days: Iterable[tuple[int, date]], at: datetime) -> None:
-        """Mark these days of these members as changed."""
+        """Mark these (member, day) pairs as stale."""
         generation = secrets.randbits(62)
         rows = [
             {"user_id": user_id, "day": day, "generation": generation, "changed_at": at}
@@ -58,15 +61,15 @@ class Ledger:
         insert_or_replace(connection, self.table, rows, keep=set())
 
     def mark_selected(self, connection: Connection, days: Select[tuple[int, date]], at: datetime) -> None:
-        """Mark the days that this query of user id and day gives, and renew every generation that is there.
+        """Mark the (user id, day) pairs of this query as stale, and renew every existing generation.
 
-        A build that began before cannot clear a renewed generation.
+        A build that began earlier cannot clear a renewed generation.
         """
         values = {"generation": secrets.randbits(62), "changed_at": at}
         connection.execute(update(self.table).values(values))
         found = days.subquery()
         columns = [literal(value, self.table.c[name].type) for name, value in values.items()]
-        # SQLite takes ON CONFLICT after a SELECT only if that has a WHERE.
+        # SQLite accepts ON CONFLICT after a SELECT only if the SELECT has a WHERE.
         rows = select(*found.c, *columns).distinct().where(found.c[0].is_not(None))
         statement = upsert(connection, self.table).from_select(["user_id", "day", *values], rows)
         connection.execute(statement.on_conflict_do_nothing())
@@ -74,15 +77,15 @@ class Ledger:
     def stale(
         self, connection: Connection, *, limit: int | None = None, before: datetime | None = None
     ) -> list[StaleDay]:
-        """All stale days, or those that were changed before then, newest day first."""
+        """Return the stale days, newest day first. With `before`, only those last changed before then."""
         c = self.table.c
         query = select(c.user_id, c.day, c.generation).order_by(c.day.desc(), c.user_id).limit(limit)
         if before is not None:
             query = query.where(c.changed_at < before)
         return [StaleDay(*row) for row in connection.execute(query)]
 
-    def days(self, connection: Connection, *, before: datetime | None = None) -> list[Behind]:
-        """The days on which anybody is behind, or has been since before then: one row a day, however many members."""
+    def days(self, connection: Connection, *, before: datetime | None = None) -> list[StaleCount]:
+        """Return one entry per stale day. With `before`, count only changes before then."""
         c = self.table.c
         query = select(
             c.day, func.count(), func.min(c.generation), func.max(c.generation), func.max(c.changed_at)
@@ -90,14 +93,14 @@ class Ledger:
         if before is not None:
             query = query.where(c.changed_at < before)
         return [
-            Behind(day, members, (least, most, changed_at))
+            StaleCount(day, members, (least, most, changed_at))
             for day, members, least, most, changed_at in connection.execute(query)
         ]
 
     def generations(
         self, connection: Connection, members: Iterable[int], first: date, last: date
     ) -> list[StaleDay]:
-        """The stale days of these members between two days, both included."""
+        """Return the members' stale days from first to last."""
         c = self.table.c
         query = select(c.user_id, c.day, c.generation).where(
             c.user_id.in_(list(members)), c.day.between(first, last)
@@ -105,7 +108,7 @@ class Ledger:
         return [StaleDay(*row) for row in connection.execute(query)]
 
     def clear(self, connection: Connection, built: Iterable[StaleDay]) -> None:
-        """Forget the generations that have been built; a newer generation of the same day stays."""
+        """Delete the generations that were built. A newer generation of the same day stays."""
         c = self.table.c
         key = tuple_(c.user_id, c.day, c.generation)
         for lot in in_lots([(entry.user_id, entry.day, entry.generation) for entry in built]):
@@ -114,7 +117,7 @@ class Ledger:
     def changed_since(
         self, connection: Connection, members: Iterable[int], since: datetime
     ) -> list[StaleDay]:
-        """The stale days of these members that were changed then or later."""
+        """Return the members' stale days that changed at `since` or later."""
         c = self.table.c
         query = select(c.user_id, c.day, c.generation).where(
             c.user_id.in_(list(members)), c.changed_at >= since
@@ -123,7 +126,7 @@ class Ledger:
 
 
 STALE_TRENDS = Ledger(stale_trends)
-"""Days whose daily summary changed since the trends that it reaches were built."""
+"""Days with a changed daily summary since the trends that depend on it were built."""
 
 STALE_WEEKS = Ledger(stale_weeks)
 """Mondays of weeks in which a daily summary changed since their weekly summary was built."""

@@ -1,29 +1,18 @@
-"""Loads that did not complete: one row per member, stream and run, until those days have been loaded after all."""
+"""Loads that failed: one row per member, stream and run, until a later load of the days succeeds."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, delete, select
 
-from whoop_assets.db.prepared import Prepared
 from whoop_assets.db.statements import insert_or_replace
 from whoop_assets.records.tables import load_failures
-
-_MENDED = Prepared(
-    delete(load_failures).where(
-        load_failures.c.user_id == bindparam("member"),
-        load_failures.c.stream == bindparam("of_stream"),
-        load_failures.c.first_day >= bindparam("first"),
-        load_failures.c.last_day <= bindparam("last"),
-        load_failures.c.last_failed_at <= bindparam("began"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A stream of a member that could not be loaded, and why. The cause holds no personal data."""
+    """A stream of a member that could not be loaded. `cause` contains no personal data."""
 
     user_id: int
     stream: str
@@ -35,7 +24,7 @@ class Failure:
 
 
 def record(connection: Connection, failure: Failure, at: datetime) -> None:
-    """Enter that the load failed now."""
+    """Store that the load failed at `at`."""
     row = {
         "user_id": failure.user_id,
         "stream": failure.stream,
@@ -53,15 +42,24 @@ def record(connection: Connection, failure: Failure, at: datetime) -> None:
 def clear(
     connection: Connection, user_id: int, stream: str, first: date, last: date, began: datetime
 ) -> None:
-    """These days have been loaded by a load that began then: what failed before, wholly among them, is mended.
+    """Delete earlier failures of the days first..last after a load that began at `began` has succeeded.
 
-    A failure of other days stays, and so does one of a run that is still under way.
+    A failure that includes other days stays.
     """
-    _MENDED.run(connection, member=user_id, of_stream=stream, first=first, last=last, began=began)
+    c = load_failures.c
+    connection.execute(
+        delete(load_failures).where(
+            c.user_id == user_id,
+            c.stream == stream,
+            c.first_day >= first,
+            c.last_day <= last,
+            c.last_failed_at <= began,
+        )
+    )
 
 
 def open_failures(connection: Connection, *, run_id: str | None = None) -> list[Failure]:
-    """What fails now, by member and stream; with `run_id`, what failed in that run."""
+    """Return the failures, by member and stream. With `run_id`, only those of that run."""
     c = load_failures.c
     query = select(c.user_id, c.stream, c.first_day, c.last_day, c.cause, c.transient, c.run_id)
     if run_id is not None:
@@ -70,5 +68,5 @@ def open_failures(connection: Connection, *, run_id: str | None = None) -> list[
 
 
 def forget(connection: Connection, members: Collection[int]) -> None:
-    """Drop what is recorded of these members."""
+    """Delete the members' failures."""
     connection.execute(delete(load_failures).where(load_failures.c.user_id.in_(list(members))))

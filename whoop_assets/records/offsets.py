@@ -1,4 +1,4 @@
-"""The offsets from UTC that members have had, by their cycles."""
+"""Offsets from UTC that members have had, from their cycles."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from whoop_assets.records.day_assignment import offset_of
 from whoop_assets.records.tables import cycles
 
 Observed = tuple[datetime, timedelta]
-"""An instant and the offset that the member had then."""
+"""An instant, and the member's offset from UTC at that instant."""
 
 
 def newest_offsets(connection: Connection, user_ids: Collection[int]) -> dict[int, timedelta]:
-    """The offset of each member's newest cycle."""
+    """Return the offset of each member's newest cycle."""
     c = cycles.c
     alive = (c.user_id.in_(list(user_ids)), c.deleted_at.is_(None))
     newest = (
@@ -26,7 +26,7 @@ def newest_offsets(connection: Connection, user_ids: Collection[int]) -> dict[in
 
 
 def observed_offsets(connection: Connection, user_id: int, *, limit: int) -> list[Observed]:
-    """The starts and offsets of the member's newest cycles, newest first."""
+    """Return start and offset of the member's newest cycles, newest first."""
     c = cycles.c
     query = select(c.start_time, c.timezone_offset).where(c.user_id == user_id, c.deleted_at.is_(None))
     rows = connection.execute(query.order_by(c.start_time.desc()).limit(limit))

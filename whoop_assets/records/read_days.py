@@ -1,7 +1,8 @@
-"""Which days of a stream were read completely: whether a record that is not stored does not exist, or is unknown.
+"""Decides whether a day of a stream was read completely, so that a missing record is absent and not unknown.
 
-A day reaches from the start of its first cycle to the end of its last one. A day without a cycle reaches from local midnight to
-local midnight, as far as no neighbouring cycle reaches into it: that is how its records were assigned to it.
+A day lasts from the start of its first cycle to the end of its last one. A day without a cycle lasts from
+local midnight to local midnight, without the time of neighbouring cycles. The day rule assigns records in the
+same way.
 """
 
 from bisect import bisect_right
@@ -14,21 +15,24 @@ from sqlalchemy import Connection, or_, select
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.day_assignment import offset_of
 from whoop_assets.records.tables import coverage, cycles
+from whoop_assets.whoop_api.streams import STREAMS
 
-STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
 NEGLIGIBLE_GAP = timedelta(hours=1)
-"""A gap up to this length between two covered spans is none: two loads meet at the start of a cycle, which an edit may move."""
+"""Covered spans with at most this gap count as one.
+
+Two loads meet at the start of a cycle, and an edit can move that.
+"""
 
 ONE_DAY = timedelta(days=1)
 MARGIN = 3 * ONE_DAY
-"""Cycles are looked for so far around the days: a day without a cycle ends at its neighbours'."""
+"""How far around the days cycles are read: a day without a cycle ends where its neighbours begin."""
 
 MemberDay = tuple[int, date]
 
 
 @dataclass(frozen=True, slots=True)
 class DayCycle:
-    """A stored cycle, as far as it says which time a day has. `end` is None while WHOOP calls the cycle open."""
+    """Day and times of a stored cycle. `end` is None while the cycle is open."""
 
     day: date
     start: datetime
@@ -39,7 +43,7 @@ class DayCycle:
 def read_days(
     connection: Connection, days: Collection[MemberDay], streams: Iterable[str] = STREAMS
 ) -> dict[str, set[MemberDay]]:
-    """Stream -> the member-days among these of which the ledger of coverage says that the stream was read completely."""
+    """Return stream -> the member-days among `days` that were read completely, by the coverage ledger."""
     wanted = tuple(streams)
     found: dict[str, set[MemberDay]] = {stream: set() for stream in wanted}
     by_member: dict[int, list[date]] = {}
@@ -49,9 +53,9 @@ def read_days(
         return found
     known = _cycles(connection, by_member)
     covered = _covered(connection, by_member, wanted)
-    for user_id, theirs in by_member.items():
+    for user_id, member_days in by_member.items():
         calendar = known.get(user_id, [])
-        for day, span in spans_of(sorted(theirs), calendar).items():
+        for day, span in spans_of(sorted(member_days), calendar).items():
             for stream in wanted:
                 if _holds(covered.get((user_id, stream), []), span):
                     found[stream].add((user_id, day))
@@ -59,9 +63,11 @@ def read_days(
 
 
 def spans_of(days: Iterable[date], calendar: list[DayCycle]) -> dict[date, tuple[datetime, datetime | None]]:
-    """Each day's start and end; the end is None while the day's last cycle is the latest, and open.
+    """Return start and end of each day. The end is None if the day's last cycle is the latest one and open.
 
-    `calendar`: the member's cycles around these days, by start.
+    Args:
+        days: WHOOP days of one member.
+        calendar: The member's cycles around these days, by start.
     """
     of_day: dict[date, list[int]] = {}
     for place, cycle in enumerate(calendar):
@@ -79,7 +85,7 @@ def _span_of_cycles(places: list[int], calendar: list[DayCycle]) -> tuple[dateti
 
 
 def _end(place: int, calendar: list[DayCycle]) -> datetime | None:
-    """A cycle's own end, else the start of the next one, else None."""
+    """Return the cycle's own end, else the start of the next one, else None."""
     end = calendar[place].end
     if end is None and place + 1 < len(calendar):
         return calendar[place + 1].start
@@ -102,7 +108,7 @@ def _span_between(day: date, calendar: list[DayCycle]) -> tuple[datetime, dateti
 
 def _holds(spans: list[Span], span: tuple[datetime, datetime | None]) -> bool:
     start, end = span
-    place = bisect_right(spans, start, key=lambda one: one.start) - 1
+    place = bisect_right(spans, start, key=lambda span: span.start) - 1
     if place < 0:
         return False
     return start < spans[place].end if end is None else end <= spans[place].end
@@ -124,7 +130,7 @@ def _cycles(connection: Connection, by_member: dict[int, list[date]]) -> dict[in
 
 
 def moved(day: date, by: timedelta) -> date:
-    """The day so much later, or the first or last day that a date can be."""
+    """Return the day shifted by `by`, limited to the range of `date`."""
     try:
         return day + by
     except OverflowError:
@@ -134,7 +140,7 @@ def moved(day: date, by: timedelta) -> date:
 def _covered(
     connection: Connection, members: Collection[int], streams: Collection[str]
 ) -> dict[tuple[int, str], list[Span]]:
-    """(member, stream) -> the covered spans by start; those with a negligible gap between them are one."""
+    """Return (member, stream) -> covered spans by start. Spans with a negligible gap are merged."""
     c = coverage.c
     query = select(c.user_id, c.stream, c.start_time, c.end_time).where(
         c.user_id.in_(list(members)), c.stream.in_(list(streams))
@@ -150,7 +156,7 @@ def _covered(
 
 
 def days_touching(connection: Connection, user_id: int, span: Span) -> set[MemberDay]:
-    """The member's days that have a cycle in this span of time."""
+    """Return the member's days that have a cycle in the span."""
     c = cycles.c
     query = (
         select(c.day)

@@ -1,19 +1,23 @@
-"""Where a stored record lies in time, and as of when that is known: what the load of an event goes by."""
+"""Looks up times and cycle of a stored record, and when it was last confirmed.
+
+The load of an event uses it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from whoop_assets.records.incoming import KEY
-from whoop_assets.records.tables import RECORD_TABLES, cycles
+from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES, cycles
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """A record's times and cycle, as far as it has them.
+class RecordLookup:
+    """Times and cycle of a record, as far as they are known.
 
-    `synced_at`: when the request was sent that last confirmed it; `deleted_at`: the one that found it gone.
+    Attributes:
+        synced_at: Send time of the request that last confirmed the record.
+        deleted_at: Send time of the request that returned 404.
     """
 
     cycle_id: int | None = None
@@ -24,14 +28,14 @@ class Whereabouts:
     deleted_at: datetime | None = None
 
 
-def of_record(connection: Connection, user_id: int, stream: str, key: str) -> Whereabouts | None:
-    """The member's sleep, recovery (by its sleep's id) or workout, deleted ones too; None: not stored."""
-    c = RECORD_TABLES[stream].c
-    query = select(RECORD_TABLES[stream]).where(c[KEY[stream]] == key, c.user_id == user_id)
+def of_record(connection: Connection, user_id: int, stream: str, key: str) -> RecordLookup | None:
+    """Return the member's record, deleted or not; None if it is not stored."""
+    table = RECORD_TABLES[stream]
+    query = select(table).where(table.c[RECORD_KEYS[stream]] == key, table.c.user_id == user_id)
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
-    return Whereabouts(
+    return RecordLookup(
         row.get("cycle_id"),
         row["start_time"],
         row["end_time"],
@@ -42,7 +46,7 @@ def of_record(connection: Connection, user_id: int, stream: str, key: str) -> Wh
 
 
 def cycle_synced_at(connection: Connection, user_id: int, cycle_id: int) -> datetime | None:
-    """When the request was sent that last confirmed the member's cycle; None: there is no such cycle."""
+    """Return the send time of the request that last confirmed the cycle; None if there is no such cycle."""
     c = cycles.c
     query = select(c.synced_at).where(c.id == cycle_id, c.user_id == user_id, c.deleted_at.is_(None))
     found: datetime | None = connection.scalar(query)
@@ -50,10 +54,10 @@ def cycle_synced_at(connection: Connection, user_id: int, cycle_id: int) -> date
 
 
 def unclosed_cycles(connection: Connection, user_id: int) -> list[int]:
-    """Ids of the member's cycles that are stored as open although a later cycle is stored, oldest first.
+    """Return ids of cycles that are stored as open although a later cycle is stored, oldest first.
 
-    Such a cycle has closed since it was last read. A cycle that WHOOP still calls open in a response to a request after the
-    later cycle was stored is left out: reading it once more would bring the same.
+    Such a cycle has closed since it was last read. A cycle is left out if it was read after the later cycle
+    was stored and WHOOP still called it open: reading it once more would return the same.
     """
     c, later = cycles.c, cycles.alias("later")
     seen = (

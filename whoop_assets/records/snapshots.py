@@ -1,4 +1,7 @@
-"""Snapshots of what WHOOP keeps no history of: profile and body measurements, filed under the day they were read."""
+"""Snapshots of profile and body measurements, stored under the day they were read.
+
+WHOOP keeps no history of them.
+"""
 
 from datetime import date, datetime
 from typing import Any
@@ -10,11 +13,9 @@ from whoop_assets.records.tables import SNAPSHOT_TABLES
 
 
 def taken_since(connection: Connection, stream: str, user_id: int, day: date, since: datetime) -> bool:
-    """Whether the day has a snapshot that was asked for after `since`."""
-    table = SNAPSHOT_TABLES[stream]
-    query = select(table.c.synced_at).where(
-        table.c.user_id == user_id, table.c.day == day, table.c.synced_at > since
-    )
+    """Return whether the day has a snapshot that was requested after `since`."""
+    c = SNAPSHOT_TABLES[stream].c
+    query = select(c.synced_at).where(c.user_id == user_id, c.day == day, c.synced_at > since)
     return connection.execute(query).first() is not None
 
 
@@ -26,7 +27,7 @@ def store(
     fields: dict[str, Any],
     requested_at: datetime,
 ) -> None:
-    """Store what was observed on that day; a later observation of the same day takes the place of an earlier one."""
+    """Store the snapshot of a day. A later request of the same day replaces an earlier one."""
     table = SNAPSHOT_TABLES[stream]
     where = (table.c.user_id == user_id, table.c.day == day)
     row = connection.execute(select(table.c.content_hash, table.c.synced_at).where(*where)).first()

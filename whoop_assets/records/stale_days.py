@@ -1,4 +1,4 @@
-"""The ledger of stale days: which member-days changed since their summary was built (see `ledgers`)."""
+"""The ledger of stale days: which member-days changed since their daily summary was built."""
 
 from whoop_assets.records.ledgers import Ledger, StaleDay
 from whoop_assets.records.tables import stale_days

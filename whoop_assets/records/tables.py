@@ -7,19 +7,25 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Index, String, Table, 
 from whoop_assets.db.columns import column, count, key, measure, milliseconds
 from whoop_assets.db.metadata import metadata
 from whoop_assets.db.types import Id, JsonText, UtcDateTime
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS
 
 
 def _provenance() -> "list[Column[Any]]":
-    """What every stored record says of itself."""
+    """Columns that every record table and snapshot table has."""
     return [
         column("payload", JsonText(), "the record as WHOOP sent it, unknown fields included", nullable=False),
         column("content_hash", String(64), "SHA-256 of the canonical payload", nullable=False),
         column("first_seen_at", UtcDateTime(), "when it was first read", nullable=False),
-        column("changed_at", UtcDateTime(), "when its content, day or deletion last changed", nullable=False),
+        column(
+            "changed_at",
+            UtcDateTime(),
+            "when its content, day or deletion state last changed",
+            nullable=False,
+        ),
         column(
             "synced_at", UtcDateTime(), "send time of the newest request that confirmed it", nullable=False
         ),
-        column("deleted_at", UtcDateTime(), "when WHOOP confirmed that it is gone; NULL while it exists"),
+        column("deleted_at", UtcDateTime(), "when WHOOP confirmed the deletion; NULL while it exists"),
     ]
 
 
@@ -31,9 +37,15 @@ def _record(*key_and_fields: "Column[Any]", name: str, comment: str) -> Table:
         key,
         column("user_id", BigInteger, "WHOOP user id", nullable=False),
         column("day", Date, "WHOOP day the record belongs to", nullable=False),
-        column("start_time", UtcDateTime(), "start, UTC (of a recovery: its sleep's, else its cycle's)"),
+        column(
+            "start_time", UtcDateTime(), "start, UTC; for a recovery that of its sleep, else of its cycle"
+        ),
         column("end_time", UtcDateTime(), "end, UTC; NULL while open"),
-        column("timezone_offset", String(6), "offset as WHOOP gave it (of a recovery: its cycle's)"),
+        column(
+            "timezone_offset",
+            String(6),
+            "offset from UTC as WHOOP sends it; for a recovery that of its cycle",
+        ),
         column("score_state", String(32), "SCORED, PENDING_SCORE or UNSCORABLE", nullable=False),
         column("created_at", UtcDateTime(), "WHOOP's creation time", nullable=False),
         column("updated_at", UtcDateTime(), "WHOOP's update time", nullable=False),
@@ -52,7 +64,7 @@ cycles = _record(
     measure("kilojoule", "energy, kilojoules"),
     count("average_heart_rate", "beats per minute"),
     count("max_heart_rate", "beats per minute"),
-    count("step_count", "steps; NULL when WHOOP has none"),
+    count("step_count", "steps; NULL if WHOOP has no number"),
     name="cycles",
     comment="One row per physiological cycle, from one sleep onset to the next.",
 )
@@ -84,7 +96,7 @@ sleeps = _record(
 Index("ix_sleeps_user_cycle", sleeps.c.user_id, sleeps.c.cycle_id)
 
 recoveries = _record(
-    key("sleep_id", String(36), "sleep it was computed from (UUID); the safe key, naps can have their own"),
+    key("sleep_id", String(36), "sleep it was computed from (UUID); naps can have their own recovery"),
     column("cycle_id", BigInteger, "cycle it belongs to", nullable=False),
     column("user_calibrating", Boolean, "true while WHOOP still learns the member's baseline"),
     measure("recovery_score", "percent, 0 to 100"),
@@ -93,7 +105,7 @@ recoveries = _record(
     measure("spo2_percentage", "blood oxygen, percent"),
     measure("skin_temp_celsius", "skin temperature, degrees Celsius"),
     name="recoveries",
-    comment="One row per recovery; it has no times of its own.",
+    comment="One row per recovery.",
 )
 
 Index("ix_recoveries_user_cycle", recoveries.c.user_id, recoveries.c.cycle_id)
@@ -140,7 +152,7 @@ profiles = _snapshot(
     column("email", Text, "e-mail address"),
     column("first_name", Text, "first name"),
     column("last_name", Text, "last name"),
-    comment="What WHOOP said of the member on each day it was asked; WHOOP keeps no history.",
+    comment="Profile on each day it was read. WHOOP keeps no history.",
 )
 
 body_measurements = _snapshot(
@@ -148,12 +160,20 @@ body_measurements = _snapshot(
     measure("height_meter", "height, metres"),
     measure("weight_kilogram", "weight, kilograms"),
     count("max_heart_rate", "maximum heart rate, beats per minute"),
-    comment="Body measurements as they were on each day they were read; WHOOP keeps no history.",
+    comment="Body measurements on each day they were read. WHOOP keeps no history.",
 )
 
-RECORD_TABLES = {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
+RECORD_TABLES = {name: metadata.tables[name] for name in STREAMS}
+"""Stream -> table of its records."""
 
-SNAPSHOT_TABLES = {"profile": profiles, "body_measurement": body_measurements}
+RECORD_KEYS = {name: stream.key for name, stream in STREAMS.items()}
+"""Stream -> natural key of its table.
+
+That of a recovery is its sleep, because a nap can have its own recovery.
+"""
+
+SNAPSHOT_TABLES = {name: metadata.tables[stream.table] for name, stream in SNAPSHOT_STREAMS.items()}
+"""Snapshot stream -> table."""
 
 record_versions = Table(
     "record_versions",
@@ -163,13 +183,11 @@ record_versions = Table(
     key("content_hash", String(64), "SHA-256 of the canonical payload"),
     column("user_id", BigInteger, "WHOOP user id", nullable=False),
     column("payload", JsonText(), "the record as WHOOP sent it", nullable=False),
-    column("endpoint", String(128), "path of the WHOOP API that gave it", nullable=False),
+    column("endpoint", String(128), "path of the request that returned it", nullable=False),
     column("updated_at", UtcDateTime(), "WHOOP's update time in this content", nullable=False),
-    column("requested_at", UtcDateTime(), "send time of the first request that gave it", nullable=False),
-    column(
-        "open", Boolean, "a passing state of an open cycle, of which only the last is kept", nullable=False
-    ),
-    comment="Each distinct content every record has had.",
+    column("requested_at", UtcDateTime(), "send time of the first request that returned it", nullable=False),
+    column("open", Boolean, "true for a content of an open cycle; only the last one is kept", nullable=False),
+    comment="Each distinct content of each record.",
 )
 
 Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.stream)
@@ -177,7 +195,10 @@ Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.st
 FROM_SINGLE_READS = text(
     "endpoint NOT IN ('/v2/cycle', '/v2/recovery', '/v2/activity/sleep', '/v2/activity/workout')"
 )
-"""Contents that a record's own URL gave, not a page of a collection: few, and indexed apart."""
+"""Contents from a record's own URL, not from a page of a collection.
+
+They are few and have their own index.
+"""
 
 Index(
     "ix_record_versions_single",
@@ -191,21 +212,21 @@ quarantine = Table(
     "quarantine",
     metadata,
     key("user_id", BigInteger, "WHOOP user id"),
-    key("stream", String(16), "stream that the record came in"),
+    key("stream", String(16), "stream of the record"),
     key("content_hash", String(64), "SHA-256 of the canonical payload"),
-    column("record_key", String(64), "the record's key, as far as it can be read"),
+    column("record_key", String(64), "key of the record; NULL if unreadable"),
     column("payload", JsonText(), "the record as WHOOP sent it", nullable=False),
-    column("reason", Text, "why it was not taken", nullable=False),
-    column("endpoint", String(128), "path of the WHOOP API that gave it", nullable=False),
-    column("first_seen_at", UtcDateTime(), "when it first came", nullable=False),
-    column("last_seen_at", UtcDateTime(), "when it last came", nullable=False),
+    column("reason", Text, "why it was rejected", nullable=False),
+    column("endpoint", String(128), "path of the request that returned it", nullable=False),
+    column("first_seen_at", UtcDateTime(), "when it was first read", nullable=False),
+    column("last_seen_at", UtcDateTime(), "when it was last read", nullable=False),
     column(
         "resolved_at",
         UtcDateTime(),
-        "when a valid record of that key was stored, or it was dismissed; NULL while open",
+        "when a valid record of this key was stored, or it was dismissed; NULL while open",
     ),
-    column("dismissed_at", UtcDateTime(), "when somebody dismissed it: it stays closed if it comes again"),
-    comment="Records that failed validation, kept for a human to look at.",
+    column("dismissed_at", UtcDateTime(), "when it was dismissed; the same content then stays closed"),
+    comment="Records that failed validation.",
 )
 
 coverage = Table(
@@ -217,9 +238,9 @@ coverage = Table(
     column("start_time", UtcDateTime(), "start of the span, inclusive", nullable=False),
     column("end_time", UtcDateTime(), "end of the span, exclusive", nullable=False),
     column("read_at", UtcDateTime(), "when the span was read completely", nullable=False),
-    count("records", "records that start in the span and that WHOOP's pages held then; NULL: not known"),
-    column("counted_at", UtcDateTime(), "when that reading was committed; NULL: the number is not known"),
-    comment="Ledger: which span of which stream was read completely, and when. Spans of a stream never overlap.",
+    count("records", "records starting in the span that WHOOP returned; NULL if unknown"),
+    column("counted_at", UtcDateTime(), "when these records were committed; NULL if `records` is NULL"),
+    comment="Ledger of completely read spans of each stream. Spans of one stream never overlap.",
 )
 
 Index("ix_coverage_user_stream", coverage.c.user_id, coverage.c.stream, coverage.c.start_time)
@@ -229,19 +250,19 @@ stale_days = Table(
     metadata,
     key("user_id", BigInteger, "WHOOP user id"),
     key("day", Date, "WHOOP day"),
-    column("generation", BigInteger, "a number that every change renews", nullable=False),
+    column("generation", BigInteger, "random number that every change renews", nullable=False),
     column("changed_at", UtcDateTime(), "when the day last changed", nullable=False),
-    comment="Ledger: days whose records changed since their daily summary was built.",
+    comment="Ledger: days with changed records since the daily summary was built.",
 )
 
 stale_trends = Table(
     "stale_trends",
     metadata,
     key("user_id", BigInteger, "WHOOP user id"),
-    key("day", Date, "WHOOP day whose daily summary changed"),
-    column("generation", BigInteger, "a number that every change renews", nullable=False),
+    key("day", Date, "WHOOP day with a changed daily summary"),
+    column("generation", BigInteger, "random number that every change renews", nullable=False),
     column("changed_at", UtcDateTime(), "when the daily summary last changed", nullable=False),
-    comment="Ledger: days whose daily summary changed since the trends that it reaches were built.",
+    comment="Ledger: days with a changed daily summary since the trends that it reaches were built.",
 )
 
 stale_weeks = Table(
@@ -249,7 +270,7 @@ stale_weeks = Table(
     metadata,
     key("user_id", BigInteger, "WHOOP user id"),
     key("day", Date, "Monday of the ISO week"),
-    column("generation", BigInteger, "a number that every change renews", nullable=False),
+    column("generation", BigInteger, "random number that every change renews", nullable=False),
     column("changed_at", UtcDateTime(), "when a daily summary of the week last changed", nullable=False),
     comment="Ledger: weeks in which a daily summary changed since their weekly summary was built.",
 )
@@ -260,11 +281,11 @@ load_failures = Table(
     key("user_id", BigInteger, "WHOOP user id"),
     key("stream", String(16), "stream that could not be loaded"),
     key("run_id", String(64), "Dagster run that failed; empty outside Dagster"),
-    column("first_day", Date, "first day asked for", nullable=False),
-    column("last_day", Date, "last day asked for", nullable=False),
-    column("cause", Text, "what went wrong, in one sentence", nullable=False),
-    column("transient", Boolean, "whether the same attempt may succeed later by itself", nullable=False),
-    column("first_failed_at", UtcDateTime(), "since when it fails", nullable=False),
-    column("last_failed_at", UtcDateTime(), "when it last failed", nullable=False),
-    comment="Loads that did not complete, per run; a row goes when its days have been loaded after all.",
+    column("first_day", Date, "first requested day", nullable=False),
+    column("last_day", Date, "last requested day", nullable=False),
+    column("cause", Text, "the error, one sentence", nullable=False),
+    column("transient", Boolean, "whether a retry may succeed", nullable=False),
+    column("first_failed_at", UtcDateTime(), "time of the first failure", nullable=False),
+    column("last_failed_at", UtcDateTime(), "time of the last failure", nullable=False),
+    comment="Failed loads per run. A row is deleted when a later load of its days succeeds.",
 )

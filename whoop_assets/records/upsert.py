@@ -1,297 +1,301 @@
-"""Storing records: upserts that never let an older answer win, with versions, re-filing and stale days.
+"""Upserts of records: an older response never overwrites a newer one.
 
-Everything here runs inside one write transaction of the member's (`Database.write`), which the caller opens: a piece
-of a load is stored whole or not at all.
+Each function works in the caller's transaction. It also keeps versions, reassigns days and marks days stale.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, or_, select, update
 
-from whoop_assets.db.prepared import Prepared
 from whoop_assets.db.statements import in_lots, insert_rows
-from whoop_assets.records import coverage, day_assignment, stale_days, versions
+from whoop_assets.records import coverage, day_assignment, stale_days
 from whoop_assets.records.coverage import Span
-from whoop_assets.records.incoming import KEY, Incoming
+from whoop_assets.records.day_assignment import AffectedRecords
+from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.tables import RECORD_TABLES, cycles, recoveries
+from whoop_assets.records.versions import add_versions
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import Calendar
 
-_KEYS = {stream: table.c[KEY[stream]] for stream, table in RECORD_TABLES.items()}
-
-# Made once: these are asked for with every piece of a load.
-_EXISTING = {
-    stream: Prepared(
-        select(
-            _KEYS[stream], table.c.user_id, table.c.day, table.c.start_time, table.c.end_time, table.c.timezone_offset,
-            table.c.updated_at, table.c.content_hash, table.c.synced_at, table.c.deleted_at,
-        ).where(_KEYS[stream].in_(bindparam("keys", expanding=True)))
-    )
-    for stream, table in RECORD_TABLES.items()
-}  # fmt: skip
-_CONFIRM = {
-    stream: Prepared(
-        update(table)
-        .where(
-            _KEYS[stream].in_(bindparam("keys", expanding=True)),
-            table.c.synced_at < bindparam("requested_at"),
-        )
-        .values(synced_at=bindparam("requested_at"))
-    )
-    for stream, table in RECORD_TABLES.items()
-}
-_FILED_OUTSIDE = {
-    stream: Prepared(
-        select(_KEYS[stream]).where(
-            table.c.user_id == bindparam("member"),
-            table.c.deleted_at.is_(None),
-            table.c.day.between(bindparam("first"), bindparam("last")),
-            or_(
-                table.c.start_time < bindparam("span_start"),
-                table.c.start_time >= bindparam("span_end"),
-            ),
-        )
-    )
-    for stream, table in RECORD_TABLES.items()
-}
-_WITHIN = {
-    stream: Prepared(
-        select(_KEYS[stream]).where(
-            table.c.user_id == bindparam("member"),
-            table.c.deleted_at.is_(None),
-            table.c.start_time >= bindparam("span_start"),
-            table.c.start_time < bindparam("span_end"),
-        )
-    )
-    for stream, table in RECORD_TABLES.items()
-}
-_LATEST_CYCLE = Prepared(
-    select(cycles.c.id, cycles.c.day)
-    .where(cycles.c.user_id == bindparam("member"), cycles.c.deleted_at.is_(None))
-    .order_by(cycles.c.start_time.desc(), cycles.c.id.desc())
-    .limit(1)
+_COMPARED = (
+    *("user_id", "day", "start_time", "end_time", "timezone_offset"),
+    *("updated_at", "content_hash", "synced_at", "deleted_at"),
 )
 
 
 @dataclass(slots=True)
-class Stored:
-    """What storing changed."""
+class StoreStats:
+    """Numbers of records by outcome, and the days that changed.
+
+    Attributes:
+        confirmed: Records with the same content as stored.
+        superseded: Responses older than the stored content.
+        outdated: Keys of superseded records that no later request has confirmed.
+    """
 
     created: int = 0
     changed: int = 0
     confirmed: int = 0
     superseded: int = 0
     deleted: int = 0
+    quarantined: int = 0
     days: set[date] = field(default_factory=set)
+    outdated: set[Any] = field(default_factory=set)
 
 
 def store(
-    connection: Connection, user_id: int, stream: str, answers: Iterable[Incoming], at: datetime
-) -> Stored:
-    """Store these answers, older ones first; `at` is the time by the database's clock."""
-    result = Stored()
-    ordered = sorted(answers, key=lambda answer: answer.order)
-    newest = {answer.key: answer for answer in ordered}
+    connection: Connection, user_id: int, stream: str, records: Iterable[ParsedRecord], at: datetime
+) -> StoreStats:
+    """Store parsed records of one stream. `at` is the time by the database's clock."""
+    stats = StoreStats()
+    ordered = sorted(records, key=lambda record: record.order)
+    newest = {record.key: record for record in ordered}
     if not newest:
-        return result
-    old = _existing(connection, stream, list(newest))
-    write: list[Incoming] = []
-    confirm: dict[datetime, list[Any]] = {}
-    for key, answer in newest.items():
-        row = old.get(key)
-        verdict = _verdict(answer, row)
-        if verdict == "write":
-            write.append(answer)
-        elif verdict == "confirm":
-            confirm.setdefault(answer.requested_at, []).append(key)
-            result.confirmed += 1
+        return stats
+    stored = _stored_rows(connection, stream, list(newest))
+    to_write: list[ParsedRecord] = []
+    confirmed: dict[datetime, list[Any]] = {}
+    for key, record in newest.items():
+        row = stored.get(key)
+        outcome = _compare(record, row)
+        if outcome == "write":
+            to_write.append(record)
+        elif outcome == "confirm":
+            confirmed.setdefault(record.requested_at, []).append(key)
+            stats.confirmed += 1
         else:
-            result.superseded += 1
-    versions.keep(connection, user_id, stream, ordered, old)
-    _confirm(connection, stream, confirm)
-    if write:
-        _write(connection, user_id, stream, write, old, at, result)
-    return result
+            stats.superseded += 1
+            if row is None or row.synced_at < record.requested_at:
+                stats.outdated.add(key)
+    add_versions(connection, user_id, stream, ordered, stored)
+    _confirm(connection, stream, confirmed)
+    if to_write:
+        _write(connection, user_id, stream, to_write, stored, at, stats)
+    return stats
 
 
 def delete_confirmed(
     connection: Connection, user_id: int, stream: str, absences: dict[Any, datetime], at: datetime
-) -> Stored:
-    """Mark records as deleted whose own URL answered 404: key -> send time of the request that found it gone.
+) -> StoreStats:
+    """Mark records as deleted after a 404 at their own URL. A sleep's recovery is deleted with it.
 
-    A sleep takes its recovery with it. A record that somebody confirmed after that request stays.
+    A record that another process confirmed after the request stays.
+
+    Args:
+        absences: Key -> send time of the request that returned 404.
+        at: The time by the database's clock.
     """
-    result = Stored()
-    table, name = RECORD_TABLES[stream], KEY[stream]
-    rows = _existing(connection, stream, list(absences))
+    stats = StoreStats()
+    table, key_column = _table_and_key(stream)
     gone = [
         row
-        for key, row in rows.items()
+        for key, row in _stored_rows(connection, stream, list(absences)).items()
         if row.user_id == user_id and row.deleted_at is None and row.synced_at <= absences[key]
     ]
     if not gone:
-        return result
-    latest = _latest_cycle_day(connection, user_id) if stream == "cycles" else None
+        return stats
+    latest = _latest_cycle(connection, user_id) if stream == "cycles" else None
     connection.execute(
         update(table)
-        .where(table.c[name] == bindparam("key"))
+        .where(key_column == bindparam("gone_key"))
         .values(deleted_at=bindparam("gone_at"), changed_at=at),
-        [{"key": getattr(row, name), "gone_at": absences[getattr(row, name)]} for row in gone],
+        [{"gone_key": row.key, "gone_at": absences[row.key]} for row in gone],
     )
-    result.deleted = len(gone)
-    result.days |= {row.day for row in gone}
+    stats.deleted = len(gone)
+    stats.days |= {row.day for row in gone}
     if stream == "sleeps":
-        with_it = _existing(connection, "recoveries", [row.id for row in gone])
+        sleep_ids = [row.key for row in gone]
+        with_recovery = _stored_rows(connection, "recoveries", sleep_ids)
         nested = delete_confirmed(
-            connection, user_id, "recoveries", {key: absences[key] for key in with_it}, at
+            connection, user_id, "recoveries", {key: absences[key] for key in with_recovery}, at
         )
-        result.deleted += nested.deleted
-        result.days |= nested.days
+        stats.deleted += nested.deleted
+        stats.days |= nested.days
     if stream == "cycles":
-        result.days |= _refile_cycles(connection, user_id, gone, [], latest, at)
-    stale_days.mark(connection, user_id, result.days, at)
-    return result
+        stats.days |= _reassign_after_cycles(connection, user_id, gone, [], latest, at)
+    stale_days.mark(connection, user_id, stats.days, at)
+    return stats
 
 
 def keys_within(connection: Connection, user_id: int, stream: str, span: Span) -> set[Any]:
-    """Keys of the member's existing records that start within the span."""
-    rows = _WITHIN[stream].rows(connection, member=user_id, span_start=span.start, span_end=span.end)
-    return {key for (key,) in rows}
+    """Return the keys of the member's existing records that start within the span."""
+    table, key_column = _table_and_key(stream)
+    query = select(key_column).where(
+        table.c.user_id == user_id,
+        table.c.deleted_at.is_(None),
+        table.c.start_time >= span.start,
+        table.c.start_time < span.end,
+    )
+    return set(connection.scalars(query))
 
 
-def keys_filed_outside(
+def keys_of_days_outside(
     connection: Connection, user_id: int, stream: str, first: date, last: date, span: Span
 ) -> set[Any]:
-    """Keys of the member's existing records of the days first..last that do not start within the span."""
-    rows = _FILED_OUTSIDE[stream].rows(
-        connection, member=user_id, first=first, last=last, span_start=span.start, span_end=span.end
+    """Return the keys of existing records of the days first..last that start outside the span."""
+    table, key_column = _table_and_key(stream)
+    query = select(key_column).where(
+        table.c.user_id == user_id,
+        table.c.deleted_at.is_(None),
+        table.c.day.between(first, last),
+        or_(table.c.start_time < span.start, table.c.start_time >= span.end),
     )
-    return {key for (key,) in rows}
+    return set(connection.scalars(query))
 
 
 def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[str, int]:
-    """The cycle of each stored recovery among these."""
+    """Return the cycle id of each stored recovery, by its sleep's id."""
     found: dict[str, int] = {}
-    for lot in in_lots(sleep_ids):
-        query = select(recoveries.c.sleep_id, recoveries.c.cycle_id).where(recoveries.c.sleep_id.in_(lot))
-        found.update(dict(connection.execute(query).all()))
+    for batch in in_lots(sleep_ids):
+        query = select(recoveries.c.sleep_id, recoveries.c.cycle_id).where(recoveries.c.sleep_id.in_(batch))
+        found |= dict(connection.execute(query).all())
     return found
 
 
-def _existing(connection: Connection, stream: str, keys: Sequence[Any]) -> dict[Any, Any]:
-    """Key -> row of what is stored of these, deleted or not."""
-    return {row[0]: row for lot in in_lots(keys) for row in _EXISTING[stream].rows(connection, keys=lot)}
+def _table_and_key(stream: str) -> tuple[Table, Column[Any]]:
+    table = RECORD_TABLES[stream]
+    return table, table.c[STREAMS[stream].key]
 
 
-def _verdict(answer: Incoming, row: Any | None) -> str:
-    """write: it changes what is stored; confirm: it says the same; superseded: something newer is stored."""
+def _stored_rows(connection: Connection, stream: str, keys: Sequence[Any]) -> dict[Any, Any]:
+    """Return key -> stored row, deleted or not. The row has the key as `key`."""
+    table, key_column = _table_and_key(stream)
+    query = select(key_column.label("key"), *(table.c[name] for name in _COMPARED))
+    return {
+        row.key: row
+        for batch in in_lots(keys)
+        for row in connection.execute(query.where(key_column.in_(batch)))
+    }
+
+
+def _compare(record: ParsedRecord, row: Any | None) -> Literal["write", "confirm", "superseded"]:
+    """Return whether the record is newer than the stored row, the same, or older."""
     if row is None:
         return "write"
     if row.deleted_at is not None:
-        return "write" if answer.requested_at > row.deleted_at else "superseded"
-    if answer.fields["content_hash"] == row.content_hash:
+        return "write" if record.requested_at > row.deleted_at else "superseded"
+    if record.fields["content_hash"] == row.content_hash:
         return "confirm"
-    return "write" if answer.order >= (row.updated_at, row.synced_at) else "superseded"
+    return "write" if record.order >= (row.updated_at, row.synced_at) else "superseded"
 
 
 def _confirm(connection: Connection, stream: str, confirmed: dict[datetime, list[Any]]) -> None:
+    table, key_column = _table_and_key(stream)
     for requested_at, keys in confirmed.items():
-        for lot in in_lots(keys):
-            _CONFIRM[stream].run(connection, keys=lot, requested_at=requested_at)
+        for batch in in_lots(keys):
+            connection.execute(
+                update(table)
+                .where(key_column.in_(batch), table.c.synced_at < requested_at)
+                .values(synced_at=requested_at)
+            )
 
 
 def _write(
     connection: Connection,
     user_id: int,
     stream: str,
-    write: list[Incoming],
-    old: dict[Any, Any],
+    records: list[ParsedRecord],
+    stored: dict[Any, Any],
     at: datetime,
-    result: Stored,
+    stats: StoreStats,
 ) -> None:
-    table, name = RECORD_TABLES[stream], KEY[stream]
-    # A cycle's day follows from itself; the calendar is looked at when it has been written.
-    days = Calendar(()) if stream == "cycles" else day_assignment.calendar(connection, user_id)
-    latest = _latest_cycle_day(connection, user_id) if stream == "cycles" else None
-    sleeps_by_id = (
-        day_assignment.sleep_times(connection, [a.key for a in write]) if stream == "recoveries" else {}
-    )
+    table, key_column = _table_and_key(stream)
+    is_cycles = stream == "cycles"
+    # A cycle's day follows from the cycle itself.
+    days = Calendar(()) if is_cycles else day_assignment.calendar(connection, user_id)
+    latest = _latest_cycle(connection, user_id) if is_cycles else None
+    sleep_ids = [record.key for record in records] if stream == "recoveries" else []
+    sleeps_by_id = day_assignment.sleep_times(connection, sleep_ids)
     new_rows, changed_rows = [], []
     moments: list[datetime] = []
-    for answer in write:
-        row = old.get(answer.key)
-        values = answer.fields | day_assignment.filed(stream, answer.fields, days, sleeps_by_id)
-        values |= {"user_id": user_id, "changed_at": at, "synced_at": answer.requested_at, "deleted_at": None}
-        result.days.add(values["day"])
+    for record in records:
+        row = stored.get(record.key)
+        assigned = day_assignment.assigned_columns(STREAMS[stream], record.fields, days, sleeps_by_id)
+        values = record.fields | assigned
+        values |= {"user_id": user_id, "changed_at": at, "synced_at": record.requested_at, "deleted_at": None}
+        stats.days.add(values["day"])
         if row is None:
             new_rows.append(values | {"first_seen_at": at})
-        else:
-            result.days.add(row.day)
-            start = values.get("start_time")
-            if row.deleted_at is not None or row.start_time != start:
-                moments += [one for one in (row.start_time, start) if one is not None]
-            changed_rows.append(
-                {f"new_{column}": value for column, value in values.items() if column != name}
-                | {"key": answer.key}
-            )
+            continue
+        stats.days.add(row.day)
+        start = values["start_time"]
+        if row.deleted_at is not None or row.start_time != start:
+            moments += [moment for moment in (row.start_time, start) if moment is not None]
+        changes = {f"new_{name}": value for name, value in values.items() if name != key_column.name}
+        changed_rows.append(changes | {"key": record.key})
     insert_rows(connection, table, new_rows)
     if changed_rows:
-        names = [column.removeprefix("new_") for column in changed_rows[0] if column != "key"]
+        assignments: dict[str, Any] = {
+            name.removeprefix("new_"): bindparam(name) for name in changed_rows[0] if name != "key"
+        }
         connection.execute(
-            update(table)
-            .where(table.c[name] == bindparam("key"))
-            .values({column: bindparam(f"new_{column}") for column in names}),
-            changed_rows,
+            update(table).where(key_column == bindparam("key")).values(assignments), changed_rows
         )
     coverage.forget_counts(connection, user_id, stream, moments)
-    result.created, result.changed = len(new_rows), len(changed_rows)
-    if stream == "cycles":
-        moved = [
-            answer
-            for answer in write
-            if (row := old.get(answer.key)) is None
-            or row.deleted_at is not None
-            or any(
-                answer.fields[column] != getattr(row, column)
-                for column in ("start_time", "end_time", "timezone_offset")
-            )
-        ]
-        was = [old[answer.key] for answer in moved if answer.key in old]
-        result.days |= _refile_cycles(connection, user_id, was, moved, latest, at)
+    stats.created, stats.changed = len(new_rows), len(changed_rows)
+    if is_cycles:
+        moved = [record for record in records if _moved(record, stored.get(record.key))]
+        before = [stored[record.key] for record in moved if record.key in stored]
+        stats.days |= _reassign_after_cycles(connection, user_id, before, moved, latest, at)
     elif stream == "sleeps":
-        reach = day_assignment.Reach(sleep_ids=frozenset(answer.key for answer in write))
-        result.days |= day_assignment.refile(connection, user_id, reach, days, at)
-    stale_days.mark(connection, user_id, result.days, at)
+        affected = AffectedRecords(sleep_ids=frozenset(record.key for record in records))
+        stats.days |= day_assignment.reassign_days(connection, user_id, affected, days, at)
+    stale_days.mark(connection, user_id, stats.days, at)
 
 
-def _refile_cycles(
+def _moved(cycle: ParsedRecord, row: Any | None) -> bool:
+    """Return whether the cycle is new, or has other times or another offset than the stored row."""
+    return (
+        row is None
+        or row.deleted_at is not None
+        or any(
+            cycle.fields[name] != getattr(row, name) for name in ("start_time", "end_time", "timezone_offset")
+        )
+    )
+
+
+def _reassign_after_cycles(
     connection: Connection,
     user_id: int,
-    was: Sequence[Any],
-    now: Sequence[Incoming],
-    latest_before: "tuple[int, date] | None",
+    before: Sequence[Any],
+    after: Sequence[ParsedRecord],
+    latest_before: tuple[int, date] | None,
     at: datetime,
 ) -> set[date]:
-    if not was and not now:
+    """Reassign records after cycles changed. Returns the days that changed.
+
+    Args:
+        before: Stored rows of the changed cycles, as they were.
+        after: The cycles as they are now.
+        latest_before: Id and day of the member's latest cycle before the change.
+    """
+    if not before and not after:
         return set()
-    touched: set[date] = set()
-    if day_assignment.anything_filed(connection, user_id):
+    changed_days: set[date] = set()
+    if day_assignment.has_dependent_records(connection, user_id):
         days = day_assignment.calendar(connection, user_id)
-        spans = [(row.start_time, row.end_time) for row in was]
-        spans += [(answer.fields["start_time"], answer.fields["end_time"]) for answer in now]
-        ids = [row.id for row in was] + [answer.key for answer in now]
-        touched = day_assignment.refile(
-            connection, user_id, day_assignment.reach_of_cycles(spans, ids, days), days, at
-        )
-    # Whether a day is partial hangs on whether its cycle is the member's latest.
-    latest_after = _latest_cycle_day(connection, user_id)
+        spans = [(row.start_time, row.end_time) for row in before]
+        spans += [(cycle.fields["start_time"], cycle.fields["end_time"]) for cycle in after]
+        ids = [row.key for row in before] + [cycle.key for cycle in after]
+        affected = day_assignment.affected_by_cycles(spans, ids, days)
+        changed_days = day_assignment.reassign_days(connection, user_id, affected, days, at)
+    # A day is partial only if its cycle is the member's latest.
+    latest_after = _latest_cycle(connection, user_id)
     if latest_before != latest_after:
-        touched |= {entry[1] for entry in (latest_before, latest_after) if entry is not None}
-    return touched
+        changed_days |= {latest[1] for latest in (latest_before, latest_after) if latest is not None}
+    return changed_days
 
 
-def _latest_cycle_day(connection: Connection, user_id: int) -> "tuple[int, date] | None":
-    row = _LATEST_CYCLE.row(connection, member=user_id)
-    return None if row is None else (row[0], row[1])
+def _latest_cycle(connection: Connection, user_id: int) -> tuple[int, date] | None:
+    """Return id and day of the member's latest cycle."""
+    query = (
+        select(cycles.c.id, cycles.c.day)
+        .where(cycles.c.user_id == user_id, cycles.c.deleted_at.is_(None))
+        .order_by(cycles.c.start_time.desc(), cycles.c.id.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else (row.id, row.day)

@@ -1,6 +1,6 @@
-"""Versions: each distinct content that a record has had, with the endpoint that gave it.
+"""Record versions: each distinct content of a record, with the endpoint that returned it.
 
-Of an open cycle's passing states only the last is kept.
+Of the contents of an open cycle only the last is kept.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,51 +9,56 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete
 
 from whoop_assets.db.statements import insert_or_ignore
-from whoop_assets.records.incoming import Incoming
+from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.tables import record_versions
 
 
-def keep(
+def add_versions(
     connection: Connection,
     user_id: int,
     stream: str,
-    answers: Iterable[Incoming],
-    old: Mapping[Any, Any],
+    records: Iterable[ParsedRecord],
+    stored: Mapping[Any, Any],
 ) -> None:
-    """Keep the contents of these answers, older ones first, that are not what is stored; `old`: the rows stored so far."""
+    """Add the contents that differ from the stored rows.
+
+    Args:
+        records: Parsed records of one stream, oldest first.
+        stored: Key -> stored row.
+    """
     rows: list[dict[str, Any]] = []
-    passing: list[dict[str, str]] = []
-    for answer in answers:
-        row = old.get(answer.key)
-        fields = answer.fields
+    open_keys: list[dict[str, str]] = []
+    for record in records:
+        row = stored.get(record.key)
+        fields = record.fields
         if row is not None and row.content_hash == fields["content_hash"]:
             continue
         is_open = stream == "cycles" and fields["end_time"] is None
         if is_open:
-            if row is not None and answer.order < (row.updated_at, row.synced_at):
+            if row is not None and record.order < (row.updated_at, row.synced_at):
                 continue
-            passing.append({"key": str(answer.key)})
-            rows = [kept for kept in rows if not (kept["open"] and kept["record_key"] == str(answer.key))]
+            open_keys.append({"key": str(record.key)})
+            rows = [kept for kept in rows if not (kept["open"] and kept["record_key"] == str(record.key))]
         rows.append(
             {
                 "stream": stream,
-                "record_key": str(answer.key),
+                "record_key": str(record.key),
                 "content_hash": fields["content_hash"],
                 "user_id": user_id,
                 "payload": fields["payload"],
-                "endpoint": answer.endpoint,
+                "endpoint": record.endpoint,
                 "updated_at": fields["updated_at"],
-                "requested_at": answer.requested_at,
+                "requested_at": record.requested_at,
                 "open": is_open,
             }
         )
-    if passing:
+    if open_keys:
         connection.execute(
             delete(record_versions).where(
                 record_versions.c.stream == stream,
                 record_versions.c.record_key == bindparam("key"),
                 record_versions.c.open.is_(True),
             ),
-            passing,
+            open_keys,
         )
     insert_or_ignore(connection, record_versions, rows)

@@ -34,8 +34,13 @@ from sqlalchemy import (
 
 from whoop_assets.db.statements import in_lots
 from whoop_assets.db.types import JsonText, UtcDateTime
-from whoop_assets.records.incoming import KEY
-from whoop_assets.records.tables import FROM_SINGLE_READS, RECORD_TABLES, SNAPSHOT_TABLES, record_versions
+from whoop_assets.records.tables import (
+    FROM_SINGLE_READS,
+    RECORD_KEYS,
+    RECORD_TABLES,
+    SNAPSHOT_TABLES,
+    record_versions,
+)
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 
 _EPOCH = 1_600_000_000
@@ -240,7 +245,7 @@ def _source(table: ExportTable) -> "tuple[FromClause, ColumnElement[Any], Column
     key: ColumnElement[Any] = c.record_key
     if table.stream == "cycles":
         key = cast(key, BigInteger)
-    joined = record_versions.join(record, record.c[KEY[table.stream]] == key)
+    joined = record_versions.join(record, record.c[RECORD_KEYS[table.stream]] == key)
     return joined, record.c.day, c.requested_at
 
 

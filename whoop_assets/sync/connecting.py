@@ -1,4 +1,4 @@
-"""From a member's consent to a stored member, and back: connecting and disconnecting."""
+"""Connects a member after the consent, and disconnects a member."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, snapshots
-from whoop_assets.sync.parsing import profile_fields
+from whoop_assets.sync.parsing import parse_snapshot
 from whoop_assets.sync.session import CONNECT_LANE, Connection
 from whoop_assets.tokens import store as token_store
 from whoop_assets.webhooks import deliveries, inbox
@@ -18,165 +18,175 @@ from whoop_assets.whoop_api.errors import Unauthorized
 from whoop_assets.whoop_api.models import UserProfile
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES, allows, missing
+from whoop_assets.whoop_api.streams import PROFILE
 from whoop_assets.whoop_api.transport import Answer
 from whoop_assets.whoop_api.validation import validation_reason
 
 
 class ScopesMissing(WhoopError):
-    """The member did not grant what nothing works without."""
+    """The member did not grant a required scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A member who has just been connected, and the streams that the grant leaves out."""
+    """A newly connected member. `left_out` lists the streams that were not granted."""
 
     user_id: int
     left_out: list[str]
 
 
-def connect_with_code(connection: Connection, code: str, requested: Iterable[str] = SCOPES) -> Connected:
-    """Exchange the code of a consent and connect whoever gave it.
+def connect_with_code(session: Connection, code: str, requested: Iterable[str] = SCOPES) -> Connected:
+    """Exchange the authorization code and connect the member who gave the consent.
 
-    Raises BudgetExhausted before the code is spent when there is no request left to ask whose it is, and what
-    connect_member raises.
+    Args:
+        requested: Scopes of the consent request.
+
+    Raises:
+        BudgetExhausted: No request is left to read the profile. The code was not used.
+        WhoopError: As for `connect_member`.
     """
-    connection.budget.require(CONNECT_LANE)
-    return connect_member(connection, connection.oauth.exchange_code(code, requested))
+    session.budget.require(CONNECT_LANE)
+    return connect_member(session, session.oauth.exchange_code(code, requested))
 
 
-def connect_member(connection: Connection, pair: TokenPair) -> Connected:
-    """Find out whose tokens these are, and store member, tokens and profile in one transaction.
+def connect_member(session: Connection, pair: TokenPair) -> Connected:
+    """Read the profile to find the member, then store member, tokens and profile in one transaction.
 
-    Raises ScopesMissing before anything is stored, and the client's errors.
+    Raises:
+        ScopesMissing: A required scope was not granted. Nothing was stored.
+        WhoopError: An error of the client.
     """
     require_scopes(pair.scopes if pair.refresh_token is not None else pair.scopes - {OFFLINE})
-    answer = connection.client_for_new(pair.access_token).profile()
-    user_id = profile_owner(answer)
-    store_member(connection, user_id, pair, answer)
+    profile = session.client_for_new(pair.access_token).profile()
+    user_id = profile_owner(profile)
+    store_member(session, user_id, pair, profile)
     return connected(user_id, pair)
 
 
 def connected(user_id: int, pair: TokenPair) -> Connected:
-    """What to say of a member who is stored."""
+    """Return the result for a stored member."""
     return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
 
 
 def profile_owner(answer: Answer) -> int:
-    """Whose profile this is."""
+    """Return the user id of the profile."""
     try:
         return UserProfile.model_validate(answer.payload).user_id
     except ValidationError as error:
         raise WhoopError(
-            f"WHOOP's profile of the new member cannot be read: {validation_reason(error)} Nothing was stored."
+            f"WHOOP's profile of the new member cannot be read: {validation_reason(error)} Nothing was"
+            " stored."
         ) from None
 
 
-def store_member(
-    connection: Connection, user_id: int, pair: TokenPair, answer: Answer
-) -> member_store.Before:
-    """Store member, tokens and the profile that was answered, in one transaction; what `take_back` needs to undo it.
+def store_member(session: Connection, user_id: int, pair: TokenPair, answer: Answer) -> member_store.Before:
+    """Store member, tokens and profile in one transaction, and replay the member's parked events.
 
-    What WHOOP announced of this user before, and was parked, is taken up again.
+    Returns:
+        The state before, for `take_back`.
     """
-    fields = profile_fields(answer.payload)
-    database = connection.database
-    with database.write([user_id]) as transaction:
-        now = database.now(transaction)
-        before = member_store.before(transaction, user_id)
-        who = {name: fields[name] for name in ("email", "first_name", "last_name")}
-        member_store.connect(transaction, user_id, pair.scopes, who, now)
+    fields = parse_snapshot(PROFILE, answer.payload)
+    database = session.database
+    with database.write([user_id]) as connection:
+        now = database.now(connection)
+        before = member_store.before(connection, user_id)
+        names = {name: fields[name] for name in PROFILE.columns}
+        member_store.connect(connection, user_id, pair.scopes, names, now)
         token_store.save(
-            transaction,
+            connection,
             user_id,
-            connection.cipher,
+            session.cipher,
             access_token=pair.access_token,
             refresh_token=pair.refresh_token,
             expires_at=now + timedelta(seconds=pair.expires_in),
             at=now,
         )
-        today = now.astimezone(ZoneInfo(connection.settings.timezone)).date()
-        snapshots.store(transaction, "profile", user_id, today, fields, answer.requested_at)
-        inbox.replay(transaction, deliveries.read_again(inbox.parked_of(transaction, user_id)), now)
+        today = now.astimezone(ZoneInfo(session.settings.timezone)).date()
+        snapshots.store(connection, PROFILE.name, user_id, today, fields, answer.requested_at)
+        inbox.replay(connection, deliveries.read_again(inbox.parked_of(connection, user_id)), now)
     return before
 
 
-def take_back(connection: Connection, user_id: int, before: member_store.Before) -> None:
-    """Undo `store_member`: the tokens turned out to be somebody else's."""
-    with connection.database.write([user_id]) as transaction:
-        member_store.put_back(transaction, user_id, before)
+def take_back(session: Connection, user_id: int, before: member_store.Before) -> None:
+    """Undo `store_member`, because the tokens belong to another member."""
+    with session.database.write([user_id]) as connection:
+        member_store.put_back(connection, user_id, before)
 
 
 def require_scopes(scopes: frozenset[str]) -> None:
-    """Raise ScopesMissing without those that nothing works without."""
-    lacking = missing(scopes)
-    if lacking:
-        wanted = ", ".join(sorted(lacking))
+    """Raise ScopesMissing unless all required scopes are granted."""
+    not_granted = missing(scopes)
+    if not_granted:
         raise ScopesMissing(
-            f"The consent leaves out {wanted}, without which nothing can be kept up to date: run `{RECONNECT}`"
-            " again and grant it; nothing was stored."
+            f"The consent leaves out {', '.join(sorted(not_granted))}, without which no data can be kept up"
+            " to date:"
+            f" run `{RECONNECT}` again and grant it; nothing was stored."
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """What became of a disconnected member: rows erased, and whether the grant has ended at WHOOP."""
+    """A disconnected member: number of erased rows, and whether the grant has ended at WHOOP."""
 
     rows: int
     revoked: bool
 
 
-def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> Disconnected:
-    """End the member's grant at WHOOP and forget the tokens; with `erase` every row of the member too.
+def disconnect_member(session: Connection, user_id: int, *, erase: bool) -> Disconnected:
+    """End the grant at WHOOP and delete the tokens; with `erase`, delete every row of the member too.
 
-    A grant counts as ended when WHOOP says so: by a 204, or by refusing tokens that nothing of ours can have spent. Raises UnknownMember, and the client's errors when WHOOP
-    cannot be reached: then nothing is forgotten, so that it can be tried again. Who wants to be erased is erased even
-    when the tokens cannot be read, and who leaves after the key was given up as lost is let go: the grant then has to be
-    ended at WHOOP by the member.
+    The grant has ended if WHOOP answers 204, or if it rejects tokens that this program cannot have used up
+    itself. Erasing works even if the tokens cannot be decrypted, and leaving works after the key was declared
+    lost. The member must then end the grant in the WHOOP app.
+
+    Raises:
+        UnknownMember: The member is not stored here.
+        WhoopError: WHOOP cannot be reached. Nothing was deleted, so that the command can be repeated.
     """
-    database = connection.database
-    with database.read() as transaction:
-        (member,) = member_store.chosen(transaction, [user_id])
+    database = session.database
+    with database.read() as connection:
+        (member,) = member_store.chosen(connection, [user_id])
     if member.status == member_store.DISCONNECTED:
         revoked = member.status_reason != member_store.LEFT_WITH_GRANT
     else:
         try:
-            revoked = _revoke(connection, user_id)
+            revoked = _revoke(session, user_id)
         except ConfigurationError:
             if not erase and member.status_reason != member_store.KEY_LOST:
                 raise
             revoked = False
-    with database.write([user_id]) as transaction:
+    with database.write([user_id]) as connection:
         if erase:
-            return Disconnected(member_store.erase(transaction, user_id), revoked)
-        token_store.forget(transaction, user_id)
-        load_failures.forget(transaction, [user_id])
+            return Disconnected(member_store.erase(connection, user_id), revoked)
+        token_store.forget(connection, user_id)
+        load_failures.forget(connection, [user_id])
         reason = member_store.LEFT if revoked else member_store.LEFT_WITH_GRANT
-        member_store.set_status(transaction, user_id, member_store.DISCONNECTED, reason)
+        member_store.set_status(connection, user_id, member_store.DISCONNECTED, reason)
     return Disconnected(0, revoked)
 
 
-def _revoke(connection: Connection, user_id: int) -> bool:
-    """Whether the grant has ended at WHOOP, by our request or before."""
-    with connection.database.read() as transaction:
-        token_store.load(transaction, user_id, connection.cipher)
+def _revoke(session: Connection, user_id: int) -> bool:
+    """Return whether the grant has ended at WHOOP, by this request or before."""
+    with session.database.read() as connection:
+        token_store.load(connection, user_id, session.cipher)
     try:
-        connection.client(user_id, "schedule").revoke_access()
+        session.client(user_id, "schedule").revoke_access()
     except Unauthorized:
-        return not _may_be_spent_by_us(connection, user_id)
+        return not _has_unanswered_refresh(session, user_id)
     except ReconnectionNeeded:
-        return _whoop_said_so(connection, user_id) and not _may_be_spent_by_us(connection, user_id)
+        return _whoop_rejected_tokens(session, user_id) and not _has_unanswered_refresh(session, user_id)
     return True
 
 
-def _whoop_said_so(connection: Connection, user_id: int) -> bool:
-    """Whether what is on record of the member is WHOOP's refusal, and not something that went wrong here."""
-    with connection.database.read() as transaction:
-        reason = member_store.reason_to_reconnect(transaction, user_id) or ""
+def _whoop_rejected_tokens(session: Connection, user_id: int) -> bool:
+    """Return whether WHOOP rejected the tokens, as opposed to a local error."""
+    with session.database.read() as connection:
+        reason = member_store.reason_to_reconnect(connection, user_id) or ""
     return reason.startswith((member_store.NO_LONGER_ACCEPTED, member_store.REFUSES_EVERYTHING))
 
 
-def _may_be_spent_by_us(connection: Connection, user_id: int) -> bool:
-    """Whether an exchange is on record whose answer never arrived: a refusal then says nothing of the grant."""
-    with connection.database.read() as transaction:
-        pair = token_store.load(transaction, user_id, connection.cipher)
+def _has_unanswered_refresh(session: Connection, user_id: int) -> bool:
+    """Return whether a refresh was sent and its response never arrived. A rejection then proves nothing."""
+    with session.database.read() as connection:
+        pair = token_store.load(connection, user_id, session.cipher)
     return pair is None or pair.intent_at is not None

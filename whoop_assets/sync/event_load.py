@@ -1,14 +1,17 @@
-"""The load that webhook events ask for: a member's records, each by its own URL, and the cycles they belong to.
+"""Loads what webhook events announce: each named record by its own URL, and the cycles that it belongs to.
 
-An event says that something changed, and no more: neither when nor what. So every record it names is asked for as it
-is now, whatever the event said: 404 means it is gone, also when an update was announced; an answer means it exists,
-also when a deletion was. Cycles have no events. What a record tells about them is looked at with it: a new night ends
-one cycle and begins another, a workout changes the strain of the one it lies in.
+An event says that a record changed, but not when or how. The load therefore requests every named record as it
+is now, whatever the event's type: a 404 means that it is deleted, also after an update event; a record means
+that it exists, also after a delete event. WHOOP announces no changes of cycles, so the load also reads the
+cycles that a changed record
+affects: a new night ends one cycle and begins another, and a workout changes the strain of its cycle.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from whoop_assets.errors import (
     BudgetExhausted,
@@ -18,20 +21,20 @@ from whoop_assets.errors import (
     UnknownMember,
     WhoopError,
 )
-from whoop_assets.members import store as member_store
 from whoop_assets.members.store import Member
-from whoop_assets.records import quarantine, record_lookup, upsert
+from whoop_assets.records import record_lookup
+from whoop_assets.records.commit import Batch
 from whoop_assets.records.coverage import Span
-from whoop_assets.records.record_lookup import Whereabouts
-from whoop_assets.sync.event_responses import Found, key_of, whereabouts_of
-from whoop_assets.sync.load import Loaded, MemberLoad
-from whoop_assets.sync.parsing import Taken, take
+from whoop_assets.records.parsed_record import ParsedRecord
+from whoop_assets.records.quarantine import RejectedRecord
+from whoop_assets.records.record_lookup import RecordLookup
+from whoop_assets.sync.load_stats import LoadStats
+from whoop_assets.sync.parsing import parse_record
 from whoop_assets.sync.session import Connection
-from whoop_assets.webhooks import acknowledgement
+from whoop_assets.sync.stream_reader import StreamReader
 from whoop_assets.webhooks.row_locks import Event
 from whoop_assets.whoop_api.errors import (
     NetworkFault,
-    NotFound,
     RateLimited,
     ServerFault,
     Unauthorized,
@@ -40,273 +43,270 @@ from whoop_assets.whoop_api.errors import (
 )
 from whoop_assets.whoop_api.scopes import allows
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
-from whoop_assets.whoop_api.transport import Answer
 from whoop_assets.whoop_day import Calendar, CalendarCycle
 
 LANE = "webhook"
-LONGEST_LOOK_BACK = timedelta(days=30)
-"""The cycles are read from the latest known one on, at most so far back: what is missing before is for ordinary loads."""
+MAX_LOOK_BACK = timedelta(days=30)
+"""Cycles are read from the latest known one on, but at most this far back.
+
+Ordinary loads read the time before.
+"""
 
 _MOMENT = timedelta(seconds=1)
 _FATAL = (DatabaseError, ConfigurationError, UnknownMember)
-_CONCERNS_ALL = (BudgetExhausted, RateLimited, ReconnectionNeeded, Unauthorized, NetworkFault, Unavailable)
-"""After these no other record of the member and stream would fare better now."""
-_FAULTS_BELIEVED = 2
-"""So many 5xx one after the other are not the record's but WHOOP's."""
+_STOPS_STREAM = (BudgetExhausted, RateLimited, ReconnectionNeeded, Unauthorized, NetworkFault, Unavailable)
+"""Errors after which every other request for this member and stream would fail too."""
+_MAX_SERVER_FAULTS = 2
+"""After this many 5xx responses in a row the fault is WHOOP's, not the record's."""
 
 
-class EventLoad(MemberLoad):
-    """Loads what a member's events of one stream name; of `cycles`, what has come since the latest known one.
+@dataclass(slots=True)
+class _Responses:
+    """Responses of WHOOP, until one transaction stores them.
 
-    `by` is written to have closed the events.
+    `answered`: stream -> key -> when it was requested, for records that are answered completely.
     """
 
-    def __init__(self, connection: Connection, member: Member, loaded: Loaded, *, by: str) -> None:
-        with connection.database.read() as transaction:
-            now = connection.database.now(transaction)
-        super().__init__(connection, loaded, lane=LANE, until=now, since=now, by=by)
+    batch: Batch = field(default_factory=Batch)
+    answered: dict[str, dict[Any, datetime]] = field(default_factory=dict)
+
+    def set_answered(self, stream: Stream, key: str, asked_at: datetime) -> None:
+        self.answered.setdefault(stream.name, {})[key] = asked_at
+
+
+class EventLoad:
+    """Loads what a member's events of one stream name; of cycles, everything from the latest known one on."""
+
+    def __init__(self, session: Connection, member: Member, stats: LoadStats, *, closed_by: str) -> None:
+        with session.database.read() as connection:
+            now = session.database.now(connection)
+        self._reader = StreamReader(session, stats, lane=LANE, until=now, since=now, closed_by=closed_by)
+        self._user_id = member.user_id
         self._scopes = member.scopes
 
     def load_cycles(self) -> None:
         """Read the cycles from the latest known one on. Raises the client's errors."""
-        days = self._calendar()
-        start = self._until - LONGEST_LOOK_BACK
+        reader = self._reader
+        days = reader.calendar()
+        start = reader.until - MAX_LOOK_BACK
         if len(days):
             start = max(start, days.cycles[-1].start)
         try:
-            self._read(CYCLES, Span(start, self._until), self._since, self._loaded)
-            self._read_unclosed_cycles(self._loaded)
+            reader.read(CYCLES, Span(start, reader.until), reader.since)
+            reader.read_unclosed_cycles()
         finally:
-            self._loaded.count(self._client)
+            reader.count_requests()
 
     def load_events(self, events: Sequence[Event]) -> dict[str, WhoopError]:
-        """Ask for the records that the events name and store the answers; trace id -> error of those that failed.
+        """Request the records that the events name, then store the responses and close the events together.
 
-        One request answers all events of a record. Everything that was answered is stored in one transaction, which
-        closes its events. Raises UnknownMember, and DatabaseError or ConfigurationError, which concern everybody.
+        One request answers all events of a record.
+
+        Returns:
+            Trace id -> error, for each event that failed.
+
+        Raises:
+            UnknownMember: The member was erased meanwhile.
+            DatabaseError: An error that concerns all members, like ConfigurationError.
         """
-        stream = STREAMS[self._loaded.stream]
-        ask = self._ask_recovery if stream is RECOVERIES else partial(self._ask_by_url, stream)
+        stream = STREAMS[self._reader.stats.stream]
+        request = self._request_recovery if stream is RECOVERIES else partial(self._request_by_url, stream)
         by_record: dict[str, list[Event]] = {}
         for event in events:
             by_record.setdefault(event.record_id or "", []).append(event)
-        found = Found()
+        responses = _Responses()
         try:
-            errors = self._ask_all(by_record, ask, found)
-            self._store(found)
-            self._close_cycles()
+            errors = self._request_all(by_record, request, responses)
+            self._commit(responses)
+            self._read_unclosed_cycles()
         finally:
-            self._loaded.count(self._client)
+            self._reader.count_requests()
         return {event.trace_id: error for key, error in errors.items() for event in by_record[key]}
 
-    def _close_cycles(self) -> None:
-        """Read the cycles again that must have closed; what fails here is left to the next load."""
+    def _read_unclosed_cycles(self) -> None:
+        """Read cycles again that must have closed. A failure is left to the next load."""
         try:
-            self._read_unclosed_cycles(Loaded(self._user_id, CYCLES.name))
+            self._reader.read_unclosed_cycles()
         except _FATAL:
             raise
         except WhoopError as error:
-            self._loaded.warnings.append(f"A cycle that must have closed was not read again. {error}")
+            self._reader.stats.warnings.append(f"A cycle that must have closed was not read again. {error}")
 
-    def _ask_all(
+    def _request_all(
         self,
         by_record: dict[str, list[Event]],
-        ask: Callable[[str, datetime, Found], None],
-        found: Found,
+        request: Callable[[str, datetime, _Responses], None],
+        responses: _Responses,
     ) -> dict[str, WhoopError]:
         errors: dict[str, WhoopError] = {}
         faults = 0
         for number, (key, events) in enumerate(by_record.items()):
             try:
-                ask(key, max(event.open_since for event in events), found)
+                request(key, max(event.open_since for event in events), responses)
                 faults = 0
             except _FATAL:
                 raise
             except WhoopError as error:
                 errors[key] = error
                 faults = faults + 1 if isinstance(error, ServerFault) else 0
-                if isinstance(error, _CONCERNS_ALL) or faults == _FAULTS_BELIEVED:
+                if isinstance(error, _STOPS_STREAM) or faults == _MAX_SERVER_FAULTS:
                     return errors | dict.fromkeys(list(by_record)[number:], error)
         return errors
 
-    # One record. Each notes what was answered, and as the last that the record's events are settled.
+    # The two methods below handle one record. They mark it as answered last, after its cycles are known.
 
-    def _ask_by_url(self, stream: Stream, key: str, since: datetime, found: Found) -> None:
-        answer, asked_at = self._fetch(stream, key)
-        one = None
-        if answer is None:
-            found.is_gone(stream, key, asked_at)
+    def _request_by_url(self, stream: Stream, key: str, since: datetime, responses: _Responses) -> None:
+        record, asked_at = self._fetch(stream, key)
+        if record is None:
+            responses.batch.of(stream.name).gone[key] = asked_at
             if stream is SLEEPS:
-                found.answered(RECOVERIES, key, asked_at)
+                responses.set_answered(RECOVERIES, key, asked_at)
         else:
-            found.add(stream, one := self._take(stream, answer, key))
-        self._look_at_cycles(stream, self._places(stream, key, one), since)
-        found.answered(stream, key, asked_at)
+            responses.batch.of(stream.name).add(record)
+        self._read_cycles_at(stream, self._places(stream, key, record), since)
+        responses.set_answered(stream, key, asked_at)
 
-    def _ask_recovery(self, key: str, since: datetime, found: Found) -> None:
-        """A recovery has no URL of its own: its sleep names the cycle, and the cycle has a recovery, not always this."""
-        sleep = self._sleep_of_recovery(key, since, found)
+    def _request_recovery(self, key: str, since: datetime, responses: _Responses) -> None:
+        """Find a recovery, which has no URL: its sleep names the cycle, and the cycle has a recovery.
+
+        If that is another sleep's recovery, look in the collection.
+        """
+        part = responses.batch.of(RECOVERIES.name)
+        sleep = self._sleep_of_recovery(key, since, responses)
         if sleep.deleted_at is not None:
-            found.is_gone(RECOVERIES, key, sleep.deleted_at)
-            found.answered(RECOVERIES, key, sleep.deleted_at)
+            part.gone[key] = sleep.deleted_at
+            responses.set_answered(RECOVERIES, key, sleep.deleted_at)
             return
         asked_at: datetime | None = None
         if sleep.cycle_id is not None:
-            answer, asked_at = self._fetch(RECOVERIES, sleep.cycle_id)
-            if answer is not None:
-                one = take(RECOVERIES, answer.payload, self._user_id, answer.requested_at, answer.endpoint)
-                found.add(RECOVERIES, one)
-                if key_of(one) in (key, None):
-                    self._look_at_cycles(RECOVERIES, [sleep], since)
-                    found.answered(RECOVERIES, key, asked_at)
+            record, asked_at = self._reader.fetch(RECOVERIES, sleep.cycle_id)
+            if record is not None:
+                part.add(record)
+                if record.key in (key, None):
+                    self._read_cycles_at(RECOVERIES, [sleep], since)
+                    responses.set_answered(RECOVERIES, key, asked_at)
                     return
-        # Of a cycle with a nap there may be two, and only the collection has both.
+        # The cycle of a nap can have two recoveries, and only the collection has both.
         end = None if sleep.end is None else sleep.end + _MOMENT
-        page = self._client.page(RECOVERIES, start=sleep.start, end=end)
-        batch = [
-            take(RECOVERIES, raw, self._user_id, page.requested_at, page.endpoint) for raw in page.records
+        page = self._reader.client.page(RECOVERIES, start=sleep.start, end=end)
+        records = [
+            parse_record(RECOVERIES, raw, self._user_id, page.requested_at, page.endpoint)
+            for raw in page.records
         ]
-        for one in batch:
-            found.add(RECOVERIES, one)
+        for record in records:
+            part.add(record)
         asked_at = page.requested_at if asked_at is None else asked_at
-        if key not in {key_of(one) for one in batch}:
+        if key not in {record.key for record in records}:
             if sleep.start is None or sleep.cycle_id is None:
                 raise UnreadableAnswer(
-                    f"The recovery of sleep {key} is not on WHOOP's newest page, and the sleep that says where else to"
+                    f"The recovery of sleep {key} is not on WHOOP's newest page, and the sleep that says"
+                    " where else to"
                     " look cannot be read.",
                     path=page.endpoint,
                 )
-            found.is_gone(RECOVERIES, key, asked_at)
-        self._look_at_cycles(RECOVERIES, [sleep], since)
-        found.answered(RECOVERIES, key, asked_at)
+            part.gone[key] = asked_at
+        self._read_cycles_at(RECOVERIES, [sleep], since)
+        responses.set_answered(RECOVERIES, key, asked_at)
 
-    def _sleep_of_recovery(self, key: str, since: datetime, found: Found) -> Whereabouts:
-        """The sleep as WHOOP has it after `since`; with `deleted_at` when it is gone then."""
+    def _sleep_of_recovery(self, key: str, since: datetime, responses: _Responses) -> RecordLookup:
+        """Return the sleep as WHOOP has it after `since`, with `deleted_at` if it is gone."""
         stored = self._stored(SLEEPS, key)
         if stored is not None:
-            told = stored.deleted_at or stored.synced_at
-            if told is not None and told > since:
+            confirmed_at = stored.deleted_at or stored.synced_at
+            if confirmed_at is not None and confirmed_at > since:
                 return stored
         if not allows(self._scopes, SLEEPS.name):
-            known = self._stored(RECOVERIES, key)
-            return Whereabouts() if known is None else Whereabouts(known.cycle_id)
-        answer, asked_at = self._fetch(SLEEPS, key)
-        if answer is None:
-            found.is_gone(SLEEPS, key, asked_at)
-            self._look_at_cycles(SLEEPS, self._places(SLEEPS, key, None), since)
-            return Whereabouts(deleted_at=asked_at)
-        one = self._take(SLEEPS, answer, key)
-        found.add(SLEEPS, one)
-        if isinstance(one, quarantine.Rejected):
-            return Whereabouts() if stored is None else Whereabouts(stored.cycle_id, stored.start, stored.end)
-        return whereabouts_of(one)
+            recovery = self._stored(RECOVERIES, key)
+            return RecordLookup() if recovery is None else RecordLookup(recovery.cycle_id)
+        record, asked_at = self._fetch(SLEEPS, key)
+        if record is None:
+            responses.batch.of(SLEEPS.name).gone[key] = asked_at
+            self._read_cycles_at(SLEEPS, self._places(SLEEPS, key, None), since)
+            return RecordLookup(deleted_at=asked_at)
+        responses.batch.of(SLEEPS.name).add(record)
+        if isinstance(record, RejectedRecord):
+            return (
+                RecordLookup() if stored is None else RecordLookup(stored.cycle_id, stored.start, stored.end)
+            )
+        return _place_of(record)
 
-    # Their cycles
-
-    def _places(self, stream: Stream, key: str, one: Taken | quarantine.Rejected | None) -> list[Whereabouts]:
-        """Where the record is, and where it was before: the cycles of both places may have changed with it."""
+    def _places(
+        self, stream: Stream, key: str, record: ParsedRecord | RejectedRecord | None
+    ) -> list[RecordLookup]:
+        """Return where the record was and where it is: the cycles of both places may have changed with it."""
         before = self._stored(stream, key)
         places = [before] if before is not None and before.deleted_at is None else []
-        return [*places, whereabouts_of(one)] if isinstance(one, Taken) else places
+        return [*places, _place_of(record)] if isinstance(record, ParsedRecord) else places
 
-    def _look_at_cycles(self, stream: Stream, places: Sequence[Whereabouts], since: datetime) -> None:
-        """See to it that the cycles at these places of one record are known as they are after `since`."""
-        cycles = Loaded(self._user_id, CYCLES.name)
-        days = self._calendar()
-        parting: set[datetime] = set()
+    def _read_cycles_at(self, stream: Stream, places: Sequence[RecordLookup], since: datetime) -> None:
+        """Read the cycles at these places of one record, unless they were confirmed after `since`."""
+        reader = self._reader
+        days = reader.calendar()
+        boundaries: set[datetime] = set()
         for place in places:
             cycle = _cycle_at(days, place)
             if place.start is not None and (cycle is None or (stream is SLEEPS and not place.nap)):
-                parting |= {place.start} if cycle is None else {place.start, cycle.start}
-        if len(parting) > 1 or any(_cycle_at(days, place) is None for place in places):
-            # A night opens its cycle and ends the one before: where they part, both are found.
-            for start in sorted(parting):
-                span = Span(start - _MOMENT, min(start + _MOMENT, self._until))
-                self._read(CYCLES, span, self._since, cycles)
-            days = self._calendar()
+                boundaries |= {place.start} if cycle is None else {place.start, cycle.start}
+        if len(boundaries) > 1 or any(_cycle_at(days, place) is None for place in places):
+            # A night opens its cycle and ends the one before. A short span at the boundary returns both.
+            for start in sorted(boundaries):
+                reader.read(CYCLES, self._around(start), reader.since)
+            days = reader.calendar()
         for place in places:
             cycle = _cycle_at(days, place)
             cycle_id = place.cycle_id if cycle is None else cycle.id
             if cycle_id is not None and not self._known_since(cycle_id, since):
-                self._ask_cycle(cycle_id, place.start, cycles)
+                self._read_cycle(cycle_id, place.start)
+
+    def _around(self, start: datetime) -> Span:
+        return Span(start - _MOMENT, min(start + _MOMENT, self._reader.until))
 
     def _known_since(self, cycle_id: int, since: datetime) -> bool:
-        """Whether WHOOP has said after `since` what this cycle is like, or has been asked by this load."""
-        with self._database.read() as connection:
+        """Return whether the cycle was confirmed after `since`, or this load has requested it."""
+        with self._reader.database.read() as connection:
             synced_at = record_lookup.cycle_synced_at(connection, self._user_id, cycle_id)
-        if cycle_id in self._asked_for or (synced_at is not None and synced_at > since):
+        if cycle_id in self._reader.requested_cycles or (synced_at is not None and synced_at > since):
             return True
-        self._asked_for.add(cycle_id)
+        self._reader.requested_cycles.add(cycle_id)
         return False
 
-    def _ask_cycle(self, cycle_id: int, start: datetime | None, cycles: Loaded) -> None:
-        found = Found()
-        answer, asked_at = self._fetch(CYCLES, cycle_id)
-        if answer is not None:
-            found.add(
-                CYCLES, take(CYCLES, answer.payload, self._user_id, answer.requested_at, answer.endpoint)
-            )
+    def _read_cycle(self, cycle_id: int, start: datetime | None) -> None:
+        """Read a cycle by its URL; if it is gone, read the cycles at its place."""
+        responses = _Responses()
+        record, asked_at = self._reader.fetch(CYCLES, cycle_id)
+        if record is not None:
+            responses.batch.of(CYCLES.name).add(record)
         else:
-            found.is_gone(CYCLES, cycle_id, asked_at)
-        self._store(found)
-        if answer is None and start is not None:
-            # Whatever lies there now in its place.
-            span = Span(start - _MOMENT, min(start + _MOMENT, self._until))
-            self._read(CYCLES, span, self._since, cycles)
+            responses.batch.of(CYCLES.name).gone[cycle_id] = asked_at
+        self._commit(responses)
+        if record is None and start is not None:
+            self._reader.read(CYCLES, self._around(start), self._reader.since)
 
-    # To and fro
-
-    def _fetch(self, stream: Stream, key: int | str) -> tuple[Answer | None, datetime]:
-        """The answer, None for a 404; and a time before which it was not asked for."""
-        with self._database.read() as connection:
-            # Before the request: what somebody else confirms after it must not be deleted.
-            asked_at = self._database.now(connection)
-        try:
-            return self._client.record(stream, key), asked_at
-        except NotFound:
-            return None, asked_at
-
-    def _take(self, stream: Stream, answer: Answer, key: str) -> Taken | quarantine.Rejected:
-        one = take(stream, answer.payload, self._user_id, answer.requested_at, answer.endpoint)
-        if isinstance(one, Taken) and one.incoming.key != key:
+    def _fetch(self, stream: Stream, key: str) -> tuple[ParsedRecord | RejectedRecord | None, datetime]:
+        """Request a record by its own id. Raises UnreadableAnswer if WHOOP returns another record."""
+        record, asked_at = self._reader.fetch(stream, key)
+        if isinstance(record, ParsedRecord) and record.key != key:
             raise UnreadableAnswer(
-                f"GET {answer.endpoint} answered with another record than the one that was asked for.",
-                path=answer.endpoint,
+                f"GET {record.endpoint} returned another record than the requested one.", path=record.endpoint
             )
-        return one
+        return record, asked_at
 
-    def _stored(self, stream: Stream, key: str) -> Whereabouts | None:
-        with self._database.read() as connection:
+    def _stored(self, stream: Stream, key: str) -> RecordLookup | None:
+        with self._reader.database.read() as connection:
             return record_lookup.of_record(connection, self._user_id, stream.name, key)
 
-    def _store(self, found: Found) -> None:
-        """One transaction: what was answered, days filed again, stale days, closed events."""
-        if not found:
-            return
-        with self._database.write([self._user_id]) as connection:
-            member_store.require(connection, self._user_id)
-            at = self._database.now(connection)
-            stored: dict[str, dict[str, datetime]] = {}
-            other: dict[str, dict[str, datetime]] = {}
-            for name in STREAMS:
-                result = self._loaded if name == self._loaded.stream else Loaded(self._user_id, name)
-                incoming = [one.incoming for one in found.taken.get(name, [])]
-                rejected, gone = found.rejected.get(name, []), found.gone.get(name, {})
-                result.add(upsert.store(connection, self._user_id, name, incoming, at))
-                result.add(upsert.delete_confirmed(connection, self._user_id, name, gone, at))
-                result.quarantined += len(rejected)
-                quarantine.keep(connection, self._user_id, name, rejected, at)
-                understood = {str(one.key) for one in incoming} | {str(key) for key in gone}
-                quarantine.resolve(connection, self._user_id, name, understood, at)
-                answers = {one.key: one.requested_at for one in incoming}
-                asked = found.asked.get(name, {})
-                stored[name] = {key: answers[key] for key in asked if key in answers}
-                other[name] = {key: moment for key, moment in asked.items() if key not in answers}
-            acknowledgement.settle(connection, self._user_id, stored=stored, other=other, at=at, by=self._by)
+    def _commit(self, responses: _Responses) -> None:
+        if responses.batch or responses.answered:
+            self._reader.commit(responses.batch, responses.answered)
 
 
-def _cycle_at(days: Calendar, place: Whereabouts) -> CalendarCycle | None:
-    """The cycle that a record of this place belongs to, as far as it is known."""
+def _place_of(record: ParsedRecord) -> RecordLookup:
+    fields = record.fields
+    return RecordLookup(record.cycle_id, record.start, fields.get("end_time"), bool(fields.get("nap")))
+
+
+def _cycle_at(days: Calendar, place: RecordLookup) -> CalendarCycle | None:
+    """Return the cycle that a record of this place belongs to; None if it is not known."""
     if place.cycle_id is not None:
         return days.by_id(place.cycle_id)
     return None if place.start is None else days.containing(place.start)

@@ -1,11 +1,13 @@
-"""Importing the app's own export: read it, keep it, fill the days that the API does not give, and what follows from them."""
+"""Imports an export of the WHOOP app: reads and stores it, then rebuilds the summaries that depend on it."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+
+from sqlalchemy import Connection
 
 from whoop_assets.app_export import store as export_store
 from whoop_assets.app_export.parsing import (
@@ -33,29 +35,35 @@ from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
 """File -> the kind of record in it."""
 
-ENOUGH_TO_JUDGE, LEAST_AGREEMENT = 5, 0.5
-"""So many cycles of an export must lie in time that is known of the member before it is judged whose it is, and such a
-share of them must be the member's own."""
+MIN_COMPARABLE_CYCLES, MIN_AGREEMENT = 5, 0.5
+"""An export is checked against the member if this many of its cycles lie in time that is known from the API.
+
+At least this share of them must be the member's own.
+"""
 
 
 class ForeignExport(WhoopError):
-    """The export is about somebody else, as far as its times tell."""
+    """The times of the export do not match those of the member."""
 
 
 class LeavesSomethingBehind(WhoopError):
-    """A member cannot be replaced by another who lacks some of what is stored."""
+    """A member cannot be replaced, because some stored records are not in this export."""
 
 
 MAX_REASONS = 3
-"""How many rows an error names if every row was refused."""
+"""Number of rows that an error names if every row was rejected."""
 
 
 @dataclass(slots=True)
 class KindImported:
-    """What became of one kind of record, in rows.
+    """Result for one kind of record, in rows.
 
-    `file`: the English name of its file, None if it was not in the export; `name`: what the file is called.
-    `rejected` leaves out the rows that were dismissed before.
+    Attributes:
+        file: English name of its file; None if the export has none.
+        name: Name of the file in the export.
+        rejected: Rejected rows without those that were dismissed before.
+        matched: Rows that the API has too.
+        filling: Rows that are used in a daily summary.
     """
 
     file: str | None
@@ -70,11 +78,15 @@ class KindImported:
 
 @dataclass(slots=True)
 class Imported:
-    """What became of an import.
+    """Result of an import.
 
-    `rejected`: rows that were not understood and not dismissed before; `dismissed`: how many were. `faults`: single cells that could
-    not be read. `nap_days`: days whose row in the export has the recovery of a nap. `days_rebuilt`: daily summaries;
-    `filled_days`: all that the member has from exports.
+    Attributes:
+        rejected: Rejected rows that were not dismissed before.
+        dismissed: Number of rejected rows that were dismissed before.
+        faults: Single cells that could not be read.
+        nap_days: Number of days with the recovery of a nap.
+        days_rebuilt: Number of rebuilt daily summaries.
+        filled_days: Number of all days of the member with values from exports.
     """
 
     user_id: int
@@ -103,21 +115,30 @@ def import_export(
     force: bool = False,
     instead_of: int | None = None,
 ) -> Imported:
-    """Import an export for this member, or for a new one without any connection; everything that follows is rebuilt.
+    """Import an export and rebuild everything that depends on it.
 
-    The import is one transaction: the rows, the days they touch, the ledger. Importing the same again changes nothing but
-    `imported_at`. `instead_of`: an export-only member of whom everything is in this export too; they are erased.
+    One transaction stores rows, stale days and the ledger of imports. Importing the same files again changes
+    only `imported_at`.
 
-    Raises UnreadableExport, also when every row is refused, UnknownMember, LeavesSomethingBehind, and ForeignExport when most
-    of the cycles in time that is known of the member are others; `force` imports them all the same.
+    Args:
+        files: File name -> content.
+        user_id: The member; None for a new member without a connection to WHOOP.
+        force: Import although the times do not match those of the member.
+        instead_of: An export-only member to erase, if all records of that member are in this export too.
+
+    Raises:
+        UnreadableExport: The files are no export, or every row was rejected.
+        UnknownMember: The member is not stored here.
+        ForeignExport: Most comparable cycles are not the member's.
+        LeavesSomethingBehind: `instead_of` has records that are not in this export.
     """
     export = read_export(files)
     starts = export.cycle_starts
     if not starts:
         raise UnreadableExport(_nothing_to_import(export))
     span = Span(starts[0], starts[-1])
-    concerned = {member_store.NEWCOMERS if user_id is None else user_id, instead_of}
-    with database.write([one for one in concerned if one is not None]) as connection:
+    locked = {member_store.NEWCOMERS if user_id is None else user_id, instead_of}
+    with database.write([member for member in locked if member is not None]) as connection:
         at = database.now(connection)
         if user_id is None:
             result = Imported(member_store.add_export_only(connection, at), is_new=True)
@@ -130,16 +151,18 @@ def import_export(
             (replaced,) = member_store.chosen(connection, [instead_of])
             if replaced.status != member_store.EXPORT_ONLY or instead_of == result.user_id:
                 raise LeavesSomethingBehind(
-                    f"Member {instead_of} cannot be replaced: only a member who comes from an export alone can be, by another"
-                    " one."
+                    f"Member {instead_of} cannot be replaced: only a member without a connection to WHOOP"
+                    " can be replaced by"
+                    " another member."
                 )
-        _store(connection, result, export, span, at)
+        _store(connection, result, files, export, span, at)
         if instead_of is not None:
             left = export_store.lacking(connection, instead_of, result.user_id)
             if left:
                 raise LeavesSomethingBehind(
-                    f"{left} records of member {instead_of} are not in this export: import the export that holds them for"
-                    f" member {result.user_id} as well, before one takes the other's place; nothing was stored."
+                    f"{left} records of member {instead_of} are not in this export: first import the export"
+                    " that contains"
+                    f" them for member {result.user_id}; nothing was stored."
                 )
             member_store.erase(connection, instead_of)
         days = stale_days.generations(connection, [result.user_id], date.min, date.max)
@@ -156,10 +179,12 @@ def import_export(
 
 
 def _require_own(user_id: int, comparable: int, agreeing: int) -> None:
-    if comparable >= ENOUGH_TO_JUDGE and agreeing < LEAST_AGREEMENT * comparable:
+    if comparable >= MIN_COMPARABLE_CYCLES and agreeing < MIN_AGREEMENT * comparable:
         raise ForeignExport(
-            f"Only {agreeing} of {comparable} cycles of this export agree with those of member {user_id}, so it is probably another"
-            " member's, and nothing was stored: name that member with --member ID, or a new one with --member new; if it is this"
+            f"Only {agreeing} of {comparable} cycles of this export agree with those of member {user_id}, so"
+            " it is probably another"
+            " member's, and nothing was stored: name that member with --member ID, or a new one with"
+            " --member new; if it is this"
             " member's, add --force."
         )
 
@@ -167,16 +192,23 @@ def _require_own(user_id: int, comparable: int, agreeing: int) -> None:
 def _nothing_to_import(export: Export) -> str:
     rejected = export.rejected
     if not rejected:
-        return "The export holds no rows that belong to a day: there is nothing to import."
+        return "The export has no rows that belong to a day: there is nothing to import."
     reasons = "; ".join(
-        f"{export.files[one.file].name}, line {one.line}: {one.reason}" for one in rejected[:MAX_REASONS]
+        f"{export.files[row.file].name}, line {row.line}: {row.reason}" for row in rejected[:MAX_REASONS]
     )
     return f"All {len(rejected)} rows of the export were refused, so nothing was stored: {reasons}."
 
 
-def _store(connection: Any, result: Imported, export: Export, span: Span, at: datetime) -> None:
+def _store(
+    connection: Connection,
+    result: Imported,
+    contents: Mapping[str, bytes],
+    export: Export,
+    span: Span,
+    at: datetime,
+) -> None:
     user_id = result.user_id
-    # sleeps.csv says what a nap is, of this export or of an earlier one; without it the onset tells.
+    # sleeps.csv of this export or an earlier one says which sleeps are naps; without it the onset decides.
     known = export_store.naps(connection, user_id)
     sleeps = [
         sleep if sleep.listed else sleep.as_nap(known.get(sleep.start, sleep.nap)) for sleep in export.sleeps
@@ -187,10 +219,10 @@ def _store(connection: Any, result: Imported, export: Export, span: Span, at: da
     result.missing_files = [name for name in FILES if name not in export.files]
     result.unknown_files = export.unknown_files
     days: set[date] = set()
-    held: list[str] = []
+    readable: list[str] = []  # without files in which every row was rejected: they describe no day
     for file, kind in KIND_OF.items():
         found = export.files.get(file)
-        if kind == "sleeps":  # after the cycles, which say where sleeps belong
+        if kind == "sleeps":  # after the cycles, because the day of a sleep follows from its cycle
             cycle_of = export_store.CycleOfSleep(connection, user_id)
             rows[kind] = [_sleep_row(user_id, sleep, cycle_of) for sleep in sleeps]
         if found is None and not rows[kind]:
@@ -209,28 +241,37 @@ def _store(connection: Any, result: Imported, export: Export, span: Span, at: da
         entry = result.kinds[kind] = KindImported(None, None, len(rows[kind]), stored)
         if found is None:
             continue
-        held.append(kind)
-        _report_file(connection, result, entry, found, file, at)
+        _report_file(connection, result, entry, found, contents.get(found.name, b""), file, at)
+        if rows[kind] or not entry.rejected:
+            readable.append(kind)
     days |= export_store.assign_sleeps(connection, user_id, export_store.CycleOfSleep(connection, user_id))
     listed = {row["day"] for kind in rows.values() for row in kind}
     result.first_day, result.last_day = min(listed, default=None), max(listed, default=None)
-    if export_store.record_import(connection, user_id, held, span, at):
-        # A file that was not there before, or not for these days, tells of each of them also by what it does not hold.
+    if export_store.record_import(connection, user_id, readable, span, at):
+        # The first file for these days also shows which days have no record of its kind.
         days |= listed
     stale_days.mark(connection, user_id, days, at)
 
 
 def _report_file(
-    connection: Any, result: Imported, entry: KindImported, found: FileRead, file: str, at: datetime
+    connection: Connection,
+    result: Imported,
+    entry: KindImported,
+    found: FileRead,
+    content: bytes,
+    file: str,
+    at: datetime,
 ) -> None:
     """Quarantine the rejected rows of a file, and add to the result how the file was read."""
+    lines = content.splitlines()
     entry.file, entry.name, entry.in_export, entry.repeated = file, found.name, found.rows, found.repeated
     result.without_day += found.without_day
     result.faults += found.faults
     if found.unknown_columns:
         result.unknown_columns[found.name] = found.unknown_columns
     unreadable = [
-        Unreadable(row.line, row.reason, row.text, _hash(row.text or row.line)) for row in found.rejected
+        Unreadable(row.line, row.reason, row.text, _hash(row.text or _raw_line(lines, row.line)))
+        for row in found.rejected
     ]
     dismissed = export_store.quarantine(connection, result.user_id, file, unreadable, at)
     open_ones = [
@@ -244,17 +285,17 @@ def _report_file(
 
 
 class _NapRule:
-    """Which recoveries are of naps. `naps`: start -> whether it is a nap, of the sleeps that are known."""
+    """Decides which recoveries belong to naps. `naps`: start of each known sleep -> whether it is a nap."""
 
     def __init__(self, naps: Mapping[datetime, bool]) -> None:
         self._naps = naps
 
     def names_one(self, cycle: Cycle) -> bool:
-        """Whether the row of this cycle has the recovery of a nap."""
+        """Return whether the row of this cycle has the recovery of a nap."""
         return self._of_nap(cycle.start, cycle.sleep_start)
 
     def keep_main_recovery(self, newer: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
-        """The newer row of a cycle, with the recovery of the older one if only that is of a main sleep."""
+        """Return the newer row, with the older row's recovery if only that belongs to a main sleep."""
         lost = self._row_of_nap(newer) and not self._row_of_nap(older)
         if not lost or all(older[name] is None for name in RECOVERY):
             return newer
@@ -268,39 +309,42 @@ class _NapRule:
 
 
 def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
-    """The rows of the tables of imported cycles, workouts and answers, by kind, as this export has them."""
-    found: dict[str, list[dict[str, Any]]] = {"sleeps": []}
-    found["cycles"] = [
+    """Return the rows of imported cycles, workouts and journal answers by kind. Sleeps are left empty."""
+    cycles = [
         _row(
             user_id,
-            one,
-            dict(one.values) | {"end_time": one.end, "sleep_start_time": one.sleep_start},
-            start_time=one.start,
+            cycle,
+            dict(cycle.values) | {"end_time": cycle.end, "sleep_start_time": cycle.sleep_start},
+            start_time=cycle.start,
         )
-        for one in export.cycles
+        for cycle in export.cycles
     ]
-    found["workouts"] = [
+    workouts = [
         _row(
             user_id,
-            one,
-            dict(one.values)
-            | {"end_time": one.end, "cycle_start_time": one.cycle_start, "sport_name": one.sport_name},
-            start_time=one.start,
-            activity_name=one.activity,
+            workout,
+            dict(workout.values)
+            | {
+                "end_time": workout.end,
+                "cycle_start_time": workout.cycle_start,
+                "sport_name": workout.sport_name,
+            },
+            start_time=workout.start,
+            activity_name=workout.activity,
         )
-        for one in export.workouts
+        for workout in export.workouts
     ]
-    found["journal"] = [
+    journal = [
         _row(
             user_id,
-            one,
-            {"answered_yes": one.answered_yes, "notes": one.notes},
-            cycle_start_time=one.cycle_start,
-            question=one.question,
+            answer,
+            {"answered_yes": answer.answered_yes, "notes": answer.notes},
+            cycle_start_time=answer.cycle_start,
+            question=answer.question,
         )
-        for one in export.journal
+        for answer in export.journal
     ]
-    return found
+    return {"cycles": cycles, "sleeps": [], "workouts": workouts, "journal": journal}
 
 
 def _sleep_row(user_id: int, sleep: Sleep, cycle_of: export_store.CycleOfSleep) -> dict[str, Any]:
@@ -309,35 +353,44 @@ def _sleep_row(user_id: int, sleep: Sleep, cycle_of: export_store.CycleOfSleep) 
     if cycle is not None:
         assigned, day = cycle
     elif not sleep.nap and sleep.cycle_end is not None and sleep.start >= sleep.cycle_end:
-        # The named cycle had ended: a cycle begins with its night, so the next one began with this sleep.
+        # The named cycle had ended before this sleep. A cycle begins with its night, so this sleep began the
+        # next one.
         assigned, day = sleep.start, cycle_day(sleep.start, parse_offset(sleep.offset))
-    said = dict(sleep.values) | {
+    values = dict(sleep.values) | {
         "end_time": sleep.end,
         "cycle_start_time": sleep.cycle_start,
         "assigned_cycle_start_time": None if assigned == sleep.cycle_start else assigned,
     }
-    return _row(user_id, sleep, said, start_time=sleep.start, nap=sleep.nap) | {"day": day}
+    return _row(user_id, sleep, values, start_time=sleep.start, nap=sleep.nap) | {"day": day}
 
 
 def _row(
-    user_id: int, record: Cycle | Sleep | Workout | JournalEntry, said: dict[str, Any], **key: Any
+    user_id: int, record: Cycle | Sleep | Workout | JournalEntry, values: dict[str, Any], **key: Any
 ) -> dict[str, Any]:
     return {
         "user_id": user_id,
         **key,
-        **said,
+        **values,
         "timezone_offset": record.offset,
         "day": record.day,
         "payload": json.dumps(dict(record.raw), ensure_ascii=False, sort_keys=True),
     }
 
 
-def _hash(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+def _raw_line(lines: Sequence[bytes], number: int) -> str:
+    """Return the text of a line that is not CSV, so that another bad line gets another hash."""
+    return lines[number - 1].decode("latin-1") if number <= len(lines) else f"line {number}"
+
+
+def _hash(content: str) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
-    """Rebuild the summaries of these days, and the trends and weeks that follow from them; returns how many days."""
+    """Rebuild the summaries of the days, and the trends and weeks that depend on them.
+
+    Returns the number of days.
+    """
     wanted = set(days)
     for first, last in spans_of(wanted, apart=BUILT_ALONG):
         rebuild_days(database, [user_id], first, last)

@@ -1,4 +1,4 @@
-"""Loading events for several members, one after the other: one member's failure never costs another member's data."""
+"""Loads webhook events for several members in turn. One member's failure never affects another's data."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,218 +17,242 @@ from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
 from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS
-from whoop_assets.records.load_failures import Failure
 from whoop_assets.summaries.follow import rebuild_behind
 from whoop_assets.summaries.rebuild import BUILT_ALONG, rebuild_days
-from whoop_assets.sync.auth_failure import TokenReplaced, refuses_every_stream
+from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_stream
 from whoop_assets.sync.event_load import LANE, EventLoad
-from whoop_assets.sync.load import Loaded
-from whoop_assets.sync.load_members import Order, Round, ends_everybodys_requests
+from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests
+from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.session import Connection
 from whoop_assets.webhooks import attempts, claims, event_days, inbox
 from whoop_assets.webhooks.row_locks import Event
 from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
 from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
-from whoop_assets.whoop_api.streams import CYCLES
+from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, CYCLES
 
-ANNOUNCED = ("sleeps", "recoveries", "workouts")
-"""The streams that have events, in the order in which they are loaded: a recovery is found by its sleep."""
-AT_ONCE = 500
-"""So many events a run takes on at a time; the next run takes the rest."""
-_LIMITED = timedelta(minutes=1)
-_OLDER = "WHOOP answered with an older state than the one that is stored."
+__all__ = [
+    "ANNOUNCED_STREAMS",
+    "MAX_EVENTS_PER_RUN",
+    "PartitionBounds",
+    "follow_touched",
+    "load_events",
+    "process_due_events",
+    "rebuild_touched",
+]
 
-BEFORE_ALL, AFTER_ALL = date(1970, 1, 1), date(9999, 12, 31)
+MAX_EVENTS_PER_RUN = 500
+"""A run claims at most this many events; the next run claims the rest."""
+_RATE_LIMIT_WAIT = timedelta(minutes=1)
+_OUTDATED = "WHOOP answered with an older state than the one that is stored."
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """The first and last day that have a partition: events are filed among these."""
+class PartitionBounds:
+    """The first and last day that have a partition. Events are assigned to these days."""
 
-    first: date = BEFORE_ALL
-    last: date = AFTER_ALL
+    first: date = FIRST_DAY
+    last: date = LAST_DAY
 
 
 def load_events(
-    connection: Connection, order: Order, *, streams: Collection[str] = ANNOUNCED, keys: Keys | None = None
-) -> Round:
-    """Take on the due events of the order's days and members, and load those of its stream; what fails is set back.
+    session: Connection,
+    request: LoadRequest,
+    *,
+    streams: Collection[str] = ANNOUNCED_STREAMS,
+    keys: PartitionBounds | None = None,
+) -> LoadResult:
+    """Claim the due events of the request's days and members, and load those of its stream.
 
-    For `cycles`, which have no events: take on the events of all these `streams` and read their members' cycles. A
-    member whose cycles cannot be read is not asked for anything else: all those events are set back.
-    `order.run_id` names the claim. Raises DatabaseError or ConfigurationError, which concern everybody.
+    For `cycles`, which have no events: claim the events of all `streams` and read their members' cycles. If a
+    member's cycles cannot be read, all events of the member are set back.
+
+    Args:
+        request: `run_id` names the claim.
+        streams: Streams to claim events of, if the request is for cycles.
+        keys: The days that have a partition; all days if None.
+
+    Raises:
+        DatabaseError: An error that concerns all members, like ConfigurationError.
     """
-    database = connection.database
-    wanted = streams if order.stream == CYCLES.name else (order.stream,)
-    keys = keys or Keys()
-    connection.require_key()
-    with database.write() as transaction:
-        at = database.now(transaction)
-        event_days.file_due(transaction, at, keys.first, keys.last, limit=AT_ONCE)
+    database = session.database
+    wanted = streams if request.stream == CYCLES.name else (request.stream,)
+    keys = keys or PartitionBounds()
+    session.require_key()
+    with database.write() as connection:
+        at = database.now(connection)
+        event_days.assign_due(connection, at, keys.first, keys.last, limit=MAX_EVENTS_PER_RUN)
         claims.claim(
-            transaction,
+            connection,
             wanted,
-            order.first,
-            order.last,
+            request.first,
+            request.last,
             at,
-            by=order.run_id,
-            members=order.members,
-            limit=AT_ONCE,
+            by=request.run_id,
+            members=request.members,
+            limit=MAX_EVENTS_PER_RUN,
         )
-        events = claims.held(transaction, order.run_id, wanted)
-        known = {member.user_id: member for member in members.listed(transaction)}
+        events = claims.claimed(connection, request.run_id, wanted)
+        known = {member.user_id: member for member in members.listed(connection)}
     by_member: dict[int, list[Event]] = {}
     for event in events:
         by_member.setdefault(event.user_id, []).append(event)
-    work = _Work(connection, order)
-    for user_id, theirs in by_member.items():
-        work.load(known.get(user_id), theirs)
+    work = _EventWork(session, request)
+    for user_id, member_events in by_member.items():
+        work.load(known.get(user_id), member_events)
     return work.result
 
 
 @dataclass
-class _Work:
-    connection: Connection
-    order: Order
-    result: Round = field(default_factory=Round)
-    exhausted: WhoopError | None = None
+class _EventWork:
+    """Loads the events of one request, member by member.
+
+    `stopped_by`: the error after which no request can be sent.
+    """
+
+    session: Connection
+    request: LoadRequest
+    result: LoadResult = field(default_factory=LoadResult)
+    stopped_by: WhoopError | None = None
 
     def load(self, member: Member | None, events: list[Event]) -> None:
-        """Load one member's events; whatever comes of it, none of them is left behind as claimed."""
+        """Load one member's events. Each one is closed, set back or parked afterwards."""
         if member is None or member.status == members.DISCONNECTED:
             self._park(events, inbox.NOT_A_MEMBER)
             return
-        stream = self.order.stream
+        stream = self.request.stream
         if not allows(member.scopes, stream):
             reason = (
-                f"Member {member.user_id} has not granted {SCOPE_OF[stream]}: run `whoop-assets connect`, grant it, and"
+                f"Member {member.user_id} has not granted {SCOPE_OF[stream]}: run `whoop-assets connect`,"
+                " grant it, and"
                 " replay the event."
             )
             self._park(events, reason)
             self.result.skipped.append(reason)
             return
-        loaded = Loaded(member.user_id, stream)
-        self.result.loads.append(loaded)
+        stats = LoadStats(member.user_id, stream)
+        self.result.loads.append(stats)
         try:
-            errors = self._load(member, events, loaded)
+            errors = self._load(member, events, stats)
         except DatabaseError:
             raise
         except UnknownMember:
-            # Erased while it was being loaded, and the events with everything else.
-            return
+            return  # erased during the load, together with the events
         except WhoopError as error:
             errors = {event.trace_id: error for event in events}
-        refused = next((error for error in errors.values() if isinstance(error, Unauthorized)), None)
-        if refused is not None:
-            errors = self._after_refusal(member, errors, loaded)
+        if any(isinstance(error, Unauthorized) for error in errors.values()):
+            errors = self._after_401(member, errors, stats)
         self._set_back(member.user_id, events, errors)
 
-    def _after_refusal(
-        self, member: Member, errors: dict[str, WhoopError], loaded: Loaded
+    def _after_401(
+        self, member: Member, errors: dict[str, WhoopError], stats: LoadStats
     ) -> dict[str, WhoopError]:
-        """What the refusal comes to, once it is known whether any stream is answered."""
+        """Return the errors of the events, after finding out whether every stream answers 401."""
         try:
-            if not refuses_every_stream(self.connection, member, self.order.stream, LANE, loaded):
+            if not is_rejected_by_every_stream(self.session, member, self.request.stream, LANE, stats):
                 return errors
         except TokenReplaced as error:
             return dict.fromkeys(errors, error)
         gone = ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
         return dict.fromkeys(errors, gone)
 
-    def _load(self, member: Member, events: list[Event], loaded: Loaded) -> dict[str, WhoopError]:
-        if self.exhausted is not None:
-            raise self.exhausted
-        if member.status != members.CONNECTED:
-            reason = member.status_reason or member.status.replace("_", " ")
-            raise ReconnectionNeeded.because(reason, user_id=member.user_id)
-        loading = EventLoad(self.connection, member, loaded, by=self.order.run_id)
-        if self.order.stream == CYCLES.name:
-            loading.load_cycles()
+    def _load(self, member: Member, events: list[Event], stats: LoadStats) -> dict[str, WhoopError]:
+        if self.stopped_by is not None:
+            raise self.stopped_by
+        require_connected(member)
+        load = EventLoad(self.session, member, stats, closed_by=self.request.run_id or LANE)
+        if self.request.stream == CYCLES.name:
+            load.load_cycles()
             return {}
-        return loading.load_events(events)
+        return load.load_events(events)
 
     def _set_back(self, user_id: int, events: Sequence[Event], errors: dict[str, WhoopError]) -> None:
-        database = self.connection.database
+        database = self.session.database
         for error in {id(error): error for error in errors.values()}.values():
-            if ends_everybodys_requests(error):
-                # WHOOP counts the app's requests, not the member's: nobody else has a chance now.
-                self.exhausted = error
+            if stops_all_requests(error):
+                # WHOOP limits the requests of the app, so other members' requests would fail too.
+                self.stopped_by = error
             if isinstance(error, ReconnectionNeeded):
                 self.result.to_reconnect.append(user_id)
-            trace_ids = [trace_id for trace_id, one in errors.items() if one is error]
+            trace_ids = [trace_id for trace_id, event_error in errors.items() if event_error is error]
             _fail(database, trace_ids, error)
-            self.result.failures.append(self._failure(user_id, error))
-        if self.order.stream == CYCLES.name:
+            self.result.failures.append(self.request.failure(user_id, error))
+        if self.request.stream == CYCLES.name:
             return
-        with database.write() as transaction:
-            still = {event.trace_id for event in claims.held(transaction, self.order.run_id, ANNOUNCED)}
-            unsettled = still & {event.trace_id for event in events}
-            attempts.failed(transaction, unsettled, _OLDER, database.now(transaction))
-
-    def _failure(self, user_id: int, error: WhoopError) -> Failure:
-        order = self.order
-        return Failure(
-            user_id, order.stream, order.first, order.last, str(error), error.transient, order.run_id
-        )
+        with database.write() as connection:
+            claimed = claims.claimed(connection, self.request.run_id, ANNOUNCED_STREAMS)
+            unanswered = {event.trace_id for event in claimed} & {event.trace_id for event in events}
+            attempts.failed(connection, unanswered, _OUTDATED, database.now(connection))
 
     def _park(self, events: Sequence[Event], reason: str) -> None:
-        with self.connection.database.write() as transaction:
-            attempts.park(transaction, [event.trace_id for event in events], reason)
+        with self.session.database.write() as connection:
+            attempts.park(connection, [event.trace_id for event in events], reason)
 
 
 def _fail(database: Database, trace_ids: Iterable[str], error: WhoopError) -> None:
-    """Enter the failed attempt: when to try again depends on whose fault it was."""
-    with database.write() as transaction:
-        at = database.now(transaction)
+    """Record the failed attempt. An exhausted budget or a 429 does not count as an attempt."""
+    with database.write() as connection:
+        at = database.now(connection)
         if isinstance(error, BudgetExhausted):
-            attempts.postpone(transaction, trace_ids, str(error), error.retry_at)
+            attempts.postpone(connection, trace_ids, str(error), error.retry_at)
         elif isinstance(error, RateLimited):
-            wait = _LIMITED if error.retry_after is None else timedelta(seconds=error.retry_after)
-            attempts.postpone(transaction, trace_ids, str(error), at + wait)
+            wait = _RATE_LIMIT_WAIT if error.retry_after is None else timedelta(seconds=error.retry_after)
+            attempts.postpone(connection, trace_ids, str(error), at + wait)
         else:
-            attempts.failed(transaction, trace_ids, str(error), at)
+            attempts.failed(connection, trace_ids, str(error), at)
 
 
 def rebuild_touched(
     database: Database, members: Collection[int], first: date, last: date, *, by: str, since: datetime
 ) -> int:
-    """Rebuild what is stale of these members' days first..last, and what this run's events have made stale elsewhere.
+    """Rebuild stale summaries of the members' days first..last, and of days that this run's events changed.
 
-    An event is filed under a guessed day: the record's true day, and the one it has moved from, can be others.
-    What lies between a member's stale days is built along where it is little. Returns how many summary rows changed.
+    An event is assigned to a guessed day. The record's true day, and the day it moved from, can be others.
+    Days between two stale days of a member are built along if they are few.
+
+    Args:
+        by: The run that claimed the events.
+        since: Other days are rebuilt only if they changed at or after this time.
+
+    Returns:
+        The number of summary rows that changed.
     """
     with database.read() as connection:
-        touched = claims.served(connection, by) & set(members)
-        behind = stale_days.generations(connection, members, first, last)
-        behind += stale_days.changed_since(connection, touched, since)
-    spans = spans_of_members(((entry.user_id, entry.day) for entry in behind), apart=BUILT_ALONG)
+        touched = claims.served_members(connection, by) & set(members)
+        stale = stale_days.generations(connection, members, first, last)
+        stale += stale_days.changed_since(connection, touched, since)
+    spans = spans_of_members(((entry.user_id, entry.day) for entry in stale), apart=BUILT_ALONG)
     return sum(rebuild_days(database, users, start, stop).changed for users, start, stop in spans)
 
 
 def follow_touched(
     database: Database, members: Collection[int], first: date, last: date, *, by: str, since: datetime
 ) -> int:
-    """Rebuild the trends that are behind on these members' days first..last, and on others for this run's sake.
+    """Rebuild stale trends of the members' days first..last, and of days that this run's events changed.
 
-    Returns how many rows of trends changed, on these days and on those that they reach.
+    Returns:
+        The number of rows of trends that changed, on these days and on later ones that depend on them.
     """
     with database.read() as connection:
-        touched = claims.served(connection, by) & set(members)
-        behind = STALE_TRENDS.generations(connection, members, first, last)
-        behind += STALE_TRENDS.changed_since(connection, touched, since)
-    return rebuild_behind(database, behind)
+        touched = claims.served_members(connection, by) & set(members)
+        stale = STALE_TRENDS.generations(connection, members, first, last)
+        stale += STALE_TRENDS.changed_since(connection, touched, since)
+    return rebuild_behind(database, stale)
 
 
-def work_off(connection: Connection, *, by: str) -> list[Round]:
-    """Load whatever events are due, of all days, and rebuild the summaries: what a run does for a day, without Dagster."""
-    database = connection.database
-    with database.read() as transaction:
-        now = database.now(transaction)
-        everybody = [member.user_id for member in members.chosen(transaction, (), with_disconnected=True)]
-    rounds = []
-    for stream in (CYCLES.name, *ANNOUNCED):
-        order = Order(stream, BEFORE_ALL, AFTER_ALL, now.date(), until=now, since=now, lane=LANE, run_id=by)
-        rounds.append(load_events(connection, order))
-    rebuild_touched(database, everybody, BEFORE_ALL, AFTER_ALL, by=by, since=now)
-    follow_touched(database, everybody, BEFORE_ALL, AFTER_ALL, by=by, since=now)
-    return rounds
+def process_due_events(session: Connection, *, by: str) -> list[LoadResult]:
+    """Load all due events and rebuild the summaries, without Dagster. A run does the same for one day."""
+    database = session.database
+    with database.read() as connection:
+        now = database.now(connection)
+        user_ids = [member.user_id for member in members.chosen(connection, (), with_disconnected=True)]
+    results = []
+    for stream in (CYCLES.name, *ANNOUNCED_STREAMS):
+        request = LoadRequest(
+            stream, FIRST_DAY, LAST_DAY, now.date(), until=now, since=now, lane=LANE, run_id=by
+        )
+        results.append(load_events(session, request))
+    rebuild_touched(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
+    follow_touched(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
+    return results

@@ -1,4 +1,4 @@
-"""A load for several members, one after the other: one member's failure never costs another member's data."""
+"""Loads a stream for several members in turn. One member's failure never affects another member's data."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -13,26 +13,35 @@ from whoop_assets.errors import (
     WhoopError,
 )
 from whoop_assets.members import store as members
-from whoop_assets.records import load_failures as failures
+from whoop_assets.members.store import Member
+from whoop_assets.records import load_failures
 from whoop_assets.records.load_failures import Failure
-from whoop_assets.sync.auth_failure import refuses_every_stream
-from whoop_assets.sync.load import Loaded, MemberLoad
+from whoop_assets.sync.auth_failure import is_rejected_by_every_stream
+from whoop_assets.sync.load import RangeLoad
+from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.session import Connection
 from whoop_assets.sync.snapshots import load_snapshot
+from whoop_assets.sync.stream_reader import StreamReader
 from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
 from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
 
-SNAPSHOTS = ("profile", "body_measurement")
-SNAPSHOT_EVERY = timedelta(hours=6)
-"""How often a schedule looks at what hardly ever changes; whoever materializes it by hand gets it anew."""
+SNAPSHOT_INTERVAL = timedelta(hours=6)
+"""How often a schedule requests profile and body measurements.
+
+A manual materialization always requests them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What to load: a stream, for days, for members (none named: all), in a lane, on behalf of a run.
+class LoadRequest:
+    """A request to load a stream for a range of days.
 
-    `until` is the present of the run; `since`: what was read completely since then is not read again.
+    Attributes:
+        until: The time at which the run began; nothing is read beyond it.
+        since: Spans that were read completely since then are not read again.
+        members: User ids; empty for all members.
     """
 
     stream: str
@@ -45,18 +54,23 @@ class Order:
     members: tuple[int, ...] = ()
     run_id: str = ""
 
+    def failure(self, user_id: int, error: WhoopError) -> Failure:
+        """Return the failure of this request for a member."""
+        cause, transient = str(error), error.transient
+        return Failure(user_id, self.stream, self.first, self.last, cause, transient, self.run_id)
+
 
 @dataclass(slots=True)
-class Round:
-    """What became of an order, over all members; `to_reconnect` names those who must be connected again."""
+class LoadResult:
+    """Result of a load request over all members. `to_reconnect` lists members who must be connected again."""
 
-    loads: list[Loaded] = field(default_factory=list)
+    loads: list[LoadStats] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     to_reconnect: list[int] = field(default_factory=list)
 
     def total(self, name: str) -> float:
-        """The sum of a figure of the loads, e.g. requests."""
+        """Return the sum of a number of the loads, for example `requests`."""
         return float(sum(getattr(load, name) for load in self.loads))
 
     @property
@@ -64,112 +78,116 @@ class Round:
         return self.skipped + [warning for load in self.loads for warning in load.warnings]
 
 
-def load_everybody(connection: Connection, order: Order) -> Round:
-    """Load the order's stream for each of its members; what fails is recorded and the others go on.
+def load_members(session: Connection, request: LoadRequest) -> LoadResult:
+    """Load the stream for each member. A failure is recorded, and the load continues with the next member.
 
-    Raises UnknownMember for a member who is not here, DatabaseError, and ConfigurationError when the key that encrypts is
-    not at hand: these concern everybody. One member's pair that cannot be read is that member's failure.
+    Raises:
+        UnknownMember: A requested member is not stored here.
+        DatabaseError: The database failed.
+        ConfigurationError: The encryption key is missing. Tokens of one member that cannot be decrypted are
+            that member's failure only.
     """
-    database = connection.database
-    result = Round()
-    chosen = _to_be_read(database, order, result)
+    database = session.database
+    result = LoadResult()
+    chosen = _connected_to_whoop(database, request, result)
     if any(member.status == members.CONNECTED for member in chosen):
-        connection.require_key()
+        session.require_key()
     for member in chosen:
-        if not allows(member.scopes, order.stream):
+        if not allows(member.scopes, request.stream):
             result.skipped.append(
-                f"Member {member.user_id} has not granted {SCOPE_OF[order.stream]}: {order.stream} is skipped; to"
-                f" change that, run `{RECONNECT}` and grant it."
+                f"Member {member.user_id} has not granted {SCOPE_OF[request.stream]}: {request.stream} is"
+                " skipped."
+                f" Run `{RECONNECT}` and grant it to change that."
             )
             continue
-        loaded = Loaded(member.user_id, order.stream)
-        # Before it begins: what a load that fails has cost counts too.
-        result.loads.append(loaded)
+        stats = LoadStats(member.user_id, request.stream)
+        # Added before the load, so that the requests of a failing load count too.
+        result.loads.append(stats)
         try:
-            asked = _load(connection, member, order, loaded)
+            requested = _load(session, member, request, stats)
         except DatabaseError:
             raise
         except UnknownMember:
-            # Erased while it was being loaded: nothing of the member is to be kept, not even this.
-            continue
+            continue  # erased during the load: not even the failure may be stored
         except WhoopError as error:
-            if ends_everybodys_requests(error):
-                # WHOOP counts the app's requests, not the member's: nobody else has a chance now. What needs none goes on.
-                connection = connection.without_requests(error)
+            if stops_all_requests(error):
+                # WHOOP limits the requests of the app, not of a member. Members that need no request
+                # continue.
+                session = session.without_requests(error)
             if isinstance(error, ReconnectionNeeded):
                 result.to_reconnect.append(member.user_id)
-            result.failures.append(_record(connection, member.user_id, order, error))
+            result.failures.append(_record_failure(database, request.failure(member.user_id, error)))
         else:
-            if asked:
-                with database.write([member.user_id]) as transaction:
-                    failures.clear(
-                        transaction, member.user_id, order.stream, order.first, order.last, order.until
+            if requested:
+                with database.write([member.user_id]) as connection:
+                    load_failures.clear(
+                        connection, member.user_id, request.stream, request.first, request.last, request.until
                     )
     return result
 
 
-def _to_be_read(database: Database, order: Order, result: Round) -> list[members.Member]:
-    """The order's members of whom WHOOP can be asked; who was never connected is left out, with a word if named."""
-    with database.read() as transaction:
-        chosen = members.chosen(transaction, order.members)
-    result.skipped += [
-        f"Member {member.user_id} comes from an export alone: there is nothing to read from WHOOP."
-        for member in chosen
-        if member.status == members.EXPORT_ONLY and order.members
-    ]
+def _connected_to_whoop(database: Database, request: LoadRequest, result: LoadResult) -> list[Member]:
+    """Return the requested members without those from exports. A named one is reported as skipped."""
+    with database.read() as connection:
+        chosen = members.chosen(connection, request.members)
+    if request.members:
+        result.skipped += [
+            f"Member {member.user_id} comes from an export alone: there is nothing to read from WHOOP."
+            for member in chosen
+            if member.status == members.EXPORT_ONLY
+        ]
     return [member for member in chosen if member.status != members.EXPORT_ONLY]
 
 
-def ends_everybodys_requests(error: WhoopError) -> bool:
-    """Whether nobody of this app can send for now; a 429 of the token endpoint says nothing of the API's requests."""
+def stops_all_requests(error: WhoopError) -> bool:
+    """Return whether no request of this app can be sent for now.
+
+    A 429 of the token endpoint does not count.
+    """
     return isinstance(error, BudgetExhausted) or (isinstance(error, RateLimited) and error.path != TOKEN_PATH)
 
 
-def _load(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:
-    """Load one member's stream; False when there was nothing to ask WHOOP for."""
+def require_connected(member: Member) -> None:
+    """Raise ReconnectionNeeded if WHOOP rejects the member's tokens."""
     if member.status != members.CONNECTED:
         reason = member.status_reason or member.status.replace("_", " ")
         raise ReconnectionNeeded.because(reason, user_id=member.user_id)
+
+
+def _load(session: Connection, member: Member, request: LoadRequest, stats: LoadStats) -> bool:
+    """Load one member's stream. Returns False if no request was necessary."""
+    require_connected(member)
     try:
-        return _load_stream(connection, member, order, loaded)
+        return _load_stream(session, request, stats)
     except Unauthorized:
-        # A good refresh came before it, so it is this stream's own, unless there is no stream left that answers.
-        if not refuses_every_stream(connection, member, order.stream, order.lane, loaded):
+        # The token was refreshed just before, so the 401 concerns this stream, unless every stream answers
+        # 401.
+        if not is_rejected_by_every_stream(session, member, request.stream, request.lane, stats):
             raise
     raise ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
 
 
-def _load_stream(connection: Connection, member: members.Member, order: Order, loaded: Loaded) -> bool:
-    if order.stream in SNAPSHOTS:
-        # WHOOP keeps no history of these: a past day holds what was observed on it, and costs no request.
-        if not order.first <= order.today <= order.last:
-            return False
-        return load_snapshot(
-            connection, order.today, lane=order.lane, loaded=loaded, since=_fresh_snapshot(order)
+def _load_stream(session: Connection, request: LoadRequest, stats: LoadStats) -> bool:
+    if request.stream not in SNAPSHOT_STREAMS:
+        reader = StreamReader(
+            session,
+            stats,
+            lane=request.lane,
+            until=request.until,
+            since=request.since,
+            closed_by=request.run_id or request.lane,
         )
-    loading = MemberLoad(
-        connection, loaded, lane=order.lane, until=order.until, since=order.since, by=order.run_id
-    )
-    loading.load(order.first, order.last)
-    return True
+        RangeLoad(reader).load(request.first, request.last)
+        return True
+    # WHOOP keeps no history of snapshots: a past day keeps its snapshot and costs no request.
+    if not request.first <= request.today <= request.last:
+        return False
+    since = request.until - SNAPSHOT_INTERVAL if request.lane == "schedule" else request.until
+    return load_snapshot(session, request.today, lane=request.lane, stats=stats, since=since)
 
 
-def _fresh_snapshot(order: Order) -> datetime:
-    """From when on a snapshot of today need not be taken again: for what runs every hour, some hours."""
-    return order.until - SNAPSHOT_EVERY if order.lane == "schedule" else order.until
-
-
-def _record(connection: Connection, user_id: int, order: Order, error: WhoopError) -> Failure:
-    failure = Failure(
-        user_id=user_id,
-        stream=order.stream,
-        first_day=order.first,
-        last_day=order.last,
-        cause=str(error),
-        transient=error.transient,
-        run_id=order.run_id,
-    )
-    with connection.database.write([user_id]) as transaction:
-        if members.exists(transaction, user_id):
-            failures.record(transaction, failure, connection.database.now(transaction))
+def _record_failure(database: Database, failure: Failure) -> Failure:
+    with database.write([failure.user_id]) as connection:
+        if members.exists(connection, failure.user_id):
+            load_failures.record(connection, failure, database.now(connection))
     return failure

@@ -1,55 +1,64 @@
-"""Reading a span of a stream completely, newest first, in pieces that each are complete by themselves.
+"""Reads a span of a stream completely, newest first, in pieces that are complete on their own.
 
-WHOOP's page cursor is an offset: when a record in front of it is deleted while the pages are read, everything moves up
-and one record slips through the seam between two pages unseen. So the next page is not asked for by the cursor but by
-time: it ends just after the start of the oldest record so far, which it shows again. What is deleted or added meanwhile
-then shifts nothing, at the price of one record per page that is read twice. The cursor is followed, with `end` fixed,
-only where time leads no further: when a page is not in order of time, ends where it began, or gives no time at all
-(nothing on it is valid, or no recovery's cycle is known).
+WHOOP's page cursor is an offset. If a record before it is deleted during the read, all later records move up,
+and one slips through the boundary between two pages. The next page is therefore requested by time: it ends
+just after the start of the oldest record so far and returns that record again. Deletions and additions then
+shift nothing, at the cost of one record per page that is read twice. The cursor is used, with a fixed `end`,
+only where time makes no progress: if a page is not in order of time, ends where it began, or provides no time
+(no record is valid, or no recovery's cycle is known).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from whoop_assets.errors import WhoopError
+from whoop_assets.records.commit import StreamBatch
 from whoop_assets.records.coverage import Span
-from whoop_assets.records.quarantine import Rejected
-from whoop_assets.sync.parsing import Taken, take
+from whoop_assets.records.parsed_record import ParsedRecord
+from whoop_assets.records.quarantine import RejectedRecord
+from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.client import Cursor, WhoopClient
 from whoop_assets.whoop_api.streams import Stream
 from whoop_assets.whoop_day import CalendarCycle
 
 PAGES_PER_PIECE = 8
-"""A piece is committed as a whole: at most 200 records are read again after a crash."""
+"""A piece is committed as a whole. After a crash at most this many pages (200 records) are read again."""
 
-_TICK = timedelta(milliseconds=1)  # the resolution of WHOOP's times
+_TIME_RESOLUTION = timedelta(milliseconds=1)
 
 
 @dataclass(slots=True)
 class Piece:
-    """All records of the stream that start within `span`, and perhaps some neighbours."""
+    """All records of the stream that start within `span`, and perhaps some neighbours.
+
+    `read_at` is the send time of the oldest request.
+    """
 
     span: Span
     read_at: datetime
-    taken: list[Taken] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    batch: StreamBatch = field(default_factory=StreamBatch)
 
 
-def crawl(
+def paginate(
     client: WhoopClient,
     stream: Stream,
     user_id: int,
     span: Span,
-    cycle: Callable[[int], CalendarCycle | None],
+    cycle_by_id: Callable[[int], CalendarCycle | None],
     seen: set[Any],
 ) -> Iterator[Piece]:
-    """Read the span. `cycle` gives the known cycle of an id, for recoveries, which have no times of their own.
+    """Read the span piece by piece.
 
-    `seen` collects the keys of every record that came, valid or not. Raises what the client raises, after giving out
-    what was read until then; every piece is complete all the same.
+    Args:
+        cycle_by_id: Returns a known cycle. Recoveries need it, because they have no times.
+        seen: Collects the key of each record that came, valid or not; the content hash if the key is
+            unreadable.
+
+    Raises:
+        WhoopError: An error of the client, after the pieces that are complete were yielded.
     """
     end, cursor = span.end, Cursor(stream)
     upper = span.end
@@ -57,20 +66,19 @@ def crawl(
     piece = Piece(span, page.requested_at)
     pages = 0
     while True:
-        batch = [take(stream, raw, user_id, page.requested_at, page.endpoint) for raw in page.records]
+        records = [
+            parse_record(stream, raw, user_id, page.requested_at, page.endpoint) for raw in page.records
+        ]
         known = len(seen)
-        # What has no readable key is told apart by its content.
-        seen.update(
-            one.incoming.key if isinstance(one, Taken) else one.key or one.content_hash for one in batch
-        )
-        piece.taken += [one for one in batch if isinstance(one, Taken)]
-        piece.rejected += [one for one in batch if isinstance(one, Rejected)]
+        for record in records:
+            piece.batch.add(record)
+            seen.add(record.key if isinstance(record, ParsedRecord) else record.key or record.content_hash)
         pages += 1
         if page.next_token is None:
             piece.span = Span(span.start, upper)
             yield piece
             return
-        bound = _next_end(batch, cycle)
+        bound = _next_end(records, cycle_by_id)
         if bound is not None and span.start < bound < end:
             end, cursor = bound, Cursor(stream)
             if pages % PAGES_PER_PIECE == 0:
@@ -85,34 +93,35 @@ def crawl(
             )
         except WhoopError:
             if end < upper:
-                # Down to where the last page was asked for by time everything came: a spent budget must not cost it.
+                # The pages so far are complete down to the last time bound. A spent budget must not discard
+                # them.
                 piece.span = Span(end, upper)
                 yield piece
             raise
-        # A span is as fresh as its oldest answer.
-        piece.read_at = (
-            min(piece.read_at, page.requested_at) if piece.taken or piece.rejected else page.requested_at
-        )
+        # A piece is as fresh as its oldest response.
+        piece.read_at = min(piece.read_at, page.requested_at) if piece.batch else page.requested_at
 
 
-def _next_end(batch: list[Taken | Rejected], cycle: Callable[[int], CalendarCycle | None]) -> datetime | None:
-    """An end behind which the oldest record of the page, and everything older, still lies; None: it cannot be told."""
-    starts: list[tuple[datetime, datetime]] = []
-    for one in batch:
-        if isinstance(one, Rejected):
+def _next_end(
+    records: Sequence[ParsedRecord | RejectedRecord], cycle_by_id: Callable[[int], CalendarCycle | None]
+) -> datetime | None:
+    """Return an end time for the next page that includes the page's oldest record; None if it is unknown."""
+    times: list[tuple[datetime, datetime]] = []
+    for record in records:
+        if isinstance(record, RejectedRecord):
             continue
-        if one.start is not None:
-            starts.append((one.start, one.start + _TICK))
+        if record.start is not None:
+            times.append((record.start, record.start + _TIME_RESOLUTION))
             continue
-        found = cycle(one.cycle_id) if one.cycle_id is not None else None
-        if found is None or found.end is None:
-            # No time is known for it. As long as an older record of the page has one, that does not matter.
+        cycle = None if record.cycle_id is None else cycle_by_id(record.cycle_id)
+        if cycle is None or cycle.end is None:
+            # The time of this record is unknown. That does not matter if an older record of the page has one.
             continue
-        # The recovery of a nap starts anywhere in its cycle: the whole cycle has to come again.
-        starts.append((found.start, found.end))
-    if not starts:
+        # The recovery of a nap starts anywhere in its cycle, so the next page must include the whole cycle.
+        times.append((cycle.start, cycle.end))
+    if not times:
         return None
-    order = [start for start, _ in starts]
-    if any(later > earlier for earlier, later in pairwise(order)):
+    starts = [start for start, _ in times]
+    if any(later > earlier for earlier, later in pairwise(starts)):
         return None
-    return max(end for start, end in starts if start == order[-1])
+    return max(end for start, end in times if start == starts[-1])

@@ -1,4 +1,4 @@
-"""A member's client: the WHOOP API with the member's stored tokens and the budget that everybody shares."""
+"""The WHOOP session of a run or command: settings, database, keys, shared request budget and HTTP clients."""
 
 from copy import copy
 from datetime import datetime
@@ -21,18 +21,21 @@ from whoop_assets.whoop_api.protocols import RateLimitLike, TokenSource
 from whoop_assets.whoop_api.transport import open_http
 
 CONNECT_LANE = "schedule"
-"""The lane of the requests that connecting a member takes."""
+"""Lane of the requests that connect a member."""
 
 MAX_RETRY_SECONDS = {"webhook": 30.0, "schedule": 90.0, "backfill": 90.0}
-"""Lane -> how long a request is retried. A webhook event whose load fails is retried by the inbox."""
+"""Lane -> how long a request is retried, in seconds.
+
+The inbox retries a webhook event after a failed load.
+"""
 MAX_CONNECT_RETRY_SECONDS = 30.0
-"""The same while a member waits in a browser for the outcome of connecting."""
+"""The same while a member waits in the browser for the result of connecting."""
 
 
 class Connection:
-    """Everything one run or command needs to talk to WHOOP for any member: settings, database, keys, budget, HTTP.
+    """Gives a run or command access to WHOOP for any member.
 
-    `used_by` says on whose behalf (a Dagster run, a command), for who looks at what was used of the budget.
+    `used_by` names the run or command in the record of used requests.
     """
 
     def __init__(self, settings: Settings, database: Database, used_by: str = "") -> None:
@@ -46,7 +49,8 @@ class Connection:
             per_day=settings.requests_per_day,
             used_by=used_by,
         )
-        # Looked for here, where no transaction is open, and missed only by who needs it: a member can be erased without.
+        # Read here, where no transaction is open. A missing key is an error only for code that uses it: a
+        # member can be erased without.
         self._cipher = _cipher_or_error(database, settings.token_key)
         self._http = open_http()
         self.oauth = OAuth(
@@ -59,47 +63,48 @@ class Connection:
         )
         self.fault_time = FaultTime(self.clock)
         self._tokens: dict[int, MemberTokens] = {}
-        self._nothing_left: WhoopError | None = None
+        self._stopped_by: WhoopError | None = None
 
     @property
     def cipher(self) -> TokenCipher:
-        """The keys of the stored tokens; raises ConfigurationError when they are not to be had."""
+        """The encryption keys of the stored tokens. Raises ConfigurationError if they are missing."""
         if isinstance(self._cipher, ConfigurationError):
             raise self._cipher
         return self._cipher
 
     def require_key(self) -> None:
-        """Raise ConfigurationError when tokens that WHOOP gives now could not be kept as they should."""
+        """Raise ConfigurationError if new tokens could not be encrypted with the key in use."""
         with self.database.read() as transaction:
             keys.current(transaction, self.cipher)
 
     def tokens(self, user_id: int) -> MemberTokens:
-        """This member's tokens; the same for all clients, so that they share the one in hand."""
+        """Return the member's tokens. All clients share this object, and with it the current access token."""
         return self._tokens.setdefault(user_id, MemberTokens(self, user_id))
 
     def client(self, user_id: int, lane: str, max_retry_seconds: float | None = None) -> WhoopClient:
-        """A client that reads this member's data in this lane.
+        """Return a client that reads this member's data in this lane.
 
         Args:
-            max_retry_seconds: How long one request is retried; the lane's time if not given.
+            max_retry_seconds: How long one request is retried; the lane's value if None.
         """
         return self._client(self.tokens(user_id), lane, max_retry_seconds=max_retry_seconds)
 
     def client_for_new(self, access_token: str) -> WhoopClient:
-        """A client for a token whose member is not known yet."""
-        # `serve` connects members for as long as it runs: a fault that one member meets costs the next one no time.
+        """Return a client for a token, before its member is known."""
+        # `serve` runs for long: a fault during one member's connection must not shorten the retries of the
+        # next one's.
         return self._client(
             GivenToken(access_token), CONNECT_LANE, FaultTime(self.clock), MAX_CONNECT_RETRY_SECONDS
         )
 
     def client_for_trial(self, access_token: str, lane: str) -> WhoopClient:
-        """A client that tries this access token as it is: a 401 renews nothing."""
+        """Return a client that uses this access token and does not refresh it after a 401."""
         return self._client(TriedToken(access_token), lane)
 
     def without_requests(self, error: WhoopError) -> Self:
-        """The same, but whoever is about to send a request through a client gets this error instead."""
+        """Return a copy with clients that raise this error instead of sending a request."""
         other = copy(self)
-        other._nothing_left = error
+        other._stopped_by = error
         return other
 
     def _client(
@@ -112,7 +117,7 @@ class Connection:
         return WhoopClient(
             base_url=self.settings.api_url,
             tokens=source,
-            budget=self.budget if self._nothing_left is None else NothingLeft(self._nothing_left),
+            budget=self.budget if self._stopped_by is None else ExhaustedBudget(self._stopped_by),
             clock=self.clock,
             lane=lane,
             http=self._http,
@@ -139,8 +144,8 @@ def _cipher_or_error(database: Database, token_key: str) -> TokenCipher | Config
         return error
 
 
-class NothingLeft:
-    """A budget of which it is known already that it gives nothing."""
+class ExhaustedBudget:
+    """A budget that raises the given error for every request."""
 
     def __init__(self, error: WhoopError) -> None:
         self._error = error
@@ -151,11 +156,11 @@ class NothingLeft:
     def observe(
         self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
     ) -> None:
-        """There is no answer to learn from."""
+        """Do nothing: no request is sent."""
 
 
 class GivenToken:
-    """A token source of one token, for the moment between the consent and the first look at who gave it."""
+    """A token source with one access token, before its member is known."""
 
     def __init__(self, access_token: str) -> None:
         self._access_token = access_token
@@ -164,16 +169,14 @@ class GivenToken:
         return self._access_token
 
     def after_rejection(self, rejected: str) -> str:
-        raise WhoopError(
-            "WHOOP does not accept the access token it has just been given: start `connect` afresh."
-        )
+        raise WhoopError("WHOOP rejects the access token that it has just issued: start `connect` again.")
 
     def stored_since(self, rejected: str) -> str | None:
         return None
 
 
 class TriedToken(GivenToken):
-    """A token source of one token of which it is to be found out whether WHOOP takes it."""
+    """A token source with one access token, to find out whether WHOOP accepts it."""
 
     def after_rejection(self, rejected: str) -> str:
-        raise Unauthorized("WHOOP does not accept the access token.", status=401)
+        raise Unauthorized("WHOOP rejects the access token.", status=401)

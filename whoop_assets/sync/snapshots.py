@@ -1,4 +1,4 @@
-"""Snapshots: profile and body measurements as they are today, since WHOOP keeps no history of them."""
+"""Loads profile and body measurements as they are today, because WHOOP keeps no history of them."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -8,54 +8,57 @@ from pydantic import ValidationError
 
 from whoop_assets.members import store as member_store
 from whoop_assets.records import quarantine, snapshots
-from whoop_assets.sync.load import Loaded
-from whoop_assets.sync.parsing import body_measurement_fields, canonical, profile_fields
+from whoop_assets.records.quarantine import RejectedRecord
+from whoop_assets.sync.load_stats import LoadStats
+from whoop_assets.sync.parsing import canonical, parse_snapshot
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.errors import NotFound
+from whoop_assets.whoop_api.streams import PROFILE, SNAPSHOT_STREAMS
 from whoop_assets.whoop_api.validation import validation_reason
 
 
-def load_snapshot(connection: Connection, today: date, *, lane: str, loaded: Loaded, since: datetime) -> bool:
-    """Ask once and file the answer under today; an account that has no body measurements (404) has no row.
+def load_snapshot(session: Connection, today: date, *, lane: str, stats: LoadStats, since: datetime) -> bool:
+    """Request the snapshot and store it under today. A member without body measurements (404) gets no row.
 
-    `loaded` names member and stream, and takes what it came to. False when today's snapshot was taken since then
-    already: nothing is asked.
+    Args:
+        stats: Names member and stream, and receives the result.
+        since: A snapshot of today that was requested after this time is not requested again.
+
+    Returns:
+        Whether a request was sent.
     """
-    user_id, stream = loaded.user_id, loaded.stream
-    with connection.database.read() as transaction:
-        if snapshots.taken_since(transaction, stream, user_id, today, since):
+    user_id, stream, database = stats.user_id, stats.stream, session.database
+    with database.read() as connection:
+        if snapshots.taken_since(connection, stream, user_id, today, since):
             return False
-    client = connection.client(user_id, lane)
-    database = connection.database
+    client = session.client(user_id, lane)
     try:
-        answer = client.profile() if stream == "profile" else client.body_measurement()
+        response = client.profile() if stream == PROFILE.name else client.body_measurement()
     except NotFound:
         return True
     finally:
-        loaded.count(client)
-    read = profile_fields if stream == "profile" else body_measurement_fields
+        stats.count_requests(client)
     try:
-        fields = read(answer.payload)
+        fields = parse_snapshot(SNAPSHOT_STREAMS[stream], response.payload)
     except ValidationError as error:
-        text, content_hash = canonical(_kinds(answer.payload) if stream == "profile" else answer.payload)
-        rejected = quarantine.Rejected(
-            str(user_id), text, content_hash, validation_reason(error), answer.endpoint
-        )
-        with database.write([user_id]) as transaction:
-            member_store.require(transaction, user_id)
-            quarantine.keep(transaction, user_id, stream, [rejected], database.now(transaction))
-        loaded.quarantined = 1
+        shown = _types_of(response.payload) if stream == PROFILE.name else response.payload
+        reason = validation_reason(error)
+        rejected = RejectedRecord(str(user_id), *canonical(shown), reason, response.endpoint)
+        with database.write([user_id]) as connection:
+            member_store.require(connection, user_id)
+            quarantine.keep(connection, user_id, stream, [rejected], database.now(connection))
+        stats.quarantined = 1
         return True
-    with database.write([user_id]) as transaction:
-        member_store.require(transaction, user_id)
-        snapshots.store(transaction, stream, user_id, today, fields, answer.requested_at)
-        quarantine.resolve(transaction, user_id, stream, [str(user_id)], database.now(transaction))
-    loaded.confirmed = 1
+    with database.write([user_id]) as connection:
+        member_store.require(connection, user_id)
+        snapshots.store(connection, stream, user_id, today, fields, response.requested_at)
+        quarantine.resolve(connection, user_id, stream, [str(user_id)], database.now(connection))
+    stats.confirmed = 1
     return True
 
 
-def _kinds(profile: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a rejected profile with the types of their values: e-mail and name are kept in two tables alone."""
+def _types_of(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the types of a rejected profile's values: the quarantine must not contain e-mail and name."""
     return {
         name: value if name == "user_id" and isinstance(value, int) else f"({type(value).__name__})"
         for name, value in profile.items()

@@ -1,7 +1,7 @@
-"""Whether a member lives east of WHOOP_TIMEZONE, and the value to use then.
+"""Finds members who live east of WHOOP_TIMEZONE, and the value to set.
 
-The midnight of WHOOP_TIMEZONE begins a partition. A member east of it wakes before today's partition exists, so nothing reads
-that day until hours later.
+A partition begins at midnight in WHOOP_TIMEZONE. For members further east, the day begins before its
+partition exists, so nothing can read that day until hours later.
 """
 
 import math
@@ -16,7 +16,7 @@ from whoop_assets.records.offsets import Observed, newest_offsets, observed_offs
 from whoop_assets.settings import Settings
 
 MAX_CYCLES = 400
-"""The offsets of so many cycles tell zones apart that share today's offset: a year shows daylight saving time."""
+"""Number of cycles to compare with the offsets of zones. A year shows daylight saving time."""
 
 ZONES = (
     *("Pacific/Kiritimati", "Pacific/Auckland", "Pacific/Tongatapu", "Pacific/Chatham", "Pacific/Fiji"),
@@ -44,14 +44,20 @@ ZONES = (
     *("America/Chicago", "America/Mexico_City", "America/Denver", "America/Phoenix", "America/Los_Angeles"),
     *("America/Anchorage", "Pacific/Honolulu", "Pacific/Pago_Pago"),
 )
-"""One zone for each way in which offsets behave, so that a suggestion names a place. Of equal ones the more populous is first."""
+"""One zone per pattern of offsets, so that a suggestion names a place.
+
+Of equal zones the more populous is first.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EasternMember:
     """The member who lives furthest east of the setting.
 
-    `offset`: the member's, from UTC; `late`: how long after the member's midnight a partition begins; `zone`: the value to set.
+    Attributes:
+        offset: The member's offset from UTC.
+        late: How long after the member's midnight a partition begins.
+        zone: The value to set.
     """
 
     user_id: int
@@ -62,29 +68,34 @@ class EasternMember:
 
     @property
     def sentence(self) -> str:
-        """What is wrong, why, and the way out."""
+        """The problem, its reason and the way out."""
         hours = f"{self.late.total_seconds() / 3600:g} h"
         return (
-            f"Member {self.user_id} lives at UTC{_written(self.offset)}, east of WHOOP_TIMEZONE ({self.setting}): each day can be"
-            f" read only {hours} after the member's midnight. Set WHOOP_TIMEZONE={self.zone} and start Dagster again."
+            f"Member {self.user_id} lives at UTC{_written(self.offset)}, east of WHOOP_TIMEZONE"
+            f" ({self.setting}): each day can be"
+            f" read only {hours} after the member's midnight. Set WHOOP_TIMEZONE={self.zone} and start"
+            " Dagster again."
         )
 
 
 def easternmost(database: Database, settings: Settings) -> EasternMember | None:
-    """The connected member furthest east of WHOOP_TIMEZONE; None if no member lives east of it. SQL only."""
+    """Return the connected member furthest east of WHOOP_TIMEZONE; None if there is no such member.
+
+    SQL only.
+    """
     with database.read() as connection:
         now = database.now(connection)
         connected = [member.user_id for member in member_store.listed(connection, member_store.CONNECTED)]
         newest = newest_offsets(connection, connected)
         if not newest:
             return None
-        user_id = max(sorted(newest), key=lambda one: newest[one])
+        user_id = max(sorted(newest), key=newest.__getitem__)
         history = observed_offsets(connection, user_id, limit=MAX_CYCLES)
     return east_of(user_id, history, settings.timezone, now)
 
 
 def east_of(user_id: int, history: Collection[Observed], setting: str, now: datetime) -> EasternMember | None:
-    """The member with these offsets, if the newest of them lies east of the setting; else None."""
+    """Return the member if the newest offset lies east of the setting, else None."""
     if not history:
         return None
     _, offset = max(history)
@@ -95,9 +106,9 @@ def east_of(user_id: int, history: Collection[Observed], setting: str, now: date
 
 
 def zone_of(history: Collection[Observed], now: datetime) -> str:
-    """A zone whose offset now is the newest of these, and at the other instants as often as possible.
+    """Return the zone that has the newest offset now and matches most of the others.
 
-    Where no place has that offset, the next whole hour east of it.
+    If no zone has that offset, return the next whole hour to the east.
     """
     _, offset = max(history)
     candidates = [ZoneInfo(name) for name in ZONES]

@@ -21,7 +21,7 @@ from itertools import islice
 from whoop_assets.db.database import Database
 from whoop_assets.errors import DatabaseError, WhoopError
 from whoop_assets.members import store as member_store
-from whoop_assets.sync.load_members import ends_everybodys_requests
+from whoop_assets.sync.load_members import stops_all_requests
 from whoop_assets.sync.session import Connection
 from whoop_assets.v1_migration import store as v1_store
 from whoop_assets.v1_migration.store import (
@@ -111,7 +111,7 @@ def migrate(connection: Connection, progress: Callable[[int], None] = lambda dec
             raise
         except WhoopError as error:
             done.failures[user_id] = str(error)
-            if ends_everybodys_requests(error):
+            if stops_all_requests(error):
                 connection = connection.without_requests(error)
     done.replayed = open_events(database)
     return done

@@ -1,8 +1,9 @@
-"""Attempts to load what webhook events announced: which are due, how often they are tried, what closes them.
+"""Attempts to load webhook events: when they are due, how often they are retried, what closes them.
 
-An attempt is counted when it begins, and the event becomes due again by itself when nothing is heard of that attempt: a
-killed process leaves the work visible, and an event that kills processes is parked like any other that keeps failing.
-Every function works in the caller's transaction; what has been closed or parked meanwhile stays so.
+An attempt counts from its beginning, and the event becomes due again if the attempt reports no end. The work
+of a killed process therefore stays visible, and an event that kills its process is parked like any other that
+keeps failing. Every function works in the caller's transaction and leaves events alone that were closed or
+parked meanwhile.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,15 +14,15 @@ from sqlalchemy import Connection, select
 from whoop_assets.webhooks.row_locks import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events
 
-DELAYS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 120, 360, 720))
-"""After the first failed attempt, the second, ...; they outlast a night in which WHOOP has a fault."""
-MOST_ATTEMPTS = len(DELAYS) + 1
-UNHEARD_OF = timedelta(minutes=15)
-"""So long after an attempt began without a word of its end, the event is due again."""
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 120, 360, 720))
+"""Delay after the first failed attempt, the second, and so on. Together they outlast an outage of a night."""
+MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
+ATTEMPT_TIMEOUT = timedelta(minutes=15)
+"""An event is due again this long after an attempt began that has reported no end."""
 
 
 def due(connection: Connection, at: datetime, *, limit: int | None = None) -> list[Event]:
-    """The open events whose next attempt is due, the longest waiting first."""
+    """Return the open events with a due attempt, the longest waiting first."""
     c = webhook_events.c
     query = (
         select(*COLUMNS)
@@ -33,7 +34,7 @@ def due(connection: Connection, at: datetime, *, limit: int | None = None) -> li
 
 
 def open_of(connection: Connection, user_id: int) -> list[Event]:
-    """The member's open events, due or not, in the order in which they came."""
+    """Return the member's open events, due or not, in order of receipt."""
     c = webhook_events.c
     query = select(*COLUMNS).where(c.user_id == user_id, c.state == OPEN).order_by(c.received_at, c.trace_id)
     return [Event(*row) for row in connection.execute(query)]
@@ -42,20 +43,23 @@ def open_of(connection: Connection, user_id: int) -> list[Event]:
 def begin_attempt(
     connection: Connection, trace_ids: Iterable[str], at: datetime, by: str | None = None
 ) -> list[Event]:
-    """Count an attempt at each of these that is still due, and give back those: nobody else has begun the same one.
+    """Count an attempt for each event that is still due; park those without attempts left.
 
-    `by` names who makes the attempt (a Dagster run), so that others can see when that has ended without a word.
+    Args:
+        by: The Dagster run that makes the attempt. If that run dies, its events can be released.
 
-    What has had its attempts is parked instead.
+    Returns:
+        The events with a new attempt. No other process has begun the same attempt.
     """
     begun, changes = [], []
     for event in locked(connection, trace_ids):
         if event.state != OPEN or event.next_attempt_at is None or event.next_attempt_at > at:
             continue
-        if event.attempts >= MOST_ATTEMPTS:
-            changes.append(change(event, state=PARKED, reason=_spent(event.attempts, event.last_error)))
+        if event.attempts >= MAX_ATTEMPTS:
+            changes.append(change(event, state=PARKED, reason=_no_attempts_left(event, event.last_error)))
             continue
-        again = at + max(UNHEARD_OF, DELAYS[min(event.attempts, len(DELAYS) - 1)])
+        delay = RETRY_DELAYS[min(event.attempts, len(RETRY_DELAYS) - 1)]
+        again = at + max(ATTEMPT_TIMEOUT, delay)
         changes.append(change(event, attempts=event.attempts + 1, next_attempt_at=again, begun_by=by))
         begun.append(event.trace_id)
     write(connection, changes)
@@ -63,25 +67,24 @@ def begin_attempt(
 
 
 def failed(connection: Connection, trace_ids: Iterable[str], error: str, at: datetime) -> None:
-    """The attempt failed: try again later, later each time, until the last attempt parks the event.
+    """Record a failed attempt: retry later, with growing delays, or park the event after the last attempt.
 
-    `error` is one sentence without personal data.
+    Args:
+        error: One sentence without personal data.
     """
     changes = []
-    for event in locked(connection, trace_ids):
-        if event.state != OPEN:
-            continue
-        if event.attempts >= MOST_ATTEMPTS:
-            reason = _spent(event.attempts, error)
+    for event in _open(connection, trace_ids):
+        if event.attempts >= MAX_ATTEMPTS:
+            reason = _no_attempts_left(event, error)
             changes.append(change(event, state=PARKED, reason=reason, last_error=error))
         else:
-            again = at + DELAYS[max(0, event.attempts - 1)]
+            again = at + RETRY_DELAYS[max(0, event.attempts - 1)]
             changes.append(change(event, next_attempt_at=again, begun_by=None, last_error=error))
     write(connection, changes)
 
 
 def postpone(connection: Connection, trace_ids: Iterable[str], error: str, until: datetime) -> None:
-    """It was not the event's fault (the request budget is spent, say): try again then, and count no attempt."""
+    """Retry at `until` without counting the attempt, for example because the request budget was exhausted."""
     changes = [
         change(
             event,
@@ -90,52 +93,58 @@ def postpone(connection: Connection, trace_ids: Iterable[str], error: str, until
             begun_by=None,
             last_error=error,
         )
-        for event in locked(connection, trace_ids)
-        if event.state == OPEN
+        for event in _open(connection, trace_ids)
     ]
     write(connection, changes)
 
 
 def park(connection: Connection, trace_ids: Iterable[str], reason: str) -> None:
-    """Nothing will come of trying again by itself: `reason` is one sentence that says why."""
-    changes = [
-        change(event, state=PARKED, reason=reason)
-        for event in locked(connection, trace_ids)
-        if event.state == OPEN
-    ]
+    """Park open events that no retry can load. `reason` is one sentence."""
+    changes = [change(event, state=PARKED, reason=reason) for event in _open(connection, trace_ids)]
     write(connection, changes)
 
 
 def close(
     connection: Connection, user_id: int, asked: Mapping[tuple[str, str], datetime], at: datetime, by: str
 ) -> int:
-    """Close what this transaction's answers settle, and say how many events that were.
+    """Close the member's events that this transaction answers.
 
-    `asked`: (stream, record id) -> when WHOOP was asked for that record, by the database's clock; a recovery goes by its
-    sleep's id. Whether the answer was a new content, the old one or a confirmed deletion is all the same. An answer to
-    a request that was sent before the event came, or at the same instant, may be the state before the change: the event
-    stays open. All streams of a transaction in one call, so that rows are locked in one order.
+    The response may be new content, the same content or a confirmed deletion. A request that was sent before
+    the event came, or at the same instant, may show the state before the change; the event then stays open.
+    One call handles all streams of a transaction, so that rows are locked in one order.
+
+    Args:
+        asked: (stream, record id) -> when the record was requested, by the database's clock. A recovery has
+            its sleep's id.
+        by: Written to the event: a Dagster run, a command or a lane.
+
+    Returns:
+        The number of closed events.
     """
 
-    def settles(event: Event) -> bool:
+    def is_answered(event: Event) -> bool:
         when = asked.get((event.stream or "", event.record_id or ""))
         return event.state == OPEN and when is not None and event.open_since < when
 
-    # Looked at without a lock: what is not settled here is nobody's to wait for.
-    settled = [event.trace_id for event in open_of(connection, user_id) if settles(event)]
+    # Filter first; lock only the rows that this transaction will close.
+    answered = [event.trace_id for event in open_of(connection, user_id) if is_answered(event)]
     changes = [
         change(event, state=DONE, next_attempt_at=None, begun_by=None, closed_at=at, closed_by=by)
-        for event in locked(connection, settled)
-        if settles(event)
+        for event in locked(connection, answered)
+        if is_answered(event)
     ]
     write(connection, changes)
     return len(changes)
 
 
-def file(connection: Connection, days: Mapping[str, date]) -> None:
-    """Enter under which day each of these (trace id -> day) is loaded."""
+def set_days(connection: Connection, days: Mapping[str, date]) -> None:
+    """Set the day under which each event is loaded (trace id -> day)."""
     write(connection, [change(event, day=days[event.trace_id]) for event in locked(connection, days)])
 
 
-def _spent(attempts: int, error: str | None) -> str:
-    return f"{attempts} attempts came to nothing; the last: {error or 'its end was never heard of.'}"
+def _open(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
+    return [event for event in locked(connection, trace_ids) if event.state == OPEN]
+
+
+def _no_attempts_left(event: Event, error: str | None) -> str:
+    return f"{event.attempts} attempts failed; the last one: {error or 'it reported no end.'}"

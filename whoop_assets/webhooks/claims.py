@@ -1,7 +1,7 @@
-"""Claims: which events a run has taken on, from the attempt's beginning to its end.
+"""Claims: which events a run is loading, from the beginning of its attempt to the end.
 
-A run that dies leaves its claim behind. Whoever sees that it has ended lets its events go; if nobody does, they are due
-again by themselves (`attempts.UNHEARD_OF`).
+A run that dies leaves its claim behind. A sensor that notices this releases the events; otherwise they are
+due again after `attempts.ATTEMPT_TIMEOUT`.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.row_locks import COLUMNS, DONE, OPEN, Event, locked
 from whoop_assets.webhooks.tables import webhook_events
 
-NO_WORD = "The run that was to load it ended without a word."
+RUN_DIED = "The run that was to load it ended without a result."
 
 
 def claim(
@@ -27,20 +27,24 @@ def claim(
     members: Collection[int] = (),
     limit: int,
 ) -> int:
-    """Begin an attempt at the due events of these streams, days and members (none named: all); how many there were."""
+    """Begin an attempt at the due events of the given streams, days and members (empty: all).
+
+    Returns:
+        The number of claimed events.
+    """
     c = webhook_events.c
     query = select(c.trace_id).where(
         c.state == OPEN, c.next_attempt_at <= at, c.day.between(first, last), c.stream.in_(list(streams))
     )
     if members:
         query = query.where(c.user_id.in_(list(members)))
-    # An event that ends whatever loads it must not stand in front of new ones: the least often tried come first.
+    # Order by attempts, so that an event that crashes its run cannot starve the others.
     query = query.order_by(c.attempts, c.next_attempt_at, c.trace_id).limit(limit)
     return len(attempts.begin_attempt(connection, connection.scalars(query).all(), at, by))
 
 
-def held(connection: Connection, by: str, streams: Collection[str]) -> list[Event]:
-    """The events of these streams that are claimed by this run and not settled yet, the least often tried first."""
+def claimed(connection: Connection, by: str, streams: Collection[str]) -> list[Event]:
+    """Return the open events that this run has claimed, those with the fewest attempts first."""
     c = webhook_events.c
     query = (
         select(*COLUMNS)
@@ -50,8 +54,8 @@ def held(connection: Connection, by: str, streams: Collection[str]) -> list[Even
     return [Event(*row) for row in connection.execute(query)]
 
 
-def served(connection: Connection, by: str) -> set[int]:
-    """The members with events that this run has closed, or holds."""
+def served_members(connection: Connection, by: str) -> set[int]:
+    """Return the members of events that this run has closed or claimed."""
     c = webhook_events.c
     closed = (c.state == DONE) & (c.closed_by == by)
     query = select(c.user_id).where(or_(closed, (c.state == OPEN) & (c.begun_by == by))).distinct()
@@ -59,18 +63,21 @@ def served(connection: Connection, by: str) -> set[int]:
 
 
 def claimants(connection: Connection) -> set[str]:
-    """Who has claimed open events."""
+    """Return the runs that have claimed open events."""
     c = webhook_events.c
     query = select(c.begun_by).where(c.state == OPEN, c.begun_by.is_not(None)).distinct()
     return {by for by in connection.scalars(query) if by is not None}
 
 
-def let_go(connection: Connection, by: str, at: datetime) -> int:
-    """This run has ended: whatever it still holds has failed, and is due again after a while; how many those were."""
+def release(connection: Connection, by: str, at: datetime) -> int:
+    """Record a failed attempt for each event that an ended run still claims.
+
+    Returns the number of released events.
+    """
     c = webhook_events.c
     query = select(c.trace_id).where(c.state == OPEN, c.begun_by == by)
-    still = [
+    still_claimed = [
         event.trace_id for event in locked(connection, connection.scalars(query)) if event.begun_by == by
     ]
-    attempts.failed(connection, still, NO_WORD, at)
-    return len(still)
+    attempts.failed(connection, still_claimed, RUN_DIED, at)
+    return len(still_claimed)

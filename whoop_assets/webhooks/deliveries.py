@@ -1,4 +1,4 @@
-"""Webhook events between WHOOP's format and the inbox: how a delivery is entered, and how a stored one begins anew."""
+"""Translates between WHOOP's webhook format and the inbox, for new deliveries and for replays."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -11,7 +11,7 @@ from whoop_assets.whoop_api.webhooks import OLD_ID, read_event
 
 
 def delivery_of(body: bytes, sent_at: datetime) -> Delivery:
-    """What the body of a delivery says, for the inbox; raises NotAnEvent."""
+    """Return the content of a delivery. Raises NotAnEvent."""
     event = read_event(body)
     return Delivery(
         trace_id=event.trace_id,
@@ -26,9 +26,13 @@ def delivery_of(body: bytes, sent_at: datetime) -> Delivery:
 
 
 def replay(database: Database, trace_ids: Collection[str]) -> dict[str, str | None]:
-    """Begin anew with these events, as this version of the program reads them, and as the members are now.
+    """Replay these events, as this version of the program reads them.
 
-    Trace id -> None, or the reason for which the event stays parked. Raises UnknownEvent, and then changes nothing.
+    Returns:
+        Trace id -> None, or the reason why the event stays parked.
+
+    Raises:
+        UnknownEvent: One of them is not stored. Nothing was changed.
     """
     with database.write() as connection:
         stored = [inbox.stored(connection, trace_id) for trace_id in trace_ids]
@@ -36,12 +40,12 @@ def replay(database: Database, trace_ids: Collection[str]) -> dict[str, str | No
 
 
 def read_again(stored: Iterable[tuple[Event, str]]) -> list[Delivery]:
-    """Stored events and their payloads, as this version of the program reads them."""
+    """Return stored events as this version of the program reads their payloads."""
     return [_read_again(event, payload) for event, payload in stored]
 
 
 def under(event: Event, payload: str, record_id: str) -> Delivery:
-    """A stored event that named its record by a number of v1, under the record's id in v2."""
+    """Return a stored event with a numeric id of API v1 as a delivery with the record's id of v2."""
     return replace(
         delivery_of(payload.encode(), event.sent_at),
         trace_id=event.trace_id,
@@ -54,7 +58,7 @@ def _read_again(event: Event, payload: str) -> Delivery:
     delivery = delivery_of(payload.encode(), event.sent_at)
     found = event.record_id if event.record_id != delivery.record_id else None
     if delivery.refusal == OLD_ID and found is not None:
-        # What WHOOP sent still has the number, but the id in v2 has been found since.
+        # The payload still has the number, but the id of v2 was found since.
         return under(event, payload, found)
-    # Of two that came under one trace id, one is stored under another: the stored one counts.
+    # One of two events with the same trace id is stored under a longer one.
     return replace(delivery, trace_id=event.trace_id)

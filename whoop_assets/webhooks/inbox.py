@@ -1,11 +1,11 @@
 """The inbox of webhook events: what WHOOP announced, and whether the announced change is committed.
 
-    open    something may have changed at WHOOP that is not stored yet; due from `next_attempt_at` on
-    parked  nobody will try by itself: the reason says why, and `replay` takes it up again
-    done    a load has committed an answer that WHOOP gave after the event was received
+    open    the change may not be stored yet; an attempt is due at `next_attempt_at`
+    parked  no attempt is made; `reason` says why, and `replay` opens the event again
+    done    a load has committed a response to a request that was sent after the event was received
 
-Here events come in, are looked at and taken up again; `attempts.py` says how they are loaded and closed. Every function
-works in the caller's transaction, and any number of processes may do so at once.
+This module stores, lists and replays events. `attempts.py` retries and closes them. Every function works in
+the caller's transaction, and any number of processes can use it at the same time.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ NOT_A_MEMBER = "The user is not a member here."
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What one delivery says. `refusal`: why nothing can be loaded for it, as far as the event itself tells."""
+    """The content of one delivery. `refusal` says why the event cannot be loaded; None if it can."""
 
     trace_id: str
     user_id: int
@@ -44,22 +44,26 @@ class Delivery:
 
 
 def require_writable(connection: Connection) -> None:
-    """Run a statement that changes nothing, and fails where events could not be stored: no table, a read-only database."""
+    """Run a statement without effect that fails if events cannot be stored, as in a read-only database."""
     connection.execute(delete(webhook_events).where(false()))
 
 
 def receive(connection: Connection, deliveries: Sequence[Delivery], at: datetime) -> list[str]:
-    """Store what is new; per delivery `open`, `parked`, or `duplicate` for what was stored before."""
+    """Store the new events.
+
+    Returns:
+        For each delivery: `open`, `parked`, or `duplicate` if its event was stored before.
+    """
     absent = _not_members(connection, {delivery.user_id for delivery in deliveries})
     first: dict[str, Delivery] = {}
     for delivery in deliveries:
         first.setdefault(delivery.trace_id, delivery)
     new = _insert(connection, {name: _new_row(delivery, absent, at) for name, delivery in first.items()})
-    said = _contents(connection, first.keys() - new.keys()) | {name: _content(first[name]) for name in new}
+    stored = _contents(connection, first.keys() - new.keys()) | {name: _content(first[name]) for name in new}
     outcomes = []
     for delivery in deliveries:
-        if said.get(delivery.trace_id, _content(delivery)) != _content(delivery):
-            # WHOOP does not say that a trace id names one event only: what says something else is not a duplicate.
+        if stored.get(delivery.trace_id, _content(delivery)) != _content(delivery):
+            # WHOOP does not guarantee that a trace id is unique: another content is another event.
             digest = hashlib.sha256(repr(_content(delivery)).encode()).hexdigest()[:16]
             outcomes += receive(connection, [replace(delivery, trace_id=f"{delivery.trace_id}~{digest}")], at)
         else:
@@ -68,12 +72,12 @@ def receive(connection: Connection, deliveries: Sequence[Delivery], at: datetime
 
 
 def _insert(connection: Connection, rows: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Insert what is not there yet; trace id -> state of what was not."""
+    """Insert the rows with a new trace id. Returns their trace id -> state."""
     if not rows:
         return {}
     c = webhook_events.c
     statement = upsert(connection, webhook_events).on_conflict_do_nothing(index_elements=["trace_id"])
-    # In order: two transactions with the same deliveries wait for each other in one direction only.
+    # In a fixed order, so that two transactions with the same deliveries cannot deadlock.
     ordered = [rows[trace_id] for trace_id in sorted(rows)]
     return dict(connection.execute(statement.returning(c.trace_id, c.state), ordered).all())
 
@@ -85,16 +89,18 @@ def _content(delivery: Delivery) -> tuple[int, str, str | None]:
 def _contents(connection: Connection, trace_ids: Collection[str]) -> dict[str, tuple[int, str, str | None]]:
     c = webhook_events.c
     found = {}
-    for lot in in_lots(sorted(trace_ids)):
-        query = select(c.trace_id, c.user_id, c.event_type, c.record_id).where(c.trace_id.in_(lot))
+    for batch in in_lots(sorted(trace_ids)):
+        query = select(c.trace_id, c.user_id, c.event_type, c.record_id).where(c.trace_id.in_(batch))
         found.update({name: (user_id, kind, key) for name, user_id, kind, key in connection.execute(query)})
     return found
 
 
 def _not_members(connection: Connection, user_ids: Collection[int]) -> set[int]:
     found: set[int] = set()
-    for lot in in_lots(sorted(user_ids)):
-        query = select(members.c.user_id).where(members.c.user_id.in_(lot), members.c.status != DISCONNECTED)
+    for batch in in_lots(sorted(user_ids)):
+        query = select(members.c.user_id).where(
+            members.c.user_id.in_(batch), members.c.status != DISCONNECTED
+        )
         found.update(connection.scalars(query))
     return set(user_ids) - found
 
@@ -114,7 +120,7 @@ def _new_row(delivery: Delivery, absent: Collection[int], at: datetime) -> dict[
 
 
 def _reopened(delivery: Delivery, absent: Collection[int], at: datetime) -> dict[str, Any]:
-    """The columns of an event that begins anew: open and due, or parked for a reason that can be told now."""
+    """Return the columns of a new or replayed event: open and due, or parked with a reason."""
     reason = delivery.refusal or (NOT_A_MEMBER if delivery.user_id in absent else None)
     return {
         "state": OPEN if reason is None else PARKED,
@@ -131,7 +137,7 @@ def _reopened(delivery: Delivery, absent: Collection[int], at: datetime) -> dict
 
 
 def listed(connection: Connection, *, state: str | None = None, limit: int | None = None) -> list[Event]:
-    """Events of one state or of all, the newest first."""
+    """Return events of one state or of all, newest first."""
     c = webhook_events.c
     query = select(*COLUMNS).order_by(c.received_at.desc(), c.trace_id).limit(limit)
     return [
@@ -140,25 +146,29 @@ def listed(connection: Connection, *, state: str | None = None, limit: int | Non
 
 
 def parked_of(connection: Connection, user_id: int) -> list[tuple[Event, str]]:
-    """What is parked of this user, each with its payload as WHOOP sent it."""
+    """Return the user's parked events, each with its payload as WHOOP sent it."""
     c = webhook_events.c
     query = select(*COLUMNS, cast(c.payload, Text)).where(c.user_id == user_id, c.state == PARKED)
     return [(Event(*row[:-1]), row[-1]) for row in connection.execute(query)]
 
 
 def stored(connection: Connection, trace_id: str) -> tuple[Event, str]:
-    """One event and its payload as WHOOP sent it; raises UnknownEvent."""
+    """Return one event and its payload as WHOOP sent it. Raises UnknownEvent."""
     payload = cast(webhook_events.c.payload, Text)
     row = connection.execute(select(*COLUMNS, payload).where(webhook_events.c.trace_id == trace_id)).first()
     if row is None:
-        raise UnknownEvent(f"There is no event {trace_id}: `whoop-assets events list` shows those there are.")
+        raise UnknownEvent(f"There is no event {trace_id}: run `whoop-assets events list` to see the events.")
     return Event(*row[:-1]), row[-1]
 
 
 def replay(connection: Connection, read_again: Sequence[Delivery], at: datetime) -> dict[str, str | None]:
-    """Begin anew with these stored events, read again from their payloads: open and due now, all attempts before them.
+    """Open these stored events again, due now and with all attempts left.
 
-    Trace id -> None, or the reason for which it is parked still.
+    Args:
+        read_again: The events as this version of the program reads their payloads.
+
+    Returns:
+        Trace id -> None, or the reason why the event stays parked.
     """
     again = {delivery.trace_id: delivery for delivery in read_again}
     absent = _not_members(connection, {delivery.user_id for delivery in read_again})
@@ -174,7 +184,7 @@ def replay(connection: Connection, read_again: Sequence[Delivery], at: datetime)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How many events wait, how many are parked, and since when the longest waiting is open."""
+    """Numbers of open and parked events, and since when the oldest open one is open."""
 
     open: int
     parked: int
@@ -182,7 +192,7 @@ class Figures:
 
 
 def figures(connection: Connection) -> Figures:
-    """The state of the inbox."""
+    """Return the numbers of open and parked events."""
     c = webhook_events.c
     query = (
         select(c.state, func.count(), func.min(c.open_since))
@@ -195,7 +205,10 @@ def figures(connection: Connection) -> Figures:
 
 
 def forget_done(connection: Connection, before: datetime, *, limit: int) -> int:
-    """Delete up to so many events that were received and done before then; returns how many there were."""
+    """Delete up to `limit` events that were received and done before then.
+
+    Returns the number of deleted events.
+    """
     c = webhook_events.c
     old = select(c.trace_id).where(c.received_at < before, c.state == DONE, c.closed_at < before).limit(limit)
     return connection.execute(delete(webhook_events).where(c.trace_id.in_(old))).rowcount

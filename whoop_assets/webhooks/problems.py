@@ -1,4 +1,4 @@
-"""What is wrong with the inbox: events that have been open for too long, and those that were parked of late."""
+"""Problems of the inbox: events that have been open for too long, and recently parked ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from whoop_assets.webhooks.tables import webhook_events
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """How many there are in all, and the longest waiting or newest parked of those in question."""
+class InboxProblems:
+    """Numbers of events, and examples: those that are open for longest and those that were parked last."""
 
     figures: inbox.Figures
     late: int
@@ -23,8 +23,14 @@ class Trouble:
 
 def trouble(
     connection: Connection, *, open_before: datetime, parked_after: datetime, examples: int
-) -> Trouble:
-    """Which events have been open since before then, and which were received after then and are parked."""
+) -> InboxProblems:
+    """Find problems of the inbox.
+
+    Args:
+        open_before: Open events from before this time are late.
+        parked_after: Parked events that were opened after this time are reported.
+        examples: Number of examples of each kind.
+    """
     c = webhook_events.c
     late = (c.state == OPEN) & (c.open_since < open_before)
     parked = (c.state == PARKED) & (c.open_since > parked_after)
@@ -32,7 +38,9 @@ def trouble(
     for where, order in ((late, c.open_since), (parked, c.open_since.desc())):
         query = select(*COLUMNS).where(where).order_by(order, c.trace_id).limit(examples)
         found += [Event(*row) for row in connection.execute(query)]
-    return Trouble(inbox.figures(connection), _count(connection, late), _count(connection, parked), found)
+    return InboxProblems(
+        inbox.figures(connection), _count(connection, late), _count(connection, parked), found
+    )
 
 
 def _count(connection: Connection, where: ColumnElement[bool]) -> int:

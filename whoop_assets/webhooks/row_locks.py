@@ -1,4 +1,4 @@
-"""Rows of `webhook_events`, locked in the order of their trace ids, so that no two transactions wait in a circle."""
+"""Row locks on `webhook_events`, locked in the order of trace ids to prevent deadlocks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ STATES = (OPEN, PARKED, DONE)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A row of the ledger."""
+    """A row of `webhook_events`, without its payload."""
 
     trace_id: str
     user_id: int
@@ -41,24 +41,24 @@ COLUMNS = tuple(webhook_events.c[name] for name in Event.__dataclass_fields__)
 
 
 def locked(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
-    """Those of these events that are there, theirs until the transaction ends."""
+    """Lock the events' rows until the transaction ends, and return the events that exist."""
     c = webhook_events.c
     found = []
-    for lot in in_lots(sorted(set(trace_ids))):
-        query = select(*COLUMNS).where(c.trace_id.in_(lot)).order_by(c.trace_id).with_for_update()
+    for batch in in_lots(sorted(set(trace_ids))):
+        query = select(*COLUMNS).where(c.trace_id.in_(batch)).order_by(c.trace_id).with_for_update()
         found += [Event(*row) for row in connection.execute(query)]
     return found
 
 
 def change(event: Event, **columns: Any) -> dict[str, Any]:
-    """What `write` takes: these columns of the event get these values."""
+    """Return a change for `write` that sets these columns of the event."""
     if columns.get("state") == PARKED:
         columns |= {"next_attempt_at": None, "begun_by": None}
     return {"of": event.trace_id, **{f"new_{name}": value for name, value in columns.items()}}
 
 
 def write(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
-    """Write the changes, which may differ in their columns."""
+    """Write the changes. They may set different columns."""
     for names in {tuple(change) for change in changes}:
         values: dict[str, Any] = {
             name.removeprefix("new_"): bindparam(name) for name in names if name != "of"

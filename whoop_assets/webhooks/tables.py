@@ -1,4 +1,4 @@
-"""Table of the webhook events."""
+"""Table of webhook events."""
 
 from sqlalchemy import BigInteger, Date, Index, Integer, String, Table, Text
 
@@ -9,31 +9,31 @@ from whoop_assets.db.types import JsonText, UtcDateTime
 webhook_events = Table(
     "webhook_events",
     metadata,
-    key("trace_id", String(160), "WHOOP's name of the event: what comes twice under it is one event"),
+    key("trace_id", String(160), "WHOOP's id of the event; deliveries with the same trace id are one event"),
     column("user_id", BigInteger, "WHOOP user id", nullable=False),
     column("event_type", String(64), "workout.updated, sleep.deleted, ... as WHOOP sent it", nullable=False),
-    column("record_id", String(128), "id of the record (of a recovery: its sleep's); NULL: none was sent"),
     column(
-        "stream", String(16), "sleeps, recoveries or workouts; NULL for an event that names no such record"
+        "record_id", String(128), "id of the record, for a recovery that of its sleep; NULL if none was sent"
     ),
+    column("stream", String(16), "sleeps, recoveries or workouts; NULL for an unknown event type"),
     column("payload", JsonText(), "the event as WHOOP sent it, unknown fields included", nullable=False),
     column("sent_at", UtcDateTime(), "the time in WHOOP's signature", nullable=False),
-    column("received_at", UtcDateTime(), "when it was stored, and then answered", nullable=False),
+    column("received_at", UtcDateTime(), "when it was stored", nullable=False),
     column("state", String(8), "open, parked or done", nullable=False),
-    column("reason", Text, "why it is parked"),
+    column("reason", Text, "why it is parked; NULL unless parked"),
     column(
         "open_since",
         UtcDateTime(),
-        "a request sent after this closes it: receipt, or the last replay",
+        "receipt or last replay; a request sent later can close the event",
         nullable=False,
     ),
-    column("attempts", Integer, "attempts to load what it announces, since then", nullable=False),
+    column("attempts", Integer, "attempts to load the record since `open_since`", nullable=False),
     column("next_attempt_at", UtcDateTime(), "when the next attempt is due; NULL unless open"),
-    column("begun_by", String(64), "who makes the attempt that is under way; NULL: none is"),
-    column("last_error", Text, "what the last failed attempt came to, in one sentence"),
-    column("day", Date, "WHOOP day under which it is loaded; NULL: not filed yet"),
-    column("closed_at", UtcDateTime(), "when a load committed what it announced"),
-    column("closed_by", String(64), "that load: a Dagster run, a command"),
+    column("begun_by", String(64), "run that makes the current attempt; NULL if there is none"),
+    column("last_error", Text, "error of the last failed attempt, one sentence"),
+    column("day", Date, "WHOOP day under which it is loaded; NULL until assigned"),
+    column("closed_at", UtcDateTime(), "when a load committed the announced change"),
+    column("closed_by", String(64), "the load that closed it: a Dagster run, a command or a lane"),
     comment="Ledger: what WHOOP announced, and whether the announced change is committed.",
 )
 

@@ -1,80 +1,209 @@
-"""WHOOP's four collections, one row each: where they are, what they need, what they hold."""
+"""The stream registry: each kind of WHOOP data with its path, scope, model, columns and day rule.
+
+A collection (`STREAMS`) has records with ids or times. A snapshot (`SNAPSHOT_STREAMS`) has only present
+values. docs/how-to-add-a-column-or-stream.md lists the other steps for a new row.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
 from uuid import UUID
 
+from pydantic import BaseModel
+
 from whoop_assets.whoop_api.errors import InvalidIdentifier
-from whoop_assets.whoop_api.models import Cycle, Recovery, Sleep, Workout
-from whoop_assets.whoop_api.scopes import REQUIRED_SCOPES, SCOPE_OF, SCOPES, STREAM_NAMES
+from whoop_assets.whoop_api.models import (
+    BodyMeasurement,
+    Cycle,
+    Record,
+    Recovery,
+    Sleep,
+    UserProfile,
+    Workout,
+)
+from whoop_assets.whoop_api.scopes import SCOPE_OF
 
 _INT64 = re.compile(r"[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
+_RENAMED = {"start": "start_time", "end": "end_time"}
+_NOT_STORED = {"user_id", "v1_id"}
+"""Fields without a column: the load sets the user id, and `payload` keeps the id of API v1."""
+
 Key = int | str | UUID
+DayRule = Literal["cycle", "sleep", "recovery", "workout"]
+"""Names the function in `records/day_assignment.py` that gives a record its WHOOP day."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stream:
-    """`record_path` takes the id of one record; a recovery has none, and is asked for by its cycle's.
+    """A collection of WHOOP's API.
 
-    `key` names the field that is unique within the stream.
+    Attributes:
+        name: Name of the stream and of its table.
+        path: Path of the collection.
+        record_path: Path of one record. A recovery has no id; its path takes the id of its cycle.
+        scope: OAuth scope that permits reading.
+        model: Model of one record.
+        key: Column that is unique within the stream.
+        url_key: Type of the id in `record_path`.
+        day_rule: How a record gets its WHOOP day.
+        columns: Table column -> field of the model, with dots for nested fields. Fields under `score` are
+            NULL unless WHOOP scored the record.
+        event: First word of this stream's webhook types (`sleep.updated`); None if WHOOP announces no
+            changes.
     """
 
     name: str
     path: str
     record_path: str
     scope: str
-    model: type[Cycle] | type[Sleep] | type[Recovery] | type[Workout]
+    model: type[Record[Any]]
     key: str
+    url_key: type[int] | type[UUID]
+    day_rule: DayRule
+    event: str | None = None
+
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
+        """Table column -> field of the model, with dots for nested fields.
+
+        Fields under `score` are NULL unless WHOOP scored the record.
+        """
+        return _columns(self.model)
 
     def record_url_path(self, key: Key) -> str:
-        """The path of one record. Raises InvalidIdentifier for what cannot be an id of this stream."""
-        by_uuid = self.name in ("sleeps", "workouts")
-        return self.record_path.format(id=valid_uuid(key) if by_uuid else valid_int64(key))
+        """Return the path of one record. Raises InvalidIdentifier if `key` cannot be an id of this stream."""
+        return self.record_path.format(id=valid_uuid(key) if self.url_key is UUID else valid_int64(key))
+
+
+@dataclass(frozen=True, eq=False)
+class SnapshotStream:
+    """Present values of a member. WHOOP keeps no history of them.
+
+    Attributes:
+        name: Name of the stream.
+        table: Name of its table.
+        path: Path of the request.
+        scope: OAuth scope that permits reading.
+        model: Model of the response.
+    """
+
+    name: str
+    table: str
+    path: str
+    scope: str
+    model: type[UserProfile] | type[BodyMeasurement]
+
+    @cached_property
+    def columns(self) -> Mapping[str, str]:
+        """Table column -> field of the model."""
+        return _columns(self.model)
 
 
 def valid_int64(key: Key) -> str:
-    """The id of a cycle as it goes in a URL."""
+    """Return the id of a cycle as text for a URL. Raises InvalidIdentifier."""
     text = str(key)
     if isinstance(key, bool) or not _INT64.fullmatch(text) or int(text) >= 2**63:
-        raise InvalidIdentifier("Not a cycle id of WHOOP's (a whole number below 2^63): nothing was asked.")
+        raise InvalidIdentifier("Not a WHOOP cycle id (a whole number below 2^63): no request was sent.")
     return str(int(text))
 
 
 def valid_uuid(key: Key) -> str:
-    """The id of a sleep or workout as it goes in a URL: lower case."""
+    """Return the id of a sleep or workout as lower-case text for a URL. Raises InvalidIdentifier."""
     text = str(key)
     if not _UUID.fullmatch(text):
-        raise InvalidIdentifier("Not a sleep or workout id of WHOOP's (a UUID): nothing was asked.")
+        raise InvalidIdentifier("Not a WHOOP sleep or workout id (a UUID): no request was sent.")
     return text.lower()
 
 
-CYCLES = Stream("cycles", "/v2/cycle", "/v2/cycle/{id}", SCOPE_OF["cycles"], Cycle, "id")
-SLEEPS = Stream("sleeps", "/v2/activity/sleep", "/v2/activity/sleep/{id}", SCOPE_OF["sleeps"], Sleep, "id")
-RECOVERIES = Stream(
-    "recoveries", "/v2/recovery", "/v2/cycle/{id}/recovery", SCOPE_OF["recoveries"], Recovery, "sleep_id"
+def _columns(model: type[BaseModel], parent: str = "") -> dict[str, str]:
+    """Return column -> field for all stored fields of a model; nested models are flattened."""
+    columns: dict[str, str] = {}
+    for name, field in model.model_fields.items():
+        nested = next((part for part in get_args(field.annotation) if _is_model(part)), None)
+        if nested is not None:
+            columns |= _columns(nested, f"{parent}{name}.")
+        elif name not in _NOT_STORED:
+            columns[_RENAMED.get(name, name)] = parent + name
+    return columns
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+CYCLES = Stream(
+    name="cycles",
+    path="/v2/cycle",
+    record_path="/v2/cycle/{id}",
+    scope=SCOPE_OF["cycles"],
+    model=Cycle,
+    key="id",
+    url_key=int,
+    day_rule="cycle",
 )
+
+SLEEPS = Stream(
+    name="sleeps",
+    path="/v2/activity/sleep",
+    record_path="/v2/activity/sleep/{id}",
+    scope=SCOPE_OF["sleeps"],
+    model=Sleep,
+    key="id",
+    url_key=UUID,
+    day_rule="sleep",
+    event="sleep",
+)
+
+RECOVERIES = Stream(
+    name="recoveries",
+    path="/v2/recovery",
+    record_path="/v2/cycle/{id}/recovery",
+    scope=SCOPE_OF["recoveries"],
+    model=Recovery,
+    key="sleep_id",  # not the cycle: a nap can have its own recovery in the same cycle
+    url_key=int,
+    day_rule="recovery",
+    event="recovery",
+)
+
 WORKOUTS = Stream(
-    "workouts", "/v2/activity/workout", "/v2/activity/workout/{id}", SCOPE_OF["workouts"], Workout, "id"
+    name="workouts",
+    path="/v2/activity/workout",
+    record_path="/v2/activity/workout/{id}",
+    scope=SCOPE_OF["workouts"],
+    model=Workout,
+    key="id",
+    url_key=UUID,
+    day_rule="workout",
+    event="workout",
+)
+
+PROFILE = SnapshotStream(
+    name="profile",
+    table="profiles",
+    path="/v2/user/profile/basic",
+    scope=SCOPE_OF["profile"],
+    model=UserProfile,
+)
+
+BODY_MEASUREMENT = SnapshotStream(
+    name="body_measurement",
+    table="body_measurements",
+    path="/v2/user/measurement/body",
+    scope=SCOPE_OF["body_measurement"],
+    model=BodyMeasurement,
 )
 
 STREAMS = {stream.name: stream for stream in (CYCLES, SLEEPS, RECOVERIES, WORKOUTS)}
+"""The collections, in loading order: a record's day depends on streams before it."""
 
-__all__ = [
-    "CYCLES",
-    "RECOVERIES",
-    "REQUIRED_SCOPES",
-    "SCOPES",
-    "SCOPE_OF",
-    "SLEEPS",
-    "STREAMS",
-    "STREAM_NAMES",
-    "WORKOUTS",
-    "Key",
-    "Stream",
-    "valid_int64",
-    "valid_uuid",
-]
+SNAPSHOT_STREAMS = {stream.name: stream for stream in (PROFILE, BODY_MEASUREMENT)}
+
+ANNOUNCED_STREAMS = tuple(stream.name for stream in STREAMS.values() if stream.event is not None)
+"""Streams with changes that WHOOP announces by webhook."""

@@ -9,8 +9,8 @@ from whoop_assets.app_export.parsing import UnreadableExport, read_export
 from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, imported_journal
 from whoop_assets.members import store as member_store
 from whoop_assets.quality import consistency
-from whoop_assets.records import quarantine
 from whoop_assets.summaries import tables
+from whoop_assets.sync import quarantine_entries
 from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.app_export.exports import (
     CYCLES_OF_THREE_DAYS,
@@ -141,14 +141,14 @@ def test_a_dismissed_row_stays_dismissed_when_it_comes_again_and_another_one_doe
     files = export(cycles=[cycle(4), cycle(3, 70, **{"Cycle timezone": ""}), cycle(2)])
     import_export(sqlite_database, files, None)
     with sqlite_database.write() as connection:
-        (entry,) = quarantine.entries(connection)
+        (entry,) = quarantine_entries.entries(connection)
         assert (entry.source, entry.place) == ("physiological_cycles.csv", "line 3")
-        assert quarantine.dismiss(connection, [entry.id], sqlite_database.now(connection)) == 1
-        assert quarantine.entries(connection) == []
+        assert quarantine_entries.dismiss(connection, [entry.id], sqlite_database.now(connection)) == 1
+        assert quarantine_entries.entries(connection) == []
         assert consistency.in_quarantine(connection).count == 0
     again = import_export(sqlite_database, files, -1)
     assert (again.rejected, again.dismissed) == ([], 1)
     with sqlite_database.read() as connection:
-        assert quarantine.entries(connection) == []
+        assert quarantine_entries.entries(connection) == []
     other = export(cycles=[cycle(4), cycle(3, 71, **{"Cycle timezone": ""}), cycle(2)])
     assert len(import_export(sqlite_database, other, -1).rejected) == 1

@@ -22,7 +22,7 @@ from whoop_assets.schema import metadata
 from whoop_assets.summaries import tables as summary_tables
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.import_export import ForeignExport, LeavesSomethingBehind, import_export
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.sync.home import frozen_world
 from whoop_simulator.world.app_export import COLUMNS, NAMES, files_of, write_export
@@ -389,11 +389,11 @@ class _NoWhoop:
 def test_no_load_asks_whoop_about_who_came_from_an_export(sqlite_database):
     import_export(sqlite_database, export_of(cycles=nights(3)), None)
     day = date(2026, 9, 3)
-    order = Order("cycles", day, day, day, NOW, NOW)
-    done = load_everybody(_NoWhoop(sqlite_database), order)
+    order = LoadRequest("cycles", day, day, day, NOW, NOW)
+    done = load_members(_NoWhoop(sqlite_database), order)
     assert (done.loads, done.skipped, done.failures, done.to_reconnect) == ([], [], [], [])
-    named = Order("cycles", day, day, day, NOW, NOW, members=(-1,))
-    assert "from an export alone" in load_everybody(_NoWhoop(sqlite_database), named).skipped[0]
+    named = LoadRequest("cycles", day, day, day, NOW, NOW, members=(-1,))
+    assert "from an export alone" in load_members(_NoWhoop(sqlite_database), named).skipped[0]
 
 
 # Folders

@@ -6,7 +6,7 @@ from typing import Any
 
 from whoop_assets.planner import Plan, Reading
 from whoop_assets.planner.current_plan import grouped, plan_now, rules_at
-from whoop_assets.sync.load_members import load_everybody
+from whoop_assets.sync.load_members import load_members
 from whoop_assets_tests.sync.home import KEY, RECORDS, Home, moment
 
 MINUTE = timedelta(minutes=1)
@@ -36,7 +36,7 @@ class Life:
             before = self.home.world.requests
             self.home.clock.advance(0.001)
             for order in group.orders(self.home.clock.now(), rules_at(self.settings, plan.now).last_day):
-                assert load_everybody(self.home.connection, order).failures == []
+                assert load_members(self.home.connection, order).failures == []
             reason = group.any.reason.value
             cost = self.home.world.requests - before
             self.requests[reason] = self.requests.get(reason, 0) + cost

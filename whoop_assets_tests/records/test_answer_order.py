@@ -1,4 +1,4 @@
-"""Order of answers: WHOOP's updated_at, then the time the request was sent; an older answer never overwrites."""
+"""Order of responses: by updated_at, then by send time; an older response never overwrites a newer one."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def store(connection, *answers):
     return upsert.store(connection, MEMBER, "cycles", answers, NOW)
 
 
-def test_a_later_request_with_other_content_wins_though_updated_at_stands_still(database):
+def test_a_later_request_with_other_content_wins_at_the_same_updated_at(database):
     with database.write([MEMBER]) as connection:
         store(connection, the_open_cycle(4.0, sent=1))
         result = store(connection, the_open_cycle(9.5, sent=2))
@@ -34,7 +34,7 @@ def test_a_later_request_with_other_content_wins_though_updated_at_stands_still(
         assert rows(connection, "cycles")[KEY]["strain"] == 9.5
 
 
-def test_an_answer_that_was_asked_for_earlier_comes_too_late(database):
+def test_a_response_to_an_earlier_request_is_superseded(database):
     with database.write([MEMBER]) as connection:
         store(connection, the_open_cycle(9.5, sent=2))
         result = store(connection, the_open_cycle(4.0, sent=1))
@@ -42,7 +42,7 @@ def test_an_answer_that_was_asked_for_earlier_comes_too_late(database):
         assert rows(connection, "cycles")[KEY]["strain"] == 9.5
 
 
-def test_whoops_word_counts_more_than_the_order_of_our_requests(database):
+def test_updated_at_counts_more_than_the_send_time(database):
     with database.write([MEMBER]) as connection:
         store(connection, the_open_cycle(9.5, sent=1, updated=2))
         assert store(connection, the_open_cycle(4.0, sent=5, updated=1)).superseded == 1
@@ -63,7 +63,7 @@ def test_the_same_content_again_changes_nothing_but_synced_at(database):
         assert after == before
 
 
-def test_a_confirmation_that_comes_late_does_not_set_synced_at_back(database):
+def test_a_late_confirmation_does_not_reduce_synced_at(database):
     with database.write([MEMBER]) as connection:
         store(connection, the_open_cycle(9.5, sent=60))
         store(connection, the_open_cycle(9.5, sent=1))
@@ -77,7 +77,7 @@ answers = st.lists(
 
 
 @given(arrivals=answers, batches=st.lists(st.integers(1, 3), min_size=6, max_size=6))
-def test_in_whatever_order_answers_arrive_the_same_one_is_left(database, arrivals, batches):
+def test_the_same_response_wins_in_any_order_of_arrival(database, arrivals, batches):
     incoming = [
         cycle(
             KEY,
@@ -124,7 +124,7 @@ def test_each_distinct_content_is_kept_once_with_the_endpoint_that_gave_it(datab
         assert [row["endpoint"] for row in versions] == ["/v2/activity/workout", "/v2/activity/workout/w1"]
 
 
-def test_of_an_open_cycles_passing_scores_only_the_last_is_kept_beside_the_final_one(database):
+def test_only_the_last_open_state_and_the_final_state_of_a_cycle_are_kept(database):
     final = cycle(
         KEY,
         at(3),

@@ -26,7 +26,7 @@ spans = st.builds(span, st.integers(0, HOURS - 1), st.integers(1, 15))
 
 
 @given(spans, st.lists(spans, max_size=6))
-def test_what_is_left_is_what_nothing_was_taken_of(whole, taken):
+def test_subtract_returns_the_time_without_the_taken_spans(whole, taken):
     left = subtract(whole, taken)
     assert hours(left) == hours([whole]) - hours(taken)
     assert all(left)
@@ -35,11 +35,11 @@ def test_what_is_left_is_what_nothing_was_taken_of(whole, taken):
 
 
 reads = st.lists(st.tuples(spans, st.integers(0, 1)), max_size=8)
-"""(what was read, minutes since the read before)"""
+"""(read span, minutes since the read before)"""
 
 
 @given(reads, spans, st.none() | st.integers(0, 8))
-def test_what_is_unread_is_what_no_fresh_read_covered(database, reads, asked, since):
+def test_unread_spans_are_those_without_a_fresh_read(database, reads, asked, since):
     model = {}
     with undone(database) as connection:
         read_at = NOW
@@ -68,7 +68,7 @@ def test_neighbours_of_one_read_become_one_span(database):
 
 
 @pytest.mark.parametrize("whose", [(MEMBER + 1, "sleeps"), (MEMBER, "cycles")])
-def test_reading_one_stream_of_one_member_says_nothing_of_others(database, whose):
+def test_coverage_of_one_stream_and_member_does_not_affect_others(database, whose):
     with database.write([MEMBER]) as connection:
         coverage.record(connection, MEMBER, "sleeps", span(0, 10), NOW)
         coverage.record(connection, *whose, span(5, 2), NOW + timedelta(hours=1))
@@ -78,7 +78,7 @@ def test_reading_one_stream_of_one_member_says_nothing_of_others(database, whose
         assert coverage.unread(connection, *whose, span(0, 10), since=None) == [span(7, 3), span(0, 5)]
 
 
-def test_an_empty_span_is_not_entered(database):
+def test_an_empty_span_is_not_stored(database):
     with database.write([MEMBER]) as connection:
         coverage.record(connection, MEMBER, "sleeps", span(5, 0), NOW)
         assert coverage.covered(connection, MEMBER, "sleeps", span(0, 40)) == []

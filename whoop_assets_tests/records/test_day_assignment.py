@@ -1,4 +1,4 @@
-"""Filing: whatever comes first, every record ends on the day its cycle says, and every day that changed is stale."""
+"""Day assignment: in any order of arrival, records follow their cycle, and changed days are stale."""
 
 from datetime import date, timedelta
 
@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoop_assets.records import day_assignment, stale_days, upsert
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import cycle_day, local_date
 from whoop_assets_tests.support.factories import (
     MEMBER,
@@ -21,11 +22,10 @@ from whoop_assets_tests.support.factories import (
     workout,
 )
 
-STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
 OFFSETS = ("-10:00", "-03:30", "+00:00", "+05:30", "+13:00")
 
 
-def test_a_workout_that_came_before_its_cycle_moves_to_the_cycles_day_and_both_days_are_stale(database):
+def test_a_workout_stored_before_its_cycle_moves_to_the_cycles_day_and_both_days_are_stale(database):
     with database.write([MEMBER]) as connection:
         # One in the morning: by its own date the 4th, but the cycle of the 3rd is still going on.
         upsert.store(connection, MEMBER, "workouts", [workout("w1", at(4, 1))], NOW)
@@ -36,7 +36,7 @@ def test_a_workout_that_came_before_its_cycle_moves_to_the_cycles_day_and_both_d
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
 
 
-def test_the_calendar_is_always_that_of_the_transaction_and_of_the_member(database):
+def test_the_calendar_is_that_of_the_transaction_and_of_the_member(database):
     """It is kept in memory while its rows stay the same, and never longer, whatever the clock says."""
 
     def known(connection, user_id):
@@ -59,7 +59,7 @@ def test_the_calendar_is_always_that_of_the_transaction_and_of_the_member(databa
         assert known(connection, MEMBER + 1) == [(2, at(3), None, day)]
 
 
-def test_a_cycle_that_moves_to_another_day_takes_its_sleep_and_recovery_along(database):
+def test_sleep_and_recovery_follow_a_cycle_that_moves_to_another_day(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3, 11), at(4, 6))], NOW)
         upsert.store(connection, MEMBER, "sleeps", [sleep("s1", 1, at(3, 11), at(3, 19))], NOW)
@@ -73,7 +73,7 @@ def test_a_cycle_that_moves_to_another_day_takes_its_sleep_and_recovery_along(da
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
 
 
-def test_a_cycle_that_closes_gives_back_what_came_after_its_end(database):
+def test_records_after_the_end_of_a_closed_cycle_are_reassigned(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3, 0), None, offset="-10:00")], NOW)
         upsert.store(connection, MEMBER, "workouts", [workout("w1", at(6, 12))], NOW)
@@ -104,7 +104,7 @@ def test_a_new_latest_cycle_makes_the_day_of_the_one_before_stale(database):
 
 @st.composite
 def lives(draw):
-    """Some days of a member: cycles with gaps, travel and overlaps; sleeps, recoveries and workouts all over them."""
+    """Some days of a member: cycles with gaps, travel and overlaps, and records anywhere in them."""
     cycles, sleeps, recoveries, workouts = [], [], [], []
     start = at(2, draw(st.integers(-6, 6)))
     for number in range(draw(st.integers(1, 6))):
@@ -151,7 +151,7 @@ def earlier_word_on(answer):
 
 @st.composite
 def arrivals(draw):
-    """A life, and the same answers in any order and any batches; some cycles come twice, in an earlier state first."""
+    """A member's records in any order and any batches; some cycles come twice, an earlier state first."""
     life = draw(lives())
     loose = [(stream, answer) for stream in STREAMS for answer in life[stream]]
     loose += [("cycles", earlier_word_on(answer)) for answer in life["cycles"] if draw(st.booleans())]
@@ -177,9 +177,7 @@ def filed(connection):
 
 
 @given(arrivals())
-def test_records_that_arrive_in_any_order_and_any_batches_are_filed_as_if_all_had_come_at_once(
-    database, arrival
-):
+def test_the_days_of_records_do_not_depend_on_the_order_of_arrival(database, arrival):
     life, batches = arrival
     with undone(database) as connection:
         for stream in ("cycles", "sleeps", "recoveries", "workouts"):
@@ -194,7 +192,9 @@ def test_records_that_arrive_in_any_order_and_any_batches_are_filed_as_if_all_ha
         sleeps = day_assignment.sleep_times(connection, [answer.key for answer in life["sleeps"]])
         for stream in STREAMS:
             for answer in life[stream]:
-                for name, value in day_assignment.filed(stream, answer.fields, days, sleeps).items():
+                for name, value in day_assignment.assigned_columns(
+                    STREAMS[stream], answer.fields, days, sleeps
+                ).items():
                     assert at_once[stream, answer.key][name] == value
 
 
@@ -203,14 +203,14 @@ def days_as_they_stand(connection):
     found = {}
     for key, row in filed(connection).items():
         found.setdefault(row["day"], set()).add((key, *row.values()))
-    latest = upsert._latest_cycle_day(connection, MEMBER)
+    latest = upsert._latest_cycle(connection, MEMBER)
     if latest is not None:
         found.setdefault(latest[1], set()).add(("latest cycle", latest[0]))
     return found
 
 
 @given(arrivals(), st.data())
-def test_every_day_that_a_change_touches_is_stale_afterwards(database, arrival, data):
+def test_every_changed_day_is_stale_afterwards(database, arrival, data):
     life, batches = arrival
     with undone(database) as connection:
         for stream, batch in batches:
@@ -230,5 +230,5 @@ def test_every_day_that_a_change_touches_is_stale_afterwards(database, arrival, 
         assert changed <= stale(connection)
         # Filing again by the rule alone finds nothing left to move.
         days = day_assignment.calendar(connection, MEMBER)
-        everything = day_assignment.Reach(day_assignment.BEGINNING, day_assignment.END)
-        assert day_assignment.refile(connection, MEMBER, everything, days, NOW) == set()
+        everything = day_assignment.AffectedRecords(day_assignment.BEGINNING, day_assignment.END)
+        assert day_assignment.reassign_days(connection, MEMBER, everything, days, NOW) == set()

@@ -1,4 +1,4 @@
-"""Deletion: only what WHOOP confirmed is gone, only if nobody has seen it since, and never for good."""
+"""Deletion: only after WHOOP confirmed it, only if no later request saw the record, and never final."""
 
 from datetime import date, timedelta
 
@@ -20,7 +20,7 @@ def summaries_are_built(connection):
     stale_days.clear(connection, stale_days.stale(connection))
 
 
-def test_a_sleep_takes_its_recovery_with_it_and_their_day_becomes_stale(database):
+def test_deleting_a_sleep_deletes_its_recovery_and_marks_the_day_stale(database):
     with database.write([MEMBER]) as connection:
         store_a_night(connection)
         summaries_are_built(connection)
@@ -31,7 +31,7 @@ def test_a_sleep_takes_its_recovery_with_it_and_their_day_becomes_stale(database
         assert stale(connection) == {date(2026, 5, 3)}
 
 
-def test_what_somebody_has_seen_after_the_request_that_missed_it_stays(database):
+def test_a_record_confirmed_after_the_404_stays(database):
     with database.write([MEMBER]) as connection:
         store_a_night(connection, requested_at=LATER)
         result = upsert.delete_confirmed(connection, MEMBER, "sleeps", {"s1": NOW}, LATER)
@@ -40,7 +40,7 @@ def test_what_somebody_has_seen_after_the_request_that_missed_it_stays(database)
         assert rows(connection, "recoveries")["s1"]["deleted_at"] is None
 
 
-def test_one_members_absence_deletes_nothing_of_another(database):
+def test_a_404_for_one_member_deletes_no_record_of_another(database):
     with database.write([MEMBER]) as connection:
         store_a_night(connection)
         assert upsert.delete_confirmed(connection, MEMBER + 1, "sleeps", {"s1": LATER}, LATER).deleted == 0
@@ -59,7 +59,7 @@ def test_deleting_twice_is_deleting_once(database):
         assert rows(connection, "sleeps")["s1"]["deleted_at"] == LATER
 
 
-def test_a_record_that_comes_back_is_undeleted_with_the_content_it_comes_with(database):
+def test_a_record_that_reappears_is_undeleted_with_its_new_content(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "workouts", [workout("w1", at(3, 9))], NOW)
         upsert.delete_confirmed(connection, MEMBER, "workouts", {"w1": LATER}, LATER)
@@ -72,7 +72,7 @@ def test_a_record_that_comes_back_is_undeleted_with_the_content_it_comes_with(da
         assert stale(connection) == {date(2026, 5, 3)}
 
 
-def test_an_answer_from_before_the_deletion_does_not_bring_a_record_back(database):
+def test_a_response_from_before_the_deletion_does_not_undelete(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "workouts", [workout("w1", at(3, 9))], NOW)
         upsert.delete_confirmed(connection, MEMBER, "workouts", {"w1": LATER}, LATER)
@@ -81,7 +81,7 @@ def test_an_answer_from_before_the_deletion_does_not_bring_a_record_back(databas
         assert rows(connection, "workouts")["w1"]["deleted_at"] == LATER
 
 
-def test_a_deleted_cycle_leaves_its_records_to_the_nearest_other_one(database):
+def test_records_of_a_deleted_cycle_are_assigned_by_the_nearest_cycle(database):
     with database.write([MEMBER]) as connection:
         known = [cycle(1, at(3), at(4), offset="-10:00"), cycle(2, at(4), at(5), offset="-10:00")]
         upsert.store(connection, MEMBER, "cycles", known, NOW)

@@ -1,4 +1,4 @@
-"""Quarantine: what was not taken is kept once, with its reason, until a valid record of its key came."""
+"""Quarantine: a rejected record is stored once, until a valid record of its key is stored."""
 
 from datetime import timedelta
 
@@ -6,14 +6,15 @@ import pytest
 
 from whoop_assets.errors import UnknownEntry
 from whoop_assets.records import quarantine
-from whoop_assets.records.quarantine import Rejected
+from whoop_assets.records.quarantine import RejectedRecord
+from whoop_assets.sync import quarantine_entries
 from whoop_assets_tests.support.factories import MEMBER, NOW, rows
 
 HOUR = timedelta(hours=1)
 
 
 def rejected(key, content):
-    return Rejected(
+    return RejectedRecord(
         key, f'{{"content": "{content}"}}', f"hash of {content}", "strain: not a number", "/v2/cycle"
     )
 
@@ -22,7 +23,7 @@ def kept(connection):
     return {key[2]: row for key, row in rows(connection, "quarantine").items()}
 
 
-def test_a_record_that_is_rejected_again_is_the_same_row_seen_again(database):
+def test_a_record_rejected_twice_is_one_row_with_two_times(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected("1", "a")], NOW)
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected(None, "b")], NOW + HOUR)
@@ -33,7 +34,7 @@ def test_a_record_that_is_rejected_again_is_the_same_row_seen_again(database):
         assert found["hash of a"]["reason"] == "strain: not a number"
 
 
-def test_a_valid_record_of_the_key_closes_what_was_open_and_nothing_else(database):
+def test_a_valid_record_closes_the_open_entries_of_its_key_only(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected("2", "b")], NOW)
         quarantine.keep(connection, MEMBER, "sleeps", [rejected("1", "c")], NOW)
@@ -50,7 +51,7 @@ def test_a_valid_record_of_the_key_closes_what_was_open_and_nothing_else(databas
         }
 
 
-def test_the_same_broken_content_that_comes_back_is_open_again(database):
+def test_the_same_invalid_content_opens_its_entry_again(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a")], NOW)
         quarantine.resolve(connection, MEMBER, "cycles", ["1"], NOW + HOUR)
@@ -58,30 +59,30 @@ def test_the_same_broken_content_that_comes_back_is_open_again(database):
         assert kept(connection)["hash of a"]["resolved_at"] is None
 
 
-def test_a_dismissed_record_stays_closed_when_the_same_content_comes_again(database):
+def test_a_dismissed_record_stays_closed_if_the_same_content_is_read_again(database):
     with database.write([MEMBER]) as connection:
         quarantine.keep(connection, MEMBER, "cycles", [rejected("1", "a"), rejected(None, "b")], NOW)
-        keyless = next(entry for entry in quarantine.entries(connection) if entry.place is None)
+        keyless = next(entry for entry in quarantine_entries.entries(connection) if entry.place is None)
         assert keyless.id == "hash of b"
-        assert quarantine.dismiss(connection, ["hash of b"], NOW + HOUR) == 1
+        assert quarantine_entries.dismiss(connection, ["hash of b"], NOW + HOUR) == 1
         quarantine.keep(
             connection, MEMBER, "cycles", [rejected(None, "b"), rejected(None, "c")], NOW + 2 * HOUR
         )
-        assert [entry.id for entry in quarantine.entries(connection)] == ["hash of a", "hash of c"]
+        assert [entry.id for entry in quarantine_entries.entries(connection)] == ["hash of a", "hash of c"]
         row = kept(connection)["hash of b"]
         assert (row["resolved_at"], row["dismissed_at"]) == (NOW + HOUR, NOW + HOUR)
         assert row["last_seen_at"] == NOW + 2 * HOUR
 
 
-def test_entries_are_dismissed_of_one_member_or_of_all_and_only_if_it_is_clear_which(database):
+def test_dismiss_closes_entries_of_one_member_or_all_and_rejects_an_ambiguous_id(database):
     with database.write([MEMBER, MEMBER + 1]) as connection:
         for member in (MEMBER, MEMBER + 1):
             quarantine.keep(connection, member, "cycles", [rejected("1", "a"), rejected("2", "b")], NOW)
         for unclear in ("hash of", "hash of z", "hash"):
             with pytest.raises(UnknownEntry, match="quarantine list"):
-                quarantine.dismiss(connection, ["hash of a", unclear], NOW)
-        assert len(quarantine.entries(connection)) == 4
-        assert quarantine.dismiss(connection, ["hash of a"], NOW, MEMBER) == 1
-        assert {entry.user_id for entry in quarantine.entries(connection, MEMBER + 1)} == {MEMBER + 1}
-        assert quarantine.dismiss(connection, None, NOW) == 3
-        assert quarantine.entries(connection) == []
+                quarantine_entries.dismiss(connection, ["hash of a", unclear], NOW)
+        assert len(quarantine_entries.entries(connection)) == 4
+        assert quarantine_entries.dismiss(connection, ["hash of a"], NOW, MEMBER) == 1
+        assert {entry.user_id for entry in quarantine_entries.entries(connection, MEMBER + 1)} == {MEMBER + 1}
+        assert quarantine_entries.dismiss(connection, None, NOW) == 3
+        assert quarantine_entries.entries(connection) == []

@@ -9,7 +9,7 @@ from whoop_assets_tests.support.factories import MEMBER, NOW, UPDATED, at, cycle
 FIRST, SECOND = date(2026, 5, 3), date(2026, 5, 4)
 
 
-def test_a_change_that_comes_while_the_summary_is_built_stays_stale(database):
+def test_a_change_during_a_build_stays_stale(database):
     with database.write() as connection:
         stale_days.mark(connection, MEMBER, [FIRST, SECOND], NOW)
         seen = stale_days.generations(connection, [MEMBER], FIRST, SECOND)
@@ -20,7 +20,7 @@ def test_a_change_that_comes_while_the_summary_is_built_stays_stale(database):
         assert stale(connection) == {SECOND}
 
 
-def test_clearing_twice_does_not_clear_what_came_in_between(database):
+def test_clearing_the_same_generation_twice_keeps_a_newer_one(database):
     with database.write() as connection:
         stale_days.mark(connection, MEMBER, [FIRST], NOW)
         seen = stale_days.generations(connection, [MEMBER], FIRST, FIRST)
@@ -30,7 +30,7 @@ def test_clearing_twice_does_not_clear_what_came_in_between(database):
         assert stale(connection) == {FIRST}
 
 
-def test_the_days_are_told_once_however_many_members_are_behind_and_new_work_tells_itself_apart(database):
+def test_stale_counts_have_one_entry_per_day_and_change_with_new_work(database):
     with database.write() as connection:
         for user_id in range(MEMBER, MEMBER + 20):
             stale_days.mark(connection, user_id, [FIRST], NOW)
@@ -57,7 +57,7 @@ def test_the_ledger_is_written_in_the_transaction_of_the_change(database):
         assert stale(connection) == set()
 
 
-def test_the_newest_days_are_asked_for_first_and_days_without_a_change_never(database):
+def test_stale_days_are_listed_newest_first_without_unchanged_days(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4)), cycle(2, at(4), at(5))], NOW)
         stale_days.mark(connection, MEMBER + 1, [SECOND], NOW)

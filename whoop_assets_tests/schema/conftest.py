@@ -1,4 +1,4 @@
-"""The subject of these tests is SQL: each runs on both kinds of database."""
+"""Tests of SQL: each runs on SQLite and on PostgreSQL."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Backup and restore as docs/operations.md says, while somebody writes; restored is what was there at one moment."""
+"""Backup and restore as in docs/operations.md, during writes: the restored database shows one moment."""
 
 import os
 import re
@@ -113,7 +113,7 @@ def run(command, instead):
     subprocess.run([binary, *arguments], check=True, capture_output=True, env={**os.environ, "LC_ALL": "C"})
 
 
-def test_a_backup_that_is_restored_holds_the_same(filled, tmp_path, new_database_url):
+def test_a_restored_backup_has_the_same_rows(filled, tmp_path, new_database_url):
     back_up(filled, tmp_path)
     with closing(restored(filled, tmp_path, new_database_url)) as found:
         compared = database_copy.compare(filled, found)
@@ -122,7 +122,7 @@ def test_a_backup_that_is_restored_holds_the_same(filled, tmp_path, new_database
     assert all(one.equal and one.here.rows == 50 for one in compared)
 
 
-def test_a_backup_that_is_made_while_somebody_writes_is_of_one_moment(filled, tmp_path, new_database_url):
+def test_a_backup_during_writes_shows_one_moment(filled, tmp_path, new_database_url):
     with Writer(filled):
         back_up(filled, tmp_path)
     with closing(restored(filled, tmp_path, new_database_url)) as found, found.read() as connection:

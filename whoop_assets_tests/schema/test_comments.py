@@ -1,4 +1,4 @@
-"""Every column says what it is, and in which unit: in the tables' definition, in PostgreSQL, in the data dictionary."""
+"""Every column has a comment with its unit: in the definition, in PostgreSQL and in the data dictionary."""
 
 import re
 
@@ -69,7 +69,7 @@ IN_THE_DICTIONARY = {
 STATISTIC = re.compile(
     r"_(?:(?:usual_)?(?:mean|sd)_\d+|(?:difference_)?(?:low|high)|mean|median|sum|min|max|7|28)$"
 )
-"""A mean, a spread, an extreme of something: in the unit of what it is of."""
+"""Endings for a mean, a spread or an extreme, which has the unit of its column."""
 
 DIMENSIONLESS = {"training_load_ratio_7_21", "training_load_monotony_7"}
 OF_STRAIN = {"strain_target_low", "strain_target_high"}
@@ -87,13 +87,13 @@ def unit_of(name, units):
 
 
 @pytest.mark.parametrize("table", metadata.sorted_tables, ids=lambda table: table.name)
-def test_every_table_and_column_says_what_it_is(table):
+def test_every_table_and_column_has_a_comment(table):
     assert table.comment
     assert [column.name for column in table.columns if not column.comment] == []
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=lambda one: getattr(one, "name", one))
-def test_what_is_measured_names_its_unit(table, column):
+def test_the_comment_of_every_measurement_names_its_unit(table, column):
     unit = unit_of(column.name, UNITS)
     if unit is not None:
         assert unit in column.comment
@@ -109,7 +109,8 @@ def test_after_the_migrations_the_comments_are_in_postgresql(postgres_url):
     database = Database(postgres_url)
     query = text(
         "select c.relname, a.attname, col_description(c.oid, a.attnum) from pg_class c"
-        " join pg_attribute a on a.attrelid = c.oid where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace"
+        " join pg_attribute a on a.attrelid = c.oid where c.relkind = 'r' and c.relnamespace ="
+        " 'public'::regnamespace"
         " and a.attnum > 0 and not a.attisdropped"
     )
     with database.read() as connection:
@@ -120,7 +121,7 @@ def test_after_the_migrations_the_comments_are_in_postgresql(postgres_url):
     }
 
 
-def test_the_dictionary_gives_the_unit_of_everything_that_is_measured():
+def test_the_data_dictionary_names_the_unit_of_every_measurement():
     rows = re.findall(
         r"^\| `(\w+)` \| \w+ \| ([^|]*?) \|", DICTIONARY.read_text(encoding="utf-8"), re.MULTILINE
     )

@@ -56,7 +56,7 @@ def counts(database):
 @pytest.mark.parametrize(("of", "to"), PAIRS)
 @pytest.mark.parametrize("empty", [True, False])
 def test_every_table_is_equal_on_both_sides(new_database_url, opened, of, to, empty, monkeypatch):
-    monkeypatch.setattr(database_copy, "AT_ONCE", 2)
+    monkeypatch.setattr(database_copy, "ROWS_PER_BATCH", 2)
     source = filled(opened(new_database_url(of)))
     target = opened(new_database_url(to, empty=empty))
     found = database_copy.copy(source, target)
@@ -74,7 +74,7 @@ def test_every_table_is_equal_on_both_sides(new_database_url, opened, of, to, em
             assert sorted(map(repr, here.execute(query))) == sorted(map(repr, there.execute(query)))
 
 
-def test_there_and_back_again_nothing_has_changed(new_database_url, opened):
+def test_copying_back_gives_the_same_rows(new_database_url, opened):
     first = filled(opened(new_database_url("sqlite")))
     between, last = opened(new_database_url("postgresql")), opened(new_database_url("sqlite"))
     database_copy.copy(first, between)
@@ -83,7 +83,7 @@ def test_there_and_back_again_nothing_has_changed(new_database_url, opened):
         assert contents(here, tables_of(here)) == contents(there, tables_of(there))
 
 
-def test_new_rows_are_numbered_behind_those_that_were_copied(new_database_url, opened):
+def test_new_row_numbers_continue_after_the_copied_ones(new_database_url, opened):
     source = filled(opened(new_database_url("sqlite")))
     for kind in ("sqlite", "postgresql"):
         target = opened(new_database_url(kind))
@@ -111,12 +111,12 @@ def test_a_target_with_rows_is_refused_also_when_they_are_of_the_same_copy(new_d
 def test_a_database_is_not_copied_into_itself(new_database_url, opened, tmp_path):
     for kind in ("sqlite", "postgresql"):
         source = filled(opened(new_database_url(kind)))
-        with pytest.raises(CopyRefused, match="is the database that is to be copied"):
+        with pytest.raises(CopyRefused, match="is the source of the copy"):
             database_copy.copy(source, opened(source.url.render_as_string(hide_password=False)))
     source = filled(opened(new_database_url("sqlite")))
     link = tmp_path / "another-name.db"
     link.symlink_to(source.url.database)
-    with pytest.raises(CopyRefused, match="is the database that is to be copied"):
+    with pytest.raises(CopyRefused, match="is the source of the copy"):
         database_copy.copy(source, opened(f"sqlite:///{link}"))
 
 
@@ -133,14 +133,12 @@ def test_a_database_of_another_program_or_version_is_refused(new_database_url, o
         database_copy.copy(source, opened(new_database_url("postgresql")))
 
 
-def test_what_one_database_holds_and_the_other_does_not_take_is_said_and_nothing_is_kept(
-    new_database_url, opened
-):
+def test_a_row_that_the_target_rejects_is_reported_and_nothing_is_kept(new_database_url, opened):
     source = filled(opened(new_database_url("sqlite")))
     with source.write() as connection:  # SQLite has no limit, PostgreSQL does
         connection.execute(record_tables.workouts.update().values(sport_name="n" * 200))
     target = opened(new_database_url("postgresql"))
-    with pytest.raises(CopyRefused, match="does not take a row of workouts") as error:
+    with pytest.raises(CopyRefused, match="rejects a row of workouts") as error:
         database_copy.copy(source, target)
     assert "nnn" not in str(error.value)
     assert set(counts(target).values()) == {0}
@@ -149,11 +147,12 @@ def test_what_one_database_holds_and_the_other_does_not_take_is_said_and_nothing
 def test_a_copy_that_is_not_equal_is_an_error_and_leaves_nothing(new_database_url, opened):
     source = filled(opened(new_database_url("sqlite")))
     target = opened(new_database_url("sqlite"))
-    with target.write() as connection:  # what somebody might have put there, and is no row
+    with target.write() as connection:  # a trigger is no row
         connection.exec_driver_sql(
-            "create trigger meddle after insert on cycles begin update cycles set strain = 1 where id = new.id; end"
+            "create trigger meddle after insert on cycles begin update cycles set strain = 1 where id ="
+            " new.id; end"
         )
-    with pytest.raises(CopyRefused, match="in cycles: nothing was kept"):
+    with pytest.raises(CopyRefused, match="in cycles, so nothing was kept"):
         database_copy.copy(source, target)
     assert set(counts(target).values()) == {0}
 
@@ -171,25 +170,25 @@ def test_comparing_names_every_difference(new_database_url, opened):
     assert unlike == {"sleeps", "cycles", "members", "profiles"}
 
 
-def test_who_writes_in_postgresql_meanwhile_is_noticed(new_database_url, opened, monkeypatch):
-    monkeypatch.setattr(database_copy, "LOCK_PATIENCE", "50ms")
+def test_another_writer_in_postgresql_is_an_error(new_database_url, opened, monkeypatch):
+    monkeypatch.setattr(database_copy, "MAX_LOCK_WAIT", "50ms")
     source = filled(opened(new_database_url("postgresql")))
     target = opened(new_database_url("sqlite"))
     other = opened(source.url.render_as_string(hide_password=False))
     with other.write() as connection:
         connection.execute(record_tables.stale_days.delete())
-        with pytest.raises(CopyRefused, match=r"Somebody writes.*end the service"):
+        with pytest.raises(CopyRefused, match=r"Another process writes.*stop the service"):
             database_copy.copy(source, target)
     assert set(counts(target).values()) == {0}
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_nobody_writes_in_the_source_while_it_is_copied(new_database_url, opened, monkeypatch, kind):
+def test_the_source_is_locked_for_writers_during_the_copy(new_database_url, opened, monkeypatch, kind):
     source = filled(opened(new_database_url(kind)))
     target = opened(new_database_url("sqlite"))
     other = opened(source.url.render_as_string(hide_password=False))
     refused = []
-    real = database_copy._number_on
+    real = database_copy._continue_numbering
 
     def in_the_middle(connection, table):
         if table is member_tables.members:
@@ -204,7 +203,7 @@ def test_nobody_writes_in_the_source_while_it_is_copied(new_database_url, opened
             refused.append(error)
         real(connection, table)
 
-    monkeypatch.setattr(database_copy, "_number_on", in_the_middle)
+    monkeypatch.setattr(database_copy, "_continue_numbering", in_the_middle)
     assert all(one.equal for one in database_copy.copy(source, target))
     assert len(refused) == 1
 
@@ -224,9 +223,7 @@ def whoop_assets(*arguments, **environment):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_copy_that_is_killed_in_the_middle_leaves_nothing_and_is_simply_begun_again(
-    new_database_url, opened, kind
-):
+def test_a_killed_copy_leaves_nothing_and_can_be_started_again(new_database_url, opened, kind):
     source = filled(opened(new_database_url("sqlite")), rows=1_000)
     target = opened(new_database_url(kind))
     url = target.url.render_as_string(hide_password=False)
@@ -247,7 +244,7 @@ def test_a_copy_that_is_killed_in_the_middle_leaves_nothing_and_is_simply_begun_
 
 
 def _half_done(target):
-    """Whether the copy, which nobody sees before it is committed, has written some of it."""
+    """Whether the uncommitted copy has written rows."""
     if target.is_sqlite:
         log = target.url.database + "-wal"
         return os.path.exists(log) and os.path.getsize(log) > 300_000
@@ -256,7 +253,7 @@ def _half_done(target):
 
 
 @pytest.mark.slow
-def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_database_url, opened, tmp_path):
+def test_the_command_shows_both_databases_and_explains_the_key(new_database_url, opened, tmp_path):
     source = opened(new_database_url("sqlite"))
     cipher = token_cipher(source, "")
     with source.write() as connection:
@@ -295,7 +292,7 @@ def test_the_command_shows_both_sides_and_says_what_becomes_of_the_key(new_datab
     assert wrong == "Not equal: members.\n"
 
 
-def test_a_wrong_address_is_said_of_the_option_it_stood_in(sqlite_url):
+def test_a_wrong_address_is_reported_for_its_option(sqlite_url):
     process = whoop_assets("db", "copy", "--to", "mysql://me:hush@host/x", WHOOP_DATABASE_URL=sqlite_url)
     _, wrong = process.communicate(timeout=180)
     assert process.returncode == 1
@@ -318,10 +315,10 @@ def test_the_hash_is_the_same_in_any_order_and_in_any_batches(rows, data):
 
 
 @given(rows=ROWS.filter(bool), row=st.fixed_dictionaries({"a": VALUES, "b": VALUES}), data=st.data())
-def test_the_hash_differs_when_a_row_is_another_or_is_there_twice(rows, row, data):
+def test_the_hash_differs_for_a_changed_or_repeated_row(rows, row, data):
     place = data.draw(st.integers(0, len(rows) - 1))
     changed = [*rows[:place], row, *rows[place + 1 :]]
-    same = repr([*row.values()]) == repr([*rows[place].values()])  # of what is in the columns
+    same = repr([*row.values()]) == repr([*rows[place].values()])
     assert (Fingerprint().plus(rows).hash == Fingerprint().plus(changed).hash) is same
     assert Fingerprint().plus([*rows, row]).hash != Fingerprint().plus(rows).hash
     assert Fingerprint().plus([*rows, row, row]).hash != Fingerprint().plus(rows).hash

@@ -35,7 +35,7 @@ def at(database, revision):
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_what_older_code_reads_and_writes_is_there_after_the_upgrade(empty, revision, tmp_path, monkeypatch):
+def test_older_code_can_read_and_write_after_the_upgrade(empty, revision, tmp_path, monkeypatch):
     at(empty, revision)
     add_migration(
         tmp_path,
@@ -69,7 +69,7 @@ def upgraded(url):
 
 
 @pytest.mark.slow
-def test_of_processes_that_upgrade_at_once_one_works_and_the_others_find_nothing_to_do(empty_database_url):
+def test_one_of_several_processes_upgrades_and_the_others_do_nothing(empty_database_url):
     newest = schema._newest()
     results = together(3, upgraded, empty_database_url)
     assert sorted(results, key=str) == [(newest, newest, []), (newest, newest, []), (None, newest, [])]

@@ -1,7 +1,7 @@
 """A real browser for the tests: Chromium without a window, spoken to by the DevTools protocol over two pipes.
 
-It is the one that WHOOP_TESTS_BROWSER names or that is on the path; root on a machine with apt installs Debian's.
-Nothing listens on the network, and the browser's own services are switched off.
+It is the one that WHOOP_TESTS_BROWSER names or that is on the path; root on a machine with apt installs
+Debian's. Nothing listens on the network, and the browser's own services are switched off.
 """
 
 import base64
@@ -73,7 +73,8 @@ def executable() -> str:
     installed = shutil.which(NAMES[0])
     if installed is None:
         raise Missing(
-            "Chromium could not be installed with apt-get: install it by hand, or name one in WHOOP_TESTS_BROWSER."
+            "Chromium could not be installed with apt-get: install it by hand, or name one in"
+            " WHOOP_TESTS_BROWSER."
         )
     return installed
 

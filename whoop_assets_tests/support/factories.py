@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select
 
 from whoop_assets.db.database import Database
 from whoop_assets.records import stale_days
-from whoop_assets.records.incoming import KEY, Incoming
+from whoop_assets.records.parsed_record import ParsedRecord
+from whoop_assets.records.tables import RECORD_KEYS
 from whoop_assets.schema import metadata
 
 MEMBER = 10129
@@ -32,7 +33,7 @@ def cycle(
     offset: str = "+00:00",
     strain: float = 10.0,
     **answer: Any,
-) -> Incoming:
+) -> ParsedRecord:
     return _answer(
         "cycles",
         {"id": key, "start_time": start, "end_time": end, "timezone_offset": offset, "strain": strain},
@@ -49,7 +50,7 @@ def sleep(
     nap: bool = False,
     offset: str = "+00:00",
     **answer: Any,
-) -> Incoming:
+) -> ParsedRecord:
     fields = {"id": key, "cycle_id": cycle_id, "nap": nap, "start_time": start, "end_time": end}
     return _answer("sleeps", fields | {"timezone_offset": offset}, **answer)
 
@@ -61,14 +62,14 @@ def recovery(
     created_at: datetime = UPDATED,
     recovery_score: float = 60.0,
     **answer: Any,
-) -> Incoming:
+) -> ParsedRecord:
     fields = {"sleep_id": sleep_id, "cycle_id": cycle_id, "created_at": created_at}
     return _answer("recoveries", fields | {"recovery_score": recovery_score}, **answer)
 
 
 def workout(
     key: str, start: datetime, *, offset: str = "+00:00", sport_name: str = "running", **answer: Any
-) -> Incoming:
+) -> ParsedRecord:
     fields = {
         "id": key,
         "start_time": start,
@@ -86,11 +87,11 @@ def _answer(
     requested_at: datetime = NOW,
     score_state: str = "SCORED",
     endpoint: str | None = None,
-) -> Incoming:
+) -> ParsedRecord:
     content = {"created_at": UPDATED} | given | {"updated_at": updated_at, "score_state": score_state}
     payload = json.dumps(content, sort_keys=True, default=str)
     fields = content | {"payload": payload, "content_hash": hashlib.sha256(payload.encode()).hexdigest()}
-    return Incoming(given[KEY[stream]], fields, requested_at, endpoint or f"/v2/{stream}")
+    return ParsedRecord(given[RECORD_KEYS[stream]], fields, requested_at, endpoint or f"/v2/{stream}")
 
 
 @contextmanager

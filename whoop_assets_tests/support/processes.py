@@ -8,7 +8,7 @@ PATIENCE = 180
 
 
 def together(count: int, work: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """What `work(*arguments)` gives in each of `count` fresh processes, which begin it together."""
+    """Run `work(*arguments)` in `count` new processes that begin together, and return the results."""
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(count), context.Queue()
     processes = [context.Process(target=_run, args=(barrier, results, work, arguments)) for _ in range(count)]

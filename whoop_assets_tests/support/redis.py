@@ -1,6 +1,7 @@
 """A Redis server for the tests: on this machine's loopback, with a password, its data in a folder of its own.
 
-It is the one that WHOOP_TESTS_REDIS names or that is on the path; root on a machine with apt installs Debian's.
+It is the one that WHOOP_TESTS_REDIS names or that is on the path; root on a machine with apt installs
+Debian's.
 """
 
 import fcntl
@@ -53,7 +54,8 @@ def executable() -> str:
     installed = shutil.which(PROGRAM)
     if installed is None:
         raise Missing(
-            "Redis could not be installed with apt-get: install redis-server by hand, or name it in WHOOP_TESTS_REDIS."
+            "Redis could not be installed with apt-get: install redis-server by hand, or name it in"
+            " WHOOP_TESTS_REDIS."
         )
     return installed
 

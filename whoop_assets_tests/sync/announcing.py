@@ -1,4 +1,4 @@
-"""Webhook events from the simulator's changes to the inbox, without a network between them, and their load."""
+"""Moves webhook events from the simulator to the inbox without a network, and loads them."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 from whoop_assets.clock import SystemClock
 from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS
-from whoop_assets.sync.load_events import work_off
+from whoop_assets.sync.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.webhooks.row_locks import Event
@@ -17,11 +17,11 @@ from whoop_simulator.webhooks.delivery import Delivery
 NOWHERE = f"http://127.0.0.1:{REFUSING_PORT}/webhooks"
 SECOND = timedelta(seconds=1)
 
-Order = Callable[[list[Delivery]], Iterable[Delivery]]
+Reorder = Callable[[list[Delivery]], Iterable[Delivery]]
 
 
 class Inbox:
-    """The inbox of a home whose simulator announces its changes from now on.
+    """The inbox of a home; its simulator announces changes from now on.
 
     `real`: events get the time of `SystemClock`, which Dagster's runs use.
     """
@@ -33,20 +33,20 @@ class Inbox:
         self._known = 0
 
     def announced(self) -> list[Delivery]:
-        """What has been announced since the last time, in order."""
+        """Events announced since the last call, in order."""
         new = [one for one in self.home.world.webhooks.deliveries() if one.number > self._known]
         self._known = max((one.number for one in new), default=self._known)
         return sorted(new, key=lambda one: one.number)
 
-    def receive(self, order: Order = list) -> list[Delivery]:
-        """Put what has been announced into the inbox, in this order; time passes before and after."""
+    def receive(self, order: Reorder = list) -> list[Delivery]:
+        """Put the announced events into the inbox, reordered by `order`; time passes before and after."""
         self._pass(SECOND)
         deliveries = list(order(self.announced()))
         self.put(*(one.body for one in deliveries))
         return deliveries
 
     def put(self, *bodies: bytes) -> list[str]:
-        """Put these bodies into the inbox, one after the other."""
+        """Put the bodies into the inbox in this order."""
         outcomes = []
         for body in bodies:
             self._pass(timedelta(milliseconds=10))
@@ -67,9 +67,9 @@ class Inbox:
     def states(self) -> list[str]:
         return sorted(event.state for event in self.events())
 
-    def work_off(self, by: str = "test") -> None:
-        """Load what is due; nothing may fail, and nothing stay open or stale."""
-        rounds = work_off(self.home.connection, by=by)
+    def process_due_events(self, by: str = "test") -> None:
+        """Load the due events; none may fail or stay open, and no day may stay stale."""
+        rounds = process_due_events(self.home.connection, by=by)
         assert [failure for one in rounds for failure in one.failures] == []
         assert [event for event in self.events() if event.state == "open"] == []
         self.nothing_stale()

@@ -1,7 +1,8 @@
-"""What a database claims about a member's records, held against what WHOOP really had: coverage is a claim.
+"""Compares the claims of a database about a member's records with WHOOP's data; coverage is a claim.
 
-A claim was made at a time, and WHOOP's data may have changed since, or while it was being read: a claim is true if it
-agrees with what WHOOP had at any moment from then on. Without changes that leaves one state, and equality.
+A claim was made at a time, and WHOOP's data may have changed since, or while it was being read: a claim is
+true if it agrees with what WHOOP had at any moment from then on. Without changes that leaves one state, and
+equality.
 """
 
 import json
@@ -31,7 +32,7 @@ class State:
 
 @dataclass
 class Witness:
-    """Who has seen every state of one member's data at WHOOP; `invalid` are keys of workouts without a sport."""
+    """Every state of one member's data at WHOOP; `invalid` are keys of workouts without a sport."""
 
     home: Home
     user_id: int
@@ -56,7 +57,7 @@ class Witness:
         self.states.append(State(self.home.clock.now(), records))
 
     def states_since(self, read_at: datetime) -> list[State]:
-        """What an answer to a request of that moment, and any later one, may have shown."""
+        """States that a response to a request at `read_at` or later may have shown."""
         before = [state for state in self.states if state.at < read_at]
         return before[-1:] + [state for state in self.states if state.at >= read_at]
 
@@ -139,7 +140,7 @@ def half_written(home: Home, user_id: int) -> Iterator[str]:
 
 
 def differences(witness: Witness, first: date, last: date, until: datetime) -> Iterator[str]:
-    """What distinguishes the stored data of these days from WHOOP's, after a load up to `until` that met no fault."""
+    """Differences between stored data and WHOOP's data, after a load up to `until` without faults."""
     home, user_id = witness.home, witness.user_id
     truth = home.world.truth(user_id)
     true_days = days_of(truth)
@@ -168,7 +169,7 @@ def differences(witness: Witness, first: date, last: date, until: datetime) -> I
 
 
 def gaps(home: Home, user_id: int, stream: str, first: date, last: date, until: datetime) -> Iterator[str]:
-    """What of the days is not covered by a read since `until`, the present of a load that says it has read them."""
+    """Parts of the days without coverage since `until`, the start of a load that reported success."""
     with home.database.read() as connection:
         days = day_assignment.calendar(connection, user_id)
         span = cycle_span if stream == "cycles" else partial(record_span, days)

@@ -41,10 +41,10 @@ class Bounds:
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """What the condition gives as soon as that is true of anything."""
+    """Return the first true result of the condition."""
     give_up = time.monotonic() + patience
     while not (found := condition()):
-        assert time.monotonic() < give_up, f"waited in vain for {what}"
+        assert time.monotonic() < give_up, f"timed out waiting for {what}"
         time.sleep(0.002)
     return found
 
@@ -70,11 +70,11 @@ class Reader:
         assert self._pipe.recv() == "ready"
 
     def ask(self, order: str) -> None:
-        """`read`, `read afresh` (as a process that has just begun), `read on` (until it hears anything more)."""
+        """Orders: `read`, `read afresh` (like a new process), `read on` (until the next order)."""
         self._pipe.send(order)
 
     def answer(self) -> tuple[str, str]:
-        """SERVED or TOLD or an error's name, and its sentence; of `read on` the number of reads in its place."""
+        """SERVED, TOLD or an error's name, and its sentence; for `read on` the number of reads."""
         assert self._pipe.poll(PATIENCE), "the process did not answer"
         outcome: tuple[str, str] = self._pipe.recv()
         return outcome
@@ -148,7 +148,7 @@ class Crowd:
         connect_member(self.connection, pair)
 
     def join(self, count: int) -> list[Reader]:
-        """So many more readers, ready."""
+        """Start further readers and wait until they are ready."""
         new = [Reader(self.settings, self.member, self.bounds) for _ in range(count)]
         self.readers += new
         for reader in new:

@@ -1,4 +1,4 @@
-"""A warehouse with members connected to a simulator: what a user has after `connect`, for tests to load into."""
+"""A database with members who are connected to a simulator, as after `connect`."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +15,7 @@ from whoop_assets.schema import metadata, prepare
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.connecting import connect_with_code
-from whoop_assets.sync.load_members import Order, Round, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.fault_time import FaultTime
 from whoop_assets.whoop_api.scopes import SCOPES
@@ -106,20 +106,20 @@ class Home:
         members: Sequence[int] = (),
         since: datetime | None = None,
         lane: str = "backfill",
-    ) -> list[Round]:
-        """Load as one run does: the streams in order, on one present, with one account of the time that faults cost."""
+    ) -> list[LoadResult]:
+        """Load like a run: the streams in order, with one `until` and one session."""
         self.connection.fault_time = FaultTime(self.clock)
         self.clock.advance(0.001)
         until = self.clock.now()
         rounds = []
         for stream in streams:
-            order = Order(
+            order = LoadRequest(
                 stream, first, last, until.date(), until, since or until, lane=lane, members=tuple(members)
             )
-            rounds.append(load_everybody(self.connection, order))
+            rounds.append(load_members(self.connection, order))
         return rounds
 
-    def load_and_summarise(self, first: date, last: date) -> list[Round]:
+    def load_and_summarise(self, first: date, last: date) -> list[LoadResult]:
         rounds = self.load(first, last)
         assert [failure for one in rounds for failure in one.failures] == []
         rebuild_days(self.database, self.members, first, last)

@@ -1,4 +1,4 @@
-"""Random weather between a load and WHOOP: faults on the way, data that change while they are read, and a sudden end.
+"""Random faults during a load: network faults, data that change during the read, and a sudden end.
 
 Everything follows from the seed. `Storm.over` is one such load, from the member's consent to the comparison.
 """
@@ -17,7 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from whoop_assets.errors import DatabaseUnreachable
-from whoop_assets.sync.load_members import Round
+from whoop_assets.sync.load_members import LoadResult
 from whoop_assets.whoop_api import transport
 from whoop_assets.whoop_api.fields import rfc3339
 from whoop_assets_tests.support.fixed_time import NOW
@@ -44,17 +44,17 @@ CAUSES = {
     "not_json": r"a body that is not JSON",
     "repeat_cursor": r"named a next page that was already read",
 }
-"""What a failure says of the fault that caused it."""
+"""Text of a failure by the fault that caused it."""
 
-MOST_HITS = 500
-"""Whoever meets more faults than that in one load tries for ever."""
+MAX_FAULTS = 500
+"""A load that meets more faults than this retries without end."""
 
 PIECE = re.compile(
     r"(INSERT INTO|UPDATE|DELETE FROM) (cycles|sleeps|reco|workouts|coverage|stale_days|quarantine)"
 )
 
 SHORT = httpx.Timeout(0.1, connect=10.0)
-"""How long a load waits where latency is ordered: less than that latency, and at times less than a busy machine takes."""
+"""How long a load waits for a response if latency is ordered: less than that latency."""
 
 
 class Killed(BaseException):
@@ -72,7 +72,7 @@ class CountedFaults(Faults):
     def hitting(self, path: str) -> dict[str, Fault]:
         hits = super().hitting(path)
         self.hits += [(kind, path.removeprefix("/developer")) for kind in hits]
-        if len(self.hits) > MOST_HITS:
+        if len(self.hits) > MAX_FAULTS:
             self.gave_up = True
             self.clear()
         return hits
@@ -80,7 +80,7 @@ class CountedFaults(Faults):
 
 @dataclass
 class Outcome:
-    """What became of one load in bad weather."""
+    """Result of one load with faults."""
 
     seed: int
     orders: list[dict[str, Any]] = field(default_factory=list)
@@ -100,11 +100,11 @@ class Outcome:
 
 
 MEMBERS, HISTORY = 25, 35
-"""Of a world; each of its members is loaded once, one day after the other, so that no load depends on another."""
+"""Members of a world. Each is loaded once, on another day, so that no load depends on another."""
 
 
 def storms(database_url: str, seeds: Iterable[int], patch: pytest.MonkeyPatch) -> list[Outcome]:
-    """The loads of these seeds, all of one world (MEMBERS of them have one), in one database."""
+    """Run the loads of the seeds in one database; MEMBERS seeds share one world."""
     outcomes = []
     (world_seed,) = {seed // MEMBERS for seed in seeds}
     limits = {"limits": True, "requests_per_minute": 10**6, "requests_per_day": 10**7}
@@ -138,7 +138,7 @@ class Storm:
     patch: pytest.MonkeyPatch
 
     def over(self) -> Outcome:
-        """Connect, load in bad weather, look at what is claimed; load again in good weather, and compare."""
+        """Connect, load with faults and check the claims; load again without faults and compare."""
         self.rng = rng = random.Random(self.seed)
         self.outcome = outcome = Outcome(self.seed)
         self.witness = Witness(self.home, self.user_id)
@@ -169,19 +169,19 @@ class Storm:
 
     @property
     def _impatient(self) -> bool:
-        """Whether the load in bad weather waits no longer than SHORT for an answer."""
+        """Whether the load with faults waits at most SHORT for a response."""
         return any(order["kind"] == "latency" for order in self.outcome.orders)
 
     @property
     def _present(self) -> datetime:
-        """What the next load will take for the present."""
+        """The time at which the next load begins."""
         return self.home.clock.now() + timedelta(milliseconds=1)
 
     def _wrong_claims(self) -> list[str]:
         return [*untrue_claims(self.witness), *half_written(self.home, self.user_id)]
 
     def _prepare(self, first: date, last: date) -> None:
-        """What is there before: perhaps an earlier load, edits since, odd records, many at one moment."""
+        """Prepare the world: perhaps an earlier load, edits, odd records, many records at one moment."""
         world, rng = self.home.world, self.rng
         self.witness.look()
         if rng.random() < 0.5:
@@ -213,13 +213,13 @@ class Storm:
             times = {"start": rfc3339(earlier), "end": rfc3339(earlier + timedelta(hours=1))}
             world.edit(self.user_id, "workouts", workouts[0]["id"], times)
 
-    def _load_in_bad_weather(self, first: date, last: date) -> list[Round]:
+    def _load_in_bad_weather(self, first: date, last: date) -> list[LoadResult]:
         world, outcome = self.home.world, self.outcome
         faults = world.faults = CountedFaults(self.seed)
         outcome.orders = self._orders()
         for order in outcome.orders:
             world.order_fault(**order)
-        rounds: list[Round] = []
+        rounds: list[LoadResult] = []
         with self.patch.context() as patch, self._changing(), self._ending():
             if self._impatient:
                 patch.setattr(transport, "TIMEOUT", SHORT)
@@ -229,7 +229,7 @@ class Storm:
                 outcome.ended = type(error).__name__
         outcome.hits = faults.hits
         if faults.gave_up:
-            outcome.wrong.append("the load would have gone on trying for ever")
+            outcome.wrong.append("the load would have retried without end")
         outcome.retries = int(sum(one.total("retries") for one in rounds))
         outcome.failed = [(f.stream, f.cause) for one in rounds for f in one.failures]
         return rounds
@@ -245,7 +245,7 @@ class Storm:
                 kind = "repeat_cursor"
             order: dict[str, Any] = {"kind": kind}
             if rng.random() < 0.5:
-                # With the slash: not the collection, but what is asked for by its own URL.
+                # With the slash: single records by their URL, not the collection.
                 order["path_prefix"] = rng.choice(list(PATHS.values())) + rng.choice(["", "", "/"])
             often = rng.random()
             if kind == "401":
@@ -309,14 +309,14 @@ class Storm:
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """The process, or the database, ends in the middle of a transaction, or while it is being committed."""
+        """End the process or the database during a transaction or its commit."""
         rng = random.Random(f"{self.seed}/ending")
         left = rng.randint(1, 40) if rng.random() < 0.35 else -1
         dies, name = rng.random() < 0.5, rng.choice(["commit", "before_cursor_execute"])
 
         def end(_connection: Any, *statement: Any) -> None:
             nonlocal left
-            # Of the statements those that write what a piece consists of; each request has some of its own.
+            # Count only statements that write a piece; a request has other statements too.
             left -= not statement or bool(PIECE.match(statement[1]))
             if left == 0:
                 left = -1
@@ -329,8 +329,8 @@ class Storm:
         finally:
             event.remove(engine, name, end)
 
-    def _wrong_failures(self, rounds: list[Round]) -> Iterator[str]:
-        """Failures without a cause, of a stream that met no fault, or not on record; and streams silently left out."""
+    def _wrong_failures(self, rounds: list[LoadResult]) -> Iterator[str]:
+        """Failures without a fault or without a record, and streams that were left out silently."""
         outcome = self.outcome
         for stream, cause in outcome.failed:
             own = (PATHS[stream], PATHS["cycles"]) if stream in RECORDS else (PATHS[stream],)

@@ -29,7 +29,7 @@ def status(home, user_id):
     return home.rows("members")[user_id]["status"]
 
 
-def test_a_401_after_a_good_refresh_is_that_streams_failure(home):
+def test_a_401_after_a_successful_refresh_fails_only_that_stream(home):
     refuse(home, "/v2/activity/workout")
     rounds = home.load(FIRST, TODAY, ALL, members=[home.member])
     (failure,) = [failure for one in rounds for failure in one.failures]
@@ -54,11 +54,11 @@ def test_when_every_stream_answers_401_the_member_needs_reconnection(home):
         for f in one.failures
     } == {True}
     # Two for the first stream, one for each other with each token; after that nothing is asked any more.
-    assert sum(load.requests for one in rounds for load in one.loads) == 2 + auth_failure.TRIALS * 5
-    assert home.world.stats()["refreshes"] == auth_failure.TRIALS
+    assert sum(load.requests for one in rounds for load in one.loads) == 2 + auth_failure.MAX_TOKENS_TRIED * 5
+    assert home.world.stats()["refreshes"] == auth_failure.MAX_TOKENS_TRIED
 
 
-def test_who_was_marked_comes_back_with_a_new_consent(home):
+def test_a_marked_member_is_connected_by_a_new_consent(home):
     gone, other = home.members
     refuse(home, "/v2")
     home.load(FIRST, TODAY, ALL, members=[gone])
@@ -69,7 +69,7 @@ def test_who_was_marked_comes_back_with_a_new_consent(home):
     assert [failure for one in home.load(FIRST, TODAY, ALL) for failure in one.failures] == []
 
 
-def test_tokens_that_end_at_whoop_one_after_the_other_are_held_against_nobody(home):
+def test_tokens_that_expire_in_a_row_mark_no_member(home):
     refuse(home, "/v2/user/profile", count=2)
     moments = [home.world.requests + number for number in (2, 7)]
     home.world.before_request = lambda number, *_: number in moments and home.world.expire_tokens(home.member)
@@ -87,7 +87,7 @@ def test_only_granted_streams_count(database_url):
         assert status(home, user_id) == "reconnection_needed"
 
 
-def test_what_goes_wrong_otherwise_is_no_proof(home, monkeypatch):
+def test_other_errors_are_no_proof_of_a_revoked_grant(home, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
     refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
     home.world.order_fault("status", status=500, count=None, path_prefix="/v2/user")
@@ -98,7 +98,7 @@ def test_what_goes_wrong_otherwise_is_no_proof(home, monkeypatch):
 
 def meanwhile(monkeypatch, at_request, happens):
     """While that request of the trial is on its way, something happens in another process."""
-    ask, asked = auth_failure._is_refused, []
+    ask, asked = auth_failure._is_rejected, []
 
     def is_refused(read):
         asked.append(read)
@@ -107,10 +107,10 @@ def meanwhile(monkeypatch, at_request, happens):
             happens()
         return answer
 
-    monkeypatch.setattr(auth_failure, "_is_refused", is_refused)
+    monkeypatch.setattr(auth_failure, "_is_rejected", is_refused)
 
 
-def test_a_refusal_of_a_token_that_was_renewed_meanwhile_is_held_against_nobody(home, monkeypatch):
+def test_a_401_for_a_replaced_token_marks_no_member(home, monkeypatch):
     refuse(home, "/v2/activity/workout")
     another = Connection(home.connection.settings, home.database)
 
@@ -118,14 +118,14 @@ def test_a_refusal_of_a_token_that_was_renewed_meanwhile_is_held_against_nobody(
         another.tokens(home.member).after_rejection(another.tokens(home.member).access_token())
 
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
-    trial = auth_failure.refuses_every_stream
+    trial = auth_failure.is_rejected_by_every_stream
 
     def renewed_first(connection, *arguments):
         connection.tokens(home.member).access_token()
         renewed()
         return trial(connection, *arguments)
 
-    monkeypatch.setattr("whoop_assets.sync.load_members.refuses_every_stream", renewed_first)
+    monkeypatch.setattr("whoop_assets.sync.load_members.is_rejected_by_every_stream", renewed_first)
     (failure,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].failures
     assert status(home, home.member) == "connected"
     assert failure.transient  # so that the run is tried again, with the new token
@@ -135,7 +135,7 @@ def test_a_refusal_of_a_token_that_was_renewed_meanwhile_is_held_against_nobody(
     another.close()
 
 
-def test_who_leaves_during_the_trial_is_not_asked_to_come_back(home, monkeypatch):
+def test_a_member_who_leaves_during_the_trial_is_not_marked(home, monkeypatch):
     refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
     meanwhile(monkeypatch, 5, lambda: disconnect_member(home.connection, home.member, erase=False))
     rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
@@ -143,7 +143,7 @@ def test_who_leaves_during_the_trial_is_not_asked_to_come_back(home, monkeypatch
     assert rounds[0].to_reconnect == []
 
 
-def test_who_connects_again_during_the_trial_stays_connected(home, monkeypatch):
+def test_a_member_who_reconnects_during_the_trial_stays_connected(home, monkeypatch):
     refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
 
     def come_back():
@@ -156,7 +156,7 @@ def test_who_connects_again_during_the_trial_stays_connected(home, monkeypatch):
     assert home.load(FIRST, TODAY, ["cycles"], members=[home.member])[0].failures == []
 
 
-def test_what_the_trial_has_cost_is_counted_whole(home, monkeypatch):
+def test_the_requests_of_the_trial_are_counted(home, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
     refuse(home, "/v2/activity/workout")
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])

@@ -1,4 +1,4 @@
-"""A retry re-enters the budget: whatever goes wrong, WHOOP never hears a request that the budget did not let through."""
+"""A retry uses the budget again: WHOOP never gets a request that the budget did not grant."""
 
 from datetime import timedelta
 
@@ -41,7 +41,7 @@ def grants(home) -> int:
 
 
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS)
-def test_every_attempt_is_let_through_by_the_budget_once(database_url, faults):
+def test_every_attempt_uses_the_budget_once(database_url, faults):
     with at_home(database_url, frozen_world(days=40, seed=9)) as home:
         for order in faults:
             home.world.order_fault(**order)
@@ -53,7 +53,7 @@ def test_every_attempt_is_let_through_by_the_budget_once(database_url, faults):
         assert sum(one.total("requests") for one in rounds) == asked
 
 
-def test_a_token_that_ends_under_way_costs_one_more_request_and_one_more_grant(sqlite_url):
+def test_a_token_that_expires_during_a_load_costs_one_request_and_one_grant(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
         home.load(FIRST, TODAY, ["cycles"])
         begun = home.world.requests, grants(home)
@@ -65,7 +65,7 @@ def test_a_token_that_ends_under_way_costs_one_more_request_and_one_more_grant(s
 
 
 def test_retries_do_not_break_whoops_minute(sqlite_url):
-    """Half of all requests fail, and are sent again; the simulator counts any sixty seconds by the same clock."""
+    """Half of all requests fail and are retried; the simulator counts by the same clock."""
     world = World(members=1, days=60, seed=9, now=frozen_world().moment, frozen=True, requests_per_minute=20)
     with at_home(sqlite_url, world, per_minute=20) as home:
         sleep = home.clock.sleep

@@ -14,7 +14,7 @@ FIRST = TODAY - timedelta(days=39)
 
 
 @pytest.mark.parametrize("seed", [1, *slow(2, 3)])
-def test_everything_of_the_asked_days_is_stored_as_it_came_and_on_its_day(database_url, seed):
+def test_every_record_of_the_requested_days_is_stored_on_its_day(database_url, seed):
     """Members at home in five zones, travellers and a night worker among them."""
     with at_home(database_url, frozen_world(members=5, seed=seed)) as home:
         home.load_and_summarise(FIRST, TODAY)
@@ -30,7 +30,7 @@ def test_everything_of_the_asked_days_is_stored_as_it_came_and_on_its_day(databa
                         assert row["day"] == day
 
 
-def test_a_year_costs_hardly_more_than_the_least_number_of_pages(sqlite_url):
+def test_a_year_costs_at_most_a_tenth_more_than_the_minimal_pages(sqlite_url):
     first = TODAY - timedelta(days=364)
     with at_home(sqlite_url, frozen_world(days=380, seed=3)) as home:
         before = home.world.requests
@@ -122,11 +122,11 @@ def test_a_second_load_of_the_same_run_reads_no_page_again(sqlite_url):
         home.load(FIRST, TODAY, since=since)
         before = home.world.requests
         rounds = home.load(FIRST, TODAY, since=since)
-        # What is new is the moment that has passed since: one page of each stream.
+        # Only the time since then is new: one page of each stream.
         assert home.world.requests - before <= len(rounds)
 
 
-def test_a_day_in_a_gap_is_filed_the_same_whatever_is_known_far_away(new_database_url):
+def test_a_day_in_a_gap_does_not_depend_on_distant_cycles(new_database_url):
     """Cycles known from January and November bound no day in June: the ones around it have to be read."""
     world = frozen_world(days=400, seed=3, zones=("America/New_York",))
     (user_id,) = world.user_ids

@@ -27,7 +27,7 @@ def home(database_url):
 
 
 @pytest.mark.parametrize("left_out", ["offline", "read:profile", "read:cycles"])
-def test_a_consent_without_what_nothing_works_without_stores_nothing(home, left_out):
+def test_a_consent_without_required_scopes_stores_nothing(home, left_out):
     needed = [scope for scope in ("offline", "read:profile", "read:cycles") if scope != left_out]
     with pytest.raises(ScopesMissing, match=left_out):
         home.connect(home.world.user_ids[0], needed)
@@ -52,7 +52,7 @@ def test_connecting_again_keeps_the_data(home):
     assert list(home.rows("members")) == [user_id]
 
 
-def test_what_was_announced_before_somebody_connected_is_taken_up_then(home):
+def test_connecting_replays_the_members_parked_events(home):
     newcomer, stranger = home.world.user_ids
     announced = [
         {"user_id": newcomer, "type": "sleep.updated", "id": str(UUID(int=1)), "trace_id": "before"},
@@ -113,7 +113,7 @@ def test_an_unknown_member_cannot_be_disconnected(home):
         disconnect_member(home.connection, 42, erase=False)
 
 
-def test_who_wants_to_be_erased_is_erased_even_when_the_key_is_lost(home):
+def test_a_member_can_be_erased_without_the_key(home):
     user_id = home.world.user_ids[0]
     home.connect(user_id)
     home.load(TODAY, TODAY)
@@ -127,7 +127,7 @@ def test_who_wants_to_be_erased_is_erased_even_when_the_key_is_lost(home):
         assert rows_of(home, name, user_id) == []
 
 
-def test_only_whoops_own_answer_counts_as_the_end_of_a_grant(home, monkeypatch):
+def test_only_whoops_response_proves_the_end_of_a_grant(home, monkeypatch):
     """A page that answers in WHOOP's place must not cost the only token that can end the grant."""
     user_id = home.world.user_ids[0]
     home.connect(user_id)
@@ -139,7 +139,7 @@ def test_only_whoops_own_answer_counts_as_the_end_of_a_grant(home, monkeypatch):
 
 
 def lose_the_answer_to_a_refresh(home, user_id):
-    """WHOOP has renewed the grant, and nobody here has its tokens."""
+    """WHOOP has refreshed the token, but the response with the new pair was lost."""
     home.advance(timedelta(hours=2))
     home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
@@ -147,7 +147,7 @@ def lose_the_answer_to_a_refresh(home, user_id):
 
 
 @pytest.mark.parametrize("found_out_before", [True, False])
-def test_a_grant_whose_tokens_we_have_lost_is_not_said_to_have_ended(home, found_out_before):
+def test_a_grant_with_lost_tokens_is_not_reported_as_ended(home, found_out_before):
     user_id = home.world.user_ids[0]
     home.connect(user_id)
     lose_the_answer_to_a_refresh(home, user_id)
@@ -162,7 +162,7 @@ def test_a_grant_whose_tokens_we_have_lost_is_not_said_to_have_ended(home, found
     ).revoked  # and still not the second time
 
 
-def test_a_grant_that_whoop_itself_says_is_gone_has_ended(home):
+def test_a_grant_that_whoop_rejects_has_ended(home):
     user_id = home.world.user_ids[0]
     home.connect(user_id)
     home.world.revoke_tokens(user_id)

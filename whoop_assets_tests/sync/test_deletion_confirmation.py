@@ -1,4 +1,4 @@
-"""Which answer wins, what counts as gone, and what is kept of it all."""
+"""Order of responses, confirmed deletions, and the versions that remain."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ def test_the_open_cycles_strain_grows_though_whoop_says_it_was_not_updated(home)
     assert after["strain"] > before["strain"]
 
 
-def test_of_an_open_cycles_passing_scores_only_the_last_is_kept(home):
+def test_only_the_last_state_of_an_open_cycle_is_kept(home):
     open_cycle = max(home.rows("cycles").values(), key=lambda row: row["start_time"])
     for _ in range(3):
         home.advance(timedelta(hours=1))
@@ -72,7 +72,7 @@ def test_a_deleted_workout_is_marked_deleted_and_its_day_becomes_stale(home):
     assert (home.member, day) in home.rows("stale_days")
 
 
-def test_a_sleep_takes_its_recovery_with_it(home):
+def test_a_deleted_sleep_deletes_its_recovery(home):
     sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
     home.world.delete(home.member, "sleeps", sleep["id"])
     home.load(FIRST, TODAY, ["cycles", "sleeps"])
@@ -80,7 +80,7 @@ def test_a_sleep_takes_its_recovery_with_it(home):
     assert sleep["id"] not in home.rows("recoveries")
 
 
-def test_a_record_that_comes_back_is_undeleted(home):
+def test_a_record_that_reappears_is_undeleted(home):
     workout = newest(home, "workouts")
     home.world.delete(home.member, "workouts", workout["id"])
     home.load(FIRST, TODAY)
@@ -90,14 +90,14 @@ def test_a_record_that_comes_back_is_undeleted(home):
     assert home.rows("workouts")[workout["id"]]["deleted_at"] is None
 
 
-def test_when_most_of_a_span_is_missing_nothing_is_believed_deleted(home):
+def test_if_most_of_a_span_is_missing_no_record_is_deleted(home):
     for workout in home.truth()["workouts"]:
         home.world.delete(home.member, "workouts", workout["id"])
     known = home.rows("workouts")
     assert len(known) > 10
     rounds = home.load(FIRST, TODAY, ["workouts"])
     assert home.rows("workouts").keys() == known.keys()
-    assert "that many at once is not believed" in rounds[0].warnings[0]
+    assert "too many at once to be deletions" in rounds[0].warnings[0]
 
 
 def test_an_edit_that_moves_a_workout_to_another_day_makes_both_days_stale(home):
@@ -129,8 +129,8 @@ def test_a_summary_follows_a_correction_and_clears_only_what_it_read(home):
     assert row["rem_minutes"] == score["stage_summary"]["total_rem_sleep_time_milli"] / 60_000
 
 
-def test_a_night_that_moved_and_then_went_is_gone_from_its_day(database_url):
-    """Its cycle begins later than the sleep as it is stored: what is read for the day begins behind it."""
+def test_a_night_that_moved_and_was_then_deleted_is_deleted_from_its_day(database_url):
+    """The cycle begins after the stored sleep, so the span of the day begins after it too."""
     day = TODAY - timedelta(days=5)
     with at_home(database_url, frozen_world(seed=4)) as home:
         home.load(day, TODAY)

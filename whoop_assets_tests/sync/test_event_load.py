@@ -1,4 +1,4 @@
-"""What an event comes to: every type, order and duplicate; the tables are WHOOP's truth afterwards, the summary too."""
+"""Events of every type, order and number: afterwards tables and summary equal WHOOP's data."""
 
 import json
 import uuid
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.load_events import work_off
+from whoop_assets.sync.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.sync.announcing import Inbox
@@ -30,7 +30,7 @@ def box(home):
 
 
 def assert_right(home, first=FIRST):
-    """The stored records of these days are WHOOP's, on the right days, and a rebuild finds nothing to change."""
+    """The stored records equal WHOOP's, are on the right days, and a rebuild changes nothing."""
     truth, days = home.truth(), days_of(home.truth())
     for stream in RECORDS:
         rows = {key: row for key, row in home.rows(stream).items() if row["user_id"] == home.member}
@@ -62,12 +62,12 @@ def requests(home):
 
 @pytest.mark.parametrize("stream", ["sleeps", "workouts"])
 @pytest.mark.parametrize("back", [0, 3, 9])
-def test_a_new_score_is_fetched_by_its_own_url_and_its_day_summarised(home, box, stream, back):
+def test_a_rescored_record_is_read_by_its_url_and_its_day_is_summarised(home, box, stream, back):
     record = home.truth()[stream][back]
     home.world.rescore(home.member, stream, record["id"])
     assert box.receive()
     before = requests(home)
-    box.work_off()
+    box.process_due_events()
     assert requests(home) - before <= 4
     assert_right(home)
     assert set(box.states()) == {"done"}
@@ -78,16 +78,16 @@ def test_an_event_for_a_recovery_is_found_by_its_sleep(home, box):
     home.world.rescore(home.member, "recoveries", recovery["sleep_id"])
     (delivery,) = box.receive()
     assert delivery.id == recovery["sleep_id"]
-    box.work_off()
+    box.process_due_events()
     assert_right(home)
 
 
 @pytest.mark.parametrize("order", [list, lambda found: found[::-1], lambda found: [*found, *found]])
-def test_a_deleted_sleep_takes_its_recovery_along_in_whatever_order_it_is_announced(home, box, order):
+def test_a_deleted_sleep_deletes_its_recovery_in_any_order_of_events(home, box, order):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
     assert {one.type for one in box.receive(order)} == {"sleep.deleted", "recovery.deleted"}
-    box.work_off()
+    box.process_due_events()
     assert sleep["id"] not in home.rows("sleeps")
     assert sleep["id"] not in home.rows("recoveries")
     assert home.rows("sleeps", deleted=True)[sleep["id"]]["payload"] == sleep
@@ -95,62 +95,62 @@ def test_a_deleted_sleep_takes_its_recovery_along_in_whatever_order_it_is_announ
     assert len(box.events()) == 2
 
 
-def test_only_the_sleeps_event_is_enough_to_lose_the_recovery_and_closes_the_other(home, box):
+def test_the_sleeps_event_alone_deletes_the_recovery_and_closes_its_event(home, box):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
     box.receive(lambda found: [one for one in found if one.type == "sleep.deleted"])
-    box.work_off()
+    box.process_due_events()
     assert sleep["id"] not in home.rows("recoveries")
     assert_right(home)
 
 
-def test_a_recoverys_deletion_alone_finds_out_that_the_sleep_is_gone(home, box):
+def test_a_recoverys_delete_event_alone_detects_the_deleted_sleep(home, box):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
     box.receive(lambda found: [one for one in found if one.type == "recovery.deleted"])
-    box.work_off()
+    box.process_due_events()
     assert sleep["id"] not in home.rows("sleeps")
     assert_right(home)
 
 
-def test_a_recovery_can_go_without_its_sleep(home, box):
+def test_a_recovery_can_be_deleted_without_its_sleep(home, box):
     recovery = home.truth()["recoveries"][2]
     home.world.delete(home.member, "recoveries", recovery["sleep_id"])
     box.receive()
-    box.work_off()
+    box.process_due_events()
     assert recovery["sleep_id"] not in home.rows("recoveries")
     assert recovery["sleep_id"] in home.rows("sleeps")
     assert_right(home)
 
 
 @pytest.mark.parametrize("stream", ["sleeps", "workouts"])
-def test_a_deletion_that_was_taken_back_leaves_the_record(home, box, stream):
+def test_a_delete_event_keeps_a_record_that_was_restored(home, box, stream):
     record = night(home) if stream == "sleeps" else home.truth()["workouts"][2]
     home.world.delete(home.member, stream, record["id"])
     home.advance(1)
     home.world.undelete(home.member, stream, record["id"])
     box.receive()
-    box.work_off()
+    box.process_due_events()
     assert_right(home)
     home.world.delete(home.member, stream, record["id"])
     box.receive()
-    box.work_off()
+    box.process_due_events()
     assert record["id"] not in home.rows(stream)
     home.world.undelete(home.member, stream, record["id"])
-    # What comes late says that it was deleted; what counts is what WHOOP answers.
+    # The late event announces a deletion, but WHOOP's response decides.
     box.receive(lambda found: found[::-1])
-    box.work_off()
+    box.process_due_events()
     assert record["id"] in home.rows(stream)
     assert_right(home)
 
 
-def test_an_update_that_was_overtaken_by_a_deletion_deletes(home, box):
+def test_an_update_event_deletes_a_record_that_was_deleted_since(home, box):
     workout = home.truth()["workouts"][2]
     home.world.rescore(home.member, "workouts", workout["id"])
     home.advance(1)
     home.world.delete(home.member, "workouts", workout["id"])
     box.receive(lambda found: [one for one in found if one.type == "workout.updated"])
-    box.work_off()
+    box.process_due_events()
     assert workout["id"] not in home.rows("workouts")
     assert_right(home)
 
@@ -166,7 +166,7 @@ def test_a_night_that_moves_to_another_day_rebuilds_both_days(home, box):
     home.world.edit(home.member, "sleeps", sleep["id"], changes)
     box.receive()
     rows = home.rows("daily_summary")
-    box.work_off()
+    box.process_due_events()
     after = day_of(home, "sleeps", sleep["id"])
     assert after != before
     now = home.rows("daily_summary")
@@ -186,16 +186,16 @@ def test_a_workout_that_moves_to_another_day_rebuilds_both_days(home, box):
     }
     home.world.edit(home.member, "workouts", workout["id"], changes)
     box.receive()
-    box.work_off()
+    box.process_due_events()
     assert day_of(home, "workouts", workout["id"]) == before - timedelta(days=2)
     assert_right(home)
 
 
 @pytest.mark.parametrize("hours", [24, 24 * 8, 24 * 45])
-def test_what_happened_since_comes_by_events_alone_new_cycles_too(home, box, hours):
+def test_events_alone_bring_all_changes_and_new_cycles(home, box, hours):
     home.advance(timedelta(hours=hours))
     box.receive()
-    box.work_off()
+    box.process_due_events()
     if hours <= 24 * 30:
         assert_right(home)
     truth = home.truth()
@@ -206,14 +206,14 @@ def test_what_happened_since_comes_by_events_alone_new_cycles_too(home, box, hou
         assert home.rows(stream)[newest[key]]["payload"] == newest
 
 
-def test_a_member_whose_first_record_an_event_is_needs_nothing_else(database_url):
+def test_an_event_loads_a_members_first_record(database_url):
     with at_home(database_url, frozen_world(days=40, seed=9)) as home:
         box = Inbox(home)
         sleep = night(home, 0)
         home.world.rescore(home.member, "sleeps", sleep["id"])
         # The recovery's comes before anything is known of its sleep.
         box.receive(lambda found: found[::-1])
-        box.work_off()
+        box.process_due_events()
         assert home.rows("recoveries")[sleep["id"]]["day"] == home.rows("sleeps")[sleep["id"]]["day"]
         assert (
             home.rows("daily_summary")[home.member, home.rows("sleeps")[sleep["id"]]["day"]]["sleep_id"]
@@ -230,12 +230,12 @@ def test_a_naps_own_recovery_is_found_in_the_collection(database_url):
         of_nap = next(r for r in home.truth()["recoveries"] if r["sleep_id"] in naps)
         home.world.rescore(home.member, "recoveries", of_nap["sleep_id"])
         box.receive()
-        box.work_off()
+        box.process_due_events()
         assert home.rows("recoveries")[of_nap["sleep_id"]]["payload"] != of_nap
         assert_right(home)
         home.world.delete(home.member, "recoveries", of_nap["sleep_id"])
         box.receive()
-        box.work_off()
+        box.process_due_events()
         assert of_nap["sleep_id"] not in home.rows("recoveries")
         assert_right(home)
 
@@ -247,12 +247,12 @@ def test_one_request_answers_all_events_of_a_record(home, box):
         home.world.rescore(home.member, "workouts", workout["id"])
     assert len(box.receive()) == 5
     before = requests(home)
-    box.work_off()
+    box.process_due_events()
     assert requests(home) - before == 2  # the cycles, the workout
     assert box.states() == ["done"] * 5
 
 
-def test_an_event_that_comes_while_its_record_is_asked_for_stays_open(home, box, monkeypatch):
+def test_an_event_received_during_the_request_stays_open(home, box, monkeypatch):
     from whoop_assets.whoop_api.client import WhoopClient
 
     workout = home.truth()["workouts"][1]
@@ -268,9 +268,9 @@ def test_an_event_that_comes_while_its_record_is_asked_for_stays_open(home, box,
         return answer
 
     monkeypatch.setattr(WhoopClient, "record", record)
-    work_off(home.connection, by="test")
+    process_due_events(home.connection, by="test")
     assert box.states() == ["done", "open"]
-    box.work_off()
+    box.process_due_events()
     assert_right(home)
 
 
@@ -281,39 +281,39 @@ def body(**fields):
 
 def test_an_event_of_an_unknown_record_is_done_and_of_an_unknown_member_parked(home, box):
     assert box.put(body(user_id=home.member), body()) == ["open", "parked"]
-    box.work_off()
+    box.process_due_events()
     assert box.states() == ["done", "parked"]
     (parked,) = box.events("parked")
     assert parked.reason == inbox.NOT_A_MEMBER
     assert_right(home)
 
 
-def test_a_record_that_is_not_understood_is_kept_and_its_event_done(home, box):
+def test_a_rejected_record_is_quarantined_and_its_event_is_done(home, box):
     workout = home.truth()["workouts"][1]
     home.world.rescore(home.member, "workouts", workout["id"])
     box.receive()
-    from whoop_assets.sync import event_load
+    from whoop_assets.sync import fetching
 
-    real = event_load.take
+    real = fetching.parse_record
 
-    def take(stream, raw, *rest):
+    def parse_record(stream, raw, *rest):
         return real(stream, raw | {"score_state": 5} if stream.name == "workouts" else raw, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(event_load, "take", take)
-        box.work_off()
+        patch.setattr(fetching, "parse_record", parse_record)
+        box.process_due_events()
     assert box.states() == ["done"]
     (kept,) = home.rows("quarantine").values()
     assert (kept["record_key"], kept["resolved_at"]) == (workout["id"], None)
     home.world.rescore(home.member, "workouts", workout["id"])
     box.receive()
-    box.work_off()
+    box.process_due_events()
     (kept,) = home.rows("quarantine").values()
     assert kept["resolved_at"] is not None
     assert_right(home)
 
 
-def test_nobody_can_delete_or_take_over_somebody_elses_record(database_url):
+def test_an_event_of_another_user_changes_no_record(database_url):
     with at_home(database_url, frozen_world(days=20, seed=9, members=2)) as home:
         home.load_and_summarise(FIRST, TODAY)
         home.advance(1)
@@ -321,14 +321,14 @@ def test_nobody_can_delete_or_take_over_somebody_elses_record(database_url):
         mine = home.truth()["workouts"][0]
         before = home.rows("workouts")
         box.put(body(user_id=home.members[1], id=mine["id"], type="workout.deleted"))
-        box.work_off()
+        box.process_due_events()
         assert home.rows("workouts") == before
 
 
 # Ordinary loads
 
 
-def test_an_ordinary_load_closes_the_events_whose_records_it_has_read_and_no_others(home, box):
+def test_a_range_load_closes_the_events_of_the_records_it_read_and_no_others(home, box):
     near, far = home.truth()["workouts"][1], home.truth()["workouts"][-1]
     gone = home.truth()["workouts"][2]
     home.world.rescore(home.member, "workouts", near["id"])
@@ -363,28 +363,28 @@ def test_a_read_that_began_before_the_event_came_does_not_close_it(home, box, mo
     monkeypatch.setattr(WhoopClient, "page", page)
     home.load(FIRST, TODAY, ["cycles", "workouts"])
     assert box.states() == ["open"]
-    box.work_off()
+    box.process_due_events()
     assert_right(home)
 
 
-def test_an_older_answer_than_the_stored_one_closes_nothing(home, box):
-    from whoop_assets.sync import event_load
+def test_a_response_older_than_the_stored_content_closes_no_event(home, box):
+    from whoop_assets.sync import fetching
 
     workout = home.truth()["workouts"][1]
     home.world.rescore(home.member, "workouts", workout["id"])
     box.receive()
-    real = event_load.take
+    real = fetching.parse_record
 
-    def take(stream, raw, *rest):
+    def parse_record(stream, raw, *rest):
         old = stream.name == "workouts"
         return real(stream, raw | {"updated_at": "2020-01-01T00:00:00.000Z"} if old else raw, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(event_load, "take", take)
-        work_off(home.connection, by="test")
+        patch.setattr(fetching, "parse_record", parse_record)
+        process_due_events(home.connection, by="test")
     (event,) = box.events()
     assert (event.state, event.attempts, event.begun_by) == ("open", 1, None)
     assert "older" in event.last_error
     home.advance(timedelta(minutes=1))
-    box.work_off()
+    box.process_due_events()
     assert_right(home)

@@ -1,4 +1,4 @@
-"""What goes wrong stays small: one record, one piece, one stream, one member; and it is on record."""
+"""A failure affects only one record, piece, stream or member, and is recorded."""
 
 from datetime import timedelta
 
@@ -7,8 +7,8 @@ from sqlalchemy import insert
 
 from whoop_assets.errors import DatabaseError
 from whoop_assets.records import load_failures, quarantine, tables
-from whoop_assets.sync import pagination as crawling
-from whoop_assets.sync.parsing import take
+from whoop_assets.sync import pagination
+from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.response_body import Received
 from whoop_assets.whoop_api.streams import WORKOUTS
 from whoop_assets_tests.support.fixed_time import TODAY
@@ -22,7 +22,7 @@ def open_failures(home):
         return load_failures.open_failures(connection)
 
 
-def test_a_record_that_fails_validation_is_quarantined_and_the_rest_lands(database_url):
+def test_a_record_that_fails_validation_is_quarantined_and_the_rest_is_stored(database_url):
     with at_home(database_url, frozen_world(days=40, seed=9)) as home:
         bad = home.truth()["workouts"][2]
         home.world.edit(home.member, "workouts", bad["id"], {"sport_name": None})
@@ -52,7 +52,7 @@ def test_a_record_that_fails_validation_is_quarantined_and_the_rest_lands(databa
     ],
     ids=lambda fault: "-".join(map(str, fault.values())),
 )
-def test_faults_that_pass_are_tried_again_until_the_data_are_complete(sqlite_url, new_database_url, fault):
+def test_transient_faults_are_retried_until_the_data_are_complete(sqlite_url, new_database_url, fault):
     world = frozen_world(days=40, seed=9)
     with at_home(new_database_url("sqlite"), world) as calm:
         calm.load(FIRST, TODAY)
@@ -65,7 +65,7 @@ def test_faults_that_pass_are_tried_again_until_the_data_are_complete(sqlite_url
         assert home.contents(FIRST, TODAY) == expected
 
 
-def test_a_fault_that_stays_costs_its_stream_and_no_other(sqlite_url):
+def test_a_permanent_fault_fails_only_its_stream(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
         home.world.order_fault(
             kind="status", status=500, count=1000, path_prefix="/developer/v2/activity/workout"
@@ -84,7 +84,7 @@ def test_a_fault_that_stays_costs_its_stream_and_no_other(sqlite_url):
         assert len(home.rows("workouts")) > 5
 
 
-def test_one_members_dead_grant_costs_no_other_members_data(database_url):
+def test_one_members_revoked_grant_does_not_affect_other_members(database_url):
     with at_home(database_url, frozen_world(members=3, days=40, seed=9)) as home:
         dead = home.members[0]
         home.world.revoke_tokens(dead)
@@ -113,7 +113,7 @@ def test_a_missing_scope_skips_its_stream_with_a_warning_that_names_it(sqlite_ur
         assert rounds[0].failures == []
 
 
-def test_a_spent_budget_ends_the_load_and_the_next_one_goes_on_from_there(database_url):
+def test_an_exhausted_budget_ends_the_load_and_the_next_load_continues(database_url):
     first = TODAY - timedelta(days=299)
     world = frozen_world(days=320, seed=9)
     with at_home(database_url, world, per_day=30) as home:
@@ -132,7 +132,7 @@ def test_a_spent_budget_ends_the_load_and_the_next_one_goes_on_from_there(databa
         assert home.world.requests - read < 75 + first_pages
 
 
-def test_a_day_whose_budget_ends_in_the_middle_of_a_piece_brings_the_load_forward_all_the_same(sqlite_url):
+def test_a_budget_that_ends_within_a_piece_keeps_the_complete_part(sqlite_url):
     first = TODAY - timedelta(days=299)
     with at_home(sqlite_url, frozen_world(days=320, seed=9), per_day=8) as home:
         home.clock.advance(1)
@@ -145,7 +145,7 @@ def test_a_day_whose_budget_ends_in_the_middle_of_a_piece_brings_the_load_forwar
         assert stored[2] >= 300
 
 
-def test_a_page_cursor_that_repeats_is_not_followed_for_ever(sqlite_url):
+def test_a_repeated_page_cursor_stops_the_read(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=60, seed=9)) as home:
         home.world.order_fault(kind="repeat_cursor", count=1000)
         home.load(TODAY - timedelta(days=55), TODAY)
@@ -163,15 +163,15 @@ def test_a_page_cursor_that_repeats_is_not_followed_for_ever(sqlite_url):
     ],
     ids=lambda odd: next(iter(odd)),
 )
-def test_one_odd_record_stops_nobody_elses_load(database_url, odd, monkeypatch):
+def test_one_odd_record_does_not_affect_other_members(database_url, odd, monkeypatch):
     with at_home(database_url, frozen_world(members=2, days=40, seed=9)) as home:
         victim = home.truth()["workouts"][2]
 
         def as_if_whoop_said_so(stream, raw, *rest):
             # The simulator serves nothing that odd.
-            return take(stream, raw | odd if raw["id"] == victim["id"] else raw, *rest)
+            return parse_record(stream, raw | odd if raw["id"] == victim["id"] else raw, *rest)
 
-        monkeypatch.setattr(crawling, "take", as_if_whoop_said_so)
+        monkeypatch.setattr(pagination, "parse_record", as_if_whoop_said_so)
         home.load(FIRST, TODAY, ["cycles", "workouts"])
         assert {row["user_id"] for row in home.rows("workouts").values()} == set(home.members)
         assert open_failures(home) == []
@@ -182,18 +182,18 @@ def test_one_odd_record_stops_nobody_elses_load(database_url, odd, monkeypatch):
             assert quarantined == [victim["id"]]
 
 
-def test_a_number_that_no_database_takes_is_quarantined_too(database_url):
+def test_a_number_that_no_database_can_store_is_quarantined(database_url):
     with at_home(database_url, frozen_world(days=10)) as home:
         body = b'{"id": "n", "user_id": %d, "strain": 1e999}' % home.member
         raw = Received(200, {}, body).json()
-        rejected = take(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
+        rejected = parse_record(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
         with home.database.write([home.member]) as connection:
             quarantine.keep(connection, home.member, "workouts", [rejected], home.clock.now())
         (row,) = home.rows("quarantine").values()
         assert "inf" in row["payload"]
 
 
-def test_an_error_of_the_database_quotes_nothing_that_was_to_be_stored(database_url):
+def test_a_database_error_quotes_no_stored_value(database_url):
     with at_home(database_url, frozen_world(days=5), connect=False) as home:
         row = {
             "user_id": 1,
@@ -207,8 +207,8 @@ def test_an_error_of_the_database_quotes_nothing_that_was_to_be_stored(database_
         assert refused.value.__suppress_context__
 
 
-def test_a_profile_that_is_not_understood_leaves_no_name_and_no_address_in_quarantine(database_url):
-    """Those may stand in `members` and `profiles` alone; of a rejected profile the fields and their types are kept."""
+def test_a_rejected_profile_leaves_no_name_and_no_address_in_quarantine(database_url):
+    """Only `members` and `profiles` contain them; of a rejected profile the field types are stored."""
     with at_home(database_url, frozen_world(days=5)) as home:
         profile = home.world.profile(home.member)
         home.world.edit(home.member, "profile", None, {"first_name": 5, "nick_name": {"of": "Zwyxel"}})

@@ -50,7 +50,7 @@ def connect_given(home, user_id):
 
 
 @pytest.mark.parametrize("what", ["503", "budget", "ctrl-c"])
-def test_what_goes_wrong_after_the_exchange_of_given_tokens_does_not_cost_the_pair(home, monkeypatch, what):
+def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkeypatch, what):
     fault = {
         "503": lambda: home.world.order_fault(
             "status", status=503, count=None, path_prefix="/v2/user/profile"
@@ -69,7 +69,7 @@ def test_what_goes_wrong_after_the_exchange_of_given_tokens_does_not_cost_the_pa
     assert home.connection.client(home.member, "backfill").profile().payload["user_id"] == home.member
 
 
-def test_tokens_of_two_members_leave_who_was_connected_as_before(home):
+def test_tokens_of_two_members_change_no_connected_member(home):
     one, other = home.members
     home.connect(one)
     pair, row = stored(home, one), home.rows("members")[one]
@@ -82,14 +82,14 @@ def test_tokens_of_two_members_leave_who_was_connected_as_before(home):
     assert home.rows("members") == {one: row}
 
 
-def test_given_tokens_that_may_not_read_enough_are_refused_before_one_is_spent(home):
+def test_given_tokens_without_required_scopes_are_rejected_before_the_exchange(home):
     given = home.world.issue_tokens(home.member, ["offline", "read:profile"])
     with pytest.raises(ScopesMissing, match="read:cycles"):
         connect_pair(home.connection, given["access_token"], given["refresh_token"])
     assert home.world.stats()["token_requests"] == 0
 
 
-def test_with_no_request_left_a_code_is_not_spent(home):
+def test_with_an_exhausted_budget_the_code_is_not_used(home):
     home.connection.budget.acquire("webhook")
     limited = {
         "X-RateLimit-Limit": "100, 100;window=60",

@@ -6,7 +6,7 @@ from whoop_assets_tests.sync.storm import MEMBERS, storms
 
 
 @pytest.mark.parametrize("world", [1000])
-def test_whatever_goes_wrong_nothing_untrue_is_claimed_and_the_next_load_mends_it(
+def test_after_random_faults_coverage_is_true_and_the_next_load_completes_the_data(
     database_url, world, monkeypatch
 ):
     seeds = range(world * MEMBERS, world * MEMBERS + 5)

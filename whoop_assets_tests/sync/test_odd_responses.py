@@ -1,4 +1,4 @@
-"""Answers that no fault of the network explains: a few attempts at most, one sentence on record, and the rest goes on."""
+"""Odd responses: a few attempts, one recorded sentence, and the other streams continue."""
 
 import json
 from datetime import timedelta
@@ -34,7 +34,7 @@ ODD: dict[str, dict[str, Any]] = {
     "not found": {"status": 404, "body": "Not found"},
     "forbidden": {"status": 403, "body": "<html>Attention Required!</html>"},
     "gone": {"status": 410},
-    "a status nobody knows": {"status": 599},
+    "an unknown status": {"status": 599},
 }
 
 
@@ -43,7 +43,7 @@ ODD: dict[str, dict[str, Any]] = {
     [{"kind": "answer", **odd} for odd in ODD.values()] + [{"kind": "endless"}],
     ids=[*ODD, "pages without end"],
 )
-def test_an_odd_answer_costs_its_stream_alone_and_says_why_in_one_sentence(sqlite_url, order):
+def test_an_odd_response_fails_only_its_stream_with_one_sentence(sqlite_url, order):
     with at_home(sqlite_url, frozen_world(members=2, days=40, seed=9)) as home:
         home.load(FIRST, TODAY, ["cycles"])
         begun = home.world.requests
@@ -77,8 +77,8 @@ def test_an_odd_answer_costs_its_stream_alone_and_says_why_in_one_sentence(sqlit
         assert {row["user_id"] for row in home.rows("workouts").values()} == set(home.members)
 
 
-def test_what_is_stored_is_not_taken_for_deleted_because_of_an_odd_answer(sqlite_url):
-    """Nothing of it comes from WHOOP: neither an empty page nor a 404 at the record's own URL, were it asked for."""
+def test_an_odd_response_deletes_no_stored_record(sqlite_url):
+    """The page and the 404 of the record do not come from WHOOP."""
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
         home.load(FIRST, TODAY)
         before = home.rows("workouts")
@@ -91,7 +91,7 @@ def test_what_is_stored_is_not_taken_for_deleted_because_of_an_odd_answer(sqlite
             assert home.rows("workouts").keys() == before.keys()
 
 
-def test_records_of_another_member_are_kept_apart_and_never_stored_as_the_members_own(database_url):
+def test_records_of_another_member_are_quarantined(database_url):
     with at_home(database_url, frozen_world(members=2, days=40, seed=9)) as home:
         one, other = home.members
         theirs = home.truth(other)["workouts"][:3]
@@ -101,7 +101,7 @@ def test_records_of_another_member_are_kept_apart_and_never_stored_as_the_member
         assert home.rows("workouts") == {}
         kept = list(home.rows("quarantine").values())
         assert {row["record_key"] for row in kept} == {record["id"] for record in theirs}
-        assert all("user_id is not the member's" in row["reason"] for row in kept)
+        assert all("user_id is not that of the member" in row["reason"] for row in kept)
 
         home.advance(1)
         home.load(FIRST, TODAY)

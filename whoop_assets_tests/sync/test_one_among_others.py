@@ -1,4 +1,4 @@
-"""What one member's failure says about the others: nothing, unless it is WHOOP's request limit."""
+"""One member's failure does not affect the others, unless it is WHOOP's request limit."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from whoop_assets.errors import BudgetExhausted, ConfigurationError
 from whoop_assets.members import store as member_store
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.tokens import cipher, tables
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.sync.home import at_home, frozen_world
@@ -36,7 +36,7 @@ def with_cycles(home):
     return {row["user_id"] for row in home.rows("cycles").values()}
 
 
-def test_a_pair_that_cannot_be_read_is_its_members_failure_alone(home):
+def test_tokens_that_cannot_be_decrypted_fail_only_their_member(home):
     unlucky = sorted(home.members)[0]
     change_tokens(home, unlucky, key_id="0" * 16, access_token="broken")
     (one,) = home.load(FIRST, TODAY, ["cycles"])
@@ -44,7 +44,7 @@ def test_a_pair_that_cannot_be_read_is_its_members_failure_alone(home):
     assert with_cycles(home) == set(home.members) - {unlucky}
 
 
-def test_a_missing_key_concerns_everybody_and_is_said_before_anything_is_asked(home):
+def test_a_missing_key_is_an_error_before_any_request(home):
     with home.database.write() as connection:
         cipher.switch(connection, "0" * 16, home.clock.now())
     requests = home.world.stats()["requests"]
@@ -58,7 +58,7 @@ def limit_the_token_endpoint(home, count, reset):
     home.world.order_fault("answer", status=429, count=count, path_prefix="/oauth", headers=headers)
 
 
-def test_a_429_of_the_token_endpoint_is_waited_for_and_costs_nobody_anything(home):
+def test_a_429_of_the_token_endpoint_is_retried_without_a_failure(home):
     change_tokens(home, sorted(home.members)[0], expires_at=home.clock.now())
     limit_the_token_endpoint(home, 2, "2")
     began = home.clock.now()
@@ -68,7 +68,7 @@ def test_a_429_of_the_token_endpoint_is_waited_for_and_costs_nobody_anything(hom
     assert home.world.stats()["refreshes"] == 1
 
 
-def test_a_429_of_the_token_endpoint_that_lasts_is_its_members_failure_alone(home):
+def test_a_lasting_429_of_the_token_endpoint_fails_only_its_member(home):
     unlucky = sorted(home.members)[0]
     change_tokens(home, unlucky, expires_at=home.clock.now())
     limit_the_token_endpoint(home, None, "3600")
@@ -79,7 +79,7 @@ def test_a_429_of_the_token_endpoint_that_lasts_is_its_members_failure_alone(hom
     assert home.clock.now() - began < timedelta(minutes=2)
 
 
-def test_who_is_erased_while_something_unreadable_is_on_its_way_leaves_no_row(home, monkeypatch):
+def test_a_member_erased_during_a_rejected_response_leaves_no_row(home, monkeypatch):
     """Not in quarantine either."""
     leaves = home.member
     home.world.order_fault(
@@ -99,11 +99,11 @@ def test_who_is_erased_while_something_unreadable_is_on_its_way_leaves_no_row(ho
     assert home.rows("quarantine") == {}
 
 
-def test_a_spent_budget_fails_only_those_for_whom_something_was_to_be_asked(home, monkeypatch):
+def test_an_exhausted_budget_fails_only_members_that_need_a_request(home, monkeypatch):
     asks, has_all, must_come_back = sorted(home.members)
     present = home.clock.now()
-    order = Order("cycles", FIRST, TODAY, TODAY, present, present)
-    load_everybody(home.connection, replace(order, members=(has_all,)))
+    order = LoadRequest("cycles", FIRST, TODAY, TODAY, present, present)
+    load_members(home.connection, replace(order, members=(has_all,)))
     with home.database.write() as connection:
         member_store.set_status(connection, must_come_back, member_store.RECONNECTION_NEEDED, "it is gone")
 
@@ -111,7 +111,7 @@ def test_a_spent_budget_fails_only_those_for_whom_something_was_to_be_asked(home
         raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
 
     monkeypatch.setattr(home.connection.budget, "acquire", spent)
-    one = load_everybody(home.connection, order)
+    one = load_members(home.connection, order)
     assert {failure.user_id: failure.cause.split(":")[0] for failure in one.failures} == {
         asks: "nothing before noon",
         must_come_back: f"Member {must_come_back} must be connected again, because it is gone",
@@ -119,7 +119,7 @@ def test_a_spent_budget_fails_only_those_for_whom_something_was_to_be_asked(home
     assert one.to_reconnect == [must_come_back]
 
 
-def test_a_spent_budget_is_found_out_once_and_not_by_each(home, monkeypatch):
+def test_an_exhausted_budget_is_detected_once(home, monkeypatch):
     asked = []
 
     def spent(lane):

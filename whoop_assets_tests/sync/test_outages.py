@@ -16,7 +16,7 @@ EVERYTHING = ("profile", "body_measurement", *RECORDS)
 SEEDS = range(20)
 
 
-def test_with_a_quarter_of_the_answers_broken_every_backfill_completes(sqlite_url):
+def test_backfills_complete_with_a_quarter_of_the_responses_broken(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=60)) as home:
         requests = retries = 0.0
         for seed in SEEDS:

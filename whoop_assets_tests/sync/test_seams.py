@@ -1,4 +1,4 @@
-"""A page seam that shifts while it is read: nothing is wrongly deleted, nothing is missed, wherever it happens.
+"""A page boundary that shifts during the read: no record is wrongly deleted and none is missed.
 
 WHOOP's cursor is an offset, so a deletion between two pages moves every later record up by one place.
 """
@@ -56,7 +56,7 @@ def pages(sqlite_template, tmp_path_factory):
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_change_after_the_first_or_before_the_last_page_costs_no_other_record(
+def test_a_change_after_the_first_or_before_the_last_page_loses_no_record(
     new_database_url, pages, stream, change
 ):
     assert pages[stream] >= 3
@@ -68,7 +68,7 @@ def test_a_change_after_the_first_or_before_the_last_page_costs_no_other_record(
 @pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("stream", STREAMS)
-def test_a_change_between_any_two_pages_costs_no_other_record(new_database_url, pages, stream, change):
+def test_a_change_between_any_two_pages_loses_no_record(new_database_url, pages, stream, change):
     for read_before in range(1, pages[stream]):
         for position in (0, 24):
             with at_home(new_database_url("sqlite"), frozen_world(days=80, seed=4)) as home:
@@ -116,8 +116,8 @@ def keys_of_the_days(truth, stream):
     return {key for key, day in days.items() if day is not None and FIRST <= day <= LAST_DAY}
 
 
-def test_a_rejected_record_at_the_end_of_a_page_opens_no_seam(sqlite_url):
-    """It gives no time to go on from; the last valid one before it does."""
+def test_a_rejected_record_at_the_end_of_a_page_loses_no_record(sqlite_url):
+    """It has no time for the next page; the last valid record before it has one."""
     with at_home(sqlite_url, frozen_world(days=80, seed=4)) as home:
         world, user_id = home.world, home.member
         workouts = world.truth(user_id)["workouts"]

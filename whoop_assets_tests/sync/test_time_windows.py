@@ -43,9 +43,7 @@ def test_every_cycle_of_the_days_starts_within_the_cycles_span(calendar, after, 
 
 
 @given(calendars(), st.integers(0, 20), st.integers(0, 5), st.integers(0, 40 * 24 * 60))
-def test_whatever_would_be_filed_under_the_days_starts_within_the_records_span(
-    calendar, after, length, minute
-):
+def test_every_record_of_the_days_starts_within_the_records_span(calendar, after, length, minute):
     first = DAY - timedelta(days=5) + timedelta(days=after)
     last = first + timedelta(days=length)
     span = record_span(calendar, first, last, NOW)
@@ -65,7 +63,7 @@ def test_whatever_would_be_filed_under_the_days_starts_within_the_records_span(
         assert span.start <= start < span.end
 
 
-def test_of_a_contiguous_day_exactly_its_cycle_is_read():
+def test_the_span_of_a_contiguous_day_is_that_of_its_cycle():
     start = datetime(2026, 11, 9, 23, tzinfo=UTC)
     cycles = [
         CalendarCycle(

@@ -1,4 +1,4 @@
-"""A member who lives east of WHOOP_TIMEZONE: which value of the setting is suggested, and where it is shown."""
+"""A member who lives east of WHOOP_TIMEZONE: the suggested value, and where it is shown."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -29,7 +29,7 @@ def test_a_year_of_offsets_suggests_a_zone_that_had_them(zone):
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_suggested_zone_makes_partitions_that_begin_at_the_members_midnight(zone):
+def test_partitions_in_the_suggested_zone_begin_at_the_members_midnight(zone):
     last = daily(NOW.date() - timedelta(days=9), zone).get_last_partition_key()
     assert last == NOW.astimezone(ZoneInfo(zone)).date().isoformat()
 
@@ -51,12 +51,13 @@ def test_the_newest_offset_counts_after_a_journey():
 def test_the_sentence_names_the_member_the_setting_and_the_value_to_use():
     east = east_of(10129, year_in("Pacific/Auckland"), "UTC", SUMMER)
     assert east.sentence == (
-        "Member 10129 lives at UTC+13:00, east of WHOOP_TIMEZONE (UTC): each day can be read only 13 h after the member's"
+        "Member 10129 lives at UTC+13:00, east of WHOOP_TIMEZONE (UTC): each day can be read only 13 h"
+        " after the member's"
         " midnight. Set WHOOP_TIMEZONE=Pacific/Auckland and start Dagster again."
     )
 
 
 @pytest.mark.parametrize("setting", ["Pacific/Auckland", "Pacific/Kiritimati"])
-def test_a_setting_at_the_member_or_east_of_it_is_well(setting):
+def test_a_setting_at_or_east_of_the_member_is_no_problem(setting):
     assert east_of(1, year_in("Pacific/Auckland"), setting, SUMMER) is None
     assert east_of(1, [], "UTC", SUMMER) is None

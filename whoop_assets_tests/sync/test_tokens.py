@@ -39,7 +39,7 @@ def profile(home):
     return home.connection.client(home.member, "backfill").profile()
 
 
-def test_a_token_is_renewed_shortly_before_it_ends_and_the_new_pair_is_kept(home):
+def test_a_token_is_refreshed_shortly_before_it_expires_and_the_new_pair_is_stored(home):
     first = stored(home)
     profile(home)
     assert stored(home) == first
@@ -52,14 +52,14 @@ def test_a_token_is_renewed_shortly_before_it_ends_and_the_new_pair_is_kept(home
     assert second.expires_at > home.clock.now() + timedelta(minutes=55)
 
 
-def test_a_token_that_whoop_rejects_is_renewed_once_and_the_request_answered(home):
+def test_a_rejected_token_is_refreshed_once_and_the_request_repeated(home):
     profile(home)
     home.world.expire_tokens(home.member)
     assert profile(home).payload["user_id"] == home.member
     assert home.world.stats()["refreshes"] == 1
 
 
-def test_a_pair_that_another_process_renewed_is_used_and_not_renewed_again(home):
+def test_a_pair_refreshed_by_another_process_is_used(home):
     profile(home)
     home.world.expire_tokens(home.member)
     another = MemberTokens(home.connection, home.member)
@@ -82,7 +82,7 @@ def test_a_spent_refresh_token_makes_the_member_reconnect_and_deletes_nothing(ho
     assert profile(home).payload["user_id"] == home.member
 
 
-def test_after_a_lost_answer_it_is_on_record_that_a_token_may_be_spent(home):
+def test_after_a_lost_response_the_intent_stays_stored(home):
     home.advance(timedelta(hours=2))
     home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
@@ -101,7 +101,7 @@ def test_a_lease_whose_holder_died_does_not_block_for_longer_than_its_time(home)
     assert home.clock.now() - died_at <= leases.LEASE + timedelta(seconds=1)
 
 
-def test_tokens_stand_nowhere_in_the_database_as_they_are(home):
+def test_the_database_contains_no_token_in_plain_text(home):
     pair = stored(home)
     row = home.rows("tokens")[home.member]
     written = repr(row) + repr(home.rows("members"))
@@ -121,11 +121,11 @@ def lease_of_another(home):
 
 
 def bring(home, lease, spent, pair):
-    """The other process comes back and stores what WHOOP gave it."""
+    """The other process continues and stores its new pair."""
     MemberTokens(home.connection, home.member).store(lease, spent, pair)
 
 
-def test_who_is_stalled_longer_than_its_lease_brings_the_good_pair_and_nobody_is_told_to_reconnect(
+def test_a_holder_stalled_beyond_its_lease_stores_the_new_pair_and_no_member_must_reconnect(
     home, monkeypatch
 ):
     home.advance(timedelta(hours=2))
@@ -147,7 +147,7 @@ def test_who_is_stalled_longer_than_its_lease_brings_the_good_pair_and_nobody_is
     assert (stored(home).refresh_token, stored(home).intent_at) == (pair.refresh_token, None)
 
 
-def test_who_has_taken_over_is_not_undone_by_who_comes_back(home):
+def test_a_late_holder_does_not_overwrite_the_pair_of_its_successor(home):
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     home.clock.advance(leases.LEASE)
@@ -158,7 +158,7 @@ def test_who_has_taken_over_is_not_undone_by_who_comes_back(home):
     assert home.rows("members")[home.member]["status"] == "connected"
 
 
-def test_after_a_crash_it_is_said_who_stopped_when_and_a_late_pair_mends_it_all_the_same(home):
+def test_a_crash_during_a_refresh_is_reported_and_a_late_pair_resolves_it(home):
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     pair = home.connection.oauth.refresh(spent)
@@ -169,7 +169,8 @@ def test_after_a_crash_it_is_said_who_stopped_when_and_a_late_pair_mends_it_all_
     reason = home.rows("members")[home.member]["status_reason"]
     assert reason == (
         "WHOOP no longer accepts the refresh token, which was probably spent when a process"
-        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S} UTC"
+        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S}"
+        " UTC"
     )
     assert reason in str(told.value)
 
@@ -187,7 +188,7 @@ def test_a_crash_before_whoop_got_the_request_costs_nothing_and_leaves_no_trace(
     assert home.world.stats()["token_refusals"] == 0
 
 
-def test_after_a_lost_answer_that_was_given_the_reason_names_it(home):
+def test_the_reason_to_reconnect_names_a_lost_response(home):
     home.advance(timedelta(hours=2))
     home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
@@ -198,7 +199,7 @@ def test_after_a_lost_answer_that_was_given_the_reason_names_it(home):
     assert home.clock.now() == begun
 
 
-def test_a_grant_that_is_gone_is_found_out_once_and_not_by_each(home):
+def test_a_revoked_grant_is_detected_once(home):
     profile(home)
     home.world.revoke_tokens(home.member)
     for _ in range(3):
@@ -207,7 +208,7 @@ def test_a_grant_that_is_gone_is_found_out_once_and_not_by_each(home):
     assert home.world.stats()["invalid_grant"] == 1
 
 
-def test_a_slow_answer_does_not_end_the_lease_of_who_waits_for_it(home, monkeypatch):
+def test_a_slow_response_does_not_end_the_lease(home, monkeypatch):
     monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
     home.advance(timedelta(hours=2))
     refresh, go_on = home.connection.oauth.refresh, threading.Event()
@@ -231,7 +232,7 @@ def test_a_slow_answer_does_not_end_the_lease_of_who_waits_for_it(home, monkeypa
     assert home.world.stats()["token_refusals"] == 0
 
 
-def test_a_pair_outlives_a_database_that_is_away_for_a_moment(home, monkeypatch):
+def test_a_new_pair_is_stored_after_a_short_database_outage(home, monkeypatch):
     home.advance(timedelta(hours=2))
     store, failing = leases.store_refreshed, [1, 2]
 
@@ -247,7 +248,7 @@ def test_a_pair_outlives_a_database_that_is_away_for_a_moment(home, monkeypatch)
     assert home.world.stats()["token_requests"] == 2  # the code, and one refresh
 
 
-def test_a_member_who_leaves_while_tokens_are_exchanged_is_not_asked_to_come_back(home):
+def test_a_member_who_leaves_during_a_refresh_is_not_marked_for_reconnection(home):
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     disconnect_member(home.connection, home.member, erase=False)
@@ -256,7 +257,7 @@ def test_a_member_who_leaves_while_tokens_are_exchanged_is_not_asked_to_come_bac
     assert home.rows("tokens") == {}
 
 
-def test_a_token_that_lives_only_minutes_is_not_renewed_at_every_request(database_url):
+def test_a_short_lived_token_is_not_refreshed_at_every_request(database_url):
     world = frozen_world(days=5, app=App(access_token_seconds=60))
     with at_home(database_url, world) as home:
         for _ in range(5):
@@ -267,7 +268,7 @@ def test_a_token_that_lives_only_minutes_is_not_renewed_at_every_request(databas
         assert world.stats()["refreshes"] == 1
 
 
-def test_with_a_key_missing_nothing_is_exchanged(home):
+def test_without_the_key_no_token_is_exchanged(home):
     home.advance(timedelta(hours=2))
     with home.database.write() as connection:
         cipher.switch(connection, "0123456789abcdef", home.clock.now())
@@ -277,7 +278,7 @@ def test_with_a_key_missing_nothing_is_exchanged(home):
     assert stored(home).intent_at is None
 
 
-def test_only_connected_members_tokens_are_kept_alive_and_only_when_it_is_time(database_url):
+def test_only_due_tokens_of_connected_members_are_kept_alive(database_url):
     with at_home(database_url, frozen_world(members=3, days=5)) as home:
         home.advance(RENEW_AFTER - timedelta(minutes=1))
         assert keep_alive(home.connection).renewed == []
@@ -291,7 +292,7 @@ def test_only_connected_members_tokens_are_kept_alive_and_only_when_it_is_time(d
         assert keep_alive(home.connection).renewed == []
 
 
-def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home, monkeypatch):
+def test_waiting_too_long_for_a_lease_is_a_transient_error(home, monkeypatch):
     home.advance(timedelta(hours=2))
     lease_of_another(home)
     sleep = home.clock.sleep
@@ -308,7 +309,7 @@ def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home, mo
 
 
 @pytest.mark.parametrize("useless", [{"expires_in": 3600}, {"expires_in": 1, "access_token": "brief"}])
-def test_pairs_that_are_of_no_use_are_not_asked_for_without_end(home, monkeypatch, useless):
+def test_useless_new_pairs_do_not_cause_endless_refreshes(home, monkeypatch, useless):
     member = home.connection.tokens(home.member)
     rejected, given = member.access_token(), []
 
@@ -366,7 +367,7 @@ def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home
     assert (pair.lease_until, pair.intent_at) == (None, None)
 
 
-def test_a_pair_outlives_a_failover_that_takes_no_writing_for_a_moment(home, monkeypatch):
+def test_a_new_pair_is_stored_after_a_failover(home, monkeypatch):
     home.advance(timedelta(hours=2))
     store, failing = leases.store_refreshed, [1, 2]
 
@@ -382,7 +383,7 @@ def test_a_pair_outlives_a_failover_that_takes_no_writing_for_a_moment(home, mon
     assert home.world.stats()["refreshes"] == 1
 
 
-def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what_mends_it(home, monkeypatch):
+def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home, monkeypatch):
     home.advance(timedelta(hours=2))
 
     def never(*_, **__):
@@ -400,7 +401,7 @@ def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what
 
 
 @pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"}], ids=str)
-def test_a_lost_answer_says_whose_and_what_to_do(home, fault):
+def test_the_error_for_a_lost_response_names_the_member_and_the_way_out(home, fault):
     home.advance(timedelta(hours=2))
     home.world.order_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):

@@ -17,14 +17,14 @@ from whoop_simulator.http.grants import App
 pytestmark = pytest.mark.slow
 
 
-def test_of_processes_that_want_one_expired_token_one_refreshes_it_and_all_are_served(database_url):
+def test_one_of_several_processes_refreshes_an_expired_token_and_all_are_served(database_url):
     with gathered(database_url) as crowd:
         crowd.join(3)
         assert race(crowd, 3) == 9
 
 
 @pytest.mark.parametrize("seed", [3])
-def test_who_survives_a_kill_is_served_or_told_the_truth(database_url, seed):
+def test_survivors_of_a_kill_get_data_or_a_true_error(database_url, seed):
     short = Bounds(lease=timedelta(seconds=3), grace=timedelta(seconds=1))
     with gathered(database_url, bounds=short) as crowd:
         crowd.join(3)
@@ -32,7 +32,7 @@ def test_who_survives_a_kill_is_served_or_told_the_truth(database_url, seed):
         assert result.served + result.told == 6
 
 
-def test_who_was_only_stalled_brings_the_good_pair(database_url):
+def test_a_stalled_holder_stores_the_new_pair(database_url):
     with gathered(database_url, bounds=Bounds(lease=timedelta(seconds=3))) as crowd:
         crowd.join(2)
         assert stall_in_each(crowd, 1) == 2

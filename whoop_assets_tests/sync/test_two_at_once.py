@@ -9,9 +9,9 @@ from whoop_assets.members import store as member_store
 from whoop_assets.records import coverage, load_failures, stale_days
 from whoop_assets.records.coverage import Span
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync import load as loading
+from whoop_assets.sync import stream_reader
 from whoop_assets.sync.connecting import disconnect_member
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.sync.home import at_home, frozen_world, moment
@@ -28,7 +28,7 @@ def home(sqlite_url):
 def order(home, stream, first, last, run_id):
     home.clock.advance(1)
     now = home.clock.now()
-    return Order(stream, first, last, now.date(), now, now, run_id=run_id)
+    return LoadRequest(stream, first, last, now.date(), now, now, run_id=run_id)
 
 
 def open_failures(home, run_id=None):
@@ -36,37 +36,37 @@ def open_failures(home, run_id=None):
         return load_failures.open_failures(connection, run_id=run_id)
 
 
-def test_a_load_of_other_days_does_not_hide_what_failed(home):
+def test_a_load_of_other_days_does_not_clear_a_failure(home):
     home.world.order_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
-    load_everybody(home.connection, order(home, "workouts", FIRST - timedelta(days=5), FIRST, "backfill"))
+    load_members(home.connection, order(home, "workouts", FIRST - timedelta(days=5), FIRST, "backfill"))
     home.world.clear_faults()
-    load_everybody(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh"))
+    load_members(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh"))
     assert [failure.stream for failure in open_failures(home, "backfill")] == ["workouts"]
 
     home.world.order_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
-    load_everybody(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh2"))
+    load_members(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh2"))
     assert [failure.first_day for failure in open_failures(home, "backfill")] == [FIRST - timedelta(days=5)]
 
     home.world.clear_faults()
-    load_everybody(home.connection, order(home, "workouts", FIRST - timedelta(days=9), TODAY, "again"))
+    load_members(home.connection, order(home, "workouts", FIRST - timedelta(days=9), TODAY, "again"))
     assert open_failures(home) == []
 
 
-def test_a_past_day_of_a_snapshot_hides_no_failure_of_todays(home):
+def test_a_snapshot_load_of_a_past_day_does_not_clear_todays_failure(home):
     home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
-    load_everybody(home.connection, order(home, "body_measurement", TODAY, TODAY, "today"))
+    load_members(home.connection, order(home, "body_measurement", TODAY, TODAY, "today"))
     home.world.clear_faults()
     yesterday = TODAY - timedelta(days=1)
-    load_everybody(home.connection, order(home, "body_measurement", yesterday, yesterday, "yesterday"))
+    load_members(home.connection, order(home, "body_measurement", yesterday, yesterday, "yesterday"))
     assert len(open_failures(home, "today")) == 1
 
 
-def test_a_pair_that_arrives_after_its_lease_has_ended_is_kept(home, monkeypatch):
-    """Somebody else took over, and was told that the token is spent: it is, by us, and ours is the good pair."""
+def test_a_pair_that_arrives_after_the_lease_expired_is_stored(home, monkeypatch):
+    """Another process took over and got a rejection, because this process had used the token."""
     home.world.expire_tokens(home.member)
     other = Connection(home.connection.settings, home.database)
     refresh = home.connection.oauth.refresh
@@ -85,7 +85,7 @@ def test_a_pair_that_arrives_after_its_lease_has_ended_is_kept(home, monkeypatch
     other.close()
 
 
-def test_a_naps_recovery_that_another_load_has_just_stored_is_not_deleted(home, monkeypatch):
+def test_a_naps_recovery_stored_by_another_load_is_not_deleted(home, monkeypatch):
     home.load(FIRST, TODAY)
     sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
     recovery = next(r for r in home.truth()["recoveries"] if r["sleep_id"] == sleep["id"])
@@ -97,7 +97,7 @@ def test_a_naps_recovery_that_another_load_has_just_stored_is_not_deleted(home, 
         "start": text(start),
         "end": text(start + timedelta(minutes=30)),
     }
-    confirm = loading.confirm_absences
+    confirm = stream_reader.confirm_absences
     begun = []
 
     def meanwhile(client, database, stream, *rest):
@@ -110,7 +110,7 @@ def test_a_naps_recovery_that_another_load_has_just_stored_is_not_deleted(home, 
             home.clock.advance(1)
         return confirm(client, database, stream, *rest)
 
-    monkeypatch.setattr(loading, "confirm_absences", meanwhile)
+    monkeypatch.setattr(stream_reader, "confirm_absences", meanwhile)
     home.load(FIRST, TODAY, ["recoveries"])
     assert nap_id in home.rows("recoveries")
 
@@ -119,8 +119,8 @@ def text(time):
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def test_a_piece_in_flight_brings_nothing_of_an_erased_member_back(home, monkeypatch):
-    confirm = loading.confirm_absences
+def test_a_piece_read_during_an_erase_is_not_stored(home, monkeypatch):
+    confirm = stream_reader.confirm_absences
     begun = []
 
     def meanwhile(*arguments):
@@ -129,8 +129,8 @@ def test_a_piece_in_flight_brings_nothing_of_an_erased_member_back(home, monkeyp
             disconnect_member(home.connection, home.member, erase=True)
         return confirm(*arguments)
 
-    monkeypatch.setattr(loading, "confirm_absences", meanwhile)
-    load_everybody(home.connection, order(home, "cycles", FIRST, TODAY, "run"))
+    monkeypatch.setattr(stream_reader, "confirm_absences", meanwhile)
+    load_members(home.connection, order(home, "cycles", FIRST, TODAY, "run"))
     for table in ("cycles", "record_versions", "coverage", "stale_days", "load_failures", "members"):
         assert home.rows(table) == {}, table
     with home.database.read() as connection, pytest.raises(UnknownMember):
@@ -153,7 +153,7 @@ def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(hom
         assert stale_days.stale(connection) == []
 
 
-def test_an_older_read_never_takes_the_place_of_a_newer_one_in_the_ledger(home):
+def test_an_older_read_does_not_replace_newer_coverage(home):
     def at(hour):
         return NOW + timedelta(hours=hour)
 
@@ -167,13 +167,13 @@ def test_an_older_read_never_takes_the_place_of_a_newer_one_in_the_ledger(home):
         assert coverage.unread(connection, 1, "sleeps", Span(at(0), at(6)), since=at(7)) == []
 
 
-def test_the_hourly_schedule_looks_at_profile_and_body_only_every_few_hours(home):
+def test_the_hourly_schedule_requests_snapshots_only_every_few_hours(home):
     def ask(lane):
         home.clock.advance(1)
         now = home.clock.now()
         before = home.world.requests
         for stream in ("profile", "body_measurement"):
-            load_everybody(home.connection, Order(stream, TODAY, TODAY, TODAY, now, now, lane=lane))
+            load_members(home.connection, LoadRequest(stream, TODAY, TODAY, TODAY, now, now, lane=lane))
         return home.world.requests - before
 
     assert ask("schedule") == 1  # the profile was asked for by `connect` just now

@@ -1,4 +1,4 @@
-"""A cycle that is stored as open although a later cycle is stored: the load that stores the later one reads it again."""
+"""A cycle that is stored as open although a later cycle is stored: that load reads it again."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ FIRST = TODAY - timedelta(days=9)
 
 @pytest.fixture
 def home(sqlite_url):
-    """A member whose last load was 17 days ago, in the middle of a cycle."""
+    """A member with the last load 17 days ago, in the middle of a cycle."""
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
         home.load_and_summarise(FIRST, TODAY)
         home.advance(GAP)
@@ -49,7 +49,7 @@ def test_a_backfill_of_the_last_14_days_closes_the_cycle_that_was_open_17_days_a
     assert (old["user_id"], old["day"]) in home.rows("stale_days")
 
 
-def test_an_open_cycle_whose_own_url_always_fails_costs_the_other_records_nothing(home):
+def test_an_open_cycle_with_a_failing_url_does_not_affect_other_records(home):
     (old,) = stored_as_open(home)
     home.world.order_fault("status", status=500, count=None, path_prefix=f"/developer/v2/cycle/{old['id']}")
     today = TODAY + GAP
@@ -78,13 +78,13 @@ def test_a_webhook_event_after_a_longer_gap_closes_it_too(home):
     night = next(sleep for sleep in home.truth()["sleeps"] if not sleep["nap"])
     home.world.rescore(home.member, "sleeps", night["id"])
     box.receive()
-    box.work_off()
+    box.process_due_events()
     assert home.rows("cycles")[old["id"]]["payload"] == truth_of(home, old["id"])
     summary = home.rows("daily_summary")[home.member, old["day"]]
     assert summary["strain"] == truth_of(home, old["id"])["score"]["strain"]
 
 
-def test_a_cycle_that_whoop_has_deleted_in_the_gap_goes(home):
+def test_a_cycle_that_whoop_deleted_in_the_gap_is_deleted(home):
     (old,) = stored_as_open(home)
     home.world.delete(home.member, "cycles", old["id"])
     home.load(TODAY + GAP - timedelta(days=13), TODAY + GAP)

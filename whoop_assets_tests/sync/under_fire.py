@@ -33,13 +33,13 @@ MOMENTS = {
     "token spent": 4,
     "answer sent": 9,
 }
-"""Of fifty rounds so many; a round with a loss takes ten seconds."""
+"""Number of rounds out of fifty; a round with a lost response takes ten seconds."""
 FAULTS: dict[str, dict[str, dict[str, Any]]] = {
     "request sent": {"latency": {"seconds": 0.5}},
     "request refused": {"latency": {"seconds": 0.5}, "status": {"status": 503}},
     "token spent": {"stall": {"seconds": 0.5}},
 }
-"""What stretches the exchange where it is to be hit."""
+"""Faults that prolong the exchange at the moment of the kill."""
 
 
 def race(crowd: Crowd, rounds: int) -> int:
@@ -64,7 +64,7 @@ def race(crowd: Crowd, rounds: int) -> int:
 
 @dataclass
 class Losses:
-    """What a number of rounds with a killed process came to."""
+    """Result of the rounds with a killed process."""
 
     rounds: int = 0
     served: int = 0
@@ -78,17 +78,20 @@ class Losses:
             f"{moment} {self.lost[moment]}/{self.lost[moment] + self.kept[moment]}" for moment in MOMENTS
         )
         return (
-            f"{self.rounds} rounds, one process killed in each: {self.served} served, {self.told} told the truth;"
-            f" {self.lost.total()} tokens lost, each spent by WHOOP for the killed process (lost/rounds by moment:"
+            f"{self.rounds} rounds, one process killed in each: {self.served} served, {self.told} told the"
+            " truth;"
+            f" {self.lost.total()} tokens lost, each spent by WHOOP for the killed process (lost/rounds by"
+            " moment:"
             f" {per_moment}); the slowest round took {self.slowest:.1f} s"
         )
 
 
 def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
-    """As `race`, with one process killed at a random moment of each round, mostly the one that holds the lease.
+    """As `race`, but each round kills one process at a random moment, mostly the lease holder.
 
-    After each round either the stored refresh token is WHOOP's live one and every survivor was served, or WHOOP has
-    spent it for the killed process and every survivor was told so; then the member is connected again.
+    After each round either the stored refresh token is WHOOP's live one and every survivor was served, or
+    WHOOP has spent it for the killed process and every survivor got an error; then the member is connected
+    again.
     """
     rng = random.Random(seed)
     result = Losses()
@@ -125,7 +128,8 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
             result.kept[moment] += 1
             result.served += len(outcomes)
         else:
-            # The one exchange that was granted is the killed process's: no survivor got a token from anywhere.
+            # The one exchange that was granted is the killed process's: no survivor got a token from
+            # anywhere.
             assert after.refresh_token == before.refresh_token
             assert said == {TOLD: len(survivors)}, (moment, outcomes)
             assert refused == 1, "it is found out by one"
@@ -140,7 +144,7 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
 
 
 def rotate_while_all_read(crowd: Crowd, rotations: int, new_key: Callable[[], str]) -> tuple[int, int]:
-    """Rotate the keys while every reader reads on with tokens that end every other second; reads and refreshes.
+    """Rotate the keys while all readers read with tokens that expire every other second.
 
     `new_key` puts the next key where processes find it, and gives what WHOOP_TOKEN_KEY is then.
     """
@@ -161,8 +165,10 @@ def rotate_while_all_read(crowd: Crowd, rotations: int, new_key: Callable[[], st
 
 
 def stall_in_each(crowd: Crowd, rounds: int) -> int:
-    """The holder is stopped (not killed) after WHOOP has spent the token for it, and goes on when another process has
-    taken over and been refused: it brings the good pair, and everybody is served. How many were."""
+    """Stop the lease holder after WHOOP has used its token; continue it after another process got an error.
+
+    The holder has the new pair, and all readers are served. Returns the number of served readers.
+    """
     served = 0
     for _ in range(rounds):
         before = crowd.counts()
@@ -197,7 +203,7 @@ def _holds(crowd: Crowd, reader: Reader) -> bool:
 
 
 class KeysOfTheTest:
-    """Where processes find their keys: beside SQLite in the key file, which rotating writes itself; else in `.env`.
+    """Where processes find their keys: on SQLite in the key file, which rotation writes; else in `.env`.
 
     The tests' working folder is their own, and so is the `.env` in it.
     """
@@ -236,7 +242,7 @@ class KeysOfTheTest:
 
 
 def _kill_at(crowd: Crowd, moment: str, rng: random.Random, before: dict[str, int]) -> Reader:
-    """Kill the holder of the lease at that moment (or whoever it hits) and give who it was."""
+    """Kill the holder of the lease at that moment or another process, and return it."""
     world = crowd.world
     match moment:
         case "any time":
@@ -274,7 +280,7 @@ def _is_live(crowd: Crowd, pair: StoredPair) -> bool:
 
 
 def everyone(readers: list[Reader], order: str) -> list[tuple[str, str]]:
-    """What became of that order, given to all at once."""
+    """Send the order to all readers and return their results."""
     for reader in readers:
         reader.ask(order)
     return [reader.answer() for reader in readers]

@@ -1,4 +1,4 @@
-"""Attempts: counted when they begin, due again by themselves, parked after the last; closed by a later answer alone."""
+"""Attempts: counted from their beginning, retried, parked after the last, closed by a later response."""
 
 from datetime import date, timedelta
 
@@ -8,7 +8,7 @@ from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.records import upsert
 from whoop_assets.webhooks import attempts, event_days, inbox
-from whoop_assets.webhooks.attempts import DELAYS, MOST_ATTEMPTS, UNHEARD_OF
+from whoop_assets.webhooks.attempts import ATTEMPT_TIMEOUT, MAX_ATTEMPTS, RETRY_DELAYS
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, recovery, sleep, workout
 from whoop_assets_tests.support.processes import together
 from whoop_assets_tests.webhooks.test_inbox import SLEEP, delivery, events, home, receive
@@ -28,12 +28,12 @@ def begin(database, now, *names):
         return [event.trace_id for event in attempts.begin_attempt(connection, names or ["t1"], now)]
 
 
-def test_an_attempt_is_begun_by_one_and_due_again_when_nothing_is_heard_of_it(one):
+def test_an_attempt_begins_once_and_is_due_again_after_its_timeout(one):
     assert begin(one, NOW) == ["t1"]
     assert begin(one, NOW) == []
     event = events(one)["t1"]
-    assert (event.attempts, event.next_attempt_at) == (1, NOW + UNHEARD_OF)
-    assert begin(one, NOW + UNHEARD_OF) == ["t1"]
+    assert (event.attempts, event.next_attempt_at) == (1, NOW + ATTEMPT_TIMEOUT)
+    assert begin(one, NOW + ATTEMPT_TIMEOUT) == ["t1"]
 
 
 def begin_at(url):
@@ -44,32 +44,32 @@ def begin_at(url):
 
 
 @pytest.mark.slow
-def test_of_processes_that_begin_at_once_each_event_goes_to_one(home, database_url):
+def test_each_event_is_claimed_by_one_of_several_processes(home, database_url):
     receive(home, *(delivery(f"t{number}") for number in range(30)))
     begun = together(3, begin_at, database_url)
     assert sorted(name for found in begun for name in found) == sorted(events(home))
 
 
-def test_each_failure_waits_longer_and_the_last_one_parks(one):
+def test_delays_grow_and_the_last_failure_parks_the_event(one):
     now = NOW
-    for number in range(MOST_ATTEMPTS):
+    for number in range(MAX_ATTEMPTS):
         assert begin(one, now) == ["t1"], number
         with one.write() as connection:
             attempts.failed(connection, ["t1"], "WHOOP has a fault.", now)
         event = events(one)["t1"]
         assert event.last_error == "WHOOP has a fault."
-        if number < len(DELAYS):
-            assert event.next_attempt_at == now + DELAYS[number]
+        if number < len(RETRY_DELAYS):
+            assert event.next_attempt_at == now + RETRY_DELAYS[number]
             assert begin(one, event.next_attempt_at - SECOND) == []
             now = event.next_attempt_at
-    assert list(DELAYS) == sorted(DELAYS)
+    assert list(RETRY_DELAYS) == sorted(RETRY_DELAYS)
     assert (event.state, event.next_attempt_at) == ("parked", None)
-    assert event.reason == f"{MOST_ATTEMPTS} attempts came to nothing; the last: WHOOP has a fault."
+    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last one: WHOOP has a fault."
 
 
-def test_an_event_that_kills_whoever_loads_it_is_parked_too(one):
+def test_an_event_that_crashes_its_process_is_parked(one):
     now = NOW
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert begin(one, now) == ["t1"]
         now = events(one)["t1"].next_attempt_at
     assert begin(one, now) == []
@@ -79,7 +79,7 @@ def test_an_event_that_kills_whoever_loads_it_is_parked_too(one):
     assert begin(one, now) == ["t1"]
 
 
-def test_what_was_not_the_events_fault_counts_no_attempt(one):
+def test_a_postponed_event_counts_no_attempt(one):
     begin(one, NOW)
     with one.write() as connection:
         attempts.postpone(connection, ["t1"], "The day's requests are spent.", NOW + timedelta(hours=5))
@@ -99,7 +99,7 @@ def test_only_a_request_sent_after_the_event_came_closes_it(one):
     assert event.next_attempt_at is None
 
 
-def test_one_answer_closes_all_events_of_its_record_and_no_others(home):
+def test_one_response_closes_all_events_of_its_record_and_no_others(home):
     receive(
         home,
         delivery("a"),
@@ -116,14 +116,14 @@ def test_one_answer_closes_all_events_of_its_record_and_no_others(home):
     assert set(events(home, state="done")) == {"a", "b"}
 
 
-def test_a_close_that_is_undone_with_its_transaction_leaves_the_event_open(one):
+def test_a_rollback_leaves_the_event_open(one):
     with one.write() as connection:
         attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run")
         connection.rollback()
     assert events(one)["t1"].state == "open"
 
 
-def test_what_is_done_or_parked_meanwhile_stays_so(one):
+def test_events_done_or_parked_meanwhile_stay_so(one):
     receive(one, delivery("t2", key="another"))
     begin(one, NOW, "t1", "t2")
     with one.write() as connection:
@@ -136,7 +136,7 @@ def test_what_is_done_or_parked_meanwhile_stays_so(one):
     assert begin(one, NOW + timedelta(days=9), "t1", "t2") == []
 
 
-def test_due_events_come_in_the_order_in_which_they_waited(home):
+def test_due_events_are_listed_longest_waiting_first(home):
     receive(home, delivery("late", key="1"), at=NOW)
     receive(home, delivery("early", key="2"), at=NOW - timedelta(hours=1))
     with home.read() as connection:
@@ -144,7 +144,7 @@ def test_due_events_come_in_the_order_in_which_they_waited(home):
         assert [event.trace_id for event in attempts.due(connection, NOW, limit=1)] == ["early"]
 
 
-def test_an_event_is_filed_under_its_records_day_else_under_the_members_local_day(home):
+def test_an_event_gets_its_records_day_else_the_members_local_day(home):
     with home.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4), offset="+13:00")], NOW)
         upsert.store(connection, MEMBER, "sleeps", [sleep("s", 1, at(3), at(3, 8))], NOW)
@@ -166,7 +166,7 @@ def test_an_event_is_filed_under_its_records_day_else_under_the_members_local_da
             "d": date(2026, 11, 22),  # NOW is the 21st at 12:00 UTC, where they are the 22nd at 01:00
             "e": date(2026, 11, 21),
         }
-        attempts.file(connection, {"a": days["a"], "d": days["d"]})
+        attempts.set_days(connection, {"a": days["a"], "d": days["d"]})
     assert events(home)["a"].day == day
     assert events(home)["c"].day is None
 

@@ -1,4 +1,4 @@
-"""The inbox: every event once, whoever stores it; who is no member is parked; what is done can begin anew."""
+"""The inbox stores each event once, parks events of other users, and can replay done events."""
 
 import json
 from dataclasses import replace
@@ -59,15 +59,15 @@ def test_a_members_event_is_open_and_due_at_once(home):
         assert attempts.due(connection, NOW - timedelta(seconds=1)) == []
 
 
-def test_what_comes_twice_is_one_event_and_nothing_of_it_changes(home):
+def test_a_duplicate_delivery_changes_no_event(home):
     assert receive(home, delivery(), delivery()) == ["open", "duplicate"]
     before = events(home)
     assert receive(home, delivery(), delivery("t2"), at=NOW + timedelta(hours=1)) == ["duplicate", "open"]
     assert events(home)["t1"] == before["t1"]
 
 
-def test_one_trace_id_for_two_changes_loses_neither(home):
-    """A sleep's edit changes its recovery too, and WHOOP does not say that each event has a trace id of its own."""
+def test_two_changes_with_one_trace_id_are_both_stored(home):
+    """A sleep's edit changes its recovery too, and WHOOP does not say that trace ids are unique."""
     both = [delivery(), delivery(kind="recovery.updated")]
     assert receive(home, *both) == ["open", "open"]
     assert receive(home, *both[::-1]) == ["duplicate", "duplicate"]
@@ -77,7 +77,7 @@ def test_one_trace_id_for_two_changes_loses_neither(home):
     ]
 
 
-def test_strangers_and_the_disconnected_are_parked_with_the_reason(home):
+def test_events_of_other_users_and_disconnected_members_are_parked(home):
     with home.write() as connection:
         member_store.connect(connection, 5, ["offline"], NOBODY, NOW)
         member_store.set_status(connection, 5, member_store.DISCONNECTED)
@@ -100,7 +100,7 @@ def test_a_refused_event_is_parked_with_its_reason(home):
     assert (event.reason, event.stream) == ("Not known.", None)
 
 
-def test_the_payload_is_kept_as_it_came(home):
+def test_the_payload_is_stored_unchanged(home):
     payload = '{"user_id": 10129,  "more": "\\u0000 \\ud800 é", "n": 1e999}'
     receive(home, replace(delivery(), payload=payload))
     with home.read() as connection:
@@ -126,7 +126,7 @@ def test_processes_that_store_the_same_deliveries_at_once_store_each_once(home, 
     assert len(events(home)) == 100
 
 
-def test_a_replay_begins_anew_and_asks_again_who_is_a_member(home):
+def test_a_replay_resets_the_event_and_checks_membership_again(home):
     receive(home, delivery("a", user_id=STRANGER), delivery("b", kind="cycle.updated", refusal="Not known."))
     later = NOW + timedelta(hours=1)
     again = [delivery("a", user_id=STRANGER), delivery("b", kind="cycle.updated", refusal="Not known.")]
@@ -144,7 +144,7 @@ def test_a_replay_begins_anew_and_asks_again_who_is_a_member(home):
     assert event.received_at == NOW
 
 
-def test_a_replay_of_what_is_done_is_closed_only_by_a_later_request(home):
+def test_a_replayed_done_event_is_closed_only_by_a_later_request(home):
     receive(home, delivery())
     asked, later = NOW + timedelta(seconds=1), NOW + timedelta(hours=1)
     with home.write() as connection:
@@ -157,7 +157,7 @@ def test_a_replay_of_what_is_done_is_closed_only_by_a_later_request(home):
         )
 
 
-def test_the_figures_count_what_waits(home):
+def test_the_figures_count_open_and_parked_events(home):
     receive(home, delivery("a"), delivery("b", user_id=STRANGER), delivery("c", key="x"))
     receive(home, delivery("d"), at=NOW + timedelta(hours=1))
     with home.write() as connection:
@@ -172,7 +172,7 @@ def test_the_figures_count_what_waits(home):
         assert inbox.figures(connection) == inbox.Figures(1, 1, NOW)
 
 
-def test_only_what_is_done_is_forgotten_and_only_when_it_is_old(home):
+def test_only_old_done_events_are_deleted(home):
     receive(home, delivery("a"), delivery("b", user_id=STRANGER), delivery("c", key="x"))
     month = NOW + timedelta(days=31)
     with home.write() as connection:
@@ -184,7 +184,7 @@ def test_only_what_is_done_is_forgotten_and_only_when_it_is_old(home):
     assert set(events(home)) == {"b", "c"}
 
 
-def test_whoever_is_erased_takes_their_events_along(home):
+def test_erasing_a_member_deletes_the_members_events(home):
     receive(home, delivery("a"), delivery("b", user_id=STRANGER))
     with home.write([MEMBER]) as connection:
         member_store.erase(connection, MEMBER)

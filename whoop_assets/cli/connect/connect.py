@@ -91,7 +91,8 @@ def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember |
     None also if the cycle cannot be read now: `members`, `plan` and a check find the same later.
     """
     from whoop_assets.records.day_assignment import offset_of
-    from whoop_assets.sync.parsing import Taken, take
+    from whoop_assets.records.parsed_record import ParsedRecord
+    from whoop_assets.sync.parsing import parse_record
     from whoop_assets.sync.session import CONNECT_LANE
     from whoop_assets.sync.time_zone import east_of
     from whoop_assets.whoop_api.streams import CYCLES
@@ -100,11 +101,11 @@ def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember |
         page = connection.client(user_id, CONNECT_LANE).page(CYCLES, limit=1)
     except WhoopError:
         return None
-    taken = [take(CYCLES, raw, user_id, page.requested_at, page.endpoint) for raw in page.records]
+    taken = [parse_record(CYCLES, raw, user_id, page.requested_at, page.endpoint) for raw in page.records]
     history = [
-        (one.start, offset_of(one.incoming.fields["timezone_offset"]))
+        (one.start, offset_of(one.fields["timezone_offset"]))
         for one in taken
-        if isinstance(one, Taken) and one.start is not None
+        if isinstance(one, ParsedRecord) and one.start is not None
     ]
     return east_of(user_id, history, connection.settings.timezone, connection.clock.now())
 

@@ -12,7 +12,7 @@ from whoop_assets.errors import ConfigurationError, DatabaseError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.database_copy import Compared
+    from whoop_assets.database_copy import TableComparison
 
 UNLIKE = 1
 NOT_ALL_DONE = 1
@@ -136,7 +136,7 @@ def purge_events(days: int) -> None:
         raise click.exceptions.Exit(NOT_ALL_DONE)
 
 
-def _print(found: "Sequence[Compared]", here: str, there: str) -> None:
+def _print(found: "Sequence[TableComparison]", here: str, there: str) -> None:
     from rich.table import Table
 
     from whoop_assets.cli.printing import print_table

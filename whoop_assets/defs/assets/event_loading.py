@@ -11,7 +11,13 @@ from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.summaries import daily_store
 from whoop_assets.sync.event_load import LANE
-from whoop_assets.sync.load_events import ANNOUNCED, Keys, follow_touched, load_events, rebuild_touched
+from whoop_assets.sync.load_events import (
+    ANNOUNCED_STREAMS,
+    PartitionBounds,
+    follow_touched,
+    load_events,
+    rebuild_touched,
+)
 
 
 def is_for_events(context: dg.AssetExecutionContext) -> bool:
@@ -19,13 +25,15 @@ def is_for_events(context: dg.AssetExecutionContext) -> bool:
     return context.run.tags.get(LANE_TAG) == LANE
 
 
-def keys(days: dg.PartitionsDefinition[Any] | None) -> Keys | None:
+def keys(days: dg.PartitionsDefinition[Any] | None) -> PartitionBounds | None:
     """The first and last day that have a partition now; None before the first day has come."""
     if not isinstance(days, dg.TimeWindowPartitionsDefinition):
         raise TypeError("not days")  # every stream has a partition a day
     first, last = days.get_first_partition_key(), days.get_last_partition_key()
     return (
-        None if first is None or last is None else Keys(date.fromisoformat(first), date.fromisoformat(last))
+        None
+        if first is None or last is None
+        else PartitionBounds(date.fromisoformat(first), date.fromisoformat(last))
     )
 
 
@@ -60,6 +68,6 @@ def _announced(context: dg.AssetExecutionContext) -> list[str]:
     """The streams of this run that have events; the run loads no others."""
     selected = context.run.asset_selection
     if selected is None:
-        return list(ANNOUNCED)
+        return list(ANNOUNCED_STREAMS)
     names = {key.path[-1] for key in selected}
-    return [stream for stream in ANNOUNCED if stream in names]
+    return [stream for stream in ANNOUNCED_STREAMS if stream in names]

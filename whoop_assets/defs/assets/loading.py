@@ -10,7 +10,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.members.store import row_counts
 from whoop_assets.request_budget import usage
-from whoop_assets.sync.load_members import Order, Round, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
@@ -56,15 +56,15 @@ def sink_tags(sink: str) -> dict[str, str]:
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
     """Load the stream for the run's days, once for the whole range, and say what came of it per day."""
     order = order_of(context, whoop, stream, since=_since(context, whoop))
-    return report(context, whoop, order, load_everybody(whoop.connection, order))
+    return report(context, whoop, order, load_members(whoop.connection, order))
 
 
 def order_of(
     context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str, *, since: datetime
-) -> Order:
+) -> LoadRequest:
     """What the run asks for: its days, lane and members."""
     first, last = first_and_last(context.partition_keys)
-    return Order(
+    return LoadRequest(
         stream=stream,
         first=first,
         last=last,
@@ -78,7 +78,7 @@ def order_of(
 
 
 def report(
-    context: dg.AssetExecutionContext, whoop: WhoopResource, order: Order, result: Round
+    context: dg.AssetExecutionContext, whoop: WhoopResource, order: LoadRequest, result: LoadResult
 ) -> dg.MaterializeResult[Any]:
     """Say what came of the order: warnings and failures in the log, rows per day and figures as metadata."""
     stream, first, last = order.stream, order.first, order.last
@@ -132,7 +132,7 @@ def _budget(whoop: WhoopResource, lane: str) -> dict[str, Any]:
     return figures
 
 
-def _figures(result: Round) -> dict[str, Any]:
+def _figures(result: LoadResult) -> dict[str, Any]:
     figures: dict[str, Any] = {
         name: int(result.total(name))
         for name in (

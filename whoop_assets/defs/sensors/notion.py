@@ -15,7 +15,7 @@ from whoop_assets.defs.sensors.blueprints import sensor
 from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, MOST_RUNS
 from whoop_assets.defs.sensors.summaries import MOST_RANGES, TRY_AGAIN_AFTER, askable, digest
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
-from whoop_assets.records.ledgers import Behind
+from whoop_assets.records.ledgers import StaleCount
 from whoop_assets.sinks.notion import pages as notion_pages
 from whoop_assets.sinks.notion import sources
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
@@ -70,7 +70,7 @@ def stale_pages(
     return dg.SensorResult(run_requests=requests)
 
 
-def next_lot(wanted: Collection[Behind], hour: int) -> list[Behind]:
+def next_lot(wanted: Collection[StaleCount], hour: int) -> list[StaleCount]:
     """The days that are asked for next, the newest first: with MOST_PAGES pages at most but for the last day, in at most
     MOST_RANGES spans.
 
@@ -85,9 +85,9 @@ def next_lot(wanted: Collection[Behind], hour: int) -> list[Behind]:
     return lots[hour % len(lots)] if lots else []
 
 
-def _lots(days: Iterable[Behind]) -> Iterator[list[Behind]]:
+def _lots(days: Iterable[StaleCount]) -> Iterator[list[StaleCount]]:
     """Days, the newest first, in as few lots as may be."""
-    lot: list[Behind] = []
+    lot: list[StaleCount] = []
     pages = spans = 0
     for entry in days:
         far = bool(lot) and lot[-1].day - entry.day > ONE_DAY

@@ -17,7 +17,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.blueprints import sensor
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, StaleCount
 from whoop_assets.records.stale_days import STALE_DAYS
 
 MOST_RANGES, MOST_RUNS = 10, 100
@@ -85,10 +85,10 @@ def _nothing(behind: int, what: str) -> dg.SkipReason:
 
 
 def askable(
-    behind: Iterable[Behind],
+    behind: Iterable[StaleCount],
     partitions: dg.TimeWindowPartitionsDefinition,
     busy: Sequence[tuple[str, str]],
-) -> list[Behind]:
+) -> list[StaleCount]:
     """What has a partition key, and no run in flight that will build it."""
     first_key, last_key = partitions.get_first_partition_key(), partitions.get_last_partition_key()
     return [
@@ -103,7 +103,7 @@ def _requests(
     prefix: str,
     graph: Graph,
     assets: Sequence[str],
-    work: Sequence[Behind],
+    work: Sequence[StaleCount],
     wanted: Sequence[tuple[date, date]],
     now: datetime,
 ) -> list[dg.RunRequest]:
@@ -133,7 +133,7 @@ def _being_built(instance: dg.DagsterInstance, graph: Graph, asset: str) -> list
     return spans
 
 
-def digest(entries: Iterable[Behind], first: date, last: date) -> str:
+def digest(entries: Iterable[StaleCount], first: date, last: date) -> str:
     """What tells the work on a range of days from other work on the same days."""
     work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
     return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

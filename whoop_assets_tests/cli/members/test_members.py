@@ -12,7 +12,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import metadata
 from whoop_assets.settings import Settings
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import tables
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
@@ -184,7 +184,7 @@ def test_connect_members_and_plan_name_the_time_zone_to_set_for_a_member_who_liv
     database = command_line.database()
     with Connection(Settings.from_environment(), database) as connection:
         now = database.clock.now()
-        load_everybody(connection, Order("cycles", TODAY, TODAY, TODAY, now, now))
+        load_members(connection, LoadRequest("cycles", TODAY, TODAY, TODAY, now, now))
     database.close()
     for command in ("members", "plan"):
         assert advice in command_line.run(command).stdout

@@ -21,7 +21,7 @@ from whoop_assets.defs.sensors.notion import MOST_PAGES, next_lot
 from whoop_assets.defs.sensors.summaries import MOST_RANGES
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.records.ledgers import Behind
+from whoop_assets.records.ledgers import StaleCount
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.tables import notion_pages, notion_sources
 from whoop_assets.sinks.notion.target import target
@@ -286,7 +286,7 @@ def pages_behind(*pages, refused=(), before=date(2026, 11, 20)):
     first = before - timedelta(days=len(pages) - 1)
     both = itertools.zip_longest(pages, refused, fillvalue=0)
     return [
-        Behind(first + timedelta(days=n), count, (0, 0, NOW), no)
+        StaleCount(first + timedelta(days=n), count, (0, 0, NOW), no)
         for n, (count, no) in enumerate(both)
         if count
     ]

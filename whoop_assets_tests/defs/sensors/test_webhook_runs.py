@@ -100,7 +100,7 @@ def due_now(p):
         )
 
 
-def work_off(p, most=8):
+def process_due_events(p, most=8):
     """Tick and run until nothing is asked for any more; the runs' results."""
     results = []
     for _ in range(most):
@@ -250,13 +250,13 @@ def test_both_days_of_a_record_that_moves_are_rebuilt_by_its_run(p, box):
 
 @pytest.mark.slow
 def test_a_fault_of_whoops_sets_the_event_back_and_costs_nobody_else(p, box, monkeypatch):
-    monkeypatch.setattr(attempts, "DELAYS", (timedelta(days=1),) * len(attempts.DELAYS))
+    monkeypatch.setattr(attempts, "RETRY_DELAYS", (timedelta(days=1),) * len(attempts.RETRY_DELAYS))
     bad, good = rescore(p, "workouts", 0, 2), rescore(p, "workouts", 1, 2)
     box.receive()
     p.home.world.order_fault(
         kind="status", status=500, count=10_000, path_prefix=f"/developer/v2/activity/workout/{bad}"
     )
-    results = work_off(p)
+    results = process_due_events(p)
     assert all(result.success for result in results)
     by_record = {event.record_id: event for event in box.events()}
     assert (by_record[good].state, by_record[bad].state) == ("done", "open")
@@ -264,7 +264,7 @@ def test_a_fault_of_whoops_sets_the_event_back_and_costs_nobody_else(p, box, mon
     assert "500" in by_record[bad].last_error
     p.home.world.clear_faults()
     due_now(p)
-    work_off(p)
+    process_due_events(p)
     assert box.states() == ["done", "done"]
     assert stored_as_whoop_has_it(p, "workouts", bad)
 
@@ -275,7 +275,7 @@ def test_a_dead_grant_sets_back_that_members_events_alone(p, box):
     box.receive()
     with p.home.database.write() as connection:
         member_store.set_status(connection, p.home.members[0], member_store.RECONNECTION_NEEDED)
-    work_off(p)
+    process_due_events(p)
     states = {event.user_id: event for event in box.events()}
     assert states[p.home.members[1]].state == "done"
     assert states[p.home.members[0]].state == "open"
@@ -293,7 +293,7 @@ def test_a_spent_budget_postpones_without_counting(p, box, monkeypatch):
     box.receive()
     with monkeypatch.context() as patch:
         patch.setattr(WhoopClient, "page", spent)
-        work_off(p)
+        process_due_events(p)
     (event,) = box.events()
     assert (event.state, event.attempts, event.next_attempt_at) == ("open", 0, later)
 
@@ -304,7 +304,7 @@ def test_a_missing_scope_parks_the_event_with_the_way_out(p, box):
     box.receive()
     with p.home.database.write() as connection:
         connection.execute(update(members_table).values(scopes="offline read:cycles read:profile"))
-    work_off(p)
+    process_due_events(p)
     (event,) = box.events()
     assert event.state == "parked"
     assert "read:workout" in event.reason
@@ -428,7 +428,7 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_twice(p, box, monkeypat
     assert left[0] <= 0
     tick(p)
     due_now(p)
-    work_off(p)
+    process_due_events(p)
     for request in tick(p, stale_summaries).run_requests:
         first, last = (request.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end"))
         assert p.run(date.fromisoformat(first), date.fromisoformat(last), *sorted(names(request))).success
@@ -447,7 +447,7 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_twice(p, box, monkeypat
 KILLED_AT = """
 import os, signal, sys
 from whoop_assets.sync.session import Connection
-from whoop_assets.sync.load_events import work_off
+from whoop_assets.sync.load_events import process_due_events
 from whoop_assets.settings import Settings
 from whoop_assets.schema import open_database
 from sqlalchemy import event
@@ -463,7 +463,7 @@ def statement(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 event.listen(database.engine, "before_cursor_execute", statement)
-work_off(Connection(settings, database), by="killed")
+process_due_events(Connection(settings, database), by="killed")
 """
 
 

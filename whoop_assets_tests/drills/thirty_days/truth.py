@@ -16,7 +16,7 @@ from whoop_assets.schema import metadata
 from whoop_assets.summaries.follow import rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.connecting import connect_member
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.parsing import canonical
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.oauth import TokenPair
@@ -113,8 +113,8 @@ def freshly_loaded(life: Life, database_url: str) -> Iterator[Database]:
             now = database.clock.now()
             first, last = settings.start_date, now.date() + timedelta(days=1)
             for stream in RECORDS:
-                order = Order(stream, first, last, now.date(), now, now)
-                failures = load_everybody(connection, order).failures
+                order = LoadRequest(stream, first, last, now.date(), now, now)
+                failures = load_members(connection, order).failures
                 assert failures == []
             first -= timedelta(days=3)
             rebuild_days(database, life.members, first, last)
