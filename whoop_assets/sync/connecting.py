@@ -18,7 +18,7 @@ from whoop_assets.whoop_api.errors import Unauthorized
 from whoop_assets.whoop_api.models import UserProfile
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES, allows, missing
-from whoop_assets.whoop_api.transport import Answer
+from whoop_assets.whoop_api.transport import ApiResponse
 from whoop_assets.whoop_api.validation import validation_reason
 
 
@@ -61,7 +61,7 @@ def connected(user_id: int, pair: TokenPair) -> Connected:
     return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
 
 
-def profile_owner(answer: Answer) -> int:
+def profile_owner(answer: ApiResponse) -> int:
     """Whose profile this is."""
     try:
         return UserProfile.model_validate(answer.payload).user_id
@@ -72,7 +72,7 @@ def profile_owner(answer: Answer) -> int:
 
 
 def store_member(
-    connection: Connection, user_id: int, pair: TokenPair, answer: Answer
+    connection: Connection, user_id: int, pair: TokenPair, answer: ApiResponse
 ) -> member_store.Before:
     """Store member, tokens and the profile that was answered, in one transaction; what `take_back` needs to undo it.
 

@@ -36,11 +36,11 @@ from whoop_assets.whoop_api.errors import (
     ServerFault,
     Unauthorized,
     Unavailable,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.scopes import allows
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
-from whoop_assets.whoop_api.transport import Answer
+from whoop_assets.whoop_api.transport import ApiResponse
 from whoop_assets.whoop_day import Calendar, CalendarCycle
 
 LANE = "webhook"
@@ -171,7 +171,7 @@ class EventLoad(MemberLoad):
         asked_at = page.requested_at if asked_at is None else asked_at
         if key not in {key_of(one) for one in batch}:
             if sleep.start is None or sleep.cycle_id is None:
-                raise UnreadableAnswer(
+                raise UnreadableResponse(
                     f"The recovery of sleep {key} is not on WHOOP's newest page, and the sleep that says where else to"
                     " look cannot be read.",
                     path=page.endpoint,
@@ -256,7 +256,7 @@ class EventLoad(MemberLoad):
 
     # To and fro
 
-    def _fetch(self, stream: Stream, key: int | str) -> tuple[Answer | None, datetime]:
+    def _fetch(self, stream: Stream, key: int | str) -> tuple[ApiResponse | None, datetime]:
         """The answer, None for a 404; and a time before which it was not asked for."""
         with self._database.read() as connection:
             # Before the request: what somebody else confirms after it must not be deleted.
@@ -266,10 +266,10 @@ class EventLoad(MemberLoad):
         except NotFound:
             return None, asked_at
 
-    def _take(self, stream: Stream, answer: Answer, key: str) -> Taken | quarantine.Rejected:
+    def _take(self, stream: Stream, answer: ApiResponse, key: str) -> Taken | quarantine.Rejected:
         one = take(stream, answer.payload, self._user_id, answer.requested_at, answer.endpoint)
         if isinstance(one, Taken) and one.incoming.key != key:
-            raise UnreadableAnswer(
+            raise UnreadableResponse(
                 f"GET {answer.endpoint} answered with another record than the one that was asked for.",
                 path=answer.endpoint,
             )

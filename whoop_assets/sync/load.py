@@ -32,7 +32,7 @@ from whoop_assets.whoop_api.errors import (
     Refused,
     ServerFault,
     Unavailable,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.streams import CYCLES, STREAMS, Stream
 from whoop_assets.whoop_day import Calendar
@@ -160,7 +160,7 @@ class MemberLoad:
             except NotFound:
                 absences.gone[cycle_id] = asked_at
                 continue
-            except (ServerFault, Unavailable, UnreadableAnswer, BadRequest, Refused) as error:
+            except (ServerFault, Unavailable, UnreadableResponse, BadRequest, Refused) as error:
                 self._loaded.warnings.append(f"A cycle that must have closed was not read again. {error}")
                 continue
             absences.found.append(

@@ -21,8 +21,8 @@ from whoop_assets.whoop_api.errors import (
     InvalidGrant,
     NetworkFault,
     RateLimited,
-    RefreshAnswerLost,
-    UnreadableTokenAnswer,
+    RefreshResponseLost,
+    UnreadableTokenResponse,
 )
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
@@ -182,7 +182,7 @@ class MemberTokens:
             self._refused(lease, refresh_token)
             return False
         except WhoopError as error:
-            lost = isinstance(error, RefreshAnswerLost)
+            lost = isinstance(error, RefreshResponseLost)
             if lost or isinstance(error, NetworkFault):
                 fault_time.add(TOKEN_PATH, (self._connection.clock.now() - began).total_seconds())
             with database.write() as connection:
@@ -194,16 +194,16 @@ class MemberTokens:
         self._store_surely(lease, refresh_token, fresh)
         return True
 
-    def _answer_lost(self, error: WhoopError) -> RefreshAnswerLost:
+    def _answer_lost(self, error: WhoopError) -> RefreshResponseLost:
         """The same with whose it is and what to do."""
         whose = f"WHOOP's answer to a token refresh of member {self._user_id}"
-        if isinstance(error, UnreadableTokenAnswer):
-            return UnreadableTokenAnswer(
+        if isinstance(error, UnreadableTokenResponse):
+            return UnreadableTokenResponse(
                 f"{whose} could not be read, and the refresh token is spent: run `{RECONNECT}`.",
                 path=error.path,
                 status=error.status,
             )
-        return RefreshAnswerLost(
+        return RefreshResponseLost(
             f"{whose} was lost, and the refresh token may be spent: try again; if it is, that says so, and `{RECONNECT}`"
             " mends it."
         )

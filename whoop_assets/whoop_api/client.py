@@ -14,10 +14,10 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from whoop_assets.errors import ReconnectionNeeded
-from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableAnswer
+from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableResponse
 from whoop_assets.whoop_api.models import Cycle, Model, Recovery, Sleep, Workout
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, Key, Stream, valid_int64
-from whoop_assets.whoop_api.transport import Answer, Sender
+from whoop_assets.whoop_api.transport import ApiResponse, Sender
 from whoop_assets.whoop_api.validation import validation_reason
 
 MOST_PER_PAGE = 25
@@ -73,7 +73,7 @@ class Cursor:
 class WhoopClient(Sender):
     """Reads one member's data. Every method raises ApiErrors, BudgetExhausted or ReconnectionNeeded."""
 
-    def get(self, path: str, params: dict[str, str] | None = None) -> Answer:
+    def get(self, path: str, params: dict[str, str] | None = None) -> ApiResponse:
         """Any path below the base URL."""
         return self._send("GET", path, params)
 
@@ -154,29 +154,29 @@ class WhoopClient(Sender):
 
     # Single records
 
-    def record(self, stream: Stream, key: Key) -> Answer:
+    def record(self, stream: Stream, key: Key) -> ApiResponse:
         """One record by its own URL; a recovery by its cycle's id. Raises NotFound, InvalidIdentifier."""
         return self._object(stream.record_url_path(key))
 
-    def cycle_sleep(self, cycle_id: Key) -> Answer:
+    def cycle_sleep(self, cycle_id: Key) -> ApiResponse:
         """The main sleep of a cycle."""
         return self._object(f"/v2/cycle/{valid_int64(cycle_id)}/sleep")
 
-    def cycle_recovery(self, cycle_id: Key) -> Answer:
+    def cycle_recovery(self, cycle_id: Key) -> ApiResponse:
         """The recovery of a cycle. NotFound means that it has none."""
         return self.record(RECOVERIES, cycle_id)
 
-    def activity_mapping(self, v1_id: Key) -> Answer:
+    def activity_mapping(self, v1_id: Key) -> ApiResponse:
         """The v2 UUID (`v2_activity_id`) of a sleep or workout known by its v1 number."""
         return self._object(f"/v1/activity-mapping/{valid_int64(v1_id)}")
 
     # The member
 
-    def profile(self) -> Answer:
+    def profile(self) -> ApiResponse:
         """Id, e-mail and name."""
         return self._object(PROFILE_PATH)
 
-    def body_measurement(self) -> Answer:
+    def body_measurement(self) -> ApiResponse:
         """Height, weight and maximum heart rate now; WHOOP keeps no history of them. NotFound: has none."""
         return self._object(BODY_MEASUREMENT_PATH)
 
@@ -190,7 +190,7 @@ class WhoopClient(Sender):
             if self.retries == retries:
                 raise
 
-    def _object(self, path: str) -> Answer:
+    def _object(self, path: str) -> ApiResponse:
         answer = self._send("GET", path)
         if not isinstance(answer.payload, dict):
             raise _unreadable(path, "is not a JSON object")
@@ -222,7 +222,7 @@ def instant(moment: datetime, *, round_up: bool = False) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _page(answer: Answer, stream: Stream) -> Page:
+def _page(answer: ApiResponse, stream: Stream) -> Page:
     payload = answer.payload
     records = payload.get("records") if isinstance(payload, dict) else None
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
@@ -233,6 +233,6 @@ def _page(answer: Answer, stream: Stream) -> Page:
     return Page(records, token or None, answer.requested_at, answer.endpoint)
 
 
-def _unreadable(path: str, what: str) -> UnreadableAnswer:
+def _unreadable(path: str, what: str) -> UnreadableResponse:
     sentence = what if what.endswith(".") else f"{what}: WHOOP may have changed its API."
-    return UnreadableAnswer(f"GET {path} brought an answer that {sentence}", path=path, status=200)
+    return UnreadableResponse(f"GET {path} brought an answer that {sentence}", path=path, status=200)

@@ -10,7 +10,7 @@ WhoopError                      (whoop_assets.errors: the root of the whole proj
     ServerFault                 5xx, for as long as a request is retried  (transient)
     NetworkFault                no whole answer came                      (transient)
     Unavailable                 nothing was sent: faults have used up the run's time      (transient)
-    UnreadableAnswer            2xx, but not the JSON that was asked for
+    UnreadableResponse            2xx, but not the JSON that was asked for
     CursorRepeated              the pages of a collection led in a circle, or nowhere     (transient)
     InvalidIdentifier           not an id of WHOOP: nothing was sent
   OAuthError                    .transient (a token endpoint's 429, other refusal or dead network: as above)
@@ -19,9 +19,9 @@ WhoopError                      (whoop_assets.errors: the root of the whole proj
     ConsentDenied               the member said no
     ConsentFailed               the consent page ended without a code
     StateMismatch               the redirect belongs to another attempt (or is forged)
-    TokenAnswerLost             the code may be spent, its tokens did not arrive  (transient)
-      RefreshAnswerLost         the same for a refresh token: it may be spent
-        UnreadableTokenAnswer   the answer came and could not be read; also an UnreadableAnswer
+    TokenResponseLost             the code may be spent, its tokens did not arrive  (transient)
+      RefreshResponseLost         the same for a refresh token: it may be spent
+        UnreadableTokenResponse   the answer came and could not be read; also an UnreadableResponse
 
 `transient`: the same call may succeed later without anybody doing anything.
 Messages name the method, the path and the status. They never quote a body, a token or a member's data.
@@ -95,7 +95,7 @@ class Unavailable(ApiError):
     usually_transient = True
 
 
-class UnreadableAnswer(ApiError):
+class UnreadableResponse(ApiError):
     """A success by its status whose body is not what the API promises."""
 
 
@@ -133,17 +133,17 @@ class StateMismatch(OAuthError):
     """The redirect does not carry the state of this attempt."""
 
 
-class TokenAnswerLost(OAuthError):
+class TokenResponseLost(OAuthError):
     """The request went out and no readable answer came back: the code may be spent."""
 
     transient = True
 
 
-class RefreshAnswerLost(TokenAnswerLost):
+class RefreshResponseLost(TokenResponseLost):
     """The same for a refresh: the refresh token may still be good, or be spent. Never resend it blindly."""
 
 
-class UnreadableTokenAnswer(UnreadableAnswer, RefreshAnswerLost):
+class UnreadableTokenResponse(UnreadableResponse, RefreshResponseLost):
     """The token endpoint answered with a success that could not be read: what was sent is spent."""
 
     usually_transient = True

@@ -23,11 +23,11 @@ from whoop_assets.whoop_api.errors import (
     ConsentFailed,
     InvalidGrant,
     NetworkFault,
-    RefreshAnswerLost,
+    RefreshResponseLost,
     StateMismatch,
-    TokenAnswerLost,
+    TokenResponseLost,
 )
-from whoop_assets.whoop_api.response_body import AnswerTooLarge, Received, receive
+from whoop_assets.whoop_api.response_body import RawResponse, ResponseTooLarge, receive
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
 from whoop_assets.whoop_api.token_response import TOKEN_PATH, TokenPair, error_code, read_pair, refusal
 from whoop_assets.whoop_api.transport import USER_AGENT, checked_base_url, open_http
@@ -129,10 +129,10 @@ class OAuth:
     def exchange_code(self, code: str, requested: Iterable[str] = SCOPES) -> TokenPair:
         """The first pair of tokens. `requested`: what is granted if the answer names no scope.
 
-        Raises InvalidGrant, InvalidClient, TokenAnswerLost, UnreadableAnswer, NetworkFault, RateLimited.
+        Raises InvalidGrant, InvalidClient, TokenResponseLost, UnreadableResponse, NetworkFault, RateLimited.
         """
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect_uri}
-        lost = TokenAnswerLost(
+        lost = TokenResponseLost(
             f"WHOOP's answer to the code was lost, and a code is good only once: {_AFRESH}."
         )
         bad = InvalidGrant(
@@ -144,18 +144,18 @@ class OAuth:
         """A new pair; the old one is worthless from now on. Store the new one before it is used.
 
         `scopes` is what the answer names, perhaps `offline` alone: what the member granted is known from the
-        code exchange. Raises InvalidGrant, InvalidClient, RefreshAnswerLost (the token may be spent),
-        NetworkFault (nothing was sent), RateLimited, UnreadableAnswer.
+        code exchange. Raises InvalidGrant, InvalidClient, RefreshResponseLost (the token may be spent),
+        NetworkFault (nothing was sent), RateLimited, UnreadableResponse.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "scope": OFFLINE}
-        lost = RefreshAnswerLost(
+        lost = RefreshResponseLost(
             "WHOOP's answer to a token refresh was lost: the refresh token may be spent."
         )
         bad = InvalidGrant("WHOOP no longer accepts the refresh token: the member must connect again.")
         return self._tokens(form, (OFFLINE,), lost, bad)
 
     def _tokens(
-        self, form: dict[str, str], requested: Iterable[str], lost: TokenAnswerLost, bad: InvalidGrant
+        self, form: dict[str, str], requested: Iterable[str], lost: TokenResponseLost, bad: InvalidGrant
     ) -> TokenPair:
         response = self._post(form, lost)
         if response.status_code >= 500:
@@ -165,7 +165,7 @@ class OAuth:
         wait = rate_limit_headers.seconds_to_wait(response.headers, self._clock.now(), limited=True)
         raise refusal(response, bad, wait)
 
-    def _post(self, form: dict[str, str], lost: TokenAnswerLost) -> Received:
+    def _post(self, form: dict[str, str], lost: TokenResponseLost) -> RawResponse:
         faults = 0
         while True:
             try:
@@ -184,7 +184,7 @@ class OAuth:
                 self._clock.sleep(self._jitter.uniform(0.0, 2.0**faults))
             except (httpx.LocalProtocolError, httpx.UnsupportedProtocol) as error:
                 _not_sent(error)
-            except (httpx.RequestError, AnswerTooLarge):
+            except (httpx.RequestError, ResponseTooLarge):
                 raise lost from None  # the cause holds the form, and so the secrets
 
 

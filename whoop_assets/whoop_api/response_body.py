@@ -29,12 +29,12 @@ class NotFinite(float):
     """
 
 
-class AnswerTooLarge(Exception):
+class ResponseTooLarge(Exception):
     """It has more bytes than anything that WHOOP sends."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class RawResponse:
     """An answer: its status, its headers under their names in lower case, and all of its body, unpacked.
 
     Of a header that comes several times the values are one list.
@@ -59,10 +59,10 @@ class Received:
             return json.loads(self.content, parse_float=_number, parse_constant=NotFinite)
 
 
-def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None = None) -> Received:
+def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None = None) -> RawResponse:
     """Send the request, no redirect followed; the whole answer. `longest`: seconds, if not LONGEST_ANSWER.
 
-    Raises httpx.RequestError when none comes or it breaks off or drips, AnswerTooLarge.
+    Raises httpx.RequestError when none comes or it breaks off or drips, ResponseTooLarge.
     """
     if http.is_closed:
         raise RuntimeError("The HTTP client has been closed.")
@@ -76,12 +76,12 @@ def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > LARGEST_ANSWER:
-                raise AnswerTooLarge
+                raise ResponseTooLarge
             if time.monotonic() > give_up:
                 raise httpx.ReadTimeout("The answer drips.", request=request)
     finally:
         response.close()
-    return Received(response.status_code, dict(response.headers.items()), bytes(body))
+    return RawResponse(response.status_code, dict(response.headers.items()), bytes(body))
 
 
 def _number(text: str) -> float:

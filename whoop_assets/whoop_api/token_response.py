@@ -12,11 +12,11 @@ from whoop_assets.whoop_api.errors import (
     InvalidClient,
     InvalidGrant,
     OAuthError,
-    UnreadableAnswer,
-    UnreadableTokenAnswer,
+    UnreadableResponse,
+    UnreadableTokenResponse,
     from_status,
 )
-from whoop_assets.whoop_api.response_body import Received
+from whoop_assets.whoop_api.response_body import RawResponse
 
 TOKEN_PATH = "/token"
 USUAL_LIFETIME = 3600  # seconds; when an answer does not say
@@ -58,10 +58,10 @@ def error_code(code: object) -> str:
     return code if isinstance(code, str) and code in _ERROR_CODES else "an error it does not document"
 
 
-def read_pair(response: Received, requested: Iterable[str]) -> TokenPair:
+def read_pair(response: RawResponse, requested: Iterable[str]) -> TokenPair:
     """The tokens of a 2xx answer. An answer that names no scope grants what was requested (RFC 6749, 5.1).
 
-    Lenient where that costs nothing, because a pair refused here is lost. Raises UnreadableTokenAnswer.
+    Lenient where that costs nothing, because a pair refused here is lost. Raises UnreadableTokenResponse.
     """
     body = _body(response)
     if body is None:
@@ -77,7 +77,7 @@ def read_pair(response: Received, requested: Iterable[str]) -> TokenPair:
     return TokenPair(str(access), refresh, lifetime, scopes)
 
 
-def refusal(response: Received, bad_grant: InvalidGrant, retry_after: float | None) -> WhoopError:
+def refusal(response: RawResponse, bad_grant: InvalidGrant, retry_after: float | None) -> WhoopError:
     """The error for an answer that is neither 2xx nor 5xx; `bad_grant` if it says invalid_grant."""
     status = response.status_code
     body = _body(response)
@@ -91,7 +91,7 @@ def refusal(response: Received, bad_grant: InvalidGrant, retry_after: float | No
     if status == 429:
         return from_status("POST", TOKEN_PATH, status, retry_after)
     if body is None:
-        return UnreadableAnswer(
+        return UnreadableResponse(
             f"POST {TOKEN_PATH} answered {status} with a body that is not JSON: check WHOOP_OAUTH_URL.",
             path=TOKEN_PATH,
             status=status,
@@ -99,7 +99,7 @@ def refusal(response: Received, bad_grant: InvalidGrant, retry_after: float | No
     return OAuthError(f"WHOOP refused the token request ({code or status}): connect the member again.")
 
 
-def _body(response: Received) -> dict[str, Any] | None:
+def _body(response: RawResponse) -> dict[str, Any] | None:
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -118,9 +118,9 @@ def _is_token(value: object) -> bool:
     )
 
 
-def _unreadable(response: Received, what: str) -> UnreadableTokenAnswer:
+def _unreadable(response: RawResponse, what: str) -> UnreadableTokenResponse:
     status = response.status_code
     sentence = (
         f"POST {TOKEN_PATH} answered {status} with a body that {what}: its tokens are lost; connect again."
     )
-    return UnreadableTokenAnswer(sentence, path=TOKEN_PATH, status=status)
+    return UnreadableTokenResponse(sentence, path=TOKEN_PATH, status=status)

@@ -31,12 +31,12 @@ from whoop_assets.whoop_api.errors import (
     NetworkFault,
     RateLimited,
     Unauthorized,
-    UnreadableAnswer,
+    UnreadableResponse,
     from_status,
 )
 from whoop_assets.whoop_api.fault_time import FaultTime
 from whoop_assets.whoop_api.protocols import Budget, TokenSource
-from whoop_assets.whoop_api.response_body import AnswerTooLarge, Received, receive
+from whoop_assets.whoop_api.response_body import RawResponse, ResponseTooLarge, receive
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ MOST_OLD_SLOTS = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """What one request brought: the JSON as received, when it was asked for, and from which path."""
 
     payload: Any
@@ -126,7 +126,7 @@ class Sender:
         *,
         status: int | None = None,
         check: Callable[[Any], None] | None = None,
-    ) -> Answer:
+    ) -> ApiResponse:
         """Send until there is a good response or a reason to give up.
 
         Args:
@@ -153,7 +153,7 @@ class Sender:
             began = self._clock.now()
             try:
                 response = self._attempt(request, auth, path)
-                answer = Answer(_payload(response, method, path, status), requested_at, path)
+                answer = ApiResponse(_payload(response, method, path, status), requested_at, path)
                 if check is not None:
                     check(answer.payload)
                 self._fault_time.answered(path)
@@ -189,15 +189,15 @@ class Sender:
                 break
         return requested_at
 
-    def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> Received:
+    def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> RawResponse:
         self.requests += 1
         auth.sign(request)
         try:
             response = receive(self._http, request)
         except httpx.RequestError as error:
             _no_answer(error, request.method, path)
-        except AnswerTooLarge:
-            raise UnreadableAnswer(
+        except ResponseTooLarge:
+            raise UnreadableResponse(
                 f"{request.method} {path} brought an answer larger than any of WHOOP's: check WHOOP_API_URL and the"
                 " network.",
                 path=path,
@@ -289,11 +289,11 @@ def _no_answer(error: httpx.RequestError, method: str, path: str) -> NoReturn:
     ) from error
 
 
-def _payload(response: Received, method: str, path: str, status: int | None) -> Any:
+def _payload(response: RawResponse, method: str, path: str, status: int | None) -> Any:
     if status is None:
         return _json(response, method, path)
     if response.status_code != status:
-        raise UnreadableAnswer(
+        raise UnreadableResponse(
             f"{method} {path} answered {response.status_code} instead of {status}: this is not WHOOP; check WHOOP_API_URL"
             " and the network.",
             path=path,
@@ -302,11 +302,11 @@ def _payload(response: Received, method: str, path: str, status: int | None) -> 
     return None
 
 
-def _json(response: Received, method: str, path: str) -> Any:
+def _json(response: RawResponse, method: str, path: str) -> Any:
     try:
         return response.json()
     except (ValueError, RecursionError):
-        raise UnreadableAnswer(
+        raise UnreadableResponse(
             f"{method} {path} answered {response.status_code} with a body that is not JSON: try again later.",
             path=path,
             status=response.status_code,

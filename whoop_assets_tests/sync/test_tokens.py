@@ -17,7 +17,7 @@ from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.keep_alive import RENEW_AFTER, keep_alive
 from whoop_assets.tokens.refresh import MemberTokens, PairLost, StillRefreshing, UselessPairs
-from whoop_assets.whoop_api.errors import RefreshAnswerLost
+from whoop_assets.whoop_api.errors import RefreshResponseLost
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.sync.crowd import until
 from whoop_assets_tests.sync.home import at_home, frozen_world
@@ -85,7 +85,7 @@ def test_a_spent_refresh_token_makes_the_member_reconnect_and_deletes_nothing(ho
 def test_after_a_lost_answer_it_is_on_record_that_a_token_may_be_spent(home):
     home.advance(timedelta(hours=2))
     home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost):
+    with pytest.raises(RefreshResponseLost):
         profile(home)
     assert stored(home).intent_at == home.clock.now()
     assert home.rows("tokens")[home.member]["lease_until"] is None
@@ -190,7 +190,7 @@ def test_a_crash_before_whoop_got_the_request_costs_nothing_and_leaves_no_trace(
 def test_after_a_lost_answer_that_was_given_the_reason_names_it(home):
     home.advance(timedelta(hours=2))
     home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost):
+    with pytest.raises(RefreshResponseLost):
         profile(home)
     begun = home.clock.now()
     with pytest.raises(ReconnectionNeeded, match=r"answer to a token exchange of .* was lost"):
@@ -403,5 +403,5 @@ def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what
 def test_a_lost_answer_says_whose_and_what_to_do(home, fault):
     home.advance(timedelta(hours=2))
     home.world.order_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):
+    with pytest.raises(RefreshResponseLost, match=f"of member {home.member} .*whoop-assets connect"):
         profile(home)

@@ -12,7 +12,13 @@ import pytest
 
 from whoop_assets.clock import ManualClock
 from whoop_assets.whoop_api import oauth, response_body
-from whoop_assets.whoop_api.errors import ApiError, NetworkFault, RefreshAnswerLost, Refused, UnreadableAnswer
+from whoop_assets.whoop_api.errors import (
+    ApiError,
+    NetworkFault,
+    RefreshResponseLost,
+    Refused,
+    UnreadableResponse,
+)
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets_tests.support.ports import REFUSING_PORT
@@ -111,7 +117,7 @@ def test_a_broken_answer_is_asked_for_again_until_it_comes_whole(pieces: list[by
 @pytest.mark.parametrize(
     ("pieces", "kind"),
     [(pieces, NetworkFault) for pieces in BREAKS_OFF.values()]
-    + [(pieces, UnreadableAnswer) for pieces in NOT_JSON.values()],
+    + [(pieces, UnreadableResponse) for pieces in NOT_JSON.values()],
     ids=[*BREAKS_OFF, *NOT_JSON],
 )
 def test_an_answer_that_stays_broken_is_one_error_when_the_time_for_retries_has_passed(
@@ -152,7 +158,7 @@ def test_an_answer_larger_than_any_of_whoops_is_refused_and_not_held(
     small = gzip.compress(b" " * 2**22)
     bomb = [head("Content-Encoding: gzip", f"Content-Length: {len(small)}"), small]
     with server((lambda: bomb) if packed else endless) as (url, heard):
-        with pytest.raises(UnreadableAnswer, match="larger than any of WHOOP's") as caught:
+        with pytest.raises(UnreadableResponse, match="larger than any of WHOOP's") as caught:
             bench(url).client.get(PATH)
         assert not caught.value.transient
         assert len(heard) == 1
@@ -192,6 +198,6 @@ def test_a_token_answer_that_never_ends_is_a_lost_one(
     monkeypatch.setattr(oauth, "TOKEN_LONGEST", 0.05)
     with server(answer) as (url, heard):
         made = OAuth(url, "id", "secret", "http://localhost/callback", clock=ManualClock(NOW))
-        with pytest.raises(RefreshAnswerLost):
+        with pytest.raises(RefreshResponseLost):
             made.refresh("refresh-token")
         assert len(heard) == 1

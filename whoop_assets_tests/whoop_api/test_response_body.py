@@ -23,7 +23,7 @@ ANY_JSON = st.recursive(
 
 
 def received(body: bytes) -> Received:
-    return Received(200, {}, body)
+    return RawResponse(200, {}, body)
 
 
 def kinds(value: Any) -> Any:

@@ -17,7 +17,7 @@ from whoop_assets.whoop_api.errors import (
     Refused,
     ServerFault,
     Unauthorized,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets_tests.support.ports import REFUSING_PORT
@@ -108,7 +108,7 @@ def test_a_fault_that_passes_is_tried_again_and_each_attempt_passes_the_budget(
     list(
         zip(
             FAULTS,
-            [ServerFault] * 2 + [NetworkFault] * 3 + [UnreadableAnswer] * 3 + [RateLimited],
+            [ServerFault] * 2 + [NetworkFault] * 3 + [UnreadableResponse] * 3 + [RateLimited],
             strict=True,
         )
     ),
