@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,52 +10,28 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from pydantic import BaseModel, ValidationError
 
 from whoop_assets.records.incoming import Incoming
 from whoop_assets.records.quarantine import Rejected
 from whoop_assets.whoop_api.models import BodyMeasurement, Record, UserProfile
-from whoop_assets.whoop_api.short_way import Plain, ShortWay
-from whoop_assets.whoop_api.streams import STREAMS, Stream
+from whoop_assets.whoop_api.streams import Stream
 from whoop_assets.whoop_api.validation import validation_reason
 
-_encode = msgspec.json.Encoder(order="sorted").encode
-_exponent = re.compile(rb"e-?[0-9]++(?:[,}\]]|\Z)").search
 # What was read from JSON cannot hold itself: looking for that can be left out.
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
-
-SHORT_WAYS = {stream.name: ShortWay(stream.model) for stream in STREAMS.values()}
 
 
 def canonical(payload: Any) -> tuple[str, str]:
     """The payload as text that does not depend on the order of its fields, and the SHA-256 of it.
 
-    The text is what Python's json writes, in ASCII, so that every database takes it. msgspec does so in a sixth of the time,
-    but for what is not ASCII, and for numbers that it writes in another form.
+    A number that JSON allows on the wire but no database takes, such as 1e999, is kept as text about it.
     """
-    written = _quickly(payload) or _as_python_writes(payload)
-    return written.decode("ascii"), hashlib.sha256(written).hexdigest()
-
-
-def _quickly(payload: Any) -> bytes | None:
-    """The text by msgspec; None where Python's would be another."""
     try:
-        written = _encode(payload)
-    except (TypeError, UnicodeEncodeError):  # a number that is not finite, half a surrogate pair
-        return None
-    # Python writes 5e-05 and 1e+16 where msgspec writes 0.00005 and 1e16, and escapes DEL. What is taken for these by mistake
-    # costs time alone.
-    other = b"0.0000" in written or b"\x7f" in written or not written.isascii() or _exponent(written)
-    return None if other else written
-
-
-def _as_python_writes(payload: Any) -> bytes:
-    """What JSON allows on the wire but not in a database, a number like 1e999, is kept as text about it."""
-    try:
-        return _write(payload).encode("ascii")
+        text = _write(payload)
     except ValueError:
-        return _write(repr(payload)).encode("ascii")
+        text = _write(repr(payload))
+    return text, hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +48,11 @@ def take(
 ) -> Taken | Rejected:
     """Validate one record; a record of somebody else is rejected too."""
     text, content_hash = canonical(raw)
-    record = SHORT_WAYS[stream.name].read(raw)
-    if record is None:
-        try:
-            record = stream.model.model_validate(raw)
-        except ValidationError as error:
-            reason = validation_reason(error)
-            return Rejected(_readable_key(raw, stream), text, content_hash, reason, endpoint)
+    try:
+        record = stream.model.model_validate(raw)
+    except ValidationError as error:
+        reason = validation_reason(error)
+        return Rejected(_readable_key(raw, stream), text, content_hash, reason, endpoint)
     if record.user_id != user_id:
         reason = f"{stream.model.__name__}: user_id is not the member's whose token asked for it."
         return Rejected(_readable_key(raw, stream), text, content_hash, reason, endpoint)
@@ -136,7 +109,7 @@ class _Columns:
         self._parts = [(part, attrgetter(*names), (None,) * len(names)) for part, names in parts.items()]
         self._unscored = (None,) * (len(self._names) - len(fields))
 
-    def of(self, record: Record[Any] | Plain) -> dict[str, Any]:
+    def of(self, record: Record[Any]) -> dict[str, Any]:
         """Column -> value."""
         score = record.scored
         values = self._own(record)

@@ -178,7 +178,7 @@ class MemberTokens:
         try:
             fresh = self._connection.oauth.refresh(refresh_token)
         except InvalidGrant:
-            fault_time.answered(TOKEN_PATH)
+            fault_time.record_response(TOKEN_PATH)
             self._refused(lease, refresh_token)
             return False
         except WhoopError as error:
@@ -190,7 +190,7 @@ class MemberTokens:
             if lost:
                 raise self._answer_lost(error) from None
             raise
-        fault_time.answered(TOKEN_PATH)
+        fault_time.record_response(TOKEN_PATH)
         self._store_surely(lease, refresh_token, fresh)
         return True
 

@@ -144,7 +144,7 @@ def test_a_packed_answer_is_unpacked() -> None:
 
 def test_an_answer_that_drips_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in good time; all of them never would."""
-    monkeypatch.setattr(response_body, "LONGEST_ANSWER", 0.5)
+    monkeypatch.setattr(response_body, "MAX_RESPONSE_SECONDS", 0.5)
     with server(dripping, lambda: [GOOD]) as (url, heard):
         assert bench(url).client.get(PATH).payload == {"id": 93845, "user_id": 10129}
         assert len(heard) == 2
@@ -154,11 +154,11 @@ def test_an_answer_that_drips_is_not_waited_for_for_ever(monkeypatch: pytest.Mon
 def test_an_answer_larger_than_any_of_whoops_is_refused_and_not_held(
     monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
-    monkeypatch.setattr(response_body, "LARGEST_ANSWER", 2**20)
+    monkeypatch.setattr(response_body, "MAX_RESPONSE_BYTES", 2**20)
     small = gzip.compress(b" " * 2**22)
     bomb = [head("Content-Encoding: gzip", f"Content-Length: {len(small)}"), small]
     with server((lambda: bomb) if packed else endless) as (url, heard):
-        with pytest.raises(UnreadableResponse, match="larger than any of WHOOP's") as caught:
+        with pytest.raises(UnreadableResponse, match="larger response than WHOOP's") as caught:
             bench(url).client.get(PATH)
         assert not caught.value.transient
         assert len(heard) == 1
@@ -194,8 +194,8 @@ def test_a_token_answer_that_never_ends_is_a_lost_one(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Pieces]
 ) -> None:
     """Others wait for it, and the refresh token may be spent: it is not sent again."""
-    monkeypatch.setattr(response_body, "LARGEST_ANSWER", 2**20)
-    monkeypatch.setattr(oauth, "TOKEN_LONGEST", 0.05)
+    monkeypatch.setattr(response_body, "MAX_RESPONSE_BYTES", 2**20)
+    monkeypatch.setattr(oauth, "MAX_TOKEN_RESPONSE_SECONDS", 0.05)
     with server(answer) as (url, heard):
         made = OAuth(url, "id", "secret", "http://localhost/callback", clock=ManualClock(NOW))
         with pytest.raises(RefreshResponseLost):

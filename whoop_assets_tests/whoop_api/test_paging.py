@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import httpx
 import pytest
 
-from whoop_assets.whoop_api.client import MOST_IDLE_PAGES
+from whoop_assets.whoop_api.client import MAX_IDLE_PAGES
 from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableResponse
 from whoop_assets.whoop_api.models import Cycle
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
@@ -119,7 +119,7 @@ def test_cursors_that_lead_nowhere_are_not_followed_for_ever(records: list[Recor
     bench = Bench(lambda _: page_of(*records, next_token=f"offset:{next(numbers)}"))
     with pytest.raises(CursorRepeated, match="none brought anything new") as caught:
         list(bench.client.pages(CYCLES))
-    assert len(bench.server.requests) <= MOST_IDLE_PAGES + 2
+    assert len(bench.server.requests) <= MAX_IDLE_PAGES + 2
     assert caught.value.transient
 
 
