@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, Text, bindparam, exists, or_, select, type_coerce, update
 
 from whoop_assets.db.prepared import Prepared
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.db.types import instant
 from whoop_assets.records import coverage
 from whoop_assets.records.incoming import Incoming
@@ -76,7 +76,7 @@ class SleepTimes:
 def sleep_times(connection: Connection, sleep_ids: Collection[str]) -> dict[str, SleepTimes]:
     """Times and days of the sleeps among these ids that are stored."""
     found: dict[str, SleepTimes] = {}
-    for lot in in_lots(list(sleep_ids)):
+    for lot in batched(list(sleep_ids)):
         rows = _SLEEP_TIMES.rows(connection, keys=lot)
         found.update((key, SleepTimes(start, end, day)) for key, start, end, day in rows)
     return found

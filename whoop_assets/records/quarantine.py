@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Table, bindparam, select, upda
 
 from whoop_assets.app_export.tables import export_quarantine
 from whoop_assets.db.prepared import Prepared
-from whoop_assets.db.statements import in_lots, insert_or_replace
+from whoop_assets.db.statements import batched, insert_or_replace
 from whoop_assets.errors import UnknownEntry
 from whoop_assets.records.tables import quarantine
 
@@ -67,7 +67,7 @@ def resolve(connection: Connection, user_id: int, stream: str, keys: Collection[
     """Close what is open of these keys: a valid record has been stored for them."""
     # Nearly always nothing is open: so that is asked first, instead of naming all keys.
     still_open = _OPEN_KEYS.rows(connection, member=user_id, of_stream=stream)
-    for lot in in_lots(sorted({key for (key,) in still_open if key is not None}.intersection(keys))):
+    for lot in batched(sorted({key for (key,) in still_open if key is not None}.intersection(keys))):
         connection.execute(
             update(quarantine)
             .where(

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, or_, select, update
 
 from whoop_assets.db.prepared import Prepared
-from whoop_assets.db.statements import in_lots, insert_rows
+from whoop_assets.db.statements import batched, insert_rows
 from whoop_assets.records import coverage, day_assignment, stale_days, versions
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.incoming import KEY, Incoming
@@ -174,7 +174,7 @@ def keys_filed_outside(
 def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[str, int]:
     """The cycle of each stored recovery among these."""
     found: dict[str, int] = {}
-    for lot in in_lots(sleep_ids):
+    for lot in batched(sleep_ids):
         query = select(recoveries.c.sleep_id, recoveries.c.cycle_id).where(recoveries.c.sleep_id.in_(lot))
         found.update(dict(connection.execute(query).all()))
     return found
@@ -182,7 +182,7 @@ def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[
 
 def _existing(connection: Connection, stream: str, keys: Sequence[Any]) -> dict[Any, Any]:
     """Key -> row of what is stored of these, deleted or not."""
-    return {row[0]: row for lot in in_lots(keys) for row in _EXISTING[stream].rows(connection, keys=lot)}
+    return {row[0]: row for lot in batched(keys) for row in _EXISTING[stream].rows(connection, keys=lot)}
 
 
 def _verdict(answer: Incoming, row: Any | None) -> str:
@@ -198,7 +198,7 @@ def _verdict(answer: Incoming, row: Any | None) -> str:
 
 def _confirm(connection: Connection, stream: str, confirmed: dict[datetime, list[Any]]) -> None:
     for requested_at, keys in confirmed.items():
-        for lot in in_lots(keys):
+        for lot in batched(keys):
             _CONFIRM[stream].run(connection, keys=lot, requested_at=requested_at)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from whoop_assets.db.prepared import Prepared
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.records.incoming import KEY
 from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.webhooks import attempts
@@ -51,6 +51,6 @@ def settle(
 def _synced_at(connection: Connection, stream: str, keys: Collection[Any]) -> dict[Any, datetime]:
     table, key = RECORD_TABLES[stream], RECORD_TABLES[stream].c[KEY[stream]]
     found: dict[Any, datetime] = {}
-    for lot in in_lots(list(keys)):
+    for lot in batched(list(keys)):
         found |= dict(connection.execute(select(key, table.c.synced_at).where(key.in_(lot))).all())
     return found

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, or_, select
 
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.records.day_assignment import offset_of
 from whoop_assets.records.incoming import KEY
 from whoop_assets.records.tables import RECORD_TABLES, cycles
@@ -56,7 +56,7 @@ def _days_of_records(connection: Connection, stream: str, keys: Collection[str |
     table = RECORD_TABLES[stream]
     key = table.c[KEY[stream]]
     found: dict[str, date] = {}
-    for lot in in_lots(sorted(name for name in keys if name is not None)):
+    for lot in batched(sorted(name for name in keys if name is not None)):
         found.update(connection.execute(select(key, table.c.day).where(key.in_(lot))).all())
     return found
 

@@ -8,14 +8,14 @@ from sqlalchemy import text
 
 from whoop_assets.db import write_lock
 from whoop_assets.db.database import Database
-from whoop_assets.db.write_lock import Turns
+from whoop_assets.db.write_lock import WriteLockQueue
 
 PATIENCE = 180
 
 
 def write_without_a_pause(url, begun, stop):
     """One transaction after the other, each busy for some milliseconds, counted in the database."""
-    write_lock.PATIENCE = (
+    write_lock.MAX_WAIT_SECONDS = (
         PATIENCE  # however slow the machine is, this process does not go on without the turn
     )
     database = Database(url)
@@ -44,7 +44,7 @@ def url(tmp_path):
 def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_begun(
     url, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(write_lock, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(write_lock, "MAX_WAIT_SECONDS", PATIENCE)
     context = multiprocessing.get_context("spawn")
     begun, stop = context.Event(), context.Event()
     greedy = context.Process(target=write_without_a_pause, args=(url, begun, stop))
@@ -57,7 +57,7 @@ def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_beg
 
     try:
         assert begun.wait(PATIENCE)
-        with Turns(tmp_path / "turns.db").turn():
+        with WriteLockQueue(tmp_path / "turns.db").turn():
             before = committed()
             counts = [committed() for _ in range(500)]
     finally:

@@ -88,7 +88,7 @@ def test_only_granted_streams_count(database_url):
 
 
 def test_what_goes_wrong_otherwise_is_no_proof(home, monkeypatch):
-    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
     home.world.order_fault("status", status=500, count=None, path_prefix="/v2/user")
     rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
@@ -157,7 +157,7 @@ def test_who_connects_again_during_the_trial_stays_connected(home, monkeypatch):
 
 
 def test_what_the_trial_has_cost_is_counted_whole(home, monkeypatch):
-    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     refuse(home, "/v2/activity/workout")
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}
