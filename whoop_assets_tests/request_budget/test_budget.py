@@ -74,7 +74,7 @@ def test_no_window_ever_holds_more_requests_than_its_limit(database, arrivals, p
         try:
             let_through = processes[process].acquire(lane)
         except BudgetExhausted as spent:
-            assert spent.retry_at > asked + lanes.LANES[lane].longest_wait - (clock.now() - asked)
+            assert spent.retry_at > asked + lanes.LANES[lane].max_wait - (clock.now() - asked)
             clock.advance(spent.retry_at - clock.now())
             let_through = processes[process].acquire(lane)
         assert let_through == clock.now()
@@ -304,7 +304,7 @@ def test_who_waits_is_served_in_turn_and_the_urgent_first(database):
 def test_who_does_not_come_back_is_passed_over_and_then_struck_off(database):
     with database.write() as connection:
         dead = wait_queue.wait(connection, "backfill", None, None, NOW, NOW)
-        later = NOW + wait_queue.LATE
+        later = NOW + wait_queue.LATE_AFTER
         assert wait_queue.ahead(connection, "backfill", None, later) == 1
         assert wait_queue.ahead(connection, "backfill", None, later + timedelta(seconds=1)) == 0
         long_after = NOW + timedelta(minutes=5)
@@ -375,7 +375,7 @@ def test_nobody_is_left_in_the_queue_by_a_wait_that_is_broken_off(database):
 
 
 def ask(url, times):
-    ledger.SLOT_KEEPS = timedelta(hours=1)  # in this process: a slow machine lets go of none
+    ledger.MAX_SLOT_AGE = timedelta(hours=1)  # in this process: a slow machine lets go of none
     database = Database(url)
     budget = RequestBudget(database, per_minute=20, per_day=10_000)
     answers = []
