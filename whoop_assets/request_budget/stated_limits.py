@@ -86,7 +86,8 @@ def store_limits(connection: Connection, limits: dict[int, int], now: datetime) 
 def read_limits(connection: Connection) -> dict[int, int]:
     """Return the limits that WHOOP stated last: window in seconds -> requests."""
     query = select(request_limits.c.window_seconds, request_limits.c.requests)
-    return {window: requests for window, requests in connection.execute(query)}
+    limits: dict[int, int] = dict(connection.execute(query).all())
+    return limits
 
 
 def store_allowance(connection: Connection, stated: RateLimitLike, as_of: datetime, now: datetime) -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, snapshots
+from whoop_assets.sync import membership
 from whoop_assets.sync.parsing import profile_fields
 from whoop_assets.sync.session import CONNECT_LANE, Connection
 from whoop_assets.tokens import store as token_store
@@ -73,7 +74,7 @@ def profile_owner(answer: ApiResponse) -> int:
 
 def store_member(
     connection: Connection, user_id: int, pair: TokenPair, answer: ApiResponse
-) -> member_store.Before:
+) -> membership.MemberBackup:
     """Store member, tokens and the profile that was answered, in one transaction; what `take_back` needs to undo it.
 
     What WHOOP announced of this user before, and was parked, is taken up again.
@@ -82,9 +83,10 @@ def store_member(
     database = connection.database
     with database.write([user_id]) as transaction:
         now = database.now(transaction)
-        before = member_store.before(transaction, user_id)
+        before = membership.back_up(transaction, user_id)
         who = {name: fields[name] for name in ("email", "first_name", "last_name")}
         member_store.connect(transaction, user_id, pair.scopes, who, now)
+        load_failures.forget(transaction, [user_id])
         token_store.save(
             transaction,
             user_id,
@@ -100,10 +102,10 @@ def store_member(
     return before
 
 
-def take_back(connection: Connection, user_id: int, before: member_store.Before) -> None:
+def take_back(connection: Connection, user_id: int, before: membership.MemberBackup) -> None:
     """Undo `store_member`: the tokens turned out to be somebody else's."""
     with connection.database.write([user_id]) as transaction:
-        member_store.put_back(transaction, user_id, before)
+        membership.restore(transaction, user_id, before)
 
 
 def require_scopes(scopes: frozenset[str]) -> None:
@@ -147,7 +149,7 @@ def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> D
             revoked = False
     with database.write([user_id]) as transaction:
         if erase:
-            return Disconnected(member_store.erase(transaction, user_id), revoked)
+            return Disconnected(membership.erase_member(transaction, user_id), revoked)
         token_store.forget(transaction, user_id)
         load_failures.forget(transaction, [user_id])
         reason = member_store.LEFT if revoked else member_store.LEFT_WITH_GRANT

@@ -28,6 +28,7 @@ from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.summaries.follow import rebuild_behind, rebuild_weeks
 from whoop_assets.summaries.rebuild import BUILT_ALONG, rebuild_days
+from whoop_assets.sync import membership
 from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
@@ -120,7 +121,7 @@ def import_export(
     with database.write([one for one in concerned if one is not None]) as connection:
         at = database.now(connection)
         if user_id is None:
-            result = Imported(member_store.add_export_only(connection, at), is_new=True)
+            result = Imported(membership.add_export_only(connection, at), is_new=True)
         else:
             member_store.chosen(connection, [user_id])
             result = Imported(user_id, is_new=False)
@@ -141,7 +142,7 @@ def import_export(
                     f"{left} records of member {instead_of} are not in this export: import the export that holds them for"
                     f" member {result.user_id} as well, before one takes the other's place; nothing was stored."
                 )
-            member_store.erase(connection, instead_of)
+            membership.erase_member(connection, instead_of)
         days = stale_days.generations(connection, [result.user_id], date.min, date.max)
     result.days_rebuilt = _follow(database, result.user_id, [entry.day for entry in days])
     rebuild_journal(database, [result.user_id])

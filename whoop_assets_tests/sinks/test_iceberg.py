@@ -13,13 +13,13 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Transaction
 
 from whoop_assets.errors import ConfigurationError, SinkUnavailable
-from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.sinks.source import TABLES
+from whoop_assets.sync import membership
 from whoop_assets.sync.parsing import Taken
 from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
@@ -214,7 +214,7 @@ def test_who_is_erased_is_gone_from_the_tables_and_with_purge_from_the_files(del
         d.sync()
         gone, stays = d.home.members
         with d.home.database.write([gone]) as connection:
-            member_store.erase(connection, gone)
+            membership.erase_member(connection, gone)
         for name, one in d.sync(purge=True).items():
             assert {row["user_id"] for row in by_pyiceberg(d.catalog(), name).values()} <= {stays}
             table = d.catalog().load_table(f"whoop.{name}")

@@ -98,7 +98,7 @@ def test_a_lease_whose_holder_died_does_not_block_for_longer_than_its_time(home)
         assert leases.take(connection, pair, home.connection.cipher, home.clock.now()) is not None
     died_at = home.clock.now()
     assert profile(home).payload["user_id"] == home.member
-    assert home.clock.now() - died_at <= leases.LEASE + timedelta(seconds=1)
+    assert home.clock.now() - died_at <= leases.LEASE_DURATION + timedelta(seconds=1)
 
 
 def test_tokens_stand_nowhere_in_the_database_as_they_are(home):
@@ -131,7 +131,7 @@ def test_who_is_stalled_longer_than_its_lease_brings_the_good_pair_and_nobody_is
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     pair = home.connection.oauth.refresh(spent)
-    home.clock.advance(leases.LEASE)
+    home.clock.advance(leases.LEASE_DURATION)
     wait = home.clock.sleep
 
     def the_other_awakes(seconds):
@@ -150,7 +150,7 @@ def test_who_is_stalled_longer_than_its_lease_brings_the_good_pair_and_nobody_is
 def test_who_has_taken_over_is_not_undone_by_who_comes_back(home):
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
-    home.clock.advance(leases.LEASE)
+    home.clock.advance(leases.LEASE_DURATION)
     profile(home)
     taken_over = stored(home)
     MemberTokens(home.connection, home.member).exchange(lease, spent)  # invalid_grant: another pair is stored
@@ -165,11 +165,11 @@ def test_after_a_crash_it_is_said_who_stopped_when_and_a_late_pair_mends_it_all_
     begun = home.clock.now()
     with pytest.raises(ReconnectionNeeded) as told:
         profile(home)
-    assert home.clock.now() - begun <= leases.LEASE + leases.GRACE + timedelta(seconds=1)
+    assert home.clock.now() - begun <= leases.LEASE_DURATION + leases.GRACE_PERIOD + timedelta(seconds=1)
     reason = home.rows("members")[home.member]["status_reason"]
     assert reason == (
-        "WHOOP no longer accepts the refresh token, which was probably spent when a process"
-        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S} UTC"
+        "WHOOP no longer accepts the refresh token, which was probably used up when a process"
+        f" (pid {os.getpid()}) stopped during a token exchange that began at {begun:%Y-%m-%d %H:%M:%S} UTC"
     )
     assert reason in str(told.value)
 
@@ -193,7 +193,7 @@ def test_after_a_lost_answer_that_was_given_the_reason_names_it(home):
     with pytest.raises(RefreshResponseLost):
         profile(home)
     begun = home.clock.now()
-    with pytest.raises(ReconnectionNeeded, match=r"answer to a token exchange of .* was lost"):
+    with pytest.raises(ReconnectionNeeded, match=r"response to a token exchange of .* was lost"):
         profile(home)
     assert home.clock.now() == begun
 
@@ -208,7 +208,7 @@ def test_a_grant_that_is_gone_is_found_out_once_and_not_by_each(home):
 
 
 def test_a_slow_answer_does_not_end_the_lease_of_who_waits_for_it(home, monkeypatch):
-    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    monkeypatch.setattr(leases, "RENEWAL_INTERVAL", timedelta(milliseconds=5))
     home.advance(timedelta(hours=2))
     refresh, go_on = home.connection.oauth.refresh, threading.Event()
 
@@ -221,9 +221,10 @@ def test_a_slow_answer_does_not_end_the_lease_of_who_waits_for_it(home, monkeypa
         asked = pool.submit(profile, home)
         until(lambda: stored(home).lease_until, "the lease")
         for _ in range(5):
-            home.clock.advance(leases.LEASE - timedelta(seconds=1))
+            home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
             until(
-                lambda: stored(home).lease_until == home.clock.now() + leases.LEASE, "the lease to be renewed"
+                lambda: stored(home).lease_until == home.clock.now() + leases.LEASE_DURATION,
+                "the lease to be renewed",
             )
             assert lease_of_another(home) is None
         go_on.set()
@@ -299,7 +300,9 @@ def test_a_lease_that_another_process_holds_too_long_may_pass_by_itself(home, mo
     def renewed_meanwhile(seconds):
         sleep(seconds)
         with home.database.write() as connection:
-            connection.execute(tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE))
+            connection.execute(
+                tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE_DURATION)
+            )
 
     monkeypatch.setattr(home.clock, "sleep", renewed_meanwhile)
     with pytest.raises(StillRefreshing, match="try again") as error:
@@ -334,7 +337,7 @@ def test_pairs_that_are_of_no_use_are_not_asked_for_without_end(home, monkeypatc
 
 
 def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home, monkeypatch):
-    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    monkeypatch.setattr(leases, "RENEWAL_INTERVAL", timedelta(milliseconds=5))
     home.advance(timedelta(hours=2))
     refresh, go_on, beats = home.connection.oauth.refresh, threading.Event(), []
     beat = MemberTokens._beat
@@ -349,14 +352,14 @@ def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home
             raise KeyboardInterrupt
         if go_on.is_set():
             return
-        home.clock.advance(leases.LEASE - timedelta(seconds=1))
+        home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
         beat(member, lease)
         assert lease_of_another(home) is None
         if len(beats) == 4:
             go_on.set()
 
     monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
-    monkeypatch.setattr(MemberTokens, "_beat", ctrl_c_at_the_first)
+    monkeypatch.setattr(MemberTokens, "_renew", ctrl_c_at_the_first)
     before = refresh_token(home)
     with pytest.raises(KeyboardInterrupt):
         profile(home)
@@ -394,8 +397,8 @@ def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what
             PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*answer"
         ):
             profile(home)
-    home.advance(leases.LEASE)
-    with pytest.raises(ReconnectionNeeded, match="stopped in the middle of a token exchange"):
+    home.advance(leases.LEASE_DURATION)
+    with pytest.raises(ReconnectionNeeded, match="stopped during a token exchange"):
         profile(home)
 
 
