@@ -19,7 +19,7 @@ from whoop_assets.app_export.parsing import (
 from whoop_assets.app_export.parsing.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
 from whoop_assets.app_export.parsing.rows import RECOVERY, Cycle, JournalEntry, Sleep, Workout
 from whoop_assets.app_export.store import Span, Stored, Unreadable
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
@@ -340,7 +340,7 @@ def _hash(content: object) -> str:
 def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
     """Rebuild the summaries of these days, and the trends and weeks that follow from them; returns how many days."""
     wanted = set(days)
-    for first, last in spans_of(wanted, apart=BUILT_ALONG):
+    for first, last in to_date_ranges(wanted, max_gap=BUILT_ALONG):
         rebuild_days(database, [user_id], first, last)
 
     def behind(ledger: Ledger) -> list[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from whoop_assets.date_ranges import spans_of_members
+from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
 from whoop_assets.errors import (
     BudgetExhausted,
@@ -201,7 +201,7 @@ def rebuild_touched(
         touched = claims.served(connection, by) & set(members)
         behind = stale_days.generations(connection, members, first, last)
         behind += stale_days.changed_since(connection, touched, since)
-    spans = spans_of_members(((entry.user_id, entry.day) for entry in behind), apart=BUILT_ALONG)
+    spans = to_date_ranges_of_members(((entry.user_id, entry.day) for entry in behind), max_gap=BUILT_ALONG)
     return sum(rebuild_days(database, users, start, stop).changed for users, start, stop in spans)
 
 

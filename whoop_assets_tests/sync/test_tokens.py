@@ -340,7 +340,7 @@ def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home
     monkeypatch.setattr(leases, "RENEWAL_INTERVAL", timedelta(milliseconds=5))
     home.advance(timedelta(hours=2))
     refresh, go_on, beats = home.connection.oauth.refresh, threading.Event(), []
-    beat = MemberTokens._beat
+    beat = MemberTokens._renew
 
     def slowly(token):
         assert go_on.wait(60), "the lease was no longer renewed"
