@@ -1,4 +1,4 @@
-"""Errors that this package raises on purpose. Each message is one sentence: the thing, the reason, the way out.
+"""The package's own errors. Each message is one sentence: the thing, the reason, the way out.
 
     WhoopError
     ├── ConfigurationError      a setting is missing or invalid
@@ -28,7 +28,7 @@ RECONNECT = "whoop-assets connect"
 
 
 class WhoopError(Exception):
-    """Base class of all errors that this package raises on purpose."""
+    """Base class of the package's own errors."""
 
     transient: bool = False
     """Whether the same call may succeed later without any change."""

@@ -54,7 +54,7 @@ def local_date(instant: datetime, offset: timedelta) -> date:
 
 
 def cycle_day(start: datetime, offset: timedelta) -> date:
-    """Return the WHOOP day of a cycle, or of a main sleep whose cycle is not known: the local date of start + 12 h."""
+    """Return the WHOOP day of a cycle, or of a main sleep without a known cycle: the local date of start + 12 h."""
     return local_date(start, offset + HALF_A_DAY)
 
 

@@ -25,13 +25,13 @@ def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
 
 
 def insert_or_ignore(connection: Connection, table: Table, rows: Rows) -> None:
-    """Insert the rows whose primary key does not exist yet. All have the same columns."""
+    """Insert the rows with a new primary key, and ignore the others. All have the same columns."""
     if rows:
         connection.execute(upsert(connection, table).on_conflict_do_nothing(), list(rows))
 
 
 def insert_or_replace(connection: Connection, table: Table, rows: Rows, *, keep: set[str]) -> None:
-    """Insert the rows, or update those whose primary key exists.
+    """Insert the rows, or update the existing ones with the same primary key.
 
     Args:
         connection: The transaction.

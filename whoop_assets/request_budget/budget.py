@@ -25,12 +25,12 @@ DAY_SECONDS = 86_400
 MAX_IN_FLIGHT = 2
 """WHOOP's count may differ from ours by this many requests while responses are in flight."""
 MAX_SLOT_AGE = timedelta(milliseconds=350)
-"""A slot whose transaction took longer is not used: the request would leave too long after it (see `lanes.MARGIN`)."""
+"""A slot with a longer transaction is not used: the request would leave too long after it (see `lanes.MARGIN`)."""
 MAX_EXPIRED_SLOTS = 3
-"""After so many expired slots the request is sent late, so that a slow database does not use up the budget."""
+"""After this number of expired slots the request is sent late, so that a slow database does not use up the budget."""
 
 _WAKE_UP_DISTANCE = timedelta(milliseconds=20)
-"""Requests that wait for the same slot wake up one after the other."""
+"""Requests that wait for the same slot wake up with this distance."""
 _MAX_CLOCK_SKEW = timedelta(seconds=1)
 _PURGE_EVERY_GRANTS = 500
 
@@ -198,7 +198,7 @@ def _correct_future_grants(connection: Connection, now: datetime) -> bool:
 def _exhausted(lane: str, opens_at: datetime, now: datetime) -> BudgetExhausted:
     if opens_at <= now:
         return BudgetExhausted(
-            f"Too many requests wait for WHOOP's request limit: one of the {lane} lane got no slot within"
+            f"Too many requests wait for WHOOP's request limit: a request of the {lane} lane got no slot within"
             f" {LANES[lane].max_wait.total_seconds():.0f} s. Stored data are kept; run the same again to continue.",
             retry_at=now,
         )

@@ -5,13 +5,13 @@ short window (up to an hour) further:
 
     requests in the last s seconds  <=  burst + (total - burst) * s / W        for every s up to W
 
-`total` and `burst` are shares of N. A backfill that finds an idle window may send 60 % of it at once. After that it is
+`total` and `burst` are shares of N. A backfill that finds an idle window may send 60 % of it immediately. After that it is
 paced evenly over the window. So the other lanes never wait for long: at any moment N * (1 - 0.98) slots are free, and
 within h seconds at least N * (0.98 - 0.6) * h / W more. With 100 requests per minute these are two slots at once and
 another every 1.6 seconds. The formula is the arrival curve of a token bucket, enforced over the window only, so that
 `total` is also the sustainable rate.
 
-A day is not paced. The lanes leave a share of it to each other.
+A day is not paced. Each lane leaves a share of it to the more urgent ones.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Lane:
     Attributes:
         rank: Order in the wait queue; 0 goes first.
         total: Share of a short window's limit.
-        burst: The part of it that may be sent at once.
+        burst: The part of it that may be sent without pacing.
         total_of_day: Share of a long window's limit.
         max_wait: How long one request may wait.
     """
@@ -58,7 +58,7 @@ class LaneLimit:
     Attributes:
         window: Length of the window, with the margin.
         total: Requests in the window, at least 1.
-        burst: Requests at once, at least 1.
+        burst: Requests without pacing, at least 1.
     """
 
     window: timedelta

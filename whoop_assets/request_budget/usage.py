@@ -1,4 +1,4 @@
-"""Reports on the request budget: what is used, by whom, and when the next slot is."""
+"""Reports the use of the request budget per window, lane and caller, and the next slot."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -35,9 +35,9 @@ class KeepAliveResult:
     """The outcome.
 
     Attributes:
-        renewed: Members whose tokens were refreshed.
+        renewed: Members with refreshed tokens.
         to_reconnect: Members who must connect again -> the reason.
-        failed: Members whose refresh failed and will be retried -> the error.
+        failed: Members with a failed refresh, which will be retried -> the error.
     """
 
     renewed: list[int] = field(default_factory=list)

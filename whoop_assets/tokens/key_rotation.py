@@ -35,7 +35,7 @@ class KeyUse:
 
     Attributes:
         key_id: Fingerprint; None for pairs without a recorded key.
-        members: Number of members whose pair it encrypts.
+        members: Number of pairs that it encrypts.
         current: Whether it encrypts new pairs.
         at_hand: Whether this process has it.
     """
@@ -53,7 +53,7 @@ class Rotated:
     Attributes:
         key_id: Fingerprint of the current key.
         members: Number of pairs that were re-encrypted.
-        unreadable: Members whose pair could not be decrypted; they must connect again.
+        unreadable: Members with a pair that no key decrypts; they must connect again.
         set_aside: Where an unusable key file was moved.
     """
 
@@ -81,7 +81,7 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
 
     Args:
         database: The database with the tokens.
-        token_key: WHOOP_TOKEN_KEY, whose first key becomes current. If empty, a new key is added to the key file.
+        token_key: WHOOP_TOKEN_KEY. Its first key becomes current. If empty, a new key is added to the key file.
         lost: Give up pairs that no available key can decrypt; their members must connect again.
 
     Raises:

@@ -46,7 +46,7 @@ Wanted = Callable[[StoredPair, datetime], bool]
 
 
 class TokenServices(Protocol):
-    """What the refresh of tokens needs; a WHOOP session provides it."""
+    """Dependencies of the token refresh; a WHOOP session provides them."""
 
     @property
     def database(self) -> Database:

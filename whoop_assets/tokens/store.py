@@ -100,7 +100,7 @@ def save(
 
 
 def unused_since(connection: Connection, moment: datetime) -> list[int]:
-    """Return the connected members whose tokens have not been refreshed since then, by id."""
+    """Return the connected members without a refresh since then, by id."""
     c = tokens.c
     return list(
         connection.scalars(

@@ -1,4 +1,4 @@
-"""What the client needs from outside: a token source and a request budget. Both live in the database; this package has no SQL."""
+"""Protocols of the token source and the request budget. Both use the database; this package has no SQL."""
 
 from __future__ import annotations
 
