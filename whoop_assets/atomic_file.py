@@ -11,8 +11,9 @@ from typing import BinaryIO
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Replace the file in one step, and create its folder if necessary.
 
-    Only the owner can read the file and a new folder, because they contain health data or keys. The content is on the disk
-    before the old file is replaced. A killed process leaves the old file, and a hidden file next to it.
+    Only the owner can read the file and a new folder, because they contain health data or keys. The content
+    is on the disk before the old file is replaced. A killed process leaves the old file, and a hidden file
+    next to it.
 
     Args:
         path: The file.

@@ -30,7 +30,8 @@ def to_date_ranges_of_members(
 ) -> Iterator[tuple[list[int], date, date]]:
     """Yield the ranges of each member's days, with all members that have exactly this range, oldest first.
 
-    The ranges are computed per member. Ranges over the days of all members would grow into one range that few members need.
+    The ranges are computed per member. Ranges over the days of all members would grow into one range that few
+    members need.
     """
     days_of: dict[int, list[date]] = {}
     for user_id, day in days:

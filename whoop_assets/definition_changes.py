@@ -1,7 +1,7 @@
 """Dates on which WHOOP changed how it computes a value.
 
-A mean over values of two definitions describes neither. Trends, weeks and journal effects therefore use values of one
-definition only: for a day on or after a change, earlier values count as missing.
+A mean over values of two definitions describes neither. Trends, weeks and journal effects therefore use
+values of one definition only: for a day on or after a change, earlier values count as missing.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,8 @@ CHANGES = (
         frozenset({"sleep_performance_percentage"}),
         date(2025, 4, 30),
         date(2025, 6, 1),
-        "Sleep performance was time asleep / need, at most 100. Since May 2025 it differs from that by 5 to 9 points.",
+        "Sleep performance was time asleep / need, at most 100. Since May 2025 it differs from that by 5"
+        " to 9 points.",
         "measured in app exports of five members; WHOOP published no date",
     ),
 )

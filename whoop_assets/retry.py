@@ -1,7 +1,7 @@
 """Retries of HTTP requests: one parser for Retry-After and one policy for the waits, for WHOOP and Notion.
 
-The policy is exponential backoff with full jitter. If the error has a `retry_after`, the wait is that long instead.
-The callers decide when to stop. All waits use the injected clock.
+The policy is exponential backoff with full jitter. If the error has a `retry_after`, the wait is that long
+instead. The callers decide when to stop. All waits use the injected clock.
 """
 
 import random

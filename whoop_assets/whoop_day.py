@@ -1,21 +1,23 @@
 """The day rule: which WHOOP day a record belongs to.
 
-A WHOOP day is the date that the member would name. It begins with a night: day 2026-11-20 contains the sleep that ended on
-the morning of the 20th, that sleep's recovery, the cycle that the sleep started, and all activity until the next sleep.
+A WHOOP day is the date that the member would name. It begins with a night: day 2026-11-20 contains the sleep
+that ended on the morning of the 20th, that sleep's recovery, the cycle that the sleep started, and all
+activity until the next sleep.
 
-1. A cycle belongs to the local date of its start + 12 hours. "Local" uses the cycle's own offset. Two examples: a cycle that
-   starts at 23:10 on the 19th belongs to the 20th (23:10 + 12 h is 11:10 on the 20th), and one that starts at 01:30 on
-   the 20th belongs to the 20th too. Of 2,444 real cycles, this rule gives 5 dates two cycles; the local date of the
-   start itself gives 264 dates two cycles.
-2. A sleep or recovery belongs to the day of the cycle that its `cycle_id` names. A workout belongs to the day of the cycle
-   that contains its start.
-3. If that cycle is not known:
-   a main sleep belongs to the local date of its start + 12 h, a nap or workout to its local date. Local then means the
-   offset of the member's nearest known cycle, or the record's own offset if no cycle is known. A recovery belongs to its
-   sleep's day, or to the local date of its creation if the sleep is not known either.
+1. A cycle belongs to the local date of its start + 12 hours. "Local" uses the cycle's own offset. Two
+   examples: a cycle that starts at 23:10 on the 19th belongs to the 20th (23:10 + 12 h is 11:10 on the 20th),
+   and one that starts at 01:30 on the 20th belongs to the 20th too. Of 2,444 real cycles, this rule gives 5
+   dates two cycles; the local date of the start itself gives 264 dates two cycles.
+2. A sleep or recovery belongs to the day of the cycle that its `cycle_id` names. A workout belongs to the day
+   of the cycle that contains its start.
+3. If that cycle is not known: a main sleep belongs to the local date of its start + 12 h, a nap or workout to
+   its local date. Local then means the offset of the member's nearest known cycle, or the record's own offset
+   if no cycle is known. A recovery belongs to its sleep's day, or to the local date of its creation if the
+   sleep is not known either.
 
-The record's own offset comes last because WHOOP often reports a member's present offset in old sleeps and workouts.
-This module only computes. `records.day_assignment` applies it in the transaction that stores the records.
+The record's own offset comes last because WHOOP often reports a member's present offset in old sleeps and
+workouts. This module only computes. `records.day_assignment` applies it in the transaction that stores the
+records.
 """
 
 import re
@@ -30,8 +32,8 @@ EASTERNMOST = timedelta(hours=14)
 WESTERNMOST = timedelta(hours=-12)
 
 MAX_ONSET_DELAY = timedelta(hours=3)
-"""How long after the start of a cycle its main sleep may begin. In 346 of 346 recorded cycles both begin at the same time.
-The earliest nap in a recorded export began 5.4 hours after the start of its cycle."""
+"""How long after the start of a cycle its main sleep may begin. In 346 of 346 recorded cycles both begin at
+the same time. The earliest nap in a recorded export began 5.4 hours after the start of its cycle."""
 
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 
@@ -54,12 +56,14 @@ def local_date(instant: datetime, offset: timedelta) -> date:
 
 
 def cycle_day(start: datetime, offset: timedelta) -> date:
-    """Return the WHOOP day of a cycle, or of a main sleep without a known cycle: the local date of start + 12 h."""
+    """Return the WHOOP day of a cycle, or of a main sleep without a known cycle: the local date of start + 12
+    h."""
     return local_date(start, offset + HALF_A_DAY)
 
 
 def begins_as_nap(cycle_start: datetime, onset: datetime) -> bool:
-    """Return whether a sleep without a nap flag is a nap: it begins more than `MAX_ONSET_DELAY` after its cycle."""
+    """Return whether a sleep without a nap flag is a nap: it begins more than `MAX_ONSET_DELAY` after its
+    cycle."""
     return onset - cycle_start > MAX_ONSET_DELAY
 
 
@@ -98,8 +102,8 @@ class CalendarCycle:
 class Calendar:
     """One member's cycles. They determine the days of all other records.
 
-    A cycle without an end counts until the next one starts, because an open cycle may have been read before its successor
-    began.
+    A cycle without an end counts until the next one starts, because an open cycle may have been read before
+    its successor began.
     """
 
     def __init__(self, cycles: Iterable[CalendarCycle]) -> None:
@@ -127,7 +131,8 @@ class Calendar:
         return self._by_id.get(cycle_id)
 
     def end_of(self, index: int) -> datetime:
-        """Return the end of the cycle at this index: its own, else the next one's start, else the maximum time."""
+        """Return the end of the cycle at this index: its own, else the next one's start, else the maximum
+        time."""
         end = self._cycles[index].end
         if end is not None:
             return end
@@ -145,14 +150,16 @@ class Calendar:
         return None
 
     def nearest(self, instant: datetime) -> CalendarCycle | None:
-        """Return the cycle with the smallest distance from the instant, the earlier one if equal; None without cycles."""
+        """Return the cycle with the smallest distance from the instant, the earlier one if equal; None
+        without cycles."""
         inside = self.containing(instant)
         if inside is not None:
             return inside
         after = bisect_right(self._starts, instant)
         best: CalendarCycle | None = None
         distance = timedelta.max
-        # Cycles can overlap, so the latest start need not have the latest end. Go back while a nearer end is possible.
+        # Cycles can overlap, so the latest start need not have the latest end. Go back while a nearer end is
+        # possible.
         for index in range(after - 1, -1, -1):
             if instant - self._latest_ends[index] > distance:
                 break
@@ -182,7 +189,8 @@ class Calendar:
         return (others[before - 1] if before else None), (others[after] if after < len(others) else None)
 
     def sleep_day(self, *, cycle_id: int | None, start: datetime, nap: bool, own_offset: timedelta) -> date:
-        """Return the day of a sleep: its cycle's; else by start + 12 h (main sleep) or by local date (nap)."""
+        """Return the day of a sleep: its cycle's; else by start + 12 h (main sleep) or by local date
+        (nap)."""
         cycle = self._by_id.get(cycle_id) if cycle_id is not None else None
         if cycle is not None:
             return cycle.day

@@ -1,7 +1,7 @@
 """Inserts many new rows: with COPY on PostgreSQL, which takes a tenth of the time of an INSERT.
 
-COPY bypasses SQLAlchemy, so driver errors are converted to SQLAlchemy's here. `Database` turns those into messages
-without data.
+COPY bypasses SQLAlchemy, so driver errors are converted to SQLAlchemy's here. `Database` turns those into
+messages without data.
 """
 
 import io

@@ -19,8 +19,8 @@ from whoop_assets.errors import ConfigurationError, DatabaseError, DatabaseUnrea
 
 _ADVISORY_CLASS = 0x57484F4F  # "WHOO": the namespace of this package's advisory locks
 _TRANSIENT_CODES = ("25006", "57P", "53", "40")
-"""Prefixes of SQLSTATEs: read-only (during a failover), shutdown or startup, out of resources, serialization failure or
-deadlock victim."""
+"""Prefixes of SQLSTATEs: read-only (during a failover), shutdown or startup, out of resources, serialization
+failure or deadlock victim."""
 _MAX_WAL_ATTEMPTS, _WAL_PAUSE_SECONDS = 100, 0.05
 _BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # a member's lock is the member's id, which is not negative
 
@@ -107,7 +107,8 @@ class Database:
             if self.path is not None:
                 _make_folder(self.path.parent, self._named)
                 with suppress(OSError):  # SQLite's own error is clearer
-                    # Health data: only the owner can read the file. SQLite gives its -wal and -shm files the same mode.
+                    # Health data: only the owner can read the file. SQLite gives its -wal and -shm files the
+                    # same mode.
                     os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             arguments = {"timeout": 60, "check_same_thread": False}
             engine = create_engine(self.url, connect_args=arguments, hide_parameters=True)
@@ -137,8 +138,8 @@ class Database:
     def write(self, members: Iterable[int] = ()) -> Iterator[Connection]:
         """Begin a transaction that has exclusive write access to these members' records.
 
-        SQLite has one writer at a time. PostgreSQL takes one advisory lock per member, in ascending order, so that two
-        transactions cannot deadlock.
+        SQLite has one writer at a time. PostgreSQL takes one advisory lock per member, in ascending order, so
+        that two transactions cannot deadlock.
         """
         with self._connect() as connection:
             if self.is_sqlite:
@@ -166,7 +167,8 @@ class Database:
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """Return the time of the clock that all processes share: the database server's, or this machine's on SQLite.
+        """Return the time of the clock that all processes share: the database server's, or this machine's on
+        SQLite.
 
         A test's manual clock replaces it.
         """
@@ -230,11 +232,14 @@ class Database:
         what = f"{type(cause).__name__}, {code}"
         if transient or (len(code) == 5 and code.startswith(_TRANSIENT_CODES)):
             return DatabaseUnreachable(
-                f"The database {self.shown} failed during a transaction ({what}), which was rolled back: check that the"
-                " server is running and writable, that its disk has space and that nothing else locks it, then try again."
+                f"The database {self.shown} failed during a transaction ({what}), which was rolled back:"
+                " check that the"
+                " server is running and writable, that its disk has space and that nothing else locks it,"
+                " then try again."
             )
         return DatabaseError(
-            f"The database {self.shown} rejected a statement ({what}); the transaction was rolled back. This is a fault of"
+            f"The database {self.shown} rejected a statement ({what}); the transaction was rolled back."
+            " This is a fault of"
             " whoop-assets: please report it with this code."
         )
 
@@ -284,8 +289,8 @@ def _advisory_lock(connection: Connection, key: int) -> None:
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
-    # `_begin_sqlite` begins the transactions. The driver begins them late: a read that turns into a write then fails if
-    # another process has written meanwhile.
+    # `_begin_sqlite` begins the transactions. The driver begins them late: a read that turns into a write
+    # then fails if another process has written meanwhile.
     dbapi_connection.isolation_level = None
     # wal_autocheckpoint: a load writes thousands of pages, and each checkpoint syncs the file.
     # secure_delete: overwrites deleted rows with zeros, so that no erased member remains in the file.

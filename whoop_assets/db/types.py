@@ -1,4 +1,5 @@
-"""Column types with the same meaning on SQLite and PostgreSQL, and the one mapping from column types to kinds of values."""
+"""Column types with the same meaning on SQLite and PostgreSQL, and the one mapping from column types to kinds
+of values."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,7 +10,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
-"""A generated 64-bit row number. SQLite generates numbers only for columns of type INTEGER, which has 64 bits there."""
+"""A generated 64-bit row number. SQLite generates numbers only for columns of type INTEGER, which has 64 bits
+there."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -38,8 +40,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 class JsonText(UserDefinedType[str]):
     """A JSON document as text: `json` on PostgreSQL, text on SQLite.
 
-    The loader serializes a record once, to compute its hash, and stores the same text. `jsonb` is not usable, because it
-    rejects documents that JSON allows.
+    The loader serializes a record once, to compute its hash, and stores the same text. `jsonb` is not usable,
+    because it rejects documents that JSON allows.
     """
 
     cache_ok = True
@@ -79,7 +81,8 @@ _KINDS: tuple[tuple[type, ColumnKind], ...] = (
 
 
 def column_kind(column: "Column[Any]") -> ColumnKind:
-    """Return the kind of values that the column holds. Sinks, API and summaries derive their own types from it."""
+    """Return the kind of values that the column holds. Sinks, API and summaries derive their own types from
+    it."""
     return next((kind for type_, kind in _KINDS if isinstance(column.type, type_)), ColumnKind.TEXT)
 
 

@@ -1,11 +1,12 @@
 """Fair queueing for SQLite's single write lock.
 
-SQLite has no queue of writers. A process that finds the lock taken polls, up to a tenth of a second apart, and a process
-that writes without pauses always wins. Therefore each writer first locks a file next to the database and releases it when
-its transaction has begun. A process that has just committed then waits while another process holds the file.
+SQLite has no queue of writers. A process that finds the lock taken polls, up to a tenth of a second apart,
+and a process that writes without pauses always wins. Therefore each writer first locks a file next to the
+database and releases it when its transaction has begun. A process that has just committed then waits while
+another process holds the file.
 
-Best effort: correctness depends on SQLite's lock alone. A writer that waits longer than `MAX_WAIT_SECONDS` proceeds
-without the file lock, and so does every writer on a file system without locks.
+Best effort: correctness depends on SQLite's lock alone. A writer that waits longer than `MAX_WAIT_SECONDS`
+proceeds without the file lock, and so does every writer on a file system without locks.
 """
 
 import os

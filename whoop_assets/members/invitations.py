@@ -1,8 +1,8 @@
 """Invitations: links with which one member each connects at the HTTP service.
 
-A link is valid for some hours and for one member. Opening it begins an attempt (OAuth's `state`), which is valid for ten
-minutes, for one use, and until the link is opened again. The database stores only hashes, so that its content permits
-neither the use of a link nor the completion of an attempt.
+A link is valid for some hours and for one member. Opening it begins an attempt (OAuth's `state`), which is
+valid for ten minutes, for one use, and until the link is opened again. The database stores only hashes, so
+that its content permits neither the use of a link nor the completion of an attempt.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Readers of the daily API: their keys, the members they may read, and their rate limits.
 
-The database stores only hashes of keys. A key has 256 random bits, so one SHA-256 is enough, and each request costs one
-index lookup. A slow hash is necessary only for secrets that can be guessed.
+The database stores only hashes of keys. A key has 256 random bits, so one SHA-256 is enough, and each request
+costs one index lookup. A slow hash is necessary only for secrets that can be guessed.
 """
 
 import hashlib

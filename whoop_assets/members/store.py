@@ -104,7 +104,8 @@ def chosen(
 def unknown(user_id: int) -> UnknownMember:
     """Return the error for an id that is not stored."""
     return UnknownMember(
-        f"Member {user_id} is not known here: `whoop-assets members` lists the members, `{RECONNECT}` adds one."
+        f"Member {user_id} is not known here: `whoop-assets members` lists the members, `{RECONNECT}` adds"
+        " one."
     )
 
 
@@ -141,7 +142,8 @@ def reason_to_reconnect(connection: Connection, user_id: int) -> str | None:
 
 
 def mend(connection: Connection, user_id: int) -> None:
-    """Set the status from reconnection_needed to connected, because a valid token pair was stored after all."""
+    """Set the status from reconnection_needed to connected, because a valid token pair was stored after
+    all."""
     connection.execute(
         update(members)
         .where(members.c.user_id == user_id, members.c.status == RECONNECTION_NEEDED)

@@ -1,11 +1,12 @@
-"""The request budget. WHOOP counts requests per app, so every process acquires a slot here before it sends a request.
+"""The request budget. WHOOP counts requests per app, so every process acquires a slot here before it sends a
+request.
 
-The database keeps a sliding log of the requests of the last day, and its clock decides. No window ever contains more requests
-than its limit, whichever process or host sends them. Lanes share the limits (`lanes`). Requests that must wait are served
-in the order of arrival (`wait_queue`).
+The database keeps a sliding log of the requests of the last day, and its clock decides. No window ever
+contains more requests than its limit, whichever process or host sends them. Lanes share the limits (`lanes`).
+Requests that must wait are served in the order of arrival (`wait_queue`).
 
-The budget learns from responses (`stated_limits`): limits that WHOOP states replace the configured ones, a 429 stops all
-requests, and a lower count of remaining requests than our own takes precedence.
+The budget learns from responses (`stated_limits`): limits that WHOOP states replace the configured ones, a
+429 stops all requests, and a lower count of remaining requests than our own takes precedence.
 """
 
 from datetime import datetime, timedelta
@@ -25,9 +26,11 @@ DAY_SECONDS = 86_400
 MAX_IN_FLIGHT = 2
 """WHOOP's count may differ from ours by this many requests while responses are in flight."""
 MAX_SLOT_AGE = timedelta(milliseconds=350)
-"""A slot with a longer transaction is not used: the request would leave too long after it (see `lanes.MARGIN`)."""
+"""A slot with a longer transaction is not used: the request would leave too long after it (see
+`lanes.MARGIN`)."""
 MAX_EXPIRED_SLOTS = 3
-"""After this number of expired slots the request is sent late, so that a slow database does not use up the budget."""
+"""After this number of expired slots the request is sent late, so that a slow database does not use up the
+budget."""
 
 _WAKE_UP_DISTANCE = timedelta(milliseconds=20)
 """Requests that wait for the same slot wake up with this distance."""
@@ -127,7 +130,8 @@ class RequestBudget:
             raise _exhausted(lane, opens_at, now)
 
     def next_slot(self, connection: Connection, lane: str, now: datetime) -> datetime:
-        """Return when the limits allow one more request of the lane; `now` if at once. Ignores the wait queue."""
+        """Return when the limits allow one more request of the lane; `now` if at once. Ignores the wait
+        queue."""
         limits = self.limits(connection)
         gate = stated_limits.read_gate(connection, now)
         opens_at = max(now, gate.not_before or now)
@@ -137,7 +141,8 @@ class RequestBudget:
         return max(opens_at, stated_limits.allowed_from(connection, LANES[lane], limits, now))
 
     def limits(self, connection: Connection) -> dict[int, int]:
-        """Return the limits: window in seconds -> requests. Those that WHOOP stated replace the configured ones."""
+        """Return the limits: window in seconds -> requests. Those that WHOOP stated replace the configured
+        ones."""
         self._learned = stated_limits.read_limits(connection)
         return self._configured | self._learned
 
@@ -162,7 +167,8 @@ class RequestBudget:
             connection.execute(delete(request_grants).where(request_grants.c.granted_at < old))
 
     def _counts_more_than_we_sent(self, stated: RateLimitLike) -> bool:
-        """Return whether another user of the same app must have sent requests. False while half of the limit is left."""
+        """Return whether another user of the same app must have sent requests. False while half of the limit
+        is left."""
         if stated.remaining >= stated.nearest // 2:
             return False
         with self._database.read() as connection:
@@ -190,7 +196,8 @@ def _latest(connection: Connection, limit: LaneLimit, now: datetime) -> list[dat
 
 
 def _correct_future_grants(connection: Connection, now: datetime) -> bool:
-    """Set grants with a future time, from before the clock was set back, to now. Returns whether there were any."""
+    """Set grants with a future time, from before the clock was set back, to now. Returns whether there were
+    any."""
     future = update(request_grants).where(request_grants.c.granted_at > now + _MAX_CLOCK_SKEW)
     return connection.execute(future.values(granted_at=now)).rowcount > 0
 
@@ -198,12 +205,15 @@ def _correct_future_grants(connection: Connection, now: datetime) -> bool:
 def _exhausted(lane: str, opens_at: datetime, now: datetime) -> BudgetExhausted:
     if opens_at <= now:
         return BudgetExhausted(
-            f"Too many requests wait for WHOOP's request limit: a request of the {lane} lane got no slot within"
-            f" {LANES[lane].max_wait.total_seconds():.0f} s. Stored data are kept; run the same again to continue.",
+            f"Too many requests wait for WHOOP's request limit: a request of the {lane} lane got no slot"
+            " within"
+            f" {LANES[lane].max_wait.total_seconds():.0f} s. Stored data are kept; run the same again to"
+            " continue.",
             retry_at=now,
         )
     return BudgetExhausted(
-        f"WHOOP's request limit leaves nothing to the {lane} lane before {opens_at:%Y-%m-%d %H:%M:%S} UTC. Stored data"
+        f"WHOOP's request limit leaves nothing to the {lane} lane before {opens_at:%Y-%m-%d %H:%M:%S} UTC."
+        " Stored data"
         " are kept; run the same again after that time to continue.",
         retry_at=opens_at,
     )

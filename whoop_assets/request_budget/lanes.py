@@ -1,15 +1,15 @@
 """Lanes: how requests of different urgency share WHOOP's limits.
 
-A limit of N requests in W seconds allows another request when the N-th latest is older than W. A lane limits its use of a
-short window (up to an hour) further:
+A limit of N requests in W seconds allows another request when the N-th latest is older than W. A lane limits
+its use of a short window (up to an hour) further:
 
     requests in the last s seconds  <=  burst + (total - burst) * s / W        for every s up to W
 
-`total` and `burst` are shares of N. A backfill that finds an idle window may send 60 % of it immediately. After that it is
-paced evenly over the window. So the other lanes never wait for long: at any moment N * (1 - 0.98) slots are free, and
-within h seconds at least N * (0.98 - 0.6) * h / W more. With 100 requests per minute these are two slots at once and
-another every 1.6 seconds. The formula is the arrival curve of a token bucket, enforced over the window only, so that
-`total` is also the sustainable rate.
+`total` and `burst` are shares of N. A backfill that finds an idle window may send 60 % of it immediately.
+After that it is paced evenly over the window. So the other lanes never wait for long: at any moment N * (1 -
+0.98) slots are free, and within h seconds at least N * (0.98 - 0.6) * h / W more. With 100 requests per
+minute these are two slots at once and another every 1.6 seconds. The formula is the arrival curve of a token
+bucket, enforced over the window only, so that `total` is also the sustainable rate.
 
 A day is not paced. Each lane leaves a share of it to the more urgent ones.
 """
@@ -21,8 +21,8 @@ from datetime import datetime, timedelta
 MAX_PACED_WINDOW_SECONDS = 3600
 """Longer windows are not paced."""
 MARGIN = timedelta(milliseconds=750)
-"""Added to each window. A request leaves up to 0.35 s after its slot's transaction and up to 0.35 s after the check of its
-token, and requests that leave evenly can arrive closer together."""
+"""Added to each window. A request leaves up to 0.35 s after its slot's transaction and up to 0.35 s after the
+check of its token, and requests that leave evenly can arrive closer together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Limits from WHOOP's responses: the limits themselves, the remaining requests, and the gate after a 429.
 
-After a 429 no process sends before the stated reset. Then half of the short windows' limits is in use, and a tenth more with
-each minute (additive increase, multiplicative decrease: Chiu and Jain 1989).
+After a 429 no process sends before the stated reset. Then half of the short windows' limits is in use, and a
+tenth more with each minute (additive increase, multiplicative decrease: Chiu and Jain 1989).
 """
 
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ request_gate = Table(
     column("not_before", UtcDateTime(), "no request before this time", nullable=False),
     column("limited_at", UtcDateTime(), "when WHOOP last answered 429; NULL: never"),
     column("share", Double, "share of the short windows' limits in use after the 429; NULL: all"),
-    comment="The last 429: no requests before the stated reset, then a share of the limits that grows each minute.",
+    comment="The last 429: no requests before the reset, then a share of the limits that grows each minute.",
 )
 
 request_waiters = Table(
@@ -60,5 +60,5 @@ request_allowances = Table(
     column("remaining", Integer, "requests left in it by WHOOP's count", nullable=False),
     column("as_of", UtcDateTime(), "when the request with this response was granted", nullable=False),
     column("until", UtcDateTime(), "when WHOOP's window starts again", nullable=False),
-    comment="Requests left by WHOOP's count, where that is less than by ours, because another program uses the same app.",
+    comment="Requests left by WHOOP's count, if less than by ours: another program uses the same app.",
 )

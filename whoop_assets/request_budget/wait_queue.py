@@ -1,7 +1,7 @@
 """The queue of requests that wait for a slot, across all processes.
 
-A waiting request takes a ticket and states when it will wake up. A request that is late (its process may be dead) is
-passed over but keeps its ticket for `EXPIRES_AFTER`.
+A waiting request takes a ticket and states when it will wake up. A request that is late (its process may be
+dead) is passed over but keeps its ticket for `EXPIRES_AFTER`.
 """
 
 from dataclasses import dataclass

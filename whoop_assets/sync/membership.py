@@ -1,4 +1,5 @@
-"""Operations on members that concern tables of several packages: add, erase, undo a connect, and count stored data."""
+"""Operations on members that concern tables of several packages: add, erase, undo a connect, and count stored
+data."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -68,8 +69,8 @@ def restore(connection: Connection, user_id: int, backup: MemberBackup) -> None:
 def add_export_only(connection: Connection, at: datetime) -> int:
     """Add a member who is not connected, for the data of an export.
 
-    Ids of WHOOP are positive; these are negative. An id is never reused, also after the member was erased, because data
-    under it may exist elsewhere, for example in Notion.
+    Ids of WHOOP are positive; these are negative. An id is never reused, also after the member was erased,
+    because data under it may exist elsewhere, for example in Notion.
 
     Args:
         connection: A transaction that holds the lock of `members.store.NEWCOMERS`.

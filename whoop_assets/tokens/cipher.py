@@ -1,7 +1,8 @@
 """The keys that encrypt tokens: Fernet keys from WHOOP_TOKEN_KEY, or from a file next to the SQLite database.
 
-A fingerprint identifies a key. The database stores which key is current (`token_key`), and which key encrypted each pair. A
-process that needs an unknown key reads its source again first, so that keys can be rotated while it runs.
+A fingerprint identifies a key. The database stores which key is current (`token_key`), and which key
+encrypted each pair. A process that needs an unknown key reads its source again first, so that keys can be
+rotated while it runs.
 """
 
 import base64
@@ -78,7 +79,8 @@ class TokenCipher:
                 return self._multi(self.first).decrypt(stored.encode()).decode()
         which = f" (fingerprint {key_id})" if key_id else ""
         raise ConfigurationError(
-            f"The stored tokens were encrypted with another key{which}: set WHOOP_TOKEN_KEY to the key that was in use"
+            f"The stored tokens were encrypted with another key{which}: set WHOOP_TOKEN_KEY to the key"
+            " that was in use"
             f" when they were stored, or add it after the first; the tokens stay as they are, and {LOST}."
         ) from None
 
@@ -109,7 +111,8 @@ def current(connection: Connection, cipher: TokenCipher) -> str:
     if cipher.holds(known):
         return str(known)
     raise ConfigurationError(
-        f"Tokens are now encrypted with another key (fingerprint {known}), which is not available here: add it to"
+        f"Tokens are now encrypted with another key (fingerprint {known}), which is not available here:"
+        " add it to"
         f" WHOOP_TOKEN_KEY and start again; no token was used up, and {LOST}."
     )
 
@@ -117,8 +120,8 @@ def current(connection: Connection, cipher: TokenCipher) -> str:
 def claim(connection: Connection, cipher: TokenCipher, at: datetime) -> str:
     """Return the current key, and lock it: no other key becomes current before the transaction ends."""
     insert_or_ignore(connection, key_in_use, [{"id": 1, "key_id": cipher.first, "since": at}])
-    # A shared lock suffices unless the key may have to be switched, which is so only while nothing is encrypted. Two
-    # transactions that upgrade shared locks would deadlock.
+    # A shared lock suffices unless the key may have to be switched, which is so only while nothing is
+    # encrypted. Two transactions that upgrade shared locks would deadlock.
     only_read = not _nothing_is_encrypted(connection)
     stated = connection.scalar(select(key_in_use.c.key_id).with_for_update(read=only_read))
     found = current(connection, cipher)
@@ -133,7 +136,8 @@ def switch(connection: Connection, key_id: str, at: datetime) -> None:
 
 
 def for_storing(connection: Connection, cipher: TokenCipher, otherwise: str, at: datetime) -> str:
-    """Return the key for a pair that WHOOP has returned: the current key, or `otherwise` if it is not available."""
+    """Return the key for a pair that WHOOP has returned: the current key, or `otherwise` if it is not
+    available."""
     try:
         return claim(connection, cipher, at)
     except ConfigurationError:
@@ -163,10 +167,12 @@ def token_cipher(database: Database, token_key: str) -> TokenCipher:
 
 
 def key_file(database: Database) -> Path:
-    """Return the path of the key file next to the SQLite database. Raises ConfigurationError for other databases."""
+    """Return the path of the key file next to the SQLite database. Raises ConfigurationError for other
+    databases."""
     if database.path is None:
         raise ConfigurationError(
-            'WHOOP_TOKEN_KEY is not set: create a key with `python -c "from cryptography.fernet import Fernet;'
+            'WHOOP_TOKEN_KEY is not set: create a key with `python -c "from cryptography.fernet import'
+            " Fernet;"
             ' print(Fernet.generate_key().decode())"` and keep it as carefully as the database.'
         )
     return database.path.with_suffix(KEY_FILE_SUFFIX)
@@ -180,7 +186,8 @@ def keys_in(text: str, source: str) -> list[bytes]:
             raise ValueError("there is no key")
     except ValueError:
         raise ConfigurationError(
-            f"{source} does not hold Fernet keys: each is 44 characters of url-safe base64, several are separated"
+            f"{source} does not hold Fernet keys: each is 44 characters of url-safe base64, several are"
+            " separated"
             " by commas."
         ) from None
     return keys
@@ -193,7 +200,8 @@ def write_key_file(path: Path, keys: Iterable[bytes]) -> None:
         write_atomically(path, lambda file: file.write(content))
     except OSError as error:
         raise ConfigurationError(
-            f"The key file {path.name} cannot be written ({type(error).__name__}): check its permissions and that the"
+            f"The key file {path.name} cannot be written ({type(error).__name__}): check its permissions"
+            " and that the"
             " disk has space, or set WHOOP_TOKEN_KEY."
         ) from None
 
@@ -213,7 +221,8 @@ def read_key_file(path: Path) -> list[bytes]:
 
 
 def replace_unusable_file(path: Path, database: Database) -> Path | None:
-    """Write a new key if the file contains no usable one. Returns where the old file was moved; None without any."""
+    """Write a new key if the file contains no usable one. Returns where the old file was moved; None without
+    any."""
     with database.write():
         try:
             read_key_file(path)
@@ -235,7 +244,8 @@ def _move_aside(path: Path) -> Path | None:
             return None
         except OSError as error:
             raise ConfigurationError(
-                f"The key file {path.name} cannot be moved aside ({type(error).__name__}): move it away, then run"
+                f"The key file {path.name} cannot be moved aside ({type(error).__name__}): move it away,"
+                " then run"
                 " `whoop-assets keys rotate --lost` again."
             ) from None
         return backup
@@ -272,9 +282,11 @@ def _from_file(path: Path, database: Database) -> list[bytes]:
         with database.write() as connection:
             if _is_missing(path):
                 if not _nothing_is_encrypted(connection):
-                    # A new key could not decrypt them, and restoring the old file later would lose the new key.
+                    # A new key could not decrypt them, and restoring the old file later would lose the new
+                    # key.
                     raise ConfigurationError(
-                        f"The key file {path.name} is missing, and the stored tokens cannot be read without it: restore it"
+                        f"The key file {path.name} is missing, and the stored tokens cannot be read"
+                        " without it: restore it"
                         f" from your backup, or set WHOOP_TOKEN_KEY to the key that it held; {LOST}."
                     )
                 write_key_file(path, [Fernet.generate_key()])

@@ -2,8 +2,8 @@
 
 1. The new key is made available to all processes: in the key file, or by the operator in WHOOP_TOKEN_KEY.
 2. The database records it as the current key. From now on no process without it gets a lease.
-3. Each pair is encrypted with it, in its own transaction. A lease that was taken earlier is waited for, because its holder
-   may still store a pair under the old key.
+3. Each pair is encrypted with it, in its own transaction. A lease that was taken earlier is waited for,
+   because its holder may still store a pair under the old key.
 4. A key leaves the file only if no pair uses it, and not before the next rotation.
 
 If a rotation stops at any point, everything stays readable, and the next rotation completes it.
@@ -81,7 +81,8 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
 
     Args:
         database: The database with the tokens.
-        token_key: WHOOP_TOKEN_KEY. Its first key becomes current. If empty, a new key is added to the key file.
+        token_key: WHOOP_TOKEN_KEY. Its first key becomes current. If empty, a new key is added to the key
+            file.
         lost: Give up pairs that no available key can decrypt; their members must connect again.
 
     Raises:
@@ -99,8 +100,10 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
         ]
     if unreadable and not lost:
         raise ConfigurationError(
-            f"The tokens of member {', '.join(map(str, unreadable))} use a key that is not available, and nothing was"
-            f" done: add that key to WHOOP_TOKEN_KEY, after the first; {keys.LOST}, and those members connect again."
+            f"The tokens of member {', '.join(map(str, unreadable))} use a key that is not available, and"
+            " nothing was"
+            f" done: add that key to WHOOP_TOKEN_KEY, after the first; {keys.LOST}, and those members"
+            " connect again."
         )
     with database.write() as connection:
         before = connection.scalar(select(key_in_use.c.key_id).with_for_update())
@@ -181,7 +184,8 @@ def _readable(connection: Connection, user_id: int, cipher: TokenCipher) -> bool
 
 
 def _give_up(database: Database, user_id: int, cipher: TokenCipher) -> bool:
-    """Set the member to reconnection_needed unless the pair can be read now, or is deleted. Returns whether it did."""
+    """Set the member to reconnection_needed unless the pair can be read now, or is deleted. Returns whether
+    it did."""
     with database.write([user_id]) as connection:
         if _readable(connection, user_id, cipher):
             return False

@@ -1,16 +1,19 @@
 """The lease: one process at a time refreshes a member's tokens.
 
-A refresh token of WHOOP is valid for one exchange. If its response is not stored, the grant is lost. Therefore:
+A refresh token of WHOOP is valid for one exchange. If its response is not stored, the grant is lost.
+Therefore:
 
-- A process takes the lease by compare-and-swap on the fence, a number that every later change of the row increments. The
-  lease lasts `LEASE_DURATION`, and its holder renews it during the exchange, for at most `MAX_EXCHANGE_DURATION`. If the
-  holder dies, the others wait for the rest of the lease only. All times come from the database clock.
-- The intent to exchange is stored with the lease and removed with the response. An intent that remains means that a
-  process stopped, or that a response was lost.
-- A holder can be suspended for longer than its lease, and return with the only valid pair after another process has taken
-  over and sent the same refresh token. So a new pair is also stored under an old fence, if the refresh token it was
-  given for is still the stored one. And the process that took over does not accept a rejection at once: it keeps its
-  lease and waits `GRACE_PERIOD` for the other's pair. An even later pair is stored too, and clears the member's status.
+- A process takes the lease by compare-and-swap on the fence, a number that every later change of the row
+  increments. The lease lasts `LEASE_DURATION`, and its holder renews it during the exchange, for at most
+  `MAX_EXCHANGE_DURATION`. If the holder dies, the others wait for the rest of the lease only. All times come
+  from the database clock.
+- The intent to exchange is stored with the lease and removed with the response. An intent that remains means
+  that a process stopped, or that a response was lost.
+- A holder can be suspended for longer than its lease, and return with the only valid pair after another
+  process has taken over and sent the same refresh token. So a new pair is also stored under an old fence, if
+  the refresh token it was given for is still the stored one. And the process that took over does not accept a
+  rejection at once: it keeps its lease and waits `GRACE_PERIOD` for the other's pair. An even later pair is
+  stored too, and clears the member's status.
 """
 
 import os
@@ -122,7 +125,8 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
 
 
 def unanswered_refreshes(connection: Connection, at: datetime) -> dict[int, UnansweredRefresh]:
-    """Return the members with a refresh token that may be used up, because an exchange without lease has no response."""
+    """Return the members with a refresh token that may be used up, because an exchange without lease has no
+    response."""
     c = tokens.c
     query = select(c.user_id, c.intent_at, c.lease_holder).where(c.intent_at.is_not(None), _free(at))
     return {user_id: UnansweredRefresh(since, holder) for user_id, since, holder in connection.execute(query)}
@@ -170,7 +174,8 @@ def store_refreshed(
 ) -> bool:
     """Store the pair that an exchange returned, and release the lease.
 
-    An expired lease does not matter while `spent` is the stored refresh token: the new pair is then the only valid one.
+    An expired lease does not matter while `spent` is the stored refresh token: the new pair is then the only
+    valid one.
 
     Args:
         connection: A write transaction.

@@ -1,7 +1,7 @@
 """One member's tokens: refreshed in time, by one process at a time, and never lost.
 
-`lease` describes the guarantees. The exchange runs in its own thread, while the calling thread renews the lease. Ctrl-C takes
-effect after the response is stored. No database transaction is open during HTTP.
+`lease` describes the guarantees. The exchange runs in its own thread, while the calling thread renews the
+lease. Ctrl-C takes effect after the response is stored. No database transaction is open during HTTP.
 """
 
 import logging
@@ -33,7 +33,8 @@ from whoop_assets.whoop_api.token_response import TOKEN_PATH
 log = logging.getLogger(__name__)
 
 EXPIRY_MARGIN = timedelta(seconds=60)
-"""An access token is refreshed this long before it expires, or in the last quarter of a lifetime of a few minutes."""
+"""An access token is refreshed this long before it expires, or in the last quarter of a lifetime of a few
+minutes."""
 MAX_WAIT_FOR_OTHERS = leases.MAX_EXCHANGE_DURATION + leases.LEASE_DURATION + leases.GRACE_PERIOD
 MAX_EXCHANGES = 2
 """Per call, if the new pairs are not usable."""
@@ -88,8 +89,9 @@ class UselessPairs(WhoopError):
 class MemberTokens:
     """One member's access token in one process.
 
-    The valid token stays in memory, so that a request needs no query. Every method may raise ReconnectionNeeded,
-    ConfigurationError (the key is not available; nothing is exchanged), DatabaseError and errors of the token endpoint.
+    The valid token stays in memory, so that a request needs no query. Every method may raise
+    ReconnectionNeeded, ConfigurationError (the key is not available; nothing is exchanged), DatabaseError and
+    errors of the token endpoint.
     """
 
     def __init__(self, services: TokenServices, user_id: int) -> None:
@@ -109,7 +111,8 @@ class MemberTokens:
         return self._get(lambda pair, now: pair.access_token != rejected and _lasts(pair, now))
 
     def stored_since(self, rejected: str) -> str | None:
-        """Return the token that another process stored in place of this one; None if this one is still stored."""
+        """Return the token that another process stored in place of this one; None if this one is still
+        stored."""
         with self._services.database.read() as connection:
             pair = token_store.load(connection, self._user_id, self._services.cipher)
         if pair is None or pair.access_token == rejected:
@@ -142,7 +145,8 @@ class MemberTokens:
                 raise self._reconnection("the offline scope was not granted and the access token has ended")
             if pairs == MAX_EXCHANGES:
                 raise UselessPairs(
-                    f"WHOOP renewed the tokens of member {self._user_id} {pairs} times in a row and returned no usable access"
+                    f"WHOOP renewed the tokens of member {self._user_id} {pairs} times in a row and"
+                    " returned no usable access"
                     " token (it was unchanged, or expired before it was stored): try again later."
                 )
             if not leases.held(pair.lease_until, now):
@@ -169,8 +173,8 @@ class MemberTokens:
     def _under(self, lease: Lease, refresh_token: str) -> bool:
         """Exchange the refresh token while renewing the lease. Returns whether a new pair is stored.
 
-        An interruption of this thread (Ctrl-C) is raised after the exchange. Without the lease another process would send
-        the same refresh token.
+        An interruption of this thread (Ctrl-C) is raised after the exchange. Without the lease another
+        process would send the same refresh token.
         """
         interrupted: BaseException | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="token-exchange") as pool:
@@ -230,7 +234,8 @@ class MemberTokens:
                 status=error.status,
             )
         return RefreshResponseLost(
-            f"{what} was lost, and the refresh token may be used up: try again; if that fails, run `{RECONNECT}`."
+            f"{what} was lost, and the refresh token may be used up: try again; if that fails, run"
+            f" `{RECONNECT}`."
         )
 
     def _store_with_retries(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
@@ -242,13 +247,15 @@ class MemberTokens:
                 # There is no other copy of this pair, so every error of the database is retried.
                 if attempt == _MAX_STORE_ATTEMPTS:
                     raise PairLost(
-                        f"New tokens of member {self._user_id} could not be stored and are lost, and the stored ones are"
+                        f"New tokens of member {self._user_id} could not be stored and are lost, and the"
+                        " stored ones are"
                         f" used up: repair the database, then run `{RECONNECT}`. {error}"
                     ) from None
                 self._services.clock.sleep(_STORE_PAUSE_SECONDS * attempt)
 
     def store(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
-        """Store the pair that WHOOP returned for the refresh token `spent`, unless a later lease stored another."""
+        """Store the pair that WHOOP returned for the refresh token `spent`, unless a later lease stored
+        another."""
         database = self._services.database
         with database.write([self._user_id]) as connection:
             now = database.now(connection)
@@ -267,7 +274,8 @@ class MemberTokens:
                 member_store.mend(connection, self._user_id)
 
     def _confirm_rejection(self, lease: Lease, refresh_token: str) -> None:
-        """Handle invalid_grant: raise ReconnectionNeeded if it concerns the stored token; return if the pair has changed."""
+        """Handle invalid_grant: raise ReconnectionNeeded if it concerns the stored token; return if the pair
+        has changed."""
         database, clock = self._services.database, self._services.clock
         until: datetime | None = None
         while True:
@@ -296,8 +304,8 @@ class MemberTokens:
 class TokenRateLimit:
     """The 429 responses of the token endpoint within one call.
 
-    They use up nothing, so the exchange is repeated. No lease is held during the wait, which is the stated one or doubles
-    each time.
+    They use up nothing, so the exchange is repeated. No lease is held during the wait, which is the stated
+    one or doubles each time.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """The bearer token of one request, and its replacement after a 401.
 
-This module does not resend the request, because every attempt must pass the budget. The sender calls `replace()` and
-then sends again.
+This module does not resend the request, because every attempt must pass the budget. The sender calls
+`replace()` and then sends again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Client of the WHOOP API for one member: all endpoints with member data, and pagination.
 
-`get`, `page`, `pages` and `record` return the JSON as received; loads use them and validate each record separately. The
-iterators `cycles`, `sleeps`, `recoveries` and `workouts` return models, for use as a library.
+`get`, `page`, `pages` and `record` return the JSON as received; loads use them and validate each record
+separately. The iterators `cycles`, `sleeps`, `recoveries` and `workouts` return models, for use as a library.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from whoop_assets.whoop_api.validation import validation_reason
 
 MAX_PAGE_SIZE = 25
 MAX_IDLE_PAGES = 10
-"""Consecutive pages without a new record. A few can occur when records are deleted or move to an earlier page."""
+"""Consecutive pages without a new record. A few can occur when records are deleted or move to an earlier
+page."""
 PROFILE_PATH = "/v2/user/profile/basic"
 BODY_MEASUREMENT_PATH = "/v2/user/measurement/body"
 ACCESS_PATH = "/v2/user/access"
@@ -79,7 +80,8 @@ class Cursor:
         if self.token is not None:
             if self._idle_pages > MAX_IDLE_PAGES:
                 raise CursorRepeated(
-                    f"GET {self._stream.path} named one next page after the other and none brought anything new: the"
+                    f"GET {self._stream.path} named one next page after the other and none brought"
+                    " anything new: the"
                     " read was stopped.",
                     path=self._stream.path,
                 )
@@ -149,8 +151,8 @@ class WhoopClient(RequestSender):
     ) -> Iterator[Page]:
         """Read all pages of [start, end), newest first.
 
-        All pages use the same `end` (by default now), because WHOOP's cursor is an offset: a new record would shift the
-        pages. Raises CursorRepeated.
+        All pages use the same `end` (by default now), because WHOOP's cursor is an offset: a new record would
+        shift the pages. Raises CursorRepeated.
         """
         end = end or self._clock.now()
         cursor = Cursor(stream)
@@ -174,7 +176,8 @@ class WhoopClient(RequestSender):
         return self._models(SLEEPS, Sleep, start, end)
 
     def recoveries(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Recovery]:
-        """Read recoveries, newest first, without duplicates. The range selects by the start of their sleeps."""
+        """Read recoveries, newest first, without duplicates. The range selects by the start of their
+        sleeps."""
         return self._models(RECOVERIES, Recovery, start, end)
 
     def workouts(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Workout]:
@@ -184,7 +187,8 @@ class WhoopClient(RequestSender):
     # Single records
 
     def record(self, stream: Stream, key: Key) -> ApiResponse:
-        """Read one record by its own URL; a recovery by the id of its cycle. Raises NotFound, InvalidIdentifier."""
+        """Read one record by its own URL; a recovery by the id of its cycle. Raises NotFound,
+        InvalidIdentifier."""
         return self._object(stream.record_url_path(key))
 
     def cycle_sleep(self, cycle_id: Key) -> ApiResponse:

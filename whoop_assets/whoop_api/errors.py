@@ -23,8 +23,8 @@ WhoopError                      (whoop_assets.errors)
       RefreshResponseLost       the same for a refresh token
         UnreadableTokenResponse a success that cannot be read; also an UnreadableResponse
 
-`transient` means that the same call may succeed later. Messages name method, path and status. They quote no body, token or
-member data.
+`transient` means that the same call may succeed later. Messages name method, path and status. They quote no
+body, token or member data.
 """
 
 from __future__ import annotations

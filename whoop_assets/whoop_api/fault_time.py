@@ -1,8 +1,9 @@
-"""Limits how much time faults of WHOOP may cost one endpoint and one run. `transport` limits it for one request.
+"""Limits how much time faults of WHOOP may cost one endpoint and one run. `transport` limits it for one
+request.
 
-Failed attempts and the waits after them add up. A good response subtracts `SECONDS_PER_RESPONSE`, so a long run survives
-transient faults, and an outage ends it. All members and streams of a run share the limits: one member's requests detect
-the outage for all.
+Failed attempts and the waits after them add up. A good response subtracts `SECONDS_PER_RESPONSE`, so a long
+run survives transient faults, and an outage ends it. All members and streams of a run share the limits: one
+member's requests detect the outage for all.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from whoop_assets.clock import Clock
 from whoop_assets.whoop_api.errors import Unavailable
 
 MAX_ENDPOINT_SECONDS = 120.0
-"""After that the run sends nothing more to the endpoint. Greater than one request's limit, so one bad record is no outage."""
+"""After that the run sends nothing more to the endpoint. Greater than one request's limit, so one bad record
+is no outage."""
 MAX_RUN_SECONDS = 180.0
-"""After that the run sends nothing more. Greater than one endpoint's limit, so one bad stream does not stop the others."""
+"""After that the run sends nothing more. Greater than one endpoint's limit, so one bad stream does not stop
+the others."""
 SECONDS_PER_RESPONSE = 10.0
 """Subtracted for a good response."""
 RESET_AFTER = timedelta(minutes=10)
@@ -47,7 +50,8 @@ class FaultTime:
         for lost, what in zip(self._of(path), ("this run", "this endpoint"), strict=True):
             if lost.left(now) <= 0.0:
                 raise Unavailable(
-                    f"{method} {path} was not sent, because WHOOP kept failing and retries for {what} have taken"
+                    f"{method} {path} was not sent, because WHOOP kept failing and retries for {what} have"
+                    " taken"
                     f" {lost.max_seconds:.0f} s: try again later.",
                     path=path,
                 )
@@ -75,7 +79,8 @@ class FaultTime:
 
 
 def endpoint(path: str) -> str:
-    """Return the path with `{id}` in place of ids: `/v2/cycle/93845/recovery` becomes `/v2/cycle/{id}/recovery`.
+    """Return the path with `{id}` in place of ids: `/v2/cycle/93845/recovery` becomes
+    `/v2/cycle/{id}/recovery`.
 
     So a record that always fails counts apart from its collection.
     """

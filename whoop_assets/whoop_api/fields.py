@@ -1,7 +1,7 @@
 """Types of WHOOP's fields.
 
-A number must be a number, not text or a boolean. A time must have an offset and is converted to UTC. Values that no
-database column can store (beyond int32 or int64, NUL, NaN) are invalid.
+A number must be a number, not text or a boolean. A time must have an offset and is converted to UTC. Values
+that no database column can store (beyond int32 or int64, NUL, NaN) are invalid.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ _SCORE_STATES = {state.value: state for state in ScoreState}
 
 
 def rfc3339(moment: datetime) -> str:
-    """Return an aware time in WHOOP's format, `2026-11-20T06:30:00.000Z`, with microseconds only if there are any."""
+    """Return an aware time in WHOOP's format, `2026-11-20T06:30:00.000Z`, with microseconds only if there are
+    any."""
     precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 

@@ -1,7 +1,8 @@
 """OAuth 2.0 with WHOOP: connects a member (authorization code) and refreshes tokens.
 
-WHOOP expects the client id and secret in the form. It rotates refresh tokens: a refresh invalidates the old pair. So a
-request without a response is repeated only if nothing was sent. The caller that stores the tokens handles all other cases.
+WHOOP expects the client id and secret in the form. It rotates refresh tokens: a refresh invalidates the old
+pair. So a request without a response is repeated only if nothing was sent. The caller that stores the tokens
+handles all other cases.
 """
 
 from __future__ import annotations
@@ -169,8 +170,8 @@ class OAuth:
     def refresh(self, refresh_token: str) -> TokenPair:
         """Exchange the refresh token for a new pair. The old pair is invalid afterwards.
 
-        Store the new pair before its first use. Its `scopes` may be `offline` alone: only the code exchange states what the
-        member granted.
+        Store the new pair before its first use. Its `scopes` may be `offline` alone: only the code exchange
+        states what the member granted.
 
         Raises:
             InvalidGrant, InvalidClient, RateLimited, UnreadableResponse.

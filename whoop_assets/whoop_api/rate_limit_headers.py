@@ -4,8 +4,8 @@
     X-RateLimit-Remaining: 98
     X-RateLimit-Reset: 3
 
-The first number is the limit closest to exhaustion. Remaining and Reset concern that limit. Reset is a duration in seconds.
-Headers that cannot be read count as absent. Nothing here raises.
+The first number is the limit closest to exhaustion. Remaining and Reset concern that limit. Reset is a
+duration in seconds. Headers that cannot be read count as absent. Nothing here raises.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _COUNT = re.compile(r"[0-9]{1,12}")
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _WINDOW = re.compile(r"window[ \t]*=[ \t]*([0-9]{1,12})", re.IGNORECASE)
 MAX_WINDOW_SECONDS = 86_400
-"""WHOOP has no longer windows. Greater numbers are ignored, for example a Unix time in place of a duration."""
+"""WHOOP has no longer windows. Greater numbers are ignored, for example a Unix time in place of a
+duration."""
 MAX_REQUESTS = 2**31 - 1
 
 

@@ -1,7 +1,7 @@
 """Reads a whole HTTP response within a limit on time and size.
 
-httpx limits the wait for the next bytes, not the total. A response that arrives a few bytes at a time would otherwise
-block a load without end.
+httpx limits the wait for the next bytes, not the total. A response that arrives a few bytes at a time would
+otherwise block a load without end.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Sends every request to the WHOOP API: budget, token, retries, errors.
 
-Each attempt acquires the budget first, and the budget observes each response. Transient faults (no response, an incomplete
-one, 5xx, 429, a body that is not JSON) are retried for as long as `fault_time` allows. Other errors are not retried. A
-429 or 5xx that asks for a wait longer than `max_wait_seconds` is an error that states the wait.
+Each attempt acquires the budget first, and the budget observes each response. Transient faults (no response,
+an incomplete one, 5xx, 429, a body that is not JSON) are retried for as long as `fault_time` allows. Other
+errors are not retried. A 429 or 5xx that asks for a wait longer than `max_wait_seconds` is an error that
+states the wait.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ MAX_RETRY_SECONDS = 90.0
 """A request is retried until its faults have cost this long."""
 MAX_WAIT_SECONDS = 90.0
 MAX_SLOT_AGE_SECONDS = 0.35
-"""A request that leaves later than its slot can exceed WHOOP's limit. The budget's margin is 0.75 s in total."""
+"""A request that leaves later than its slot can exceed WHOOP's limit. The budget's margin is 0.75 s in
+total."""
 MAX_SLOTS_PER_ATTEMPT = 3
 
 
@@ -203,8 +205,8 @@ class RequestSender:
     def _acquire_slot(self, auth: BearerAuth) -> datetime:
         """Acquire a slot of the budget together with a valid token.
 
-        The token comes first, because a refresh takes time. It can still expire during the wait for the slot. If that
-        refresh makes the slot too old, a new slot is acquired, up to `MAX_SLOTS_PER_ATTEMPT`.
+        The token comes first, because a refresh takes time. It can still expire during the wait for the slot.
+        If that refresh makes the slot too old, a new slot is acquired, up to `MAX_SLOTS_PER_ATTEMPT`.
         """
         auth.load_token()
         for _ in range(MAX_SLOTS_PER_ATTEMPT):
@@ -227,7 +229,8 @@ class RequestSender:
             raise _network_fault(error, request.method, path) from None
         except ResponseTooLarge:
             raise UnreadableResponse(
-                f"{request.method} {path} returned a larger response than WHOOP's: check WHOOP_API_URL and the network.",
+                f"{request.method} {path} returned a larger response than WHOOP's: check WHOOP_API_URL and"
+                " the network.",
                 path=path,
             ) from None
         status = response.status_code
@@ -301,7 +304,8 @@ def _error_of(state: RetryCallState) -> ApiError:
 def open_http() -> httpx.Client:
     """Create an HTTP client that all members' clients of one process share.
 
-    It stores no cookies, which would leak from one member to another. It uses no proxy for addresses on this machine.
+    It stores no cookies, which would leak from one member to another. It uses no proxy for addresses on this
+    machine.
     """
     no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
     on_this_machine = {"all://127.0.0.1": None, "all://localhost": None}
@@ -324,7 +328,8 @@ def checked_base_url(text: str, name: str) -> str:
         good = False
     if not good:
         raise ConfigurationError(
-            f"{name} is not an http:// or https:// URL without user and password: correct it, or leave it out."
+            f"{name} is not an http:// or https:// URL without user and password: correct it, or leave it"
+            " out."
         )
     return text.rstrip("/")
 
@@ -346,7 +351,8 @@ def _payload(response: RawResponse, method: str, path: str, status: int | None) 
             return response.json()
         except (ValueError, RecursionError):
             raise UnreadableResponse(
-                f"{method} {path} returned {response.status_code} with a body that is not JSON: try again later.",
+                f"{method} {path} returned {response.status_code} with a body that is not JSON: try again"
+                " later.",
                 path=path,
                 status=response.status_code,
                 transient=True,

@@ -1,11 +1,12 @@
 """Verifies and parses webhook deliveries. Pure functions.
 
-A delivery is a POST of `{"user_id", "id", "type", "trace_id"}`, without data and without the time of the change. WHOOP
-signs it with the app's client secret:
+A delivery is a POST of `{"user_id", "id", "type", "trace_id"}`, without data and without the time of the
+change. WHOOP signs it with the app's client secret:
 
     X-WHOOP-Signature = base64(HMAC-SHA256(client secret, X-WHOOP-Signature-Timestamp + body))
 
-The timestamp is the text of the header, in milliseconds since 1970. The raw bytes of the body follow it directly.
+The timestamp is the text of the header, in milliseconds since 1970. The raw bytes of the body follow it
+directly.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ KNOWN_TYPES = {
 
 UNKNOWN_TYPE = "This version of whoop-assets does not know events of this type."
 OLD_ID = (
-    "The id is a number of WHOOP's v1 model: choose model version v2 for the webhook in the Developer Dashboard;"
+    "The id is a number of WHOOP's v1 model: choose model version v2 for the webhook in the Developer"
+    " Dashboard;"
     " `whoop-assets migrate-v1` finds the v2 ids of events received so far."
 )
 
@@ -123,8 +125,9 @@ def verify(
 def read_event(body: bytes) -> WebhookEvent:
     """Parse the event in the body.
 
-    The body must be a JSON object in UTF-8 without duplicate keys. `user_id`, `trace_id` and `type` must have their types and
-    sizes, and the id of a known type must be a UUID or a v1 number. Unknown fields are ignored.
+    The body must be a JSON object in UTF-8 without duplicate keys. `user_id`, `trace_id` and `type` must have
+    their types and sizes, and the id of a known type must be a UUID or a v1 number. Unknown fields are
+    ignored.
 
     Raises:
         NotAnEvent: The body does not meet these rules.
