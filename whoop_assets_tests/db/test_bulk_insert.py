@@ -1,4 +1,4 @@
-"""Rows in bulk come back as they were given, whichever way they went in."""
+"""Bulk INSERT and COPY store every value unchanged."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Rotating the keys: every pair stays readable, whoever holds which keys, and wherever it is broken off."""
+"""Rotating the keys: every pair stays readable, also if the rotation stops at any point."""
 
 from datetime import timedelta
 from pathlib import Path

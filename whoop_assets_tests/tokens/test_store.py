@@ -1,4 +1,4 @@
-"""Tokens: encrypted at rest, refreshed by one process at a time, lost to nobody."""
+"""Tokens: encrypted in the database, refreshed by one process at a time, never lost."""
 
 import os
 from datetime import timedelta
@@ -135,7 +135,7 @@ def test_who_comes_back_after_its_lease_can_no_longer_store_over_a_newer_pair(da
 
 
 def test_a_late_pair_is_kept_while_the_token_it_was_given_for_is_the_one_stored(database, cipher):
-    """WHOOP has rotated: the late pair is the only good one, whoever holds the lease now."""
+    """WHOOP has rotated: the late pair is the only good one, under any later lease."""
     save(database, cipher)
     late = take(database, cipher)
     current = take(database, cipher, NOW + leases.LEASE_DURATION)
@@ -233,7 +233,7 @@ def test_who_takes_over_knows_who_stopped_and_when_until_an_answer_is_stored(dat
     assert str(second.unanswered) == (
         f"a process (pid {os.getpid()}) stopped during a token exchange that began at 2026-11-21 12:00:00 UTC"
     )
-    # Nothing was sent: what was on record before is so again.
+    # Nothing was sent, so the previous intent is restored.
     give_back(database, second, answered=True)
     third = take(database, cipher, after)
     assert third.unanswered == second.unanswered

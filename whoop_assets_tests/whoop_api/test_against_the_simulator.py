@@ -44,7 +44,7 @@ STATE = "state-of-this-attempt"
 
 
 class WorldClock(ManualClock):
-    """The client's clock and the simulator's as one: who waits moves both."""
+    """The client's clock and the simulator's as one: a wait advances both."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.moment)

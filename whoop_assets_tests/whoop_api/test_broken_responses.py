@@ -1,4 +1,4 @@
-"""Answers that break off, drip, never end, or come from somebody who is not WHOOP; byte by byte, on a real socket."""
+"""Incomplete, slow, endless and foreign responses, byte by byte on a real socket."""
 
 import gzip
 import itertools
@@ -41,7 +41,7 @@ GOOD = head(f"Content-Length: {len(BODY)}") + BODY
 
 @contextmanager
 def server(*answers: Callable[[], Pieces]) -> Iterator[tuple[str, list[str]]]:
-    """A server that sends each answer over a connection of its own, the last one again and again: URL, requests."""
+    """Start a server that sends each response over a separate connection and repeats the last one. Yields URL and requests."""
     heard: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
