@@ -20,7 +20,7 @@ Reply = httpx.Response | httpx.TransportError | Callable[[httpx.Request], httpx.
 
 
 class CountingBudget:
-    """Grants `grants` requests, each some seconds after it was asked for, and records the observed responses."""
+    """Grants `grants` requests, each after `wait` seconds, and records the observed responses."""
 
     def __init__(self, clock: ManualClock, *, grants: int = 10_000, wait: float = 0.0) -> None:
         self.clock = clock

@@ -1,4 +1,4 @@
-"""A delivery is WHOOP's when its signature fits the raw bytes; an event is what WHOOP documents, to the letter."""
+"""Verifying signatures of deliveries, and parsing events."""
 
 import base64
 import hashlib
