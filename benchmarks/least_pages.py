@@ -9,9 +9,9 @@ from datetime import date
 import httpx
 
 from benchmarks.stage import RECORDS, Stage
-from whoop_assets.members.store import row_counts
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
+from whoop_assets.sync.membership import row_counts
 from whoop_assets.whoop_api.streams import STREAMS
 
 PAGE = 25

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writes files atomically: a reader finds the old content or the new content, never a part."""
 
 import os
 import tempfile
@@ -8,21 +8,36 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-def put(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a file, and put it in the place of `path` in one step; its folder is made where there is none.
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Replace the file in one step, and create its folder if necessary.
 
-    File and new folders are their owner's alone, as what this package writes holds health data. Raises OSError and what
-    `write` raises: then the file is what it was before, and nothing lies beside it. A process that is killed in the middle
-    leaves the file as it was too, and a hidden one beside it.
+    Only the owner can read the file and a new folder, because they contain health data or keys. The content
+    is on the disk before the old file is replaced. A killed process leaves the old file, and a hidden file
+    next to it.
+
+    Args:
+        path: The file.
+        write: Writes the content into an open file.
+
+    Raises:
+        OSError: The file cannot be written. The old file stays; so it does after any error of `write`.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # mkstemp makes it with mode 0600; beside the target, so that the last step is a rename.
-    handle, unfinished = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # mkstemp creates it with mode 0600; in the same folder, so that it can be renamed.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
-        os.replace(unfinished, path)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
-            os.unlink(unfinished)
+            os.unlink(temporary)
         raise
+    with suppress(OSError):  # not every system can sync a folder
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

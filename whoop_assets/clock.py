@@ -1,4 +1,5 @@
-"""Time, passed in: everything that asks what time it is, or waits, is given a clock."""
+"""The injected clock. Code that needs the time, or waits, gets a `Clock`, so that tests can simulate
+months."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -6,10 +7,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A source of the present and a way to wait for later."""
+    """A source of time, and a way to wait."""
 
     def now(self) -> datetime:
-        """The present, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -28,7 +29,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told to, or when somebody waits by it: months pass in a test."""
+    """A clock for tests: it advances only in `advance` and `sleep`."""
 
     def __init__(self, now: datetime) -> None:
         if now.tzinfo is None:

@@ -1,7 +1,7 @@
-"""Days on which WHOOP began to compute a value differently, and what that means for means over several days.
+"""Dates on which WHOOP changed how it computes a value.
 
-A mean that holds values of both definitions describes neither. Trends, weeks and journal effects therefore use values of
-one definition only: for a day on or after a change, the values before the change count as missing.
+A mean over values of two definitions describes neither. Trends, weeks and journal effects therefore use
+values of one definition only: for a day on or after a change, earlier values count as missing.
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True)
 class DefinitionChange:
-    """One change of a definition at WHOOP.
+    """One change of a definition.
 
     Attributes:
-        columns: The columns of `daily_summary` that it changes.
-        last_old_day: The last WHOOP day that surely has the old definition.
-        first_new_day: The first WHOOP day that surely has the new one. Days between the two can have either.
+        columns: The affected columns of `daily_summary`.
+        last_old_day: The last WHOOP day that certainly has the old definition.
+        first_new_day: The first WHOOP day that certainly has the new one. Days between may have either.
         change: What changed, in one sentence.
-        source: Who says so.
+        source: The evidence.
     """
 
     columns: frozenset[str]
@@ -49,20 +49,21 @@ CHANGES = (
         frozenset({"sleep_performance_percentage"}),
         date(2025, 4, 30),
         date(2025, 6, 1),
-        "Sleep performance was time asleep / need, at most 100. Since May 2025 it differs from that by 5 to 9 points.",
+        "Sleep performance was time asleep / need, at most 100. Since May 2025 it differs from that by 5"
+        " to 9 points.",
         "measured in app exports of five members; WHOOP published no date",
     ),
 )
-"""All changes that are known, oldest first."""
+"""All known changes, oldest first."""
 
 
 def changes_of(column: str) -> tuple[DefinitionChange, ...]:
-    """The changes of this column of `daily_summary`, oldest first."""
+    """Return the changes of this column of `daily_summary`, oldest first."""
     return tuple(change for change in CHANGES if column in change.columns)
 
 
 def definition_of(column: str, day: date) -> int | None:
-    """The number of the definition that the column has on that day, from 0; None if it can be either of two."""
+    """Return the number of the column's definition on that day, from 0; None if it may be either of two."""
     number = 0
     for change in changes_of(column):
         if day >= change.first_new_day:

@@ -1,71 +1,71 @@
-"""What can go wrong, as one family: each message is one sentence naming the thing, the reason and the way out.
+"""The package's own errors. Each message is one sentence: the thing, the reason, the way out.
 
     WhoopError
-    ├── ConfigurationError      a setting is missing or wrong
+    ├── ConfigurationError      a setting is missing or invalid
     ├── DatabaseError
-    │   ├── DatabaseUnreachable nobody answers at WHOOP_DATABASE_URL
+    │   ├── DatabaseUnreachable no response at WHOOP_DATABASE_URL
     │   ├── SchemaMismatch      the database is older or newer than this program
-    │   └── CopyRefused         a database cannot be copied into that one, or not now
-    ├── UnknownMember           the member is not connected here
-    ├── UnknownEvent            no webhook event of that trace id is stored
-    ├── UnknownEntry            no open entry of the quarantine begins so
-    ├── UnknownReader           no reader of the daily API has that number
-    ├── BudgetExhausted         WHOOP's request limits leave nothing before the stated time
-    ├── ReconnectionNeeded      the member's grant is gone and must be given again
-    ├── UnknownTable            there is no such table to export
-    ├── SinkUnavailable         where data are delivered to cannot be reached or written
-    ├── (whoop_assets.whoop_api.errors: what the WHOOP API answered)
-    └── (whoop_assets.sinks.notion.errors: what Notion answered)
+    │   └── CopyRefused         a database cannot be copied into another one
+    ├── UnknownMember           no such member
+    ├── UnknownEvent            no webhook event with that trace id
+    ├── UnknownEntry            no open quarantine entry with that id
+    ├── UnknownReader           no reader of the daily API with that number
+    ├── BudgetExhausted         WHOOP's request limits allow nothing before the stated time
+    ├── ReconnectionNeeded      the member must give consent again
+    ├── UnknownTable            no such table to export
+    ├── SinkUnavailable         the target of a delivery cannot be reached or written
+    ├── (whoop_assets.whoop_api.errors: errors of the WHOOP API)
+    └── (whoop_assets.sinks.notion.errors: errors of Notion)
 
-No message carries a token, a secret, an e-mail address or a name; members appear by their WHOOP user id.
+No message contains a token, a secret, an e-mail address or a name. Members appear by their WHOOP user id.
 """
 
 from datetime import datetime
 from typing import Self
 
 RECONNECT = "whoop-assets connect"
-"""The command that mends a grant that is gone."""
+"""The command that connects a member again."""
 
 
 class WhoopError(Exception):
-    """Root of every error this package raises on purpose."""
+    """Base class of the package's own errors."""
 
     transient: bool = False
-    """Whether the same attempt may succeed later without anybody doing anything."""
+    """Whether the same call may succeed later without any change."""
 
 
 class ConfigurationError(WhoopError):
-    """A setting is missing or cannot be used."""
+    """A setting is missing or invalid."""
 
 
 class DatabaseError(WhoopError):
-    """The warehouse cannot be used."""
+    """The database cannot be used."""
 
 
 class DatabaseUnreachable(DatabaseError):
-    """Nobody answers at the database's address."""
+    """The database does not respond."""
 
     transient = True
 
 
 class SchemaMismatch(DatabaseError):
-    """The database's schema is older or newer than this program's."""
+    """The schema of the database is older or newer than this program's."""
 
 
 class CopyRefused(DatabaseError):
-    """The database cannot be copied into the other one, or not now; nothing was kept there."""
+    """The database cannot be copied into the other one, or not now. Nothing was stored there."""
 
 
 class UnknownEntry(WhoopError):
-    """No open entry of the quarantine is named so, or several are."""
+    """No open quarantine entry has that id, or several do."""
 
 
 class UnknownMember(WhoopError):
-    """No member of that WHOOP user id is connected here."""
+    """No member with that WHOOP user id is stored."""
 
 
 class UnknownEvent(WhoopError):
-    """No webhook event of that trace id is stored."""
+    """No webhook event with that trace id is stored."""
 
 
 class UnknownReader(WhoopError):
@@ -77,13 +77,14 @@ class UnknownTable(WhoopError):
 
 
 class SinkUnavailable(WhoopError):
-    """What data are delivered to cannot be reached or written; what is behind stays so and is delivered later."""
+    """The target of a delivery cannot be reached or written. The next delivery includes the missing data."""
 
     transient = True
 
 
 class BudgetExhausted(WhoopError):
-    """The request budget has nothing to give within the wait that the lane allows."""
+    """The request budget has no slot within the lane's maximum wait. `retry_at` is the time of the next
+    one."""
 
     transient = True
 
@@ -93,7 +94,7 @@ class BudgetExhausted(WhoopError):
 
 
 class ReconnectionNeeded(WhoopError):
-    """WHOOP no longer honours the member's grant; only a new consent mends it."""
+    """WHOOP no longer accepts the member's grant. The member must give consent again."""
 
     def __init__(self, message: str, *, user_id: int) -> None:
         super().__init__(message)
@@ -101,6 +102,6 @@ class ReconnectionNeeded(WhoopError):
 
     @classmethod
     def because(cls, reason: str, *, user_id: int) -> Self:
-        """The error for a member whose status says this reason."""
+        """Return the error with this reason."""
         sentence = f"Member {user_id} must be connected again, because {reason}: run `{RECONNECT}`."
         return cls(sentence, user_id=user_id)

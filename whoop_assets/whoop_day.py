@@ -1,9 +1,23 @@
 """The day rule: which WHOOP day a record belongs to.
 
-A WHOOP day is the date a member would call it: the day they woke into. A cycle's day is the local date of its start
-plus twelve hours, local by the cycle's own offset; measured on 2,444 real cycles, that leaves 5 dates with two
-cycles, against 264 when the plain local start date is used. Cycles are the calendar: everything else takes its day
-from the cycle it belongs to, and falls back on the nearest cycle's offset, then on its own.
+A WHOOP day is the date that the member would name. It begins with a night: day 2026-11-20 contains the sleep
+that ended on the morning of the 20th, that sleep's recovery, the cycle that the sleep started, and all
+activity until the next sleep.
+
+1. A cycle belongs to the local date of its start + 12 hours. "Local" uses the cycle's own offset. Two
+   examples: a cycle that starts at 23:10 on the 19th belongs to the 20th (23:10 + 12 h is 11:10 on the 20th),
+   and one that starts at 01:30 on the 20th belongs to the 20th too. Of 2,444 real cycles, this rule gives 5
+   dates two cycles; the local date of the start itself gives 264 dates two cycles.
+2. A sleep or recovery belongs to the day of the cycle that its `cycle_id` names. A workout belongs to the day
+   of the cycle that contains its start.
+3. If that cycle is not known: a main sleep belongs to the local date of its start + 12 h, a nap or workout to
+   its local date. Local then means the offset of the member's nearest known cycle, or the record's own offset
+   if no cycle is known. A recovery belongs to its sleep's day, or to the local date of its creation if the
+   sleep is not known either.
+
+The record's own offset comes last because WHOOP often reports a member's present offset in old sleeps and
+workouts. This module only computes. `records.day_assignment` applies it in the transaction that stores the
+records.
 """
 
 import re
@@ -18,14 +32,14 @@ EASTERNMOST = timedelta(hours=14)
 WESTERNMOST = timedelta(hours=-12)
 
 MAX_ONSET_DELAY = timedelta(hours=3)
-"""How long after its start a cycle's own night may begin. A cycle starts when its night does: exactly then in 346 of 346
-recorded cycles. The earliest nap seen in a recorded export began 5.4 hours into its cycle."""
+"""How long after the start of a cycle its main sleep may begin. In 346 of 346 recorded cycles both begin at
+the same time. The earliest nap in a recorded export began 5.4 hours after the start of its cycle."""
 
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 
 
 def parse_offset(text: str) -> timedelta:
-    """The offset from UTC that WHOOP writes as `+hh:mm`, `-hh:mm` or `Z`; raises ValueError for anything else."""
+    """Parse an offset from UTC: `+hh:mm`, `-hh:mm` or `Z`. Raises ValueError for anything else."""
     if text == "Z":
         return timedelta(0)
     match = _OFFSET.fullmatch(text)
@@ -37,25 +51,26 @@ def parse_offset(text: str) -> timedelta:
 
 
 def local_date(instant: datetime, offset: timedelta) -> date:
-    """The calendar date at that instant for somebody whose clock is `offset` ahead of UTC."""
+    """Return the calendar date at that time in a zone that is `offset` ahead of UTC."""
     return (instant.astimezone(UTC) + offset).date()
 
 
 def cycle_day(start: datetime, offset: timedelta) -> date:
-    """The WHOOP day of a cycle, and of a main sleep whose cycle is not known."""
+    """Return the WHOOP day of a cycle, or of a main sleep without a known cycle: the local date of start + 12
+    h."""
     return local_date(start, offset + HALF_A_DAY)
 
 
 def begins_as_nap(cycle_start: datetime, onset: datetime) -> bool:
-    """Whether a sleep is a nap, by when it begins in its cycle: the last resort if nothing says what it is."""
+    """Return whether a sleep without a nap flag is a nap: it begins more than `MAX_ONSET_DELAY` after its
+    cycle."""
     return onset - cycle_start > MAX_ONSET_DELAY
 
 
 def utc_bounds(first: date, last: date) -> tuple[datetime, datetime]:
-    """The UTC span in which every cycle of the days first..last starts, wherever on Earth the member was.
+    """Return the half-open UTC range in which every cycle of the days first..last starts, in any time zone.
 
-    Half-open. A cycle of day D starts locally in [D-1 12:00, D 12:00), and local time runs from 12 hours behind
-    UTC to 14 hours ahead of it.
+    A cycle of day D starts locally in [D-1 12:00, D 12:00). Local time is UTC-12 to UTC+14.
     """
     noon_before = datetime(first.year, first.month, first.day, tzinfo=UTC) - HALF_A_DAY
     noon_of_last = datetime(last.year, last.month, last.day, tzinfo=UTC) + HALF_A_DAY
@@ -64,7 +79,15 @@ def utc_bounds(first: date, last: date) -> tuple[datetime, datetime]:
 
 @dataclass(frozen=True, slots=True)
 class CalendarCycle:
-    """What a calendar needs to know of a cycle. `end` is None while it is open; `day` follows from the others."""
+    """A cycle in the calendar.
+
+    Attributes:
+        id: WHOOP's cycle id.
+        start: Begin, aware.
+        end: End, aware; None while the cycle is open.
+        offset: The cycle's own offset from UTC.
+        day: Its WHOOP day.
+    """
 
     id: int
     start: datetime
@@ -77,18 +100,18 @@ class CalendarCycle:
 
 
 class Calendar:
-    """One member's cycles, as the days they make.
+    """One member's cycles. They determine the days of all other records.
 
-    A cycle that has no end lasts until the next one starts: an open cycle that was read before its successor began
-    must not swallow what came after.
+    A cycle without an end counts until the next one starts, because an open cycle may have been read before
+    its successor began.
     """
 
     def __init__(self, cycles: Iterable[CalendarCycle]) -> None:
         self._cycles: Sequence[CalendarCycle] = sorted(cycles, key=lambda cycle: (cycle.start, cycle.id))
         self._starts = [cycle.start for cycle in self._cycles]
         self._by_id = {cycle.id: cycle for cycle in self._cycles}
-        # The furthest end of all cycles up to and including this one: says how far back a container can lie.
-        self._reach = list(accumulate((end for _, end in self.spans()), max))
+        # The latest end of all cycles up to and including this one. Cycles can overlap.
+        self._latest_ends = list(accumulate((end for _, end in self.spans()), max))
 
     def __len__(self) -> int:
         return len(self._cycles)
@@ -99,15 +122,17 @@ class Calendar:
         return self._cycles
 
     def spans(self) -> Iterator[tuple[CalendarCycle, datetime]]:
-        """Each cycle with the end it counts as having."""
+        """Yield each cycle with its end (see `end_of`)."""
         for index, cycle in enumerate(self._cycles):
             yield cycle, self.end_of(index)
 
     def by_id(self, cycle_id: int) -> CalendarCycle | None:
+        """Return the cycle with that id; None if it is not known."""
         return self._by_id.get(cycle_id)
 
     def end_of(self, index: int) -> datetime:
-        """The end of the index-th cycle: its own, else the next one's start, else the end of time."""
+        """Return the end of the cycle at this index: its own, else the next one's start, else the maximum
+        time."""
         end = self._cycles[index].end
         if end is not None:
             return end
@@ -116,25 +141,27 @@ class Calendar:
         return datetime.max.replace(tzinfo=UTC)
 
     def containing(self, instant: datetime) -> CalendarCycle | None:
-        """The cycle whose span [start, end) holds the instant; of several, the one that started last."""
+        """Return the cycle with start <= instant < end; the latest one if there are several."""
         index = bisect_right(self._starts, instant) - 1
-        while index >= 0 and self._reach[index] > instant:
+        while index >= 0 and self._latest_ends[index] > instant:
             if self.end_of(index) > instant:
                 return self._cycles[index]
             index -= 1
         return None
 
     def nearest(self, instant: datetime) -> CalendarCycle | None:
-        """The cycle that is least far from the instant (0 inside it; ties go to the earlier); None without cycles."""
+        """Return the cycle with the smallest distance from the instant, the earlier one if equal; None
+        without cycles."""
         inside = self.containing(instant)
         if inside is not None:
             return inside
         after = bisect_right(self._starts, instant)
         best: CalendarCycle | None = None
         distance = timedelta.max
-        # Cycles may overlap, so the latest to start need not be the latest to end: walk back while one can be nearer.
+        # Cycles can overlap, so the latest start need not have the latest end. Go back while a nearer end is
+        # possible.
         for index in range(after - 1, -1, -1):
-            if instant - self._reach[index] > distance:
+            if instant - self._latest_ends[index] > distance:
                 break
             gap = instant - self.end_of(index)
             if gap < distance or (gap == distance and best is not None):
@@ -146,14 +173,24 @@ class Calendar:
     def neighbours(
         self, low: datetime, high: datetime, *, without: frozenset[int]
     ) -> tuple[datetime | None, datetime | None]:
-        """Starts of the last other cycle before `low` and of the first other one from `high` on; None: there is none."""
+        """Return the start of the last cycle before `low`, and of the first cycle from `high` on.
+
+        Args:
+            low: Lower limit.
+            high: Upper limit.
+            without: Cycle ids to ignore.
+
+        Returns:
+            Both starts; None where there is no such cycle.
+        """
         others = [cycle.start for cycle in self._cycles if cycle.id not in without]
         before = bisect_left(others, low)
         after = bisect_left(others, high)
         return (others[before - 1] if before else None), (others[after] if after < len(others) else None)
 
     def sleep_day(self, *, cycle_id: int | None, start: datetime, nap: bool, own_offset: timedelta) -> date:
-        """A sleep belongs to its cycle; without one, a main sleep is filed by +12 h and a nap by its local date."""
+        """Return the day of a sleep: its cycle's; else by start + 12 h (main sleep) or by local date
+        (nap)."""
         cycle = self._by_id.get(cycle_id) if cycle_id is not None else None
         if cycle is not None:
             return cycle.day
@@ -161,16 +198,16 @@ class Calendar:
         return local_date(start, offset) if nap else cycle_day(start, offset)
 
     def workout_day(self, *, start: datetime, own_offset: timedelta) -> date:
-        """A workout belongs to the cycle that contains its start; without one, to its local date."""
+        """Return the day of a workout: of the cycle that contains its start, else its local date."""
         cycle = self.containing(start)
         if cycle is not None:
             return cycle.day
         return local_date(start, self._offset_near(start, own_offset))
 
     def recovery_day(self, *, cycle_id: int, sleep_day: date | None, created_at: datetime) -> date:
-        """A recovery belongs to its cycle; without one, to its sleep's day, else to the date it was made.
+        """Return the day of a recovery: its cycle's, else its sleep's, else the local date of its creation.
 
-        Recoveries are created minutes after waking, so the last resort is the waking day too.
+        WHOOP creates a recovery minutes after waking, so the creation date is the day of waking too.
         """
         cycle = self._by_id.get(cycle_id)
         if cycle is not None:

@@ -6,14 +6,14 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.date_ranges import spans_of, spans_of_members
+from whoop_assets.date_ranges import to_date_ranges, to_date_ranges_of_members
 
 ONE_DAY = timedelta(days=1)
 
 
 @given(st.lists(st.dates(date(2026, 1, 1), date(2026, 3, 1))), st.integers(1, 20))
 def test_spans_hold_every_day_and_are_as_far_apart_as_is_said(days, apart):
-    spans = spans_of(days, apart=timedelta(days=apart))
+    spans = to_date_ranges(days, max_gap=timedelta(days=apart))
     assert spans == sorted(spans)
     assert {end for span in spans for end in span} <= set(days)
     assert all(any(first <= day <= last for first, last in spans) for day in days)
@@ -26,12 +26,12 @@ def test_spans_hold_every_day_and_are_as_far_apart_as_is_said(days, apart):
 
 def test_neighbours_are_one_span():
     day = date(2026, 11, 1)
-    assert spans_of(day + n * ONE_DAY for n in (5, 1, 0, 9, 6, 6)) == [
+    assert to_date_ranges(day + n * ONE_DAY for n in (5, 1, 0, 9, 6, 6)) == [
         (day, day + ONE_DAY),
         (day + 5 * ONE_DAY, day + 6 * ONE_DAY),
         (day + 9 * ONE_DAY, day + 9 * ONE_DAY),
     ]
-    assert spans_of([]) == []
+    assert to_date_ranges([]) == []
 
 
 @given(
@@ -40,20 +40,22 @@ def test_neighbours_are_one_span():
 def test_each_members_spans_are_those_of_their_own_days(days, apart):
     found = [
         (user_id, first, last)
-        for users, first, last in spans_of_members(days, apart=timedelta(days=apart))
+        for users, first, last in to_date_ranges_of_members(days, max_gap=timedelta(days=apart))
         for user_id in users
     ]
     assert sorted(found) == sorted(
         (user_id, *span)
         for user_id in {user_id for user_id, _ in days}
-        for span in spans_of((day for who, day in days if who == user_id), apart=timedelta(days=apart))
+        for span in to_date_ranges(
+            (day for who, day in days if who == user_id), max_gap=timedelta(days=apart)
+        )
     )
 
 
 def test_members_with_the_same_span_are_taken_together():
     day = date(2026, 11, 1)
     days = [(2, day), (1, day), (3, day + ONE_DAY)]
-    assert list(spans_of_members(days, apart=ONE_DAY)) == [
+    assert list(to_date_ranges_of_members(days, max_gap=ONE_DAY)) == [
         ([1, 2], day, day),
         ([3], day + ONE_DAY, day + ONE_DAY),
     ]

@@ -1,4 +1,4 @@
-"""The day rule: a record's day is the one its member would call it, wherever they are and whenever they sleep."""
+"""The day rule: the day of each record, in any time zone and for any sleeping times."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo

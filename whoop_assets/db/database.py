@@ -1,4 +1,4 @@
-"""One door to the database: opening it, its transactions, its clock."""
+"""Opens the database, and its transactions and clock."""
 
 import os
 import sqlite3
@@ -14,25 +14,31 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from whoop_assets.clock import Clock, SystemClock
-from whoop_assets.db.write_lock import Turns
+from whoop_assets.db.write_lock import WriteLockQueue
 from whoop_assets.errors import ConfigurationError, DatabaseError, DatabaseUnreachable
 
 _ADVISORY_CLASS = 0x57484F4F  # "WHOO": the namespace of this package's advisory locks
-_PASSING = ("25006", "57P", "53", "40")
-"""SQLSTATEs: read-only (a failover is under way), shut down or starting, out of resources, undone for another's sake."""
-_WAL_TRIES, _WAL_PAUSE = 100, 0.05
-_BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # members' locks are their ids, which are not negative
-
+_TRANSIENT_CODES = ("25006", "57P", "53", "40")
+"""Prefixes of SQLSTATEs: read-only (during a failover), shutdown or startup, out of resources, serialization
+failure or deadlock victim."""
+_MAX_WAL_ATTEMPTS, _WAL_PAUSE_SECONDS = 100, 0.05
+_BUDGET_LOCK, _SCHEMA_LOCK = -1, -2  # a member's lock is the member's id, which is not negative
 
 Transaction = Connection
-"""What `read` and `write` give, for rooms that hand it on and speak no SQL themselves."""
+"""The result of `read` and `write`, for modules that pass it on and use no SQL."""
 
 
 def normalise_url(text_url: str, named: str = "WHOOP_DATABASE_URL") -> URL:
-    """The URL with its driver named: any spelling of PostgreSQL goes to psycopg2.
+    """Return the URL with an explicit driver. Every spelling of PostgreSQL uses psycopg2.
 
-    SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, which is not installed here. Raises
-    ConfigurationError for what is neither SQLite nor PostgreSQL, which says where it was `named`.
+    SQLAlchemy 2.1 reads a bare `postgresql://` as psycopg 3, which is not installed.
+
+    Args:
+        text_url: The address.
+        named: The setting or option that holds it, for the message.
+
+    Raises:
+        ConfigurationError: It is neither SQLite nor PostgreSQL.
     """
     try:
         url = make_url(text_url)
@@ -52,7 +58,7 @@ def normalise_url(text_url: str, named: str = "WHOOP_DATABASE_URL") -> URL:
 
 
 class Database:
-    """An engine, its clock, and the two kinds of transaction: `read` (a snapshot) and `write` (serialized)."""
+    """An engine, its clock, and two kinds of transaction: `read` (a snapshot) and `write` (serialized)."""
 
     def __init__(
         self,
@@ -66,14 +72,14 @@ class Database:
         """Open the database.
 
         Args:
-            url: Its address.
-            clock: The clock of all processes; by default that of this machine.
-            durable: On SQLite too, what is committed outlives a power cut. Each commit then waits for the disk.
-            create: Make a SQLite file, and its folder, that do not exist.
-            named: The setting or option that gave the address, for messages.
+            url: The address.
+            clock: The time source; this machine's clock by default.
+            durable: Commits on SQLite survive a power failure. Each commit then waits for the disk.
+            create: Create a missing SQLite file and its folder.
+            named: The setting or option that holds the address, for messages.
 
         Raises:
-            ConfigurationError: The URL is none, or there is no file and `create` is False.
+            ConfigurationError: The URL is not usable, or the file is missing and `create` is False.
         """
         self.url = normalise_url(url, named)
         self._named = named
@@ -81,37 +87,36 @@ class Database:
         self._create = create
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._turns: Turns | None = None
+        self._write_lock_queue: WriteLockQueue | None = None
         self.engine = self._create_engine()
 
     def _begin_sqlite(self, connection: Connection) -> None:
-        # Handed to the driver itself: some transactions are as short as one statement, and come before every request.
-        begin = connection.connection.driver_connection.execute  # type: ignore[union-attr]
         if not connection.get_execution_options().get("whoop_write", False):
-            begin("BEGIN")
+            connection.exec_driver_sql("BEGIN")
             return
-        with self._turns.turn() if self._turns is not None else nullcontext():
-            begin("BEGIN IMMEDIATE")
+        with self._write_lock_queue.turn() if self._write_lock_queue is not None else nullcontext():
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _create_engine(self) -> Engine:
         if self.is_sqlite:
             if self.path is not None and not self._create and not self.path.exists():
                 raise ConfigurationError(
-                    f"There is no database at {self.path}: correct {self._named}, or make the database with"
+                    f"There is no database at {self.path}: correct {self._named}, or create the database with"
                     " `whoop-assets connect`, `whoop-assets import` or `whoop-assets db upgrade`."
                 )
             if self.path is not None:
                 _make_folder(self.path.parent, self._named)
-                with suppress(OSError):  # SQLite's own error names the cause better
-                    # The rows are about people. SQLite gives its -wal and -shm files the mode of this one.
+                with suppress(OSError):  # SQLite's own error is clearer
+                    # Health data: only the owner can read the file. SQLite gives its -wal and -shm files the
+                    # same mode.
                     os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             arguments = {"timeout": 60, "check_same_thread": False}
             engine = create_engine(self.url, connect_args=arguments, hide_parameters=True)
             event.listen(engine, "connect", _prepare_sqlite)
             if self._durable:
-                event.listen(engine, "connect", _wait_for_the_disk)
+                event.listen(engine, "connect", _make_durable)
             if self.path is not None:
-                self._turns = Turns(self.path)
+                self._write_lock_queue = WriteLockQueue(self.path)
             event.listen(engine, "begin", self._begin_sqlite)
             return engine
         try:
@@ -122,7 +127,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database from beginning to end."""
+        """Begin a transaction that sees one snapshot of the database."""
         with self._connect() as connection:
             if not self.is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -131,10 +136,10 @@ class Database:
 
     @contextmanager
     def write(self, members: Iterable[int] = ()) -> Iterator[Connection]:
-        """A transaction that alone writes the records of these members.
+        """Begin a transaction that has exclusive write access to these members' records.
 
-        SQLite has one writer at a time; PostgreSQL takes an advisory lock per member, in order, so that two
-        transactions cannot wait for each other.
+        SQLite has one writer at a time. PostgreSQL takes one advisory lock per member, in ascending order, so
+        that two transactions cannot deadlock.
         """
         with self._connect() as connection:
             if self.is_sqlite:
@@ -147,7 +152,7 @@ class Database:
 
     @contextmanager
     def write_budget(self) -> Iterator[Connection]:
-        """A short transaction that alone decides about requests."""
+        """Begin a transaction with exclusive access to the request budget."""
         with self.write() as connection:
             if not self.is_sqlite:
                 _advisory_lock(connection, _BUDGET_LOCK)
@@ -155,16 +160,17 @@ class Database:
 
     @contextmanager
     def write_schema(self) -> Iterator[Connection]:
-        """A transaction that alone changes the schema."""
+        """Begin a transaction with exclusive access to the schema."""
         with self.write() as connection:
             if not self.is_sqlite:
                 _advisory_lock(connection, _SCHEMA_LOCK)
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """The time by the clock that all processes share: the database server's; on SQLite this machine's.
+        """Return the time of the clock that all processes share: the database server's, or this machine's on
+        SQLite.
 
-        A clock that a test moves by hand takes its place.
+        A test's manual clock replaces it.
         """
         if self.is_sqlite or not isinstance(self.clock, SystemClock):
             return self.clock.now()
@@ -173,16 +179,16 @@ class Database:
 
     @property
     def path(self) -> Path | None:
-        """The SQLite file; None on PostgreSQL and for a database in memory."""
+        """The SQLite file; None on PostgreSQL and for an in-memory database."""
         if not self.is_sqlite or self.url.database in (None, "", ":memory:"):
             return None
         return Path(self.url.database).absolute()
 
     def compact(self, tables: Iterable[str]) -> bool:
-        """Remove what deleted rows left in the files of these tables; on SQLite of all tables.
+        """Remove deleted rows physically from the files of these tables; on SQLite of all tables.
 
         Returns:
-            Whether it was done. On SQLite another process can be in the way: its transaction still reads the old state.
+            False if another process's transaction still reads the old state (SQLite only).
         """
         if self.path is not None:
             return compact_sqlite(self.path)
@@ -194,7 +200,7 @@ class Database:
         return True
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         self.engine.dispose()
 
     @contextmanager
@@ -204,7 +210,7 @@ class Database:
         except DBAPIError as error:
             what = f"check {self._named} and that the server is running."
             if self.is_sqlite:
-                what = f"check that {self._named} names a SQLite database, and who may read and write it."
+                what = f"check that {self._named} names a SQLite database, and its permissions."
             raise DatabaseUnreachable(
                 f"The database {self.shown} does not answer ({type(error.orig).__name__}): {what}"
             ) from None
@@ -213,27 +219,27 @@ class Database:
 
     @contextmanager
     def sentences(self) -> Iterator[None]:
-        """Let what the driver raises inside become a DatabaseError of this database, where two are at work at once."""
-        # Neither statement nor cause is passed on: both may quote what was to be stored, names and tokens too.
+        """Convert errors of the driver to DatabaseError."""
+        # Neither statement nor cause is passed on: both may quote values, such as names and tokens.
         try:
             yield
         except DBAPIError as error:
-            may_pass = error.connection_invalidated or isinstance(error, OperationalError)
-            raise self._refusal(error.orig, may_pass) from None
-        except sqlite3.Error as error:  # of what begins a transaction, which goes past SQLAlchemy
-            raise self._refusal(error, isinstance(error, sqlite3.OperationalError)) from None
+            transient = error.connection_invalidated or isinstance(error, OperationalError)
+            raise self._database_error(error.orig, transient) from None
 
-    def _refusal(self, cause: BaseException | None, may_pass: bool) -> DatabaseError:
+    def _database_error(self, cause: BaseException | None, transient: bool) -> DatabaseError:
         code = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None) or "no code"
         what = f"{type(cause).__name__}, {code}"
-        if may_pass or _passes(code):
+        if transient or (len(code) == 5 and code.startswith(_TRANSIENT_CODES)):
             return DatabaseUnreachable(
-                f"The database {self.shown} failed in the middle of a transaction ({what}), which was undone: check that"
-                " the server is running and can be written to, that its disk has room and that nobody else locks it, then"
-                " try again."
+                f"The database {self.shown} failed during a transaction ({what}), which was rolled back:"
+                " check that the"
+                " server is running and writable, that its disk has space and that nothing else locks it,"
+                " then try again."
             )
         return DatabaseError(
-            f"The database {self.shown} refused a statement ({what}); the transaction was undone. This is a fault of"
+            f"The database {self.shown} rejected a statement ({what}); the transaction was rolled back."
+            " This is a fault of"
             " whoop-assets: please report it with this code."
         )
 
@@ -245,19 +251,14 @@ class Database:
         return f"postgresql://{self.url.host or 'localhost'}/{self.url.database or ''}"
 
 
-def _passes(code: str) -> bool:
-    """Whether an SQLSTATE says that the server is in the way for now, and not the statement."""
-    return code.startswith(_PASSING) and len(code) == 5
-
-
 def _make_folder(folder: Path, named: str) -> None:
     try:
-        # What is kept in it is about people: a new folder is its owner's alone.
+        # Health data: only the owner can read a new folder.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"The folder {folder} for the database cannot be made ({type(error).__name__}): check"
-            f" {named} and who may write there."
+            f"The folder {folder} for the database cannot be created ({type(error).__name__}): check"
+            f" {named} and the permissions there."
         ) from None
 
 
@@ -269,7 +270,7 @@ def compact_sqlite(path: Path, timeout: float = 60.0) -> bool:
         timeout: Seconds to wait for other transactions.
 
     Returns:
-        Whether it was done; False if another process uses the file.
+        False if another process uses the file.
     """
     with closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
         try:
@@ -288,11 +289,11 @@ def _advisory_lock(connection: Connection, key: int) -> None:
 
 
 def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
-    # Transactions are begun below, by us: the driver's own habit begins them late, and a read that turns into a
-    # write then fails at once when another process has written in between.
+    # `_begin_sqlite` begins the transactions. The driver begins them late: a read that turns into a write
+    # then fails if another process has written meanwhile.
     dbapi_connection.isolation_level = None
-    # A load writes some thousand pages: the log is carried over into the file, and synced, less often than each thousand.
-    # What is deleted is overwritten with zeros: an erased member is not to be found in the file.
+    # wal_autocheckpoint: a load writes thousands of pages, and each checkpoint syncs the file.
+    # secure_delete: overwrites deleted rows with zeros, so that no erased member remains in the file.
     for pragma in (
         "busy_timeout=60000",
         "synchronous=NORMAL",
@@ -300,16 +301,16 @@ def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
         "secure_delete=ON",
     ):
         dbapi_connection.execute(f"PRAGMA {pragma}")
-    for _ in range(_WAL_TRIES):
+    for attempt in range(1, _MAX_WAL_ATTEMPTS + 1):
         try:
             dbapi_connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            # The one statement for which SQLite does not wait: another process is turning the new file to WAL too.
-            time.sleep(_WAL_PAUSE)
-        else:
             return
-    dbapi_connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            # Another process is switching the new file to WAL. busy_timeout does not apply to this statement.
+            if attempt == _MAX_WAL_ATTEMPTS:
+                raise
+            time.sleep(_WAL_PAUSE_SECONDS)
 
 
-def _wait_for_the_disk(dbapi_connection: Any, _record: Any) -> None:
+def _make_durable(dbapi_connection: Any, _record: Any) -> None:
     dbapi_connection.execute("PRAGMA synchronous=FULL")

@@ -1,4 +1,4 @@
-"""The metadata that all tables share. Import it from `whoop_assets.schema`, which loads every table."""
+"""The metadata of all tables. Import it from `whoop_assets.schema`, which imports every table."""
 
 from sqlalchemy import MetaData
 

@@ -1,12 +1,12 @@
-"""Turns at SQLite's one write lock, so that whoever writes without a pause lets the others in.
+"""Fair queueing for SQLite's single write lock.
 
-SQLite has no queue of writers: who finds the lock taken looks again after a while, up to a tenth of a second later, and
-meets the next transaction of a process that writes all the time. So everybody who wants to write holds the turn first,
-a lock on a file beside the database, and gives it up when their transaction has begun: who has just committed waits
-for the turn while somebody else has it, and that one is next.
+SQLite has no queue of writers. A process that finds the lock taken polls, up to a tenth of a second apart,
+and a process that writes without pauses always wins. Therefore each writer first locks a file next to the
+database and releases it when its transaction has begun. A process that has just committed then waits while
+another process holds the file.
 
-A courtesy, not a lock that anything relies on: who does not get the turn in time (its holder was stopped, say) goes
-without it, and where files cannot be locked nobody takes turns.
+Best effort: correctness depends on SQLite's lock alone. A writer that waits longer than `MAX_WAIT_SECONDS`
+proceeds without the file lock, and so does every writer on a file system without locks.
 """
 
 import os
@@ -20,20 +20,20 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PATIENCE = 1.0
-"""Seconds after which a turn is not waited for any longer: more than a transaction takes."""
-_PAUSE = 0.001
+MAX_WAIT_SECONDS = 1.0
+"""Upper bound on the wait; longer than any transaction."""
+_POLL_SECONDS = 0.001
 
 
-class Turns:
-    """The turns at one SQLite file, for any number of threads and processes."""
+class WriteLockQueue:
+    """The queue of one SQLite file, for all threads and processes."""
 
     def __init__(self, database: Path) -> None:
         self._path = database.with_name(f"{database.name}-turn")
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold the turn, or after PATIENCE go on without it."""
+        """Hold the file lock; proceed without it after `MAX_WAIT_SECONDS`."""
         file = self._open()
         try:
             if file is not None:
@@ -41,25 +41,23 @@ class Turns:
             yield
         finally:
             if file is not None:
-                os.close(file)  # and with it goes the lock
+                os.close(file)  # releases the lock
 
     def _open(self) -> int | None:
         if fcntl is None:
             return None
-        with suppress(OSError):  # a folder that cannot be written to: SQLite says so better
+        with suppress(OSError):  # SQLite's own error about an unwritable folder is clearer
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         return None
 
 
 def _lock(file: int) -> None:
-    until = time.monotonic() + PATIENCE
-    while True:
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
+    while time.monotonic() < deadline:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= until:
-                return
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
         except OSError:  # a file system without locks
             return
         else:

@@ -1,8 +1,8 @@
-"""Invitations: links through which one member each connects at the HTTP service, and the attempt under way on each.
+"""Invitations: links with which one member each connects at the HTTP service.
 
-Only hashes are stored: whoever reads the database can neither use a link nor finish somebody's attempt. A link lives for
-hours and ends with the member who connects through it; an attempt (a `state`, in OAuth's words) lives ten minutes, counts
-once, and ends when its link is opened anew.
+A link is valid for some hours and for one member. Opening it begins an attempt (OAuth's `state`), which is
+valid for ten minutes, for one use, and until the link is opened again. The database stores only hashes, so
+that its content permits neither the use of a link nor the completion of an attempt.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from whoop_assets.members.tables import invitations
 
-ATTEMPT = timedelta(minutes=10)
-_KEPT = timedelta(days=30)
+ATTEMPT_LIFETIME = timedelta(minutes=10)
+_KEEP_EXPIRED = timedelta(days=30)
 
 
 def invite(connection: Connection, at: datetime, lifetime: timedelta) -> str:
-    """Make an invitation that lives so long; returns the secret that its link carries."""
-    connection.execute(delete(invitations).where(invitations.c.expires_at < at - _KEPT))
+    """Create an invitation. Returns the secret in its link."""
+    connection.execute(delete(invitations).where(invitations.c.expires_at < at - _KEEP_EXPIRED))
     secret = secrets.token_urlsafe(32)
     row = {"link_hash": _hash(secret), "made_at": at, "expires_at": at + lifetime}
     connection.execute(insert(invitations), row)
@@ -27,7 +27,7 @@ def invite(connection: Connection, at: datetime, lifetime: timedelta) -> str:
 
 
 def begin(connection: Connection, secret: str, state: str, at: datetime) -> bool:
-    """Begin an attempt on this link; False when the link is not (or no longer) good."""
+    """Begin an attempt with this link. Returns False if the link is not valid (any more)."""
     begun = connection.execute(
         update(invitations)
         .where(
@@ -35,15 +35,16 @@ def begin(connection: Connection, secret: str, state: str, at: datetime) -> bool
             invitations.c.used_at.is_(None),
             invitations.c.expires_at > at,
         )
-        .values(state_hash=_hash(state), state_expires_at=at + ATTEMPT)
+        .values(state_hash=_hash(state), state_expires_at=at + ATTEMPT_LIFETIME)
     )
     return begun.rowcount == 1
 
 
 def take(connection: Connection, state: str, at: datetime) -> str | None:
-    """Finish the attempt of that state, which uses up its link; the link's hash, None when there is no such attempt.
+    """Finish the attempt with that state, and use up its link. Of two concurrent calls one succeeds.
 
-    Not the attempt of a link that is used up meanwhile, so that of two that are finished at once one connects.
+    Returns:
+        The hash of the link; None if there is no valid attempt.
     """
     c = invitations.c
     found = connection.execute(
@@ -63,10 +64,10 @@ def take(connection: Connection, state: str, at: datetime) -> str | None:
 
 
 def give_back(connection: Connection, link_hash: str) -> None:
-    """The attempt that was taken connected nobody: the link is good again, for as long as it was."""
+    """Make the link valid again, because its attempt failed. Its expiry stays."""
     connection.execute(update(invitations).where(invitations.c.link_hash == link_hash).values(used_at=None))
 
 
 def _hash(secret: str) -> str:
-    # Looked up by its hash, so that the time a look-up takes says nothing about the secret.
+    # The lookup uses the hash, so that its duration reveals nothing about the secret.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

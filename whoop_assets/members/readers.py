@@ -1,7 +1,7 @@
-"""Readers: who may read daily rows over HTTP, each by a key of its own, and whose days.
+"""Readers of the daily API: their keys, the members they may read, and their rate limits.
 
-Only hashes of keys are kept. A key is 256 random bits, so one SHA-256 is enough: what makes a slow hash necessary is a
-secret that can be guessed, and nobody guesses these; each request is then one look-up in an index.
+The database stores only hashes of keys. A key has 256 random bits, so one SHA-256 is enough, and each request
+costs one index lookup. A slow hash is necessary only for secrets that can be guessed.
 """
 
 import hashlib
@@ -18,23 +18,23 @@ from whoop_assets.members import store as members
 from whoop_assets.members.tables import reader_members, readers
 
 PREFIX = "whoop-reader-"
-"""By it a key is known as one of ours where it should not be, as in a repository."""
+"""Lets secret scanners recognise a key, for example in a repository."""
 
 _LENGTH = len(PREFIX) + 43
-REQUESTS_PER_MINUTE = 120
+DEFAULT_REQUESTS_PER_MINUTE = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A reader as the service knows it."""
+    """A reader, as the HTTP service needs it."""
 
     id: int
     requests_per_minute: int
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A reader as the operator sees it; `revoked_at`: None while the key is good."""
+class ReaderEntry:
+    """A reader, as the operator sees it. `revoked_at` is None while the key is valid."""
 
     id: int
     label: str
@@ -49,11 +49,23 @@ def add(
     label: str,
     user_ids: Collection[int],
     at: datetime,
-    requests_per_minute: int = REQUESTS_PER_MINUTE,
+    requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
 ) -> tuple[int, str]:
-    """Enter a reader of these members' days; its number, and the key, which nobody can show again.
+    """Add a reader.
 
-    Raises UnknownMember for a member who is not known here, ConfigurationError when none is named.
+    Args:
+        connection: The transaction.
+        label: The operator's name for the reader.
+        user_ids: The members that the reader may read.
+        at: The current time.
+        requests_per_minute: The reader's rate limit.
+
+    Returns:
+        The reader's number, and the key, which is not stored and cannot be shown again.
+
+    Raises:
+        UnknownMember: A member is not stored.
+        ConfigurationError: `user_ids` is empty.
     """
     if not user_ids:
         raise ConfigurationError("A reader reads the days of named members: name at least one with --member.")
@@ -67,21 +79,21 @@ def add(
     return reader_id, key
 
 
-def listed(connection: Connection) -> list[Entry]:
-    """All readers, the revoked ones too, by number."""
-    whose: dict[int, list[int]] = defaultdict(list)
+def listed(connection: Connection) -> list[ReaderEntry]:
+    """Return all readers by number, with revoked ones."""
+    members_of: dict[int, list[int]] = defaultdict(list)
     for reader_id, user_id in connection.execute(select(reader_members).order_by(reader_members.c.user_id)):
-        whose[reader_id].append(user_id)
+        members_of[reader_id].append(user_id)
     c = readers.c
     query = select(c.id, c.label, c.requests_per_minute, c.made_at, c.revoked_at).order_by(c.id)
     return [
-        Entry(number, label, tuple(whose[number]), rate, made_at, revoked_at)
+        ReaderEntry(number, label, tuple(members_of[number]), rate, made_at, revoked_at)
         for number, label, rate, made_at, revoked_at in connection.execute(query)
     ]
 
 
 def revoke(connection: Connection, reader_id: int, at: datetime) -> bool:
-    """End the reader's key; False when it had ended before. Raises UnknownReader."""
+    """Revoke the reader's key. Returns False if it was revoked before. Raises UnknownReader."""
     c = readers.c
     if connection.scalar(select(c.id).where(c.id == reader_id)) is None:
         raise UnknownReader(f"There is no reader {reader_id}: `whoop-assets readers list` shows them.")
@@ -92,14 +104,14 @@ def revoke(connection: Connection, reader_id: int, at: datetime) -> bool:
 
 
 def is_key(text: str) -> bool:
-    """Whether it has the form of a key; what has not is refused without a look into the database."""
+    """Return whether the text has the form of a key. Other texts need no database lookup."""
     return len(text) == _LENGTH and text.isascii() and text.startswith(PREFIX)
 
 
 def by_key(connection: Connection, key: str) -> Reader | None:
-    """Whose key that is; None when it is nobody's, or not good any more."""
+    """Return the reader with this key; None if it is unknown or revoked."""
     c = readers.c
-    # Looked up by its hash, so that the time a look-up takes says nothing about the key.
+    # The lookup uses the hash, so that its duration reveals nothing about the key.
     found = connection.execute(
         select(c.id, c.requests_per_minute).where(c.key_hash == _hash(key), c.revoked_at.is_(None))
     ).first()
@@ -107,7 +119,7 @@ def by_key(connection: Connection, key: str) -> Reader | None:
 
 
 def may_read(connection: Connection, reader_id: int, user_id: int) -> bool:
-    """Whether the reader may read this member's days."""
+    """Return whether the reader may read this member's days."""
     c = reader_members.c
     query = select(c.user_id).where(c.reader_id == reader_id, c.user_id == user_id)
     return connection.scalar(query) is not None

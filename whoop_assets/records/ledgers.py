@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, Select, Table, delete, func, literal, select, tuple_, update
 
-from whoop_assets.db.statements import in_lots, insert_or_replace, upsert
+from whoop_assets.db.statements import batched, insert_or_replace, upsert
 from whoop_assets.records.tables import stale_trends, stale_weeks
 
 
@@ -111,7 +111,7 @@ class Ledger:
         """Delete the generations that were built. A newer generation of the same day stays."""
         c = self.table.c
         key = tuple_(c.user_id, c.day, c.generation)
-        for lot in in_lots([(entry.user_id, entry.day, entry.generation) for entry in built]):
+        for lot in batched([(entry.user_id, entry.day, entry.generation) for entry in built]):
             connection.execute(delete(self.table).where(key.in_(lot)))
 
     def changed_since(

@@ -41,7 +41,7 @@ def write_report(database: Database, user_id: int, folder: Path, today: date, *,
     report = Report(user_id, calendar(summaries, trends), weeks, today, at, title, effects)
     content = page(report).encode()
     path = report_path(folder, user_id)
-    atomic_file.put(path, lambda file: file.write(content))
+    atomic_file.write_atomically(path, lambda file: file.write(content))
     return Written(user_id, path, len(content), len(summaries))
 
 

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from html import escape
 from typing import Any
 
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.report import charts, gaps, html_tables, journal, meanings, words
 from whoop_assets.report.figures import figure
 from whoop_assets.report.history import Day, Range, Row
@@ -402,7 +402,7 @@ def _gaps(report: Report) -> str:
 
 
 def _when(days: Sequence[date]) -> str:
-    found = spans_of(days)[::-1]
+    found = to_date_ranges(days)[::-1]
     said = ", ".join(words.span(first, last) for first, last in found[:SHOWN_SPANS])
     more = len(found) - SHOWN_SPANS
     return f"{said}, and {more} more" if more > 0 else said

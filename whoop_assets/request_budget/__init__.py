@@ -1,1 +1,1 @@
-"""The request budget that all processes share."""
+"""The shared rate budget of requests to WHOOP: sliding windows, lanes, wait queue, limits stated by WHOOP."""

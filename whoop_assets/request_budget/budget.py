@@ -1,76 +1,55 @@
-"""The request budget: WHOOP counts requests per app, so every process asks here before it sends one.
+"""The request budget. WHOOP counts requests per app, so every process acquires a slot here before it sends a
+request.
 
-The requests of the last day are kept in the database, and its clock decides: no window ever holds more of them than
-its limit, whichever process or host they come from. Within that, lanes share the limits (`lanes`), and those who wait
-are served in the order in which they came (`request_queue`).
+The database keeps a sliding log of the requests of the last day, and its clock decides. No window ever
+contains more requests than its limit, whichever process or host sends them. Lanes share the limits (`lanes`).
+Requests that must wait are served in the order of arrival (`wait_queue`).
 
-What WHOOP's answers say is learned. The limits they state take the place of the configured ones. A 429 closes the
-gate for everybody until the stated reset; after it half of the short windows' limits is in use, a tenth more with each
-minute (additive increase, multiplicative decrease: Chiu and Jain 1989). Where WHOOP says that less is left than our
-own count does, somebody else uses the same app: then its word counts, until its window starts afresh.
+The budget learns from responses (`stated_limits`): limits that WHOOP states replace the configured ones, a
+429 stops all requests, and a lower count of remaining requests than our own takes precedence.
 """
 
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    Text,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    not_,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from whoop_assets.db.database import Database
-from whoop_assets.db.prepared import Prepared
-from whoop_assets.db.types import UtcDateTime
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.request_budget import stated_limits, wait_queue
-from whoop_assets.request_budget.lanes import LANES, Line, line
-from whoop_assets.request_budget.stated_limits import Gate, StatedLimits, nearest_window, opened
-from whoop_assets.request_budget.tables import (
-    request_allowances,
-    request_gate,
-    request_grants,
-    request_waiters,
-)
-from whoop_assets.request_budget.wait_queue import LOOK_AGAIN, Ticket
+from whoop_assets.request_budget.lanes import LANES, LaneLimit, lane_limit
+from whoop_assets.request_budget.stated_limits import nearest_window
+from whoop_assets.request_budget.tables import request_grants
+from whoop_assets.request_budget.wait_queue import MAX_SLEEP, Ticket
+from whoop_assets.whoop_api.protocols import RateLimitLike
 
 DAY_SECONDS = 86_400
-ON_THEIR_WAY = 2
-"""By so many requests WHOOP's count may differ from ours while answers are on their way."""
+MAX_IN_FLIGHT = 2
+"""WHOOP's count may differ from ours by this many requests while responses are in flight."""
+MAX_SLOT_AGE = timedelta(milliseconds=350)
+"""A slot with a longer transaction is not used: the request would leave too long after it (see
+`lanes.MARGIN`)."""
+MAX_EXPIRED_SLOTS = 3
+"""After this number of expired slots the request is sent late, so that a slow database does not use up the
+budget."""
 
-_BEHIND_EACH_OTHER = timedelta(milliseconds=20)
-"""Those who wait for the same slot look again one after the other: who is first has then taken it."""
-
-_CLOCKS_DIFFER = timedelta(seconds=1)
-
-SLOT_KEEPS = timedelta(milliseconds=350)
-"""A slot whose transaction took longer to end is let go: the request would leave too long after it (`lanes.MARGIN`)."""
-MOST_OLD_SLOTS = 3
-"""After so many the request leaves late all the same: a database as slow as that would use up the budget with slots."""
-
-_NOW = bindparam("now", type_=UtcDateTime())
-_COLUMNS = ("granted_at", "lane", "used_by")
-_ROW = select(_NOW, bindparam("lane", type_=Text()), bindparam("used_by", type_=Text()))
-_ENTER = Prepared(insert(request_grants).from_select(_COLUMNS, _ROW))
+_WAKE_UP_DISTANCE = timedelta(milliseconds=20)
+"""Requests that wait for the same slot wake up with this distance."""
+_MAX_CLOCK_SKEW = timedelta(seconds=1)
+_PURGE_EVERY_GRANTS = 500
 
 
 class RequestBudget:
-    """The budget of the app, shared through the database by every process that opens it. Not for several threads at once.
-
-    `used_by` says on whose behalf, for who looks at what was used: a Dagster run, a command.
-    """
+    """The budget of the app, shared by all processes that open the database. Not thread-safe."""
 
     def __init__(self, database: Database, *, per_minute: int, per_day: int, used_by: str = "") -> None:
+        """Open the budget.
+
+        Args:
+            database: Holds the log of requests.
+            per_minute: Limit of requests per minute until WHOOP states one.
+            per_day: The same per day.
+            used_by: Who sends the requests, for reports: a Dagster run or a command.
+        """
         self._database = database
         self._configured = {60: per_minute, DAY_SECONDS: per_day}
         self._learned: dict[int, int] | None = None
@@ -79,202 +58,132 @@ class RequestBudget:
         self._last_grant: datetime | None = None
 
     def acquire(self, lane: str) -> datetime:
-        """Wait until one request may be sent; the time at which it was let through, by the database's clock.
+        """Wait until one request may be sent.
 
-        Raises BudgetExhausted when that would take longer than the lane may wait.
+        Returns:
+            The time of the slot by the database clock.
+
+        Raises:
+            BudgetExhausted: The wait would exceed the lane's `max_wait`.
         """
         ticket: Ticket | None = None
-        since: datetime | None = None
-        clock, old_slots = self._database.clock, 0
+        started: datetime | None = None
+        clock, slots = self._database.clock, 0
         try:
             while True:
                 with self._database.write_budget() as connection:
                     now = self._database.now(connection)
-                    looked = clock.now()
-                    opens, others = self._enter(connection, lane, ticket, now)
-                    free = opens <= now and not others
-                    if not free:
-                        since = since or now
-                        if max(opens, now) - since > LANES[lane].longest_wait:
-                            raise _exhausted(lane, opens, now)
-                        back_at = min(max(opens, now) + others * _BEHIND_EACH_OTHER, now + LOOK_AGAIN)
-                        ticket = wait_queue.wait(connection, lane, self._used_by, ticket, now, back_at)
-                if free:
-                    ticket, old_slots = None, old_slots + 1
-                    if clock.now() - looked <= SLOT_KEEPS or old_slots == MOST_OLD_SLOTS:
+                    opened = clock.now()
+                    opens_at, ahead = self._prospect(connection, lane, ticket, now)
+                    granted = opens_at <= now and not ahead
+                    if granted:
+                        self._grant(connection, lane, ticket, now)
+                    else:
+                        started = started or now
+                        if max(opens_at, now) - started > LANES[lane].max_wait:
+                            raise _exhausted(lane, opens_at, now)
+                        wake_at = min(max(opens_at, now) + ahead * _WAKE_UP_DISTANCE, now + MAX_SLEEP)
+                        ticket = wait_queue.wait(connection, lane, self._used_by, ticket, now, wake_at)
+                if granted:
+                    ticket, slots = None, slots + 1
+                    if clock.now() - opened <= MAX_SLOT_AGE or slots == MAX_EXPIRED_SLOTS:
                         return now
                 else:
-                    clock.sleep((back_at - now).total_seconds())
-                    self._learned = None
+                    clock.sleep((wake_at - now).total_seconds())
         finally:
             if ticket is not None:
                 with self._database.write_budget() as connection:
                     wait_queue.leave(connection, ticket)
 
     def observe(
-        self, status: int, rate_limit: StatedLimits | None, seconds_to_wait: float | None = None
+        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
     ) -> None:
-        """Learn from an answer: the limits it states, what is left, and how long a 429 keeps everybody out.
+        """Learn from a response.
 
-        `seconds_to_wait`: what a 429 asked for, where its headers are not complete.
+        Args:
+            status: HTTP status.
+            rate_limit: The limits that it states; None if its headers are incomplete.
+            seconds_to_wait: The wait that a 429 asks for if its headers are incomplete.
         """
         limits = {} if rate_limit is None else {window: requests for requests, window in rate_limit.limits}
-        news = bool(limits) and limits != self._learned
-        scarce = status != 429 and rate_limit is not None and self._is_less_than_ours(rate_limit)
-        if status != 429 and not news and not scarce:
+        changed = bool(limits) and limits != self._learned
+        scarce = status != 429 and rate_limit is not None and self._counts_more_than_we_sent(rate_limit)
+        if status != 429 and not changed and not scarce:
             return
         with self._database.write_budget() as connection:
             now = self._database.now(connection)
-            if news:
-                stated_limits.learn(connection, limits, now)
+            if changed:
+                stated_limits.store_limits(connection, limits, now)
                 self._learned = limits
             if status == 429:
-                stated = None if rate_limit is None else rate_limit.reset_seconds
-                stated_limits.close_gate(connection, seconds_to_wait if stated is None else stated, now)
+                reset = None if rate_limit is None else rate_limit.reset_seconds
+                stated_limits.close_gate(connection, seconds_to_wait if reset is None else reset, now)
             if scarce and rate_limit is not None:
-                stated_limits.allow(connection, rate_limit, self._last_grant or now, now)
+                stated_limits.store_allowance(connection, rate_limit, self._last_grant or now, now)
 
     def require(self, lane: str) -> None:
-        """Raise BudgetExhausted when a request of the lane would wait for too long; takes no slot."""
+        """Raise BudgetExhausted if a request of the lane would wait too long. Acquires no slot."""
         with self._database.read() as connection:
             now = self._database.now(connection)
-            opens = self.next_slot(connection, lane, now)
-        if opens - now > LANES[lane].longest_wait:
-            raise _exhausted(lane, opens, now)
+            opens_at = self.next_slot(connection, lane, now)
+        if opens_at - now > LANES[lane].max_wait:
+            raise _exhausted(lane, opens_at, now)
 
     def next_slot(self, connection: Connection, lane: str, now: datetime) -> datetime:
-        """When one more request of the lane may be sent, but for those who wait already; `now`: at once."""
-        return self._prospect(connection, lane, None, now)[0]
-
-    def _prospect(
-        self, connection: Connection, name: str, ticket: Ticket | None, now: datetime
-    ) -> tuple[datetime, int]:
-        """When the limits leave room for one more request of the lane, and how many others go first."""
-        lane = LANES[name]
+        """Return when the limits allow one more request of the lane; `now` if at once. Ignores the wait
+        queue."""
         limits = self.limits(connection)
-        lines = self._lines(connection, name)
-        (row,) = _question(lines).rows(connection, now=now, **_since(lines, now))
-        not_before, limited_at, share, waiters, allowances, *full = row
-        gate = opened(Gate(not_before, limited_at, share or 1.0), now)
-        if gate.share < 1.0:
-            lines = tuple(line(lane, window, requests, gate.share) for window, requests in limits.items())
-            full = [True] * len(lines)
-        opens = max(now, gate.not_before or now)
-        for limit, is_full in zip(lines, full, strict=True):
-            if is_full is not None:
-                opens = max(opens, limit.opens(_latest(connection, limit, now)) or now)
-        if allowances:
-            opens = max(opens, stated_limits.allowed_from(connection, lane, limits, now))
-        others = wait_queue.ahead(connection, name, ticket, now) if waiters else 0
-        return opens, others
+        gate = stated_limits.read_gate(connection, now)
+        opens_at = max(now, gate.not_before or now)
+        for window, requests in limits.items():
+            limit = lane_limit(LANES[lane], window, requests, gate.share)
+            opens_at = max(opens_at, limit.opens_at(_latest(connection, limit, now)) or now)
+        return max(opens_at, stated_limits.allowed_from(connection, LANES[lane], limits, now))
 
     def limits(self, connection: Connection) -> dict[int, int]:
-        """Window in seconds -> requests: what WHOOP stated last, else what is configured."""
-        if self._learned is None or self._grants % 20 == 0:
-            self._learned = stated_limits.learned(connection)
+        """Return the limits: window in seconds -> requests. Those that WHOOP stated replace the configured
+        ones."""
+        self._learned = stated_limits.read_limits(connection)
         return self._configured | self._learned
 
-    def _enter(
+    def _prospect(
         self, connection: Connection, lane: str, ticket: Ticket | None, now: datetime
     ) -> tuple[datetime, int]:
-        """Enter the request, and give up its place in the queue, if it may go now; `_prospect`'s answer."""
-        lines = self._lines(connection, lane)
-        row = {"now": now, "lane": lane, "used_by": self._used_by}
-        # Nearly always nothing at all is in the way: one statement looks and enters.
-        if _enter_at_once(lines).run(connection, **row, **_since(lines, now)):
-            self._count(connection, now)
-            return now, 0
-        opens, others = self._prospect(connection, lane, ticket, now)
-        if opens > now and _brought_to_the_present(connection, now):
-            opens, others = self._prospect(connection, lane, ticket, now)
-        if opens <= now and not others:
-            if ticket is not None:
-                wait_queue.leave(connection, ticket)
-            _ENTER.run(connection, **row)
-            self._count(connection, now)
-        return opens, others
+        """Return when the limits allow one more request, and how many waiting requests go first."""
+        opens_at = self.next_slot(connection, lane, now)
+        if opens_at > now and _correct_future_grants(connection, now):
+            opens_at = self.next_slot(connection, lane, now)
+        return opens_at, wait_queue.ahead(connection, lane, ticket, now)
 
-    def _lines(self, connection: Connection, lane: str) -> tuple[Line, ...]:
-        return tuple(
-            line(LANES[lane], window, requests) for window, requests in self.limits(connection).items()
-        )
-
-    def _count(self, connection: Connection, now: datetime) -> None:
+    def _grant(self, connection: Connection, lane: str, ticket: Ticket | None, now: datetime) -> None:
+        if ticket is not None:
+            wait_queue.leave(connection, ticket)
+        row = {"granted_at": now, "lane": lane, "used_by": self._used_by}
+        connection.execute(insert(request_grants).values(row))
         self._last_grant = now
         self._grants += 1
-        if self._grants % 500 == 1:
+        if self._grants % _PURGE_EVERY_GRANTS == 1:
             old = now - timedelta(seconds=DAY_SECONDS) - timedelta(minutes=5)
             connection.execute(delete(request_grants).where(request_grants.c.granted_at < old))
 
-    def _is_less_than_ours(self, stated: StatedLimits) -> bool:
-        """Whether WHOOP has counted more than we have sent. Looked up only when it says that half is gone."""
+    def _counts_more_than_we_sent(self, stated: RateLimitLike) -> bool:
+        """Return whether another user of the same app must have sent requests. False while half of the limit
+        is left."""
         if stated.remaining >= stated.nearest // 2:
             return False
         with self._database.read() as connection:
             sent = used(connection, self._database.now(connection), nearest_window(stated))
-        return stated.remaining < max(1, stated.nearest - sent - ON_THEIR_WAY)
+        return stated.remaining < max(1, stated.nearest - sent - MAX_IN_FLIGHT)
 
 
 def used(connection: Connection, now: datetime, window_seconds: int) -> int:
-    """Requests let through within the last `window_seconds`."""
+    """Return the number of requests granted in the last `window_seconds`."""
     since = now - timedelta(seconds=window_seconds)
     return connection.scalar(select(func.count()).where(request_grants.c.granted_at > since)) or 0
 
 
-@lru_cache(maxsize=64)
-def _enter_at_once(lines: tuple[Line, ...]) -> Prepared:
-    """The request's entry, which finds none of what `_question` asks for; made once, as this stands before every request."""
-    c = request_gate.c
-    in_the_way = [
-        select(c.id).where(or_(c.share < 1.0, c.not_before > _NOW)),
-        _waiters(),
-        _allowances(),
-        *(_fuller(place, limit) for place, limit in enumerate(lines)),
-    ]
-    free = _ROW.where(*(not_(exists(one.subquery())) for one in in_the_way))
-    return Prepared(insert(request_grants).from_select(_COLUMNS, free))
-
-
-@lru_cache(maxsize=64)
-def _question(lines: tuple[Line, ...]) -> Prepared:
-    """The gate; whether anybody waits or an allowance is stored; and per window whether it is fuller than what passes
-    unpaced. One statement for all."""
-    answers = [select(request_gate.c[name]) for name in ("not_before", "limited_at", "share")]
-    answers += [
-        _waiters(),
-        _allowances(),
-        *(_fuller(place, limit) for place, limit in enumerate(lines)),
-    ]
-    return Prepared(select(*(answer.scalar_subquery() for answer in answers)))
-
-
-def _waiters() -> Select[Any]:
-    return select(request_waiters.c.id).limit(1)
-
-
-def _allowances() -> Select[Any]:
-    return select(request_allowances.c.window_seconds).where(request_allowances.c.until > _NOW).limit(1)
-
-
-def _fuller(place: int, limit: Line) -> Select[Any]:
-    """The first of the window's requests that does not pass unpaced, if there are so many."""
-    granted_at = request_grants.c.granted_at
-    return (
-        select(granted_at)
-        .where(granted_at > bindparam(f"after_{place}", type_=UtcDateTime()))
-        .order_by(granted_at.desc())
-        .offset(limit.unpaced)
-        .limit(1)
-    )
-
-
-def _since(lines: tuple[Line, ...], now: datetime) -> dict[str, datetime]:
-    """When each of the windows began."""
-    return {f"after_{place}": now - limit.window for place, limit in enumerate(lines)}
-
-
-def _latest(connection: Connection, limit: Line, now: datetime) -> list[datetime]:
-    """The window's requests, the latest first, without those that pass unpaced."""
+def _latest(connection: Connection, limit: LaneLimit, now: datetime) -> list[datetime]:
+    """Return the grants in the window that pace the next one, latest first."""
     granted_at = request_grants.c.granted_at
     query = (
         select(granted_at)
@@ -286,23 +195,25 @@ def _latest(connection: Connection, limit: Line, now: datetime) -> list[datetime
     return list(connection.scalars(query))
 
 
-def _brought_to_the_present(connection: Connection, now: datetime) -> bool:
-    """Whether requests were entered under times to come, by a clock that has been set back since: they are counted
-    as sent now, so that nobody waits for the clock to catch up."""
-    late = update(request_grants).where(request_grants.c.granted_at > now + _CLOCKS_DIFFER)
-    return connection.execute(late.values(granted_at=now)).rowcount > 0
+def _correct_future_grants(connection: Connection, now: datetime) -> bool:
+    """Set grants with a future time, from before the clock was set back, to now. Returns whether there were
+    any."""
+    future = update(request_grants).where(request_grants.c.granted_at > now + _MAX_CLOCK_SKEW)
+    return connection.execute(future.values(granted_at=now)).rowcount > 0
 
 
-def _exhausted(lane: str, opens: datetime, now: datetime) -> BudgetExhausted:
-    if opens <= now:
+def _exhausted(lane: str, opens_at: datetime, now: datetime) -> BudgetExhausted:
+    if opens_at <= now:
         return BudgetExhausted(
-            f"So many requests wait for WHOOP's request limit that one of the {lane} lane was not served within"
-            f" {LANES[lane].longest_wait.total_seconds():.0f} s: what was read is kept; run the same again and it goes"
-            " on from there.",
+            f"Too many requests wait for WHOOP's request limit: a request of the {lane} lane got no slot"
+            " within"
+            f" {LANES[lane].max_wait.total_seconds():.0f} s. Stored data are kept; run the same again to"
+            " continue.",
             retry_at=now,
         )
     return BudgetExhausted(
-        f"WHOOP's request limit leaves nothing to the {lane} lane before {opens:%Y-%m-%d %H:%M:%S} UTC:"
-        " what was read is kept; run the same again after that time and it goes on from there.",
-        retry_at=opens,
+        f"WHOOP's request limit leaves nothing to the {lane} lane before {opens_at:%Y-%m-%d %H:%M:%S} UTC."
+        " Stored data"
+        " are kept; run the same again after that time to continue.",
+        retry_at=opens_at,
     )

@@ -1,45 +1,47 @@
 """Lanes: how requests of different urgency share WHOOP's limits.
 
-A limit of N requests in W seconds is kept by the log of the requests that were let through: the N-th latest must be
-older than W before there is room for one more. A lane adds to that a line below which its use of a short window stays:
+A limit of N requests in W seconds allows another request when the N-th latest is older than W. A lane limits
+its use of a short window (up to an hour) further:
 
-    requests in the last s seconds  <=  at_once + (most - at_once) * s / W        for every s up to W
+    requests in the last s seconds  <=  burst + (total - burst) * s / W        for every s up to W
 
-with `most` and `at_once` as shares of N. A backfill that finds an idle window may thus send six tenths of it at once,
-and is paced from there on, until its requests are spread evenly over the window. What that leaves to others never
-comes in one lump: seen from any moment, N * (1 - 0.98) slots are free at once, and within h seconds at least
-N * (0.98 - 0.6) * h / W more, however hard a backfill tries; with WHOOP's 100 a minute, two at once and a further one
-every 1.6 seconds. (It is the arrival curve of a token bucket, enforced over the window alone, so that `most` is also the
-rate that can be kept up; a bucket with the same burst would sustain only `most - at_once`.)
+`total` and `burst` are shares of N. A backfill that finds an idle window may send 60 % of it immediately.
+After that it is paced evenly over the window. So the other lanes never wait for long: at any moment N * (1 -
+0.98) slots are free, and within h seconds at least N * (0.98 - 0.6) * h / W more. With 100 requests per
+minute these are two slots at once and another every 1.6 seconds. The formula is the arrival curve of a token
+bucket, enforced over the window only, so that `total` is also the sustainable rate.
 
-A day is not paced, as nobody waits for hours: the lanes leave a share of it to each other.
+A day is not paced. Each lane leaves a share of it to the more urgent ones.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 
-SHORT = 3600
-"""Windows up to this many seconds are paced; longer ones are shared out."""
-
+MAX_PACED_WINDOW_SECONDS = 3600
+"""Longer windows are not paced."""
 MARGIN = timedelta(milliseconds=750)
-"""Added to each window: a request leaves a little after its slot (0.35 s for the slot's own transaction and as much for a
-look at the token, at most), and requests that leave evenly can arrive closer together than they left."""
+"""Added to each window. A request leaves up to 0.35 s after its slot's transaction and up to 0.35 s after the
+check of its token, and requests that leave evenly can arrive closer together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What a lane may use of a window's limit, as shares of it, and how long one of its requests may wait.
+    """One lane.
 
-    `rank`: who goes first of several that wait, 0 before all others.
+    Attributes:
+        rank: Order in the wait queue; 0 goes first.
+        total: Share of a short window's limit.
+        burst: The part of it that may be sent without pacing.
+        total_of_day: Share of a long window's limit.
+        max_wait: How long one request may wait.
     """
 
     rank: int
-    most: float
-    at_once: float
-    of_a_day: float
-    longest_wait: timedelta
+    total: float
+    burst: float
+    total_of_day: float
+    max_wait: timedelta
 
 
 LANES = {
@@ -50,42 +52,52 @@ LANES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A lane's line in one window, in requests: never less than one, or nobody would find out that it has been raised."""
+class LaneLimit:
+    """A lane's limit in one window.
+
+    Attributes:
+        window: Length of the window, with the margin.
+        total: Requests in the window, at least 1.
+        burst: Requests without pacing, at least 1.
+    """
 
     window: timedelta
-    most: int
-    at_once: int
+    total: int
+    burst: int
 
     @property
     def unpaced(self) -> int:
-        """So many of the window's requests, the latest, hold nobody up."""
-        return self.at_once - 1
+        """Number of the latest requests that delay nothing."""
+        return self.burst - 1
 
     @property
     def paced(self) -> int:
-        """So many more of them matter, each by another part of the window."""
-        return self.most - self.unpaced
+        """Number of earlier requests that each delay the next one."""
+        return self.total - self.unpaced
 
-    def opens(self, latest: Sequence[datetime]) -> datetime | None:
-        """When there is room for one more; None: as far as this window goes, at once.
+    def opens_at(self, latest: Sequence[datetime]) -> datetime | None:
+        """Return when one more request is allowed; None if at once.
 
-        `latest` are the window's `paced` requests, the latest first.
+        Args:
+            latest: The window's `paced` requests, latest first, without the `unpaced` ones.
         """
         step = self.window / self.paced
         return max((sent + step * (place + 1) for place, sent in enumerate(latest)), default=None)
 
 
-@lru_cache(maxsize=256)
-def line(lane: Lane, window_seconds: int, requests: int, share: float = 1.0) -> Line:
-    """The lane's line in a window of so many requests.
+def lane_limit(lane: Lane, window_seconds: int, requests: int, share: float = 1.0) -> LaneLimit:
+    """Return the lane's limit in a window.
 
-    `share` < 1: what is in use of the limit after a 429; it opens without a burst.
+    Args:
+        lane: The lane.
+        window_seconds: Length of the window.
+        requests: WHOOP's limit for it.
+        share: The part of the limit in use after a 429. Below 1 there is nearly no burst.
     """
     window = timedelta(seconds=window_seconds) + MARGIN
-    if window_seconds > SHORT:
-        most = max(1, int(requests * lane.of_a_day))
-        return Line(window, most, most)
-    most = max(1, int(requests * lane.most * share))
-    at_once = max(1, int(requests * lane.at_once)) if share >= 1.0 else max(1, most // 10)
-    return Line(window, most, min(most, at_once))
+    if window_seconds > MAX_PACED_WINDOW_SECONDS:
+        total = max(1, int(requests * lane.total_of_day))
+        return LaneLimit(window, total, total)
+    total = max(1, int(requests * lane.total * share))
+    burst = max(1, int(requests * lane.burst)) if share >= 1.0 else max(1, total // 10)
+    return LaneLimit(window, total, min(total, burst))

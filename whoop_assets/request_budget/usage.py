@@ -1,4 +1,4 @@
-"""What is used of the request budget, by whom, and when there is more: for people and for metadata."""
+"""Reports the use of the request budget per window, lane and caller, and the next slot."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,10 +15,15 @@ from whoop_assets.request_budget.wait_queue import Waiter
 
 @dataclass(frozen=True, slots=True)
 class WindowUse:
-    """One of WHOOP's windows: `limit` requests in any `seconds`, and how many were sent in the last so many.
+    """The use of one window.
 
-    `stated_at`: when WHOOP stated the limit; None: it is the configured one. `whoop_left`: what WHOOP said is left,
-    where that is less than our own count.
+    Attributes:
+        seconds: Its length.
+        limit: Requests allowed in it.
+        stated_at: When WHOOP stated the limit; None if it is the configured one.
+        used: Requests sent in the last `seconds`.
+        by_lane: The same per lane.
+        whoop_left: Requests left by WHOOP's count, where that is less than by ours.
     """
 
     seconds: int
@@ -30,8 +35,8 @@ class WindowUse:
 
 
 @dataclass(frozen=True, slots=True)
-class User:
-    """Requests sent on somebody's behalf (a Dagster run, a command), in the last minute and day."""
+class CallerUse:
+    """Requests that one Dagster run or command sent in the last minute and day."""
 
     used_by: str
     lane: str
@@ -40,25 +45,34 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """`next_slot`: per lane, when one more request may be sent; not later than `at` means now."""
+class BudgetReport:
+    """The state of the budget at one time.
+
+    Attributes:
+        at: The time by the database clock.
+        windows: Use of each window, shortest first.
+        users: Use per run or command, most requests first.
+        waiting: The wait queue.
+        gate: The effect of the last 429.
+        next_slot: Lane -> when one more request may be sent; at most `at` means now.
+    """
 
     at: datetime
     windows: list[WindowUse]
-    users: list[User]
+    users: list[CallerUse]
     waiting: list[Waiter]
     gate: Gate
     next_slot: dict[str, datetime]
 
     @property
     def closed(self) -> bool:
-        """Whether a 429 keeps everybody out at this moment."""
+        """Whether a 429 stops all requests now."""
         return self.gate.not_before is not None and self.gate.not_before > self.at
 
 
-def report(connection: Connection, budget: RequestBudget, now: datetime) -> Report:
-    """The budget as it is; `now` is the time by the database's clock."""
-    return Report(
+def report(connection: Connection, budget: RequestBudget, now: datetime) -> BudgetReport:
+    """Return the state of the budget; `now` is the time by the database clock."""
+    return BudgetReport(
         at=now,
         windows=windows(connection, budget, now),
         users=_users(connection, now),
@@ -69,14 +83,12 @@ def report(connection: Connection, budget: RequestBudget, now: datetime) -> Repo
 
 
 def windows(connection: Connection, budget: RequestBudget, now: datetime) -> list[WindowUse]:
-    """What is used of each window, the shortest first."""
-    limits = budget.limits(connection)
-    c = request_limits.c
+    """Return the use of each window, shortest first."""
+    c, a = request_limits.c, request_allowances.c
     stated = dict(connection.execute(select(c.window_seconds, c.learned_at)).all())
-    a = request_allowances.c
     left = dict(connection.execute(select(a.window_seconds, a.remaining).where(a.until > now)).all())
     found = []
-    for seconds, limit in sorted(limits.items()):
+    for seconds, limit in sorted(budget.limits(connection).items()):
         by_lane = _by_lane(connection, now, seconds)
         found.append(
             WindowUse(seconds, limit, stated.get(seconds), sum(by_lane.values()), by_lane, left.get(seconds))
@@ -93,7 +105,7 @@ def _by_lane(connection: Connection, now: datetime, seconds: int) -> dict[str, i
     return {lane: found.get(lane, 0) for lane in LANES}
 
 
-def _users(connection: Connection, now: datetime) -> list[User]:
+def _users(connection: Connection, now: datetime) -> list[CallerUse]:
     c = request_grants.c
     recent = func.count().filter(c.granted_at > now - timedelta(minutes=1))
     query = (
@@ -102,7 +114,4 @@ def _users(connection: Connection, now: datetime) -> list[User]:
         .group_by(c.used_by, c.lane)
         .order_by(func.count().desc(), c.used_by, c.lane)
     )
-    return [
-        User(used_by or "", lane, minute, day)
-        for used_by, lane, minute, day in connection.execute(query).all()
-    ]
+    return [CallerUse(used_by or "", *rest) for used_by, *rest in connection.execute(query)]

@@ -1,7 +1,7 @@
-"""Who waits for a slot: a line across processes, so that the slots go round instead of to the luckiest.
+"""The queue of requests that wait for a slot, across all processes.
 
-Each request that has to wait takes a number and says when it will look again. Whoever is late to do so is passed over
-(its process may be dead) but keeps its number; long after that it is struck off.
+A waiting request takes a ticket and states when it will wake up. A request that is late (its process may be
+dead) is passed over but keeps its ticket for `EXPIRES_AFTER`.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, not_, se
 from whoop_assets.request_budget.lanes import LANES
 from whoop_assets.request_budget.tables import request_waiters
 
-LATE = timedelta(seconds=2)
-GIVEN_UP = timedelta(minutes=1)
-LOOK_AGAIN = timedelta(seconds=15)
-"""Nobody waits longer before looking again: limits are raised, and those who went first give up."""
+LATE_AFTER = timedelta(seconds=2)
+EXPIRES_AFTER = timedelta(minutes=1)
+MAX_SLEEP = timedelta(seconds=15)
+"""A waiting request checks again at least this often: limits can rise, and earlier requests can give up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A place in the queue. Numbers come again on SQLite, once they are struck off; number and time do not."""
+    """A place in the queue. SQLite reuses numbers of deleted rows, so the time is part of the identity."""
 
     number: int
     since: datetime
@@ -28,7 +28,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """A request that waits."""
+    """A waiting request."""
 
     lane: str
     used_by: str
@@ -36,9 +36,9 @@ class Waiter:
 
 
 def ahead(connection: Connection, lane: str, ticket: Ticket | None, now: datetime) -> int:
-    """How many go first: those of more urgent lanes, and of the same lane those who came before."""
+    """Return how many requests go first: those of more urgent lanes, and earlier ones of the same lane."""
     c = request_waiters.c
-    rows = connection.execute(select(c.id, c.lane).where(_in_time(now))).all()
+    rows = connection.execute(select(c.id, c.lane).where(_is_active(now))).all()
     rank, own = LANES[lane].rank, None if ticket is None else ticket.number
     return sum(
         LANES[other].rank < rank or (other == lane and (own is None or number < own))
@@ -53,17 +53,29 @@ def wait(
     used_by: str | None,
     ticket: Ticket | None,
     now: datetime,
-    back_at: datetime,
+    wake_at: datetime,
 ) -> Ticket:
-    """Take a number, or keep it."""
+    """Take a ticket, or keep the one given.
+
+    Args:
+        connection: The budget's transaction.
+        lane: The request's lane.
+        used_by: Who sends it.
+        ticket: The ticket so far; None at first.
+        now: The time by the database clock.
+        wake_at: When the request will check again.
+
+    Returns:
+        The ticket. It is a new one if the old one had expired.
+    """
     if ticket is not None:
-        kept = connection.execute(update(request_waiters).where(_is(ticket)).values(back_at=back_at))
+        kept = connection.execute(update(request_waiters).where(_is(ticket)).values(back_at=wake_at))
         if kept.rowcount:
             return ticket
-    given_up = not_(request_waiters.c.back_at.between(now - GIVEN_UP, now + LOOK_AGAIN))
-    connection.execute(delete(request_waiters).where(given_up))
+    expired = not_(request_waiters.c.back_at.between(now - EXPIRES_AFTER, now + MAX_SLEEP))
+    connection.execute(delete(request_waiters).where(expired))
     since = now if ticket is None else ticket.since
-    row = {"lane": lane, "used_by": used_by, "since": since, "back_at": back_at}
+    row = {"lane": lane, "used_by": used_by, "since": since, "back_at": wake_at}
     number: int = connection.execute(
         insert(request_waiters).values(row).returning(request_waiters.c.id)
     ).scalar_one()
@@ -71,14 +83,14 @@ def wait(
 
 
 def leave(connection: Connection, ticket: Ticket) -> None:
-    """Give the number back."""
+    """Delete the ticket."""
     connection.execute(delete(request_waiters).where(_is(ticket)))
 
 
 def waiting(connection: Connection, now: datetime) -> list[Waiter]:
-    """Those who wait, in the order in which they came."""
+    """Return the waiting requests in the order of arrival."""
     c = request_waiters.c
-    rows = connection.execute(select(c.lane, c.used_by, c.since).where(_in_time(now)).order_by(c.id))
+    rows = connection.execute(select(c.lane, c.used_by, c.since).where(_is_active(now)).order_by(c.id))
     return [Waiter(lane, used_by or "", since) for lane, used_by, since in rows]
 
 
@@ -86,6 +98,6 @@ def _is(ticket: Ticket) -> ColumnElement[bool]:
     return and_(request_waiters.c.id == ticket.number, request_waiters.c.since == ticket.since)
 
 
-def _in_time(now: datetime) -> ColumnElement[bool]:
+def _is_active(now: datetime) -> ColumnElement[bool]:
     """Not late, and not from a clock that has been set back since."""
-    return request_waiters.c.back_at.between(now - LATE, now + LOOK_AGAIN)
+    return request_waiters.c.back_at.between(now - LATE_AFTER, now + MAX_SLEEP)

@@ -52,7 +52,7 @@ def export(database: Database, table: str, folder: Path) -> Exported:
         for day in source.plain_days(connection, table):
             rows = source.plain_rows(connection, table, day)
             path = target / f"{day_column}={day}" / f"{table}.parquet"
-            atomic_file.put(path, partial(pyarrow.parquet.write_table, _table(columns, rows)))
+            atomic_file.write_atomically(path, partial(pyarrow.parquet.write_table, _table(columns, rows)))
             written.add(path)
             count += len(rows)
     gone = set(target.glob(f"{day_column}=*/{table}.parquet")) - written

@@ -32,7 +32,7 @@ from sqlalchemy import (
     select,
 )
 
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.db.types import JsonText, UtcDateTime
 from whoop_assets.records.tables import (
     FROM_SINGLE_READS,
@@ -276,7 +276,7 @@ def _limited(
     if days is None:
         yield query
         return
-    for lot in in_lots(list(days)):
+    for lot in batched(list(days)):
         yield query.where(day.in_(lot))
 
 

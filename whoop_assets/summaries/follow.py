@@ -7,7 +7,7 @@ members' locks, so what changes meanwhile stays stale, and a process that is kil
 from collections.abc import Collection, Iterator
 from datetime import date, timedelta
 
-from whoop_assets.date_ranges import spans_of_members
+from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, StaleDay
 from whoop_assets.summaries import trends_store
@@ -50,7 +50,7 @@ def _rebuild_trends(database: Database, members: Collection[int], first: date, l
 def rebuild_behind(database: Database, behind: Collection[StaleDay]) -> int:
     """Rebuild the trends of these days and of those that they reach, and no others; returns how many rows changed."""
     # Changes closer than a window's reach are one span: what the first reaches, the second does.
-    spans = spans_of_members(((entry.user_id, entry.day) for entry in behind), apart=REACH)
+    spans = to_date_ranges_of_members(((entry.user_id, entry.day) for entry in behind), max_gap=REACH)
     return sum(rebuild_trends(database, users, start, stop) for users, start, stop in spans)
 
 

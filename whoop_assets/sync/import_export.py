@@ -21,7 +21,7 @@ from whoop_assets.app_export.parsing import (
 from whoop_assets.app_export.parsing.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
 from whoop_assets.app_export.parsing.rows import RECOVERY, Cycle, JournalEntry, Sleep, Workout
 from whoop_assets.app_export.store import Span, Stored, Unreadable
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
@@ -30,6 +30,7 @@ from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.summaries.follow import rebuild_behind, rebuild_weeks
 from whoop_assets.summaries.rebuild import BUILT_ALONG, rebuild_days
+from whoop_assets.sync import membership
 from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
@@ -141,7 +142,7 @@ def import_export(
     with database.write([member for member in locked if member is not None]) as connection:
         at = database.now(connection)
         if user_id is None:
-            result = Imported(member_store.add_export_only(connection, at), is_new=True)
+            result = Imported(membership.add_export_only(connection, at), is_new=True)
         else:
             member_store.chosen(connection, [user_id])
             result = Imported(user_id, is_new=False)
@@ -164,7 +165,7 @@ def import_export(
                     " that contains"
                     f" them for member {result.user_id}; nothing was stored."
                 )
-            member_store.erase(connection, instead_of)
+            membership.erase_member(connection, instead_of)
         days = stale_days.generations(connection, [result.user_id], date.min, date.max)
     result.days_rebuilt = _follow(database, result.user_id, [entry.day for entry in days])
     rebuild_journal(database, [result.user_id])
@@ -392,7 +393,7 @@ def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
     Returns the number of days.
     """
     wanted = set(days)
-    for first, last in spans_of(wanted, apart=BUILT_ALONG):
+    for first, last in to_date_ranges(wanted, max_gap=BUILT_ALONG):
         rebuild_days(database, [user_id], first, last)
 
     def behind(ledger: Ledger) -> list[Any]:

@@ -1,1 +1,1 @@
-"""The encrypted token pairs of members, and their refresh by one process at a time."""
+"""Token pairs of members: encrypted store, lease, refresh, keys and their rotation."""

@@ -1,14 +1,13 @@
-"""The keys that encrypt tokens: Fernet keys from WHOOP_TOKEN_KEY, or from a file kept beside the embedded database.
+"""The keys that encrypt tokens: Fernet keys from WHOOP_TOKEN_KEY, or from a file next to the SQLite database.
 
-A key is named by its fingerprint. The database says which one encrypts now (`token_key`), and of each pair which one did:
-a process that meets a key it does not hold looks at its source again before it gives up, so that keys can be rotated
-while it runs.
+A fingerprint identifies a key. The database stores which key is current (`token_key`), and which key
+encrypted each pair. A process that needs an unknown key reads its source again first, so that keys can be
+rotated while it runs.
 """
 
 import base64
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +15,8 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import Connection, select
 
+from whoop_assets.atomic_file import write_atomically
 from whoop_assets.db.database import Database
-from whoop_assets.db.prepared import Prepared
 from whoop_assets.db.statements import insert_or_ignore, insert_or_replace
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
@@ -25,20 +24,25 @@ from whoop_assets.tokens.tables import token_key as key_in_use
 from whoop_assets.tokens.tables import tokens
 
 KEY_FILE_SUFFIX = ".token-key"
-_MOST_SET_ASIDE = 100
-LOST = "if it is lost for good, `whoop-assets keys rotate --lost` goes on without it"
-_IN_USE = Prepared(select(key_in_use.c.key_id).where(key_in_use.c.id == 1))
+_MAX_BACKUPS = 99
+LOST = "if the key is lost, `whoop-assets keys rotate --lost` continues without it"
 
 
 def fingerprint(key: bytes) -> str:
-    """The name of a key: 16 hexadecimal digits that tell nothing of it."""
+    """Return the identifier of a key: 16 hexadecimal digits, which do not reveal it."""
     return hashlib.sha256(base64.urlsafe_b64decode(key)).hexdigest()[:16]
 
 
 class TokenCipher:
-    """Encrypts with a key it is told, or its first; decrypts with any. `reread` gives the keys that its source holds now."""
+    """Encrypts with one key, and decrypts with any of several."""
 
     def __init__(self, keys: list[bytes], reread: Callable[[], list[bytes]] = list) -> None:
+        """Create the cipher.
+
+        Args:
+            keys: Fernet keys; the first encrypts by default.
+            reread: Returns the keys that the source contains now.
+        """
         self._keys = _by_fingerprint(keys)
         if not self._keys:
             raise ValueError("there is no key")
@@ -49,60 +53,75 @@ class TokenCipher:
 
     @property
     def first(self) -> str:
-        """Fingerprint of the source's first key."""
+        """Fingerprint of the first key of the source."""
         return next(iter(self._keys))
 
     def holds(self, key_id: str) -> bool:
-        """Whether that key is at hand, perhaps since a moment ago."""
+        """Return whether the key is available. Reads the source again if necessary."""
         if key_id not in self._keys:
-            # What was held stays: it may still open something. The source's order counts.
+            # Known keys stay, because they may still decrypt something. The source determines the order.
             self._keys = _by_fingerprint(self._reread()) | self._keys
         return key_id in self._keys
 
     def encrypt(self, secret: str, key_id: str | None = None) -> str:
+        """Encrypt with that key, or with the first."""
         return self._keys[key_id or self.first].encrypt(secret.encode()).decode()
 
     def decrypt(self, stored: str, key_id: str | None = None) -> str:
-        """The secret; raises ConfigurationError when the key that made the stored text (if known) is not at hand."""
+        """Decrypt with any key. Raises ConfigurationError if the key that encrypted it is not available.
+
+        Args:
+            stored: The encrypted text.
+            key_id: Fingerprint of its key, if known.
+        """
         if key_id is None or self.holds(key_id):
             with contextlib.suppress(InvalidToken):
-                return MultiFernet(list(self._keys.values())).decrypt(stored.encode()).decode()
+                return self._multi(self.first).decrypt(stored.encode()).decode()
         which = f" (fingerprint {key_id})" if key_id else ""
         raise ConfigurationError(
-            f"The stored tokens were encrypted with another key{which}: set WHOOP_TOKEN_KEY to the key that was in use"
-            f" when they were stored, or add it behind the first; the tokens are kept as they are, and {LOST}."
+            f"The stored tokens were encrypted with another key{which}: set WHOOP_TOKEN_KEY to the key"
+            " that was in use"
+            f" when they were stored, or add it after the first; the tokens stay as they are, and {LOST}."
         ) from None
+
+    def rotate(self, stored: str, key_id: str) -> str:
+        """Encrypt the text with that key instead. Its own key must be available, as for `decrypt`."""
+        return self._multi(key_id).rotate(stored.encode()).decode()
+
+    def _multi(self, key_id: str) -> MultiFernet:
+        """Encrypts with that key, decrypts with all."""
+        return MultiFernet([self._keys[key_id], *self._keys.values()])
 
 
 def _by_fingerprint(keys: Iterable[bytes]) -> dict[str, Fernet]:
     return {fingerprint(key): fernet for key in keys if (fernet := Fernet(key))}
 
 
-# Which key encrypts now
+# The current key
 
 
 def current(connection: Connection, cipher: TokenCipher) -> str:
-    """Fingerprint of the key that encrypts now: the source's first as long as nothing is encrypted.
+    """Return the fingerprint of the current key: the first key of the source while nothing is encrypted.
 
-    Raises ConfigurationError when it is not at hand.
+    Raises ConfigurationError if it is not available.
     """
-    row = _IN_USE.row(connection)
-    known = None if row is None else row[0]
+    known = connection.scalar(select(key_in_use.c.key_id).where(key_in_use.c.id == 1))
     if known is None or (not cipher.holds(known) and _nothing_is_encrypted(connection)):
         return cipher.first
     if cipher.holds(known):
         return str(known)
     raise ConfigurationError(
-        f"Tokens are encrypted with another key now (fingerprint {known}), which is not at hand here: add it to"
-        f" WHOOP_TOKEN_KEY and start again; no token was spent, and {LOST}."
+        f"Tokens are now encrypted with another key (fingerprint {known}), which is not available here:"
+        " add it to"
+        f" WHOOP_TOKEN_KEY and start again; no token was used up, and {LOST}."
     )
 
 
 def claim(connection: Connection, cipher: TokenCipher, at: datetime) -> str:
-    """`current`, in a transaction that is going to encrypt: until it ends no other key becomes the current one."""
+    """Return the current key, and lock it: no other key becomes current before the transaction ends."""
     insert_or_ignore(connection, key_in_use, [{"id": 1, "key_id": cipher.first, "since": at}])
-    # Only while nothing is encrypted may the key have to be switched. Two that both hold the row to read, and then both
-    # want to write it, would wait for each other.
+    # A shared lock suffices unless the key may have to be switched, which is so only while nothing is
+    # encrypted. Two transactions that upgrade shared locks would deadlock.
     only_read = not _nothing_is_encrypted(connection)
     stated = connection.scalar(select(key_in_use.c.key_id).with_for_update(read=only_read))
     found = current(connection, cipher)
@@ -112,12 +131,13 @@ def claim(connection: Connection, cipher: TokenCipher, at: datetime) -> str:
 
 
 def switch(connection: Connection, key_id: str, at: datetime) -> None:
-    """Make this key the current one."""
+    """Set the current key."""
     insert_or_replace(connection, key_in_use, [{"id": 1, "key_id": key_id, "since": at}], keep=set())
 
 
 def for_storing(connection: Connection, cipher: TokenCipher, otherwise: str, at: datetime) -> str:
-    """`claim` for a pair that WHOOP has given: rather under a key that was current a moment ago than lost."""
+    """Return the key for a pair that WHOOP has returned: the current key, or `otherwise` if it is not
+    available."""
     try:
         return claim(connection, cipher, at)
     except ConfigurationError:
@@ -128,144 +148,146 @@ def _nothing_is_encrypted(connection: Connection) -> bool:
     return connection.scalar(select(tokens.c.user_id).limit(1)) is None
 
 
-# Where keys come from
+# Sources of keys
 
 
 def token_cipher(database: Database, token_key: str) -> TokenCipher:
-    """The cipher for this database; raises ConfigurationError without a usable key."""
+    """Return the cipher for this database. Raises ConfigurationError without a usable key.
+
+    Args:
+        database: A SQLite database has a key file, which is created if necessary.
+        token_key: WHOOP_TOKEN_KEY; empty to use the key file.
+    """
     if token_key:
         given = keys_in(token_key, "WHOOP_TOKEN_KEY")
-        # A key that was handed over by other means is not mixed with what may stand in the environment.
+        # Keys from elsewhere are not mixed with keys of the environment.
         return TokenCipher(given, _from_environment if _from_environment() == given else list)
     path = key_file(database)
-    return TokenCipher(_from_file(path, database), lambda: _now_in(path))
+    return TokenCipher(_from_file(path, database), lambda: _reread_file(path))
 
 
 def key_file(database: Database) -> Path:
-    """The file beside the embedded database; raises ConfigurationError when there is no such place."""
-    if not database.is_sqlite or not database.url.database or database.url.database == ":memory:":
+    """Return the path of the key file next to the SQLite database. Raises ConfigurationError for other
+    databases."""
+    if database.path is None:
         raise ConfigurationError(
-            'WHOOP_TOKEN_KEY is not set: make a key with `python -c "from cryptography.fernet import Fernet;'
+            'WHOOP_TOKEN_KEY is not set: create a key with `python -c "from cryptography.fernet import'
+            " Fernet;"
             ' print(Fernet.generate_key().decode())"` and keep it as carefully as the database.'
         )
-    return Path(database.url.database).absolute().with_suffix(KEY_FILE_SUFFIX)
+    return database.path.with_suffix(KEY_FILE_SUFFIX)
 
 
 def keys_in(text: str, source: str) -> list[bytes]:
-    """The keys in a text, separated by commas; raises ConfigurationError, naming the source."""
+    """Return the keys in a comma-separated text. Raises ConfigurationError that names the source."""
     try:
         keys = [part.strip().encode() for part in text.split(",") if part.strip()]
         if not _by_fingerprint(keys):
             raise ValueError("there is no key")
     except ValueError:
         raise ConfigurationError(
-            f"{source} does not hold Fernet keys: each is 44 characters of url-safe base64, several are separated"
+            f"{source} does not hold Fernet keys: each is 44 characters of url-safe base64, several are"
+            " separated"
             " by commas."
         ) from None
     return keys
 
 
 def write_key_file(path: Path, keys: Iterable[bytes]) -> None:
-    """Replace the file in one step, for its owner alone: who reads it meanwhile finds the old keys or the new ones."""
-    new = path.with_name(f"{path.name}.{os.getpid()}")
+    """Replace the key file atomically; only its owner can read it."""
+    content = b",".join(keys) + b"\n"
     try:
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(b",".join(keys) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
+        write_atomically(path, lambda file: file.write(content))
     except OSError as error:
         raise ConfigurationError(
-            f"The key file {path.name} cannot be written ({type(error).__name__}): check who may write there and that the"
-            " disk has room, or set WHOOP_TOKEN_KEY."
+            f"The key file {path.name} cannot be written ({type(error).__name__}): check its permissions"
+            " and that the"
+            " disk has space, or set WHOOP_TOKEN_KEY."
         ) from None
-    with contextlib.suppress(OSError):  # not every system lets a folder be synced
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def read_key_file(path: Path) -> list[bytes]:
-    """The keys in the file; raises ConfigurationError when it cannot be read or holds something else."""
+    """Return the keys in the file. Raises ConfigurationError if it cannot be read or has other content."""
     name = f"The key file {path.name}"
     try:
         return keys_in(path.read_text(), name)
     except OSError as error:
-        wrong = f"{name} cannot be read ({type(error).__name__}): check what it is and who may read it"
+        wrong = f"{name} cannot be read ({type(error).__name__}): check its type and its permissions"
     except (UnicodeDecodeError, ConfigurationError):
         wrong = f"{name} does not hold Fernet keys, each of them 44 characters of url-safe base64"
     raise ConfigurationError(
-        f"{wrong}; put it back from your backup, or set WHOOP_TOKEN_KEY to the key that it held; {LOST}."
+        f"{wrong}; restore it from your backup, or set WHOOP_TOKEN_KEY to the key that it held; {LOST}."
     )
 
 
 def replace_unusable_file(path: Path, database: Database) -> Path | None:
-    """Write a new key where the file holds none that can be used; where what there was is kept now, if there was any."""
+    """Write a new key if the file contains no usable one. Returns where the old file was moved; None without
+    any."""
     with database.write():
         try:
             read_key_file(path)
         except ConfigurationError:
-            kept = _set_aside(path)
+            backup = _move_aside(path)
             write_key_file(path, [Fernet.generate_key()])
-            return kept
+            return backup
     return None
 
 
-def _set_aside(path: Path) -> Path | None:
-    for number in range(1, _MOST_SET_ASIDE):
-        kept = path.with_name(f"{path.name}.unusable-{number}")
-        if kept.exists():
+def _move_aside(path: Path) -> Path | None:
+    for number in range(1, _MAX_BACKUPS + 1):
+        backup = path.with_name(f"{path.name}.unusable-{number}")
+        if backup.exists():
             continue
         try:
-            path.rename(kept)
+            path.rename(backup)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise ConfigurationError(
-                f"The key file {path.name} cannot be moved aside ({type(error).__name__}): move it away yourself, then run"
+                f"The key file {path.name} cannot be moved aside ({type(error).__name__}): move it away,"
+                " then run"
                 " `whoop-assets keys rotate --lost` again."
             ) from None
-        return kept
+        return backup
     raise ConfigurationError(
-        f"There are {_MOST_SET_ASIDE - 1} unusable key files beside {path.name} already: move them away."
+        f"There are {_MAX_BACKUPS} unusable key files next to {path.name} already: move them away."
     )
 
 
 def _from_environment() -> list[bytes]:
-    # `.env` may have been written anew. What cannot be read now is no reason to fail with what is held.
+    # `.env` may have changed. If it cannot be read now, the known keys stay in use.
     with contextlib.suppress(ConfigurationError):
         text = Settings.from_environment().token_key
         return keys_in(text, "WHOOP_TOKEN_KEY") if text else []
     return []
 
 
-def _now_in(path: Path) -> list[bytes]:
+def _reread_file(path: Path) -> list[bytes]:
     with contextlib.suppress(ConfigurationError, OSError):
         return read_key_file(path)
     return []
 
 
 def _is_missing(path: Path) -> bool:
-    """Whether there is no key file, or an empty one, whose writer was killed."""
+    """Return whether the key file is missing, or empty because its writer was killed."""
     try:
         return not path.exists() or not path.stat().st_size
     except OSError:
-        return False  # what is wrong with it is said by who reads it
+        return False  # `read_key_file` reports the error
 
 
 def _from_file(path: Path, database: Database) -> list[bytes]:
     if _is_missing(path):
-        # One process at a time: of two that start together one makes the key, and both use it.
+        # One process at a time: of two that start together, one creates the key and both use it.
         with database.write() as connection:
             if _is_missing(path):
                 if not _nothing_is_encrypted(connection):
-                    # A new key would read none of them, and members connected under it would not outlive the old one.
+                    # A new key could not decrypt them, and restoring the old file later would lose the new
+                    # key.
                     raise ConfigurationError(
-                        f"The key file {path.name} is gone, and the stored tokens cannot be read without it: put it"
-                        f" back from your backup, or set WHOOP_TOKEN_KEY to the key that it held; {LOST}."
+                        f"The key file {path.name} is missing, and the stored tokens cannot be read"
+                        " without it: restore it"
+                        f" from your backup, or set WHOOP_TOKEN_KEY to the key that it held; {LOST}."
                     )
                 write_key_file(path, [Fernet.generate_key()])
     return read_key_file(path)

@@ -1,23 +1,45 @@
-"""Tokens that nothing has used for a while are renewed, so that a quiet month does not end in a new consent.
+"""Refreshes tokens that have not been used for days, so that a member without requests need not connect
+again.
 
-WHOOP does not say how long a refresh token lives. Whoever reads something every few days renews it by the way; this is
-for a member who is left alone. It goes through the same lease as every other exchange, and costs no API request.
+WHOOP does not document how long a refresh token is valid. The refresh uses the same lease as any other and
+costs no API request.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from whoop_assets.db.database import Database
 from whoop_assets.errors import ReconnectionNeeded, WhoopError
-from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import store as token_store
+from whoop_assets.tokens.refresh import MemberTokens
 
 RENEW_AFTER = timedelta(days=3)
 
 
+class TokenSession(Protocol):
+    """The parts of a WHOOP session that `keep_alive` needs."""
+
+    @property
+    def database(self) -> Database:
+        """The database with the tokens."""
+
+    def require_key(self) -> None:
+        """Raise ConfigurationError if new tokens could not be encrypted."""
+
+    def tokens(self, user_id: int) -> MemberTokens:
+        """Return the member's tokens."""
+
+
 @dataclass(slots=True)
-class KeptAlive:
-    """Whose tokens were renewed, whose grant turned out to be gone, and what failed for whom (to be tried again)."""
+class KeepAliveResult:
+    """The outcome.
+
+    Attributes:
+        renewed: Members with refreshed tokens.
+        to_reconnect: Members who must connect again -> the reason.
+        failed: Members with a failed refresh, which will be retried -> the error.
+    """
 
     renewed: list[int] = field(default_factory=list)
     to_reconnect: dict[int, str] = field(default_factory=dict)
@@ -25,27 +47,28 @@ class KeptAlive:
 
 
 def due(database: Database) -> tuple[list[int], datetime]:
-    """Connected members whose tokens have not been renewed for RENEW_AFTER, and the moment that counts. SQL only."""
+    """Return the connected members without a refresh since a time, and that time (now - `RENEW_AFTER`)."""
     with database.read() as connection:
         moment = database.now(connection) - RENEW_AFTER
         return token_store.unused_since(connection, moment), moment
 
 
-def keep_alive(connection: Connection) -> KeptAlive:
-    """Renew what is due; one member's failure costs no other member anything.
+def keep_alive(session: TokenSession) -> KeepAliveResult:
+    """Refresh the tokens that are due. A failure of one member does not affect the others.
 
-    Raises ConfigurationError only when the token key as a whole is not at hand.
+    Raises:
+        ConfigurationError: The key that encrypts tokens is not available.
     """
-    connection.require_key()
-    done = KeptAlive()
-    members, moment = due(connection.database)
+    session.require_key()
+    result = KeepAliveResult()
+    members, moment = due(session.database)
     for user_id in members:
         try:
-            connection.tokens(user_id).renew_unless_since(moment)
+            session.tokens(user_id).renew_unless_since(moment)
         except ReconnectionNeeded as error:
-            done.to_reconnect[user_id] = str(error)
+            result.to_reconnect[user_id] = str(error)
         except WhoopError as error:
-            done.failed[user_id] = str(error)
+            result.failed[user_id] = str(error)
         else:
-            done.renewed.append(user_id)
-    return done
+            result.renewed.append(user_id)
+    return result

@@ -1,11 +1,12 @@
-"""Rotating the keys that encrypt tokens, while runs go on; and what is under which key.
+"""Rotates the keys that encrypt tokens, while runs continue.
 
-First the new key is where every process can find it (in the file; with WHOOP_TOKEN_KEY whoever sets it sees to that),
-then the database says that it is the current one, then the pairs are encrypted anew, each in its own transaction. From
-the second step on no lease is given to a process without the new key. One that was given before is waited for, so that
-what it stores, perhaps still under the old key, is encrypted anew as well. A key goes out of the file only when no pair
-is under it, and not before the next rotation. Stopped at any point, a rotation leaves everything readable, and the next
-one completes it.
+1. The new key is made available to all processes: in the key file, or by the operator in WHOOP_TOKEN_KEY.
+2. The database records it as the current key. From now on no process without it gets a lease.
+3. Each pair is encrypted with it, in its own transaction. A lease that was taken earlier is waited for,
+   because its holder may still store a pair under the old key.
+4. A key leaves the file only if no pair uses it, and not before the next rotation.
+
+If a rotation stops at any point, everything stays readable, and the next rotation completes it.
 """
 
 from collections.abc import Collection
@@ -21,17 +22,23 @@ from whoop_assets.members import store as members
 from whoop_assets.tokens import cipher as keys
 from whoop_assets.tokens import lease
 from whoop_assets.tokens.cipher import TokenCipher, fingerprint
-from whoop_assets.tokens.store import encrypted
 from whoop_assets.tokens.tables import token_key as key_in_use
 from whoop_assets.tokens.tables import tokens
 
-_LOOK_AGAIN = 0.25
-_PASSES = 5
+_POLL_SECONDS = 0.25
+_MAX_PASSES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
-    """How many members' pairs are under a key (None: not recorded which), and whether it is at hand."""
+    """Use of one key.
+
+    Attributes:
+        key_id: Fingerprint; None for pairs without a recorded key.
+        members: Number of pairs that it encrypts.
+        current: Whether it encrypts new pairs.
+        at_hand: Whether this process has it.
+    """
 
     key_id: str | None
     members: int
@@ -41,9 +48,13 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """The key that encrypts now, how many pairs were encrypted anew, and whose could not be read.
+    """The outcome of a rotation.
 
-    `set_aside`: where an unusable key file is kept now.
+    Attributes:
+        key_id: Fingerprint of the current key.
+        members: Number of pairs that were re-encrypted.
+        unreadable: Members with a pair that no key decrypts; they must connect again.
+        set_aside: Where an unusable key file was moved.
     """
 
     key_id: str
@@ -53,7 +64,7 @@ class Rotated:
 
 
 def in_use(connection: Connection, cipher: TokenCipher) -> list[KeyUse]:
-    """The current key, also when nothing is under it, and every other key that a pair is under."""
+    """Return the current key, and every other key that encrypts a pair."""
     stated = connection.scalar(select(key_in_use.c.key_id))
     counted = select(tokens.c.key_id, func.count()).group_by(tokens.c.key_id)
     counts: dict[str | None, int] = dict(connection.execute(counted).all())
@@ -61,15 +72,21 @@ def in_use(connection: Connection, cipher: TokenCipher) -> list[KeyUse]:
     counts.setdefault(current, 0)
     return [
         KeyUse(key_id, count, key_id == current, key_id is None or cipher.holds(key_id))
-        for key_id, count in sorted(counts.items(), key=lambda one: (one[0] != current, one[0] or ""))
+        for key_id, count in sorted(counts.items(), key=lambda item: (item[0] != current, item[0] or ""))
     ]
 
 
 def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated:
-    """Make the first key of WHOOP_TOKEN_KEY, or a new one in the file, the current key; encrypt every pair under it.
+    """Make a new key current, and encrypt every pair with it.
 
-    `lost`: go on without pairs that no key at hand can read; their members have to be connected again. Without it
-    raises ConfigurationError for them, before anything is done.
+    Args:
+        database: The database with the tokens.
+        token_key: WHOOP_TOKEN_KEY. Its first key becomes current. If empty, a new key is added to the key
+            file.
+        lost: Give up pairs that no available key can decrypt; their members must connect again.
+
+    Raises:
+        ConfigurationError: There are such pairs and `lost` is False. Nothing was changed.
     """
     path = None if token_key else keys.key_file(database)
     set_aside = None
@@ -77,12 +94,16 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
         set_aside = keys.replace_unusable_file(path, database)
     cipher = keys.token_cipher(database, token_key)
     with database.read() as connection:
-        everybody = list(connection.scalars(select(tokens.c.user_id).order_by(tokens.c.user_id)))
-        unreadable = [user_id for user_id in everybody if not _readable(connection, user_id, cipher)]
+        members_with_tokens = list(connection.scalars(select(tokens.c.user_id).order_by(tokens.c.user_id)))
+        unreadable = [
+            user_id for user_id in members_with_tokens if not _readable(connection, user_id, cipher)
+        ]
     if unreadable and not lost:
         raise ConfigurationError(
-            f"The tokens of member {', '.join(map(str, unreadable))} are under a key that is not at hand, and nothing was"
-            f" done: add that key to WHOOP_TOKEN_KEY, behind the first; {keys.LOST}, and those members connect again."
+            f"The tokens of member {', '.join(map(str, unreadable))} use a key that is not available, and"
+            " nothing was"
+            f" done: add that key to WHOOP_TOKEN_KEY, after the first; {keys.LOST}, and those members"
+            " connect again."
         )
     with database.write() as connection:
         before = connection.scalar(select(key_in_use.c.key_id).with_for_update())
@@ -94,9 +115,9 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
         key_id = cipher.first
         if key_id != before:
             keys.switch(connection, key_id, database.now(connection))
-    # Who has connected again since they were looked at is nobody to give up.
+    # Skip members who reconnected after the scan.
     unreadable = [user_id for user_id in unreadable if _give_up(database, user_id, cipher)]
-    renewed = _encrypt_all(database, cipher, unreadable)
+    rotated = _encrypt_all(database, cipher, unreadable)
     if path is not None:
         older = {fingerprint(key) for key in held} - {before or fingerprint(held[0])}
         with database.write() as connection:
@@ -104,13 +125,13 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
             if None not in needed:
                 found = keys.read_key_file(path)
                 keys.write_key_file(path, [key for key in found if fingerprint(key) not in older - needed])
-    return Rotated(key_id, renewed, unreadable, set_aside)
+    return Rotated(key_id, rotated, unreadable, set_aside)
 
 
 def _encrypt_all(database: Database, cipher: TokenCipher, unreadable: Collection[int]) -> int:
-    """Encrypt anew what is under another key than the current one, until there is nothing left; how many pairs."""
-    renewed: set[int] = set()
-    for _ in range(_PASSES):
+    """Re-encrypt all pairs that use another key than the current one. Returns their number."""
+    rotated: set[int] = set()
+    for _ in range(_MAX_PASSES):
         with database.read() as connection:
             current = connection.scalar(select(key_in_use.c.key_id))
             others = select(tokens.c.user_id).where(tokens.c.key_id.is_distinct_from(current))
@@ -119,15 +140,15 @@ def _encrypt_all(database: Database, cipher: TokenCipher, unreadable: Collection
             break
         for user_id in left:
             while not _encrypt(database, cipher, user_id):
-                database.clock.sleep(_LOOK_AGAIN)
-            renewed.add(user_id)
-    return len(renewed)
+                database.clock.sleep(_POLL_SECONDS)
+            rotated.add(user_id)
+    return len(rotated)
 
 
 def _encrypt(database: Database, cipher: TokenCipher, user_id: int) -> bool:
-    """Encrypt the pair under the current key. False while it is being refreshed: then it has to be looked at again."""
+    """Re-encrypt the pair with the current key. Returns False while it is being refreshed: try again then."""
     with database.write([user_id]) as connection:
-        # In this order, as whoever takes a lease does, so that nobody waits in a circle.
+        # The same order of row locks as when a lease is taken, to avoid a deadlock.
         current = connection.scalar(select(key_in_use.c.key_id).with_for_update(read=True))
         row = connection.execute(select(tokens).where(tokens.c.user_id == user_id).with_for_update()).first()
         if row is None or current is None or row.key_id == current:
@@ -135,14 +156,16 @@ def _encrypt(database: Database, cipher: TokenCipher, user_id: int) -> bool:
         if lease.held(row.lease_until, database.now(connection)):
             return False
         if not cipher.holds(current):
-            return True  # another rotation has begun, and will see to it
-        access = cipher.decrypt(row.access_token, row.key_id)
-        refresh = None if row.refresh_token is None else cipher.decrypt(row.refresh_token, row.key_id)
-        # The fence stays: it is the same pair, and who is late with a newer one may still bring it.
+            return True  # another rotation has begun, and will do it
+        # The fence stays, because it is the same pair: a late holder of a lease may still store a newer one.
         connection.execute(
             update(tokens)
             .where(tokens.c.user_id == user_id)
-            .values(**encrypted(cipher, current, access, refresh))
+            .values(
+                access_token=cipher.rotate(row.access_token, current),
+                refresh_token=row.refresh_token and cipher.rotate(row.refresh_token, current),
+                key_id=current,
+            )
         )
         return True
 
@@ -152,7 +175,7 @@ def _readable(connection: Connection, user_id: int, cipher: TokenCipher) -> bool
         select(tokens.c.access_token, tokens.c.key_id).where(tokens.c.user_id == user_id)
     ).first()
     if row is None:
-        return True  # there is nothing that cannot be read
+        return True
     try:
         cipher.decrypt(row.access_token, row.key_id)
     except ConfigurationError:
@@ -161,14 +184,10 @@ def _readable(connection: Connection, user_id: int, cipher: TokenCipher) -> bool
 
 
 def _give_up(database: Database, user_id: int, cipher: TokenCipher) -> bool:
-    """Mark the member, unless the pair can be read now, or is gone. Whether it was done."""
+    """Set the member to reconnection_needed unless the pair can be read now, or is deleted. Returns whether
+    it did."""
     with database.write([user_id]) as connection:
         if _readable(connection, user_id, cipher):
             return False
-        members.set_status(
-            connection,
-            user_id,
-            members.RECONNECTION_NEEDED,
-            members.KEY_LOST,
-        )
+        members.set_status(connection, user_id, members.RECONNECTION_NEEDED, members.KEY_LOST)
     return True

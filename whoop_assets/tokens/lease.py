@@ -1,18 +1,19 @@
-"""The lease under which one process at a time refreshes a member's tokens.
+"""The lease: one process at a time refreshes a member's tokens.
 
-WHOOP's refresh tokens are good for one exchange, and an answer that is not stored is lost with the grant. So:
+A refresh token of WHOOP is valid for one exchange. If its response is not stored, the grant is lost.
+Therefore:
 
-- A lease is taken by compare-and-swap on the fence, a number that every later change of the pair's row moves on. It lasts
-  a few seconds, and its holder renews it while the exchange goes on: a holder that dies blocks the others for LEASE and no
-  longer, one that lives is waited for however slowly WHOOP answers (LONGEST_EXCHANGE at most). All times are the
-  database's.
-- The intent to exchange is stored with the lease. It goes when an answer is stored; what is left of it says that a
-  process stopped, or that an answer was lost, and when.
-- A holder can be stalled for longer than its lease (the machine slept, the database was locked) and come back with the
-  only good pair, while another process has taken over and sent the same refresh token. So a new pair is stored also
-  under an old fence as long as the token it was given for is the one stored; and who has taken over does not believe a
-  refusal at once but holds its lease and looks again for GRACE whether the other brings a pair. What comes later still
-  is stored all the same, and mends the member.
+- A process takes the lease by compare-and-swap on the fence, a number that every later change of the row
+  increments. The lease lasts `LEASE_DURATION`, and its holder renews it during the exchange, for at most
+  `MAX_EXCHANGE_DURATION`. If the holder dies, the others wait for the rest of the lease only. All times come
+  from the database clock.
+- The intent to exchange is stored with the lease and removed with the response. An intent that remains means
+  that a process stopped, or that a response was lost.
+- A holder can be suspended for longer than its lease, and return with the only valid pair after another
+  process has taken over and sent the same refresh token. So a new pair is also stored under an old fence, if
+  the refresh token it was given for is still the stored one. And the process that took over does not accept a
+  rejection at once: it keeps its lease and waits `GRACE_PERIOD` for the other's pair. An even later pair is
+  stored too, and clears the member's status.
 """
 
 import os
@@ -28,23 +29,25 @@ from whoop_assets.tokens.cipher import TokenCipher
 from whoop_assets.tokens.store import StoredPair, encrypted
 from whoop_assets.tokens.tables import tokens
 
-LEASE = timedelta(seconds=5)
-"""How long a holder that died is in the way of the others."""
-BEAT = LEASE / 3
-"""How often a holder renews its lease: two beats may fail."""
-LONGEST_EXCHANGE = timedelta(seconds=75)
-"""Longer than an exchange takes at its time-outs (three connections, one answer: about a minute): then no more renewals."""
-_FARTHEST_END = 2 * LEASE
-"""With room for a renewal that comes while we look."""
-GRACE = timedelta(seconds=5)
-"""How long who has taken over waits for a pair of the one before, when WHOOP refuses the token."""
+LEASE_DURATION = timedelta(seconds=5)
+"""How long the others wait for a holder that died."""
+RENEWAL_INTERVAL = LEASE_DURATION / 3
+"""Two renewals may fail."""
+MAX_EXCHANGE_DURATION = timedelta(seconds=75)
+"""Longer than an exchange with all its timeouts (three connections and one response: about a minute)."""
+GRACE_PERIOD = timedelta(seconds=5)
+"""How long a process that took over waits for the previous holder's pair if WHOOP rejects the token."""
+_MAX_LEASE_AHEAD = 2 * LEASE_DURATION
+"""A lease that ends later was written by a clock that has been set back. Includes a concurrent renewal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """The last exchange of the same refresh token, whose answer never was stored.
+class UnansweredRefresh:
+    """The last exchange of the same refresh token, without a stored response.
 
-    `stopped_holder`: host and process that never ended its lease; None when it said that the answer was lost.
+    Attributes:
+        since: Begin of the exchange.
+        stopped_holder: Host and process that never released its lease; None if it reported a lost response.
     """
 
     since: datetime
@@ -53,37 +56,55 @@ class Broken:
     def __str__(self) -> str:
         moment = f"{self.since:%Y-%m-%d %H:%M:%S} UTC"
         if self.stopped_holder is None:
-            return f"WHOOP's answer to a token exchange of {moment} was lost"
-        # Without the host, which may be called after somebody; it stands in the row.
+            return f"WHOOP's response to a token exchange of {moment} was lost"
+        # Without the host name, which can contain a person's name.
         pid = self.stopped_holder.rpartition(":")[2]
-        return f"a process (pid {pid}) stopped in the middle of a token exchange begun at {moment}"
+        return f"a process (pid {pid}) stopped during a token exchange that began at {moment}"
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to refresh the member's tokens; `key_id` was the key that encrypts when it was taken."""
+    """The right to refresh a member's tokens.
+
+    Attributes:
+        user_id: WHOOP user id.
+        fence: Number of the lease.
+        taken_at: When it was taken.
+        key_id: Fingerprint of the current key at that time.
+        unanswered: The previous exchange, if its response is missing.
+    """
 
     user_id: int
     fence: int
     taken_at: datetime
     key_id: str
-    broken: Broken | None
+    unanswered: UnansweredRefresh | None
 
     @property
     def taken_over(self) -> bool:
-        """Whether another process may still come back with an answer."""
-        return self.broken is not None and self.broken.stopped_holder is not None
+        """Whether another process may still return with a response."""
+        return self.unanswered is not None and self.unanswered.stopped_holder is not None
 
 
 def this_process() -> str:
-    """Host and process, to be found again by who looks why a token was lost."""
+    """Return host and process id, which help to find out why a token was lost."""
     return f"{socket.gethostname()[:100]}:{os.getpid()}"
 
 
 def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: datetime) -> Lease | None:
-    """Take the lease on this pair and enter the intent to exchange; None when another process holds it, or was faster.
+    """Take the lease on this pair, and store the intent to exchange.
 
-    Raises ConfigurationError when the key that encrypts now is not at hand: what the exchange gives could not be kept.
+    Args:
+        connection: A write transaction.
+        pair: The pair as it was read.
+        cipher: The available keys.
+        at: The time by the database clock.
+
+    Returns:
+        The lease; None if another process holds it or was faster.
+
+    Raises:
+        ConfigurationError: The current key is not available, so the new pair could not be stored.
     """
     key_id = keys.claim(connection, cipher, at)
     taken = connection.execute(
@@ -93,35 +114,38 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
             tokens.c.fence == pair.fence,
             _free(at),
         )
-        .values(fence=pair.fence + 1, lease_until=at + LEASE, intent_at=at, lease_holder=this_process())
+        .values(
+            fence=pair.fence + 1, lease_until=at + LEASE_DURATION, intent_at=at, lease_holder=this_process()
+        )
     )
     if taken.rowcount != 1:
         return None
-    broken = None if pair.intent_at is None else Broken(pair.intent_at, pair.lease_holder)
-    return Lease(pair.user_id, pair.fence + 1, at, key_id, broken)
+    unanswered = None if pair.intent_at is None else UnansweredRefresh(pair.intent_at, pair.lease_holder)
+    return Lease(pair.user_id, pair.fence + 1, at, key_id, unanswered)
 
 
-def unanswered(connection: Connection, at: datetime) -> dict[int, Broken]:
-    """The members whose refresh token may be spent, because an exchange that nobody is waiting for has no answer."""
+def unanswered_refreshes(connection: Connection, at: datetime) -> dict[int, UnansweredRefresh]:
+    """Return the members with a refresh token that may be used up, because an exchange without lease has no
+    response."""
     c = tokens.c
     query = select(c.user_id, c.intent_at, c.lease_holder).where(c.intent_at.is_not(None), _free(at))
-    return {user_id: Broken(since, holder) for user_id, since, holder in connection.execute(query)}
+    return {user_id: UnansweredRefresh(since, holder) for user_id, since, holder in connection.execute(query)}
 
 
 def _free(at: datetime) -> ColumnElement[bool]:
-    """Nobody holds a lease: none was taken, it has run out, or it was taken by a clock that has been set back since."""
+    """No process holds a lease: there is none, it has expired, or a clock that was set back wrote it."""
     until = tokens.c.lease_until
-    return or_(until.is_(None), until <= at, until > at + _FARTHEST_END)
+    return or_(until.is_(None), until <= at, until > at + _MAX_LEASE_AHEAD)
 
 
 def held(until: datetime | None, at: datetime) -> bool:
-    """Whether a lease of that end is still somebody's."""
-    return until is not None and at < until <= at + _FARTHEST_END
+    """Return whether a lease with this end is valid at that time."""
+    return until is not None and at < until <= at + _MAX_LEASE_AHEAD
 
 
 def renew(connection: Connection, lease: Lease, at: datetime) -> bool:
-    """Hold the lease for another while. False when another process has taken over, or it has been held long enough."""
-    if at > lease.taken_at + LONGEST_EXCHANGE:
+    """Extend the lease. Returns False if another process took over, or after `MAX_EXCHANGE_DURATION`."""
+    if at > lease.taken_at + MAX_EXCHANGE_DURATION:
         return False
     return (
         connection.execute(
@@ -131,7 +155,7 @@ def renew(connection: Connection, lease: Lease, at: datetime) -> bool:
                 tokens.c.fence == lease.fence,
                 tokens.c.lease_until.is_not(None),
             )
-            .values(lease_until=at + LEASE)
+            .values(lease_until=at + LEASE_DURATION)
         ).rowcount
         == 1
     )
@@ -148,10 +172,23 @@ def store_refreshed(
     expires_at: datetime,
     at: datetime,
 ) -> bool:
-    """Store the pair that the exchange of the refresh token `spent` gave, and end the lease.
+    """Store the pair that an exchange returned, and release the lease.
 
-    False when a newer pair is stored already. A lease that has run out meanwhile does not matter as long as the spent
-    token is the one that is stored: ours is then the only pair that is good.
+    An expired lease does not matter while `spent` is the stored refresh token: the new pair is then the only
+    valid one.
+
+    Args:
+        connection: A write transaction.
+        lease: The lease of the exchange.
+        cipher: The available keys.
+        spent: The refresh token that was exchanged.
+        access_token: The new access token.
+        refresh_token: The new refresh token.
+        expires_at: When the new access token expires.
+        at: The time by the database clock.
+
+    Returns:
+        False if a newer pair is stored already.
     """
     key_id = keys.for_storing(connection, cipher, lease.key_id, at)
     row = connection.execute(
@@ -183,15 +220,15 @@ def _is(stored: str | None, key_id: str | None, token: str, cipher: TokenCipher)
     try:
         return stored is not None and cipher.decrypt(stored, key_id) == token
     except ConfigurationError:
-        # Stored under a key that came after our time, by a process that has taken over: it may be a newer pair.
+        # Another process stored it under a newer key: it may be a newer pair.
         return False
 
 
-def give_back(connection: Connection, lease: Lease, *, answered: bool) -> None:
-    """End a lease that gave no new pair. With an answer its intent goes, and what was on record before comes back."""
+def release(connection: Connection, lease: Lease, *, answered: bool) -> None:
+    """Release a lease without a new pair. `answered`: WHOOP responded, so the previous intent is restored."""
     values: dict[str, object] = {"lease_until": None, "lease_holder": None, "fence": lease.fence + 1}
     if answered:
-        before = lease.broken
+        before = lease.unanswered
         values["intent_at"] = None if before is None else before.since
         values["lease_holder"] = None if before is None else before.stopped_holder
     connection.execute(

@@ -1,4 +1,4 @@
-"""The token pair of each member, encrypted. Who may refresh it, and how, is in `leases`."""
+"""The encrypted token pair of each member. `lease` decides who may refresh it."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -16,9 +16,18 @@ from whoop_assets.tokens.tables import tokens
 
 @dataclass(frozen=True, slots=True)
 class StoredPair:
-    """A member's tokens as they are stored; the repr shows none.
+    """A member's tokens, decrypted. The repr contains none.
 
-    `fence`, `lease_until`, `intent_at` and `lease_holder` are what `leases` knows of who refreshes them.
+    Attributes:
+        user_id: WHOOP user id.
+        access_token: Sent with each request.
+        refresh_token: None without the offline scope.
+        expires_at: When the access token expires.
+        refreshed_at: When the pair was stored.
+        fence: Number of the last lease.
+        lease_until: End of the current lease; None without one.
+        intent_at: Begin of an exchange without a stored response.
+        lease_holder: Host and process of the current or last unfinished lease.
     """
 
     user_id: int
@@ -33,7 +42,8 @@ class StoredPair:
 
 
 def load(connection: Connection, user_id: int, cipher: TokenCipher) -> StoredPair | None:
-    """The member's tokens; None when there are none. Raises ConfigurationError without the key they are under."""
+    """Return the member's tokens; None without any. Raises ConfigurationError if their key is not
+    available."""
     row = connection.execute(select(tokens).where(tokens.c.user_id == user_id)).first()
     if row is None:
         return None
@@ -53,7 +63,7 @@ def load(connection: Connection, user_id: int, cipher: TokenCipher) -> StoredPai
 def encrypted(
     cipher: TokenCipher, key_id: str, access_token: str, refresh_token: str | None
 ) -> dict[str, str | None]:
-    """The columns of a pair under that key."""
+    """Return the columns of a pair, encrypted with that key."""
     return {
         "access_token": cipher.encrypt(access_token, key_id),
         "refresh_token": None if refresh_token is None else cipher.encrypt(refresh_token, key_id),
@@ -71,11 +81,11 @@ def save(
     expires_at: datetime,
     at: datetime,
 ) -> None:
-    """Store a pair that a consent gave; whoever still holds a lease on the old one can no longer store anything."""
+    """Store the pair of a new consent. Leases on the previous pair become invalid."""
     key_id = keys.for_storing(connection, cipher, cipher.first, at)
     fence = connection.scalar(select(tokens.c.fence).where(tokens.c.user_id == user_id).with_for_update())
     if fence is None:
-        # Not counted from zero: a lease from before the member was forgotten must not fit again.
+        # Not zero: a lease from before the member was erased must not match.
         fence = secrets.randbits(48)
     row = {
         "user_id": user_id,
@@ -91,7 +101,7 @@ def save(
 
 
 def unused_since(connection: Connection, moment: datetime) -> list[int]:
-    """Connected members whose tokens have not been refreshed since then, by id."""
+    """Return the connected members without a refresh since then, by id."""
     c = tokens.c
     return list(
         connection.scalars(

@@ -11,18 +11,22 @@ tokens = Table(
     metadata,
     key("user_id", BigInteger, "WHOOP user id"),
     column("access_token", Text, "encrypted", nullable=False),
-    column("refresh_token", Text, "encrypted; NULL when offline access was not granted"),
-    column("expires_at", UtcDateTime(), "when the access token ends", nullable=False),
+    column("refresh_token", Text, "encrypted; NULL without the offline scope"),
+    column("expires_at", UtcDateTime(), "when the access token expires", nullable=False),
     column("refreshed_at", UtcDateTime(), "when the pair was stored", nullable=False),
     column("fence", BigInteger, "number of the last lease", nullable=False, server_default=text("0")),
-    column("lease_until", UtcDateTime(), "end of the lease of who is refreshing; NULL when nobody is"),
-    column("intent_at", UtcDateTime(), "when an exchange was begun whose answer is not stored yet"),
+    column(
+        "lease_until",
+        UtcDateTime(),
+        "end of the lease of the process that is refreshing; NULL without a lease",
+    ),
+    column("intent_at", UtcDateTime(), "when an exchange began without a stored response yet"),
     column(
         "lease_holder",
         String(128),
-        "host and process of who is refreshing, or stopped in the middle; NULL: nobody",
+        "host and process that is refreshing, or stopped during a refresh",
     ),
-    column("key_id", String(16), "fingerprint of the key that encrypted the pair; NULL: not known"),
+    column("key_id", String(16), "fingerprint of the key that encrypted the pair; NULL: unknown"),
     comment="The token pair of each member, encrypted, and the lease under which it is refreshed.",
 )
 
@@ -31,6 +35,6 @@ token_key = Table(
     metadata,
     key("id", Integer, "always 1"),
     column("key_id", String(16), "fingerprint of the key", nullable=False),
-    column("since", UtcDateTime(), "when it became the one that encrypts", nullable=False),
-    comment="Which key encrypts tokens now, so that processes that began before a rotation use it too.",
+    column("since", UtcDateTime(), "when it became the current key", nullable=False),
+    comment="The current key, so that processes that began before a rotation use it too.",
 )

@@ -53,7 +53,7 @@ from whoop_assets.whoop_api.errors import (
     OAuthError,
     Refused,
     ServerFault,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.streams import valid_uuid
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
@@ -183,7 +183,7 @@ class _Member:
             try:
                 answer = self._ask(client, one.subject) if known is None else known
                 faults = failed = 0
-            except (ServerFault, BadRequest, Refused, UnreadableAnswer) as error:
+            except (ServerFault, BadRequest, Refused, UnreadableResponse) as error:
                 if error.path == TOKEN_PATH or isinstance(error, OAuthError):
                     raise  # the member's, not the id's
                 # It may be this id's alone: the others are asked for, and this one stays open.
@@ -208,7 +208,7 @@ class _Member:
         try:
             key = valid_uuid(str(answer.payload.get("v2_activity_id" if what == ACTIVITY else "id")))
         except InvalidIdentifier:
-            raise UnreadableAnswer(
+            raise UnreadableResponse(
                 f"GET {answer.endpoint} brought an answer without a UUID: WHOOP may have changed its API.",
                 path=answer.endpoint,
                 status=GOOD,

@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from whoop_assets.db.statements import in_lots, insert_or_ignore
+from whoop_assets.db.statements import batched, insert_or_ignore
 from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
 from whoop_assets.records.tables import RECORD_TABLES, recoveries
 from whoop_assets.v1_migration.tables import v1_ids
@@ -163,7 +163,7 @@ def _entered(connection: Connection, keys: Iterable[Key]) -> dict[Key, tuple[Old
     """Of these ids those that are in the log, with their states."""
     c, wanted = v1_ids.c, set(keys)
     found = {}
-    for lot in in_lots(sorted({v1_id for _, _, v1_id in wanted})):
+    for lot in batched(sorted({v1_id for _, _, v1_id in wanted})):
         query = select(*_OLD_ID, c.state).where(c.v1_id.in_(lot))
         for *row, state in connection.execute(query):
             one = OldId(*row)
@@ -318,7 +318,7 @@ def mapped(connection: Connection, ids: Iterable[OldId]) -> dict[OldId, str]:
     c = v1_ids.c
     asked = list(ids)
     found = {}
-    for lot in in_lots(sorted({one.v1_id for one in asked})):
+    for lot in batched(sorted({one.v1_id for one in asked})):
         query = select(c.user_id, c.kind, c.v1_id, c.v2_id).where(c.state == MAPPED, c.v1_id.in_(lot))
         found.update({(row[0], row[1], row[2]): row[3] for row in connection.execute(query)})
     keys = {one: found.get((one.user_id, one.kind, one.v1_id)) for one in asked}

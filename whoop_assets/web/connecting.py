@@ -71,7 +71,7 @@ class Connecting:
         response = RedirectResponse(
             self._connection.oauth.authorization_url(SCOPES, state), 302, headers=_HEADERS
         )
-        lifetime = int(invitations.ATTEMPT.total_seconds())
+        lifetime = int(invitations.ATTEMPT_LIFETIME.total_seconds())
         response.set_cookie(
             COOKIE, state, max_age=lifetime, secure=self._secure, httponly=True, samesite="lax"
         )

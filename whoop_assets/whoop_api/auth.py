@@ -1,7 +1,7 @@
-"""The bearer token of one request, and its single replacement.
+"""The bearer token of one request, and its replacement after a 401.
 
-The second attempt after a 401 is not sent from here: every attempt must pass the budget, so the sending loop
-asks `replace()` and sends again itself.
+This module does not resend the request, because every attempt must pass the budget. The sender calls
+`replace()` and then sends again.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import httpx
 from whoop_assets.whoop_api.errors import Unauthorized
 from whoop_assets.whoop_api.protocols import TokenSource
 
-MOST_REJECTIONS = 5  # of one request; more can only be lost races without end
+MAX_REJECTIONS = 5
+"""Of one request. More can only come from lost races without end."""
 
 
 class BearerAuth:
-    """One per request; every attempt of the request goes through it."""
+    """The token of one request, for all its attempts."""
 
     def __init__(self, tokens: TokenSource) -> None:
         self._tokens = tokens
@@ -23,18 +24,24 @@ class BearerAuth:
         self._rejections = 0
         self._renewed = False
 
-    def take(self) -> None:
-        """Choose the token of the next attempt; costs nothing while the last one is good."""
-        self._token = _sendable(self._tokens.access_token())
+    def load_token(self) -> None:
+        """Load the token for the next attempt."""
+        token = self._tokens.access_token()
+        # httpx's own error for an invalid header quotes the header, and so the token.
+        if not token or not token.isascii() or not token.isprintable() or " " in token:
+            raise Unauthorized("The stored access token cannot be one of WHOOP's: connect the member again.")
+        self._token = token
 
     def replace(self) -> bool:
-        """After a 401: get another token. False when WHOOP rejects the very token that this request has had renewed.
+        """Get another token after a 401.
 
-        What somebody else has stored meanwhile is tried first, so that a lost race costs no renewal, also when it is
-        lost after our own.
+        A token that another process stored meanwhile comes first, so that a lost race costs no refresh.
+
+        Returns:
+            False if WHOOP rejected the token that this request itself has renewed.
         """
         self._rejections += 1
-        if self._rejections > MOST_REJECTIONS:
+        if self._rejections > MAX_REJECTIONS:
             return False
         if self._tokens.stored_since(self._token) is not None:
             return True
@@ -45,12 +52,5 @@ class BearerAuth:
         return True
 
     def sign(self, request: httpx.Request) -> None:
-        """Put the token that was taken last on the request."""
+        """Set the Authorization header."""
         request.headers["Authorization"] = f"Bearer {self._token}"
-
-
-def _sendable(token: str) -> str:
-    # httpx's own error for a bad header quotes the header, and so the token.
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise Unauthorized("The stored access token cannot be one of WHOOP's: connect the member again.")
-    return token

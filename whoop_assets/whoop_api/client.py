@@ -1,7 +1,7 @@
-"""The WHOOP API of one member: every endpoint that serves member data, and paging.
+"""Client of the WHOOP API for one member: all endpoints with member data, and pagination.
 
-Raw answers (`get`, `page`, `pages`, `record`, ...) are what the loads use: they keep the JSON as received,
-and each record is judged by itself. The typed iterators (`cycles`, `sleeps`, ...) are for use as a library.
+`get`, `page`, `pages` and `record` return the JSON as received; loads use them and validate each record
+separately. The iterators `cycles`, `sleeps`, `recoveries` and `workouts` return models, for use as a library.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from whoop_assets.errors import ReconnectionNeeded
-from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableAnswer
+from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableResponse
 from whoop_assets.whoop_api.models import Cycle, Model, Recovery, Sleep, Workout
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, Key, Stream, valid_int64
-from whoop_assets.whoop_api.transport import Answer, Sender
+from whoop_assets.whoop_api.transport import ApiResponse, RequestSender
 from whoop_assets.whoop_api.validation import validation_reason
 
-MOST_PER_PAGE = 25
-MOST_IDLE_PAGES = 10
-"""So many pages in a row may bring nothing new: what they held may have been deleted, or moved to a page before."""
+MAX_PAGE_SIZE = 25
+MAX_IDLE_PAGES = 10
+"""Consecutive pages without a new record. A few can occur when records are deleted or move to an earlier
+page."""
 PROFILE_PATH = "/v2/user/profile/basic"
 BODY_MEASUREMENT_PATH = "/v2/user/measurement/body"
 ACCESS_PATH = "/v2/user/access"
@@ -32,7 +33,14 @@ SomeModel = TypeVar("SomeModel", bound=Model)
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a collection, newest first. `next_token` is None on the last."""
+    """One page of a collection.
+
+    Attributes:
+        records: The records as received, newest first.
+        next_token: The cursor of the next page; None on the last page.
+        requested_at: When the budget admitted the request, by the database clock.
+        endpoint: The path without the base URL.
+    """
 
     records: list[dict[str, Any]]
     next_token: str | None
@@ -41,28 +49,39 @@ class Page:
 
 
 class Cursor:
-    """The way through the pages of a span by WHOOP's cursor, which must come to an end.
+    """Follows WHOOP's cursor through the pages of a time range and detects a lack of progress.
 
-    `token` is the cursor to ask with, `followed` all there were.
+    Attributes:
+        token: The cursor of the next request; None at first.
+        followed: All cursors so far.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.token: str | None = None
         self.followed: set[str] = set()
         self._stream = stream
-        self._idle = 0
+        self._idle_pages = 0
 
     def follow(self, page: Page, *, new: int) -> str | None:
-        """Go on to the page that this one names; None: it was the last. `new`: records not seen before.
+        """Continue after this page.
 
-        Raises CursorRepeated when page after page brings nothing new.
+        Args:
+            page: The page that was read.
+            new: Number of its records that no earlier page had.
+
+        Returns:
+            The cursor of the next page; None if this was the last.
+
+        Raises:
+            CursorRepeated: More than `MAX_IDLE_PAGES` consecutive pages brought nothing new.
         """
-        self._idle = 0 if new else self._idle + 1
+        self._idle_pages = 0 if new else self._idle_pages + 1
         self.token = page.next_token
         if self.token is not None:
-            if self._idle > MOST_IDLE_PAGES:
+            if self._idle_pages > MAX_IDLE_PAGES:
                 raise CursorRepeated(
-                    f"GET {self._stream.path} named one next page after the other and none brought anything new: the"
+                    f"GET {self._stream.path} named one next page after the other and none brought"
+                    " anything new: the"
                     " read was stopped.",
                     path=self._stream.path,
                 )
@@ -70,11 +89,11 @@ class Cursor:
         return self.token
 
 
-class WhoopClient(Sender):
-    """Reads one member's data. Every method raises ApiErrors, BudgetExhausted or ReconnectionNeeded."""
+class WhoopClient(RequestSender):
+    """Reads one member's data. Every method may raise ApiError, BudgetExhausted or ReconnectionNeeded."""
 
-    def get(self, path: str, params: dict[str, str] | None = None) -> Answer:
-        """Any path below the base URL."""
+    def get(self, path: str, params: dict[str, str] | None = None) -> ApiResponse:
+        """Read any path below the base URL."""
         return self._send("GET", path, params)
 
     # Collections
@@ -86,23 +105,32 @@ class WhoopClient(Sender):
         start: datetime | None = None,
         end: datetime | None = None,
         next_token: str | None = None,
-        limit: int = MOST_PER_PAGE,
+        limit: int = MAX_PAGE_SIZE,
         followed: Collection[str] = (),
     ) -> Page:
-        """One page of the records that overlap [start, end), both aware; None leaves a side open.
+        """Read one page of the records that overlap [start, end).
 
-        `followed`: the cursors that led here. A page that names one of them again would be read for ever: it is a
-        fault that may pass, and CursorRepeated when it does not.
+        Args:
+            stream: Which collection.
+            start: Begin of the range, aware; None for no limit.
+            end: End of the range, aware; None for no limit.
+            next_token: The cursor of the page; None for the first page.
+            limit: Page size, at most `MAX_PAGE_SIZE`.
+            followed: Earlier cursors of this range. A page that repeats one of them is a transient fault.
+
+        Raises:
+            CursorRepeated: The page still repeats a cursor after all retries.
         """
-        if not 1 <= limit <= MOST_PER_PAGE:
-            raise ValueError(f"limit must be 1 to {MOST_PER_PAGE}, not {limit}")
+        if not 1 <= limit <= MAX_PAGE_SIZE:
+            raise ValueError(f"limit must be 1 to {MAX_PAGE_SIZE}, not {limit}")
         params = {"limit": str(limit)}
         if start is not None:
             params["start"] = instant(start)
         if end is not None:
             params["end"] = instant(end, round_up=True)
         if next_token:
-            params["nextToken"] = next_token  # the answer spells it next_token; that name would not page
+            # The response spells it next_token. WHOOP ignores that spelling in a request.
+            params["nextToken"] = next_token
 
         def check(payload: Any) -> None:
             if isinstance(payload, dict) and payload.get("next_token") in [*followed]:
@@ -119,10 +147,13 @@ class WhoopClient(Sender):
         *,
         start: datetime | None = None,
         end: datetime | None = None,
-        limit: int = MOST_PER_PAGE,
+        limit: int = MAX_PAGE_SIZE,
     ) -> Iterator[Page]:
-        """All pages of [start, end). `end` is the same for every page (now, if not given), because WHOOP's
-        cursor is an offset: new records would shift the pages otherwise. Raises CursorRepeated."""
+        """Read all pages of [start, end), newest first.
+
+        All pages use the same `end` (by default now), because WHOOP's cursor is an offset: a new record would
+        shift the pages. Raises CursorRepeated.
+        """
         end = end or self._clock.now()
         cursor = Cursor(stream)
         keys: set[str] = set()
@@ -137,64 +168,66 @@ class WhoopClient(Sender):
                 return
 
     def cycles(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Cycle]:
-        """Cycles, newest first, each once."""
+        """Read cycles, newest first, without duplicates."""
         return self._models(CYCLES, Cycle, start, end)
 
     def sleeps(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Sleep]:
-        """Sleeps and naps, newest first, each once."""
+        """Read sleeps and naps, newest first, without duplicates."""
         return self._models(SLEEPS, Sleep, start, end)
 
     def recoveries(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Recovery]:
-        """Recoveries by their sleep, newest first, each once."""
+        """Read recoveries, newest first, without duplicates. The range selects by the start of their
+        sleeps."""
         return self._models(RECOVERIES, Recovery, start, end)
 
     def workouts(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Workout]:
-        """Workouts, newest first, each once."""
+        """Read workouts, newest first, without duplicates."""
         return self._models(WORKOUTS, Workout, start, end)
 
     # Single records
 
-    def record(self, stream: Stream, key: Key) -> Answer:
-        """One record by its own URL; a recovery by its cycle's id. Raises NotFound, InvalidIdentifier."""
+    def record(self, stream: Stream, key: Key) -> ApiResponse:
+        """Read one record by its own URL; a recovery by the id of its cycle. Raises NotFound,
+        InvalidIdentifier."""
         return self._object(stream.record_url_path(key))
 
-    def cycle_sleep(self, cycle_id: Key) -> Answer:
-        """The main sleep of a cycle."""
+    def cycle_sleep(self, cycle_id: Key) -> ApiResponse:
+        """Read the main sleep of a cycle."""
         return self._object(f"/v2/cycle/{valid_int64(cycle_id)}/sleep")
 
-    def cycle_recovery(self, cycle_id: Key) -> Answer:
-        """The recovery of a cycle. NotFound means that it has none."""
+    def cycle_recovery(self, cycle_id: Key) -> ApiResponse:
+        """Read the recovery of a cycle. Raises NotFound if it has none."""
         return self.record(RECOVERIES, cycle_id)
 
-    def activity_mapping(self, v1_id: Key) -> Answer:
-        """The v2 UUID (`v2_activity_id`) of a sleep or workout known by its v1 number."""
+    def activity_mapping(self, v1_id: Key) -> ApiResponse:
+        """Read the v2 UUID (`v2_activity_id`) of a sleep or workout with this v1 id."""
         return self._object(f"/v1/activity-mapping/{valid_int64(v1_id)}")
 
     # The member
 
-    def profile(self) -> Answer:
-        """Id, e-mail and name."""
+    def profile(self) -> ApiResponse:
+        """Read the member's id, e-mail address and name."""
         return self._object(PROFILE_PATH)
 
-    def body_measurement(self) -> Answer:
-        """Height, weight and maximum heart rate now; WHOOP keeps no history of them. NotFound: has none."""
+    def body_measurement(self) -> ApiResponse:
+        """Read the current height, weight and maximum heart rate. Raises NotFound if the account has none."""
         return self._object(BODY_MEASUREMENT_PATH)
 
     def revoke_access(self) -> None:
-        """End this grant at WHOOP: tokens and webhooks of this member. Stored data are not touched."""
+        """End the member's grant at WHOOP: tokens and webhooks. Stored data stay."""
         retries = self.retries
         try:
             self._send("DELETE", ACCESS_PATH, status=204)
         except ReconnectionNeeded:
-            # After a lost answer this is how success looks: the first attempt ended the grant.
+            # If the response to the first attempt was lost, that attempt has ended the grant.
             if self.retries == retries:
                 raise
 
-    def _object(self, path: str) -> Answer:
-        answer = self._send("GET", path)
-        if not isinstance(answer.payload, dict):
+    def _object(self, path: str) -> ApiResponse:
+        response = self._send("GET", path)
+        if not isinstance(response.payload, dict):
             raise _unreadable(path, "is not a JSON object")
-        return answer
+        return response
 
     def _models(
         self, stream: Stream, model: type[SomeModel], start: datetime | None, end: datetime | None
@@ -206,7 +239,7 @@ class WhoopClient(Sender):
                     record = model.model_validate(raw)
                 except ValidationError as error:
                     reason = validation_reason(error)  # the error itself quotes the record
-                    raise _unreadable(stream.path, f"holds a bad record. {reason}") from None
+                    raise _unreadable(stream.path, f"holds an invalid record. {reason}") from None
                 key = getattr(record, stream.key)
                 if key not in seen:
                     seen.add(key)
@@ -214,7 +247,12 @@ class WhoopClient(Sender):
 
 
 def instant(moment: datetime, *, round_up: bool = False) -> str:
-    """`2026-11-20T06:30:00.000Z`: how WHOOP writes times. An end is rounded up, to cut nothing off."""
+    """Return the time in WHOOP's format, `2026-11-20T06:30:00.000Z`.
+
+    Args:
+        moment: An aware time.
+        round_up: Round up to the next millisecond instead of down; for the end of a range.
+    """
     if moment.tzinfo is None:
         raise ValueError("start and end must be aware of their time zone")
     if round_up and moment.microsecond % 1000:
@@ -222,17 +260,17 @@ def instant(moment: datetime, *, round_up: bool = False) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _page(answer: Answer, stream: Stream) -> Page:
-    payload = answer.payload
+def _page(response: ApiResponse, stream: Stream) -> Page:
+    payload = response.payload
     records = payload.get("records") if isinstance(payload, dict) else None
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise _unreadable(stream.path, "is not a page {records: [...]} of objects")
     token = cast("dict[str, Any]", payload).get("next_token")
     if token and not isinstance(token, str):
         raise _unreadable(stream.path, "has a next_token that is not text")
-    return Page(records, token or None, answer.requested_at, answer.endpoint)
+    return Page(records, token or None, response.requested_at, response.endpoint)
 
 
-def _unreadable(path: str, what: str) -> UnreadableAnswer:
+def _unreadable(path: str, what: str) -> UnreadableResponse:
     sentence = what if what.endswith(".") else f"{what}: WHOOP may have changed its API."
-    return UnreadableAnswer(f"GET {path} brought an answer that {sentence}", path=path, status=200)
+    return UnreadableResponse(f"GET {path} returned a response that {sentence}", path=path, status=200)

@@ -1,30 +1,30 @@
-"""Everything that can go wrong between us and WHOOP. The family:
+"""Errors of the WHOOP API and of its OAuth server.
 
-WhoopError                      (whoop_assets.errors: the root of the whole project)
+WhoopError                      (whoop_assets.errors)
   ApiError                      .status  .path  .transient  .retry_after
-    BadRequest                  400: we asked for something WHOOP does not understand
-    Unauthorized                401, also with a token that was just renewed
+    BadRequest                  400
+    Unauthorized                401, also with a renewed token
     NotFound                    404
-    Refused                     any other answer that is neither 2xx nor 5xx (403, redirects, ...)
-    RateLimited                 429 for longer than a run should wait     (transient)
-    ServerFault                 5xx, for as long as a request is retried  (transient)
-    NetworkFault                no whole answer came                      (transient)
-    Unavailable                 nothing was sent: faults have used up the run's time      (transient)
-    UnreadableAnswer            2xx, but not the JSON that was asked for
-    CursorRepeated              the pages of a collection led in a circle, or nowhere     (transient)
-    InvalidIdentifier           not an id of WHOOP: nothing was sent
-  OAuthError                    .transient (a token endpoint's 429, other refusal or dead network: as above)
+    Refused                     any other status that is neither 2xx nor 5xx (403, redirects, ...)
+    RateLimited                 429, after all retries                               transient
+    ServerFault                 5xx, after all retries                               transient
+    NetworkFault                no complete response, after all retries              transient
+    Unavailable                 not sent, because earlier faults took too much time  transient
+    UnreadableResponse          2xx with an unexpected body
+    CursorRepeated              the page cursor makes no progress                    transient
+    InvalidIdentifier           not an id of WHOOP; not sent
+  OAuthError
     InvalidClient               WHOOP does not know this client id and secret
-    InvalidGrant                the code or refresh token is spent, revoked or expired
-    ConsentDenied               the member said no
-    ConsentFailed               the consent page ended without a code
+    InvalidGrant                the code or refresh token is used, revoked or expired
+    ConsentDenied               the member declined
+    ConsentFailed               the consent page returned no code
     StateMismatch               the redirect belongs to another attempt (or is forged)
-    TokenAnswerLost             the code may be spent, its tokens did not arrive  (transient)
-      RefreshAnswerLost         the same for a refresh token: it may be spent
-        UnreadableTokenAnswer   the answer came and could not be read; also an UnreadableAnswer
+    TokenResponseLost           the code may be used up, its tokens did not arrive   transient
+      RefreshResponseLost       the same for a refresh token
+        UnreadableTokenResponse a success that cannot be read; also an UnreadableResponse
 
-`transient`: the same call may succeed later without anybody doing anything.
-Messages name the method, the path and the status. They never quote a body, a token or a member's data.
+`transient` means that the same call may succeed later. Messages name method, path and status. They quote no
+body, token or member data.
 """
 
 from __future__ import annotations
@@ -35,7 +35,14 @@ from whoop_assets.errors import WhoopError
 
 
 class ApiError(WhoopError):
-    """A data request failed. `status` is None when no answer came; `retry_after` is in seconds, if known."""
+    """A data request failed.
+
+    Attributes:
+        path: The request's path.
+        status: HTTP status; None without a response.
+        transient: Whether the same request may succeed later.
+        retry_after: Seconds that WHOOP asks to wait; None if it did not say.
+    """
 
     usually_transient: ClassVar[bool] = False
 
@@ -56,61 +63,61 @@ class ApiError(WhoopError):
 
 
 class BadRequest(ApiError):
-    """400: the parameters were not accepted."""
+    """400: WHOOP does not accept the parameters."""
 
 
 class Unauthorized(ApiError):
-    """401: the token, or the scope it lacks, was not accepted, even after a renewal."""
+    """401: WHOOP does not accept the token, or a scope is missing."""
 
 
 class NotFound(ApiError):
-    """404: WHOOP has no such record (any more)."""
+    """404: WHOOP has no such record."""
 
 
 class Refused(ApiError):
-    """An answer that is neither a success nor a known failure."""
+    """An undocumented status, or 403."""
 
 
 class RateLimited(ApiError):
-    """429: `retry_after` says how many seconds WHOOP asks to wait, if it said."""
+    """429: `retry_after` is the wait in seconds, if WHOOP stated it."""
 
     usually_transient = True
 
 
 class ServerFault(ApiError):
-    """5xx, for as long as a request is retried."""
+    """5xx, after all retries."""
 
     usually_transient = True
 
 
 class NetworkFault(ApiError):
-    """No whole answer: refused, reset, cut off or timed out, for as long as a request is retried."""
+    """No complete response: connection failed, reset, cut off or timed out."""
 
     usually_transient = True
 
 
 class Unavailable(ApiError):
-    """The request was not sent: earlier faults have used up the time that a run may lose to them."""
+    """The request was not sent: earlier faults used up the time that a run may lose to them."""
 
     usually_transient = True
 
 
-class UnreadableAnswer(ApiError):
-    """A success by its status whose body is not what the API promises."""
+class UnreadableResponse(ApiError):
+    """The status is a success, but the body is not what the API documents."""
 
 
 class CursorRepeated(ApiError):
-    """The page cursor came back to a page already read, or led nowhere: going on would never end."""
+    """The page cursor returned to an earlier page, or brought nothing new: paging would never end."""
 
     usually_transient = True
 
 
 class InvalidIdentifier(ApiError):
-    """An id that cannot be WHOOP's, and so must not become part of a URL."""
+    """The text cannot be an id of WHOOP, so it must not become part of a URL."""
 
 
 class OAuthError(WhoopError):
-    """Connecting a member, or renewing a member's tokens, failed."""
+    """Connecting a member or refreshing tokens failed."""
 
 
 class InvalidClient(OAuthError):
@@ -118,7 +125,7 @@ class InvalidClient(OAuthError):
 
 
 class InvalidGrant(OAuthError):
-    """The authorization code or refresh token is not (or no longer) good."""
+    """The authorization code or refresh token is not valid (any more)."""
 
 
 class ConsentDenied(OAuthError):
@@ -126,25 +133,25 @@ class ConsentDenied(OAuthError):
 
 
 class ConsentFailed(OAuthError):
-    """The consent page came back with an error, or without a code."""
+    """The consent page returned an error, or no code."""
 
 
 class StateMismatch(OAuthError):
     """The redirect does not carry the state of this attempt."""
 
 
-class TokenAnswerLost(OAuthError):
-    """The request went out and no readable answer came back: the code may be spent."""
+class TokenResponseLost(OAuthError):
+    """The request was sent and no readable response arrived: the code may be used up."""
 
     transient = True
 
 
-class RefreshAnswerLost(TokenAnswerLost):
-    """The same for a refresh: the refresh token may still be good, or be spent. Never resend it blindly."""
+class RefreshResponseLost(TokenResponseLost):
+    """The same for a refresh: the refresh token may be valid or used up. Never resend it without a check."""
 
 
-class UnreadableTokenAnswer(UnreadableAnswer, RefreshAnswerLost):
-    """The token endpoint answered with a success that could not be read: what was sent is spent."""
+class UnreadableTokenResponse(UnreadableResponse, RefreshResponseLost):
+    """The token endpoint returned a success that cannot be read: the code or refresh token is used up."""
 
     usually_transient = True
 
@@ -158,11 +165,18 @@ _KNOWN: dict[int, tuple[type[ApiError], str]] = {
     429: (RateLimited, "the request limit is reached; try again later"),
 }
 _FAULT: tuple[type[ApiError], str] = (ServerFault, "WHOOP has a fault; try again later")
-_UNDOCUMENTED: tuple[type[ApiError], str] = (Refused, "WHOOP documents no such answer; check WHOOP_API_URL")
+_UNDOCUMENTED: tuple[type[ApiError], str] = (Refused, "WHOOP documents no such status; check WHOOP_API_URL")
 
 
 def from_status(method: str, path: str, status: int, retry_after: float | None = None) -> ApiError:
-    """The error for an answer that is not a success."""
+    """Return the error for a status that is not a 2xx.
+
+    Args:
+        method: HTTP method, for the message.
+        path: Path, for the message.
+        status: HTTP status.
+        retry_after: Seconds that WHOOP asks to wait.
+    """
     kind, reason = _KNOWN.get(status, _FAULT if status >= 500 else _UNDOCUMENTED)
     if status == 429 and retry_after is not None:
         reason = f"the request limit is reached; try again in {retry_after:.0f} s"

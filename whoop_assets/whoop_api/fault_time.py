@@ -1,8 +1,9 @@
-"""Bounds the time that faults of WHOOP cost one endpoint and one run; `sending` bounds it for one request.
+"""Limits how much time faults of WHOOP may cost one endpoint and one run. `transport` limits it for one
+request.
 
-An account adds the seconds of failed attempts and of the waits after them. A good response gives `SECONDS_PER_RESPONSE` back,
-so a long run survives faults that pass, and an outage ends it. The accounts of one run are shared by all its members and
-streams: what one member's requests have found out, the next member's do not find out again.
+Failed attempts and the waits after them add up. A good response subtracts `SECONDS_PER_RESPONSE`, so a long
+run survives transient faults, and an outage ends it. All members and streams of a run share the limits: one
+member's requests detect the outage for all.
 """
 
 from dataclasses import dataclass
@@ -12,79 +13,76 @@ from whoop_assets.clock import Clock
 from whoop_assets.whoop_api.errors import Unavailable
 
 MAX_ENDPOINT_SECONDS = 120.0
-"""Then the run sends no more requests to this endpoint. More than one request's share: one bad record closes nothing."""
+"""After that the run sends nothing more to the endpoint. Greater than one request's limit, so one bad record
+is no outage."""
 MAX_RUN_SECONDS = 180.0
-"""Then the run sends no more requests at all. More than one endpoint's share: one bad stream does not stop the others."""
+"""After that the run sends nothing more. Greater than one endpoint's limit, so one bad stream does not stop
+the others."""
 SECONDS_PER_RESPONSE = 10.0
-"""What a good response gives back: faults may cost a run so much time per good response on average."""
+"""Subtracted for a good response."""
 RESET_AFTER = timedelta(minutes=10)
-"""An account without a new fault for so long begins anew: a process may live longer than an outage."""
+"""Without a new fault for so long the count starts again: a process can outlive an outage."""
 
 
 @dataclass(slots=True)
-class _Account:
-    limit: float
-    lost: float = 0.0
+class _LostTime:
+    max_seconds: float
+    seconds: float = 0.0
     changed_at: datetime | None = None
 
     def left(self, now: datetime) -> float:
-        """Seconds that faults may still cost."""
         if self.changed_at is not None and now - self.changed_at > RESET_AFTER:
-            self.lost = 0.0
-        return self.limit - self.lost
-
-    def add(self, seconds: float, now: datetime) -> None:
-        self.left(now)
-        self.lost += seconds
-        self.changed_at = now
-
-    def give_back(self) -> None:
-        self.lost = max(0.0, self.lost - SECONDS_PER_RESPONSE)
+            self.seconds = 0.0
+        return self.max_seconds - self.seconds
 
 
 class FaultTime:
-    """The accounts of one run, or of one command."""
+    """The time that faults have cost one run or command."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._run = _Account(MAX_RUN_SECONDS)
-        self._endpoints: dict[str, _Account] = {}
+        self._run = _LostTime(MAX_RUN_SECONDS)
+        self._endpoints: dict[str, _LostTime] = {}
 
     def require(self, method: str, path: str) -> None:
-        """Raise Unavailable if faults of this endpoint, or of WHOOP as a whole, have used up the run's time."""
+        """Raise Unavailable if no time is left for this endpoint or for the run."""
         now = self._clock.now()
-        for account, what in ((self._run, "this run"), (self._account(path), "this endpoint")):
-            if account.left(now) <= 0.0:
+        for lost, what in zip(self._of(path), ("this run", "this endpoint"), strict=True):
+            if lost.left(now) <= 0.0:
                 raise Unavailable(
-                    f"{method} {path} was not sent, because WHOOP kept failing and retries for {what} have taken"
-                    f" {account.limit:.0f} s: try again later.",
+                    f"{method} {path} was not sent, because WHOOP kept failing and retries for {what} have"
+                    " taken"
+                    f" {lost.max_seconds:.0f} s: try again later.",
                     path=path,
                 )
 
     def left(self, path: str) -> float:
-        """Seconds that faults of this endpoint may still cost."""
+        """Return the seconds that faults of this endpoint may still cost."""
         now = self._clock.now()
-        return min(self._run.left(now), self._account(path).left(now))
+        return min(lost.left(now) for lost in self._of(path))
 
     def add(self, path: str, seconds: float) -> None:
-        """A fault of this endpoint has cost so many seconds."""
+        """Add the seconds that a fault of this endpoint has cost."""
         now = self._clock.now()
-        for account in (self._run, self._account(path)):
-            account.add(seconds, now)
+        for lost in self._of(path):
+            lost.left(now)  # forgets an old outage
+            lost.seconds += seconds
+            lost.changed_at = now
 
-    def answered(self, path: str) -> None:
-        """WHOOP has given a good response at this endpoint, or a definite refusal."""
-        for account in (self._run, self._account(path)):
-            account.give_back()
+    def record_response(self, path: str) -> None:
+        """Record a good response of this endpoint, or a definite error."""
+        for lost in self._of(path):
+            lost.seconds = max(0.0, lost.seconds - SECONDS_PER_RESPONSE)
 
-    def _account(self, path: str) -> _Account:
-        return self._endpoints.setdefault(endpoint(path), _Account(MAX_ENDPOINT_SECONDS))
+    def _of(self, path: str) -> tuple[_LostTime, _LostTime]:
+        return self._run, self._endpoints.setdefault(endpoint(path), _LostTime(MAX_ENDPOINT_SECONDS))
 
 
 def endpoint(path: str) -> str:
-    """The path with `{id}` for an id: `/v2/cycle/93845/recovery` is `/v2/cycle/{id}/recovery`.
+    """Return the path with `{id}` in place of ids: `/v2/cycle/93845/recovery` becomes
+    `/v2/cycle/{id}/recovery`.
 
-    A record that always fails must not close the collection, so the two are different endpoints.
+    So a record that always fails counts apart from its collection.
     """
     version, *parts = path.strip("/").split("/")
     return "/".join(["", version, *(part if part.replace("_", "").isalpha() else "{id}" for part in parts)])

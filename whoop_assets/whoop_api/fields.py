@@ -1,5 +1,8 @@
-"""The types of WHOOP's fields. A number is a number (never a text, never a truth value), a time has an offset
-and is kept in UTC, and whatever a database column could not hold (int32, int64, NUL, NaN) is refused here."""
+"""Types of WHOOP's fields.
+
+A number must be a number, not text or a boolean. A time must have an offset and is converted to UTC. Values
+that no database column can store (beyond int32 or int64, NUL, NaN) are invalid.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _DATE_AND_T = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
 
 
 class ScoreState(StrEnum):
-    """The score states WHOOP documents. Others are kept as plain text: compare with `==`, never by lookup."""
+    """The documented score states. Others stay plain text: compare with `==`."""
 
     SCORED = "SCORED"
     PENDING_SCORE = "PENDING_SCORE"
@@ -31,12 +34,13 @@ _SCORE_STATES = {state.value: state for state in ScoreState}
 
 
 def rfc3339(moment: datetime) -> str:
-    """`2026-11-20T06:30:00.000Z`: an aware time as WHOOP writes it; microseconds only when there are any."""
+    """Return an aware time in WHOOP's format, `2026-11-20T06:30:00.000Z`, with microseconds only if there are
+    any."""
     precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 
 
-@lru_cache(maxsize=4096)  # the same time comes as one cycle's end, the next one's start, a sleep's start, ...
+@lru_cache(maxsize=4096)  # a cycle's end is the next one's start, and often a sleep's start
 def _moment_of_text(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text) if _DATE_AND_T.match(text) else None
@@ -50,7 +54,7 @@ def _utc(value: Any) -> datetime:
         raise PydanticCustomError("timestamp", "must be a time such as 2026-11-20T06:30:00.000Z")
     if value.utcoffset() is None:
         raise PydanticCustomError("timestamp_naive", "must be a time with an offset or Z")
-    # No wearable is that old: a "zero date" would be filed under a day that no calendar reaches.
+    # A "zero date" is an error of the source.
     if not 1970 <= value.year <= 2100:
         raise PydanticCustomError("timestamp_range", "must be within the years 1970 to 2100")
     return value if value.tzinfo is UTC else value.astimezone(UTC)
@@ -107,5 +111,5 @@ def _rounded(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(_rounded), Field(strict=True, ge=-(2**31), le=2**31 - 1)]
-"""A measurement that WHOOP gives whole: `70.0` is 70."""
+"""A measurement in whole numbers: `70.0` is read as 70."""
 OpenScoreState = Annotated[ScoreState | str, PlainValidator(_score_state)]

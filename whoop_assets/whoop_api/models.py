@@ -1,11 +1,13 @@
-"""WHOOP's records as typed, immutable models. Unknown fields stay (`model_extra`), optional ones may be null.
+"""WHOOP's records as typed, immutable models. Unknown fields stay in `model_extra`; optional fields may be
+null.
 
-Units are WHOOP's: `_milli` durations are milliseconds (`hrv_rmssd_milli` too), energy kilojoules, distances
-metres, heart rates beats per minute, times UTC. `scored` gives the score only if `score_state` is SCORED.
-`Model.model_validate(raw)` takes a record as received; `validation_reason` says what was wrong with it.
+Units are WHOOP's: `_milli` fields are milliseconds (`hrv_rmssd_milli` too), energy is in kilojoules,
+distances are in metres, heart rates in beats per minute, times in UTC. `scored` returns the score only if
+`score_state` is SCORED. `Model.model_validate(raw)` reads a record as received; `validation_reason` describes
+its errors.
 
-A record is refused only if its key, a time, an offset or its structure is unusable. A measurement that cannot be read is
-None: it costs the record nothing else. A value out of range stays, and the check `values_within_bounds` names it.
+A record is invalid only if its key, a time, an offset or its structure is unusable. A measurement that cannot
+be read becomes None. A value out of range stays; the check `values_within_bounds` reports it.
 """
 
 from __future__ import annotations
@@ -43,13 +45,13 @@ Score = TypeVar("Score")
 
 
 class Model(BaseModel):
-    """What all models share: frozen, unknown fields kept, `model_`-names free for WHOOP."""
+    """Base of all models: immutable, with unknown fields. Fields of WHOOP may begin with `model_`."""
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
 
 def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """The value of a field, None if it cannot be read."""
+    """Return the value of a field; None if it cannot be read."""
     try:
         return read(value)
     except ValidationError:
@@ -57,13 +59,13 @@ def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
 
 
 class Measurements(Model):
-    """A model whose fields are measurements: what cannot be read is None, and what is missing too."""
+    """Base of models of measurements: a missing or unreadable field is None."""
 
     _readable = field_validator("*", mode="wrap")(_or_none)
 
 
 class Record(Model, Generic[Score]):
-    """What the four streams share."""
+    """Base of the records of the four streams."""
 
     user_id: Identifier
     created_at: Timestamp
@@ -73,12 +75,12 @@ class Record(Model, Generic[Score]):
 
     @property
     def scored(self) -> Score | None:
-        """The score if WHOOP says SCORED, else None. Some scored activities (a sauna) have none either."""
+        """The score if the state is SCORED, else None. Some scored activities (a sauna) have no score."""
         return self.score if self.score_state == ScoreState.SCORED else None
 
 
 class SpanRecord(Record[Score], Generic[Score]):
-    """A record that lasts from `start` to `end` (None: not over yet)."""
+    """A record from `start` to `end`; `end` is None while it is open."""
 
     start: Timestamp
     end: Timestamp | None = None
@@ -92,7 +94,7 @@ class SpanRecord(Record[Score], Generic[Score]):
 
 
 class CycleScore(Measurements):
-    """A cycle's load: strain 0 to 21, energy in kJ, heart rates in bpm."""
+    """Strain 0 to 21, energy in kJ, heart rates in bpm."""
 
     strain: Number | None = None
     kilojoule: Number | None = None
@@ -101,8 +103,11 @@ class CycleScore(Measurements):
 
 
 class Cycle(SpanRecord[CycleScore]):
-    """A physiological day, from sleep onset to sleep onset. The open one has no end and a score that grows
-    without a new `updated_at`. Its `timezone_offset` is the one to trust for local dates."""
+    """A physiological day, from sleep onset to sleep onset.
+
+    The open cycle has no end, and its score grows without a new `updated_at`. Local dates use its
+    `timezone_offset`.
+    """
 
     id: Identifier
     step_count: Whole | None = None
@@ -111,7 +116,8 @@ class Cycle(SpanRecord[CycleScore]):
 
 
 class SleepStageSummary(Measurements):
-    """Durations in ms: the three sleep stages, awake and no data add up to in bed. And two counts."""
+    """Durations in ms, and two counts. Time in bed is the sum of the three stages, awake time and time
+    without data."""
 
     total_in_bed_time_milli: Whole | None = None
     total_awake_time_milli: Whole | None = None
@@ -124,7 +130,7 @@ class SleepStageSummary(Measurements):
 
 
 class SleepNeeded(Measurements):
-    """Sleep need in ms: the need is the sum of the four; the nap's part is zero or negative."""
+    """Sleep need in ms: the sum of the four fields. The nap's part is zero or negative."""
 
     baseline_milli: Int64 | None = None
     need_from_sleep_debt_milli: Int64 | None = None
@@ -133,7 +139,7 @@ class SleepNeeded(Measurements):
 
 
 class SleepScore(Measurements):
-    """Percentages 0 to 100 (absent for new members); respiratory rate in breaths per minute."""
+    """Percentages 0 to 100 (missing for new members); respiratory rate in breaths per minute."""
 
     stage_summary: SleepStageSummary | None = None
     sleep_needed: SleepNeeded | None = None
@@ -144,8 +150,10 @@ class SleepScore(Measurements):
 
 
 class Sleep(SpanRecord[SleepScore]):
-    """A sleep or a nap. It may be scored before it ends and grow later; its own `timezone_offset` is often
-    the member's present one, whatever the season of the night."""
+    """A sleep or a nap. WHOOP may score it before it ends, and extend it later.
+
+    Its `timezone_offset` is often the member's present one instead of that night's.
+    """
 
     id: Uuid
     cycle_id: Identifier
@@ -157,7 +165,8 @@ class Sleep(SpanRecord[SleepScore]):
 
 
 class RecoveryScore(Measurements):
-    """Recovery 0 to 100; resting heart rate in bpm (a float); HRV in ms; SpO2 in percent; skin in Celsius."""
+    """Recovery 0 to 100; resting heart rate in bpm (a float); HRV in ms; SpO2 in percent; skin temperature in
+    Celsius."""
 
     user_calibrating: Flag | None = None
     recovery_score: Number | None = None
@@ -168,15 +177,15 @@ class RecoveryScore(Measurements):
 
 
 class Recovery(Record[RecoveryScore]):
-    """What a sleep gave back. It has no id: `sleep_id` is its key, since a nap's recovery can share the
-    `cycle_id` of the night's."""
+    """The recovery of a sleep. Its key is `sleep_id`, because the recovery of a nap can have the night's
+    `cycle_id`."""
 
     cycle_id: Identifier
     sleep_id: Uuid
 
 
 class ZoneDurations(Measurements):
-    """Time in each heart-rate zone, ms."""
+    """Time in each heart-rate zone in ms."""
 
     zone_zero_milli: Int64 | None = None
     zone_one_milli: Int64 | None = None
@@ -187,8 +196,10 @@ class ZoneDurations(Measurements):
 
 
 class WorkoutScore(Measurements):
-    """Strain 0 to 21, kJ, bpm, metres. `percent_recorded` is a FRACTION 0 to 1, whatever its name says
-    (WHOOP's document says 0 to 100; all v2 records seen hold 0 to 1)."""
+    """Strain 0 to 21, energy in kJ, heart rates in bpm, distances in metres.
+
+    `percent_recorded` is a fraction from 0 to 1 in all v2 records seen, although WHOOP documents 0 to 100.
+    """
 
     strain: Number | None = None
     average_heart_rate: Whole | None = None
@@ -202,7 +213,8 @@ class WorkoutScore(Measurements):
 
 
 class Workout(SpanRecord[WorkoutScore]):
-    """An activity. `sport_name` is an open list of slugs (`hiking-rucking`); `sport_id` is on its way out."""
+    """An activity. `sport_name` is a slug of an open list (`hiking-rucking`). WHOOP is phasing out
+    `sport_id`."""
 
     id: Uuid
     v1_id: Int64 | None = None
@@ -214,7 +226,7 @@ class Workout(SpanRecord[WorkoutScore]):
 
 
 class UserProfile(Model):
-    """Who the member is. Its repr shows the id alone: names and e-mail belong in no log."""
+    """Name and e-mail address. The repr contains only the id, so that no log contains the rest."""
 
     user_id: Identifier
     email: Text | None = None
@@ -226,7 +238,7 @@ class UserProfile(Model):
 
 
 class BodyMeasurement(Measurements):
-    """The member's present measurements: metres, kilograms, bpm. An account may have none of them."""
+    """The member's current measurements in metres, kilograms and bpm. All may be missing."""
 
     height_meter: Number | None = None
     weight_kilogram: Number | None = None

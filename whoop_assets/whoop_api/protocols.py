@@ -1,5 +1,4 @@
-"""What the client is given from outside: its tokens and its budget. Both are kept in the database, one floor
-beside; here are only the shapes, so that this folder stays HTTP alone."""
+"""Protocols of the token source and the request budget. Both use the database; this package has no SQL."""
 
 from __future__ import annotations
 
@@ -8,49 +7,53 @@ from typing import Protocol
 
 
 class RateLimitLike(Protocol):
-    """What an answer's `X-RateLimit-*` headers said."""
+    """The content of `X-RateLimit-*` headers; see `rate_limit_headers.RateLimit`."""
 
     @property
     def limits(self) -> tuple[tuple[int, int], ...]:
-        """(requests, window in seconds) of every window WHOOP counts in."""
+        """Pairs of (requests, window in seconds)."""
 
     @property
     def nearest(self) -> int:
-        """The limit of the window that is nearest to being used up."""
+        """The limit closest to exhaustion, in requests."""
 
     @property
     def remaining(self) -> int:
-        """Requests left in that window."""
+        """Requests left of that limit."""
 
     @property
     def reset_seconds(self) -> float:
-        """Seconds until that window starts afresh (a duration, not a time)."""
+        """Seconds until its window starts again."""
 
 
 class Budget(Protocol):
-    """The one shared count of requests, whichever process sends them."""
+    """The request budget that all processes share."""
 
     def acquire(self, lane: str) -> datetime:
-        """Wait until one request may be sent in this lane.
+        """Wait until one request of this lane may be sent.
 
-        Returns the time (database clock, aware UTC) that orders this request's answer among others.
-        Raises BudgetExhausted when the wait would be too long.
+        Returns:
+            The request time by the database clock, aware UTC. It orders the responses.
+
+        Raises:
+            BudgetExhausted: The wait would be too long.
         """
 
     def observe(
         self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
     ) -> None:
-        """Learn from an answer: its status; when it had them, its limits; and how long it asks to wait."""
+        """Learn from a response: its status, its stated limits and the wait that it asks for."""
 
 
 class TokenSource(Protocol):
-    """One member's access token, renewed by whoever holds the refresh token."""
+    """One member's access token."""
 
     def access_token(self) -> str:
-        """A token that should be good now."""
+        """Return a valid token; refresh it first if necessary."""
 
     def after_rejection(self, rejected: str) -> str:
-        """A token other than the rejected one. Raises ReconnectionNeeded when there is none to be had."""
+        """Return another token than the rejected one. Raises ReconnectionNeeded if there is none."""
 
     def stored_since(self, rejected: str) -> str | None:
-        """The token that somebody else has stored in place of the rejected one; None when it is still the newest."""
+        """Return the token that another process stored in place of the rejected one; None if it is still
+        stored."""

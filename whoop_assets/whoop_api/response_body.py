@@ -1,43 +1,37 @@
-"""An answer is read whole, within a time and a size, or not at all.
+"""Reads a whole HTTP response within a limit on time and size.
 
-httpx bounds the wait for the next bytes, not the sum of the waits: whoever lets an answer drip (a proxy that scans it,
-say) would hold a load for ever.
+httpx limits the wait for the next bytes, not the total. A response that arrives a few bytes at a time would
+otherwise block a load without end.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import msgspec
 
-LONGEST_ANSWER = 60.0
-"""Seconds from the answer's headers to its last byte."""
-LARGEST_ANSWER = 16 * 2**20
-"""Bytes, unpacked. A page of 25 records has some 30 thousand."""
-
-
-class NotFinite(float):
-    """A number that is JSON to some, and that no database takes: infinite, or none at all.
-
-    A type of its own, as msgspec writes such floats as null.
-    """
+MAX_RESPONSE_SECONDS = 60.0
+"""From the headers to the last byte."""
+MAX_RESPONSE_BYTES = 16 * 2**20
+"""After decompression. A page of 25 records has about 30,000 bytes."""
 
 
-class AnswerTooLarge(Exception):
-    """It has more bytes than anything that WHOOP sends."""
+class ResponseTooLarge(Exception):
+    """The body has more than `MAX_RESPONSE_BYTES`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """An answer: its status, its headers under their names in lower case, and all of its body, unpacked.
+class RawResponse:
+    """A complete response.
 
-    Of a header that comes several times the values are one list.
+    Attributes:
+        status_code: HTTP status.
+        headers: Values by lower-case name. Repeated headers are joined with commas.
+        content: The decompressed body.
     """
 
     status_code: int
@@ -50,40 +44,33 @@ class Received:
         return 200 <= self.status_code < 300
 
     def json(self) -> Any:
-        """The body's JSON. Raises ValueError, RecursionError."""
-        try:
-            return msgspec.json.decode(self.content)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            # What is JSON to Python's own reader alone (a number like 1e999, half a surrogate pair) costs its record, not
-            # the page: so it is read all the same.
-            return json.loads(self.content, parse_float=_number, parse_constant=NotFinite)
+        """Parse the body. Raises ValueError or RecursionError if it is not JSON."""
+        return json.loads(self.content)
 
 
-def receive(http: httpx.Client, request: httpx.Request, *, longest: float | None = None) -> Received:
-    """Send the request, no redirect followed; the whole answer. `longest`: seconds, if not LONGEST_ANSWER.
+def receive(http: httpx.Client, request: httpx.Request, *, max_seconds: float | None = None) -> RawResponse:
+    """Send the request and read the whole response. Does not follow redirects.
 
-    Raises httpx.RequestError when none comes or it breaks off or drips, AnswerTooLarge.
+    Args:
+        http: The client that sends it.
+        request: What to send.
+        max_seconds: Limit from the headers to the last byte; `MAX_RESPONSE_SECONDS` by default.
+
+    Raises:
+        httpx.RequestError: No response, an incomplete response, or one slower than `max_seconds`.
+        ResponseTooLarge: The body exceeds `MAX_RESPONSE_BYTES`.
     """
-    if http.is_closed:
-        raise RuntimeError("The HTTP client has been closed.")
-    # Of the client its transport alone: redirects, cookies, hooks and a log line of every URL, which its `send` adds,
-    # are not wanted, and take a quarter of what a request takes where the answer comes at once.
-    response = http._transport_for_url(request.url).handle_request(request)
+    response = http.send(request, stream=True, follow_redirects=False)
     try:
-        # A real wait, which no clock that a test moves knows anything of.
-        give_up = time.monotonic() + (LONGEST_ANSWER if longest is None else longest)
+        # Real time, because the injected clock knows nothing of the network.
+        deadline = time.monotonic() + (MAX_RESPONSE_SECONDS if max_seconds is None else max_seconds)
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
-            if len(body) > LARGEST_ANSWER:
-                raise AnswerTooLarge
-            if time.monotonic() > give_up:
-                raise httpx.ReadTimeout("The answer drips.", request=request)
+            if len(body) > MAX_RESPONSE_BYTES:
+                raise ResponseTooLarge
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("The response is too slow.", request=request)
     finally:
         response.close()
-    return Received(response.status_code, dict(response.headers.items()), bytes(body))
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else NotFinite(number)
+    return RawResponse(response.status_code, dict(response.headers.items()), bytes(body))

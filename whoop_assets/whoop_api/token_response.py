@@ -1,5 +1,5 @@
-"""What the token endpoint answers: a pair of tokens, or one of a few refusals. Pure; no text of an answer is
-ever repeated, apart from the error codes listed here."""
+"""Reads responses of the token endpoint: a token pair or an error. Messages quote only the error codes listed
+here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from whoop_assets.whoop_api.errors import (
     InvalidClient,
     InvalidGrant,
     OAuthError,
-    UnreadableAnswer,
-    UnreadableTokenAnswer,
+    UnreadableResponse,
+    UnreadableTokenResponse,
     from_status,
 )
-from whoop_assets.whoop_api.response_body import Received
+from whoop_assets.whoop_api.response_body import RawResponse
 
 TOKEN_PATH = "/token"
-USUAL_LIFETIME = 3600  # seconds; when an answer does not say
+DEFAULT_LIFETIME_SECONDS = 3600
+"""Used if the response states no valid lifetime."""
 
 # The codes of RFC 6749 and of WHOOP's server.
 _ERROR_CODES = frozenset(
@@ -43,7 +44,14 @@ _ERROR_CODES = frozenset(
 
 @dataclass(frozen=True)
 class TokenPair:
-    """What WHOOP grants: `expires_in` seconds of access; `refresh_token` is None without offline."""
+    """Tokens that WHOOP granted.
+
+    Attributes:
+        access_token: Sent with each request.
+        refresh_token: Valid for one refresh; None without the offline scope.
+        expires_in: Lifetime of the access token in seconds.
+        scopes: Granted scopes.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
@@ -52,16 +60,23 @@ class TokenPair:
 
 
 def error_code(code: object) -> str:
-    """The code if it is one we know, "" if there is none, else words that stand for it."""
+    """Return a known code unchanged, "" for none, and a neutral phrase for anything else."""
     if not code:
         return ""
     return code if isinstance(code, str) and code in _ERROR_CODES else "an error it does not document"
 
 
-def read_pair(response: Received, requested: Iterable[str]) -> TokenPair:
-    """The tokens of a 2xx answer. An answer that names no scope grants what was requested (RFC 6749, 5.1).
+def read_pair(response: RawResponse, requested: Iterable[str]) -> TokenPair:
+    """Return the tokens of a 2xx response.
 
-    Lenient where that costs nothing, because a pair refused here is lost. Raises UnreadableTokenAnswer.
+    A pair that is rejected here is lost, so only the tokens themselves must be valid.
+
+    Args:
+        response: The response.
+        requested: The granted scopes if the response names none (RFC 6749, section 5.1).
+
+    Raises:
+        UnreadableTokenResponse: There is no usable pair.
     """
     body = _body(response)
     if body is None:
@@ -73,17 +88,23 @@ def read_pair(response: Received, requested: Iterable[str]) -> TokenPair:
     scopes = frozenset(scope.split() if isinstance(scope, str) and scope.strip() else requested)
     lifetime = body.get("expires_in")
     if type(lifetime) is not int or not 0 < lifetime < 2**31:
-        lifetime = USUAL_LIFETIME
+        lifetime = DEFAULT_LIFETIME_SECONDS
     return TokenPair(str(access), refresh, lifetime, scopes)
 
 
-def refusal(response: Received, bad_grant: InvalidGrant, retry_after: float | None) -> WhoopError:
-    """The error for an answer that is neither 2xx nor 5xx; `bad_grant` if it says invalid_grant."""
+def read_error(response: RawResponse, invalid_grant: InvalidGrant, retry_after: float | None) -> WhoopError:
+    """Return the error for a response that is neither 2xx nor 5xx.
+
+    Args:
+        response: The response.
+        invalid_grant: The error to return for the code of that name.
+        retry_after: Seconds that a 429 asks to wait.
+    """
     status = response.status_code
     body = _body(response)
     code = error_code(body.get("error")) if body else ""
     if code == "invalid_grant":
-        return bad_grant  # also with 401, which the loser of two refreshes was seen to get
+        return invalid_grant  # also with 401, which the loser of two concurrent refreshes has received
     if status == 401 or code in ("invalid_client", "unauthorized_client"):
         return InvalidClient(
             "WHOOP does not accept this application: check WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET."
@@ -91,15 +112,15 @@ def refusal(response: Received, bad_grant: InvalidGrant, retry_after: float | No
     if status == 429:
         return from_status("POST", TOKEN_PATH, status, retry_after)
     if body is None:
-        return UnreadableAnswer(
-            f"POST {TOKEN_PATH} answered {status} with a body that is not JSON: check WHOOP_OAUTH_URL.",
+        return UnreadableResponse(
+            f"POST {TOKEN_PATH} returned {status} with a body that is not JSON: check WHOOP_OAUTH_URL.",
             path=TOKEN_PATH,
             status=status,
         )
-    return OAuthError(f"WHOOP refused the token request ({code or status}): connect the member again.")
+    return OAuthError(f"WHOOP rejected the token request ({code or status}): connect the member again.")
 
 
-def _body(response: Received) -> dict[str, Any] | None:
+def _body(response: RawResponse) -> dict[str, Any] | None:
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -108,7 +129,7 @@ def _body(response: Received) -> dict[str, Any] | None:
 
 
 def _is_token(value: object) -> bool:
-    # What cannot stand in a header is no token: RFC 6750 allows visible ASCII.
+    # RFC 6750 allows visible ASCII; other text cannot be sent in a header.
     return (
         isinstance(value, str)
         and value != ""
@@ -118,9 +139,10 @@ def _is_token(value: object) -> bool:
     )
 
 
-def _unreadable(response: Received, what: str) -> UnreadableTokenAnswer:
+def _unreadable(response: RawResponse, what: str) -> UnreadableTokenResponse:
     status = response.status_code
-    sentence = (
-        f"POST {TOKEN_PATH} answered {status} with a body that {what}: its tokens are lost; connect again."
+    return UnreadableTokenResponse(
+        f"POST {TOKEN_PATH} returned {status} with a body that {what}: its tokens are lost; connect again.",
+        path=TOKEN_PATH,
+        status=status,
     )
-    return UnreadableTokenAnswer(sentence, path=TOKEN_PATH, status=status)

@@ -1,9 +1,9 @@
-"""The one path that every request to the WHOOP API takes.
+"""Sends every request to the WHOOP API: budget, token, retries, errors.
 
-Each attempt, a retry too, first acquires the budget and afterwards lets it observe the response. The client retries
-faults that may pass (no response, a truncated one, 5xx, 429, a body that is not JSON) with full jitter, for as long as
-`fault_time` allows. It does not retry a definite refusal. A 429 or 5xx that asks for a longer wait than `longest_wait` is
-an error that names the wait.
+Each attempt acquires the budget first, and the budget observes each response. Transient faults (no response,
+an incomplete one, 5xx, 429, a body that is not JSON) are retried for as long as `fault_time` allows. Other
+errors are not retried. A 429 or 5xx that asks for a wait longer than `max_wait_seconds` is an error that
+states the wait.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ from datetime import datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 import httpx
+from tenacity import RetryCallState
 
 from whoop_assets.clock import Clock
 from whoop_assets.errors import ConfigurationError
+from whoop_assets.retry import Backoff, retrying
 from whoop_assets.whoop_api import rate_limit_headers
 from whoop_assets.whoop_api.auth import BearerAuth
 from whoop_assets.whoop_api.errors import (
@@ -31,42 +33,50 @@ from whoop_assets.whoop_api.errors import (
     NetworkFault,
     RateLimited,
     Unauthorized,
-    UnreadableAnswer,
+    UnreadableResponse,
     from_status,
 )
 from whoop_assets.whoop_api.fault_time import FaultTime
 from whoop_assets.whoop_api.protocols import Budget, TokenSource
-from whoop_assets.whoop_api.response_body import AnswerTooLarge, Received, receive
+from whoop_assets.whoop_api.response_body import RawResponse, ResponseTooLarge, receive
 
 log = logging.getLogger(__name__)
 
-# WHOOP's front blocks clients that do not say who they are.
+# WHOOP's front end blocks clients without a User-Agent.
 USER_AGENT = f"whoop-assets (python-httpx/{httpx.__version__})"
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 MAX_RETRY_SECONDS = 90.0
-"""A request is retried until its faults have cost this long. If they fail at once, nine attempts or more fit in."""
-LONGEST_WAIT = 90.0
-BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
-# Seconds: a request that leaves later than its slot is one too many where it lands. The budget allows for 0.75 in all.
-SLOT_KEEPS = 0.35
-MOST_OLD_SLOTS = 3
+"""A request is retried until its faults have cost this long."""
+MAX_WAIT_SECONDS = 90.0
+MAX_SLOT_AGE_SECONDS = 0.35
+"""A request that leaves later than its slot can exceed WHOOP's limit. The budget's margin is 0.75 s in
+total."""
+MAX_SLOTS_PER_ATTEMPT = 3
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What one request brought: the JSON as received, when it was asked for, and from which path."""
+class ApiResponse:
+    """A successful response of the WHOOP API.
+
+    Attributes:
+        payload: The JSON as received.
+        requested_at: When the budget admitted the request, by the database clock.
+        endpoint: The path without the base URL.
+    """
 
     payload: Any
     requested_at: datetime
     endpoint: str
 
 
-class Sender:
-    """Sends requests for one member. Not for several threads at once.
+class RequestSender:
+    """Sends requests for one member. Not thread-safe.
 
-    `max_retry_seconds` bounds the retries of one request, and `fault_time` those of a run, whose clients share it.
-    `requests`, `retries` and `limited` (429s) count attempts; `waited_seconds` is the time spent waiting,
-    for the budget and before retries.
+    Attributes:
+        requests: Number of attempts sent.
+        retries: Number of repeated attempts.
+        limited: Number of 429 responses.
+        waited_seconds: Time spent waiting for the budget and before retries.
     """
 
     def __init__(
@@ -81,9 +91,27 @@ class Sender:
         user_agent: str = USER_AGENT,
         fault_time: FaultTime | None = None,
         max_retry_seconds: float = MAX_RETRY_SECONDS,
-        longest_wait: float = LONGEST_WAIT,
+        max_wait_seconds: float = MAX_WAIT_SECONDS,
         jitter: random.Random | None = None,
     ) -> None:
+        """Create the sender.
+
+        Args:
+            base_url: WHOOP_API_URL.
+            tokens: The member's access token.
+            budget: The shared request budget.
+            clock: Performs the waits.
+            lane: The budget's lane.
+            http: An HTTP client to share; `close` leaves it open.
+            user_agent: The header of that name.
+            fault_time: Limits that all clients of a run share.
+            max_retry_seconds: How long faults of one request may last.
+            max_wait_seconds: The longest wait that WHOOP may ask for.
+            jitter: Source of the random part of waits.
+
+        Raises:
+            ConfigurationError: `base_url` is not a usable URL.
+        """
         self.requests = 0
         self.retries = 0
         self.limited = 0
@@ -95,8 +123,8 @@ class Sender:
         self._lane = lane
         self._fault_time = fault_time or FaultTime(clock)
         self._max_retry_seconds = max_retry_seconds
-        self._longest_wait = longest_wait
-        self._jitter = jitter or random.Random()
+        self._max_wait_seconds = max_wait_seconds
+        self._backoff = Backoff(jitter or random.Random())
         self._headers = {
             "User-Agent": user_agent,
             "Accept": "application/json",
@@ -106,7 +134,7 @@ class Sender:
         self._http = http or open_http()
 
     def close(self) -> None:
-        """Close the connections, unless the HTTP client was given from outside."""
+        """Close the HTTP client, unless the caller supplied it."""
         if self._own_http:
             self._http.close()
 
@@ -126,131 +154,158 @@ class Sender:
         *,
         status: int | None = None,
         check: Callable[[Any], None] | None = None,
-    ) -> Answer:
-        """Send until there is a good response or a reason to give up.
+    ) -> ApiResponse:
+        """Send the request, with retries, until it succeeds or fails for good.
 
         Args:
-            status: The only status that counts as success, and the response then needs no JSON: whatever else answers in
-                WHOOP's place must not pass for it.
-            check: Looks at the JSON; an ApiError that it raises is a fault like any other.
+            method: HTTP method.
+            path: Path below the base URL.
+            params: Query parameters.
+            status: The only status that counts as success; the body is then not parsed.
+            check: Validates the JSON. An ApiError that it raises is handled like any other fault.
 
         Raises:
-            ApiError: A refusal, or a fault that has lasted for as long as retries may.
-            BudgetExhausted, ReconnectionNeeded: As the budget and the token source raise them.
+            ApiError: A definite error, or a fault that outlasted the retries.
+            BudgetExhausted, ReconnectionNeeded: From the budget and the token source.
         """
+        self._fault_time.require(method, path)
         url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
         request = httpx.Request(method, url, headers=self._headers, extensions={"timeout": TIMEOUT.as_dict()})
         auth = BearerAuth(self._tokens)
-        retries = _Retries()
-        self._fault_time.require(method, path)
-        while True:
-            try:
-                requested_at = self._slot(auth)
-            except NetworkFault as fault:
-                # The token endpoint could not be reached, and nothing was sent.
-                self._pause(fault, retries, fault.path)
-                continue
-            began = self._clock.now()
-            try:
-                response = self._attempt(request, auth, path)
-                answer = Answer(_payload(response, method, path, status), requested_at, path)
-                if check is not None:
-                    check(answer.payload)
-                self._fault_time.answered(path)
-                return answer
-            except Unauthorized:
-                self._fault_time.answered(path)
-                if not auth.replace():
-                    raise
-            except ApiError as fault:
-                if not fault.transient:
-                    self._fault_time.answered(path)
-                    raise
-                if not isinstance(fault, RateLimited):
-                    self._lose((self._clock.now() - began).total_seconds(), retries, path)
-                self._pause(fault, retries, path)
-            self.retries += 1
+        rule = _RetryRule(self, path)
 
-    def _slot(self, auth: BearerAuth) -> datetime:
-        """A slot in the budget, and a good token to use it with at once.
+        def attempt() -> ApiResponse:
+            while True:
+                requested_at = self._acquire_slot(auth)
+                began = self._clock.now()
+                try:
+                    payload = _payload(self._exchange(request, auth, path), method, path, status)
+                    if check is not None:
+                        check(payload)
+                except Unauthorized:
+                    self._fault_time.record_response(path)
+                    if not auth.replace():
+                        raise
+                    self.retries += 1
+                except ApiError as error:
+                    if not error.transient:
+                        self._fault_time.record_response(path)
+                    elif not isinstance(error, RateLimited):
+                        rule.add_loss((self._clock.now() - began).total_seconds(), path)
+                    raise
+                else:
+                    self._fault_time.record_response(path)
+                    return ApiResponse(payload, requested_at, path)
 
-        The token comes first, since renewing it takes time; while the slot is waited for it can end all the same, and
-        a slot that such a renewal has made old is let go. Not for ever: where every look takes so long, late is better
-        than a budget used up by slots.
+        caller = retrying(
+            self._clock, wait=rule.wait, stop=rule.stop, retry=rule.permits, before_sleep=rule.before_sleep
+        )
+        return caller(attempt)
+
+    def _acquire_slot(self, auth: BearerAuth) -> datetime:
+        """Acquire a slot of the budget together with a valid token.
+
+        The token comes first, because a refresh takes time. It can still expire during the wait for the slot.
+        If that refresh makes the slot too old, a new slot is acquired, up to `MAX_SLOTS_PER_ATTEMPT`.
         """
-        auth.take()
-        for _ in range(MOST_OLD_SLOTS):
+        auth.load_token()
+        for _ in range(MAX_SLOTS_PER_ATTEMPT):
             before = self._clock.now()
             requested_at = self._budget.acquire(self._lane)
             granted = self._clock.now()
             self.waited_seconds += max(0.0, (granted - before).total_seconds())
-            auth.take()
-            if (self._clock.now() - granted).total_seconds() <= SLOT_KEEPS:
+            auth.load_token()
+            if (self._clock.now() - granted).total_seconds() <= MAX_SLOT_AGE_SECONDS:
                 break
         return requested_at
 
-    def _attempt(self, request: httpx.Request, auth: BearerAuth, path: str) -> Received:
+    def _exchange(self, request: httpx.Request, auth: BearerAuth, path: str) -> RawResponse:
+        """Send one attempt. Raises ApiError unless the response is a 2xx."""
         self.requests += 1
         auth.sign(request)
         try:
             response = receive(self._http, request)
         except httpx.RequestError as error:
-            _no_answer(error, request.method, path)
-        except AnswerTooLarge:
-            raise UnreadableAnswer(
-                f"{request.method} {path} brought an answer larger than any of WHOOP's: check WHOOP_API_URL and the"
-                " network.",
+            raise _network_fault(error, request.method, path) from None
+        except ResponseTooLarge:
+            raise UnreadableResponse(
+                f"{request.method} {path} returned a larger response than WHOOP's: check WHOOP_API_URL and"
+                " the network.",
                 path=path,
             ) from None
         status = response.status_code
-        stated = rate_limit_headers.parse(response.headers)
+        rate_limit = rate_limit_headers.parse(response.headers)
         if response.is_success:
-            self._budget.observe(status, stated)
+            self._budget.observe(status, rate_limit)
             return response
         limited = status == 429
         self.limited += limited
         retry_after = rate_limit_headers.seconds_to_wait(response.headers, self._clock.now(), limited=limited)
-        self._budget.observe(status, stated, retry_after)
+        self._budget.observe(status, rate_limit, retry_after)
         raise from_status(request.method, path, status, retry_after)
 
-    def _pause(self, fault: ApiError, retries: _Retries, path: str) -> None:
-        """Wait as long as WHOOP asks, or else longer after each fault. Raises the fault if no time is left for that."""
-        retries.faults += 1
-        left = min(self._max_retry_seconds - retries.lost, self._fault_time.left(path))
-        asked = fault.retry_after or 0.0
-        if left <= 0.0 or asked > min(left, self._longest_wait):
-            raise fault
-        if fault.retry_after is None:
-            # Cut to what is left: the last attempt is at the end of the time.
-            wait = min(left, self._jitter.uniform(0.0, min(BACKOFF_MOST, BACKOFF_FIRST * 2**retries.faults)))
+
+class _RetryRule:
+    """When one request is retried: after transient faults, until they have cost too much time."""
+
+    def __init__(self, sender: RequestSender, path: str) -> None:
+        self._sender = sender
+        self._path = path
+        self._lost_seconds = 0.0
+
+    def permits(self, error: BaseException) -> bool:
+        """Return whether this error permits a retry.
+
+        A fault of the token endpoint has another path. Only one that sent nothing is retried here.
+        """
+        if not isinstance(error, ApiError) or not error.transient:
+            return False
+        return error.path == self._path or isinstance(error, NetworkFault)
+
+    def wait(self, state: RetryCallState) -> float:
+        """Return the seconds before the next attempt. A wait of our own choice ends within the time left."""
+        error = _error_of(state)
+        seconds = self._sender._backoff(state)
+        return seconds if error.retry_after is not None else min(seconds, self._seconds_left(error))
+
+    def stop(self, state: RetryCallState) -> bool:
+        """Return whether no time is left for another attempt."""
+        error = _error_of(state)
+        left = self._seconds_left(error)
+        return left <= 0.0 or (error.retry_after or 0.0) > min(left, self._sender._max_wait_seconds)
+
+    def before_sleep(self, state: RetryCallState) -> None:
+        """Log and count the retry and its wait."""
+        error, seconds = _error_of(state), state.upcoming_sleep
+        log.info("%s Attempt %d in %.1f s.", error, state.attempt_number + 1, seconds)
+        self._sender.waited_seconds += seconds
+        self._sender.retries += error.path == self._path
+        if isinstance(error, RateLimited):
+            self._lost_seconds += seconds  # a rate limit is not a fault of the endpoint
         else:
-            wait = asked + self._jitter.uniform(0.0, BACKOFF_FIRST)
-        log.info("%s Attempt %d in %.1f s.", fault, retries.faults + 1, wait)
-        self.waited_seconds += wait
-        self._clock.sleep(wait)
-        if isinstance(fault, RateLimited):
-            retries.lost += wait  # WHOOP is well, and has said when to come back
-        else:
-            self._lose(wait, retries, path)
+            self.add_loss(seconds, error.path)
 
-    def _lose(self, seconds: float, retries: _Retries, path: str) -> None:
-        retries.lost += seconds
-        self._fault_time.add(path, seconds)
+    def add_loss(self, seconds: float, path: str) -> None:
+        """Add the time of a failed attempt, or of the wait after it."""
+        self._lost_seconds += seconds
+        self._sender._fault_time.add(path, seconds)
+
+    def _seconds_left(self, error: ApiError) -> float:
+        left = self._sender._max_retry_seconds - self._lost_seconds
+        return min(left, self._sender._fault_time.left(error.path))
 
 
-@dataclass(slots=True)
-class _Retries:
-    """What one request has met: faults, and the seconds that they have cost."""
-
-    faults: int = 0
-    lost: float = 0.0
+def _error_of(state: RetryCallState) -> ApiError:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, ApiError)  # `permits` lets nothing else through
+    return error
 
 
 def open_http() -> httpx.Client:
-    """An HTTP client to share between the members' clients of one process: one pool of connections.
+    """Create an HTTP client that all members' clients of one process share.
 
-    It takes no cookies, which would travel from one member's requests to another's, and asks no proxy for a
-    simulator on this machine.
+    It stores no cookies, which would leak from one member to another. It uses no proxy for addresses on this
+    machine.
     """
     no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
     on_this_machine = {"all://127.0.0.1": None, "all://localhost": None}
@@ -259,56 +314,54 @@ def open_http() -> httpx.Client:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """The process's one TLS context: reading the certificates takes longer than a request."""
+    """Return the process's TLS context. Loading the certificates takes longer than a request."""
     return httpx.create_ssl_context()
 
 
 def checked_base_url(text: str, name: str) -> str:
-    """The URL without a slash at its end. Raises ConfigurationError, naming the setting it came from."""
+    """Return the URL without a slash at the end. Raises ConfigurationError that names the setting `name`."""
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and bool(httpx.URL(text).host)
-        good = good and "@" not in parts.netloc  # a user and a password would not be sent
+        good = good and "@" not in parts.netloc  # httpx would not send a user and password
     except (httpx.InvalidURL, ValueError):
         good = False
     if not good:
         raise ConfigurationError(
-            f"{name} is not an http:// or https:// URL without user and password: correct it, or leave it out."
+            f"{name} is not an http:// or https:// URL without user and password: correct it, or leave it"
+            " out."
         )
     return text.rstrip("/")
 
 
-def _no_answer(error: httpx.RequestError, method: str, path: str) -> NoReturn:
+def _network_fault(error: httpx.RequestError, method: str, path: str) -> NetworkFault:
     kind = type(error).__name__
     if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
-        # Our own request cannot be sent. The cause is left out, as it may quote a header.
-        raise NetworkFault(f"{method} {path} cannot be sent ({kind}).", path=path, transient=False) from None
-    raise NetworkFault(
-        f"{method} {path} got no whole answer from WHOOP ({kind}): check the network, then try again.",
+        return NetworkFault(f"{method} {path} cannot be sent ({kind}).", path=path, transient=False)
+    return NetworkFault(
+        f"{method} {path} got no complete response from WHOOP ({kind}): check the network, then try again.",
         path=path,
-    ) from error
+    )
 
 
-def _payload(response: Received, method: str, path: str, status: int | None) -> Any:
+def _payload(response: RawResponse, method: str, path: str, status: int | None) -> Any:
+    """Return the JSON of the body; None if only the given status counts."""
     if status is None:
-        return _json(response, method, path)
+        try:
+            return response.json()
+        except (ValueError, RecursionError):
+            raise UnreadableResponse(
+                f"{method} {path} returned {response.status_code} with a body that is not JSON: try again"
+                " later.",
+                path=path,
+                status=response.status_code,
+                transient=True,
+            ) from None
     if response.status_code != status:
-        raise UnreadableAnswer(
-            f"{method} {path} answered {response.status_code} instead of {status}: this is not WHOOP; check WHOOP_API_URL"
-            " and the network.",
+        raise UnreadableResponse(
+            f"{method} {path} returned {response.status_code} instead of {status}: this is not WHOOP; check"
+            " WHOOP_API_URL and the network.",
             path=path,
             status=response.status_code,
         )
     return None
-
-
-def _json(response: Received, method: str, path: str) -> Any:
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        raise UnreadableAnswer(
-            f"{method} {path} answered {response.status_code} with a body that is not JSON: try again later.",
-            path=path,
-            status=response.status_code,
-            transient=True,
-        ) from None

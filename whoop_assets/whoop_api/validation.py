@@ -1,10 +1,10 @@
-"""One sentence on why a record was not accepted: its fields and the rules they break, never its values."""
+"""Describes in one sentence why a record is invalid: its fields and the violated rules, but no values."""
 
 from __future__ import annotations
 
 from pydantic import ValidationError
 
-# The library's own messages quote pieces of the input for some types; these do not.
+# pydantic's own messages quote parts of the input for some types; these do not.
 _RULES = {
     "missing": "is missing",
     "bool_type": "must be true or false",
@@ -19,7 +19,7 @@ _RULES = {
     "uuid_parsing": "must be a UUID",
     "uuid_type": "must be a UUID",
 }
-# Errors raised by this package: their messages are ours, and hold no input.
+# Errors that this package raises; their messages contain no input.
 _OURS = {
     "end_before_start",
     "text",
@@ -29,11 +29,11 @@ _OURS = {
     "timestamp_range",
     "timezone_offset",
 }
-_NAMED_AT_MOST = 3
+_MAX_FIELDS = 3
 
 
 def validation_reason(exc: ValidationError) -> str:
-    """`Sleep: end must be a time with an offset or Z; nap is missing (and 2 more).`"""
+    """Return for example `Sleep: end must be a time with an offset or Z; nap is missing (and 2 more).`"""
     found: dict[str, str] = {}
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         kind = error["type"]
@@ -41,6 +41,6 @@ def validation_reason(exc: ValidationError) -> str:
         where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
         found.setdefault(where, f"{where} {rule}".strip())
     sentences = list(found.values())
-    more = len(sentences) - _NAMED_AT_MOST
+    more = len(sentences) - _MAX_FIELDS
     tail = f" (and {more} more)" if more > 0 else ""
-    return f"{exc.title}: {'; '.join(sentences[:_NAMED_AT_MOST])}{tail}."
+    return f"{exc.title}: {'; '.join(sentences[:_MAX_FIELDS])}{tail}."

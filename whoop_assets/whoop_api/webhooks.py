@@ -1,12 +1,12 @@
-"""Webhooks as WHOOP sends them: is it WHOOP's, and what does it say? Pure functions of bytes and a time.
+"""Verifies and parses webhook deliveries. Pure functions.
 
-A delivery is a POST of `{"user_id", "id", "type", "trace_id"}` and nothing else: no data, no time of the change. It is
-signed with the app's client secret:
+A delivery is a POST of `{"user_id", "id", "type", "trace_id"}`, without data and without the time of the
+change. WHOOP signs it with the app's client secret:
 
     X-WHOOP-Signature = base64(HMAC-SHA256(client secret, X-WHOOP-Signature-Timestamp + body))
 
-where the timestamp is milliseconds since 1970, taken as the text that stands in the header, with nothing between it and
-the raw bytes of the body.
+The timestamp is the text of the header, in milliseconds since 1970. The raw bytes of the body follow it
+directly.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from whoop_assets.whoop_api.streams import valid_uuid
 
 SIGNATURE_HEADER = "X-WHOOP-Signature"
 TIMESTAMP_HEADER = "X-WHOOP-Signature-Timestamp"
-AHEAD = timedelta(minutes=5)
-"""A signature may be so far in the future: two clocks are never the same."""
+MAX_CLOCK_SKEW = timedelta(minutes=5)
+"""How far in the future a signature may be."""
 
 STREAM_OF = {"sleep": "sleeps", "recovery": "recoveries", "workout": "workouts"}
 KNOWN_TYPES = {
@@ -37,34 +37,40 @@ KNOWN_TYPES = {
 
 UNKNOWN_TYPE = "This version of whoop-assets does not know events of this type."
 OLD_ID = (
-    "The id is a number, as WHOOP's v1 had them: choose model version v2 for the webhook in the Developer Dashboard;"
-    " `whoop-assets migrate-v1` finds the ids of what has come."
+    "The id is a number of WHOOP's v1 model: choose model version v2 for the webhook in the Developer"
+    " Dashboard;"
+    " `whoop-assets migrate-v1` finds the v2 ids of events received so far."
 )
 
 _TIMESTAMP = re.compile(r"[0-9]{1,15}", re.ASCII)
 _GRAPHIC = re.compile(r"[!-~]+", re.ASCII)
-_MOST_BRACKETS = 64
-"""WHOOP's event has one; deeper than this no parser, ours or the database's, has to go."""
+_MAX_BRACKETS = 64
+"""Bounds the nesting for the parsers here and in the database. WHOOP's event has one pair."""
 
 
 class NotWhoops(WhoopError):
-    """The delivery does not carry a good signature."""
+    """The delivery has no valid signature."""
 
 
 class StaleSignature(NotWhoops):
-    """The signature is good, but too old (or from the future): perhaps a recording, sent again."""
+    """The signature is valid, but too old or in the future: possibly a replay."""
 
 
 class NotAnEvent(WhoopError):
-    """The body is not an event. The message says why and quotes nothing."""
+    """The body is not an event. The message gives the reason and quotes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """What WHOOP announced.
+    """An announced change.
 
-    `record_id`: the UUID of the sleep or workout, lower case; of a recovery event its sleep's. `stream` is None for a
-    type that is not known; `refusal` says why nothing can be loaded for the event, None when something can.
+    Attributes:
+        trace_id: Identifies the event; repeated deliveries have the same.
+        user_id: WHOOP user id.
+        type: For example `sleep.updated`.
+        record_id: Lower-case UUID of the sleep or workout; for a recovery event, of its sleep.
+        stream: The stream; None for an unknown type.
+        refusal: Why the event cannot be loaded; None if it can.
     """
 
     trace_id: str
@@ -76,7 +82,7 @@ class WebhookEvent:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """What WHOOP writes into X-WHOOP-Signature: see the formula above."""
+    """Return the content of X-WHOOP-Signature (see the formula above)."""
     digest = hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
 
@@ -84,33 +90,50 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 def verify(
     secret: str, timestamp: str | None, given: str | None, body: bytes, *, now: datetime, max_age: timedelta
 ) -> datetime:
-    """The time of the signature, if it is WHOOP's and not older than `max_age`.
+    """Verify the signature in constant time.
 
-    The comparison takes the same time whatever was given. Raises NotWhoops and its StaleSignature.
+    Args:
+        secret: The client secret.
+        timestamp: Content of X-WHOOP-Signature-Timestamp.
+        given: Content of X-WHOOP-Signature.
+        body: The raw body.
+        now: The current time.
+        max_age: The oldest accepted signature.
+
+    Returns:
+        The time of the signature.
+
+    Raises:
+        NotWhoops: The signature is missing or wrong.
+        StaleSignature: It is too old, or in the future.
     """
     if timestamp is None or given is None or not _TIMESTAMP.fullmatch(timestamp):
         raise NotWhoops("The delivery is not signed.")
     expected = signature(secret, timestamp, body)
-    # Without a secret everybody could sign.
+    # With an empty secret, anyone could sign.
     if not secret or not hmac.compare_digest(expected.encode(), given.encode(errors="replace")):
-        raise NotWhoops("The signature does not fit the delivery.")
+        raise NotWhoops("The signature does not match the delivery.")
     try:
         signed_at = datetime.fromtimestamp(int(timestamp) / 1000, UTC)
     except (OverflowError, ValueError, OSError):
-        raise StaleSignature("The signature is of no time.") from None
-    if not now - max_age <= signed_at <= now + AHEAD:
-        raise StaleSignature("The signature is too old, or from the future.")
+        raise StaleSignature("The signature has an invalid time.") from None
+    if not now - max_age <= signed_at <= now + MAX_CLOCK_SKEW:
+        raise StaleSignature("The signature is too old, or in the future.")
     return signed_at
 
 
 def read_event(body: bytes) -> WebhookEvent:
-    """The event in the body; raises NotAnEvent.
+    """Parse the event in the body.
 
-    Strict in what it uses: a JSON object in UTF-8, no key twice, `user_id` and `trace_id` and `type` of their types and
-    sizes, the id of a known type a UUID (or v1's number). Fields it does not know are let pass.
+    The body must be a JSON object in UTF-8 without duplicate keys. `user_id`, `trace_id` and `type` must have
+    their types and sizes, and the id of a known type must be a UUID or a v1 number. Unknown fields are
+    ignored.
+
+    Raises:
+        NotAnEvent: The body does not meet these rules.
     """
-    said = _json_object(body)
-    user_id, kind, trace_id = (_field(said, name) for name in ("user_id", "type", "trace_id"))
+    fields = _json_object(body)
+    user_id, kind, trace_id = (_field(fields, name) for name in ("user_id", "type", "trace_id"))
     if type(user_id) is not int or not 0 < user_id < 2**63:
         _refuse("user_id is not a positive 64-bit integer")
     if not _is_graphic(kind, 64):
@@ -118,13 +141,13 @@ def read_event(body: bytes) -> WebhookEvent:
     if not _is_graphic(trace_id, 128):
         _refuse("trace_id is not a word of at most 128 characters")
     stream = KNOWN_TYPES.get(kind)
-    key, refusal = _record_id(said, known=stream is not None)
+    key, refusal = _record_id(fields, known=stream is not None)
     return WebhookEvent(trace_id, user_id, kind, key, stream, UNKNOWN_TYPE if stream is None else refusal)
 
 
-def _record_id(said: dict[str, Any], *, known: bool) -> tuple[str | None, str | None]:
-    """The id as text, and why nothing can be loaded by it. Of an unknown type it may be anything short, or missing."""
-    key = _field(said, "id") if known else said.get("id")
+def _record_id(fields: dict[str, Any], *, known: bool) -> tuple[str | None, str | None]:
+    """Return the id as text, and why it cannot be loaded. An unknown type may have any short id, or none."""
+    key = _field(fields, "id") if known else fields.get("id")
     if type(key) is int and 0 <= key < 2**63:
         return str(key), OLD_ID
     if known:
@@ -135,16 +158,16 @@ def _record_id(said: dict[str, Any], *, known: bool) -> tuple[str | None, str | 
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    if body.count(b"[") + body.count(b"{") > _MOST_BRACKETS:
+    if body.count(b"[") + body.count(b"{") > _MAX_BRACKETS:
         _refuse("it is nested too deeply")
     try:
-        # utf-8, not utf-8-sig: a byte order mark is no JSON.
-        said = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
+        # Not utf-8-sig: JSON has no byte order mark.
+        fields = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError):
-        raise NotAnEvent("The body is not an event of WHOOP's: it is not JSON.") from None
-    if not isinstance(said, dict):
+        raise NotAnEvent("The body is not a WHOOP event: it is not JSON.") from None
+    if not isinstance(fields, dict):
         _refuse("it is not a JSON object")
-    return said
+    return fields
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -158,10 +181,10 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _field(said: dict[str, Any], name: str) -> Any:
-    if name not in said:
+def _field(fields: dict[str, Any], name: str) -> Any:
+    if name not in fields:
         _refuse(f"{name} is missing")
-    return said[name]
+    return fields[name]
 
 
 def _is_graphic(value: Any, longest: int) -> bool:
@@ -169,4 +192,4 @@ def _is_graphic(value: Any, longest: int) -> bool:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise NotAnEvent(f"The body is not an event of WHOOP's: {what}.")
+    raise NotAnEvent(f"The body is not a WHOOP event: {what}.")

@@ -21,6 +21,7 @@ from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import tables as summary_tables
 from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync import membership
 from whoop_assets.sync.import_export import ForeignExport, LeavesSomethingBehind, import_export
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets_tests.support.fixed_time import NOW
@@ -414,7 +415,7 @@ def test_a_folder_is_read_like_the_zip_and_links_in_it_are_not_followed(tmp_path
 def test_erasing_takes_everything_that_was_imported(sqlite_database):
     import_export(sqlite_database, export_of(cycles=nights(3), workouts=[workout(1)]), None)
     with sqlite_database.write([-1]) as connection:
-        member_store.erase(connection, -1)
+        membership.erase_member(connection, -1)
     left = everything(sqlite_database)
     assert {name for name, rows in left.items() if rows} <= {"token_key", "request_gate", "export_only_ids"}
 

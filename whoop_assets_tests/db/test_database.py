@@ -1,4 +1,4 @@
-"""Opening a database: every spelling of its address, and what is said when it is not there."""
+"""Opening a database: spellings of its address, errors, and transactions."""
 
 import socket
 from datetime import UTC, datetime
@@ -52,7 +52,7 @@ def test_what_is_no_database_is_refused_without_showing_it(wrong):
 
 def test_an_unreachable_server_is_one_sentence_without_user_and_password():
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound, not listening: nobody answers, and nobody else takes the port
+        unused.bind(("127.0.0.1", 0))  # bound but not listening, so that no other program takes the port
         port = unused.getsockname()[1]
         database = Database(f"postgresql://ann:s3cret@127.0.0.1:{port}/whoop")
         with pytest.raises(DatabaseUnreachable) as error, database.read():
@@ -68,9 +68,7 @@ def test_an_unreachable_server_is_one_sentence_without_user_and_password():
 
 
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
-    (tmp_path / "notes.txt").write_text(
-        "no database at all, but long enough to have a header of its own\n" * 20
-    )
+    (tmp_path / "notes.txt").write_text("not a database, but longer than a file header\n" * 20)
     with pytest.raises(DatabaseUnreachable) as error:
         prepare(Database(f"sqlite:///{tmp_path}/notes.txt"))
     assert "notes.txt" in str(error.value)

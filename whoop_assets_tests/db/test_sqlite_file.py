@@ -1,4 +1,4 @@
-"""The SQLite file: only its owner can read it, and what was deleted is not in it."""
+"""The SQLite file: only its owner can read it, and it contains no deleted values after compacting."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Turns at SQLite's write lock: whoever writes without a pause lets the others in, and nobody depends on it."""
+"""Fair queueing for SQLite's write lock, and what happens without it."""
 
 import fcntl
 import multiprocessing
@@ -8,16 +8,14 @@ from sqlalchemy import text
 
 from whoop_assets.db import write_lock
 from whoop_assets.db.database import Database
-from whoop_assets.db.write_lock import Turns
+from whoop_assets.db.write_lock import WriteLockQueue
 
 PATIENCE = 180
 
 
 def write_without_a_pause(url, begun, stop):
     """One transaction after the other, each busy for some milliseconds, counted in the database."""
-    write_lock.PATIENCE = (
-        PATIENCE  # however slow the machine is, this process does not go on without the turn
-    )
+    write_lock.MAX_WAIT_SECONDS = PATIENCE  # on a slow machine too, this process must wait for the lock
     database = Database(url)
     while not stop.is_set():
         with database.write() as connection:
@@ -41,10 +39,8 @@ def url(tmp_path):
 
 
 @pytest.mark.slow
-def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_begun(
-    url, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(write_lock, "PATIENCE", PATIENCE)
+def test_a_process_that_writes_without_pauses_lets_the_next_one_in(url, tmp_path, monkeypatch):
+    monkeypatch.setattr(write_lock, "MAX_WAIT_SECONDS", PATIENCE)
     context = multiprocessing.get_context("spawn")
     begun, stop = context.Event(), context.Event()
     greedy = context.Process(target=write_without_a_pause, args=(url, begun, stop))
@@ -57,7 +53,7 @@ def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_beg
 
     try:
         assert begun.wait(PATIENCE)
-        with Turns(tmp_path / "turns.db").turn():
+        with WriteLockQueue(tmp_path / "turns.db").turn():
             before = committed()
             counts = [committed() for _ in range(500)]
     finally:
@@ -67,7 +63,7 @@ def test_once_a_process_has_the_turn_another_one_commits_at_most_what_it_has_beg
     assert max(counts) <= before + 1
 
 
-def test_a_turn_that_its_holder_never_gives_up_is_gone_without(url, tmp_path):
+def test_a_lock_that_is_never_released_delays_a_writer_only_for_a_time(url, tmp_path):
     database = Database(url)
     with (tmp_path / "turns.db-turn").open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -78,7 +74,7 @@ def test_a_turn_that_its_holder_never_gives_up_is_gone_without(url, tmp_path):
     database.close()
 
 
-def test_where_no_file_can_be_made_beside_the_database_writing_goes_on(url, tmp_path):
+def test_without_a_lock_file_writing_continues(url, tmp_path):
     (tmp_path / "turns.db-turn").unlink(missing_ok=True)
     (tmp_path / "turns.db-turn").mkdir()
     database = Database(url)

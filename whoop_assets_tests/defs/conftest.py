@@ -93,7 +93,7 @@ class Project:
 @pytest.fixture(autouse=True)
 def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bound retries to a moment: Dagster's runs use the system's clock, so a fault that stays would take its real time."""
-    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     for lane in MAX_RETRY_SECONDS:
         monkeypatch.setitem(MAX_RETRY_SECONDS, lane, 0.2)
 

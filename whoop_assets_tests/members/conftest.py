@@ -1,4 +1,4 @@
-"""The subject of these tests is SQL: each runs on both kinds of database."""
+"""Runs each test on SQLite and on PostgreSQL."""
 
 import pytest
 

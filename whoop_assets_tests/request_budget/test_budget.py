@@ -1,4 +1,4 @@
-"""The request budget: never more than the limit in any window, whoever asks, and room kept for who may not wait."""
+"""The request budget: no window exceeds its limit, and urgent lanes get slots quickly."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +26,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Stated:
-    """What an answer's headers said."""
+    """The limits of a response."""
 
     limits: tuple[tuple[int, int], ...] = ((100, 60), (10_000, DAY_SECONDS))
     nearest: int = 100
@@ -74,7 +74,7 @@ def test_no_window_ever_holds_more_requests_than_its_limit(database, arrivals, p
         try:
             let_through = processes[process].acquire(lane)
         except BudgetExhausted as spent:
-            assert spent.retry_at > asked + lanes.LANES[lane].longest_wait - (clock.now() - asked)
+            assert spent.retry_at > asked + lanes.LANES[lane].max_wait - (clock.now() - asked)
             clock.advance(spent.retry_at - clock.now())
             let_through = processes[process].acquire(lane)
         assert let_through == clock.now()
@@ -83,7 +83,7 @@ def test_no_window_ever_holds_more_requests_than_its_limit(database, arrivals, p
     assert_never_more_than(per_day, DAY, times)
 
 
-def test_a_backfill_finds_six_tenths_of_an_idle_minute_at_once_and_is_paced_from_there_on(database):
+def test_a_backfill_sends_60_percent_of_an_idle_minute_at_once_and_is_paced_afterwards(database):
     budget = RequestBudget(database, per_minute=100, per_day=10_000)
     sent = [(budget.acquire("backfill") - NOW).total_seconds() for _ in range(98)]
     assert sent[59] == 0
@@ -91,7 +91,7 @@ def test_a_backfill_finds_six_tenths_of_an_idle_minute_at_once_and_is_paced_from
     assert all(gap == pytest.approx(60.75 / 39, abs=1e-5) for gap in gaps)
 
 
-def test_a_backfill_that_never_ends_keeps_up_almost_the_whole_rate(sqlite_database):
+def test_an_endless_backfill_reaches_95_percent_of_the_rate(sqlite_database):
     budget = RequestBudget(sqlite_database, per_minute=100, per_day=10_000)
     sent = [(budget.acquire("backfill") - NOW).total_seconds() for _ in range(1000)]
     hour = [moment for moment in sent if 60 <= moment < 360]
@@ -100,8 +100,8 @@ def test_a_backfill_that_never_ends_keeps_up_almost_the_whole_rate(sqlite_databa
 
 @settings(max_examples=10)
 @given(st.lists(st.floats(0.1, 20.0), min_size=1, max_size=8))
-def test_however_hard_a_backfill_tries_a_webhook_never_waits_for_long(sqlite_database, gaps):
-    """Two at once, and a further one every 1.6 seconds: what the lanes' line leaves."""
+def test_during_a_backfill_a_webhook_request_waits_at_most_1_6_seconds(sqlite_database, gaps):
+    """The lanes leave two slots at once, and another every 1.6 seconds."""
     forget_everything(sqlite_database)
     clock = sqlite_database.clock
     backfill, webhook = (RequestBudget(sqlite_database, per_minute=100, per_day=10_000) for _ in range(2))
@@ -123,7 +123,7 @@ def test_a_backfill_leaves_a_tenth_of_the_day_to_others_and_a_schedule_a_twentie
         assert len(granted(database)) == 100 - leaves
 
 
-def test_a_spent_day_is_an_error_that_says_when_to_come_back(database):
+def test_an_exhausted_day_is_an_error_with_the_time_to_retry(database):
     budget = RequestBudget(database, per_minute=100, per_day=3)
     for _ in range(3):
         budget.acquire("webhook")
@@ -136,7 +136,7 @@ def test_a_spent_day_is_an_error_that_says_when_to_come_back(database):
     assert error.value.transient
 
 
-def test_the_wait_for_a_minute_is_waited_and_counted(database):
+def test_a_request_beyond_the_minute_limit_waits_for_the_next_window(database):
     budget = RequestBudget(database, per_minute=1, per_day=100)
     budget.acquire("webhook")
     second = budget.acquire("webhook")
@@ -192,15 +192,15 @@ def test_a_429_that_follows_an_opened_gate_halves_again_down_to_a_tenth(database
     assert shares == [0.5, 0.25, 0.125, 0.1, 0.1, 0.1]
 
 
-def test_when_whoop_says_that_nothing_is_left_nobody_sends_until_its_window_starts_afresh(database):
+def test_when_whoop_states_no_remaining_request_all_lanes_wait_for_the_reset(database):
     budget = RequestBudget(database, per_minute=100, per_day=10_000)
     budget.observe(200, Stated(remaining=0, reset_seconds=7))
     for lane in lanes.LANES:
         assert budget.acquire(lane) == NOW + timedelta(seconds=7)
 
 
-def test_what_somebody_else_takes_from_the_same_app_is_not_sent_by_us(database):
-    """WHOOP says that 10 are left though we have sent one: 89 were somebody else's."""
+def test_requests_of_another_program_of_the_same_app_reduce_our_limit(database):
+    """WHOOP says that 10 are left after our first request: another program has sent 89."""
     one, other = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
     one.acquire("webhook")
     one.observe(200, Stated(remaining=10, reset_seconds=40))
@@ -262,7 +262,7 @@ def test_requests_of_the_day_before_yesterday_are_forgotten(database):
     assert len(granted(database)) == 10
 
 
-def test_limits_that_whoop_has_raised_are_used_by_who_was_waiting_for_them(database):
+def test_a_waiting_request_uses_limits_that_another_process_learned(database):
     waiting = RequestBudget(database, per_minute=2, per_day=10_000)
     knowing = RequestBudget(database, per_minute=2, per_day=10_000)
     for _ in range(2):
@@ -279,7 +279,7 @@ def test_limits_that_whoop_has_raised_are_used_by_who_was_waiting_for_them(datab
     assert waiting.acquire("webhook") - NOW <= timedelta(seconds=15)
 
 
-def test_a_request_says_on_whose_behalf_it_was_sent(database):
+def test_a_grant_records_the_run_or_command(database):
     RequestBudget(database, per_minute=100, per_day=10_000, used_by="run 1a2b3c4d").acquire("webhook")
     with database.read() as connection:
         assert connection.scalar(select(tables.request_grants.c.used_by)) == "run 1a2b3c4d"
@@ -288,7 +288,7 @@ def test_a_request_says_on_whose_behalf_it_was_sent(database):
 SOON = timedelta(seconds=10)
 
 
-def test_who_waits_is_served_in_turn_and_the_urgent_first(database):
+def test_waiting_requests_go_in_order_of_lane_and_arrival(database):
     with database.write() as connection:
         first, second, urgent = (
             wait_queue.wait(connection, lane, None, None, NOW, NOW + SOON)
@@ -301,23 +301,23 @@ def test_who_waits_is_served_in_turn_and_the_urgent_first(database):
         assert wait_queue.ahead(connection, "backfill", None, NOW) == 3
 
 
-def test_who_does_not_come_back_is_passed_over_and_then_struck_off(database):
+def test_a_waiting_request_that_does_not_return_is_passed_over_and_later_removed(database):
     with database.write() as connection:
         dead = wait_queue.wait(connection, "backfill", None, None, NOW, NOW)
-        later = NOW + wait_queue.LATE
+        later = NOW + wait_queue.LATE_AFTER
         assert wait_queue.ahead(connection, "backfill", None, later) == 1
         assert wait_queue.ahead(connection, "backfill", None, later + timedelta(seconds=1)) == 0
         long_after = NOW + timedelta(minutes=5)
         other = wait_queue.wait(connection, "schedule", None, None, long_after, long_after)
-        # Its number may be somebody else's by now.
+        # SQLite may have reused its number.
         back = wait_queue.wait(connection, "backfill", None, dead, long_after, long_after)
         assert back.number != other.number
         wait_queue.leave(connection, dead)
         assert [one.lane for one in wait_queue.waiting(connection, long_after)] == ["schedule", "backfill"]
 
 
-def test_a_clock_that_was_set_back_holds_nobody_up(database):
-    """What was entered under times to come counts as sent now; a gate or a place in the queue from there does not."""
+def test_a_clock_that_was_set_back_delays_no_request(database):
+    """Grants in the future count as sent now. A gate or a ticket from the future is ignored."""
     budget = RequestBudget(database, per_minute=3, per_day=1000)
     for _ in range(3):
         budget.acquire("webhook")
@@ -364,7 +364,7 @@ def test_a_429_with_half_its_headers_closes_the_gate_for_as_long_as_it_asks(data
     assert budget.acquire("webhook") == NOW + timedelta(seconds=80)
 
 
-def test_nobody_is_left_in_the_queue_by_a_wait_that_is_broken_off(database):
+def test_an_interrupted_wait_leaves_no_ticket_in_the_queue(database):
     budget = RequestBudget(database, per_minute=1, per_day=100)
     budget.acquire("backfill")
     database.clock = _Impatient(NOW)
@@ -375,7 +375,7 @@ def test_nobody_is_left_in_the_queue_by_a_wait_that_is_broken_off(database):
 
 
 def ask(url, times):
-    ledger.SLOT_KEEPS = timedelta(hours=1)  # in this process: a slow machine lets go of none
+    ledger.MAX_SLOT_AGE = timedelta(hours=1)  # a slow machine must not discard slots in this test
     database = Database(url)
     budget = RequestBudget(database, per_minute=20, per_day=10_000)
     answers = []
@@ -404,6 +404,6 @@ class _ImpatientNow(SystemClock):
 
 
 @pytest.mark.slow
-def test_processes_that_ask_at_once_share_one_limit(database_url):
+def test_concurrent_processes_share_one_limit(database_url):
     grants = [answer for answers in together(2, ask, database_url, 20) for answer in answers]
     assert len(grants) == 20

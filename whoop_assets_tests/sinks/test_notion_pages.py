@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from whoop_assets.db.database import Database
-from whoop_assets.members import store as member_store
 from whoop_assets.sinks.notion import pages as notion_pages
 from whoop_assets.sinks.notion import sources, tables
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
+from whoop_assets.sync import membership
 from whoop_assets_tests.sinks.conftest import DAY, MEMBER, OTHER, days, drop, keep, summary
 
 
@@ -241,7 +241,7 @@ def test_an_erased_member_is_not_written_of_any_more(sink):
     keep(sink.database, summary(MEMBER, DAY), summary(OTHER, DAY))
     sink.sync()
     with sink.database.write([MEMBER]) as connection:
-        member_store.erase(connection, MEMBER)
+        membership.erase_member(connection, MEMBER)
     assert sink.states() == {"written": 1}
     assert sink.cost() == 0
 
@@ -261,7 +261,7 @@ def test_nothing_is_entered_or_written_of_a_member_who_is_erased_in_the_middle(s
             writes.append(asked)
             if len(writes) == 1:
                 with sink.database.write([MEMBER]) as connection:
-                    member_store.erase(connection, MEMBER)
+                    membership.erase_member(connection, MEMBER)
 
     sink.notion.on_request = meanwhile
     sink.sync()
@@ -279,7 +279,7 @@ def test_nothing_is_entered_of_a_member_who_is_erased_just_before_it_is(sink, mo
     real = getattr(notion_pages, step)
 
     def late(connection, source, entry, *args, **kwargs):
-        member_store.erase(connection, MEMBER)
+        membership.erase_member(connection, MEMBER)
         return real(connection, source, entry, *args, **kwargs)
 
     monkeypatch.setattr(notion_pages, step, late)

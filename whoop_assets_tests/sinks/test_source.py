@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whoop_assets.db.database import Database
-from whoop_assets.members import store as member_store
 from whoop_assets.records import upsert
 from whoop_assets.sinks import source
 from whoop_assets.sinks.source import TABLES
+from whoop_assets.sync import membership
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, undone, workout
 
 OTHER = 20258
@@ -41,7 +41,7 @@ def test_a_mark_changes_exactly_when_the_rows_do(kind: str, changes, request) ->
             if what == "delete":
                 upsert.delete_confirmed(connection, member, "workouts", {key: now}, now)
             elif what == "erase":
-                member_store.erase(connection, member)
+                membership.erase_member(connection, member)
             else:
                 updated = now if what == "write" else at(1)
                 answer = workout(key, at(day, 12), sport_name=sport, updated_at=updated, requested_at=now)

@@ -33,11 +33,15 @@ _spawn = multiprocessing.get_context("spawn")
 class Bounds:
     """The lease's times; shorter ones where a test has only seconds."""
 
-    lease: timedelta = leases.LEASE
-    grace: timedelta = leases.GRACE
+    lease: timedelta = leases.LEASE_DURATION
+    grace: timedelta = leases.GRACE_PERIOD
 
     def apply(self) -> None:
-        leases.LEASE, leases.BEAT, leases.GRACE = self.lease, self.lease / 3, self.grace
+        leases.LEASE_DURATION, leases.RENEWAL_INTERVAL, leases.GRACE_PERIOD = (
+            self.lease,
+            self.lease / 3,
+            self.grace,
+        )
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:

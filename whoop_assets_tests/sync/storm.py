@@ -38,9 +38,9 @@ PATHS = {
 NOT_SENT = "was not sent, because WHOOP kept failing"
 CAUSES = {
     "status": r"answered (500|502|503|429|401)\b|request limit",
-    "reset": r"no whole answer from WHOOP \((ReadError|RemoteProtocolError|WriteError)\)",
-    "truncate": r"no whole answer from WHOOP \(RemoteProtocolError\)",
-    "latency": r"no whole answer from WHOOP \(ReadTimeout\)",
+    "reset": r"no complete response from WHOOP \((ReadError|RemoteProtocolError|WriteError)\)",
+    "truncate": r"no complete response from WHOOP \(RemoteProtocolError\)",
+    "latency": r"no complete response from WHOOP \(ReadTimeout\)",
     "not_json": r"a body that is not JSON",
     "repeat_cursor": r"named a next page that was already read",
 }

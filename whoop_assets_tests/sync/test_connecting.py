@@ -15,7 +15,7 @@ from whoop_assets.sync.session import Connection
 from whoop_assets.tokens.key_rotation import rotate
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
-from whoop_assets.whoop_api.errors import ApiError, RefreshAnswerLost
+from whoop_assets.whoop_api.errors import ApiError, RefreshResponseLost
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.sync.home import at_home, frozen_world
 
@@ -142,7 +142,7 @@ def lose_the_answer_to_a_refresh(home, user_id):
     """WHOOP has refreshed the token, but the response with the new pair was lost."""
     home.advance(timedelta(hours=2))
     home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost):
+    with pytest.raises(RefreshResponseLost):
         home.connection.client(user_id, "schedule").profile()
 
 

@@ -15,7 +15,7 @@ from whoop_assets_tests.sync.home import at_home, frozen_world
 
 @pytest.fixture
 def home(database_url, monkeypatch):
-    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     with at_home(database_url, frozen_world(members=2, days=5), connect=False) as home:
         home.members = list(home.world.user_ids)
         yield home

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from whoop_assets.records import load_failures
-from whoop_assets.whoop_api.client import MOST_IDLE_PAGES
+from whoop_assets.whoop_api.client import MAX_IDLE_PAGES
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.sync.home import at_home, frozen_world
 
@@ -49,7 +49,7 @@ def test_an_odd_response_fails_only_its_stream_with_one_sentence(sqlite_url, ord
         begun = home.world.requests
         home.world.order_fault(**order, count=None, path_prefix=PATH)
         home.load(FIRST, TODAY, ["workouts"])
-        most = MOST_IDLE_PAGES + 2 if order["kind"] == "endless" else MAX_ATTEMPTS
+        most = MAX_IDLE_PAGES + 2 if order["kind"] == "endless" else MAX_ATTEMPTS
         # The calendar of each member is brought up to date with one request first.
         assert home.world.requests - begun <= 2 * (1 + most)
 

@@ -134,7 +134,7 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
             assert said == {TOLD: len(survivors)}, (moment, outcomes)
             assert refused == 1, "it is found out by one"
             assert reason is not None
-            assert f"(pid {killed.pid}) stopped in the middle of a token exchange begun at" in reason
+            assert f"(pid {killed.pid}) stopped during a token exchange that began at" in reason
             assert all(reason in sentence for _, sentence in outcomes)
             result.lost[moment] += 1
             result.told += len(outcomes)

@@ -66,7 +66,7 @@ def test_a_lost_key_file_is_not_made_anew_while_tokens_need_the_old_one(sqlite_d
         token_store.save(connection, 1, cipher, **pair, expires_at=NOW, at=NOW)
     (path,) = tmp_path.glob("*.token-key")
     kept = path.rename(tmp_path / "backup")
-    with pytest.raises(ConfigurationError, match="put it back"):
+    with pytest.raises(ConfigurationError, match="restore it"):
         token_cipher(sqlite_database, "")
     assert not path.exists()
     kept.rename(path)

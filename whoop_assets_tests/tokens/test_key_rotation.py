@@ -1,4 +1,4 @@
-"""Rotating the keys: every pair stays readable, whoever holds which keys, and wherever it is broken off."""
+"""Rotating the keys: every pair stays readable, also if the rotation stops at any point."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
+from whoop_assets import atomic_file
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.members import store as member_store
 from whoop_assets.tokens import cipher as keys
@@ -240,7 +241,7 @@ def test_a_key_file_that_nobody_may_read_is_one_sentence(sqlite_database, key_fi
         forbidden.setattr(Path, "read_text", refuse)
         with pytest.raises(ConfigurationError, match=r"cannot be read \(PermissionError\)"):
             token_cipher(sqlite_database, "")
-    monkeypatch.setattr(keys.os, "open", refuse)
+    monkeypatch.setattr(atomic_file.tempfile, "mkstemp", refuse)
     with pytest.raises(ConfigurationError, match=r"cannot be written \(PermissionError\)"):
         rotate(sqlite_database, "")
 

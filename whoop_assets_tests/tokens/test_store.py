@@ -1,4 +1,4 @@
-"""Tokens: encrypted at rest, refreshed by one process at a time, lost to nobody."""
+"""Tokens: encrypted in the database, refreshed by one process at a time, never lost."""
 
 import os
 from datetime import timedelta
@@ -114,8 +114,8 @@ def test_a_lease_is_held_by_one_and_ends_by_itself(database, cipher):
     save(database, cipher)
     first = take(database, cipher)
     assert first is not None
-    assert take(database, cipher, NOW + leases.LEASE - timedelta(seconds=1)) is None
-    second = take(database, cipher, NOW + leases.LEASE)
+    assert take(database, cipher, NOW + leases.LEASE_DURATION - timedelta(seconds=1)) is None
+    second = take(database, cipher, NOW + leases.LEASE_DURATION)
     assert second.fence > first.fence
 
 
@@ -128,17 +128,17 @@ def test_a_lease_of_a_clock_that_was_set_back_since_is_in_nobodys_way(database, 
 def test_who_comes_back_after_its_lease_can_no_longer_store_over_a_newer_pair(database, cipher):
     save(database, cipher)
     late = take(database, cipher)
-    current = take(database, cipher, NOW + leases.LEASE)
+    current = take(database, cipher, NOW + leases.LEASE_DURATION)
     assert store_refreshed(database, cipher, current)
     assert not store_refreshed(database, cipher, late, access="late")
     assert stored(database, cipher).access_token == "access-2"
 
 
 def test_a_late_pair_is_kept_while_the_token_it_was_given_for_is_the_one_stored(database, cipher):
-    """WHOOP has rotated: the late pair is the only good one, whoever holds the lease now."""
+    """WHOOP has rotated: the late pair is the only good one, under any later lease."""
     save(database, cipher)
     late = take(database, cipher)
-    current = take(database, cipher, NOW + leases.LEASE)
+    current = take(database, cipher, NOW + leases.LEASE_DURATION)
     assert store_refreshed(database, cipher, late, access="late", refresh="late refresh")
     assert stored(database, cipher).access_token == "late"
     assert not store_refreshed(database, cipher, current)
@@ -148,11 +148,11 @@ def test_a_late_pair_is_kept_while_the_token_it_was_given_for_is_the_one_stored(
 def test_who_comes_back_late_does_not_end_the_lease_of_another(database, cipher):
     save(database, cipher)
     late = take(database, cipher)
-    take(database, cipher, NOW + leases.LEASE)
+    take(database, cipher, NOW + leases.LEASE_DURATION)
     with database.write([MEMBER]) as connection:
-        leases.give_back(connection, late, answered=True)
-    assert take(database, cipher, NOW + leases.LEASE) is None
-    assert stored(database, cipher).intent_at == NOW + leases.LEASE
+        leases.release(connection, late, answered=True)
+    assert take(database, cipher, NOW + leases.LEASE_DURATION) is None
+    assert stored(database, cipher).intent_at == NOW + leases.LEASE_DURATION
 
 
 def test_a_new_consent_ends_every_lease_also_after_the_member_was_gone(database, cipher):
@@ -173,7 +173,7 @@ def test_the_intent_to_exchange_is_on_record_until_an_answer_is(database, cipher
     lease = take(database, cipher)
     assert stored(database, cipher).intent_at == NOW
     with database.write([MEMBER]) as connection:
-        leases.give_back(connection, lease, answered=False)
+        leases.release(connection, lease, answered=False)
     assert stored(database, cipher).intent_at == NOW
     assert store_refreshed(database, cipher, take(database, cipher))
     assert stored(database, cipher).intent_at is None
@@ -202,13 +202,13 @@ def test_a_lease_lasts_as_long_as_its_holder_renews_it_but_not_for_ever(database
     save(database, cipher)
     lease = take(database, cipher)
     at = NOW
-    while at + leases.BEAT <= NOW + leases.LONGEST_EXCHANGE:
-        at += leases.BEAT
+    while at + leases.RENEWAL_INTERVAL <= NOW + leases.MAX_EXCHANGE_DURATION:
+        at += leases.RENEWAL_INTERVAL
         assert renew(database, lease, at)
-    assert take(database, cipher, at + leases.LEASE - timedelta(milliseconds=1)) is None
-    assert not renew(database, lease, NOW + leases.LONGEST_EXCHANGE + timedelta(seconds=1))
-    assert take(database, cipher, at + leases.LEASE) is not None
-    assert not renew(database, lease, at + leases.LEASE)
+    assert take(database, cipher, at + leases.LEASE_DURATION - timedelta(milliseconds=1)) is None
+    assert not renew(database, lease, NOW + leases.MAX_EXCHANGE_DURATION + timedelta(seconds=1))
+    assert take(database, cipher, at + leases.LEASE_DURATION) is not None
+    assert not renew(database, lease, at + leases.LEASE_DURATION)
 
 
 def test_a_lease_that_was_given_back_cannot_be_renewed(database, cipher):
@@ -221,25 +221,24 @@ def test_a_lease_that_was_given_back_cannot_be_renewed(database, cipher):
 
 def give_back(database, lease, *, answered):
     with database.write([MEMBER]) as connection:
-        leases.give_back(connection, lease, answered=answered)
+        leases.release(connection, lease, answered=answered)
 
 
 def test_who_takes_over_knows_who_stopped_and_when_until_an_answer_is_stored(database, cipher):
     save(database, cipher)
-    assert take(database, cipher).broken is None
-    after = NOW + leases.LEASE
+    assert take(database, cipher).unanswered is None
+    after = NOW + leases.LEASE_DURATION
     second = take(database, cipher, after)
     assert second.taken_over
-    assert str(second.broken) == (
-        f"a process (pid {os.getpid()}) stopped in the middle of a token exchange begun at"
-        " 2026-11-21 12:00:00 UTC"
+    assert str(second.unanswered) == (
+        f"a process (pid {os.getpid()}) stopped during a token exchange that began at 2026-11-21 12:00:00 UTC"
     )
-    # Nothing was sent: what was on record before is so again.
+    # Nothing was sent, so the previous intent is restored.
     give_back(database, second, answered=True)
     third = take(database, cipher, after)
-    assert third.broken == second.broken
+    assert third.unanswered == second.unanswered
     assert store_refreshed(database, cipher, third)
-    assert take(database, cipher, after).broken is None
+    assert take(database, cipher, after).unanswered is None
 
 
 def test_an_answer_that_is_known_to_be_lost_is_nothing_to_wait_for(database, cipher):
@@ -247,16 +246,18 @@ def test_an_answer_that_is_known_to_be_lost_is_nothing_to_wait_for(database, cip
     give_back(database, take(database, cipher), answered=False)
     second = take(database, cipher, NOW + HOUR)
     assert not second.taken_over
-    assert str(second.broken) == "WHOOP's answer to a token exchange of 2026-11-21 12:00:00 UTC was lost"
+    assert (
+        str(second.unanswered) == "WHOOP's response to a token exchange of 2026-11-21 12:00:00 UTC was lost"
+    )
 
 
 def test_an_exchange_that_nobody_waits_for_any_more_is_told_of(database, cipher):
     save(database, cipher)
     take(database, cipher)
     with database.read() as connection:
-        assert leases.unanswered(connection, NOW) == {}
-        (broken,) = leases.unanswered(connection, NOW + leases.LEASE).values()
-    assert broken.stopped_holder == leases.this_process()
+        assert leases.unanswered_refreshes(connection, NOW) == {}
+        (unanswered,) = leases.unanswered_refreshes(connection, NOW + leases.LEASE_DURATION).values()
+    assert unanswered.stopped_holder == leases.this_process()
 
 
 def test_without_the_key_that_encrypts_now_no_lease_is_given(database, cipher):
@@ -265,7 +266,7 @@ def test_without_the_key_that_encrypts_now_no_lease_is_given(database, cipher):
     both = token_cipher(database, f"{KEY},{new}")
     with database.write() as connection:
         keys.switch(connection, token_cipher(database, new).first, NOW)
-    with pytest.raises(ConfigurationError, match="no token was spent"):
+    with pytest.raises(ConfigurationError, match="no token was used up"):
         take(database, cipher)
     assert stored(database, cipher).intent_at is None
     assert take(database, both) is not None

@@ -10,6 +10,7 @@ from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members import store as member_store
+from whoop_assets.sync import membership
 from whoop_assets.webhooks import attempts, inbox
 from whoop_assets.webhooks.inbox import Delivery
 from whoop_assets_tests.support.factories import MEMBER, NOW
@@ -187,5 +188,5 @@ def test_only_old_done_events_are_deleted(home):
 def test_erasing_a_member_deletes_the_members_events(home):
     receive(home, delivery("a"), delivery("b", user_id=STRANGER))
     with home.write([MEMBER]) as connection:
-        member_store.erase(connection, MEMBER)
+        membership.erase_member(connection, MEMBER)
     assert set(events(home)) == {"b"}

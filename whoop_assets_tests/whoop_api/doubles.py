@@ -20,7 +20,7 @@ Reply = httpx.Response | httpx.TransportError | Callable[[httpx.Request], httpx.
 
 
 class CountingBudget:
-    """Grants `grants` requests, each some seconds after it was asked for, and keeps what it observed."""
+    """Grants `grants` requests, each after `wait` seconds, and records the observed responses."""
 
     def __init__(self, clock: ManualClock, *, grants: int = 10_000, wait: float = 0.0) -> None:
         self.clock = clock
@@ -75,7 +75,7 @@ class ScriptedServer:
         self.http = httpx.Client(transport=httpx.MockTransport(self._answer))
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        # The client sends one request object again and changes its header: keep what was on the wire.
+        # The client sends one request object again and changes its header: keep a copy of what was sent.
         self.requests.append(
             httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
         )

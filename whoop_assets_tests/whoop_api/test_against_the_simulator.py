@@ -20,11 +20,11 @@ from whoop_assets.whoop_api.errors import (
     NetworkFault,
     NotFound,
     RateLimited,
-    RefreshAnswerLost,
+    RefreshResponseLost,
     ServerFault,
-    TokenAnswerLost,
+    TokenResponseLost,
     Unauthorized,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.models import BodyMeasurement, Cycle, Sleep, UserProfile, Workout
 from whoop_assets.whoop_api.oauth import OAuth
@@ -44,7 +44,7 @@ STATE = "state-of-this-attempt"
 
 
 class WorldClock(ManualClock):
-    """The client's clock and the simulator's as one: who waits moves both."""
+    """The client's clock and the simulator's as one: a wait advances both."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.moment)
@@ -373,7 +373,7 @@ def test_a_fault_in_a_crawl_loses_nothing(account: Account, kind: str) -> None:
         ("status", ServerFault),
         ("reset", NetworkFault),
         ("truncate", NetworkFault),
-        ("not_json", UnreadableAnswer),
+        ("not_json", UnreadableResponse),
     ],
 )
 def test_a_fault_that_stays_ends_in_its_error(account: Account, kind: str, error: type[Exception]) -> None:
@@ -401,7 +401,7 @@ def test_a_grant_that_a_lost_answer_ended_is_revoked(account: Account) -> None:
 def test_a_refresh_whose_answer_is_lost_is_not_repeated(account: Account, kind: str) -> None:
     pair = account.world.issue_tokens(account.user_id)
     account.world.order_fault(kind, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost):
+    with pytest.raises(RefreshResponseLost):
         account.oauth.refresh(pair["refresh_token"])
     assert account.world.stats()["token_requests"] <= 1
 
@@ -409,7 +409,7 @@ def test_a_refresh_whose_answer_is_lost_is_not_repeated(account: Account, kind: 
 def test_a_code_whose_answer_is_lost_means_a_new_consent(account: Account) -> None:
     code = account.world.grant_code(account.user_id, SCOPES, REDIRECT)
     account.world.order_fault("reset", path_prefix="/oauth/oauth2/token")
-    with pytest.raises(TokenAnswerLost):
+    with pytest.raises(TokenResponseLost):
         account.oauth.exchange_code(code)
 
 

@@ -1,4 +1,4 @@
-"""Answers that break off, drip, never end, or come from somebody who is not WHOOP; byte by byte, on a real socket."""
+"""Incomplete, slow, endless and foreign responses, byte by byte on a real socket."""
 
 import gzip
 import itertools
@@ -12,7 +12,13 @@ import pytest
 
 from whoop_assets.clock import ManualClock
 from whoop_assets.whoop_api import oauth, response_body
-from whoop_assets.whoop_api.errors import ApiError, NetworkFault, RefreshAnswerLost, Refused, UnreadableAnswer
+from whoop_assets.whoop_api.errors import (
+    ApiError,
+    NetworkFault,
+    RefreshResponseLost,
+    Refused,
+    UnreadableResponse,
+)
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets_tests.support.ports import REFUSING_PORT
@@ -35,7 +41,7 @@ GOOD = head(f"Content-Length: {len(BODY)}") + BODY
 
 @contextmanager
 def server(*answers: Callable[[], Pieces]) -> Iterator[tuple[str, list[str]]]:
-    """A server that sends each answer over a connection of its own, the last one again and again: URL, requests."""
+    """Start a server that uses one connection per response and repeats the last one. Yields URL and requests."""
     heard: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -111,7 +117,7 @@ def test_a_broken_answer_is_asked_for_again_until_it_comes_whole(pieces: list[by
 @pytest.mark.parametrize(
     ("pieces", "kind"),
     [(pieces, NetworkFault) for pieces in BREAKS_OFF.values()]
-    + [(pieces, UnreadableAnswer) for pieces in NOT_JSON.values()],
+    + [(pieces, UnreadableResponse) for pieces in NOT_JSON.values()],
     ids=[*BREAKS_OFF, *NOT_JSON],
 )
 def test_an_answer_that_stays_broken_is_one_error_when_the_time_for_retries_has_passed(
@@ -138,7 +144,7 @@ def test_a_packed_answer_is_unpacked() -> None:
 
 def test_an_answer_that_drips_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes in good time; all of them never would."""
-    monkeypatch.setattr(response_body, "LONGEST_ANSWER", 0.5)
+    monkeypatch.setattr(response_body, "MAX_RESPONSE_SECONDS", 0.5)
     with server(dripping, lambda: [GOOD]) as (url, heard):
         assert bench(url).client.get(PATH).payload == {"id": 93845, "user_id": 10129}
         assert len(heard) == 2
@@ -148,11 +154,11 @@ def test_an_answer_that_drips_is_not_waited_for_for_ever(monkeypatch: pytest.Mon
 def test_an_answer_larger_than_any_of_whoops_is_refused_and_not_held(
     monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
-    monkeypatch.setattr(response_body, "LARGEST_ANSWER", 2**20)
+    monkeypatch.setattr(response_body, "MAX_RESPONSE_BYTES", 2**20)
     small = gzip.compress(b" " * 2**22)
     bomb = [head("Content-Encoding: gzip", f"Content-Length: {len(small)}"), small]
     with server((lambda: bomb) if packed else endless) as (url, heard):
-        with pytest.raises(UnreadableAnswer, match="larger than any of WHOOP's") as caught:
+        with pytest.raises(UnreadableResponse, match="larger response than WHOOP's") as caught:
             bench(url).client.get(PATH)
         assert not caught.value.transient
         assert len(heard) == 1
@@ -188,10 +194,10 @@ def test_a_token_answer_that_never_ends_is_a_lost_one(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Pieces]
 ) -> None:
     """Others wait for it, and the refresh token may be spent: it is not sent again."""
-    monkeypatch.setattr(response_body, "LARGEST_ANSWER", 2**20)
-    monkeypatch.setattr(oauth, "TOKEN_LONGEST", 0.05)
+    monkeypatch.setattr(response_body, "MAX_RESPONSE_BYTES", 2**20)
+    monkeypatch.setattr(oauth, "MAX_TOKEN_RESPONSE_SECONDS", 0.05)
     with server(answer) as (url, heard):
         made = OAuth(url, "id", "secret", "http://localhost/callback", clock=ManualClock(NOW))
-        with pytest.raises(RefreshAnswerLost):
+        with pytest.raises(RefreshResponseLost):
             made.refresh("refresh-token")
         assert len(heard) == 1

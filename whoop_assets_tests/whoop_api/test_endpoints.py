@@ -6,7 +6,7 @@ import pytest
 
 from whoop_assets.errors import ReconnectionNeeded
 from whoop_assets.whoop_api.client import WhoopClient
-from whoop_assets.whoop_api.errors import InvalidIdentifier, NotFound, UnreadableAnswer
+from whoop_assets.whoop_api.errors import InvalidIdentifier, NotFound, UnreadableResponse
 from whoop_assets.whoop_api.scopes import REQUIRED_SCOPES, SCOPES, STREAM_NAMES, allows, missing
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
 from whoop_assets_tests.whoop_api.doubles import Bench, TokenRow, ok
@@ -71,7 +71,7 @@ def test_a_cycle_without_recovery_is_not_found() -> None:
 
 @pytest.mark.parametrize("payload", [None, [], [PROFILE], "text", 5])
 def test_an_answer_that_is_no_object_is_no_record(payload: object) -> None:
-    with pytest.raises(UnreadableAnswer) as caught:
+    with pytest.raises(UnreadableResponse) as caught:
         Bench(ok(payload)).client.profile()
     assert not caught.value.transient
     assert "Jo" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The time that faults may cost: bounded for one request, one endpoint and one run, whoever shares the run's accounts."""
+"""Limits on the time that faults cost a request, an endpoint and a run with several clients."""
 
 import itertools
 import random
@@ -58,7 +58,7 @@ class Run:
         )
 
     def error(self, path: str) -> ApiError | None:
-        """What a request of another member comes to."""
+        """Return the error of another member's request; None if it succeeds."""
         try:
             self.client().get(path)
         except ApiError as error:

@@ -18,10 +18,10 @@ from whoop_assets.whoop_api.errors import (
     NetworkFault,
     OAuthError,
     RateLimited,
-    RefreshAnswerLost,
+    RefreshResponseLost,
     StateMismatch,
-    TokenAnswerLost,
-    UnreadableAnswer,
+    TokenResponseLost,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.scopes import SCOPES
@@ -101,9 +101,9 @@ def test_the_code_is_read_from_the_redirect_however_it_was_pasted(frame: str) ->
         (
             f"error=request_forbidden&state={STATE}",
             ConsentFailed,
-            r"request_forbidden.*start the connection afresh",
+            r"request_forbidden.*start the connection again",
         ),
-        ("error=request_forbidden", ConsentFailed, "afresh"),
+        ("error=request_forbidden", ConsentFailed, "again"),
         (f"error=invalid_scope&error_description=jo&state={STATE}", ConsentFailed, "invalid_scope"),
         (f"error=secret&state={STATE}", ConsentFailed, "does not document"),
         (f"state={STATE}", ConsentFailed, "no code"),
@@ -192,18 +192,18 @@ def test_a_pair_is_not_thrown_away_for_a_lifetime_that_makes_no_sense(lifetime: 
         (httpx.Response(401, text="<html>"), InvalidClient, "WHOOP_CLIENT_SECRET"),
         (refused(400, "invalid_request"), OAuthError, "invalid_request"),
         (refused(400, "secret"), OAuthError, "does not document"),
-        (httpx.Response(400, json=["secret"]), UnreadableAnswer, "not JSON"),
-        (httpx.Response(403, text="<html>secret"), UnreadableAnswer, "not JSON"),
-        (httpx.Response(302, headers={"Location": "http://elsewhere.test"}), UnreadableAnswer, "not JSON"),
+        (httpx.Response(400, json=["secret"]), UnreadableResponse, "not JSON"),
+        (httpx.Response(403, text="<html>secret"), UnreadableResponse, "not JSON"),
+        (httpx.Response(302, headers={"Location": "http://elsewhere.test"}), UnreadableResponse, "not JSON"),
         (httpx.Response(429, headers={"X-RateLimit-Reset": "40"}), RateLimited, "40 s"),
-        (httpx.Response(500), RefreshAnswerLost, "may be spent"),
-        (httpx.Response(200, text='{"access_token": "secret'), RefreshAnswerLost, "not a JSON object"),
-        (httpx.Response(200, text='{"access_token": "secret'), UnreadableAnswer, "not a JSON object"),
-        (ok({"refresh_token": "secret"}), RefreshAnswerLost, "no usable token"),
-        (ok({**PAIR, "access_token": "secret\n"}), RefreshAnswerLost, "no usable token"),
-        (httpx.ReadTimeout("x"), RefreshAnswerLost, "may be spent"),
-        (httpx.RemoteProtocolError("x"), RefreshAnswerLost, "may be spent"),
-        (httpx.WriteError("x"), RefreshAnswerLost, "may be spent"),
+        (httpx.Response(500), RefreshResponseLost, "may be used up"),
+        (httpx.Response(200, text='{"access_token": "secret'), RefreshResponseLost, "not a JSON object"),
+        (httpx.Response(200, text='{"access_token": "secret'), UnreadableResponse, "not a JSON object"),
+        (ok({"refresh_token": "secret"}), RefreshResponseLost, "no usable token"),
+        (ok({**PAIR, "access_token": "secret\n"}), RefreshResponseLost, "no usable token"),
+        (httpx.ReadTimeout("x"), RefreshResponseLost, "may be used up"),
+        (httpx.RemoteProtocolError("x"), RefreshResponseLost, "may be used up"),
+        (httpx.WriteError("x"), RefreshResponseLost, "may be used up"),
     ],
 )
 def test_a_refresh_that_failed_is_never_sent_again_blindly(
@@ -215,15 +215,15 @@ def test_a_refresh_that_failed_is_never_sent_again_blindly(
     assert len(desk.server.requests) == 1
     assert "secret-" not in shown(caught.value)
     assert "jo@" not in shown(caught.value)
-    assert caught.value.transient == isinstance(caught.value, RefreshAnswerLost | RateLimited)
+    assert caught.value.transient == isinstance(caught.value, RefreshResponseLost | RateLimited)
 
 
 @pytest.mark.parametrize("fault", [httpx.ReadTimeout("x"), httpx.Response(503)])
-def test_a_code_whose_answer_was_lost_means_starting_afresh(fault: Reply) -> None:
+def test_a_code_whose_answer_was_lost_requires_a_new_connection(fault: Reply) -> None:
     desk = Desk(fault)
-    with pytest.raises(TokenAnswerLost, match="afresh") as caught:
+    with pytest.raises(TokenResponseLost, match="connection again") as caught:
         desk.oauth.exchange_code("secret-code")
-    assert not isinstance(caught.value, RefreshAnswerLost)
+    assert not isinstance(caught.value, RefreshResponseLost)
     assert len(desk.server.requests) == 1
 
 

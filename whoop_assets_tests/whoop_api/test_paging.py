@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import httpx
 import pytest
 
-from whoop_assets.whoop_api.client import MOST_IDLE_PAGES
-from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableAnswer
+from whoop_assets.whoop_api.client import MAX_IDLE_PAGES
+from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableResponse
 from whoop_assets.whoop_api.models import Cycle
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
 from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS
@@ -119,7 +119,7 @@ def test_cursors_that_lead_nowhere_are_not_followed_for_ever(records: list[Recor
     bench = Bench(lambda _: page_of(*records, next_token=f"offset:{next(numbers)}"))
     with pytest.raises(CursorRepeated, match="none brought anything new") as caught:
         list(bench.client.pages(CYCLES))
-    assert len(bench.server.requests) <= MOST_IDLE_PAGES + 2
+    assert len(bench.server.requests) <= MAX_IDLE_PAGES + 2
     assert caught.value.transient
 
 
@@ -145,7 +145,7 @@ def test_an_empty_page_in_the_middle_is_not_the_end() -> None:
     ],
 )
 def test_what_is_no_page_of_records_is_never_taken_for_an_empty_one(payload: object) -> None:
-    with pytest.raises(UnreadableAnswer) as caught:
+    with pytest.raises(UnreadableResponse) as caught:
         list(Bench(ok(payload)).client.pages(SLEEPS))
     assert not caught.value.transient
     assert "jo@" not in str(caught.value)
@@ -173,7 +173,7 @@ def test_the_recoveries_of_a_night_and_of_its_nap_are_two() -> None:
 
 def test_a_typed_iterator_says_which_rule_a_record_breaks_and_shows_no_value() -> None:
     bench = Bench(page_of(sample("workouts", timezone_offset="secret")))
-    with pytest.raises(UnreadableAnswer, match="timezone_offset must be") as caught:
+    with pytest.raises(UnreadableResponse, match="timezone_offset must be") as caught:
         list(bench.client.workouts())
     assert "secret" not in str(caught.value)
 

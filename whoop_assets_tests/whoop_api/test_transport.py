@@ -17,7 +17,7 @@ from whoop_assets.whoop_api.errors import (
     Refused,
     ServerFault,
     Unauthorized,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets_tests.support.ports import REFUSING_PORT
@@ -48,7 +48,7 @@ def name_of(reply: httpx.Response | httpx.TransportError) -> str:
     return type(reply).__name__
 
 
-def test_an_answer_is_the_json_as_received_with_the_time_it_was_asked_for() -> None:
+def test_a_response_contains_the_json_as_received_and_the_request_time() -> None:
     bench = Bench(ok({"id": 93845, "new": [1]}), budget_wait=7)
     answer = bench.client.get(PATH)
     assert answer.payload == {"id": 93845, "new": [1]}
@@ -76,12 +76,12 @@ def test_a_slash_at_the_end_of_the_base_url_does_not_matter(base_url: str) -> No
         "https://who:secret@whoop.test",
     ],
 )
-def test_a_base_url_that_is_none_is_refused_at_once(base_url: str) -> None:
+def test_an_invalid_base_url_is_a_configuration_error(base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="WHOOP_API_URL"):
         Bench(ok({}), base_url=base_url)
 
 
-def test_every_request_says_who_is_asking() -> None:
+def test_every_request_has_a_user_agent() -> None:
     bench = Bench(ok({}))
     bench.client.get(PATH)
     assert bench.server.requests[0].headers["User-Agent"].startswith("whoop-assets")
@@ -89,7 +89,7 @@ def test_every_request_says_who_is_asking() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=name_of)
-def test_a_fault_that_passes_is_tried_again_and_each_attempt_passes_the_budget(
+def test_a_transient_fault_is_retried_and_each_attempt_uses_the_budget(
     fault: httpx.Response | httpx.TransportError,
 ) -> None:
     bench = Bench(fault, fault, ok({"id": 93845}), lane="webhook")
@@ -108,13 +108,13 @@ def test_a_fault_that_passes_is_tried_again_and_each_attempt_passes_the_budget(
     list(
         zip(
             FAULTS,
-            [ServerFault] * 2 + [NetworkFault] * 3 + [UnreadableAnswer] * 3 + [RateLimited],
+            [ServerFault] * 2 + [NetworkFault] * 3 + [UnreadableResponse] * 3 + [RateLimited],
             strict=True,
         )
     ),
     ids=lambda value: value.__name__ if isinstance(value, type) else name_of(value),
 )
-def test_a_fault_that_stays_is_an_error_when_the_time_for_retries_has_passed(
+def test_a_persistent_fault_is_an_error_after_the_retry_time(
     fault: httpx.Response | httpx.TransportError, kind: type[ApiError]
 ) -> None:
     bench = Bench(fault)
@@ -131,7 +131,7 @@ def test_a_fault_that_stays_is_an_error_when_the_time_for_retries_has_passed(
     ("status", "kind"),
     [(400, BadRequest), (404, NotFound), (403, Refused), (405, Refused), (302, Refused), (410, Refused)],
 )
-def test_what_will_not_pass_is_asked_once(status: int, kind: type[ApiError]) -> None:
+def test_a_definite_error_is_not_retried(status: int, kind: type[ApiError]) -> None:
     bench = Bench(
         httpx.Response(status, text="jo@example.org", headers={"Location": "http://elsewhere.test/"})
     )
@@ -145,7 +145,7 @@ def test_what_will_not_pass_is_asked_once(status: int, kind: type[ApiError]) -> 
     assert "jo@" not in str(caught.value)
 
 
-def test_a_limited_request_waits_for_the_reset_and_the_budget_hears_of_it() -> None:
+def test_after_a_429_the_client_waits_for_the_reset_and_tells_the_budget() -> None:
     bench = Bench(httpx.Response(429, headers=LIMITS), ok({}))
     bench.client.get(PATH)
     assert 40 <= bench.slept < 41
@@ -157,7 +157,7 @@ def test_a_limited_request_waits_for_the_reset_and_the_budget_hears_of_it() -> N
     assert limit.limits == ((100, 60), (10000, 86400))
 
 
-def test_a_limit_that_lasts_for_hours_is_not_slept_out() -> None:
+def test_a_reset_in_hours_is_an_error() -> None:
     bench = Bench(httpx.Response(429, headers={**LIMITS, "X-RateLimit-Reset": "7200"}))
     with pytest.raises(RateLimited, match="try again in 7200 s") as caught:
         bench.client.get(PATH)
@@ -166,7 +166,7 @@ def test_a_limit_that_lasts_for_hours_is_not_slept_out() -> None:
     assert len(bench.server.requests) == 1
 
 
-def test_a_fault_that_names_its_end_is_waited_for_and_a_limits_reset_is_not() -> None:
+def test_a_503_obeys_retry_after_and_ignores_the_rate_limit_reset() -> None:
     bench = Bench(httpx.Response(503, headers={**LIMITS, "Retry-After": "20"}), ok({}))
     bench.client.get(PATH)
     assert 20 <= bench.slept < 21
@@ -191,14 +191,14 @@ def test_waits_grow_and_differ() -> None:
     assert max(waits[:2]) <= 2 < max(waits) <= 30
 
 
-def test_a_spent_budget_ends_the_request_between_attempts() -> None:
+def test_an_exhausted_budget_ends_the_request_between_attempts() -> None:
     bench = Bench(httpx.Response(500), grants=2)
     with pytest.raises(BudgetExhausted):
         bench.client.get(PATH)
     assert len(bench.server.requests) == 2
 
 
-def test_a_rejected_token_is_replaced_once_and_the_second_attempt_is_counted_too() -> None:
+def test_a_rejected_token_is_replaced_once_and_both_attempts_use_the_budget() -> None:
     bench = Bench(httpx.Response(401), ok({}), tokens=TokenRow("old", "new"), budget_wait=2)
     answer = bench.client.get(PATH)
     assert bench.server.tokens == ["Bearer old", "Bearer new"]
@@ -208,7 +208,7 @@ def test_a_rejected_token_is_replaced_once_and_the_second_attempt_is_counted_too
     assert (answer.requested_at - NOW).total_seconds() == 4
 
 
-def test_a_401_with_a_new_token_is_the_streams_own() -> None:
+def test_a_401_with_a_renewed_token_is_raised() -> None:
     bench = Bench(httpx.Response(401), tokens=TokenRow("old", "new", "newest"))
     with pytest.raises(Unauthorized) as caught:
         bench.client.get(PATH)
@@ -217,7 +217,7 @@ def test_a_401_with_a_new_token_is_the_streams_own() -> None:
     assert bench.tokens.rejected == ["old"]
 
 
-def test_a_token_that_lost_a_race_after_its_renewal_is_no_401_of_the_streams() -> None:
+def test_after_a_lost_race_the_newer_token_is_used() -> None:
     tokens = TokenRow("old", "new", "newest")
 
     def renewed_by_another(request: httpx.Request) -> httpx.Response:
@@ -230,7 +230,7 @@ def test_a_token_that_lost_a_race_after_its_renewal_is_no_401_of_the_streams() -
     assert tokens.rejected == ["old"]
 
 
-def test_a_token_that_another_process_stored_is_tried_before_one_is_renewed() -> None:
+def test_a_token_stored_by_another_process_is_used_before_a_refresh() -> None:
     tokens = TokenRow("old", "of-another", "new")
 
     def renewed_by_another(request: httpx.Request) -> httpx.Response:
@@ -243,7 +243,7 @@ def test_a_token_that_another_process_stored_is_tried_before_one_is_renewed() ->
     assert tokens.rejected == ["of-another"]
 
 
-def test_races_that_are_lost_without_end_come_to_an_end() -> None:
+def test_lost_races_are_limited() -> None:
     tokens = TokenRow(*(f"token-{number}" for number in range(50)))
 
     def renewed_by_another(request: httpx.Request) -> httpx.Response:
@@ -257,7 +257,7 @@ def test_races_that_are_lost_without_end_come_to_an_end() -> None:
 
 
 class SlowTokens(TokenRow):
-    """A source whose looks take so many seconds, one after the other, as renewals do."""
+    """A token source with a delay per call, in seconds, as during a refresh."""
 
     def __init__(self, *seconds: float) -> None:
         super().__init__("a-token")
@@ -279,7 +279,7 @@ class SlowTokens(TokenRow):
         ((0.0, 15.0, 0.0), 2, 19.0),  # it ended while the slot was waited for
     ],
 )
-def test_a_request_leaves_when_its_slot_is_given_however_long_a_renewal_takes(
+def test_a_request_is_sent_right_after_its_slot_despite_a_slow_refresh(
     looks: tuple[float, ...], slots: int, asked_after: float
 ) -> None:
     tokens = SlowTokens(*looks)
@@ -293,7 +293,7 @@ def test_a_request_leaves_when_its_slot_is_given_however_long_a_renewal_takes(
     assert bench.client.waited_seconds == 2.0 * slots
 
 
-def test_where_every_look_at_the_token_is_slow_the_request_leaves_late_rather_than_never() -> None:
+def test_with_a_slow_token_source_the_request_is_sent_late() -> None:
     tokens = SlowTokens(*[5.0] * 10)
     bench = Bench(ok({}), tokens=tokens)
     tokens.clock = bench.clock
@@ -301,20 +301,20 @@ def test_where_every_look_at_the_token_is_slow_the_request_leaves_late_rather_th
     assert len(bench.budget.lanes) == 3
 
 
-def test_a_429_with_half_its_headers_tells_the_budget_how_long_to_wait() -> None:
+def test_a_429_with_incomplete_headers_gives_the_budget_the_wait() -> None:
     bench = Bench(httpx.Response(429, headers={"X-RateLimit-Reset": "70"}), ok({}))
     bench.client.get(PATH)
     assert bench.budget.waits == [70.0, None]
 
 
-def test_a_token_that_cannot_be_had_costs_no_slot() -> None:
+def test_an_unusable_token_uses_no_slot() -> None:
     bench = Bench(ok({}), tokens=TokenRow("not a token"))
     with pytest.raises(Unauthorized):
         bench.client.get(PATH)
     assert bench.budget.lanes == []
 
 
-def test_a_fault_after_the_replacement_does_not_bring_the_old_token_back() -> None:
+def test_after_a_fault_the_replaced_token_stays_in_use() -> None:
     bench = Bench(httpx.Response(401), httpx.Response(502), ok({}), tokens=TokenRow("old", "new"))
     bench.client.get(PATH)
     assert bench.server.tokens == ["Bearer old", "Bearer new", "Bearer new"]
@@ -332,14 +332,14 @@ def test_a_token_renewed_by_another_process_is_used_by_the_next_attempt() -> Non
     assert bench.server.tokens == ["Bearer old", "Bearer new"]
 
 
-def test_a_member_without_any_good_token_needs_to_reconnect() -> None:
+def test_a_member_without_a_valid_token_must_reconnect() -> None:
     bench = Bench(httpx.Response(401), tokens=TokenRow("only"))
     with pytest.raises(ReconnectionNeeded):
         bench.client.get(PATH)
 
 
 @pytest.mark.parametrize("token", ["", "se cret", "secret\n", "secrét", "secret\x7f"])
-def test_a_stored_token_that_cannot_be_one_is_neither_sent_nor_shown(token: str) -> None:
+def test_an_invalid_stored_token_is_neither_sent_nor_shown(token: str) -> None:
     bench = Bench(ok({}), tokens=TokenRow(token))
     with pytest.raises(Unauthorized) as caught:
         bench.client.get(PATH)
@@ -359,14 +359,14 @@ def test_nothing_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert "jo@" not in caplog.text
 
 
-def test_a_client_closes_only_what_it_opened() -> None:
+def test_a_client_does_not_close_a_shared_http_client() -> None:
     bench = Bench(ok({}))
     with bench.client:
         bench.client.get(PATH)
     assert not bench.server.http.is_closed
 
 
-def test_a_shared_http_client_takes_no_cookie_from_one_member_to_another() -> None:
+def test_the_shared_http_client_stores_no_cookies() -> None:
     heard: list[str | None] = []
 
     class CookieServer(BaseHTTPRequestHandler):
@@ -388,7 +388,7 @@ def test_a_shared_http_client_takes_no_cookie_from_one_member_to_another() -> No
     assert heard == [None, None]
 
 
-def test_a_proxy_is_not_asked_for_a_simulator_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_on_this_machine_use_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{REFUSING_PORT}")
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{REFUSING_PORT}")
     monkeypatch.delenv("NO_PROXY", raising=False)

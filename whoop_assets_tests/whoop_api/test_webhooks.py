@@ -1,4 +1,4 @@
-"""A delivery is WHOOP's when its signature fits the raw bytes; an event is what WHOOP documents, to the letter."""
+"""Verifying signatures of deliveries, and parsing events."""
 
 import base64
 import hashlib
@@ -216,7 +216,7 @@ def test_what_is_no_event_is_refused_in_one_sentence_that_quotes_nothing(bad: by
     with pytest.raises(NotAnEvent) as error:
         read_event(bad)
     sentence = str(error.value)
-    assert sentence.startswith("The body is not an event of WHOOP's: ")
+    assert sentence.startswith("The body is not a WHOOP event: ")
     assert len(sentence) < 120
     assert SLEEP not in sentence
     assert error.value.__suppress_context__ or error.value.__context__ is None

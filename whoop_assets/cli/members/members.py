@@ -13,7 +13,7 @@ from whoop_assets.settings import Settings
 if TYPE_CHECKING:
     from whoop_assets.db.database import Database
     from whoop_assets.planner.history import Progress
-    from whoop_assets.tokens.lease import Broken
+    from whoop_assets.tokens.lease import UnansweredRefresh
 
 NOT_ALL_DONE = 1
 
@@ -70,6 +70,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     from whoop_assets.members import store as stored
     from whoop_assets.planner.current_plan import progress_of_members
     from whoop_assets.records import load_failures, quarantine, stale_days
+    from whoop_assets.sync import membership
     from whoop_assets.tokens import lease
     from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
 
@@ -79,10 +80,10 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
         stale = [entry.user_id for entry in stale_days.stale(connection) if entry.day >= settings.start_date]
         failing = load_failures.open_failures(connection)
         rejected = [record.user_id for record in quarantine.open_records(connection)]
-        unanswered = lease.unanswered(connection, database.now(connection))
+        unanswered = lease.unanswered_refreshes(connection, database.now(connection))
         result = []
         for member in stored.listed(connection):
-            held = stored.holdings(connection, member.user_id)
+            held = membership.stored_data(connection, member.user_id)
             result.append(
                 {
                     "user_id": member.user_id,
@@ -117,7 +118,7 @@ def _history(progress: "Progress | None") -> dict[str, Any] | None:
     }
 
 
-def _said(broken: "Broken | None") -> str | None:
+def _said(broken: "UnansweredRefresh | None") -> str | None:
     return None if broken is None else f"{broken}: the refresh token may be spent, as the next use will show"
 
 
@@ -192,6 +193,7 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
     """End a member's grant at WHOOP and delete the tokens."""
     from whoop_assets.members import store as stored
     from whoop_assets.sinks.notion import pages as notion_pages
+    from whoop_assets.sync import membership
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
@@ -210,7 +212,7 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
         revoked = True
         if status == stored.EXPORT_ONLY:
             with database.write([member]) as connection:
-                rows = stored.erase(connection, member)
+                rows = membership.erase_member(connection, member)
             click.echo(f"Member {member} is gone; {rows} rows were erased.")
         elif status is not None:
             revoked = _disconnect(settings, member, erase=erase)

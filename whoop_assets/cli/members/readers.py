@@ -9,7 +9,7 @@ from whoop_assets.cli import opening
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.members.readers import Entry
+    from whoop_assets.members.readers import ReaderEntry
 
 REQUESTS_PER_MINUTE = 120
 
@@ -76,7 +76,7 @@ def revoke(reader: int) -> None:
     click.echo(f"Reader {reader} {'is revoked' if ended else 'had been revoked before'}.")
 
 
-def _said(entry: "Entry") -> dict[str, Any]:
+def _said(entry: "ReaderEntry") -> dict[str, Any]:
     return {
         "reader": entry.id,
         "label": entry.label,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 import dagster as dg
 
 from whoop_assets.clock import SystemClock
-from whoop_assets.date_ranges import ONE_DAY, spans_of
+from whoop_assets.date_ranges import ONE_DAY, to_date_ranges
 from whoop_assets.defs.asset_namespace import Graph
 from whoop_assets.defs.assets.loading import LONGEST_SINK_RUN, sink_tags
 from whoop_assets.defs.assets.notion_daily import NOTION, notion_daily
@@ -56,7 +56,7 @@ def stale_pages(
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     some = next_lot(wanted, hour)
     requests = []
-    for first, last in spans_of(entry.day for entry in some)[::-1]:
+    for first, last in to_date_ranges(entry.day for entry in some)[::-1]:
         # Its failure is news only once: not of pages that Notion has refused before, nor while it is down.
         known = all(entry.refused for entry in some if first <= entry.day <= last)
         tags = {ATTEMPT_TAG: str(obstacle.failures + 1 + known), "dagster/max_retries": "0"}

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.defs.asset_namespace import Graph
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import lane_tags
@@ -43,7 +43,7 @@ def stale_summaries(
         trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
     of_summaries = askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
-    wanted = spans_of(entry.day for entry in of_summaries)[::-1]
+    wanted = to_date_ranges(entry.day for entry in of_summaries)[::-1]
     # A run for summaries builds the trends of its days too.
     busy = _being_built(context.instance, graph, trends.name)
     busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
@@ -51,7 +51,9 @@ def stale_summaries(
     both, alone = [daily_summary.name, trends.name], [trends.name]
     requests = [
         *_requests("", graph, both, of_summaries, wanted, now),
-        *_requests("trends:", graph, alone, of_trends, spans_of(entry.day for entry in of_trends)[::-1], now),
+        *_requests(
+            "trends:", graph, alone, of_trends, to_date_ranges(entry.day for entry in of_trends)[::-1], now
+        ),
     ]
     if not requests:
         return _nothing(len(behind) + len(trends_behind), "days")
@@ -70,7 +72,7 @@ def stale_weeks(
     of_weeks = askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
     if not of_weeks:
         return _nothing(len(behind), "weeks")
-    wanted = spans_of((entry.day for entry in of_weeks), apart=timedelta(weeks=1))[::-1]
+    wanted = to_date_ranges((entry.day for entry in of_weeks), max_gap=timedelta(weeks=1))[::-1]
     return dg.SensorResult(
         run_requests=_requests("", graph, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select, update
 
-from whoop_assets.db.statements import in_lots, upsert
+from whoop_assets.db.statements import batched, upsert
 from whoop_assets.sinks import source
 from whoop_assets.sinks.iceberg.tables import iceberg_days
 from whoop_assets.sinks.source import ExportTable, Mark
@@ -90,7 +90,7 @@ def record(
         }
         for day in sorted(days)
     ]
-    for lot in in_lots(values):
+    for lot in batched(values):
         connection.execute(statement, lot)
 
 

@@ -14,8 +14,8 @@ from whoop_assets.cli.backfill.dagster_home import open_instance
 from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, Ran, Range
 from whoop_assets.cli.backfill.run_watcher import Watcher
 from whoop_assets.defs.assets.loading import SINCE_TAG
-from whoop_assets.members import store as member_store
 from whoop_assets.summaries import daily_store
+from whoop_assets.sync import membership
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 from whoop_assets_tests.support.fixed_time import TODAY
 
@@ -102,8 +102,8 @@ def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None
     )
     database = command_line.database()
     with database.read() as connection:
-        assert member_store.holdings(connection, first).cycles == 0
-        assert member_store.holdings(connection, second).cycles > 0
+        assert membership.stored_data(connection, first).cycles == 0
+        assert membership.stored_data(connection, second).cycles > 0
     database.close()
 
 

@@ -146,7 +146,7 @@ def test_an_exchange_without_an_answer_is_told_of_before_anybody_needs_the_token
         )
     database.close()
     said = str(listed(command_line)[0]["unanswered_exchange"])
-    assert said.startswith("a process (pid 1) stopped in the middle of a token exchange begun at 2020-01-01")
+    assert said.startswith("a process (pid 1) stopped during a token exchange that began at 2020-01-01")
     assert said in command_line.run("members").stdout
 
 

@@ -66,7 +66,7 @@ def test_with_the_key_lost_for_good_its_members_connect_again(command_line: Comm
     command_line.connect(member)
     (path,) = Path().glob("*.token-key")
     path.unlink()
-    assert "put it back" in is_one_error(command_line.run("keys"))
+    assert "restore it" in is_one_error(command_line.run("keys"))
     gone = command_line.run("keys", "rotate", "--lost")
     assert gone.exit_code == 0, gone.output
     assert (

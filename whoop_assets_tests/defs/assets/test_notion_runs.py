@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whoop_assets import whoop_definitions
 from whoop_assets.cli.backfill.range_run import daily_assets
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.definitions import ours
 from whoop_assets.defs.assets.loading import LONGEST_SINK_RUN, SINK_TAG
 from whoop_assets.defs.component import ASSETS
@@ -317,7 +317,7 @@ def test_a_run_is_asked_for_no_more_than_it_can_write(pages, refused):
     behind = pages_behind(*pages, refused=pages if refused else ())
     lot = next_lot(behind, 0)
     assert sum(entry.members for entry in lot[:-1]) < MOST_PAGES
-    assert len(spans_of(entry.day for entry in lot)) <= MOST_RANGES
+    assert len(to_date_ranges(entry.day for entry in lot)) <= MOST_RANGES
     assert bool(lot) == bool(behind)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.defs.sensors.readings import run_key
 from whoop_assets.defs.sensors.summaries import digest
@@ -263,7 +263,9 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
                 last,
                 run_key=f"{what}:{first}:{digest(askable, first, last)}:{hour}",
             )
-            for first, last in spans_of((entry.day for entry in askable), apart=LEDGERS[what][1])[::-1][:10]
+            for first, last in to_date_ranges((entry.day for entry in askable), max_gap=LEDGERS[what][1])[
+                ::-1
+            ][:10]
         ]
 
     next_at = now + timedelta(minutes=15)

@@ -14,8 +14,8 @@ from sqlalchemy import delete, text
 
 from whoop_assets.db.database import Database
 from whoop_assets.members import readers
-from whoop_assets.members import store as member_store
 from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.sync import membership
 from whoop_assets.web.api import parameters
 from whoop_assets.web.api.responses import plain
 from whoop_assets_tests.web.api.daily_rows import (
@@ -226,7 +226,7 @@ def test_no_key_is_stored(service: Service, key: Key) -> None:
 def test_a_member_who_is_erased_is_gone_from_every_reader(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY), daily_row(OTHER, DAY)])
     with service.database.write() as connection:
-        member_store.erase(connection, MEMBER)
+        membership.erase_member(connection, MEMBER)
     connect(service.database, MEMBER)
     store(service.database, [daily_row(MEMBER, DAY)])
     assert {row["user_id"] for row in key.days(DAY, DAY).json()["data"]} == {OTHER}
