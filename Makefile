@@ -83,7 +83,7 @@ build: $(MADE)  ## wheel and sdist in dist/, checked with twine
 	@$(BIN)/python -m twine check --strict dist/*
 
 containers: $(MADE)  ## the image and compose on a container engine, end to end; skipped with the reason where there is none
-	@$(BIN)/python -m benchmarks.containers
+	@$(BIN)/python -m whoop_assets_tests.support.deployments.containers
 
 bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
 	@$(BIN)/python -m benchmarks

@@ -16,9 +16,13 @@ import time
 from pathlib import Path
 
 from benchmarks.five_years import MEGABYTE, NAME, run
-from benchmarks.stage import Stage, staged
-from benchmarks.surroundings import child_environment, size_of, surroundings
 from whoop_assets_tests.support import postgres
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    size_of,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.simulator_process import Stage, staged
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 

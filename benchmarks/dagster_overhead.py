@@ -14,9 +14,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from benchmarks.event_costs import EventCosts, watched
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.surroundings import choose_database, new_instance, quiet_run_config, surroundings
 from whoop_assets.cli.backfill.range_run import daily_assets
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    choose_database,
+    new_instance,
+    quiet_run_config,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.simulator_process import Stage, last_days, staged
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -35,7 +35,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.web.api.responses import plain
 from whoop_assets_tests.support import postgres
-from whoop_assets_tests.web.api.daily_rows import connect, daily_row
+from whoop_assets_tests.support.daily_rows import connect, daily_row
 
 FIRST = date(2025, 1, 1)
 FORMS = {"JSON": "", "CSV": "&format=csv"}

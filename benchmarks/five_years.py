@@ -13,8 +13,13 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.stage import RECORDS, Stage, last_days, staged
-from benchmarks.surroundings import child_environment, new_home, size_of, surroundings
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    new_home,
+    size_of,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.simulator_process import RECORDS, Stage, last_days, staged
 
 MEGABYTE = 1e6
 NAME = "years"

@@ -22,7 +22,6 @@ from typing import Any
 
 import httpx
 
-from benchmarks.stage import RECORDS, STREAMS, Stage, last_days, staged
 from whoop_assets.schema import open_database
 from whoop_assets.sync.load_members import Order, load_everybody
 from whoop_assets.sync.pagination import PAGES_PER_PIECE
@@ -30,6 +29,13 @@ from whoop_assets.sync.parsing import SHORT_WAYS, canonical
 from whoop_assets.sync.time_windows import cycle_span
 from whoop_assets.whoop_api.client import instant
 from whoop_assets.whoop_api.streams import STREAMS as COLLECTIONS
+from whoop_assets_tests.support.deployments.simulator_process import (
+    RECORDS,
+    STREAMS,
+    Stage,
+    last_days,
+    staged,
+)
 
 
 def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:

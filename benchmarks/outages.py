@@ -14,10 +14,14 @@ import time
 
 import httpx
 
-from benchmarks.least_pages import Counting
 from benchmarks.requests import connect
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.surroundings import child_environment, new_home, surroundings
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    new_home,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.request_counts import Counting
+from whoop_assets_tests.support.deployments.simulator_process import Stage, last_days, staged
 
 NOWHERE = "http://127.0.0.1:9"
 

@@ -13,7 +13,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from whoop_assets.records.coverage import Span
-from whoop_assets_tests.planner.modelled import ModelledWhoop, Rescore
+from whoop_assets_tests.support.models.modelled import ModelledWhoop, Rescore
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -82,7 +82,9 @@ def rescores(until: int) -> None:
                 "record_is_days_old": age,
                 "found": f"{len(found)} of 5",
                 "by": dict(Counter(reason for _, reason, _ in found)),
-                "after_median_hours": round(statistics.median(waits) / HOUR, 1) if waits else None,
+                "after_median_hours": round(statistics.median(wait / HOUR for wait in waits), 1)
+                if waits
+                else None,
                 "after_most_hours": round(waits[-1] / HOUR, 1) if waits else None,
                 "requests_of_that_reading": sorted({cost for _, _, cost in found}),
             }

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from benchmarks.production import Deployment, deployed
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.ui import ASSETS, until
+from whoop_assets_tests.support.deployments.compose_processes import Deployment, deployed
+from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, until
+from whoop_assets_tests.support.deployments.simulator_process import Stage, last_days, staged
 from whoop_assets_tests.support.postgres import running_server
 
 EMPTY = "benchmarks.empty_definitions"

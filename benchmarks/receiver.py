@@ -23,7 +23,6 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from urllib.parse import urlsplit
 
-from benchmarks.stage import STREAMS, Stage, last_days, staged
 from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
@@ -33,6 +32,7 @@ from whoop_assets.sync.session import Connection
 from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from whoop_assets_tests.support import postgres
+from whoop_assets_tests.support.deployments.simulator_process import STREAMS, Stage, last_days, staged
 
 SECRET = "simulator-secret"
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

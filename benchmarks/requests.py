@@ -14,10 +14,14 @@ from collections import Counter
 
 import httpx
 
-from benchmarks.least_pages import Counting, Sent, least_pages
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.surroundings import child_environment, new_home, surroundings
 from benchmarks.without_dagster import load_and_summarise
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    new_home,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.request_counts import Counting, Sent, least_pages
+from whoop_assets_tests.support.deployments.simulator_process import Stage, last_days, staged
 
 
 def main() -> None:

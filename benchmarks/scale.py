@@ -4,7 +4,7 @@
 
 Real, on a virtual clock: the planner, the choice of runs that its sensor makes, the slots of dagster.yaml, and the request
 budget with its lanes and tables (100 a minute, 10,000 a day). Modelled: members, webhooks, how long a run takes to begin and
-a request to be answered (`whoop_assets_tests/planner/budgeted.py`). Beside each figure stands what was predicted on paper;
+a request to be answered (`whoop_assets_tests/support/models/budgeted.py`). Beside each figure stands what was predicted on paper;
 docs/scale.md has the arithmetic.
 """
 
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from whoop_assets_tests.planner.budgeted import BudgetedWhoop
+from whoop_assets_tests.support.models.budgeted import BudgetedWhoop
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR, MINUTE, SECOND = (
@@ -199,7 +199,7 @@ def on_paper(members: int, hooks: bool) -> dict[str, float]:
     pieces = sum(17 / min(365, max(14, age / 2)) for age in range(31, YEAR, PIECE_DAYS))
     if hooks:
         needed, tiers = EVENTS + SNAPSHOTS + 1, 4 + 8 / 7 + pieces
-        left = PER_DAY - (8 + SNAPSHOTS + 1) * members
+        left: float = PER_DAY - (8 + SNAPSHOTS + 1) * members
         night = 0.2
     else:
         looks = min(LOOKS * members, 0.2 * PER_DAY) / members

@@ -8,35 +8,10 @@ from the run's creation to its end are what it takes between the two looks.
 """
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 
-from benchmarks.least_pages import Counting, Sent, least_pages
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.surroundings import child_environment
-from benchmarks.ui import Ui, new_home, running_ui
-
-NAME = "ui"
-AT_LEAST, A_DAY = 180.0, 2.0
-"""Seconds that a backfill may take: this much, and so much more per day."""
-
-
-@dataclass(frozen=True)
-class Backfilled:
-    """What became of a backfill."""
-
-    backfill_id: str
-    status: str
-    runs: list[str]
-    seconds: float
-    waited: float
-    """Seconds from the mutation to the creation of the first run."""
-    worked: float
-    """Seconds from then to the end of the last run."""
-    sent: Sent
+from whoop_assets_tests.support.deployments.dagster_environment import new_home
+from whoop_assets_tests.support.deployments.simulator_process import last_days, staged
+from whoop_assets_tests.support.deployments.ui_backfill import backfill, connect, serving
 
 
 def main() -> None:
@@ -60,39 +35,6 @@ def main() -> None:
         print(*done.sent.lines(), sep="\n")
         print(f"ratio {done.sent.ratio:.3f} (at most 1.10)")
         print("materialized (failed):", ui.materialized())
-
-
-def connect(stage: Stage) -> None:
-    """A new warehouse with every member connected; once nothing reads by itself, or their import would begin."""
-    database, connection = stage.database(NAME)
-    connection.close()
-    database.close()
-
-
-@contextmanager
-def serving(stage: Stage, home: Path) -> Iterator[Ui]:
-    """`dagster dev` on the stage's warehouse, nothing scheduled."""
-    with running_ui(home, child_environment(stage, NAME)) as ui:
-        ui.stop_reading()
-        yield ui
-
-
-def backfill(stage: Stage, ui: Ui, first: date, last: date) -> Backfilled:
-    """Backfill all assets over the days and wait for the end."""
-    counting = Counting(stage)
-    backfill_id = ui.launch_backfill(first, last)
-    ended = ui.finished(backfill_id, AT_LEAST + A_DAY * ((last - first).days + 1))
-    created = min(run["creationTime"] for run in ended["runs"])
-    least = least_pages(stage.with_database(NAME), stage.members, first, last)
-    return Backfilled(
-        backfill_id,
-        ended["status"],
-        [run["id"] for run in ended["runs"]],
-        ended["endTimestamp"] - ended["timestamp"],
-        created - ended["timestamp"],
-        max(run["endTime"] for run in ended["runs"]) - created,
-        Sent(counting.requests(), least),
-    )
 
 
 if __name__ == "__main__":

@@ -21,9 +21,6 @@ from pathlib import Path
 import httpx
 from sqlalchemy import select
 
-from benchmarks.stage import Stage, last_days, staged, table
-from benchmarks.surroundings import child_environment
-from benchmarks.ui import Ui, new_home, running_ui, until
 from whoop_assets.cli.processes.processes import child
 from whoop_assets.db.database import Database
 from whoop_assets.records.tables import sleeps, workouts
@@ -32,6 +29,9 @@ from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.load_members import Order, load_everybody
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets_tests.support.deployments.dagster_environment import child_environment
+from whoop_assets_tests.support.deployments.dagster_ui import Ui, new_home, running_ui, until
+from whoop_assets_tests.support.deployments.simulator_process import Stage, last_days, staged, table
 
 NAME = "latency"
 DAYS = 30

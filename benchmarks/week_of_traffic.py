@@ -2,7 +2,7 @@
 
     python -m benchmarks.week_of_traffic [--members 100] [--days 7] [--history 30] [--edits-a-day N] [--database postgresql]
 
-The machinery of the thirty-day drill (`whoop_assets_tests/drills/thirty_days`), without its kills: the simulator over HTTP
+The machinery of the thirty-day drill (`whoop_assets_tests/support/simulated_weeks`), without its kills: the simulator over HTTP
 with WHOOP's limits and webhooks (5% never sent, 5% twice, 10% out of order), the service, the daemon's ticks and three
 workers for the runs are processes on one clock, which runs while anybody works and leaps when nobody does. So a wait in
 the figures is what these processes take on this machine, together with what they wait for by the clock.
@@ -29,9 +29,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
-from benchmarks.stage import table
 from whoop_assets.db.database import Database
 from whoop_assets.records.tables import cycles, recoveries, sleeps, stale_days, workouts
 from whoop_assets.request_budget import wait_queue
@@ -39,12 +39,12 @@ from whoop_assets.request_budget.tables import request_grants
 from whoop_assets.schema import prepare
 from whoop_assets.webhooks.row_locks import OPEN
 from whoop_assets.webhooks.tables import webhook_events
-from whoop_assets_tests.drills.thirty_days.figures import Plot
-from whoop_assets_tests.drills.thirty_days.life import Life
-from whoop_assets_tests.drills.thirty_days.staff import Flight, Process
+from whoop_assets_tests.support.deployments.simulator_process import table
+from whoop_assets_tests.support.home import KEY, moment
 from whoop_assets_tests.support.postgres import running_server
-from whoop_assets_tests.sync.crowd import KEY as TOKEN_KEY
-from whoop_assets_tests.sync.home import KEY, moment
+from whoop_assets_tests.support.simulated_weeks.figures import Plot
+from whoop_assets_tests.support.simulated_weeks.life import Life
+from whoop_assets_tests.support.simulated_weeks.staff import Flight, Process
 
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 LOOK_EVERY = 10 * MINUTE
@@ -224,7 +224,7 @@ def main() -> None:
         prepare(opened)
         opened.close()
         began = time.monotonic()
-        key = TOKEN_KEY if chosen.database == "postgresql" else ""
+        key = Fernet.generate_key().decode() if chosen.database == "postgresql" else ""
         with Week(plot, url, key, Path(folder)) as week:
             print(f"-- {chosen.members} members, connected and announced for four days", flush=True)
             live_through(week, chosen.days)

@@ -6,7 +6,6 @@ python -m benchmarks.without_dagster FIRST LAST
 import sys
 from datetime import date
 
-from benchmarks.stage import STREAMS
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
@@ -14,6 +13,7 @@ from whoop_assets.summaries.follow import rebuild_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import Order, load_everybody
 from whoop_assets.sync.session import Connection
+from whoop_assets_tests.support.deployments.simulator_process import STREAMS
 
 
 def load_and_summarise(settings: Settings, first: date, last: date) -> None:

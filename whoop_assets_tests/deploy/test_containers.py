@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import containers
-from benchmarks.production import deployed
-from benchmarks.stage import staged
-from benchmarks.ui import until
 from whoop_assets.cli.processes.ports import LOOPBACK
 from whoop_assets_tests.deploy.files import DEPLOY, WITH_SIMULATOR, ours
+from whoop_assets_tests.support.deployments import containers
+from whoop_assets_tests.support.deployments.compose_processes import deployed
+from whoop_assets_tests.support.deployments.dagster_ui import until
+from whoop_assets_tests.support.deployments.simulator_process import staged
 from whoop_assets_tests.support.postgres import running_server
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
-from benchmarks.production import Deployment
-from benchmarks.stage import Stage
-from benchmarks.ui import UiError, until
 from whoop_assets.db.database import Database
-from whoop_assets_tests.drills.thirty_days.truth import against_naive, comparable, rows
-from whoop_assets_tests.sync.home import KEY, RECORDS, days_of
+from whoop_assets_tests.drills.truth import against_naive, comparable, rows
+from whoop_assets_tests.support.deployments.compose_processes import Deployment
+from whoop_assets_tests.support.deployments.dagster_ui import UiError, until
+from whoop_assets_tests.support.deployments.simulator_process import Stage
+from whoop_assets_tests.support.home import KEY, RECORDS, days_of
 from whoop_simulator.running import Control
 
 T = TypeVar("T")

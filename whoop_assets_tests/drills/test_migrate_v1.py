@@ -17,7 +17,7 @@ from sqlalchemy import func, select, update
 
 from whoop_assets.records import tables
 from whoop_assets.v1_migration.tables import v1_ids as log
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 pytestmark = pytest.mark.slow
 

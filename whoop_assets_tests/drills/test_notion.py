@@ -11,7 +11,7 @@ from whoop_assets.sinks.notion.sync import SETTLED_AFTER, sync
 from whoop_assets_tests.sinks.conftest import DEFAULTS
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 pytestmark = pytest.mark.slow
 

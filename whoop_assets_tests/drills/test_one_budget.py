@@ -6,8 +6,8 @@ fast the machine is.
 
 import pytest
 
-from benchmarks.one_budget import databases, flat_out
-from benchmarks.stage import staged
+from whoop_assets_tests.support.deployments.budget_load import databases, flat_out
+from whoop_assets_tests.support.deployments.simulator_process import staged
 
 pytestmark = pytest.mark.drill
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.production import deployed
-from benchmarks.stage import last_days, staged
-from benchmarks.ui import until
 from whoop_assets_tests.drills.production import SLOWLY, WITHIN, Drill, Log, differences, left_over
+from whoop_assets_tests.support.deployments.compose_processes import deployed
+from whoop_assets_tests.support.deployments.dagster_ui import until
+from whoop_assets_tests.support.deployments.simulator_process import last_days, staged
 from whoop_assets_tests.support.postgres import running_server
 from whoop_assets_tests.support.redis import running_redis
 from whoop_simulator.running import Control

@@ -33,11 +33,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
-from whoop_assets_tests.drills.thirty_days import truth
-from whoop_assets_tests.drills.thirty_days.figures import Plot
-from whoop_assets_tests.drills.thirty_days.life import Life
-from whoop_assets_tests.sync.crowd import KEY
+from whoop_assets_tests.drills import truth
+from whoop_assets_tests.support.simulated_weeks.figures import Plot
+from whoop_assets_tests.support.simulated_weeks.life import Life
 
 DAY = timedelta(days=1)
 
@@ -95,7 +95,9 @@ def live_through(
 ) -> None:
     """Live, settle, say what it was like, and compare."""
     began = time.monotonic()
-    with Life(plot, database_url, KEY if kind == "postgresql" else "", folder) as life:
+    with Life(
+        plot, database_url, Fernet.generate_key().decode() if kind == "postgresql" else "", folder
+    ) as life:
         life.live(life.end)
         life.settle(lambda: not truth.against_whoop(life))
         differences = truth.against_whoop(life) + truth.against_naive(life.database)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.ui import ASSETS, new_home
-from benchmarks.ui_backfill import NAME, backfill, connect, serving
 from whoop_assets.schema import metadata, open_database
+from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, new_home
+from whoop_assets_tests.support.deployments.simulator_process import Stage, last_days, staged
+from whoop_assets_tests.support.deployments.ui_backfill import NAME, backfill, connect, serving
 
 pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 

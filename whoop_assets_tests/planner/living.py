@@ -7,7 +7,7 @@ from typing import Any
 from whoop_assets.planner import Plan, Reading
 from whoop_assets.planner.current_plan import grouped, plan_now, rules_at
 from whoop_assets.sync.load_members import load_everybody
-from whoop_assets_tests.sync.home import KEY, RECORDS, Home, moment
+from whoop_assets_tests.support.home import KEY, RECORDS, Home, moment
 
 MINUTE = timedelta(minutes=1)
 

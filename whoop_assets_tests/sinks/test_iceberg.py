@@ -21,8 +21,8 @@ from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reach
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.parsing import Taken
-from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
+from whoop_assets_tests.support.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.marks import slow
 from whoop_assets_tests.support.ports import REFUSING_PORT

@@ -21,8 +21,8 @@ from whoop_assets.sync.load_members import Round
 from whoop_assets.whoop_api import transport
 from whoop_assets.whoop_api.fields import rfc3339
 from whoop_assets_tests.support.fixed_time import NOW
+from whoop_assets_tests.support.home import KEY, RECORDS, Home, at_home
 from whoop_assets_tests.sync.claims import Witness, differences, gaps, half_written, rows_of, untrue_claims
-from whoop_assets_tests.sync.home import KEY, RECORDS, Home, at_home
 from whoop_simulator.http.faults import Fault, Faults
 from whoop_simulator.world.world import World
 

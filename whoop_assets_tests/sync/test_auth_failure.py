@@ -8,7 +8,7 @@ from whoop_assets.sync import auth_failure
 from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
 ALL = ("profile", "body_measurement", *RECORDS)

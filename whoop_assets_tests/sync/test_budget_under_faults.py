@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from whoop_assets.request_budget.tables import request_grants
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 from whoop_simulator.world.world import World
 
 FIRST = TODAY - timedelta(days=19)

@@ -17,7 +17,7 @@ from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.whoop_api.errors import ApiError, RefreshAnswerLost
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from whoop_assets.sync.parsing import take
 from whoop_assets.whoop_api.response_body import Received
 from whoop_assets.whoop_api.streams import WORKOUTS
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=19)
 

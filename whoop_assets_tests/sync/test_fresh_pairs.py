@@ -10,7 +10,7 @@ from whoop_assets.sync.connecting import ScopesMissing, connect_with_code
 from whoop_assets.tokens import store as token_store
 from whoop_assets.whoop_api import rate_limit_headers
 from whoop_assets.whoop_api.scopes import SCOPES
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 
 @pytest.fixture

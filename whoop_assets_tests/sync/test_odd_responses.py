@@ -9,7 +9,7 @@ import pytest
 from whoop_assets.records import load_failures
 from whoop_assets.whoop_api.client import MOST_IDLE_PAGES
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=19)
 PATH = "/v2/activity/workout"

@@ -11,7 +11,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.sync.load_members import Order, load_everybody
 from whoop_assets.tokens import cipher, tables
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
 

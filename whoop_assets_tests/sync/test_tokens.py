@@ -19,8 +19,8 @@ from whoop_assets.tokens.keep_alive import RENEW_AFTER, keep_alive
 from whoop_assets.tokens.refresh import MemberTokens, PairLost, StillRefreshing, UselessPairs
 from whoop_assets.whoop_api.errors import RefreshAnswerLost
 from whoop_assets.whoop_api.oauth import TokenPair
+from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.sync.crowd import until
-from whoop_assets_tests.sync.home import at_home, frozen_world
 from whoop_simulator.http.grants import App
 
 

@@ -14,7 +14,7 @@ from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.load_members import Order, load_everybody
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world, moment
+from whoop_assets_tests.support.home import at_home, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=9)
 

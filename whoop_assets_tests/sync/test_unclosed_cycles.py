@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 from whoop_assets_tests.sync.announcing import Inbox
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
 
 GAP = timedelta(days=17)
 FIRST = TODAY - timedelta(days=9)

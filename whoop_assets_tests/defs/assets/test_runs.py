@@ -7,7 +7,7 @@ import pytest
 
 from whoop_assets.records.load_failures import open_failures
 from whoop_assets.request_budget.usage import report
-from whoop_assets_tests.sync.home import RECORDS
+from whoop_assets_tests.support.home import RECORDS
 
 
 def evaluation(result, name):

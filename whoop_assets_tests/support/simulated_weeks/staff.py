@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from whoop_assets_tests.drills.thirty_days.processes import Work
+from whoop_assets_tests.support.simulated_weeks.processes import Work
 
 PATIENCE = 120.0
 """Real seconds for what must come."""

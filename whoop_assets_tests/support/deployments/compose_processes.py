@@ -23,11 +23,11 @@ import httpx
 import yaml
 from cryptography.fernet import Fernet
 
-from benchmarks.stage import Stage
-from benchmarks.ui import CHECKOUT, Ui, until
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.cli.processes.ports import LOOPBACK, free_port
 from whoop_assets.settings import Settings
+from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui, until
+from whoop_assets_tests.support.deployments.simulator_process import Stage
 from whoop_assets_tests.support.postgres import Server
 
 DEPLOY = CHECKOUT / "deploy"

@@ -24,10 +24,10 @@ from whoop_assets.settings import Settings
 from whoop_assets.sync.connecting import connect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets_tests.drills.thirty_days import processes, with_dagster
-from whoop_assets_tests.drills.thirty_days.figures import KINDS, Figures, Plot, counted
-from whoop_assets_tests.drills.thirty_days.hands import Hands
-from whoop_assets_tests.drills.thirty_days.processes import (
+from whoop_assets_tests.support.simulated_weeks import processes, with_dagster
+from whoop_assets_tests.support.simulated_weeks.figures import KINDS, Figures, Plot, counted
+from whoop_assets_tests.support.simulated_weeks.hands import Hands
+from whoop_assets_tests.support.simulated_weeks.processes import (
     DAEMON,
     DRIVER,
     FIRST_RUN,
@@ -38,8 +38,8 @@ from whoop_assets_tests.drills.thirty_days.processes import (
     Work,
     moment_of,
 )
-from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
-from whoop_assets_tests.drills.thirty_days.staff import FORK, Flight, Process
+from whoop_assets_tests.support.simulated_weeks.shared_time import Does, Page, SharedClock, WatchedDatabase
+from whoop_assets_tests.support.simulated_weeks.staff import FORK, Flight, Process
 from whoop_simulator.http.grants import App
 from whoop_simulator.running import Control
 

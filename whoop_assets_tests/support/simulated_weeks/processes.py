@@ -46,7 +46,7 @@ from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import attempts, claims, event_days
 from whoop_assets.webhooks.row_locks import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
-from whoop_assets_tests.drills.thirty_days.shared_time import (
+from whoop_assets_tests.support.simulated_weeks.shared_time import (
     EPOCH,
     MICROSECOND,
     Does,

@@ -28,7 +28,8 @@ from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
 from whoop_assets.sync.event_load import LANE
 from whoop_assets.sync.session import Connection
-from whoop_assets_tests.drills.thirty_days.processes import (
+from whoop_assets_tests.support.dagster_instance import event_log
+from whoop_assets_tests.support.simulated_weeks.processes import (
     DAEMON,
     PLAN_EVERY,
     Asked,
@@ -38,8 +39,7 @@ from whoop_assets_tests.drills.thirty_days.processes import (
     next_look,
     watch_requests,
 )
-from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
-from whoop_assets_tests.support.dagster_instance import event_log
+from whoop_assets_tests.support.simulated_weeks.shared_time import Does, Page, SharedClock, WatchedDatabase
 
 FOLDER = "dagster"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -8,11 +8,11 @@ from datetime import date
 
 import httpx
 
-from benchmarks.stage import RECORDS, Stage
 from whoop_assets.members.store import row_counts
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets_tests.support.deployments.simulator_process import RECORDS, Stage
 
 PAGE = 25
 LOGGED = 1000

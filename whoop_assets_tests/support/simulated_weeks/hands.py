@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from whoop_assets_tests.sync.home import KEY, moment
+from whoop_assets_tests.support.home import KEY, moment
 from whoop_simulator.running import Control
 
 

@@ -20,12 +20,12 @@ from whoop_assets.sync.load_members import Order, load_everybody
 from whoop_assets.sync.parsing import canonical
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets_tests.drills.thirty_days.hands import Change
-from whoop_assets_tests.drills.thirty_days.life import Life
-from whoop_assets_tests.drills.thirty_days.processes import DRIVER
-from whoop_assets_tests.drills.thirty_days.shared_time import SharedClock
 from whoop_assets_tests.summaries.naive_daily import naive_daily_rows, naive_unknown
-from whoop_assets_tests.sync.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
+from whoop_assets_tests.support.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
+from whoop_assets_tests.support.simulated_weeks.hands import Change
+from whoop_assets_tests.support.simulated_weeks.life import Life
+from whoop_assets_tests.support.simulated_weeks.processes import DRIVER
+from whoop_assets_tests.support.simulated_weeks.shared_time import SharedClock
 from whoop_simulator.running import Control
 from whoop_simulator.world.world import World
 

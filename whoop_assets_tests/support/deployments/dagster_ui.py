@@ -17,7 +17,7 @@ from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVE
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.cli.processes.processes import child
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[3]
 ASSETS = (
     "profile",
     "body_measurement",

@@ -30,8 +30,8 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 import httpx
 from cryptography.fernet import Fernet
 
-from benchmarks.ui import CHECKOUT, Ui, until
 from whoop_assets.cli.processes.ports import LOOPBACK
+from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui, until
 
 FILES = ("compose.yaml", "compose.simulator.yaml")
 CLIENT_SECRET = "simulator-secret"

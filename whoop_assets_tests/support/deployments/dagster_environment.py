@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.stage import Stage
+from whoop_assets_tests.support.deployments.simulator_process import Stage
 
 if TYPE_CHECKING:
     import dagster as dg
