@@ -118,5 +118,6 @@ def live_through(
             print("   ", one)
         assert life.figures.problems == []
         assert life.figures.kills == plot.kills
+        assert sum(life.figures.requests.values()) > 0
         assert looked_for > 0
         assert differences == []

@@ -11,7 +11,6 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
 
-import httpx
 from sqlalchemy import select
 
 from whoop_assets.date_ranges import spans_of
@@ -46,6 +45,7 @@ from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import attempts, claims, event_days
 from whoop_assets.webhooks.row_locks import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets.whoop_api.oauth import OAuth, TokenPair
 from whoop_assets_tests.support.simulated_weeks.shared_time import (
     EPOCH,
     MICROSECOND,
@@ -332,7 +332,6 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
     page.clear(slot)
     database = WatchedDatabase(settings.database_url, SharedClock(page, slot))
     connection = Connection(settings, database)
-    watch_requests(connection, page, slot)
     pipe.send("ready")
     while True:
         work, run_id = pipe.recv()
@@ -343,6 +342,8 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
             per_day=settings.requests_per_day,
             used_by=f"run {run_id[:8]}",
         )
+        watch_requests(connection, page, slot)
+        page.set(slot, Does.ASKS, 0)
         outcome = Outcome()
         page.set(slot, Does.BEGAN, 1)
         try:
@@ -359,19 +360,55 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
         pipe.send(outcome)
 
 
+class WatchedBudget:
+    """The budget of a process; counts on the page each API request that it grants.
+
+    Each attempt passes the budget, whereas event hooks of the HTTP client are not called on every path.
+    """
+
+    def __init__(self, budget: RequestBudget, page: Page, slot: int) -> None:
+        self._budget, self._page, self._slot = budget, page, slot
+
+    def acquire(self, lane: str) -> datetime:
+        granted = self._budget.acquire(lane)
+        _request_begins(self._page, self._slot, Does.REQUESTS)
+        return granted
+
+    def observe(self, *response: Any) -> None:
+        self._page.set(self._slot, Does.ASKS, 0)
+        self._budget.observe(*response)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._budget, name)
+
+
+class WatchedOAuth:
+    """The OAuth client of a process; counts on the page each exchange of a refresh token."""
+
+    def __init__(self, oauth: OAuth, page: Page, slot: int) -> None:
+        self._oauth, self._page, self._slot = oauth, page, slot
+
+    def refresh(self, refresh_token: str) -> TokenPair:
+        _request_begins(self._page, self._slot, Does.EXCHANGES)
+        try:
+            return self._oauth.refresh(refresh_token)
+        finally:
+            self._page.set(self._slot, Does.ASKS, 0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._oauth, name)
+
+
 def watch_requests(connection: Connection, page: Page, slot: int) -> None:
-    """Say on the page when a request is under way, and count them: a killed process cannot."""
+    """Show on the page which request is in flight, and count requests there: a killed process cannot report them."""
+    connection.budget = WatchedBudget(connection.budget, page, slot)  # type: ignore[assignment]
+    if not isinstance(connection.oauth, WatchedOAuth):
+        connection.oauth = WatchedOAuth(connection.oauth, page, slot)  # type: ignore[assignment]
 
-    def begins(request: httpx.Request) -> None:
-        exchange = request.url.path.startswith("/oauth")
-        page.set(slot, Does.ASKS, 2 if exchange else 1)
-        field = Does.EXCHANGES if exchange else Does.REQUESTS
-        page.set(slot, field, page.get(slot, field) + 1)
 
-    connection._http.event_hooks = {
-        "request": [begins],
-        "response": [lambda response: page.set(slot, Does.ASKS, 0)],
-    }
+def _request_begins(page: Page, slot: int, counter: Does) -> None:
+    page.set(slot, Does.ASKS, 2 if counter is Does.EXCHANGES else 1)
+    page.set(slot, counter, page.get(slot, counter) + 1)
 
 
 def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:

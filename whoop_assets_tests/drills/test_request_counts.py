@@ -1,0 +1,28 @@
+"""The page of the thirty-day drill shows the requests of a process, which the process cannot report once it is killed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.home import at_home, frozen_world
+from whoop_assets_tests.support.simulated_weeks.processes import watch_requests
+from whoop_assets_tests.support.simulated_weeks.shared_time import Does, Page
+
+SLOT = 3
+
+
+def test_the_page_counts_the_same_requests_and_token_exchanges_as_whoop(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    page = Page(tmp_path / "page")
+    with at_home(sqlite_url, frozen_world(days=20)) as home:
+        watch_requests(home.connection, page, SLOT)
+        home.world.expire_tokens(home.member)
+        before = home.world.stats()
+        home.load(TODAY - timedelta(days=5), TODAY)
+        after = home.world.stats()
+
+    assert after["requests"] - before["requests"] > 4
+    assert page.get(SLOT, Does.REQUESTS) == after["requests"] - before["requests"]
+    assert page.get(SLOT, Does.EXCHANGES) == after["refreshes"] - before["refreshes"] == 1
+    assert page.get(SLOT, Does.ASKS) == 0
