@@ -5,6 +5,9 @@ BIN := .venv/bin
 MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
+# Without cached bytecode each test worker and each child process compiles this project again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help .venv demo dev test test-slow test-lowest test-newest drills thirty-days mutation lint lock build containers bench clean
 
