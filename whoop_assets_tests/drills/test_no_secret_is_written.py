@@ -229,9 +229,9 @@ def connect_in_every_way_and_fail_in_every_way(scene: Scene) -> None:
     garbage = scene.hide("garbage token", "garbage-token-0815-typed-by-somebody")
     scene.whoop("connect", "--tokens", say=f"{garbage}\n{garbage}\n", fails=True)
     scene.whoop("connect", "--tokens", say=f"{garbage} with a blank\n{garbage}\n", fails=True)
-    world.order_fault("truncate", path_prefix="/oauth/oauth2/token")
+    world.inject_fault("truncate", path_prefix="/oauth/oauth2/token")
     scene.connect_by_pasting(one, fails=True)
-    world.order_fault("not_json", path_prefix="/v2/user/profile", count=None)
+    world.inject_fault("not_json", path_prefix="/v2/user/profile", count=None)
     scene.connect_by_pasting(one, fails=True)
     world.clear_faults()
     profile = world.profile(one) or {}
@@ -245,10 +245,10 @@ def load_in_bad_weather(scene: Scene) -> None:
     one, two, three, four = scene.members
     world = scene.simulator.world
     quoting = " ".join(map(str, [*world.grants.issued_tokens, world.app.client_secret, world.profile(one)]))
-    world.order_fault("answer", status=500, body=quoting, probability=0.2)
-    world.order_fault("answer", body=quoting, probability=0.1)
-    world.order_fault("truncate", probability=0.1)
-    world.order_fault("reset", probability=0.1)
+    world.inject_fault("answer", status=500, body=quoting, probability=0.2)
+    world.inject_fault("answer", body=quoting, probability=0.1)
+    world.inject_fault("truncate", probability=0.1)
+    world.inject_fault("reset", probability=0.1)
     # Whether every request is answered well in the end is the weather's affair.
     scene.whoop(
         "backfill", "--from", FROM, "--to", TO, "--member", str(one), "--member", str(two), fails=None
@@ -259,14 +259,14 @@ def load_in_bad_weather(scene: Scene) -> None:
     world.edit(four, "profile", None, {"first_name": 4711})
     world.revoke_tokens(three)
     world.expire_tokens(one)
-    world.order_fault("answer", status=400, body=quoting, path_prefix="/v2/recovery", count=None)
+    world.inject_fault("answer", status=400, body=quoting, path_prefix="/v2/recovery", count=None)
     output = scene.whoop("backfill", "--from", FROM, "--to", TO, fails=True)
     assert str(three) in output
     materialize(scene)
     world.clear_faults()
     # The answer to a refresh is lost, and with it the grant.
     world.expire_tokens(four)
-    world.order_fault("reset", path_prefix="/oauth/oauth2/token", count=None)
+    world.inject_fault("reset", path_prefix="/oauth/oauth2/token", count=None)
     materialize(scene)
     world.clear_faults()
     materialize(scene)

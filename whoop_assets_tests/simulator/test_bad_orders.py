@@ -78,7 +78,7 @@ def test_a_world_is_made_within_the_clocks_years() -> None:
 
 
 def test_a_status_without_a_body_is_sent_without_one(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("status", status=304)
+    simulator.world.inject_fault("status", status=304)
     answer = api.get("/v2/cycle")
     assert (answer.status_code, answer.content) == (304, b"")
     assert api.get("/v2/cycle").status_code == 200

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from whoop_assets_tests.simulator.conftest import PATHS, Api, make_world
-from whoop_simulator.http.limits import RateLimits
+from whoop_simulator.http.limits import AppRateLimits
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.timestamps import DAY, MINUTE, SECOND
 
@@ -20,7 +20,7 @@ def limited() -> Iterator[RunningSimulator]:
 
 
 def test_the_headers_have_whoops_form() -> None:
-    verdict = RateLimits(100, 10_000).count(20_000 * DAY + 57 * SECOND)
+    verdict = AppRateLimits(100, 10_000).count(20_000 * DAY + 57 * SECOND)
     assert verdict.allowed
     assert dict(verdict.headers) == {
         "X-RateLimit-Limit": "100, 100;window=60, 10000;window=86400",
@@ -69,7 +69,7 @@ def test_the_nearest_limit_is_the_one_that_is_told(limited: RunningSimulator) ->
 
 
 def test_the_worst_minute_is_a_sliding_one() -> None:
-    limits = RateLimits(10, 1000)
+    limits = AppRateLimits(10, 1000)
     for second in (50, 51, 52, 65, 66, 120):
         limits.count(1000 * MINUTE + second * SECOND)
     assert limits.worst_minute == 5
@@ -96,13 +96,13 @@ def test_a_share_of_the_requests_can_fail(simulator: RunningSimulator, api: Api)
 
 
 def test_broken_answers(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("truncate")
+    simulator.world.inject_fault("truncate")
     with pytest.raises(httpx.RemoteProtocolError):
         api.get("/v2/cycle")
-    simulator.world.order_fault("reset")
+    simulator.world.inject_fault("reset")
     with pytest.raises(httpx.TransportError):
         api.get("/v2/cycle")
-    simulator.world.order_fault("not_json")
+    simulator.world.inject_fault("not_json")
     answer = api.get("/v2/cycle")
     assert answer.status_code == 200
     with pytest.raises(ValueError, match="Expecting value"):
@@ -124,7 +124,7 @@ def test_any_answer_can_be_ordered(simulator: RunningSimulator, api: Api) -> Non
 
 def test_an_answer_can_drip(simulator: RunningSimulator, api: Api) -> None:
     whole = api.get("/v2/cycle").content
-    simulator.world.order_fault("drip", seconds=0)
+    simulator.world.inject_fault("drip", seconds=0)
     with api.http.stream("GET", "/v2/cycle") as dripping:
         pieces = list(dripping.iter_raw())
     assert b"".join(pieces) == whole
@@ -132,7 +132,7 @@ def test_an_answer_can_drip(simulator: RunningSimulator, api: Api) -> None:
 
 
 def test_pages_without_end_are_empty_and_each_names_another(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("endless", count=None)
+    simulator.world.inject_fault("endless", count=None)
     tokens = [None]
     for _ in range(5):
         page = api.get("/v2/cycle", nextToken=tokens[-1] or "").json()
@@ -142,7 +142,7 @@ def test_pages_without_end_are_empty_and_each_names_another(simulator: RunningSi
 
 
 def test_latency_does_not_hold_up_others(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("latency", seconds=0.2)
+    simulator.world.inject_fault("latency", seconds=0.2)
     begun = time.monotonic()
     assert api.get("/v2/cycle").status_code == 200
     assert time.monotonic() - begun >= 0.2
@@ -150,12 +150,12 @@ def test_latency_does_not_hold_up_others(simulator: RunningSimulator, api: Api) 
 
 def test_a_repeated_cursor_names_the_same_page_again(simulator: RunningSimulator, api: Api) -> None:
     first = api.get("/v2/cycle").json()
-    simulator.world.order_fault("repeat_cursor")
+    simulator.world.inject_fault("repeat_cursor")
     assert api.get("/v2/cycle", nextToken=first["next_token"]).json()["next_token"] == first["next_token"]
 
 
 def test_a_lost_answer_to_a_refresh_costs_the_grant(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("reset", path_prefix="/oauth/oauth2/token")
+    simulator.world.inject_fault("reset", path_prefix="/oauth/oauth2/token")
     form = {
         "client_id": "whoop-simulator",
         "client_secret": "simulator-secret",

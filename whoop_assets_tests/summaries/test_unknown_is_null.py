@@ -61,7 +61,7 @@ def brought(home, streams, how):
     """Load the member's cycles, and these streams in that way."""
     if how == "failed":
         for stream in streams:
-            home.world.order_fault("status", status=500, count=None, path_prefix=PATH[stream])
+            home.world.inject_fault("status", status=500, count=None, path_prefix=PATH[stream])
     wanted = [stream for stream in STREAMS if not (how == "not read yet" and stream in streams)]
     home.load(FIRST, TODAY, ["cycles", *wanted])
 

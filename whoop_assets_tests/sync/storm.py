@@ -69,8 +69,8 @@ class CountedFaults(Faults):
         self.hits: list[tuple[str, str]] = []
         self.gave_up = False
 
-    def hitting(self, path: str) -> dict[str, Fault]:
-        hits = super().hitting(path)
+    def matching(self, path: str) -> dict[str, Fault]:
+        hits = super().matching(path)
         self.hits += [(kind, path.removeprefix("/developer")) for kind in hits]
         if len(self.hits) > MOST_HITS:
             self.gave_up = True
@@ -218,7 +218,7 @@ class Storm:
         faults = world.faults = CountedFaults(self.seed)
         outcome.orders = self._orders()
         for order in outcome.orders:
-            world.order_fault(**order)
+            world.inject_fault(**order)
         rounds: list[Round] = []
         with self.patch.context() as patch, self._changing(), self._ending():
             if self._impatient:

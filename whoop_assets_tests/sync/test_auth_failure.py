@@ -22,7 +22,7 @@ def home(database_url):
 
 def refuse(home, *paths, count=None):
     for path in paths:
-        home.world.order_fault("status", status=401, count=count, path_prefix=path)
+        home.world.inject_fault("status", status=401, count=count, path_prefix=path)
 
 
 def status(home, user_id):
@@ -90,7 +90,7 @@ def test_only_granted_streams_count(database_url):
 def test_what_goes_wrong_otherwise_is_no_proof(home, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
     refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
-    home.world.order_fault("status", status=500, count=None, path_prefix="/v2/user")
+    home.world.inject_fault("status", status=500, count=None, path_prefix="/v2/user")
     rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert "answered 401" in rounds[0].failures[0].cause
     assert status(home, home.member) == "connected"
@@ -161,7 +161,7 @@ def test_what_the_trial_has_cost_is_counted_whole(home, monkeypatch):
     refuse(home, "/v2/activity/workout")
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}
-    home.world.order_fault("answer", count=2, **limited)
+    home.world.inject_fault("answer", count=2, **limited)
     (load,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].loads
     assert load.limited == 2
     assert load.retries >= 2

@@ -141,7 +141,7 @@ def test_only_whoops_own_answer_counts_as_the_end_of_a_grant(home, monkeypatch):
 def lose_the_answer_to_a_refresh(home, user_id):
     """WHOOP has renewed the grant, and nobody here has its tokens."""
     home.advance(timedelta(hours=2))
-    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
         home.connection.client(user_id, "schedule").profile()
 

@@ -58,7 +58,7 @@ def test_faults_that_pass_are_tried_again_until_the_data_are_complete(sqlite_url
         calm.load(FIRST, TODAY)
         expected = calm.contents(FIRST, TODAY)
     with at_home(sqlite_url, world) as home:
-        world.order_fault(**fault, count=3, path_prefix="/developer/v2/activity")
+        world.inject_fault(**fault, count=3, path_prefix="/developer/v2/activity")
         rounds = home.load(FIRST, TODAY)
         assert [failure for one in rounds for failure in one.failures] == []
         assert sum(one.total("retries") for one in rounds) == 3
@@ -67,7 +67,7 @@ def test_faults_that_pass_are_tried_again_until_the_data_are_complete(sqlite_url
 
 def test_a_fault_that_stays_costs_its_stream_and_no_other(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
-        home.world.order_fault(
+        home.world.inject_fault(
             kind="status", status=500, count=1000, path_prefix="/developer/v2/activity/workout"
         )
         home.load(FIRST, TODAY)
@@ -147,7 +147,7 @@ def test_a_day_whose_budget_ends_in_the_middle_of_a_piece_brings_the_load_forwar
 
 def test_a_page_cursor_that_repeats_is_not_followed_for_ever(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=60, seed=9)) as home:
-        home.world.order_fault(kind="repeat_cursor", count=1000)
+        home.world.inject_fault(kind="repeat_cursor", count=1000)
         home.load(TODAY - timedelta(days=55), TODAY)
         assert home.world.requests < 60
 

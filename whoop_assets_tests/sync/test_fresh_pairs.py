@@ -52,7 +52,7 @@ def connect_given(home, user_id):
 @pytest.mark.parametrize("what", ["503", "budget", "ctrl-c"])
 def test_what_goes_wrong_after_the_exchange_of_given_tokens_does_not_cost_the_pair(home, monkeypatch, what):
     fault = {
-        "503": lambda: home.world.order_fault(
+        "503": lambda: home.world.inject_fault(
             "status", status=503, count=None, path_prefix="/v2/user/profile"
         ),
         "budget": close_the_budget(home, BudgetExhausted("Nothing before noon.", retry_at=home.clock.now())),

@@ -47,7 +47,7 @@ def test_an_odd_answer_costs_its_stream_alone_and_says_why_in_one_sentence(sqlit
     with at_home(sqlite_url, frozen_world(members=2, days=40, seed=9)) as home:
         home.load(FIRST, TODAY, ["cycles"])
         begun = home.world.requests
-        home.world.order_fault(**order, count=None, path_prefix=PATH)
+        home.world.inject_fault(**order, count=None, path_prefix=PATH)
         home.load(FIRST, TODAY, ["workouts"])
         most = MOST_IDLE_PAGES + 2 if order["kind"] == "endless" else MAX_ATTEMPTS
         # The calendar of each member is brought up to date with one request first.
@@ -85,7 +85,7 @@ def test_what_is_stored_is_not_taken_for_deleted_because_of_an_odd_answer(sqlite
         assert len(before) > 5
         for body in ("{}", "[]", '{"records": null}', "<html>"):
             home.world.clear_faults()
-            home.world.order_fault("answer", body=body, count=None, path_prefix=PATH)
+            home.world.inject_fault("answer", body=body, count=None, path_prefix=PATH)
             home.advance(1)
             home.load(FIRST, TODAY)
             assert home.rows("workouts").keys() == before.keys()
@@ -96,7 +96,7 @@ def test_records_of_another_member_are_kept_apart_and_never_stored_as_the_member
         one, other = home.members
         theirs = home.truth(other)["workouts"][:3]
         page = json.dumps({"records": theirs, "next_token": None})
-        home.world.order_fault("answer", body=page, count=1, path_prefix=PATH)
+        home.world.inject_fault("answer", body=page, count=1, path_prefix=PATH)
         home.load(FIRST, TODAY, members=[one])
         assert home.rows("workouts") == {}
         kept = list(home.rows("quarantine").values())

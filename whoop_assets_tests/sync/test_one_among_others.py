@@ -55,7 +55,7 @@ def test_a_missing_key_concerns_everybody_and_is_said_before_anything_is_asked(h
 
 def limit_the_token_endpoint(home, count, reset):
     headers = {"X-RateLimit-Reset": reset}
-    home.world.order_fault("answer", status=429, count=count, path_prefix="/oauth", headers=headers)
+    home.world.inject_fault("answer", status=429, count=count, path_prefix="/oauth", headers=headers)
 
 
 def test_a_429_of_the_token_endpoint_is_waited_for_and_costs_nobody_anything(home):
@@ -82,7 +82,7 @@ def test_a_429_of_the_token_endpoint_that_lasts_is_its_members_failure_alone(hom
 def test_who_is_erased_while_something_unreadable_is_on_its_way_leaves_no_row(home, monkeypatch):
     """Not in quarantine either."""
     leaves = home.member
-    home.world.order_fault(
+    home.world.inject_fault(
         "answer", body='{"height_meter": "tall"}', count=None, path_prefix="/v2/user/measurement"
     )
     acquire = home.connection.budget.acquire

@@ -23,7 +23,7 @@ def test_with_a_quarter_of_the_answers_broken_every_backfill_completes(sqlite_ur
             home.world.faults = Faults(seed)
             # Each of the three hits a twelfth of the requests: together 23 to 25 percent.
             for kind in ("status", "reset", "truncate"):
-                home.world.order_fault(kind, probability=1 / 12)
+                home.world.inject_fault(kind, probability=1 / 12)
             rounds = home.load(FIRST, TODAY, EVERYTHING)
             assert [(seed, failure) for one in rounds for failure in one.failures] == []
             requests += sum(one.total("requests") for one in rounds)

@@ -84,7 +84,7 @@ def test_a_spent_refresh_token_makes_the_member_reconnect_and_deletes_nothing(ho
 
 def test_after_a_lost_answer_it_is_on_record_that_a_token_may_be_spent(home):
     home.advance(timedelta(hours=2))
-    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
         profile(home)
     assert stored(home).intent_at == home.clock.now()
@@ -189,7 +189,7 @@ def test_a_crash_before_whoop_got_the_request_costs_nothing_and_leaves_no_trace(
 
 def test_after_a_lost_answer_that_was_given_the_reason_names_it(home):
     home.advance(timedelta(hours=2))
-    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
         profile(home)
     begun = home.clock.now()
@@ -402,6 +402,6 @@ def test_when_a_pair_cannot_be_stored_at_all_it_is_said_that_it_is_lost_and_what
 @pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"}], ids=str)
 def test_a_lost_answer_says_whose_and_what_to_do(home, fault):
     home.advance(timedelta(hours=2))
-    home.world.order_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):
         profile(home)

@@ -37,7 +37,7 @@ def open_failures(home, run_id=None):
 
 
 def test_a_load_of_other_days_does_not_hide_what_failed(home):
-    home.world.order_fault(
+    home.world.inject_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
     load_everybody(home.connection, order(home, "workouts", FIRST - timedelta(days=5), FIRST, "backfill"))
@@ -45,7 +45,7 @@ def test_a_load_of_other_days_does_not_hide_what_failed(home):
     load_everybody(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh"))
     assert [failure.stream for failure in open_failures(home, "backfill")] == ["workouts"]
 
-    home.world.order_fault(
+    home.world.inject_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
     load_everybody(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh2"))
@@ -57,7 +57,7 @@ def test_a_load_of_other_days_does_not_hide_what_failed(home):
 
 
 def test_a_past_day_of_a_snapshot_hides_no_failure_of_todays(home):
-    home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
+    home.world.inject_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
     load_everybody(home.connection, order(home, "body_measurement", TODAY, TODAY, "today"))
     home.world.clear_faults()
     yesterday = TODAY - timedelta(days=1)
@@ -139,7 +139,7 @@ def test_a_piece_in_flight_brings_nothing_of_an_erased_member_back(home, monkeyp
 
 def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(home):
     home.load(FIRST, TODAY)
-    home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/activity/workout")
+    home.world.inject_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/activity/workout")
     home.load(FIRST, TODAY, ["workouts"])
     home.world.clear_faults()
     disconnect_member(home.connection, home.member, erase=False)

@@ -51,7 +51,7 @@ def test_a_backfill_of_the_last_14_days_closes_the_cycle_that_was_open_17_days_a
 
 def test_an_open_cycle_whose_own_url_always_fails_costs_the_other_records_nothing(home):
     (old,) = stored_as_open(home)
-    home.world.order_fault("status", status=500, count=None, path_prefix=f"/developer/v2/cycle/{old['id']}")
+    home.world.inject_fault("status", status=500, count=None, path_prefix=f"/developer/v2/cycle/{old['id']}")
     today = TODAY + GAP
     loaded = home.load(today - timedelta(days=13), today)
     assert [failure for result in loaded for failure in result.failures] == []

@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 from whoop_simulator.http.faults import API, Fault
 from whoop_simulator.http.grants import Grant
 from whoop_simulator.http.paging import BadQuery, read_query, token_for
-from whoop_simulator.http.responses import Answer, Headers, send_answer
-from whoop_simulator.world.member import Member
-from whoop_simulator.world.records import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, Entry, to_json
+from whoop_simulator.http.responses import Headers, HttpResponse, send_response
+from whoop_simulator.world.member import SimulatedMember
+from whoop_simulator.world.records import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, StoredRecord, to_json
 from whoop_simulator.world.world import World
 
 
@@ -27,7 +27,7 @@ class Refusal(Exception):
 
     def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
         super().__init__(text)
-        self.answer = Answer(status, text, "text/plain; charset=utf-8", headers)
+        self.answer = HttpResponse(status, text, "text/plain; charset=utf-8", headers)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Request:
 
     world: World
     grant: Grant
-    member: Member
+    member: SimulatedMember
     now: int
     offset: str
     """The member's current time zone offset."""
@@ -45,18 +45,18 @@ class Request:
     query: dict[str, str]
     faults: dict[str, Fault]
 
-    def entry(self, stream: str, key: object) -> Entry:
+    def entry(self, stream: str, key: object) -> StoredRecord:
         entry = self.member.records.streams[stream].get(key)
         if entry is None:
             raise Refusal(404, "Not found")
         return entry
 
-    def record(self, entry: Entry) -> Answer:
-        return Answer(200, entry.json(self.now, self.offset))
+    def record(self, entry: StoredRecord) -> HttpResponse:
+        return HttpResponse(200, entry.json(self.now, self.offset))
 
 
-def collection(stream: str) -> Callable[[Request], Answer]:
-    def page(request: Request) -> Answer:
+def collection(stream: str) -> Callable[[Request], HttpResponse]:
+    def page(request: Request) -> HttpResponse:
         try:
             query = read_query(request.query)
         except BadQuery as error:
@@ -64,33 +64,33 @@ def collection(stream: str) -> Callable[[Request], Answer]:
         end = request.now if query.end is None else query.end
         records = request.member.records.streams[stream]
         if "endless" in request.faults:
-            return Answer(200, f'{{"records":[],"next_token":{to_json(token_for(query.offset + 1))}}}')
+            return HttpResponse(200, f'{{"records":[],"next_token":{to_json(token_for(query.offset + 1))}}}')
         entries, more = records.overlapping(query.start, end, query.offset, query.limit)
         token = token_for(query.offset + query.limit) if more else None
         if "repeat_cursor" in request.faults:
             token = request.query.get("nextToken") or token
         body = ",".join([entry.json(request.now, request.offset) for entry in entries])
-        return Answer(200, f'{{"records":[{body}],"next_token":{to_json(token)}}}')
+        return HttpResponse(200, f'{{"records":[{body}],"next_token":{to_json(token)}}}')
 
     return page
 
 
-def single(stream: str) -> Callable[[Request], Answer]:
+def single(stream: str) -> Callable[[Request], HttpResponse]:
     return lambda request: request.record(request.entry(stream, request.key))
 
 
-def sleep_of_cycle(request: Request) -> Answer:
+def sleep_of_cycle(request: Request) -> HttpResponse:
     request.entry(CYCLES, request.key)
     return request.record(_main_sleep(request))
 
 
-def recovery_of_cycle(request: Request) -> Answer:
+def recovery_of_cycle(request: Request) -> HttpResponse:
     """The main sleep's; a nap's own recovery is only in the collection."""
     request.entry(CYCLES, request.key)
     return request.record(request.entry(RECOVERIES, _main_sleep(request).key))
 
 
-def _main_sleep(request: Request) -> Entry:
+def _main_sleep(request: Request) -> StoredRecord:
     cycle_id = int(request.key)
     sleeps = [
         sleep
@@ -102,26 +102,26 @@ def _main_sleep(request: Request) -> Entry:
     return max(sleeps, key=lambda sleep: sleep.end - sleep.start)
 
 
-def profile(request: Request) -> Answer:
+def profile(request: Request) -> HttpResponse:
     return _object(request.member.profile(request.now))
 
 
-def body_measurement(request: Request) -> Answer:
+def body_measurement(request: Request) -> HttpResponse:
     return _object(request.member.body_measurement(request.now))
 
 
-def _object(value: dict[str, Any] | None) -> Answer:
+def _object(value: dict[str, Any] | None) -> HttpResponse:
     if value is None:
         raise Refusal(404, "Not found")
-    return Answer(200, to_json(value))
+    return HttpResponse(200, to_json(value))
 
 
-def revoke(request: Request) -> Answer:
+def revoke(request: Request) -> HttpResponse:
     request.world.revoke_tokens(request.member.user_id)
-    return Answer(204)
+    return HttpResponse(204)
 
 
-def activity_mapping(request: Request) -> Answer:
+def activity_mapping(request: Request) -> HttpResponse:
     uuid = request.member.source.v1_ids.get(int(request.key))
     return _object(None if uuid is None else {"v2_activity_id": uuid})
 
@@ -137,7 +137,7 @@ class Endpoint:
     method: str
     path: str
     scope: str | None
-    answer: Callable[[Request], Answer]
+    answer: Callable[[Request], HttpResponse]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", re.compile(self.path))
@@ -181,7 +181,7 @@ class MemberDataApi:
         with world.lock:
             now = world.now()
             verdict = world.limits.count(now)
-            faults = world.faults.hitting(scope["path"])
+            faults = world.faults.matching(scope["path"])
             if (late := faults.get("latency")) is None:
                 answer = self._answer(scope, method, path, query, now, faults, allowed=verdict.allowed)
         if late is not None:
@@ -189,7 +189,7 @@ class MemberDataApi:
             with world.lock:
                 now = world.now()
                 answer = self._answer(scope, method, path, query, now, faults, allowed=verdict.allowed)
-        await send_answer(scope, send, answer, verdict.headers, faults, self._abort)
+        await send_response(scope, send, answer, verdict.headers, faults, self._abort)
 
     def _answer(
         self,
@@ -201,14 +201,14 @@ class MemberDataApi:
         faults: dict[str, Fault],
         *,
         allowed: bool,
-    ) -> Answer:
+    ) -> HttpResponse:
         try:
             if not allowed:
                 raise Refusal(429, "")
             if "status" in faults:
                 raise Refusal(faults["status"].status, "The simulator was told to fail.")
             if "answer" in faults:
-                answer = Answer(faults["answer"].status, faults["answer"].body)
+                answer = HttpResponse(faults["answer"].status, faults["answer"].body)
             else:
                 answer = self._granted(scope, method, path, query, now, faults)
         except Refusal as refusal:
@@ -218,7 +218,7 @@ class MemberDataApi:
 
     def _granted(
         self, scope: Scope, method: str, path: str, query: dict[str, str], now: int, faults: dict[str, Fault]
-    ) -> Answer:
+    ) -> HttpResponse:
         endpoint, match = _endpoint(method, path)
         grant = self._world.grants.of_access_token(_bearer(scope), now)
         if grant is None:

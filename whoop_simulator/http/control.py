@@ -19,9 +19,9 @@ from whoop_simulator.world.editing import BODY
 from whoop_simulator.world.world import World
 
 Order = dict[str, Any]
-FARTHEST_SECONDS = 1e10
+MAX_CLOCK_STEP_SECONDS = 1e10
 """More than the clock's whole range."""
-MOST_EDITS = 10_000
+MAX_EDITS = 10_000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -78,7 +78,9 @@ def clock(world: World, order: Order) -> Any:
             except ValueError as error:
                 raise SimulatorError(f"set: {error}") from None
         if "advance_seconds" in order:
-            seconds = number("advance_seconds", order["advance_seconds"], -FARTHEST_SECONDS, FARTHEST_SECONDS)
+            seconds = number(
+                "advance_seconds", order["advance_seconds"], -MAX_CLOCK_STEP_SECONDS, MAX_CLOCK_STEP_SECONDS
+            )
             instant += int(seconds * SECOND)
         if "set" in order or "advance_seconds" in order:
             world.set_clock(to_datetime(checked_instant(instant)))
@@ -118,7 +120,7 @@ def add(world: World, order: Order) -> Any:
 
 
 def random_edits(world: World, order: Order) -> Any:
-    count = whole("count", _needed(order, "count"), 0, MOST_EDITS)
+    count = whole("count", _needed(order, "count"), 0, MAX_EDITS)
     return world.random_edits(_int(order, "user_id"), count, _int({"seed": 1, **order}, "seed"))
 
 
@@ -126,7 +128,7 @@ def faults(world: World, order: Order) -> Any:
     if order.get("clear"):
         world.clear_faults()
     else:
-        world.order_fault(str(_needed(order, "kind")), **{k: v for k, v in order.items() if k != "kind"})
+        world.inject_fault(str(_needed(order, "kind")), **{k: v for k, v in order.items() if k != "kind"})
     return {"faults_ordered": world.stats()["faults_ordered"]}
 
 
@@ -144,7 +146,7 @@ def revoke(world: World, order: Order) -> Any:
 
 
 def check(world: World, order: Order) -> Any:
-    return {"live": world.honours(_int(order, "user_id"), str(_needed(order, "refresh_token")))}
+    return {"live": world.accepts_refresh_token(_int(order, "user_id"), str(_needed(order, "refresh_token")))}
 
 
 def issue(world: World, order: Order) -> Any:
@@ -177,14 +179,14 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("POST", "/tokens/issue", issue),
     *WEBHOOK_ORDERS,
 )
-WAITS_FOR_OTHERS = {deliver}
+RUNS_IN_THREAD = {deliver}
 
 
 def control_routes(world: World) -> list[Route]:
-    return [Route(path, _endpoint(world, carry_out), methods=[method]) for method, path, carry_out in ORDERS]
+    return [Route(path, _endpoint(world, execute), methods=[method]) for method, path, execute in ORDERS]
 
 
-def _endpoint(world: World, carry_out: Callable[[World, Order], Any]) -> Callable[[Request], Any]:
+def _endpoint(world: World, execute: Callable[[World, Order], Any]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         if request.client is None or request.client.host not in LOOPBACK:
             return JSONResponse({"error": "the control API answers this machine only"}, 403)
@@ -194,9 +196,9 @@ def _endpoint(world: World, carry_out: Callable[[World, Order], Any]) -> Callabl
             if not isinstance(order, dict):
                 raise SimulatorError("an order is a JSON object")
             order |= request.path_params
-            if carry_out in WAITS_FOR_OTHERS:
-                return JSONResponse(await run_in_threadpool(carry_out, world, order))
-            return JSONResponse(carry_out(world, order))
+            if execute in RUNS_IN_THREAD:
+                return JSONResponse(await run_in_threadpool(execute, world, order))
+            return JSONResponse(execute(world, order))
         except UnknownRecord as error:
             return JSONResponse({"error": str(error)}, 404)
         except (SimulatorError, ValueError, TypeError, OverflowError) as error:

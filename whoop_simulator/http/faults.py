@@ -20,7 +20,7 @@ KINDS = {
     "endless": "a page is empty and names a `next_token`, each page another one",
 }
 API = "/developer"
-LONGEST_SECONDS = 3600
+MAX_FAULT_SECONDS = 3600
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Fault:
         return cls(
             kind=kind,
             status=whole("status", order.get("status", 200 if kind == "answer" else 500), 200, 599),
-            seconds=number("seconds", order.get("seconds", 0.0), 0, LONGEST_SECONDS),
+            seconds=number("seconds", order.get("seconds", 0.0), 0, MAX_FAULT_SECONDS),
             count=None if count is None else whole("count", count, 1),
             probability=1.0 if probability is None else number("probability", probability, 0, 1),
             path_prefix=API + prefix if prefix.startswith(("/v1", "/v2")) else prefix,
@@ -76,7 +76,7 @@ class Faults:
     def clear(self) -> None:
         self.ordered.clear()
 
-    def hitting(self, path: str) -> dict[str, Fault]:
+    def matching(self, path: str) -> dict[str, Fault]:
         """The faults that this request meets, at most one of each kind; counts them as used."""
         hits: dict[str, Fault] = {}
         for fault in list(self.ordered):

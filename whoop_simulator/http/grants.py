@@ -30,7 +30,7 @@ INVALID_GRANT = (
 )
 
 
-class OAuthError(Exception):
+class TokenRequestError(Exception):
     """An error of the token endpoint, with the status and the body it gets."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
@@ -39,8 +39,8 @@ class OAuthError(Exception):
         self.body = {"error": error, "error_description": description, "status_code": status}
 
 
-def invalid_grant() -> OAuthError:
-    return OAuthError(400, "invalid_grant", INVALID_GRANT)
+def invalid_grant() -> TokenRequestError:
+    return TokenRequestError(400, "invalid_grant", INVALID_GRANT)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Grants:
             raise invalid_grant()
         for scope in scopes:
             if scope not in grant.scopes:
-                raise OAuthError(
+                raise TokenRequestError(
                     400,
                     "invalid_scope",
                     "The requested scope is invalid, unknown, or malformed. "

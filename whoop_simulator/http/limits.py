@@ -13,7 +13,7 @@ from whoop_simulator.timestamps import DAY, MINUTE, SECOND
 
 
 @dataclass
-class Window:
+class LimitWindow:
     limit: int
     span: int
     """Milliseconds."""
@@ -39,13 +39,13 @@ class Verdict:
     headers: tuple[tuple[str, str], ...]
 
 
-class RateLimits:
+class AppRateLimits:
     """Counts every request it is asked about, the refused ones too. `enabled` False: counts, refuses nothing."""
 
     def __init__(self, per_minute: int, per_day: int, *, enabled: bool = True) -> None:
         self.enabled = enabled
-        self.minute = Window(per_minute, MINUTE)
-        self.day = Window(per_day, DAY)
+        self.minute = LimitWindow(per_minute, MINUTE)
+        self.day = LimitWindow(per_day, DAY)
         self.worst_minute = 0
         """The most requests that came within any 60 seconds."""
         self._recent: deque[int] = deque()

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from whoop_simulator.http.grants import ALL_SCOPES, READ_SCOPES, OAuthError
-from whoop_simulator.http.responses import Answer, send_answer
+from whoop_simulator.http.grants import ALL_SCOPES, READ_SCOPES, TokenRequestError
+from whoop_simulator.http.responses import HttpResponse, send_response
 from whoop_simulator.world.records import to_json
 from whoop_simulator.world.world import World
 
 FORM = "application/x-www-form-urlencoded"
 REQUEST_FIELDS = ("client_id", "redirect_uri", "response_type", "scope", "state")
-MIN_STATE = 8
+MIN_STATE_LENGTH = 8
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
@@ -41,11 +41,11 @@ class Authorization:
 
     def error(self) -> tuple[str, str] | None:
         """What is wrong enough to send the browser back with it at once."""
-        if len(self.fields["state"]) < MIN_STATE:
+        if len(self.fields["state"]) < MIN_STATE_LENGTH:
             return (
                 "invalid_state",
                 "The state is missing or does not have enough characters and is therefore considered too weak. "
-                f"Request parameter 'state' must be at least be {MIN_STATE} characters long to ensure "
+                f"Request parameter 'state' must be at least be {MIN_STATE_LENGTH} characters long to ensure "
                 "sufficient entropy.",
             )
         if self.fields["response_type"] != "code":
@@ -131,32 +131,32 @@ class TokenEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         body = (await request.body()).decode("utf-8", "replace")
-        faults = self._world.faults.hitting(scope["path"])
+        faults = self._world.faults.matching(scope["path"])
         if "latency" in faults:
             await asyncio.sleep(faults["latency"].seconds)
         if "answer" in faults:
-            answer = Answer(faults["answer"].status, faults["answer"].body)
+            answer = HttpResponse(faults["answer"].status, faults["answer"].body)
         elif "status" in faults:
-            answer = Answer(
+            answer = HttpResponse(
                 faults["status"].status, "The simulator was told to fail.", "text/plain; charset=utf-8"
             )
         else:
             answer = self._answer(request, body)
-        await send_answer(scope, send, answer, tuple(NO_STORE.items()), faults, self._abort)
+        await send_response(scope, send, answer, tuple(NO_STORE.items()), faults, self._abort)
 
-    def _answer(self, request: Request, body: str) -> Answer:
+    def _answer(self, request: Request, body: str) -> HttpResponse:
         if request.method != "POST":
-            return Answer(405, headers=(("Allow", "POST"),))
+            return HttpResponse(405, headers=(("Allow", "POST"),))
         content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
             if content_type != FORM:
-                raise OAuthError(
+                raise TokenRequestError(
                     400,
                     "invalid_request",
                     f"The request is malformed. Make sure that the client is using {FORM} as content type.",
                 )
-            return Answer(
+            return HttpResponse(
                 200, to_json(self._world.token_request(dict(parse_qsl(body, keep_blank_values=True))))
             )
-        except OAuthError as error:
-            return Answer(error.status, to_json(error.body))
+        except TokenRequestError as error:
+            return HttpResponse(error.status, to_json(error.body))

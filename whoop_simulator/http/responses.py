@@ -13,17 +13,17 @@ Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     status: int
     body: str = ""
     content_type: str = "application/json"
     headers: Headers = ()
 
 
-async def send_answer(
+async def send_response(
     scope: Scope,
     send: Send,
-    answer: Answer,
+    answer: HttpResponse,
     headers: Headers,
     faults: dict[str, Fault],
     abort: Callable[[Scope], None],
@@ -35,7 +35,7 @@ async def send_answer(
         abort(scope)
         return
     if "not_json" in faults and answer.status == 200:
-        answer = Answer(
+        answer = HttpResponse(
             200, "<html><body><h1>One moment, please</h1></body></html>", "text/html; charset=utf-8"
         )
     body = b"" if answer.status in BODYLESS else answer.body.encode()

@@ -46,15 +46,15 @@ class SimulatorServer(uvicorn.Server):
 
     def serve_until_stopped(self) -> None:
         stopped = threading.Event()
-        postman = threading.Thread(
+        delivery_thread = threading.Thread(
             target=self._world.webhooks.deliver_until, args=(stopped,), name="webhooks", daemon=True
         )
-        postman.start()
+        delivery_thread.start()
         try:
             self.run(sockets=[self.socket])
         finally:
             stopped.set()
-            postman.join()
+            delivery_thread.join()
 
     def _abort(self, scope: Scope) -> None:
         transport = self._connections.get(tuple(scope["client"]))

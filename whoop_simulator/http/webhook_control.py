@@ -7,7 +7,7 @@ from whoop_simulator.webhooks.webhooks import WebhookFaults
 from whoop_simulator.world.world import World
 
 Order = dict[str, Any]
-LISTED = 1000
+MAX_LISTED_DELIVERIES = 1000
 
 
 def webhooks(world: World, order: Order) -> Any:
@@ -32,7 +32,7 @@ def webhook_faults(world: World, order: Order) -> Any:
 
 def deliveries(world: World, order: Order) -> Any:
     """The last thousand: those that have come to an end, then those that wait."""
-    return [delivery.to_json() for delivery in world.webhooks.deliveries()[-LISTED:]]
+    return [delivery.to_json() for delivery in world.webhooks.deliveries()[-MAX_LISTED_DELIVERIES:]]
 
 
 def deliver(world: World, order: Order) -> Any:

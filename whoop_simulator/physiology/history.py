@@ -9,8 +9,8 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from whoop_simulator.physiology.day_history import DayHistory
-from whoop_simulator.physiology.ledger import Ledger
 from whoop_simulator.physiology.nights import Boundary, Nights
+from whoop_simulator.physiology.operation_log import OperationLog
 from whoop_simulator.physiology.personas import Persona
 from whoop_simulator.physiology.scores import ZERO_CYCLE_SCORE, OpenCycle, cycle_score
 from whoop_simulator.physiology.sleep_history import SleepHistory
@@ -32,11 +32,11 @@ class History:
         begin = at_local(ZoneInfo("UTC"), start, 0)
         itinerary = Itinerary(seed, persona.place, persona.home, begin)
         self._persona = persona
-        self._ledger = Ledger(seed, persona, itinerary)
-        self._rng = self._ledger.rng
+        self._log = OperationLog(seed, persona, itinerary)
+        self._rng = self._log.rng
         self._nights = Nights(seed, persona, itinerary, start)
-        self._sleeps = SleepHistory(self._ledger)
-        self._days = DayHistory(self._ledger, self._sleeps)
+        self._sleeps = SleepHistory(self._log)
+        self._days = DayHistory(self._log, self._sleeps)
         self._written_to = 0
         self._cycles = 0
         self._strain = 10.0
@@ -48,17 +48,17 @@ class History:
 
     @property
     def v1_ids(self) -> dict[int, str]:
-        return self._ledger.v1_ids
+        return self._log.v1_ids
 
     def operations_to(self, instant: int) -> list[Operation]:
         """Every operation up to the instant, and some after it; the list grows at its end only, and is not sorted."""
         while self._written_to <= instant:
             self._write_cycle()
-        return self._ledger.operations
+        return self._log.operations
 
     def offset_text(self, now: int) -> str:
         """The member's offset at `now`, which WHOOP shows on every sleep and workout of the past."""
-        return self._ledger.offset_text(now)
+        return self._log.offset_text(now)
 
     def _write_cycle(self) -> None:
         begin = self._boundary
@@ -104,10 +104,10 @@ class History:
         if pending:
             record["score_state"] = "PENDING_SCORE"
         self._close_previous(begin)
-        self._ledger.write(begin.created, "create", CYCLES, cycle_id, record, None if pending else growing)
+        self._log.write(begin.created, "create", CYCLES, cycle_id, record, None if pending else growing)
         if pending:
             scored = min(begin.created + rng.randrange(5, 60) * MINUTE, after.created - 1)
-            self._ledger.write(scored, "open", CYCLES, cycle_id, {}, growing)
+            self._log.write(scored, "open", CYCLES, cycle_id, {}, growing)
         self._previous_id = cycle_id
         self._previous_final = {"score_state": state, "step_count": step_count}
         if state == "SCORED":
@@ -130,10 +130,10 @@ class History:
             first["strain"] = round(first["strain"] * rng.uniform(0.96, 1.0), 7)
             first["kilojoule"] = round(first["kilojoule"] * rng.uniform(0.97, 1.0), 3)
             lasting["score"] = first
-            self._ledger.write(
+            self._log.write(
                 restated, "change", CYCLES, self._previous_id, {"updated_at": to_text(restated), **final}
             )
-        self._ledger.write(at, "change", CYCLES, self._previous_id, lasting)
+        self._log.write(at, "change", CYCLES, self._previous_id, lasting)
 
     def _write_zero_cycle(self, begin: int) -> None:
         """Six days before the first real cycle, all values 0, created later, not contiguous."""
@@ -146,12 +146,12 @@ class History:
             "updated_at": to_text(at),
             "start": to_text(begin - 6 * DAY),
             "end": to_text(begin - 5 * DAY),
-            "timezone_offset": self._ledger.offset_text(begin - 6 * DAY),
+            "timezone_offset": self._log.offset_text(begin - 6 * DAY),
             "score_state": "SCORED",
             "score": dict(ZERO_CYCLE_SCORE),
             "step_count": None,
         }
-        self._ledger.write(at, "create", CYCLES, cycle_id, record)
+        self._log.write(at, "create", CYCLES, cycle_id, record)
 
     def _next_cycle_id(self) -> int:
         self._cycles += 1

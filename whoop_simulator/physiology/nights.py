@@ -15,15 +15,15 @@ from whoop_simulator.physiology.scores import SleepShape, sleep_shape
 from whoop_simulator.physiology.travel import Itinerary
 from whoop_simulator.timestamps import DAY, HOUR, MINUTE, SECOND, at_local, local_date
 
-EARLY_SLEEP = 0.07
+EARLY_SLEEP_SHARE = 0.07
 """Share of main sleeps first created before they end (24 of 340 in real data)."""
-STRAP_OFF = 1 / 45
+STRAP_OFF_CHANCE = 1 / 45
 """Chance per night that the strap comes off for one to three nights."""
-LOST_NIGHT = 1 / 130
+LOST_NIGHT_CHANCE = 1 / 130
 """Chance per night of no night's sleep at all, and a main sleep in the next afternoon."""
-HALF_DAY_CYCLE = 0.3
+HALF_DAY_CYCLE_CHANCE = 0.3
 """Chance that a strap-off spell ends with a twelve-hour cycle without sleep."""
-PENDING_SLEEP, UNSCORABLE_SLEEP = 0.015, 0.007
+PENDING_SLEEP_SHARE, UNSCORABLE_SLEEP_SHARE = 0.015, 0.007
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class Nights:
             self._off_nights -= 1
             if self._off_nights:
                 return self._without_sleep(last)
-            if rng.random() < HALF_DAY_CYCLE:
+            if rng.random() < HALF_DAY_CYCLE_CHANCE:
                 return self._half_day_on(last)
-        elif self._slept > 3 and rng.random() < STRAP_OFF:
+        elif self._slept > 3 and rng.random() < STRAP_OFF_CHANCE:
             self._off_nights = rng.choice((1, 1, 2, 3))
             return self._without_sleep(last)
-        elif self._slept > 3 and not self._persona.night_shift and rng.random() < LOST_NIGHT:
+        elif self._slept > 3 and not self._persona.night_shift and rng.random() < LOST_NIGHT_CHANCE:
             return self._afternoon_sleep(last)
         return self._night(last)
 
@@ -122,7 +122,7 @@ class Nights:
         hours = min(11.0, max(3.2, hours + (0.7 if sick else 0)))
         end = start + int(hours * HOUR / shape.efficiency) + shape.gap + rng.randrange(SECOND)
         early_end = None
-        if rng.random() < EARLY_SLEEP:
+        if rng.random() < EARLY_SLEEP_SHARE:
             early_end = end - int(
                 min(3.8 * HOUR, (end - start) * 0.5, 12 * MINUTE + rng.expovariate(1 / HOUR))
             )
@@ -131,12 +131,12 @@ class Nights:
         completed = max(created + MINUTE, end + sync_lag(rng)) if early_end else created
         chance, scored = rng.random(), created
         state: Literal["SCORED", "PENDING_SCORE", "UNSCORABLE"] = "SCORED"
-        if early_end is None and chance < PENDING_SLEEP:
+        if early_end is None and chance < PENDING_SLEEP_SHARE:
             state = "PENDING_SCORE"
             scored = created + (
                 rng.randrange(2, 45) * MINUTE if rng.random() < 0.85 else rng.randrange(1, 4) * DAY
             )
-        elif early_end is None and chance < PENDING_SLEEP + UNSCORABLE_SLEEP:
+        elif early_end is None and chance < PENDING_SLEEP_SHARE + UNSCORABLE_SLEEP_SHARE:
             state = "UNSCORABLE"
         self._slept += 1
         sleep = MainSleep(start, end, early_end, created, completed, shape, state, scored, sick)

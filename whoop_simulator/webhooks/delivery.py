@@ -20,7 +20,7 @@ STATUSES = (WAITING, DELIVERED, GIVEN_UP, ENDED, NEVER_SENT)
 
 
 @dataclass
-class Delivery:
+class WebhookDelivery:
     """`answers`: [{"at", "status"}, ...], status None when no answer came in time."""
 
     number: int

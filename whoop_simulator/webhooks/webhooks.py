@@ -1,4 +1,4 @@
-"""Webhooks: what changes in the world is announced to every subscribed URL, as far as the member's grant lives.
+"""WebhookSender: what changes in the world is announced to every subscribed URL, as far as the member's grant lives.
 
 Six types: a sleep, recovery or workout was updated (creation comes as that too) or deleted; the id is the record's, of a
 recovery its sleep's. Cycles, profile and body measurements have none. All times are the simulator's clock's: moved by
@@ -24,7 +24,7 @@ from whoop_simulator.webhooks.delivery import (
     NEVER_SENT,
     STATUSES,
     WAITING,
-    Delivery,
+    WebhookDelivery,
     checked_url,
     post,
 )
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from whoop_simulator.world.world import World
 
 KIND_OF = {SLEEPS: "sleep", RECOVERIES: "recovery", WORKOUTS: "workout"}
-KEPT = 10_000
+MAX_ENDED_DELIVERIES = 10_000
 """So many deliveries that have come to an end are remembered."""
-LOOK_EVERY = 0.1
+POLL_SECONDS = 0.1
 """Seconds, real ones, between two looks at what is due while the clock runs."""
 _RANGES = {"delay_seconds": (0, 7 * 86_400), "timeout_seconds": (0.01, 60)}
 
@@ -75,19 +75,19 @@ class WebhookFaults:
         return result
 
 
-class Webhooks:
+class WebhookSender:
     """Every public method takes the world's lock for as long as it does not wait for a receiver."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self._one_postman = threading.Lock()
+        self._delivery_lock = threading.Lock()
         self.urls: list[str] = []
         self.faults = WebhookFaults()
         self._events: Counter[int] = Counter()
         """How many of a member's changes have been announced: the number makes the trace_id."""
         self._numbers = 0
-        self._waiting: list[tuple[int, int, Delivery]] = []
-        self._ended: deque[Delivery] = deque(maxlen=KEPT)
+        self._waiting: list[tuple[int, int, WebhookDelivery]] = []
+        self._ended: deque[WebhookDelivery] = deque(maxlen=MAX_ENDED_DELIVERIES)
         self._counts = dict.fromkeys((*STATUSES, "attempts"), 0)
 
     # Who is told, and how
@@ -135,11 +135,11 @@ class Webhooks:
             found = []
             for place, member in enumerate(self._world.members.values()):
                 member.move_to(now)
-                for serial, operation in enumerate(member.news):
+                for serial, operation in enumerate(member.unannounced):
                     kind = event_type(operation)
                     if kind is not None and self._world.grants.live(member.user_id, operation.at):
                         found.append((operation.at, place, serial, member.user_id, kind, operation.key))
-                member.news.clear()
+                member.unannounced.clear()
             for at, _, _, user_id, kind, key in sorted(found):
                 self._announce(at, user_id, kind, key)
 
@@ -154,7 +154,7 @@ class Webhooks:
         for url in self.urls:
             for _ in range(2 if twice < self.faults.duplicates else 1):
                 self._numbers += 1
-                delivery = Delivery(self._numbers, url, user_id, key, kind, trace_id, due)
+                delivery = WebhookDelivery(self._numbers, url, user_id, key, kind, trace_id, due)
                 if lost < self.faults.lost:
                     self._end(delivery, NEVER_SENT)
                 else:
@@ -167,13 +167,13 @@ class Webhooks:
 
     # Sending
 
-    def deliver(self, stopped: threading.Event | None = None) -> list[Delivery]:
+    def deliver(self, stopped: threading.Event | None = None) -> list[WebhookDelivery]:
         """Send everything that is due by the clock, in order of its time; returns what was sent, whatever came of it.
 
         Less than everything only when `stopped` is set meanwhile.
         """
         sent = []
-        with self._one_postman:
+        with self._delivery_lock:
             self.collect()
             while not (stopped and stopped.is_set()) and (delivery := self._next()) is not None:
                 signed_at = delivery.signed_at
@@ -189,13 +189,13 @@ class Webhooks:
 
     def deliver_until(self, stopped: threading.Event) -> None:
         """Send what becomes due while the clock runs."""
-        while not stopped.wait(LOOK_EVERY):
+        while not stopped.wait(POLL_SECONDS):
             if self.urls and not self._world.clock.frozen:
                 # A state file that cannot be written any more is told to whoever gives the next order.
                 with suppress(SimulatorError):
                     self.deliver(stopped)
 
-    def _next(self) -> Delivery | None:
+    def _next(self) -> WebhookDelivery | None:
         with self._world.lock:
             now = self._world.now()
             if not self._waiting or self._waiting[0][0] > now:
@@ -205,7 +205,7 @@ class Webhooks:
                 delivery.signed_at = now
             return delivery
 
-    def _answered(self, delivery: Delivery, status: int | None) -> None:
+    def _answered(self, delivery: WebhookDelivery, status: int | None) -> None:
         with self._world.lock:
             delivery.answered(self._world.now(), status)
             self._counts["attempts"] += 1
@@ -217,12 +217,12 @@ class Webhooks:
             else:
                 self._end(delivery, ENDED)
 
-    def _end(self, delivery: Delivery, status: str) -> None:
+    def _end(self, delivery: WebhookDelivery, status: str) -> None:
         delivery.status = status
         self._counts[status] += 1
         self._ended.append(delivery)
 
-    def _end_all(self, which: Callable[[Delivery], bool]) -> None:
+    def _end_all(self, which: Callable[[WebhookDelivery], bool]) -> None:
         ending = [entry for entry in self._waiting if which(entry[2])]
         self._waiting = [entry for entry in self._waiting if not which(entry[2])]
         heapq.heapify(self._waiting)
@@ -237,7 +237,7 @@ class Webhooks:
             self.collect()
             return self._waiting[0][0] if self._waiting else None
 
-    def deliveries(self) -> list[Delivery]:
+    def deliveries(self) -> list[WebhookDelivery]:
         """Those that have come to an end, in that order, then those that wait, by when they are due."""
         with self._world.lock:
             self.collect()
@@ -265,7 +265,7 @@ class Webhooks:
         self.faults = WebhookFaults.from_json(saved["faults"])
         self._events = Counter({int(user_id): count for user_id, count in saved["events"].items()})
         self._numbers = saved["numbers"]
-        waiting = [Delivery(**delivery) for delivery in saved["waiting"]]
+        waiting = [WebhookDelivery(**delivery) for delivery in saved["waiting"]]
         self._waiting = [(delivery.due, delivery.number, delivery) for delivery in waiting]
         heapq.heapify(self._waiting)
 

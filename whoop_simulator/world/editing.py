@@ -12,21 +12,21 @@ from typing import Any
 
 from whoop_simulator.errors import SimulatorError, UnknownRecord
 from whoop_simulator.timestamps import HOUR, MINUTE, from_text, to_text
-from whoop_simulator.world.inventing import invented_score, reprocessed_sleep, rescored, span_of
-from whoop_simulator.world.member import Member
+from whoop_simulator.world.member import SimulatedMember
 from whoop_simulator.world.operations import Kind, Operation
 from whoop_simulator.world.records import (
     CYCLES,
-    FOREVER,
     KEY,
+    NO_END,
     RECOVERIES,
     SLEEPS,
     STREAMS,
     WORKOUTS,
-    Entry,
     Record,
+    StoredRecord,
     merged,
 )
+from whoop_simulator.world.scoring import invented_score, reprocessed_sleep, rescored, span_of
 
 Touched = list[dict[str, str]]
 """The records an edit changed: [{"stream", "id"}, ...]"""
@@ -41,7 +41,7 @@ class RecordEditing(ABC):
     seed: int
 
     @abstractmethod
-    def member(self, user_id: int) -> Member:
+    def member(self, user_id: int) -> SimulatedMember:
         """The member at the clock's time; UnknownRecord if there is none."""
 
     @abstractmethod
@@ -142,7 +142,7 @@ class RecordEditing(ABC):
         member = self.member(user_id)
         if stream not in STREAMS:
             raise UnknownRecord(f"there is no stream {stream!r}: use one of {', '.join(STREAMS)}")
-        full = self._filled(member, stream, _checked(stream, {}, record))
+        full = self._with_defaults(member, stream, _checked(stream, {}, record))
         key = str(full[KEY[stream]])
         if member.records.streams[stream].get(key) is not None:
             raise SimulatorError(f"{stream} already has a record {key}: edit it, or add one with another id")
@@ -156,12 +156,14 @@ class RecordEditing(ABC):
 
     # What follows
 
-    def _set_body_deleted(self, member: Member, deleted: bool) -> Touched:
+    def _set_body_deleted(self, member: SimulatedMember, deleted: bool) -> Touched:
         member.body_deleted = deleted
         self.save()
         return [{"stream": BODY, "id": str(member.user_id)}]
 
-    def _move_cycles(self, member: Member, sleep: Entry, old_start: int, stamp: Record) -> Touched:
+    def _move_cycles(
+        self, member: SimulatedMember, sleep: StoredRecord, old_start: int, stamp: Record
+    ) -> Touched:
         touched = []
         start = sleep.record["start"]
         for cycle in list(member.records.streams[CYCLES]):
@@ -171,7 +173,7 @@ class RecordEditing(ABC):
                 touched.append(self._do(member, "change", CYCLES, cycle.key, {**stamp, "end": start}))
         return touched
 
-    def _rescore(self, member: Member, entry: Entry) -> dict[str, str]:
+    def _rescore(self, member: SimulatedMember, entry: StoredRecord) -> dict[str, str]:
         now = self.now()
         record = entry.visible(now, member.offset_text(now))
         if "score" in record:
@@ -181,7 +183,7 @@ class RecordEditing(ABC):
         content = {"score_state": "SCORED", "score": score, "updated_at": to_text(now)}
         return self._do(member, "change", entry.stream, entry.key, content)
 
-    def _filled(self, member: Member, stream: str, record: Record) -> Record:
+    def _with_defaults(self, member: SimulatedMember, stream: str, record: Record) -> Record:
         now = self.now()
         chance = self._chance(member)
         stamp = to_text(now)
@@ -205,7 +207,7 @@ class RecordEditing(ABC):
             start = from_text(record["start"]) if "start" in record else now - span - 30 * MINUTE
             full |= {"start": to_text(start), "end": to_text(start + span)}
         if stream == CYCLES:
-            open_now = any(entry.end == FOREVER for entry in cycles)
+            open_now = any(entry.end == NO_END for entry in cycles)
             newest = max((int(key) for key in cycles.entries), default=1_090_000_000)
             full |= {"id": newest + 1, "timezone_offset": member.offset_text(now), "step_count": None}
             full["end"] = full["end"] if open_now else None
@@ -231,7 +233,9 @@ class RecordEditing(ABC):
 
     # Doing
 
-    def _entry(self, member: Member, stream: str, key: object, *, deleted: bool = False) -> Entry:
+    def _entry(
+        self, member: SimulatedMember, stream: str, key: object, *, deleted: bool = False
+    ) -> StoredRecord:
         if stream not in STREAMS:
             raise UnknownRecord(f"there is no stream {stream!r}: use one of {', '.join(STREAMS)}")
         entry = member.records.streams[stream].entries.get(str(key))
@@ -242,17 +246,22 @@ class RecordEditing(ABC):
             )
         return entry
 
-    def _invent(self, member: Member, stream: str, record: Record) -> Record:
+    def _invent(self, member: SimulatedMember, stream: str, record: Record) -> Record:
         return invented_score(stream, record, member.source.persona, self._chance(member))
 
-    def _chance(self, member: Member) -> random.Random:
+    def _chance(self, member: SimulatedMember) -> random.Random:
         """A generator that depends on nothing but the seed and the edits so far."""
-        return random.Random(f"{self.seed}/{member.user_id}/edit/{len(member.by_hand)}")
+        return random.Random(f"{self.seed}/{member.user_id}/edit/{len(member.manual)}")
 
     def _do(
-        self, member: Member, kind: Kind, stream: str, key: str, content: dict[str, Any] | None = None
+        self,
+        member: SimulatedMember,
+        kind: Kind,
+        stream: str,
+        key: str,
+        content: dict[str, Any] | None = None,
     ) -> dict[str, str]:
-        member.do(Operation(member.now, kind, stream, key, content or {}, by_hand=True))
+        member.apply_now(Operation(member.now, kind, stream, key, content or {}, manual=True))
         return {"stream": stream, "id": key}
 
 
@@ -280,7 +289,7 @@ def _check_span(record: Record) -> None:
         raise SimulatorError(f"a record cannot start at {start} and end at {end}: give both in order")
 
 
-def _cycle_at(member: Member, instant: int) -> int:
+def _cycle_at(member: SimulatedMember, instant: int) -> int:
     """The id of the cycle that contains an instant, else of the nearest one before it."""
     for cycle in member.records.streams[CYCLES]:
         if cycle.start <= instant:

@@ -72,20 +72,20 @@ class Generated:
         return self._history.operations_to(instant)
 
 
-class Member:
+class SimulatedMember:
     def __init__(self, user_id: int, source: Source) -> None:
         self.user_id = user_id
         self.source = source
-        self.by_hand: list[Operation] = []
+        self.manual: list[Operation] = []
         self.profile_changes: dict[str, Record] = {"profile": {}, "body_measurement": {}}
         self.body_deleted = False
         self.records = MemberRecords(floating_offsets=source.floating_offsets)
         self.now = -1
         """The instant whose records are visible."""
-        self.news: list[Operation] = []
+        self.unannounced: list[Operation] = []
         """What has changed since somebody took the news; nothing comes twice, also when the clock goes back."""
-        self._told_until: int | None = None
-        self._taken = 0
+        self._announced_until: int | None = None
+        self._operations_read = 0
         self._pending: list[tuple[int, int, int, Operation]] = []
         self._offset_until = -1
         self._offset = ""
@@ -95,49 +95,49 @@ class Member:
         if now == self.now:
             return
         if now < self.now:
-            self._begin_again()
+            self._reset()
         self.now = now
-        if self._told_until is None:
-            self._told_until = now  # what was before anybody looked is no news
+        if self._announced_until is None:
+            self._announced_until = now  # what was before anybody looked is no news
         operations = self.source.operations_to(now + 3 * DAY)
-        if self._taken < len(operations):
+        if self._operations_read < len(operations):
             self._pending += [
                 (operations[serial].at, 0, serial, operations[serial])
-                for serial in range(self._taken, len(operations))
+                for serial in range(self._operations_read, len(operations))
             ]
             self._pending.sort()
-            self._taken = len(operations)
+            self._operations_read = len(operations)
         while self._pending and self._pending[0][0] <= now:
             operation = heapq.heappop(self._pending)[3]
             operation.apply(self.records)
-            if operation.at > self._told_until:
-                self.news.append(operation)
-        self._told_until = max(self._told_until, now)
+            if operation.at > self._announced_until:
+                self.unannounced.append(operation)
+        self._announced_until = max(self._announced_until, now)
 
     def next_change(self) -> int | None:
         """When the next thing happens by itself, within the next three days; None when nothing is known to."""
         return self._pending[0][0] if self._pending else None
 
-    def _begin_again(self) -> None:
+    def _reset(self) -> None:
         self.records = MemberRecords(floating_offsets=self.source.floating_offsets)
         self.now = -1
-        self._taken = 0
-        self._pending = [(done.at, 1, serial, done) for serial, done in enumerate(self.by_hand)]
+        self._operations_read = 0
+        self._pending = [(done.at, 1, serial, done) for serial, done in enumerate(self.manual)]
         heapq.heapify(self._pending)
         self._offset_until = -1
 
-    def do(self, operation: Operation) -> None:
+    def apply_now(self, operation: Operation) -> None:
         """Carry out an operation by hand, now, and keep it."""
         operation.apply(self.records)
-        self.by_hand.append(operation)
-        self.news.append(operation)
+        self.manual.append(operation)
+        self.unannounced.append(operation)
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.by_hand = [Operation.from_json(saved) for saved in state["operations"]]
+        self.manual = [Operation.from_json(saved) for saved in state["operations"]]
         self.profile_changes = {name: dict(state["profile_changes"][name]) for name in self.profile_changes}
         self.body_deleted = state.get("body_deleted", False)
-        self._told_until = state.get("told_until_milli")
-        self._begin_again()
+        self._announced_until = state.get("told_until_milli")
+        self._reset()
 
     def offset_text(self, now: int) -> str:
         if not self._offset_until - HOUR <= now < self._offset_until:
@@ -168,8 +168,8 @@ class Member:
 
     def state(self) -> dict[str, Any]:
         return {
-            "operations": [operation.to_json() for operation in self.by_hand],
+            "operations": [operation.to_json() for operation in self.manual],
             "profile_changes": self.profile_changes,
             "body_deleted": self.body_deleted,
-            "told_until_milli": self._told_until,
+            "told_until_milli": self._announced_until,
         }

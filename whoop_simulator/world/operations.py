@@ -19,18 +19,18 @@ class Operation:
     content: Record = field(default_factory=dict)
     """The whole record (create) or what changes in it (change)."""
     open_cycle: OpenCycle | None = None
-    by_hand: bool = False
+    manual: bool = False
 
     def apply(self, records: MemberRecords) -> None:
         match self.kind:
             case "create":
-                own_offset = self.by_hand and "timezone_offset" in self.content
+                own_offset = self.manual and "timezone_offset" in self.content
                 records.create(self.stream, self.content, self.open_cycle, own_offset=own_offset)
             case "open":
                 assert self.open_cycle is not None
                 records.open(self.key, self.open_cycle)
             case "change":
-                records.change(self.stream, self.key, self.content, by_hand=self.by_hand)
+                records.change(self.stream, self.key, self.content, manual=self.manual)
             case "delete":
                 records.delete(self.stream, self.key)
             case "undelete":
@@ -49,5 +49,5 @@ class Operation:
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> "Operation":
         return cls(
-            saved["at_milli"], saved["kind"], saved["stream"], saved["key"], saved["content"], by_hand=True
+            saved["at_milli"], saved["kind"], saved["stream"], saved["key"], saved["content"], manual=True
         )

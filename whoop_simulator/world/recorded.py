@@ -16,7 +16,7 @@ from whoop_simulator.timestamps import from_text
 from whoop_simulator.world.operations import Operation
 from whoop_simulator.world.records import KEY, STREAMS, Record
 
-NEEDED = {
+REQUIRED_FIELDS = {
     "cycles": ("id", "user_id", "created_at", "updated_at", "start", "score_state", "timezone_offset"),
     "sleeps": ("id", "user_id", "cycle_id", "created_at", "updated_at", "start", "end", "score_state"),
     "recoveries": ("cycle_id", "sleep_id", "user_id", "created_at", "updated_at", "score_state"),
@@ -113,7 +113,7 @@ def _records(file: Path) -> list[Any]:
 def _check(file: Path, index: int, kind: str, record: Any) -> None:
     if not isinstance(record, dict):
         raise SimulatorError(f"{file}: record {index} is not a JSON object: give API records")
-    if missing := [name for name in NEEDED[kind] if name not in record]:
+    if missing := [name for name in REQUIRED_FIELDS[kind] if name not in record]:
         raise SimulatorError(f"{file}: record {index} lacks {', '.join(missing)}: give whole v2 API records")
     if type(record["user_id"]) is not int:
         raise SimulatorError(f"{file}: record {index} has a user_id that is not an integer")

@@ -15,7 +15,7 @@ STREAMS = (CYCLES, SLEEPS, RECOVERIES, WORKOUTS)
 KEY = {CYCLES: "id", SLEEPS: "id", RECOVERIES: "sleep_id", WORKOUTS: "id"}
 """The field that names a record within its stream."""
 
-FOREVER = 1 << 62
+NO_END = 1 << 62
 """The end of what is still going on."""
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -38,7 +38,7 @@ def merged(record: Record, changes: Record) -> Record:
     return result
 
 
-class Entry:
+class StoredRecord:
     """One record with what is needed to serve it quickly."""
 
     __slots__ = (
@@ -106,31 +106,31 @@ class StreamRecords:
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, StoredRecord] = {}
         """All that were ever created, the deleted ones too."""
         self._order: list[tuple[int, int]] = []
-        self._sorted: list[Entry] = []
+        self._sorted: list[StoredRecord] = []
         self._longest = 0
-        self._open: set[Entry] = set()
+        self._open: set[StoredRecord] = set()
 
-    def get(self, key: object) -> Entry | None:
+    def get(self, key: object) -> StoredRecord | None:
         entry = self.entries.get(str(key))
         return None if entry is None or entry.deleted else entry
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[StoredRecord]:
         """Newest start first."""
         return reversed(self._sorted)
 
     def __len__(self) -> int:
         return len(self._sorted)
 
-    def put(self, entry: Entry, start: int, end: int) -> None:
+    def put(self, entry: StoredRecord, start: int, end: int) -> None:
         """Add an entry, or give it a new place."""
         if entry.key in self.entries:
-            self._take_out(entry)
+            self._remove(entry)
         self.entries[entry.key] = entry
         entry.start, entry.end = start, end
-        if end == FOREVER:
+        if end == NO_END:
             self._open.add(entry)
         else:
             self._longest = max(self._longest, end - start)
@@ -140,12 +140,14 @@ class StreamRecords:
             self._order.insert(index, place)
             self._sorted.insert(index, entry)
 
-    def mark(self, entry: Entry, *, deleted: bool) -> None:
-        self._take_out(entry)
+    def mark(self, entry: StoredRecord, *, deleted: bool) -> None:
+        self._remove(entry)
         entry.deleted = deleted
         self.put(entry, entry.start, entry.end)
 
-    def overlapping(self, start: int | None, end: int, skip: int, count: int) -> tuple[list[Entry], bool]:
+    def overlapping(
+        self, start: int | None, end: int, skip: int, count: int
+    ) -> tuple[list[StoredRecord], bool]:
         """Entries with `end >= start` and `start < end`, newest first: `count` after `skip`, and whether more follow."""
         high = bisect_left(self._order, (end, -1))
         if start is None:
@@ -164,7 +166,7 @@ class StreamRecords:
             page += early[::-1][passed : passed + count - len(page)]
         return page, surely + len(early) > skip + count
 
-    def _take_out(self, entry: Entry) -> None:
+    def _remove(self, entry: StoredRecord) -> None:
         self._open.discard(entry)
         place = (entry.start, entry.serial)
         index = bisect_left(self._order, place)
@@ -187,7 +189,7 @@ class MemberRecords:
         """`own_offset`: the record keeps the offset it carries."""
         self._serial += 1
         floating = self._floating and not own_offset and stream in (SLEEPS, WORKOUTS)
-        entry = Entry(stream, record, self._serial, floating_offset=floating)
+        entry = StoredRecord(stream, record, self._serial, floating_offset=floating)
         entry.open_cycle = open_cycle
         former = self.streams[stream].entries.get(entry.key)
         if former is not None:
@@ -203,7 +205,7 @@ class MemberRecords:
         entry.open_cycle = open_cycle
         entry.changed()
 
-    def change(self, stream: str, key: str, changes: Record, *, by_hand: bool = False) -> None:
+    def change(self, stream: str, key: str, changes: Record, *, manual: bool = False) -> None:
         entry = self.streams[stream].entries[key]
         if stream == CYCLES and changes.get("end") is not None:
             entry.open_cycle = None
@@ -211,10 +213,10 @@ class MemberRecords:
         if entry.open_cycle is not None:
             if changes.get("score_state", "SCORED") != "SCORED":
                 entry.open_cycle = None
-            elif by_hand:
+            elif manual:
                 pinned: Record = {name: changes[name] for name in ("score", "step_count") if name in changes}
                 entry.pinned = merged(entry.pinned, pinned)
-        if by_hand and "timezone_offset" in changes:
+        if manual and "timezone_offset" in changes:
             entry.floating_offset = False
         entry.change(changes)
         if "start" in changes or "end" in changes:
@@ -233,7 +235,7 @@ class MemberRecords:
         if recovery is not None:
             self.streams[RECOVERIES].put(recovery, *self._interval(recovery))
 
-    def _interval(self, entry: Entry) -> tuple[int, int]:
+    def _interval(self, entry: StoredRecord) -> tuple[int, int]:
         """The span that the filters look at; a recovery's is its sleep's."""
         if entry.stream == RECOVERIES:
             relatives = (
@@ -246,4 +248,4 @@ class MemberRecords:
             created = from_text(entry.record["created_at"])
             return created, created
         start, end = entry.record["start"], entry.record.get("end")
-        return from_text(start), FOREVER if end is None else from_text(end)
+        return from_text(start), NO_END if end is None else from_text(end)

@@ -32,7 +32,7 @@ def read_state(file: Path) -> dict[str, Any] | None:
 
 
 @contextmanager
-def refusing_damage(file: Path | None) -> Iterator[None]:
+def reporting_damage(file: Path | None) -> Iterator[None]:
     """While what was read is put to use: SimulatorError for a file whose parts are not what was written."""
     try:
         yield

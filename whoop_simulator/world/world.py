@@ -12,21 +12,21 @@ from typing import Any, NamedTuple
 from whoop_simulator.clock import SimulatorClock
 from whoop_simulator.errors import SimulatorError, UnknownRecord
 from whoop_simulator.http.faults import Fault, Faults
-from whoop_simulator.http.grants import ALL_SCOPES, App, Grants, OAuthError
-from whoop_simulator.http.limits import RateLimits
+from whoop_simulator.http.grants import ALL_SCOPES, App, Grants, TokenRequestError
+from whoop_simulator.http.limits import AppRateLimits
 from whoop_simulator.http.token_endpoint import answer_token_request
 from whoop_simulator.physiology.personas import ZONES, make_persona
 from whoop_simulator.timestamps import from_datetime, to_datetime, to_text
-from whoop_simulator.webhooks.webhooks import Webhooks
+from whoop_simulator.webhooks.webhooks import WebhookSender
 from whoop_simulator.world.editing import RecordEditing, Touched
-from whoop_simulator.world.member import Generated, Member, Source
-from whoop_simulator.world.random_editing import random_edits
+from whoop_simulator.world.member import Generated, SimulatedMember, Source
+from whoop_simulator.world.random_edits import random_edits
 from whoop_simulator.world.recorded import read_recorded
 from whoop_simulator.world.records import Record
-from whoop_simulator.world.state import read_state, refusing_damage, write_state
+from whoop_simulator.world.state import read_state, reporting_damage, write_state
 
 MAX_MEMBERS, MAX_DAYS = 1000, 20_000
-LOG_LENGTH = 100_000
+MAX_LOGGED_REQUESTS = 100_000
 
 
 class LoggedRequest(NamedTuple):
@@ -67,10 +67,10 @@ class World(RecordEditing):
         self.seed = seed
         self.app = app or App()
         self.clock = SimulatorClock(None if now is None else from_datetime(now), frozen=frozen)
-        self.limits = RateLimits(requests_per_minute, requests_per_day, enabled=limits)
+        self.limits = AppRateLimits(requests_per_minute, requests_per_day, enabled=limits)
         self.grants = Grants(self.app)
         self.faults = Faults(seed)
-        self.webhooks = Webhooks(self)
+        self.webhooks = WebhookSender(self)
         self.before_request: Callable[[int, str, dict[str, str]], None] | None = None
         """Called with (number of the request, path, query) before each API request is looked at, in the server's
         thread: it may change this world, but not call the simulator over HTTP."""
@@ -94,7 +94,7 @@ class World(RecordEditing):
             "data": None if data is None else str(data),
         }
         if saved is not None:
-            with refusing_damage(state):
+            with reporting_damage(state):
                 if saved["world"] != self._identity:
                     raise SimulatorError(
                         f"the state file {state} was made with {_options(saved['world'])}: start with the same, "
@@ -112,9 +112,9 @@ class World(RecordEditing):
             for place in range(members):
                 persona = make_persona(seed, place, zones)
                 sources[persona.user_id] = Generated(seed, persona, start)
-        self.members = {user_id: Member(user_id, source) for user_id, source in sources.items()}
+        self.members = {user_id: SimulatedMember(user_id, source) for user_id, source in sources.items()}
         if saved is not None:
-            with refusing_damage(state):
+            with reporting_damage(state):
                 self._restore(saved)
         for member in self.members.values():
             member.move_to(self.clock.now())
@@ -167,7 +167,7 @@ class World(RecordEditing):
 
     # Data
 
-    def member(self, user_id: int) -> Member:
+    def member(self, user_id: int) -> SimulatedMember:
         member = self.members.get(user_id)
         if member is None:
             raise UnknownRecord(f"there is no member {user_id}: look at /_control/members")
@@ -239,13 +239,13 @@ class World(RecordEditing):
             return code
 
     def token_request(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        """What the token endpoint answers to a form; OAuthError for what it refuses."""
+        """What the token endpoint answers to a form; TokenRequestError for what it refuses."""
         with self.lock:
             self._counts["token_requests"] += 1
             self.webhooks.collect()
             try:
                 answer = answer_token_request(self.grants, fields, self.now())
-            except OAuthError as error:
+            except TokenRequestError as error:
                 self._counts["token_refusals"] += 1
                 if (name := error.body["error"]) in self._counts:
                     self._counts[str(name)] += 1
@@ -281,7 +281,7 @@ class World(RecordEditing):
             self.save()
             return count
 
-    def honours(self, user_id: int, refresh_token: str) -> bool:
+    def accepts_refresh_token(self, user_id: int, refresh_token: str) -> bool:
         """Whether this is a live refresh token of the member: one that the token endpoint would exchange now."""
         with self.lock:
             return self.grants.is_live(user_id, refresh_token, self.now())
@@ -292,7 +292,7 @@ class World(RecordEditing):
         with self.lock:
             self.limits.change(per_minute, per_day)
 
-    def order_fault(self, kind: str, **options: Any) -> None:
+    def inject_fault(self, kind: str, **options: Any) -> None:
         """See `faults.KINDS`; options: status, seconds, body, headers, count, probability, path_prefix."""
         with self.lock:
             self.faults.order(Fault.from_json({"kind": kind, **options}))
@@ -305,8 +305,8 @@ class World(RecordEditing):
 
     def log(self, now: int, method: str, path: str, query: dict[str, str], status: int) -> None:
         self._counts["limited"] += status == 429
-        if len(self.request_log) >= LOG_LENGTH:
-            del self.request_log[: LOG_LENGTH // 2]
+        if len(self.request_log) >= MAX_LOGGED_REQUESTS:
+            del self.request_log[: MAX_LOGGED_REQUESTS // 2]
         self.request_log.append(LoggedRequest(to_datetime(now), method, path, query, status))
 
     def stats(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ V1_UNTIL = at_local(ZoneInfo("UTC"), date(2025, 9, 1), 0)
 """Activities before it had a v1 id, which the mapping endpoint still knows."""
 
 
-class Ledger:
+class OperationLog:
     def __init__(self, seed: int, persona: Persona, itinerary: Itinerary) -> None:
         self.persona = persona
         self.itinerary = itinerary

@@ -6,7 +6,16 @@ from typing import Any
 
 from whoop_simulator.timestamps import HOUR, MINUTE, to_text
 from whoop_simulator.world.editing import RecordEditing, Touched
-from whoop_simulator.world.records import CYCLES, FOREVER, KEY, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Entry
+from whoop_simulator.world.records import (
+    CYCLES,
+    KEY,
+    NO_END,
+    RECOVERIES,
+    SLEEPS,
+    STREAMS,
+    WORKOUTS,
+    StoredRecord,
+)
 
 Action = Callable[[RecordEditing, int, random.Random], Touched | None]
 """Does one edit of its kind, or nothing (None) when what it drew cannot be edited so."""
@@ -114,8 +123,8 @@ def _add(
     return [{"stream": stream, "id": str(record[KEY[stream]])}]
 
 
-def _pick(world: RecordEditing, user_id: int, rng: random.Random, stream: str) -> Entry | None:
-    entries = [entry for entry in world.member(user_id).records.streams[stream] if entry.end != FOREVER]
+def _pick(world: RecordEditing, user_id: int, rng: random.Random, stream: str) -> StoredRecord | None:
+    entries = [entry for entry in world.member(user_id).records.streams[stream] if entry.end != NO_END]
     return rng.choice(entries) if entries else None
 
 
