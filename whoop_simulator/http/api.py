@@ -1,7 +1,9 @@
-"""The member-data API below /developer: a table of endpoints, their scopes, and one way through them.
+"""The member-data API below /developer: the endpoints with their scopes, and the checks that each request
+passes.
 
-A request passes: the test's hook, the rate limits (429), ordered faults, the bearer token (401), the scope (401, as
-real tokens showed), the path's id (400), the query (400), the data (404). Error bodies are short texts, not JSON.
+The order of the checks: the test's hook, rate limits (429), injected faults, bearer token (401), scope (401,
+as observed with real tokens), id in the path (400), query (400), data (404). Error bodies are short texts,
+not JSON.
 """
 
 import asyncio
@@ -23,7 +25,7 @@ from whoop_simulator.world.world import World
 
 
 class Refusal(Exception):
-    """A request that ends with an error status."""
+    """The request gets this error response."""
 
     def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
         super().__init__(text)
@@ -32,7 +34,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A request whose token and scope were found good."""
+    """A request with a valid token and scope."""
 
     world: World
     grant: Grant
@@ -41,7 +43,7 @@ class Request:
     offset: str
     """The member's current time zone offset."""
     key: str
-    """The id in the path, checked for its form; empty if it has none."""
+    """The validated id of the path; empty if the path has none."""
     query: dict[str, str]
     faults: dict[str, Fault]
 
@@ -85,7 +87,7 @@ def sleep_of_cycle(request: Request) -> HttpResponse:
 
 
 def recovery_of_cycle(request: Request) -> HttpResponse:
-    """The main sleep's; a nap's own recovery is only in the collection."""
+    """Return the recovery of the main sleep. The recovery of a nap is only in the collection."""
     request.entry(CYCLES, request.key)
     return request.record(request.entry(RECOVERIES, _main_sleep(request).key))
 
@@ -145,7 +147,8 @@ class Endpoint:
     pattern: re.Pattern[str] = re.compile("")
 
 
-# The scope of a cycle's sleep is not declared; it takes the sleep scope here, as other clients assume.
+# WHOOP documents no scope for the sleep of a cycle. Other clients use the sleep scope, and so does the
+# simulator.
 ENDPOINTS = (
     Endpoint("GET", "/v2/user/profile/basic", "read:profile", profile),
     Endpoint("GET", "/v2/user/measurement/body", "read:body_measurement", body_measurement),
@@ -169,7 +172,7 @@ class MemberDataApi:
     def __init__(self, world: World, abort: Callable[[Scope], None]) -> None:
         self._world = world
         self._abort = abort
-        """Resets the connection a request came on."""
+        """Resets the connection of a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self._world
@@ -206,7 +209,7 @@ class MemberDataApi:
             if not allowed:
                 raise Refusal(429, "")
             if "status" in faults:
-                raise Refusal(faults["status"].status, "The simulator was told to fail.")
+                raise Refusal(faults["status"].status, "Injected fault.")
             if "answer" in faults:
                 answer = HttpResponse(faults["answer"].status, faults["answer"].body)
             else:
@@ -251,7 +254,7 @@ def _bearer(scope: Scope) -> str:
 
 
 def _key(endpoint: Endpoint, match: re.Match[str]) -> str:
-    """The id in the path; 400 when it is not of its kind (404 where 400 is not declared)."""
+    """The id in the path. An invalid id gets 400, or 404 where the API does not declare 400."""
     for kind, text in match.groupdict().items():
         if kind == "uuid" and _UUID.fullmatch(text):
             return text.lower()

@@ -1,4 +1,4 @@
-"""The control API below /_control: what a test or a person does to the simulated world. JSON, loopback only."""
+"""The control API below /_control: reads and changes the simulated world. JSON, loopback only."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from whoop_simulator.world.world import World
 
 Order = dict[str, Any]
 MAX_CLOCK_STEP_SECONDS = 1e10
-"""More than the clock's whole range."""
+"""More than the range of the clock."""
 MAX_EDITS = 10_000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -48,7 +48,7 @@ def requests(world: World, order: Order) -> Any:
 
 
 def secrets(world: World, order: Order) -> Any:
-    """Everything that is nobody else's business, also what has long been worthless."""
+    """All secrets and personal data, including expired tokens: a search for leaks needs them."""
     with world.lock:
         return {
             "client_secret": world.app.client_secret,
@@ -92,7 +92,7 @@ def clock(world: World, order: Order) -> Any:
 
 
 def next_event(world: World, order: Order) -> Any:
-    """When something next happens by itself."""
+    """The time of the next record or webhook that the history brings."""
     at = world.next_at()
     return {"at": None if at is None else to_text(at)}
 
@@ -221,6 +221,6 @@ def _int(order: Order, name: str) -> int:
 
 
 def _record(order: Order) -> tuple[int, str, object]:
-    """The stream and the id; profile and body measurement are the member's only ones and need none."""
+    """User id, stream and record id. Profile and body measurement need no id."""
     user_id, stream = _int(order, "user_id"), str(_needed(order, "stream"))
     return user_id, stream, user_id if stream in ("profile", BODY) else _needed(order, "id")

@@ -1,4 +1,4 @@
-"""The token endpoint's rules: what it asks of a request before the grants give anything. No HTTP here."""
+"""The rules of the token endpoint: credentials and parameters that a request needs, without HTTP."""
 
 import hmac
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from whoop_simulator.http.grants import Grants, TokenRequestError
 
 
 def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) -> dict[str, Any]:
-    """The pair for a code or a refresh token. Client credentials are read from the body alone."""
+    """Return the pair for a code or a refresh token. Client credentials must be in the body."""
     app = grants.app
     given = fields.get("client_id", "").encode(), fields.get("client_secret", "").encode()
     known = app.client_id.encode(), app.client_secret.encode()
@@ -16,8 +16,8 @@ def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) ->
         raise TokenRequestError(
             401,
             "invalid_client",
-            "Client authentication failed (e.g., unknown client, no client authentication included, or unsupported "
-            "authentication method).",
+            "Client authentication failed (e.g., unknown client, no client authentication included, or "
+            "unsupported authentication method).",
         )
     match fields.get("grant_type", ""):
         case "authorization_code":
@@ -45,6 +45,6 @@ def _invalid_request(hint: str) -> TokenRequestError:
     return TokenRequestError(
         400,
         "invalid_request",
-        "The request is missing a required parameter, includes an invalid parameter value, includes a parameter "
-        f"more than once, or is otherwise malformed. {hint}",
+        "The request is missing a required parameter, includes an invalid parameter value, includes a "
+        f"parameter more than once, or is otherwise malformed. {hint}",
     )

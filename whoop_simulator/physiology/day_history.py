@@ -1,4 +1,4 @@
-"""The waking days of a member's history: naps and workouts, and the strain they add up to."""
+"""Generates the waking days of a member's history: naps, workouts, and the resulting strain."""
 
 import math
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from whoop_simulator.timestamps import DAY, HOUR, MINUTE, SECOND, local_date, to
 from whoop_simulator.world.records import WORKOUTS, Record
 
 MAX_WORKOUTS_PER_CYCLE = 3
-"""In one cycle, saunas included."""
+"""Including saunas."""
 SAUNA_AFTERWARDS = 0.08
 STRAP_OFF_LOAD = 0.05
 UNSCORABLE, PENDING, RESTATED = 0.006, 0.01, 0.02
-"""Shares of the workouts; restatements come up to 143 h later."""
+"""Shares of the workouts. A restatement follows up to 143 h later."""
 
 
 class DayHistory:
@@ -27,7 +27,14 @@ class DayHistory:
         self._sleeps = sleeps
 
     def write_day(self, cycle_id: int, begin: Boundary, after: Boundary, strain: float) -> float:
-        """Naps and workouts of a cycle, after one of that strain; returns the load that the day adds up to."""
+        """Generate the naps and workouts of a cycle.
+
+        Args:
+            strain: Strain of the previous cycle.
+
+        Returns:
+            The load of the day.
+        """
         rng = self._rng
         from_, to = begin.awake_from + 30 * MINUTE, after.start - 40 * MINUTE
         sick = begin.sleep is not None and begin.sleep.sick
@@ -118,7 +125,7 @@ class DayHistory:
             "score_state": "SCORED",
             "sport_id": sport.sport_id,
         }
-        # A recovery activity (no score given) carries none in real data either.
+        # Recovery activities (score None) have no score in real data either.
         if score is None or chance < UNSCORABLE:
             self._log.write(made, "create", WORKOUTS, key, record | {"score_state": "UNSCORABLE"})
         elif chance < UNSCORABLE + PENDING:

@@ -1,7 +1,7 @@
-"""A member's life, written forward from the start date as operations that show one after the other.
+"""Generates a member's history from the start date as a list of operations.
 
-Nothing here reads a clock: the same seed and start give the same operations however far, and in how many steps, the
-history is asked for. This file strings the cycles together; what fills them is in sleep_history and day_history.
+No code here reads a clock: the same seed and start date give the same operations, in any number of steps.
+This module creates the cycles; `sleep_history` and `day_history` fill them.
 """
 
 import math
@@ -21,14 +21,16 @@ from whoop_simulator.world.records import CYCLES, Record
 
 FIRST_CYCLE_ID = 1_090_000_000
 CYCLE_ID_STEP = 1_000_000
-"""Ids grow with time, in steps as wide as the other members of the platform make them; 64 bits after some years."""
+"""Ids grow by about this step per cycle, as on a platform with many members, and exceed 32 bits after some
+years.
+"""
 STRAP_OFF_STRAIN = 4.0
-"""What the night after a day without the strap supposes."""
+"""Strain that the night after a day without the strap assumes."""
 
 
 class History:
     def __init__(self, seed: int, persona: Persona, start: date) -> None:
-        # The first cycle begins at 00:00, in no zone at all.
+        # The first cycle begins at 00:00 UTC.
         begin = at_local(ZoneInfo("UTC"), start, 0)
         itinerary = Itinerary(seed, persona.place, persona.home, begin)
         self._persona = persona
@@ -51,13 +53,16 @@ class History:
         return self._log.v1_ids
 
     def operations_to(self, instant: int) -> list[Operation]:
-        """Every operation up to the instant, and some after it; the list grows at its end only, and is not sorted."""
+        """All operations up to the instant, and some later ones.
+
+        The list is not sorted and grows only at its end.
+        """
         while self._written_to <= instant:
             self._write_cycle()
         return self._log.operations
 
     def offset_text(self, now: int) -> str:
-        """The member's offset at `now`, which WHOOP shows on every sleep and workout of the past."""
+        """The member's offset at `now`, which WHOOP shows on all sleeps and workouts."""
         return self._log.offset_text(now)
 
     def _write_cycle(self) -> None:
@@ -70,7 +75,7 @@ class History:
         load = self._days.write_day(cycle_id, begin, after, self._strain)
         self._write_cycle_record(cycle_id, begin, after, load)
         self._boundary = after
-        # Nothing of the next cycle shows before it starts.
+        # No operation of the next cycle is visible before its start.
         self._written_to = after.start
 
     def _write_cycle_record(self, cycle_id: int, begin: Boundary, after: Boundary, load: float) -> None:
@@ -114,7 +119,10 @@ class History:
             self._previous_final["score"] = score
 
     def _close_previous(self, begin: Boundary) -> None:
-        """A cycle gets its end, hours in the past, when the next one is made; one in four is restated later."""
+        """Close the previous cycle when the next one is created, with an end in the past.
+
+        A quarter is restated later.
+        """
         if self._previous_id is None:
             return
         rng = self._rng
@@ -136,7 +144,7 @@ class History:
         self._log.write(at, "change", CYCLES, self._previous_id, lasting)
 
     def _write_zero_cycle(self, begin: int) -> None:
-        """Six days before the first real cycle, all values 0, created later, not contiguous."""
+        """Create a stray cycle of zeros six days before the first real cycle."""
         cycle_id = self._next_cycle_id()
         at = begin + self._rng.randrange(15 * HOUR, 20 * HOUR)
         record = {

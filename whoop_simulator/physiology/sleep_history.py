@@ -1,4 +1,4 @@
-"""The sleeps of a member's history and their recoveries: how they are made, lengthened, scored late or never."""
+"""Generates the sleeps of a member's history and their recoveries, including late and missing scores."""
 
 from whoop_simulator.physiology.nights import MainSleep, sync_lag
 from whoop_simulator.physiology.operation_log import OperationLog
@@ -17,7 +17,7 @@ from whoop_simulator.world.records import RECOVERIES, SLEEPS, Record
 
 CALIBRATION_NIGHTS = 3
 NEW_MEMBER_NIGHTS = 4
-"""So many sleeps pass before performance and consistency are reported."""
+"""Number of first main sleeps without performance and consistency."""
 
 
 class SleepHistory:
@@ -30,14 +30,14 @@ class SleepHistory:
         self._napped = 0
         self._debt = 0
         self.last_asleep = BASELINE_NEED
-        """Of the last main sleep, in milliseconds."""
+        """Time asleep of the last main sleep, in milliseconds."""
 
     def begin_cycle(self) -> None:
-        """The HRV drifts slowly, from one cycle to the next."""
+        """Update the slow drift of the HRV."""
         self._drift += -0.02 * self._drift + self._rng.gauss(0, 0.018)
 
     def write_night(self, cycle_id: int, sleep: MainSleep, strain: float) -> None:
-        """A main sleep with its recovery, after a cycle of this strain."""
+        """Generate a main sleep and its recovery; `strain` is that of the previous cycle."""
         needed = sleep_needed(self._debt, strain, self._napped)
         self._napped = 0
         rng = self._rng
@@ -89,13 +89,13 @@ class SleepHistory:
                 self._log.write(at, "change", RECOVERIES, key, scored | {"score": recovered})
 
     def _balance(self, asleep: int, strain: float, *, sick: bool) -> float:
-        """The day's latent recovery: down after strain and short sleep, far down when sick."""
+        """The state of the day in standard deviations: lower after strain, short sleep and sickness."""
         strained = (strain - 10.5) / 4.0
         slept = (asleep - self._persona.hours_asleep * HOUR) / HOUR
         return -0.36 * strained + 0.44 * slept + self._rng.gauss(0, 0.85) - (1.4 if sick else 0.0)
 
     def write_nap(self, cycle_id: int, created: int, start: int, end: int, strain: float) -> None:
-        """A nap in a cycle that was created then; some members' naps have a recovery of their own."""
+        """Generate a nap, and its recovery if the persona has nap recoveries; `created` is that of the cycle."""
         rng = self._rng
         shape = sleep_shape(rng, self._persona, nap=True)
         score = sleep_score(

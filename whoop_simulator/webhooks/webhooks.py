@@ -1,9 +1,10 @@
-"""WebhookSender: what changes in the world is announced to every subscribed URL, as far as the member's grant lives.
+"""Webhooks: sends each change of a member with a live grant to every subscribed URL.
 
-Six types: a sleep, recovery or workout was updated (creation comes as that too) or deleted; the id is the record's, of a
-recovery its sleep's. Cycles, profile and body measurements have none. All times are the simulator's clock's: moved by
-a month, it announces the month in order; standing still, it tries nothing again. What goes wrong on the way is drawn
-from the seed and the event, so that the same world has the same faults.
+Six types exist: `updated` (also for new records) and `deleted`, for sleeps, recoveries and workouts. The id
+is the record's, for a recovery the sleep's. Cycles, profile and body measurements have no webhooks. All times
+follow the simulator's clock: after a leap of a month the events of the month follow in order, and a frozen
+clock triggers no retry. Faults depend only on the seed and the event, so that the same world has the same
+faults.
 """
 
 import heapq
@@ -36,28 +37,31 @@ if TYPE_CHECKING:
 
 KIND_OF = {SLEEPS: "sleep", RECOVERIES: "recovery", WORKOUTS: "workout"}
 MAX_ENDED_DELIVERIES = 10_000
-"""So many deliveries that have come to an end are remembered."""
+"""Number of completed deliveries that the simulator lists."""
 POLL_SECONDS = 0.1
-"""Seconds, real ones, between two looks at what is due while the clock runs."""
+"""Real seconds between two checks for due deliveries while the clock runs."""
 _RANGES = {"delay_seconds": (0, 7 * 86_400), "timeout_seconds": (0.01, 60)}
 
 
 @dataclass
 class WebhookFaults:
-    """Shares from 0 to 1 of the events, and how WHOOP's side behaves."""
+    """Faults of the deliveries. Shares are from 0 to 1 of the events."""
 
     duplicates: float = 0.0
     """Sent twice, under the same trace_id."""
     disorder: float = 0.0
-    """Held back for up to ten minutes, so that later ones overtake them."""
+    """Delayed by up to ten minutes, so that later events arrive first."""
     lost: float = 0.0
     """Never sent."""
     delay_seconds: float = 0.0
-    """Between the change and the first attempt, for all."""
+    """Seconds between the change and the first attempt, for all events."""
     timeout_seconds: float = 1.0
-    """How long an answer may take; real seconds."""
+    """Real seconds that the receiver has for its response."""
     resign: bool = False
-    """Whether a retry is signed with the time of the retry, not of the first attempt; not known of WHOOP."""
+    """Whether a retry is signed with its own time, not that of the first attempt.
+
+    WHOOP's behaviour is not known.
+    """
 
     @classmethod
     def from_json(cls, order: dict[str, Any]) -> "WebhookFaults":
@@ -76,7 +80,10 @@ class WebhookFaults:
 
 
 class WebhookSender:
-    """Every public method takes the world's lock for as long as it does not wait for a receiver."""
+    """Creates and sends the deliveries.
+
+    Public methods hold the world's lock, except while they wait for a receiver.
+    """
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -84,16 +91,16 @@ class WebhookSender:
         self.urls: list[str] = []
         self.faults = WebhookFaults()
         self._events: Counter[int] = Counter()
-        """How many of a member's changes have been announced: the number makes the trace_id."""
+        """User id -> number of announced changes. The number determines the trace_id."""
         self._numbers = 0
         self._waiting: list[tuple[int, int, WebhookDelivery]] = []
         self._ended: deque[WebhookDelivery] = deque(maxlen=MAX_ENDED_DELIVERIES)
         self._counts = dict.fromkeys((*STATUSES, "attempts"), 0)
 
-    # Who is told, and how
+    # Subscriptions and faults
 
     def subscribe(self, url: object) -> None:
-        """Announce to this URL too what changes from now on."""
+        """Send future changes to this URL too."""
         checked = checked_url(url)
         with self._world.lock:
             self.collect()
@@ -102,17 +109,17 @@ class WebhookSender:
             self._world.save()
 
     def unsubscribe(self, url: object) -> None:
-        """Announce nothing more to this URL; what waits for it ends."""
+        """Send nothing more to this URL, and end its waiting deliveries."""
         with self._world.lock:
             if url not in self.urls:
-                raise SimulatorError(f"nobody has subscribed {url!r}: look at /_control/webhooks")
+                raise SimulatorError(f"{url!r} is not subscribed: GET /_control/webhooks lists the URLs")
             self.collect()
             self.urls.remove(str(url))
             self._end_all(lambda delivery: delivery.url == url)
             self._world.save()
 
     def redirect(self, urls: Sequence[str]) -> None:
-        """Announce to these URLs and no others."""
+        """Send future changes to exactly these URLs."""
         checked = [checked_url(url) for url in urls]
         with self._world.lock:
             for url in [url for url in self.urls if url not in checked]:
@@ -126,10 +133,10 @@ class WebhookSender:
             self.faults = faults
             self._world.save()
 
-    # What is announced
+    # Events
 
     def collect(self) -> None:
-        """Turn what has changed up to the clock's time into deliveries. To be called before grants change."""
+        """Create deliveries for all changes up to the clock's time. Call it before grants change."""
         with self._world.lock:
             now = self._world.now()
             found = []
@@ -161,16 +168,17 @@ class WebhookSender:
                     heapq.heappush(self._waiting, (delivery.due, delivery.number, delivery))
 
     def revoked(self, user_id: int) -> None:
-        """The member's grants have ended: nothing more is sent of theirs."""
+        """End the waiting deliveries of a member whose grants were revoked."""
         with self._world.lock:
             self._end_all(lambda delivery: delivery.user_id == user_id)
 
     # Sending
 
     def deliver(self, stopped: threading.Event | None = None) -> list[WebhookDelivery]:
-        """Send everything that is due by the clock, in order of its time; returns what was sent, whatever came of it.
+        """Send all due deliveries in the order of their times, until `stopped` is set.
 
-        Less than everything only when `stopped` is set meanwhile.
+        Returns:
+            The deliveries that were attempted, with any outcome.
         """
         sent = []
         with self._delivery_lock:
@@ -188,10 +196,10 @@ class WebhookSender:
         return sent
 
     def deliver_until(self, stopped: threading.Event) -> None:
-        """Send what becomes due while the clock runs."""
+        """Send deliveries as they become due while the clock runs, until `stopped` is set."""
         while not stopped.wait(POLL_SECONDS):
             if self.urls and not self._world.clock.frozen:
-                # A state file that cannot be written any more is told to whoever gives the next order.
+                # The next request to the control API reports a state file that cannot be written.
                 with suppress(SimulatorError):
                     self.deliver(stopped)
 
@@ -229,29 +237,29 @@ class WebhookSender:
         for entry in sorted(ending):
             self._end(entry[2], ENDED)
 
-    # What came of it
+    # Results
 
     def next_due(self) -> int | None:
-        """When the next delivery that waits is due; None when none waits."""
+        """The time of the next waiting delivery, or None."""
         with self._world.lock:
             self.collect()
             return self._waiting[0][0] if self._waiting else None
 
     def deliveries(self) -> list[WebhookDelivery]:
-        """Those that have come to an end, in that order, then those that wait, by when they are due."""
+        """Completed deliveries in the order of completion, then waiting ones by due time."""
         with self._world.lock:
             self.collect()
             return [*self._ended, *(delivery for _, _, delivery in sorted(self._waiting))]
 
     def stats(self) -> dict[str, Any]:
-        """Subscriptions, faults, and how many deliveries are in which status."""
+        """Subscriptions, faults, and the number of deliveries per status."""
         with self._world.lock:
             self.collect()
             counts = self._counts | {WAITING: len(self._waiting)}
             return {"urls": list(self.urls), "faults": asdict(self.faults), "counts": counts}
 
     def to_json(self) -> dict[str, Any]:
-        """What a restarted simulator must still know: what has ended is forgotten, and its counts."""
+        """The state that a restart needs. Completed deliveries and their counts are not kept."""
         return {
             "urls": self.urls,
             "faults": asdict(self.faults),
@@ -271,7 +279,7 @@ class WebhookSender:
 
 
 def event_type(operation: Operation) -> str | None:
-    """What a change is announced as; None for what WHOOP keeps quiet about."""
+    """The event type of a change, or None if WHOOP sends no webhook for it."""
     kind = KIND_OF.get(operation.stream)
     if kind is None:
         return None

@@ -1,7 +1,8 @@
-"""Changes by hand: edit, re-score, delete, undelete, add. What WHOOP would carry along is carried along.
+"""Manual changes: edit, rescore, delete, undelete, add. Dependent records change as they would at WHOOP.
 
-A main sleep's start is its cycle's start and the previous cycle's end; a recovery follows its sleep: same
-`updated_at`, gone when the sleep is gone. Everything is recorded as operations, so that a restart repeats it.
+The start of a main sleep is the start of its cycle and the end of the previous cycle. A recovery gets the
+`updated_at` of its sleep and is deleted with it. All changes are stored as operations, so that a restart
+repeats them.
 """
 
 import json
@@ -36,7 +37,7 @@ TIMES = ("start", "end", "created_at", "updated_at")
 
 
 class RecordEditing(ABC):
-    """The editing half of the world. Calls are made under the world's lock."""
+    """The editing methods of the world. Callers hold the world's lock."""
 
     seed: int
 
@@ -60,7 +61,12 @@ class RecordEditing(ABC):
         touch: bool = True,
         follow: bool = True,
     ) -> Touched:
-        """Merge `changes` into a record. `touch`: `updated_at` becomes now. `follow`: carry along what depends on it."""
+        """Merge changes into a record.
+
+        Args:
+            touch: Set `updated_at` to the clock's time.
+            follow: Change dependent records too.
+        """
         member = self.member(user_id)
         if stream in member.profile_changes:
             if not isinstance(changes, dict):
@@ -96,7 +102,7 @@ class RecordEditing(ABC):
         return touched
 
     def rescore(self, user_id: int, stream: str, key: object) -> Touched:
-        """Score a record again, with another result; a sleep takes its recovery along."""
+        """Give a record another score; with a sleep, its recovery too."""
         member = self.member(user_id)
         entry = self._entry(member, stream, key)
         touched = [self._rescore(member, entry)]
@@ -106,7 +112,7 @@ class RecordEditing(ABC):
         return touched
 
     def delete(self, user_id: int, stream: str, key: object = None) -> Touched:
-        """Delete a record. A sleep takes its recovery along; a cycle leaves its sleeps where they are.
+        """Delete a record. The recovery of a sleep is deleted too; the sleeps of a cycle are kept.
 
         The body measurement needs no key.
         """
@@ -123,7 +129,7 @@ class RecordEditing(ABC):
         return touched
 
     def undelete(self, user_id: int, stream: str, key: object = None) -> Touched:
-        """Bring a deleted record back as it was; a sleep brings its recovery."""
+        """Restore a deleted record; with a sleep, its recovery too."""
         member = self.member(user_id)
         if stream == BODY:
             if not member.body_deleted:
@@ -138,7 +144,7 @@ class RecordEditing(ABC):
         return touched
 
     def add(self, user_id: int, stream: str, record: Record) -> Record:
-        """Create a record now; what `record` does not say is filled in. Returns it as it is served."""
+        """Create a record, with plausible values for missing fields; return it as the API serves it."""
         member = self.member(user_id)
         if stream not in STREAMS:
             raise UnknownRecord(f"there is no stream {stream!r}: use one of {', '.join(STREAMS)}")
@@ -154,7 +160,7 @@ class RecordEditing(ABC):
         )
         return served
 
-    # What follows
+    # Dependent records and defaults
 
     def _set_body_deleted(self, member: SimulatedMember, deleted: bool) -> Touched:
         member.body_deleted = deleted
@@ -231,7 +237,7 @@ class RecordEditing(ABC):
             full["score"] = merged(invented_score(stream, full, member.source.persona, chance), given)
         return full
 
-    # Doing
+    # Helpers
 
     def _entry(
         self, member: SimulatedMember, stream: str, key: object, *, deleted: bool = False
@@ -250,7 +256,7 @@ class RecordEditing(ABC):
         return invented_score(stream, record, member.source.persona, self._chance(member))
 
     def _chance(self, member: SimulatedMember) -> random.Random:
-        """A generator that depends on nothing but the seed and the edits so far."""
+        """A random generator that depends only on the seed and the number of earlier edits."""
         return random.Random(f"{self.seed}/{member.user_id}/edit/{len(member.manual)}")
 
     def _do(
@@ -266,7 +272,7 @@ class RecordEditing(ABC):
 
 
 def _checked(stream: str, record: Record, changes: Record) -> Record:
-    """The changes with their times in WHOOP's form; SimulatorError for what cannot be."""
+    """Return the changes with times in WHOOP's form; raise SimulatorError for invalid changes."""
     if not isinstance(changes, dict):
         raise SimulatorError(f"changes to {stream} must be a JSON object of fields")
     changes = dict(changes)
@@ -290,7 +296,7 @@ def _check_span(record: Record) -> None:
 
 
 def _cycle_at(member: SimulatedMember, instant: int) -> int:
-    """The id of the cycle that contains an instant, else of the nearest one before it."""
+    """The id of the cycle that contains the instant, else of the last cycle before it."""
     for cycle in member.records.streams[CYCLES]:
         if cycle.start <= instant:
             return int(cycle.key)

@@ -1,4 +1,6 @@
-"""What happens to a member's records, one step each: written ahead by the history, or by hand through the control API."""
+"""Operations that change a member's records; the history generates them, and the control API adds manual
+ones.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,12 +14,12 @@ Kind = Literal["create", "open", "change", "delete", "undelete"]
 @dataclass(frozen=True, slots=True)
 class Operation:
     at: int
-    """The instant from which it shows."""
+    """The time from which the change is visible, in milliseconds since 1970."""
     kind: Kind
     stream: str
     key: str
     content: Record = field(default_factory=dict)
-    """The whole record (create) or what changes in it (change)."""
+    """The whole record (create) or its changed fields (change)."""
     open_cycle: OpenCycle | None = None
     manual: bool = False
 
@@ -37,7 +39,7 @@ class Operation:
                 records.undelete(self.stream, self.key)
 
     def to_json(self) -> dict[str, Any]:
-        """Of an operation by hand; those of the history follow from the seed."""
+        """The saved form of a manual operation. Operations of the history follow from the seed."""
         return {
             "at_milli": self.at,
             "kind": self.kind,

@@ -1,9 +1,9 @@
-"""Recorded API records from JSON files, served instead of invented ones.
+"""Reads recorded API records from JSON files, which the simulator serves instead of generated ones.
 
-A folder holds, each optional: cycles.json, sleeps.json, recoveries.json, workouts.json (a list of API records, or a
-page {"records": [...]}, or one record) and profile.json, body_measurement.json (an object, or a list of objects).
-Members are told apart by `user_id`; a body measurement, which has none, belongs to the folder's only member.
-Sub-folders are read in the same way, for several members. Records are served exactly as they are in the files.
+A folder holds, each optional: cycles.json, sleeps.json, recoveries.json, workouts.json (a list of API
+records, or a page {"records": [...]}, or one record) and profile.json, body_measurement.json (an object, or a
+list of objects). The `user_id` identifies a member. A body measurement has none and belongs to the folder's
+only member. Subfolders are read in the same way, for several members. Records are served unchanged.
 """
 
 import json
@@ -27,7 +27,7 @@ REQUIRED_FIELDS = {
 
 
 class Recorded:
-    """A member as the files have it: everything is visible at once, whatever the clock says."""
+    """A member from files. All records are visible at any time."""
 
     floating_offsets = False
 
@@ -71,7 +71,7 @@ class Recorded:
 
 
 def read_recorded(folder: Path) -> dict[int, Recorded]:
-    """The members in a folder of recorded files; SimulatorError for anything that is not one."""
+    """Read the members of a folder; raise SimulatorError for invalid files."""
     if not folder.is_dir():
         raise SimulatorError(f"{folder} is not a folder: --data needs one with cycles.json, sleeps.json, ...")
     members: dict[int, Recorded] = {}

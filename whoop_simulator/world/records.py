@@ -1,4 +1,4 @@
-"""The records of one member as they are visible now: four streams, each sorted by start for interval look-ups."""
+"""The visible records of one member: four streams, each sorted by start for lookups by interval."""
 
 import json
 from bisect import bisect_left
@@ -13,10 +13,10 @@ Record = dict[str, Any]
 CYCLES, SLEEPS, RECOVERIES, WORKOUTS = "cycles", "sleeps", "recoveries", "workouts"
 STREAMS = (CYCLES, SLEEPS, RECOVERIES, WORKOUTS)
 KEY = {CYCLES: "id", SLEEPS: "id", RECOVERIES: "sleep_id", WORKOUTS: "id"}
-"""The field that names a record within its stream."""
+"""The key field of each stream."""
 
 NO_END = 1 << 62
-"""The end of what is still going on."""
+"""The end of an open cycle."""
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -26,7 +26,7 @@ def to_json(value: Any) -> str:
 
 
 def merged(record: Record, changes: Record) -> Record:
-    """A new record with the changes in it, nested objects merged; a `score` of None takes the key away."""
+    """Return a new record with the changes, merging nested objects. A `score` of None removes the key."""
     result = dict(record)
     for name, value in changes.items():
         if name == "score" and value is None:
@@ -39,7 +39,7 @@ def merged(record: Record, changes: Record) -> Record:
 
 
 class StoredRecord:
-    """One record with what is needed to serve it quickly."""
+    """One record, with its cached JSON and its interval."""
 
     __slots__ = (
         "_json",
@@ -63,11 +63,13 @@ class StoredRecord:
         self.record = record
         self.serial = serial
         self.floating_offset = floating_offset
-        """Served with the member's current offset, as real sleeps and workouts are, whatever the record says."""
+        """Whether the API shows the member's current offset instead of the record's, as WHOOP does for sleeps
+        and workouts.
+        """
         self.deleted = False
         self.open_cycle: OpenCycle | None = None
         self.pinned: Record = {}
-        """Hand edits of an open cycle, which its growing score must not cover."""
+        """Manual edits of an open cycle, which its growing score must not overwrite."""
         self.last_score: Record | None = record.get("score")
         self.start = 0
         self.end = 0
@@ -83,7 +85,7 @@ class StoredRecord:
         self._json = None
 
     def visible(self, now: int, offset: str) -> Record:
-        """The record as the API gives it at `now`, when the member's current offset is `offset`."""
+        """The record as the API returns it at `now`, with the member's current offset."""
         record = self.record
         if self.floating_offset and record.get("timezone_offset") != offset:
             record = {**record, "timezone_offset": offset}
@@ -102,12 +104,12 @@ class StoredRecord:
 
 
 class StreamRecords:
-    """The visible records of one stream, by key and in the order of their starts."""
+    """The records of one stream, by key and sorted by start."""
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
         self.entries: dict[str, StoredRecord] = {}
-        """All that were ever created, the deleted ones too."""
+        """All records, including deleted ones."""
         self._order: list[tuple[int, int]] = []
         self._sorted: list[StoredRecord] = []
         self._longest = 0
@@ -125,7 +127,7 @@ class StreamRecords:
         return len(self._sorted)
 
     def put(self, entry: StoredRecord, start: int, end: int) -> None:
-        """Add an entry, or give it a new place."""
+        """Add a record, or move it to a new interval."""
         if entry.key in self.entries:
             self._remove(entry)
         self.entries[entry.key] = entry
@@ -148,7 +150,11 @@ class StreamRecords:
     def overlapping(
         self, start: int | None, end: int, skip: int, count: int
     ) -> tuple[list[StoredRecord], bool]:
-        """Entries with `end >= start` and `start < end`, newest first: `count` after `skip`, and whether more follow."""
+        """Find records that overlap the interval, newest first.
+
+        Returns:
+            `count` records after the first `skip`, and whether more follow.
+        """
         high = bisect_left(self._order, (end, -1))
         if start is None:
             low, early = 0, []
@@ -176,7 +182,7 @@ class StreamRecords:
 
 
 class MemberRecords:
-    """The four streams of a member and the operations that make them: create, change, delete, undelete."""
+    """The four streams of a member, and the operations create, open, change, delete and undelete."""
 
     def __init__(self, *, floating_offsets: bool) -> None:
         self.streams = {stream: StreamRecords(stream) for stream in STREAMS}
@@ -186,7 +192,7 @@ class MemberRecords:
     def create(
         self, stream: str, record: Record, open_cycle: OpenCycle | None = None, *, own_offset: bool = False
     ) -> None:
-        """`own_offset`: the record keeps the offset it carries."""
+        """Add a record. With `own_offset` the API shows the record's own offset."""
         self._serial += 1
         floating = self._floating and not own_offset and stream in (SLEEPS, WORKOUTS)
         entry = StoredRecord(stream, record, self._serial, floating_offset=floating)
@@ -199,7 +205,7 @@ class MemberRecords:
             self._follow_sleep(entry.key)
 
     def open(self, key: str, open_cycle: OpenCycle) -> None:
-        """A cycle's score begins to show and to grow."""
+        """Show the growing score of an open cycle."""
         entry = self.streams[CYCLES].entries[key]
         entry.record = merged(entry.record, {"score_state": "SCORED"})
         entry.open_cycle = open_cycle
@@ -236,7 +242,7 @@ class MemberRecords:
             self.streams[RECOVERIES].put(recovery, *self._interval(recovery))
 
     def _interval(self, entry: StoredRecord) -> tuple[int, int]:
-        """The span that the filters look at; a recovery's is its sleep's."""
+        """The interval for filters; a recovery uses that of its sleep."""
         if entry.stream == RECOVERIES:
             relatives = (
                 self.streams[SLEEPS].entries.get(entry.key),
