@@ -5,7 +5,7 @@
 The machinery of the thirty-day drill (`whoop_assets_tests/support/simulated_weeks`), without its kills: the simulator over HTTP
 with WHOOP's limits and webhooks (5% never sent, 5% twice, 10% out of order), the service, the daemon's ticks and three
 workers for the runs are processes on one clock, which runs while anybody works and leaps when nobody does. So a wait in
-the figures is what these processes take on this machine, together with what they wait for by the clock.
+the counts is what these processes take on this machine, together with what they wait for by the clock.
 
 Before the week: four days in which only the receiver is there, so that webhooks have proven themselves, and one day for
 what has piled up and for the first imports of everybody who connected at once.
@@ -42,9 +42,9 @@ from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.deployments.simulator_process import table
 from whoop_assets_tests.support.home import KEY, moment
 from whoop_assets_tests.support.postgres import running_server
-from whoop_assets_tests.support.simulated_weeks.figures import Plot
-from whoop_assets_tests.support.simulated_weeks.life import Life
-from whoop_assets_tests.support.simulated_weeks.staff import Flight, Process
+from whoop_assets_tests.support.simulated_weeks.child_processes import Process, RunInFlight
+from whoop_assets_tests.support.simulated_weeks.scenario import Scenario
+from whoop_assets_tests.support.simulated_weeks.simulation import Simulation
 
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 LOOK_EVERY = 10 * MINUTE
@@ -74,13 +74,13 @@ class Seen:
     """Megabytes of each process, at the start of each day of the week and at its end."""
 
 
-class Week(Life):
-    """The drill's life, watched; its own `figures` count from the beginning, so the week's are differences."""
+class Week(Simulation):
+    """The drill's life, watched; its own `counts` count from the beginning, so the week's are differences."""
 
-    def __init__(self, plot: Plot, database_url: str, token_key: str, folder: Path) -> None:
-        super().__init__(plot, database_url, token_key, folder)
+    def __init__(self, scenario: Scenario, database_url: str, token_key: str, folder: Path) -> None:
+        super().__init__(scenario, database_url, token_key, folder)
         self.seen = Seen()
-        self.began = plot.start + WARMING_UP
+        self.began = scenario.start + WARMING_UP
         self._looked_until = self.began
         self._behind: list[Announced] = []
         self._watches = False
@@ -88,14 +88,14 @@ class Week(Life):
     def watch(self) -> None:
         """From now on."""
         self._watches = True
-        self.requests_before = Counter(self.figures.requests)
-        self.runs_before = Counter(self.figures.runs)
-        self.ticks_before = self.figures.ticks
+        self.requests_before = Counter(self.counts.requests)
+        self.runs_before = Counter(self.counts.runs)
+        self.ticks_before = self.counts.ticks
         for number in range(int((self.end - self.began) / LOOK_EVERY)):
             self.at(self.began + number * LOOK_EVERY, self.look_at_queues)
 
-    def landed(self, run_id: str, flight: Flight) -> None:
-        super().landed(run_id, flight)
+    def run_ended(self, run_id: str, run: RunInFlight) -> None:
+        super().run_ended(run_id, run)
         if self._watches:
             self.look_at_staleness()
 
@@ -138,7 +138,7 @@ class Week(Life):
     def look_at_memory(self) -> None:
         """What each process has in memory."""
         workers = sorted(
-            [*self.workers, *(one.process for one in self.flights.values())], key=lambda one: one.slot
+            [*self.workers, *(one.process for one in self.runs_in_flight.values())], key=lambda one: one.slot
         )
         processes: dict[str, Process | None] = {
             "receiver": self.receiver,
@@ -208,7 +208,7 @@ def main() -> None:
     chosen = parser.parse_args()
     # Who is asked to end ends the processes too that were started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))
-    plot = Plot(
+    scenario = Scenario(
         members=chosen.members,
         history=chosen.history * DAY,
         prelude=4 * DAY,
@@ -225,7 +225,7 @@ def main() -> None:
         opened.close()
         began = time.monotonic()
         key = Fernet.generate_key().decode() if chosen.database == "postgresql" else ""
-        with Week(plot, url, key, Path(folder)) as week:
+        with Week(scenario, url, key, Path(folder)) as week:
             print(f"-- {chosen.members} members, connected and announced for four days", flush=True)
             live_through(week, chosen.days)
             tell(week, chosen.days)
@@ -235,7 +235,7 @@ def main() -> None:
 def live_through(week: Week, days: int) -> None:
     before = time.monotonic()
     week.live(week.began)
-    first_day = sum(week.figures.requests.values())
+    first_day = sum(week.counts.requests.values())
     print(
         f"-- a day for what has piled up and the first imports: {first_day} requests,"
         f" {time.monotonic() - before:.0f} s",
@@ -253,11 +253,11 @@ def live_through(week: Week, days: int) -> None:
 
 
 def tell(week: Week, days: int) -> None:
-    """The figures of the week."""
-    seen, figures = week.seen, week.figures
-    asked = Counter(figures.requests)
+    """The counts of the week."""
+    seen, counts = week.seen, week.counts
+    asked = Counter(counts.requests)
     asked.subtract(week.requests_before)
-    ran = Counter(figures.runs)
+    ran = Counter(counts.runs)
     ran.subtract(week.runs_before)
     per = len(week.members) * days
     whoop = week.control.get("stats")
@@ -269,11 +269,11 @@ def tell(week: Week, days: int) -> None:
             "on_the_last_day": week.grants_of_the_last_day(),
             "by": {name: round(count / per, 2) for name, count in asked.most_common() if count},
             "runs_per_day": round(sum(ran.values()) / days),
-            "ticks_per_day": round((figures.ticks - week.ticks_before) / days),
+            "ticks_per_day": round((counts.ticks - week.ticks_before) / days),
             "worst_minute_at_whoop": whoop["worst_minute"],
             "refused_by_whoop": whoop["limited"],
-            "token_exchanges_in_all": figures.exchanges,
-            "failures_recorded": sum(figures.failures.values()),
+            "token_exchanges_in_all": counts.exchanges,
+            "failures_recorded": sum(counts.failures.values()),
         }
     ]
     print(table(rows))

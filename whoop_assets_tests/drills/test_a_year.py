@@ -1,4 +1,4 @@
-"""A year of one member: read twice, and read again after edits, deletions and re-scores."""
+"""A year of one member: loaded twice, and again after edits, deletions and new scores."""
 
 from datetime import timedelta
 

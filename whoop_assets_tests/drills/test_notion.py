@@ -1,4 +1,6 @@
-"""180 days of one member in Notion: written twice, three corrected at WHOOP, one in the bin, with and without faults."""
+"""180 days of one member in Notion, with and without faults: written twice, three days corrected, one page in
+the trash.
+"""
 
 import random
 from collections import Counter
@@ -17,9 +19,9 @@ pytestmark = pytest.mark.slow
 
 DAYS, EDITS = 180, 3
 LOADED = DAYS + 20
-"""Some days have no record, and so no summary."""
+"""Some days have no record and therefore no summary."""
 
-# What goes wrong, and whether Notion has carried the request out by then; silence is a connection that is cut.
+# Faults, and whether Notion has processed the request; None is a closed connection.
 FAULTS = [("500", False), ("502", True), ("503", False), ("429:3", False), ("529:2", False), ("silence", False),
           ("silence", True), ("garbage", True)]  # fmt: skip
 COUNTED = ("created", "adopted", "updated", "in_bin")
@@ -44,7 +46,7 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
                 notion.fault(fault, f"^{asked.method} {asked.path}$", after=after)
 
         def written():
-            """Runs as the sensor asks for them, until nothing is left; requests, and what became of the days."""
+            """Run as the sensor requests, until no work is left; return requests and results of the days."""
             before, began, runs = len(notion.asked), home.clock.now(), []
             while not runs or runs[-1].obstacle or runs[-1].lost or runs[-1].held:
                 if runs:
@@ -66,7 +68,7 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
         assert once["created"] + once["adopted"] == DAYS
         assert again["requests"] == 0
 
-        # Three nights are corrected at WHOOP, and a fourth, whose page somebody has thrown away.
+        # WHOOP corrects three nights, and the page of a fourth is in the trash.
         sleeps = [row for row in home.rows("sleeps").values() if not row["nap"]]
         nights = {row["day"]: row["id"] for row in sleeps if row["score_state"] == "SCORED"}
         edited = [day for day in summarised[20:] if day in nights][: (EDITS + 1) * 30 : 30]
@@ -87,7 +89,7 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
         assert notion.pages[binned]["in_trash"]
         assert notion.shown(binned) == before
         limited = sum(one.status == 429 for one in notion.asked)
-        assert limited == happened["429:3 before"]  # its limit was never touched
+        assert limited == happened["429:3 before"]  # the limit was never reached
 
         rows = home.rows("daily_summary")
         pages = notion.by_day(source)

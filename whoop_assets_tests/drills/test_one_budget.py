@@ -1,7 +1,6 @@
-"""Many processes, one budget, and a WHOOP that enforces its limits: nobody is ever refused.
+"""Many processes share one budget, and WHOOP refuses no request.
 
-The figures (share of the rate, waits of the webhook lane) are the benchmark's; here stands what must not depend on how
-fast the machine is.
+Share of the rate and waits of the webhook lane depend on the machine; the benchmark reports them.
 """
 
 import pytest

@@ -1,8 +1,8 @@
-"""The deployment of `deploy/`, its processes killed one after the other in the middle of a backfill.
+"""Kills of each process of the `deploy/` deployment during a backfill.
 
-What is real: the simulator over HTTP, a PostgreSQL with a password, and each service of the compose file as a process with
-the compose file's own command and environment. What is not: containers. WHOOP's clock stands still, so that its truth can be
-compared; it answers slowly, so that there is a middle to strike in.
+Real: the simulator over HTTP, a PostgreSQL with a password, and each service of the compose file as a process
+with its command and environment. Not real: containers. WHOOP's clock is frozen, so that its data can be
+compared, and its responses are slow, so that kills hit requests.
 """
 
 import os
@@ -27,12 +27,12 @@ pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 MEMBERS, DAYS = 3, 7
 SEED = 7
 AT_MOST = int(os.environ.get("DRILL_AT_MOST", "120"))
-"""Seconds that a run may take in the drill that loses a host: that long nobody finds out."""
+"""Maximum seconds of a run in the drill that loses a host; the loss is noticed only after them."""
 
 
 @contextmanager
 def drilled(folder: Path, *, broker_url: str = "", services: tuple[str, ...] = ()) -> Iterator[Drill]:
-    """The deployment up, three members connected; nothing reads by itself but what webhooks announce."""
+    """Start the deployment with three connected members and without scheduled reads."""
     log = Log()
     with (
         running_server(network=True) as server,
@@ -46,7 +46,7 @@ def drilled(folder: Path, *, broker_url: str = "", services: tuple[str, ...] = (
             control = Control(stage.base_url)
             control.post("clock", freeze=True)
             control.post("webhooks/subscribe", url=deployment.webhook_url)
-            # The first delivery meets a service that is still waking.
+            # The first delivery may reach a service that is still starting.
             control.post("webhooks/faults", timeout_seconds=15)
             database, connection = stage.connected(deployment.settings)
             control.post("faults", kind="latency", seconds=SLOWLY, count=None, path_prefix="/developer/v2")

@@ -1,4 +1,4 @@
-"""The page of the thirty-day drill shows the requests of a process, which the process cannot report once it is killed."""
+"""The shared memory of the simulation counts the requests of a process, which a killed process cannot report."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.support.simulated_weeks.processes import watch_requests
-from whoop_assets_tests.support.simulated_weeks.shared_time import Does, Page
+from whoop_assets_tests.support.simulated_weeks.shared_clock import Activity, Page
 
 SLOT = 3
 
@@ -23,6 +23,6 @@ def test_the_page_counts_the_same_requests_and_token_exchanges_as_whoop(
         after = home.world.stats()
 
     assert after["requests"] - before["requests"] > 4
-    assert page.get(SLOT, Does.REQUESTS) == after["requests"] - before["requests"]
-    assert page.get(SLOT, Does.EXCHANGES) == after["refreshes"] - before["refreshes"] == 1
-    assert page.get(SLOT, Does.ASKS) == 0
+    assert page.get(SLOT, Activity.REQUESTS) == after["requests"] - before["requests"]
+    assert page.get(SLOT, Activity.EXCHANGES) == after["refreshes"] - before["refreshes"] == 1
+    assert page.get(SLOT, Activity.ASKS) == 0

@@ -1,6 +1,6 @@
-"""One expired token and eight processes that want it, fifty times; undisturbed, and with one of them killed each time.
+"""Eight processes use one expired token, fifty times; without kills, and with one kill each time.
 
-`-s` shows the counts; they also stand in the report of a failure.
+`-s` prints the counts; the report of a failure contains them too.
 """
 
 import os

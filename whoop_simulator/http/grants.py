@@ -24,9 +24,9 @@ ALL_SCOPES = (*READ_SCOPES, OFFLINE)
 CODE_LIFETIME = 10 * MINUTE
 
 INVALID_GRANT = (
-    "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh token "
-    "is invalid, expired, revoked, does not match the redirection URI used in the authorization request, or "
-    "was issued to another client."
+    "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh "
+    "token is invalid, expired, revoked, does not match the redirection URI used in the authorization "
+    "request, or was issued to another client."
 )
 
 

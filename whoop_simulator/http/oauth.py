@@ -45,8 +45,8 @@ class Authorization:
             return (
                 "invalid_state",
                 "The state is missing or does not have enough characters and is therefore considered too "
-                f"weak. Request parameter 'state' must be at least be {MIN_STATE_LENGTH} characters long to ensure "
-                "sufficient entropy.",
+                f"weak. Request parameter 'state' must be at least be {MIN_STATE_LENGTH} characters "
+                "long to ensure sufficient entropy.",
             )
         if self.fields["response_type"] != "code":
             return (

@@ -95,7 +95,7 @@ class SleepHistory:
         return -0.36 * strained + 0.44 * slept + self._rng.gauss(0, 0.85) - (1.4 if sick else 0.0)
 
     def write_nap(self, cycle_id: int, created: int, start: int, end: int, strain: float) -> None:
-        """Generate a nap, and its recovery if the persona has nap recoveries; `created` is that of the cycle."""
+        """Generate a nap, and its recovery if the persona has nap recoveries. `created`: of the cycle."""
         rng = self._rng
         shape = sleep_shape(rng, self._persona, nap=True)
         score = sleep_score(
