@@ -1,6 +1,7 @@
-"""What the checks of all that is stored cost: members and days generated into PostgreSQL, then each look by itself.
+"""Cost of the checks of stored data: members and days generated into PostgreSQL, then each check alone.
 
-The server is the tests' own, with 32 MB of shared buffers: a real one is not slower. The records are as wide as WHOOP's.
+The server is the tests' server with 32 MB of shared buffers, so a production server is not slower. Records
+have WHOOP's size.
 """
 
 import argparse
@@ -32,7 +33,7 @@ _MEMBERS = """
 insert into members (user_id, status, scopes, connected_at)
 select m, 'connected', 'offline read:cycles read:sleep read:recovery read:workout', now() from generate_series(1, :members) m
 """
-# A night starts at 22:00 UTC of the evening before its day; the cycle lasts until the next one.
+# A night starts at 22:00 UTC of the previous evening; the cycle lasts until the next night.
 _DAYS = """
 from generate_series(1, :members) m, generate_series(0, :days - 1) d,
 lateral (select date '2026-11-21' - :days + d + 1 as day) on_day,
@@ -79,7 +80,7 @@ from {table} group by user_id, (day - date '2000-01-01') / :span
 
 
 def fill(database: Database, members: int, days: int) -> None:
-    """Generate the members' days, one cycle, sleep, recovery and workout each."""
+    """Generate a cycle, sleep, recovery and workout for each member and day."""
     with database.write() as connection:
         connection.execute(text(_MEMBERS), {"members": members})
     for table, statement in _RECORDS.items():

@@ -1,9 +1,10 @@
-"""Five years of five members in one backfill: time, peak memory, and the size of the warehouse and of Dagster's storage.
+"""Five years of five members in one backfill: time, peak memory, and the size of warehouse and Dagster
+storage.
 
     python -m benchmarks.five_years [--years 5] [--members 5] [--seed 7] [--without-dagster]
 
-`whoop-assets backfill` in a process of its own, on SQLite, from a simulator without limits or latency. With
---without-dagster the same loads and summaries alone, for comparison. Progress goes to stderr.
+`whoop-assets backfill` is a process on SQLite, with a simulator without limits. `--without-dagster` runs only
+the loads and summaries. Progress goes to stderr.
 """
 
 import argparse
@@ -19,7 +20,12 @@ from whoop_assets_tests.support.deployments.dagster_environment import (
     size_of,
     surroundings,
 )
-from whoop_assets_tests.support.deployments.simulator_process import RECORDS, Stage, last_days, staged
+from whoop_assets_tests.support.deployments.simulator_process import (
+    RECORDS,
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 
 MEGABYTE = 1e6
 NAME = "years"
@@ -35,7 +41,10 @@ def main() -> None:
     parser.add_argument("--without-dagster", action="store_true")
     chosen = parser.parse_args()
     days = round(chosen.years * 365.25)
-    with staged(members=chosen.members, days=days + 15, seed=chosen.seed) as stage, surroundings(stage):
+    with (
+        simulator_process(members=chosen.members, days=days + 15, seed=chosen.seed) as stage,
+        surroundings(stage),
+    ):
         database, connection = stage.database(NAME)
         connection.close()
         database.close()
@@ -52,8 +61,8 @@ def main() -> None:
         print(f"requests   {stage.requests()}")
 
 
-def run(stage: Stage, days: int, *, with_dagster: bool) -> tuple[float, int, Path]:
-    """Seconds and bytes of memory of the process that does it, and its Dagster home."""
+def run(stage: SimulatedWhoop, days: int, *, with_dagster: bool) -> tuple[float, int, Path]:
+    """Seconds, peak memory in bytes, and Dagster home of the process."""
     first, last = last_days(stage, days)
     home, report = new_home(stage.folder / "dagster"), stage.folder / "peak"
     if with_dagster:
@@ -72,7 +81,7 @@ def run(stage: Stage, days: int, *, with_dagster: bool) -> tuple[float, int, Pat
 
 
 def rows(warehouse: Path) -> str:
-    """How many rows the tables have."""
+    """Number of rows of the tables."""
     connection = sqlite3.connect(warehouse)
     try:
         counts = {

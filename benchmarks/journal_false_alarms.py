@@ -1,15 +1,16 @@
-"""How often a journal effect is reported where there is none.
+"""False alarms of journal effects where no effect exists.
 
-    python -m benchmarks.journal_false_alarms [--members 40] [--days 700] [--rotations 10] [--export FOLDER_OR_ZIP ...]
+    python -m benchmarks.journal_false_alarms [--members 40] [--days 700] [--rotations 10] [--export
+    FOLDER_OR_ZIP ...]
 
-Each member's outcomes are rotated against the member's answers by at least 45 days, so that the two have nothing to do with
-each other, while both keep their weekdays, their resemblance from day to day and their drift. (Rotations are by whole weeks: an
-outcome of a Saturday meets an answer of a Saturday.) An interval that leaves out zero is then a false alarm. At most 7% of
-them may. Beside it stands what a plain comparison of two means gives (Welch's interval, for days that do not depend on each other).
+Each member's outcomes are rotated against the answers by at least 45 days and by whole weeks. So both are
+unrelated, but keep their weekdays, autocorrelation and drift. Each interval that excludes zero is a false
+alarm; at most 7% may be. A plain comparison of two means (Welch's interval for independent days) is printed
+for comparison.
 
-By default members are made up, with what real days have: a correlation of one day with the next of 0.3, weekdays that differ by
-10 to 25 points of recovery, drift over months, and habits that follow weekdays, come in phases and become more or less
-frequent. `--export` adds members from the app's own exports.
+By default the members are generated with properties of real days: an autocorrelation of 0.3, weekdays that
+differ by 10 to 25 points of recovery, drift over months, and habits that depend on weekdays and change over
+time. `--export` adds members from the app's exports.
 """
 
 import argparse

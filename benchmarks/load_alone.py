@@ -1,16 +1,16 @@
-"""A year of one member: the load (read, validate, file, store) against a bare httpx loop that stores nothing.
-
-Between the two stands the least that any load into these tables does: the same loop, which before each page commits one row
-for the budget, and after it validates each record the short way and hashes it; every eight pages it inserts the rows that
-the load has made of them, in the table and in `record_versions`, with sqlite3 itself. It works out no column, no day and no
-entry of a ledger, and looks nothing up. What it takes more than the bare loop no load can save; what the load takes more
-than it, ours could.
+"""A year of one member: the load (read, validate, assign days, store) against a bare httpx loop without
+storage.
 
     python -m benchmarks.load_alone [--days 365] [--seed 3] [--rounds 5]
 
-All read the same days of the same simulator, in turns, on one connection each, without limits or latency. The bare loop
-follows WHOOP's cursor; it parses the JSON and drops it, or hands it on to the least. Every round has a member and databases
-of its own, so that a load finds nothing of the round before, neither stored nor in memory.
+A third side is the minimum of any load into these tables: the bare loop, with one committed budget row before
+each page, and with validation and hashing of each record after it. Every eight pages it inserts rows that
+were computed before, into the table and into `record_versions`, with sqlite3 directly. It computes no
+columns, days or ledger entries.
+
+All sides read the same days of the same simulator alternately, on one connection each, without limits. The
+bare loop follows WHOOP's cursor and parses the JSON. Each round has its own member and databases, so that no
+round reuses stored or cached data.
 """
 
 import argparse
@@ -32,13 +32,13 @@ from whoop_assets.whoop_api.streams import STREAMS as COLLECTIONS
 from whoop_assets_tests.support.deployments.simulator_process import (
     RECORDS,
     STREAMS,
-    Stage,
+    SimulatedWhoop,
     last_days,
-    staged,
+    simulator_process,
 )
 
 
-def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:
+def load(stage: SimulatedWhoop, member: int, days: int) -> tuple[float, int, int]:
     """Seconds, requests and records of a load of one member into a new database."""
     first, last = last_days(stage, days)
     database, connection = stage.database(f"load{member}", member)
@@ -57,9 +57,9 @@ def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:
 
 
 class Least:
-    """What no load into these tables can leave out, by the shortest way there is."""
+    """The minimum work of any load into these tables."""
 
-    def __init__(self, stage: Stage, member: int) -> None:
+    def __init__(self, stage: SimulatedWhoop, member: int) -> None:
         open_database(stage.with_database(f"least{member}")).close()
         self._file = sqlite3.connect(stage.folder / f"least{member}.db", isolation_level=None)
         self._file.execute("PRAGMA synchronous=NORMAL")
@@ -103,7 +103,7 @@ class Least:
         self._file.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 
     def close(self) -> int:
-        """How many records are stored."""
+        """Number of stored records."""
         stored = sum(
             int(self._file.execute(f"SELECT count(*) FROM {stream}").fetchone()[0])  # noqa: S608
             for stream in RECORDS
@@ -113,9 +113,9 @@ class Least:
 
 
 def bare(
-    stage: Stage, token: str, days: int, until: datetime, least: Least | None = None
+    stage: SimulatedWhoop, token: str, days: int, until: datetime, least: Least | None = None
 ) -> tuple[float, int]:
-    """Seconds and requests of a loop that reads every page of the same days; what it does with them is the least's."""
+    """Seconds and requests of a loop that reads every page of the days and passes it to `least`."""
     first, last = last_days(stage, days)
     span = cycle_span(first, last, until)
     requests = 0
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
-    with staged(members=chosen.rounds + 1, days=chosen.days + 15, seed=chosen.seed) as stage:
+    with simulator_process(members=chosen.rounds + 1, days=chosen.days + 15, seed=chosen.seed) as stage:
         loads, bares, leasts = [], [], []
         warm_up, *members = stage.members
         load(stage, warm_up, chosen.days)

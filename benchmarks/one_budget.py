@@ -1,17 +1,18 @@
-"""Several processes on one request budget, the simulator enforcing WHOOP's limits (100 a minute, 10,000 a day).
+"""Several processes on one request budget; the simulator enforces WHOOP's limits (100 a minute, 10,000 a
+day).
 
     python -m benchmarks.one_budget [--seconds 180] [--processes 6] [--databases sqlite postgresql]
 
-First all of them ask without end in the backfill lane: how many 429s, what share of the allowed rate was used, the
-worst minute as the simulator counted it, and how evenly the slots went round. Then, while they go on, requests of the
-webhook lane arrive at random, five a minute: how long each took, from the moment it was wanted to its answer.
+First all processes send requests in the backfill lane without pause. Figures: number of 429s, share of the
+allowed rate, worst minute in the simulator, and requests per process. Then the webhook lane adds five
+requests a minute at random times. Figure: seconds from each request's start to its response.
 """
 
 import argparse
 import statistics
 
 from whoop_assets_tests.support.deployments.budget_load import databases, flat_out
-from whoop_assets_tests.support.deployments.simulator_process import staged
+from whoop_assets_tests.support.deployments.simulator_process import simulator_process
 
 
 def main() -> None:
@@ -23,9 +24,12 @@ def main() -> None:
     parser.add_argument("--databases", nargs="+", default=["sqlite", "postgresql"])
     chosen = parser.parse_args()
     for kind in chosen.databases:
-        # A simulator each: two databases would be two budgets, of one app.
+        # A simulator for each: two databases would be two budgets of one app.
         for webhooks in (False, True):
-            with staged(members=1, days=2, seed=1, limits=True) as stage, databases(stage, [kind]) as made:
+            with (
+                simulator_process(members=1, days=2, seed=1, limits=True) as stage,
+                databases(stage, [kind]) as made,
+            ):
                 outcome = flat_out(
                     stage, made[kind], processes=chosen.processes, seconds=chosen.seconds, webhooks=webhooks
                 )

@@ -1,10 +1,10 @@
-"""What the flags and trends find of what was planted, and what they raise for nothing.
+"""Detection of planted illnesses, overreach and journeys, and false alarms.
 
     python -m benchmarks.planted [--members 200] [--simulated 8] [--days 400]
 
-First members made of daily rows with known parameters: an illness, three weeks of overreach, a journey. Then members of the
-simulator, which has illnesses of five to eight days of its own, loaded over HTTP, summed up and followed. A night of an
-illness counts as found when `illness_flag` is true; an alarm more than three days after one is false.
+The first members are daily rows with known parameters: an illness, three weeks of overreach, a journey. Then
+come members of the simulator, with illnesses of five to eight days, loaded over HTTP and summarised. A night
+of an illness is found if `illness_flag` is true. An alarm more than three days after an illness is false.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from whoop_simulator.physiology import sleep_history
 
 
 def planted(members: int) -> None:
-    """Members of daily rows."""
+    """Measure members that are generated as daily rows."""
     print(
         f"{members} members of a year each, an illness of {len(ILL)} nights in it; its strength in SD of a night:"
     )
@@ -51,7 +51,9 @@ def planted(members: int) -> None:
 
 
 def overreach(members: int) -> None:
-    """Three weeks of 5 more strain a day: is their ratio above all others of the year? And the journey."""
+    """Measure three weeks with 5 more strain per day: is their ratio the highest of the year? And the
+    journey.
+    """
     loads = (
         "training_load_mean_7",
         "training_load_ratio_7_21",
@@ -90,7 +92,7 @@ def overreach(members: int) -> None:
 
 @contextmanager
 def sick_nights() -> Iterator[set[int]]:
-    """The ids of the cycles whose night the simulator makes sick, while it makes them."""
+    """Collect the ids of the cycles with a sick night while the simulator generates them."""
     found: set[int] = set()
     real = sleep_history.SleepHistory.write_night
 
@@ -107,7 +109,7 @@ def sick_nights() -> Iterator[set[int]]:
 
 
 def simulated(members: int, days: int) -> None:
-    """Members of the simulator, through every layer."""
+    """Measure members of the simulator, through every layer."""
     tally, trips, shown = Illnesses(), 0, 0
     first = TODAY - timedelta(days=days - 1)
     with sick_nights() as sick, tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,11 @@
-"""Summaries, trends and weeks of a whole cohort on PostgreSQL: time and peak memory, against a bare SELECT of the same rows.
+"""Summaries, trends and weeks of a cohort on PostgreSQL: time and peak memory, against a bare SELECT of the
+same rows.
 
     python -m benchmarks.scale_summaries                         # 500 members, five years: 912,500 days
     python -m benchmarks.scale_summaries --members 50 --days 365
 
-The records are made by SQL in the database. Each phase is a process of its own, so its memory is its own. The bare SELECT
-reads the same columns of the same rows, in the same pieces, into pandas and drops them.
+SQL generates the records in the database. Each phase is a process, so that its memory is its own. The bare
+SELECT reads the same columns and rows in the same pieces into pandas.
 """
 
 import argparse
@@ -77,7 +78,7 @@ select 'workout-' || key, user_id, {DAY}, onset + interval '18 hours', onset + i
 
 
 class Cohort:
-    """The database of a size: its members are numbered from 1."""
+    """A database of a given size; its members are numbered from 1."""
 
     def __init__(self, url: str, members: int, days: int) -> None:
         self.database = Database(url)
@@ -85,7 +86,7 @@ class Cohort:
         self.days, self.last = days, FIRST + timedelta(days=days - 1)
 
     def pieces(self) -> list[tuple[list[int], date, date]]:
-        """What the rebuilds hold at once."""
+        """The pieces (members, first day, last day) that the rebuilds hold in memory at once."""
         found = []
         for place in range(0, len(self.members), rebuild.MEMBERS_AT_ONCE):
             start = FIRST
@@ -97,7 +98,7 @@ class Cohort:
 
 
 def fill(cohort: Cohort) -> None:
-    """Make the records."""
+    """Generate the records."""
     prepare(cohort.database)
     with cohort.database.write() as connection:
         connection.execute(text("select setseed(0.5)"))
@@ -108,7 +109,7 @@ def fill(cohort: Cohort) -> None:
 
 
 def select_records(cohort: Cohort) -> int:
-    """The bare SELECT that summaries are compared with."""
+    """The bare SELECT for summaries."""
     rows = 0
     with cohort.database.read() as connection:
         for some, first, last in cohort.pieces():
@@ -120,7 +121,7 @@ def select_records(cohort: Cohort) -> int:
 
 
 def select_daily(cohort: Cohort, columns: dict[str, object] = dict(DAILY_READ)) -> int:  # noqa: B006
-    """The bare SELECT that trends are compared with: with the days before each piece."""
+    """The bare SELECT for trends, including the days before each piece."""
     rows = 0
     c = daily_summary.c
     with cohort.database.read() as connection:
@@ -134,7 +135,7 @@ def select_daily(cohort: Cohort, columns: dict[str, object] = dict(DAILY_READ)) 
 
 
 def select_weeks(cohort: Cohort) -> int:
-    """The bare SELECT that weeks are compared with."""
+    """The bare SELECT for weeks."""
     return select_daily(cohort, dict(DAILY_READ_BY_WEEKS))
 
 
@@ -153,7 +154,7 @@ def rebuild_weeks(cohort: Cohort) -> int:
 
 
 def change_days(cohort: Cohort) -> int:
-    """One night gets another length, in the middle of the history: its summary, its trends and those it reaches. Median of 20."""
+    """Change the length of one night: rebuild its summary and the affected trends. Median of 20 nights."""
     seconds, rows = [], []
     day = FIRST + timedelta(days=cohort.days // 2)
     for user_id in cohort.members[:CHANGED_DAYS]:
@@ -175,7 +176,7 @@ def change_days(cohort: Cohort) -> int:
 
 
 def counts(cohort: Cohort) -> int:
-    """How many rows there are in the end; every day and week has one."""
+    """Number of final rows, one for every day and week."""
     with cohort.database.read() as connection:
         found = {
             table.name: connection.scalar(select(func.count()).select_from(table))
@@ -231,7 +232,7 @@ def main() -> None:
             took, own, memory, rows = last.split()
             seconds[phase] = float(took)
             print(
-                f"{phase:<26} {float(took):8.1f} s {float(own):8.1f} s of its own {int(memory) / MEGABYTE:8.0f} MB {rows:>10} rows",
+                f"{phase:<26} {float(took):8.1f} s {float(own):8.1f} s CPU {int(memory) / MEGABYTE:8.0f} MB {rows:>10} rows",
                 flush=True,
             )
     print(f"summaries / select   {seconds['rebuild summaries'] / seconds['select records']:.1f}")
@@ -240,7 +241,7 @@ def main() -> None:
 
 
 def carry_out(phase: str, cohort: Cohort) -> None:
-    """Do it, and say last: seconds, seconds of this process's own processor time, bytes of memory, rows."""
+    """Run a phase, and print seconds, CPU seconds, peak memory in bytes, and rows."""
     began = time.perf_counter()
     rows = PHASES[phase](cohort)
     print(f"{time.perf_counter() - began} {time.process_time()} {peak()} {rows or 0}")

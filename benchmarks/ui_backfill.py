@@ -1,16 +1,16 @@
-"""A year of one member through the UI's backfill: `dagster dev` as a real process, the backfill asked for by GraphQL.
+"""A year of one member through a backfill of the Dagster UI, with a real `dagster dev`.
 
     python -m benchmarks.ui_backfill [--days 365] [--seed 7]
 
-Prints seconds, the number of runs, and the requests against the least possible number of pages. Dagster's daemon looks at
-backfills every 30 s, a constant in its code: once to create the run, and once more to see that it has ended. The seconds
-from the run's creation to its end are what it takes between the two looks.
+Prints seconds, number of runs, and requests against the least possible number of pages. Dagster's daemon
+checks backfills every 30 s, a constant in its code: once to create the run, and once to notice its end. The
+seconds from the creation of the run to its end exclude both waits.
 """
 
 import argparse
 
 from whoop_assets_tests.support.deployments.dagster_environment import new_home
-from whoop_assets_tests.support.deployments.simulator_process import last_days, staged
+from whoop_assets_tests.support.deployments.simulator_process import last_days, simulator_process
 from whoop_assets_tests.support.deployments.ui_backfill import backfill, connect, serving
 
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
     with (
-        staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
+        simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
         serving(stage, new_home(stage.folder / "dagster")) as ui,
     ):
         connect(stage)

@@ -1,4 +1,4 @@
-"""The loads and the summaries of a range of days without Dagster, on the warehouse that WHOOP_DATABASE_URL names.
+"""Loads and summaries of a range of days without Dagster, on the warehouse WHOOP_DATABASE_URL.
 
 python -m benchmarks.without_dagster FIRST LAST
 """
@@ -17,7 +17,9 @@ from whoop_assets_tests.support.deployments.simulator_process import STREAMS
 
 
 def load_and_summarise(settings: Settings, first: date, last: date) -> None:
-    """What a run of all assets does, in the same order; raises RuntimeError when a load did not complete."""
+    """Do the steps of a run of all assets in the same order; raises RuntimeError if a load is not
+    complete.
+    """
     database = open_database(settings)
     with Connection(settings, database) as connection:
         with database.read() as transaction:

@@ -1,4 +1,6 @@
-"""The repository around the code: one name, one version, a full lock, and nothing that only this machine knows."""
+"""The repository around the code: one name, one version, a full lock, and nothing that only this machine
+knows.
+"""
 
 import os
 import re

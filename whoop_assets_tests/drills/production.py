@@ -11,7 +11,7 @@ from whoop_assets.db.database import Database
 from whoop_assets_tests.drills.truth import against_naive, comparable, rows
 from whoop_assets_tests.support.deployments.compose_processes import Deployment
 from whoop_assets_tests.support.deployments.dagster_ui import UiError, until
-from whoop_assets_tests.support.deployments.simulator_process import Stage
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 from whoop_assets_tests.support.home import KEY, RECORDS, days_of
 from whoop_simulator.running import Control
 
@@ -48,7 +48,7 @@ class Drill:
     """A deployment with connected members and a frozen WHOOP clock."""
 
     deployment: Deployment
-    stage: Stage
+    stage: SimulatedWhoop
     database: Database
     log: Log
     edits: int = 0
@@ -138,7 +138,8 @@ def differences(drill: Drill, first: date, last: date) -> list[tuple[Any, ...]]:
     """Compare the warehouse with WHOOP.
 
     Returns:
-        Records that are missing, different, on the wrong day, or unknown to WHOOP; and summaries that the written rules
+        Records that are missing, different, on the wrong day, or unknown to WHOOP; and summaries that the
+        written rules
         would build differently from the stored records.
     """
     found: list[tuple[Any, ...]] = []

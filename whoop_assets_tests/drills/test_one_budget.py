@@ -6,14 +6,14 @@ Share of the rate and waits of the webhook lane depend on the machine; the bench
 import pytest
 
 from whoop_assets_tests.support.deployments.budget_load import databases, flat_out
-from whoop_assets_tests.support.deployments.simulator_process import staged
+from whoop_assets_tests.support.deployments.simulator_process import simulator_process
 
 pytestmark = pytest.mark.drill
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_processes_that_ask_without_end_are_never_refused_and_are_served_in_turn(kind: str) -> None:
-    with staged(members=1, days=2, seed=1, limits=True) as stage, databases(stage, [kind]) as made:
+    with simulator_process(members=1, days=2, seed=1, limits=True) as stage, databases(stage, [kind]) as made:
         outcome = flat_out(stage, made[kind], processes=6, seconds=130, webhooks=True)
     assert outcome.limited == 0
     assert outcome.worst_minute <= 100

@@ -1,4 +1,6 @@
-"""The shared memory of the simulation counts the requests of a process, which a killed process cannot report."""
+"""The shared memory of the simulation counts the requests of a process, which a killed process cannot
+report.
+"""
 
 from datetime import timedelta
 from pathlib import Path

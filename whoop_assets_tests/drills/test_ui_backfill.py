@@ -10,7 +10,11 @@ from sqlalchemy import select
 
 from whoop_assets.schema import metadata, open_database
 from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, new_home
-from whoop_assets_tests.support.deployments.simulator_process import Stage, last_days, staged
+from whoop_assets_tests.support.deployments.simulator_process import (
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 from whoop_assets_tests.support.deployments.ui_backfill import NAME, backfill, connect, serving
 
 pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
@@ -21,12 +25,14 @@ SEED = 7  # a member with naps on every fourth day and up to five workouts per d
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged(members=1, days=DAYS + 15, seed=SEED) as running:
+def stage() -> Iterator[SimulatedWhoop]:
+    with simulator_process(members=1, days=DAYS + 15, seed=SEED) as running:
         yield running
 
 
-def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(stage: Stage, tmp_path: Path) -> None:
+def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(
+    stage: SimulatedWhoop, tmp_path: Path
+) -> None:
     first, last = last_days(stage, DAYS)
     home = new_home(tmp_path / "dagster")
     with serving(stage, home) as ui:
@@ -55,17 +61,17 @@ def read_once(materialized: dict[str, tuple[int, int]]) -> None:
     assert materialized == {name: (DAYS + beside.get(name, 0), 0) for name in ASSETS}
 
 
-def summary_days(stage: Stage, first: date, last: date) -> set[date]:
+def summary_days(stage: SimulatedWhoop, first: date, last: date) -> set[date]:
     """The requested days with a summary."""
     return {day for day in _days(stage, "daily_summary") if first <= day <= last}
 
 
-def cycle_days(stage: Stage, first: date, last: date) -> set[date]:
+def cycle_days(stage: SimulatedWhoop, first: date, last: date) -> set[date]:
     """The requested days on which the member wore the strap."""
     return {day for day in _days(stage, "cycles") if first <= day <= last}
 
 
-def _days(stage: Stage, table: str) -> set[date]:
+def _days(stage: SimulatedWhoop, table: str) -> set[date]:
     database = open_database(stage.with_database(NAME))
     try:
         with database.read() as connection:

@@ -129,7 +129,9 @@ def freshly_loaded(simulation: Simulation, database_url: str) -> Iterator[Databa
 
 
 def against_fresh(simulation: Simulation, fresh: Database) -> list[Difference]:
-    """Find rows of records, summaries and trends that differ from a fresh load, ignoring our own timestamps."""
+    """Find rows of records, summaries and trends that differ from a fresh load, ignoring our own
+    timestamps.
+    """
     found: list[Difference] = []
     ours = OURS | FOLLOWS_OURS | {"payload", "content_hash"}
     for table in (*RECORDS, "daily_summary", "trends", "weekly_summary"):

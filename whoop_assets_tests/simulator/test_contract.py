@@ -1,4 +1,6 @@
-"""Every record and endpoint against the table of WHOOP's contract, and against the official document if it is there."""
+"""Every record and endpoint against the table of WHOOP's contract, and against the official document if it
+is there.
+"""
 
 import json
 import os

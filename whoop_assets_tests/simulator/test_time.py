@@ -1,4 +1,6 @@
-"""What is visible follows from the clock: nights appear when processed, the open cycle grows, history goes on."""
+"""What is visible follows from the clock: nights appear when processed, the open cycle grows, history goes
+on.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,6 @@
-"""What the simulator announces: six types, in order, signed, to whom a grant is alive; tried again for an hour."""
+"""What the simulator announces: six types, in order, signed, to whom a grant is alive; tried again for an
+hour.
+"""
 
 from collections import Counter
 from collections.abc import Iterator

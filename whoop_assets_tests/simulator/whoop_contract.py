@@ -1,4 +1,5 @@
-"""WHOOP's contract as a table: endpoints with their scopes, and each record's fields, types and required marks.
+"""WHOOP's contract as a table: endpoints with their scopes, and each record's fields, types and required
+marks.
 
 Written from the official documents and from what was measured in real data, not from the simulator.
 """

@@ -1,12 +1,14 @@
-"""One date for the whole suite: each test begins at `NOW`, and so does the clock of every process that it starts.
+"""One date for the whole suite: each test begins at `NOW`, and so does the clock of every process that it
+starts.
 
-Python's clock runs on from there, in UTC, in this process and in its children: `SystemClock`, Dagster and the simulator
-agree. `postgres.py` does the same for `clock_timestamp()` of the test servers. These clocks stay the machine's, and no
-test may depend on them: SQL's `CURRENT_TIMESTAMP` in Dagster's own tables, the times of files, other programs. Only one
-thing is assumed of the machine's clock: that it is past `NOW`.
+Python's clock runs on from there, in UTC, in this process and in its children: `SystemClock`, Dagster and the
+simulator agree. `postgres.py` does the same for `clock_timestamp()` of the test servers. These clocks stay
+the machine's, and no test may depend on them: SQL's `CURRENT_TIMESTAMP` in Dagster's own tables, the times of
+files, other programs. Only one thing is assumed of the machine's clock: that it is past `NOW`.
 
-Tests that start Dagster's web server, daemon or code server have the marker `machine_time` and run at the machine's time:
-gRPC's native code compares deadlines with the machine's clock, so with another clock every call exceeds its deadline.
+Tests that start Dagster's web server, daemon or code server have the marker `machine_time` and run at the
+machine's time: gRPC's native code compares deadlines with the machine's clock, so with another clock every
+call exceeds its deadline.
 """
 
 import os
@@ -26,7 +28,10 @@ TODAY = NOW.date()
 SHIFT_VARIABLE = "TEST_CLOCK_SHIFT_NANOSECONDS"
 """Tells a child process how far its clock is from the machine's."""
 SET_CLOCK = Path(__file__).parent / "child_process" / "sitecustomize.py"
-"""Sets the clock of a child process. Python runs it at the start of every process that has its folder on PYTHONPATH."""
+"""Sets the clock of a child process.
+
+Python runs it at the start of every process that has its folder on PYTHONPATH.
+"""
 
 
 @contextmanager
@@ -45,5 +50,7 @@ def python_path(*folders: str | Path) -> str:
 
 
 def only_time(*folders: str | Path) -> dict[str, str]:
-    """The environment of a child process that gets nothing else: the tests' time, and these folders on its path."""
+    """The environment of a child process that gets nothing else: the tests' time, and these folders on its
+    path.
+    """
     return {"PYTHONPATH": python_path(*folders), SHIFT_VARIABLE: os.environ[SHIFT_VARIABLE], "PATH": ""}

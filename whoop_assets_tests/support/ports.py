@@ -1,4 +1,6 @@
-"""Parts of HTTP tests on this machine: a port that refuses connections, and a TLS context without certificates."""
+"""Parts of HTTP tests on this machine: a port that refuses connections, and a TLS context without
+certificates.
+"""
 
 import socket
 import ssl

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.session import Connection
-from whoop_assets_tests.support.deployments.simulator_process import Stage
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 from whoop_assets_tests.support.postgres import running_server
 
 WEBHOOKS_A_MINUTE = 5
@@ -22,7 +22,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class Outcome:
-    """`served` per process; the rest as the simulator counted it."""
+    """Counts of a measurement: `served` per process, `limited` and `worst_minute` from the simulator."""
 
     served: list[int]
     seconds: float
@@ -32,12 +32,12 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """Requests a minute."""
+        """Requests per minute."""
         return (sum(self.served) + len(self.waits)) / self.seconds * 60
 
 
 def ask_without_end(settings: Settings, user_id: int, ready: Any, stop: Any, served: Any) -> None:
-    """One process: the smallest request there is, in the backfill lane, until it is told to stop."""
+    """Send the smallest request in the backfill lane without pause, until `stop` is set."""
     database = Database(settings.database_url)
     with Connection(settings, database, "flat out") as connection:
         client = connection.client(user_id, "backfill")
@@ -49,7 +49,7 @@ def ask_without_end(settings: Settings, user_id: int, ready: Any, stop: Any, ser
 
 
 def ask_now_and_then(settings: Settings, user_id: int, ready: Any, stop: Any, waits: Any, seed: int) -> None:
-    """One process: a request of the webhook lane at random moments; how long each took."""
+    """Send requests in the webhook lane at random times, and record the seconds of each."""
     database = Database(settings.database_url)
     with Connection(settings, database, "webhooks") as connection:
         client, chance = connection.client(user_id, "webhook"), random.Random(seed)
@@ -62,9 +62,15 @@ def ask_now_and_then(settings: Settings, user_id: int, ready: Any, stop: Any, wa
 
 
 def flat_out(
-    stage: Stage, settings: Settings, *, processes: int, seconds: float, webhooks: bool, seed: int = 1
+    stage: SimulatedWhoop,
+    settings: Settings,
+    *,
+    processes: int,
+    seconds: float,
+    webhooks: bool,
+    seed: int = 1,
 ) -> Outcome:
-    """So many processes for so long; on a database that `stage.connected` has made."""
+    """Run the processes for some seconds on a database that `stage.connected` created."""
     before = stage.stats()
     with SPAWN.Manager() as manager:
         ready, stop = SPAWN.Barrier(processes + webhooks + 1), SPAWN.Event()
@@ -95,8 +101,8 @@ def flat_out(
 
 
 @contextmanager
-def databases(stage: Stage, kinds: list[str]) -> Iterator[dict[str, Settings]]:
-    """A new database of each kind, with the members connected."""
+def databases(stage: SimulatedWhoop, kinds: list[str]) -> Iterator[dict[str, Settings]]:
+    """Create a database of each kind, with all members connected."""
     with ExitStack() as cleanup:
         made = {}
         for kind in kinds:

@@ -1,4 +1,6 @@
-"""A backfill through the Dagster UI of a real `dagster dev`, launched by GraphQL, with its requests counted."""
+"""A backfill through the Dagster UI of a real `dagster dev`, launched by GraphQL, with its requests
+counted.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,16 +11,16 @@ from pathlib import Path
 from whoop_assets_tests.support.deployments.dagster_environment import child_environment
 from whoop_assets_tests.support.deployments.dagster_ui import Ui, running_ui
 from whoop_assets_tests.support.deployments.request_counts import Counting, Sent, least_pages
-from whoop_assets_tests.support.deployments.simulator_process import Stage
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 
 NAME = "ui"
 AT_LEAST, A_DAY = 180.0, 2.0
-"""Seconds that a backfill may take: this much, and so much more per day."""
+"""Maximum seconds of a backfill: a constant and an amount per day."""
 
 
 @dataclass(frozen=True)
 class Backfilled:
-    """What became of a backfill."""
+    """The result of a backfill."""
 
     backfill_id: str
     status: str
@@ -27,26 +29,26 @@ class Backfilled:
     waited: float
     """Seconds from the mutation to the creation of the first run."""
     worked: float
-    """Seconds from then to the end of the last run."""
+    """Seconds from the creation of the first run to the end of the last run."""
     sent: Sent
 
 
-def connect(stage: Stage) -> None:
-    """A new warehouse with every member connected; once nothing reads by itself, or their import would begin."""
+def connect(stage: SimulatedWhoop) -> None:
+    """Create the warehouse and connect all members. Call it when no sensor runs, or their import begins."""
     database, connection = stage.database(NAME)
     connection.close()
     database.close()
 
 
 @contextmanager
-def serving(stage: Stage, home: Path) -> Iterator[Ui]:
-    """`dagster dev` on the stage's warehouse, nothing scheduled."""
+def serving(stage: SimulatedWhoop, home: Path) -> Iterator[Ui]:
+    """Run `dagster dev` on the stage's warehouse, with schedules off."""
     with running_ui(home, child_environment(stage, NAME)) as ui:
         ui.stop_reading()
         yield ui
 
 
-def backfill(stage: Stage, ui: Ui, first: date, last: date) -> Backfilled:
+def backfill(stage: SimulatedWhoop, ui: Ui, first: date, last: date) -> Backfilled:
     """Backfill all assets over the days and wait for the end."""
     counting = Counting(stage)
     backfill_id = ui.launch_backfill(first, last)

@@ -1,4 +1,6 @@
-"""Members made of daily rows with known noise, with an illness, an overreach and a journey planted into them."""
+"""Members made of daily rows with known noise, with an illness, an overreach and a journey planted into
+them.
+"""
 
 import math
 import random
@@ -15,18 +17,22 @@ FIRST = date(2025, 1, 1)
 YEAR = 365
 ILL, OVERREACH, AWAY = range(150, 155), range(220, 241), range(300, 310)
 FOLLOWS_ILLNESS = 3
-"""The flag of a night soon after an illness is no false alarm."""
+"""Nights after an illness whose flag is no false alarm."""
 
 NOISE = {"hrv": 0.16, "resting_heart_rate": 1.9, "respiratory_rate": 0.35, "skin_temp": 0.35}
-"""Standard deviation of a night about the member's own level: of ln RMSSD, bpm, breaths a minute, degrees."""
+"""Standard deviation of a night around the member's level: ln RMSSD, bpm, breaths per minute, degrees."""
 
 SHARED = 0.84
-"""Share of the variance of heart rate and HRV that comes from one and the same state: over 4,537 nights of five members the
-z-scores of the two correlate with -0.84."""
+"""Share of the variance of heart rate and HRV with a common cause.
+
+Over 4,537 nights of five members the z-scores of both correlate with -0.84.
+"""
 
 
 def healthy_and(severity: float, seed: int) -> list[dict[str, Any]]:
-    """A year's daily rows with an illness that moves each of the four signals by so many standard deviations."""
+    """A year of daily rows with an illness that moves each of the four signals by `severity` standard
+    deviations.
+    """
     rng = random.Random(seed)
     rows = []
     level = rng.gauss(4.1, 0.3), rng.uniform(46, 60), rng.uniform(13.5, 16.5)
@@ -34,7 +40,9 @@ def healthy_and(severity: float, seed: int) -> list[dict[str, Any]]:
     for n in range(YEAR):
         day = FIRST + timedelta(days=n)
         ill = severity if n in ILL else 0.0
-        state = 0.3 * state + math.sqrt(1 - 0.09) * rng.gauss(0, 1)  # a good day follows a good day, a little
+        state = 0.3 * state + math.sqrt(1 - 0.09) * rng.gauss(
+            0, 1
+        )  # consecutive days are slightly correlated
 
         def mixed(state: float = state) -> float:
             return math.sqrt(SHARED) * state + math.sqrt(1 - SHARED) * rng.gauss(0, 1)
@@ -73,7 +81,7 @@ def trends_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @dataclass
 class Illnesses:
-    """How the flag did, over members."""
+    """Results of the illness flag, over members."""
 
     episodes: int = 0
     found: int = 0
@@ -84,7 +92,7 @@ class Illnesses:
     false: int = 0
 
     def add(self, flagged: dict[date, bool | None], episodes: list[list[date]]) -> None:
-        """Take in one member: the flag of each night, and the nights of each illness."""
+        """Add a member: the flag of each night, and the nights of each illness."""
         ill = {day for episode in episodes for day in episode}
         near = {day + timedelta(days=n) for day in ill for n in range(FOLLOWS_ILLNESS + 1)}
         for episode in episodes:

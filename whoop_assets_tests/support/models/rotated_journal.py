@@ -1,4 +1,4 @@
-"""Journal answers and outcomes that have nothing to do with each other, and the false alarms among their effects."""
+"""Journal answers with unrelated outcomes, and the false alarms among their effects."""
 
 import math
 import random
@@ -19,7 +19,7 @@ Answers = list[dict[str, Any]]
 
 
 def made_up(seed: int, days: int) -> tuple[Answers, Days]:
-    """Answers to five questions, and outcomes of a member on whom no habit has an effect."""
+    """Generate answers to five questions, and outcomes that do not depend on them."""
     rng = random.Random(seed)
     weekdays = [rng.gauss(0, 5) for _ in range(7)]
     level, state, drift = rng.gauss(4.1, 0.3), 0.0, 0.0
@@ -41,7 +41,7 @@ def made_up(seed: int, days: int) -> tuple[Answers, Days]:
 
 
 def _habit(rng: random.Random, member: int, question: str, days: int) -> Iterator[dict[str, Any]]:
-    """Answers that follow the weekday, come in phases of weeks, and become more or less frequent over the years."""
+    """Generate answers that depend on the weekday and change over weeks and years."""
     usual, trend, phase = rng.uniform(-1.5, 1.0), rng.uniform(-1.5, 1.5), 0.0
     weekdays = [rng.gauss(0, 0.8) for _ in range(7)]
     for n in range(days):
@@ -54,16 +54,16 @@ def _habit(rng: random.Random, member: int, question: str, days: int) -> Iterato
 
 
 def rotated(days: Days, by: int) -> Days:
-    """The outcomes moved to later days; those after the last day continue at the first."""
+    """Rotate the outcomes to later days; outcomes after the last day continue at the first."""
     first, last = min(days), max(days)
     length = (last - first).days + 1
-    length += -length % 7  # whole weeks, so that weekdays meet weekdays
+    length += -length % 7  # whole weeks, to keep the weekday
     return {first + timedelta(days=((day - first).days + by) % length): row for day, row in days.items()}
 
 
 @dataclass
 class Tally:
-    """Intervals, and how many leave out zero: this project's, and a plain comparison's."""
+    """Number of intervals, and of intervals without zero: of this project and of a plain comparison."""
 
     intervals: int = 0
     alarms: int = 0
@@ -72,7 +72,7 @@ class Tally:
     plain_alarms: int = 0
 
     def add(self, answers: Answers, days: Days) -> None:
-        """Count the effects of these answers on outcomes that have nothing to do with them."""
+        """Count the effects of the answers on unrelated outcomes."""
         for row in effect_rows(answers, days):
             if row["difference"] is not None:
                 self.intervals += 1
@@ -90,14 +90,16 @@ class Tally:
     def __str__(self) -> str:
         return (
             f"{self.alarms} of {self.intervals} intervals leave out zero ({self.alarms / self.intervals:.1%}; at most"
-            f" {AT_MOST:.0%}); {self.told} are told as strong or weak ({self.told / self.intervals:.2%}). A plain"
+            f" {AT_MOST:.0%}); {self.told} are reported as strong or weak ({self.told / self.intervals:.2%}). A plain"
             f" comparison of means: {self.plain_alarms} of {self.plain_intervals}"
             f" ({self.plain_alarms / self.plain_intervals:.1%})"
         )
 
 
 def _welch_leaves_out_zero(answers: Answers, days: Days, outcome: str, lag: int) -> bool | None:
-    """Whether the 95% interval of two independent samples' difference leaves out zero; None with too few days."""
+    """Whether the 95% interval of the difference of two independent samples excludes zero; None with too few
+    days.
+    """
     groups: dict[bool, list[float]] = {True: [], False: []}
     for answer in answers:
         value = days.get(answer["day"] + timedelta(days=lag), {}).get(outcome)
@@ -115,7 +117,7 @@ def _welch_leaves_out_zero(answers: Answers, days: Days, outcome: str, lag: int)
 
 
 def rotations(answers: Answers, days: Days, count: int, rng: random.Random, tally: Tally) -> None:
-    """Count the false alarms of so many rotations of one member."""
+    """Count the false alarms of `count` rotations of one member."""
     weeks = ((max(days) - min(days)).days + 1) // 7
     least = -(-MIN_ROTATION_DAYS // 7)
     possible = range(least, weeks - least)

@@ -70,7 +70,7 @@ class Counts:
             f" {sent['delivered']} delivered, {self.deliveries['delivered'] - len(self.delivered)} of them duplicates;"
             f" {sent['never sent']} never sent, {sent['given up']} given up, {sent['waiting']} waiting",
             *(f"Kills of the {kind}: {counted(hits)}" for kind, hits in self.hits.items()),
-            f"Members who had to connect again: {self.reconnected}",
+            f"Members that connected again: {self.reconnected}",
             f"Runs: {counted(self.runs)}; {self.ticks} ticks",
             f"Requests: {counted(self.requests)}; {self.exchanges} token exchanges",
             f"Requests a member and day: {sum(self.requests.values()) / member_days:.1f};"

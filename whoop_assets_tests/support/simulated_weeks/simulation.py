@@ -207,7 +207,7 @@ class Simulation:
             if run.process.alive:
                 self.workers.append(run.process)
         except EOFError:
-            outcome = Outcome(problem=f"A run for {run.work.reason} ended without a word.")
+            outcome = Outcome(problem=f"A run for {run.work.reason} ended without a result.")
         self.counts.failures.update(re.sub(r"\(pid .*?UTC", "(...) UTC", one) for one in outcome.failures)
         if outcome.problem:
             self._fail(outcome.problem)
