@@ -27,7 +27,7 @@ def all_outcomes() -> list[Outcome]:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_whatever_goes_wrong_the_stored_data_end_up_as_whoops(
+def test_after_any_faults_the_stored_data_equal_whoops(
     new_database_url: Callable[..., str],
     world: int,
     all_outcomes: list[Outcome],
@@ -40,7 +40,7 @@ def test_whatever_goes_wrong_the_stored_data_end_up_as_whoops(
     assert not (differing := [outcome for outcome in outcomes if outcome.wrong]), report(differing)
 
 
-def test_the_weather_was_bad_enough(all_outcomes: list[Outcome]) -> None:
+def test_the_loads_met_enough_faults(all_outcomes: list[Outcome]) -> None:
     """Enough loads met faults; enough of them succeeded, failed or were killed; enough records changed
     meanwhile.
     """

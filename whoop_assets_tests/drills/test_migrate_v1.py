@@ -107,7 +107,7 @@ def say_v1_id(home, table, key, payload):
         connection.execute(update(table).where(table.c.id == key).values(payload=json.dumps(payload)))
 
 
-def test_two_thousand_rows_killed_twice(database_url, tmp_path, capsys):
+def test_a_migration_of_two_thousand_rows_survives_two_kills(database_url, tmp_path, capsys):
     with at_home(database_url, frozen_world(members=2, days=800)) as home:
         home.load(date(2024, 9, 15), date(2025, 8, 30), ("cycles", "sleeps", "recoveries", "workouts"))
         source = tmp_path / "old.csv"

@@ -177,7 +177,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Call
         yield Scene(folder, simulator, url, free_port())
 
 
-def test_no_token_no_secret_and_nobodys_name_is_written_anywhere(scene: Scene) -> None:
+def test_no_token_secret_email_or_name_is_written(scene: Scene) -> None:
     connect_in_every_way_and_fail_in_every_way(scene)
     load_in_bad_weather(scene)
     fail_for_reasons_of_our_own(scene)
@@ -318,7 +318,7 @@ def event_log(home: Path) -> list[object]:
     return rows
 
 
-def test_the_search_knows_the_forms_a_secret_can_take() -> None:
+def test_the_search_finds_all_encodings_of_a_secret() -> None:
     wanted = {"secret": "sécret/of a member+1"}
     for written in (
         "x sécret/of a member+1 y",

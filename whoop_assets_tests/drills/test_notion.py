@@ -29,7 +29,7 @@ COUNTED = ("created", "adopted", "updated", "in_bin")
 
 @pytest.mark.parametrize("weather", ["calm", "foul"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather):
+def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather):
     dice, happened = random.Random(7), Counter()
     with (
         at_home(new_database_url(kind), frozen_world(days=LOADED + 10)) as home,

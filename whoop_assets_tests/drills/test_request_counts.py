@@ -13,7 +13,7 @@ from whoop_assets_tests.support.simulated_weeks.shared_clock import Activity, Pa
 SLOT = 3
 
 
-def test_the_page_counts_the_same_requests_and_token_exchanges_as_whoop(
+def test_shared_memory_counts_the_same_requests_and_token_exchanges_as_whoop(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     page = Page(tmp_path / "page")
