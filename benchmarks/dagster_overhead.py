@@ -62,14 +62,16 @@ def main() -> None:
         partitions = chosen.days * assets
         ratios = [real / nothing for real, nothing in zip(whole, bare, strict=True)]
         print(
-            f"{chosen.days} days of {assets} assets, {partitions} partitions, medians of {chosen.rounds} rounds:"
+            f"{chosen.days} days of {assets} assets, {partitions} partitions, medians of {chosen.rounds}"
+            f" rounds:"
         )
         for name, seconds in (("empty bodies", bare), ("real assets", whole)):
             median = statistics.median(seconds)
             spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
             print(f"{name:<13}{median:.2f} s ({spread}), {median / partitions * 1000:.2f} ms per partition")
         print(
-            f"ratio        {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; at most 1.25)"
+            f"ratio        {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; at"
+            f" most 1.25)"
         )
         for name, definitions in (("empty bodies", empty), ("real assets", defs)):
             print(f"Where the time goes, {name}, in a separate round:")

@@ -111,7 +111,8 @@ class Client:
     ) -> bytes:
         path = f"/api/v1/whoop/daily?from={FIRST}&to={self._stage.last}&limit=1000&member={member}{query}"
         writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self._stage.key}\r\n{headers}\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {self._stage.key}\r\n{headers}\r\n".encode()
         )
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
@@ -197,7 +198,8 @@ def measure(name: str, stage: SimulatedWhoop, chosen: argparse.Namespace) -> Non
     sql_rate, sql_work, _ = best["SQL, rows alone"]
     for what, (rate, work, said) in best.items():
         print(
-            f"{name:<11} {what:<21} {rate:7.1f} pages/s ({rate / sql_rate:5.2f} of SQL) {rate * stage.days:8.0f} rows/s"
+            f"{name:<11} {what:<21} {rate:7.1f} pages/s ({rate / sql_rate:5.2f} of SQL)"
+            f" {rate * stage.days:8.0f} rows/s"
             f" {work * 1000:7.1f} ms of processor a page ({work / sql_work:5.2f} of SQL)  {said}",
             flush=True,
         )

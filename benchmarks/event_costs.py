@@ -59,7 +59,8 @@ class EventCosts:
             ),
         )
         return [
-            f"  {seconds:7.2f} s {seconds / self.total:5.0%} {seconds / partitions * 1000:8.3f} ms per partition  {name}"
+            f"  {seconds:7.2f} s {seconds / self.total:5.0%} {seconds / partitions * 1000:8.3f} ms per"
+            f" partition  {name}"
             for name, seconds in (*parts, ("in all", self.total))
         ]
 

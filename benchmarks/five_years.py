@@ -50,7 +50,8 @@ def main() -> None:
         database.close()
         seconds, peak, home = run(stage, days, with_dagster=not chosen.without_dagster)
         print(
-            f"{days} days of {chosen.members} members, {'without' if chosen.without_dagster else 'through'} Dagster:"
+            f"{days} days of {chosen.members} members,"
+            f" {'without' if chosen.without_dagster else 'through'} Dagster:"
         )
         print(f"time       {seconds:.1f} s, {seconds / days * 1000:.1f} ms per day")
         print(f"memory     {peak / MEGABYTE:.0f} MB at most")

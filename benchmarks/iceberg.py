@@ -179,7 +179,8 @@ def add_a_field(database: Database, catalog: Catalog, world: World) -> None:
     told = {key[0]: row["stress_minutes"] for key, row in rows.items() if row["stress_minutes"] is not None}
     assert told == {cycle["id"]: 71}, told
     print(
-        f"\na field added upstream: column {', '.join(done.added)}, {done.days} day written; read by DuckDB: {told}"
+        f"\na field added upstream: column {', '.join(done.added)}, {done.days} day written; read by"
+        f" DuckDB: {told}"
     )
 
 

@@ -166,7 +166,8 @@ def main() -> None:
             database.close()
         print(f"load  {spread(loads)}, {requests} requests, {records} records stored")
         print(
-            f"least {spread(leasts)}, {bare_requests} requests, {least_stored} records stored, nothing worked out"
+            f"least {spread(leasts)}, {bare_requests} requests, {least_stored} records stored, nothing"
+            f" worked out"
         )
         print(f"bare  {spread(bares)}, {bare_requests} requests, nothing stored")
         looped, floor = statistics.median(bares), statistics.median(leasts)

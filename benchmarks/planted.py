@@ -38,7 +38,8 @@ from whoop_simulator.physiology import sleep_history
 def planted(members: int) -> None:
     """Measure members that are generated as daily rows."""
     print(
-        f"{members} members of a year each, an illness of {len(ILL)} nights in it; its strength in SD of a night:"
+        f"{members} members of a year each, an illness of {len(ILL)} nights in it; its strength in SD of"
+        f" a night:"
     )
     days = [FIRST + timedelta(days=n) for n in ILL]
     for severity in (1.0, 1.5, 2.0, 3.0):
@@ -80,7 +81,8 @@ def overreach(members: int) -> None:
                 home += 1
                 elsewhere += shift != 0
     print(
-        f"an overreach of {len(OVERREACH)} days with 5 more strain a day: the highest of the year is within it"
+        f"an overreach of {len(OVERREACH)} days with 5 more strain a day: the highest of the year is"
+        f" within it"
     )
     for name in loads:
         print(f"  {name:<30} in {highest[name]} of {members} members; {false[name]} other days as high")

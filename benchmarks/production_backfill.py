@@ -71,21 +71,25 @@ def main() -> None:
                 whole.append(backfilled(deployment, REAL, first, last))
                 print(
                     f"round {number + 1}: empty {bare[-1].whole:.1f} s (its run {bare[-1].run:.1f} s), real"
-                    f" {whole[-1].whole:.1f} s (its run {whole[-1].run:.1f} s), {stage.requests() - before} requests",
+                    f" {whole[-1].whole:.1f} s (its run {whole[-1].run:.1f} s),"
+                    f" {stage.requests() - before} requests",
                     flush=True,
                 )
             print(
-                f"{chosen.days} days of {len(ASSETS)} assets, {chosen.members} members, medians of {chosen.rounds}"
+                f"{chosen.days} days of {len(ASSETS)} assets, {chosen.members} members, medians of"
+                f" {chosen.rounds}"
                 " rounds:"
             )
             for name, took in (("empty bodies", bare), ("real assets", whole)):
                 print(
-                    f"{name:<13}{statistics.median(one.whole for one in took):.1f} s from the mutation to the end,"
+                    f"{name:<13}{statistics.median(one.whole for one in took):.1f} s from the mutation to"
+                    f" the end,"
                     f" {statistics.median(one.data for one in took):.1f} s to the end of the run,"
                     f" {statistics.median(one.run for one in took):.1f} s in the run"
                 )
             print(
-                f"ratio        {_ratio([one.whole for one in whole], [one.whole for one in bare]):.2f} of the whole,"
+                f"ratio        {_ratio([one.whole for one in whole], [one.whole for one in bare]):.2f} of"
+                f" the whole,"
                 f" {_ratio([one.run for one in whole], [one.run for one in bare]):.2f} of the runs"
             )
             print(rows(stage, deployment))

@@ -134,7 +134,8 @@ class Sender:
     def said(self) -> str:
         assert set(self.statuses) == {204}, self.statuses
         cuts = statistics.quantiles(self.seconds, n=100)
-        return f"p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, longest {max(self.seconds) * 1000:.0f} ms"
+        p50, p99, longest = cuts[49] * 1000, cuts[98] * 1000, max(self.seconds) * 1000
+        return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {longest:.0f} ms"
 
 
 def measure(

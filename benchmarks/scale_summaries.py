@@ -40,7 +40,8 @@ CHANGED_DAYS = 20
 
 EVERY_DAY = """
 from generate_series(1, :members) as user_id, generate_series(0, :days - 1) as n,
-lateral (select (timestamptz '2020-12-31 22:30+00' + n * interval '1 day' + random() * interval '1 hour') as onset,
+lateral (select
+    (timestamptz '2020-12-31 22:30+00' + n * interval '1 day' + random() * interval '1 hour') as onset,
     user_id::bigint * 100000 + n as key, random() as a, random() as b, random() as c) as drawn
 """
 COMMON = "'{}', repeat('0', 64), onset, onset, onset, null"
@@ -55,16 +56,19 @@ select key, user_id, {DAY}, onset, onset + interval '1 day', '+00:00', 'SCORED',
     "sleeps": f"""
 insert into sleeps (id, cycle_id, nap, {HEAD}, total_in_bed_time_milli, total_awake_time_milli,
     total_no_data_time_milli, total_light_sleep_time_milli, total_slow_wave_sleep_time_milli,
-    total_rem_sleep_time_milli, sleep_cycle_count, disturbance_count, baseline_milli, need_from_sleep_debt_milli,
+    total_rem_sleep_time_milli, sleep_cycle_count, disturbance_count, baseline_milli,
+     need_from_sleep_debt_milli,
     need_from_recent_strain_milli, need_from_recent_nap_milli, respiratory_rate, sleep_performance_percentage,
     sleep_consistency_percentage, sleep_efficiency_percentage, {PROVENANCE})
-select 'sleep-' || key, key, false, user_id, {DAY}, onset, onset + (6 + 2 * a) * interval '1 hour', '+00:00', 'SCORED',
+select 'sleep-' || key, key, false, user_id, {DAY}, onset, onset + (6 + 2 * a) * interval '1 hour', '+00:00',
+ 'SCORED',
     onset, onset, 28000000, 2000000 * b, 0, 12000000 + 4000000 * a, 5000000, 6000000, 4, 10 * b, 27000000,
     1000000 * c, 600000, 0, 14.5 + b, 70 + 30 * c, 60 + 30 * b, 85 + 10 * c, {COMMON} {EVERY_DAY}""",
     "recoveries": f"""
 insert into recoveries (sleep_id, cycle_id, {HEAD}, user_calibrating, recovery_score, resting_heart_rate,
     hrv_rmssd_milli, spo2_percentage, skin_temp_celsius, {PROVENANCE})
-select 'sleep-' || key, key, user_id, {DAY}, onset, onset + interval '8 hours', '+00:00', 'SCORED', onset, onset,
+select 'sleep-' || key, key, user_id, {DAY}, onset, onset + interval '8 hours', '+00:00', 'SCORED', onset,
+ onset,
     false, round((99 * a)::numeric), 48 + round((8 * b)::numeric), 40 + 50 * c, 95 + 3 * a, 33 + b,
     {COMMON} {EVERY_DAY}""",
     "workouts": f"""
@@ -72,7 +76,8 @@ insert into workouts (id, {HEAD}, sport_id, sport_name, strain, average_heart_ra
     percent_recorded, distance_meter, zone_zero_milli, zone_one_milli, zone_two_milli, zone_three_milli,
     zone_four_milli, zone_five_milli, {PROVENANCE})
 select 'workout-' || key, user_id, {DAY}, onset + interval '18 hours', onset + interval '19 hours', '+00:00',
-    'SCORED', onset, onset, 0, 'running', 5 + 10 * a, 130, 170, 2500, 1, 8000, 100000, 500000, 900000, 1200000,
+    'SCORED', onset, onset, 0, 'running', 5 + 10 * a, 130, 170, 2500, 1, 8000, 100000, 500000, 900000,
+     1200000,
     700000, 100000, {COMMON} {EVERY_DAY} where a < 0.7""",
 }
 
@@ -232,7 +237,8 @@ def main() -> None:
             took, own, memory, rows = last.split()
             seconds[phase] = float(took)
             print(
-                f"{phase:<26} {float(took):8.1f} s {float(own):8.1f} s CPU {int(memory) / MEGABYTE:8.0f} MB {rows:>10} rows",
+                f"{phase:<26} {float(took):8.1f} s {float(own):8.1f} s CPU {int(memory) / MEGABYTE:8.0f}"
+                f" MB {rows:>10} rows",
                 flush=True,
             )
     print(f"summaries / select   {seconds['rebuild summaries'] / seconds['select records']:.1f}")

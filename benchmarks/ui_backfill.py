@@ -29,7 +29,8 @@ def main() -> None:
         done = backfill(stage, ui, *last_days(stage, chosen.days))
         print(f"{chosen.days} days through the UI: {done.status}, {len(done.runs)} run, {done.seconds:.1f} s")
         print(
-            f"{done.waited:.1f} s until the daemon created the run, {done.worked:.1f} s until the run ended, then"
+            f"{done.waited:.1f} s until the daemon created the run, {done.worked:.1f} s until the run"
+            f" ended, then"
             f" {done.seconds - done.waited - done.worked:.1f} s until the daemon saw it"
         )
         print(*done.sent.lines(), sep="\n")

@@ -46,7 +46,8 @@ APART = (3.0, 12.0)
 """Random seconds between a row and the next event, so that events have no fixed place in any interval."""
 
 RUNS = """
-{ runsOrError(limit: 20) { ... on Runs { results { id status creationTime startTime endTime tags { key value } } }
+{ runsOrError(limit: 20) {
+ ... on Runs { results { id status creationTime startTime endTime tags { key value } } }
   ... on Error { message } } }"""
 
 
@@ -82,7 +83,8 @@ def main() -> None:
     built = sorted(way.built for way in ways)
     p95 = built[min(len(built) - 1, int(len(built) * 0.95))]
     print(
-        f"{len(ways)} events, POST to row: median {statistics.median(built):.1f} s (at most 8), 95% within {p95:.1f} s"
+        f"{len(ways)} events, POST to row: median {statistics.median(built):.1f} s (at most 8), 95%"
+        f" within {p95:.1f} s"
         f" (at most 15), longest {built[-1]:.1f} s; median until the run was made"
         f" {statistics.median(way.made for way in ways):.1f} s, until it began"
         f" {statistics.median(way.began for way in ways):.1f} s"

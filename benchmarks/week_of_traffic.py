@@ -321,7 +321,8 @@ def tell(week: Week, days: int) -> None:
     of_members = sorted(worst.values())
     if of_members:
         print(
-            f"furthest behind: the median member {of_members[len(of_members) // 2] / MINUTE:.0f} minutes at worst,"
+            f"furthest behind: the median member {of_members[len(of_members) // 2] / MINUTE:.0f} minutes"
+            f" at worst,"
             f" the worst {of_members[-1] / MINUTE:.0f}"
         )
     print("\n-- Memory: megabytes resident, at the start of each day and at the end of the last")

@@ -23,7 +23,8 @@ WITHIN = 900.0
 STARTED = re.compile(r"Started process for (?:resumed )?run \(pid: (\d+)\)")
 LOGS = """
 query ($id: ID!) {
-  logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } ... on Error { message } }
+  logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } }
+   ... on Error { message } }
 }"""
 
 SLOWLY = 6.0

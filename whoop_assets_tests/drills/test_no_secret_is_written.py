@@ -37,7 +37,8 @@ ROOT = Path(__file__).parents[2]
 EVERYTHING_LOGGED = """\
 import logging, os
 logging.basicConfig(
-    filename=os.path.join(os.environ["EVERYTHING_LOGGED"], f"{os.getpid()}.log"), level=logging.DEBUG, force=True
+    filename=os.path.join(os.environ["EVERYTHING_LOGGED"], f"{os.getpid()}.log"), level=logging.DEBUG,
+     force=True
 )
 """
 # Let Dagster store all Python logs in its event log.
@@ -277,7 +278,8 @@ def load_in_bad_weather(scene: Scene) -> None:
 def materialize(scene: Scene, **environment: str) -> None:
     """Materialize all assets of today with Dagster's own command; the run may fail."""
     scene.run(
-        "dagster", "asset", "materialize", "--select", "*", "-m", "whoop_assets.definitions", "--partition", TO,
+        "dagster", "asset", "materialize", "--select", "*", "-m", "whoop_assets.definitions",
+        "--partition", TO,
         fails=None, **environment,
     )  # fmt: skip
 

@@ -22,8 +22,8 @@ LOADED = DAYS + 20
 """Some days have no record and therefore no summary."""
 
 # Faults, and whether Notion has processed the request; None is a closed connection.
-FAULTS = [("500", False), ("502", True), ("503", False), ("429:3", False), ("529:2", False), ("silence", False),
-          ("silence", True), ("garbage", True)]  # fmt: skip
+FAULTS = [("500", False), ("502", True), ("503", False), ("429:3", False), ("529:2", False),
+          ("silence", False), ("silence", True), ("garbage", True)]  # fmt: skip
 COUNTED = ("created", "adopted", "updated", "in_bin")
 
 
@@ -115,7 +115,9 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
         assert unchanged == 0
         twice = len(notion.pages) - DAYS
         print(
-            f"\n{kind}, {weather}: {DAYS} days, {len(notion.pages)} pages, {twice} duplicates; faults {dict(happened)};"
-            f"\n  first {once};\n  again {again};\n  {EDITS} edits and 1 in the bin {third};\n  again {fourth};"
+            f"\n{kind}, {weather}: {DAYS} days, {len(notion.pages)} pages, {twice} duplicates; faults"
+            f" {dict(happened)};"
+            f"\n  first {once};\n  again {again};\n  {EDITS} edits and 1 in the bin {third};\n  again"
+            f" {fourth};"
             f"\n  an unchanged day {unchanged} requests"
         )

@@ -33,7 +33,8 @@ def test_one_of_eight_processes_refreshes_an_expired_token_and_all_are_served(da
         counts = crowd.counts()
         print(
             f"\n{ROUNDS} rounds of {PROCESSES} processes: {counts['refreshes']} refreshes,"
-            f" {served} of {ROUNDS * PROCESSES} served, {counts['token_refusals']} refused by the token endpoint"
+            f" {served} of {ROUNDS * PROCESSES} served, {counts['token_refusals']} refused by the token"
+            f" endpoint"
         )
         assert (counts["refreshes"], counts["token_refusals"]) == (ROUNDS, 0)
         assert served == ROUNDS * PROCESSES

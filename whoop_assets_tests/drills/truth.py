@@ -346,7 +346,8 @@ def report(simulation: Simulation) -> str:
             if start < moment(row["payload"]["created_at"]) < end
         ]
     return "\n".join(
-        f"So long {what}: {sorted(found)[len(found) // 2]} in the middle, {max(found)} at worst, of {len(found)}"
+        f"So long {what}: {sorted(found)[len(found) // 2]} in the middle, {max(found)} at worst, of"
+        f" {len(found)}"
         for what, found in waits.items()
         if found
     )

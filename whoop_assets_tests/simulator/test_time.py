@@ -1,4 +1,4 @@
-"""Visible records depend on the clock: nights appear when processed, the open cycle grows, history continues."""
+"""Visible records depend on the clock: nights appear when processed, and the open cycle grows."""
 
 import json
 from datetime import UTC, datetime, timedelta

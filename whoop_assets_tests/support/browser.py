@@ -73,7 +73,8 @@ def executable() -> str:
     installed = shutil.which(NAMES[0])
     if installed is None:
         raise Missing(
-            "Chromium could not be installed with apt-get: install it by hand, or name one in WHOOP_TESTS_BROWSER."
+            "Chromium could not be installed with apt-get: install it by hand, or name one in"
+            " WHOOP_TESTS_BROWSER."
         )
     return installed
 

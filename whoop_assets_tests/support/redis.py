@@ -53,7 +53,8 @@ def executable() -> str:
     installed = shutil.which(PROGRAM)
     if installed is None:
         raise Missing(
-            "Redis could not be installed with apt-get: install redis-server by hand, or name it in WHOOP_TESTS_REDIS."
+            "Redis could not be installed with apt-get: install redis-server by hand, or name it in"
+            " WHOOP_TESTS_REDIS."
         )
     return installed
 

@@ -70,7 +70,7 @@ def flat_out(
     webhooks: bool,
     seed: int = 1,
 ) -> Outcome:
-    """Run the processes for some seconds on a database that `stage.connected` created."""
+    """Run the processes for some seconds on a database that `SimulatedWhoop.connected` created."""
     before = stage.stats()
     with SPAWN.Manager() as manager:
         ready, stop = SPAWN.Barrier(processes + webhooks + 1), SPAWN.Event()

@@ -52,7 +52,8 @@ query ($id: String!) {
   }
 }"""
 RUNS = """
-{ runsOrError(limit: 100) { ... on Runs { results { id status tags { key value } } } ... on Error { message } } }"""
+{ runsOrError(limit: 100) { ... on Runs { results { id status tags { key value } } }
+ ... on Error { message } } }"""
 PARTITIONS = """
 query ($assets: [AssetKeyInput!]!) {
   assetNodes(assetKeys: $assets) { assetKey { path } partitionStats { numMaterialized numFailed } }
@@ -79,7 +80,8 @@ READY = """
 {
   instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } }
   workspaceOrError {
-    ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename ... on Error { message } } } }
+    ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename
+     ... on Error { message } } } }
   }
 }"""
 

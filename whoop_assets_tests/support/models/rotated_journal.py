@@ -89,8 +89,10 @@ class Tally:
 
     def __str__(self) -> str:
         return (
-            f"{self.alarms} of {self.intervals} intervals leave out zero ({self.alarms / self.intervals:.1%}; at most"
-            f" {AT_MOST:.0%}); {self.told} are reported as strong or weak ({self.told / self.intervals:.2%}). A plain"
+            f"{self.alarms} of {self.intervals} intervals leave out zero"
+            f" ({self.alarms / self.intervals:.1%}; at most"
+            f" {AT_MOST:.0%}); {self.told} are reported as strong or weak"
+            f" ({self.told / self.intervals:.2%}). A plain"
             f" comparison of means: {self.plain_alarms} of {self.plain_intervals}"
             f" ({self.plain_alarms / self.plain_intervals:.1%})"
         )

@@ -53,7 +53,8 @@ class Counts:
 
     def __str__(self) -> str:
         return (
-            f"{sum(self.runs.values())} runs, {self.ticks} ticks, {len(self.delivered)} events, {self.kills} kills,"
+            f"{sum(self.runs.values())} runs, {self.ticks} ticks, {len(self.delivered)} events,"
+            f" {self.kills} kills,"
             f" {len(self.problems)} problems"
         )
 
@@ -67,14 +68,16 @@ class Counts:
         """
         return [
             f"Deliveries: {sent['attempts']} attempts, {self.deliveries['retries']} of them retries;"
-            f" {sent['delivered']} delivered, {self.deliveries['delivered'] - len(self.delivered)} of them duplicates;"
+            f" {sent['delivered']} delivered, {self.deliveries['delivered'] - len(self.delivered)} of"
+            f" them duplicates;"
             f" {sent['never sent']} never sent, {sent['given up']} given up, {sent['waiting']} waiting",
             *(f"Kills of the {kind}: {counted(hits)}" for kind, hits in self.hits.items()),
             f"Members that connected again: {self.reconnected}",
             f"Runs: {counted(self.runs)}; {self.ticks} ticks",
             f"Requests: {counted(self.requests)}; {self.exchanges} token exchanges",
             f"Requests a member and day: {sum(self.requests.values()) / member_days:.1f};"
-            f" at WHOOP {whoop['requests']}, at most {whoop['worst_minute']} a minute, {whoop['limited']} limited",
+            f" at WHOOP {whoop['requests']}, at most {whoop['worst_minute']} a minute, {whoop['limited']}"
+            f" limited",
             f"Failures that were recorded: {counted(self.failures)}",
         ]
 

@@ -323,7 +323,8 @@ class Simulation:
         whoop, sent = self.control.get("stats"), self.control.get("webhooks")["counts"]
         days = (self.page.now() - self.scenario.start) / timedelta(days=1)
         head = (
-            f"{self.scenario.members} members, {self.scenario.life.days} days of life, {self.settled_after.days} of settling,"
+            f"{self.scenario.members} members, {self.scenario.life.days} days of life,"
+            f" {self.settled_after.days} of settling,"
             f" after {self.scenario.prelude.days} with the receiver alone"
         )
         edits = f"Edits: {counted(self.edits.done)}"
