@@ -5,6 +5,9 @@ BIN := .venv/bin
 MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
+# Without cached bytecode each test worker and each child process compiles this project again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help .venv demo dev test test-slow test-lowest test-newest drills thirty-days mutation lint lock build containers bench clean docs
 
@@ -83,7 +86,7 @@ build: $(MADE)  ## wheel and sdist in dist/, checked with twine
 	@$(BIN)/python -m twine check --strict dist/*
 
 containers: $(MADE)  ## the image and compose on a container engine, end to end; skipped with the reason where there is none
-	@$(BIN)/python -m benchmarks.containers
+	@$(BIN)/python -m whoop_assets_tests.support.deployments.containers
 
 docs: $(MADE)  ## the documentation site in site/, with checked links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

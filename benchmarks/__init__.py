@@ -1,1 +1,1 @@
-"""Run by hand, each prints ratios measured in one run; never a timed test."""
+"""Benchmarks, run by hand. Each prints ratios from one run; no test measures time."""

@@ -1,9 +1,9 @@
-"""Runs the benchmarks, each in a process of its own.
+"""Runs the benchmarks, each in its own process.
 
-python -m benchmarks             # all, one after the other
+python -m benchmarks             # all in order
 python -m benchmarks --list
-python -m benchmarks requests    # one; its own options: python -m benchmarks.requests --help
-python -m benchmarks --small     # all on small sizes: whether they work, not how fast anything is
+python -m benchmarks requests    # one; for its options: python -m benchmarks.requests --help
+python -m benchmarks --small     # all with small sizes, to check that they work
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A module of this folder, what it measures, and the options that make it small."""
+    """A benchmark module, its subject, and its options for a small run."""
 
     name: str
     measures: str
@@ -31,7 +31,7 @@ BENCHMARKS = (
     Benchmark("requests", "requests for a year against the least possible number of pages", ("--days", "60")),
     Benchmark(
         "outages",
-        "backfills with a quarter of WHOOP's answers broken, and the time until an unreachable WHOOP is reported",
+        "backfills with a quarter of WHOOP's responses broken, and the time to report an unreachable WHOOP",
         ("--days", "10", "--seeds", "1"),
     ),
     Benchmark(
@@ -97,7 +97,7 @@ BENCHMARKS = (
     ),
     Benchmark(
         "planted",
-        "planted illnesses, overreach and journeys: what is found, and what is raised for nothing",
+        "planted illnesses, overreach and journeys: detection and false alarms",
         ("--members", "3", "--simulated", "1", "--days", "120"),
     ),
     Benchmark(
@@ -129,7 +129,7 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"Which: {', '.join(names)}. None: all.")
-    parser.add_argument("--list", action="store_true", help="Say what there is, and run nothing.")
+    parser.add_argument("--list", action="store_true", help="List the benchmarks and run none.")
     parser.add_argument("--small", action="store_true", help="Small sizes.")
     chosen = parser.parse_args()
     unknown = set(chosen.names) - set(names)

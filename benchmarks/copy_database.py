@@ -1,9 +1,9 @@
-"""A database of five members over five years copied from SQLite to PostgreSQL and back: time, rows, hashes, peak memory.
+"""Copy of a database from SQLite to PostgreSQL and back: time, rows, hashes, peak memory.
 
     python -m benchmarks.copy_database [--years 5] [--members 5] [--seed 7]
 
-The database is made as `five_years --without-dagster` makes it. Each copy is `whoop-assets db copy` in a process of its
-own, on a PostgreSQL that waits for its disk; a `cp` of the file is what the disk alone takes. Progress goes to stderr.
+The database is that of `five_years --without-dagster`. Each copy is a `whoop-assets db copy` process, on a
+PostgreSQL that syncs to disk; `cp` of the file shows the time of the disk. Progress goes to stderr.
 """
 
 import argparse
@@ -16,9 +16,13 @@ import time
 from pathlib import Path
 
 from benchmarks.five_years import MEGABYTE, NAME, run
-from benchmarks.stage import Stage, staged
-from benchmarks.surroundings import child_environment, size_of, surroundings
 from whoop_assets_tests.support import postgres
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    size_of,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop, simulator_process
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
@@ -34,7 +38,7 @@ def main() -> None:
     days = round(chosen.years * 365.25)
     postgres.OPTIONS.update(DURABLE)
     with (
-        staged(members=chosen.members, days=days + 15, seed=chosen.seed) as stage,
+        simulator_process(members=chosen.members, days=days + 15, seed=chosen.seed) as stage,
         surroundings(stage),
         postgres.running_server() as server,
     ):
@@ -63,11 +67,11 @@ def main() -> None:
             sqlite3.connect(path).execute("pragma integrity_check").fetchone()
 
 
-def show(name: str, stage: Stage, verb: str, database: str, option: str, other: str) -> None:
-    """Run `whoop-assets db VERB` and print how long it took, its memory, and what it said at the end."""
+def show(name: str, stage: SimulatedWhoop, verb: str, database: str, option: str, other: str) -> None:
+    """Run `whoop-assets db VERB`, and print seconds, peak memory and the last line of output."""
     report = stage.folder / "peak"
     checkout = str(Path(__file__).resolve().parents[1])
-    # PostgreSQL has no key file beside it: the one of the SQLite database is named instead, as its message asks for.
+    # PostgreSQL has no key file, so the command needs the key file of the SQLite database.
     key = (stage.folder / f"{NAME}.token-key").read_text().strip()
     environment = child_environment(stage, NAME) | {"WHOOP_DATABASE_URL": database, "PYTHONPATH": checkout}
     command = [sys.executable, "-m", "benchmarks.peak", str(report), "whoop_assets.cli", "db", verb]

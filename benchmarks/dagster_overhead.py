@@ -1,9 +1,10 @@
-"""A year of one member through Dagster against the same asset graph with empty bodies, and where Dagster's time goes.
+"""A year of one member through Dagster, against the same asset graph with empty bodies, and the parts of
+Dagster's time.
 
     python -m benchmarks.dagster_overhead [--days 365] [--seed 7] [--rounds 3]
 
-Both are one in-process run on a new Dagster instance in SQLite, in turns; the real one into a new warehouse, from a
-simulator without limits or latency.
+Both sides alternate; each is one in-process run on a new Dagster instance in SQLite. The real side loads into
+a new warehouse from a simulator without limits.
 """
 
 import argparse
@@ -14,9 +15,18 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from benchmarks.event_costs import EventCosts, watched
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.surroundings import choose_database, new_instance, quiet_run_config, surroundings
 from whoop_assets.cli.backfill.range_run import daily_assets
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    choose_database,
+    new_instance,
+    quiet_run_config,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.simulator_process import (
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -32,7 +42,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    with staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
+    with simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
         from benchmarks.empty_bodies import with_empty_bodies
         from whoop_assets.definitions import defs
 
@@ -52,26 +62,28 @@ def main() -> None:
         partitions = chosen.days * assets
         ratios = [real / nothing for real, nothing in zip(whole, bare, strict=True)]
         print(
-            f"{chosen.days} days of {assets} assets, {partitions} partitions, medians of {chosen.rounds} rounds:"
+            f"{chosen.days} days of {assets} assets, {partitions} partitions, medians of {chosen.rounds}"
+            f" rounds:"
         )
         for name, seconds in (("empty bodies", bare), ("real assets", whole)):
             median = statistics.median(seconds)
             spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
             print(f"{name:<13}{median:.2f} s ({spread}), {median / partitions * 1000:.2f} ms per partition")
         print(
-            f"ratio        {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; at most 1.25)"
+            f"ratio        {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}; at"
+            f" most 1.25)"
         )
         for name, definitions in (("empty bodies", empty), ("real assets", defs)):
-            print(f"Where the time goes, {name}, in a round of its own:")
+            print(f"Where the time goes, {name}, in a separate round:")
             _, costs = run(stage, definitions, chosen.days, costs=True)
             assert costs is not None
             print("\n".join(costs.lines(partitions)))
 
 
 def run(
-    stage: Stage, definitions: "dg.Definitions", days: int, *, costs: bool = False
+    stage: SimulatedWhoop, definitions: "dg.Definitions", days: int, *, costs: bool = False
 ) -> tuple[float, EventCosts | None]:
-    """Seconds of one run for the newest days, and, if asked for, what they were spent on."""
+    """Seconds of one run for the newest days, and optionally the parts of Dagster's time."""
     from whoop_assets.defs.partitions import range_tags
 
     name = f"round{next(_numbers)}"

@@ -1,13 +1,13 @@
-"""The daily API under load with a reader's key, against reading the same rows by SQL.
+"""The daily API under load, against reading the same rows by SQL.
 
     python -m benchmarks.daily_api [--members 20] [--days 365] [--connections 8] [--requests 400] [--rounds 3]
 
-`whoop-assets serve` runs as a process of its own on SQLite and on a PostgreSQL that is started for it. A request is a page
-with a member's whole year. Beside it one program reads the same rows by SQL, on one connection: as the driver gives them,
-and with JSON made of them, which is what a client of the API needs not do. No simulator: the rows are written as they are.
+`whoop-assets serve` is a process on SQLite and on PostgreSQL. A request is a page with a year of one member.
+The comparison is a program that reads the same rows by SQL on one connection, with and without conversion to
+JSON. The rows are written directly, without a simulator.
 
-Pages a second depend on what else the machine does; milliseconds of processor time a page, of the service and of the program
-that reads by SQL (not of the database server), do so much less.
+Pages per second depend on the load of the machine. CPU milliseconds per page, of the service and of the SQL
+program without the database server, depend on it much less.
 """
 
 import argparse
@@ -35,15 +35,15 @@ from whoop_assets.settings import Settings
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.web.api.responses import plain
 from whoop_assets_tests.support import postgres
-from whoop_assets_tests.web.api.daily_rows import connect, daily_row
+from whoop_assets_tests.support.daily_rows import connect, daily_row
 
 FIRST = date(2025, 1, 1)
 FORMS = {"JSON": "", "CSV": "&format=csv"}
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A database with rows, and a reader's key to them."""
+class SimulatedWhoop:
+    """A database with rows, and a reader's key for them."""
 
     url: str
     key: str
@@ -55,7 +55,7 @@ class Stage:
         return FIRST + timedelta(days=self.days - 1)
 
 
-def staged(url: str, members: int, days: int) -> Stage:
+def simulator_process(url: str, members: int, days: int) -> SimulatedWhoop:
     """Rows with a value in every column."""
     database = open_database(Settings(database_url=url))
     who = tuple(range(10_001, 10_001 + members))
@@ -66,13 +66,13 @@ def staged(url: str, members: int, days: int) -> Stage:
             connection.execute(insert(daily_summary), rows)
         _, key = readers.add(connection, "benchmark", who, database.now(connection), 100_000)
     database.close()
-    return Stage(url, key, who, days)
+    return SimulatedWhoop(url, key, who, days)
 
 
 class Client:
-    """Requests on connections that stay open."""
+    """Requests on persistent connections."""
 
-    def __init__(self, netloc: str, stage: Stage) -> None:
+    def __init__(self, netloc: str, stage: SimulatedWhoop) -> None:
         self._host, _, self._port = netloc.partition(":")
         self._stage = stage
         self._next = cycle(stage.members)
@@ -82,7 +82,7 @@ class Client:
         self.bytes = 0
 
     async def load(self, requests: int, connections: int, query: str, *, unchanged: bool = False) -> float:
-        """Requests a second."""
+        """Requests per second."""
         left = requests
 
         async def one() -> None:
@@ -111,7 +111,8 @@ class Client:
     ) -> bytes:
         path = f"/api/v1/whoop/daily?from={FIRST}&to={self._stage.last}&limit=1000&member={member}{query}"
         writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self._stage.key}\r\n{headers}\r\n".encode()
+            f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {self._stage.key}\r\n{headers}\r\n".encode()
         )
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
@@ -122,7 +123,7 @@ class Client:
         return body
 
     async def rows(self, member: int) -> list[dict[str, Any]]:
-        """What the API says of the member."""
+        """The rows of the member from the API."""
         reader, writer = await asyncio.open_connection(self._host, int(self._port))
         body = await self._get(reader, writer, member, "", "")
         writer.close()
@@ -135,9 +136,9 @@ class Client:
 
 
 def by_sql(
-    database: Database, stage: Stage, make: Callable[[list[dict[str, Any]]], Any], reads: int
+    database: Database, stage: SimulatedWhoop, make: Callable[[list[dict[str, Any]]], Any], reads: int
 ) -> tuple[float, float]:
-    """Reads a second of a member's year, each in a transaction of its own, and processor seconds of each."""
+    """Reads per second of a member's year, one transaction each, and the CPU seconds of each."""
     who = cycle(stage.members)
     began, worked = time.perf_counter(), time.process_time()
     for _ in range(reads):
@@ -146,7 +147,7 @@ def by_sql(
 
 
 def worked_by(pid: int) -> float:
-    """Processor seconds that a process has used."""
+    """CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -162,8 +163,8 @@ def as_json(rows: list[dict[str, Any]]) -> str:
     return json.dumps([{name: plain(value) for name, value in row.items()} for row in rows])
 
 
-def measure(name: str, stage: Stage, chosen: argparse.Namespace) -> None:
-    """Everything on one database, the sides in turns; the best of the rounds, which the machine disturbed least."""
+def measure(name: str, stage: SimulatedWhoop, chosen: argparse.Namespace) -> None:
+    """Run both sides alternately on one database, and keep the best round."""
     database = Database(stage.url)
     best: dict[str, tuple[float, float, str]] = {}
 
@@ -197,7 +198,8 @@ def measure(name: str, stage: Stage, chosen: argparse.Namespace) -> None:
     sql_rate, sql_work, _ = best["SQL, rows alone"]
     for what, (rate, work, said) in best.items():
         print(
-            f"{name:<11} {what:<21} {rate:7.1f} pages/s ({rate / sql_rate:5.2f} of SQL) {rate * stage.days:8.0f} rows/s"
+            f"{name:<11} {what:<21} {rate:7.1f} pages/s ({rate / sql_rate:5.2f} of SQL)"
+            f" {rate * stage.days:8.0f} rows/s"
             f" {work * 1000:7.1f} ms of processor a page ({work / sql_work:5.2f} of SQL)  {said}",
             flush=True,
         )
@@ -205,7 +207,7 @@ def measure(name: str, stage: Stage, chosen: argparse.Namespace) -> None:
 
 @contextmanager
 def places() -> Iterator[dict[str, str]]:
-    """A fresh database of either kind."""
+    """A fresh database of each kind."""
     with tempfile.TemporaryDirectory() as folder, postgres.running_server() as server:
         yield {"SQLite": f"sqlite:///{Path(folder) / 'api.db'}", "PostgreSQL": server.create("daily_api")}
 
@@ -222,7 +224,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with places() as urls:
         for name, url in urls.items():
-            measure(name, staged(url, chosen.members, chosen.days), chosen)
+            measure(name, simulator_process(url, chosen.members, chosen.days), chosen)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The project's asset graph with nothing in its functions: what Dagster costs when the assets cost nothing.
+"""The project's asset graph with empty functions, to measure the cost of Dagster alone.
 
-Made from the definitions themselves, so that keys, dependencies, partitions, policies, metadata and checks stay alike.
+It is built from the definitions, so keys, dependencies, partitions, policies, metadata and checks are equal.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import dagster as dg
 
 
 def with_empty_bodies(defs: dg.Definitions) -> dg.Definitions:
-    """The same assets and checks, whose functions do nothing."""
+    """Return the same assets and checks with empty functions."""
     return dg.Definitions(
         assets=[_empty_asset(asset) for asset in defs.assets or [] if isinstance(asset, dg.AssetsDefinition)],
         asset_checks=[

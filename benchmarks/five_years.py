@@ -1,9 +1,10 @@
-"""Five years of five members in one backfill: time, peak memory, and the size of the warehouse and of Dagster's storage.
+"""Five years of five members in one backfill: time, peak memory, and the size of warehouse and Dagster
+storage.
 
     python -m benchmarks.five_years [--years 5] [--members 5] [--seed 7] [--without-dagster]
 
-`whoop-assets backfill` in a process of its own, on SQLite, from a simulator without limits or latency. With
---without-dagster the same loads and summaries alone, for comparison. Progress goes to stderr.
+`whoop-assets backfill` is a process on SQLite, with a simulator without limits. `--without-dagster` runs only
+the loads and summaries. Progress goes to stderr.
 """
 
 import argparse
@@ -13,8 +14,18 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.stage import RECORDS, Stage, last_days, staged
-from benchmarks.surroundings import child_environment, new_home, size_of, surroundings
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    new_home,
+    size_of,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.simulator_process import (
+    RECORDS,
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 
 MEGABYTE = 1e6
 NAME = "years"
@@ -30,13 +41,17 @@ def main() -> None:
     parser.add_argument("--without-dagster", action="store_true")
     chosen = parser.parse_args()
     days = round(chosen.years * 365.25)
-    with staged(members=chosen.members, days=days + 15, seed=chosen.seed) as stage, surroundings(stage):
+    with (
+        simulator_process(members=chosen.members, days=days + 15, seed=chosen.seed) as stage,
+        surroundings(stage),
+    ):
         database, connection = stage.database(NAME)
         connection.close()
         database.close()
         seconds, peak, home = run(stage, days, with_dagster=not chosen.without_dagster)
         print(
-            f"{days} days of {chosen.members} members, {'without' if chosen.without_dagster else 'through'} Dagster:"
+            f"{days} days of {chosen.members} members,"
+            f" {'without' if chosen.without_dagster else 'through'} Dagster:"
         )
         print(f"time       {seconds:.1f} s, {seconds / days * 1000:.1f} ms per day")
         print(f"memory     {peak / MEGABYTE:.0f} MB at most")
@@ -47,8 +62,8 @@ def main() -> None:
         print(f"requests   {stage.requests()}")
 
 
-def run(stage: Stage, days: int, *, with_dagster: bool) -> tuple[float, int, Path]:
-    """Seconds and bytes of memory of the process that does it, and its Dagster home."""
+def run(stage: SimulatedWhoop, days: int, *, with_dagster: bool) -> tuple[float, int, Path]:
+    """Seconds, peak memory in bytes, and Dagster home of the process."""
     first, last = last_days(stage, days)
     home, report = new_home(stage.folder / "dagster"), stage.folder / "peak"
     if with_dagster:
@@ -67,7 +82,7 @@ def run(stage: Stage, days: int, *, with_dagster: bool) -> tuple[float, int, Pat
 
 
 def rows(warehouse: Path) -> str:
-    """How many rows the tables have."""
+    """Number of rows of the tables."""
     connection = sqlite3.connect(warehouse)
     try:
         counts = {

@@ -1,10 +1,13 @@
-"""A year of ten members into Iceberg tables, then changes and deletions: time against the same Parquet files written bare.
+"""A year of ten members into Iceberg tables, then changes and deletions, against plain Parquet files of
+the same rows.
 
-    python -m benchmarks.iceberg [--days 365] [--members 10] [--changes 300] [--deletions 20] [--seed 7] [--upsert]
+    python -m benchmarks.iceberg [--days 365] [--members 10] [--changes 300] [--deletions 20] [--seed 7]
+    [--upsert]
 
-The records are the simulator's, validated and stored as a load does, without HTTP. Everything in one process; CPU seconds
-of it, and seconds by the clock, which on a busy machine say little. Afterwards every row and column is compared with the
-warehouse's, read by DuckDB. With --upsert the changed workouts also go through pyiceberg's own upsert into a copy.
+The simulator's records are validated and stored as a load does, without HTTP. All steps run in one process.
+CPU seconds are the figure to read, because wall time depends on the machine's load. Finally DuckDB reads
+every row and column, which are compared with the warehouse. With --upsert pyiceberg's own upsert also writes
+the changed workouts, into a copy.
 """
 
 import argparse
@@ -35,7 +38,7 @@ from whoop_assets.sinks.layout import lay_out
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, data_files
+from whoop_assets_tests.support.delivered import assert_delivered, by_duckdb, data_files
 from whoop_simulator.world.world import World
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -43,7 +46,7 @@ NAMES = {"cycles": "cycles", "sleeps": "sleep", "recoveries": "recovery", "worko
 
 
 class Watch:
-    """CPU seconds of this process and seconds by the clock."""
+    """CPU seconds of this process, and wall time in seconds."""
 
     cpu = wall = 0.0
 
@@ -101,7 +104,7 @@ def run(folder: Path, chosen: argparse.Namespace) -> None:
     with looking.on(), database.read() as connection:
         behind = [ledger.behind(connection, table) for table in TABLES.values()]
     assert not any(behind)
-    print(f"looking what is behind   {looking}   11 tables, nothing is")
+    print(f"finding stale days   {looking}   11 tables, nothing is")
 
     change(database, world, chosen)
     with database.read() as connection:
@@ -133,7 +136,7 @@ def run(folder: Path, chosen: argparse.Namespace) -> None:
 
 
 def store(database: Database, world: World, streams: Iterable[str] = NAMES) -> None:
-    """Store what the simulator has of everybody, as a load does."""
+    """Store the simulator's records of all members, as a load does."""
     for user_id in world.user_ids:
         truth = world.truth(user_id)
         with database.write([user_id]) as connection:
@@ -148,7 +151,7 @@ def store(database: Database, world: World, streams: Iterable[str] = NAMES) -> N
 
 
 def change(database: Database, world: World, chosen: argparse.Namespace) -> None:
-    """Edit and delete records at WHOOP, of any stream and member, and store that."""
+    """Edit and delete records of any stream and member in the simulator, and store the changes."""
     chance = random.Random(chosen.seed)
     share = -(-chosen.changes // chosen.members)
     for user_id in world.user_ids:
@@ -167,7 +170,7 @@ def change(database: Database, world: World, chosen: argparse.Namespace) -> None
 
 
 def add_a_field(database: Database, catalog: Catalog, world: World) -> None:
-    """WHOOP adds a field to cycles: it is a column after the next look."""
+    """Add a field to WHOOP's cycles; the next run adds a column."""
     user_id = world.user_ids[0]
     cycle = world.truth(user_id)["cycles"][3]
     world.edit(user_id, "cycles", cycle["id"], {"stress_minutes": 71}, follow=False)
@@ -177,19 +180,20 @@ def add_a_field(database: Database, catalog: Catalog, world: World) -> None:
     told = {key[0]: row["stress_minutes"] for key, row in rows.items() if row["stress_minutes"] is not None}
     assert told == {cycle["id"]: 71}, told
     print(
-        f"\na field added upstream: column {', '.join(done.added)}, {done.days} day written; read by DuckDB: {told}"
+        f"\na field added upstream: column {', '.join(done.added)}, {done.days} day written; read by"
+        f" DuckDB: {told}"
     )
 
 
 def compare(database: Database, catalog: Catalog) -> None:
-    """Raise unless every row and column is what the warehouse has."""
+    """Raise an error unless every row and column equals the warehouse."""
     assert_delivered(database, catalog, NAMES.values())
     counts = [len(by_duckdb(catalog, name)) for name in NAMES.values()]
     print(f"rows equal the warehouse's, read by DuckDB and by pyiceberg: {sum(counts)}")
 
 
 def written_bare(folder: Path, paths: list[str]) -> Watch:
-    """Write tables that are in memory already to as many files."""
+    """Write tables in memory to the same number of files."""
     tables = [pa.parquet.read_table(path, partitioning=None) for path in paths]
     folder.mkdir()
     watch = Watch()
@@ -200,7 +204,7 @@ def written_bare(folder: Path, paths: list[str]) -> Watch:
 
 
 def laid_out(database: Database, catalog: Catalog) -> Watch:
-    """What comes before Iceberg: the rows read, and made Arrow's."""
+    """Read the rows and convert them to Arrow, the work before Iceberg."""
     watch = Watch()
     with watch.on():
         for name in NAMES.values():
@@ -213,7 +217,7 @@ def laid_out(database: Database, catalog: Catalog) -> Watch:
 
 
 def upsert(database: Database, catalog: Catalog, settings: Settings, days: list[Any]) -> Synced:
-    """The same days of workouts through pyiceberg's upsert, against ours, into copies of the table as it was."""
+    """Compare pyiceberg's upsert with ours for the same days of workouts, on copies of the table."""
     old = catalog.load_table("whoop.workout").scan().to_arrow()
     catalog.create_namespace("copy")
     copy = catalog.create_table(

@@ -1,16 +1,16 @@
-"""A year of one member: the load (read, validate, file, store) against a bare httpx loop that stores nothing.
-
-Between the two stands the least that any load into these tables does: the same loop, which before each page commits one row
-for the budget, and after it validates and hashes each record; every eight pages it inserts the rows that
-the load has made of them, in the table and in `record_versions`, with sqlite3 itself. It works out no column, no day and no
-entry of a ledger, and looks nothing up. What it takes more than the bare loop no load can save; what the load takes more
-than it, ours could.
+"""A year of one member: the load (read, validate, assign days, store) against a bare httpx loop without
+storage.
 
     python -m benchmarks.load_alone [--days 365] [--seed 3] [--rounds 5]
 
-All read the same days of the same simulator, in turns, on one connection each, without limits or latency. The bare loop
-follows WHOOP's cursor; it parses the JSON and drops it, or hands it on to the least. Every round has a member and databases
-of its own, so that a load finds nothing of the round before, neither stored nor in memory.
+A third side is the minimum of any load into these tables: the bare loop, with one committed budget row before
+each page, and with validation and hashing of each record after it. Every eight pages it inserts rows that
+were computed before, into the table and into `record_versions`, with sqlite3 directly. It computes no
+columns, days or ledger entries.
+
+All sides read the same days of the same simulator alternately, on one connection each, without limits. The
+bare loop follows WHOOP's cursor and parses the JSON. Each round has its own member and databases, so that no
+round reuses stored or cached data.
 """
 
 import argparse
@@ -22,17 +22,23 @@ from typing import Any
 
 import httpx
 
-from benchmarks.stage import RECORDS, STREAMS, Stage, last_days, staged
 from whoop_assets.schema import open_database
-from whoop_assets.sync.load_members import LoadRequest, load_members
+from whoop_assets.sync.load_members import Order, load_everybody
 from whoop_assets.sync.pagination import PAGES_PER_PIECE
-from whoop_assets.sync.parsing import canonical
+from whoop_assets.sync.parsing import SHORT_WAYS, canonical
 from whoop_assets.sync.time_windows import cycle_span
 from whoop_assets.whoop_api.client import instant
 from whoop_assets.whoop_api.streams import STREAMS as COLLECTIONS
+from whoop_assets_tests.support.deployments.simulator_process import (
+    RECORDS,
+    STREAMS,
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 
 
-def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:
+def load(stage: SimulatedWhoop, member: int, days: int) -> tuple[float, int, int]:
     """Seconds, requests and records of a load of one member into a new database."""
     first, last = last_days(stage, days)
     database, connection = stage.database(f"load{member}", member)
@@ -41,7 +47,7 @@ def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:
     before, begun = stage.requests(), time.perf_counter()
     records = 0
     for stream in STREAMS:
-        done = load_members(connection, LoadRequest(stream, first, last, stage.today, until, until))
+        done = load_everybody(connection, Order(stream, first, last, stage.today, until, until))
         assert not done.failures and not done.warnings, done
         records += int(done.total("created"))
     seconds, requests = time.perf_counter() - begun, stage.requests() - before
@@ -51,13 +57,13 @@ def load(stage: Stage, member: int, days: int) -> tuple[float, int, int]:
 
 
 class Least:
-    """What no load into these tables can leave out, by the shortest way there is."""
+    """The minimum work of any load into these tables."""
 
-    def __init__(self, stage: Stage, member: int) -> None:
-        open_database(stage.with_database(f"least{member}"), create=True).close()
+    def __init__(self, stage: SimulatedWhoop, member: int) -> None:
+        open_database(stage.with_database(f"least{member}")).close()
         self._file = sqlite3.connect(stage.folder / f"least{member}.db", isolation_level=None)
         self._file.execute("PRAGMA synchronous=NORMAL")
-        self._rows: list[tuple[int | str, str]] = []
+        self._rows: list[tuple[str, str]] = []
         self._pages = 0
         with sqlite3.connect(stage.folder / f"load{member}.db") as loaded:
             self._stored = {
@@ -76,10 +82,9 @@ class Least:
 
     def keep(self, stream: str, records: list[dict[str, Any]], *, last: bool) -> None:
         for raw in records:
-            record = COLLECTIONS[stream].model.model_validate(raw)
+            record = SHORT_WAYS[stream].read(raw)
             _, content_hash = canonical(raw)
-            key = getattr(record, COLLECTIONS[stream].key)
-            self._rows.append((key if isinstance(key, int) else str(key), content_hash))
+            self._rows.append((getattr(record, COLLECTIONS[stream].key), content_hash))
         self._pages += 1
         if last or self._pages % PAGES_PER_PIECE == 0:
             rows = [self._stored[stream][key] for key, _ in self._rows if key in self._stored[stream]]
@@ -98,7 +103,7 @@ class Least:
         self._file.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 
     def close(self) -> int:
-        """How many records are stored."""
+        """Number of stored records."""
         stored = sum(
             int(self._file.execute(f"SELECT count(*) FROM {stream}").fetchone()[0])  # noqa: S608
             for stream in RECORDS
@@ -108,9 +113,9 @@ class Least:
 
 
 def bare(
-    stage: Stage, token: str, days: int, until: datetime, least: Least | None = None
+    stage: SimulatedWhoop, token: str, days: int, until: datetime, least: Least | None = None
 ) -> tuple[float, int]:
-    """Seconds and requests of a loop that reads every page of the same days; what it does with them is the least's."""
+    """Seconds and requests of a loop that reads every page of the days and passes it to `least`."""
     first, last = last_days(stage, days)
     span = cycle_span(first, last, until)
     requests = 0
@@ -141,7 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
-    with staged(members=chosen.rounds + 1, days=chosen.days + 15, seed=chosen.seed) as stage:
+    with simulator_process(members=chosen.rounds + 1, days=chosen.days + 15, seed=chosen.seed) as stage:
         loads, bares, leasts = [], [], []
         warm_up, *members = stage.members
         load(stage, warm_up, chosen.days)
@@ -161,7 +166,8 @@ def main() -> None:
             database.close()
         print(f"load  {spread(loads)}, {requests} requests, {records} records stored")
         print(
-            f"least {spread(leasts)}, {bare_requests} requests, {least_stored} records stored, nothing worked out"
+            f"least {spread(leasts)}, {bare_requests} requests, {least_stored} records stored, nothing"
+            f" worked out"
         )
         print(f"bare  {spread(bares)}, {bare_requests} requests, nothing stored")
         looped, floor = statistics.median(bares), statistics.median(leasts)

@@ -1,10 +1,10 @@
-"""`whoop-assets backfill` while WHOOP fails: a quarter of the answers broken, and then no WHOOP at all.
+"""`whoop-assets backfill` with a quarter of WHOOP's responses broken, and without any WHOOP.
 
     python -m benchmarks.outages [--days 90] [--seeds 20]
 
-For each seed the simulator answers a twelfth of the requests with 500, resets a twelfth and truncates a twelfth. One line per
-seed: exit status, requests, seconds. At the end the address of the API leads nowhere (connections are refused), and one
-line gives the seconds until the command has reported it.
+For each seed the simulator returns 500 to a twelfth of the requests, resets a twelfth and truncates a
+twelfth. Each seed prints exit status, requests and seconds. Finally the API refuses connections, and the last
+line gives the seconds until the command reports it.
 """
 
 import argparse
@@ -14,10 +14,18 @@ import time
 
 import httpx
 
-from benchmarks.least_pages import Counting
 from benchmarks.requests import connect
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.surroundings import child_environment, new_home, surroundings
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    new_home,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.request_counts import Counting
+from whoop_assets_tests.support.deployments.simulator_process import (
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -31,7 +39,7 @@ def main() -> None:
     chosen = parser.parse_args()
     complete = 0
     for seed in range(chosen.seeds):
-        with staged(members=1, days=chosen.days + 15, seed=seed) as stage, surroundings(stage):
+        with simulator_process(members=1, days=chosen.days + 15, seed=seed) as stage, surroundings(stage):
             connect(stage, "warehouse")
             for kind in ("status", "reset", "truncate"):
                 order = {"kind": kind, "probability": 1 / 12}
@@ -42,14 +50,16 @@ def main() -> None:
             sent = sum(counting.requests().values())
             print(f"seed {seed}: exit status {status}, {sent} requests, {seconds:.1f} s", flush=True)
     print(f"{complete} of {chosen.seeds} complete", flush=True)
-    with staged(members=1, days=chosen.days + 15, seed=0) as stage, surroundings(stage):
+    with simulator_process(members=1, days=chosen.days + 15, seed=0) as stage, surroundings(stage):
         connect(stage, "warehouse")
         status, seconds, said = backfill(stage, chosen.days, WHOOP_API_URL=NOWHERE)
         print(f"unreachable: exit status {status} after {seconds:.1f} s\n{said}")
 
 
-def backfill(stage: Stage, days: int, **environment: str) -> tuple[int, float, str]:
-    """Exit status, seconds and standard error of a backfill of the newest days, in a process and a Dagster home of its own."""
+def backfill(stage: SimulatedWhoop, days: int, **environment: str) -> tuple[int, float, str]:
+    """Exit status, seconds and error output of a backfill of the newest days, with its own process and
+    Dagster home.
+    """
     first, last = last_days(stage, days)
     home = new_home(stage.folder / "dagster")
     began = time.monotonic()

@@ -1,8 +1,8 @@
-"""Run a module as `python -m` does, and write to a file how much memory the process has taken at most, in bytes.
+"""Run a module as `python -m` does, and write its peak memory in bytes to a file.
 
     python -m benchmarks.peak FILE MODULE [ARGUMENT ...]
 
-The process measures itself: what its parent is told (getrusage) begins with the parent's own size.
+The process measures itself, because the value that its parent gets (getrusage) includes the parent's size.
 """
 
 import resource
@@ -14,7 +14,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak() -> int:
-    """The most memory this process has had at once, in bytes."""
+    """The peak memory of this process, in bytes."""
     if _STATUS.exists():
         lines = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
         return int(lines["VmHWM"].split()[0]) * 1024

@@ -1,8 +1,8 @@
-"""The planner on a virtual clock: which tier finds a correction and when, what an outage of webhooks costs, and what a
-member costs a day.
+"""The planner on a virtual clock: detection of corrections, cost of a webhook outage, and requests per member
+and day.
 
-Real: the planner's code, with the limits of the API. Modelled: members, webhooks, pages and what they hold
-(`whoop_assets_tests/planner/modelled.py`); nothing here sends a request or reads a database.
+The planner's code and the API's limits are real. Members, webhooks and pages are a model
+(`whoop_assets_tests/support/models/modelled.py`), without requests and database.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from whoop_assets.records.coverage import Span
-from whoop_assets_tests.planner.modelled import ModelledWhoop, Rescore
+from whoop_assets_tests.support.models.modelled import ModelledWhoop, Rescore
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -26,9 +26,7 @@ def main() -> None:
     )
     parser.add_argument("--members", type=int, nargs="+", default=[1, 50, 500])
     parser.add_argument("--days", type=int, default=2, help="Days of steady state that are counted.")
-    parser.add_argument(
-        "--until", type=int, default=120, help="Days within which corrections are to be found."
-    )
+    parser.add_argument("--until", type=int, default=120, help="Days within which corrections must be found.")
     parser.add_argument("--only", choices=["rescores", "outage", "steady"])
     chosen = parser.parse_args()
     if chosen.only in (None, "rescores"):
@@ -43,7 +41,7 @@ def main() -> None:
 
 
 def living(members: int, *, hooks: bool, days: int = 400, seed: int = 1, ahead: int = 140) -> ModelledWhoop:
-    """Members whose history is read, a day after their tiers have found their rhythm."""
+    """Members with a loaded history, one day after their tiers have settled."""
     whoop = ModelledWhoop(members=members, now=NOW, days=days, ahead=ahead, webhooks=hooks, seed=seed)
     whoop.know_everything()
     whoop.spread()
@@ -52,7 +50,7 @@ def living(members: int, *, hooks: bool, days: int = 400, seed: int = 1, ahead: 
 
 
 def rescores(until: int) -> None:
-    """Corrections that nobody announces, of one member's cycles of several ages, at several times."""
+    """Unannounced corrections of one member's cycles, of several ages and at several times."""
     print("\n-- 4. Corrections without an event: found by which tier, after how long, at how many requests")
     for hooks in (False, True):
         rows: dict[int, list[tuple[timedelta, str, int]]] = {age: [] for age in AGES}
@@ -82,7 +80,9 @@ def rescores(until: int) -> None:
                 "record_is_days_old": age,
                 "found": f"{len(found)} of 5",
                 "by": dict(Counter(reason for _, reason, _ in found)),
-                "after_median_hours": round(statistics.median(waits) / HOUR, 1) if waits else None,
+                "after_median_hours": round(statistics.median(wait / HOUR for wait in waits), 1)
+                if waits
+                else None,
                 "after_most_hours": round(waits[-1] / HOUR, 1) if waits else None,
                 "requests_of_that_reading": sorted({cost for _, _, cost in found}),
             }
@@ -90,7 +90,7 @@ def rescores(until: int) -> None:
 
 
 def outage(members: int) -> None:
-    """Two hours in which every webhook is lost for good, about when the first member wakes; and the same without loss."""
+    """Two hours without any webhook, about when the first member wakes; and the same without loss."""
     print(f"\n-- 5. Two hours without any webhook, {members} members", flush=True)
     whoop, calm = living(members, hooks=True, ahead=6), living(members, hooks=True, ahead=6)
     first = next(night for night in whoop.members[0].nights if night.made_at > NOW + 1.5 * ONE_DAY)
@@ -125,7 +125,7 @@ def outage(members: int) -> None:
 
 
 def steady(members: int, hooks: bool, days: int) -> None:
-    """Requests a member and day when nothing is wrong."""
+    """Requests per member and day without faults."""
     whoop = living(members, hooks=hooks, ahead=days + 6)
     whoop.by_reason.clear()
     before, began = len(whoop.sent), whoop.now

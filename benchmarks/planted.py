@@ -1,139 +1,45 @@
-"""What the flags and trends find of what was planted, and what they raise for nothing.
+"""Detection of planted illnesses, overreach and journeys, and false alarms.
 
     python -m benchmarks.planted [--members 200] [--simulated 8] [--days 400]
 
-First members made of daily rows with known parameters: an illness, three weeks of overreach, a journey. Then members of the
-simulator, which has illnesses of five to eight days of its own, loaded over HTTP, summed up and followed. A night of an
-illness counts as found when `illness_flag` is true; an alarm more than three days after one is false.
+The first members are daily rows with known parameters: an illness, three weeks of overreach, a journey. Then
+come members of the simulator, with illnesses of five to eight days, loaded over HTTP and summarised. A night
+of an illness is found if `illness_flag` is true. An alarm more than three days after an illness is false.
 """
 
 import argparse
-import math
-import random
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from sqlalchemy import select
 
 from whoop_assets.summaries.follow import rebuild_trends
 from whoop_assets.summaries.tables import trends as trends_table
-from whoop_assets.summaries.trends import DAILY_READ, trend_rows
-from whoop_assets.summaries.trends.columns import LOAD_ZONES
 from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
+from whoop_assets_tests.support.models.planted import (
+    AWAY,
+    FIRST,
+    ILL,
+    OVERREACH,
+    Illnesses,
+    healthy_and,
+    trends_of,
+)
 from whoop_simulator.physiology import sleep_history
-
-FIRST = date(2025, 1, 1)
-YEAR = 365
-ILL, OVERREACH, AWAY = range(150, 155), range(220, 241), range(300, 310)
-FOLLOWS_ILLNESS = 3
-"""The flag of a night soon after an illness is no false alarm."""
-
-NOISE = {"hrv": 0.16, "resting_heart_rate": 1.9, "respiratory_rate": 0.35, "skin_temp": 0.35}
-"""Standard deviation of a night about the member's own level: of ln RMSSD, bpm, breaths a minute, degrees."""
-
-SHARED = 0.84
-"""Share of the variance of heart rate and HRV that comes from one and the same state: over 4,537 nights of five members the
-z-scores of the two correlate with -0.84."""
-
-
-def healthy_and(severity: float, seed: int) -> list[dict[str, Any]]:
-    """A year's daily rows with an illness that moves each of the four signals by so many standard deviations."""
-    rng = random.Random(seed)
-    rows = []
-    level = rng.gauss(4.1, 0.3), rng.uniform(46, 60), rng.uniform(13.5, 16.5)
-    state = 0.0
-    for n in range(YEAR):
-        day = FIRST + timedelta(days=n)
-        ill = severity if n in ILL else 0.0
-        state = 0.3 * state + math.sqrt(1 - 0.09) * rng.gauss(0, 1)  # a good day follows a good day, a little
-
-        def mixed(state: float = state) -> float:
-            return math.sqrt(SHARED) * state + math.sqrt(1 - SHARED) * rng.gauss(0, 1)
-
-        weekly = 13.0 if day.weekday() in (1, 3, 5) else 8.0
-        strain = min(20.5, max(2.0, weekly + rng.gauss(0, 2.5) + (5.0 if n in OVERREACH else 0.0)))
-        offset = 480 if n in AWAY else 0
-        local = datetime.combine(day, time(), UTC) + timedelta(hours=-1 + rng.gauss(0, 0.6))
-        minutes = max(0.0, 6 * (strain - 5) + rng.gauss(0, 8))  # in zone 2, of a workout every other day
-        row = dict.fromkeys(DAILY_READ) | {
-            "user_id": seed,
-            "day": day,
-            "is_partial": False,
-            "strain": strain,
-            "workout_count": int(minutes > 0),
-            **dict.fromkeys(LOAD_ZONES, 0 if minutes else None),
-            "zone_two_milli": round(60_000 * minutes) if minutes else None,
-            "kilojoule": 9000.0,
-            "timezone_offset": f"+{offset // 60:02}:00",
-            "hrv_rmssd_milli": math.exp(level[0] + NOISE["hrv"] * (mixed() - ill)),
-            "resting_heart_rate": float(round(level[1] + NOISE["resting_heart_rate"] * (ill - mixed()))),
-            "respiratory_rate": level[2] + NOISE["respiratory_rate"] * (rng.gauss(0, 1) + ill),
-            "skin_temp_celsius": 33.7 + NOISE["skin_temp"] * (rng.gauss(0, 1) + ill),
-            "sleep_start_time": local - timedelta(minutes=offset),
-            "sleep_end_time": local + timedelta(hours=7.5) - timedelta(minutes=offset),
-        }
-        if rng.random() > 0.03:  # a night without the strap
-            rows.append(row)
-    return rows
-
-
-def trends_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    frame = pd.DataFrame(rows, columns=list(DAILY_READ), dtype=object)
-    return trend_rows(frame, FIRST, FIRST + timedelta(days=YEAR))
-
-
-@dataclass
-class Illnesses:
-    """How the flag did, over members."""
-
-    episodes: int = 0
-    found: int = 0
-    by_second_night: int = 0
-    nights: int = 0
-    nights_found: int = 0
-    well: int = 0
-    false: int = 0
-
-    def add(self, flagged: dict[date, bool | None], episodes: list[list[date]]) -> None:
-        """Take in one member: the flag of each night, and the nights of each illness."""
-        ill = {day for episode in episodes for day in episode}
-        near = {day + timedelta(days=n) for day in ill for n in range(FOLLOWS_ILLNESS + 1)}
-        for episode in episodes:
-            known = [day for day in episode if flagged.get(day) is not None]
-            if not known:
-                continue
-            self.episodes += 1
-            self.found += any(flagged[day] for day in known)
-            self.by_second_night += any(flagged.get(day) for day in episode[:2])
-            self.nights += len(known)
-            self.nights_found += sum(bool(flagged[day]) for day in known)
-        for day, flag in flagged.items():
-            if flag is not None and day not in near:
-                self.well += 1
-                self.false += flag
-
-    def __str__(self) -> str:
-        yearly = 365 * self.false / self.well
-        return (
-            f"{self.found} of {self.episodes} illnesses found, {self.by_second_night} by the second night,"
-            f" {self.nights_found} of {self.nights} nights; {self.false} false alarms in {self.well} nights"
-            f" ({yearly:.1f} a member and year)"
-        )
 
 
 def planted(members: int) -> None:
-    """Members of daily rows."""
+    """Measure members that are generated as daily rows."""
     print(
-        f"{members} members of a year each, an illness of {len(ILL)} nights in it; its strength in SD of a night:"
+        f"{members} members of a year each, an illness of {len(ILL)} nights in it; its strength in SD of"
+        f" a night:"
     )
     days = [FIRST + timedelta(days=n) for n in ILL]
     for severity in (1.0, 1.5, 2.0, 3.0):
@@ -146,7 +52,9 @@ def planted(members: int) -> None:
 
 
 def overreach(members: int) -> None:
-    """Three weeks of 5 more strain a day: is their ratio above all others of the year? And the journey."""
+    """Measure three weeks with 5 more strain per day: is their ratio the highest of the year? And the
+    journey.
+    """
     loads = (
         "training_load_mean_7",
         "training_load_ratio_7_21",
@@ -173,7 +81,8 @@ def overreach(members: int) -> None:
                 home += 1
                 elsewhere += shift != 0
     print(
-        f"an overreach of {len(OVERREACH)} days with 5 more strain a day: the highest of the year is within it"
+        f"an overreach of {len(OVERREACH)} days with 5 more strain a day: the highest of the year is"
+        f" within it"
     )
     for name in loads:
         print(f"  {name:<30} in {highest[name]} of {members} members; {false[name]} other days as high")
@@ -185,7 +94,7 @@ def overreach(members: int) -> None:
 
 @contextmanager
 def sick_nights() -> Iterator[set[int]]:
-    """The ids of the cycles whose night the simulator makes sick, while it makes them."""
+    """Collect the ids of the cycles with a sick night while the simulator generates them."""
     found: set[int] = set()
     real = sleep_history.SleepHistory.write_night
 
@@ -202,7 +111,7 @@ def sick_nights() -> Iterator[set[int]]:
 
 
 def simulated(members: int, days: int) -> None:
-    """Members of the simulator, through every layer."""
+    """Measure members of the simulator, through every layer."""
     tally, trips, shown = Illnesses(), 0, 0
     first = TODAY - timedelta(days=days - 1)
     with sick_nights() as sick, tempfile.TemporaryDirectory() as folder:

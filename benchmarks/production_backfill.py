@@ -1,11 +1,12 @@
-"""A year of ten members on PostgreSQL through the daemon, as deploy/ runs it, against the same graph with empty bodies.
+"""A year of ten members on PostgreSQL through the daemon of `deploy/`, against the same graph with empty
+bodies.
 
     python -m benchmarks.production_backfill [--days 365] [--members 10] [--seed 7] [--rounds 1]
 
-Each service of the compose file is a process; the backfill is asked for by GraphQL, the daemon plans it, and the code
-location carries it out in one run. For the empty graph another code location, which serves `benchmarks.empty_definitions`,
-takes the place of the first: web server, daemon, PostgreSQL and dagster.yaml stay the same. Simulator without limits or
-latency. Printed are the seconds from the mutation to the backfill's end, and of them those of the run itself.
+Each service of the compose file is a process. GraphQL launches the backfill, the daemon plans it, and the
+code location executes it in one run. For the empty graph another code location serves
+`benchmarks.empty_definitions`; all other services stay the same. The simulator has no limits. Figures:
+seconds from the mutation to the end of the backfill, and seconds of the run.
 """
 
 import argparse
@@ -15,9 +16,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from benchmarks.production import Deployment, deployed
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.ui import ASSETS, until
+from whoop_assets_tests.support.deployments.compose_processes import Deployment, deployed
+from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, until
+from whoop_assets_tests.support.deployments.simulator_process import (
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 from whoop_assets_tests.support.postgres import running_server
 
 EMPTY = "benchmarks.empty_definitions"
@@ -27,9 +32,9 @@ WITHIN = 7200.0
 
 @dataclass(frozen=True)
 class Took:
-    """Seconds from the mutation to the end of the backfill and to the end of its run, and seconds of the run itself.
+    """Seconds from the mutation to the end of the backfill and of its run, and seconds of the run itself.
 
-    The daemon sees the end of the run at its next look at backfills, up to 30 s later.
+    The daemon notices the end of the run at its next check of backfills, up to 30 s later.
     """
 
     whole: float
@@ -48,7 +53,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with (
         running_server(network=True) as server,
-        staged(members=chosen.members, days=chosen.days + 15, seed=chosen.seed) as stage,
+        simulator_process(members=chosen.members, days=chosen.days + 15, seed=chosen.seed) as stage,
         tempfile.TemporaryDirectory() as folder,
     ):
         first, last = last_days(stage, chosen.days)
@@ -62,25 +67,29 @@ def main() -> None:
             for number in range(chosen.rounds):
                 before = stage.requests()
                 bare.append(backfilled(deployment, EMPTY, first, last))
-                assert stage.requests() == before  # empty bodies ask WHOOP for nothing
+                assert stage.requests() == before  # empty bodies send no request
                 whole.append(backfilled(deployment, REAL, first, last))
                 print(
                     f"round {number + 1}: empty {bare[-1].whole:.1f} s (its run {bare[-1].run:.1f} s), real"
-                    f" {whole[-1].whole:.1f} s (its run {whole[-1].run:.1f} s), {stage.requests() - before} requests",
+                    f" {whole[-1].whole:.1f} s (its run {whole[-1].run:.1f} s),"
+                    f" {stage.requests() - before} requests",
                     flush=True,
                 )
             print(
-                f"{chosen.days} days of {len(ASSETS)} assets, {chosen.members} members, medians of {chosen.rounds}"
+                f"{chosen.days} days of {len(ASSETS)} assets, {chosen.members} members, medians of"
+                f" {chosen.rounds}"
                 " rounds:"
             )
             for name, took in (("empty bodies", bare), ("real assets", whole)):
                 print(
-                    f"{name:<13}{statistics.median(one.whole for one in took):.1f} s from the mutation to the end,"
+                    f"{name:<13}{statistics.median(one.whole for one in took):.1f} s from the mutation to"
+                    f" the end,"
                     f" {statistics.median(one.data for one in took):.1f} s to the end of the run,"
                     f" {statistics.median(one.run for one in took):.1f} s in the run"
                 )
             print(
-                f"ratio        {_ratio([one.whole for one in whole], [one.whole for one in bare]):.2f} of the whole,"
+                f"ratio        {_ratio([one.whole for one in whole], [one.whole for one in bare]):.2f} of"
+                f" the whole,"
                 f" {_ratio([one.run for one in whole], [one.run for one in bare]):.2f} of the runs"
             )
             print(rows(stage, deployment))
@@ -101,7 +110,7 @@ def backfilled(deployment: Deployment, module: str, first: date, last: date) -> 
 
 
 def serve(deployment: Deployment, module: str) -> None:
-    """Let the code location serve that module from now on, and web server and daemon know it."""
+    """Restart the code location with that module, and reload it in web server and daemon."""
     deployment.kill("daemon")
     deployment.kill("code")
     command = deployment.services["code"]["command"]
@@ -115,8 +124,8 @@ def serve(deployment: Deployment, module: str) -> None:
     deployment.await_ready("code", "daemon")
 
 
-def rows(stage: Stage, deployment: Deployment) -> str:
-    """What is in the warehouse now."""
+def rows(stage: SimulatedWhoop, deployment: Deployment) -> str:
+    """The number of rows per table of the warehouse."""
     from sqlalchemy import func, select
 
     from whoop_assets.db.database import Database

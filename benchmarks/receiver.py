@@ -1,10 +1,11 @@
-"""The webhook receiver: deliveries a second, and how long an answer takes at 50 a second; each answered after its commit.
+"""The webhook receiver: deliveries per second, and response times at 50 a second; each response follows its
+commit.
 
     python -m benchmarks.receiver [--deliveries 10000] [--connections 50] [--seconds 20] [--rate 50]
 
-`whoop-assets serve` runs as a process of its own on SQLite and on a PostgreSQL that is started for it, which waits for the
-disk as a real one does. SQLite is measured once more while another process loads a year again and again into the same
-file. Every delivery has a valid signature; afterwards the rows are counted.
+`whoop-assets serve` is a process on SQLite and on a PostgreSQL that syncs to disk. SQLite is measured again
+while another process loads a year repeatedly into the same file. Every delivery has a valid signature, and
+finally the rows are counted.
 """
 
 import argparse
@@ -23,7 +24,6 @@ from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from urllib.parse import urlsplit
 
-from benchmarks.stage import STREAMS, Stage, last_days, staged
 from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
@@ -33,6 +33,12 @@ from whoop_assets.sync.session import Connection
 from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from whoop_assets_tests.support import postgres
+from whoop_assets_tests.support.deployments.simulator_process import (
+    STREAMS,
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 
 SECRET = "simulator-secret"
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
@@ -40,14 +46,14 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 @contextmanager
 def service(url: str) -> Iterator[str]:
-    """`whoop-assets serve` on that database; where it listens."""
+    """Run `whoop-assets serve` on the database; yields its URL."""
     with service_process(url) as (netloc, _):
         yield netloc
 
 
 @contextmanager
 def service_process(url: str) -> Iterator[tuple[str, int]]:
-    """The same, and the process's id."""
+    """Run `whoop-assets serve` on the database; yields its URL and process id."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
     environment |= {
         "WHOOP_CLIENT_ID": "whoop-simulator",
@@ -65,7 +71,7 @@ def service_process(url: str) -> Iterator[tuple[str, int]]:
 
 
 def delivery(user_id: int) -> bytes:
-    """A whole request, signed now."""
+    """A complete request, signed with the current time."""
     said = {
         "user_id": user_id,
         "id": str(uuid.uuid4()),
@@ -81,7 +87,7 @@ def delivery(user_id: int) -> bytes:
 
 
 class Sender:
-    """Connections that stay open; `send` notes the status and the seconds to the answer."""
+    """Persistent connections. `send` records the status and the seconds to the response."""
 
     def __init__(self, netloc: str, user_id: int) -> None:
         self._host, _, self._port = netloc.partition(":")
@@ -104,7 +110,7 @@ class Sender:
         self._idle.put_nowait((reader, writer))
 
     async def as_fast_as_it_goes(self, count: int, connections: int) -> float:
-        """Deliveries a second."""
+        """Deliveries per second."""
         left = count
 
         async def one() -> None:
@@ -118,7 +124,7 @@ class Sender:
         return count / (time.perf_counter() - began)
 
     async def paced(self, seconds: float, rate: float) -> None:
-        """So many a second, whether the earlier ones have been answered or not."""
+        """Send at a fixed rate, without waiting for earlier responses."""
         began, sent = time.perf_counter(), []
         for number in range(int(seconds * rate)):
             await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
@@ -128,13 +134,14 @@ class Sender:
     def said(self) -> str:
         assert set(self.statuses) == {204}, self.statuses
         cuts = statistics.quantiles(self.seconds, n=100)
-        return f"p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, longest {max(self.seconds) * 1000:.0f} ms"
+        p50, p99, longest = cuts[49] * 1000, cuts[98] * 1000, max(self.seconds) * 1000
+        return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {longest:.0f} ms"
 
 
 def measure(
     name: str, url: str, user_id: int, chosen: argparse.Namespace, *, throughput: bool = True
 ) -> None:
-    """Both figures on one database, and whether every delivery is in it."""
+    """Measure both figures on one database, and check that every delivery is stored."""
     sent = 0
     with service(url) as netloc:
         if throughput:
@@ -159,7 +166,7 @@ def measure(
 def load_again_and_again(
     settings: Settings, days: int, stage_today: str, stop: Event, rounds: "multiprocessing.Queue[int]"
 ) -> None:
-    """What a backfill does to the database, without a pause, until told to stop."""
+    """Load like a backfill, without pause, until `stop` is set."""
     from datetime import date, timedelta
 
     today = date.fromisoformat(stage_today)
@@ -180,8 +187,8 @@ def load_again_and_again(
     rounds.put(done)
 
 
-def while_loading(stage: Stage, chosen: argparse.Namespace) -> None:
-    """SQLite with its one write lock, while a load takes it over and over."""
+def while_loading(stage: SimulatedWhoop, chosen: argparse.Namespace) -> None:
+    """SQLite while a load takes its write lock repeatedly."""
     database, connection = stage.database("loading")
     connection.close()
     database.close()
@@ -221,7 +228,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=50)
     parser.add_argument("--days", type=int, default=365, help="days that the other process loads")
     chosen = parser.parse_args()
-    with staged(members=1, days=chosen.days + 15, seed=3) as stage:
+    with simulator_process(members=1, days=chosen.days + 15, seed=3) as stage:
         user_id = stage.members[0]
         measure("SQLite", with_member(f"sqlite:///{stage.folder / 'alone.db'}", user_id), user_id, chosen)
         while_loading(stage, chosen)

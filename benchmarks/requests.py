@@ -1,10 +1,10 @@
-"""Requests for a year of one member against the least possible number of pages, on a seed with naps and workouts.
+"""Requests for a year of one member, against the least possible number of pages.
 
     python -m benchmarks.requests [--days 365] [--seed 7]
 
-Counted by the simulator, by path: once for the loads alone, once for `whoop-assets backfill`, each into a new
-warehouse. A page holds 25 records; the least is what the records of these days fill, and one request each for profile
-and body measurement.
+The seed has naps and workouts. The simulator counts requests by path: for the loads alone, and for
+`whoop-assets backfill`, each into a new warehouse. A page has 25 records. The least is the number of full
+pages for the days' records, plus one request each for profile and body measurement.
 """
 
 import argparse
@@ -14,10 +14,18 @@ from collections import Counter
 
 import httpx
 
-from benchmarks.least_pages import Counting, Sent, least_pages
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.surroundings import child_environment, new_home, surroundings
 from benchmarks.without_dagster import load_and_summarise
+from whoop_assets_tests.support.deployments.dagster_environment import (
+    child_environment,
+    new_home,
+    surroundings,
+)
+from whoop_assets_tests.support.deployments.request_counts import Counting, Sent, least_pages
+from whoop_assets_tests.support.deployments.simulator_process import (
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
 
 
 def main() -> None:
@@ -27,7 +35,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
-    with staged(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
+    with simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
         print(habits(stage))
         for name, work in (("the loads alone", load), ("whoop-assets backfill", backfill)):
             database = name.replace(" ", "-")
@@ -40,8 +48,8 @@ def main() -> None:
             print(f"ratio {sent.ratio:.3f} (at most 1.10)", flush=True)
 
 
-def habits(stage: Stage) -> str:
-    """How many naps and workouts the first member has."""
+def habits(stage: SimulatedWhoop) -> str:
+    """Number of naps and workouts of the first member."""
     truth = httpx.get(f"{stage.base_url}/_control/truth/{stage.members[0]}", timeout=60).json()
     naps = sum(sleep["nap"] for sleep in truth["sleeps"])
     a_day = Counter(workout["start"][:10] for workout in truth["workouts"])
@@ -53,20 +61,20 @@ def habits(stage: Stage) -> str:
     )
 
 
-def connect(stage: Stage, name: str) -> None:
-    """A new warehouse with the member connected, which costs a request too."""
+def connect(stage: SimulatedWhoop, name: str) -> None:
+    """Create a warehouse and connect the member, which costs a request too."""
     database, connection = stage.database(name)
     connection.close()
     database.close()
 
 
-def load(stage: Stage, name: str, days: int) -> None:
-    """The loads for the newest days."""
+def load(stage: SimulatedWhoop, name: str, days: int) -> None:
+    """Run the loads for the newest days."""
     load_and_summarise(stage.with_database(name), *last_days(stage, days))
 
 
-def backfill(stage: Stage, name: str, days: int) -> None:
-    """`whoop-assets backfill` for the newest days, in a process and a Dagster home of its own."""
+def backfill(stage: SimulatedWhoop, name: str, days: int) -> None:
+    """Run `whoop-assets backfill` for the newest days, with its own process and Dagster home."""
     first, last = last_days(stage, days)
     home = new_home(stage.folder / f"{name}.dagster")
     command = [sys.executable, "-m", "whoop_assets.cli", "backfill", "--from", str(first), "--to", str(last)]

@@ -1,11 +1,11 @@
-"""How many members WHOOP's limits keep fresh, how long first imports take, and whether they are shared fairly.
+"""Capacity of WHOOP's limits: members kept fresh, duration of first imports, and fairness between members.
 
     python -m benchmarks.scale [--members 10 100] [--years 1 5] [--days 3] [--only steady|imports|newcomers]
 
-Real, on a virtual clock: the planner, the choice of runs that its sensor makes, the slots of dagster.yaml, and the request
-budget with its lanes and tables (100 a minute, 10,000 a day). Modelled: members, webhooks, how long a run takes to begin and
-a request to be answered (`whoop_assets_tests/planner/budgeted.py`). Beside each figure stands what was predicted on paper;
-docs/scale.md has the arithmetic.
+Real code on a virtual clock: planner, choice of runs by its sensor, run slots of dagster.yaml, and the
+request budget with lanes and tables (100 a minute, 10,000 a day). Modelled: members, webhooks, and the times
+of runs and requests (`whoop_assets_tests/support/models/budgeted.py`). The output includes the predicted
+value of each figure; docs/scale.md derives the predictions.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from whoop_assets_tests.planner.budgeted import BudgetedWhoop
+from whoop_assets_tests.support.models.budgeted import BudgetedWhoop
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR, MINUTE, SECOND = (
@@ -32,7 +32,7 @@ PER_MINUTE, PER_DAY = 100, 10_000
 YEAR = 365
 MILESTONES = {"last_month": 30, "last_quarter": 90, "everything": 0}
 
-# What the paper knows of a member and day; docs/scale.md says why.
+# Predicted values per member and day; docs/scale.md gives the reasons.
 EVENTS = 2 * (1 + 1 / 3) + 1 + 1
 SNAPSHOTS = 2
 LOOKS, NIGHT = 20, 2
@@ -98,7 +98,7 @@ def living(members: int, every: timedelta, *, hooks: bool = True, **more: Any) -
 
 
 def steady(members: int, hooks: bool, days: int, every: timedelta) -> None:
-    """Everything is read, and life goes on: requests, waits, and how long a night is under way."""
+    """Steady state after all imports: requests, waits, and the age of nights when they are stored."""
     with living(members, every, hooks=hooks, days=YEAR, ahead=days + 5) as whoop:
         whoop.know_everything()
         whoop.spread()
@@ -128,7 +128,7 @@ def steady(members: int, hooks: bool, days: int, every: timedelta) -> None:
 
 
 def imports(members: int, years: float, every: timedelta, at_most: timedelta) -> None:
-    """Everybody connects at once to a deployment that is new: when has each what?"""
+    """All members connect at once to a new deployment: the time at which each has which history."""
     days = round(years * YEAR)
     paper = import_on_paper(members, days)
     watched = min(at_most, 4 * paper["everything"] + 5 * ONE_DAY)
@@ -163,7 +163,7 @@ def imports(members: int, years: float, every: timedelta, at_most: timedelta) ->
 
 
 def newcomers(members: int, every: timedelta) -> None:
-    """Members who are kept fresh, and as many who connect at once: what the former notice of the latter."""
+    """Members in steady state, while the same number of new members connects: the effect on the former."""
     with living(2 * members, every, days=YEAR, ahead=12) as whoop:
         new = whoop.members[1::2]
         here = {member.user_id for member in whoop.members[::2]}
@@ -191,21 +191,23 @@ def newcomers(members: int, every: timedelta) -> None:
             print(json.dumps(row), flush=True)
 
 
-# On paper
+# Predictions
 
 
 def on_paper(members: int, hooks: bool) -> dict[str, float]:
-    """Requests a member and day, the stretch of re-reading, and how long the median night is under way, minutes."""
+    """Predicted requests per member and day, stretch of re-reading, and minutes until the median night is
+    stored.
+    """
     pieces = sum(17 / min(365, max(14, age / 2)) for age in range(31, YEAR, PIECE_DAYS))
     if hooks:
         needed, tiers = EVENTS + SNAPSHOTS + 1, 4 + 8 / 7 + pieces
-        left = PER_DAY - (8 + SNAPSHOTS + 1) * members
+        left: float = PER_DAY - (8 + SNAPSHOTS + 1) * members
         night = 0.2
     else:
         looks = min(LOOKS * members, 0.2 * PER_DAY) / members
         needed, tiers = looks + NIGHT + SNAPSHOTS, 4 * 24 + 8 + pieces
         left = PER_DAY - (looks + SNAPSHOTS) * members
-        # Half the time between two looks; each look, and the reading that follows it, waits for a tick and a run.
+        # Half the time between two checks; each check and the load after it waits for a tick and a run.
         night = 5 * max(1.0, LOOKS / looks) / 2 + 2 * (0.5 + 0.1)
     allowance = max(0.5 * left, 0.05 * PER_DAY)
     stretch = max(1.0, tiers * members / allowance)
@@ -213,13 +215,14 @@ def on_paper(members: int, hooks: bool) -> dict[str, float]:
 
 
 def pages_of(days: int) -> float:
-    """Requests for so many days of one member: four streams of one record a day, 24 new ones to a page, and half a
-    page more for each stream and piece."""
+    """Predicted requests for `days` days of one member: four streams of one record a day, 24 new records per
+    page, and half a page more for each stream and piece.
+    """
     return 4 * days / 24 + 4 * 0.5 * (1 + days / PIECE_DAYS)
 
 
 def import_on_paper(members: int, days: int) -> dict[str, timedelta]:
-    """When the last member has the last month, the last quarter, and everything."""
+    """Predicted times at which the last member has the last month, the last quarter, and everything."""
     found = {}
     for name, back in MILESTONES.items():
         back = min(back or days, days)

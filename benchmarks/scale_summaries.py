@@ -1,10 +1,11 @@
-"""Summaries, trends and weeks of a whole cohort on PostgreSQL: time and peak memory, against a bare SELECT of the same rows.
+"""Summaries, trends and weeks of a cohort on PostgreSQL: time and peak memory, against a bare SELECT of the
+same rows.
 
     python -m benchmarks.scale_summaries                         # 500 members, five years: 912,500 days
     python -m benchmarks.scale_summaries --members 50 --days 365
 
-The records are made by SQL in the database. Each phase is a process of its own, so its memory is its own. The bare SELECT
-reads the same columns of the same rows, in the same pieces, into pandas and drops them.
+SQL generates the records in the database. Each phase is a process, so that its memory is its own. The bare
+SELECT reads the same columns and rows in the same pieces into pandas.
 """
 
 import argparse
@@ -39,7 +40,8 @@ CHANGED_DAYS = 20
 
 EVERY_DAY = """
 from generate_series(1, :members) as user_id, generate_series(0, :days - 1) as n,
-lateral (select (timestamptz '2020-12-31 22:30+00' + n * interval '1 day' + random() * interval '1 hour') as onset,
+lateral (select
+    (timestamptz '2020-12-31 22:30+00' + n * interval '1 day' + random() * interval '1 hour') as onset,
     user_id::bigint * 100000 + n as key, random() as a, random() as b, random() as c) as drawn
 """
 COMMON = "'{}', repeat('0', 64), onset, onset, onset, null"
@@ -54,16 +56,19 @@ select key, user_id, {DAY}, onset, onset + interval '1 day', '+00:00', 'SCORED',
     "sleeps": f"""
 insert into sleeps (id, cycle_id, nap, {HEAD}, total_in_bed_time_milli, total_awake_time_milli,
     total_no_data_time_milli, total_light_sleep_time_milli, total_slow_wave_sleep_time_milli,
-    total_rem_sleep_time_milli, sleep_cycle_count, disturbance_count, baseline_milli, need_from_sleep_debt_milli,
+    total_rem_sleep_time_milli, sleep_cycle_count, disturbance_count, baseline_milli,
+     need_from_sleep_debt_milli,
     need_from_recent_strain_milli, need_from_recent_nap_milli, respiratory_rate, sleep_performance_percentage,
     sleep_consistency_percentage, sleep_efficiency_percentage, {PROVENANCE})
-select 'sleep-' || key, key, false, user_id, {DAY}, onset, onset + (6 + 2 * a) * interval '1 hour', '+00:00', 'SCORED',
+select 'sleep-' || key, key, false, user_id, {DAY}, onset, onset + (6 + 2 * a) * interval '1 hour', '+00:00',
+ 'SCORED',
     onset, onset, 28000000, 2000000 * b, 0, 12000000 + 4000000 * a, 5000000, 6000000, 4, 10 * b, 27000000,
     1000000 * c, 600000, 0, 14.5 + b, 70 + 30 * c, 60 + 30 * b, 85 + 10 * c, {COMMON} {EVERY_DAY}""",
     "recoveries": f"""
 insert into recoveries (sleep_id, cycle_id, {HEAD}, user_calibrating, recovery_score, resting_heart_rate,
     hrv_rmssd_milli, spo2_percentage, skin_temp_celsius, {PROVENANCE})
-select 'sleep-' || key, key, user_id, {DAY}, onset, onset + interval '8 hours', '+00:00', 'SCORED', onset, onset,
+select 'sleep-' || key, key, user_id, {DAY}, onset, onset + interval '8 hours', '+00:00', 'SCORED', onset,
+ onset,
     false, round((99 * a)::numeric), 48 + round((8 * b)::numeric), 40 + 50 * c, 95 + 3 * a, 33 + b,
     {COMMON} {EVERY_DAY}""",
     "workouts": f"""
@@ -71,13 +76,14 @@ insert into workouts (id, {HEAD}, sport_id, sport_name, strain, average_heart_ra
     percent_recorded, distance_meter, zone_zero_milli, zone_one_milli, zone_two_milli, zone_three_milli,
     zone_four_milli, zone_five_milli, {PROVENANCE})
 select 'workout-' || key, user_id, {DAY}, onset + interval '18 hours', onset + interval '19 hours', '+00:00',
-    'SCORED', onset, onset, 0, 'running', 5 + 10 * a, 130, 170, 2500, 1, 8000, 100000, 500000, 900000, 1200000,
+    'SCORED', onset, onset, 0, 'running', 5 + 10 * a, 130, 170, 2500, 1, 8000, 100000, 500000, 900000,
+     1200000,
     700000, 100000, {COMMON} {EVERY_DAY} where a < 0.7""",
 }
 
 
 class Cohort:
-    """The database of a size: its members are numbered from 1."""
+    """A database of a given size; its members are numbered from 1."""
 
     def __init__(self, url: str, members: int, days: int) -> None:
         self.database = Database(url)
@@ -85,7 +91,7 @@ class Cohort:
         self.days, self.last = days, FIRST + timedelta(days=days - 1)
 
     def pieces(self) -> list[tuple[list[int], date, date]]:
-        """What the rebuilds hold at once."""
+        """The pieces (members, first day, last day) that the rebuilds hold in memory at once."""
         found = []
         for place in range(0, len(self.members), rebuild.MEMBERS_AT_ONCE):
             start = FIRST
@@ -97,7 +103,7 @@ class Cohort:
 
 
 def fill(cohort: Cohort) -> None:
-    """Make the records."""
+    """Generate the records."""
     prepare(cohort.database)
     with cohort.database.write() as connection:
         connection.execute(text("select setseed(0.5)"))
@@ -108,7 +114,7 @@ def fill(cohort: Cohort) -> None:
 
 
 def select_records(cohort: Cohort) -> int:
-    """The bare SELECT that summaries are compared with."""
+    """The bare SELECT for summaries."""
     rows = 0
     with cohort.database.read() as connection:
         for some, first, last in cohort.pieces():
@@ -120,7 +126,7 @@ def select_records(cohort: Cohort) -> int:
 
 
 def select_daily(cohort: Cohort, columns: dict[str, object] = dict(DAILY_READ)) -> int:  # noqa: B006
-    """The bare SELECT that trends are compared with: with the days before each piece."""
+    """The bare SELECT for trends, including the days before each piece."""
     rows = 0
     c = daily_summary.c
     with cohort.database.read() as connection:
@@ -134,7 +140,7 @@ def select_daily(cohort: Cohort, columns: dict[str, object] = dict(DAILY_READ)) 
 
 
 def select_weeks(cohort: Cohort) -> int:
-    """The bare SELECT that weeks are compared with."""
+    """The bare SELECT for weeks."""
     return select_daily(cohort, dict(DAILY_READ_BY_WEEKS))
 
 
@@ -153,7 +159,7 @@ def rebuild_weeks(cohort: Cohort) -> int:
 
 
 def change_days(cohort: Cohort) -> int:
-    """One night gets another length, in the middle of the history: its summary, its trends and those it reaches. Median of 20."""
+    """Change the length of one night: rebuild its summary and the affected trends. Median of 20 nights."""
     seconds, rows = [], []
     day = FIRST + timedelta(days=cohort.days // 2)
     for user_id in cohort.members[:CHANGED_DAYS]:
@@ -175,7 +181,7 @@ def change_days(cohort: Cohort) -> int:
 
 
 def counts(cohort: Cohort) -> int:
-    """How many rows there are in the end; every day and week has one."""
+    """Number of final rows, one for every day and week."""
     with cohort.database.read() as connection:
         found = {
             table.name: connection.scalar(select(func.count()).select_from(table))
@@ -231,7 +237,8 @@ def main() -> None:
             took, own, memory, rows = last.split()
             seconds[phase] = float(took)
             print(
-                f"{phase:<26} {float(took):8.1f} s {float(own):8.1f} s of its own {int(memory) / MEGABYTE:8.0f} MB {rows:>10} rows",
+                f"{phase:<26} {float(took):8.1f} s {float(own):8.1f} s CPU {int(memory) / MEGABYTE:8.0f}"
+                f" MB {rows:>10} rows",
                 flush=True,
             )
     print(f"summaries / select   {seconds['rebuild summaries'] / seconds['select records']:.1f}")
@@ -240,7 +247,7 @@ def main() -> None:
 
 
 def carry_out(phase: str, cohort: Cohort) -> None:
-    """Do it, and say last: seconds, seconds of this process's own processor time, bytes of memory, rows."""
+    """Run a phase, and print seconds, CPU seconds, peak memory in bytes, and rows."""
     began = time.perf_counter()
     rows = PHASES[phase](cohort)
     print(f"{time.perf_counter() - began} {time.process_time()} {peak()} {rows or 0}")

@@ -1,10 +1,11 @@
-"""From WHOOP's POST to the new daily row, in real time: the service, `dagster dev` and the simulator as real processes.
+"""Time from WHOOP's POST to the new daily row, with the service, `dagster dev` and the simulator as
+processes.
 
     python -m benchmarks.webhook_latency [--events 30] [--members 2] [--seed 7]
 
-A record is scored again, the simulator announces it, and the row's `built_at` is compared with the event's
-`received_at`, both by the database's clock. Prints the seconds of each part: until the run was made, until it began,
-until the row was built.
+The simulator rescores a record and announces it. The latency is the difference between the row's `built_at`
+and the event's `received_at`, both by the database's clock. Prints the seconds until the run was created,
+started, and had built the row.
 """
 
 import argparse
@@ -21,9 +22,6 @@ from pathlib import Path
 import httpx
 from sqlalchemy import select
 
-from benchmarks.stage import Stage, last_days, staged, table
-from benchmarks.surroundings import child_environment
-from benchmarks.ui import Ui, new_home, running_ui, until
 from whoop_assets.cli.processes.processes import child
 from whoop_assets.db.database import Database
 from whoop_assets.records.tables import sleeps, workouts
@@ -32,21 +30,30 @@ from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets_tests.support.deployments.dagster_environment import child_environment
+from whoop_assets_tests.support.deployments.dagster_ui import Ui, new_home, running_ui, until
+from whoop_assets_tests.support.deployments.simulator_process import (
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+    table,
+)
 
 NAME = "latency"
 DAYS = 30
 WITHIN = 120.0
 APART = (3.0, 12.0)
-"""Seconds between a row and the next event: at no fixed place in anybody's interval."""
+"""Random seconds between a row and the next event, so that events have no fixed place in any interval."""
 
 RUNS = """
-{ runsOrError(limit: 20) { ... on Runs { results { id status creationTime startTime endTime tags { key value } } }
+{ runsOrError(limit: 20) {
+ ... on Runs { results { id status creationTime startTime endTime tags { key value } } }
   ... on Error { message } } }"""
 
 
 @dataclass(frozen=True)
 class Way:
-    """One event's way: seconds from its receipt."""
+    """Seconds of each step of one event, from its receipt."""
 
     stream: str
     days_back: int
@@ -64,7 +71,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=2)
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
-    with staged(members=chosen.members, days=DAYS + 15, seed=chosen.seed) as stage:
+    with simulator_process(members=chosen.members, days=DAYS + 15, seed=chosen.seed) as stage:
         fill(stage)
         home = new_home(stage.folder / "dagster")
         with serving(stage, home), running_ui(home, child_environment(stage, NAME)) as ui:
@@ -76,15 +83,16 @@ def main() -> None:
     built = sorted(way.built for way in ways)
     p95 = built[min(len(built) - 1, int(len(built) * 0.95))]
     print(
-        f"{len(ways)} events, POST to row: median {statistics.median(built):.1f} s (at most 8), 95% within {p95:.1f} s"
+        f"{len(ways)} events, POST to row: median {statistics.median(built):.1f} s (at most 8), 95%"
+        f" within {p95:.1f} s"
         f" (at most 15), longest {built[-1]:.1f} s; median until the run was made"
         f" {statistics.median(way.made for way in ways):.1f} s, until it began"
         f" {statistics.median(way.began for way in ways):.1f} s"
     )
 
 
-def fill(stage: Stage) -> None:
-    """A warehouse with every member connected and the last days loaded."""
+def fill(stage: SimulatedWhoop) -> None:
+    """Create a warehouse with all members connected and the last days loaded."""
     database, connection = stage.database(NAME)
     first, last = last_days(stage, DAYS)
     with database.read() as transaction:
@@ -97,8 +105,8 @@ def fill(stage: Stage) -> None:
 
 
 @contextmanager
-def serving(stage: Stage, folder: Path) -> Iterator[None]:
-    """`whoop-assets serve`, to which the simulator announces whatever changes from now on."""
+def serving(stage: SimulatedWhoop, folder: Path) -> Iterator[None]:
+    """Run `whoop-assets serve`, subscribed to the simulator's webhooks."""
     command = [sys.executable, "-m", "whoop_assets.cli", "serve", "--port", "0"]
     environment = child_environment(stage, NAME) | {"PYTHONUNBUFFERED": "1"}
     log = folder / "serve.log"
@@ -113,8 +121,10 @@ def serving(stage: Stage, folder: Path) -> Iterator[None]:
         yield
 
 
-def measured(stage: Stage, ui: Ui, database: Database, events: int, chance: random.Random) -> Iterator[Way]:
-    """Score records again, one after the other, and follow each to its row."""
+def measured(
+    stage: SimulatedWhoop, ui: Ui, database: Database, events: int, chance: random.Random
+) -> Iterator[Way]:
+    """Rescore records one after the other, and follow each to its row."""
     for number in range(events):
         time.sleep(chance.uniform(*APART))
         source = sleeps if number % 2 else workouts

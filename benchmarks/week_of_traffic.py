@@ -1,18 +1,21 @@
-"""A week of a hundred members in fast motion: requests, staleness, queues, and the memory of each process.
+"""A week of a hundred members in minutes to hours: requests, staleness, queues, and memory of each
+process.
 
-    python -m benchmarks.week_of_traffic [--members 100] [--days 7] [--history 30] [--edits-a-day N] [--database postgresql]
+    python -m benchmarks.week_of_traffic [--members 100] [--days 7] [--history 30] [--edits-a-day N]
+    [--database postgresql]
 
-The machinery of the thirty-day drill (`whoop_assets_tests/drills/thirty_days`), without its kills: the simulator over HTTP
-with WHOOP's limits and webhooks (5% never sent, 5% twice, 10% out of order), the service, the daemon's ticks and three
-workers for the runs are processes on one clock, which runs while anybody works and leaps when nobody does. So a wait in
-the figures is what these processes take on this machine, together with what they wait for by the clock.
+Uses the simulated weeks of the thirty-day drill (`whoop_assets_tests/support/simulated_weeks`) without kills:
+the simulator over HTTP with WHOOP's limits and webhooks (5% never sent, 5% twice, 10% out of order), the
+service, the daemon's ticks and three workers. All processes share one clock, which runs while a process works
+and skips idle time. A wait in the figures is the time of these processes on this machine, plus the waits by
+the clock.
 
-Before the week: four days in which only the receiver is there, so that webhooks have proven themselves, and one day for
-what has piled up and for the first imports of everybody who connected at once.
+Before the week come four days with only the receiver, so that webhooks prove themselves, and one day for the
+waiting events and the first imports.
 
-Staleness: of every announced change the time from WHOOP's POST to the transaction that stored it, and to the first look
-(after every run, at most ten minutes apart) at which none of the member's days was behind in its daily summary. Of every
-record that WHOOP made in the week, announced or not, the time from its making to its row.
+Staleness: for each announced change, the time from WHOOP's POST to the transaction that stored it, and to the
+first check (after each run, at most ten minutes apart) without a stale day of the member. For each record of
+the week, announced or not, the time from its creation to its row.
 """
 
 import argparse
@@ -29,9 +32,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from sqlalchemy import func, select
 
-from benchmarks.stage import table
 from whoop_assets.db.database import Database
 from whoop_assets.records.tables import cycles, recoveries, sleeps, stale_days, workouts
 from whoop_assets.request_budget import wait_queue
@@ -39,24 +42,24 @@ from whoop_assets.request_budget.tables import request_grants
 from whoop_assets.schema import prepare
 from whoop_assets.webhooks.row_locks import OPEN
 from whoop_assets.webhooks.tables import webhook_events
-from whoop_assets_tests.drills.thirty_days.figures import Plot
-from whoop_assets_tests.drills.thirty_days.life import Life
-from whoop_assets_tests.drills.thirty_days.staff import Flight, Process
+from whoop_assets_tests.support.deployments.simulator_process import table
+from whoop_assets_tests.support.home import KEY, moment
 from whoop_assets_tests.support.postgres import running_server
-from whoop_assets_tests.sync.crowd import KEY as TOKEN_KEY
-from whoop_assets_tests.sync.home import KEY, moment
+from whoop_assets_tests.support.simulated_weeks.child_processes import Process, RunInFlight
+from whoop_assets_tests.support.simulated_weeks.scenario import Scenario
+from whoop_assets_tests.support.simulated_weeks.simulation import Simulation
 
 DAY, MINUTE, SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
 LOOK_EVERY = 10 * MINUTE
 WARMING_UP = DAY
 SAME_TRANSACTION = 5 * SECOND
-"""A day that was marked so soon after an event was closed may have been marked by the same load."""
+"""A day that becomes stale this soon after an event may have become so by the same load."""
 TABLES = {"cycles": cycles, "sleeps": sleeps, "recoveries": recoveries, "workouts": workouts}
 
 
 @dataclass(frozen=True)
 class Announced:
-    """A change that WHOOP announced: when its POST came, and when the change was stored."""
+    """A change that WHOOP announced: times of its POST and of its storage."""
 
     user_id: int
     received_at: datetime
@@ -65,7 +68,7 @@ class Announced:
 
 @dataclass
 class Seen:
-    """What the looks have found."""
+    """The measurements so far."""
 
     queues: dict[str, list[int]] = field(default_factory=dict)
     to_row: list[timedelta] = field(default_factory=list)
@@ -74,28 +77,31 @@ class Seen:
     """Megabytes of each process, at the start of each day of the week and at its end."""
 
 
-class Week(Life):
-    """The drill's life, watched; its own `figures` count from the beginning, so the week's are differences."""
+class Week(Simulation):
+    """A watched simulation.
 
-    def __init__(self, plot: Plot, database_url: str, token_key: str, folder: Path) -> None:
-        super().__init__(plot, database_url, token_key, folder)
+    Its `counts` include the time before the week, so the week's counts are differences.
+    """
+
+    def __init__(self, scenario: Scenario, database_url: str, token_key: str, folder: Path) -> None:
+        super().__init__(scenario, database_url, token_key, folder)
         self.seen = Seen()
-        self.began = plot.start + WARMING_UP
+        self.began = scenario.start + WARMING_UP
         self._looked_until = self.began
         self._behind: list[Announced] = []
         self._watches = False
 
     def watch(self) -> None:
-        """From now on."""
+        """Start the measurement."""
         self._watches = True
-        self.requests_before = Counter(self.figures.requests)
-        self.runs_before = Counter(self.figures.runs)
-        self.ticks_before = self.figures.ticks
+        self.requests_before = Counter(self.counts.requests)
+        self.runs_before = Counter(self.counts.runs)
+        self.ticks_before = self.counts.ticks
         for number in range(int((self.end - self.began) / LOOK_EVERY)):
             self.at(self.began + number * LOOK_EVERY, self.look_at_queues)
 
-    def landed(self, run_id: str, flight: Flight) -> None:
-        super().landed(run_id, flight)
+    def run_ended(self, run_id: str, run: RunInFlight) -> None:
+        super().run_ended(run_id, run)
         if self._watches:
             self.look_at_staleness()
 
@@ -114,7 +120,9 @@ class Week(Life):
         self.look_at_staleness()
 
     def look_at_staleness(self) -> None:
-        """Which announced changes have been stored since the last look, and whose days are summed up by now."""
+        """Record which announced changes were stored since the last check, and whose summaries are up to
+        date.
+        """
         c, s = webhook_events.c, stale_days.c
         with self.database.read() as connection:
             now = self.page.now()
@@ -136,9 +144,9 @@ class Week(Life):
         self._behind = waiting
 
     def look_at_memory(self) -> None:
-        """What each process has in memory."""
+        """Record the memory of each process."""
         workers = sorted(
-            [*self.workers, *(one.process for one in self.flights.values())], key=lambda one: one.slot
+            [*self.workers, *(one.process for one in self.runs_in_flight.values())], key=lambda one: one.slot
         )
         processes: dict[str, Process | None] = {
             "receiver": self.receiver,
@@ -151,15 +159,18 @@ class Week(Life):
                 self.seen.memory.setdefault(name, []).append(resident(process.pid))
 
     def still_open(self) -> list[timedelta]:
-        """How long those events have been open that came in the week and still are."""
+        """The ages of the week's events that are still open."""
         c = webhook_events.c
         with self.database.read() as connection:
             query = select(c.received_at).where(c.state == OPEN, c.received_at >= self.began)
             return [self.page.now() - at for at in connection.scalars(query)]
 
     def ages(self) -> dict[str, tuple[list[tuple[timedelta, int]], list[tuple[timedelta, int]]]]:
-        """Per stream, of the records that WHOOP made in the week: (time from its making to its row, member) of those that
-        are here, and (age, member) of those that are not."""
+        """Per stream, the records that WHOOP created in the week.
+
+        Returns:
+            Stored records as (time from creation to row, member), and missing ones as (age, member).
+        """
         now = self.page.now()
         stored = {stream: self._first_seen(stream) for stream in TABLES}
         found: dict[str, tuple[list[tuple[timedelta, int]], list[tuple[timedelta, int]]]] = {
@@ -198,17 +209,15 @@ def main() -> None:
     )
     parser.add_argument("--members", type=int, default=100)
     parser.add_argument("--days", type=int, default=7)
-    parser.add_argument(
-        "--history", type=int, default=30, help="Days of history that everybody connects with."
-    )
+    parser.add_argument("--history", type=int, default=30, help="Days of history of each member.")
     parser.add_argument(
         "--edits-a-day", type=float, help="Of all members together; default: a tenth of them."
     )
     parser.add_argument("--database", choices=["postgresql", "sqlite"], default="postgresql")
     chosen = parser.parse_args()
-    # Who is asked to end ends the processes too that were started.
+    # SIGTERM also ends the child processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before its time"))
-    plot = Plot(
+    scenario = Scenario(
         members=chosen.members,
         history=chosen.history * DAY,
         prelude=4 * DAY,
@@ -224,8 +233,8 @@ def main() -> None:
         prepare(opened)
         opened.close()
         began = time.monotonic()
-        key = TOKEN_KEY if chosen.database == "postgresql" else ""
-        with Week(plot, url, key, Path(folder)) as week:
+        key = Fernet.generate_key().decode() if chosen.database == "postgresql" else ""
+        with Week(scenario, url, key, Path(folder)) as week:
             print(f"-- {chosen.members} members, connected and announced for four days", flush=True)
             live_through(week, chosen.days)
             tell(week, chosen.days)
@@ -235,9 +244,9 @@ def main() -> None:
 def live_through(week: Week, days: int) -> None:
     before = time.monotonic()
     week.live(week.began)
-    first_day = sum(week.figures.requests.values())
+    first_day = sum(week.counts.requests.values())
     print(
-        f"-- a day for what has piled up and the first imports: {first_day} requests,"
+        f"-- a day for waiting events and first imports: {first_day} requests,"
         f" {time.monotonic() - before:.0f} s",
         flush=True,
     )
@@ -253,11 +262,11 @@ def live_through(week: Week, days: int) -> None:
 
 
 def tell(week: Week, days: int) -> None:
-    """The figures of the week."""
-    seen, figures = week.seen, week.figures
-    asked = Counter(figures.requests)
+    """The counts of the week."""
+    seen, counts = week.seen, week.counts
+    asked = Counter(counts.requests)
     asked.subtract(week.requests_before)
-    ran = Counter(figures.runs)
+    ran = Counter(counts.runs)
     ran.subtract(week.runs_before)
     per = len(week.members) * days
     whoop = week.control.get("stats")
@@ -269,11 +278,11 @@ def tell(week: Week, days: int) -> None:
             "on_the_last_day": week.grants_of_the_last_day(),
             "by": {name: round(count / per, 2) for name, count in asked.most_common() if count},
             "runs_per_day": round(sum(ran.values()) / days),
-            "ticks_per_day": round((figures.ticks - week.ticks_before) / days),
+            "ticks_per_day": round((counts.ticks - week.ticks_before) / days),
             "worst_minute_at_whoop": whoop["worst_minute"],
             "refused_by_whoop": whoop["limited"],
-            "token_exchanges_in_all": figures.exchanges,
-            "failures_recorded": sum(figures.failures.values()),
+            "token_exchanges_in_all": counts.exchanges,
+            "failures_recorded": sum(counts.failures.values()),
         }
     ]
     print(table(rows))
@@ -293,11 +302,11 @@ def tell(week: Week, days: int) -> None:
             ]
         )
     )
-    print("\n-- Staleness of what was announced: from WHOOP's POST")
+    print("\n-- Staleness of announced changes: from WHOOP's POST")
     lasting = week.still_open()
     print(table([spread("to its row", seen.to_row), spread("to its daily summary", seen.to_summary)]))
     print(f"still open at the end: {len(lasting)}{f', the oldest for {max(lasting)}' if lasting else ''}")
-    print("\n-- Staleness of everything: from WHOOP's making of a record, announced or not, to its row")
+    print("\n-- Staleness of all records: from WHOOP's creation of a record, announced or not, to its row")
     worst: dict[int, timedelta] = {}
     rows = []
     for stream, (here, lacking) in week.ages().items():
@@ -312,7 +321,8 @@ def tell(week: Week, days: int) -> None:
     of_members = sorted(worst.values())
     if of_members:
         print(
-            f"furthest behind: the median member {of_members[len(of_members) // 2] / MINUTE:.0f} minutes at worst,"
+            f"furthest behind: the median member {of_members[len(of_members) // 2] / MINUTE:.0f} minutes"
+            f" at worst,"
             f" the worst {of_members[-1] / MINUTE:.0f}"
         )
     print("\n-- Memory: megabytes resident, at the start of each day and at the end of the last")
@@ -320,7 +330,7 @@ def tell(week: Week, days: int) -> None:
 
 
 def spread(what: str, times: Iterable[timedelta]) -> dict[str, object]:
-    """Median, the 99th of a hundred, and the longest, in seconds."""
+    """Median, 99th percentile and maximum, in seconds."""
     ordered = sorted(times)
     if not ordered:
         return {"what": what, "count": 0}
@@ -338,14 +348,14 @@ def seconds(one: timedelta) -> float:
 
 
 def resident(pid: int) -> int:
-    """What the process has in memory, in megabytes (10^6 bytes)."""
+    """Resident memory of the process in megabytes (10^6 bytes)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
 
 
 @contextmanager
 def a_database(kind: str, folder: Path) -> Iterator[str]:
-    """The address of an empty one."""
+    """The URL of an empty database."""
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'week.db'}"
         return

@@ -1,4 +1,4 @@
-"""The loads and the summaries of a range of days without Dagster, on the warehouse that WHOOP_DATABASE_URL names.
+"""Loads and summaries of a range of days without Dagster, on the warehouse WHOOP_DATABASE_URL.
 
 python -m benchmarks.without_dagster FIRST LAST
 """
@@ -6,7 +6,6 @@ python -m benchmarks.without_dagster FIRST LAST
 import sys
 from datetime import date
 
-from benchmarks.stage import STREAMS
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
@@ -14,10 +13,13 @@ from whoop_assets.summaries.follow import rebuild_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection
+from whoop_assets_tests.support.deployments.simulator_process import STREAMS
 
 
 def load_and_summarise(settings: Settings, first: date, last: date) -> None:
-    """What a run of all assets does, in the same order; raises RuntimeError when a load did not complete."""
+    """Do the steps of a run of all assets in the same order; raises RuntimeError if a load is not
+    complete.
+    """
     database = open_database(settings)
     with Connection(settings, database) as connection:
         with database.read() as transaction:

@@ -1,4 +1,6 @@
-"""What all tests share: a world without the developer's settings, and a fresh database of either kind for each."""
+"""Fixtures and settings of all tests: no developer settings, a fixed time, and a fresh database for each
+test.
+"""
 
 import itertools
 import os
@@ -25,15 +27,18 @@ from whoop_simulator.running import RunningSimulator
 
 ROOT = Path(__file__).parent.parent
 FOR_TESTS = {"WHOOP_OPENAPI"}
-"""Variables that tell the tests something; every other WHOOP_* or NOTION_* belongs to the developer's own account."""
+"""Variables that configure the tests.
+
+All other WHOOP_* and NOTION_* variables belong to the developer's account.
+"""
 OURS = ("WHOOP_", "NOTION_")
 
-# Tests kill processes, not machines, so their files need not reach a disk. On a disk the suite takes twice as long.
+# Tests kill processes, not machines, so their files need no disk. On a disk the suite takes twice as long.
 IN_MEMORY, ROOM = Path("/dev/shm"), 8 << 30
 
 
 def _room_in_memory() -> int:
-    """Bytes that can be written there without anything having to make way."""
+    """Bytes that are free in memory for temporary files."""
     try:
         available = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
         writable = os.access(IN_MEMORY, os.W_OK)
@@ -67,7 +72,7 @@ def pytest_configure() -> None:
     if "TMPDIR" not in os.environ and _room_in_memory() > ROOM:
         _environment.setenv("TMPDIR", str(IN_MEMORY))
         _environment.setattr(tempfile, "tempdir", str(IN_MEMORY))
-    # A shell's background job ignores SIGINT, and so do its children: the processes that tests interrupt.
+    # Background jobs of a shell ignore SIGINT, and so would the child processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -77,21 +82,21 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Import the tests at the moment at which they run."""
+    """Collect the tests at the fixed time."""
     with fixed_time():
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Run each test, with its fixtures, at the same moment."""
+    """Run each test and its fixtures at the fixed time."""
     with nullcontext() if item.get_closest_marker("machine_time") else fixed_time():
         return (yield)
 
 
 @pytest.fixture(autouse=True)
 def _nobodys_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Tests read no .env and no WHOOP_* or NOTION_* variable but those they set."""
+    """Remove .env and all WHOOP_* and NOTION_* variables from the test's environment."""
     for name in list(os.environ):
         if name.startswith(OURS) and name not in FOR_TESTS:
             monkeypatch.delenv(name)
@@ -100,7 +105,7 @@ def _nobodys_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """The clock of `database`; it moves only when told to."""
+    """The clock of `database`; it moves only by `advance`."""
     return ManualClock(NOW)
 
 
@@ -109,7 +114,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
-    """One server a worker: it is there in less than a second, and nobody else's test can trouble it."""
+    """One PostgreSQL server per test worker; it starts in less than a second."""
     with running_server() as server:
         template = Database(server.create("whoop_template"))
         prepare(template)
@@ -132,7 +137,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """`new_database_url("sqlite"|"postgresql", empty=False)`: as many databases as a test needs, with the schema."""
+    """Create databases with the schema: `new_database_url("sqlite"|"postgresql", empty=False)`."""
     with ExitStack() as cleanup:
 
         def new(kind: str, *, empty: bool = False) -> str:
@@ -153,40 +158,40 @@ def new_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
 
 @pytest.fixture(params=["sqlite", *slow("postgresql")])
 def database_kind(request: pytest.FixtureRequest) -> str:
-    """Runs a test on SQLite, and on PostgreSQL among the slow tests.
+    """Run a test on SQLite, and on PostgreSQL among the slow tests.
 
-    Where SQL is the subject, a conftest or a module replaces this fixture by one that runs on both at once.
+    Where SQL is the subject, a conftest or a module overrides this fixture, so that the fast run covers both.
     """
     return str(request.param)
 
 
 @pytest.fixture
 def database_url(database_kind: str, new_database_url: Callable[..., str]) -> str:
-    """A fresh database with the schema, of either kind."""
+    """The URL of a fresh database with the schema, of each kind."""
     return new_database_url(database_kind)
 
 
 @pytest.fixture
 def empty_database_url(database_kind: str, new_database_url: Callable[..., str]) -> str:
-    """A fresh database without anything, of either kind."""
+    """The URL of a fresh empty database, of each kind."""
     return new_database_url(database_kind, empty=True)
 
 
 @pytest.fixture
 def sqlite_url(new_database_url: Callable[..., str]) -> str:
-    """A fresh SQLite database with the schema."""
+    """The URL of a fresh SQLite database with the schema."""
     return new_database_url("sqlite")
 
 
 @pytest.fixture
 def postgres_url(new_database_url: Callable[..., str]) -> str:
-    """A fresh PostgreSQL database with the schema."""
+    """The URL of a fresh PostgreSQL database with the schema."""
     return new_database_url("postgresql")
 
 
 @pytest.fixture
 def database(database_url: str, clock: ManualClock) -> Iterator[Database]:
-    """A fresh database of either kind, on `clock`."""
+    """A fresh database of each kind, on `clock`."""
     opened = Database(database_url, clock)
     yield opened
     opened.close()
@@ -205,6 +210,8 @@ def sqlite_database(new_database_url: Callable[..., str], clock: ManualClock) ->
 
 @pytest.fixture
 def simulator() -> Iterator[Callable[..., RunningSimulator]]:
-    """`simulator(members=1, days=30, seed=7, limits=False)`: a served world with a clock frozen at `NOW`."""
+    """Start simulators with a clock frozen at `NOW`: `simulator(members=1, days=30, seed=7,
+    limits=False)`.
+    """
     with ExitStack() as cleanup:
         yield lambda **world: cleanup.enter_context(RunningSimulator(**{"now": NOW, "frozen": True, **world}))

@@ -1,4 +1,4 @@
-"""The suite's own clock: every process of a test and the test database show the same fixed time."""
+"""Each process of a test and each test database show the same fixed time."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ def test_collection_and_each_test_begin_at_the_fixed_time() -> None:
 
 @pytest.mark.slow
 def test_a_child_process_shows_the_time_of_its_test() -> None:
-    """Also if it first reads its clock long after its start."""
+    """Check a child process that reads its clock long after its start."""
     program = "import asyncio, time; print('up', flush=True); input(); print(time.time())"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -42,7 +42,7 @@ def test_a_postgresql_database_shows_the_time_of_its_test(postgres_url: str) -> 
         shown = database.now(connection)
         after = datetime.now(UTC)
     database.close()
-    # The clock was set within a round trip to the server.
+    # The clock was set within one round trip to the server.
     assert before - timedelta(seconds=1) <= shown <= after + timedelta(seconds=1)
 
 

@@ -1,4 +1,4 @@
-"""The repository around the code: one name, one version, a full lock, and nothing that only this machine knows."""
+"""The files around the code: one name, one version, a complete lock, and nothing specific to one machine."""
 
 import os
 import re
@@ -30,7 +30,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def files():
-    """What is, or would be, in the repository."""
+    """All files that are, or would be, in the repository."""
     if shutil.which("git") and (ROOT / ".git").exists():
         listing = [
             "git",
@@ -55,7 +55,7 @@ def files():
 
 
 def plain(name):
-    """A package's name as indexes compare it."""
+    """The normalised name of a package."""
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", name).group()).lower()
 
 
@@ -84,7 +84,7 @@ ELSEWHERE = {
     "a package index": re.compile(
         r"--(?:extra-)?index-url|--find-links|https?://\S+/simple\b|pythonhosted\.", re.ASCII
     ),
-    "a folder of somebody's machine": re.compile(r"/(?:home|Users)/\w|[A-Z]:\\\\Users"),
+    "a folder of one machine": re.compile(r"/(?:home|Users)/\w|[A-Z]:\\\\Users"),
 }
 
 
@@ -102,7 +102,7 @@ def test_no_file_names_a_package_index_or_a_folder_of_this_machine():
     assert found == []
 
 
-def test_no_file_is_of_a_size_that_a_repository_does_not_need():
+def test_no_file_is_too_large():
     assert [str(path) for path in files() if path.stat().st_size > 500_000] == []
 
 
@@ -155,7 +155,7 @@ def test_the_instance_loads_and_keeps_its_state_below_dagster_home():
     assert Path(".dagster").is_dir()
 
 
-def test_a_webhooks_run_always_finds_a_slot():
+def test_a_run_slot_is_reserved_for_webhook_runs():
     runs = yaml.safe_load((ROOT / "dagster.yaml").read_text())["concurrency"]["runs"]
     limits = runs["tag_concurrency_limits"]
     assert {limit["value"] for limit in limits if limit["key"] == "whoop/lane"} == set(LANES) - {"webhook"}
@@ -165,7 +165,7 @@ def test_a_webhooks_run_always_finds_a_slot():
     )
 
 
-def test_ci_can_be_run():
+def test_the_ci_script_is_executable():
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
@@ -185,7 +185,7 @@ OTHERS = {
     "pg_restore",
     "createdb",
 }
-"""What a reader has anyway."""
+"""Programs that every reader has."""
 OURS = {"whoop-assets": command_line, "whoop-simulator": simulators_command_line}
 
 
@@ -197,7 +197,7 @@ def test_make_lists_every_target():
 
 
 def shown_commands():
-    """Every command of a console block, and every one of ours that a sentence or a table names."""
+    """All commands in console blocks, and all of this project's commands in sentences and tables."""
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = path.read_text().replace("\\\n", " ")
         for block in re.findall(r"^ *```console\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
@@ -238,7 +238,7 @@ def assert_click_knows(command, arguments):
             assert command is not None, word
 
 
-def test_that_a_member_must_be_connected_again_is_worded_in_one_place():
+def test_the_reconnect_message_is_written_in_one_place():
     sources = [path for path in (ROOT / "whoop_assets").rglob("*.py") if path.name != "errors.py"]
     again = [path.name for path in sources if "must be connected again, because" in path.read_text()]
     named = [path.name for path in sources if '= "whoop-assets connect"' in path.read_text()]

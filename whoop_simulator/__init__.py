@@ -1,1 +1,1 @@
-"""A stand-in for the WHOOP platform: OAuth, the member-data API, its limits and its quirks."""
+"""A stand-in for the WHOOP platform: OAuth, the member-data API, its rate limits and its quirks."""

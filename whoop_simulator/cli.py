@@ -1,4 +1,6 @@
-"""`whoop-simulator serve`: the simulator as a process; `whoop-simulator export`: what the app would export of a member."""
+"""The commands `whoop-simulator serve` (the simulator as a process) and `whoop-simulator export` (the app's
+export of a member).
+"""
 
 import contextlib
 import sys
@@ -44,10 +46,12 @@ def main() -> None:
 )
 @click.option("--requests-per-minute", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--requests-per-day", type=click.IntRange(min=1), default=10_000, show_default=True)
-@click.option("--no-limits", is_flag=True, help="Refuse nothing, and send no X-RateLimit headers.")
+@click.option("--no-limits", is_flag=True, help="Apply no rate limits, and send no X-RateLimit headers.")
 @click.option("--access-token-seconds", type=click.IntRange(min=1), default=3600, show_default=True)
 @click.option(
-    "--refresh-token-seconds", type=click.IntRange(min=1), help="Lifetime of refresh tokens. Default: no end."
+    "--refresh-token-seconds",
+    type=click.IntRange(min=1),
+    help="Lifetime of refresh tokens. Default: unlimited.",
 )
 @click.option("--client-id", default=App.client_id, show_default=True)
 @click.option("--client-secret", default=App.client_secret, show_default=True)
@@ -56,11 +60,11 @@ def main() -> None:
     multiple=True,
     help="Registered redirect URI; repeatable. Default: any local one, https and whoop.",
 )
-@click.option("--now", type=Instant(), help="Start the clock elsewhere.")
+@click.option("--now", type=Instant(), help="Start the clock at this time.")
 @click.option(
     "--webhook-url",
     multiple=True,
-    help="Send webhooks there; repeatable. Default: where the state file says, else nowhere.",
+    help="Send webhooks to this URL; repeatable. Default: the URLs in the state file, else none.",
 )
 def serve(
     members: int,
@@ -108,12 +112,12 @@ def serve(
 
 @main.command()
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--member", default=1, show_default=True, help="Which of the members: 1 is the first.")
+@click.option("--member", default=1, show_default=True, help="The number of the member; 1 is the first.")
 @click.option("--variant", type=click.Choice(VARIANTS), default="full", show_default=True)
 @click.option("--members", default=2, show_default=True, help="How many members.")
 @click.option("--days", default=120, show_default=True, help="How many days of history before today.")
 @click.option("--seed", default=1, show_default=True, help="The same seed and start give the same data.")
-@click.option("--now", type=Instant(), help="Export as of then.")
+@click.option("--now", type=Instant(), help="The time of the export.")
 def export(
     target: Path, member: int, variant: str, members: int, days: int, seed: int, now: datetime | None
 ) -> None:

@@ -1,4 +1,4 @@
-"""The simulator's clock: real time plus an offset, or a frozen instant. Tests move it; nothing here sleeps."""
+"""The simulator's clock: real time plus an offset, or a frozen instant. Tests move it. It never sleeps."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ class SimulatorClock:
     def __init__(self, now: int | None = None, *, frozen: bool = False) -> None:
         self._offset = 0
         self._frozen_at: int | None = None
-        # Stopped first: between setting a running clock and stopping it a millisecond may pass.
+        # Freeze first: a millisecond can pass between setting a running clock and freezing it.
         if frozen:
             self.freeze()
         if now is not None:
@@ -26,7 +26,7 @@ class SimulatorClock:
         return self._frozen_at is not None
 
     def set(self, instant: int) -> None:
-        """Go to an instant; a running clock runs on from there, a frozen one stays there."""
+        """Move the clock to an instant (milliseconds since 1970). A running clock continues from there."""
         checked_instant(instant)
         if self._frozen_at is not None:
             self._frozen_at = instant
@@ -39,7 +39,7 @@ class SimulatorClock:
         self._frozen_at = self.now()
 
     def run(self) -> None:
-        """Run again from the instant at which the clock stood."""
+        """Continue from the instant at which the clock was frozen."""
         if self._frozen_at is not None:
             self._offset = self._frozen_at - _real()
             self._frozen_at = None
@@ -54,7 +54,7 @@ class SimulatorClock:
 
 
 def checked_instant(instant: int) -> int:
-    """An instant at which the clock can stand; SimulatorError for any other."""
+    """Return the instant if the clock supports it, else raise SimulatorError."""
     if not 0 <= instant <= from_datetime(LATEST):
         raise SimulatorError(
             f"the clock can stand between 1970-01-01 and {LATEST:%Y-%m-%d}, no earlier or later"

@@ -1,9 +1,9 @@
-"""What the simulator refuses from the one who runs it: one sentence with the thing, the reason and the way out."""
+"""Errors of the simulator. Each message is one sentence with the thing, the reason and the way out."""
 
 
 class SimulatorError(Exception):
-    """Bad options, data files, or orders to the control API."""
+    """An option, a data file or a request to the control API is invalid."""
 
 
 class UnknownRecord(SimulatorError):
-    """A member, stream or record that is not there."""
+    """A member, stream or record does not exist."""

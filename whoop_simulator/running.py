@@ -1,6 +1,6 @@
 """A simulator for tests: `with RunningSimulator(members=1, days=30, seed=7, limits=False) as sim: ...`
 
-It serves a `World` from a thread of this process on a free loopback port; the world can be changed directly
+A thread of this process serves a `World` on a free loopback port. Tests change the world directly
 (`sim.world`) or through HTTP (`sim.control`).
 """
 
@@ -41,7 +41,7 @@ class RunningSimulator:
         return self
 
     def stop(self) -> None:
-        """Stop serving, and wait until no connection is accepted any more."""
+        """Stop serving, and wait until the server accepts no connection."""
         self._end()
         self._thread.join(START_SECONDS)
 
@@ -55,11 +55,14 @@ class RunningSimulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # The server needs 0.2 s to end. A test suite starts hundreds of them, and the next one has another port.
+        # Do not wait for the end, which takes 0.2 s: a test suite starts hundreds of simulators, each on its
+        # own port.
         self._end()
 
     def consent(self, authorization_url: str, user_id: int, decision: str = "allow") -> str:
-        """Play the member's browser: open the consent page, choose, and return the URL it is sent to."""
+        """Act as the member's browser: open the consent page, submit the decision, and return the redirect
+        URL.
+        """
         parts = urlsplit(authorization_url)
         status, location, page = self._browse("GET", f"{parts.path}?{parts.query}")
         if status != 200:
@@ -88,11 +91,13 @@ class Control:
         self._netloc = urlsplit(base_url).netloc
 
     def get(self, path: str) -> Any:
-        """`get("stats")`; RuntimeError with the answer's own sentence when it is refused."""
+        """Send a GET request, as in `get("stats")`; raises RuntimeError with the error of the response."""
         return self._call("GET", path, None)
 
     def post(self, path: str, **order: Any) -> Any:
-        """`post("clock", advance_seconds=3600)`"""
+        """Send a POST request, as in `post("clock", advance_seconds=3600)`; raises RuntimeError as `get`
+        does.
+        """
         return self._call("POST", path, json.dumps(order))
 
     def _call(self, method: str, path: str, body: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""Instants as whole milliseconds since 1970, and WHOOP's way to write them.
+"""Instants as whole milliseconds since 1970, and their text form in WHOOP's API.
 
 Every timestamp of the API is RFC 3339 UTC with milliseconds and `Z`; offsets are `+hh:mm`, `-hh:mm` or `Z`.
 """
@@ -14,7 +14,7 @@ DAY = 24 * HOUR
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-"""The clock goes no further."""
+"""The last instant that the clock supports."""
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -33,7 +33,9 @@ def from_datetime(moment: datetime) -> int:
 
 
 def from_text(text: str) -> int:
-    """Milliseconds of an RFC 3339 date-time; ValueError when it is none (a bare date, no offset, ...)."""
+    """Milliseconds since 1970 of an RFC 3339 date-time; raises ValueError for other texts (a date alone, no
+    offset).
+    """
     if not _RFC3339.fullmatch(text):
         raise ValueError(f"{text!r} is not an RFC 3339 date-time such as 2022-04-24T11:25:44.774Z")
     return from_datetime(datetime.fromisoformat(text.upper()))
@@ -59,7 +61,7 @@ def local_date(zone: ZoneInfo, instant: int) -> date:
 
 
 def at_local(zone: ZoneInfo, day: date, minutes: float) -> int:
-    """The instant `minutes` after the local midnight that begins `day` (a wall time: DST is looked up there)."""
+    """The instant at which the wall clock shows `minutes` after the midnight that begins `day`."""
     wall = from_datetime(datetime(day.year, day.month, day.day, tzinfo=UTC)) + int(minutes * MINUTE)
     guess = wall - offset_at(zone, wall)
     return wall - offset_at(zone, guess)

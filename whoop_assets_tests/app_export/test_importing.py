@@ -25,7 +25,7 @@ from whoop_assets.sync import membership
 from whoop_assets.sync.import_export import ForeignExport, LeavesSomethingBehind, import_export
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets_tests.support.fixed_time import NOW
-from whoop_assets_tests.sync.home import frozen_world
+from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import COLUMNS, NAMES, files_of, write_export
 
 FIRST_NIGHT = datetime(2026, 9, 1, 23, 0, 0)

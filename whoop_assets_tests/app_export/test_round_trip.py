@@ -20,8 +20,8 @@ from whoop_assets.summaries.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
+from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.support.marks import slow
-from whoop_assets_tests.sync.home import at_home, frozen_world
 from whoop_simulator.world.app_export import NAMES, VARIANTS, files_of
 
 DAYS, MEMBERS, SEED = 190, 3, 7

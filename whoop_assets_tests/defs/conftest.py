@@ -20,7 +20,7 @@ from whoop_assets.defs.partitions import range_tags
 from whoop_assets.sync.session import MAX_RETRY_SECONDS
 from whoop_assets_tests.support.dagster_instance import instance_in
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
-from whoop_assets_tests.sync.home import Home, at_home
+from whoop_assets_tests.support.home import Home, at_home
 from whoop_simulator.world.world import World
 
 _numbers = itertools.count(1)

@@ -181,7 +181,7 @@ def test_tokens_that_nothing_used_for_days_are_renewed_and_one_members_failure_i
 def test_what_may_pass_makes_the_run_red_and_is_due_again(project):
     with project(members=2) as p:
         left_alone(p, 4)
-        p.home.world.order_fault("status", status=503, count=1, path_prefix="/oauth/oauth2/token")
+        p.home.world.inject_fault("status", status=503, count=1, path_prefix="/oauth/oauth2/token")
         result = defs.resolve_job_def("keep_tokens").execute_in_process(
             instance=p.instance, raise_on_error=False
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.production import DEPLOY, services
+from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, services
 
 ROOT = DEPLOY.parent
 COMPOSE, WITH_CELERY = ("compose.yaml",), ("compose.yaml", "compose.celery.yaml")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import containers
-from benchmarks.production import deployed
-from benchmarks.stage import staged
-from benchmarks.ui import until
 from whoop_assets.cli.processes.ports import LOOPBACK
 from whoop_assets_tests.deploy.files import DEPLOY, WITH_SIMULATOR, ours
+from whoop_assets_tests.support.deployments import containers
+from whoop_assets_tests.support.deployments.compose_processes import deployed
+from whoop_assets_tests.support.deployments.dagster_ui import until
+from whoop_assets_tests.support.deployments.simulator_process import simulator_process
 from whoop_assets_tests.support.postgres import running_server
 
 
@@ -77,7 +77,7 @@ def test_the_simulator_takes_the_place_of_whoop_for_every_service_that_calls_it(
 def test_a_member_connects_through_the_printed_link(tmp_path: Path) -> None:
     with (
         running_server(network=True) as server,
-        staged(members=2, days=20, seed=7) as stage,
+        simulator_process(members=2, days=20, seed=7) as stage,
         deployed(server, stage, tmp_path) as deployment,
     ):
         deployment.defaults = {

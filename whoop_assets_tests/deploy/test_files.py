@@ -10,7 +10,6 @@ import click
 import pytest
 import yaml
 
-from benchmarks.production import DEPLOY, services
 from whoop_assets.cli import main
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.defs.assets.loading import LANE_TAG, LONGEST_RUNS, SINK_TAG
@@ -28,6 +27,7 @@ from whoop_assets_tests.deploy.files import (
     ours,
     parsed,
 )
+from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, services
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 READ_BY_THE_PRODUCT = set(

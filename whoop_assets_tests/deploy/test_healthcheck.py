@@ -13,9 +13,9 @@ import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
-from benchmarks.production import DEPLOY, STARTS_WITHIN
-from benchmarks.ui import until
 from whoop_assets.cli.processes.ports import free_port
+from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, STARTS_WITHIN
+from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.postgres import running_server
 from whoop_assets_tests.support.redis import running_redis
 

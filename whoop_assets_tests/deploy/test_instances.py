@@ -14,8 +14,8 @@ from dagster._core.workspace.config_schema import process_workspace_config
 from dagster._core.workspace.load import location_origins_from_config
 from dagster_postgres import PostgresRunStorage, PostgresScheduleStorage
 
-from benchmarks.production import DEPLOY
 from whoop_assets.defs.postgres_event_log_storage import BatchedPostgresEventLogStorage
+from whoop_assets_tests.support.deployments.compose_processes import DEPLOY
 from whoop_assets_tests.support.fixed_time import python_path
 from whoop_assets_tests.support.postgres import Server, running_server
 

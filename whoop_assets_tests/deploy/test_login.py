@@ -23,9 +23,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from benchmarks.production import DEPLOY, STARTS_WITHIN
-from benchmarks.ui import until
 from whoop_assets.cli.processes.ports import LOOPBACK, free_port
+from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, STARTS_WITHIN
+from whoop_assets_tests.support.deployments.dagster_ui import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.machine_time]
 

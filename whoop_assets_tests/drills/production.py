@@ -1,4 +1,4 @@
-"""What the drills of the deployment share: a log of what was killed when, and what distinguishes the warehouse from WHOOP."""
+"""Shared parts of the deployment drills: a log of kills, and the comparison of the warehouse with WHOOP."""
 
 import re
 import time
@@ -7,32 +7,33 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
-from benchmarks.production import Deployment
-from benchmarks.stage import Stage
-from benchmarks.ui import UiError, until
 from whoop_assets.db.database import Database
-from whoop_assets_tests.drills.thirty_days.truth import against_naive, comparable, rows
-from whoop_assets_tests.sync.home import KEY, RECORDS, days_of
+from whoop_assets_tests.drills.truth import against_naive, comparable, rows
+from whoop_assets_tests.support.deployments.compose_processes import Deployment
+from whoop_assets_tests.support.deployments.dagster_ui import UiError, until
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
+from whoop_assets_tests.support.home import KEY, RECORDS, days_of
 from whoop_simulator.running import Control
 
 T = TypeVar("T")
 
 WITHIN = 900.0
-"""Seconds that anything waited for may take on a busy machine."""
+"""Maximum seconds of any wait on a busy machine."""
 
 STARTED = re.compile(r"Started process for (?:resumed )?run \(pid: (\d+)\)")
 LOGS = """
 query ($id: ID!) {
-  logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } } ... on Error { message } }
+  logsForRun(runId: $id) { ... on EventConnection { events { ... on MessageEvent { message } } }
+   ... on Error { message } }
 }"""
 
 SLOWLY = 6.0
-"""Seconds that WHOOP takes for an answer, so that there is a middle to strike in, on a busy machine too."""
+"""Response time of WHOOP in seconds, long enough to kill a process during a request."""
 
 
 @dataclass
 class Log:
-    """Prints what happens, with the seconds since the beginning."""
+    """Prints events with the seconds since the start."""
 
     began: float = field(default_factory=time.monotonic)
     lines: list[str] = field(default_factory=list)
@@ -45,10 +46,10 @@ class Log:
 
 @dataclass
 class Drill:
-    """A deployment with members connected, WHOOP's clock standing still, and hands that edit records."""
+    """A deployment with connected members and a frozen WHOOP clock."""
 
     deployment: Deployment
-    stage: Stage
+    stage: SimulatedWhoop
     database: Database
     log: Log
     edits: int = 0
@@ -58,25 +59,26 @@ class Drill:
         return Control(self.stage.base_url)
 
     def edit(self, count: int = 1) -> None:
-        """Let every member's records be edited."""
+        """Edit records of every member."""
         for user_id in self.stage.members:
             self.edits += 1
             self.control.post("random_edits", user_id=user_id, count=count, seed=self.edits)
 
     def announced(self) -> tuple[int, int]:
-        """Let WHOOP send what is due: how many deliveries were answered 2xx, and how many were not."""
+        """Send all due deliveries; return the numbers of those with and without a 2xx response."""
         sent = self.control.post("webhooks/deliver")
         delivered = sum(one["status"] == "delivered" for one in sent)
         return delivered, len(sent) - delivered
 
     def runs(self, **tags: str) -> list[dict[str, Any]]:
-        """The runs with these tags, newest first; a / of a tag's name is written __."""
+        """The runs with these tags, newest first. `__` in a tag name stands for `/`."""
         wanted = {name.replace("__", "/"): value for name, value in tags.items()}
         return [run for run in self.answer(self.deployment.ui.runs) if wanted.items() <= run["tags"].items()]
 
     def answer(self, ask: Callable[[], T]) -> T:
-        """What the web server answers, asked again after a crash of PostgreSQL: it finds out that a pooled connection is
-        gone by using it, and says so instead of answering."""
+        """Query the web server, again after a crash of PostgreSQL: a lost pooled connection fails its first
+        query.
+        """
 
         def answered() -> list[T] | None:
             try:
@@ -89,23 +91,23 @@ class Drill:
         return until(answered, WITHIN, "the web server's answer")[0]
 
     def await_reading(self, more: int) -> None:
-        """Until WHOOP has been asked so many times more."""
+        """Wait until WHOOP has received that many more requests."""
         aim = self.stage.requests() + more
         until(lambda: self.stage.requests() >= aim, WITHIN, f"{more} more requests")
 
     def started(self, *, requests: int = 4, **tags: str) -> dict[str, Any]:
-        """The newest run with these tags, as soon as it is under way and has read so much of WHOOP."""
+        """Wait until the newest run with these tags is active and has sent that many requests."""
 
-        def under_way() -> dict[str, Any] | None:
+        def active() -> dict[str, Any] | None:
             found = [run for run in self.runs(**tags) if run["status"] == "STARTED"]
             return found[0] if found else None
 
-        run = until(under_way, WITHIN, f"a run with {tags}")
+        run = until(active, WITHIN, f"a run with {tags}")
         self.await_reading(requests)
         return run
 
     def process_of(self, run: dict[str, Any]) -> int:
-        """The id of the run's process, as the run itself has logged it."""
+        """The process id of the run, from its log."""
         logs = self.answer(lambda: self.deployment.ui.ask(LOGS, id=run["id"]))["logsForRun"]
         found = [STARTED.search(event.get("message", "")) for event in logs["events"]]
         (process,) = {int(one[1]) for one in found if one is not None}
@@ -115,7 +117,7 @@ class Drill:
         return sum(row["state"] != "done" for row in rows(self.database, "webhook_events"))
 
     def await_end(self, backfill_id: str) -> dict[str, Any]:
-        """The backfill when it has ended, well or not."""
+        """Wait for the end of the backfill, with any status."""
 
         def ended() -> dict[str, Any] | None:
             found = self.answer(lambda: self.deployment.ui.backfill(backfill_id))
@@ -124,7 +126,7 @@ class Drill:
         return until(ended, WITHIN, f"the end of backfill {backfill_id}")
 
     def await_rest(self) -> None:
-        """Until no event is open and no summary behind its records."""
+        """Wait until no event is open and no summary is stale."""
 
         def at_rest() -> bool:
             ledgers = ("stale_days", "stale_trends")
@@ -134,8 +136,13 @@ class Drill:
 
 
 def differences(drill: Drill, first: date, last: date) -> list[tuple[Any, ...]]:
-    """What distinguishes the warehouse from WHOOP: records that are missing, other than WHOOP's, under a day not theirs, or
-    only here; and summaries that the written rules would make otherwise of the records that are stored."""
+    """Compare the warehouse with WHOOP.
+
+    Returns:
+        Records that are missing, different, on the wrong day, or unknown to WHOOP; and summaries that the
+        written rules
+        would build differently from the stored records.
+    """
     found: list[tuple[Any, ...]] = []
     for user_id in drill.stage.members:
         truth = drill.control.get(f"truth/{user_id}")
@@ -162,7 +169,7 @@ def differences(drill: Drill, first: date, last: date) -> list[tuple[Any, ...]]:
 
 
 def left_over(database: Database) -> list[tuple[Any, ...]]:
-    """Events that are not done or stored twice, failures that are still open, summaries that are behind."""
+    """Events that are not done or stored twice, open failures, and stale summaries."""
     events = rows(database, "webhook_events")
     found: list[tuple[Any, ...]] = [
         ("webhook_events", row["trace_id"], row["state"], row["last_error"])

@@ -1,4 +1,4 @@
-"""A search of everything that was written, for everything that may stand nowhere, in every form it is likely to take."""
+"""Searches all written data for secrets and personal data, in every form that encodings give them."""
 
 import base64
 import json
@@ -17,10 +17,10 @@ HOMES_OF_NAMES = ("members", "profiles")
 
 @dataclass
 class Wanted:
-    """What is looked for: secrets may stand nowhere, personal data (e-mail, name) in their two tables alone."""
+    """The values to search for: secrets are allowed nowhere, e-mail and name only in their two tables."""
 
     secrets: dict[str, str] = field(default_factory=dict)
-    """What it is -> the text."""
+    """Description -> value."""
     personal: dict[str, str] = field(default_factory=dict)
 
     def everything(self) -> dict[str, str]:
@@ -29,19 +29,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """A text where it may not be; the text itself is not repeated."""
+    """A forbidden value in a place. The value itself is not repeated."""
 
     what: str
     where: str
 
 
 def forms(secret: str) -> set[bytes]:
-    """The secret as it is, as JSON writes it, as a URL does, and in base64 at each of its three alignments."""
+    """The secret as plain text, in JSON, in a URL, and in base64 at each of its three alignments."""
     raw = secret.encode()
     found = {raw, json.dumps(secret)[1:-1].encode(), quote(secret).encode(), secret.encode("utf-16-le")}
     if len(raw) >= 12:
         for shift in range(3):
-            # The first and the last group depend on what stands beside it.
+            # The first and the last group depend on the neighbouring bytes.
             coded = base64.b64encode(b"\0" * shift + raw)
             found.add(coded[4:-4])
     return found
@@ -54,7 +54,7 @@ def in_bytes(content: bytes, where: str, wanted: dict[str, str]) -> Iterator[Fou
 
 
 def in_folder(folder: Path, wanted: Wanted, *, leave_out: Iterable[Path] = ()) -> Iterator[Found]:
-    """Every file below it, as bytes; of SQLite files every row, too."""
+    """Search every file of the folder as bytes, and every row of SQLite files."""
     left_out = {path.resolve() for path in leave_out}
     warehouses = set()
     for path in sorted(folder.rglob("*")):
@@ -67,13 +67,13 @@ def in_folder(folder: Path, wanted: Wanted, *, leave_out: Iterable[Path] = ()) -
                 warehouses.add(path)
             for name, rows in tables.items():
                 yield from in_table(name, rows, where, wanted)
-        # The warehouse's own pages hold the two tables in which names may stand.
+        # The pages of the warehouse contain the two tables with names.
         of_warehouse = any(str(path).startswith(str(warehouse)) for warehouse in warehouses)
         yield from in_bytes(content, where, wanted.secrets if of_warehouse else wanted.everything())
 
 
 def in_database(url: str, wanted: Wanted) -> Iterator[Found]:
-    """Every row of every table of a database that is not a file."""
+    """Search every row of every table of a database server."""
     engine = create_engine(url)
     with engine.connect() as connection:
         for name in inspect(connection).get_table_names():

@@ -1,7 +1,7 @@
-"""A thousand loads in bad weather, half of them on each database: in the end the data are WHOOP's, every time.
+"""After a thousand loads with faults, kills and changes, half on each database, the data equal WHOOP's.
 
-One of them again: `DRILL_SEED=437 python -m pytest -m drill whoop_assets_tests/drills/test_a_thousand_loads.py`.
-More of them: `DRILL_LOADS=20000`.
+One of the loads: `DRILL_SEED=437 python -m pytest -m drill
+whoop_assets_tests/drills/test_a_thousand_loads.py`. More loads: `DRILL_LOADS=20000`.
 """
 
 import os
@@ -27,21 +27,23 @@ def all_outcomes() -> list[Outcome]:
 
 
 @pytest.mark.parametrize("world", WORLDS)
-def test_whatever_goes_wrong_the_stored_data_end_up_as_whoops(
+def test_after_any_faults_the_stored_data_equal_whoops(
     new_database_url: Callable[..., str],
     world: int,
     all_outcomes: list[Outcome],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Right after the faults, too, everything is true that the database claims to have read."""
+    """Directly after the faults, each span that coverage claims is correct."""
     seeds = [int(ONE)] if ONE else range(world * MEMBERS, (world + 1) * MEMBERS)
     outcomes = storms(new_database_url(KINDS[world // 2 % 2]), seeds, monkeypatch)
     all_outcomes += outcomes
     assert not (differing := [outcome for outcome in outcomes if outcome.wrong]), report(differing)
 
 
-def test_the_weather_was_bad_enough(all_outcomes: list[Outcome]) -> None:
-    """Enough loads met faults; enough of those overcame them, failed, were ended; enough data changed under way."""
+def test_the_loads_met_enough_faults(all_outcomes: list[Outcome]) -> None:
+    """Enough loads met faults; enough of them succeeded, failed or were killed; enough records changed
+    meanwhile.
+    """
     if len(all_outcomes) < 4 * MEMBERS:
         pytest.skip("too few loads to tell")
     counts = tally(all_outcomes)
@@ -49,7 +51,7 @@ def test_the_weather_was_bad_enough(all_outcomes: list[Outcome]) -> None:
     loads = counts["loads"]
     assert counts["hit"] > 0.6 * loads
     assert counts["mended"] > 0.15 * loads
-    assert counts["failed"] > 0.1 * loads  # retries last for a time, so many loads overcome their faults
+    assert counts["failed"] > 0.1 * loads  # retries last for a time, so many loads survive their faults
     assert counts["changed"] > 0.15 * loads
     assert counts["ended"] > 0.15 * loads
 

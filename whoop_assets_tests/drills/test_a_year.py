@@ -1,11 +1,11 @@
-"""A year of one member: read twice, and read again after edits, deletions and re-scores."""
+"""A year of one member: loaded twice, and again after edits, deletions and new scores."""
 
 from datetime import timedelta
 
 import pytest
 
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,7 @@
-"""A v1 store of 2,000 rows, one id in twenty unknown, the command killed twice: the report, and what WHOOP was asked."""
+"""Migration of a v1 store with 2,000 rows, of which 5% have unknown ids.
+
+The command is killed twice; report and requests are checked.
+"""
 
 import csv
 import json
@@ -17,7 +20,7 @@ from sqlalchemy import func, select, update
 
 from whoop_assets.records import tables
 from whoop_assets.v1_migration.tables import v1_ids as log
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 pytestmark = pytest.mark.slow
 
@@ -25,8 +28,11 @@ ROWS, UNKNOWN_SHARE, BY_RECORD_SHARE = 2_000, 0.05, 0.1
 UNKNOWN = 10**15
 WITHIN = 600
 KILLED_AT = 0.5, 0.8
-"""Shares of the ids that are decided, each amid requests. At three quarters the second member's first one exchanges a token:
-a kill in the middle of that may cost the grant, which is WHOOP's rule and for `test_tokens_under_fire` to show."""
+"""Shares of the ids after which the command is killed, each between requests.
+
+At three quarters the second member's first request would exchange a token: a kill there may cost the grant,
+which is WHOOP's rule and the subject of `test_tokens_under_fire`.
+"""
 
 
 def environment(home):
@@ -50,12 +56,15 @@ def decided(home):
 
 
 def write_old_store(home, path):
-    """What a store of v1 had of all members: sleeps and workouts by their numbers, recoveries by their cycles' and their sleeps'.
+    """The v1 store of all members: sleeps and workouts by number, recoveries by cycle and sleep.
 
-    One row in twenty has a number that WHOOP does not know, and half of those no start either. One record in ten says its v1
-    id itself. Returns how many are to be found by each way, and the true key of each number that is known.
+    Of the rows, 5% have a number that WHOOP does not know, and half of these have no start either. Of the
+    records, 10% contain their v1 id.
+
+    Returns:
+        The number of ids to find by each method, and the true key of each known number.
     """
-    chance = random.Random(7)
+    rng = random.Random(7)
     rows, expected, truth, said = [], Counter(), {}, set()
     naps = {key for key, row in home.rows("sleeps").items() if row["nap"]}
     for member in home.members:
@@ -69,7 +78,7 @@ def write_old_store(home, path):
                 number = row["cycle_id"] if kind == "recovery" else numbers[key]
                 sleep = numbers[key] if kind == "recovery" else ""
                 start, end = row["start_time"].isoformat(), row["end_time"].isoformat()
-                draw = chance.random()
+                draw = rng.random()
                 if len(rows) % 20 == 0:
                     number, sleep = UNKNOWN + len(rows), ""
                     if len(rows) % 40 == 0:
@@ -98,7 +107,7 @@ def say_v1_id(home, table, key, payload):
         connection.execute(update(table).where(table.c.id == key).values(payload=json.dumps(payload)))
 
 
-def test_two_thousand_rows_killed_twice(database_url, tmp_path, capsys):
+def test_a_migration_of_two_thousand_rows_survives_two_kills(database_url, tmp_path, capsys):
     with at_home(database_url, frozen_world(members=2, days=800)) as home:
         home.load(date(2024, 9, 15), date(2025, 8, 30), ("cycles", "sleeps", "recoveries", "workouts"))
         source = tmp_path / "old.csv"
@@ -133,5 +142,5 @@ def test_two_thousand_rows_killed_twice(database_url, tmp_path, capsys):
         paths = [entry.path for entry in home.world.request_log]
         asked = Counter(path for path in paths if "/activity-mapping/" in path or "/cycle/" in path)
         assert len(asked) == expected["mapping"] + expected["start_time"] + expected["unmapped"]
-        # A request whose answer the kill took is sent again: one a kill at most.
+        # A request whose response the kill discarded is sent again: at most one per kill.
         assert sum(asked.values()) - len(asked) <= 2

@@ -1,7 +1,7 @@
-"""Everything that is written, at DEBUG level and with everything going wrong, holds no token, secret, e-mail or name.
+"""No log, file or table contains a token, secret, e-mail or name, at DEBUG level and with many errors.
 
-The real thing: every command in a process of its own, Dagster with its instance and its logs, real connections.
-E-mail and name may stand in the tables `members` and `profiles`, and nowhere else.
+Every command runs in its own process, Dagster with its instance and logs, over real connections. E-mail and
+name are allowed only in the tables `members` and `profiles`.
 """
 
 import json
@@ -33,14 +33,15 @@ FROM, TO = str(TODAY - timedelta(days=12)), str(TODAY)
 KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 ROOT = Path(__file__).parents[2]
 
-# Whoever debugs turns everything on; what each process then logs goes into a file of its own.
+# Turn all debug logs on, and write them into one file per process.
 EVERYTHING_LOGGED = """\
 import logging, os
 logging.basicConfig(
-    filename=os.path.join(os.environ["EVERYTHING_LOGGED"], f"{os.getpid()}.log"), level=logging.DEBUG, force=True
+    filename=os.path.join(os.environ["EVERYTHING_LOGGED"], f"{os.getpid()}.log"), level=logging.DEBUG,
+     force=True
 )
 """
-# Dagster is asked to take all Python logs into its event log.
+# Let Dagster store all Python logs in its event log.
 DAGSTER = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
@@ -56,7 +57,7 @@ python_logs:
 
 @dataclass
 class Scene:
-    """A folder with everything that is written into it, a simulator beside it, and what may not be found."""
+    """A folder with all written data, a simulator, and the forbidden values."""
 
     folder: Path
     simulator: RunningSimulator
@@ -94,12 +95,12 @@ class Scene:
         return self.simulator.world.user_ids
 
     def hide(self, what: str, secret: str) -> str:
-        """A secret that is the user's, and not the simulator's."""
+        """Add a secret of the user that the simulator does not know."""
         self.wanted.secrets[what] = secret
         return secret
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
-        """A process whose output goes where everything goes, apart from what is read of it here."""
+        """Run a process whose output is part of the search."""
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             stdin=subprocess.PIPE,
@@ -140,7 +141,7 @@ class Scene:
         self.whoop("connect", "--tokens", say=f"{pair['access_token']}\n{pair['refresh_token']}\n")
 
     def everything_secret(self) -> Wanted:
-        """What the simulator knows by now, with what was hidden here."""
+        """All secrets of the simulator and of the user."""
         known = self.simulator.control.get("secrets")
         wanted = Wanted(dict(self.wanted.secrets), dict(self.wanted.personal))
         wanted.secrets["client secret"] = known["client_secret"]
@@ -170,31 +171,31 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Call
     app = App(client_id="an-app-of-ours", client_secret="hush-hush-4711-client-secret")
     world = World(members=4, days=25, seed=3, limits=False, app=app)
     for number, user_id in enumerate(world.user_ids):
-        # Names that occur by no chance, one of them in letters that JSON writes otherwise.
+        # Names that do not occur by chance, one with letters that JSON escapes.
         name = {"first_name": f"Zwyx{number}oëlle", "last_name": f"Qvist-Nameofmember{number}"}
         world.edit(user_id, "profile", None, {**name, "email": f"zwyx{number}@mail-of-member.example"})
     with RunningSimulator(world=world) as simulator:
         yield Scene(folder, simulator, url, free_port())
 
 
-def test_no_token_no_secret_and_nobodys_name_is_written_anywhere(scene: Scene) -> None:
+def test_no_token_secret_email_or_name_is_written(scene: Scene) -> None:
     connect_in_every_way_and_fail_in_every_way(scene)
     load_in_bad_weather(scene)
     fail_for_reasons_of_our_own(scene)
-    # Before and after: who is erased takes along what would have been found.
+    # Search before and after: erasing a member would remove findings.
     assert scene.search() == []
     say_goodbye(scene)
     assert scene.search() == []
 
     logs = "\n".join(path.read_text(errors="replace") for path in scene.logs.iterdir())
-    # What is searched is really there: the chatter of the HTTP client, Dagster's, and our own.
+    # The searched logs really contain the debug lines of the HTTP client, Dagster and this project.
     assert "httpcore.http11:receive_response_headers.complete" in logs
     assert "send_request_headers.started request=<Request [b'POST']>" in logs
     assert "answered 500" in logs
     assert any("STEP_" in str(row) for row in event_log(scene.home))
     assert len(scene.everything_secret().secrets) > 20
 
-    # And the search finds what is there to be found, in every kind of place.
+    # The search finds planted values in every kind of place.
     wanted = scene.everything_secret()
     token = next(iter(scene.simulator.world.grants.issued_tokens))
     first = wanted.personal[f"first_name of {scene.members[0]}"]
@@ -229,9 +230,9 @@ def connect_in_every_way_and_fail_in_every_way(scene: Scene) -> None:
     garbage = scene.hide("garbage token", "garbage-token-0815-typed-by-somebody")
     scene.whoop("connect", "--tokens", say=f"{garbage}\n{garbage}\n", fails=True)
     scene.whoop("connect", "--tokens", say=f"{garbage} with a blank\n{garbage}\n", fails=True)
-    world.order_fault("truncate", path_prefix="/oauth/oauth2/token")
+    world.inject_fault("truncate", path_prefix="/oauth/oauth2/token")
     scene.connect_by_pasting(one, fails=True)
-    world.order_fault("not_json", path_prefix="/v2/user/profile", count=None)
+    world.inject_fault("not_json", path_prefix="/v2/user/profile", count=None)
     scene.connect_by_pasting(one, fails=True)
     world.clear_faults()
     profile = world.profile(one) or {}
@@ -241,15 +242,15 @@ def connect_in_every_way_and_fail_in_every_way(scene: Scene) -> None:
 
 
 def load_in_bad_weather(scene: Scene) -> None:
-    """Faults whose very answers quote what is secret, records that are not understood, grants that end."""
+    """Faults whose responses quote secrets, invalid records, and revoked grants."""
     one, two, three, four = scene.members
     world = scene.simulator.world
     quoting = " ".join(map(str, [*world.grants.issued_tokens, world.app.client_secret, world.profile(one)]))
-    world.order_fault("answer", status=500, body=quoting, probability=0.2)
-    world.order_fault("answer", body=quoting, probability=0.1)
-    world.order_fault("truncate", probability=0.1)
-    world.order_fault("reset", probability=0.1)
-    # Whether every request is answered well in the end is the weather's affair.
+    world.inject_fault("answer", status=500, body=quoting, probability=0.2)
+    world.inject_fault("answer", body=quoting, probability=0.1)
+    world.inject_fault("truncate", probability=0.1)
+    world.inject_fault("reset", probability=0.1)
+    # Whether every request succeeds in the end depends on the faults.
     scene.whoop(
         "backfill", "--from", FROM, "--to", TO, "--member", str(one), "--member", str(two), fails=None
     )
@@ -259,14 +260,14 @@ def load_in_bad_weather(scene: Scene) -> None:
     world.edit(four, "profile", None, {"first_name": 4711})
     world.revoke_tokens(three)
     world.expire_tokens(one)
-    world.order_fault("answer", status=400, body=quoting, path_prefix="/v2/recovery", count=None)
+    world.inject_fault("answer", status=400, body=quoting, path_prefix="/v2/recovery", count=None)
     output = scene.whoop("backfill", "--from", FROM, "--to", TO, fails=True)
     assert str(three) in output
     materialize(scene)
     world.clear_faults()
-    # The answer to a refresh is lost, and with it the grant.
+    # The response to a refresh is lost, and with it the grant.
     world.expire_tokens(four)
-    world.order_fault("reset", path_prefix="/oauth/oauth2/token", count=None)
+    world.inject_fault("reset", path_prefix="/oauth/oauth2/token", count=None)
     materialize(scene)
     world.clear_faults()
     materialize(scene)
@@ -275,15 +276,16 @@ def load_in_bad_weather(scene: Scene) -> None:
 
 
 def materialize(scene: Scene, **environment: str) -> None:
-    """All assets of today, by Dagster's own command; a run that is red for good reasons is as welcome as a green one."""
+    """Materialize all assets of today with Dagster's own command; the run may fail."""
     scene.run(
-        "dagster", "asset", "materialize", "--select", "*", "-m", "whoop_assets.definitions", "--partition", TO,
+        "dagster", "asset", "materialize", "--select", "*", "-m", "whoop_assets.definitions",
+        "--partition", TO,
         fails=None, **environment,
     )  # fmt: skip
 
 
 def fail_for_reasons_of_our_own(scene: Scene) -> None:
-    """A database that is not there, a key that is none or not the one: in our commands and in Dagster's."""
+    """A missing database, an invalid key and a wrong key, in this project's commands and in Dagster's."""
     password = scene.hide("database password", "p4ssw0rd-of-the-warehouse")
     url = f"postgresql://keeper:{password}@127.0.0.1:{REFUSING_PORT}/whoop"
     odd = f"postgresql://keeper:{password}@127.0.0.1:port/whoop"
@@ -302,7 +304,7 @@ def fail_for_reasons_of_our_own(scene: Scene) -> None:
 def say_goodbye(scene: Scene) -> None:
     _, two, _, four = scene.members
     scene.whoop("disconnect", str(two))
-    # Whether this grant could be ended hangs on what the answers that were lost have spent.
+    # Whether the grant can be revoked depends on lost responses.
     scene.whoop("disconnect", str(four), "--erase", "--yes", fails=None)
 
 
@@ -318,7 +320,7 @@ def event_log(home: Path) -> list[object]:
     return rows
 
 
-def test_the_search_knows_the_forms_a_secret_can_take() -> None:
+def test_the_search_finds_all_encodings_of_a_secret() -> None:
     wanted = {"secret": "sécret/of a member+1"}
     for written in (
         "x sécret/of a member+1 y",

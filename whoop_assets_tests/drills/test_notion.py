@@ -1,4 +1,6 @@
-"""180 days of one member in Notion: written twice, three corrected at WHOOP, one in the bin, with and without faults."""
+"""180 days of one member in Notion, with and without faults: written twice, three days corrected, one page in
+the trash.
+"""
 
 import random
 from collections import Counter
@@ -11,23 +13,23 @@ from whoop_assets.sinks.notion.sync import SETTLED_AFTER, sync
 from whoop_assets_tests.sinks.conftest import DEFAULTS
 from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 pytestmark = pytest.mark.slow
 
 DAYS, EDITS = 180, 3
 LOADED = DAYS + 20
-"""Some days have no record, and so no summary."""
+"""Some days have no record and therefore no summary."""
 
-# What goes wrong, and whether Notion has carried the request out by then; silence is a connection that is cut.
-FAULTS = [("500", False), ("502", True), ("503", False), ("429:3", False), ("529:2", False), ("silence", False),
-          ("silence", True), ("garbage", True)]  # fmt: skip
+# Faults, and whether Notion has processed the request; None is a closed connection.
+FAULTS = [("500", False), ("502", True), ("503", False), ("429:3", False), ("529:2", False),
+          ("silence", False), ("silence", True), ("garbage", True)]  # fmt: skip
 COUNTED = ("created", "adopted", "updated", "in_bin")
 
 
 @pytest.mark.parametrize("weather", ["calm", "foul"])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather):
+def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather):
     dice, happened = random.Random(7), Counter()
     with (
         at_home(new_database_url(kind), frozen_world(days=LOADED + 10)) as home,
@@ -44,7 +46,7 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
                 notion.fault(fault, f"^{asked.method} {asked.path}$", after=after)
 
         def written():
-            """Runs as the sensor asks for them, until nothing is left; requests, and what became of the days."""
+            """Run as the sensor requests, until no work is left; return requests and results of the days."""
             before, began, runs = len(notion.asked), home.clock.now(), []
             while not runs or runs[-1].obstacle or runs[-1].lost or runs[-1].held:
                 if runs:
@@ -66,7 +68,7 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
         assert once["created"] + once["adopted"] == DAYS
         assert again["requests"] == 0
 
-        # Three nights are corrected at WHOOP, and a fourth, whose page somebody has thrown away.
+        # WHOOP corrects three nights, and the page of a fourth is in the trash.
         sleeps = [row for row in home.rows("sleeps").values() if not row["nap"]]
         nights = {row["day"]: row["id"] for row in sleeps if row["score_state"] == "SCORED"}
         edited = [day for day in summarised[20:] if day in nights][: (EDITS + 1) * 30 : 30]
@@ -87,7 +89,7 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
         assert notion.pages[binned]["in_trash"]
         assert notion.shown(binned) == before
         limited = sum(one.status == 429 for one in notion.asked)
-        assert limited == happened["429:3 before"]  # its limit was never touched
+        assert limited == happened["429:3 before"]  # the limit was never reached
 
         rows = home.rows("daily_summary")
         pages = notion.by_day(source)
@@ -113,7 +115,9 @@ def test_180_days_are_180_pages_whatever_happens(new_database_url, kind, weather
         assert unchanged == 0
         twice = len(notion.pages) - DAYS
         print(
-            f"\n{kind}, {weather}: {DAYS} days, {len(notion.pages)} pages, {twice} duplicates; faults {dict(happened)};"
-            f"\n  first {once};\n  again {again};\n  {EDITS} edits and 1 in the bin {third};\n  again {fourth};"
+            f"\n{kind}, {weather}: {DAYS} days, {len(notion.pages)} pages, {twice} duplicates; faults"
+            f" {dict(happened)};"
+            f"\n  first {once};\n  again {again};\n  {EDITS} edits and 1 in the bin {third};\n  again"
+            f" {fourth};"
             f"\n  an unchanged day {unchanged} requests"
         )

@@ -1,8 +1,8 @@
-"""The deployment of `deploy/`, its processes killed one after the other in the middle of a backfill.
+"""Kills of each process of the `deploy/` deployment during a backfill.
 
-What is real: the simulator over HTTP, a PostgreSQL with a password, and each service of the compose file as a process with
-the compose file's own command and environment. What is not: containers. WHOOP's clock stands still, so that its truth can be
-compared; it answers slowly, so that there is a middle to strike in.
+Real: the simulator over HTTP, a PostgreSQL with a password, and each service of the compose file as a process
+with its command and environment. Not real: containers. WHOOP's clock is frozen, so that its data can be
+compared, and its responses are slow, so that kills hit requests.
 """
 
 import os
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.production import deployed
-from benchmarks.stage import last_days, staged
-from benchmarks.ui import until
 from whoop_assets_tests.drills.production import SLOWLY, WITHIN, Drill, Log, differences, left_over
+from whoop_assets_tests.support.deployments.compose_processes import deployed
+from whoop_assets_tests.support.deployments.dagster_ui import until
+from whoop_assets_tests.support.deployments.simulator_process import last_days, simulator_process
 from whoop_assets_tests.support.postgres import running_server
 from whoop_assets_tests.support.redis import running_redis
 from whoop_simulator.running import Control
@@ -27,16 +27,16 @@ pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 MEMBERS, DAYS = 3, 7
 SEED = 7
 AT_MOST = int(os.environ.get("DRILL_AT_MOST", "120"))
-"""Seconds that a run may take in the drill that loses a host: that long nobody finds out."""
+"""Maximum seconds of a run in the drill that loses a host; the loss is noticed only after them."""
 
 
 @contextmanager
 def drilled(folder: Path, *, broker_url: str = "", services: tuple[str, ...] = ()) -> Iterator[Drill]:
-    """The deployment up, three members connected; nothing reads by itself but what webhooks announce."""
+    """Start the deployment with three connected members and without scheduled reads."""
     log = Log()
     with (
         running_server(network=True) as server,
-        staged(members=MEMBERS, days=DAYS + 15, seed=SEED) as stage,
+        simulator_process(members=MEMBERS, days=DAYS + 15, seed=SEED) as stage,
     ):
         first, _ = last_days(stage, DAYS)
         values = {"WHOOP_START_DATE": str(first - timedelta(days=30))}
@@ -46,7 +46,7 @@ def drilled(folder: Path, *, broker_url: str = "", services: tuple[str, ...] = (
             control = Control(stage.base_url)
             control.post("clock", freeze=True)
             control.post("webhooks/subscribe", url=deployment.webhook_url)
-            # The first delivery meets a service that is still waking.
+            # The first delivery may reach a service that is still starting.
             control.post("webhooks/faults", timeout_seconds=15)
             database, connection = stage.connected(deployment.settings)
             control.post("faults", kind="latency", seconds=SLOWLY, count=None, path_prefix="/developer/v2")
@@ -70,7 +70,7 @@ def test_daemon_runs_services_and_postgres_are_killed_in_the_middle_of_a_backfil
         run = drill.started(dagster__backfill=backfill, requests=2)
 
         deployment.kill("daemon")
-        log(f"daemon killed (-9); the run goes on, {stage.requests()} requests so far")
+        log(f"daemon killed (-9); the run continues, {stage.requests()} requests so far")
         drill.edit(2)
         delivered, refused = drill.announced()
         assert (delivered > 0, refused, drill.open_events()) == (True, 0, delivered)
@@ -83,7 +83,7 @@ def test_daemon_runs_services_and_postgres_are_killed_in_the_middle_of_a_backfil
         drill.edit()
         delivered, refused = drill.announced()
         assert (delivered, refused > 0) == (0, True)
-        log(f"webhook service killed (-9); {refused} deliveries found nobody")
+        log(f"webhook service killed (-9); {refused} deliveries were refused")
         deployment.start("webhooks")
         until(deployment.receives, WITHIN, "the webhook service")
         drill.control.post("clock", advance_seconds=90)
@@ -93,13 +93,13 @@ def test_daemon_runs_services_and_postgres_are_killed_in_the_middle_of_a_backfil
         deployment.server.crash_and_start()
         log(f"PostgreSQL crashed and started again; {stage.requests()} requests so far")
         drill.await_reading(1)
-        log("the run goes on reading")
+        log("the run continues to read")
 
         os.kill(drill.process_of(run), signal.SIGKILL)
         drill.control.post("faults", clear=True)
         log(f"the process of the backfill's run {run['id'][:8]} killed (-9)")
         again = drill.started(dagster__parent_run_id=run["id"], requests=0)
-        log(f"it is tried again by the daemon as run {again['id'][:8]}")
+        log(f"the daemon retries it as run {again['id'][:8]}")
 
         ended = drill.await_end(backfill)
         log(f"backfill {ended['status']}: {[(run['id'][:8], run['status']) for run in ended['runs']]}")
@@ -127,20 +127,20 @@ def test_a_run_whose_process_dies_and_one_whose_host_is_lost_are_finished_by_oth
         log(f"a Celery worker has taken run {run['id'][:8]}")
 
         os.kill(drill.process_of(run), signal.SIGKILL)
-        log("the worker's process that carries it out killed (-9)")
+        log("the worker's process of this run killed (-9)")
         again = drill.started(dagster__parent_run_id=run["id"], requests=1)
-        log(f"run {run['id'][:8]} failed, and is tried again as {again['id'][:8]}")
+        log(f"run {run['id'][:8]} failed, and is retried as {again['id'][:8]}")
 
         deployment.kill("worker")
         log("the worker killed (-9), with all its processes, as if its host were lost")
         drill.edit()
         delivered, refused = drill.announced()
-        log(f"{delivered} events of edits received meanwhile; nobody takes their runs")
+        log(f"{delivered} events of edits received meanwhile; no worker takes their runs")
         deployment.start("worker")
         log("another worker started")
         drill.control.post("faults", clear=True)
         third = drill.started(dagster__parent_run_id=again["id"], requests=0)
-        log(f"run {again['id'][:8]} had its time, and is tried again as {third['id'][:8]}")
+        log(f"run {again['id'][:8]} had its time, and is retried as {third['id'][:8]}")
 
         ended = drill.await_end(backfill)
         log(f"backfill {ended['status']}: {[(run['id'][:8], run['status']) for run in ended['runs']]}")

@@ -1,29 +1,29 @@
-"""The simulator lives through weeks in minutes, and the receiver, the daemon and the runs are killed all the while.
+"""Simulated weeks in minutes, with kills of the receiver, the daemon and the runs.
 
-What is real: the simulator over HTTP with its webhooks (5% never sent, 5% twice, 10% out of order, five retries over an
-hour), its OAuth and its limits; the service of `whoop-assets serve`; the planner, the loads, the summaries, the budget,
-the tokens, and the database; kill -9. The receiver, the daemon and three workers are processes, all on one clock
-(`thirty_days.shared_time`): time runs while anybody works, and leaps when nobody does.
+Real: the simulator over HTTP with its webhooks (5% never sent, 5% twice, 10% out of order, five retries
+within an hour), its OAuth and its rate limits; the service of `whoop-assets serve`; planner, loads,
+summaries, budget, tokens and database; SIGKILL. The receiver, the daemon and three workers are processes on
+one clock (`simulated_weeks.shared_clock`).
 
-What is not, in the weeks: Dagster. A tick does what the sensors and the token schedule do, with the planner, the
-bursts and the run keys that the sensors use; a run does what the assets do, by the same functions, in a process that is
-used for one run after the other. A run that is killed is known to have ended some minutes later, as Dagster's monitoring
-would find out. Ticks follow a delivery within seconds; a look at what a run has left comes within three minutes.
+The weeks run without Dagster. A tick does the work of the sensors and the token schedule, with their planner,
+bursts and run keys. A run calls the same functions as the assets, in a worker process that executes many
+runs. The end of a killed run is noticed some minutes later, as by Dagster's monitoring. Ticks follow a
+delivery within seconds and a run within three minutes.
 
-With Dagster, in the day that has it: the real sensors are evaluated on a real instance in the process that is killed as the
-daemon, and what they ask for are real runs of the real assets and checks, each executed in one of the workers. What the
-drill does in the daemon's place is to start no run of a run key that has been, and to report as failed the run of a process
-that has died. Dagster's own clock is not the drill's. The daemon itself, its run queue and the launching of run processes are
-not part of it; of them the benchmark of the latency tells.
+One test runs a day with Dagster: the process that is killed as the daemon evaluates the real sensors on a
+real instance, and workers execute real runs of the real assets and checks. Only the daemon's loop is
+replaced: a known run key starts no run, and the run of a dead process is reported as failed. Dagster uses the
+machine's clock. The daemon itself, its run queue and its run launcher are covered by the benchmark
+`webhook_latency`.
 
-The times: a prelude of four days in which only the receiver is there, so that webhooks have proven themselves and a pile of
-them waits; the life with its kills and edits; then no kills, no edits, and every webhook is sent, for the time in which
-the planner's tiers come round to what was never announced: the last fortnight once a day, the month once a week, what is
-older after a fortnight. Then WHOOP stands still, everything due is done, and all tables are compared.
+Phases: four days with only the receiver, so that webhooks prove themselves and pile up; the weeks with kills
+and edits; then days without kills and edits in which every webhook is sent, until the planner's tiers have
+found all changes that were never announced (the last 14 days are read daily, the month weekly, older days
+every 14 days). Then WHOOP is frozen, all due work is done, and all tables are compared.
 
-The kills are spread over the life and go round receiver, daemon and runs; each comes at a random moment of the next work of
-its kind, and some of those of receiver and daemon while they idle. A run that dies in the middle of a token exchange costs
-the member's grant, as it would at WHOOP: the member is told, and connects again within hours.
+Kills are spread over the weeks and alternate between receiver, daemon and runs. Each comes at a random moment
+of the next work of its kind; some kills of receiver and daemon hit an idle process. A run that is killed
+during a token exchange costs the member's grant, as at WHOOP: the member connects again within hours.
 """
 
 import time
@@ -33,15 +33,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
-from whoop_assets_tests.drills.thirty_days import truth
-from whoop_assets_tests.drills.thirty_days.figures import Plot
-from whoop_assets_tests.drills.thirty_days.life import Life
-from whoop_assets_tests.sync.crowd import KEY
+from whoop_assets_tests.drills import truth
+from whoop_assets_tests.support.simulated_weeks.scenario import Scenario
+from whoop_assets_tests.support.simulated_weeks.simulation import Simulation
 
 DAY = timedelta(days=1)
 
-FULL = Plot(
+FULL = Scenario(
     members=20,
     history=2 * DAY,
     prelude=4 * DAY,
@@ -52,8 +52,11 @@ FULL = Plot(
     edits_a_day=24,
     start=datetime(2026, 10, 1, tzinfo=UTC),
 )
-"""The clocks of most members change on the 25th. What changes unannounced at an age of a month, just when the month's
-re-reading has passed it by, is found by the tier of all older days: a fortnight to a month later, so that is waited for."""
+"""Daylight saving time ends for most members on the 25th.
+
+The tier of older days finds an unannounced change at an age of one month up to a month later, so the settling
+time covers that.
+"""
 
 SMALL = replace(
     FULL,
@@ -91,30 +94,33 @@ def test_after_thirty_days_of_twenty_members_and_a_hundred_kills_everything_is_a
 
 
 def live_through(
-    plot: Plot, kind: str, database_url: str, new_database_url: Callable[[str], str], folder: Path
+    scenario: Scenario, kind: str, database_url: str, new_database_url: Callable[[str], str], folder: Path
 ) -> None:
-    """Live, settle, say what it was like, and compare."""
+    """Run the simulation, let it settle, print its report, and compare all tables."""
     began = time.monotonic()
-    with Life(plot, database_url, KEY if kind == "postgresql" else "", folder) as life:
-        life.live(life.end)
-        life.settle(lambda: not truth.against_whoop(life))
-        differences = truth.against_whoop(life) + truth.against_naive(life.database)
-        differences += truth.of_versions(life) + truth.of_ledgers(life)
-        announced, looked_for = truth.of_announced_contents(life)
+    with Simulation(
+        scenario, database_url, Fernet.generate_key().decode() if kind == "postgresql" else "", folder
+    ) as simulation:
+        simulation.live(simulation.end)
+        simulation.settle(lambda: not truth.against_whoop(simulation))
+        differences = truth.against_whoop(simulation) + truth.against_naive(simulation.database)
+        differences += truth.of_versions(simulation) + truth.of_ledgers(simulation)
+        announced, looked_for = truth.of_announced_contents(simulation)
         differences += announced
-        # Before the fresh load, whose requests are not the life's.
-        said = life.report()
-        with truth.freshly_loaded(life, new_database_url(kind)) as fresh:
-            differences += truth.against_fresh(life, fresh)
+        # Before the fresh load, whose requests are not part of the simulation.
+        said = simulation.report()
+        with truth.freshly_loaded(simulation, new_database_url(kind)) as fresh:
+            differences += truth.against_fresh(simulation, fresh)
         print(f"\n{said}")
-        print(truth.report(life))
+        print(truth.report(simulation))
         print(
             f"{looked_for} announced contents were looked for, each at the time at which its event was closed"
         )
         print(f"{time.monotonic() - began:.0f} seconds; {len(differences)} differences")
         for one in differences[:20]:
             print("   ", one)
-        assert life.figures.problems == []
-        assert life.figures.kills == plot.kills
+        assert simulation.counts.problems == []
+        assert simulation.counts.kills == scenario.kills
+        assert sum(simulation.counts.requests.values()) > 0
         assert looked_for > 0
         assert differences == []

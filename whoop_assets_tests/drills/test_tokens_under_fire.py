@@ -1,6 +1,6 @@
-"""One expired token and eight processes that want it, fifty times; undisturbed, and with one of them killed each time.
+"""Eight processes use one expired token, fifty times; without kills, and with one kill each time.
 
-`-s` shows the counts; they also stand in the report of a failure.
+`-s` prints the counts; the report of a failure contains them too.
 """
 
 import os
@@ -26,20 +26,21 @@ ROTATIONS = int(os.environ.get("DRILL_ROTATIONS", "20"))
 SEED = int(os.environ.get("DRILL_SEED", "20261121"))
 
 
-def test_of_eight_processes_that_want_one_expired_token_one_refreshes_it_and_all_are_served(database_url):
+def test_one_of_eight_processes_refreshes_an_expired_token_and_all_are_served(database_url):
     with gathered(database_url) as crowd:
         crowd.join(PROCESSES)
         served = race(crowd, ROUNDS)
         counts = crowd.counts()
         print(
             f"\n{ROUNDS} rounds of {PROCESSES} processes: {counts['refreshes']} refreshes,"
-            f" {served} of {ROUNDS * PROCESSES} served, {counts['token_refusals']} refused by the token endpoint"
+            f" {served} of {ROUNDS * PROCESSES} served, {counts['token_refusals']} refused by the token"
+            f" endpoint"
         )
         assert (counts["refreshes"], counts["token_refusals"]) == (ROUNDS, 0)
         assert served == ROUNDS * PROCESSES
 
 
-def test_who_survives_a_kill_is_served_or_told_the_truth_and_only_a_spent_token_is_lost(database_url):
+def test_after_a_kill_processes_are_served_and_only_a_used_token_is_lost(database_url):
     with gathered(database_url) as crowd:
         crowd.join(PROCESSES)
         result = kill_in_each(crowd, ROUNDS, SEED)
@@ -48,7 +49,7 @@ def test_who_survives_a_kill_is_served_or_told_the_truth_and_only_a_spent_token_
         assert result.served + result.told == ROUNDS * (PROCESSES - 1)
 
 
-def test_who_was_only_stalled_brings_the_good_pair_and_nobody_is_told_to_reconnect(database_url):
+def test_a_stalled_process_stores_the_valid_pair_and_no_member_must_reconnect(database_url):
     with gathered(database_url) as crowd:
         crowd.join(PROCESSES)
         served = stall_in_each(crowd, STALLS)
@@ -56,7 +57,7 @@ def test_who_was_only_stalled_brings_the_good_pair_and_nobody_is_told_to_reconne
         assert served == STALLS * PROCESSES
 
 
-def test_keys_are_rotated_while_every_process_refreshes_all_the_time(database_url):
+def test_keys_can_be_rotated_while_all_processes_refresh(database_url):
     keys = KeysOfTheTest(database_url)
     with gathered(database_url, token_key=keys.setting, app=App(access_token_seconds=2)) as crowd:
         crowd.join(4)

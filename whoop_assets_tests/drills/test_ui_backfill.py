@@ -1,4 +1,4 @@
-"""A backfill from the UI, with everything real: simulator, web server, daemon and run in processes of their own."""
+"""A backfill from the Dagster UI, with the real simulator, web server, daemon and run processes."""
 
 import os
 from collections.abc import Iterator
@@ -8,25 +8,31 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from benchmarks.stage import Stage, last_days, staged
-from benchmarks.ui import ASSETS, new_home
-from benchmarks.ui_backfill import NAME, backfill, connect, serving
 from whoop_assets.schema import metadata, open_database
+from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, new_home
+from whoop_assets_tests.support.deployments.simulator_process import (
+    SimulatedWhoop,
+    last_days,
+    simulator_process,
+)
+from whoop_assets_tests.support.deployments.ui_backfill import NAME, backfill, connect, serving
 
 pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 
 DAYS = int(os.environ.get("DRILL_DAYS", "120"))
 SUMMARIES = ("daily_summary", "trends")
-SEED = 7  # a member with a nap on every fourth day and up to five workouts on one
+SEED = 7  # a member with naps on every fourth day and up to five workouts per day
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with staged(members=1, days=DAYS + 15, seed=SEED) as running:
+def stage() -> Iterator[SimulatedWhoop]:
+    with simulator_process(members=1, days=DAYS + 15, seed=SEED) as running:
         yield running
 
 
-def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(stage: Stage, tmp_path: Path) -> None:
+def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(
+    stage: SimulatedWhoop, tmp_path: Path
+) -> None:
     first, last = last_days(stage, DAYS)
     home = new_home(tmp_path / "dagster")
     with serving(stage, home) as ui:
@@ -39,33 +45,33 @@ def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(stage: Stag
         read_once(ui.materialized())
         assert "database is locked" not in log
     assert summary_days(stage, first, last) == cycle_days(stage, first, last)
-    assert len(summary_days(stage, first, last)) > DAYS * 0.9  # the strap is off on some days, not on most
+    assert len(summary_days(stage, first, last)) > DAYS * 0.9  # the strap is off on a few days
 
-    with serving(stage, home) as ui:  # started again, with the same home
+    with serving(stage, home) as ui:  # restarted with the same Dagster home
         assert ui.backfill(done.backfill_id)["status"] == "COMPLETED_SUCCESS"
         assert {run["id"]: run["status"] for run in ui.runs()}[done.runs[0]] == "SUCCESS"
         read_once(ui.materialized())
 
 
 def read_once(materialized: dict[str, tuple[int, int]]) -> None:
-    """Assert that every asset has the asked days, none of them failed, and that nothing else was read."""
-    # Records of the days beside the range are read with it, and the sensor asks for their summaries by itself.
+    """Assert that every asset has the requested days, none failed, and that nothing else was read."""
+    # Neighbouring days are read too, and the sensor requests their summaries.
     beside = {name: materialized[name][0] - DAYS for name in SUMMARIES}
     assert all(0 <= more <= 3 for more in beside.values()), beside
     assert materialized == {name: (DAYS + beside.get(name, 0), 0) for name in ASSETS}
 
 
-def summary_days(stage: Stage, first: date, last: date) -> set[date]:
-    """The days asked for that have a summary."""
+def summary_days(stage: SimulatedWhoop, first: date, last: date) -> set[date]:
+    """The requested days with a summary."""
     return {day for day in _days(stage, "daily_summary") if first <= day <= last}
 
 
-def cycle_days(stage: Stage, first: date, last: date) -> set[date]:
-    """The days asked for on which the member wore the strap."""
+def cycle_days(stage: SimulatedWhoop, first: date, last: date) -> set[date]:
+    """The requested days on which the member wore the strap."""
     return {day for day in _days(stage, "cycles") if first <= day <= last}
 
 
-def _days(stage: Stage, table: str) -> set[date]:
+def _days(stage: SimulatedWhoop, table: str) -> set[date]:
     database = open_database(stage.with_database(NAME))
     try:
         with database.read() as connection:

@@ -2,7 +2,14 @@
 
 import random
 
-from benchmarks.journal_false_alarms import AT_MOST, MIN_ROTATION_DAYS, Tally, made_up, rotated, rotations
+from whoop_assets_tests.support.models.rotated_journal import (
+    AT_MOST,
+    MIN_ROTATION_DAYS,
+    Tally,
+    made_up,
+    rotated,
+    rotations,
+)
 
 
 def test_few_effects_are_reported_where_there_are_none():

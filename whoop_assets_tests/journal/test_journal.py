@@ -19,7 +19,7 @@ from whoop_assets.journal.student_t import t_below, t_quantile
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
 from whoop_assets.sync.import_export import import_export
-from whoop_assets_tests.sync.home import frozen_world
+from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import ALCOHOL, CAFFEINE, READ, files_of
 
 DAY = date(2026, 9, 2)

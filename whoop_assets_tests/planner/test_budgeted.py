@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from whoop_assets.planner import Reason
-from whoop_assets_tests.planner.budgeted import BudgetedWhoop
-from whoop_assets_tests.planner.virtual_time import VirtualTime
+from whoop_assets_tests.support.models.budgeted import BudgetedWhoop
+from whoop_assets_tests.support.models.virtual_time import VirtualTime
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 MINUTE, HOUR, ONE_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

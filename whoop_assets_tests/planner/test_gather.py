@@ -14,7 +14,7 @@ from whoop_assets.records.load_failures import Failure
 from whoop_assets.request_budget import tables as budget_tables
 from whoop_assets.webhooks import tables as webhook_tables
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 

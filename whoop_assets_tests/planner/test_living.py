@@ -7,7 +7,7 @@ import pytest
 
 from whoop_assets_tests.planner.living import Life
 from whoop_assets_tests.support.fixed_time import NOW
-from whoop_assets_tests.sync.home import at_home, frozen_world, moment
+from whoop_assets_tests.support.home import at_home, frozen_world, moment
 
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 

@@ -10,7 +10,7 @@ from whoop_assets.planner.fetch_tasks import BACKFILL, SCHEDULE
 from whoop_assets.planner.overdue import lateness
 from whoop_assets.records import tables
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=20)
 

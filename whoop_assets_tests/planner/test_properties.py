@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from whoop_assets.planner import Plan, Reason, Rules, plan
 from whoop_assets.planner.facts import FailedLoad, Hole, MemberFacts, Read, StreamRead, UnsettledEvent
 from whoop_assets.whoop_api.scopes import SCOPES
-from whoop_assets_tests.planner.modelled import ModelledWhoop
 from whoop_assets_tests.planner.moments import (
     HOUR,
     MINUTE,
@@ -25,6 +24,7 @@ from whoop_assets_tests.planner.moments import (
     member,
     without,
 )
+from whoop_assets_tests.support.models.modelled import ModelledWhoop
 
 STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
 

@@ -1,1 +1,1 @@
-"""The simulator is held against WHOOP's published contract and what was measured of the real API."""
+"""Tests of the simulator against WHOOP's published contract and measurements of the real API."""

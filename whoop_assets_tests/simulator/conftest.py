@@ -1,4 +1,4 @@
-"""A simulator with a few members and more than a year behind it, and a plain HTTP client for it."""
+"""Fixtures: simulators with a long history, and a plain HTTP client."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ PATHS = {
 
 
 class Api:
-    """A member's view of the API, by plain HTTP."""
+    """A member's HTTP client for the API."""
 
     def __init__(self, simulator: RunningSimulator, user_id: int, scopes: list[str] | None = None) -> None:
         world = simulator.world
@@ -55,20 +55,20 @@ def make_world(**options: Any) -> World:
 
 @pytest.fixture(scope="session")
 def big_world() -> World:
-    """Read only: four members, 500 days."""
+    """Four members with 500 days; read only."""
     return make_world(members=4, days=500)
 
 
 @pytest.fixture(scope="session")
 def big(big_world: World) -> Iterator[RunningSimulator]:
-    """Read only: the big world, served."""
+    """The big world over HTTP; read only."""
     with RunningSimulator(world=big_world) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def simulator() -> Iterator[RunningSimulator]:
-    """One member, thirty days, frozen clock, no limits; a test's own."""
+    """A simulator of one test: one member, thirty days, frozen clock, no limits."""
     with RunningSimulator(world=make_world()) as running:
         yield running
 

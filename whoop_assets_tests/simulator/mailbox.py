@@ -1,4 +1,4 @@
-"""A receiver of webhooks that keeps what it gets and answers what it is told to."""
+"""A webhook receiver that stores deliveries and returns given statuses."""
 
 import base64
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass
 class Letter:
-    """One delivery as it came."""
+    """A received delivery."""
 
     headers: dict[str, str]
     body: bytes
@@ -35,7 +35,10 @@ class Letter:
 
 @dataclass
 class Mailbox:
-    """`answers`: the statuses of the next deliveries, then 204 for ever; None hangs up without an answer."""
+    """A receiver.
+
+    `answers` are the statuses of the next responses, then 204; None closes the connection without one.
+    """
 
     url: str = ""
     letters: list[Letter] = field(default_factory=list)
@@ -53,7 +56,7 @@ class Mailbox:
 
 @contextmanager
 def mailbox() -> Iterator[Mailbox]:
-    """A mailbox on a free port while the block lasts."""
+    """Run a receiver on a free port during the block."""
     box = Mailbox()
 
     class Handler(BaseHTTPRequestHandler):

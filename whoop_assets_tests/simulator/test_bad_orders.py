@@ -1,4 +1,4 @@
-"""A bad order is refused with a sentence, and leaves the simulator as it was."""
+"""Invalid requests to the control API get one sentence and change nothing."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ from whoop_simulator.running import RunningSimulator
         ("tokens/issue", '{"user_id": USER, "scopes": [1]}', "scopes must be a list of"),
     ],
 )
-def test_a_bad_order_changes_nothing(
+def test_an_invalid_request_changes_nothing(
     simulator: RunningSimulator, api: Api, path: str, order: str, sentence: str
 ) -> None:
     before = simulator.control.get("stats"), simulator.world.grants.to_json()
@@ -60,17 +60,17 @@ def test_a_bad_order_changes_nothing(
     assert api.get("/v2/cycle").status_code == 200
 
 
-def test_set_and_advance_are_one_move(simulator: RunningSimulator) -> None:
+def test_set_and_advance_move_the_clock_once(simulator: RunningSimulator) -> None:
     order: dict[str, Any] = {"set": "2026-11-21T00:00:00Z", "advance_seconds": 1.5}
     assert simulator.control.post("clock", **order)["now"] == "2026-11-21T00:00:01.500Z"
 
 
-def test_the_clock_can_stand_at_the_very_beginning(simulator: RunningSimulator, api: Api) -> None:
+def test_the_clock_supports_1970(simulator: RunningSimulator, api: Api) -> None:
     simulator.control.post("clock", set="1970-01-01T00:00:00Z")
     assert api.get("/v2/cycle").json() == {"records": [], "next_token": None}
 
 
-def test_a_world_is_made_within_the_clocks_years() -> None:
+def test_a_world_needs_a_time_that_the_clock_supports() -> None:
     with pytest.raises(SimulatorError, match="the clock can stand between"):
         make_world(now=NOW.replace(year=2300))
     with pytest.raises(SimulatorError, match="the clock cannot be moved by"):
@@ -78,7 +78,7 @@ def test_a_world_is_made_within_the_clocks_years() -> None:
 
 
 def test_a_status_without_a_body_is_sent_without_one(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("status", status=304)
+    simulator.world.inject_fault("status", status=304)
     answer = api.get("/v2/cycle")
     assert (answer.status_code, answer.content) == (304, b"")
     assert api.get("/v2/cycle").status_code == 200

@@ -36,7 +36,7 @@ def refused(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_it_serves_what_it_was_asked_for_and_says_where(tmp_path: Path) -> None:
+def test_serve_prints_its_url_and_serves_the_given_world(tmp_path: Path) -> None:
     options = (
         "--members",
         "3",
@@ -71,7 +71,7 @@ def test_it_serves_what_it_was_asked_for_and_says_where(tmp_path: Path) -> None:
         assert Control(base_url).get("stats")["now"].startswith("2026-06-01T12:0")
 
 
-def test_bad_options_are_one_sentence(tmp_path: Path) -> None:
+def test_invalid_options_get_one_sentence(tmp_path: Path) -> None:
     for options, sentence in (
         (("--data", str(tmp_path / "none")), "is not a folder"),
         (("--members", "0"), "there can be 1 to 1000 members"),
@@ -83,7 +83,7 @@ def test_bad_options_are_one_sentence(tmp_path: Path) -> None:
     assert refused("--now", "yesterday").returncode == 2
 
 
-def test_numbers_that_make_no_sense_are_refused() -> None:
+def test_impossible_numbers_are_refused() -> None:
     for option, value in (
         ("--requests-per-minute", "0"),
         ("--requests-per-day", "0"),
@@ -95,7 +95,7 @@ def test_numbers_that_make_no_sense_are_refused() -> None:
         assert f"Invalid value for '{option}'" in result.output
 
 
-def test_an_unusable_state_file_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unusable_state_file_gets_one_sentence(tmp_path: Path) -> None:
     half = tmp_path / "half.json"
     half.write_text('{"version": 1}')
     for file, sentence in (
@@ -108,7 +108,7 @@ def test_an_unusable_state_file_is_one_sentence(tmp_path: Path) -> None:
         assert len(result.stderr.strip().splitlines()) == 1
 
 
-def test_refresh_tokens_can_be_given_an_end() -> None:
+def test_the_lifetime_of_refresh_tokens_is_an_option() -> None:
     with serving("--port", "0", "--days", "5", "--refresh-token-seconds", "60") as base_url:
         control = Control(base_url)
         tokens = control.post("tokens/issue", user_id=control.get("members")[0]["user_id"])

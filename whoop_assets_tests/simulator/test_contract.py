@@ -1,4 +1,4 @@
-"""Every record and endpoint against the table of WHOOP's contract, and against the official document if it is there."""
+"""Records and endpoints match the table of WHOOP's contract, and the official document if available."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def test_every_record_has_the_fields_types_and_marks_of_the_contract(big_world: 
 
 
 @pytest.mark.parametrize(("method", "path"), [*SCOPES, *sorted(UNSCOPED)])
-def test_every_endpoint_wants_a_good_token(
+def test_every_endpoint_requires_a_valid_token(
     simulator: RunningSimulator, api: Api, method: str, path: str
 ) -> None:
     url = filled(path, simulator.world.truth(api.user_id))
@@ -48,9 +48,7 @@ def test_every_endpoint_wants_a_good_token(
 
 
 @pytest.mark.parametrize(("method", "path"), list(SCOPES))
-def test_an_endpoint_answers_to_its_own_scope_and_to_no_other(
-    big: RunningSimulator, method: str, path: str
-) -> None:
+def test_an_endpoint_accepts_only_its_scope(big: RunningSimulator, method: str, path: str) -> None:
     user_id = big.world.user_ids[0]
     url = filled(path, big.world.truth(user_id))
     scope = SCOPES[method, path]
@@ -60,11 +58,11 @@ def test_an_endpoint_answers_to_its_own_scope_and_to_no_other(
 
 
 @pytest.mark.parametrize("path", ABSENT)
-def test_what_whoop_does_not_have_is_not_found(simulator: RunningSimulator, api: Api, path: str) -> None:
+def test_paths_that_whoop_does_not_have_return_404(simulator: RunningSimulator, api: Api, path: str) -> None:
     assert api.get(filled(path, simulator.world.truth(api.user_id))).status_code == 404
 
 
-# Measured deviations from the official document, each seen in real v2 data:
+# Deviations from the official document, each measured in real v2 data:
 MEASURED_NULLS = {
     "end",
     "v1_id",
@@ -75,9 +73,9 @@ MEASURED_NULLS = {
     "spo2_percentage",
     "skin_temp_celsius",
 }
-"""Explicit nulls where the document only knows absence. (`percent_recorded` as a fraction breaks no type.)"""
+"""Explicit nulls, where the document omits the field. (`percent_recorded` as a fraction breaks no type.)"""
 LATER_FIELDS = {"step_count"}
-"""Added after the document was published."""
+"""Fields added after the document was published."""
 
 
 def as_documented(value: Any) -> Any:
@@ -94,7 +92,7 @@ def as_documented(value: Any) -> Any:
     not os.environ.get("WHOOP_OPENAPI"),
     reason="WHOOP_OPENAPI does not name WHOOP's official OpenAPI document",
 )
-def test_answers_validate_against_the_official_document(big: RunningSimulator) -> None:
+def test_responses_match_the_official_document(big: RunningSimulator) -> None:
     document = json.loads(Path(os.environ["WHOOP_OPENAPI"]).read_text("utf-8"))
 
     def closed(node: Any) -> Any:

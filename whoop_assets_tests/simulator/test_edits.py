@@ -1,4 +1,4 @@
-"""Edits by hand, and what WHOOP carries along with them."""
+"""Manual edits and their effects on dependent records."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,7 +97,7 @@ def test_a_record_can_lose_its_score_and_get_it_back(world: World) -> None:
     assert by_key(world, "sleeps")[sleep["id"]]["score"] == sleep["score"]
 
 
-def test_the_open_cycle_can_be_edited_and_goes_on_growing(world: World) -> None:
+def test_an_edited_open_cycle_still_grows(world: World) -> None:
     world.set_clock(datetime.fromisoformat(main_sleep(world)["updated_at"]) + timedelta(minutes=1))
     cycle = truth(world)["cycles"][0]
     assert cycle["end"] is None
@@ -125,7 +125,7 @@ def test_a_rescore_changes_the_score_and_nothing_else(world: World, stream: str)
     assert_faithful(world)
 
 
-def test_a_sleeps_deletion_takes_its_recovery_and_undeleting_brings_it_back(
+def test_deleting_a_sleep_deletes_its_recovery_and_undeleting_restores_both(
     simulator: RunningSimulator, api: Api
 ) -> None:
     world = simulator.world
@@ -141,14 +141,14 @@ def test_a_sleeps_deletion_takes_its_recovery_and_undeleting_brings_it_back(
     assert truth(world) == before
 
 
-def test_a_cycles_deletion_leaves_its_sleeps(world: World) -> None:
+def test_deleting_a_cycle_keeps_its_sleeps(world: World) -> None:
     sleep = main_sleep(world)
     world.delete(user(world), "cycles", sleep["cycle_id"])
     assert sleep["cycle_id"] not in {cycle["id"] for cycle in truth(world)["cycles"]}
     assert by_key(world, "sleeps")[sleep["id"]] == sleep
 
 
-def test_added_records_are_filled_in(world: World) -> None:
+def test_missing_fields_of_added_records_get_values(world: World) -> None:
     added = {
         "workouts": world.add(user(world), "workouts", {}),
         "sleeps": world.add(
@@ -165,7 +165,7 @@ def test_added_records_are_filled_in(world: World) -> None:
     assert by_key(world, "workouts")[added["workouts"]["id"]]["created_at"] == STAMP
 
 
-def test_an_added_record_may_say_everything_itself(world: World) -> None:
+def test_given_fields_of_an_added_record_are_kept(world: World) -> None:
     given = {
         **truth(world)["workouts"][0],
         "id": "00000000-0000-4000-8000-000000000001",
@@ -185,7 +185,7 @@ def test_profile_and_body_can_be_edited(simulator: RunningSimulator, api: Api) -
     assert api.get("/v2/user/measurement/body").json()["weight_kilogram"] == 71.5
 
 
-def test_edits_outlast_the_clock(world: World) -> None:
+def test_edits_survive_moves_of_the_clock(world: World) -> None:
     cycle = truth(world)["cycles"][5]
     world.edit(user(world), "cycles", cycle["id"], {"score": {"strain": 1.25}})
     edited = truth(world)
@@ -211,7 +211,7 @@ def test_random_edits_leave_records_that_whoop_could_have(seed: int) -> None:
     assert all(cycle["end"] is None or cycle["start"] < cycle["end"] for cycle in cycles)
 
 
-def test_the_same_is_had_through_the_control_api(simulator: RunningSimulator, api: Api) -> None:
+def test_the_control_api_offers_the_same_edits(simulator: RunningSimulator, api: Api) -> None:
     control, user_id = simulator.control, api.user_id
     workout = control.get(f"truth/{user_id}")["workouts"][0]
     this = {"user_id": user_id, "stream": "workouts", "id": workout["id"]}
@@ -238,7 +238,7 @@ def test_the_same_is_had_through_the_control_api(simulator: RunningSimulator, ap
         ("workouts", None, {"id": "other"}, "the id of workouts cannot be edited"),
     ],
 )
-def test_a_wrong_edit_is_refused_and_changes_nothing(
+def test_an_invalid_edit_is_refused_and_changes_nothing(
     world: World, stream: str, key: str | None, changes: dict[str, Any], sentence: str
 ) -> None:
     before = truth(world)
@@ -247,7 +247,7 @@ def test_a_wrong_edit_is_refused_and_changes_nothing(
     assert truth(world) == before
 
 
-def test_an_unknown_member_is_told(simulator: RunningSimulator) -> None:
+def test_an_unknown_member_is_an_error(simulator: RunningSimulator) -> None:
     with pytest.raises(UnknownRecord, match="there is no member 5"):
         simulator.world.truth(5)
     with pytest.raises(RuntimeError, match="there is no member 5"):

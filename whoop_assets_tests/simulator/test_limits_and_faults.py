@@ -1,4 +1,4 @@
-"""Rate limits in WHOOP's form, and faults on order."""
+"""Rate limits in WHOOP's form, and injected faults."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from whoop_assets_tests.simulator.conftest import PATHS, Api, make_world
-from whoop_simulator.http.limits import RateLimits
+from whoop_simulator.http.limits import AppRateLimits
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.timestamps import DAY, MINUTE, SECOND
 
@@ -20,7 +20,7 @@ def limited() -> Iterator[RunningSimulator]:
 
 
 def test_the_headers_have_whoops_form() -> None:
-    verdict = RateLimits(100, 10_000).count(20_000 * DAY + 57 * SECOND)
+    verdict = AppRateLimits(100, 10_000).count(20_000 * DAY + 57 * SECOND)
     assert verdict.allowed
     assert dict(verdict.headers) == {
         "X-RateLimit-Limit": "100, 100;window=60, 10000;window=86400",
@@ -29,7 +29,7 @@ def test_the_headers_have_whoops_form() -> None:
     }
 
 
-def test_every_member_counts_and_the_rest_is_refused(limited: RunningSimulator) -> None:
+def test_requests_of_all_members_count_and_excess_requests_get_429(limited: RunningSimulator) -> None:
     first, second = (Api(limited, user_id) for user_id in limited.world.user_ids)
     assert [api.get("/v2/cycle").status_code for api in (first, second, first, second, first)] == [200] * 5
     refused = second.get("/v2/user/profile/basic")
@@ -50,7 +50,7 @@ def test_refused_tokens_count_too_and_the_token_endpoint_does_not(limited: Runni
     assert httpx.post(f"{limited.oauth_url}/token", timeout=60).status_code == 400
 
 
-def test_the_nearest_limit_is_the_one_that_is_told(limited: RunningSimulator) -> None:
+def test_the_headers_show_the_limit_with_fewest_requests_left(limited: RunningSimulator) -> None:
     api = Api(limited, limited.world.user_ids[0])
     for _ in range(2):
         for _ in range(5):
@@ -69,19 +69,19 @@ def test_the_nearest_limit_is_the_one_that_is_told(limited: RunningSimulator) ->
 
 
 def test_the_worst_minute_is_a_sliding_one() -> None:
-    limits = RateLimits(10, 1000)
+    limits = AppRateLimits(10, 1000)
     for second in (50, 51, 52, 65, 66, 120):
         limits.count(1000 * MINUTE + second * SECOND)
     assert limits.worst_minute == 5
 
 
-def test_limits_can_be_changed_and_left_out(simulator: RunningSimulator, api: Api) -> None:
+def test_limits_can_be_changed_and_switched_off(simulator: RunningSimulator, api: Api) -> None:
     assert not any(name.startswith("x-ratelimit") for name in api.get("/v2/cycle").headers)
     simulator.control.post("limits", per_minute=300, per_day=40_000)
     assert api.get("/v2/cycle").headers["x-ratelimit-limit"] == "300, 300;window=60, 40000;window=86400"
 
 
-def test_a_status_fault_hits_as_often_as_ordered(simulator: RunningSimulator, api: Api) -> None:
+def test_a_status_fault_affects_the_given_number_of_requests(simulator: RunningSimulator, api: Api) -> None:
     simulator.control.post("faults", kind="status", status=503, count=2, path_prefix="/v2/cycle")
     assert api.get("/v2/recovery").status_code == 200
     assert [api.get("/v2/cycle").status_code for _ in range(3)] == [503, 503, 200]
@@ -96,13 +96,13 @@ def test_a_share_of_the_requests_can_fail(simulator: RunningSimulator, api: Api)
 
 
 def test_broken_answers(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("truncate")
+    simulator.world.inject_fault("truncate")
     with pytest.raises(httpx.RemoteProtocolError):
         api.get("/v2/cycle")
-    simulator.world.order_fault("reset")
+    simulator.world.inject_fault("reset")
     with pytest.raises(httpx.TransportError):
         api.get("/v2/cycle")
-    simulator.world.order_fault("not_json")
+    simulator.world.inject_fault("not_json")
     answer = api.get("/v2/cycle")
     assert answer.status_code == 200
     with pytest.raises(ValueError, match="Expecting value"):
@@ -111,7 +111,7 @@ def test_broken_answers(simulator: RunningSimulator, api: Api) -> None:
     assert [logged.status for logged in simulator.world.request_log] == [200, 0, 200, 200]
 
 
-def test_any_answer_can_be_ordered(simulator: RunningSimulator, api: Api) -> None:
+def test_a_fault_can_return_any_response(simulator: RunningSimulator, api: Api) -> None:
     simulator.control.post("faults", kind="answer", status=302, headers={"Location": "/elsewhere"})
     answer = api.get("/v2/cycle")
     assert (answer.status_code, answer.headers["location"]) == (302, "/elsewhere")
@@ -122,17 +122,17 @@ def test_any_answer_can_be_ordered(simulator: RunningSimulator, api: Api) -> Non
         simulator.control.post("faults", kind="answer", body=["text"])
 
 
-def test_an_answer_can_drip(simulator: RunningSimulator, api: Api) -> None:
+def test_a_response_can_drip(simulator: RunningSimulator, api: Api) -> None:
     whole = api.get("/v2/cycle").content
-    simulator.world.order_fault("drip", seconds=0)
+    simulator.world.inject_fault("drip", seconds=0)
     with api.http.stream("GET", "/v2/cycle") as dripping:
         pieces = list(dripping.iter_raw())
     assert b"".join(pieces) == whole
     assert len(pieces) > 1
 
 
-def test_pages_without_end_are_empty_and_each_names_another(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("endless", count=None)
+def test_endless_pages_are_empty_and_have_new_cursors(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.inject_fault("endless", count=None)
     tokens = [None]
     for _ in range(5):
         page = api.get("/v2/cycle", nextToken=tokens[-1] or "").json()
@@ -141,21 +141,21 @@ def test_pages_without_end_are_empty_and_each_names_another(simulator: RunningSi
     assert len(set(tokens)) == 6
 
 
-def test_latency_does_not_hold_up_others(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("latency", seconds=0.2)
+def test_latency_delays_no_other_request(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.inject_fault("latency", seconds=0.2)
     begun = time.monotonic()
     assert api.get("/v2/cycle").status_code == 200
     assert time.monotonic() - begun >= 0.2
 
 
-def test_a_repeated_cursor_names_the_same_page_again(simulator: RunningSimulator, api: Api) -> None:
+def test_a_repeated_cursor_returns_the_same_page(simulator: RunningSimulator, api: Api) -> None:
     first = api.get("/v2/cycle").json()
-    simulator.world.order_fault("repeat_cursor")
+    simulator.world.inject_fault("repeat_cursor")
     assert api.get("/v2/cycle", nextToken=first["next_token"]).json()["next_token"] == first["next_token"]
 
 
-def test_a_lost_answer_to_a_refresh_costs_the_grant(simulator: RunningSimulator, api: Api) -> None:
-    simulator.world.order_fault("reset", path_prefix="/oauth/oauth2/token")
+def test_a_lost_response_to_a_refresh_loses_the_grant(simulator: RunningSimulator, api: Api) -> None:
+    simulator.world.inject_fault("reset", path_prefix="/oauth/oauth2/token")
     form = {
         "client_id": "whoop-simulator",
         "client_secret": "simulator-secret",
@@ -170,7 +170,7 @@ def test_a_lost_answer_to_a_refresh_costs_the_grant(simulator: RunningSimulator,
     )
 
 
-def test_an_unknown_fault_is_refused_in_a_sentence(simulator: RunningSimulator) -> None:
+def test_an_unknown_fault_is_refused_with_one_sentence(simulator: RunningSimulator) -> None:
     with pytest.raises(RuntimeError, match="fault kind 'gremlin' is not known: use one of"):
         simulator.control.post("faults", kind="gremlin")
 

@@ -1,4 +1,4 @@
-"""The consent page, codes, tokens and their rotation, as WHOOP's OAuth has them."""
+"""Consent page, codes, tokens and refresh, as in WHOOP's OAuth."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -76,13 +76,13 @@ def test_the_consent_page_names_the_scopes_and_the_members(simulator: RunningSim
     assert 'value="deny"' in page
 
 
-def test_the_consent_page_escapes_what_it_is_given(simulator: RunningSimulator) -> None:
+def test_the_consent_page_escapes_parameters(simulator: RunningSimulator) -> None:
     assert (
         "<script>" not in httpx.get(authorization_url(simulator, state='"><script>alert(1)'), timeout=60).text
     )
 
 
-def test_allowing_sends_a_code_that_buys_one_pair(simulator: RunningSimulator) -> None:
+def test_allowing_returns_a_code_for_one_pair(simulator: RunningSimulator) -> None:
     location = simulator.consent(authorization_url(simulator), simulator.world.user_ids[0])
     assert location.startswith(REDIRECT + "?")
     assert answers(location)["state"] == "12345678"
@@ -96,7 +96,7 @@ def test_allowing_sends_a_code_that_buys_one_pair(simulator: RunningSimulator) -
     assert_refused(exchange(simulator, answers(location)["code"]), 400, "invalid_grant")
 
 
-def test_denying_sends_an_error_and_no_code(simulator: RunningSimulator) -> None:
+def test_denying_returns_an_error_and_no_code(simulator: RunningSimulator) -> None:
     location = simulator.consent(authorization_url(simulator), simulator.world.user_ids[0], "deny")
     assert answers(location) == {
         "error": "access_denied",
@@ -114,7 +114,7 @@ def test_denying_sends_an_error_and_no_code(simulator: RunningSimulator) -> None
         ({"scope": "read:workouts"}, "invalid_scope"),
     ],
 )
-def test_a_bad_authorization_request_is_sent_back(
+def test_an_invalid_authorization_request_is_redirected_with_an_error(
     simulator: RunningSimulator, changes: dict[str, str], error: str
 ) -> None:
     answer = httpx.get(authorization_url(simulator, **changes), timeout=60)
@@ -123,7 +123,7 @@ def test_a_bad_authorization_request_is_sent_back(
 
 
 @pytest.mark.parametrize("changes", [{"client_id": "other"}, {"redirect_uri": "http://evil.example/"}])
-def test_an_unknown_app_or_redirect_is_never_sent_anywhere(
+def test_an_unknown_app_or_redirect_uri_is_not_redirected(
     simulator: RunningSimulator, changes: dict[str, str]
 ) -> None:
     answer = httpx.get(authorization_url(simulator, **changes), timeout=60)
@@ -143,12 +143,12 @@ def test_an_unknown_app_or_redirect_is_never_sent_anywhere(
         ("", False),
     ],
 )
-def test_which_redirects_are_registered_by_default(uri: str, accepted: bool) -> None:
+def test_default_redirect_uris(uri: str, accepted: bool) -> None:
     assert App().accepts_redirect(uri) is accepted
     assert not App(redirect_uris=("https://only.example/",)).accepts_redirect(uri)
 
 
-def test_a_code_lives_ten_minutes(simulator: RunningSimulator) -> None:
+def test_a_code_is_valid_for_ten_minutes(simulator: RunningSimulator) -> None:
     young, old = new_code(simulator), new_code(simulator)
     simulator.world.advance(599)
     assert exchange(simulator, young).status_code == 200
@@ -167,14 +167,14 @@ def test_without_offline_there_is_no_refresh_token(simulator: RunningSimulator) 
     assert works(simulator, body)
 
 
-def test_a_refresh_kills_the_old_pair_at_once(simulator: RunningSimulator) -> None:
+def test_a_refresh_invalidates_the_old_pair_at_once(simulator: RunningSimulator) -> None:
     first = exchange(simulator, new_code(simulator)).json()
     second = refresh(simulator, first["refresh_token"]).json()
     assert second["scope"] == SCOPES
     assert works(simulator, second)
     assert not works(simulator, first)
     assert_refused(refresh(simulator, first["refresh_token"]), 400, "invalid_grant")
-    assert works(simulator, second), "a spent token's reuse harms nobody"
+    assert works(simulator, second), "reuse of a used token changes nothing"
 
 
 @pytest.mark.parametrize("scope", ["offline", "", SCOPES, "read:cycles", "read:profile offline"])
@@ -194,7 +194,7 @@ def test_a_refresh_may_not_name_more_than_was_granted(simulator: RunningSimulato
     assert refresh(simulator, first["refresh_token"], scope="read:profile").status_code == 200
 
 
-def test_an_access_token_lives_as_long_as_it_says(simulator: RunningSimulator) -> None:
+def test_an_access_token_expires_after_expires_in(simulator: RunningSimulator) -> None:
     body = exchange(simulator, new_code(simulator)).json()
     simulator.world.advance(body["expires_in"] - 1)
     assert works(simulator, body)
@@ -224,18 +224,18 @@ def test_the_lifetime_is_configurable() -> None:
         ({}, 400, "invalid_request"),
     ],
 )
-def test_what_the_token_endpoint_refuses(
+def test_the_token_endpoint_refuses_invalid_requests(
     simulator: RunningSimulator, form: dict[str, str], status: int, error: str
 ) -> None:
     assert_refused(ask(simulator, **form), status, error)
 
 
-def test_invalid_grant_says_the_sentence_that_real_apps_saw(simulator: RunningSimulator) -> None:
+def test_invalid_grant_has_the_text_of_the_real_api(simulator: RunningSimulator) -> None:
     sentence = refresh(simulator, "rubbish").json()["error_description"]
     assert sentence.startswith("The provided authorization grant")
 
 
-def test_credentials_are_read_from_the_body_alone(simulator: RunningSimulator) -> None:
+def test_credentials_are_read_only_from_the_body(simulator: RunningSimulator) -> None:
     form = {"grant_type": "authorization_code", "code": new_code(simulator), "redirect_uri": REDIRECT}
     answer = httpx.post(
         f"{simulator.oauth_url}/token",
@@ -246,12 +246,12 @@ def test_credentials_are_read_from_the_body_alone(simulator: RunningSimulator) -
     assert_refused(answer, 401, "invalid_client")
 
 
-def test_only_a_form_is_read(simulator: RunningSimulator) -> None:
+def test_the_token_endpoint_reads_only_forms(simulator: RunningSimulator) -> None:
     form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": "x"}
     assert_refused(httpx.post(f"{simulator.oauth_url}/token", json=form, timeout=60), 400, "invalid_request")
 
 
-def test_a_wrong_method_is_answered_with_those_that_are_allowed(simulator: RunningSimulator) -> None:
+def test_a_wrong_method_gets_the_allowed_ones(simulator: RunningSimulator) -> None:
     for method, url, allowed in (
         ("GET", f"{simulator.oauth_url}/token", {"POST"}),
         ("DELETE", f"{simulator.oauth_url}/auth", {"GET", "HEAD", "POST"}),
@@ -281,7 +281,7 @@ def test_a_test_can_expire_and_revoke_tokens(simulator: RunningSimulator, api: A
     assert_refused(refresh(simulator, fresh["refresh_token"]), 400, "invalid_grant")
 
 
-def test_the_token_endpoint_counts_apart_from_the_api(simulator: RunningSimulator) -> None:
+def test_token_requests_are_counted_separately(simulator: RunningSimulator) -> None:
     first = exchange(simulator, new_code(simulator)).json()
     refresh(simulator, first["refresh_token"])
     refresh(simulator, first["refresh_token"])
@@ -293,7 +293,7 @@ def test_the_token_endpoint_counts_apart_from_the_api(simulator: RunningSimulato
     )
 
 
-def test_a_refresh_token_can_have_an_end_and_a_refresh_moves_it() -> None:
+def test_a_refresh_token_can_expire_and_a_refresh_extends_the_grant() -> None:
     world = make_world(app=App(refresh_token_seconds=7200))
     with RunningSimulator(world=world) as served:
         first = world.issue_tokens(world.user_ids[0])
@@ -306,6 +306,6 @@ def test_a_refresh_token_can_have_an_end_and_a_refresh_moves_it() -> None:
         assert world.stats()["invalid_grant"] == 1
 
 
-def test_a_refresh_token_has_no_end_by_default(simulator: RunningSimulator, api: Api) -> None:
+def test_a_refresh_token_never_expires_by_default(simulator: RunningSimulator, api: Api) -> None:
     simulator.world.advance(3 * 365 * 86_400)
     assert refresh(simulator, api.tokens["refresh_token"]).status_code == 200

@@ -1,4 +1,4 @@
-"""Filters, order and the cursor of the collections."""
+"""Filters, order and cursor of the collections."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from whoop_assets_tests.simulator.conftest import PATHS, Api
 from whoop_simulator.running import RunningSimulator
 
 
-def test_a_crawl_gives_exactly_the_visible_records_newest_first(big: RunningSimulator) -> None:
+def test_reading_all_pages_gives_exactly_the_visible_records_newest_first(big: RunningSimulator) -> None:
     for user_id in big.world.user_ids[:2]:
         api = Api(big, user_id)
         truth = big.world.truth(user_id)
@@ -67,7 +67,7 @@ def test_ten_records_by_default_and_the_cursor_is_an_offset(api: Api) -> None:
     assert page["next_token"] == "eyIkIjoib0AxIiwibyI6MTB9"
 
 
-def test_the_last_page_says_null(api: Api) -> None:
+def test_the_next_token_of_the_last_page_is_null(api: Api) -> None:
     total = len(api.crawl("cycles"))
     token = base64.b64encode(json.dumps({"$": "o@1", "o": total - 25}).encode()).decode()
     page = api.get("/v2/cycle", limit=25, nextToken=token).json()
@@ -75,7 +75,7 @@ def test_the_last_page_says_null(api: Api) -> None:
     assert page["next_token"] is None
 
 
-def test_the_snake_spelling_of_the_cursor_gives_the_first_page_again(api: Api) -> None:
+def test_a_next_token_parameter_is_ignored(api: Api) -> None:
     first = api.get("/v2/cycle").json()
     assert api.get("/v2/cycle", next_token=first["next_token"]).json() == first
 
@@ -99,12 +99,12 @@ def test_the_snake_spelling_of_the_cursor_gives_the_first_page_again(api: Api) -
         {"nextToken": base64.b64encode(b"[]").decode()},
     ],
 )
-def test_a_bad_query_is_answered_with_400(api: Api, query: dict[str, str]) -> None:
+def test_an_invalid_query_gets_400(api: Api, query: dict[str, str]) -> None:
     for path in PATHS.values():
         assert api.get(path, **query).status_code == 400
 
 
-def test_offsets_and_missing_fractions_are_understood_in_filters(api: Api) -> None:
+def test_filters_accept_offsets_and_times_without_fractions(api: Api) -> None:
     same = [
         api.crawl("sleeps", start=start)
         for start in ("2026-11-10T12:00:00Z", "2026-11-10T12:00:00.000Z", "2026-11-10T07:00:00-05:00")
@@ -116,7 +116,7 @@ def test_offsets_and_missing_fractions_are_understood_in_filters(api: Api) -> No
     "path",
     ["/v2/cycle/abc", "/v2/cycle/99999999999999999999", "/v2/activity/sleep/1", "/v2/activity/workout/x-y"],
 )
-def test_an_id_that_is_none_is_400(api: Api, path: str) -> None:
+def test_an_invalid_id_gets_400(api: Api, path: str) -> None:
     assert api.get(path).status_code == 400
 
 
@@ -131,11 +131,11 @@ def test_an_id_that_is_none_is_400(api: Api, path: str) -> None:
         "/v1/activity-mapping/1",
     ],
 )
-def test_an_id_that_is_not_there_is_404(api: Api, path: str) -> None:
+def test_an_unknown_id_gets_404(api: Api, path: str) -> None:
     assert api.get(path).status_code == 404
 
 
-def test_nobody_sees_another_members_records(big: RunningSimulator) -> None:
+def test_a_token_gives_no_access_to_records_of_other_members(big: RunningSimulator) -> None:
     first, second = big.world.user_ids[:2]
     api = Api(big, first)
     theirs = big.world.truth(second)
@@ -144,9 +144,7 @@ def test_nobody_sees_another_members_records(big: RunningSimulator) -> None:
     assert {record["user_id"] for stream in PATHS for record in api.crawl(stream)} == {first}
 
 
-def test_a_record_deleted_between_two_pages_makes_its_neighbour_slip_through(
-    simulator: RunningSimulator, api: Api
-) -> None:
+def test_a_deletion_between_two_pages_hides_the_next_record(simulator: RunningSimulator, api: Api) -> None:
     before = simulator.world.truth(api.user_id)["workouts"]
 
     def delete_newest(number: int, path: str, query: dict[str, str]) -> None:
@@ -160,7 +158,7 @@ def test_a_record_deleted_between_two_pages_makes_its_neighbour_slip_through(
     assert seen == [record["id"] for record in before[:25] + before[26:]]
 
 
-def test_a_record_added_between_two_pages_makes_one_come_twice(simulator: RunningSimulator, api: Api) -> None:
+def test_a_new_record_between_two_pages_repeats_a_record(simulator: RunningSimulator, api: Api) -> None:
     before = simulator.world.truth(api.user_id)["workouts"]
 
     def add_one(number: int, path: str, query: dict[str, str]) -> None:
@@ -174,7 +172,7 @@ def test_a_record_added_between_two_pages_makes_one_come_twice(simulator: Runnin
     assert len(seen) == len(before) + 1
 
 
-def test_the_cycles_own_sleep_and_recovery_are_the_main_ones(big: RunningSimulator) -> None:
+def test_sleep_and_recovery_of_a_cycle_are_the_main_ones(big: RunningSimulator) -> None:
     user_id = big.world.user_ids[0]
     truth = big.world.truth(user_id)
     api = Api(big, user_id)

@@ -1,4 +1,4 @@
-"""The invented numbers would not surprise a WHOOP member. Honest bounds over 600 days of four members."""
+"""Plausible distributions of the generated values over 600 days of four members."""
 
 import math
 from collections import Counter
@@ -31,7 +31,7 @@ def truths() -> list[dict[str, list[dict[str, Any]]]]:
 
 
 def days(truth: dict[str, list[dict[str, Any]]]) -> Iterator[Day]:
-    """Nights with a scored sleep, recovery and previous cycle."""
+    """Nights with a scored sleep, a recovery and a previous cycle."""
     cycles = truth["cycles"][::-1]
     previous = {later["id"]: earlier for earlier, later in pairwise(cycles)}
     recovery = {record["sleep_id"]: record for record in truth["recoveries"]}
@@ -62,7 +62,7 @@ def test_sleep_is_7_2_hours_give_or_take_one(truths: list[Any]) -> None:
 
 
 def test_weekend_nights_are_longer(truths: list[Any]) -> None:
-    # The second member keeps European nights, so that the UTC weekday is the local one.
+    # The second member sleeps at European times, so that the UTC weekday equals the local one.
     nights = list(days(truths[1]))
     weekend = fmean(day.hours_asleep for day in nights if day.weekday in (5, 6))
     assert 0.3 < weekend - fmean(day.hours_asleep for day in nights if day.weekday not in (5, 6)) < 1.2
@@ -78,7 +78,7 @@ def test_recovery_falls_after_strain_and_after_short_sleep(truths: list[Any]) ->
         assert 15 < stdev(recovery) < 30
 
 
-def test_hrv_is_log_normal_around_a_mean_that_drifts(truths: list[Any]) -> None:
+def test_hrv_is_log_normal_around_a_drifting_mean(truths: list[Any]) -> None:
     for truth in truths:
         logs = [math.log(day.hrv) for day in days(truth)]
         spread = stdev(logs)
@@ -90,8 +90,8 @@ def test_hrv_is_log_normal_around_a_mean_that_drifts(truths: list[Any]) -> None:
         assert 0.03 < stdev(months) < 0.25
 
 
-def test_resting_heart_rate_and_hrv_move_together_as_they_do_in_members(truths: list[Any]) -> None:
-    """Against the 28 nights before, the z-scores of real members correlate with -0.84."""
+def test_resting_heart_rate_and_hrv_correlate_as_in_real_members(truths: list[Any]) -> None:
+    """Relative to the 28 nights before, the z-scores of real members correlate with -0.84."""
     heart_rates, hrvs = [], []
     for truth in truths:
         nights = list(days(truth))[::-1]
@@ -112,14 +112,14 @@ def test_up_to_three_workouts_a_cycle_of_several_sports(truths: list[Any]) -> No
         assert len({workout["sport_name"] for workout in truth["workouts"]}) >= 5
 
 
-def test_strain_lies_where_members_strain_lies(truths: list[Any]) -> None:
+def test_strain_has_the_range_of_real_members(truths: list[Any]) -> None:
     for truth in truths:
         strains = [cycle["score"]["strain"] for cycle in truth["cycles"] if "score" in cycle]
         assert 6 < median(strains) < 14
         assert max(strains) < 21
 
 
-def test_a_sick_week_shows(truths: list[Any]) -> None:
+def test_sick_weeks_change_the_values(truths: list[Any]) -> None:
     for truth in truths:
         rates = [
             s["score"]["respiratory_rate"] for s in truth["sleeps"][::-1] if not s["nap"] and "score" in s

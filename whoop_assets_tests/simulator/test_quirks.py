@@ -1,4 +1,4 @@
-"""What real WHOOP data do and a reader would not expect: each quirk occurs in the served records."""
+"""Each unexpected property of real WHOOP data occurs in the served records."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -71,7 +71,7 @@ def test_stages_add_up_and_the_bed_is_left_within_448_seconds(big_world: World) 
         assert 0 == min(gaps) < max(gaps) <= 448_000
 
 
-def test_zones_add_up_to_the_workout_but_for_seconds(big_world: World) -> None:
+def test_zones_add_up_to_the_workout_within_seconds(big_world: World) -> None:
     for truth in everyone(big_world):
         for workout in truth["workouts"]:
             if "score" in workout:
@@ -99,7 +99,7 @@ def test_some_members_naps_have_their_own_recovery_in_the_same_cycle(big_world: 
     assert [count > 0 for count in shared] == [True, False, True, False]
 
 
-def test_sleeps_and_workouts_carry_one_offset_while_cycles_carry_the_nights_own(big_world: World) -> None:
+def test_sleeps_and_workouts_have_one_offset_and_cycles_their_own(big_world: World) -> None:
     for truth in everyone(big_world):
         assert len({record["timezone_offset"] for record in truth["sleeps"] + truth["workouts"]}) == 1
         offsets = Counter(cycle["timezone_offset"] for cycle in truth["cycles"])
@@ -115,7 +115,7 @@ def test_travel_goes_east_and_west(big_world: World) -> None:
         assert any(there < min(home) - timedelta(hours=1) for there in offsets)
 
 
-def test_the_first_cycle_begins_at_midnight_of_no_zone(big_world: World) -> None:
+def test_the_first_cycle_begins_at_midnight_utc(big_world: World) -> None:
     for truth in everyone(big_world):
         first = [cycle for cycle in truth["cycles"] if cycle["timezone_offset"] == "Z"][-1]
         assert first["start"] == f"{big_world.start}T00:00:00.000Z"
@@ -150,7 +150,7 @@ def test_cycles_without_sleep_begin_at_midnight_or_at_the_usual_bedtime(big_worl
     assert kinds["UNSCORABLE"] > 1
 
 
-def test_two_cycles_share_a_day_now_and_then(big_world: World) -> None:
+def test_two_cycles_sometimes_share_a_day(big_world: World) -> None:
     for truth in everyone(big_world):
         shared = sum(count > 1 for count in Counter(map(day, truth["cycles"])).values())
         assert 1 <= shared <= 0.04 * len(truth["cycles"])
@@ -175,7 +175,7 @@ def test_the_third_member_works_nights(big_world: World) -> None:
     assert 0.3 < mornings / len(local) < 0.7
 
 
-def test_some_sleeps_are_made_before_they_end_and_lengthened_later(big_world: World) -> None:
+def test_some_sleeps_are_created_before_their_end_and_extended_later(big_world: World) -> None:
     for truth in everyone(big_world):
         early = [sleep for sleep in truth["sleeps"] if sleep["created_at"] < sleep["end"]]
         assert 0.02 < len(early) / len(truth["sleeps"]) < 0.14
@@ -184,7 +184,7 @@ def test_some_sleeps_are_made_before_they_end_and_lengthened_later(big_world: Wo
         assert max(gaps) < timedelta(hours=3.9)
 
 
-def test_sleeps_are_processed_minutes_after_waking_and_some_hours_later(big_world: World) -> None:
+def test_most_sleeps_are_processed_minutes_after_waking_and_some_hours_later(big_world: World) -> None:
     lags = sorted(
         moment(sleep["created_at"]) - moment(sleep["end"])
         for truth in everyone(big_world)
@@ -269,7 +269,7 @@ def test_explicit_nulls_and_fractions(big_world: World) -> None:
     assert {cycle["step_count"] is None for cycle in truth["cycles"]} == {True, False}
 
 
-def test_ids_outgrow_32_bits_in_the_end() -> None:
+def test_ids_exceed_32_bits_after_some_years() -> None:
     with_years = World(members=1, days=1400, seed=3, now=NOW)
     ids = [cycle["id"] for cycle in with_years.truth(with_years.user_ids[0])["cycles"]]
     assert 1_090_000_000 < min(ids) < 1_100_000_000

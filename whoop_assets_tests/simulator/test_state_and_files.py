@@ -1,4 +1,4 @@
-"""A restarted simulator knows its tokens and edits; recorded records are served as they are."""
+"""A restarted simulator keeps tokens and edits, and serves recorded records unchanged."""
 
 import json
 from datetime import timedelta
@@ -44,7 +44,7 @@ def test_a_restart_keeps_tokens_edits_clock_and_data(tmp_path: Path) -> None:
     assert [child.name for child in file.parent.iterdir()] == ["state.json"]
 
 
-def test_everything_secret_that_was_ever_issued_is_known_also_after_a_restart(tmp_path: Path) -> None:
+def test_secrets_lists_everything_ever_issued_also_after_a_restart(tmp_path: Path) -> None:
     options: dict[str, Any] = {"members": 1, "days": 5, "seed": 7, "state": tmp_path / "state.json"}
     world = World(**options)
     (user_id,) = world.user_ids
@@ -62,7 +62,7 @@ def test_everything_secret_that_was_ever_issued_is_known_also_after_a_restart(tm
     assert known["profiles"] == [world.profile(user_id)]
 
 
-def test_another_worlds_state_is_refused(tmp_path: Path) -> None:
+def test_the_state_of_another_world_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     make_world(state=file)
     with pytest.raises(SimulatorError, match="was made with --seed 7"):
@@ -83,7 +83,7 @@ def test_another_worlds_state_is_refused(tmp_path: Path) -> None:
         {"members": {"x": {}}},
     ],
 )
-def test_a_damaged_state_is_refused_in_a_sentence(tmp_path: Path, damage: dict[str, Any]) -> None:
+def test_a_damaged_state_file_is_refused_with_one_sentence(tmp_path: Path, damage: dict[str, Any]) -> None:
     file = tmp_path / "state.json"
     make_world(state=file)
     file.write_text(json.dumps({**json.loads(file.read_text()), **damage}))
@@ -91,7 +91,7 @@ def test_a_damaged_state_is_refused_in_a_sentence(tmp_path: Path, damage: dict[s
         make_world(state=file)
 
 
-def test_a_state_that_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_unwritable_state_file_is_refused_without_leftovers(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SimulatorError, match="cannot be written"):
         make_world(state=tmp_path / "file" / "state.json")
@@ -103,7 +103,7 @@ def test_a_state_that_cannot_be_written_is_refused_and_leaves_nothing(tmp_path: 
     assert sorted(child.name for child in tmp_path.iterdir()) == ["file", "taken"]
 
 
-def test_a_state_from_before_refresh_tokens_ended_is_still_read(tmp_path: Path) -> None:
+def test_a_state_file_without_expiry_of_refresh_tokens_is_readable(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     world = make_world(state=file)
     world.issue_tokens(world.user_ids[0])
@@ -113,7 +113,7 @@ def test_a_state_from_before_refresh_tokens_ended_is_still_read(tmp_path: Path) 
     assert make_world(state=file).body_measurement(world.user_ids[0]) is not None
 
 
-def test_a_deleted_body_measurement_stays_away_after_a_restart(tmp_path: Path) -> None:
+def test_a_deleted_body_measurement_stays_deleted_after_a_restart(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     world = make_world(state=file)
     world.delete(world.user_ids[0], "body_measurement")
@@ -127,7 +127,7 @@ def write(folder: Path, **files: Any) -> Path:
     return folder
 
 
-def test_recorded_records_are_served_as_they_are(tmp_path: Path) -> None:
+def test_recorded_records_are_served_unchanged(tmp_path: Path) -> None:
     source = make_world(days=40)
     user_id = source.user_ids[0]
     truth = source.truth(user_id)
@@ -153,7 +153,7 @@ def test_recorded_records_are_served_as_they_are(tmp_path: Path) -> None:
         assert added["timezone_offset"] == truth["cycles"][0]["timezone_offset"]
 
 
-def test_several_members_lie_in_sub_folders_or_in_one(tmp_path: Path) -> None:
+def test_several_members_are_read_from_one_folder_or_subfolders(tmp_path: Path) -> None:
     world = make_world(members=2, days=5)
     one, two = world.user_ids
     write(tmp_path / "a" / "first", cycles=world.truth(one)["cycles"], profile=world.profile(one))
@@ -177,7 +177,7 @@ def test_several_members_lie_in_sub_folders_or_in_one(tmp_path: Path) -> None:
         ({"body_measurement": {"height_meter": 1.8}}, "belongs to no known member"),
     ],
 )
-def test_rubbish_files_are_refused_in_a_sentence(
+def test_invalid_files_are_refused_with_one_sentence(
     tmp_path: Path, files: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(SimulatorError, match=sentence):

@@ -1,4 +1,4 @@
-"""What is visible follows from the clock: nights appear when processed, the open cycle grows, history goes on."""
+"""Visible records depend on the clock: nights appear when processed, and the open cycle grows."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def moment(text: str) -> datetime:
 
 
 def plain_night(world: World) -> dict[str, Any]:
-    """A night that was processed after it ended, with another one behind it."""
+    """A night that was processed after its end and is not the newest."""
     return next(
         sleep
         for sleep in truth(world)["sleeps"][5:]
@@ -58,7 +58,7 @@ def test_history_does_not_depend_on_the_steps_in_which_the_clock_moved() -> None
     assert truth(at_once) == truth(stepwise), "also backwards"
 
 
-def test_a_member_added_to_the_world_changes_nobody_elses_data() -> None:
+def test_another_member_changes_no_data_of_the_first() -> None:
     one, three = make_world(), make_world(members=3)
     assert truth(one) == truth(three)
 
@@ -77,7 +77,7 @@ def test_a_night_appears_only_when_it_is_processed() -> None:
 
     world.advance(2 * MINUTE)
     after = truth(world)
-    # The member's place at that time shows on all sleeps, so the offset is another story.
+    # Sleeps show the offset of the member's location at that time, so the test ignores it.
     assert after["sleeps"][0] | {"timezone_offset": ""} == night | {"timezone_offset": ""}
     assert after["recoveries"][0]["sleep_id"] == night["id"]
     assert (after["cycles"][0]["id"], after["cycles"][0]["end"]) == (cycle_id, None)
@@ -87,7 +87,7 @@ def test_a_night_appears_only_when_it_is_processed() -> None:
     assert closed["updated_at"] == after["cycles"][0]["created_at"]
 
 
-def test_the_open_cycle_grows_while_its_updated_at_stands_still() -> None:
+def test_the_open_cycle_grows_without_a_new_updated_at() -> None:
     world = make_world()
     night = plain_night(world)
     world.set_clock(moment(night["created_at"]) + MINUTE)
@@ -107,7 +107,7 @@ def test_the_open_cycle_grows_while_its_updated_at_stands_still() -> None:
     assert truth(world)["cycles"] == truth(world)["cycles"], "two reads of one moment agree"
 
 
-def test_an_early_sleep_is_lengthened_with_its_recovery() -> None:
+def test_an_early_sleep_is_extended_with_its_recovery() -> None:
     world = make_world(days=200)
     early = next(
         sleep for sleep in truth(world)["sleeps"] if not sleep["nap"] and sleep["created_at"] < sleep["end"]
@@ -139,7 +139,7 @@ def test_a_pending_night_is_scored_later() -> None:
     assert not any("score" in sleep for sleep in found)
 
 
-def test_the_offset_of_all_sleeps_follows_the_members_place() -> None:
+def test_all_sleeps_have_the_offset_of_the_members_location() -> None:
     world = make_world(days=60, now=datetime(2026, 10, 31, 12, tzinfo=UTC), zones=["America/New_York"])
     first = truth(world)["sleeps"]
     for _ in range(40):
@@ -153,13 +153,13 @@ def test_the_offset_of_all_sleeps_follows_the_members_place() -> None:
     assert {later[sleep["id"]]["updated_at"] for sleep in first} == {sleep["updated_at"] for sleep in first}
 
 
-def test_the_truth_is_the_callers_own_copy() -> None:
+def test_truth_returns_a_copy() -> None:
     world = make_world()
     truth(world)["cycles"][3].clear()
     assert truth(world)["cycles"][3]["start"]
 
 
-def test_nothing_is_visible_before_the_member_began() -> None:
+def test_no_record_is_visible_before_the_start() -> None:
     world = make_world()
     world.set_clock(NOW - timedelta(days=400))
     assert truth(world) == {"cycles": [], "sleeps": [], "recoveries": [], "workouts": []}
@@ -180,12 +180,12 @@ def test_the_clock_runs_freezes_and_jumps_through_the_control_api(
     assert timedelta(0) <= ran_for < timedelta(hours=1)
 
 
-def test_a_clock_runs_in_real_time_unless_told_otherwise() -> None:
+def test_a_clock_runs_in_real_time_by_default() -> None:
     world = World(members=1, days=2)
     assert world.start == TODAY - timedelta(days=2)
-    before = datetime.now(UTC) - timedelta(milliseconds=1)  # the simulator's time is in whole milliseconds
+    before = datetime.now(UTC) - timedelta(milliseconds=1)  # the simulator's clock has whole milliseconds
     assert before <= world.moment <= datetime.now(UTC)
 
 
-def test_a_clock_that_begins_frozen_stands_exactly_where_it_was_set() -> None:
+def test_a_clock_that_starts_frozen_shows_exactly_its_time() -> None:
     assert {SimulatorClock(1_790_000_000_000, frozen=True).now() for _ in range(2000)} == {1_790_000_000_000}

@@ -1,4 +1,6 @@
-"""What the simulator announces: six types, in order, signed, to whom a grant is alive; tried again for an hour."""
+"""Webhooks of the simulator: six event types, in order, signed, for members with a live grant, retried for an
+hour.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -28,7 +30,7 @@ def box() -> Iterator[Mailbox]:
 
 
 def subscribed(box: Mailbox, **options: Any) -> World:
-    """A world whose members have all consented, and whose changes go to the box."""
+    """A world with a grant for every member, and the mailbox as webhook URL."""
     world = make_world(**options)
     for user_id in world.user_ids:
         world.issue_tokens(user_id)
@@ -38,7 +40,7 @@ def subscribed(box: Mailbox, **options: Any) -> World:
 
 
 def faults(**chosen: Any) -> WebhookFaults:
-    """These, and more time for an answer than a busy machine takes."""
+    """Set these faults, and a time limit that suffices on a busy machine."""
     return WebhookFaults(timeout_seconds=60, **chosen)
 
 
@@ -55,7 +57,7 @@ def subject(event: dict[str, Any]) -> tuple[str, str]:
     return STREAM_OF[event["type"].split(".")[0]], event["id"]
 
 
-def test_an_event_holds_four_fields_and_is_signed_with_the_client_secret(box: Mailbox) -> None:
+def test_an_event_has_four_fields_and_is_signed_with_the_client_secret(box: Mailbox) -> None:
     world = subscribed(box)
     user_id = world.user_ids[0]
     workout = world.truth(user_id)["workouts"][0]["id"]
@@ -75,7 +77,7 @@ def test_an_event_holds_four_fields_and_is_signed_with_the_client_secret(box: Ma
     assert letter.timestamp == str(int(NOW.timestamp() * 1000))
 
 
-def test_a_month_of_the_clock_announces_every_change_of_the_month_in_order(box: Mailbox) -> None:
+def test_a_leap_of_a_month_announces_all_changes_of_the_month_in_order(box: Mailbox) -> None:
     world = subscribed(box, members=2, days=20)
     before = {user_id: records(world, user_id) for user_id in world.user_ids}
     world.advance(timedelta(days=30))
@@ -93,7 +95,7 @@ def test_a_month_of_the_clock_announces_every_change_of_the_month_in_order(box: 
     assert max(announced.values()) > 1, "a sleep that was lengthened, or scored late, is announced twice"
 
 
-def test_the_same_seed_gives_the_same_events_in_whatever_steps_the_clock_moves(box: Mailbox) -> None:
+def test_the_same_seed_gives_the_same_events_in_any_steps_of_the_clock(box: Mailbox) -> None:
     at_once, stepwise = subscribed(box, members=2), subscribed(box, members=2)
     at_once.advance(timedelta(days=6))
     at_once.webhooks.deliver()
@@ -108,7 +110,7 @@ def test_the_same_seed_gives_the_same_events_in_whatever_steps_the_clock_moves(b
     assert box.events[len(first) :] == first
 
 
-def test_nothing_is_announced_twice_when_the_clock_goes_back(box: Mailbox) -> None:
+def test_no_change_is_announced_twice_if_the_clock_moves_back(box: Mailbox) -> None:
     world = subscribed(box)
     world.advance(timedelta(days=3))
     world.webhooks.deliver()
@@ -135,7 +137,9 @@ def test_nothing_is_announced_twice_when_the_clock_goes_back(box: Mailbox) -> No
         (lambda w, u, s: w.delete(u, "body_measurement"), []),
     ],
 )
-def test_what_a_change_by_hand_is_announced_as(box: Mailbox, edit: Any, types: list[str]) -> None:
+def test_manual_changes_are_announced_with_their_event_type(
+    box: Mailbox, edit: Any, types: list[str]
+) -> None:
     world = subscribed(box)
     user_id = world.user_ids[0]
     sleep = next(sleep for sleep in world.truth(user_id)["sleeps"][2:] if not sleep["nap"])
@@ -146,7 +150,7 @@ def test_what_a_change_by_hand_is_announced_as(box: Mailbox, edit: Any, types: l
         assert {event["id"] for event in box.events} <= {sleep["id"]}, "a recovery's id is its sleep's"
 
 
-def test_only_members_with_a_live_grant_are_announced_and_revoking_ends_it(box: Mailbox) -> None:
+def test_only_changes_of_members_with_a_live_grant_are_announced(box: Mailbox) -> None:
     world = make_world(members=3)
     with_grant, without, ended = world.user_ids
     world.webhooks.subscribe(box.url)
@@ -162,7 +166,7 @@ def test_only_members_with_a_live_grant_are_announced_and_revoking_ends_it(box: 
     assert {d.user_id for d in world.webhooks.deliveries() if d.status == "ended"} == {ended}
 
 
-def test_a_delivery_is_tried_five_times_more_over_an_hour_and_then_given_up(box: Mailbox) -> None:
+def test_a_delivery_is_retried_five_times_within_an_hour(box: Mailbox) -> None:
     world = subscribed(box)
     world.add(world.user_ids[0], "workouts", {})
     box.answers = [500, None, 404, 302, 503, 500]
@@ -176,7 +180,7 @@ def test_a_delivery_is_tried_five_times_more_over_an_hour_and_then_given_up(box:
     assert len({letter.timestamp for letter in box.letters}) == 1, "a retry keeps its first signature"
 
 
-def test_a_frozen_clock_tries_nothing_again(box: Mailbox) -> None:
+def test_a_frozen_clock_triggers_no_retry(box: Mailbox) -> None:
     world = subscribed(box)
     world.add(world.user_ids[0], "workouts", {})
     box.answers = [500]
@@ -188,7 +192,7 @@ def test_a_frozen_clock_tries_nothing_again(box: Mailbox) -> None:
     assert int(box.letters[1].timestamp) - int(box.letters[0].timestamp) == 60_000
 
 
-def test_nobody_listening_is_a_failed_attempt() -> None:
+def test_a_refused_connection_is_a_failed_attempt() -> None:
     world = make_world()
     world.issue_tokens(world.user_ids[0])
     world.webhooks.subscribe(REFUSING_URL)
@@ -197,7 +201,7 @@ def test_nobody_listening_is_a_failed_attempt() -> None:
     assert (delivery.status, delivery.answers[0]["status"]) == ("waiting", None)
 
 
-def test_duplicates_disorder_and_losses_are_drawn_from_the_seed(box: Mailbox) -> None:
+def test_duplicates_disorder_and_losses_depend_on_the_seed(box: Mailbox) -> None:
     def run() -> list[tuple[str, str]]:
         box.letters.clear()
         world = subscribed(box, members=2)
@@ -227,9 +231,7 @@ def test_a_delay_passes_by_the_simulators_clock(box: Mailbox) -> None:
     assert len(world.webhooks.deliver()) == 1
 
 
-def test_a_restarted_simulator_sends_what_it_had_not_and_what_happened_meanwhile(
-    box: Mailbox, tmp_path: Path
-) -> None:
+def test_a_restarted_simulator_sends_waiting_deliveries_and_new_changes(box: Mailbox, tmp_path: Path) -> None:
     state = tmp_path / "state.json"
     world = subscribed(box, state=state)
     world.add(world.user_ids[0], "workouts", {})
@@ -245,7 +247,7 @@ def test_a_restarted_simulator_sends_what_it_had_not_and_what_happened_meanwhile
     assert len({event["trace_id"] for event in box.events}) == len(box.letters)
 
 
-def test_webhooks_are_ordered_through_the_control_api(box: Mailbox) -> None:
+def test_the_control_api_manages_webhooks(box: Mailbox) -> None:
     with RunningSimulator(world=make_world()) as simulator:
         control, user_id = simulator.control, simulator.world.user_ids[0]
         simulator.world.issue_tokens(user_id)
@@ -264,7 +266,7 @@ def test_webhooks_are_ordered_through_the_control_api(box: Mailbox) -> None:
                 control.post("webhooks/subscribe", url=url)
 
 
-def test_while_the_clock_runs_events_are_sent_by_themselves(box: Mailbox) -> None:
+def test_due_deliveries_are_sent_while_the_clock_runs(box: Mailbox) -> None:
     with RunningSimulator(world=make_world(frozen=False)) as simulator:
         world = simulator.world
         world.issue_tokens(world.user_ids[0])
@@ -275,7 +277,7 @@ def test_while_the_clock_runs_events_are_sent_by_themselves(box: Mailbox) -> Non
     assert box.types == ["workout.updated"]
 
 
-def test_given_urls_take_the_place_of_those_before(box: Mailbox) -> None:
+def test_given_urls_replace_earlier_ones(box: Mailbox) -> None:
     world = subscribed(box)
     world.webhooks.redirect([REFUSING_URL, REFUSING_URL])
     assert world.webhooks.urls == [REFUSING_URL]
@@ -283,7 +285,7 @@ def test_given_urls_take_the_place_of_those_before(box: Mailbox) -> None:
         world.webhooks.unsubscribe(box.url)
 
 
-def test_whoever_leaps_from_one_happening_to_the_next_misses_none(box: Mailbox) -> None:
+def test_moving_the_clock_to_each_next_change_misses_no_change(box: Mailbox) -> None:
     world = subscribed(box, members=2)
     world.webhooks.set_faults(faults(disorder=0.3))
     end = world.now() + 2 * 86_400_000

@@ -1,6 +1,6 @@
-"""WHOOP's contract as a table: endpoints with their scopes, and each record's fields, types and required marks.
+"""WHOOP's contract as a table: endpoints with scopes, and the fields and types of each record.
 
-Written from the official documents and from what was measured in real data, not from the simulator.
+The sources are the official documents and measurements of real data, not the simulator.
 """
 
 import re
@@ -18,7 +18,7 @@ SCOPES = {
     ("GET", "/v2/activity/workout"): "read:workout",
     ("GET", "/v2/activity/workout/{workout_id}"): "read:workout",
 }
-"""Endpoint -> the scope it declares."""
+"""Endpoint -> scope."""
 
 UNSCOPED = {
     ("GET", "/v2/cycle/{cycle_id}/sleep"),
@@ -27,7 +27,7 @@ UNSCOPED = {
 }
 
 ABSENT = ("/v2/recovery/{sleep_id}", "/v1/cycle", "/v2/partner/token", "/v2/activity/sleep/{sleep_id}/stream")
-"""URLs that answer 404."""
+"""URLs that return 404."""
 
 TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 OFFSET = re.compile(r"Z|[+-]\d{2}:\d{2}")
@@ -37,7 +37,7 @@ STATES = ("SCORED", "PENDING_SCORE", "UNSCORABLE")
 
 INT32, INT64, FLOAT, BOOL, TEXT = "int32", "int64", "float", "bool", "text"
 REQUIRED, OPTIONAL, NULLABLE = "required", "optional", "nullable"
-"""`nullable`: always there, but null in real data where the document leaves it out."""
+"""A field. `nullable`: always present, null in real data where the document omits it."""
 
 Shape = dict[str, tuple[Any, str]]
 
@@ -88,7 +88,7 @@ WORKOUT_SCORE: Shape = {
     "average_heart_rate": ((INT32, 30, 220), REQUIRED),
     "max_heart_rate": ((INT32, 30, 240), REQUIRED),
     "kilojoule": ((FLOAT, 0, 30_000), REQUIRED),
-    # A fraction in real data, although the document says 0-100.
+    # A fraction in real data; the document says 0 to 100.
     "percent_recorded": ((FLOAT, 0, 1), REQUIRED),
     "distance_meter": ((FLOAT, 0, None), NULLABLE),
     "altitude_gain_meter": ((FLOAT, 0, None), NULLABLE),
@@ -154,7 +154,7 @@ RECORDS: dict[str, Shape] = {
 
 
 def violations(kind: str, record: dict[str, Any]) -> list[str]:
-    """What in a record breaks the table; empty for a faithful one."""
+    """The deviations of a record from the table."""
     found = list(_object(kind, RECORDS[kind], record))
     if "score_state" in record and ("score" in record) != (record["score_state"] == "SCORED"):
         found.append(f"{kind}: a score goes with SCORED, and only with it")

@@ -16,7 +16,7 @@ from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.sinks.iceberg.sync import Synced, sync
 from whoop_assets.sinks.source import TABLES
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, Home, at_home, frozen_world
+from whoop_assets_tests.support.home import RECORDS, Home, at_home, frozen_world
 
 STREAMS = ("profile", "body_measurement", *RECORDS)
 FIRST = TODAY - timedelta(days=12)

@@ -12,7 +12,7 @@ from whoop_assets.summaries.columns import CYCLES, RECOVERIES, SLEEPS, WORKOUTS
 from whoop_assets.summaries.lineage import SOURCES
 from whoop_assets_tests.summaries.records import frame
 from whoop_assets_tests.summaries.test_sixty_days import MEMBER, records_then
-from whoop_assets_tests.sync.home import RECORDS
+from whoop_assets_tests.support.home import RECORDS
 
 CHOOSING = {"user_id", "day", "id", "cycle_id", "sleep_id", "nap", "start_time", "end_time", "score_state"}
 """On these hangs which record is the day's, or what counts: a change of them can reach every column."""

@@ -4,7 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from benchmarks.planted import AWAY, FIRST, ILL, OVERREACH, Illnesses, healthy_and, trends_of
+from whoop_assets_tests.support.models.planted import (
+    AWAY,
+    FIRST,
+    ILL,
+    OVERREACH,
+    Illnesses,
+    healthy_and,
+    trends_of,
+)
 
 SEEDS = range(1, 9)
 STRONG = 3.0

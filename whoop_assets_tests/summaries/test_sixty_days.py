@@ -12,7 +12,7 @@ from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets_tests.summaries.records import frame
 from whoop_assets_tests.support.fixed_time import NOW
-from whoop_assets_tests.sync.home import KEY, RECORDS, at_home
+from whoop_assets_tests.support.home import KEY, RECORDS, at_home
 from whoop_simulator.world.world import World
 
 FOLDER = Path(__file__).parent / "sixty_days"

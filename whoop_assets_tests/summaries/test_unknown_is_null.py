@@ -14,7 +14,7 @@ from whoop_assets.sync.import_export import import_export
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets_tests.summaries.naive_daily import naive_daily_rows, naive_unknown
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, days_of, frozen_world
+from whoop_assets_tests.support.home import RECORDS, at_home, days_of, frozen_world
 from whoop_simulator.world.app_export import NAMES, files_of
 
 FIRST = TODAY - timedelta(days=12)
@@ -61,7 +61,7 @@ def brought(home, streams, how):
     """Load the member's cycles, and these streams in that way."""
     if how == "failed":
         for stream in streams:
-            home.world.order_fault("status", status=500, count=None, path_prefix=PATH[stream])
+            home.world.inject_fault("status", status=500, count=None, path_prefix=PATH[stream])
     wanted = [stream for stream in STREAMS if not (how == "not read yet" and stream in streams)]
     home.load(FIRST, TODAY, ["cycles", *wanted])
 

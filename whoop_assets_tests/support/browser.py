@@ -1,7 +1,7 @@
-"""A real browser for the tests: Chromium without a window, spoken to by the DevTools protocol over two pipes.
+"""A headless Chromium for the tests, controlled by the DevTools protocol over two pipes.
 
-It is the one that WHOOP_TESTS_BROWSER names or that is on the path; root on a machine with apt installs
-Debian's. Nothing listens on the network, and the browser's own services are switched off.
+WHOOP_TESTS_BROWSER names the program, else the path is searched; root on a machine with apt installs
+Debian's. Nothing listens on the network, and the browser's background services are off.
 """
 
 import base64
@@ -24,7 +24,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 60.0
-"""Seconds after which an answer that has not come is a failure of the browser, not a slow machine."""
+"""Maximum seconds for a response of the browser, also on a slow machine."""
 
 OPTIONS = (
     "--headless",
@@ -41,16 +41,16 @@ OPTIONS = (
     "--remote-debugging-pipe",
 )
 _TO_BROWSER, _FROM_BROWSER = 3, 4
-"""The numbers that Chromium expects its two pipes under."""
+"""The file descriptors on which Chromium expects its two pipes."""
 
 
 class Missing(Exception):
-    """There is no browser, and none could be installed."""
+    """No browser exists, and none can be installed."""
 
 
 @lru_cache(maxsize=1)
 def executable() -> str:
-    """The browser's path; installs Debian's Chromium where there is none and we may. Raises Missing."""
+    """The path of the browser; installs Debian's Chromium if needed and allowed. Raises Missing."""
     named = os.environ.get("WHOOP_TESTS_BROWSER")
     found = named or next(filter(None, map(shutil.which, NAMES)), None)
     if found:
@@ -59,7 +59,7 @@ def executable() -> str:
         raise Missing(
             "There is no browser for the tests: install chromium, or name one in WHOOP_TESTS_BROWSER."
         )
-    # Two workers of one test run must not install at once.
+    # Only one test worker may install at a time.
     with (Path(tempfile.gettempdir()) / "whoop-tests-browser.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -81,7 +81,7 @@ def executable() -> str:
 
 @contextmanager
 def running_browser() -> Iterator["Browser"]:
-    """A browser for as long as the block lasts; skips the test where there is none, except in CI, where it fails."""
+    """Run a browser during the block. Without a browser the test is skipped, in CI it fails."""
     try:
         program = executable()
     except Missing as missing:
@@ -91,7 +91,7 @@ def running_browser() -> Iterator["Browser"]:
     with tempfile.TemporaryDirectory(prefix="whoop-browser-", ignore_cleanup_errors=True) as profile:
         read_by_browser, write = os.pipe()
         read, written_by_browser = os.pipe()
-        # High numbers first: the pipes' own may be the very ones that are wanted.
+        # Duplicate to high numbers first: the pipes themselves may have the required numbers.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 20) for end in (read_by_browser, written_by_browser)]
 
         def hand_over() -> None:
@@ -113,7 +113,7 @@ def running_browser() -> Iterator["Browser"]:
             yield Browser(read, write)
         finally:
             with contextlib.suppress(OSError):
-                os.close(write)  # the browser ends when nobody speaks to it any more
+                os.close(write)  # the browser exits when its pipe is closed
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
@@ -123,7 +123,7 @@ def running_browser() -> Iterator["Browser"]:
 
 
 class Browser:
-    """The browser's end of the pipes: commands go out, answers and events come in."""
+    """A connection to the browser: sends commands, receives responses and events."""
 
     def __init__(self, read: int, write: int) -> None:
         self._read, self._write = read, write
@@ -132,7 +132,7 @@ class Browser:
         self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer; events that come meanwhile are kept."""
+        """Send a command and return its response; events that arrive meanwhile are kept."""
         number = next(self._numbers)
         message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
         if session is not None:
@@ -148,12 +148,12 @@ class Browser:
             self.events.append(answer)
 
     def await_event(self, method: str, session: str) -> None:
-        """Wait until this event has come, from now on or since the events were last emptied."""
+        """Wait for this event, including kept ones."""
         while not any(e.get("method") == method and e.get("sessionId") == session for e in self.events):
             self.events.append(self._receive())
 
     def open(self, url: str, *, width: int = 1280, height: int = 900, dark: bool = False) -> "Page":
-        """A new page, loaded to its end."""
+        """Open a page, and wait until it has loaded."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session)
@@ -192,7 +192,7 @@ class Browser:
 
 
 class Page:
-    """One page: what it shows, says and asks for."""
+    """One page: its content, console and requests."""
 
     def __init__(self, browser: Browser, session: str) -> None:
         self._browser, self._session = browser, session
@@ -201,24 +201,24 @@ class Page:
         return self._browser.call(method, self._session, **parameters)
 
     def evaluate(self, expression: str) -> Any:
-        """The value of a JavaScript expression, awaited; an exception in it fails the test."""
+        """Evaluate a JavaScript expression, awaiting promises; an exception in it fails the test."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def complaints(self) -> list[str]:
-        """What the page logged on the console, and exceptions."""
+        """Console messages and exceptions of the page."""
         self.evaluate("new Promise(done => requestAnimationFrame(() => done(1)))")
         kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
         return [json.dumps(event["params"]) for event in self._events() if event["method"] in kinds]
 
     def requests(self) -> list[str]:
-        """Every address that the page asked for."""
+        """All URLs that the page requested."""
         sent = [event for event in self._events() if event["method"] == "Network.requestWillBeSent"]
         return [event["params"]["request"]["url"] for event in sent]
 
     def accessibility_tree(self) -> list[dict[str, Any]]:
-        """What a screen reader gets: role, name, level of each node that is not ignored."""
+        """The accessibility tree: role, name and level of each node that is not ignored."""
         nodes = self.call("Accessibility.getFullAXTree")["nodes"]
         return [
             {
@@ -231,11 +231,11 @@ class Page:
         ]
 
     def screenshot(self, *, whole: bool = True) -> bytes:
-        """The page as PNG."""
+        """A screenshot of the page as PNG."""
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
 
     def pdf(self) -> bytes:
-        """The page as it prints."""
+        """The printed page as PDF."""
         printed = self.call("Page.printToPDF", printBackground=True, preferCSSPageSize=True)
         return base64.b64decode(printed["data"])
 

@@ -1,4 +1,4 @@
-"""Dagster instances of tests, with the event log storage that the project's own dagster.yaml names."""
+"""Dagster instances of tests, with the event log storage of the project's dagster.yaml."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import dagster as dg
 
 
 def event_log(folder: Path) -> dict[str, Any]:
-    """The block of dagster.yaml that stores events in batches, in the files where Dagster keeps them by default."""
+    """The section of dagster.yaml that stores events in batches, in Dagster's default files."""
     return {
         "module": "whoop_assets.defs.event_log_storage",
         "class": "BatchedSqliteEventLogStorage",
@@ -19,7 +19,7 @@ def event_log(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
-    """The instance whose state is in the folder."""
+    """Open an instance with its state in the folder."""
     with dg.instance_for_test(
         temp_dir=str(folder), overrides={"event_log_storage": event_log(folder)}
     ) as instance:

@@ -1,11 +1,11 @@
-"""One date for the whole suite: each test begins at `NOW`, and so does the clock of every process that it starts.
+"""A fixed time for the whole suite: each test, and each process that it starts, begins at `NOW`.
 
-Python's clock runs on from there, in UTC, in this process and in its children: `SystemClock`, Dagster and the
-simulator agree. `postgres.py` does the same for `clock_timestamp()` of the test servers. These clocks stay
-the machine's, and no test may depend on them: SQL's `CURRENT_TIMESTAMP` in Dagster's own tables, the times of
-files, other programs. Only one thing is assumed of the machine's clock: that it is past `NOW`.
+Python's clock continues from there, in UTC, in this process and its children, so `SystemClock`, Dagster and
+the simulator agree. `postgres.py` does the same for `clock_timestamp()` of the test servers. No test may
+depend on the clocks that stay the machine's: SQL's `CURRENT_TIMESTAMP` in Dagster's tables, times of files,
+other programs. The machine's clock must be later than `NOW`.
 
-Tests that start Dagster's web server, daemon or code server have the marker `machine_time` and run at the
+Tests that start Dagster's web server, daemon or code server have the marker `machine_time` and use the
 machine's time: gRPC's native code compares deadlines with the machine's clock, so with another clock every
 call exceeds its deadline.
 """
@@ -21,15 +21,15 @@ import pytest
 import time_machine
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-"""Noon, so that neither the hour nor the day ends while a test runs."""
+"""Noon, so that neither the hour nor the day ends during a test."""
 TODAY = NOW.date()
 
 SHIFT_VARIABLE = "TEST_CLOCK_SHIFT_NANOSECONDS"
-"""Tells a child process how far its clock is from the machine's."""
+"""The environment variable with the offset of a child process's clock from the machine's."""
 SET_CLOCK = Path(__file__).parent / "child_process" / "sitecustomize.py"
 """Sets the clock of a child process.
 
-Python runs it at the start of every process that has its folder on PYTHONPATH.
+Python runs it at the start of every process with its folder on PYTHONPATH.
 """
 
 
@@ -44,10 +44,10 @@ def fixed_time() -> Iterator[None]:
 
 
 def python_path(*folders: str | Path) -> str:
-    """The PYTHONPATH of a child process that has these folders on its path and keeps the tests' time."""
+    """The PYTHONPATH of a child process with these folders and the tests' time."""
     return os.pathsep.join(str(folder) for folder in (SET_CLOCK.parent, *folders) if str(folder))
 
 
 def only_time(*folders: str | Path) -> dict[str, str]:
-    """The environment of a child process that gets nothing else: the tests' time, and these folders on its path."""
+    """The environment of a child process with only the tests' time and these folders on its path."""
     return {"PYTHONPATH": python_path(*folders), SHIFT_VARIABLE: os.environ[SHIFT_VARIABLE], "PATH": ""}

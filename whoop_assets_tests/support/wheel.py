@@ -1,4 +1,4 @@
-"""The wheel of this checkout, built from a copy, so that a build leaves nothing behind."""
+"""Builds the wheel from a copy of this checkout, which stays unchanged."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def built(folder: Path) -> Path:
-    """Build the wheel below the folder; where it is."""
+    """Build the wheel in the folder, and return its path."""
     source, wheels = folder / "source", folder / "wheels"
     copy_of_the_checkout(source)
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
@@ -22,7 +22,7 @@ def built(folder: Path) -> Path:
 
 
 def copy_of_the_checkout(target: Path) -> None:
-    """Copy what a build reads into a new folder."""
+    """Copy the files that a build needs into a new folder."""
     target.mkdir()
     for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
         if (ROOT / name).exists():

@@ -10,9 +10,9 @@ from whoop_assets.sync.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.webhooks.row_locks import Event
+from whoop_assets_tests.support.home import Home
 from whoop_assets_tests.support.ports import REFUSING_PORT
-from whoop_assets_tests.sync.home import Home
-from whoop_simulator.webhooks.delivery import Delivery
+from whoop_simulator.webhooks.delivery import WebhookDelivery as Delivery
 
 NOWHERE = f"http://127.0.0.1:{REFUSING_PORT}/webhooks"
 SECOND = timedelta(seconds=1)

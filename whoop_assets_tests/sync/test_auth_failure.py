@@ -8,7 +8,7 @@ from whoop_assets.sync import auth_failure
 from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
 ALL = ("profile", "body_measurement", *RECORDS)
@@ -22,7 +22,7 @@ def home(database_url):
 
 def refuse(home, *paths, count=None):
     for path in paths:
-        home.world.order_fault("status", status=401, count=count, path_prefix=path)
+        home.world.inject_fault("status", status=401, count=count, path_prefix=path)
 
 
 def status(home, user_id):
@@ -90,7 +90,7 @@ def test_only_granted_streams_count(database_url):
 def test_other_errors_are_no_proof_of_a_revoked_grant(home, monkeypatch):
     monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
     refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
-    home.world.order_fault("status", status=500, count=None, path_prefix="/v2/user")
+    home.world.inject_fault("status", status=500, count=None, path_prefix="/v2/user")
     rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert "answered 401" in rounds[0].failures[0].cause
     assert status(home, home.member) == "connected"
@@ -161,7 +161,7 @@ def test_the_requests_of_the_trial_are_counted(home, monkeypatch):
     refuse(home, "/v2/activity/workout")
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}
-    home.world.order_fault("answer", count=2, **limited)
+    home.world.inject_fault("answer", count=2, **limited)
     (load,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].loads
     assert load.limited == 2
     assert load.retries >= 2

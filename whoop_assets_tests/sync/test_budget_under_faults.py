@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from whoop_assets.request_budget.tables import request_grants
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 from whoop_simulator.world.world import World
 
 FIRST = TODAY - timedelta(days=19)
@@ -44,7 +44,7 @@ def grants(home) -> int:
 def test_every_attempt_uses_the_budget_once(database_url, faults):
     with at_home(database_url, frozen_world(days=40, seed=9)) as home:
         for order in faults:
-            home.world.order_fault(**order)
+            home.world.inject_fault(**order)
         begun = home.world.requests, grants(home)
         rounds = home.load(FIRST, TODAY, EVERYTHING)
         asked = home.world.requests - begun[0]
@@ -75,7 +75,7 @@ def test_retries_do_not_break_whoops_minute(sqlite_url):
             world.advance(seconds)
 
         home.clock.sleep = both
-        world.order_fault("status", status=500, probability=0.5)
+        world.inject_fault("status", status=500, probability=0.5)
         for back in range(8):
             home.load(TODAY - timedelta(days=50), TODAY - timedelta(days=back))
         stats = world.stats()

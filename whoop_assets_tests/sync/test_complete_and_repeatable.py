@@ -7,8 +7,8 @@ import pytest
 
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.home import KEY, RECORDS, at_home, days_of, frozen_world
 from whoop_assets_tests.support.marks import slow
-from whoop_assets_tests.sync.home import KEY, RECORDS, at_home, days_of, frozen_world
 
 FIRST = TODAY - timedelta(days=39)
 

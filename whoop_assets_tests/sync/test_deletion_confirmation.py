@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world, moment
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=19)
 

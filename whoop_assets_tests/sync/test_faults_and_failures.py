@@ -12,7 +12,7 @@ from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.response_body import Received
 from whoop_assets.whoop_api.streams import WORKOUTS
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=19)
 
@@ -58,7 +58,7 @@ def test_transient_faults_are_retried_until_the_data_are_complete(sqlite_url, ne
         calm.load(FIRST, TODAY)
         expected = calm.contents(FIRST, TODAY)
     with at_home(sqlite_url, world) as home:
-        world.order_fault(**fault, count=3, path_prefix="/developer/v2/activity")
+        world.inject_fault(**fault, count=3, path_prefix="/developer/v2/activity")
         rounds = home.load(FIRST, TODAY)
         assert [failure for one in rounds for failure in one.failures] == []
         assert sum(one.total("retries") for one in rounds) == 3
@@ -67,7 +67,7 @@ def test_transient_faults_are_retried_until_the_data_are_complete(sqlite_url, ne
 
 def test_a_permanent_fault_fails_only_its_stream(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
-        home.world.order_fault(
+        home.world.inject_fault(
             kind="status", status=500, count=1000, path_prefix="/developer/v2/activity/workout"
         )
         home.load(FIRST, TODAY)
@@ -147,7 +147,7 @@ def test_a_budget_that_ends_within_a_piece_keeps_the_complete_part(sqlite_url):
 
 def test_a_repeated_page_cursor_stops_the_read(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=60, seed=9)) as home:
-        home.world.order_fault(kind="repeat_cursor", count=1000)
+        home.world.inject_fault(kind="repeat_cursor", count=1000)
         home.load(TODAY - timedelta(days=55), TODAY)
         assert home.world.requests < 60
 

@@ -10,7 +10,7 @@ from whoop_assets.sync.connecting import ScopesMissing, connect_with_code
 from whoop_assets.tokens import store as token_store
 from whoop_assets.whoop_api import rate_limit_headers
 from whoop_assets.whoop_api.scopes import SCOPES
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def connect_given(home, user_id):
 @pytest.mark.parametrize("what", ["503", "budget", "ctrl-c"])
 def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkeypatch, what):
     fault = {
-        "503": lambda: home.world.order_fault(
+        "503": lambda: home.world.inject_fault(
             "status", status=503, count=None, path_prefix="/v2/user/profile"
         ),
         "budget": close_the_budget(home, BudgetExhausted("Nothing before noon.", retry_at=home.clock.now())),

@@ -9,7 +9,7 @@ import pytest
 from whoop_assets.records import load_failures
 from whoop_assets.whoop_api.client import MAX_IDLE_PAGES
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=19)
 PATH = "/v2/activity/workout"
@@ -47,7 +47,7 @@ def test_an_odd_response_fails_only_its_stream_with_one_sentence(sqlite_url, ord
     with at_home(sqlite_url, frozen_world(members=2, days=40, seed=9)) as home:
         home.load(FIRST, TODAY, ["cycles"])
         begun = home.world.requests
-        home.world.order_fault(**order, count=None, path_prefix=PATH)
+        home.world.inject_fault(**order, count=None, path_prefix=PATH)
         home.load(FIRST, TODAY, ["workouts"])
         most = MAX_IDLE_PAGES + 2 if order["kind"] == "endless" else MAX_ATTEMPTS
         # The calendar of each member is brought up to date with one request first.
@@ -85,7 +85,7 @@ def test_an_odd_response_deletes_no_stored_record(sqlite_url):
         assert len(before) > 5
         for body in ("{}", "[]", '{"records": null}', "<html>"):
             home.world.clear_faults()
-            home.world.order_fault("answer", body=body, count=None, path_prefix=PATH)
+            home.world.inject_fault("answer", body=body, count=None, path_prefix=PATH)
             home.advance(1)
             home.load(FIRST, TODAY)
             assert home.rows("workouts").keys() == before.keys()
@@ -96,7 +96,7 @@ def test_records_of_another_member_are_quarantined(database_url):
         one, other = home.members
         theirs = home.truth(other)["workouts"][:3]
         page = json.dumps({"records": theirs, "next_token": None})
-        home.world.order_fault("answer", body=page, count=1, path_prefix=PATH)
+        home.world.inject_fault("answer", body=page, count=1, path_prefix=PATH)
         home.load(FIRST, TODAY, members=[one])
         assert home.rows("workouts") == {}
         kept = list(home.rows("quarantine").values())

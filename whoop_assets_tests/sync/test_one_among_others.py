@@ -11,7 +11,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.tokens import cipher, tables
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
 
@@ -55,7 +55,7 @@ def test_a_missing_key_is_an_error_before_any_request(home):
 
 def limit_the_token_endpoint(home, count, reset):
     headers = {"X-RateLimit-Reset": reset}
-    home.world.order_fault("answer", status=429, count=count, path_prefix="/oauth", headers=headers)
+    home.world.inject_fault("answer", status=429, count=count, path_prefix="/oauth", headers=headers)
 
 
 def test_a_429_of_the_token_endpoint_is_retried_without_a_failure(home):
@@ -82,7 +82,7 @@ def test_a_lasting_429_of_the_token_endpoint_fails_only_its_member(home):
 def test_a_member_erased_during_a_rejected_response_leaves_no_row(home, monkeypatch):
     """Not in quarantine either."""
     leaves = home.member
-    home.world.order_fault(
+    home.world.inject_fault(
         "answer", body='{"height_meter": "tall"}', count=None, path_prefix="/v2/user/measurement"
     )
     acquire = home.connection.budget.acquire

@@ -7,8 +7,8 @@ from whoop_assets.records import load_failures
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.fault_time import MAX_RUN_SECONDS
 from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 from whoop_assets_tests.support.ports import REFUSING_PORT
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
 from whoop_simulator.http.faults import Faults
 
 FIRST = TODAY - timedelta(days=49)
@@ -23,7 +23,7 @@ def test_backfills_complete_with_a_quarter_of_the_responses_broken(sqlite_url):
             home.world.faults = Faults(seed)
             # Each of the three hits a twelfth of the requests: together 23 to 25 percent.
             for kind in ("status", "reset", "truncate"):
-                home.world.order_fault(kind, probability=1 / 12)
+                home.world.inject_fault(kind, probability=1 / 12)
             rounds = home.load(FIRST, TODAY, EVERYTHING)
             assert [(seed, failure) for one in rounds for failure in one.failures] == []
             requests += sum(one.total("requests") for one in rounds)

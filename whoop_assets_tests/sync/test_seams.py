@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import KEY, at_home, days_of, frozen_world
+from whoop_assets_tests.support.home import KEY, at_home, days_of, frozen_world
 
 FIRST = TODAY - timedelta(days=69)
 LAST_DAY = TODAY - timedelta(days=1)

@@ -19,8 +19,8 @@ from whoop_assets.tokens.keep_alive import RENEW_AFTER, keep_alive
 from whoop_assets.tokens.refresh import MemberTokens, PairLost, StillRefreshing, UselessPairs
 from whoop_assets.whoop_api.errors import RefreshAnswerLost
 from whoop_assets.whoop_api.oauth import TokenPair
+from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.sync.crowd import until
-from whoop_assets_tests.sync.home import at_home, frozen_world
 from whoop_simulator.http.grants import App
 
 
@@ -84,7 +84,7 @@ def test_a_spent_refresh_token_makes_the_member_reconnect_and_deletes_nothing(ho
 
 def test_after_a_lost_response_the_intent_stays_stored(home):
     home.advance(timedelta(hours=2))
-    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
         profile(home)
     assert stored(home).intent_at == home.clock.now()
@@ -190,7 +190,7 @@ def test_a_crash_before_whoop_got_the_request_costs_nothing_and_leaves_no_trace(
 
 def test_the_reason_to_reconnect_names_a_lost_response(home):
     home.advance(timedelta(hours=2))
-    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost):
         profile(home)
     begun = home.clock.now()
@@ -403,6 +403,6 @@ def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home, monkeyp
 @pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "truncate"}, {"kind": "not_json"}], ids=str)
 def test_the_error_for_a_lost_response_names_the_member_and_the_way_out(home, fault):
     home.advance(timedelta(hours=2))
-    home.world.order_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):
         profile(home)

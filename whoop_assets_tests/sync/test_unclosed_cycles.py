@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 from whoop_assets_tests.sync.announcing import Inbox
-from whoop_assets_tests.sync.home import RECORDS, at_home, frozen_world
 
 GAP = timedelta(days=17)
 FIRST = TODAY - timedelta(days=9)
@@ -51,7 +51,7 @@ def test_a_backfill_of_the_last_14_days_closes_the_cycle_that_was_open_17_days_a
 
 def test_an_open_cycle_with_a_failing_url_does_not_affect_other_records(home):
     (old,) = stored_as_open(home)
-    home.world.order_fault("status", status=500, count=None, path_prefix=f"/developer/v2/cycle/{old['id']}")
+    home.world.inject_fault("status", status=500, count=None, path_prefix=f"/developer/v2/cycle/{old['id']}")
     today = TODAY + GAP
     loaded = home.load(today - timedelta(days=13), today)
     assert [failure for result in loaded for failure in result.failures] == []

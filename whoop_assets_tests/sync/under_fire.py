@@ -102,7 +102,7 @@ def kill_in_each(crowd: Crowd, rounds: int, seed: int) -> Losses:
         before, counts = stored(crowd), crowd.counts()
         crowd.world.expire_tokens(crowd.member)
         for kind, options in FAULTS.get(moment, {}).items():
-            crowd.world.order_fault(kind, path_prefix=TOKEN_PATH, **options)
+            crowd.world.inject_fault(kind, path_prefix=TOKEN_PATH, **options)
         began = time.monotonic()
         for reader in crowd.readers:
             reader.ask("read")
@@ -173,7 +173,7 @@ def stall_in_each(crowd: Crowd, rounds: int) -> int:
     for _ in range(rounds):
         before = crowd.counts()
         crowd.world.expire_tokens(crowd.member)
-        crowd.world.order_fault("stall", seconds=2, path_prefix=TOKEN_PATH)  # time enough to find the holder
+        crowd.world.inject_fault("stall", seconds=2, path_prefix=TOKEN_PATH)  # time enough to find the holder
         for reader in crowd.readers:
             reader.ask("read")
         until(partial(_is_granted, crowd, before), "the exchange")
@@ -276,7 +276,9 @@ def _exceeds(crowd: Crowd, name: str, number: int) -> bool:
 
 def _is_live(crowd: Crowd, pair: StoredPair) -> bool:
     """Whether WHOOP would exchange the refresh token of this pair now."""
-    return pair.refresh_token is not None and crowd.world.honours(crowd.member, pair.refresh_token)
+    return pair.refresh_token is not None and crowd.world.accepts_refresh_token(
+        crowd.member, pair.refresh_token
+    )
 
 
 def everyone(readers: list[Reader], order: str) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import Refused
 from whoop_assets.whoop_api.fault_time import RESET_AFTER
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
-from whoop_assets_tests.sync.home import at_home, frozen_world, moment
+from whoop_assets_tests.support.home import at_home, frozen_world, moment
 from whoop_simulator.http.faults import API, Fault
 
 FIRST, LAST = date(2025, 7, 1), date(2025, 8, 10)

@@ -139,7 +139,7 @@ def test_a_member_who_declines_can_open_the_link_again(stage: Stage) -> None:
 def test_what_whoop_fails_at_gives_the_link_back_and_names_nothing(stage: Stage) -> None:
     url, browser = stage.invitation(), Browser(stage.service)
     consented = stage.consent(browser.open(url).headers["location"])
-    stage.simulator.world.order_fault("status", status=404, path_prefix="/v2/user/profile")
+    stage.simulator.world.inject_fault("status", status=404, path_prefix="/v2/user/profile")
     answer = browser.open(consented)
     assert answer.status_code == 503
     assert "profile" not in answer.text

@@ -1,7 +1,9 @@
-"""The member-data API below /developer: a table of endpoints, their scopes, and one way through them.
+"""The member-data API below /developer: the endpoints with their scopes, and the checks that each request
+passes.
 
-A request passes: the test's hook, the rate limits (429), ordered faults, the bearer token (401), the scope (401, as
-real tokens showed), the path's id (400), the query (400), the data (404). Error bodies are short texts, not JSON.
+The order of the checks: the test's hook, rate limits (429), injected faults, bearer token (401), scope (401,
+as observed with real tokens), id in the path (400), query (400), data (404). Error bodies are short texts,
+not JSON.
 """
 
 import asyncio
@@ -16,47 +18,47 @@ from starlette.types import Receive, Scope, Send
 from whoop_simulator.http.faults import API, Fault
 from whoop_simulator.http.grants import Grant
 from whoop_simulator.http.paging import BadQuery, read_query, token_for
-from whoop_simulator.http.responses import Answer, Headers, send_answer
-from whoop_simulator.world.member import Member
-from whoop_simulator.world.records import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, Entry, to_json
+from whoop_simulator.http.responses import Headers, HttpResponse, send_response
+from whoop_simulator.world.member import SimulatedMember
+from whoop_simulator.world.records import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, StoredRecord, to_json
 from whoop_simulator.world.world import World
 
 
 class Refusal(Exception):
-    """A request that ends with an error status."""
+    """The request gets this error response."""
 
     def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
         super().__init__(text)
-        self.answer = Answer(status, text, "text/plain; charset=utf-8", headers)
+        self.answer = HttpResponse(status, text, "text/plain; charset=utf-8", headers)
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request whose token and scope were found good."""
+    """A request with a valid token and scope."""
 
     world: World
     grant: Grant
-    member: Member
+    member: SimulatedMember
     now: int
     offset: str
     """The member's current time zone offset."""
     key: str
-    """The id in the path, checked for its form; empty if it has none."""
+    """The validated id of the path; empty if the path has none."""
     query: dict[str, str]
     faults: dict[str, Fault]
 
-    def entry(self, stream: str, key: object) -> Entry:
+    def entry(self, stream: str, key: object) -> StoredRecord:
         entry = self.member.records.streams[stream].get(key)
         if entry is None:
             raise Refusal(404, "Not found")
         return entry
 
-    def record(self, entry: Entry) -> Answer:
-        return Answer(200, entry.json(self.now, self.offset))
+    def record(self, entry: StoredRecord) -> HttpResponse:
+        return HttpResponse(200, entry.json(self.now, self.offset))
 
 
-def collection(stream: str) -> Callable[[Request], Answer]:
-    def page(request: Request) -> Answer:
+def collection(stream: str) -> Callable[[Request], HttpResponse]:
+    def page(request: Request) -> HttpResponse:
         try:
             query = read_query(request.query)
         except BadQuery as error:
@@ -64,33 +66,33 @@ def collection(stream: str) -> Callable[[Request], Answer]:
         end = request.now if query.end is None else query.end
         records = request.member.records.streams[stream]
         if "endless" in request.faults:
-            return Answer(200, f'{{"records":[],"next_token":{to_json(token_for(query.offset + 1))}}}')
+            return HttpResponse(200, f'{{"records":[],"next_token":{to_json(token_for(query.offset + 1))}}}')
         entries, more = records.overlapping(query.start, end, query.offset, query.limit)
         token = token_for(query.offset + query.limit) if more else None
         if "repeat_cursor" in request.faults:
             token = request.query.get("nextToken") or token
         body = ",".join([entry.json(request.now, request.offset) for entry in entries])
-        return Answer(200, f'{{"records":[{body}],"next_token":{to_json(token)}}}')
+        return HttpResponse(200, f'{{"records":[{body}],"next_token":{to_json(token)}}}')
 
     return page
 
 
-def single(stream: str) -> Callable[[Request], Answer]:
+def single(stream: str) -> Callable[[Request], HttpResponse]:
     return lambda request: request.record(request.entry(stream, request.key))
 
 
-def sleep_of_cycle(request: Request) -> Answer:
+def sleep_of_cycle(request: Request) -> HttpResponse:
     request.entry(CYCLES, request.key)
     return request.record(_main_sleep(request))
 
 
-def recovery_of_cycle(request: Request) -> Answer:
-    """The main sleep's; a nap's own recovery is only in the collection."""
+def recovery_of_cycle(request: Request) -> HttpResponse:
+    """Return the recovery of the main sleep. The recovery of a nap is only in the collection."""
     request.entry(CYCLES, request.key)
     return request.record(request.entry(RECOVERIES, _main_sleep(request).key))
 
 
-def _main_sleep(request: Request) -> Entry:
+def _main_sleep(request: Request) -> StoredRecord:
     cycle_id = int(request.key)
     sleeps = [
         sleep
@@ -102,26 +104,26 @@ def _main_sleep(request: Request) -> Entry:
     return max(sleeps, key=lambda sleep: sleep.end - sleep.start)
 
 
-def profile(request: Request) -> Answer:
+def profile(request: Request) -> HttpResponse:
     return _object(request.member.profile(request.now))
 
 
-def body_measurement(request: Request) -> Answer:
+def body_measurement(request: Request) -> HttpResponse:
     return _object(request.member.body_measurement(request.now))
 
 
-def _object(value: dict[str, Any] | None) -> Answer:
+def _object(value: dict[str, Any] | None) -> HttpResponse:
     if value is None:
         raise Refusal(404, "Not found")
-    return Answer(200, to_json(value))
+    return HttpResponse(200, to_json(value))
 
 
-def revoke(request: Request) -> Answer:
+def revoke(request: Request) -> HttpResponse:
     request.world.revoke_tokens(request.member.user_id)
-    return Answer(204)
+    return HttpResponse(204)
 
 
-def activity_mapping(request: Request) -> Answer:
+def activity_mapping(request: Request) -> HttpResponse:
     uuid = request.member.source.v1_ids.get(int(request.key))
     return _object(None if uuid is None else {"v2_activity_id": uuid})
 
@@ -137,7 +139,7 @@ class Endpoint:
     method: str
     path: str
     scope: str | None
-    answer: Callable[[Request], Answer]
+    answer: Callable[[Request], HttpResponse]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", re.compile(self.path))
@@ -145,7 +147,8 @@ class Endpoint:
     pattern: re.Pattern[str] = re.compile("")
 
 
-# The scope of a cycle's sleep is not declared; it takes the sleep scope here, as other clients assume.
+# WHOOP documents no scope for the sleep of a cycle. Other clients use the sleep scope, and so does the
+# simulator.
 ENDPOINTS = (
     Endpoint("GET", "/v2/user/profile/basic", "read:profile", profile),
     Endpoint("GET", "/v2/user/measurement/body", "read:body_measurement", body_measurement),
@@ -169,7 +172,7 @@ class MemberDataApi:
     def __init__(self, world: World, abort: Callable[[Scope], None]) -> None:
         self._world = world
         self._abort = abort
-        """Resets the connection a request came on."""
+        """Resets the connection of a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         world = self._world
@@ -181,7 +184,7 @@ class MemberDataApi:
         with world.lock:
             now = world.now()
             verdict = world.limits.count(now)
-            faults = world.faults.hitting(scope["path"])
+            faults = world.faults.matching(scope["path"])
             if (late := faults.get("latency")) is None:
                 answer = self._answer(scope, method, path, query, now, faults, allowed=verdict.allowed)
         if late is not None:
@@ -189,7 +192,7 @@ class MemberDataApi:
             with world.lock:
                 now = world.now()
                 answer = self._answer(scope, method, path, query, now, faults, allowed=verdict.allowed)
-        await send_answer(scope, send, answer, verdict.headers, faults, self._abort)
+        await send_response(scope, send, answer, verdict.headers, faults, self._abort)
 
     def _answer(
         self,
@@ -201,14 +204,14 @@ class MemberDataApi:
         faults: dict[str, Fault],
         *,
         allowed: bool,
-    ) -> Answer:
+    ) -> HttpResponse:
         try:
             if not allowed:
                 raise Refusal(429, "")
             if "status" in faults:
-                raise Refusal(faults["status"].status, "The simulator was told to fail.")
+                raise Refusal(faults["status"].status, "Injected fault.")
             if "answer" in faults:
-                answer = Answer(faults["answer"].status, faults["answer"].body)
+                answer = HttpResponse(faults["answer"].status, faults["answer"].body)
             else:
                 answer = self._granted(scope, method, path, query, now, faults)
         except Refusal as refusal:
@@ -218,7 +221,7 @@ class MemberDataApi:
 
     def _granted(
         self, scope: Scope, method: str, path: str, query: dict[str, str], now: int, faults: dict[str, Fault]
-    ) -> Answer:
+    ) -> HttpResponse:
         endpoint, match = _endpoint(method, path)
         grant = self._world.grants.of_access_token(_bearer(scope), now)
         if grant is None:
@@ -251,7 +254,7 @@ def _bearer(scope: Scope) -> str:
 
 
 def _key(endpoint: Endpoint, match: re.Match[str]) -> str:
-    """The id in the path; 400 when it is not of its kind (404 where 400 is not declared)."""
+    """The id in the path. An invalid id gets 400, or 404 where the API does not declare 400."""
     for kind, text in match.groupdict().items():
         if kind == "uuid" and _UUID.fullmatch(text):
             return text.lower()

@@ -13,11 +13,14 @@ from whoop_simulator.world.world import World
 
 
 def no_abort(scope: Scope) -> None:
-    """Without a server of ours there is no connection to reset; the answer just stays away."""
+    """Do nothing: without `SimulatorServer` there is no connection to reset, and the response is missing."""
 
 
 def create_app(world: World, abort: Callable[[Scope], None] = no_abort) -> Starlette:
-    """`abort`: resets the connection that a request came on (the `reset` and `truncate` faults)."""
+    """Build the application.
+
+    `abort` resets the connection of a request, for the `reset` and `truncate` faults.
+    """
     app = Starlette(
         routes=[
             Mount("/developer", app=MemberDataApi(world, abort)),

@@ -1,4 +1,4 @@
-"""The control API below /_control: what a test or a person does to the simulated world. JSON, loopback only."""
+"""The control API below /_control: reads and changes the simulated world. JSON, loopback only."""
 
 import json
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from whoop_simulator.world.editing import BODY
 from whoop_simulator.world.world import World
 
 Order = dict[str, Any]
-FARTHEST_SECONDS = 1e10
-"""More than the clock's whole range."""
-MOST_EDITS = 10_000
+MAX_CLOCK_STEP_SECONDS = 1e10
+"""More than the range of the clock."""
+MAX_EDITS = 10_000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -48,7 +48,7 @@ def requests(world: World, order: Order) -> Any:
 
 
 def secrets(world: World, order: Order) -> Any:
-    """Everything that is nobody else's business, also what has long been worthless."""
+    """All secrets and personal data, including expired tokens: a search for leaks needs them."""
     with world.lock:
         return {
             "client_secret": world.app.client_secret,
@@ -78,7 +78,9 @@ def clock(world: World, order: Order) -> Any:
             except ValueError as error:
                 raise SimulatorError(f"set: {error}") from None
         if "advance_seconds" in order:
-            seconds = number("advance_seconds", order["advance_seconds"], -FARTHEST_SECONDS, FARTHEST_SECONDS)
+            seconds = number(
+                "advance_seconds", order["advance_seconds"], -MAX_CLOCK_STEP_SECONDS, MAX_CLOCK_STEP_SECONDS
+            )
             instant += int(seconds * SECOND)
         if "set" in order or "advance_seconds" in order:
             world.set_clock(to_datetime(checked_instant(instant)))
@@ -90,7 +92,7 @@ def clock(world: World, order: Order) -> Any:
 
 
 def next_event(world: World, order: Order) -> Any:
-    """When something next happens by itself."""
+    """The time of the next record or webhook that the history brings."""
     at = world.next_at()
     return {"at": None if at is None else to_text(at)}
 
@@ -118,7 +120,7 @@ def add(world: World, order: Order) -> Any:
 
 
 def random_edits(world: World, order: Order) -> Any:
-    count = whole("count", _needed(order, "count"), 0, MOST_EDITS)
+    count = whole("count", _needed(order, "count"), 0, MAX_EDITS)
     return world.random_edits(_int(order, "user_id"), count, _int({"seed": 1, **order}, "seed"))
 
 
@@ -126,7 +128,7 @@ def faults(world: World, order: Order) -> Any:
     if order.get("clear"):
         world.clear_faults()
     else:
-        world.order_fault(str(_needed(order, "kind")), **{k: v for k, v in order.items() if k != "kind"})
+        world.inject_fault(str(_needed(order, "kind")), **{k: v for k, v in order.items() if k != "kind"})
     return {"faults_ordered": world.stats()["faults_ordered"]}
 
 
@@ -144,7 +146,7 @@ def revoke(world: World, order: Order) -> Any:
 
 
 def check(world: World, order: Order) -> Any:
-    return {"live": world.honours(_int(order, "user_id"), str(_needed(order, "refresh_token")))}
+    return {"live": world.accepts_refresh_token(_int(order, "user_id"), str(_needed(order, "refresh_token")))}
 
 
 def issue(world: World, order: Order) -> Any:
@@ -177,14 +179,14 @@ ORDERS: tuple[tuple[str, str, Callable[[World, Order], Any]], ...] = (
     ("POST", "/tokens/issue", issue),
     *WEBHOOK_ORDERS,
 )
-WAITS_FOR_OTHERS = {deliver}
+RUNS_IN_THREAD = {deliver}
 
 
 def control_routes(world: World) -> list[Route]:
-    return [Route(path, _endpoint(world, carry_out), methods=[method]) for method, path, carry_out in ORDERS]
+    return [Route(path, _endpoint(world, execute), methods=[method]) for method, path, execute in ORDERS]
 
 
-def _endpoint(world: World, carry_out: Callable[[World, Order], Any]) -> Callable[[Request], Any]:
+def _endpoint(world: World, execute: Callable[[World, Order], Any]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         if request.client is None or request.client.host not in LOOPBACK:
             return JSONResponse({"error": "the control API answers this machine only"}, 403)
@@ -194,9 +196,9 @@ def _endpoint(world: World, carry_out: Callable[[World, Order], Any]) -> Callabl
             if not isinstance(order, dict):
                 raise SimulatorError("an order is a JSON object")
             order |= request.path_params
-            if carry_out in WAITS_FOR_OTHERS:
-                return JSONResponse(await run_in_threadpool(carry_out, world, order))
-            return JSONResponse(carry_out(world, order))
+            if execute in RUNS_IN_THREAD:
+                return JSONResponse(await run_in_threadpool(execute, world, order))
+            return JSONResponse(execute(world, order))
         except UnknownRecord as error:
             return JSONResponse({"error": str(error)}, 404)
         except (SimulatorError, ValueError, TypeError, OverflowError) as error:
@@ -219,6 +221,6 @@ def _int(order: Order, name: str) -> int:
 
 
 def _record(order: Order) -> tuple[int, str, object]:
-    """The stream and the id; profile and body measurement are the member's only ones and need none."""
+    """User id, stream and record id. Profile and body measurement need no id."""
     user_id, stream = _int(order, "user_id"), str(_needed(order, "stream"))
     return user_id, stream, user_id if stream in ("profile", BODY) else _needed(order, "id")

@@ -1,4 +1,4 @@
-"""Faults on order: the next requests, or a share of them, go wrong in a chosen way."""
+"""Injected faults: the next requests, or a share of them, fail in a chosen way."""
 
 import random
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from whoop_simulator.errors import SimulatorError
 from whoop_simulator.http.validation import number, whole
 
 KINDS = {
-    "latency": "the answer comes `seconds` late",
-    "stall": "the request is carried out at once, and the answer comes `seconds` late",
-    "status": "the answer is `status` (default 500), and nothing was done",
-    "reset": "the request is carried out, then the connection is reset without an answer",
-    "truncate": "the body breaks off in the middle and the connection closes",
-    "drip": "the body comes byte by byte, `seconds` apart",
-    "not_json": "200 with an HTML page for a body",
-    "answer": "`body` with `status` (default 200) and `headers` is answered, and nothing was done",
-    "repeat_cursor": "a page names as `next_token` the very token it was asked with",
-    "endless": "a page is empty and names a `next_token`, each page another one",
+    "latency": "the request waits `seconds` before it is processed",
+    "stall": "the request is processed at once, and the response waits `seconds`",
+    "status": "the response is `status` (default 500), and the request is not processed",
+    "reset": "the request is processed, then the connection is reset without a response",
+    "truncate": "the body ends in the middle, and the connection closes",
+    "drip": "the body is sent byte by byte, `seconds` apart",
+    "not_json": "200 with an HTML page as body",
+    "answer": "the request gets `body` with `status` (default 200) and `headers`, and is not processed",
+    "repeat_cursor": "the `next_token` of a page is the token of its request",
+    "endless": "each page is empty and has a new `next_token`",
 }
 API = "/developer"
-LONGEST_SECONDS = 3600
+MAX_FAULT_SECONDS = 3600
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Fault:
     status: int = 500
     seconds: float = 0.0
     count: int | None = 1
-    """How many requests it still hits; None: any number."""
+    """Number of requests that the fault still affects; None: unlimited."""
     probability: float = 1.0
     path_prefix: str = API
     body: str = ""
@@ -56,7 +56,7 @@ class Fault:
         return cls(
             kind=kind,
             status=whole("status", order.get("status", 200 if kind == "answer" else 500), 200, 599),
-            seconds=number("seconds", order.get("seconds", 0.0), 0, LONGEST_SECONDS),
+            seconds=number("seconds", order.get("seconds", 0.0), 0, MAX_FAULT_SECONDS),
             count=None if count is None else whole("count", count, 1),
             probability=1.0 if probability is None else number("probability", probability, 0, 1),
             path_prefix=API + prefix if prefix.startswith(("/v1", "/v2")) else prefix,
@@ -76,8 +76,8 @@ class Faults:
     def clear(self) -> None:
         self.ordered.clear()
 
-    def hitting(self, path: str) -> dict[str, Fault]:
-        """The faults that this request meets, at most one of each kind; counts them as used."""
+    def matching(self, path: str) -> dict[str, Fault]:
+        """The faults of this request, at most one of each kind. Reduces their remaining counts."""
         hits: dict[str, Fault] = {}
         for fault in list(self.ordered):
             if fault.kind in hits or not path.startswith(fault.path_prefix):

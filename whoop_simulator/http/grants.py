@@ -1,6 +1,6 @@
-"""OAuth grants: codes, access and refresh tokens, their lifetimes and their ends. No HTTP here.
+"""OAuth grants: codes, access and refresh tokens, expiry and revocation, without HTTP.
 
-A refresh makes a new pair and kills the old one at once, both halves. There is no grace for a lost answer.
+A refresh creates a new pair and invalidates both old tokens at once, also if the response is lost.
 """
 
 import secrets
@@ -24,14 +24,14 @@ ALL_SCOPES = (*READ_SCOPES, OFFLINE)
 CODE_LIFETIME = 10 * MINUTE
 
 INVALID_GRANT = (
-    "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh token is "
-    "invalid, expired, revoked, does not match the redirection URI used in the authorization request, or was issued "
-    "to another client."
+    "The provided authorization grant (e.g., authorization code, resource owner credentials) or refresh "
+    "token is invalid, expired, revoked, does not match the redirection URI used in the authorization "
+    "request, or was issued to another client."
 )
 
 
-class OAuthError(Exception):
-    """An error of the token endpoint, with the status and the body it gets."""
+class TokenRequestError(Exception):
+    """An error response of the token endpoint: status and body."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
         super().__init__(error)
@@ -39,8 +39,8 @@ class OAuthError(Exception):
         self.body = {"error": error, "error_description": description, "status_code": status}
 
 
-def invalid_grant() -> OAuthError:
-    return OAuthError(400, "invalid_grant", INVALID_GRANT)
+def invalid_grant() -> TokenRequestError:
+    return TokenRequestError(400, "invalid_grant", INVALID_GRANT)
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class App:
     client_id: str = "whoop-simulator"
     client_secret: str = "simulator-secret"
     redirect_uris: tuple[str, ...] = ()
-    """Empty: any https or whoop URI, and http on this machine."""
+    """Registered URIs. Empty: any https or whoop URI, and http on this machine."""
     access_token_seconds: int = 3600
     refresh_token_seconds: int | None = None
-    """None: a refresh token lives until it is spent or revoked."""
+    """None: a refresh token is valid until it is used or revoked."""
 
     def accepts_redirect(self, uri: str) -> bool:
         if self.redirect_uris:
@@ -71,7 +71,7 @@ class Grant:
     access_until: int
     refresh_token: str | None
     refresh_until: int | None = None
-    """None: without end."""
+    """None: unlimited."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Grants:
         self._by_access: dict[str, Grant] = {}
         self._by_refresh: dict[str, Grant] = {}
         self.issued_tokens: set[str] = set()
-        """All there ever were, the spent and the revoked too."""
+        """All tokens ever issued, including used and revoked ones."""
         self.issued_codes: set[str] = set()
 
     def new_code(self, user_id: int, scopes: Sequence[str], redirect_uri: str, now: int) -> str:
@@ -100,7 +100,7 @@ class Grants:
         return code
 
     def exchange(self, code: str, redirect_uri: str, now: int) -> dict[str, Any]:
-        """A code buys one pair, once, within ten minutes, at the redirect URI it was made for."""
+        """Exchange a code for a pair of tokens: once, within ten minutes, for the same redirect URI."""
         known = self._codes.pop(code, None)
         if known is None or now >= known.until or known.redirect_uri != redirect_uri:
             raise invalid_grant()
@@ -112,13 +112,16 @@ class Grants:
         return self._new_pair(grant, now)
 
     def refresh(self, refresh_token: str, now: int, scopes: Iterable[str] = ()) -> dict[str, Any]:
-        """A new pair. The request may name granted scopes (RFC 6749, section 6); the new pair has all that were granted."""
+        """Return a new pair.
+
+        The request may name granted scopes (RFC 6749, section 6); the pair keeps all of them.
+        """
         grant = self._of_refresh_token(refresh_token, now)
         if grant is None:
             raise invalid_grant()
         for scope in scopes:
             if scope not in grant.scopes:
-                raise OAuthError(
+                raise TokenRequestError(
                     400,
                     "invalid_scope",
                     "The requested scope is invalid, unknown, or malformed. "
@@ -138,7 +141,7 @@ class Grants:
         return [grant for grant in self._grants if grant.user_id == user_id]
 
     def live(self, user_id: int, now: int) -> bool:
-        """Whether the member's consent stands: some token of it is good, or can be renewed."""
+        """Whether the member has a grant with a valid access or refresh token."""
         return any(
             now < grant.access_until
             or (
@@ -148,7 +151,7 @@ class Grants:
         )
 
     def expire(self, user_id: int) -> int:
-        """The member's access tokens end now; refresh tokens live on."""
+        """Expire the member's access tokens. Refresh tokens stay valid."""
         grants = self.of_member(user_id)
         for grant in grants:
             grant.access_until = 0
@@ -174,7 +177,7 @@ class Grants:
         self._grants = [Grant(**grant) for grant in saved["grants"]]
         self._by_access = {grant.access_token: grant for grant in self._grants}
         self._by_refresh = {grant.refresh_token: grant for grant in self._grants if grant.refresh_token}
-        # A state file of an earlier version does not say what has been spent.
+        # State files of earlier versions do not list used tokens.
         self.issued_tokens = {*saved.get("issued_tokens", ()), *self._by_access, *self._by_refresh}
         self.issued_codes = {*saved.get("issued_codes", ()), *self._codes}
 

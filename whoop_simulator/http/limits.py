@@ -1,8 +1,8 @@
-"""Rate limits of the app, across its members: a minute and a day window, in WHOOP's headers.
+"""Rate limits of the app across its members, per minute and per day, with WHOOP's headers.
 
-The windows are fixed and aligned to the clock (each minute, each UTC day), as the header form's usual implementation
-has them: `X-RateLimit-Reset` is the time to the end of the window. Whether WHOOP's are is not known, so the worst
-sliding minute is recorded as well: a client that keeps to 100 in any 60 seconds is right under either.
+The windows are fixed and aligned to the clock (each minute, each UTC day), and `X-RateLimit-Reset` is the
+time to the end of the window, as in the usual implementation of these headers. WHOOP might use sliding
+windows, so `worst_minute` records the largest number of requests in any 60 seconds.
 """
 
 from collections import deque
@@ -13,7 +13,7 @@ from whoop_simulator.timestamps import DAY, MINUTE, SECOND
 
 
 @dataclass
-class Window:
+class LimitWindow:
     limit: int
     span: int
     """Milliseconds."""
@@ -39,15 +39,15 @@ class Verdict:
     headers: tuple[tuple[str, str], ...]
 
 
-class RateLimits:
-    """Counts every request it is asked about, the refused ones too. `enabled` False: counts, refuses nothing."""
+class AppRateLimits:
+    """Counts all requests, including refused ones. Refuses none if `enabled` is False."""
 
     def __init__(self, per_minute: int, per_day: int, *, enabled: bool = True) -> None:
         self.enabled = enabled
-        self.minute = Window(per_minute, MINUTE)
-        self.day = Window(per_day, DAY)
+        self.minute = LimitWindow(per_minute, MINUTE)
+        self.day = LimitWindow(per_day, DAY)
         self.worst_minute = 0
-        """The most requests that came within any 60 seconds."""
+        """The largest number of requests within any 60 seconds."""
         self._recent: deque[int] = deque()
 
     def count(self, now: int) -> Verdict:
@@ -57,7 +57,7 @@ class RateLimits:
             window.count(now)
         if not self.enabled:
             return Verdict(True, ())
-        # The limit nearest to being hit; of two that are hit, the one that holds longer.
+        # The limit with the fewest requests left; if two are equal, the one that resets later.
         nearest = min(windows, key=lambda window: (window.remaining, -window.reset_seconds(now)))
         policy = ", ".join(f"{window.limit};window={window.span // SECOND}" for window in windows)
         return Verdict(
@@ -70,7 +70,7 @@ class RateLimits:
         )
 
     def change(self, per_minute: int | None, per_day: int | None) -> None:
-        """None: as it was. 0 refuses every request."""
+        """Change the limits. None keeps a limit; 0 refuses every request."""
         minute = self.minute.limit if per_minute is None else whole("per_minute", per_minute, 0)
         day = self.day.limit if per_day is None else whole("per_day", per_day, 0)
         self.enabled, self.minute.limit, self.day.limit = True, minute, day

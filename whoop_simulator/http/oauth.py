@@ -1,7 +1,7 @@
 """OAuth over HTTP: the consent page at /oauth/oauth2/auth and the token endpoint at /oauth/oauth2/token.
 
-The consent page is a form that posts back to /auth with the query's own parameters plus `member` (a user_id) and
-`decision` (`allow` or `deny`). The errors and their sentences are those of Ory Hydra, which WHOOP appears to run.
+The form of the consent page posts the parameters of the query to /auth, plus `member` (a user_id) and
+`decision` (`allow` or `deny`). Errors and their texts are those of Ory Hydra, which WHOOP appears to run.
 """
 
 import asyncio
@@ -13,19 +13,19 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from whoop_simulator.http.grants import ALL_SCOPES, READ_SCOPES, OAuthError
-from whoop_simulator.http.responses import Answer, send_answer
+from whoop_simulator.http.grants import ALL_SCOPES, READ_SCOPES, TokenRequestError
+from whoop_simulator.http.responses import HttpResponse, send_response
 from whoop_simulator.world.records import to_json
 from whoop_simulator.world.world import World
 
 FORM = "application/x-www-form-urlencoded"
 REQUEST_FIELDS = ("client_id", "redirect_uri", "response_type", "scope", "state")
-MIN_STATE = 8
+MIN_STATE_LENGTH = 8
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 class RefusedRequest(Exception):
-    """An authorization request that may not be sent back to its redirect URI: a 400 page."""
+    """The authorization request gets a 400 page, because its redirect URI cannot be trusted."""
 
 
 class Authorization:
@@ -40,13 +40,13 @@ class Authorization:
         self.scopes = self.fields["scope"].split()
 
     def error(self) -> tuple[str, str] | None:
-        """What is wrong enough to send the browser back with it at once."""
-        if len(self.fields["state"]) < MIN_STATE:
+        """The error and its description that the redirect reports, or None."""
+        if len(self.fields["state"]) < MIN_STATE_LENGTH:
             return (
                 "invalid_state",
-                "The state is missing or does not have enough characters and is therefore considered too weak. "
-                f"Request parameter 'state' must be at least be {MIN_STATE} characters long to ensure "
-                "sufficient entropy.",
+                "The state is missing or does not have enough characters and is therefore considered too "
+                f"weak. Request parameter 'state' must be at least be {MIN_STATE_LENGTH} characters "
+                "long to ensure sufficient entropy.",
             )
         if self.fields["response_type"] != "code":
             return (
@@ -76,7 +76,10 @@ async def authorize(request: Request) -> Response:
     try:
         authorization = Authorization(world, fields)
     except RefusedRequest as refusal:
-        page = f"<!doctype html><title>Error</title><h1>The request was refused</h1><p>{escape(str(refusal))}</p>"
+        page = (
+            "<!doctype html><title>Error</title><h1>The request was refused</h1>"
+            f"<p>{escape(str(refusal))}</p>"
+        )
         return HTMLResponse(page, 400)
     if (error := authorization.error()) is not None:
         return authorization.redirect({"error": error[0], "error_description": error[1]})
@@ -104,14 +107,16 @@ def consent_page(world: World, authorization: Authorization) -> str:
         for user_id, name in world.member_names()
     )
     asked = "".join(
-        f"<li><code>{escape(scope)}</code>: {escape(READ_SCOPES.get(scope, 'access while you are away'))}</li>"
+        f"<li><code>{escape(scope)}</code>:"
+        f" {escape(READ_SCOPES.get(scope, 'access while you are away'))}</li>"
         for scope in authorization.scopes
     )
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><title>WHOOP simulator: consent</title>"
         "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem}"
         "button{font:inherit;padding:.4rem 1.4rem;margin-right:.6rem}</style>"
-        f"<h1>Share WHOOP data?</h1><p>The app <b>{escape(authorization.fields['client_id'])}</b> asks for:</p>"
+        "<h1>Share WHOOP data?</h1>"
+        f"<p>The app <b>{escape(authorization.fields['client_id'])}</b> asks for:</p>"
         f"<ul>{asked}</ul>"
         f'<form method="post" action="auth">{hidden}'
         f'<p><label>Member: <select name="member">{members}</select></label></p>'
@@ -122,7 +127,7 @@ def consent_page(world: World, authorization: Authorization) -> str:
 
 
 class TokenEndpoint:
-    """POST /oauth/oauth2/token; an ASGI application, so that ordered faults can reset its connection."""
+    """POST /oauth/oauth2/token. An ASGI application, so that injected faults can reset its connection."""
 
     def __init__(self, world: World, abort: Callable[[Scope], None]) -> None:
         self._world = world
@@ -131,32 +136,30 @@ class TokenEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         body = (await request.body()).decode("utf-8", "replace")
-        faults = self._world.faults.hitting(scope["path"])
+        faults = self._world.faults.matching(scope["path"])
         if "latency" in faults:
             await asyncio.sleep(faults["latency"].seconds)
         if "answer" in faults:
-            answer = Answer(faults["answer"].status, faults["answer"].body)
+            answer = HttpResponse(faults["answer"].status, faults["answer"].body)
         elif "status" in faults:
-            answer = Answer(
-                faults["status"].status, "The simulator was told to fail.", "text/plain; charset=utf-8"
-            )
+            answer = HttpResponse(faults["status"].status, "Injected fault.", "text/plain; charset=utf-8")
         else:
             answer = self._answer(request, body)
-        await send_answer(scope, send, answer, tuple(NO_STORE.items()), faults, self._abort)
+        await send_response(scope, send, answer, tuple(NO_STORE.items()), faults, self._abort)
 
-    def _answer(self, request: Request, body: str) -> Answer:
+    def _answer(self, request: Request, body: str) -> HttpResponse:
         if request.method != "POST":
-            return Answer(405, headers=(("Allow", "POST"),))
+            return HttpResponse(405, headers=(("Allow", "POST"),))
         content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
         try:
             if content_type != FORM:
-                raise OAuthError(
+                raise TokenRequestError(
                     400,
                     "invalid_request",
                     f"The request is malformed. Make sure that the client is using {FORM} as content type.",
                 )
-            return Answer(
+            return HttpResponse(
                 200, to_json(self._world.token_request(dict(parse_qsl(body, keep_blank_values=True))))
             )
-        except OAuthError as error:
-            return Answer(error.status, to_json(error.body))
+        except TokenRequestError as error:
+            return HttpResponse(error.status, to_json(error.body))

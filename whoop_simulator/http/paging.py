@@ -1,4 +1,4 @@
-"""The query of a collection: limit, start, end and the cursor, which is an offset into the data as they are now."""
+"""The query of a collection: limit, start, end, and the cursor, which is an offset into the current data."""
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 10, 25
 
 
 class BadQuery(Exception):
-    """Answered with 400."""
+    """The query is invalid and gets 400."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class PageQuery:
 
 
 def read_query(query: Mapping[str, str]) -> PageQuery:
-    """The request parameter is `nextToken`; `next_token` is not read: the first page comes again."""
+    """Parse the query. The cursor is `nextToken`; a parameter `next_token` is ignored, as WHOOP does."""
     limit = DEFAULT_LIMIT
     if "limit" in query:
         text = query["limit"]

@@ -1,4 +1,4 @@
-"""An answer on its way out, and what ordered faults do to it there."""
+"""Sends a response, changed by the injected faults."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,29 +13,29 @@ Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     status: int
     body: str = ""
     content_type: str = "application/json"
     headers: Headers = ()
 
 
-async def send_answer(
+async def send_response(
     scope: Scope,
     send: Send,
-    answer: Answer,
+    answer: HttpResponse,
     headers: Headers,
     faults: dict[str, Fault],
     abort: Callable[[Scope], None],
 ) -> None:
-    """Send an answer, with what the faults do to it on the way. `abort` resets the request's connection."""
+    """Send a response, changed by the faults. `abort` resets the connection of the request."""
     if "stall" in faults:
         await asyncio.sleep(faults["stall"].seconds)
     if "reset" in faults:
         abort(scope)
         return
     if "not_json" in faults and answer.status == 200:
-        answer = Answer(
+        answer = HttpResponse(
             200, "<html><body><h1>One moment, please</h1></body></html>", "text/html; charset=utf-8"
         )
     body = b"" if answer.status in BODYLESS else answer.body.encode()
@@ -49,7 +49,7 @@ async def send_answer(
         sent.append((b"content-type", answer.content_type.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": sent})
     if "truncate" in faults:
-        # Left incomplete: the server closes the connection short of the announced length.
+        # Incomplete: the server closes the connection before the announced length is reached.
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         return
     if "drip" in faults:

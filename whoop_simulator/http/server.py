@@ -1,4 +1,7 @@
-"""A uvicorn server for a world: binds first, so that a port in use is told in one sentence, and can reset connections."""
+"""A uvicorn server for a world.
+
+Binds first, so that a used port gives a clear error, and can reset connections.
+"""
 
 import asyncio
 import socket
@@ -20,7 +23,10 @@ KEEP_ALIVE_SECONDS = 75
 
 class SimulatorServer(uvicorn.Server):
     def __init__(self, world: World, host: str, port: int, on_started: Callable[[str], None]) -> None:
-        """Port 0: any free one. `on_started` gets the base URL once connections are accepted."""
+        """Bind the socket; port 0 picks a free port.
+
+        `on_started` gets the base URL when the server accepts connections.
+        """
         self.socket = _bound(host, port)
         name = f"[{host}]" if ":" in host else host
         self.base_url = f"http://{name}:{self.socket.getsockname()[1]}"
@@ -46,15 +52,15 @@ class SimulatorServer(uvicorn.Server):
 
     def serve_until_stopped(self) -> None:
         stopped = threading.Event()
-        postman = threading.Thread(
+        delivery_thread = threading.Thread(
             target=self._world.webhooks.deliver_until, args=(stopped,), name="webhooks", daemon=True
         )
-        postman.start()
+        delivery_thread.start()
         try:
             self.run(sockets=[self.socket])
         finally:
             stopped.set()
-            postman.join()
+            delivery_thread.join()
 
     def _abort(self, scope: Scope) -> None:
         transport = self._connections.get(tuple(scope["client"]))
@@ -62,7 +68,7 @@ class SimulatorServer(uvicorn.Server):
             return
         connection = transport.get_extra_info("socket")
         if connection is not None:
-            # No lingering: the peer sees a reset, not an end.
+            # SO_LINGER 0: the client sees a reset instead of an orderly close.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
 
@@ -70,7 +76,7 @@ class SimulatorServer(uvicorn.Server):
         connections = self._connections
 
         class KnownConnection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-            """Keeps the transport where `_abort` finds it, by the peer's address."""
+            """Stores the transport by the client's address for `_abort`."""
 
             def connection_made(self, transport: Any) -> None:
                 self._peer = transport.get_extra_info("peername")[:2]

@@ -1,23 +1,23 @@
-"""The token endpoint's rules: what it asks of a request before the grants give anything. No HTTP here."""
+"""The rules of the token endpoint: credentials and parameters that a request needs, without HTTP."""
 
 import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from whoop_simulator.http.grants import Grants, OAuthError
+from whoop_simulator.http.grants import Grants, TokenRequestError
 
 
 def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) -> dict[str, Any]:
-    """The pair for a code or a refresh token. Client credentials are read from the body alone."""
+    """Return the pair for a code or a refresh token. Client credentials must be in the body."""
     app = grants.app
     given = fields.get("client_id", "").encode(), fields.get("client_secret", "").encode()
     known = app.client_id.encode(), app.client_secret.encode()
     if not all(hmac.compare_digest(*pair) for pair in zip(given, known, strict=True)):
-        raise OAuthError(
+        raise TokenRequestError(
             401,
             "invalid_client",
-            "Client authentication failed (e.g., unknown client, no client authentication included, or unsupported "
-            "authentication method).",
+            "Client authentication failed (e.g., unknown client, no client authentication included, or "
+            "unsupported authentication method).",
         )
     match fields.get("grant_type", ""):
         case "authorization_code":
@@ -27,7 +27,7 @@ def answer_token_request(grants: Grants, fields: Mapping[str, str], now: int) ->
         case "":
             raise _invalid_request("Request parameter 'grant_type' is missing.")
         case _:
-            raise OAuthError(
+            raise TokenRequestError(
                 400,
                 "unsupported_grant_type",
                 "The authorization grant type is not supported by the authorization server.",
@@ -41,10 +41,10 @@ def _needed(fields: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _invalid_request(hint: str) -> OAuthError:
-    return OAuthError(
+def _invalid_request(hint: str) -> TokenRequestError:
+    return TokenRequestError(
         400,
         "invalid_request",
-        "The request is missing a required parameter, includes an invalid parameter value, includes a parameter "
-        f"more than once, or is otherwise malformed. {hint}",
+        "The request is missing a required parameter, includes an invalid parameter value, includes a "
+        f"parameter more than once, or is otherwise malformed. {hint}",
     )

@@ -1,4 +1,4 @@
-"""The control API's orders about webhooks."""
+"""The endpoints of the control API for webhooks."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from whoop_simulator.webhooks.webhooks import WebhookFaults
 from whoop_simulator.world.world import World
 
 Order = dict[str, Any]
-LISTED = 1000
+MAX_LISTED_DELIVERIES = 1000
 
 
 def webhooks(world: World, order: Order) -> Any:
@@ -25,18 +25,18 @@ def unsubscribe(world: World, order: Order) -> Any:
 
 
 def webhook_faults(world: World, order: Order) -> Any:
-    """The whole setting: what is not named is as it is without any order."""
+    """Set all faults. Faults that the request does not name get their defaults."""
     world.webhooks.set_faults(WebhookFaults.from_json(order))
     return world.webhooks.stats()["faults"]
 
 
 def deliveries(world: World, order: Order) -> Any:
-    """The last thousand: those that have come to an end, then those that wait."""
-    return [delivery.to_json() for delivery in world.webhooks.deliveries()[-LISTED:]]
+    """The last thousand deliveries: completed ones, then waiting ones."""
+    return [delivery.to_json() for delivery in world.webhooks.deliveries()[-MAX_LISTED_DELIVERIES:]]
 
 
 def deliver(world: World, order: Order) -> Any:
-    """Send everything that is due by the clock, and say what was sent and what came of it."""
+    """Send all due deliveries, and return them with their outcomes."""
     return [delivery.to_json() for delivery in world.webhooks.deliver()]
 
 

@@ -1,33 +1,40 @@
-"""The waking days of a member's history: naps and workouts, and the strain they add up to."""
+"""Generates the waking days of a member's history: naps, workouts, and the resulting strain."""
 
 import math
 from collections.abc import Sequence
 
-from whoop_simulator.physiology.ledger import Ledger
 from whoop_simulator.physiology.nights import Boundary
+from whoop_simulator.physiology.operation_log import OperationLog
 from whoop_simulator.physiology.scores import Score, load_of_strain, workout_score
 from whoop_simulator.physiology.sleep_history import SleepHistory
 from whoop_simulator.physiology.sports import SAUNA, Sport
 from whoop_simulator.timestamps import DAY, HOUR, MINUTE, SECOND, local_date, to_text
 from whoop_simulator.world.records import WORKOUTS, Record
 
-MOST_WORKOUTS = 3
-"""In one cycle, saunas included."""
+MAX_WORKOUTS_PER_CYCLE = 3
+"""Including saunas."""
 SAUNA_AFTERWARDS = 0.08
 STRAP_OFF_LOAD = 0.05
 UNSCORABLE, PENDING, RESTATED = 0.006, 0.01, 0.02
-"""Shares of the workouts; restatements come up to 143 h later."""
+"""Shares of the workouts. A restatement follows up to 143 h later."""
 
 
 class DayHistory:
-    def __init__(self, ledger: Ledger, sleeps: SleepHistory) -> None:
-        self._ledger = ledger
-        self._persona = ledger.persona
-        self._rng = ledger.rng
+    def __init__(self, log: OperationLog, sleeps: SleepHistory) -> None:
+        self._log = log
+        self._persona = log.persona
+        self._rng = log.rng
         self._sleeps = sleeps
 
     def write_day(self, cycle_id: int, begin: Boundary, after: Boundary, strain: float) -> float:
-        """Naps and workouts of a cycle, after one of that strain; returns the load that the day adds up to."""
+        """Generate the naps and workouts of a cycle.
+
+        Args:
+            strain: Strain of the previous cycle.
+
+        Returns:
+            The load of the day.
+        """
         rng = self._rng
         from_, to = begin.awake_from + 30 * MINUTE, after.start - 40 * MINUTE
         sick = begin.sleep is not None and begin.sleep.sick
@@ -48,7 +55,7 @@ class DayHistory:
             sport = self._sport()
             span = int(rng.uniform(*sport.minutes) * MINUTE) + rng.randrange(SECOND)
             start = self._free_time(busy, from_, to, span)
-            if start is None or written == MOST_WORKOUTS:
+            if start is None or written == MAX_WORKOUTS_PER_CYCLE:
                 continue
             busy.append((start, start + span))
             written += 1
@@ -58,7 +65,7 @@ class DayHistory:
             rest = start + span + rng.randrange(4, 12) * MINUTE
             length = int(rng.uniform(*SAUNA.minutes) * MINUTE)
             free = rest + length < to and all(not start < begun < rest + HOUR for begun, _ in busy)
-            if rng.random() < SAUNA_AFTERWARDS and written < MOST_WORKOUTS and free:
+            if rng.random() < SAUNA_AFTERWARDS and written < MAX_WORKOUTS_PER_CYCLE and free:
                 busy.append((rest, rest + length))
                 written += 1
                 self._write_workout(SAUNA, rest, length, None)
@@ -66,13 +73,13 @@ class DayHistory:
 
     def _workout_count(self, begin: Boundary) -> int:
         rng = self._rng
-        zone = self._ledger.itinerary.zone_at(begin.awake_from)
+        zone = self._log.itinerary.zone_at(begin.awake_from)
         weekend = local_date(zone, begin.awake_from).weekday() in (5, 6)
         mean = self._persona.workouts_a_day * (1.25 if weekend else 0.92)
         count, left = 0, math.exp(-mean)
         chance = rng.random()
         total = left
-        while chance > total and count < MOST_WORKOUTS:
+        while chance > total and count < MAX_WORKOUTS_PER_CYCLE:
             count += 1
             left *= mean / count
             total += left
@@ -103,7 +110,7 @@ class DayHistory:
     def _write_workout(self, sport: Sport, start: int, span: int, score: Score | None) -> None:
         rng, end = self._rng, start + span
         made = end + int(min(20 * HOUR, 6 * MINUTE * math.exp(rng.gauss(0, 1.1))))
-        key = self._ledger.new_uuid(start)
+        key = self._log.new_uuid(start)
         chance = rng.random()
         record: Record = {
             "id": key,
@@ -113,23 +120,23 @@ class DayHistory:
             "updated_at": to_text(made),
             "start": to_text(start),
             "end": to_text(end),
-            "timezone_offset": self._ledger.offset_text(start),
+            "timezone_offset": self._log.offset_text(start),
             "sport_name": sport.sport_name,
             "score_state": "SCORED",
             "sport_id": sport.sport_id,
         }
-        # A recovery activity (no score given) carries none in real data either.
+        # Recovery activities (score None) have no score in real data either.
         if score is None or chance < UNSCORABLE:
-            self._ledger.write(made, "create", WORKOUTS, key, record | {"score_state": "UNSCORABLE"})
+            self._log.write(made, "create", WORKOUTS, key, record | {"score_state": "UNSCORABLE"})
         elif chance < UNSCORABLE + PENDING:
             at = made + rng.randrange(1, 40) * MINUTE
-            self._ledger.write(made, "create", WORKOUTS, key, record | {"score_state": "PENDING_SCORE"})
+            self._log.write(made, "create", WORKOUTS, key, record | {"score_state": "PENDING_SCORE"})
             scored = {"score_state": "SCORED", "updated_at": to_text(at), "score": score}
-            self._ledger.write(at, "change", WORKOUTS, key, scored)
+            self._log.write(at, "change", WORKOUTS, key, scored)
         elif chance < UNSCORABLE + PENDING + RESTATED:
             at = made + rng.randrange(HOUR, 143 * HOUR)
             before = score | {"strain": round(score["strain"] * rng.uniform(0.9, 0.99), 7)}
-            self._ledger.write_scored(made, WORKOUTS, record, before)
-            self._ledger.write(at, "change", WORKOUTS, key, {"updated_at": to_text(at), "score": score})
+            self._log.write_scored(made, WORKOUTS, record, before)
+            self._log.write(at, "change", WORKOUTS, key, {"updated_at": to_text(at), "score": score})
         else:
-            self._ledger.write_scored(made, WORKOUTS, record, score)
+            self._log.write_scored(made, WORKOUTS, record, score)

@@ -1,7 +1,7 @@
-"""A member's life, written forward from the start date as operations that show one after the other.
+"""Generates a member's history from the start date as a list of operations.
 
-Nothing here reads a clock: the same seed and start give the same operations however far, and in how many steps, the
-history is asked for. This file strings the cycles together; what fills them is in sleep_history and day_history.
+No code here reads a clock: the same seed and start date give the same operations, in any number of steps.
+This module creates the cycles; `sleep_history` and `day_history` fill them.
 """
 
 import math
@@ -9,8 +9,8 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from whoop_simulator.physiology.day_history import DayHistory
-from whoop_simulator.physiology.ledger import Ledger
 from whoop_simulator.physiology.nights import Boundary, Nights
+from whoop_simulator.physiology.operation_log import OperationLog
 from whoop_simulator.physiology.personas import Persona
 from whoop_simulator.physiology.scores import ZERO_CYCLE_SCORE, OpenCycle, cycle_score
 from whoop_simulator.physiology.sleep_history import SleepHistory
@@ -21,22 +21,24 @@ from whoop_simulator.world.records import CYCLES, Record
 
 FIRST_CYCLE_ID = 1_090_000_000
 CYCLE_ID_STEP = 1_000_000
-"""Ids grow with time, in steps as wide as the other members of the platform make them; 64 bits after some years."""
+"""Ids grow by about this step per cycle, as on a platform with many members, and exceed 32 bits after some
+years.
+"""
 STRAP_OFF_STRAIN = 4.0
-"""What the night after a day without the strap supposes."""
+"""Strain that the night after a day without the strap assumes."""
 
 
 class History:
     def __init__(self, seed: int, persona: Persona, start: date) -> None:
-        # The first cycle begins at 00:00, in no zone at all.
+        # The first cycle begins at 00:00 UTC.
         begin = at_local(ZoneInfo("UTC"), start, 0)
         itinerary = Itinerary(seed, persona.place, persona.home, begin)
         self._persona = persona
-        self._ledger = Ledger(seed, persona, itinerary)
-        self._rng = self._ledger.rng
+        self._log = OperationLog(seed, persona, itinerary)
+        self._rng = self._log.rng
         self._nights = Nights(seed, persona, itinerary, start)
-        self._sleeps = SleepHistory(self._ledger)
-        self._days = DayHistory(self._ledger, self._sleeps)
+        self._sleeps = SleepHistory(self._log)
+        self._days = DayHistory(self._log, self._sleeps)
         self._written_to = 0
         self._cycles = 0
         self._strain = 10.0
@@ -48,17 +50,20 @@ class History:
 
     @property
     def v1_ids(self) -> dict[int, str]:
-        return self._ledger.v1_ids
+        return self._log.v1_ids
 
     def operations_to(self, instant: int) -> list[Operation]:
-        """Every operation up to the instant, and some after it; the list grows at its end only, and is not sorted."""
+        """All operations up to the instant, and some later ones.
+
+        The list is not sorted and grows only at its end.
+        """
         while self._written_to <= instant:
             self._write_cycle()
-        return self._ledger.operations
+        return self._log.operations
 
     def offset_text(self, now: int) -> str:
-        """The member's offset at `now`, which WHOOP shows on every sleep and workout of the past."""
-        return self._ledger.offset_text(now)
+        """The member's offset at `now`, which WHOOP shows on all sleeps and workouts."""
+        return self._log.offset_text(now)
 
     def _write_cycle(self) -> None:
         begin = self._boundary
@@ -70,7 +75,7 @@ class History:
         load = self._days.write_day(cycle_id, begin, after, self._strain)
         self._write_cycle_record(cycle_id, begin, after, load)
         self._boundary = after
-        # Nothing of the next cycle shows before it starts.
+        # No operation of the next cycle is visible before its start.
         self._written_to = after.start
 
     def _write_cycle_record(self, cycle_id: int, begin: Boundary, after: Boundary, load: float) -> None:
@@ -104,17 +109,20 @@ class History:
         if pending:
             record["score_state"] = "PENDING_SCORE"
         self._close_previous(begin)
-        self._ledger.write(begin.created, "create", CYCLES, cycle_id, record, None if pending else growing)
+        self._log.write(begin.created, "create", CYCLES, cycle_id, record, None if pending else growing)
         if pending:
             scored = min(begin.created + rng.randrange(5, 60) * MINUTE, after.created - 1)
-            self._ledger.write(scored, "open", CYCLES, cycle_id, {}, growing)
+            self._log.write(scored, "open", CYCLES, cycle_id, {}, growing)
         self._previous_id = cycle_id
         self._previous_final = {"score_state": state, "step_count": step_count}
         if state == "SCORED":
             self._previous_final["score"] = score
 
     def _close_previous(self, begin: Boundary) -> None:
-        """A cycle gets its end, hours in the past, when the next one is made; one in four is restated later."""
+        """Close the previous cycle when the next one is created, with an end in the past.
+
+        A quarter is restated later.
+        """
         if self._previous_id is None:
             return
         rng = self._rng
@@ -130,13 +138,13 @@ class History:
             first["strain"] = round(first["strain"] * rng.uniform(0.96, 1.0), 7)
             first["kilojoule"] = round(first["kilojoule"] * rng.uniform(0.97, 1.0), 3)
             lasting["score"] = first
-            self._ledger.write(
+            self._log.write(
                 restated, "change", CYCLES, self._previous_id, {"updated_at": to_text(restated), **final}
             )
-        self._ledger.write(at, "change", CYCLES, self._previous_id, lasting)
+        self._log.write(at, "change", CYCLES, self._previous_id, lasting)
 
     def _write_zero_cycle(self, begin: int) -> None:
-        """Six days before the first real cycle, all values 0, created later, not contiguous."""
+        """Create a stray cycle of zeros six days before the first real cycle."""
         cycle_id = self._next_cycle_id()
         at = begin + self._rng.randrange(15 * HOUR, 20 * HOUR)
         record = {
@@ -146,12 +154,12 @@ class History:
             "updated_at": to_text(at),
             "start": to_text(begin - 6 * DAY),
             "end": to_text(begin - 5 * DAY),
-            "timezone_offset": self._ledger.offset_text(begin - 6 * DAY),
+            "timezone_offset": self._log.offset_text(begin - 6 * DAY),
             "score_state": "SCORED",
             "score": dict(ZERO_CYCLE_SCORE),
             "step_count": None,
         }
-        self._ledger.write(at, "create", CYCLES, cycle_id, record)
+        self._log.write(at, "create", CYCLES, cycle_id, record)
 
     def _next_cycle_id(self) -> int:
         self._cycles += 1

@@ -1,7 +1,7 @@
-"""When a member's cycles begin: nights, days without the strap, nights lost to a shift or to a party.
+"""Generates the starts of a member's cycles: nights, days without the strap, and lost nights.
 
-A cycle runs from one main sleep's start to the next one's. Without a sleep it begins at local midnight or at the
-usual bedtime. `Nights.after(boundary)` draws the next boundary from the one before it, always forward.
+A cycle runs from the start of one main sleep to the start of the next. Without a sleep it begins at local
+midnight or at the usual bedtime. `Nights.after(boundary)` draws the next boundary from the previous one.
 """
 
 import math
@@ -15,15 +15,15 @@ from whoop_simulator.physiology.scores import SleepShape, sleep_shape
 from whoop_simulator.physiology.travel import Itinerary
 from whoop_simulator.timestamps import DAY, HOUR, MINUTE, SECOND, at_local, local_date
 
-EARLY_SLEEP = 0.07
-"""Share of main sleeps first created before they end (24 of 340 in real data)."""
-STRAP_OFF = 1 / 45
-"""Chance per night that the strap comes off for one to three nights."""
-LOST_NIGHT = 1 / 130
-"""Chance per night of no night's sleep at all, and a main sleep in the next afternoon."""
-HALF_DAY_CYCLE = 0.3
-"""Chance that a strap-off spell ends with a twelve-hour cycle without sleep."""
-PENDING_SLEEP, UNSCORABLE_SLEEP = 0.015, 0.007
+EARLY_SLEEP_SHARE = 0.07
+"""Share of main sleeps that WHOOP creates before they end (24 of 340 in real data)."""
+STRAP_OFF_CHANCE = 1 / 45
+"""Chance per night that the member takes the strap off for one to three nights."""
+LOST_NIGHT_CHANCE = 1 / 130
+"""Chance per night without sleep, with a main sleep in the next afternoon."""
+HALF_DAY_CYCLE_CHANCE = 0.3
+"""Chance that a period without the strap ends with a twelve-hour cycle without sleep."""
+PENDING_SLEEP_SHARE, UNSCORABLE_SLEEP_SHARE = 0.015, 0.007
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class MainSleep:
     start: int
     end: int
     early_end: int | None
-    """The end it was first created with, when WHOOP took a waking for the last one."""
+    """The first end of the record, if WHOOP created it at an earlier waking."""
     created: int
     completed: int
-    """When it was lengthened, or else `created`."""
+    """Time of the final end; equal to `created` if the sleep was never extended."""
     shape: SleepShape
     state: Literal["SCORED", "PENDING_SCORE", "UNSCORABLE"]
     scored: int
-    """When a pending sleep got its score, or else `created`."""
+    """Time of the score of a pending sleep; else equal to `created`."""
     sick: bool
 
 
@@ -48,7 +48,7 @@ class Boundary:
 
     start: int
     created: int
-    """When WHOOP made the cycle, and closed the one before."""
+    """Time at which WHOOP creates the cycle and closes the previous one."""
     offset: int
     sleep: MainSleep | None = None
     strap_on: bool = True
@@ -59,7 +59,7 @@ class Boundary:
 
 
 def sync_lag(rng: random.Random) -> int:
-    """From waking to the processed sleep: median 9 min, 95% within 2.2 h, at most 14 h (a late sync)."""
+    """Milliseconds from waking to the processed sleep: median 9 min, 95% within 2.2 h, at most 14 h."""
     return int(min(14 * HOUR, max(MINUTE, 9 * MINUTE * math.exp(rng.gauss(0, 1.63)))))
 
 
@@ -76,7 +76,7 @@ class Nights:
         self._sick_days = self._rng.randrange(5, 9)
 
     def sick_on(self, instant: int) -> bool:
-        """A week or so, every few months."""
+        """Whether the member is sick: about a week every few months."""
         day = (local_date(self._itinerary.zone_at(instant), instant) - self._first).days
         while day >= self._sick_from + self._sick_days:
             self._sick_from += self._rng.randrange(110, 240)
@@ -89,12 +89,12 @@ class Nights:
             self._off_nights -= 1
             if self._off_nights:
                 return self._without_sleep(last)
-            if rng.random() < HALF_DAY_CYCLE:
+            if rng.random() < HALF_DAY_CYCLE_CHANCE:
                 return self._half_day_on(last)
-        elif self._slept > 3 and rng.random() < STRAP_OFF:
+        elif self._slept > 3 and rng.random() < STRAP_OFF_CHANCE:
             self._off_nights = rng.choice((1, 1, 2, 3))
             return self._without_sleep(last)
-        elif self._slept > 3 and not self._persona.night_shift and rng.random() < LOST_NIGHT:
+        elif self._slept > 3 and not self._persona.night_shift and rng.random() < LOST_NIGHT_CHANCE:
             return self._afternoon_sleep(last)
         return self._night(last)
 
@@ -122,7 +122,7 @@ class Nights:
         hours = min(11.0, max(3.2, hours + (0.7 if sick else 0)))
         end = start + int(hours * HOUR / shape.efficiency) + shape.gap + rng.randrange(SECOND)
         early_end = None
-        if rng.random() < EARLY_SLEEP:
+        if rng.random() < EARLY_SLEEP_SHARE:
             early_end = end - int(
                 min(3.8 * HOUR, (end - start) * 0.5, 12 * MINUTE + rng.expovariate(1 / HOUR))
             )
@@ -131,19 +131,19 @@ class Nights:
         completed = max(created + MINUTE, end + sync_lag(rng)) if early_end else created
         chance, scored = rng.random(), created
         state: Literal["SCORED", "PENDING_SCORE", "UNSCORABLE"] = "SCORED"
-        if early_end is None and chance < PENDING_SLEEP:
+        if early_end is None and chance < PENDING_SLEEP_SHARE:
             state = "PENDING_SCORE"
             scored = created + (
                 rng.randrange(2, 45) * MINUTE if rng.random() < 0.85 else rng.randrange(1, 4) * DAY
             )
-        elif early_end is None and chance < PENDING_SLEEP + UNSCORABLE_SLEEP:
+        elif early_end is None and chance < PENDING_SLEEP_SHARE + UNSCORABLE_SLEEP_SHARE:
             state = "UNSCORABLE"
         self._slept += 1
         sleep = MainSleep(start, end, early_end, created, completed, shape, state, scored, sick)
         return Boundary(start, created, self._itinerary.offset_at(start), sleep)
 
     def _without_sleep(self, last: Boundary) -> Boundary:
-        """Local midnight, or to the millisecond the usual bedtime."""
+        """A boundary without sleep: local midnight, or exactly the usual bedtime."""
         rng = self._rng
         earliest = last.awake_from + 6 * HOUR
         zone = self._itinerary.zone_at(earliest)
@@ -158,7 +158,7 @@ class Nights:
         return self._sleepless(last, start, strap_on=False)
 
     def _half_day_on(self, last: Boundary) -> Boundary:
-        """The strap is back about noon: a cycle of twelve hours lies behind, both share their day."""
+        """The strap is on again about noon, after a cycle of twelve hours on the same day."""
         start = last.start + self._rng.randrange(10 * HOUR, 11 * HOUR + 40 * MINUTE)
         return self._sleepless(last, start, strap_on=True)
 
@@ -168,13 +168,13 @@ class Nights:
         return Boundary(start, created, self._itinerary.offset_at(start), strap_on=strap_on)
 
     def _bedtime(self, earliest: int, noise: float) -> tuple[int, date]:
-        """The first bedtime not before `earliest`, and the date of its evening."""
+        """The first bedtime at or after `earliest`, and the date of its evening."""
         zone = self._itinerary.zone_at(earliest)
         day = local_date(zone, earliest) - timedelta(days=2)
         while True:
             start = at_local(zone, day, self._bedtime_minutes(day) + noise)
             if start >= earliest:
-                # Milliseconds like a real detector's.
+                # Random milliseconds, as in real data.
                 return start + self._rng.randrange(SECOND), day
             day += timedelta(days=1)
 
@@ -186,5 +186,5 @@ class Nights:
         return self._persona.bedtime_minutes + (50 if evening.weekday() in (4, 5) else 0)
 
     def _works_the_night_of(self, evening: date) -> bool:
-        """Four nights on, four off."""
+        """Whether the member works that night: four nights of work, four nights off."""
         return (evening - self._first).days % 8 < 4

@@ -1,4 +1,7 @@
-"""Who the simulated members are: home zone, body, habits. All follow from the seed and the member's place."""
+"""Personas of the simulated members: home zone, body, habits.
+
+All follow from the seed and the member's place.
+"""
 
 import math
 import random
@@ -19,7 +22,8 @@ ZONES = (
     "Asia/Kathmandu",
     "Pacific/Honolulu",
 )
-"""Home zones, taken in turn: the first member lives in New York, the third works nights in London."""
+"""Home zones of the members in order: the first member lives in New York, the third works nights in London.
+"""
 
 NIGHT_SHIFT_PLACE = 2
 _FIRST = ("Alex", "Robin", "Sam", "Jo", "Kim", "Noa", "Chris", "Mika", "Toni", "Sasha")
@@ -51,13 +55,14 @@ class Persona:
     steps_a_day: int
     nap_probability: float
     naps_recover: bool
-    """The member's naps get a recovery of their own (seen in one of four real accounts)."""
+    """Whether the member's naps have recoveries (observed in 1 of 4 real accounts)."""
     night_shift: bool
     has_temperature: bool
     """A strap of generation 4.0 or newer: SpO2 and skin temperature."""
     counts_steps: bool
     early_zero_cycle: bool
-    """A stray cycle of zeros six days before the first real one (seen in one real account)."""
+    """Whether a stray cycle of zeros lies six days before the first real cycle (observed in 1 real account).
+    """
 
 
 def make_persona(seed: int, place: int, zones: Sequence[str] = ZONES) -> Persona:

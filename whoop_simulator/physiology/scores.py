@@ -1,7 +1,7 @@
-"""Scores: what WHOOP would measure, given how a member slept, trained and felt.
+"""Generates scores from the way a member slept, trained and felt.
 
-Pure functions of their arguments and a random generator; durations in milliseconds, strain on WHOOP's 0..21 scale.
-The numbers are invented but tuned to be plausible; the shapes (fields, sums, signs) are WHOOP's.
+Pure functions of their arguments and a random generator. Durations are in milliseconds, strain is on WHOOP's
+scale from 0 to 21. The numbers are invented but plausible; fields, sums and signs are WHOOP's.
 """
 
 import math
@@ -16,17 +16,21 @@ from whoop_simulator.timestamps import DAY, HOUR, MINUTE, SECOND
 Score = dict[str, Any]
 
 HRV_PER_BALANCE, HRV_NOISE = 0.17, 0.04
-"""Of ln RMSSD: change per standard deviation of the day's state, and standard deviation of what is its own."""
+"""ln RMSSD: change per standard deviation of the day's state, and standard deviation of the independent part.
+"""
 HEART_RATE_PER_BALANCE, HEART_RATE_NOISE = -1.7, 1.02
-"""Of resting heart rate, bpm, likewise. Against the 28 nights before, the two then correlate with -0.84, as in five real
-members; `test_plausibility` measures it."""
+"""The same for the resting heart rate, in bpm.
+
+Relative to the 28 nights before, both correlate with -0.84, as in five real members; `test_plausibility`
+measures it.
+"""
 
 MAX_STRAIN = 21.0
 BASELINE_NEED = int(7.6 * HOUR)
 
 
 def strain_of_load(load: float) -> float:
-    """Strain saturates: twice the load is far from twice the strain."""
+    """Convert load to strain, which saturates at MAX_STRAIN."""
     return MAX_STRAIN * (1 - math.exp(-load))
 
 
@@ -36,14 +40,14 @@ def load_of_strain(strain: float) -> float:
 
 @dataclass(frozen=True)
 class SleepShape:
-    """How a night divides, as fractions of the time in bed; the same for its first version and its final one."""
+    """Sleep stages as fractions of the time in bed, the same for all versions of a sleep."""
 
     awake: float
     no_data: float
     slow_wave: float
     rem: float
     gap: int
-    """By how much end - start exceeds the time in bed (up to 448 s)."""
+    """Milliseconds by which end - start exceeds the time in bed (up to 448 s)."""
     disturbances_an_hour: float
     respiratory_rate: float
 
@@ -66,7 +70,7 @@ def sleep_shape(rng: random.Random, persona: Persona, *, nap: bool = False, sick
 
 
 def stage_summary(shape: SleepShape, span: int) -> dict[str, int]:
-    """The stages of a sleep of `span` from start to end; the five durations add up to the time in bed exactly."""
+    """The stages of a sleep of `span` milliseconds. The five durations add up to the time in bed."""
     in_bed = max(0, span - shape.gap)
     awake = int(in_bed * shape.awake)
     no_data = int(in_bed * shape.no_data)
@@ -93,7 +97,7 @@ def asleep_milli(stages: dict[str, int]) -> int:
 
 
 def sleep_needed(debt: int, strain: float, napped: int) -> dict[str, int]:
-    """Need before a sleep: `debt` and `napped` in ms, `strain` of the cycle before it."""
+    """The need before a sleep: `debt` and `napped` in milliseconds, `strain` of the previous cycle."""
     return {
         "baseline_milli": BASELINE_NEED,
         "need_from_sleep_debt_milli": max(0, debt),
@@ -124,7 +128,7 @@ def sleep_score(
 def recovery_score(
     rng: random.Random, persona: Persona, *, balance: float, drift: float, sick: bool, calibrating: bool
 ) -> Score:
-    """`balance`: the day's latent state in standard deviations; `drift`: the slow log drift of the HRV."""
+    """A recovery score. `balance`: state of the day in standard deviations; `drift`: slow drift of ln HRV."""
     percent = 100 * _normal_cdf(0.35 + 0.8 * balance)
     hrv = persona.hrv_milli * math.exp(drift + HRV_PER_BALANCE * balance + rng.gauss(0, HRV_NOISE))
     score: Score = {
@@ -185,7 +189,7 @@ def workout_score(rng: random.Random, persona: Persona, sport: Sport, span: int,
 
 
 def cycle_score(rng: random.Random, persona: Persona, span: int, load: float) -> Score:
-    """A whole cycle's score; `load` adds up what the member did in it."""
+    """The score of a complete cycle; `load` is the sum of the member's activity."""
     average = persona.resting_heart_rate + 11 + 9 * load + rng.gauss(0, 2)
     peak = persona.resting_heart_rate + 55 + 42 * min(load, 2.2) + rng.gauss(0, 6)
     resting_kilojoule = persona.weight_kilogram * 105 * span / DAY
@@ -202,21 +206,21 @@ ZERO_CYCLE_SCORE: Score = {"strain": 0.0, "kilojoule": 0.0, "average_heart_rate"
 
 @dataclass(frozen=True)
 class OpenCycle:
-    """What an open cycle will have become at its end: its score so far follows from the time that has passed."""
+    """The final score of an open cycle, from which the current score follows by the elapsed time."""
 
     start: int
     span: int
     score: Score
     step_count: int | None
 
-    # A strap syncs every few minutes; a frozen moment of this length also makes two reads agree.
+    # A strap syncs every few minutes. Within such a step two reads return the same values.
     STEP = 5 * MINUTE
 
     def at(self, now: int) -> tuple[Score, int | None]:
-        """(score, step_count) as WHOOP would show them at `now`."""
+        """(score, step_count) as WHOOP shows them at `now`."""
         passed = max(0, now - self.start) // self.STEP * self.STEP
         part = min(1.0, passed / self.span) if self.span else 1.0
-        # Little happens during the night: most of the load falls into the last two thirds.
+        # The load of the night is low, so that most of it falls into the last two thirds.
         active = 0.02 + 0.98 * max(0.0, (part - 0.33) / 0.67) if part < 1 else 1.0
         final = self.score
         steps = None if self.step_count is None else int(self.step_count * active)

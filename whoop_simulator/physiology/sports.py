@@ -1,4 +1,4 @@
-"""The sports members do here: WHOOP's `sport_id` and slug (the pairs seen in real data), and how hard they are."""
+"""Sports of the members: WHOOP's `sport_id` and slug (pairs from real data), with typical effort."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ class Sport(NamedTuple):
     """Typical workout strain, 0..21."""
     minutes: tuple[int, int]
     metres_per_minute: float
-    """0 where WHOOP gets no distance."""
+    """0 for sports without distance."""
     climbs: bool = False
 
 
@@ -31,7 +31,7 @@ BADMINTON = Sport(231, "badminton", 10.0, (45, 100), 0.0)
 ACTIVITY = Sport(-1, "activity", 6.0, (15, 60), 0.0)
 
 SAUNA = Sport(233, "sauna", 0.0, (10, 22), 0.0)
-"""A recovery activity: listed among the workouts, never scored."""
+"""A recovery activity: WHOOP lists it among the workouts and never scores it."""
 
 ROUTINES: tuple[tuple[tuple[Sport, float], ...], ...] = (
     ((RUNNING, 5), (STRENGTH_TRAINER, 3), (WALKING, 3), (CYCLING, 1), (SWIMMING, 1), (ACTIVITY, 1)),
@@ -39,4 +39,4 @@ ROUTINES: tuple[tuple[tuple[Sport, float], ...], ...] = (
     ((WALKING, 5), (PILATES, 3), (DANCE, 2), (ELLIPTICAL, 1), (ACTIVITY, 2)),
     ((WEIGHTLIFTING, 5), (STAIRMASTER, 3), (JUMPING_ROPE, 2), (WALKING, 3), (BADMINTON, 2)),
 )
-"""One weekly mixture per kind of member: (sport, weight)."""
+"""Mixtures of sports, as (sport, weight); members get them in turn."""

@@ -1,4 +1,4 @@
-"""Where a member is: the home zone, and trips east and west in turn, drawn forward from the seed."""
+"""Generates a member's trips from the home zone, alternately east and west."""
 
 import random
 from bisect import bisect_right
@@ -9,7 +9,7 @@ from whoop_simulator.timestamps import DAY, HOUR, at_local, local_date, offset_a
 
 EASTWARD = (1, 3, 5.5, 7, 9, 12)
 WESTWARD = (-1, -3, -5, -6, -8, -10)
-"""About how many hours from home the trips go."""
+"""Approximate time difference of the destinations, in hours."""
 
 DESTINATIONS = (
     "Pacific/Honolulu",
@@ -32,7 +32,7 @@ DESTINATIONS = (
 
 
 class Itinerary:
-    """The zone of a member at any instant after the start, drawn as far as it is asked for."""
+    """The time zone of a member at any instant after the start. Trips are generated on demand."""
 
     def __init__(self, seed: int, place: int, home: str, start: int) -> None:
         self._rng = random.Random(f"{seed}/{place}/travel")
@@ -52,7 +52,7 @@ class Itinerary:
 
     def _draw_trip(self) -> None:
         rng = self._rng
-        # Arrivals and returns fall into waking hours of the place that is left.
+        # Departures are in the waking hours of the home zone.
         leave = at_local(self._home, local_date(self._home, self._drawn_to), rng.randrange(10 * 60, 18 * 60))
         back = leave + rng.randrange(3, 15) * DAY + rng.randrange(0, 5) * HOUR
         self._since += [leave, back]

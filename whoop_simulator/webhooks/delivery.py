@@ -1,4 +1,4 @@
-"""One delivery of one webhook event to one URL: what is sent, how it is signed, when it is tried again."""
+"""One delivery of one webhook event to one URL: body, signature and retry times."""
 
 import base64
 import hashlib
@@ -13,15 +13,15 @@ from whoop_simulator.timestamps import MINUTE, to_text
 from whoop_simulator.world.records import to_json
 
 RETRIES = tuple(minutes * MINUTE for minutes in (1, 4, 10, 20, 25))
-"""Five, over an hour; when exactly WHOOP tries again is not known."""
+"""Milliseconds between attempts: five retries within an hour. WHOOP does not document its retry times."""
 
 WAITING, DELIVERED, GIVEN_UP, ENDED, NEVER_SENT = "waiting", "delivered", "given up", "ended", "never sent"
 STATUSES = (WAITING, DELIVERED, GIVEN_UP, ENDED, NEVER_SENT)
 
 
 @dataclass
-class Delivery:
-    """`answers`: [{"at", "status"}, ...], status None when no answer came in time."""
+class WebhookDelivery:
+    """A delivery. `answers` is [{"at", "status"}, ...]; status is None if no response came in time."""
 
     number: int
     url: str
@@ -30,19 +30,19 @@ class Delivery:
     type: str
     trace_id: str
     due: int
-    """Milliseconds since 1970, by the simulator's clock, as all times here."""
+    """Milliseconds since 1970 by the simulator's clock, like all times of this module."""
     signed_at: int | None = None
     status: str = WAITING
     answers: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def body(self) -> bytes:
-        """The bytes that are sent and signed."""
+        """The bytes that the simulator sends and signs."""
         names = ("user_id", "id", "type", "trace_id")
         return to_json({name: getattr(self, name) for name in names}).encode()
 
     def answered(self, at: int, status: int | None) -> None:
-        """Note an answer: done, or due again, or given up."""
+        """Record a response, and set the next status: delivered, due again, or given up."""
         self.answers.append({"at": to_text(at), "status": status})
         if status is not None and 200 <= status < 300:
             self.status = DELIVERED
@@ -63,7 +63,12 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
 
 
 def post(url: str, body: bytes, secret: str, signed_at: int, timeout: float) -> int | None:
-    """The status of the answer; None when there is none within `timeout` seconds, or nobody listens."""
+    """Send a signed POST request.
+
+    Returns:
+        The status of the response; None if the connection fails or no response comes within `timeout`
+        seconds.
+    """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.netloc, timeout=timeout)
@@ -82,7 +87,7 @@ def post(url: str, body: bytes, secret: str, signed_at: int, timeout: float) -> 
 
 
 def checked_url(url: object) -> str:
-    """A URL that a webhook can be sent to; SimulatorError for anything else."""
+    """Return the URL if it is an http or https URL, else raise SimulatorError."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

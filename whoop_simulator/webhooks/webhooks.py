@@ -1,9 +1,10 @@
-"""Webhooks: what changes in the world is announced to every subscribed URL, as far as the member's grant lives.
+"""Webhooks: sends each change of a member with a live grant to every subscribed URL.
 
-Six types: a sleep, recovery or workout was updated (creation comes as that too) or deleted; the id is the record's, of a
-recovery its sleep's. Cycles, profile and body measurements have none. All times are the simulator's clock's: moved by
-a month, it announces the month in order; standing still, it tries nothing again. What goes wrong on the way is drawn
-from the seed and the event, so that the same world has the same faults.
+Six types exist: `updated` (also for new records) and `deleted`, for sleeps, recoveries and workouts. The id
+is the record's, for a recovery the sleep's. Cycles, profile and body measurements have no webhooks. All times
+follow the simulator's clock: after a leap of a month the events of the month follow in order, and a frozen
+clock triggers no retry. Faults depend only on the seed and the event, so that the same world has the same
+faults.
 """
 
 import heapq
@@ -24,7 +25,7 @@ from whoop_simulator.webhooks.delivery import (
     NEVER_SENT,
     STATUSES,
     WAITING,
-    Delivery,
+    WebhookDelivery,
     checked_url,
     post,
 )
@@ -35,29 +36,32 @@ if TYPE_CHECKING:
     from whoop_simulator.world.world import World
 
 KIND_OF = {SLEEPS: "sleep", RECOVERIES: "recovery", WORKOUTS: "workout"}
-KEPT = 10_000
-"""So many deliveries that have come to an end are remembered."""
-LOOK_EVERY = 0.1
-"""Seconds, real ones, between two looks at what is due while the clock runs."""
+MAX_ENDED_DELIVERIES = 10_000
+"""Number of completed deliveries that the simulator lists."""
+POLL_SECONDS = 0.1
+"""Real seconds between two checks for due deliveries while the clock runs."""
 _RANGES = {"delay_seconds": (0, 7 * 86_400), "timeout_seconds": (0.01, 60)}
 
 
 @dataclass
 class WebhookFaults:
-    """Shares from 0 to 1 of the events, and how WHOOP's side behaves."""
+    """Faults of the deliveries. Shares are from 0 to 1 of the events."""
 
     duplicates: float = 0.0
     """Sent twice, under the same trace_id."""
     disorder: float = 0.0
-    """Held back for up to ten minutes, so that later ones overtake them."""
+    """Delayed by up to ten minutes, so that later events arrive first."""
     lost: float = 0.0
     """Never sent."""
     delay_seconds: float = 0.0
-    """Between the change and the first attempt, for all."""
+    """Seconds between the change and the first attempt, for all events."""
     timeout_seconds: float = 1.0
-    """How long an answer may take; real seconds."""
+    """Real seconds that the receiver has for its response."""
     resign: bool = False
-    """Whether a retry is signed with the time of the retry, not of the first attempt; not known of WHOOP."""
+    """Whether a retry is signed with its own time, not that of the first attempt.
+
+    WHOOP's behaviour is not known.
+    """
 
     @classmethod
     def from_json(cls, order: dict[str, Any]) -> "WebhookFaults":
@@ -75,25 +79,28 @@ class WebhookFaults:
         return result
 
 
-class Webhooks:
-    """Every public method takes the world's lock for as long as it does not wait for a receiver."""
+class WebhookSender:
+    """Creates and sends the deliveries.
+
+    Public methods hold the world's lock, except while they wait for a receiver.
+    """
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self._one_postman = threading.Lock()
+        self._delivery_lock = threading.Lock()
         self.urls: list[str] = []
         self.faults = WebhookFaults()
         self._events: Counter[int] = Counter()
-        """How many of a member's changes have been announced: the number makes the trace_id."""
+        """User id -> number of announced changes. The number determines the trace_id."""
         self._numbers = 0
-        self._waiting: list[tuple[int, int, Delivery]] = []
-        self._ended: deque[Delivery] = deque(maxlen=KEPT)
+        self._waiting: list[tuple[int, int, WebhookDelivery]] = []
+        self._ended: deque[WebhookDelivery] = deque(maxlen=MAX_ENDED_DELIVERIES)
         self._counts = dict.fromkeys((*STATUSES, "attempts"), 0)
 
-    # Who is told, and how
+    # Subscriptions and faults
 
     def subscribe(self, url: object) -> None:
-        """Announce to this URL too what changes from now on."""
+        """Send future changes to this URL too."""
         checked = checked_url(url)
         with self._world.lock:
             self.collect()
@@ -102,17 +109,17 @@ class Webhooks:
             self._world.save()
 
     def unsubscribe(self, url: object) -> None:
-        """Announce nothing more to this URL; what waits for it ends."""
+        """Send nothing more to this URL, and end its waiting deliveries."""
         with self._world.lock:
             if url not in self.urls:
-                raise SimulatorError(f"nobody has subscribed {url!r}: look at /_control/webhooks")
+                raise SimulatorError(f"{url!r} is not subscribed: GET /_control/webhooks lists the URLs")
             self.collect()
             self.urls.remove(str(url))
             self._end_all(lambda delivery: delivery.url == url)
             self._world.save()
 
     def redirect(self, urls: Sequence[str]) -> None:
-        """Announce to these URLs and no others."""
+        """Send future changes to exactly these URLs."""
         checked = [checked_url(url) for url in urls]
         with self._world.lock:
             for url in [url for url in self.urls if url not in checked]:
@@ -126,20 +133,20 @@ class Webhooks:
             self.faults = faults
             self._world.save()
 
-    # What is announced
+    # Events
 
     def collect(self) -> None:
-        """Turn what has changed up to the clock's time into deliveries. To be called before grants change."""
+        """Create deliveries for all changes up to the clock's time. Call it before grants change."""
         with self._world.lock:
             now = self._world.now()
             found = []
             for place, member in enumerate(self._world.members.values()):
                 member.move_to(now)
-                for serial, operation in enumerate(member.news):
+                for serial, operation in enumerate(member.unannounced):
                     kind = event_type(operation)
                     if kind is not None and self._world.grants.live(member.user_id, operation.at):
                         found.append((operation.at, place, serial, member.user_id, kind, operation.key))
-                member.news.clear()
+                member.unannounced.clear()
             for at, _, _, user_id, kind, key in sorted(found):
                 self._announce(at, user_id, kind, key)
 
@@ -154,26 +161,27 @@ class Webhooks:
         for url in self.urls:
             for _ in range(2 if twice < self.faults.duplicates else 1):
                 self._numbers += 1
-                delivery = Delivery(self._numbers, url, user_id, key, kind, trace_id, due)
+                delivery = WebhookDelivery(self._numbers, url, user_id, key, kind, trace_id, due)
                 if lost < self.faults.lost:
                     self._end(delivery, NEVER_SENT)
                 else:
                     heapq.heappush(self._waiting, (delivery.due, delivery.number, delivery))
 
     def revoked(self, user_id: int) -> None:
-        """The member's grants have ended: nothing more is sent of theirs."""
+        """End the waiting deliveries of a member whose grants were revoked."""
         with self._world.lock:
             self._end_all(lambda delivery: delivery.user_id == user_id)
 
     # Sending
 
-    def deliver(self, stopped: threading.Event | None = None) -> list[Delivery]:
-        """Send everything that is due by the clock, in order of its time; returns what was sent, whatever came of it.
+    def deliver(self, stopped: threading.Event | None = None) -> list[WebhookDelivery]:
+        """Send all due deliveries in the order of their times, until `stopped` is set.
 
-        Less than everything only when `stopped` is set meanwhile.
+        Returns:
+            The deliveries that were attempted, with any outcome.
         """
         sent = []
-        with self._one_postman:
+        with self._delivery_lock:
             self.collect()
             while not (stopped and stopped.is_set()) and (delivery := self._next()) is not None:
                 signed_at = delivery.signed_at
@@ -188,14 +196,14 @@ class Webhooks:
         return sent
 
     def deliver_until(self, stopped: threading.Event) -> None:
-        """Send what becomes due while the clock runs."""
-        while not stopped.wait(LOOK_EVERY):
+        """Send deliveries as they become due while the clock runs, until `stopped` is set."""
+        while not stopped.wait(POLL_SECONDS):
             if self.urls and not self._world.clock.frozen:
-                # A state file that cannot be written any more is told to whoever gives the next order.
+                # The next request to the control API reports a state file that cannot be written.
                 with suppress(SimulatorError):
                     self.deliver(stopped)
 
-    def _next(self) -> Delivery | None:
+    def _next(self) -> WebhookDelivery | None:
         with self._world.lock:
             now = self._world.now()
             if not self._waiting or self._waiting[0][0] > now:
@@ -205,7 +213,7 @@ class Webhooks:
                 delivery.signed_at = now
             return delivery
 
-    def _answered(self, delivery: Delivery, status: int | None) -> None:
+    def _answered(self, delivery: WebhookDelivery, status: int | None) -> None:
         with self._world.lock:
             delivery.answered(self._world.now(), status)
             self._counts["attempts"] += 1
@@ -217,41 +225,41 @@ class Webhooks:
             else:
                 self._end(delivery, ENDED)
 
-    def _end(self, delivery: Delivery, status: str) -> None:
+    def _end(self, delivery: WebhookDelivery, status: str) -> None:
         delivery.status = status
         self._counts[status] += 1
         self._ended.append(delivery)
 
-    def _end_all(self, which: Callable[[Delivery], bool]) -> None:
+    def _end_all(self, which: Callable[[WebhookDelivery], bool]) -> None:
         ending = [entry for entry in self._waiting if which(entry[2])]
         self._waiting = [entry for entry in self._waiting if not which(entry[2])]
         heapq.heapify(self._waiting)
         for entry in sorted(ending):
             self._end(entry[2], ENDED)
 
-    # What came of it
+    # Results
 
     def next_due(self) -> int | None:
-        """When the next delivery that waits is due; None when none waits."""
+        """The time of the next waiting delivery, or None."""
         with self._world.lock:
             self.collect()
             return self._waiting[0][0] if self._waiting else None
 
-    def deliveries(self) -> list[Delivery]:
-        """Those that have come to an end, in that order, then those that wait, by when they are due."""
+    def deliveries(self) -> list[WebhookDelivery]:
+        """Completed deliveries in the order of completion, then waiting ones by due time."""
         with self._world.lock:
             self.collect()
             return [*self._ended, *(delivery for _, _, delivery in sorted(self._waiting))]
 
     def stats(self) -> dict[str, Any]:
-        """Subscriptions, faults, and how many deliveries are in which status."""
+        """Subscriptions, faults, and the number of deliveries per status."""
         with self._world.lock:
             self.collect()
             counts = self._counts | {WAITING: len(self._waiting)}
             return {"urls": list(self.urls), "faults": asdict(self.faults), "counts": counts}
 
     def to_json(self) -> dict[str, Any]:
-        """What a restarted simulator must still know: what has ended is forgotten, and its counts."""
+        """The state that a restart needs. Completed deliveries and their counts are not kept."""
         return {
             "urls": self.urls,
             "faults": asdict(self.faults),
@@ -265,13 +273,13 @@ class Webhooks:
         self.faults = WebhookFaults.from_json(saved["faults"])
         self._events = Counter({int(user_id): count for user_id, count in saved["events"].items()})
         self._numbers = saved["numbers"]
-        waiting = [Delivery(**delivery) for delivery in saved["waiting"]]
+        waiting = [WebhookDelivery(**delivery) for delivery in saved["waiting"]]
         self._waiting = [(delivery.due, delivery.number, delivery) for delivery in waiting]
         heapq.heapify(self._waiting)
 
 
 def event_type(operation: Operation) -> str | None:
-    """What a change is announced as; None for what WHOOP keeps quiet about."""
+    """The event type of a change, or None if WHOOP sends no webhook for it."""
     kind = KIND_OF.get(operation.stream)
     if kind is None:
         return None

@@ -1,8 +1,9 @@
-"""The app's own data export of a simulated member: four CSV files, as the app rounds and names things, in every variant.
+"""The app's data export of a simulated member: four CSV files with the app's names and rounding, in several
+variants.
 
-Local times without an offset beside the zone of the cycle, kilocalories, whole minutes, heart rate zones in percent and
-none for zone 0, no ids, the newest first; the newest cycle is open and has no strain. A cycle's end is written by the
-cycle's own clock.
+Times are local and without offset, next to the zone of the cycle. Energy is in kilocalories, durations in
+whole minutes, heart rate zones 1 to 5 in percent. There are no ids. The newest row is first, and the newest
+cycle is open and has no strain. The end of a cycle uses the cycle's offset.
 """
 
 import csv
@@ -34,7 +35,9 @@ VARIANTS = (
     "no-workouts",
     "no-journal",
 )
-"""`no-distance`: workouts with 17 columns; `bom`: saved again by a spreadsheet, with a byte order mark and CRLF."""
+"""`no-distance`: workouts with 17 columns; `bom`: saved again by a spreadsheet, with a byte order mark and
+CRLF.
+"""
 
 _LISTED = ("Cycle start time", "Cycle end time", "Cycle timezone")
 _RECOVERY = (
@@ -77,17 +80,19 @@ ALCOHOL, CAFFEINE, READ = (
     "Have any caffeine? ",
     "Read (non-screened device) while in bed?",
 )
-"""What the journal asks here: what goes with bad recoveries, what is nearly always so, and what goes with nothing."""
+"""Questions of the journal: related to low recoveries, nearly always yes, and unrelated to anything."""
 UNANSWERED = 0.1
-"""Share of mornings on which the journal is not filled in."""
+"""Share of mornings without journal answers."""
 
 _ACTIVITIES = {"weightlifting_msk": "Strength Trainer", "hiking-rucking": "Hiking/Rucking"}
 
 
 def files_of(truth: Mapping[str, Sequence[Record]], variant: str = "full") -> dict[str, bytes]:
-    """Path in the export -> content, of the records that are visible now (`World.truth`)."""
+    """Build the export of the given records (`World.truth`): path in the export -> content."""
     if variant not in VARIANTS:
-        raise SimulatorError(f"there is no variant {variant} of the export: choose of {', '.join(VARIANTS)}")
+        raise SimulatorError(
+            f"there is no variant {variant} of the export: choose one of {', '.join(VARIANTS)}"
+        )
     cycles = sorted(truth[CYCLES], key=lambda cycle: str(cycle["start"]), reverse=True)
     by_id = {cycle["id"]: cycle for cycle in cycles}
     tables = {
@@ -124,7 +129,7 @@ def files_of(truth: Mapping[str, Sequence[Record]], variant: str = "full") -> di
 
 
 def write_export(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files as a zip if the target is called so, else into that folder."""
+    """Write the files into a zip if the target ends with .zip, else into that folder."""
     if target.suffix.lower() == ".zip":
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():
@@ -222,7 +227,7 @@ def _workout(workout: Record, cycle: Record) -> dict[str, str]:
 
 
 def _journal(cycles: Iterable[Record], truth: Mapping[str, Sequence[Record]]) -> list[dict[str, str]]:
-    """Answers of the morning of each cycle with a recovery, about the day before it."""
+    """Answers given on the morning of each cycle with a recovery, about the day before."""
     naps = {sleep["id"] for sleep in truth[SLEEPS] if sleep["nap"]}
     scores = {
         recovery["cycle_id"]: recovery["score"]["recovery_score"]
@@ -248,7 +253,7 @@ def _journal(cycles: Iterable[Record], truth: Mapping[str, Sequence[Record]]) ->
 
 
 def _containing(cycles: Iterable[Record], workout: Record) -> Record | None:
-    """The cycle in which it starts; `cycles` are newest first."""
+    """The cycle in which the workout starts; `cycles` are sorted newest first."""
     for cycle in cycles:
         if cycle["start"] <= workout["start"] and (not cycle["end"] or workout["start"] < cycle["end"]):
             return cycle
@@ -264,7 +269,7 @@ def _listed(cycle: Record) -> dict[str, str]:
 
 
 def _local(instant: str, cycle: Record) -> str:
-    """By the cycle's clock, whole seconds."""
+    """The local time by the cycle's offset, in whole seconds."""
     offset = cycle["timezone_offset"]
     ahead = 0
     if offset != "Z":

@@ -1,7 +1,8 @@
-"""Changes by hand: edit, re-score, delete, undelete, add. What WHOOP would carry along is carried along.
+"""Manual changes: edit, rescore, delete, undelete, add. Dependent records change as they would at WHOOP.
 
-A main sleep's start is its cycle's start and the previous cycle's end; a recovery follows its sleep: same
-`updated_at`, gone when the sleep is gone. Everything is recorded as operations, so that a restart repeats it.
+The start of a main sleep is the start of its cycle and the end of the previous cycle. A recovery gets the
+`updated_at` of its sleep and is deleted with it. All changes are stored as operations, so that a restart
+repeats them.
 """
 
 import json
@@ -12,21 +13,21 @@ from typing import Any
 
 from whoop_simulator.errors import SimulatorError, UnknownRecord
 from whoop_simulator.timestamps import HOUR, MINUTE, from_text, to_text
-from whoop_simulator.world.inventing import invented_score, reprocessed_sleep, rescored, span_of
-from whoop_simulator.world.member import Member
+from whoop_simulator.world.member import SimulatedMember
 from whoop_simulator.world.operations import Kind, Operation
 from whoop_simulator.world.records import (
     CYCLES,
-    FOREVER,
     KEY,
+    NO_END,
     RECOVERIES,
     SLEEPS,
     STREAMS,
     WORKOUTS,
-    Entry,
     Record,
+    StoredRecord,
     merged,
 )
+from whoop_simulator.world.scoring import invented_score, reprocessed_sleep, rescored, span_of
 
 Touched = list[dict[str, str]]
 """The records an edit changed: [{"stream", "id"}, ...]"""
@@ -36,12 +37,12 @@ TIMES = ("start", "end", "created_at", "updated_at")
 
 
 class RecordEditing(ABC):
-    """The editing half of the world. Calls are made under the world's lock."""
+    """The editing methods of the world. Callers hold the world's lock."""
 
     seed: int
 
     @abstractmethod
-    def member(self, user_id: int) -> Member:
+    def member(self, user_id: int) -> SimulatedMember:
         """The member at the clock's time; UnknownRecord if there is none."""
 
     @abstractmethod
@@ -60,7 +61,12 @@ class RecordEditing(ABC):
         touch: bool = True,
         follow: bool = True,
     ) -> Touched:
-        """Merge `changes` into a record. `touch`: `updated_at` becomes now. `follow`: carry along what depends on it."""
+        """Merge changes into a record.
+
+        Args:
+            touch: Set `updated_at` to the clock's time.
+            follow: Change dependent records too.
+        """
         member = self.member(user_id)
         if stream in member.profile_changes:
             if not isinstance(changes, dict):
@@ -96,7 +102,7 @@ class RecordEditing(ABC):
         return touched
 
     def rescore(self, user_id: int, stream: str, key: object) -> Touched:
-        """Score a record again, with another result; a sleep takes its recovery along."""
+        """Give a record another score; with a sleep, its recovery too."""
         member = self.member(user_id)
         entry = self._entry(member, stream, key)
         touched = [self._rescore(member, entry)]
@@ -106,7 +112,7 @@ class RecordEditing(ABC):
         return touched
 
     def delete(self, user_id: int, stream: str, key: object = None) -> Touched:
-        """Delete a record. A sleep takes its recovery along; a cycle leaves its sleeps where they are.
+        """Delete a record. The recovery of a sleep is deleted too; the sleeps of a cycle are kept.
 
         The body measurement needs no key.
         """
@@ -123,7 +129,7 @@ class RecordEditing(ABC):
         return touched
 
     def undelete(self, user_id: int, stream: str, key: object = None) -> Touched:
-        """Bring a deleted record back as it was; a sleep brings its recovery."""
+        """Restore a deleted record; with a sleep, its recovery too."""
         member = self.member(user_id)
         if stream == BODY:
             if not member.body_deleted:
@@ -138,11 +144,11 @@ class RecordEditing(ABC):
         return touched
 
     def add(self, user_id: int, stream: str, record: Record) -> Record:
-        """Create a record now; what `record` does not say is filled in. Returns it as it is served."""
+        """Create a record, with plausible values for missing fields; return it as the API serves it."""
         member = self.member(user_id)
         if stream not in STREAMS:
             raise UnknownRecord(f"there is no stream {stream!r}: use one of {', '.join(STREAMS)}")
-        full = self._filled(member, stream, _checked(stream, {}, record))
+        full = self._with_defaults(member, stream, _checked(stream, {}, record))
         key = str(full[KEY[stream]])
         if member.records.streams[stream].get(key) is not None:
             raise SimulatorError(f"{stream} already has a record {key}: edit it, or add one with another id")
@@ -154,14 +160,16 @@ class RecordEditing(ABC):
         )
         return served
 
-    # What follows
+    # Dependent records and defaults
 
-    def _set_body_deleted(self, member: Member, deleted: bool) -> Touched:
+    def _set_body_deleted(self, member: SimulatedMember, deleted: bool) -> Touched:
         member.body_deleted = deleted
         self.save()
         return [{"stream": BODY, "id": str(member.user_id)}]
 
-    def _move_cycles(self, member: Member, sleep: Entry, old_start: int, stamp: Record) -> Touched:
+    def _move_cycles(
+        self, member: SimulatedMember, sleep: StoredRecord, old_start: int, stamp: Record
+    ) -> Touched:
         touched = []
         start = sleep.record["start"]
         for cycle in list(member.records.streams[CYCLES]):
@@ -171,7 +179,7 @@ class RecordEditing(ABC):
                 touched.append(self._do(member, "change", CYCLES, cycle.key, {**stamp, "end": start}))
         return touched
 
-    def _rescore(self, member: Member, entry: Entry) -> dict[str, str]:
+    def _rescore(self, member: SimulatedMember, entry: StoredRecord) -> dict[str, str]:
         now = self.now()
         record = entry.visible(now, member.offset_text(now))
         if "score" in record:
@@ -181,7 +189,7 @@ class RecordEditing(ABC):
         content = {"score_state": "SCORED", "score": score, "updated_at": to_text(now)}
         return self._do(member, "change", entry.stream, entry.key, content)
 
-    def _filled(self, member: Member, stream: str, record: Record) -> Record:
+    def _with_defaults(self, member: SimulatedMember, stream: str, record: Record) -> Record:
         now = self.now()
         chance = self._chance(member)
         stamp = to_text(now)
@@ -205,7 +213,7 @@ class RecordEditing(ABC):
             start = from_text(record["start"]) if "start" in record else now - span - 30 * MINUTE
             full |= {"start": to_text(start), "end": to_text(start + span)}
         if stream == CYCLES:
-            open_now = any(entry.end == FOREVER for entry in cycles)
+            open_now = any(entry.end == NO_END for entry in cycles)
             newest = max((int(key) for key in cycles.entries), default=1_090_000_000)
             full |= {"id": newest + 1, "timezone_offset": member.offset_text(now), "step_count": None}
             full["end"] = full["end"] if open_now else None
@@ -229,9 +237,11 @@ class RecordEditing(ABC):
             full["score"] = merged(invented_score(stream, full, member.source.persona, chance), given)
         return full
 
-    # Doing
+    # Helpers
 
-    def _entry(self, member: Member, stream: str, key: object, *, deleted: bool = False) -> Entry:
+    def _entry(
+        self, member: SimulatedMember, stream: str, key: object, *, deleted: bool = False
+    ) -> StoredRecord:
         if stream not in STREAMS:
             raise UnknownRecord(f"there is no stream {stream!r}: use one of {', '.join(STREAMS)}")
         entry = member.records.streams[stream].entries.get(str(key))
@@ -242,22 +252,27 @@ class RecordEditing(ABC):
             )
         return entry
 
-    def _invent(self, member: Member, stream: str, record: Record) -> Record:
+    def _invent(self, member: SimulatedMember, stream: str, record: Record) -> Record:
         return invented_score(stream, record, member.source.persona, self._chance(member))
 
-    def _chance(self, member: Member) -> random.Random:
-        """A generator that depends on nothing but the seed and the edits so far."""
-        return random.Random(f"{self.seed}/{member.user_id}/edit/{len(member.by_hand)}")
+    def _chance(self, member: SimulatedMember) -> random.Random:
+        """A random generator that depends only on the seed and the number of earlier edits."""
+        return random.Random(f"{self.seed}/{member.user_id}/edit/{len(member.manual)}")
 
     def _do(
-        self, member: Member, kind: Kind, stream: str, key: str, content: dict[str, Any] | None = None
+        self,
+        member: SimulatedMember,
+        kind: Kind,
+        stream: str,
+        key: str,
+        content: dict[str, Any] | None = None,
     ) -> dict[str, str]:
-        member.do(Operation(member.now, kind, stream, key, content or {}, by_hand=True))
+        member.apply_now(Operation(member.now, kind, stream, key, content or {}, manual=True))
         return {"stream": stream, "id": key}
 
 
 def _checked(stream: str, record: Record, changes: Record) -> Record:
-    """The changes with their times in WHOOP's form; SimulatorError for what cannot be."""
+    """Return the changes with times in WHOOP's form; raise SimulatorError for invalid changes."""
     if not isinstance(changes, dict):
         raise SimulatorError(f"changes to {stream} must be a JSON object of fields")
     changes = dict(changes)
@@ -280,8 +295,8 @@ def _check_span(record: Record) -> None:
         raise SimulatorError(f"a record cannot start at {start} and end at {end}: give both in order")
 
 
-def _cycle_at(member: Member, instant: int) -> int:
-    """The id of the cycle that contains an instant, else of the nearest one before it."""
+def _cycle_at(member: SimulatedMember, instant: int) -> int:
+    """The id of the cycle that contains the instant, else of the last cycle before it."""
     for cycle in member.records.streams[CYCLES]:
         if cycle.start <= instant:
             return int(cycle.key)

@@ -1,4 +1,4 @@
-"""One member of the world: profile, body, and the records that are visible at the clock's time."""
+"""One simulated member: profile, body measurement, and the records that are visible at the clock's time."""
 
 import heapq
 import json
@@ -14,7 +14,7 @@ from whoop_simulator.world.records import STREAMS, MemberRecords, Record, merged
 
 
 class Source(Protocol):
-    """Where a member's operations come from: a history written from a seed, or recorded files."""
+    """The source of a member's operations: a history generated from a seed, or recorded files."""
 
     @property
     def floating_offsets(self) -> bool: ...
@@ -32,11 +32,11 @@ class Source(Protocol):
     def offset_text(self, now: int) -> str: ...
 
     def operations_to(self, instant: int) -> list[Operation]:
-        """All operations so far, at least those up to the instant; the list only ever grows at its end."""
+        """All operations up to the instant, and possibly later ones; the list grows only at its end."""
 
 
 class Generated:
-    """A simulated member."""
+    """A member whose data are generated from a seed."""
 
     floating_offsets = True
 
@@ -72,82 +72,85 @@ class Generated:
         return self._history.operations_to(instant)
 
 
-class Member:
+class SimulatedMember:
     def __init__(self, user_id: int, source: Source) -> None:
         self.user_id = user_id
         self.source = source
-        self.by_hand: list[Operation] = []
+        self.manual: list[Operation] = []
         self.profile_changes: dict[str, Record] = {"profile": {}, "body_measurement": {}}
         self.body_deleted = False
         self.records = MemberRecords(floating_offsets=source.floating_offsets)
         self.now = -1
-        """The instant whose records are visible."""
-        self.news: list[Operation] = []
-        """What has changed since somebody took the news; nothing comes twice, also when the clock goes back."""
-        self._told_until: int | None = None
-        self._taken = 0
+        """The time of the visible records, in milliseconds since 1970."""
+        self.unannounced: list[Operation] = []
+        """Changes without a webhook event so far.
+
+        Each change is listed once, even if the clock moves back.
+        """
+        self._announced_until: int | None = None
+        self._operations_read = 0
         self._pending: list[tuple[int, int, int, Operation]] = []
         self._offset_until = -1
         self._offset = ""
 
     def move_to(self, now: int) -> None:
-        """Make visible exactly what WHOOP would show at `now`; going back begins again from nothing."""
+        """Show the records of the time `now`. Moving back replays all operations from the beginning."""
         if now == self.now:
             return
         if now < self.now:
-            self._begin_again()
+            self._reset()
         self.now = now
-        if self._told_until is None:
-            self._told_until = now  # what was before anybody looked is no news
+        if self._announced_until is None:
+            self._announced_until = now  # earlier changes get no event
         operations = self.source.operations_to(now + 3 * DAY)
-        if self._taken < len(operations):
+        if self._operations_read < len(operations):
             self._pending += [
                 (operations[serial].at, 0, serial, operations[serial])
-                for serial in range(self._taken, len(operations))
+                for serial in range(self._operations_read, len(operations))
             ]
             self._pending.sort()
-            self._taken = len(operations)
+            self._operations_read = len(operations)
         while self._pending and self._pending[0][0] <= now:
             operation = heapq.heappop(self._pending)[3]
             operation.apply(self.records)
-            if operation.at > self._told_until:
-                self.news.append(operation)
-        self._told_until = max(self._told_until, now)
+            if operation.at > self._announced_until:
+                self.unannounced.append(operation)
+        self._announced_until = max(self._announced_until, now)
 
     def next_change(self) -> int | None:
-        """When the next thing happens by itself, within the next three days; None when nothing is known to."""
+        """The time of the next change within three days, or None."""
         return self._pending[0][0] if self._pending else None
 
-    def _begin_again(self) -> None:
+    def _reset(self) -> None:
         self.records = MemberRecords(floating_offsets=self.source.floating_offsets)
         self.now = -1
-        self._taken = 0
-        self._pending = [(done.at, 1, serial, done) for serial, done in enumerate(self.by_hand)]
+        self._operations_read = 0
+        self._pending = [(done.at, 1, serial, done) for serial, done in enumerate(self.manual)]
         heapq.heapify(self._pending)
         self._offset_until = -1
 
-    def do(self, operation: Operation) -> None:
-        """Carry out an operation by hand, now, and keep it."""
+    def apply_now(self, operation: Operation) -> None:
+        """Apply a manual operation, and keep it for later replays."""
         operation.apply(self.records)
-        self.by_hand.append(operation)
-        self.news.append(operation)
+        self.manual.append(operation)
+        self.unannounced.append(operation)
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.by_hand = [Operation.from_json(saved) for saved in state["operations"]]
+        self.manual = [Operation.from_json(saved) for saved in state["operations"]]
         self.profile_changes = {name: dict(state["profile_changes"][name]) for name in self.profile_changes}
         self.body_deleted = state.get("body_deleted", False)
-        self._told_until = state.get("told_until_milli")
-        self._begin_again()
+        self._announced_until = state.get("told_until_milli")
+        self._reset()
 
     def offset_text(self, now: int) -> str:
         if not self._offset_until - HOUR <= now < self._offset_until:
-            # Looked up by the hour: a whole history is served with it, page after page.
+            # Cached for an hour, because every record of every page needs it.
             hour = now // HOUR * HOUR
             self._offset, self._offset_until = self.source.offset_text(hour), hour + HOUR
         return self._offset
 
     def truth(self, now: int) -> dict[str, list[Record]]:
-        """The records as a client would parse them: the caller's own, free to be changed."""
+        """The visible records as a client parses them. The caller may change the result."""
         offset = self.offset_text(now)
         return {
             stream: [
@@ -168,8 +171,8 @@ class Member:
 
     def state(self) -> dict[str, Any]:
         return {
-            "operations": [operation.to_json() for operation in self.by_hand],
+            "operations": [operation.to_json() for operation in self.manual],
             "profile_changes": self.profile_changes,
             "body_deleted": self.body_deleted,
-            "told_until_milli": self._told_until,
+            "told_until_milli": self._announced_until,
         }

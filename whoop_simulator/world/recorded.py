@@ -1,9 +1,9 @@
-"""Recorded API records from JSON files, served instead of invented ones.
+"""Reads recorded API records from JSON files, which the simulator serves instead of generated ones.
 
-A folder holds, each optional: cycles.json, sleeps.json, recoveries.json, workouts.json (a list of API records, or a
-page {"records": [...]}, or one record) and profile.json, body_measurement.json (an object, or a list of objects).
-Members are told apart by `user_id`; a body measurement, which has none, belongs to the folder's only member.
-Sub-folders are read in the same way, for several members. Records are served exactly as they are in the files.
+A folder holds, each optional: cycles.json, sleeps.json, recoveries.json, workouts.json (a list of API
+records, or a page {"records": [...]}, or one record) and profile.json, body_measurement.json (an object, or a
+list of objects). The `user_id` identifies a member. A body measurement has none and belongs to the folder's
+only member. Subfolders are read in the same way, for several members. Records are served unchanged.
 """
 
 import json
@@ -16,7 +16,7 @@ from whoop_simulator.timestamps import from_text
 from whoop_simulator.world.operations import Operation
 from whoop_simulator.world.records import KEY, STREAMS, Record
 
-NEEDED = {
+REQUIRED_FIELDS = {
     "cycles": ("id", "user_id", "created_at", "updated_at", "start", "score_state", "timezone_offset"),
     "sleeps": ("id", "user_id", "cycle_id", "created_at", "updated_at", "start", "end", "score_state"),
     "recoveries": ("cycle_id", "sleep_id", "user_id", "created_at", "updated_at", "score_state"),
@@ -27,7 +27,7 @@ NEEDED = {
 
 
 class Recorded:
-    """A member as the files have it: everything is visible at once, whatever the clock says."""
+    """A member from files. All records are visible at any time."""
 
     floating_offsets = False
 
@@ -71,7 +71,7 @@ class Recorded:
 
 
 def read_recorded(folder: Path) -> dict[int, Recorded]:
-    """The members in a folder of recorded files; SimulatorError for anything that is not one."""
+    """Read the members of a folder; raise SimulatorError for invalid files."""
     if not folder.is_dir():
         raise SimulatorError(f"{folder} is not a folder: --data needs one with cycles.json, sleeps.json, ...")
     members: dict[int, Recorded] = {}
@@ -113,7 +113,7 @@ def _records(file: Path) -> list[Any]:
 def _check(file: Path, index: int, kind: str, record: Any) -> None:
     if not isinstance(record, dict):
         raise SimulatorError(f"{file}: record {index} is not a JSON object: give API records")
-    if missing := [name for name in NEEDED[kind] if name not in record]:
+    if missing := [name for name in REQUIRED_FIELDS[kind] if name not in record]:
         raise SimulatorError(f"{file}: record {index} lacks {', '.join(missing)}: give whole v2 API records")
     if type(record["user_id"]) is not int:
         raise SimulatorError(f"{file}: record {index} has a user_id that is not an integer")

@@ -1,4 +1,4 @@
-"""The records of one member as they are visible now: four streams, each sorted by start for interval look-ups."""
+"""The visible records of one member: four streams, each sorted by start for lookups by interval."""
 
 import json
 from bisect import bisect_left
@@ -13,10 +13,10 @@ Record = dict[str, Any]
 CYCLES, SLEEPS, RECOVERIES, WORKOUTS = "cycles", "sleeps", "recoveries", "workouts"
 STREAMS = (CYCLES, SLEEPS, RECOVERIES, WORKOUTS)
 KEY = {CYCLES: "id", SLEEPS: "id", RECOVERIES: "sleep_id", WORKOUTS: "id"}
-"""The field that names a record within its stream."""
+"""The key field of each stream."""
 
-FOREVER = 1 << 62
-"""The end of what is still going on."""
+NO_END = 1 << 62
+"""The end of an open cycle."""
 
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -26,7 +26,7 @@ def to_json(value: Any) -> str:
 
 
 def merged(record: Record, changes: Record) -> Record:
-    """A new record with the changes in it, nested objects merged; a `score` of None takes the key away."""
+    """Return a new record with the changes, merging nested objects. A `score` of None removes the key."""
     result = dict(record)
     for name, value in changes.items():
         if name == "score" and value is None:
@@ -38,8 +38,8 @@ def merged(record: Record, changes: Record) -> Record:
     return result
 
 
-class Entry:
-    """One record with what is needed to serve it quickly."""
+class StoredRecord:
+    """One record, with its cached JSON and its interval."""
 
     __slots__ = (
         "_json",
@@ -63,11 +63,13 @@ class Entry:
         self.record = record
         self.serial = serial
         self.floating_offset = floating_offset
-        """Served with the member's current offset, as real sleeps and workouts are, whatever the record says."""
+        """Whether the API shows the member's current offset instead of the record's, as WHOOP does for sleeps
+        and workouts.
+        """
         self.deleted = False
         self.open_cycle: OpenCycle | None = None
         self.pinned: Record = {}
-        """Hand edits of an open cycle, which its growing score must not cover."""
+        """Manual edits of an open cycle, which its growing score must not overwrite."""
         self.last_score: Record | None = record.get("score")
         self.start = 0
         self.end = 0
@@ -83,7 +85,7 @@ class Entry:
         self._json = None
 
     def visible(self, now: int, offset: str) -> Record:
-        """The record as the API gives it at `now`, when the member's current offset is `offset`."""
+        """The record as the API returns it at `now`, with the member's current offset."""
         record = self.record
         if self.floating_offset and record.get("timezone_offset") != offset:
             record = {**record, "timezone_offset": offset}
@@ -102,35 +104,35 @@ class Entry:
 
 
 class StreamRecords:
-    """The visible records of one stream, by key and in the order of their starts."""
+    """The records of one stream, by key and sorted by start."""
 
     def __init__(self, stream: str) -> None:
         self.stream = stream
-        self.entries: dict[str, Entry] = {}
-        """All that were ever created, the deleted ones too."""
+        self.entries: dict[str, StoredRecord] = {}
+        """All records, including deleted ones."""
         self._order: list[tuple[int, int]] = []
-        self._sorted: list[Entry] = []
+        self._sorted: list[StoredRecord] = []
         self._longest = 0
-        self._open: set[Entry] = set()
+        self._open: set[StoredRecord] = set()
 
-    def get(self, key: object) -> Entry | None:
+    def get(self, key: object) -> StoredRecord | None:
         entry = self.entries.get(str(key))
         return None if entry is None or entry.deleted else entry
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[StoredRecord]:
         """Newest start first."""
         return reversed(self._sorted)
 
     def __len__(self) -> int:
         return len(self._sorted)
 
-    def put(self, entry: Entry, start: int, end: int) -> None:
-        """Add an entry, or give it a new place."""
+    def put(self, entry: StoredRecord, start: int, end: int) -> None:
+        """Add a record, or move it to a new interval."""
         if entry.key in self.entries:
-            self._take_out(entry)
+            self._remove(entry)
         self.entries[entry.key] = entry
         entry.start, entry.end = start, end
-        if end == FOREVER:
+        if end == NO_END:
             self._open.add(entry)
         else:
             self._longest = max(self._longest, end - start)
@@ -140,13 +142,19 @@ class StreamRecords:
             self._order.insert(index, place)
             self._sorted.insert(index, entry)
 
-    def mark(self, entry: Entry, *, deleted: bool) -> None:
-        self._take_out(entry)
+    def mark(self, entry: StoredRecord, *, deleted: bool) -> None:
+        self._remove(entry)
         entry.deleted = deleted
         self.put(entry, entry.start, entry.end)
 
-    def overlapping(self, start: int | None, end: int, skip: int, count: int) -> tuple[list[Entry], bool]:
-        """Entries with `end >= start` and `start < end`, newest first: `count` after `skip`, and whether more follow."""
+    def overlapping(
+        self, start: int | None, end: int, skip: int, count: int
+    ) -> tuple[list[StoredRecord], bool]:
+        """Find records that overlap the interval, newest first.
+
+        Returns:
+            `count` records after the first `skip`, and whether more follow.
+        """
         high = bisect_left(self._order, (end, -1))
         if start is None:
             low, early = 0, []
@@ -164,7 +172,7 @@ class StreamRecords:
             page += early[::-1][passed : passed + count - len(page)]
         return page, surely + len(early) > skip + count
 
-    def _take_out(self, entry: Entry) -> None:
+    def _remove(self, entry: StoredRecord) -> None:
         self._open.discard(entry)
         place = (entry.start, entry.serial)
         index = bisect_left(self._order, place)
@@ -174,7 +182,7 @@ class StreamRecords:
 
 
 class MemberRecords:
-    """The four streams of a member and the operations that make them: create, change, delete, undelete."""
+    """The four streams of a member, and the operations create, open, change, delete and undelete."""
 
     def __init__(self, *, floating_offsets: bool) -> None:
         self.streams = {stream: StreamRecords(stream) for stream in STREAMS}
@@ -184,10 +192,10 @@ class MemberRecords:
     def create(
         self, stream: str, record: Record, open_cycle: OpenCycle | None = None, *, own_offset: bool = False
     ) -> None:
-        """`own_offset`: the record keeps the offset it carries."""
+        """Add a record. With `own_offset` the API shows the record's own offset."""
         self._serial += 1
         floating = self._floating and not own_offset and stream in (SLEEPS, WORKOUTS)
-        entry = Entry(stream, record, self._serial, floating_offset=floating)
+        entry = StoredRecord(stream, record, self._serial, floating_offset=floating)
         entry.open_cycle = open_cycle
         former = self.streams[stream].entries.get(entry.key)
         if former is not None:
@@ -197,13 +205,13 @@ class MemberRecords:
             self._follow_sleep(entry.key)
 
     def open(self, key: str, open_cycle: OpenCycle) -> None:
-        """A cycle's score begins to show and to grow."""
+        """Show the growing score of an open cycle."""
         entry = self.streams[CYCLES].entries[key]
         entry.record = merged(entry.record, {"score_state": "SCORED"})
         entry.open_cycle = open_cycle
         entry.changed()
 
-    def change(self, stream: str, key: str, changes: Record, *, by_hand: bool = False) -> None:
+    def change(self, stream: str, key: str, changes: Record, *, manual: bool = False) -> None:
         entry = self.streams[stream].entries[key]
         if stream == CYCLES and changes.get("end") is not None:
             entry.open_cycle = None
@@ -211,10 +219,10 @@ class MemberRecords:
         if entry.open_cycle is not None:
             if changes.get("score_state", "SCORED") != "SCORED":
                 entry.open_cycle = None
-            elif by_hand:
+            elif manual:
                 pinned: Record = {name: changes[name] for name in ("score", "step_count") if name in changes}
                 entry.pinned = merged(entry.pinned, pinned)
-        if by_hand and "timezone_offset" in changes:
+        if manual and "timezone_offset" in changes:
             entry.floating_offset = False
         entry.change(changes)
         if "start" in changes or "end" in changes:
@@ -233,8 +241,8 @@ class MemberRecords:
         if recovery is not None:
             self.streams[RECOVERIES].put(recovery, *self._interval(recovery))
 
-    def _interval(self, entry: Entry) -> tuple[int, int]:
-        """The span that the filters look at; a recovery's is its sleep's."""
+    def _interval(self, entry: StoredRecord) -> tuple[int, int]:
+        """The interval for filters; a recovery uses that of its sleep."""
         if entry.stream == RECOVERIES:
             relatives = (
                 self.streams[SLEEPS].entries.get(entry.key),
@@ -246,4 +254,4 @@ class MemberRecords:
             created = from_text(entry.record["created_at"])
             return created, created
         start, end = entry.record["start"], entry.record.get("end")
-        return from_text(start), FOREVER if end is None else from_text(end)
+        return from_text(start), NO_END if end is None else from_text(end)

@@ -1,4 +1,4 @@
-"""The state file: what a restarted simulator must still know, written whole and atomically after each change."""
+"""The state file, from which a restarted simulator continues. It is written atomically after each change."""
 
 import json
 import os
@@ -15,7 +15,7 @@ PARTS = ("world", "start", "clock", "oauth", "members")
 
 
 def read_state(file: Path) -> dict[str, Any] | None:
-    """The saved state, or None when there is no file yet."""
+    """Return the saved state, or None if the file does not exist."""
     try:
         if not file.exists():
             return None
@@ -32,8 +32,8 @@ def read_state(file: Path) -> dict[str, Any] | None:
 
 
 @contextmanager
-def refusing_damage(file: Path | None) -> Iterator[None]:
-    """While what was read is put to use: SimulatorError for a file whose parts are not what was written."""
+def reporting_damage(file: Path | None) -> Iterator[None]:
+    """Report errors of the block, which uses the saved state, as SimulatorError: the file is damaged."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -43,7 +43,7 @@ def refusing_damage(file: Path | None) -> Iterator[None]:
 
 
 def write_state(file: Path, state: dict[str, Any]) -> None:
-    """Tokens are in it: readable by its owner alone."""
+    """Write the state file. It contains tokens, so only its owner may read it."""
     name = None
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

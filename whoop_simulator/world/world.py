@@ -1,6 +1,7 @@
-"""The world that is served: members and their records, the clock, grants, limits, faults. No HTTP here.
+"""The simulated world: members with their records, clock, grants, rate limits and faults, without HTTP.
 
-Every public method takes the world's one lock, so tests may change things while requests are being answered.
+Every public method takes the world's lock, so that tests can change the world while the server handles
+requests.
 """
 
 import threading
@@ -12,29 +13,29 @@ from typing import Any, NamedTuple
 from whoop_simulator.clock import SimulatorClock
 from whoop_simulator.errors import SimulatorError, UnknownRecord
 from whoop_simulator.http.faults import Fault, Faults
-from whoop_simulator.http.grants import ALL_SCOPES, App, Grants, OAuthError
-from whoop_simulator.http.limits import RateLimits
+from whoop_simulator.http.grants import ALL_SCOPES, App, Grants, TokenRequestError
+from whoop_simulator.http.limits import AppRateLimits
 from whoop_simulator.http.token_endpoint import answer_token_request
 from whoop_simulator.physiology.personas import ZONES, make_persona
 from whoop_simulator.timestamps import from_datetime, to_datetime, to_text
-from whoop_simulator.webhooks.webhooks import Webhooks
+from whoop_simulator.webhooks.webhooks import WebhookSender
 from whoop_simulator.world.editing import RecordEditing, Touched
-from whoop_simulator.world.member import Generated, Member, Source
-from whoop_simulator.world.random_editing import random_edits
+from whoop_simulator.world.member import Generated, SimulatedMember, Source
+from whoop_simulator.world.random_edits import random_edits
 from whoop_simulator.world.recorded import read_recorded
 from whoop_simulator.world.records import Record
-from whoop_simulator.world.state import read_state, refusing_damage, write_state
+from whoop_simulator.world.state import read_state, reporting_damage, write_state
 
 MAX_MEMBERS, MAX_DAYS = 1000, 20_000
-LOG_LENGTH = 100_000
+MAX_LOGGED_REQUESTS = 100_000
 
 
 class LoggedRequest(NamedTuple):
     time: datetime
-    """By the simulator's clock."""
+    """Time by the simulator's clock."""
     method: str
     path: str
-    """Below the API's base: /v2/cycle"""
+    """Path below the API's base URL, such as /v2/cycle."""
     query: dict[str, str]
     status: int
     """0: the connection was reset."""
@@ -58,7 +59,14 @@ class World(RecordEditing):
         data: Path | None = None,
         state: Path | None = None,
     ) -> None:
-        """`start`: the first day of the history (default: `days` before the clock's today, UTC)."""
+        """Create a world, or restore it from `state`.
+
+        Args:
+            days: Days of history before the clock's date.
+            start: First day of the history; `days` before the clock's date (UTC) by default.
+            data: Folder of recorded records to serve instead of generated ones.
+            state: File that keeps tokens, edits, clock and start date.
+        """
         if not 1 <= members <= MAX_MEMBERS:
             raise SimulatorError(f"there can be 1 to {MAX_MEMBERS} members, not {members}")
         if not 0 <= days <= MAX_DAYS:
@@ -67,13 +75,14 @@ class World(RecordEditing):
         self.seed = seed
         self.app = app or App()
         self.clock = SimulatorClock(None if now is None else from_datetime(now), frozen=frozen)
-        self.limits = RateLimits(requests_per_minute, requests_per_day, enabled=limits)
+        self.limits = AppRateLimits(requests_per_minute, requests_per_day, enabled=limits)
         self.grants = Grants(self.app)
         self.faults = Faults(seed)
-        self.webhooks = Webhooks(self)
+        self.webhooks = WebhookSender(self)
         self.before_request: Callable[[int, str, dict[str, str]], None] | None = None
-        """Called with (number of the request, path, query) before each API request is looked at, in the server's
-        thread: it may change this world, but not call the simulator over HTTP."""
+        """Called with (number of the request, path, query) before each API request is processed, in the
+        server's thread. It may change this world, but must not call the simulator over HTTP.
+        """
         self.request_log: list[LoggedRequest] = []
         self.requests = 0
         self._counts = {
@@ -94,11 +103,11 @@ class World(RecordEditing):
             "data": None if data is None else str(data),
         }
         if saved is not None:
-            with refusing_damage(state):
+            with reporting_damage(state):
                 if saved["world"] != self._identity:
                     raise SimulatorError(
-                        f"the state file {state} was made with {_options(saved['world'])}: start with the same, "
-                        "or remove it"
+                        f"the state file {state} was made with {_options(saved['world'])}: "
+                        "start with the same, or remove it"
                     )
                 self.clock.restore(saved["clock"])
                 start = date.fromisoformat(saved["start"])
@@ -112,9 +121,9 @@ class World(RecordEditing):
             for place in range(members):
                 persona = make_persona(seed, place, zones)
                 sources[persona.user_id] = Generated(seed, persona, start)
-        self.members = {user_id: Member(user_id, source) for user_id, source in sources.items()}
+        self.members = {user_id: SimulatedMember(user_id, source) for user_id, source in sources.items()}
         if saved is not None:
-            with refusing_damage(state):
+            with reporting_damage(state):
                 self._restore(saved)
         for member in self.members.values():
             member.move_to(self.clock.now())
@@ -156,8 +165,11 @@ class World(RecordEditing):
             self.save()
 
     def next_at(self) -> int | None:
-        """When something next happens by itself: a record is made or changes, or a webhook is due. So whoever moves the
-        clock can leap from one to the next, and miss none; None when nothing will in the next three days."""
+        """The time of the next change of a record or the next due webhook; None if there is none within three
+        days.
+
+        A test can move the clock from one such time to the next without missing a change.
+        """
         with self.lock:
             now = self.now()
             for member in self.members.values():
@@ -167,7 +179,7 @@ class World(RecordEditing):
 
     # Data
 
-    def member(self, user_id: int) -> Member:
+    def member(self, user_id: int) -> SimulatedMember:
         member = self.members.get(user_id)
         if member is None:
             raise UnknownRecord(f"there is no member {user_id}: look at /_control/members")
@@ -185,7 +197,7 @@ class World(RecordEditing):
             return [(user_id, str(profile.get("first_name", "member"))) for user_id, profile in profiles]
 
     def truth(self, user_id: int) -> dict[str, list[Record]]:
-        """Stream -> the visible records, newest start first: what a complete crawl without bounds would give now."""
+        """Stream -> visible records, newest start first: the result of reading all pages without bounds."""
         with self.lock:
             return self.member(user_id).truth(self.now())
 
@@ -239,13 +251,13 @@ class World(RecordEditing):
             return code
 
     def token_request(self, fields: Mapping[str, str]) -> dict[str, Any]:
-        """What the token endpoint answers to a form; OAuthError for what it refuses."""
+        """Handle a form of the token endpoint; raise TokenRequestError if it is refused."""
         with self.lock:
             self._counts["token_requests"] += 1
             self.webhooks.collect()
             try:
                 answer = answer_token_request(self.grants, fields, self.now())
-            except OAuthError as error:
+            except TokenRequestError as error:
                 self._counts["token_refusals"] += 1
                 if (name := error.body["error"]) in self._counts:
                     self._counts[str(name)] += 1
@@ -255,7 +267,7 @@ class World(RecordEditing):
             return answer
 
     def issue_tokens(self, user_id: int, scopes: Iterable[str] = ALL_SCOPES) -> dict[str, Any]:
-        """A grant without the browser: the token endpoint's answer."""
+        """Create a grant without the consent page; return the response of the token endpoint."""
         with self.lock:
             self.member(user_id)
             self.webhooks.collect()
@@ -264,7 +276,7 @@ class World(RecordEditing):
             return answer
 
     def expire_tokens(self, user_id: int) -> int:
-        """The member's access tokens die now; their refresh tokens live. Returns how many grants that touched."""
+        """Expire the member's access tokens, not the refresh tokens; return the number of grants."""
         with self.lock:
             self.member(user_id)
             count = self.grants.expire(user_id)
@@ -272,7 +284,7 @@ class World(RecordEditing):
             return count
 
     def revoke_tokens(self, user_id: int) -> int:
-        """The member's grants die now."""
+        """Revoke the member's grants; return their number."""
         with self.lock:
             self.member(user_id)
             self.webhooks.collect()
@@ -281,8 +293,8 @@ class World(RecordEditing):
             self.save()
             return count
 
-    def honours(self, user_id: int, refresh_token: str) -> bool:
-        """Whether this is a live refresh token of the member: one that the token endpoint would exchange now."""
+    def accepts_refresh_token(self, user_id: int, refresh_token: str) -> bool:
+        """Whether the token endpoint would accept this refresh token of the member now."""
         with self.lock:
             return self.grants.is_live(user_id, refresh_token, self.now())
 
@@ -292,8 +304,8 @@ class World(RecordEditing):
         with self.lock:
             self.limits.change(per_minute, per_day)
 
-    def order_fault(self, kind: str, **options: Any) -> None:
-        """See `faults.KINDS`; options: status, seconds, body, headers, count, probability, path_prefix."""
+    def inject_fault(self, kind: str, **options: Any) -> None:
+        """Inject a fault. `faults.KINDS` lists the kinds, `faults.Fault` the options."""
         with self.lock:
             self.faults.order(Fault.from_json({"kind": kind, **options}))
 
@@ -301,12 +313,12 @@ class World(RecordEditing):
         with self.lock:
             self.faults.clear()
 
-    # What happened
+    # Log and counts
 
     def log(self, now: int, method: str, path: str, query: dict[str, str], status: int) -> None:
         self._counts["limited"] += status == 429
-        if len(self.request_log) >= LOG_LENGTH:
-            del self.request_log[: LOG_LENGTH // 2]
+        if len(self.request_log) >= MAX_LOGGED_REQUESTS:
+            del self.request_log[: MAX_LOGGED_REQUESTS // 2]
         self.request_log.append(LoggedRequest(to_datetime(now), method, path, query, status))
 
     def stats(self) -> dict[str, Any]:
@@ -328,7 +340,7 @@ class World(RecordEditing):
             }
 
     def reset_stats(self) -> None:
-        """Counts and log begin again; the limits' windows do not."""
+        """Reset counts and log, not the windows of the rate limits."""
         with self.lock:
             self.requests = self.limits.worst_minute = 0
             self._counts = dict.fromkeys(self._counts, 0)

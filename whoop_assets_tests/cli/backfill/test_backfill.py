@@ -110,7 +110,7 @@ def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None
 @pytest.mark.slow
 def test_the_cause_comes_first_and_nothing_is_called_done_that_failed(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
-    command_line.world.order_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
+    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
     result = command_line.run("backfill", "--from", ago(1), "--to", ago(0))
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
@@ -139,7 +139,7 @@ def test_reading_unchanged_days_again_changes_no_summary(command_line: CommandLi
 def test_a_stream_that_fails_is_named_and_the_others_are_stored(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
-    command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
+    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
     result = command_line.run("backfill", "--from", ago(6), "--to", ago(4))
     assert f"1 load of member {member} did not complete" in is_one_error(result)
     assert f"member {member}, workouts: " in result.stderr
@@ -258,7 +258,7 @@ def test_what_failed_without_failing_the_run_is_taken_up_even_when_connecting_fo
     member = command_line.members[0]
     command_line.connect(member)
     again = ("backfill", "--from", ago(6), "--to", ago(4))
-    command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
+    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
     assert "the same command goes on from there" in command_line.run(*again).stderr
     with instance() as opened:
         assert opened.get_runs()[0].is_success

@@ -7,7 +7,7 @@ import pytest
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
-from whoop_assets_tests.sinks.delivered import by_duckdb
+from whoop_assets_tests.support.delivered import by_duckdb
 from whoop_assets_tests.support.ports import REFUSING_PORT
 
 

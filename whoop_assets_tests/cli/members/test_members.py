@@ -121,7 +121,7 @@ def test_with_the_key_lost_a_member_is_erased_and_told_to_end_the_grant(command_
 def test_a_grant_that_cannot_be_ended_is_not_forgotten(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
-    command_line.world.order_fault("status", status=403, count=None)
+    command_line.world.inject_fault("status", status=403, count=None)
     is_one_error(command_line.run("disconnect", str(member), "--erase", "--yes"))
     assert listed(command_line)[0]["status"] == "connected"
 

@@ -17,7 +17,7 @@ from whoop_assets.records import tables
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.sinks.source import TABLES
-from whoop_assets_tests.sinks.delivered import assert_delivered
+from whoop_assets_tests.support.delivered import assert_delivered
 from whoop_assets_tests.support.ports import REFUSING_PORT
 
 with pytest.MonkeyPatch.context() as environment:

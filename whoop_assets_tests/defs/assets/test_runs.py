@@ -7,7 +7,7 @@ import pytest
 
 from whoop_assets.records.load_failures import open_failures
 from whoop_assets.request_budget.usage import report
-from whoop_assets_tests.sync.home import RECORDS
+from whoop_assets_tests.support.home import RECORDS
 
 
 def evaluation(result, name):
@@ -106,7 +106,7 @@ def test_members_in_the_run_config_narrow_the_run(project):
 def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monkeypatch):
     monkeypatch.setenv("WHOOP_TIMEZONE", "Europe/Berlin")  # the easternmost zone of these members
     with project(members=2) as p:
-        p.home.world.order_fault(
+        p.home.world.inject_fault(
             kind="status", status=500, count=10_000, path_prefix="/developer/v2/activity/workout"
         )
         first = p.today - timedelta(days=5)
@@ -170,7 +170,7 @@ def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project):
     with project(members=2) as p:
         world = p.home.world
         world.revoke_tokens(p.home.members[0])
-        world.order_fault(kind="not_json", count=10_000, path_prefix="/developer/v2/activity/sleep")
+        world.inject_fault(kind="not_json", count=10_000, path_prefix="/developer/v2/activity/sleep")
         result = p.run(p.today - timedelta(days=3), p.today)
         written = "\n".join(str(entry) for entry in p.instance.all_logs(result.run_id))
         secrets = [world.app.client_secret]
@@ -189,7 +189,7 @@ def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project):
 def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project):
     with project(days=40) as p:
         first = p.today - timedelta(days=29)
-        p.home.world.order_fault(
+        p.home.world.inject_fault(
             kind="status", status=500, count=10_000, path_prefix="/developer/v2/activity/workout"
         )
         failed = p.run(first, p.today)

@@ -253,7 +253,7 @@ def test_a_fault_of_whoops_sets_the_event_back_and_costs_nobody_else(p, box, mon
     monkeypatch.setattr(attempts, "RETRY_DELAYS", (timedelta(days=1),) * len(attempts.RETRY_DELAYS))
     bad, good = rescore(p, "workouts", 0, 2), rescore(p, "workouts", 1, 2)
     box.receive()
-    p.home.world.order_fault(
+    p.home.world.inject_fault(
         kind="status", status=500, count=10_000, path_prefix=f"/developer/v2/activity/workout/{bad}"
     )
     results = process_due_events(p)

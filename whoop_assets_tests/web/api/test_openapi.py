@@ -14,7 +14,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.web.api.endpoints import DailyApi
 from whoop_assets.web.api.openapi import DAILY as DAILY_PATH
 from whoop_assets.web.api.openapi import PREFIX, document
-from whoop_assets_tests.web.api.daily_rows import (
+from whoop_assets_tests.support.daily_rows import (
     DAILY,
     DAY,
     OPENAPI,

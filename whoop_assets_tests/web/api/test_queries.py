@@ -15,9 +15,9 @@ from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync import membership
 from whoop_assets.web.api import queries
 from whoop_assets.web.api.queries import AT_MOST_EVERY, STALE_WITH, STALE_WITHOUT, Question
+from whoop_assets_tests.support.daily_rows import daily_row
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
-from whoop_assets_tests.web.api.daily_rows import daily_row
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 

@@ -1,7 +1,7 @@
-"""What runs in processes of its own: WHOOP, the receiver, the daemon's ticks, and the runs.
+"""The child processes: simulator, webhook receiver, the daemon's ticks, and runs.
 
-Each is the product's own code on the shared clock. What is put around it only watches: which transaction, request or
-delivery is open, so that the drill can say where a kill has hit.
+Each uses the product's own code on the shared clock. Wrappers only show which transaction, request or
+delivery is open, so that the simulation can report where a kill hit.
 """
 
 import traceback
@@ -11,10 +11,9 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any
 
-import httpx
 from sqlalchemy import select
 
-from whoop_assets.date_ranges import to_date_ranges
+from whoop_assets.date_ranges import spans_of
 from whoop_assets.db.database import Database
 from whoop_assets.defs.sensors.readings import run_key
 from whoop_assets.defs.sensors.summaries import digest
@@ -31,14 +30,14 @@ from whoop_assets.summaries.follow import rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.event_load import LANE
 from whoop_assets.sync.load_events import (
-    ANNOUNCED_STREAMS,
-    MAX_EVENTS_PER_RUN,
-    PartitionBounds,
+    ANNOUNCED,
+    AT_ONCE,
+    Keys,
     follow_touched,
     load_events,
     rebuild_touched,
 )
-from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
+from whoop_assets.sync.load_members import Order, Round, load_everybody
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
@@ -46,10 +45,11 @@ from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import attempts, claims, event_days
 from whoop_assets.webhooks.row_locks import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
-from whoop_assets_tests.drills.thirty_days.shared_time import (
+from whoop_assets.whoop_api.oauth import OAuth, TokenPair
+from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     EPOCH,
     MICROSECOND,
-    Does,
+    Activity,
     Page,
     SharedClock,
     WatchedDatabase,
@@ -58,16 +58,16 @@ from whoop_simulator.http.server import SimulatorServer
 from whoop_simulator.world.world import World
 
 SIMULATOR, RECEIVER, DAEMON, DRIVER, FIRST_RUN = 1, 2, 3, 4, 5
-"""Slots."""
+"""Slots in the shared memory."""
 PLAN_EVERY = timedelta(seconds=60)
-MOST_DAYS, MOST_READINGS = 20, 10
-"""Runs that one tick asks for, as in the sensors."""
+MAX_DAYS, MAX_READINGS = 20, 10
+"""Maximum number of runs that one tick requests, as in the sensors."""
 LEDGERS: dict[str, tuple[Ledger, timedelta]] = {
     "summary": (STALE_DAYS, timedelta(days=1)),
     "trends": (STALE_TRENDS, timedelta(days=1)),
     "weeks": (STALE_WEEKS, timedelta(weeks=1)),
 }
-"""What a run for a ledger builds, in the order of the sensors, and how far apart two of its entries are."""
+"""Kind -> ledger and the distance between two of its entries, in the order of the sensors."""
 BUILDS = {
     "events": ("summary", "trends"),
     "reading": ("summary", "trends"),
@@ -75,7 +75,7 @@ BUILDS = {
     "trends": ("trends",),
     "weeks": ("weeks",),
 }
-"""What each kind of run builds besides."""
+"""Kind of run -> kinds of summaries that it builds."""
 TOUCHED = {
     "sleeps": ("sleeps", "recoveries"),
     "recoveries": ("sleeps", "recoveries"),
@@ -87,7 +87,10 @@ TOUCHED = {
 
 
 class WhoopsClock:
-    """The shared clock, as the simulator wants it. It calls itself frozen: who drives the drill says when to deliver."""
+    """The shared clock for the simulator.
+
+    It reports itself as frozen, because the simulation triggers deliveries.
+    """
 
     frozen = True
 
@@ -102,7 +105,7 @@ class WhoopsClock:
 
 
 def whoop(page_path: Path, options: dict[str, Any], pipe: Pipe) -> None:
-    """The simulator on the shared clock, until it is killed."""
+    """Run the simulator on the shared clock until it is killed."""
     page = Page(page_path)
     world = World(**options, now=page.now())
     world.clock = WhoopsClock(page)  # type: ignore[assignment]
@@ -114,7 +117,7 @@ def whoop(page_path: Path, options: dict[str, Any], pipe: Pipe) -> None:
 
 
 def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None:
-    """`whoop-assets serve` on the shared clock, until it is killed."""
+    """Run `whoop-assets serve` on the shared clock until it is killed."""
     page = Page(page_path)
     page.clear(RECEIVER)
     clock = SharedClock(page, RECEIVER)
@@ -125,11 +128,11 @@ def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        page.set(RECEIVER, Does.TAKES, page.get(RECEIVER, Does.TAKES) + 1)
+        page.set(RECEIVER, Activity.TAKES, page.get(RECEIVER, Activity.TAKES) + 1)
         try:
             await app(scope, receive, send)
         finally:
-            page.set(RECEIVER, Does.TAKES, page.get(RECEIVER, Does.TAKES) - 1)
+            page.set(RECEIVER, Activity.TAKES, page.get(RECEIVER, Activity.TAKES) - 1)
 
     ServiceServer(watched, "127.0.0.1", port, pipe.send).serve_until_stopped()
 
@@ -139,7 +142,7 @@ def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None
 
 @dataclass(frozen=True)
 class Work:
-    """What a run does: the events of a day, a group of readings, what is behind in one of the LEDGERS, or tokens."""
+    """The work of a run: events of a day, a group of fetch tasks, stale entries of a ledger, or tokens."""
 
     kind: str
     reason: str
@@ -149,14 +152,14 @@ class Work:
     streams: tuple[str, ...] = ()
     group: Group | None = None
     run_key: str = ""
-    """As Dagster knows it: a second run of the same key is never started."""
+    """The run key. Dagster never starts a second run with the same key."""
 
     def builds(self, what: str, day: date) -> bool:
-        """Whether the entry of a ledger is left to it; a run for events builds what they touch, whatever the day."""
+        """Whether the run builds this entry. A run for events builds all days that it touches."""
         return what in BUILDS.get(self.kind, ()) and (self.kind == "events" or self.first <= day <= self.last)
 
     def does(self, reading: Any) -> bool:
-        """Whether the reading is among it, as the sensor of readings asks."""
+        """Whether the run includes the fetch task, by the rule of the `due_readings` sensor."""
         group = self.group
         return (
             group is not None
@@ -169,17 +172,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Tick:
-    """What the daemon is told: the runs in flight, and those that are known to have ended without a word."""
+    """Input of a tick: active runs, and killed runs whose end was noticed."""
 
     in_flight: dict[str, Work]
     ended: tuple[str, ...]
     run_keys: frozenset[str]
-    """Of all runs of events so far."""
+    """Run keys of all event runs so far."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What came of a tick: runs to start, and when to look again."""
+class TickResult:
+    """Result of a tick: runs to start, and the time of the next tick."""
 
     works: list[Work]
     next_at: datetime
@@ -188,7 +191,7 @@ class Asked:
 
 
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
-    """Evaluate, whenever told to, what the sensors and the schedule would ask for, until killed."""
+    """Evaluate what the sensors and the schedule would request, on demand, until the process is killed."""
     page = Page(page_path)
     page.clear(DAEMON)
     database = WatchedDatabase(settings.database_url, SharedClock(page, DAEMON))
@@ -196,48 +199,49 @@ def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
     pipe.send("ready")
     while True:
         told: Tick = pipe.recv()
-        page.set(DAEMON, Does.BEGAN, 1)
+        page.set(DAEMON, Activity.BEGAN, 1)
         try:
             with_plan = planned_at is None or page.now() - planned_at >= PLAN_EVERY
             if with_plan:
                 planned_at = page.now()
             asked = _tick(database, settings, told, with_plan=with_plan)
         except Exception:  # noqa: BLE001 - the drill shows it
-            asked = Asked([], page.now() + PLAN_EVERY, [], traceback.format_exc())
-        page.set(DAEMON, Does.BEGAN, 0)
+            asked = TickResult([], page.now() + PLAN_EVERY, [], traceback.format_exc())
+        page.set(DAEMON, Activity.BEGAN, 0)
         pipe.send(asked)
 
 
-def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool) -> Asked:
+def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool) -> TickResult:
     works: list[Work] = []
     with database.read() as connection:
         holders = claims.claimants(connection)
     for run_id in sorted(holders & set(told.ended)):
         with database.write() as connection:
-            claims.release(connection, run_id, database.now(connection))
+            claims.let_go(connection, run_id, database.now(connection))
     with database.read() as connection:
         now = database.now(connection)
-        events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
+        events = attempts.due(connection, now, limit=AT_ONCE)
     keys = _keys(settings, now)
     if any(event.day is None or not keys.first <= event.day <= keys.last for event in events):
         with database.write() as connection:
-            event_days.assign_due(connection, now, keys.first, keys.last, limit=MAX_EVENTS_PER_RUN)
-            events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
+            event_days.file_due(connection, now, keys.first, keys.last, limit=AT_ONCE)
+            events = attempts.due(connection, now, limit=AT_ONCE)
     busy = {work.first for work in told.in_flight.values() if work.kind == "events"}
     by_day: dict[date, list[Event]] = {}
     for event in events:
         if event.day is not None and event.stream in TOUCHED and event.day not in busy:
             by_day.setdefault(event.day, []).append(event)
-    for burst in [Burst(day, theirs) for day, theirs in by_day.items()][:MOST_DAYS]:
+    for burst in [Burst(day, theirs) for day, theirs in by_day.items()][:MAX_DAYS]:
         if burst.run_key in told.run_keys:
-            # As the sensor does: it was asked for before, and ended without beginning; it would not be started again.
+            # Like the sensor: this run was requested before and ended without starting. Dagster would not
+            # start it again.
             with database.write() as connection:
                 names = [event.trace_id for event in burst.events]
                 begun = attempts.begin_attempt(connection, names, now, "a run that never began")
-                attempts.failed(connection, [event.trace_id for event in begun], claims.RUN_DIED, now)
+                attempts.failed(connection, [event.trace_id for event in begun], claims.NO_WORD, now)
             continue
         streams = {stream for event in burst.events for stream in TOUCHED[event.stream or ""]}
-        named = tuple(stream for stream in ANNOUNCED_STREAMS if stream in streams)
+        named = tuple(stream for stream in ANNOUNCED if stream in streams)
         works.append(Work("events", "webhook", LANE, burst.day, burst.day, named, run_key=burst.run_key))
 
     with database.read() as connection:
@@ -263,9 +267,7 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
                 last,
                 run_key=f"{what}:{first}:{digest(askable, first, last)}:{hour}",
             )
-            for first, last in to_date_ranges((entry.day for entry in askable), max_gap=LEDGERS[what][1])[
-                ::-1
-            ][:10]
+            for first, last in spans_of((entry.day for entry in askable), apart=LEDGERS[what][1])[::-1][:10]
         ]
 
     next_at = now + timedelta(minutes=15)
@@ -274,7 +276,7 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
         wanted = [
             reading for reading in plan.due if not any(work.does(reading) for work in told.in_flight.values())
         ]
-        for group in grouped(wanted)[:MOST_READINGS]:
+        for group in grouped(wanted)[:MAX_READINGS]:
             one = group.any
             key = run_key(group, plan.now)
             works.append(
@@ -290,11 +292,11 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
         next_at = now + PLAN_EVERY
     next_at = min([next_at, *(at for at in waiting if at is not None and at > now)])
     lost = [member.user_id for member in everyone if member.status == member_store.RECONNECTION_NEEDED]
-    return Asked(works, max(next_at, now + timedelta(seconds=5)), lost)
+    return TickResult(works, max(next_at, now + timedelta(seconds=5)), lost)
 
 
 def next_look(database: Database, settings: Settings) -> datetime:
-    """When something will be due that is not yet, as far as can be told; in a quarter of an hour at the latest."""
+    """The time at which the next work becomes due, at most 15 minutes ahead."""
     plan = plan_now(database, settings)
     with database.read() as connection:
         waiting = _next_attempts(connection)
@@ -304,13 +306,13 @@ def next_look(database: Database, settings: Settings) -> datetime:
 
 
 def _next_attempts(connection: Any) -> list[datetime]:
-    """When the open events are due, of all members in one query."""
+    """The due times of all open events."""
     c = webhook_events.c
     return list(connection.scalars(select(c.next_attempt_at).where(c.state == OPEN)))
 
 
-def _keys(settings: Settings, now: datetime) -> PartitionBounds:
-    return PartitionBounds(settings.start_date, rules_at(settings, now).last_day)
+def _keys(settings: Settings, now: datetime) -> Keys:
+    return Keys(settings.start_date, rules_at(settings, now).last_day)
 
 
 # The runs
@@ -318,23 +320,22 @@ def _keys(settings: Settings, now: datetime) -> PartitionBounds:
 
 @dataclass
 class Outcome:
-    """What a run that was left alive has to say."""
+    """The result of a run that was not killed."""
 
     failures: list[str] = field(default_factory=list)
     problem: str = ""
 
 
 def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
-    """One run after the other, each by the product's own loads, until killed.
+    """Execute one run after the other with the product's own loads, until the process is killed.
 
-    What a run would have to make anew, and what costs most of a short one, is kept: the interpreter, the connection to the
-    database, the HTTP client. What it would not know, the tokens in hand, is forgotten.
+    The worker keeps the interpreter, the database connection and the HTTP client, because creating them takes
+    longer than a short run. It forgets the cached tokens, as a new run would not have them.
     """
     page = Page(page_path)
     page.clear(slot)
     database = WatchedDatabase(settings.database_url, SharedClock(page, slot))
     connection = Connection(settings, database)
-    watch_requests(connection, page, slot)
     pipe.send("ready")
     while True:
         work, run_id = pipe.recv()
@@ -345,8 +346,10 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
             per_day=settings.requests_per_day,
             used_by=f"run {run_id[:8]}",
         )
+        watch_requests(connection, page, slot)
+        page.set(slot, Activity.ASKS, 0)
         outcome = Outcome()
-        page.set(slot, Does.BEGAN, 1)
+        page.set(slot, Activity.BEGAN, 1)
         try:
             for result in carry_out(connection, work, run_id):
                 outcome.failures += [
@@ -357,27 +360,65 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
             outcome.failures.append(f"{work.reason}: {type(error).__name__}: {error}")
         except Exception:  # noqa: BLE001 - the drill shows it
             outcome.problem = traceback.format_exc()
-        page.set(slot, Does.BEGAN, 0)
+        page.set(slot, Activity.BEGAN, 0)
         pipe.send(outcome)
 
 
+class WatchedBudget:
+    """The request budget of a process; counts each granted API request in the shared memory.
+
+    Each attempt passes the budget, whereas event hooks of the HTTP client are not called on every path.
+    """
+
+    def __init__(self, budget: RequestBudget, page: Page, slot: int) -> None:
+        self._budget, self._page, self._slot = budget, page, slot
+
+    def acquire(self, lane: str) -> datetime:
+        granted = self._budget.acquire(lane)
+        _request_begins(self._page, self._slot, Activity.REQUESTS)
+        return granted
+
+    def observe(self, *response: Any) -> None:
+        self._page.set(self._slot, Activity.ASKS, 0)
+        self._budget.observe(*response)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._budget, name)
+
+
+class WatchedOAuth:
+    """The OAuth client of a process; counts each exchange of a refresh token in the shared memory."""
+
+    def __init__(self, oauth: OAuth, page: Page, slot: int) -> None:
+        self._oauth, self._page, self._slot = oauth, page, slot
+
+    def refresh(self, refresh_token: str) -> TokenPair:
+        _request_begins(self._page, self._slot, Activity.EXCHANGES)
+        try:
+            return self._oauth.refresh(refresh_token)
+        finally:
+            self._page.set(self._slot, Activity.ASKS, 0)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._oauth, name)
+
+
 def watch_requests(connection: Connection, page: Page, slot: int) -> None:
-    """Say on the page when a request is under way, and count them: a killed process cannot."""
-
-    def begins(request: httpx.Request) -> None:
-        exchange = request.url.path.startswith("/oauth")
-        page.set(slot, Does.ASKS, 2 if exchange else 1)
-        field = Does.EXCHANGES if exchange else Does.REQUESTS
-        page.set(slot, field, page.get(slot, field) + 1)
-
-    connection._http.event_hooks = {
-        "request": [begins],
-        "response": [lambda response: page.set(slot, Does.ASKS, 0)],
-    }
+    """Show the active request in the shared memory, and count requests there: a killed process cannot report
+    them.
+    """
+    connection.budget = WatchedBudget(connection.budget, page, slot)  # type: ignore[assignment]
+    if not isinstance(connection.oauth, WatchedOAuth):
+        connection.oauth = WatchedOAuth(connection.oauth, page, slot)  # type: ignore[assignment]
 
 
-def carry_out(connection: Connection, work: Work, run_id: str) -> list[LoadResult]:
-    """The run's work: what the assets do in a Dagster run of this kind, in the same order."""
+def _request_begins(page: Page, slot: int, counter: Activity) -> None:
+    page.set(slot, Activity.ASKS, 2 if counter is Activity.EXCHANGES else 1)
+    page.set(slot, counter, page.get(slot, counter) + 1)
+
+
+def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:
+    """Do the work of a run with the same steps, in the same order, as the assets of a Dagster run."""
     database, settings = connection.database, connection.settings
     with database.read() as transaction:
         now = database.now(transaction)
@@ -387,13 +428,13 @@ def carry_out(connection: Connection, work: Work, run_id: str) -> list[LoadResul
     if work.kind == "events":
         keys = _keys(settings, now)
         for stream in ("cycles", *work.streams):
-            order = LoadRequest(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
+            order = Order(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
             results.append(load_events(connection, order, streams=work.streams, keys=keys))
         for rebuild in (rebuild_touched, follow_touched):
             rebuild(database, everybody, work.first, work.last, by=run_id, since=now)
     elif work.kind == "reading":
         assert work.group is not None
-        results = [load_members(connection, order) for order in work.group.orders(now, today, run_id)]
+        results = [load_everybody(connection, order) for order in work.group.orders(now, today, run_id)]
         if set(work.streams) - set(SNAPSHOTS):
             rebuild_days(database, work.group.members, work.first, work.last)
             rebuild_trends(database, work.group.members, work.first, work.last)
@@ -413,4 +454,4 @@ def moment_of(micro: int) -> datetime:
     return EPOCH + micro * MICROSECOND
 
 
-__all__ = ["Asked", "Outcome", "Tick", "Work", "daemon", "moment_of", "receiver", "whoop", "worker"]
+__all__ = ["Outcome", "Tick", "TickResult", "Work", "daemon", "moment_of", "receiver", "whoop", "worker"]

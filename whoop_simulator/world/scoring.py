@@ -1,4 +1,7 @@
-"""Scores for records that are added by hand, re-scored or re-processed. Pure, given a random generator."""
+"""Scores of records that are added, rescored or reprocessed.
+
+Pure functions of their arguments and a random generator.
+"""
 
 import random
 
@@ -20,7 +23,7 @@ from whoop_simulator.world.records import CYCLES, RECOVERIES, SLEEPS, Record
 
 
 def span_of(record: Record) -> int:
-    """From start to end; a day for what is open, nothing for a recovery."""
+    """Milliseconds from start to end; a day for an open cycle, 0 for a recovery."""
     if "start" not in record:
         return 0
     end = record.get("end")
@@ -28,7 +31,7 @@ def span_of(record: Record) -> int:
 
 
 def invented_score(stream: str, record: Record, persona: Persona, rng: random.Random) -> Score:
-    """A plausible score for a record that has none."""
+    """Return a plausible score for a record without one."""
     span = span_of(record)
     if stream == CYCLES:
         return cycle_score(rng, persona, span, load_of_strain(rng.uniform(5, 16)))
@@ -44,7 +47,7 @@ def invented_score(stream: str, record: Record, persona: Persona, rng: random.Ra
 
 
 def rescored(stream: str, score: Score, rng: random.Random) -> Score:
-    """The same record scored again: everything moves a little, and what must add up still does."""
+    """Return a slightly different score, whose parts still add up."""
     new = dict(score)
     if stream == CYCLES:
         new["strain"] = round(min(20.9, score["strain"] * rng.uniform(0.9, 1.08) + 0.05), 7)
@@ -70,7 +73,7 @@ def rescored(stream: str, score: Score, rng: random.Random) -> Score:
 
 
 def reprocessed_sleep(score: Score, span: int) -> Score:
-    """A sleep's score after its start or end was edited: the same night over another span."""
+    """Return the score of a sleep whose start or end was edited; `span` is its new length in milliseconds."""
     stages = dict(score["stage_summary"])
     before = max(1, stages["total_in_bed_time_milli"])
     for name in stages:

@@ -1,8 +1,8 @@
-"""One clock for many processes, and what each of them is doing just now: a page of memory that all of them map.
+"""A clock that many processes share, and the activity of each: a page of shared memory.
 
-Time runs as fast as the machine's while anybody works, and leaps over the hours in which nobody does: who waits by this
-clock says until when, and whoever drives the drill moves it there once everybody waits. So a request takes as long as a
-request takes, a lease lasts as long as a lease lasts, and a month is over in minutes.
+The clock runs at real speed while a process works, and skips the time in which all processes wait. A process
+that waits writes the end of its wait into its slot, and the simulation moves the clock there when all
+processes wait. So requests and leases take their real time, and a month takes minutes.
 """
 
 import mmap
@@ -23,27 +23,27 @@ SLOTS = 64
 _OFFSET, _WHOOP_STANDS_AT = 0, 1
 
 
-class Does(IntEnum):
+class Activity(IntEnum):
     """The fields of a slot."""
 
     WAITS_UNTIL = 0
     READS = 1
     WRITES = 2
     ASKS = 3
-    """1: an API request is under way; 2: a token exchange."""
+    """0: none; 1: an API request is active; 2: a token exchange is active."""
     TAKES = 4
-    """Deliveries that have come and are not answered."""
+    """Number of deliveries without a response so far."""
     BEGAN = 5
     REQUESTS = 6
     EXCHANGES = 7
 
 
 class Page:
-    """The memory. The first slot holds the clock; every other one belongs to one process."""
+    """The shared memory. The first slot holds the clock; each other slot belongs to one process."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(bytes(8 * len(Does) * SLOTS))
+            path.write_bytes(bytes(8 * len(Activity) * SLOTS))
         with path.open("r+b") as file:
             self._memory = memoryview(mmap.mmap(file.fileno(), 0)).cast("q")
         self.path = path
@@ -55,32 +55,32 @@ class Page:
         return EPOCH + self.now_micro() * MICROSECOND
 
     def leap(self, to: datetime) -> None:
-        """Move the clock there, unless it is past that already. One process alone may do this."""
+        """Move the clock forward to a time. Only one process may call this."""
         self._memory[_OFFSET] += max(0, (to - EPOCH) // MICROSECOND - self.now_micro())
 
     def whoops_now_milli(self) -> int:
-        """WHOOP's clock is the same, until it is made to stand so that its truth can be compared."""
+        """The simulator's time in milliseconds: the shared clock, until `stop_whoop` freezes it."""
         return (self._memory[_WHOOP_STANDS_AT] or self.now_micro()) // 1000
 
     def stop_whoop(self) -> None:
         self._memory[_WHOOP_STANDS_AT] = self.now_micro()
 
-    def get(self, slot: int, field: Does) -> int:
-        return self._memory[slot * len(Does) + field]
+    def get(self, slot: int, field: Activity) -> int:
+        return self._memory[slot * len(Activity) + field]
 
-    def set(self, slot: int, field: Does, value: int) -> None:
-        self._memory[slot * len(Does) + field] = value
+    def set(self, slot: int, field: Activity, value: int) -> None:
+        self._memory[slot * len(Activity) + field] = value
 
     def clear(self, slot: int) -> None:
-        for field in Does:
+        for field in Activity:
             self.set(slot, field, 0)
 
 
 class SharedClock:
-    """The clock that the product is given, in whichever process."""
+    """The product's clock, backed by the shared memory."""
 
     def __init__(self, page: Page, slot: int, *, drives: bool = False) -> None:
-        """`drives`: nobody else works now, so that waiting is leaping."""
+        """Create the clock. With `drives` a sleep moves the clock, because no other process works."""
         self.page, self.slot, self._drives = page, slot, drives
 
     def now(self) -> datetime:
@@ -91,14 +91,14 @@ class SharedClock:
         if self._drives:
             self.page.leap(until)
             return
-        self.page.set(self.slot, Does.WAITS_UNTIL, (until - EPOCH) // MICROSECOND)
+        self.page.set(self.slot, Activity.WAITS_UNTIL, (until - EPOCH) // MICROSECOND)
         while self.page.now() < until:
             time.sleep(0.0005)
-        self.page.set(self.slot, Does.WAITS_UNTIL, 0)
+        self.page.set(self.slot, Activity.WAITS_UNTIL, 0)
 
 
 class WatchedDatabase(Database):
-    """The product's database, which says on the page when a transaction is open."""
+    """The product's database; shows open transactions in the shared memory."""
 
     def __init__(self, url: str, clock: SharedClock, *, durable: bool = False) -> None:
         super().__init__(url, clock, durable=durable)
@@ -106,16 +106,16 @@ class WatchedDatabase(Database):
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self._shown(Does.READS), super().read() as connection:
+        with self._shown(Activity.READS), super().read() as connection:
             yield connection
 
     @contextmanager
     def write(self, members=()) -> Iterator[Connection]:
-        with self._shown(Does.WRITES), super().write(members) as connection:
+        with self._shown(Activity.WRITES), super().write(members) as connection:
             yield connection
 
     @contextmanager
-    def _shown(self, field: Does) -> Iterator[None]:
+    def _shown(self, field: Activity) -> Iterator[None]:
         self._page.set(self._slot, field, self._page.get(self._slot, field) + 1)
         try:
             yield

@@ -1,4 +1,4 @@
-"""A realistic handful of edits at once, as members make them: sleeps moved, workouts deleted, days re-scored."""
+"""Random edits like those of real members: moved sleeps, deleted workouts, new scores."""
 
 import random
 from collections.abc import Callable
@@ -6,16 +6,26 @@ from typing import Any
 
 from whoop_simulator.timestamps import HOUR, MINUTE, to_text
 from whoop_simulator.world.editing import RecordEditing, Touched
-from whoop_simulator.world.records import CYCLES, FOREVER, KEY, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Entry
+from whoop_simulator.world.records import (
+    CYCLES,
+    KEY,
+    NO_END,
+    RECOVERIES,
+    SLEEPS,
+    STREAMS,
+    WORKOUTS,
+    StoredRecord,
+)
 
 Action = Callable[[RecordEditing, int, random.Random], Touched | None]
-"""Does one edit of its kind, or nothing (None) when what it drew cannot be edited so."""
+"""Makes one edit, or returns None if the drawn record does not allow it."""
 
 
 def random_edits(world: RecordEditing, user_id: int, count: int, seed: int) -> list[dict[str, Any]]:
-    """`count` edits; the same world, clock and seed give the same ones.
+    """Make `count` edits. The same world, clock and seed give the same edits.
 
-    Returns [{"action", "touched": [{"stream", "id"}, ...]}, ...] in the order in which they were done.
+    Returns:
+        [{"action", "touched": [{"stream", "id"}, ...]}, ...] in the order of the edits.
     """
     rng = random.Random(f"{world.seed}/{user_id}/{seed}/random edits")
     done: list[dict[str, Any]] = []
@@ -96,13 +106,13 @@ ACTIONS: dict[str, tuple[int, Action]] = {
     "move_workout": (9, move_workout),
     "lose_score": (5, lose_score),
 }
-"""Name -> (weight, what to do)."""
+"""Name -> (weight, function)."""
 
 
 def _add(
     world: RecordEditing, user_id: int, rng: random.Random, stream: str, minutes: int, fields: dict[str, Any]
 ) -> Touched | None:
-    """Somewhere in the waking part of a known cycle."""
+    """Add a record at a random time of the waking part of a cycle."""
     cycle = _pick(world, user_id, rng, CYCLES)
     if cycle is None:
         return None
@@ -114,12 +124,12 @@ def _add(
     return [{"stream": stream, "id": str(record[KEY[stream]])}]
 
 
-def _pick(world: RecordEditing, user_id: int, rng: random.Random, stream: str) -> Entry | None:
-    entries = [entry for entry in world.member(user_id).records.streams[stream] if entry.end != FOREVER]
+def _pick(world: RecordEditing, user_id: int, rng: random.Random, stream: str) -> StoredRecord | None:
+    entries = [entry for entry in world.member(user_id).records.streams[stream] if entry.end != NO_END]
     return rng.choice(entries) if entries else None
 
 
 def _shift(rng: random.Random) -> int:
-    """Mostly minutes, now and then hours."""
+    """A random shift in milliseconds: mostly minutes, sometimes hours."""
     minutes = rng.gauss(0, 100) if rng.random() < 0.25 else rng.gauss(0, 14)
     return int(minutes) * MINUTE

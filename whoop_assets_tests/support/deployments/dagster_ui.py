@@ -1,4 +1,4 @@
-"""Dagster's web server and daemon as real processes, spoken to as the UI in a browser does: through GraphQL."""
+"""Dagster's web server and daemon as real processes, controlled through GraphQL like the UI."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVE
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.cli.processes.processes import child
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+CHECKOUT = Path(__file__).resolve().parents[3]
 ASSETS = (
     "profile",
     "body_measurement",
@@ -52,7 +52,8 @@ query ($id: String!) {
   }
 }"""
 RUNS = """
-{ runsOrError(limit: 100) { ... on Runs { results { id status tags { key value } } } ... on Error { message } } }"""
+{ runsOrError(limit: 100) { ... on Runs { results { id status tags { key value } } }
+ ... on Error { message } } }"""
 PARTITIONS = """
 query ($assets: [AssetKeyInput!]!) {
   assetNodes(assetKeys: $assets) { assetKey { path } partitionStats { numMaterialized numFailed } }
@@ -79,13 +80,14 @@ READY = """
 {
   instance { daemonHealth { allDaemonStatuses { daemonType healthy required } } }
   workspaceOrError {
-    ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename ... on Error { message } } } }
+    ... on Workspace { locationEntries { loadStatus locationOrLoadError { __typename
+     ... on Error { message } } } }
   }
 }"""
 
 
 class UiError(RuntimeError):
-    """Dagster answered with an error, or not in time."""
+    """Dagster returned an error, or did not finish in time."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Ui:
     home: Path
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The data of the answer; raises UiError."""
+        """Send a GraphQL query and return its data; raises UiError."""
         answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=300)
         body = answer.json()
         if "errors" in body:
@@ -107,12 +109,12 @@ class Ui:
         return dict(body["data"])
 
     def launch_backfill(self, first: date, last: date, tags: Mapping[str, str] | None = None) -> str:
-        """Ask for a backfill of all assets over the days, as the dialog does, its runs with these tags; its id."""
+        """Launch a backfill of all assets over the days, as the UI's dialog does; return its id."""
         params = {
             "assetSelection": keys(),
             "partitionNames": [str(first + timedelta(days=n)) for n in range((last - first).days + 1)],
             "fromFailure": False,
-            # What the UI puts on everything that is started in it.
+            # The UI adds this tag to everything it starts.
             "tags": [
                 {"key": key, "value": value}
                 for key, value in {"dagster/from_ui": "true", **(tags or {})}.items()
@@ -125,7 +127,7 @@ class Ui:
         return dict(self.ask(BACKFILL, id=backfill_id)["partitionBackfillOrError"])
 
     def finished(self, backfill_id: str, within: float) -> dict[str, Any]:
-        """The backfill when it has ended, well or not; raises UiError after so many seconds."""
+        """Wait for the end of the backfill, with any status; raises UiError after `within` seconds."""
 
         def ended() -> dict[str, Any] | None:
             found = self.backfill(backfill_id)
@@ -134,14 +136,14 @@ class Ui:
         return until(ended, within, f"the end of backfill {backfill_id}")
 
     def runs(self) -> list[dict[str, Any]]:
-        """Every run of the instance, newest first, its tags as a dict."""
+        """All runs of the instance, newest first, with tags as a dict."""
         return [
             {**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}}
             for run in self.ask(RUNS)["runsOrError"]["results"]
         ]
 
     def materialized(self) -> dict[str, tuple[int, int]]:
-        """How many days of each asset are materialized, and how many failed."""
+        """Asset -> number of materialized days and of failed days."""
         return {
             node["assetKey"]["path"][-1]: (
                 node["partitionStats"]["numMaterialized"],
@@ -151,7 +153,9 @@ class Ui:
         }
 
     def stop_reading(self) -> None:
-        """Switch off, as a click does, what would read WHOOP by itself in the midst of a measurement."""
+        """Stop all schedules and the sensor `due_readings`, so that they send no requests during a
+        measurement.
+        """
         repository = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
         for schedule in self.ask(SCHEDULES, repository=repository)["schedulesOrError"]["results"]:
             self.ask(STOP_SCHEDULE, id=schedule["scheduleState"]["id"])
@@ -160,7 +164,7 @@ class Ui:
                 self.ask(STOP_SENSOR, id=sensor["sensorState"]["id"])
 
     def reload(self) -> None:
-        """Have the web server look at the code locations again, as a click does."""
+        """Reload the code locations."""
         self.ask(RELOAD)
 
     def ready(self) -> bool:
@@ -172,7 +176,7 @@ class Ui:
         return all(daemon["healthy"] for daemon in daemons if daemon["required"])
 
     def loaded(self) -> bool:
-        """Whether the definitions are loaded, whatever the daemon does."""
+        """Whether the definitions are loaded, with or without a daemon."""
         state = self._state()
         return state is not None and _loaded(state)
 
@@ -193,12 +197,12 @@ def _loaded(state: dict[str, Any]) -> bool:
 
 
 def keys() -> list[dict[str, Sequence[str]]]:
-    """All assets, as GraphQL names them."""
+    """The keys of all assets for GraphQL."""
     return [{"path": ["whoop", asset]} for asset in ASSETS]
 
 
 def new_home(folder: Path) -> Path:
-    """A Dagster home with the checkout's dagster.yaml; its state goes below the folder."""
+    """Create a Dagster home with the checkout's dagster.yaml and its state inside the folder."""
     folder.mkdir(parents=True)
     for name in ("dagster.yaml", "workspace.yaml"):
         shutil.copy(CHECKOUT / name, folder)
@@ -207,7 +211,7 @@ def new_home(folder: Path) -> Path:
 
 @contextmanager
 def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
-    """`dagster dev` on that home, with web server and daemon, until the block ends; its log is `home/dev.log`."""
+    """Run `dagster dev` on the home during the block. Its log is `home/dev.log`."""
     port = free_port()
     log = home / "dev.log"
     command = [
@@ -237,7 +241,7 @@ def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
 
         def answers() -> bool:
             if process.poll() is not None:
-                raise UiError(f"dagster dev ended by itself:\n{log.read_text(errors='replace')[-3000:]}")
+                raise UiError(f"dagster dev ended unexpectedly:\n{log.read_text(errors='replace')[-3000:]}")
             return ui.ready()
 
         until(answers, STARTS_WITHIN, "dagster dev")
@@ -245,10 +249,10 @@ def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
 
 
 def until(condition: Callable[[], T | None], within: float, what: str) -> T:
-    """What the condition gives as soon as it is true; raises UiError after so many seconds."""
+    """Wait until the condition is true, and return its value; raises UiError after `within` seconds."""
     give_up = time.monotonic() + within
     while not (found := condition()):
         if time.monotonic() > give_up:
-            raise UiError(f"Waited {within:.0f} s for {what} in vain.")
+            raise UiError(f"Waited {within:.0f} s for {what}.")
         time.sleep(EVERY)
     return found

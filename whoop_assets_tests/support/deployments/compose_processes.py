@@ -1,8 +1,8 @@
-"""The deployment of `deploy/` on this machine without a container engine: what compose.yaml starts, as processes.
+"""The services of `deploy/compose.yaml` as processes of this machine, without a container engine.
 
-Commands and environments are read from the compose files themselves, with this machine's addresses, ports and folders in the
-place of the containers'; dagster.yaml, workspace.yaml and entrypoint.sh are those of the deployment. What an engine would
-add is not there: images, networks, users, a read-only root file system, restarts.
+Commands and environments come from the compose files, with addresses, ports and folders of this machine.
+dagster.yaml, workspace.yaml and entrypoint.sh are those of the deployment. Images, networks, users, read-only
+file systems and restarts are missing.
 """
 
 import os
@@ -23,31 +23,31 @@ import httpx
 import yaml
 from cryptography.fernet import Fernet
 
-from benchmarks.stage import Stage
-from benchmarks.ui import CHECKOUT, Ui, until
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.cli.processes.ports import LOOPBACK, free_port
 from whoop_assets.settings import Settings
+from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui, until
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 from whoop_assets_tests.support.postgres import Server
 
 DEPLOY = CHECKOUT / "deploy"
 STARTS_WITHIN = 300.0
 DATABASES = ("dagster", "whoop")
 GRACE = 5.0
-"""Seconds that a service has to end by itself when the block ends."""
+"""Seconds that a service has to stop before it is killed."""
 
 
 @dataclass
 class Deployment:
-    """The services, on one PostgreSQL and one simulator. A service is started, killed and started again by its name."""
+    """The services, on one PostgreSQL and one simulator. Start, kill and restart them by name."""
 
     folder: Path
     server: Server
-    stage: Stage
+    stage: SimulatedWhoop
     services: dict[str, dict[str, Any]]
     broker_url: str = ""
     defaults: Mapping[str, str] = field(default_factory=dict)
-    """In the place of the shell's variables that the compose files take values from."""
+    """Values for the shell variables of the compose files."""
 
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class Deployment:
 
     @property
     def settings(self) -> Settings:
-        """Of the warehouse, for whoever looks into it or connects members from outside."""
+        """Settings to read the warehouse or connect members from outside."""
         url = self.server.url("whoop")
         return replace(self.stage.settings, database_url=url, token_key=self.token_key)
 
@@ -78,7 +78,7 @@ class Deployment:
         return f"http://{LOOPBACK}:{self.ports['webhooks']}/webhooks/whoop"
 
     def environment(self, service: str) -> dict[str, str]:
-        """What the service's container would find in its environment, with this machine's addresses."""
+        """The environment of the service's container, with addresses of this machine."""
         ours = dict(self.services[service].get("environment", {}))
         ours = {name: self._interpolated(str(value)) for name, value in ours.items()}
         for name, value in ours.items():
@@ -96,7 +96,7 @@ class Deployment:
         }
         ours |= {name: value for name, value in here.items() if name in ours}
         if "WHOOP_DATABASE_URL" in ours:
-            # Another WHOOP than the real one: the only thing that no compose file says.
+            # The address of the simulator, which no compose file contains.
             settings = self.stage.settings
             ours |= {
                 "WHOOP_API_URL": settings.api_url,
@@ -105,7 +105,7 @@ class Deployment:
                 "WHOOP_REQUESTS_PER_DAY": str(settings.requests_per_day),
             }
         machine = {name: os.environ[name] for name in ("LANG", "TMPDIR") if name in os.environ}
-        # As in the image.
+        # Variables that the image sets.
         image = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(self.folder),
@@ -128,7 +128,7 @@ class Deployment:
         return re.sub(r"\$\{(?P<name>\w+)(?::-(?P<default>[^}]*)|:\?[^}]*)?\}", value, text)
 
     def command(self, service: str) -> list[str]:
-        """The container's command, behind the image's entrypoint."""
+        """The command of the container, run by the entrypoint of the image."""
         here = {
             "0.0.0.0": LOOPBACK,
             "3000": str(self.ports["webserver"]),
@@ -140,14 +140,14 @@ class Deployment:
         return ["sh", str(DEPLOY / "entrypoint.sh"), *words]
 
     def log(self, service: str) -> Path:
-        """What the service has said since it was first started."""
+        """The log file of the service, over all its starts."""
         return self.folder / f"{service}.log"
 
     def said(self, service: str, characters: int = 3000) -> str:
         return self.log(service).read_text(errors="replace")[-characters:]
 
     def once(self, service: str) -> None:
-        """Run the service to its end; raises RuntimeError with its last words when that is not a good one."""
+        """Run a service until it exits; raises RuntimeError with the end of its log if it fails."""
         process = self.start(service)
         if process.wait(STARTS_WITHIN):
             raise RuntimeError(f"{service} ended with {process.returncode}:\n{self.said(service)}")
@@ -168,17 +168,17 @@ class Deployment:
         return process
 
     def kill(self, service: str) -> None:
-        """kill -9 of everything in the container, as when its host is lost."""
+        """Kill all processes of the service with SIGKILL, like the loss of its host."""
         process = self.running.pop(service)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def start_all(self, *more: str) -> None:
-        """The services, each when what it depends on is ready; nothing will read WHOOP by itself but for webhooks.
+        """Start all services in the order of their dependencies, with scheduled reads switched off.
 
-        That is switched off before the daemon starts: a sensor that is stopped in the midst of its tick may go on, as the tick
-        writes the sensor's state when it ends.
+        The switch comes before the daemon: a sensor that is stopped during its tick can be started again by
+        the end of the tick, which writes the sensor's state.
         """
         self.once("upgrade")
         self.start("code")
@@ -191,7 +191,7 @@ class Deployment:
         self.await_ready("webserver", "daemon", "webhooks", *more)
 
     def await_code(self) -> None:
-        """Until the code location answers, by the healthcheck of the compose file."""
+        """Wait until the healthcheck of the compose file accepts the code location."""
         check = [str(word) for word in self.services["code"]["healthcheck"]["test"][1:]]
         check = [str(DEPLOY / "healthcheck.py") if word == "/opt/healthcheck.py" else word for word in check]
 
@@ -209,7 +209,7 @@ class Deployment:
         until(healthy, STARTS_WITHIN, "the code location")
 
     def await_ready(self, *services: str) -> None:
-        """Until web server and daemon have found the definitions, and the webhook service listens."""
+        """Wait until web server and daemon have loaded the definitions and the webhook service listens."""
 
         def ready() -> bool:
             self._look_after(*services)
@@ -218,7 +218,7 @@ class Deployment:
         until(ready, STARTS_WITHIN, "the services")
 
     def receives(self) -> bool:
-        """Whether the webhook service can store what comes."""
+        """Whether the webhook service can store deliveries."""
         with suppress(httpx.TransportError):
             url = f"http://{LOOPBACK}:{self.ports['webhooks']}/healthz"
             return httpx.get(url, timeout=10).status_code == 200
@@ -229,11 +229,11 @@ class Deployment:
             process = self.running[service]
             if process.poll() is not None:
                 raise RuntimeError(
-                    f"{service} ended by itself with {process.returncode}:\n{self.said(service)}"
+                    f"{service} ended unexpectedly with {process.returncode}:\n{self.said(service)}"
                 )
 
     def end(self) -> None:
-        """Ask every service to end, kill what does not, and what is left of it."""
+        """Terminate all services, and kill the remaining processes."""
         for process in self.running.values():
             with suppress(ProcessLookupError):
                 process.terminate()
@@ -250,13 +250,13 @@ class Deployment:
 @contextmanager
 def deployed(
     server: Server,
-    stage: Stage,
+    stage: SimulatedWhoop,
     folder: Path,
     *,
     broker_url: str = "",
     values: Mapping[str, str] | None = None,
 ) -> Iterator[Deployment]:
-    """The deployment with nothing started yet; with a broker's URL the one of compose.celery.yaml on top."""
+    """The deployment, with no service started; with a broker URL it includes compose.celery.yaml."""
     for name in DATABASES:
         server.create(name)
     files = ["compose.yaml", *(["compose.celery.yaml"] if broker_url else [])]
@@ -269,7 +269,7 @@ def deployed(
 
 
 def services(files: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The services of the compose files, a later file on top of an earlier one, as compose merges them."""
+    """The services of the compose files, merged as compose does: later files override earlier ones."""
     merged: dict[str, dict[str, Any]] = {}
     for name in files:
         for service, said in yaml.safe_load((DEPLOY / name).read_text())["services"].items():
@@ -284,5 +284,5 @@ def services(files: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def new_password() -> str:
-    """For a Redis of one's own."""
+    """A random password for a Redis server."""
     return secrets.token_hex(16)

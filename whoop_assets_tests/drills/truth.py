@@ -1,4 +1,4 @@
-"""What must be true afterwards: the tables against WHOOP's truth and against a fresh load, and the ledgers."""
+"""Comparisons after a simulation: the tables with WHOOP's data and with a fresh load, and the ledgers."""
 
 import json
 import math
@@ -20,27 +20,27 @@ from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.parsing import canonical
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets_tests.drills.thirty_days.hands import Change
-from whoop_assets_tests.drills.thirty_days.life import Life
-from whoop_assets_tests.drills.thirty_days.processes import DRIVER
-from whoop_assets_tests.drills.thirty_days.shared_time import SharedClock
 from whoop_assets_tests.summaries.naive_daily import naive_daily_rows, naive_unknown
-from whoop_assets_tests.sync.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
+from whoop_assets_tests.support.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
+from whoop_assets_tests.support.simulated_weeks.member_edits import Change
+from whoop_assets_tests.support.simulated_weeks.processes import DRIVER
+from whoop_assets_tests.support.simulated_weeks.shared_clock import SharedClock
+from whoop_assets_tests.support.simulated_weeks.simulation import Simulation
 from whoop_simulator.running import Control
 from whoop_simulator.world.world import World
 
 ACTIVITIES = ("sleeps", "workouts")
 PASSING = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate", "step_count")
-"""An open cycle's score passes, and nothing announces it."""
+"""Columns of an open cycle's score, which changes without webhooks."""
 
 UNTIL_READ = ("nap_count", "nap_minutes", "workout_count", "workout_minutes")
-"""A 0 of the fresh load may still be unknown in the life: the end of a day whose stream was not read since."""
+"""Columns whose 0 in the fresh load may be unknown in the simulation: the end of the day was not read."""
 
 Difference = tuple[Any, ...]
 
 
 def rows(database: Database, table: str) -> list[dict[str, Any]]:
-    """All rows, payloads parsed."""
+    """All rows of a table, with parsed payloads."""
     with database.read() as connection:
         found = [dict(row) for row in connection.execute(select(metadata.tables[table])).mappings()]
     for row in found:
@@ -49,16 +49,16 @@ def rows(database: Database, table: str) -> list[dict[str, Any]]:
     return found
 
 
-def against_whoop(life: Life) -> list[Difference]:
-    """Records that differ from WHOOP's, are missing, or exist only here.
+def against_whoop(simulation: Simulation) -> list[Difference]:
+    """Find records that differ from WHOOP's, are missing, or exist only here.
 
-    Two things do not count: a sleep's or workout's own offset, since WHOOP writes the member's present one into all of
-    history; and the passing score of an open cycle. Nothing announces either.
+    Two differences are allowed, because WHOOP announces neither: the offset of sleeps and workouts, which is
+    always the member's current one, and the growing score of an open cycle.
     """
     found: list[Difference] = []
-    truths = {user_id: life.control.get(f"truth/{user_id}") for user_id in life.members}
+    truths = {user_id: simulation.control.get(f"truth/{user_id}") for user_id in simulation.members}
     for stream in RECORDS:
-        stored = {str(row[KEY[stream]]): row for row in rows(life.database, stream)}
+        stored = {str(row[KEY[stream]]): row for row in rows(simulation.database, stream)}
         theirs = {str(record[KEY[stream]]): record for truth in truths.values() for record in truth[stream]}
         for key, record in theirs.items():
             row = stored.get(key)
@@ -69,16 +69,16 @@ def against_whoop(life: Life) -> list[Difference]:
         for key, row in stored.items():
             if key not in theirs and row["deleted_at"] is None:
                 found.append((stream, key, "only here", row["user_id"], str(row["day"])))
-    return found + _snapshots(life)
+    return found + _snapshots(simulation)
 
 
-def _snapshots(life: Life) -> list[Difference]:
+def _snapshots(simulation: Simulation) -> list[Difference]:
     found: list[Difference] = []
     newest: dict[tuple[str, int], dict[str, Any]] = {}
     for table in ("profiles", "body_measurements"):
-        for row in sorted(rows(life.database, table), key=lambda row: row["day"]):
+        for row in sorted(rows(simulation.database, table), key=lambda row: row["day"]):
             newest[table, row["user_id"]] = row
-    for one in life.control.get("members"):
+    for one in simulation.control.get("members"):
         for table, name in (("profiles", "profile"), ("body_measurements", "body_measurement")):
             stored = newest.get((table, one["user_id"]))
             if stored is None or stored["payload"] != one[name]:
@@ -87,7 +87,7 @@ def _snapshots(life: Life) -> list[Difference]:
 
 
 def comparable(stream: str, record: dict[str, Any]) -> dict[str, Any]:
-    """The record without what nothing announces."""
+    """The record without the fields that change without webhooks."""
     without = {"timezone_offset"} if stream in ACTIVITIES else set()
     if stream == "cycles" and record["end"] is None:
         without = {"score", "updated_at", "step_count", "score_state"}
@@ -95,17 +95,20 @@ def comparable(stream: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def freshly_loaded(life: Life, database_url: str) -> Iterator[Database]:
-    """Another database, into which everything is loaded at once, as WHOOP has it now."""
-    control: Control = life.control
+def freshly_loaded(simulation: Simulation, database_url: str) -> Iterator[Database]:
+    """Load all data as WHOOP has them now into another database."""
+    control: Control = simulation.control
     control.post("limits", per_minute=1_000_000, per_day=10_000_000)
     settings = replace(
-        life.settings, database_url=database_url, requests_per_minute=1_000_000, requests_per_day=10_000_000
+        simulation.settings,
+        database_url=database_url,
+        requests_per_minute=1_000_000,
+        requests_per_day=10_000_000,
     )
-    database = Database(database_url, SharedClock(life.page, DRIVER, drives=True))
+    database = Database(database_url, SharedClock(simulation.page, DRIVER, drives=True))
     try:
         with Connection(settings, database) as connection:
-            for user_id in life.members:
+            for user_id in simulation.members:
                 given = control.post("tokens/issue", user_id=user_id)
                 scopes = frozenset(given["scope"].split())
                 pair = TokenPair(given["access_token"], given["refresh_token"], given["expires_in"], scopes)
@@ -117,23 +120,25 @@ def freshly_loaded(life: Life, database_url: str) -> Iterator[Database]:
                 failures = load_members(connection, order).failures
                 assert failures == []
             first -= timedelta(days=3)
-            rebuild_days(database, life.members, first, last)
-            rebuild_trends(database, life.members, first, last)
-            rebuild_weeks(database, life.members, first - timedelta(days=first.weekday()), last)
+            rebuild_days(database, simulation.members, first, last)
+            rebuild_trends(database, simulation.members, first, last)
+            rebuild_weeks(database, simulation.members, first - timedelta(days=first.weekday()), last)
         yield database
     finally:
         database.close()
 
 
-def against_fresh(life: Life, fresh: Database) -> list[Difference]:
-    """Rows of records, summaries and trends that differ from those of a fresh load, but for when we came to know them."""
+def against_fresh(simulation: Simulation, fresh: Database) -> list[Difference]:
+    """Find rows of records, summaries and trends that differ from a fresh load, ignoring our own
+    timestamps.
+    """
     found: list[Difference] = []
     ours = OURS | FOLLOWS_OURS | {"payload", "content_hash"}
     for table in (*RECORDS, "daily_summary", "trends", "weekly_summary"):
         without = ours | ({"timezone_offset"} if table in ACTIVITIES else set())
         here, there = (
             {_key(table, row): row for row in rows(database, table) if row.get("deleted_at") is None}
-            for database in (life.database, fresh)
+            for database in (simulation.database, fresh)
         )
         for key in sorted(here.keys() | there.keys(), key=str):
             left, right = here.get(key), there.get(key)
@@ -162,7 +167,9 @@ def _key(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def against_naive(database: Database) -> list[Difference]:
-    """Summaries that differ from what the written rules, followed day by day, make of the records that are stored."""
+    """Find summaries that differ from those that the written rules, applied day by day, give for the stored
+    records.
+    """
     records = {
         stream: [row for row in rows(database, stream) if row["deleted_at"] is None] for stream in RECORDS
     }
@@ -200,10 +207,10 @@ def _alike(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def of_versions(life: Life) -> list[Difference]:
-    """Versions whose hash is not their content's or that are there twice, and contents that have none."""
+def of_versions(simulation: Simulation) -> list[Difference]:
+    """Find versions with a wrong hash, duplicate versions, and contents without a version."""
     found: list[Difference] = []
-    versions = rows(life.database, "record_versions")
+    versions = rows(simulation.database, "record_versions")
     seen: Counter[tuple[str, str, str]] = Counter()
     for one in versions:
         digest = canonical(one["payload"])[1]
@@ -212,33 +219,35 @@ def of_versions(life: Life) -> list[Difference]:
             found.append(("record_versions", one["record_key"], "the hash is not the content's"))
     found += [("record_versions", *key, "twice") for key, count in seen.items() if count > 1]
     for stream in RECORDS:
-        for row in rows(life.database, stream):
+        for row in rows(simulation.database, stream):
             if (stream, str(row[KEY[stream]]), row["content_hash"]) not in seen:
                 found.append(("record_versions", stream, row[KEY[stream]], "lacks the present content"))
     return found
 
 
-def of_announced_contents(life: Life) -> tuple[list[Difference], int]:
-    """Contents that somebody made and that were announced, but whose event was closed before a request had brought them;
-    and how many were looked for.
+def of_announced_contents(simulation: Simulation) -> tuple[list[Difference], int]:
+    """Find edited contents whose event was closed before a request had returned them.
 
-    Re-reading would bring them too in the end: an event that a killed run had closed too early shows here. Looked for is
-    what was loaded before the record changed once more.
+    Re-reading would load these contents too, so only this check shows an event that a killed run closed too
+    early. It covers contents that were loaded before the record changed again.
+
+    Returns:
+        The differences, and the number of contents checked.
     """
     contents: dict[tuple[str, str], list[tuple[datetime, dict[str, Any]]]] = {}
-    for one in rows(life.database, "record_versions"):
+    for one in rows(simulation.database, "record_versions"):
         known = contents.setdefault((one["stream"], one["record_key"]), [])
         known.append((one["requested_at"], comparable(one["stream"], one["payload"])))
     closed: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
-    for event in rows(life.database, "webhook_events"):
+    for event in rows(simulation.database, "webhook_events"):
         if event["state"] == "done":
             closed.setdefault((event["stream"], event["record_id"]), []).append(
                 (event["open_since"], event["closed_at"])
             )
-    changes = _moments_of_changes(life)
+    changes = _moments_of_changes(simulation)
     found: list[Difference] = []
     looked_for = 0
-    for change in life.hands.changes:
+    for change in simulation.edits.changes:
         if change.content is None or change.stream == "cycles":
             continue
         key = change.stream, change.key
@@ -257,83 +266,88 @@ def of_announced_contents(life: Life) -> tuple[list[Difference], int]:
     return found, looked_for
 
 
-def _moments_of_changes(life: Life) -> dict[tuple[str, str], list[datetime]]:
-    """When each record changed: by itself, as the same world tells that is made once more, and by hand."""
+def _moments_of_changes(simulation: Simulation) -> dict[tuple[str, str], list[datetime]]:
+    """The times of all changes of each record: generated ones, from a second copy of the world, and edits."""
     found: dict[tuple[str, str], list[datetime]] = {}
-    world = World(**life.whoop_options, now=life.plot.start - life.plot.prelude, frozen=True)
-    until = life.page.whoops_now_milli()
-    for user_id in life.members:
+    world = World(
+        **simulation.whoop_options, now=simulation.scenario.start - simulation.scenario.prelude, frozen=True
+    )
+    until = simulation.page.whoops_now_milli()
+    for user_id in simulation.members:
         for one in world.members[user_id].source.operations_to(until):
-            at = datetime.fromtimestamp(one.at / 1000, tz=life.plot.start.tzinfo)
+            at = datetime.fromtimestamp(one.at / 1000, tz=simulation.scenario.start.tzinfo)
             found.setdefault((one.stream, one.key), []).append(at)
     one_change: Change
-    for one_change in life.hands.changes:
+    for one_change in simulation.edits.changes:
         found.setdefault((one_change.stream, one_change.key), []).append(one_change.at)
     return found
 
 
-def of_ledgers(life: Life) -> list[Difference]:
-    """Open events, claims, stale days, leases and quarantined records that are left; deliveries that are not stored."""
+def of_ledgers(simulation: Simulation) -> list[Difference]:
+    """Find open events, claims, stale days, leases and quarantined records, and deliveries that are not
+    stored.
+    """
     found: list[Difference] = []
-    now = life.page.now()
+    now = simulation.page.now()
     stored = set()
-    for event in rows(life.database, "webhook_events"):
+    for event in rows(simulation.database, "webhook_events"):
         stored.add(event["trace_id"])
         if event["state"] == "open" or event["begun_by"] is not None:
             found.append(("webhook_events", event["trace_id"], event["state"], event["last_error"]))
         if event["state"] == "parked":
             found.append(("webhook_events", event["trace_id"], "parked", event["reason"]))
-    # What is done is forgotten after thirty days.
+    # Closed events are deleted after thirty days.
     lately = now - timedelta(days=29)
-    answered = {trace_id for trace_id, at in life.figures.delivered.items() if at > lately}
+    answered = {trace_id for trace_id, at in simulation.counts.delivered.items() if at > lately}
     found += [("webhook_events", trace_id, "answered and not stored") for trace_id in answered - stored]
-    found += [("webhook_events", one, "never announced") for one in stored - life.figures.announced]
+    found += [("webhook_events", one, "never announced") for one in stored - simulation.counts.announced]
     for ledger in ("stale_days", "stale_trends", "stale_weeks"):
-        found += [(ledger, row["user_id"], row["day"]) for row in rows(life.database, ledger)]
+        found += [(ledger, row["user_id"], row["day"]) for row in rows(simulation.database, ledger)]
     found += [
         ("tokens", row["user_id"], "leased")
-        for row in rows(life.database, "tokens")
+        for row in rows(simulation.database, "tokens")
         if row["lease_until"] is not None and row["lease_until"] > now
     ]
     found += [
         ("quarantine", row["stream"])
-        for row in rows(life.database, "quarantine")
+        for row in rows(simulation.database, "quarantine")
         if not row.get("resolved_at")
     ]
     found += [
         ("request_waiters", row["used_by"])
-        for row in rows(life.database, "request_waiters")
+        for row in rows(simulation.database, "request_waiters")
         if row["back_at"] > now - timedelta(minutes=1)
     ]
     found += [
-        ("load_failures", row["user_id"], row["stream"]) for row in rows(life.database, "load_failures")
+        ("load_failures", row["user_id"], row["stream"]) for row in rows(simulation.database, "load_failures")
     ]
     found += [
         ("members", row["user_id"], row["status"])
-        for row in rows(life.database, "members")
+        for row in rows(simulation.database, "members")
         if row["status"] != "connected"
     ]
     return found
 
 
-def report(life: Life) -> str:
-    """How long it took at worst, and in the middle, until an event was closed and a new record was here, in the life."""
-    start, end = life.plot.start, life.end
+def report(simulation: Simulation) -> str:
+    """The maximum and median times until an event was closed and a new record was stored."""
+    start, end = simulation.scenario.start, simulation.end
     waits = {
         "an event was open": [
             row["closed_at"] - row["open_since"]
-            for row in rows(life.database, "webhook_events")
+            for row in rows(simulation.database, "webhook_events")
             if row["closed_at"] is not None and start < row["open_since"] < end
         ]
     }
     for stream in RECORDS:
         waits[f"a new record of {stream} was not here"] = [
             row["first_seen_at"] - moment(row["payload"]["created_at"])
-            for row in rows(life.database, stream)
+            for row in rows(simulation.database, stream)
             if start < moment(row["payload"]["created_at"]) < end
         ]
     return "\n".join(
-        f"So long {what}: {sorted(found)[len(found) // 2]} in the middle, {max(found)} at worst, of {len(found)}"
+        f"So long {what}: {sorted(found)[len(found) // 2]} in the middle, {max(found)} at worst, of"
+        f" {len(found)}"
         for what, found in waits.items()
         if found
     )

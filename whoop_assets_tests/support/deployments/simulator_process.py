@@ -1,4 +1,4 @@
-"""What every benchmark needs: a simulator in a process of its own, without limits, and members connected to it."""
+"""A simulator as a process, with connected members, for benchmarks and drills."""
 
 import json
 import subprocess
@@ -26,8 +26,8 @@ STREAMS = ("profile", "body_measurement", *RECORDS)
 
 
 @dataclass
-class Stage:
-    """A folder, a running simulator and the settings that join them."""
+class SimulatedWhoop:
+    """A folder, a running simulator, and the settings that connect to it."""
 
     folder: Path
     base_url: str
@@ -36,12 +36,12 @@ class Stage:
     today: date
 
     def database(self, name: str, *members: int) -> tuple[Database, Connection]:
-        """A new SQLite database with these members connected; with every member, if none is named."""
+        """Create a SQLite database with these members connected, or all members if none is given."""
         return self.connected(self.with_database(name), *members)
 
     def connected(self, settings: Settings, *members: int) -> tuple[Database, Connection]:
-        """The database of these settings, with these members connected; with every member, if none is named."""
-        database = open_database(settings, create=True)
+        """Open the database of the settings, and connect these members, or all members if none is given."""
+        database = open_database(settings)
         connection = Connection(settings, database)
         for user_id in members or self.members:
             _consent(connection, user_id)
@@ -64,18 +64,22 @@ class Stage:
         }
 
     def requests(self) -> int:
-        """How many requests the simulator has counted."""
+        """Number of requests that the simulator received."""
         return int(self.stats()["requests"])
 
     def stats(self) -> dict[str, Any]:
-        """What the simulator has counted."""
+        """Statistics of the simulator."""
         counted: dict[str, Any] = httpx.get(f"{self.base_url}/_control/stats", timeout=60).json()
         return counted
 
 
 @contextmanager
-def staged(*, members: int, days: int, seed: int, limits: bool = False) -> Iterator[Stage]:
-    """A stage whose simulator has that many days behind it; with `limits` those of WHOOP: 100 a minute, 10,000 a day."""
+def simulator_process(
+    *, members: int, days: int, seed: int, limits: bool = False
+) -> Iterator[SimulatedWhoop]:
+    """Run a simulator with that many days of history; with `limits` WHOOP's limits of 100 a minute and 10,000
+    a day.
+    """
     command = [sys.executable, "-m", "whoop_simulator", "serve", "--port", "0"]
     command += [] if limits else ["--no-limits"]
     command += ["--members", str(members), "--days", str(days), "--seed", str(seed)]
@@ -94,19 +98,19 @@ def staged(*, members: int, days: int, seed: int, limits: bool = False) -> Itera
                 requests_per_day=10_000 if limits else 1_000_000_000,
             )
             user_ids = [member["user_id"] for member in listed]
-            yield Stage(Path(folder), base_url, settings, user_ids, datetime.now(UTC).date())
+            yield SimulatedWhoop(Path(folder), base_url, settings, user_ids, datetime.now(UTC).date())
         finally:
             process.terminate()
             process.wait()
 
 
-def last_days(stage: Stage, days: int) -> tuple[date, date]:
-    """The first and last of the newest so many days."""
+def last_days(stage: SimulatedWhoop, days: int) -> tuple[date, date]:
+    """The first and the last of the newest `days` days."""
     return stage.today - timedelta(days=days - 1), stage.today
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    """The rows as lines of JSON, to read and to keep."""
+    """The rows as lines of JSON."""
     return "\n".join(json.dumps(row) for row in rows)
 
 

@@ -1,7 +1,8 @@
-"""The daemon and the runs once more, with Dagster: the real sensors, evaluated on a real instance, and real runs.
+"""Daemon and workers with Dagster: real sensors on a real instance, and real runs.
 
-What Dagster's daemon does is done here: a request whose run key has been before starts no run, and a run whose process has
-died is reported as failed when that is noticed. Dagster's own clock is not the drill's; the warehouse's is.
+This module replaces Dagster's daemon: a request with a known run key starts no run, and the run of a dead
+process is reported as failed when its end is noticed. Dagster uses the machine's clock, the warehouse uses
+the shared one.
 """
 
 import json
@@ -28,18 +29,23 @@ from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
 from whoop_assets.sync.event_load import LANE
 from whoop_assets.sync.session import Connection
-from whoop_assets_tests.drills.thirty_days.processes import (
+from whoop_assets_tests.support.dagster_instance import event_log
+from whoop_assets_tests.support.simulated_weeks.processes import (
     DAEMON,
     PLAN_EVERY,
-    Asked,
     Outcome,
     Tick,
+    TickResult,
     Work,
     next_look,
     watch_requests,
 )
-from whoop_assets_tests.drills.thirty_days.shared_time import Does, Page, SharedClock, WatchedDatabase
-from whoop_assets_tests.support.dagster_instance import event_log
+from whoop_assets_tests.support.simulated_weeks.shared_clock import (
+    Activity,
+    Page,
+    SharedClock,
+    WatchedDatabase,
+)
 
 FOLDER = "dagster"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -47,7 +53,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class DagsterWork(Work):
-    """A run that a sensor has asked for."""
+    """A run that a sensor requested."""
 
     tags: dict[str, str] = field(default_factory=dict)
     assets: tuple[str, ...] = ()
@@ -58,8 +64,11 @@ class DagsterWork(Work):
 
 
 class WatchedResource(WhoopResource):
-    """The resource on the shared clock. A run's configuration replaces a resource's whole one, so that the page and the
-    slot stand in the environment like the settings."""
+    """The resource on the shared clock.
+
+    The configuration of a run replaces that of a resource, so shared memory and slot are passed in the
+    environment.
+    """
 
     @property
     def place(self) -> tuple[Page, int]:
@@ -70,7 +79,7 @@ class WatchedResource(WhoopResource):
         if self._database is None:
             page, slot = self.place
             self._database = WatchedDatabase(self.settings().database_url, SharedClock(page, slot))
-            page.set(slot, Does.BEGAN, 1)
+            page.set(slot, Activity.BEGAN, 1)
         return self._database
 
     @property
@@ -83,7 +92,7 @@ class WatchedResource(WhoopResource):
 
 
 def in_the_environment(settings: Settings, page: Path, slot: int) -> None:
-    """Settings where runs and sensors find them."""
+    """Set the environment variables of runs and sensors."""
     os.environ |= {"DRILL_PAGE": str(page), "DRILL_SLOT": str(slot)}
     os.environ[EVENT_BATCH_SIZE] = str(DEFAULT_EVENT_BATCH_SIZE)
     for name in (
@@ -114,7 +123,7 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
-    """Evaluate the sensors whenever told to, until killed."""
+    """Evaluate the sensors on demand, until the process is killed."""
     in_the_environment(settings, page_path, DAEMON)
     page = Page(page_path)
     page.clear(DAEMON)
@@ -123,16 +132,16 @@ def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
         pipe.send("ready")
         while True:
             told: Tick = pipe.recv()
-            page.set(DAEMON, Does.BEGAN, 1)
+            page.set(DAEMON, Activity.BEGAN, 1)
             try:
                 asked = _tick(whoop, instance, told)
             except Exception:  # noqa: BLE001 - the drill shows it
-                asked = Asked([], page.now() + PLAN_EVERY, [], traceback.format_exc())
-            page.set(DAEMON, Does.BEGAN, 0)
+                asked = TickResult([], page.now() + PLAN_EVERY, [], traceback.format_exc())
+            page.set(DAEMON, Activity.BEGAN, 0)
             pipe.send(asked)
 
 
-def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> Asked:
+def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> TickResult:
     for run_id in told.ended:
         run = instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
@@ -152,7 +161,7 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> A
             for member in member_store.listed(connection)
             if member.status == member_store.RECONNECTION_NEEDED
         ]
-    return Asked(works, next_look(database, whoop.settings()), lost)
+    return TickResult(works, next_look(database, whoop.settings()), lost)
 
 
 def _work(request: dg.RunRequest) -> DagsterWork:
@@ -173,7 +182,7 @@ def _work(request: dg.RunRequest) -> DagsterWork:
 
 
 def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
-    """One Dagster run after the other, until killed."""
+    """Execute one Dagster run after the other, until the process is killed."""
     in_the_environment(settings, page_path, slot)
     page = Page(page_path)
     page.clear(slot)
@@ -202,5 +211,5 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
                     outcome.failures.append(f"run for {work.reason} failed")
             except Exception:  # noqa: BLE001 - the drill shows it
                 outcome.problem = traceback.format_exc()
-            page.set(slot, Does.BEGAN, 0)
+            page.set(slot, Activity.BEGAN, 0)
             pipe.send(outcome)

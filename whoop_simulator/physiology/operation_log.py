@@ -1,4 +1,4 @@
-"""Where the parts of a member's history write what happens, and draw their ids and their chance from."""
+"""Collects the operations of a member's history, and supplies ids and random numbers."""
 
 import random
 import uuid
@@ -13,10 +13,10 @@ from whoop_simulator.world.operations import Kind, Operation
 from whoop_simulator.world.records import RECOVERIES, Record
 
 V1_UNTIL = at_local(ZoneInfo("UTC"), date(2025, 9, 1), 0)
-"""Activities before it had a v1 id, which the mapping endpoint still knows."""
+"""Activities before this time have a v1 id, which the mapping endpoint knows."""
 
 
-class Ledger:
+class OperationLog:
     def __init__(self, seed: int, persona: Persona, itinerary: Itinerary) -> None:
         self.persona = persona
         self.itinerary = itinerary
@@ -40,7 +40,7 @@ class Ledger:
         self.write(at, "create", stream, key, record | {"score": score})
 
     def new_uuid(self, start: int) -> str:
-        """For a sleep or workout that starts then; the old ones are given a v1 id too."""
+        """A new id for a sleep or workout with this start; old ones get a v1 id too."""
         key = str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
         if start < V1_UNTIL:
             self.v1_ids[500_000_000 + self.persona.place * 10_000_000 + len(self.v1_ids)] = key

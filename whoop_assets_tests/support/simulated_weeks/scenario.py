@@ -1,4 +1,4 @@
-"""What is lived through, and what the drill counts."""
+"""The parameters of a simulated period, and its counts."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,27 +10,29 @@ KINDS = ("receiver", "daemon", "run")
 
 
 @dataclass(frozen=True)
-class Plot:
-    """What is lived through."""
+class Scenario:
+    """Parameters of a simulated period."""
 
     members: int
     history: timedelta
     life: timedelta
     prelude: timedelta
-    """Before `start`: the members are connected, the receiver is there, and no daemon: webhooks prove themselves, and wait."""
+    """Time before `start` with connected members and the receiver, but without the daemon: webhooks prove
+    themselves and pile up.
+    """
     settling: timedelta
     settled_within: timedelta
     kills: int
     edits_a_day: float
     start: datetime
     dagster: bool = False
-    """Whether the real sensors are evaluated, and real Dagster runs are executed."""
+    """Whether the simulation evaluates the real sensors and executes real Dagster runs."""
     seed: int = 20261121
 
 
 @dataclass
-class Figures:
-    """What the drill counts."""
+class Counts:
+    """Counts of a simulated period."""
 
     deliveries: Counter[str] = field(default_factory=Counter)
     announced: set[str] = field(default_factory=set)
@@ -51,26 +53,35 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"{sum(self.runs.values())} runs, {self.ticks} ticks, {len(self.delivered)} events, {self.kills} kills,"
+            f"{sum(self.runs.values())} runs, {self.ticks} ticks, {len(self.delivered)} events,"
+            f" {self.kills} kills,"
             f" {len(self.problems)} problems"
         )
 
     def lines(self, whoop: dict[str, Any], sent: dict[str, int], member_days: float) -> list[str]:
-        """The counts as sentences; `whoop`, `sent`: what the simulator counts of requests and of deliveries."""
+        """The counts as lines of text.
+
+        Args:
+            whoop: Request statistics of the simulator.
+            sent: Delivery statistics of the simulator.
+            member_days: Members times days.
+        """
         return [
             f"Deliveries: {sent['attempts']} attempts, {self.deliveries['retries']} of them retries;"
-            f" {sent['delivered']} delivered, {self.deliveries['delivered'] - len(self.delivered)} of them duplicates;"
+            f" {sent['delivered']} delivered, {self.deliveries['delivered'] - len(self.delivered)} of"
+            f" them duplicates;"
             f" {sent['never sent']} never sent, {sent['given up']} given up, {sent['waiting']} waiting",
             *(f"Kills of the {kind}: {counted(hits)}" for kind, hits in self.hits.items()),
-            f"Members who had to connect again: {self.reconnected}",
+            f"Members that connected again: {self.reconnected}",
             f"Runs: {counted(self.runs)}; {self.ticks} ticks",
             f"Requests: {counted(self.requests)}; {self.exchanges} token exchanges",
             f"Requests a member and day: {sum(self.requests.values()) / member_days:.1f};"
-            f" at WHOOP {whoop['requests']}, at most {whoop['worst_minute']} a minute, {whoop['limited']} limited",
+            f" at WHOOP {whoop['requests']}, at most {whoop['worst_minute']} a minute, {whoop['limited']}"
+            f" limited",
             f"Failures that were recorded: {counted(self.failures)}",
         ]
 
 
 def counted(counts: Mapping[str, int]) -> str:
-    """The most frequent first."""
+    """The counts as text, largest first."""
     return ", ".join(f"{count} {name}" for name, count in Counter(counts).most_common()) or "none"

@@ -1,4 +1,4 @@
-"""Requests that were sent, by what they read, against the least possible number of pages for the days asked for."""
+"""Counts requests by stream, and compares them with the least possible number of pages."""
 
 import math
 from collections import Counter
@@ -8,15 +8,15 @@ from datetime import date
 
 import httpx
 
-from benchmarks.stage import RECORDS, Stage
+from whoop_assets.members.store import row_counts
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.membership import row_counts
 from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets_tests.support.deployments.simulator_process import RECORDS, SimulatedWhoop
 
 PAGE = 25
 LOGGED = 1000
-"""The simulator keeps its last so many requests."""
+"""Number of requests that the simulator lists."""
 
 PATHS = {STREAMS[name].path: name for name in RECORDS} | {
     "/v2/user/profile/basic": "profile",
@@ -27,7 +27,7 @@ ELSE = "single records"
 
 @dataclass(frozen=True)
 class Sent:
-    """The requests of one piece of work, and the fewest it could have made do with, by stream."""
+    """Sent requests and the least possible number of requests, by stream."""
 
     requests: Counter[str]
     least: dict[str, int]
@@ -48,14 +48,14 @@ class Sent:
 
 
 class Counting:
-    """Counts the requests that the simulator gets from now on."""
+    """Counts the simulator's requests from its creation on."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: SimulatedWhoop) -> None:
         self._stage = stage
         self._before = stage.requests()
 
     def requests(self) -> Counter[str]:
-        """By stream; what reads a single record by its own URL counts apart."""
+        """Requests by stream. Requests for a single record by its URL count separately."""
         number = self._stage.requests() - self._before
         if number > LOGGED:
             raise ValueError(
@@ -66,7 +66,9 @@ class Counting:
 
 
 def least_pages(settings: Settings, members: Sequence[int], first: date, last: date) -> dict[str, int]:
-    """Full pages for the records of these days, as the warehouse has them; one each for profile and body."""
+    """The number of full pages for the stored records of these days, plus one request each for profile and
+    body.
+    """
     least = {"profile": len(members), "body_measurement": len(members)}
     database = open_database(settings)
     try:

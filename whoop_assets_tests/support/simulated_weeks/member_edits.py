@@ -1,17 +1,17 @@
-"""What people do in their app: edits, deletions, re-scores, late naps, and workouts moved to another day."""
+"""Edits of members in their app: changed, deleted and rescored records, late naps, and moved workouts."""
 
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from whoop_assets_tests.sync.home import KEY, moment
+from whoop_assets_tests.support.home import KEY, moment
 from whoop_simulator.running import Control
 
 
 @dataclass(frozen=True)
 class Change:
-    """One record as it was right after somebody changed it; no content: it was deleted."""
+    """A record directly after a change. `content` is None if the record was deleted."""
 
     user_id: int
     stream: str
@@ -21,19 +21,19 @@ class Change:
 
 
 @dataclass
-class Hands:
-    """The members' hands, and a note of everything they did."""
+class MemberEdits:
+    """Makes edits and logs them."""
 
     control: Control
     members: list[int]
-    chance: random.Random
+    rng: random.Random
     done: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     _numbers: int = 0
 
     def do(self, now: datetime) -> None:
-        """One edit of some kind, by some member."""
-        user_id = self.chance.choice(self.members)
+        """Make one random edit of a random member."""
+        user_id = self.rng.choice(self.members)
         kinds = {
             self.random_edit: 62,
             self.rescore_an_old_cycle: 9,
@@ -43,7 +43,7 @@ class Hands:
             self.delete_cycle_and_night: 2,
             self.bring_back: 3,
         }
-        touched = self.chance.choices(list(kinds), list(kinds.values()))[0](user_id, now)
+        touched = self.rng.choices(list(kinds), list(kinds.values()))[0](user_id, now)
         if not touched:
             return
         truth = self.control.get(f"truth/{user_id}")
@@ -67,11 +67,11 @@ class Hands:
         return found
 
     def rescore_an_old_cycle(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
-        """Nothing announces it."""
+        """Edit a cycle; WHOOP sends no webhook for it."""
         cycles = self._closed(user_id, "cycles")
         if not cycles:
             return []
-        one = self.chance.choice(cycles)
+        one = self.rng.choice(cycles)
         answer = self.control.post("rescore", user_id=user_id, stream="cycles", id=one["id"])
         return self._did("rescore_cycle", answer["touched"])
 
@@ -81,9 +81,9 @@ class Hands:
         ]
         if not cycles:
             return []
-        one = self.chance.choice(cycles[:6])
-        start = moment(one["start"]) + timedelta(hours=self.chance.uniform(10, 13))
-        end = start + timedelta(minutes=self.chance.randint(20, 80))
+        one = self.rng.choice(cycles[:6])
+        start = moment(one["start"]) + timedelta(hours=self.rng.uniform(10, 13))
+        end = start + timedelta(minutes=self.rng.randint(20, 80))
         if end >= moment(one["end"]):
             return []
         record = {"start": start.isoformat(), "end": end.isoformat(), "nap": True}
@@ -94,8 +94,8 @@ class Hands:
         workouts = self._closed(user_id, "workouts")
         if not workouts:
             return []
-        one = self.chance.choice(workouts)
-        by = timedelta(days=self.chance.choice((-2, -1, 1, 2)))
+        one = self.rng.choice(workouts)
+        by = timedelta(days=self.rng.choice((-2, -1, 1, 2)))
         start, end = moment(one["start"]) + by, moment(one["end"]) + by
         if end >= now:
             return []
@@ -104,12 +104,12 @@ class Hands:
         return self._did("move_to_another_day", answer["touched"])
 
     def delete_three(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
-        """A night, its recovery, and a workout of the day after it, at once."""
+        """Edit a night, its recovery, and a workout of the next day at once."""
         nights = [one for one in self._closed(user_id, "sleeps") if not one["nap"]]
         workouts = self._closed(user_id, "workouts")
         if not nights or not workouts:
             return []
-        night, workout = self.chance.choice(nights), self.chance.choice(workouts)
+        night, workout = self.rng.choice(nights), self.rng.choice(workouts)
         touched = self.control.post("delete", user_id=user_id, stream="sleeps", id=night["id"])["touched"]
         touched += self.control.post("delete", user_id=user_id, stream="workouts", id=workout["id"])[
             "touched"
@@ -120,7 +120,7 @@ class Hands:
         cycles = self._closed(user_id, "cycles")[1:]
         if not cycles:
             return []
-        cycle = self.chance.choice(cycles)
+        cycle = self.rng.choice(cycles)
         touched = []
         for sleep in self._closed(user_id, "sleeps"):
             if sleep["cycle_id"] == cycle["id"]:
@@ -131,15 +131,15 @@ class Hands:
         return self._did("delete_cycle_and_night", touched)
 
     def bring_back(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
-        """What was deleted some time ago is there again."""
+        """Restore a record that was deleted some time ago."""
         gone = [one for one in self.changes if one.content is None and one.stream == "workouts"]
         if not gone:
             return []
-        one = self.chance.choice(gone)
+        one = self.rng.choice(gone)
         try:
             answer = self.control.post("undelete", user_id=one.user_id, stream=one.stream, id=one.key)
         except RuntimeError:
-            return []  # it is there again already
+            return []  # already restored
         if one.user_id != user_id:
             truth = self.control.get(f"truth/{one.user_id}")[one.stream]
             self.changes += [

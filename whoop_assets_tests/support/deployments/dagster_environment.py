@@ -1,4 +1,4 @@
-"""The project's Dagster on a stage: WHOOP_* as the stage has them, and a new Dagster home for every run."""
+"""Environment variables and Dagster homes for commands that use the simulator of a stage."""
 
 import contextlib
 import os
@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.stage import Stage
+from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 
 if TYPE_CHECKING:
     import dagster as dg
 
-# What the partitions are made of; a developer's own .env must not change a figure.
+# Settings of the partitions. A developer's .env must not change a figure.
 PARTITIONS = {"WHOOP_START_DATE": "2020-01-01", "WHOOP_TIMEZONE": "UTC"}
 
 
 @contextlib.contextmanager
-def surroundings(stage: Stage) -> Iterator[None]:
-    """Work in the stage's folder, where no .env lies, on the stage's WHOOP. Import the definitions in here, not before."""
+def surroundings(stage: SimulatedWhoop) -> Iterator[None]:
+    """Use the stage's folder and WHOOP settings during the block. Import the definitions inside the block."""
     before = dict(os.environ)
     with contextlib.chdir(stage.folder):
         try:
@@ -29,19 +29,19 @@ def surroundings(stage: Stage) -> Iterator[None]:
             os.environ.update(before)
 
 
-def choose_database(stage: Stage, name: str) -> None:
-    """Let the environment name this database of the stage."""
+def choose_database(stage: SimulatedWhoop, name: str) -> None:
+    """Set the environment to this database of the stage."""
     os.environ.update(child_environment(stage, name))
 
 
-def child_environment(stage: Stage, name: str) -> dict[str, str]:
-    """The environment of a process that works on this database of the stage."""
+def child_environment(stage: SimulatedWhoop, name: str) -> dict[str, str]:
+    """The environment of a process that uses this database of the stage."""
     nobodys = {key: value for key, value in os.environ.items() if not key.startswith("WHOOP_")}
     return nobodys | PARTITIONS | stage.environment(name)
 
 
 def new_home(folder: Path) -> Path:
-    """A Dagster home with nothing in it but its configuration."""
+    """Create an empty Dagster home with its configuration."""
     from whoop_assets.cli.backfill.dagster_home import make_home
 
     return make_home(folder)
@@ -49,7 +49,7 @@ def new_home(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def new_instance(folder: Path) -> Iterator["dg.DagsterInstance"]:
-    """A Dagster instance on SQLite, as `whoop-assets backfill` opens it."""
+    """Open a Dagster instance on SQLite, as `whoop-assets backfill` does."""
     from whoop_assets.cli.backfill.dagster_home import open_instance
 
     with open_instance(new_home(folder)) as instance:
@@ -57,13 +57,13 @@ def new_instance(folder: Path) -> Iterator["dg.DagsterInstance"]:
 
 
 def quiet_run_config() -> dict[str, object]:
-    """A run that logs to its instance alone, as `whoop-assets backfill` runs it."""
+    """Configuration of a run that logs only to its instance, as in `whoop-assets backfill`."""
     warnings.filterwarnings("ignore", module="dagster")
     return {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def size_of(*paths: Path) -> int:
-    """Bytes of the files, and of all files in the folders."""
+    """Total bytes of the files, including all files in folders."""
     return sum(
         file.stat().st_size
         for path in paths

@@ -1,4 +1,4 @@
-"""The processes as the drill holds them: started, listened to, killed."""
+"""Child processes of the simulated weeks: start them, receive their messages, kill them."""
 
 import multiprocessing
 import os
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from whoop_assets_tests.drills.thirty_days.processes import Work
+from whoop_assets_tests.support.simulated_weeks.processes import Work
 
-PATIENCE = 120.0
-"""Real seconds for what must come."""
+MAX_WAIT_SECONDS = 120.0
+"""Real seconds that the simulation waits for a message or the end of a process."""
 FORK = multiprocessing.get_context("forkserver")
 
 
 class Process:
-    """A process, its end of a pipe, and its slot."""
+    """A child process with its pipe and its slot in the shared memory."""
 
     def __init__(self, target: Callable[..., None], slot: int, *arguments: Any) -> None:
         self.slot = slot
@@ -36,36 +36,36 @@ class Process:
 
     @property
     def speaks(self) -> bool:
-        """Whether it has said something, or has ended."""
+        """Whether a message waits, or the process has ended."""
         return bool(self._heard) or self.pipe.poll()
 
     def said(self) -> Any:
-        """What it has to say, as soon as it does; EOFError when it ends without."""
+        """Return the next message; raises EOFError if the process ends without one."""
         if self._heard:
             return self._heard.pop()
-        assert self.pipe.poll(PATIENCE), "a process of the drill said nothing"
+        assert self.pipe.poll(MAX_WAIT_SECONDS), "a process of the drill said nothing"
         return self.pipe.recv()
 
     def has_spoken(self) -> bool:
-        """Of a process that has ended: whether it said something first, which can still be heard."""
+        """Whether an ended process sent a message first. `said` then returns it."""
         try:
             self._heard.append(self.pipe.recv())
-        except (EOFError, OSError):  # a reset: it had not even read what it was told
+        except (EOFError, OSError):  # reset: the process had not read its own message
             return False
         return True
 
     def kill(self) -> bool:
-        """kill -9; whether it lived."""
+        """Kill the process with SIGKILL; return whether it was alive."""
         lived = self._process.is_alive()
         if lived:
             os.kill(self.pid, signal.SIGKILL)
-        self._process.join(PATIENCE)
+        self._process.join(MAX_WAIT_SECONDS)
         return lived
 
 
 @dataclass
-class Flight:
-    """A run under way, or one that was killed and is not yet known to have ended."""
+class RunInFlight:
+    """An active run, or a killed run whose end the daemon has not noticed yet."""
 
     work: Work
     process: Process

@@ -1,12 +1,13 @@
-"""The image and compose on a container engine, from the build to the removal: `make containers`.
+"""Checks the image and compose.yaml on a container engine, from build to removal: `make containers`.
 
-Builds the image, starts compose.yaml with the simulator in WHOOP's place, connects members through links, backfills through GraphQL, receives
-webhooks, kills and restarts services, and compares the rows with the simulator's. Then it checks rights and read-only root file
-systems, and searches logs, containers and image for secrets. In the end it removes everything that it made.
+The check builds the image, starts compose.yaml with the simulator, connects members through links, backfills
+through GraphQL, receives webhooks, kills and restarts services, and compares stored rows with the
+simulator's. Then it checks user rights and read-only file systems, and searches logs, containers and image
+for secrets. Finally it removes everything that it created.
 
-It needs Docker Engine with Compose 2, and the ports 3000, 8766 and 8767. Where they are missing it prints the reason and ends with
-status 0; with CONTAINERS=required in the environment it ends with status 1. WHOOP_PYTHON_IMAGE names another base image, for a
-machine that has no public registry in reach.
+It needs Docker Engine with Compose 2 and the ports 3000, 8766 and 8767. Without them it prints the reason and
+exits with status 0, or with 1 if CONTAINERS=required is set. WHOOP_PYTHON_IMAGE names another base image, for
+machines without access to a public registry.
 """
 
 import json
@@ -30,8 +31,8 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 import httpx
 from cryptography.fernet import Fernet
 
-from benchmarks.ui import CHECKOUT, Ui, until
 from whoop_assets.cli.processes.ports import LOOPBACK
+from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui, until
 
 FILES = ("compose.yaml", "compose.simulator.yaml")
 CLIENT_SECRET = "simulator-secret"
@@ -39,7 +40,7 @@ PORTS = (3000, 8766, 8767)
 MEMBERS, DAYS = 2, 14
 WITHIN_SECONDS = 900.0
 MIN_SECRET_LENGTH = 8
-"""Shorter ones, such as a first name, occur by chance."""
+"""Shorter values, such as a first name, occur by chance."""
 OURS = ("code", "webserver", "daemon", "webhooks", "simulator")
 CONTROL = """
 import json, sys
@@ -59,7 +60,7 @@ def today() -> date:
 
 
 def missing() -> str:
-    """Why the deployment cannot be started here; empty if it can."""
+    """The reason why the deployment cannot start on this machine; empty if it can."""
     if shutil.which("docker") is None:
         return "there is no program docker on the path"
     if subprocess.run(["docker", "info"], capture_output=True).returncode:
@@ -75,7 +76,7 @@ def missing() -> str:
 
 
 def leaked(texts: Mapping[str, str], values: Iterable[str]) -> list[str]:
-    """The names of the texts that contain one of the secret values."""
+    """The names of the texts that contain a secret value."""
     searched = [value for value in values if len(value) >= MIN_SECRET_LENGTH]
     return [name for name, text in texts.items() if any(value in text for value in searched)]
 
@@ -86,7 +87,8 @@ def consent(link: str, user_id: int, simulator: str) -> None:
     Args:
         link: The link that `whoop-assets connect --link` printed.
         user_id: The member who agrees.
-        simulator: Where this machine reaches the simulator, `HOST:PORT`; the service knows it by another name.
+        simulator: Where this machine reaches the simulator, `HOST:PORT`; the service knows it by another
+        name.
 
     Raises:
         Failed: The service did not connect the member.
@@ -104,7 +106,7 @@ def consent(link: str, user_id: int, simulator: str) -> None:
 
 @dataclass
 class Containers:
-    """The deployment in a folder of its own, under a project name of its own."""
+    """The deployment in its own folder, under its own project name."""
 
     folder: Path
     project: str = field(default_factory=lambda: f"whoop-check-{secrets.token_hex(4)}")
@@ -119,7 +121,7 @@ class Containers:
         for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
             shutil.copy(CHECKOUT / name, self.folder)
         for name in FILES:
-            # An image of its own, so that removing it takes nobody else's away.
+            # Use a separate image, so that its removal affects no other deployment.
             path = self.folder / "deploy" / name
             path.write_text(re.sub(r"whoop-assets:[\d.]+", self.image, path.read_text()))
         kept = self.folder / "deploy" / "secrets"
@@ -146,7 +148,7 @@ class Containers:
         print(f"{time.monotonic() - self.began:6.0f} s  {line}", flush=True)
 
     def docker(self, *arguments: str) -> str:
-        """Run docker; what it prints. Raises Failed with its last words."""
+        """Run docker and return its output; raises Failed with the end of its error output."""
         done = subprocess.run(["docker", *arguments], capture_output=True, text=True, cwd=self.folder)
         if done.returncode:
             raise Failed(
@@ -163,7 +165,9 @@ class Containers:
         return self.compose("exec", "-T", "postgres", *psql, query).strip()
 
     def control(self, path: str, order: Mapping[str, Any] | None = None) -> Any:
-        """The control API of the simulator, which answers its own machine only."""
+        """Call the control API of the simulator inside its container, because it accepts only local
+        requests.
+        """
         return json.loads(
             self.compose("exec", "-T", "simulator", "python", "-c", CONTROL, path, json.dumps(order))
         )
@@ -177,7 +181,7 @@ class Containers:
         self.docker("image", "rm", "--force", self.image)
 
     def start(self) -> None:
-        """Start what does not run, and wait until every health check passes."""
+        """Start all stopped services, and wait until every health check passes."""
         self.compose("up", "--detach")
         until(self.healthy, WITHIN_SECONDS, "the health checks")
 
@@ -222,7 +226,7 @@ def backfill(containers: Containers, ui: Ui) -> None:
 
 
 def receive(containers: Containers, members: list[int], seed: int) -> None:
-    """Edit records at the simulator, and wait until every announced change is in the database."""
+    """Edit records in the simulator, and wait until every announced change is stored."""
     before = int(containers.sql("select count(*) from webhook_events"))
     for user_id in members:
         containers.control("random_edits", {"user_id": user_id, "count": 3, "seed": seed})
@@ -238,7 +242,7 @@ def receive(containers: Containers, members: list[int], seed: int) -> None:
 
 
 def compare(containers: Containers, members: list[int]) -> None:
-    """Compare the stored workouts of the backfilled days with those that the simulator has."""
+    """Compare the stored workouts of the backfilled days with the simulator's."""
     first, last = today() - timedelta(days=DAYS - 2), today() - timedelta(days=1)
     wanted = {
         workout["id"]
@@ -271,7 +275,7 @@ def check_rights(containers: Containers) -> None:
         rights = (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"], found["Config"]["User"])
         if rights != (True, ["ALL"], False, "10001:10001"):
             raise Failed(f"{service} runs with other rights: {rights}")
-        # As root, who owns the folder: only a read-only file system keeps it from writing there.
+        # Try as root, the owner of the folder: only a read-only file system prevents the write.
         attempt = ["docker", "exec", "--user", "0", container, "touch", "/opt/attempt"]
         tried = subprocess.run(attempt, capture_output=True, text=True)
         if "Read-only file system" not in tried.stderr:
@@ -303,7 +307,7 @@ def search_secrets(containers: Containers) -> None:
 
 
 def check(containers: Containers) -> None:
-    """Do all steps, in order; raises Failed, UiError."""
+    """Run all steps in order; raises Failed or UiError."""
     build_and_start(containers)
     ui = Ui(f"http://{LOOPBACK}:3000", containers.folder)
     until(ui.ready, WITHIN_SECONDS, "the definitions and the daemon")
@@ -318,7 +322,7 @@ def check(containers: Containers) -> None:
 
 
 def main(reason: Callable[[], str] = missing) -> int:
-    """The exit status; see the module's docstring."""
+    """Run the check and return the exit status; see the module's docstring."""
     if why_not := reason():
         print(f"Skipped: {why_not}.")
         return 1 if os.environ.get("CONTAINERS") == "required" else 0

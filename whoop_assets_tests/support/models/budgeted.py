@@ -28,7 +28,7 @@ from whoop_assets.planner.member_view import View
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.request_budget.lanes import LANES
 from whoop_assets.schema import prepare
-from whoop_assets_tests.planner.modelled import (
+from whoop_assets_tests.support.models.modelled import (
     EVENT_COST,
     MINUTE,
     ONE_DAY,
@@ -36,7 +36,7 @@ from whoop_assets_tests.planner.modelled import (
     ModelledMember,
     ModelledWhoop,
 )
-from whoop_assets_tests.planner.virtual_time import VirtualTime
+from whoop_assets_tests.support.models.virtual_time import VirtualTime
 
 SECOND = timedelta(seconds=1)
 RUN_BEGINS, EVENTS_RUN_BEGINS = 6 * SECOND, 4 * SECOND
@@ -44,7 +44,7 @@ REQUEST_TAKES = 0.3 * SECOND
 WEBHOOK = "webhook"
 SINKS = 2
 """Slots that Notion's and Iceberg's runs have for themselves; taken to be always in use."""
-SLOTS = yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text())["concurrency"]["runs"]
+SLOTS = yaml.safe_load((Path(__file__).parents[3] / "dagster.yaml").read_text())["concurrency"]["runs"]
 
 
 @dataclass

@@ -1,0 +1,30 @@
+"""The shared memory of the simulation counts the requests of a process, which a killed process cannot
+report.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.home import at_home, frozen_world
+from whoop_assets_tests.support.simulated_weeks.processes import watch_requests
+from whoop_assets_tests.support.simulated_weeks.shared_clock import Activity, Page
+
+SLOT = 3
+
+
+def test_shared_memory_counts_the_same_requests_and_token_exchanges_as_whoop(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    page = Page(tmp_path / "page")
+    with at_home(sqlite_url, frozen_world(days=20)) as home:
+        watch_requests(home.connection, page, SLOT)
+        home.world.expire_tokens(home.member)
+        before = home.world.stats()
+        home.load(TODAY - timedelta(days=5), TODAY)
+        after = home.world.stats()
+
+    assert after["requests"] - before["requests"] > 4
+    assert page.get(SLOT, Activity.REQUESTS) == after["requests"] - before["requests"]
+    assert page.get(SLOT, Activity.EXCHANGES) == after["refreshes"] - before["refreshes"] == 1
+    assert page.get(SLOT, Activity.ASKS) == 0

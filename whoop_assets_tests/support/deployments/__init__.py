@@ -1,0 +1,3 @@
+"""Deployments that tests and benchmarks start: the simulator, Dagster and the services as processes or
+containers.
+"""
