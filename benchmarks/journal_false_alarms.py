@@ -23,12 +23,13 @@ from statistics import fmean, variance
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from scipy import stats
+
 from whoop_assets import schema
 from whoop_assets.app_export.parsing import read_files
 from whoop_assets.db.database import Database
 from whoop_assets.journal import store as stored
 from whoop_assets.journal.effects import CANNOT_TELL, LAGS, MIN_DAYS, effect_rows
-from whoop_assets.journal.student_t import t_quantile
 from whoop_assets.sync.import_export import import_export
 
 FIRST = date(2023, 1, 2)
@@ -144,7 +145,7 @@ def _welch_leaves_out_zero(answers: Answers, days: Days, outcome: str, lag: int)
     shares = zip(parts, groups.values(), strict=True)
     freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in shares)
     apart = abs(fmean(groups[True]) - fmean(groups[False]))
-    return apart > t_quantile(0.975, freedom) * math.sqrt(sum(parts))
+    return apart > float(stats.t.ppf(0.975, freedom)) * math.sqrt(sum(parts))
 
 
 def rotations(answers: Answers, days: Days, count: int, rng: random.Random, tally: Tally) -> None:

@@ -15,13 +15,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from whoop_assets.summaries.columns import (
-    ASLEEP,
-    CYCLE_SCORE,
-    RECOVERY_SCORE,
-    SUMS_OF_WORKOUTS,
-    WORKOUT_SCORE,
-)
+from whoop_assets.summaries.columns import DAILY_SOURCES
+from whoop_assets.summaries.record_columns import ASLEEP, CYCLE_SCORE, RECOVERY_SCORE, WORKOUT_SCORE
 from whoop_assets.whoop_day import begins_as_nap
 
 Row = Mapping[str, Any]
@@ -44,8 +39,10 @@ NOT_EXPORTED = (
 )
 """Columns of a daily row that no export gives."""
 
-OF_NAPS = ("nap_count", "nap_minutes")
-OF_WORKOUTS = ("workout_count", "workout_minutes", "workout_strain_max", "sports", *SUMS_OF_WORKOUTS)
+OF_NAPS = tuple(name for name, sources in DAILY_SOURCES.items() if ("sleeps", "nap") in sources)
+OF_WORKOUTS = tuple(
+    name for name, sources in DAILY_SOURCES.items() if {table for table, _ in sources} == {"workouts"}
+)
 
 _EXPORTED_RECOVERY = tuple(name for name in RECOVERY_SCORE if name != "user_calibrating")
 _SCORED, _NOT_SCORED = "SCORED", "UNSCORABLE"
@@ -300,10 +297,10 @@ def _key(row: Mapping[str, Any]) -> Key:
 
 
 def _cycle(row: Row, number: int) -> dict[str, Any]:
-    scored = any(row[name] is not None for name in CYCLE_SCORE)
+    scored = any(row.get(name) is not None for name in CYCLE_SCORE)
     return {
         **{name: row[name] for name in ("user_id", "day", "start_time", "end_time", "timezone_offset")},
-        **{name: row[name] for name in CYCLE_SCORE},
+        **{name: row.get(name) for name in CYCLE_SCORE},
         "id": number,
         "score_state": _SCORED if scored else _NOT_SCORED,
         "step_count": None,

@@ -6,15 +6,15 @@ only, with None for what is missing.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-Kind = Literal["integer", "number", "flag", "text", "time", "date"]
+from whoop_assets.summaries.column_kinds import ColumnKind
 
-_DTYPES: dict[Kind, np.dtype[Any] | ExtensionDtype] = {
+_DTYPES: dict[ColumnKind, np.dtype[Any] | ExtensionDtype] = {
     "integer": pd.Int64Dtype(),
     "number": np.dtype("float64"),
     "flag": pd.BooleanDtype(),
@@ -24,7 +24,7 @@ _DTYPES: dict[Kind, np.dtype[Any] | ExtensionDtype] = {
 }
 
 
-def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
+def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> pd.DataFrame:
     """The named columns of the frame, each in its kind's dtype, with a fresh index.
 
     An empty frame may lack its columns. A frame with rows may not: a misspelt column must not turn into
@@ -42,7 +42,7 @@ def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataF
     )
 
 
-def _cast(values: pd.Series, kind: Kind) -> pd.Series:
+def _cast(values: pd.Series, kind: ColumnKind) -> pd.Series:
     dtype = _DTYPES[kind]
     if kind == "number":
         return pd.Series(values.to_numpy(dtype="float64", na_value=np.nan), dtype=dtype)
@@ -68,14 +68,14 @@ def sums(values: pd.Series, by: Any) -> pd.Series:
     return grouped.cumsum().groupby(by).last()
 
 
-def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
+def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> list[dict[str, object]]:
     """One dict per row, columns in the order of the kinds; int, float, bool, str, datetime, date or None."""
     names = tuple(kinds)
     columns: Iterable[list[object]] = [_plain(frame[name], kind) for name, kind in kinds.items()]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _plain(values: pd.Series, kind: Kind) -> list[object]:
+def _plain(values: pd.Series, kind: ColumnKind) -> list[object]:
     given: Any
     if kind == "time":
         given = pd.DatetimeIndex(values).to_pydatetime()

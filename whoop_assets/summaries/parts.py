@@ -4,12 +4,13 @@
 function gives a frame with the index of `days`, with missing values where the day has no such record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from whoop_assets.summaries.choice import span_milli
-from whoop_assets.summaries.columns import (
+from whoop_assets.summaries.frames import sums
+from whoop_assets.summaries.record_columns import (
     ASLEEP,
     CYCLE_SCORE,
     MINUTES_OF_SLEEP,
@@ -19,7 +20,6 @@ from whoop_assets.summaries.columns import (
     SUMS_OF_WORKOUTS,
     WORKOUT_SCORE,
 )
-from whoop_assets.summaries.frames import sums
 from whoop_assets.whoop_day import parse_offset
 
 SCORED = "SCORED"
@@ -133,7 +133,7 @@ def _sports(workouts: pd.DataFrame) -> pd.Series:
     return joined
 
 
-def _scored(records: pd.DataFrame, score: Mapping[str, object]) -> pd.DataFrame:
+def _scored(records: pd.DataFrame, score: Iterable[str]) -> pd.DataFrame:
     """The records with the columns of their score emptied wherever WHOOP has not scored them."""
     is_scored = records["score_state"] == SCORED
     return records.assign(**{name: records[name].where(is_scored) for name in score})

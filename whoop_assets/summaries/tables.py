@@ -7,79 +7,131 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, String, Table
 from whoop_assets.db.columns import column, count, key, measure, milliseconds
 from whoop_assets.db.metadata import metadata
 from whoop_assets.db.types import UtcDateTime
+from whoop_assets.summaries.lineage import derived
+from whoop_assets.summaries.record_columns import ASLEEP, MINUTES_OF_SLEEP, ZONES
+
+
+def _minutes_of_sleep(name: str, comment: str) -> "Column[Any]":
+    return derived(measure(name, comment), f"sleeps.{' '.join(MINUTES_OF_SLEEP[name])}")
+
+
+EVERY_STREAM = ("cycles", "sleeps", "recoveries", "workouts")
 
 daily_summary = Table(
     "daily_summary",
     metadata,
-    key("user_id", BigInteger, "WHOOP user id"),
-    key("day", Date, "WHOOP day"),
-    column("cycle_id", BigInteger, "the day's cycle"),
-    column("cycle_start_time", UtcDateTime(), "its start, UTC"),
-    column("cycle_end_time", UtcDateTime(), "its end, UTC; NULL while open"),
-    column("cycle_start_date", Date, "plain local date of its start"),
-    column("cycle_end_date", Date, "plain local date of its end"),
-    column("timezone_offset", String(6), "the cycle's own offset"),
-    column(
-        "is_partial",
-        Boolean,
-        "the cycle is the member's latest, and open or not fully scored",
-        nullable=False,
+    derived(key("user_id", BigInteger, "WHOOP user id"), *(f"{stream}.user_id" for stream in EVERY_STREAM)),
+    derived(key("day", Date, "WHOOP day"), *(f"{stream}.day" for stream in EVERY_STREAM)),
+    derived(column("cycle_id", BigInteger, "the day's cycle"), "cycles.id"),
+    derived(column("cycle_start_time", UtcDateTime(), "start of the cycle, UTC"), "cycles.start_time"),
+    derived(
+        column("cycle_end_time", UtcDateTime(), "end of the cycle, UTC; NULL while open"), "cycles.end_time"
     ),
-    count("cycle_count", "cycles of the day"),
-    measure("strain", "day strain, 0 to 21"),
-    measure("kilojoule", "energy, kilojoules"),
-    count("average_heart_rate", "beats per minute"),
-    count("max_heart_rate", "beats per minute"),
-    count("step_count", "steps"),
-    measure("recovery_score", "percent, 0 to 100, of the main sleep's recovery"),
-    column("recovery_band", String(8), "green (67 to 100), yellow (34 to 66) or red (0 to 33)"),
-    measure("hrv_rmssd_milli", "heart rate variability (RMSSD), milliseconds"),
-    measure("resting_heart_rate", "beats per minute"),
-    measure("spo2_percentage", "blood oxygen, percent"),
-    measure("skin_temp_celsius", "skin temperature, degrees Celsius"),
-    column("user_calibrating", Boolean, "true while WHOOP still learns the member's baseline"),
-    column("sleep_id", String(36), "the day's main sleep (UUID)"),
-    column("sleep_start_time", UtcDateTime(), "its start, UTC"),
-    column("sleep_end_time", UtcDateTime(), "its end, UTC"),
-    measure("sleep_duration_minutes", "light, slow wave and REM sleep, minutes"),
-    measure("in_bed_minutes", "time in bed, minutes"),
-    measure("awake_minutes", "time awake in bed, minutes"),
-    measure("light_minutes", "light sleep, minutes"),
-    measure("slow_wave_minutes", "slow wave sleep, minutes"),
-    measure("rem_minutes", "REM sleep, minutes"),
-    measure("sleep_needed_minutes", "sleep need, the sum of its four parts, minutes"),
-    measure("sleep_debt_minutes", "the part of the need that comes from sleep debt, minutes"),
-    measure("sleep_performance_percentage", "percent, 0 to 100"),
-    measure("sleep_efficiency_percentage", "percent, 0 to 100"),
-    measure("sleep_consistency_percentage", "percent, 0 to 100"),
-    measure("respiratory_rate", "breaths per minute"),
-    count("disturbance_count", "disturbances"),
-    count("nap_count", "naps"),
-    measure("nap_minutes", "time asleep in naps, minutes"),
-    count("workout_count", "workouts and other activities"),
-    measure("workout_minutes", "their total time, minutes"),
-    measure("workout_strain_max", "highest workout strain, 0 to 21"),
-    measure("workout_kilojoule", "their energy, kilojoules"),
-    measure("distance_meter", "their distance, metres"),
+    derived(
+        column("cycle_start_date", Date, "local date of the start of the cycle"),
+        "cycles.start_time timezone_offset",
+    ),
+    derived(
+        column("cycle_end_date", Date, "local date of the end of the cycle"),
+        "cycles.end_time timezone_offset",
+    ),
+    derived(column("timezone_offset", String(6), "the cycle's own UTC offset"), "cycles.timezone_offset"),
+    derived(
+        column(
+            "is_partial",
+            Boolean,
+            "true if the cycle is the member's latest, and open or not fully scored",
+            nullable=False,
+        ),
+        "cycles.id end_time score_state",
+    ),
+    derived(count("cycle_count", "number of cycles of the day"), "cycles.id"),
+    derived(measure("strain", "day strain, 0 to 21"), "cycles.strain"),
+    derived(measure("kilojoule", "energy of the cycle, kilojoules"), "cycles.kilojoule"),
+    derived(count("average_heart_rate", "mean heart rate, beats per minute"), "cycles.average_heart_rate"),
+    derived(count("max_heart_rate", "highest heart rate, beats per minute"), "cycles.max_heart_rate"),
+    derived(count("step_count", "number of steps"), "cycles.step_count"),
+    derived(
+        measure("recovery_score", "recovery of the main sleep, percent, 0 to 100"),
+        "recoveries.recovery_score",
+    ),
+    derived(
+        column("recovery_band", String(8), "green (67 to 100), yellow (34 to 66) or red (0 to 33)"),
+        "recoveries.recovery_score",
+    ),
+    derived(
+        measure("hrv_rmssd_milli", "heart rate variability (RMSSD), milliseconds"),
+        "recoveries.hrv_rmssd_milli",
+    ),
+    derived(
+        measure("resting_heart_rate", "resting heart rate, beats per minute"), "recoveries.resting_heart_rate"
+    ),
+    derived(measure("spo2_percentage", "blood oxygen, percent"), "recoveries.spo2_percentage"),
+    derived(
+        measure("skin_temp_celsius", "skin temperature, degrees Celsius"), "recoveries.skin_temp_celsius"
+    ),
+    derived(
+        column("user_calibrating", Boolean, "true while WHOOP still learns the member's baseline"),
+        "recoveries.user_calibrating",
+    ),
+    derived(column("sleep_id", String(36), "the day's main sleep (UUID)"), "sleeps.id"),
+    derived(column("sleep_start_time", UtcDateTime(), "start of the main sleep, UTC"), "sleeps.start_time"),
+    derived(column("sleep_end_time", UtcDateTime(), "end of the main sleep, UTC"), "sleeps.end_time"),
+    _minutes_of_sleep("sleep_duration_minutes", "light, slow wave and REM sleep, minutes"),
+    _minutes_of_sleep("in_bed_minutes", "time in bed, minutes"),
+    _minutes_of_sleep("awake_minutes", "time awake in bed, minutes"),
+    _minutes_of_sleep("light_minutes", "light sleep, minutes"),
+    _minutes_of_sleep("slow_wave_minutes", "slow wave (deep) sleep, minutes"),
+    _minutes_of_sleep("rem_minutes", "REM sleep, minutes"),
+    _minutes_of_sleep("sleep_needed_minutes", "sleep need, the sum of its four parts, minutes"),
+    _minutes_of_sleep("sleep_debt_minutes", "part of the sleep need that comes from sleep debt, minutes"),
+    derived(
+        measure("sleep_performance_percentage", "sleep performance, percent, 0 to 100"),
+        "sleeps.sleep_performance_percentage",
+    ),
+    derived(
+        measure("sleep_efficiency_percentage", "sleep efficiency, percent, 0 to 100"),
+        "sleeps.sleep_efficiency_percentage",
+    ),
+    derived(
+        measure("sleep_consistency_percentage", "sleep consistency, percent, 0 to 100"),
+        "sleeps.sleep_consistency_percentage",
+    ),
+    derived(measure("respiratory_rate", "respiratory rate, breaths per minute"), "sleeps.respiratory_rate"),
+    derived(count("disturbance_count", "number of sleep disturbances"), "sleeps.disturbance_count"),
+    derived(count("nap_count", "number of naps"), "sleeps.id nap"),
+    derived(measure("nap_minutes", "time asleep in naps, minutes"), f"sleeps.nap {' '.join(ASLEEP)}"),
+    derived(count("workout_count", "number of workouts and other activities"), "workouts.id"),
+    derived(measure("workout_minutes", "duration of all workouts, minutes"), "workouts.start_time end_time"),
+    derived(measure("workout_strain_max", "highest workout strain, 0 to 21"), "workouts.strain"),
+    derived(measure("workout_kilojoule", "energy of all workouts, kilojoules"), "workouts.kilojoule"),
+    derived(measure("distance_meter", "distance of all workouts, metres"), "workouts.distance_meter"),
     *(
-        milliseconds(f"zone_{zone}_milli", f"time in heart rate zone {zone}")
-        for zone in ("zero", "one", "two")
+        derived(milliseconds(zone, f"time in heart rate zone {zone.split('_')[1]}"), f"workouts.{zone}")
+        for zone in ZONES
     ),
-    *(
-        milliseconds(f"zone_{zone}_milli", f"time in heart rate zone {zone}")
-        for zone in ("three", "four", "five")
+    derived(column("sports", Text, "distinct sport slugs, comma-separated"), "workouts.sport_name"),
+    derived(
+        column("last_recovery_data_changed_at", UtcDateTime(), "time of the recovery's last change, UTC"),
+        "recoveries.changed_at",
     ),
-    column("sports", Text, "distinct sport slugs, comma separated"),
-    column("last_recovery_data_changed_at", UtcDateTime(), "when the day's recovery last changed"),
-    column("last_recovery_synced_at", UtcDateTime(), "when the day's recovery was last confirmed"),
-    column(
-        "source",
-        String(8),
-        "api, export: from the app's own export alone, or mixed: an export fills streams of which the API was not read",
-        nullable=False,
-        server_default=text("'api'"),
+    derived(
+        column(
+            "last_recovery_synced_at", UtcDateTime(), "time at which WHOOP last confirmed the recovery, UTC"
+        ),
+        "recoveries.synced_at",
     ),
-    column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
+    derived(
+        column(
+            "source",
+            String(8),
+            "api; export: only the app's export; mixed: the export fills streams that were not read from the API",
+            nullable=False,
+            server_default=text("'api'"),
+        ),
+        *(f"{stream}.day" for stream in EVERY_STREAM),
+    ),
+    column("built_at", UtcDateTime(), "time of the row's last change, UTC", nullable=False),
     comment="One row per member and WHOOP day that has any record.",
 )
 

@@ -12,69 +12,34 @@ import numpy as np
 import pandas as pd
 
 from whoop_assets.definition_changes import changes_of
-from whoop_assets.summaries.columns import DAILY, ZONES
-from whoop_assets.summaries.frames import Kind, plain_rows, read, sums
+from whoop_assets.summaries.column_kinds import ColumnKind, kinds_of
+from whoop_assets.summaries.columns import DAILY
+from whoop_assets.summaries.frames import plain_rows, read, sums
+from whoop_assets.summaries.record_columns import ZONES
+from whoop_assets.summaries.tables import weekly_summary
 from whoop_assets.summaries.trends.columns import LOAD_ZONES
 from whoop_assets.summaries.trends.load import day_load
 
 MIN_MEAN_DAYS = 4
 """Days that a mean or a median of a week needs: more than half of it."""
 
-_READ_MEANS = (
-    "recovery_score",
-    "hrv_rmssd_milli",
-    "resting_heart_rate",
-    "respiratory_rate",
-    "sleep_duration_minutes",
-    "sleep_needed_minutes",
-    "sleep_debt_minutes",
-    "sleep_performance_percentage",
-    "strain",
-)
-_MEANS = (*_READ_MEANS, "training_load")
-_EXTREMES = ("recovery_score", "sleep_duration_minutes", "strain")
-_SUMS = ("workout_count", "workout_minutes", "workout_kilojoule", "distance_meter", "nap_minutes")
-DAILY_READ_BY_WEEKS: dict[str, Kind] = {
+WEEKLY: dict[str, ColumnKind] = kinds_of(weekly_summary)
+"""The columns of a weekly row in the order of the table. The store adds `built_at`."""
+
+_MEANS = tuple(name.removesuffix("_mean") for name in WEEKLY if name.endswith("_mean"))
+_EXTREMES = tuple(name.removesuffix("_max") for name in WEEKLY if name.endswith("_max"))
+_SUMS = tuple(name for name in WEEKLY if name in DAILY and name not in ("user_id", "is_partial"))
+_ZONE_MINUTES = {zone: zone.replace("_milli", "_minutes") for zone in ZONES}
+DAILY_READ_BY_WEEKS: dict[str, ColumnKind] = {
     name: DAILY[name]
     for name in (
         *("user_id", "day", "is_partial", "user_calibrating", "recovery_band", "kilojoule"),
-        *_READ_MEANS,
+        *(name for name in _MEANS if name in DAILY),
         *_SUMS,
         *ZONES,
     )
 }
 """Columns of a daily row that a week reads."""
-
-_ZONE_MINUTES = {zone: zone.replace("_milli", "_minutes") for zone in ZONES}
-WEEKLY: dict[str, Kind] = {
-    "user_id": "integer",
-    "week_start": "date",
-    "iso_year": "integer",
-    "iso_week": "integer",
-    "is_partial": "flag",
-    "days_with_data": "integer",
-    "green_days": "integer",
-    "yellow_days": "integer",
-    "red_days": "integer",
-}
-for _name in _MEANS:
-    WEEKLY |= {f"{_name}_days": "integer", f"{_name}_mean": "number", f"{_name}_median": "number"}
-    if _name in _EXTREMES:
-        WEEKLY |= {f"{_name}_min": "number", f"{_name}_min_day": "date"}
-        WEEKLY |= {f"{_name}_max": "number", f"{_name}_max_day": "date"}
-WEEKLY |= {
-    "training_load_sum": "number",
-    "kilojoule_days": "integer",
-    "kilojoule_sum": "number",
-    "workout_count_days": "integer",
-    "workout_count": "integer",
-    "workout_minutes": "number",
-    "workout_kilojoule": "number",
-    "distance_meter": "number",
-    "nap_minutes": "number",
-    **dict.fromkeys(_ZONE_MINUTES.values(), "number"),
-    "missing": "text",
-}
 
 REDEFINED = "WHOOP changed the definition in this week"
 _NOT_ONE = -1

@@ -8,6 +8,7 @@ from statistics import fmean
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 from sqlalchemy import insert, select, update
 
 from whoop_assets.journal.effects import MIN_DAYS, effect_rows, hedges_g, journal_rows, verdict
@@ -15,7 +16,6 @@ from whoop_assets.journal.effects import OUTCOMES as OUTCOMES_READ
 from whoop_assets.journal.newey_west import NoSpread, NotIdentified, coefficient, false_discovery_rates
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.journal.store import outcomes
-from whoop_assets.journal.student_t import t_below, t_quantile
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
 from whoop_assets.sync.import_export import import_export
@@ -243,9 +243,9 @@ def test_coefficient_and_error_are_those_of_plain_loops_whatever_the_gaps(seed, 
     found = coefficient(y, x, days, lag=lag)
     value, error = naive_coefficient(y, x, days, lag)
     assert found.value == pytest.approx(value)
-    reach = t_quantile(0.975, len(y) - 3) * error
-    assert (found.low, found.high) == (pytest.approx(value - reach), pytest.approx(value + reach))
-    assert 2 * (1 - t_below(abs(value) / error, len(y) - 3)) == pytest.approx(found.p_value)
+    margin = stats.t.ppf(0.975, len(y) - 3) * error
+    assert (found.low, found.high) == (pytest.approx(value - margin), pytest.approx(value + margin))
+    assert found.p_value == pytest.approx(2 * stats.t.cdf(-abs(value) / error, len(y) - 3))
 
 
 def test_coefficient_and_interval_are_those_of_statsmodels():
@@ -292,28 +292,6 @@ def test_hedges_g_is_the_difference_in_pooled_deviations_made_smaller_for_few(on
     freedom = len(one) + len(other) - 2
     cohens_d = (fmean(one) - fmean(other)) / math.sqrt(squares / freedom)
     assert hedges_g(one, other) == pytest.approx(cohens_d * (1 - 3 / (4 * freedom - 1)))
-
-
-# From the tables of Student's t in any textbook.
-TABLE = [
-    (0.975, 1, 12.7062),
-    (0.975, 2, 4.30265),
-    (0.975, 10, 2.22814),
-    (0.975, 30, 2.04227),
-    (0.95, 5, 2.01505),
-    (0.995, 20, 2.84534),
-    (0.975, 1e6, 1.95997),
-]
-
-
-@pytest.mark.parametrize(("probability", "freedom", "expected"), TABLE)
-def test_quantiles_of_t_are_those_of_the_tables(probability, freedom, expected):
-    assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-5)
-
-
-@given(st.floats(0.51, 0.9999), st.floats(1, 500))
-def test_the_quantile_is_where_the_distribution_has_that_probability(probability, freedom):
-    assert t_below(t_quantile(probability, freedom), freedom) == pytest.approx(probability, abs=1e-9)
 
 
 def test_the_journal_of_an_export_stands_beside_its_days_and_follows_them(database):

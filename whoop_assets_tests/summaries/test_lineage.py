@@ -8,8 +8,7 @@ import pytest
 from whoop_assets.definitions import defs
 from whoop_assets.records import tables
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
-from whoop_assets.summaries.columns import CYCLES, RECOVERIES, SLEEPS, WORKOUTS
-from whoop_assets.summaries.lineage import SOURCES
+from whoop_assets.summaries.columns import CYCLES, DAILY_SOURCES, RECOVERIES, SLEEPS, WORKOUTS
 from whoop_assets_tests.summaries.records import frame
 from whoop_assets_tests.summaries.test_sixty_days import MEMBER, records_then
 from whoop_assets_tests.sync.home import RECORDS
@@ -60,12 +59,12 @@ def test_a_changed_value_reaches_exactly_the_columns_that_name_it_as_a_source(si
         for column in DAILY_COLUMNS
         if old[column] != new[column]
     }
-    assert reached == {column for column, sources in SOURCES.items() if (stream, name) in sources}
+    assert reached == {column for column, sources in DAILY_SOURCES.items() if (stream, name) in sources}
 
 
 def test_every_column_of_a_daily_row_has_sources_that_exist():
-    assert set(SOURCES) == set(DAILY_COLUMNS)
-    for sources in SOURCES.values():
+    assert set(DAILY_SOURCES) == set(DAILY_COLUMNS)
+    for sources in DAILY_SOURCES.values():
         assert sources
         for table, column in sources:
             assert column in tables.RECORD_TABLES[table].c

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from whoop_assets.summaries.frames import Kind, read
+from whoop_assets.summaries.column_kinds import ColumnKind
+from whoop_assets.summaries.frames import read
 from whoop_assets.summaries.trends import grid as on
 from whoop_assets.summaries.trends.columns import BASELINED, DAILY_READ, LOAD_ZONES, MEASURES
 from whoop_assets.summaries.trends.grid import Grid
@@ -127,7 +128,7 @@ def _at(measure: Measure, place: tuple[np.ndarray, np.ndarray]) -> Measure:
     return Measure(measure.values[place], measure.why[place])
 
 
-def _plain(name: str, values: Floats, kind: Kind) -> list[object]:
+def _plain(name: str, values: Floats, kind: ColumnKind) -> list[object]:
     """The values as plain Python, None for NaN."""
     given: list[object]
     if kind == "number":
