@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select
 
-from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.trends import DAILY_READ, trend_rows
 from whoop_assets.summaries.trends.columns import LOAD_ZONES

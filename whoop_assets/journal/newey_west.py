@@ -1,10 +1,10 @@
 """Least squares with Newey-West standard errors, for daily values with gaps.
 
 Values of consecutive days are correlated, so ordinary standard errors are too small. Newey and West (1987,
-Econometrica 55:703) add the covariances of the errors up to a lag, with decreasing weights. Lags are calendar days:
-a missing day contributes nothing (the "amplitude modulated" estimator of Datta & Du 2012, "Nonparametric HAC
-estimation for time series data with missing observations"). Without gaps the result equals that of statsmodels'
-`cov_type="HAC"` with `use_correction=True`.
+Econometrica 55:703) add the covariances of the errors up to a lag, with decreasing weights. Lags are calendar
+days: a missing day contributes nothing (the "amplitude modulated" estimator of Datta & Du 2012,
+"Nonparametric HAC estimation for time series data with missing observations"). Without gaps the result equals
+that of statsmodels' `cov_type="HAC"` with `use_correction=True`.
 """
 
 from collections.abc import Sequence

@@ -48,7 +48,7 @@ journal_effects = Table(
     key(
         "outcome",
         String(32),
-        "column of daily_summary: recovery_score, hrv_rmssd_milli, resting_heart_rate or sleep_duration_minutes",
+        "daily_summary column: recovery_score, hrv_rmssd_milli, resting_heart_rate or sleep_duration_minutes",
     ),
     key("lag_days", Integer, "0: the night after the habit; 1: the next night"),
     derived(count("answered_yes_days", "number of days answered yes"), "journal.answered_yes"),

@@ -11,7 +11,7 @@ from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.report import queries
 from whoop_assets.report.calendar_days import ReportDay, calendar
 from whoop_assets.report.page import MemberReport, first_day, page
-from whoop_assets.summaries.follow import rebuild_behind, rebuild_weeks
+from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _rebuild_stale(database: Database, user_id: int) -> None:
         weeks = STALE_WEEKS.generations(connection, [user_id], date.min, date.max)
         effects = queries.effect_rows(connection, user_id)
     if trends:
-        rebuild_behind(database, trends)
+        rebuild_stale_trends(database, trends)
     if weeks:
         mondays = [entry.day for entry in weeks]
         rebuild_weeks(database, [user_id], min(mondays), max(mondays))

@@ -26,7 +26,7 @@ def _read(table: Table, *choosing: str) -> dict[str, ColumnKind]:
 
 
 CYCLES = _read(cycles, "id")
-# Durations become minutes, which are not rounded.
+# Durations are read as doubles, because minutes are not rounded.
 SLEEPS: dict[str, ColumnKind] = _read(sleeps, "id", "cycle_id") | dict.fromkeys(DURATIONS, "number")
 RECOVERIES = _read(recoveries, "sleep_id", "cycle_id")
 WORKOUTS = _read(workouts, "id")

@@ -1,8 +1,8 @@
-"""One row per member and WHOOP day: the `daily_summary` contract, computed from the day's records.
+"""Compute the rows of `daily_summary` from the records of each day. Pure functions of data frames.
 
-What adds up and what does not: strain, energy, heart rate and steps are the day's cycle's alone, recovery and
-sleep are its main sleep's alone, naps and workouts are all of the day's, whichever cycle they lie in. Minutes
-are WHOOP's milliseconds / 60,000, not rounded. What WHOOP did not score is None, never 0.
+Strain, energy, heart rate and steps come from the day's cycle only. Recovery and sleep come from its main
+sleep only. Naps and workouts are added up over all cycles of the day. Minutes are WHOOP's milliseconds /
+60,000, not rounded. A value that WHOOP did not score is None, never 0.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from whoop_assets.summaries.choice import days_cycle, days_recovery, days_sleep
+from whoop_assets.summaries.choice import choose_cycle, choose_recovery, choose_sleep
 from whoop_assets.summaries.columns import CYCLES, DAILY, DAILY_COLUMNS, RECOVERIES, SLEEPS, WORKOUTS
 from whoop_assets.summaries.frames import plain_rows, read
 from whoop_assets.summaries.parts import (
@@ -24,7 +24,7 @@ from whoop_assets.summaries.parts import (
 __all__ = ["DAILY_COLUMNS", "daily_rows"]
 
 FROM_API = "api"
-"""The source of a row that is made of what the API gave."""
+"""The `source` of a row that is computed from the API's records only."""
 
 
 def daily_rows(
@@ -35,12 +35,18 @@ def daily_rows(
     *,
     latest_cycle: Mapping[int, int],
 ) -> list[dict[str, object]]:
-    """The daily row of every (member, day) that has a record in any of the frames, by member and day.
+    """Compute the daily row of every (member, day) with a record in any of the frames.
 
-    The frames hold whole days: every record of the asked days that is not deleted, of any number of members.
-    They may be empty. `latest_cycle` gives each member's latest cycle, whatever its day: only that one can be
-    partial. Values are plain Python, None for what is missing. About 3 kB a row: ask for a long history in
-    pieces.
+    Args:
+        cycles: All cycles of the days that are not deleted, of any number of members. All frames can be
+            empty.
+        sleeps: All sleeps and naps of the days.
+        recoveries: All recoveries of the days.
+        workouts: All workouts of the days.
+        latest_cycle: Member -> id of the member's latest cycle on any day; only that one can be partial.
+
+    Returns:
+        Rows by member and day. Values are plain Python; missing values are None. A row takes about 3 kB.
     """
     tables = [
         read("cycles", cycles, CYCLES),
@@ -49,11 +55,11 @@ def daily_rows(
         read("workouts", workouts, WORKOUTS),
     ]
     days, (cycles, sleeps, recoveries, workouts) = _by_day(tables)
-    main_sleeps, naps = _parted(sleeps)
+    main_sleeps, naps = _split_naps(sleeps)
 
-    cycle = days_cycle(cycles, main_sleeps)
-    sleep = days_sleep(main_sleeps, cycle)
-    recovery = days_recovery(recoveries, naps, sleep, cycle)
+    cycle = choose_cycle(cycles, main_sleeps)
+    sleep = choose_sleep(main_sleeps, cycle)
+    recovery = choose_recovery(recoveries, naps, sleep, cycle)
     parts = [
         days[["user_id", "day"]],
         cycle_columns(cycle, cycles, days, latest_cycle),
@@ -67,7 +73,7 @@ def daily_rows(
 
 
 def _by_day(tables: list[pd.DataFrame]) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """The (member, day) pairs, numbered in order, and the tables with that number as `at`."""
+    """Return the (member, day) pairs in order, and the tables with the number of their pair as `at`."""
     keys = pd.concat([table[["user_id", "day"]] for table in tables], ignore_index=True)
     keys = keys.assign(at=keys.groupby(["user_id", "day"], sort=True).ngroup())
     days = keys[keys["at"] >= 0].drop_duplicates("at").sort_values("at").reset_index(drop=True)
@@ -76,7 +82,7 @@ def _by_day(tables: list[pd.DataFrame]) -> tuple[pd.DataFrame, list[pd.DataFrame
     return days, [table.assign(at=at) for table, at in zip(tables, numbers, strict=True)]
 
 
-def _parted(sleeps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The main sleeps and the naps."""
+def _split_naps(sleeps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the main sleeps and the naps."""
     nap = sleeps["nap"].fillna(False).astype(bool)
     return sleeps[~nap], sleeps[nap]

@@ -1,6 +1,7 @@
 """Column lineage: the source columns from which a derived column's value is computed.
 
-The lineage covers values, not choices: ids, times and `nap` also decide which cycle, sleep and recovery belong to a day.
+The lineage covers values, not choices: ids, times and `nap` also decide which cycle, sleep and recovery
+belong to a day.
 """
 
 from typing import Any
@@ -18,7 +19,8 @@ def derived(column: "Column[Any]", *sources: str) -> "Column[Any]":
 
     Args:
         column: A column of a derived table.
-        sources: Names like `cycles.strain`, or `cycles.start_time timezone_offset` for several columns of a table.
+        sources: Names like `cycles.strain`, or `cycles.start_time timezone_offset` for several columns of a
+            table.
     """
     found: list[Source] = []
     for source in sources:

@@ -125,7 +125,7 @@ daily_summary = Table(
         column(
             "source",
             String(8),
-            "api; export: only the app's export; mixed: the export fills streams that were not read from the API",
+            "api; export: app export only; mixed: an export fills streams that were not read from the API",
             nullable=False,
             server_default=text("'api'"),
         ),
@@ -137,7 +137,7 @@ daily_summary = Table(
 
 
 def _rolled(name: str, what: str, unit: str) -> "list[Column[Any]]":
-    """Rolling means and standard deviations of one column of the daily summary."""
+    """Return columns for rolling means and standard deviations of a daily column."""
     return [
         *(measure(f"{name}_mean_{days}", f"mean of {days} days of {what}, {unit}") for days in (7, 28, 60)),
         *(
@@ -148,14 +148,14 @@ def _rolled(name: str, what: str, unit: str) -> "list[Column[Any]]":
 
 
 def _usual(name: str, what: str, unit: str) -> "list[Column[Any]]":
-    """The usual value of one column of the daily summary, and the day against it."""
+    """Return columns for the usual value of a daily column and the z-score of the day."""
     return [
         measure(f"{name}_usual_mean_28", f"mean of the 28 days before the day of {what}, {unit}"),
         measure(
             f"{name}_usual_sd_28",
             f"sample standard deviation of the 28 days before the day of {what}, {unit}",
         ),
-        measure(f"{name}_z_28", f"{what}: the day against the 28 days before it, standard deviations"),
+        measure(f"{name}_z_28", f"z-score of {what} against the 28 days before the day, standard deviations"),
     ]
 
 
@@ -168,7 +168,7 @@ trends = Table(
     metadata,
     key("user_id", BigInteger, "WHOOP user id"),
     key("day", Date, "WHOOP day"),
-    column("is_partial", Boolean, "as in daily_summary: the day's strain is still passing", nullable=False),
+    column("is_partial", Boolean, "true if the day is not finished, as in daily_summary", nullable=False),
     *_rolled("hrv_rmssd_milli", "HRV (RMSSD)", "milliseconds"),
     *_baselined("ln_hrv_rmssd", "the natural logarithm of HRV (RMSSD in milliseconds)", "ln ms"),
     *_baselined("resting_heart_rate", "resting heart rate", "beats per minute"),
@@ -179,68 +179,86 @@ trends = Table(
     *_usual("skin_temp_celsius", "skin temperature", "degrees Celsius"),
     measure("hrv_cv_7", "100 x standard deviation of 7 days of ln RMSSD, percent"),
     column(
-        "hrv_status", String(8), "below, within or above: mean of 7 days of ln RMSSD against the normal band"
+        "hrv_status",
+        String(8),
+        "below, within or above: mean ln RMSSD of 7 days compared with the normal band",
     ),
     measure(
         "hrv_normal_low_milli",
-        "normal band of HRV, from, milliseconds: mean - 0.5 SD of ln RMSSD of the 60 days before the last 7",
+        "lower end of the normal band of HRV, milliseconds: mean - 0.5 SD of ln RMSSD of 60 earlier days",
     ),
-    measure("hrv_normal_high_milli", "normal band of HRV, to, milliseconds: mean + 0.5 SD"),
-    measure("training_load", "minutes in zone 1 x 1 + .. + in zone 5 x 5, points; 0 on a day of rest"),
+    measure("hrv_normal_high_milli", "upper end of the normal band of HRV, milliseconds: mean + 0.5 SD"),
+    measure("training_load", "minutes in zone 1 x 1 + .. + zone 5 x 5, points; 0 on a rest day"),
     measure("training_load_mean_7", "mean of 7 days of training load, points"),
     measure("training_load_mean_28", "mean of 28 days of training load, points"),
-    measure("training_load_ratio_7_21", "mean load of 7 days / mean load of the 21 days before them"),
-    measure("training_load_monotony_7", "mean / standard deviation of training load, all 7 days known"),
+    measure("training_load_ratio_7_21", "mean load of 7 days / mean load of the 21 days before"),
+    measure(
+        "training_load_monotony_7", "mean / standard deviation of training load of 7 days; needs all 7 days"
+    ),
     measure("training_load_foster_strain_7", "training load of 7 days x monotony (Foster 1998), points"),
-    measure("sleep_balance_7_minutes", "sleep less need over 7 nights, minutes; below 0: too little"),
-    measure("sleep_balance_14_minutes", "the same over 14 nights, minutes"),
+    measure("sleep_balance_7_minutes", "sleep - need over 7 nights, minutes; negative: too little sleep"),
+    measure("sleep_balance_14_minutes", "sleep - need over 14 nights, minutes; negative: too little sleep"),
     measure(
         "sleep_balance_7_minutes_usual_mean_28",
         "mean of sleep_balance_7_minutes of the 28 days before, minutes",
     ),
-    measure("sleep_balance_7_minutes_usual_sd_28", "their sample standard deviation, minutes"),
-    measure("bed_time_deviation_minutes", "local bed time against the usual of 28 days, minutes later"),
-    measure("wake_time_deviation_minutes", "local wake time against the usual of 28 days, minutes later"),
-    measure("mid_sleep_minutes", "local time halfway between bed time and wake time, minutes since midnight"),
+    measure(
+        "sleep_balance_7_minutes_usual_sd_28",
+        "sample standard deviation of sleep_balance_7_minutes of the 28 days before, minutes",
+    ),
+    measure(
+        "bed_time_deviation_minutes", "local bed time - usual bed time of 28 days, minutes; positive: later"
+    ),
+    measure(
+        "wake_time_deviation_minutes",
+        "local wake time - usual wake time of 28 days, minutes; positive: later",
+    ),
+    measure("mid_sleep_minutes", "local middle between bed time and wake time, minutes since midnight"),
     measure("mid_sleep_sd_7_minutes", "circular standard deviation of 7 days of mid-sleep, minutes"),
     measure("mid_sleep_sd_28_minutes", "circular standard deviation of 28 days of mid-sleep, minutes"),
     measure(
         "social_jetlag_weekend_28_minutes",
-        "mid-sleep on Saturdays and Sundays less that of other days, 28 days, minutes later",
+        "mid-sleep on weekends - mid-sleep on other days, 28 days, minutes; positive: later",
     ),
-    measure("sleep_regularity_28", "sleep regularity index of 28 days from sleep spans, -100 to 100"),
+    measure("sleep_regularity_28", "sleep regularity index of 28 days from sleep times, -100 to 100"),
     measure(
         "timezone_shift_minutes",
-        "UTC offset less the usual of 28 days, wrapped at 12 hours, minutes; east is positive",
+        "UTC offset - usual offset of 28 days, wrapped at 12 hours, minutes; positive: east",
     ),
     column("timezone_shift_cause", String(16), "none, clock_change or travel"),
-    measure("timezone_days_to_adapt", "estimated days until the body clock has followed the shift, days"),
-    measure("strain_target_low", "rule of thumb: day strain to aim at with the day's recovery, from"),
-    measure("strain_target_high", "rule of thumb: day strain to aim at with the day's recovery, to"),
-    count(
-        "illness_systems", "systems with a sign of illness, 0 to 3: heart, respiratory rate, skin temperature"
+    measure("timezone_days_to_adapt", "estimated time until the body clock has adapted to the shift, days"),
+    measure(
+        "strain_target_low", "rule of thumb: lower end of the target strain for the day's recovery, 0 to 21"
     ),
-    count("illness_systems_known", "systems of which a sign can be told, 0 to 3"),
-    column("illness_signs", Text, "measures beyond their threshold, comma separated; empty: none"),
-    column("illness_flag", Boolean, "at least two systems with a sign of illness; no diagnosis"),
-    count("green_streak_days", "consecutive green days up to this one, counted to 60"),
-    column("missing", Text, "JSON: why each measure is NULL that is; NULL when none is"),
-    column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
-    comment="One row per member and WHOOP day that has a daily summary: the day against the days before it.",
+    measure(
+        "strain_target_high", "rule of thumb: upper end of the target strain for the day's recovery, 0 to 21"
+    ),
+    count(
+        "illness_systems",
+        "number of systems with a sign of illness, 0 to 3: heart, respiratory rate, skin temperature",
+    ),
+    count("illness_systems_known", "number of systems with a known z-score, 0 to 3"),
+    column("illness_signs", Text, "measures beyond their threshold, comma-separated; empty if none"),
+    column("illness_flag", Boolean, "true if at least two systems have a sign of illness; no diagnosis"),
+    count("green_streak_days", "consecutive green days up to this one, at most 60"),
+    column("missing", Text, "JSON object: the reason of each NULL measure; NULL if all have a value"),
+    column("built_at", UtcDateTime(), "time of the row's last change, UTC", nullable=False),
+    comment="One row per member and WHOOP day with a daily summary: the day compared with earlier days.",
 )
 
 
 def _week_of(name: str, what: str, unit: str, *, extremes: bool = False) -> "list[Column[Any]]":
-    """How many days of a week have a value, its mean and median, and its extremes with the first day that has them."""
+    """How many days of a week have a value, its mean and median, and its extremes with the first day that has
+    them."""
     found = [
-        count(f"{name}_days", f"days with a value of {what}"),
+        count(f"{name}_days", f"number of days with a value of {what}"),
         measure(f"{name}_mean", f"mean of {what}, {unit}; needs 4 days"),
         measure(f"{name}_median", f"median of {what}, {unit}; needs 4 days"),
     ]
     for extreme, says in (("min", "lowest"), ("max", "highest")) if extremes else ():
         found += [
             measure(f"{name}_{extreme}", f"{says} {what}, {unit}"),
-            column(f"{name}_{extreme}_day", Date, "the first day that has it"),
+            column(f"{name}_{extreme}_day", Date, f"first day with the {says} {what}"),
         ]
     return found
 
@@ -252,11 +270,11 @@ weekly_summary = Table(
     key("week_start", Date, "Monday of the ISO week"),
     column("iso_year", Integer, "ISO 8601 year of the week", nullable=False),
     column("iso_week", Integer, "ISO 8601 week, 1 to 53", nullable=False),
-    column("is_partial", Boolean, "one of its days is partial", nullable=False),
-    count("days_with_data", "days with a daily summary, 1 to 7"),
-    count("green_days", "days with a green recovery"),
-    count("yellow_days", "days with a yellow recovery"),
-    count("red_days", "days with a red recovery"),
+    column("is_partial", Boolean, "true if one of its days is partial", nullable=False),
+    count("days_with_data", "number of days with a daily summary, 1 to 7"),
+    count("green_days", "number of days with a green recovery"),
+    count("yellow_days", "number of days with a yellow recovery"),
+    count("red_days", "number of days with a red recovery"),
     *_week_of("recovery_score", "recovery", "percent", extremes=True),
     *_week_of("hrv_rmssd_milli", "heart rate variability (RMSSD)", "milliseconds"),
     *_week_of("resting_heart_rate", "resting heart rate", "beats per minute"),
@@ -267,20 +285,20 @@ weekly_summary = Table(
     *_week_of("sleep_performance_percentage", "sleep performance", "percent"),
     *_week_of("strain", "day strain of finished days", "0 to 21", extremes=True),
     *_week_of("training_load", "training load", "points"),
-    measure("training_load_sum", "training load of the days that have one, points"),
-    count("kilojoule_days", "finished days with energy"),
-    measure("kilojoule_sum", "energy of finished days, kilojoules"),
-    count("workout_count_days", "days of which the workouts are known"),
-    count("workout_count", "workouts and other activities"),
-    measure("workout_minutes", "their total time, minutes"),
-    measure("workout_kilojoule", "their energy, kilojoules"),
-    measure("distance_meter", "their distance, metres"),
+    measure("training_load_sum", "sum of training load, points"),
+    count("kilojoule_days", "number of finished days with energy"),
+    measure("kilojoule_sum", "sum of the energy of finished days, kilojoules"),
+    count("workout_count_days", "number of days whose workouts are known"),
+    count("workout_count", "number of workouts and other activities"),
+    measure("workout_minutes", "duration of all workouts, minutes"),
+    measure("workout_kilojoule", "energy of all workouts, kilojoules"),
+    measure("distance_meter", "distance of all workouts, metres"),
     measure("nap_minutes", "time asleep in naps, minutes"),
     *(
         measure(f"zone_{zone}_minutes", f"time in heart rate zone {zone}, minutes")
         for zone in ("zero", "one", "two", "three", "four", "five")
     ),
-    column("missing", Text, "JSON: why each mean and median is NULL that is; NULL when none is"),
-    column("built_at", UtcDateTime(), "when this row last changed", nullable=False),
-    comment="One row per member and ISO week that has a daily summary.",
+    column("missing", Text, "JSON object: the reason of each NULL mean or median; NULL if all have a value"),
+    column("built_at", UtcDateTime(), "time of the row's last change, UTC", nullable=False),
+    comment="One row per member and ISO week with a daily summary.",
 )

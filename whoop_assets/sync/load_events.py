@@ -18,8 +18,8 @@ from whoop_assets.members.store import Member
 from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS
 from whoop_assets.records.load_failures import Failure
-from whoop_assets.summaries.follow import rebuild_behind
-from whoop_assets.summaries.rebuild import BUILT_ALONG, rebuild_days
+from whoop_assets.summaries.dependents import rebuild_stale_trends
+from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
 from whoop_assets.sync.auth_failure import TokenReplaced, refuses_every_stream
 from whoop_assets.sync.event_load import LANE, EventLoad
 from whoop_assets.sync.load import Loaded
@@ -201,7 +201,7 @@ def rebuild_touched(
         touched = claims.served(connection, by) & set(members)
         behind = stale_days.generations(connection, members, first, last)
         behind += stale_days.changed_since(connection, touched, since)
-    spans = spans_of_members(((entry.user_id, entry.day) for entry in behind), apart=BUILT_ALONG)
+    spans = spans_of_members(((entry.user_id, entry.day) for entry in behind), apart=MAX_BRIDGED_GAP)
     return sum(rebuild_days(database, users, start, stop).changed for users, start, stop in spans)
 
 
@@ -216,7 +216,7 @@ def follow_touched(
         touched = claims.served(connection, by) & set(members)
         behind = STALE_TRENDS.generations(connection, members, first, last)
         behind += STALE_TRENDS.changed_since(connection, touched, since)
-    return rebuild_behind(database, behind)
+    return rebuild_stale_trends(database, behind)
 
 
 def work_off(connection: Connection, *, by: str) -> list[Round]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from whoop_assets.db.statements import in_lots, insert_or_ignore
-from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
+from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
 from whoop_assets.records.tables import RECORD_TABLES, recoveries
 from whoop_assets.v1_migration.tables import v1_ids
 from whoop_assets.webhooks.row_locks import PARKED
@@ -459,17 +459,17 @@ def _apart(difference: timedelta) -> str:
     return f"{seconds} s {'later' if difference > timedelta(0) else 'earlier'}"
 
 
-def not_in_order(connection: Connection) -> Found:
+def not_in_order(connection: Connection) -> Findings:
     """The ids that a human should look at: not mapped, contradicting, or two of one record; for the asset check."""
     c = v1_ids.c
-    found = Found(looked_at=connection.scalar(select(func.count()).select_from(v1_ids)))
+    found = Findings(looked_at=connection.scalar(select(func.count()).select_from(v1_ids)))
     wrong = c.state != MAPPED
     found.count = connection.scalar(select(func.count()).select_from(v1_ids).where(wrong)) or 0
     query = (
         select(c.user_id, c.kind, c.v1_id, c.reason)
         .where(wrong)
         .order_by(c.v1_id.desc(), c.kind)
-        .limit(MOST_NAMED)
+        .limit(MAX_EXAMPLES)
     )
     for user_id, kind, v1_id, reason in connection.execute(query):
         said = reason or "It is not decided yet: run `whoop-assets migrate-v1` again."
@@ -483,9 +483,9 @@ def not_in_order(connection: Connection) -> Found:
     return found
 
 
-def _add(found: Found, one: Example) -> None:
+def _add(found: Findings, one: Example) -> None:
     found.count += 1
-    if len(found.examples) < MOST_NAMED:
+    if len(found.examples) < MAX_EXAMPLES:
         found.examples.append(one)
 
 

@@ -22,14 +22,14 @@ LOOKS = {
     look.__name__: look
     for look in (
         consistency.out_of_bounds,
-        consistency.doubles,
-        consistency.unlinked,
-        consistency.stages_apart,
-        consistency.breaks_between_cycles,
+        consistency.duplicates,
+        consistency.broken_links,
+        consistency.stage_mismatches,
+        consistency.cycle_gaps,
         consistency.missing_days,
-        consistency.summaries_behind,
-        consistency.in_quarantine,
-        consistency.other_counts_than_whoops,
+        consistency.missing_summaries,
+        consistency.open_quarantine,
+        consistency.count_mismatches,
     )
 }
 DAYS = 40
@@ -59,7 +59,7 @@ def test_a_healthy_warehouse_has_nothing_to_name(home):
         assert named(connection) == {}
         assert consistency.missing_days(connection).looked_at == len(home.rows("daily_summary"))
         in_tables = sum(len(home.rows(stream)) for stream in tables.RECORD_TABLES)
-        assert consistency.other_counts_than_whoops(connection).looked_at == in_tables
+        assert consistency.count_mismatches(connection).looked_at == in_tables
 
 
 @dataclass
@@ -261,7 +261,7 @@ def test_many_are_counted_and_the_newest_twenty_named(home):
             select(func.count()).select_from(t.recoveries).where(t.recoveries.c.deleted_at.is_(None))
         )
         assert found.count == scored > 60
-        assert len(found.examples) == consistency.MOST_NAMED
+        assert len(found.examples) == consistency.MAX_EXAMPLES
         days = [example.day for example in found.examples]
         assert days == sorted(days, reverse=True) and days[0] >= TODAY - timedelta(days=1)
         assert "recovery_score 101 is not 0 to 100 (WHOOP's API document)" in found.examples[0].what
@@ -284,7 +284,7 @@ def test_what_changes_after_the_counting_is_no_difference_to_it(home):
     )
     home.load(who.day - timedelta(days=1), who.day + timedelta(days=1))
     with home.database.read() as connection:
-        assert consistency.other_counts_than_whoops(connection).count == 0
+        assert consistency.count_mismatches(connection).count == 0
     home.advance(timedelta(hours=1))
     home.world.edit(who.user_id, "cycles", who.after, {"score_state": 17}, follow=False)
     home.load(TODAY - timedelta(days=DAYS), TODAY)
@@ -294,7 +294,7 @@ def test_what_changes_after_the_counting_is_no_difference_to_it(home):
     home.advance(timedelta(hours=1))
     home.load(TODAY - timedelta(days=DAYS), TODAY)
     with home.database.read() as connection:
-        looked = consistency.other_counts_than_whoops(connection)
+        looked = consistency.count_mismatches(connection)
         assert looked.count == 0
         assert looked.looked_at == sum(len(home.rows(stream)) for stream in tables.RECORD_TABLES)
 
@@ -309,14 +309,14 @@ def test_a_lost_row_is_not_forgotten_when_its_neighbours_are_read_again(home):
         home.advance(timedelta(hours=1))
         home.load(who.day + timedelta(days=2), TODAY)
         with home.database.read() as connection:
-            found = consistency.other_counts_than_whoops(connection)
+            found = consistency.count_mismatches(connection)
         assert sorted((one.user_id, one.what.split()[0]) for one in found.examples) == [
             (who.user_id, "sleeps"),
             (who.user_id, "workouts"),
         ]
     home.load(who.day, who.day)
     with home.database.read() as connection:
-        found = consistency.other_counts_than_whoops(connection)
+        found = consistency.count_mismatches(connection)
         assert found.count == 0
         assert found.looked_at == sum(len(home.rows(stream)) for stream in tables.RECORD_TABLES)
 
@@ -334,7 +334,7 @@ def test_whatever_is_edited_at_whoop_and_read_in_whichever_parts_the_counts_stil
             streams = chance.choice((tuple(tables.RECORD_TABLES), ("cycles",), ("sleeps", "recoveries")))
             home.load(last - timedelta(days=chance.randint(0, 8)), last, streams)
             with home.database.read() as connection:
-                assert consistency.other_counts_than_whoops(connection).examples == []
+                assert consistency.count_mismatches(connection).examples == []
         # And they are counts: a row that is lost from a span whose number is known is told.
         with home.database.write(home.members) as connection:
             known = select(t.coverage.c.start_time, t.coverage.c.end_time).where(
@@ -344,7 +344,7 @@ def test_whatever_is_edited_at_whoop_and_read_in_whichever_parts_the_counts_stil
             connection.execute(
                 delete(t.sleeps).where(t.sleeps.c.start_time >= start, t.sleeps.c.start_time < end)
             )
-            assert consistency.other_counts_than_whoops(connection).count == 1
+            assert consistency.count_mismatches(connection).count == 1
 
 
 def test_of_the_sixty_days_the_oddities_are_named_and_no_other_day(sixty_days):  # noqa: F811

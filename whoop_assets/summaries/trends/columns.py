@@ -1,4 +1,4 @@
-"""The columns that trends read of a daily row, and those they give: name -> kind of value."""
+"""The columns that trends read from daily rows and write: name -> kind of value."""
 
 from whoop_assets.summaries.column_kinds import ColumnKind, kinds_of
 from whoop_assets.summaries.columns import DAILY
@@ -6,7 +6,7 @@ from whoop_assets.summaries.record_columns import ZONES
 from whoop_assets.summaries.tables import trends
 
 LOAD_ZONES = ZONES[1:]
-"""The heart rate zones that count in the training load: one to five."""
+"""The heart rate zones of the training load: one to five."""
 
 _READ = (
     "user_id",

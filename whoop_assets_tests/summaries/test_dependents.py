@@ -12,9 +12,9 @@ from sqlalchemy import event, select
 
 from whoop_assets.db.database import Database
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.summaries import daily_store, follow, trends_store
+from whoop_assets.summaries import batches, daily_store, trends_store
 from whoop_assets.summaries.columns import DAILY
-from whoop_assets.summaries.follow import rebuild_behind, rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.tables import weekly_summary
 from whoop_assets.summaries.trends import REACH_DAYS
@@ -116,7 +116,7 @@ def test_only_what_is_behind_is_rebuilt_when_no_day_is_asked_for(built, clock):
     with built.read() as connection:
         behind = STALE_TRENDS.stale(connection)
     clock.advance(timedelta(hours=1))
-    assert rebuild_behind(built, behind) == REACH_DAYS + 1 + LENGTH - 120
+    assert rebuild_stale_trends(built, behind) == REACH_DAYS + 1 + LENGTH - 120
     _, built_at = kept(built)
     expected = [*range(30, 30 + REACH_DAYS + 1), *range(120, LENGTH)]
     assert {key for key, at in built_at.items() if at == LATER} == {(ME, day(n)) for n in expected}
@@ -157,8 +157,8 @@ def test_building_in_pieces_is_building_at_once(built, monkeypatch):
     whole = kept(built)[0]
     with built.write(MEMBERS) as connection:
         trends_store.replace_trends(connection, MEMBERS, day(0), day(LENGTH), [], NOW)
-    monkeypatch.setattr(follow, "DAYS_AT_ONCE", 17)
-    monkeypatch.setattr(follow, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(batches, "MAX_BATCH_DAYS", 17)
+    monkeypatch.setattr(batches, "MAX_BATCH_MEMBERS", 1)
     rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
     assert kept(built)[0] == whole
 
