@@ -169,26 +169,26 @@ def plants(who) -> dict[str, tuple[Callable[..., object], dict[str, list[tuple[i
             change(t.cycles, who.cycle, average_heart_rate=0),
             {"out_of_bounds": here},
         ),
-        "a workout under two ids": (copied(t.workouts, who.workout, "copy"), {"doubles": here}),
-        "a sleep under two ids": (copied(t.sleeps, who.sleep, "copy"), {"doubles": here}),
-        "two recoveries of one night": (second_recovery(who), {"doubles": here, "unlinked": here}),
+        "a workout under two ids": (copied(t.workouts, who.workout, "copy"), {"duplicates": here}),
+        "a sleep under two ids": (copied(t.sleeps, who.sleep, "copy"), {"duplicates": here}),
+        "two recoveries of one night": (second_recovery(who), {"duplicates": here, "broken_links": here}),
         "a lost cycle": (
             lose(t.cycles, who.cycle),
             {
-                "unlinked": [(user, day)] * 3,
-                "breaks_between_cycles": [(user, day - timedelta(days=1))],
-                "other_counts_than_whoops": nowhere,
+                "broken_links": [(user, day)] * 3,
+                "cycle_gaps": [(user, day - timedelta(days=1))],
+                "count_mismatches": nowhere,
             },
         ),
         "a lost sleep": (
             lose(t.sleeps, who.sleep),
-            {"unlinked": here, "other_counts_than_whoops": nowhere},
+            {"broken_links": here, "count_mismatches": nowhere},
         ),
-        "a lost recovery": (lose(t.recoveries, who.sleep), {"other_counts_than_whoops": nowhere}),
-        "a lost workout": (lose(t.workouts, who.workout), {"other_counts_than_whoops": nowhere}),
+        "a lost recovery": (lose(t.recoveries, who.sleep), {"count_mismatches": nowhere}),
+        "a lost workout": (lose(t.workouts, who.workout), {"count_mismatches": nowhere}),
         "stages that do not add up": (
             change(t.sleeps, who.sleep, total_awake_time_milli=t.sleeps.c.total_awake_time_milli + 1_001),
-            {"stages_apart": here},
+            {"stage_mismatches": here},
         ),
         "a cycle that ends early": (
             lambda connection: connection.execute(
@@ -198,26 +198,26 @@ def plants(who) -> dict[str, tuple[Callable[..., object], dict[str, list[tuple[i
                     end_time=select(t.cycles.c.start_time).where(t.cycles.c.id == who.after).scalar_subquery()
                 )
             ),
-            {"breaks_between_cycles": [(user, day - timedelta(days=1))]},
+            {"cycle_gaps": [(user, day - timedelta(days=1))]},
         ),
         "an old cycle that is open": (
             change(t.cycles, who.cycle, end_time=None),
-            {"breaks_between_cycles": here},
+            {"cycle_gaps": here},
         ),
         "a summary that was never built": (
             lambda connection: connection.execute(delete(t.daily_summary).where(*of_day)),
-            {"summaries_behind": [(user, day)] * 4, "missing_days": here},
+            {"missing_summaries": [(user, day)] * 4, "missing_days": here},
         ),
         "a summary of nothing": (
             lambda connection: connection.execute(
                 update(t.daily_summary).where(*of_day).values(day=TODAY + timedelta(days=1))
             ),
             {
-                "summaries_behind": [(user, day)] * 4 + [(user, TODAY + timedelta(days=1))],
+                "missing_summaries": [(user, day)] * 4 + [(user, TODAY + timedelta(days=1))],
                 "missing_days": here,
             },
         ),
-        "a record in quarantine": (rejected(who), {"in_quarantine": nowhere}),
+        "a record in quarantine": (rejected(who), {"open_quarantine": nowhere}),
     }
 
 
@@ -250,7 +250,7 @@ def test_who_did_not_grant_sleeps_has_recoveries_without_them_and_nothing_is_wro
     with home.database.write(home.members) as connection:
         lose(t.sleeps, who.sleep)(connection)
         connection.execute(update(t.members).values(scopes="offline read:cycles read:recovery"))
-        assert set(named(connection)) == {"other_counts_than_whoops"}
+        assert set(named(connection)) == {"count_mismatches"}
 
 
 def test_many_are_counted_and_the_newest_twenty_named(home):
@@ -289,7 +289,7 @@ def test_what_changes_after_the_counting_is_no_difference_to_it(home):
     home.world.edit(who.user_id, "cycles", who.after, {"score_state": 17}, follow=False)
     home.load(TODAY - timedelta(days=DAYS), TODAY)
     with home.database.read() as connection:
-        assert set(named(connection)) == {"in_quarantine"}
+        assert set(named(connection)) == {"open_quarantine"}
     home.world.edit(who.user_id, "cycles", who.after, {"score_state": "SCORED"}, follow=False)
     home.advance(timedelta(hours=1))
     home.load(TODAY - timedelta(days=DAYS), TODAY)
@@ -351,12 +351,12 @@ def test_of_the_sixty_days_the_oddities_are_named_and_no_other_day(sixty_days): 
     sixty_days.load_and_summarise(FIRST, LAST)
     with sixty_days.database.read() as connection:
         assert named(connection) == {
-            "unlinked": [
+            "broken_links": [
                 (MEMBER, date(2026, 10, 20)),  # a sauna outside of any cycle
                 (MEMBER, date(2026, 11, 2)),  # a recovery whose sleep does not exist
                 (MEMBER, date(2026, 11, 4)),  # a nap whose cycle does not exist
             ],
-            "breaks_between_cycles": [(MEMBER, date(2026, 10, 19))],
+            "cycle_gaps": [(MEMBER, date(2026, 10, 19))],
             "missing_days": [(MEMBER, date(2026, 10, 21))],
         }
 

@@ -20,7 +20,7 @@ from whoop_assets_tests.summaries.records import (
     workout,
 )
 
-CONTRACT = """
+CONTRACT_COLUMNS = """
     user_id, day, cycle_id, cycle_start_time, cycle_end_time, cycle_start_date, cycle_end_date,
     timezone_offset, is_partial, cycle_count, strain, kilojoule, average_heart_rate, max_heart_rate,
     step_count, recovery_score, recovery_band, hrv_rmssd_milli, resting_heart_rate, spo2_percentage,
@@ -31,13 +31,12 @@ CONTRACT = """
     workout_count, workout_minutes, workout_strain_max, workout_kilojoule, distance_meter,
     zone_zero_milli, zone_one_milli, zone_two_milli, zone_three_milli, zone_four_milli, zone_five_milli,
     sports, last_recovery_data_changed_at, last_recovery_synced_at, source
-"""
+""".replace(",", " ").split()
 EVERYTHING = ([cycle()], [sleep(), nap()], [recovery()], [workout()])
 
 
 def test_a_row_has_the_columns_of_the_contract_in_order():
-    contract = " ".join(CONTRACT.split()).split(", ")
-    assert [name for name in DAILY_COLUMNS if name in contract] == contract
+    assert [name for name in DAILY_COLUMNS if name in CONTRACT_COLUMNS] == CONTRACT_COLUMNS
     assert tuple(the_day(*EVERYTHING)) == DAILY_COLUMNS
 
 

@@ -11,6 +11,7 @@ from whoop_assets.records import stale_days
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets_tests.summaries.records import frame
+from whoop_assets_tests.summaries.test_daily_rows import CONTRACT_COLUMNS
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.sync.home import KEY, RECORDS, at_home
 from whoop_simulator.world.world import World
@@ -81,7 +82,8 @@ def differing(actual, expected):
 
 
 def kept(home):
-    rows = home.rows("daily_summary", without={"user_id", "day", "built_at"})
+    later = set(DAILY_COLUMNS) - set(CONTRACT_COLUMNS)
+    rows = home.rows("daily_summary", without={"user_id", "day", "built_at", *later})
     assert {user_id for user_id, _ in rows} == {MEMBER}
     return {day: row for (_, day), row in rows.items()}
 
@@ -199,7 +201,7 @@ def test_the_pure_function_alone_gives_the_same_rows(second):
     rows = daily_rows(
         *(frame(records[stream]) for stream in RECORDS), latest_cycle={MEMBER: 7060 if second else 7059}
     )
-    without = {"user_id", "day", *SYNC_COLUMNS}
+    without = {"user_id", "day", *SYNC_COLUMNS, *set(DAILY_COLUMNS) - set(CONTRACT_COLUMNS)}
     actual = {row["day"]: {name: row[name] for name in row if name not in without} for row in rows}
     assert differing(actual, expected_rows(second=second, without=SYNC_COLUMNS)) == {}
 
@@ -208,6 +210,6 @@ def test_the_fixture_tells_of_sixty_days_and_of_every_column_and_record():
     assert list(DAYS) == [FIRST + timedelta(days=n) for n in range(60)]
     assert DAYS[date(2026, 10, 21)]["row"] is None
     columns = {tuple(told["row"]) for told in DAYS.values() if told["row"]}
-    assert columns == {tuple(name for name in DAILY_COLUMNS if name not in ("user_id", "day", "source"))}
+    assert columns == {tuple(name for name in CONTRACT_COLUMNS if name not in ("user_id", "day", "source"))}
     for stream, days in expected_days(second=False).items():
         assert set(days) == {one[KEY[stream]] for one in SERVED[stream]}
