@@ -94,4 +94,4 @@ IMPORTED_BOUNDS: dict[str, dict[str, Bound]] = {
     "sleeps": BOUNDS["sleeps"] | {"asleep_milli": _STAGE, "sleep_needed_milli": _NEED},
     "workouts": BOUNDS["workouts"],
 }
-"""Kind of exported record -> bounds. Exports lack some of these columns."""
+"""Kind of exported record -> bounds. Exports lack some of the columns."""

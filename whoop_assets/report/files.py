@@ -75,7 +75,7 @@ def charted_days(database: Database, user_id: int, first: date, last: date) -> l
 
 
 def _rebuild_stale(database: Database, user_id: int) -> None:
-    """Rebuild what is stale of this member: without a running daemon nothing else does."""
+    """Rebuild the member's stale rows, because no daemon may be running."""
     with database.read() as connection:
         trends = STALE_TRENDS.generations(connection, [user_id], date.min, date.max)
         weeks = STALE_WEEKS.generations(connection, [user_id], date.min, date.max)

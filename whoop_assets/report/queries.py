@@ -41,7 +41,7 @@ def trend_rows(connection: Connection, user_id: int, first: date, last: date) ->
 
 
 def weekly_rows(connection: Connection, user_id: int, first: date, last: date) -> Rows:
-    """Return the member's weekly rows whose Monday lies between the two days, both included."""
+    """Return the member's weekly rows with a Monday in first..last."""
     c = weekly_summary.c
     query = select(weekly_summary).where(c.user_id == user_id, c.week_start.between(first, last))
     return _rows(connection, query.order_by(c.week_start))

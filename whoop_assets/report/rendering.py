@@ -33,7 +33,7 @@ def stylesheet() -> str:
 
 @cache
 def template_environment(*packages: str) -> Environment:
-    """Return the environment for the templates of these packages and of the report.
+    """Return the environment for the templates of the packages and of the report.
 
     Args:
         packages: Names of packages that have a folder `templates`. They are searched in this order, the

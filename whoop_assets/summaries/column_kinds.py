@@ -26,6 +26,6 @@ def kind_of(column: "Column[Any]") -> ColumnKind:
 
 
 def kinds_of(table: Table, names: Iterable[str] = ()) -> dict[str, ColumnKind]:
-    """Return name -> kind of these columns, by default of all but `built_at`, which the store sets."""
+    """Return name -> kind of the columns, by default of all except `built_at`."""
     chosen = tuple(names) or [column.name for column in table.columns if column.name != "built_at"]
     return {name: kind_of(table.c[name]) for name in chosen}

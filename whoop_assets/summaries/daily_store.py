@@ -57,7 +57,7 @@ def replace(
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Replace the members' summaries of these days by the rows, and mark trends and weeks of changed days as
+    """Replace the members' summaries of first..last by the rows, and mark trends and weeks of changed days as
     stale.
 
     An unchanged row keeps its `built_at`. A new `last_recovery_synced_at` alone is not a change.
@@ -78,7 +78,7 @@ def monday(day: date) -> date:
 
 
 def row_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
-    """Return day -> number of these members' summaries."""
+    """Return day -> number of the members' summaries."""
     c = daily_summary.c
     query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
     return dict(connection.execute(query.group_by(c.day)).all())

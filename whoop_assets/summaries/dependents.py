@@ -50,7 +50,7 @@ def _rebuild_trends(database: Database, members: Collection[int], first: date, l
 
 
 def rebuild_stale_trends(database: Database, stale: Collection[StaleDay]) -> int:
-    """Rebuild the trends of these stale days and of the days that depend on them; return the number of
+    """Rebuild the trends of the stale days and of the days that depend on them; return the number of
     changed rows."""
     # Days closer than the longest window are one range, because their rebuilds would overlap.
     spans = spans_of_members(((entry.user_id, entry.day) for entry in stale), apart=REACH)

@@ -216,7 +216,7 @@ def _recoveries(
 ) -> list[dict[str, Any]]:
     """Return the recoveries of the exported cycles, each with the id of the sleep in its row.
 
-    Leaves out recoveries that the API has, and those whose cycle or sleep WHOOP has deleted. The recovery of
+    Leaves out recoveries that the API has, and recoveries of deleted cycles and sleeps. The recovery of
     a sleep that is not the day's main sleep never becomes the day's.
     """
     main_sleeps: dict[int, list[str]] = {}
@@ -276,8 +276,8 @@ def finish(
         rows: The daily rows, which are changed.
         api: The API's records of the days.
         added_records: The records that an export added.
-        naps_known: Member-days whose naps an export contains.
-        workouts_known: Member-days whose workouts an export contains.
+        naps_known: Member-days with complete naps in an export.
+        workouts_known: Member-days with complete workouts in an export.
     """
     given = set().union(*(api.days(stream) for stream in ("cycles", "sleeps", "recoveries", "workouts")))
     workouts_added = {_key(row) for row in added_records.workouts}
@@ -286,7 +286,7 @@ def finish(
     recoveries_added = {_key(row) for row in added_records.recoveries}
     for row in rows:
         key = _key(row)
-        # The recovery may not be the day's: one of the API has a `last_recovery_synced_at`.
+        # The day's recovery can be another one: the API's has a `last_recovery_synced_at`.
         offered = key in recoveries_added and row["last_recovery_synced_at"] is None
         if key in added or (offered and any(row[name] is not None for name in _EXPORTED_RECOVERY)):
             row["source"] = FROM_BOTH if key in given else FROM_EXPORT

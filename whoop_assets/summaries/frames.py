@@ -1,7 +1,7 @@
 """Convert database rows to typed data frames, and data frames to rows of plain Python values.
 
 Databases return flags as 0 and 1, times as objects, and columns of NULLs without a type. Inside the
-computation each kind of value has one dtype. Outside of it values are plain Python; missing values are None.
+computation each kind of value has one dtype. Elsewhere values are plain Python; missing values are None.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,9 +39,8 @@ def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> pd
     missing = [name for name in kinds if name not in frame.columns]
     if missing:
         raise ValueError(f"The frame of {table} lacks the column(s) {', '.join(missing)}: select them too.")
-    return pd.DataFrame(
-        {name: _cast(frame[name].reset_index(drop=True), kind) for name, kind in kinds.items()}
-    )
+    frame = frame.reset_index(drop=True)
+    return pd.DataFrame({name: _cast(frame[name], kind) for name, kind in kinds.items()}, index=frame.index)
 
 
 def _cast(values: pd.Series, kind: ColumnKind) -> pd.Series:

@@ -57,6 +57,8 @@ def _without_empty_scores(cycles: pd.DataFrame) -> pd.DataFrame:
     """Empty all-zero scores, which WHOOP gives to cycles in which the strap was not worn."""
     names = list(CYCLE_SCORE)
     not_worn = (cycles[names] == 0).fillna(False).all(axis="columns")
+    if not not_worn.any():
+        return cycles
     return cycles.assign(**{name: cycles[name].mask(not_worn) for name in names})
 
 
@@ -136,6 +138,8 @@ def _sports(workouts: pd.DataFrame) -> pd.Series:
 def _scored(records: pd.DataFrame, score: Iterable[str]) -> pd.DataFrame:
     """Empty the columns of the score where WHOOP has not scored the record."""
     is_scored = records["score_state"] == SCORED
+    if is_scored.all():
+        return records
     return records.assign(**{name: records[name].where(is_scored) for name in score})
 
 

@@ -288,7 +288,7 @@ weekly_summary = Table(
     measure("training_load_sum", "sum of training load, points"),
     count("kilojoule_days", "number of finished days with energy"),
     measure("kilojoule_sum", "sum of the energy of finished days, kilojoules"),
-    count("workout_count_days", "number of days whose workouts are known"),
+    count("workout_count_days", "number of days with known workouts"),
     count("workout_count", "number of workouts and other activities"),
     measure("workout_minutes", "duration of all workouts, minutes"),
     measure("workout_kilojoule", "energy of all workouts, kilojoules"),

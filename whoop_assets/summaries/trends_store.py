@@ -66,14 +66,14 @@ def replace_weeks(
 def trend_counts(
     connection: Connection, members: Collection[int], first: date, last: date
 ) -> dict[date, int]:
-    """Return day -> number of these members' rows of trends."""
+    """Return day -> number of the members' rows of trends."""
     c = trends.c
     query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
     return dict(connection.execute(query.group_by(c.day)).all())
 
 
 def week_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
-    """Return Monday -> number of these members' weekly summaries."""
+    """Return Monday -> number of the members' weekly summaries."""
     c = weekly_summary.c
     query = select(c.week_start, func.count()).where(
         c.user_id.in_(list(members)), c.week_start.between(first, last)

@@ -1,4 +1,4 @@
-"""What does not fit together is named by member and day, and nothing else is."""
+"""Each consistency rule reports its violations by member and day, and nothing else."""
 
 import random
 from collections.abc import Callable
@@ -36,7 +36,7 @@ DAYS = 40
 
 
 def named(connection):
-    """Look -> whom and which days it names; looks that find nothing are left out."""
+    """Return rule -> reported members and days, for rules with violations."""
     found = {name: look(connection) for name, look in LOOKS.items()}
     for one in found.values():
         assert (one.count == 0) == (one.examples == [])
@@ -54,7 +54,7 @@ def home(database_url):
         yield made
 
 
-def test_a_healthy_warehouse_has_nothing_to_name(home):
+def test_consistent_data_has_no_violations(home):
     with home.database.read() as connection:
         assert named(connection) == {}
         assert consistency.missing_days(connection).looked_at == len(home.rows("daily_summary"))
@@ -64,7 +64,7 @@ def test_a_healthy_warehouse_has_nothing_to_name(home):
 
 @dataclass
 class Somebody:
-    """One night of a member in the middle of the history, with the cycle before and after it."""
+    """One night of a member with the cycles before and after it."""
 
     user_id: int
     day: date
@@ -77,7 +77,7 @@ class Somebody:
 
 
 def somebody(home):
-    """A member who slept, recovered and did a workout on a day like its neighbours: one cycle, no nap."""
+    """Return a day with a sleep, a recovery and a workout, one cycle and no nap."""
     rows = {stream: home.rows(stream) for stream in tables.RECORD_TABLES}
     for user_id in home.members:
         cycles = sorted(
@@ -139,14 +139,15 @@ def second_recovery(who):
 def rejected(who):
     return lambda connection: connection.execute(
         insert(t.quarantine).values(
-            user_id=who.user_id, stream="sleeps", content_hash="0" * 64, payload="{}", reason="Sleep: start is missing.",
+            user_id=who.user_id, stream="sleeps", content_hash="0" * 64, payload="{}",
+            reason="Sleep: start is missing.",
             endpoint="/v2/activity/sleep", first_seen_at=NOW, last_seen_at=NOW,
         )
     )  # fmt: skip
 
 
 def plants(who) -> dict[str, tuple[Callable[..., object], dict[str, list[tuple[int, date | None]]]]]:
-    """What is planted -> how, and what must be named for it: whom and which day, by whom it is found."""
+    """Return defect -> function that plants it, and the expected violations by rule."""
     day, user = who.day, who.user_id
     here, nowhere = [(user, day)], [(user, None)]
     d = t.daily_summary.c
@@ -221,7 +222,7 @@ def plants(who) -> dict[str, tuple[Callable[..., object], dict[str, list[tuple[i
     }
 
 
-def test_each_planted_defect_is_named_and_nothing_else(home):
+def test_each_planted_defect_is_reported_and_nothing_else(home):
     who = somebody(home)
     not_as_expected = {}
     for what, (plant, expected) in plants(who).items():
@@ -236,7 +237,7 @@ def test_each_planted_defect_is_named_and_nothing_else(home):
         assert named(connection) == {}
 
 
-def test_a_day_whose_summary_is_to_be_built_is_not_behind(home):
+def test_a_stale_day_without_a_summary_is_allowed(home):
     who = somebody(home)
     with home.database.write(home.members) as connection:
         d, s = t.daily_summary, t.stale_days
@@ -245,7 +246,7 @@ def test_a_day_whose_summary_is_to_be_built_is_not_behind(home):
         assert named(connection) == {}
 
 
-def test_who_did_not_grant_sleeps_has_recoveries_without_them_and_nothing_is_wrong(home):
+def test_recoveries_without_sleeps_are_allowed_without_the_sleep_scope(home):
     who = somebody(home)
     with home.database.write(home.members) as connection:
         lose(t.sleeps, who.sleep)(connection)
@@ -253,7 +254,7 @@ def test_who_did_not_grant_sleeps_has_recoveries_without_them_and_nothing_is_wro
         assert set(named(connection)) == {"count_mismatches"}
 
 
-def test_many_are_counted_and_the_newest_twenty_named(home):
+def test_all_violations_are_counted_and_the_newest_twenty_are_examples(home):
     with home.database.write(home.members) as connection:
         connection.execute(update(t.recoveries).values(recovery_score=101))
         found = consistency.out_of_bounds(connection)
@@ -268,8 +269,8 @@ def test_many_are_counted_and_the_newest_twenty_named(home):
         connection.rollback()
 
 
-def test_what_changes_after_the_counting_is_no_difference_to_it(home):
-    """Deleted, moved, rejected, and read again in part: the numbers still say what WHOOP's pages held."""
+def test_later_changes_do_not_affect_the_counts(home):
+    """Delete, move and reject records, and read a part again: the counts still match WHOOP's pages."""
     who = somebody(home)
     # Time passes while pages are read and missing records are asked for.
     home.world.before_request = lambda *_: home.clock.advance(0.5)
@@ -299,8 +300,8 @@ def test_what_changes_after_the_counting_is_no_difference_to_it(home):
         assert looked.looked_at == sum(len(home.rows(stream)) for stream in tables.RECORD_TABLES)
 
 
-def test_a_lost_row_is_not_forgotten_when_its_neighbours_are_read_again(home):
-    """The last days are read again every hour, and the check looks once a day."""
+def test_a_lost_row_is_still_reported_after_a_partial_reload(home):
+    """The last days are read again every hour; the check runs once a day."""
     who = somebody(home)
     with home.database.write(home.members) as connection:
         lose(t.sleeps, who.sleep)(connection)
@@ -322,7 +323,7 @@ def test_a_lost_row_is_not_forgotten_when_its_neighbours_are_read_again(home):
 
 
 @pytest.mark.parametrize("seed", [3, 6])
-def test_whatever_is_edited_at_whoop_and_read_in_whichever_parts_the_counts_still_match(sqlite_url, seed):
+def test_counts_match_after_any_edits_and_partial_reloads(sqlite_url, seed):
     chance = random.Random(seed)
     with at_home(sqlite_url, frozen_world(days=DAYS, seed=seed)) as home:
         home.world.before_request = lambda *_: home.clock.advance(0.2)
@@ -347,7 +348,7 @@ def test_whatever_is_edited_at_whoop_and_read_in_whichever_parts_the_counts_stil
             assert consistency.count_mismatches(connection).count == 1
 
 
-def test_of_the_sixty_days_the_oddities_are_named_and_no_other_day(sixty_days):  # noqa: F811
+def test_exactly_the_known_oddities_of_the_sixty_days_are_reported(sixty_days):  # noqa: F811
     sixty_days.load_and_summarise(FIRST, LAST)
     with sixty_days.database.read() as connection:
         assert named(connection) == {
@@ -361,8 +362,8 @@ def test_of_the_sixty_days_the_oddities_are_named_and_no_other_day(sixty_days): 
         }
 
 
-def test_every_measured_column_has_its_bounds():
-    """Who adds a column that is measured says between which values it lies."""
+def test_every_measured_column_has_a_valid_range():
+    """Each measured column needs a valid range."""
     for stream, bounds in BOUNDS.items():
         measured = {
             column.name

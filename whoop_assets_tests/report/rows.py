@@ -129,7 +129,7 @@ def effect(question="Alcohol?", outcome="recovery_score", **values):
 
 
 def report_of(rows, *, trends=True, weeks=True, title="", effects=()):
-    """Return the report of these daily rows."""
+    """Return a report with the daily rows."""
     days: list[ReportDay] = calendar(rows, [trend_of(row["day"]) for row in rows] if trends else [])
     mondays = sorted({row["day"] - timedelta(days=row["day"].weekday()) for row in rows}) if weeks else []
     of_weeks = [week(monday, recovery_score_mean=60.5, days_with_data=7, green_days=3) for monday in mondays]

@@ -9,7 +9,6 @@ from sqlalchemy import BigInteger, Boolean, Date, Double, Integer
 from whoop_assets.db.types import JsonText, UtcDateTime
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import DAILY_COLUMNS
-from whoop_assets.summaries.trends import TREND_COLUMNS
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 EVERY_RECORD, PROVENANCE = "Columns of every record", "Where it came from"
@@ -117,5 +116,4 @@ def test_the_dictionary_lists_daily_columns_in_the_order_of_the_table():
 
 
 def test_the_dictionary_lists_trends_in_the_order_of_the_table():
-    assert _columns("trends") == [*TREND_COLUMNS, "built_at"]
     assert _columns("trends") == [column.name for column in metadata.tables["trends"].columns]

@@ -74,7 +74,7 @@ def illness(scores: Mapping[str, Measure]) -> dict[str, Measure]:
 
 
 def sign_names(bits: int) -> str:
-    """Return the names of these signs, comma-separated."""
+    """Return the names of the signs, comma-separated."""
     return ",".join(name for place, name in enumerate(SIGNS) if bits >> place & 1)
 
 
