@@ -6,8 +6,7 @@ Tuples that end in `_SCORE` name the columns that only a scored record has.
 from sqlalchemy import Table
 
 from whoop_assets.records.tables import cycles, recoveries, sleeps, workouts
-from whoop_assets.summaries.column_kinds import ColumnKind, kinds_of
-from whoop_assets.summaries.lineage import sources_of
+from whoop_assets.summaries.column_metadata import ColumnKind, kinds_of, sources_of
 from whoop_assets.summaries.record_columns import DURATIONS
 from whoop_assets.summaries.tables import daily_summary
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-from whoop_assets.summaries.column_kinds import ColumnKind
+from whoop_assets.summaries.column_metadata import ColumnKind
 
 _DTYPES: dict[ColumnKind, np.dtype[Any] | ExtensionDtype] = {
     "integer": pd.Int64Dtype(),

@@ -14,7 +14,7 @@ from whoop_assets.records.read_days import MemberDay, read_days
 from whoop_assets.summaries import daily_store
 from whoop_assets.summaries.batches import day_batches, member_batches
 from whoop_assets.summaries.daily import daily_rows
-from whoop_assets.summaries.exported import AddedRecords, ApiRecords, fill_gaps, finish
+from whoop_assets.summaries.daily.exported import AddedRecords, ApiRecords, fill_gaps, finish
 
 MAX_BRIDGED_GAP = timedelta(days=14)
 """Days that are at most this far apart are rebuilt in one call, with the days between them, because the fixed

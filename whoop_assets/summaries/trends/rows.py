@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from whoop_assets.summaries.column_kinds import ColumnKind
+from whoop_assets.summaries.column_metadata import ColumnKind
 from whoop_assets.summaries.frames import read
 from whoop_assets.summaries.trends import grid as on
 from whoop_assets.summaries.trends.columns import BASELINED, DAILY_READ, LOAD_ZONES, MEASURES

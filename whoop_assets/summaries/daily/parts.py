@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from whoop_assets.summaries.choice import span_milli
+from whoop_assets.summaries.daily.choice import span_milli
 from whoop_assets.summaries.frames import sums
 from whoop_assets.summaries.record_columns import (
     ASLEEP,

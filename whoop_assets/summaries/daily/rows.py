@@ -10,18 +10,16 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from whoop_assets.summaries.choice import choose_cycle, choose_recovery, choose_sleep
-from whoop_assets.summaries.columns import CYCLES, DAILY, DAILY_COLUMNS, RECOVERIES, SLEEPS, WORKOUTS
-from whoop_assets.summaries.frames import plain_rows, read
-from whoop_assets.summaries.parts import (
+from whoop_assets.summaries.columns import CYCLES, DAILY, RECOVERIES, SLEEPS, WORKOUTS
+from whoop_assets.summaries.daily.choice import choose_cycle, choose_recovery, choose_sleep
+from whoop_assets.summaries.daily.parts import (
     cycle_columns,
     nap_columns,
     recovery_columns,
     sleep_columns,
     workout_columns,
 )
-
-__all__ = ["DAILY_COLUMNS", "daily_rows"]
+from whoop_assets.summaries.frames import plain_rows, read
 
 FROM_API = "api"
 """The `source` of a row that is computed from the API's records only."""
