@@ -16,16 +16,16 @@ from whoop_assets.quality import consistency
 from whoop_assets.schema import prepare
 from whoop_assets_tests.support.postgres import running_server
 
-LOOKS: tuple[Callable[[Connection], consistency.Found], ...] = (
+LOOKS: tuple[Callable[[Connection], consistency.Findings], ...] = (
     consistency.out_of_bounds,
-    consistency.doubles,
-    consistency.unlinked,
-    consistency.stages_apart,
-    consistency.breaks_between_cycles,
+    consistency.duplicates,
+    consistency.broken_links,
+    consistency.stage_mismatches,
+    consistency.cycle_gaps,
     consistency.missing_days,
-    consistency.summaries_behind,
-    consistency.in_quarantine,
-    consistency.other_counts_than_whoops,
+    consistency.missing_summaries,
+    consistency.open_quarantine,
+    consistency.count_mismatches,
 )
 DAYS_A_SPAN = 30
 

@@ -27,7 +27,7 @@ from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS
 from whoop_assets.records.tables import RECORD_TABLES, sleeps
 from whoop_assets.schema import prepare
-from whoop_assets.summaries import daily_store, follow, rebuild, trends_store
+from whoop_assets.summaries import batches, daily_store, dependents, rebuild, trends_store
 from whoop_assets.summaries.tables import daily_summary, weekly_summary
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.trends import BACK_DAYS, DAILY_READ
@@ -93,11 +93,11 @@ class Cohort:
     def pieces(self) -> list[tuple[list[int], date, date]]:
         """The pieces (members, first day, last day) that the rebuilds hold in memory at once."""
         found = []
-        for place in range(0, len(self.members), rebuild.MEMBERS_AT_ONCE):
+        for place in range(0, len(self.members), batches.MAX_BATCH_MEMBERS):
             start = FIRST
             while start <= self.last:
-                end = min(self.last, start + timedelta(days=rebuild.DAYS_AT_ONCE - 1))
-                found.append((self.members[place : place + rebuild.MEMBERS_AT_ONCE], start, end))
+                end = min(self.last, start + timedelta(days=batches.MAX_BATCH_DAYS - 1))
+                found.append((self.members[place : place + batches.MAX_BATCH_MEMBERS], start, end))
                 start = end + timedelta(days=1)
         return found
 
@@ -149,11 +149,11 @@ def rebuild_summaries(cohort: Cohort) -> int:
 
 
 def rebuild_trends(cohort: Cohort) -> int:
-    return follow.rebuild_trends(cohort.database, cohort.members, FIRST, cohort.last)
+    return dependents.rebuild_trends(cohort.database, cohort.members, FIRST, cohort.last)
 
 
 def rebuild_weeks(cohort: Cohort) -> int:
-    return follow.rebuild_weeks(
+    return dependents.rebuild_weeks(
         cohort.database, cohort.members, daily_store.monday(FIRST), daily_store.monday(cohort.last)
     )
 
@@ -172,7 +172,7 @@ def change_days(cohort: Cohort) -> int:
         rebuild.rebuild_days(cohort.database, [user_id], day, day)
         with cohort.database.read() as connection:
             behind = STALE_TRENDS.generations(connection, [user_id], FIRST, cohort.last)
-        rows.append(follow.rebuild_behind(cohort.database, behind))
+        rows.append(dependents.rebuild_stale_trends(cohort.database, behind))
         seconds.append(time.perf_counter() - began)
     print(
         f"    a changed day: {statistics.median(seconds) * 1000:.0f} ms, at most {max(seconds) * 1000:.0f} ms"

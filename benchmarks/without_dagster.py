@@ -9,7 +9,7 @@ from datetime import date
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection

@@ -1,7 +1,8 @@
-"""The journal beside the recoveries, and the effects of each habit: pure functions.
+"""Combine journal answers with recoveries, and estimate the effect of each habit. Pure functions.
 
-An answer is listed under the cycle in which it was given: in the morning, about the day before. So it is about what came
-before the night with which that cycle begins, and the recovery it concerns is that cycle's own: that of its WHOOP day.
+Members answer in the morning about the day before, and the app lists the answer under the cycle of that
+morning. The habit therefore precedes the night at the start of that cycle, and concerns the recovery of that
+cycle's WHOOP day.
 """
 
 import math
@@ -23,12 +24,12 @@ from whoop_assets.journal.newey_west import (
 Row = dict[str, Any]
 
 MEASURES = ("recovery_score", "hrv_rmssd_milli")
-"""Columns that stand beside an answer in the table `journal`."""
+"""Columns of `daily_summary` that the table `journal` repeats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A column of `daily_summary` on which a habit can have an effect; `unit`: that of a difference."""
+    """A column of `daily_summary` on which a habit can have an effect; `unit` is the unit of a difference."""
 
     name: str
     unit: str
@@ -42,13 +43,13 @@ OUTCOMES = (
     Outcome("sleep_duration_minutes", "minutes"),
 )
 LAGS = (0, 1)
-"""Days after the morning of the answer: its own night, and the one after it."""
+"""Days after the morning of the answer: 0 is the night before it, 1 is the next night."""
 
 MIN_DAYS = 10
-"""Days with, and days without, that an effect needs. A convention of this project."""
+"""Days with and days without the habit that an effect needs. A convention of this project."""
 
 BASELINE_DAYS, MIN_BASELINE_VALUES = 28, 14
-"""Length in days of the baseline of an outcome, which ends the day before, and the values that it needs."""
+"""Length in days of the baseline, which ends on the day before, and the number of values that it needs."""
 
 MAX_Q_VALUE = 0.05
 STRONG_HEDGES_G = 0.5
@@ -60,16 +61,19 @@ STRONG, WEAK, CANNOT_TELL = "strong", "weak", "cannot tell"
 def journal_rows(
     entries: Iterable[Mapping[str, Any]], measures: Mapping[date, Mapping[str, Any]]
 ) -> list[Row]:
-    """One row per day and question, by day and question, of one member's answers.
+    """Return the rows of `journal` of one member, by day and question.
 
-    `measures`: by day the start of the day's cycle, recovery and HRV. Of answers given in two cycles of one day those of the
-    day's own cycle stand, else the later ones.
+    If two cycles of a day have answers, those of the day's cycle count, else the later ones.
+
+    Args:
+        entries: The member's imported answers.
+        measures: Day -> start of the day's cycle, recovery score and HRV.
     """
     found: dict[tuple[date, str], tuple[tuple[bool, Any], Row]] = {}
     for entry in entries:
         day = entry["day"]
         measured = measures.get(day, {})
-        # An export has whole seconds, the API milliseconds.
+        # Times of exports have whole seconds, those of the API milliseconds.
         start, own = entry["cycle_start_time"], measured.get("cycle_start_time")
         rank = (own is not None and abs((start - own).total_seconds()) <= 60, start)
         row = dict(entry) | {name: measured.get(name) for name in MEASURES}
@@ -82,22 +86,23 @@ def journal_rows(
 def effect_rows(
     answers: Iterable[Mapping[str, Any]], days: Mapping[date, Mapping[str, float | None]]
 ) -> list[Row]:
-    """One row per question, outcome and lag of one member's journal: the days with against the days without.
+    """Estimate the effect of each habit of one member on each outcome: days with compared with days without.
 
-    The outcome is compared with its mean of the 28 days before, so that drift over months does not count. Weekdays are
-    regressors, so that a habit of weekends is not credited with what weekends do. Errors are Newey-West's.
+    The outcome minus its mean of the 28 days before removes drift over months. Weekdays are regressors, so
+    that a habit of weekends is not mistaken for an effect of weekends. Standard errors are Newey-West's. An
+    effect is an association, not a cause.
 
     Args:
         answers: `user_id`, `day`, `question` and `answered_yes` of each answer.
-        days: By day the outcomes of the member's whole history; None for what is not known.
+        days: Day -> outcomes of the member's whole history; None for unknown values.
 
     Returns:
-        Rows by question, outcome and lag. Without a difference `missing` says why. An effect shows an association, not a cause.
+        Rows by question, outcome and lag. `missing` has the reason if there is no difference.
     """
     of_question: dict[str, list[Mapping[str, Any]]] = {}
     for answer in answers:
         of_question.setdefault(answer["question"], []).append(answer)
-    compared = {outcome: against_before(outcome, days) for outcome in OUTCOMES}
+    compared = {outcome: minus_baseline(outcome, days) for outcome in OUTCOMES}
     rows = [
         _effect(question, of_question[question], outcome, lag, days, compared[outcome])
         for question in sorted(of_question)
@@ -113,16 +118,17 @@ def effect_rows(
 
 
 def verdict(q_value: float, hedges_g: float) -> str:
-    """The word for an effect: strong, weak or cannot tell."""
+    """Return the verdict on an effect: strong, weak or cannot tell."""
     if q_value > MAX_Q_VALUE:
         return CANNOT_TELL
     return STRONG if abs(hedges_g) >= STRONG_HEDGES_G else WEAK
 
 
-def against_before(outcome: Outcome, days: Mapping[date, Mapping[str, float | None]]) -> dict[date, float]:
-    """By day the outcome, or its logarithm, less its mean of the 28 days before.
+def minus_baseline(outcome: Outcome, days: Mapping[date, Mapping[str, float | None]]) -> dict[date, float]:
+    """Return day -> outcome, or its logarithm, minus its mean of the 28 days before.
 
-    Only days of the same definition of WHOOP's are in that mean. A day is left out if fewer than 14 of them have a value.
+    The mean contains days with the same definition of the outcome only. Days with fewer than 14 such values
+    are left out.
     """
     values = {
         day: math.log(value) if outcome.logarithmic else float(value)
@@ -216,13 +222,15 @@ def _difference(
 
 
 def _mean(outcome: Outcome, chosen: Sequence[date], days: Mapping[date, Mapping[str, float | None]]) -> float:
-    """The mean of the outcome on these days, in its own unit; the geometric one of what is followed by its logarithm."""
+    """Return the mean of the outcome on these days in its unit; the geometric mean for logarithmic
+    outcomes."""
     values = [float(value) for day in chosen if (value := days[day][outcome.name]) is not None]
     return math.exp(fmean(map(math.log, values))) if outcome.logarithmic else fmean(values)
 
 
 def hedges_g(one: Sequence[float], other: Sequence[float]) -> float:
-    """The difference of two means in pooled standard deviations, with the correction for small samples (Hedges 1981)."""
+    """Return the difference of two means in pooled standard deviations, corrected for small samples (Hedges
+    1981)."""
     freedom = len(one) + len(other) - 2
     pooled = ((len(one) - 1) * variance(one) + (len(other) - 1) * variance(other)) / freedom
     if pooled <= 0:

@@ -1,10 +1,10 @@
 """Least squares with Newey-West standard errors, for daily values with gaps.
 
-Days that follow each other resemble each other, so ordinary standard errors are too small. Newey and West (1987,
-Econometrica 55:703) add the covariances of the errors up to a lag, with falling weights. Lags are counted in calendar days: a
-missing day contributes nothing (the "amplitude modulated" estimator of Datta & Du 2012, "Nonparametric HAC estimation for
-time series data with missing observations"). Without gaps the result is that of statsmodels' `cov_type="HAC"` with
-`use_correction=True`.
+Values of consecutive days are correlated, so ordinary standard errors are too small. Newey and West (1987,
+Econometrica 55:703) add the covariances of the errors up to a lag, with decreasing weights. Lags are calendar
+days: a missing day contributes nothing (the "amplitude modulated" estimator of Datta & Du 2012,
+"Nonparametric HAC estimation for time series data with missing observations"). Without gaps the result equals
+that of statsmodels' `cov_type="HAC"` with `use_correction=True`.
 """
 
 from collections.abc import Sequence
@@ -13,20 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from whoop_assets.journal.student_t import t_quantile, two_sided_p
-
 LAG_DAYS = 7
-"""A week: a habit and its effect can come back with the weekday."""
+"""One week, because habits and their effects can depend on the weekday."""
 
-_NEXT_TO_NOTHING = 1e-9
+_RELATIVE_ROUNDING_ERROR = 1e-9
 
 
 class NotIdentified(Exception):
-    """The regressors are linearly dependent, so the coefficient is not defined."""
+    """The regressors are linearly dependent, so the coefficient is undefined."""
 
 
 class NoSpread(Exception):
-    """The regression leaves no residuals, so there is no standard error."""
+    """The residuals are all zero, so there is no standard error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Coefficient:
         value: The coefficient, in the unit of the outcome per unit of the regressor.
         low: Lower end of the confidence interval.
         high: Upper end.
-        p_value: Probability of a value at least so far from 0 if the true one is 0, 0 to 1.
+        p_value: Probability of a coefficient at least this far from 0 if the true one is 0, 0 to 1.
     """
 
     value: float
@@ -54,18 +52,18 @@ def coefficient(
     lag: int = LAG_DAYS,
     confidence: float = 0.95,
 ) -> Coefficient:
-    """The coefficient of the first regressor in a regression with a constant.
+    """Estimate the coefficient of the first regressor in a regression with a constant.
 
     Args:
         outcome: One value per observation.
         regressors: One row per observation, without the constant.
-        days: The day number of each observation, all different.
-        lag: Up to how many days apart errors may be correlated.
-        confidence: Of the interval, 0 to 1. Quantiles are those of Student's t.
+        days: The day number of each observation; each occurs once.
+        lag: Largest distance of correlated errors, in days.
+        confidence: Probability that the interval covers the coefficient, 0 to 1. Uses Student's t.
 
     Raises:
         NotIdentified: The regressors are not linearly independent.
-        NoSpread: The outcome, or what the regression leaves of it, does not vary.
+        NoSpread: The outcome or the residuals do not vary.
     """
     y = np.asarray(outcome, dtype=np.float64)
     x = np.column_stack([np.ones(len(y)), np.asarray(regressors, dtype=np.float64)])
@@ -75,20 +73,24 @@ def coefficient(
     inverse = np.linalg.inv(x.T @ x)
     weights = inverse @ (x.T @ y)
     residuals = y - x @ weights
-    if np.sqrt((residuals**2).mean()) <= _NEXT_TO_NOTHING * max(1.0, float(np.abs(y).max())):
+    if np.sqrt((residuals**2).mean()) <= _RELATIVE_ROUNDING_ERROR * max(1.0, float(np.abs(y).max())):
         raise NoSpread
     meat = _long_run_covariance(x * residuals[:, None], np.asarray(days), lag)
     covariance = inverse @ meat @ inverse * (count / (count - width))
-    error = float(np.sqrt(covariance[1, 1]))
-    value, freedom = float(weights[1]), float(count - width)
-    reach = t_quantile((1 + confidence) / 2, freedom) * error
-    return Coefficient(value, value - reach, value + reach, two_sided_p(value / error, freedom))
+    error, value = float(np.sqrt(covariance[1, 1])), float(weights[1])
+    # Imported here because it takes 0.6 s, and most processes compute no effects.
+    from scipy import stats
+
+    distribution = stats.t(df=count - width)
+    margin = float(distribution.ppf((1 + confidence) / 2)) * error
+    p_value = float(2 * distribution.sf(abs(value) / error))
+    return Coefficient(value, value - margin, value + margin, p_value)
 
 
 def _long_run_covariance(
     scores: NDArray[np.float64], days: NDArray[np.int64], lag: int
 ) -> NDArray[np.float64]:
-    """The sum of the scores' products up to that lag, with Bartlett's weights 1 - lag / (lag + 1)."""
+    """Add up the products of the scores up to the lag, with Bartlett weights 1 - distance / (lag + 1)."""
     first = int(days.min())
     calendar = np.zeros((int(days.max()) - first + 1, scores.shape[1]))
     calendar[days - first] = scores
@@ -100,14 +102,10 @@ def _long_run_covariance(
 
 
 def false_discovery_rates(p_values: Sequence[float]) -> list[float]:
-    """The q-value of each p-value: Benjamini and Hochberg (1995, J R Stat Soc B 57:289).
+    """Return the q-value of each p-value: Benjamini and Hochberg (1995, J R Stat Soc B 57:289).
 
-    To accept all with q at most 0.05 means that about 5% of those accepted are false alarms.
+    Of the effects with q at most 0.05, about 5% are false alarms.
     """
-    order = sorted(range(len(p_values)), key=p_values.__getitem__)
-    found, smallest = [1.0] * len(p_values), 1.0
-    for rank in range(len(order), 0, -1):
-        place = order[rank - 1]
-        smallest = min(smallest, p_values[place] * len(order) / rank)
-        found[place] = smallest
-    return found
+    from scipy import stats
+
+    return [float(q_value) for q_value in stats.false_discovery_control(p_values)] if p_values else []

@@ -1,4 +1,4 @@
-"""Rebuilding the journal and its effects: the answers beside the recoveries they precede, and what each habit goes with."""
+"""Rebuild the tables `journal` and `journal_effects`."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from whoop_assets.journal.effects import effect_rows, journal_rows
 
 @dataclass(slots=True)
 class RebuiltRows:
-    """How many rows there are now over the members asked for, and how many of them changed."""
+    """Number of rows of the members after the rebuild, and number of changed rows."""
 
     rows: int = 0
     changed: int = 0
 
 
 def rebuild_journal(database: Database, members: Collection[int]) -> RebuiltRows:
-    """Rebuild the table `journal` of these members from imported answers and daily summaries, one member a transaction."""
+    """Rebuild the members' journal from imported answers and daily summaries, one transaction per member."""
     result = RebuiltRows()
     for user_id in sorted(members):
         with database.write([user_id]) as connection:
@@ -32,7 +32,7 @@ def rebuild_journal(database: Database, members: Collection[int]) -> RebuiltRows
 
 
 def rebuild_effects(database: Database, members: Collection[int]) -> RebuiltRows:
-    """Rebuild the table `journal_effects` of these members from journal and daily summaries, one member a transaction."""
+    """Rebuild the members' effects from journal and daily summaries, one transaction per member."""
     result = RebuiltRows()
     for user_id in sorted(members):
         with database.write([user_id]) as connection:

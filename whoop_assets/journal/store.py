@@ -1,4 +1,4 @@
-"""Reading what the journal is made of, and keeping it and its effects."""
+"""Read the answers and outcomes of journals, and store journals and effects."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -15,7 +15,7 @@ Row = dict[str, Any]
 
 
 def entries(connection: Connection, user_id: int) -> list[Row]:
-    """The member's imported answers, by the cycle in which they were given."""
+    """Return the member's imported answers by cycle and question."""
     c = imported_journal.c
     query = select(c.user_id, c.day, c.question, c.answered_yes, c.notes, c.cycle_start_time)
     rows = connection.execute(query.where(c.user_id == user_id).order_by(c.cycle_start_time, c.question))
@@ -23,7 +23,7 @@ def entries(connection: Connection, user_id: int) -> list[Row]:
 
 
 def measures(connection: Connection, user_id: int) -> dict[date, Row]:
-    """By WHOOP day, of days with answers: start of the day's cycle, recovery score and HRV."""
+    """Return day -> cycle start, recovery score and HRV, for days with answers."""
     d = daily_summary.c
     answered = select(imported_journal.c.day).where(imported_journal.c.user_id == user_id)
     query = select(d.day, d.cycle_start_time, d.recovery_score, d.hrv_rmssd_milli).where(
@@ -33,7 +33,7 @@ def measures(connection: Connection, user_id: int) -> dict[date, Row]:
 
 
 def answers(connection: Connection, user_id: int) -> list[Row]:
-    """Member, day, question and answer of the member's rows of the table `journal`."""
+    """Return member, day, question and answer of the member's rows of `journal`."""
     c = journal.c
     query = select(c.user_id, c.day, c.question, c.answered_yes)
     rows = connection.execute(query.where(c.user_id == user_id).order_by(c.question, c.day))
@@ -41,10 +41,7 @@ def answers(connection: Connection, user_id: int) -> list[Row]:
 
 
 def outcomes(connection: Connection, user_id: int) -> dict[date, Row]:
-    """By WHOOP day what a habit can have an effect on, of all days of the member.
-
-    A recovery score from WHOOP's calibration is None.
-    """
+    """Return day -> outcomes, for all days of the member. Recovery scores from calibration are None."""
     d = daily_summary.c
     score = case((d.user_calibrating.is_(True), None), else_=d.recovery_score).label("recovery_score")
     query = select(d.day, score, d.hrv_rmssd_milli, d.resting_heart_rate, d.sleep_duration_minutes)
@@ -53,16 +50,16 @@ def outcomes(connection: Connection, user_id: int) -> dict[date, Row]:
 
 
 def replace_answers(connection: Connection, user_id: int, rows: Sequence[Row], at: datetime) -> int:
-    """Make the member's journal exactly these rows; returns how many changed."""
+    """Replace the member's journal by the rows; return the number of changed rows."""
     return derived_rows.replace(connection, journal, (journal.c.user_id == user_id,), rows, at).written
 
 
 def replace_effects(connection: Connection, user_id: int, rows: Sequence[Row], at: datetime) -> int:
-    """Make the effects in the member's journal exactly these rows; returns how many changed."""
+    """Replace the member's effects by the rows; return the number of changed rows."""
     where = (journal_effects.c.user_id == user_id,)
     return derived_rows.replace(connection, journal_effects, where, rows, at).written
 
 
 def count(connection: Connection) -> int:
-    """How many answers were imported, of all members."""
+    """Return the number of imported answers of all members."""
     return connection.scalar(select(func.count()).select_from(imported_journal)) or 0

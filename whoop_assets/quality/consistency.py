@@ -1,7 +1,8 @@
-"""What does not fit together in the stored records: counted in SQL, and the newest named by member and day.
+"""Consistency rules across the stored records, checked in SQL.
 
-Each function looks at all members and all days, and gives back a bounded answer: how many there are, and at most
-MOST_NAMED of them. Deleted records do not count. 912,500 days of 500 members are a few seconds a function.
+Each function checks all members and days. It returns the number of violations and at most MAX_EXAMPLES of
+them, the newest first. Deleted records do not count. 912,500 days of 500 members take a few seconds per
+function.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,7 +46,7 @@ from whoop_assets.records.tables import (
 )
 from whoop_assets.summaries.tables import daily_summary
 
-MOST_NAMED = 20
+MAX_EXAMPLES = 20
 
 STAGES = (
     "total_light_sleep_time_milli",
@@ -55,7 +56,8 @@ STAGES = (
     "total_no_data_time_milli",
 )
 STAGES_TOLERANCE_MILLI = 1_000
-"""In 340 of 340 recorded sleeps the five parts add up to the time in bed to the millisecond; a second allows for rounding."""
+"""In 340 of 340 recorded sleeps the five parts add up exactly to the time in bed; one second allows for
+rounding."""
 
 ONE_DAY = timedelta(days=1)
 _MEASURED = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate")
@@ -63,7 +65,7 @@ _MEASURED = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One of the things found: whose, on which WHOOP day, and what it is. `day` is None where there is none to name."""
+    """One violation: member, WHOOP day (None if it has no day), and description."""
 
     user_id: int
     day: date | None
@@ -71,26 +73,27 @@ class Example:
 
 
 @dataclass(slots=True)
-class Found:
-    """How many things were found, and the newest of them; `looked_at`: among how many, where that is counted."""
+class Findings:
+    """Number of violations, the newest examples, and the number of checked rows if it is known."""
 
     count: int = 0
     examples: list[Example] = field(default_factory=list)
     looked_at: int | None = None
 
-    def __iadd__(self, other: "Found") -> "Found":
+    def __iadd__(self, other: "Findings") -> "Findings":
         self.count += other.count
         both = [*self.examples, *other.examples]
-        self.examples = sorted(both, key=lambda one: one.day or date.min, reverse=True)[:MOST_NAMED]
+        self.examples = sorted(both, key=lambda example: example.day or date.min, reverse=True)[:MAX_EXAMPLES]
         return self
 
 
-def out_of_bounds(connection: Connection) -> Found:
-    """Values outside of their bounds, of records and of what exports say on days that the API does not give.
+def out_of_bounds(connection: Connection) -> Findings:
+    """Return values outside their valid range, in records and in exported records without a record of the
+    API.
 
-    The all-zero score of a cycle in which nobody was measured is no such value.
+    All-zero scores of cycles in which the strap was not worn are allowed.
     """
-    found = Found()
+    found = Findings()
     for stream, bounds in BOUNDS.items():
         table = RECORD_TABLES[stream]
         found += _outside_of(connection, stream, table, bounds, table.c.deleted_at.is_(None))
@@ -103,13 +106,13 @@ def out_of_bounds(connection: Connection) -> Found:
 
 def _outside_of(
     connection: Connection, what: str, table: Table, bounds: Mapping[str, Bound], counts: ColumnElement[bool]
-) -> Found:
+) -> Findings:
     c = table.c
     where = or_(*(or_(c[name] < bound.low, c[name] > bound.high) for name, bound in bounds.items()))
     if what.endswith("cycles"):
         where = and_(where, or_(*(c[name].is_distinct_from(0) for name in _MEASURED)))
     query = select(c.user_id, c.day, *(c[name] for name in bounds)).where(counts, where)
-    return _found(connection, query, lambda row: _outside(what, row, bounds))
+    return _findings(connection, query, lambda row: _outside(what, row, bounds))
 
 
 def _outside(what: str, row: "Row[Any]", bounds: Mapping[str, Bound]) -> str:
@@ -122,13 +125,13 @@ def _outside(what: str, row: "Row[Any]", bounds: Mapping[str, Bound]) -> str:
     return f"{what}: {', '.join(outside)}"
 
 
-def doubles(connection: Connection) -> Found:
-    """The same thing under two keys, which no primary key forbids.
+def duplicates(connection: Connection) -> Findings:
+    """Return records that are stored under two keys.
 
-    Cycles of a member with one start; sleeps, and workouts of one sport, with one start and end; and two recoveries of
-    one cycle, neither of a nap, that do not each have a main sleep: which is the day's cannot be told.
+    These are cycles with the same start, sleeps with the same start and end, workouts with the same sport,
+    start and end, and several recoveries of a cycle that are not of naps and not all of known main sleeps.
     """
-    found = Found()
+    found = Findings()
     for table, same in (
         (cycles, (cycles.c.start_time,)),
         (sleeps, (sleeps.c.start_time, sleeps.c.end_time)),
@@ -140,7 +143,7 @@ def doubles(connection: Connection) -> Found:
             .group_by(table.c.user_id, *same)
             .having(func.count() > 1)
         )
-        found += _found(connection, query, lambda row, of=table.name: f"{row.n} {of} with the same times")  # type: ignore[misc]
+        found += _findings(connection, query, lambda row, of=table.name: f"{row.n} {of} with the same times")  # type: ignore[misc]
     sleep = select(sleeps.c.id, sleeps.c.nap).where(sleeps.c.deleted_at.is_(None)).subquery()
     query = (
         select(
@@ -154,19 +157,20 @@ def doubles(connection: Connection) -> Found:
         .group_by(recoveries.c.user_id, recoveries.c.cycle_id)
         .having(func.count() > 1, func.count() > func.count(sleep.c.id))
     )
-    found += _found(connection, query, lambda row: f"{row.n} recoveries of cycle {row.cycle_id}")
+    found += _findings(connection, query, lambda row: f"{row.n} recoveries of cycle {row.cycle_id}")
     return found
 
 
-def unlinked(connection: Connection) -> Found:
-    """Recoveries without their sleep or cycle, sleeps without their cycle, workouts outside of the cycles of their day.
+def broken_links(connection: Connection) -> Findings:
+    """Return recoveries without their sleep or cycle, sleeps without their cycle, and workouts outside their
+    day's cycles.
 
-    Who did not grant sleeps has recoveries without sleeps, and nothing is wrong with them.
+    Recoveries without sleeps are allowed for members who did not grant the scope for sleeps.
     """
     r, s, w, c = recoveries.c, sleeps.c, workouts.c, cycles.c
     granted = exists().where(members.c.user_id == r.user_id, members.c.scopes.contains("read:sleep"))
     has_sleep = exists().where(s.id == r.sleep_id, s.user_id == r.user_id, s.deleted_at.is_(None))
-    # A workout is filed under the day of the cycle that holds its start: so the day leads to that cycle.
+    # A workout has the day of the cycle that contains its start.
     inside = exists().where(
         c.user_id == w.user_id,
         c.day == w.day,
@@ -174,16 +178,16 @@ def unlinked(connection: Connection) -> Found:
         c.start_time <= w.start_time,
         or_(c.end_time.is_(None), c.end_time > w.start_time),
     )
-    found = Found()
+    found = Findings()
     for table, where, what in (
-        (recoveries, and_(granted, ~has_sleep), "recovery of sleep {}, which is not there"),
-        (recoveries, ~_has_cycle(recoveries), "recovery of sleep {}: its cycle is not there"),
-        (sleeps, ~_has_cycle(sleeps), "sleep {}: its cycle is not there"),
-        (workouts, ~inside, "workout {} lies in no cycle of its day"),
+        (recoveries, and_(granted, ~has_sleep), "recovery of sleep {}: its sleep is missing"),
+        (recoveries, ~_has_cycle(recoveries), "recovery of sleep {}: its cycle is missing"),
+        (sleeps, ~_has_cycle(sleeps), "sleep {}: its cycle is missing"),
+        (workouts, ~inside, "workout {} is outside the cycles of its day"),
     ):
         key = table.c[RECORD_KEYS[table.name]].label("key")
         query = select(table.c.user_id, table.c.day, key).where(table.c.deleted_at.is_(None), where)
-        found += _found(connection, query, lambda row, what=what: what.format(row.key))  # type: ignore[misc]
+        found += _findings(connection, query, lambda row, what=what: what.format(row.key))  # type: ignore[misc]
     return found
 
 
@@ -195,37 +199,40 @@ def _has_cycle(table: FromClause) -> ColumnElement[bool]:
     )
 
 
-def stages_apart(connection: Connection) -> Found:
-    """Scored sleeps whose light, slow wave and REM sleep, time awake and time without data are not the time in bed."""
+def stage_mismatches(connection: Connection) -> Findings:
+    """Return scored sleeps whose stages, time awake and time without data do not add up to the time in
+    bed."""
     c = sleeps.c
     parts: ColumnElement[Any] = sum((c[name] for name in STAGES[1:]), start=c[STAGES[0]])
     apart = parts - c.total_in_bed_time_milli
     query = select(c.user_id, c.day, c.id, apart.label("apart")).where(
         c.deleted_at.is_(None), or_(apart > STAGES_TOLERANCE_MILLI, apart < -STAGES_TOLERANCE_MILLI)
     )
-    return _found(
+    return _findings(
         connection,
         query,
         lambda row: (
-            f"sleep {row.id}: the parts are {abs(row.apart) / 1000:g} s {'more' if row.apart > 0 else 'less'} than in bed"
+            f"sleep {row.id}: the parts are {abs(row.apart) / 1000:g} s "
+            f"{'more' if row.apart > 0 else 'less'} than the time in bed"
         ),
     )
 
 
-def breaks_between_cycles(connection: Connection) -> Found:
-    """Cycles that do not end where the member's next one starts: a gap, an overlap, or open with one behind it.
+def cycle_gaps(connection: Connection) -> Findings:
+    """Return cycles that do not end at the start of the member's next cycle: gaps, overlaps and open cycles.
 
-    WHOOP gives some new members a cycle of zeros days before their first real one: the gap behind that is none.
+    Some new members have a cycle of zeros days before their first real one; a gap after it is allowed.
     """
     f = _pairs_of_cycles().c
     query = select(f.user_id, f.day, f.id, f.end_time, f.next_start, f.next_id).where(
         or_(f.end_time.is_(None), f.end_time != f.next_start), ~f.before_the_first
     )
-    return _found(connection, query, _break)
+    return _findings(connection, query, _break)
 
 
 def _pairs_of_cycles() -> FromClause:
-    """Each cycle with the member's next one; `before_the_first`: it is the member's first, and all its values are zero."""
+    """Select each cycle with the member's next one. `before_the_first`: a member's first cycle with zeros
+    only."""
     c = cycles.c
     of_member: dict[str, Any] = {"partition_by": c.user_id, "order_by": (c.start_time, c.id)}
     every = (
@@ -260,10 +267,11 @@ def _break(row: "Row[Any]") -> str:
     return f"{'a gap' if apart > timedelta(0) else 'an overlap'} of {abs(apart)} {between}"
 
 
-def missing_days(connection: Connection) -> Found:
-    """Days that the API should give between a member's first and last one, unless a cycle explains them or they are to be built.
+def missing_days(connection: Connection) -> Findings:
+    """Return days without a summary between a member's first and last day from the API.
 
-    A cycle that lasts beyond the next noon, a journey or a strap that was off, leaves a date that no cycle is of.
+    Days are allowed if they are stale, or if an unbroken cycle before them explains the missing date: a cycle
+    that lasts longer than usual, for example during a flight or without the strap, skips a date.
     """
     d = daily_summary.c
     following = func.lead(d.day, type_=d.day.type).over(partition_by=d.user_id, order_by=d.day)
@@ -271,7 +279,7 @@ def missing_days(connection: Connection) -> Found:
     pairs = select(
         d.user_id, d.day, following.label("next_day"), d.source, source_of_it.label("next_source")
     ).subquery()
-    # Where an export ends and the API begins, or one export and the next, nobody can say what should be there.
+    # Missing days at the border of an export are not known to be wrong.
     of_the_api = and_(pairs.c.source == "api", pairs.c.next_source == "api")
     wide = and_(of_the_api, _days_apart(connection, pairs.c.day, pairs.c.next_day) > 1)
     in_flux = exists().where(
@@ -288,7 +296,7 @@ def missing_days(connection: Connection) -> Found:
         )
     ):
         explained |= {(user_id, day) for day in _between(first, last)}
-    found = Found(looked_at=connection.scalar(select(func.count()).select_from(daily_summary)))
+    found = Findings(looked_at=connection.scalar(select(func.count()).select_from(daily_summary)))
     for user_id, first, last in connection.execute(
         select(pairs.c.user_id, pairs.c.day, pairs.c.next_day)
         .where(wide, ~in_flux)
@@ -297,17 +305,15 @@ def missing_days(connection: Connection) -> Found:
         for day in _between(first, last):
             if (user_id, day) not in explained:
                 found.count += 1
-                if found.count <= MOST_NAMED:
+                if found.count <= MAX_EXAMPLES:
                     found.examples.append(
-                        Example(
-                            user_id, day, "no summary, and no cycle of a day before it that lasts beyond it"
-                        )
+                        Example(user_id, day, "no summary, and no earlier cycle that lasts beyond this day")
                     )
     return found
 
 
 def _between(first: date, last: date) -> Iterable[date]:
-    """The days between the two, the newest first."""
+    """Return the days between the two, newest first."""
     return (last - n * ONE_DAY for n in range(1, (last - first).days))
 
 
@@ -319,31 +325,32 @@ def _days_apart(
     return cast(last, Date) - cast(first, Date)
 
 
-def summaries_behind(connection: Connection) -> Found:
-    """Days that have a record and neither a summary nor a mark that theirs is to be built; summaries without a record.
+def missing_summaries(connection: Connection) -> Findings:
+    """Return days with a record but without a summary, and summaries without a record. Stale days are
+    allowed.
 
-    A record of an export that the API does not have is one, too.
+    Exported records without a record of the API count as records.
     """
     d = daily_summary.c
-    found = Found()
+    found = Findings()
     for stream, table in RECORD_TABLES.items():
         c = table.c
         built = exists().where(d.user_id == c.user_id, d.day == c.day)
         query = (
-            select(c.user_id, c.day, literal(f"{stream}, and no summary of the day").label("what"))
-            .where(c.deleted_at.is_(None), ~built, ~_to_be_built(c.user_id, c.day))
+            select(c.user_id, c.day, literal(f"{stream} without a summary of the day").label("what"))
+            .where(c.deleted_at.is_(None), ~built, ~_is_stale(c.user_id, c.day))
             .distinct()
         )
-        found += _found(connection, query, lambda row: str(row.what))
+        found += _findings(connection, query, lambda row: str(row.what))
     imported = [table for kind, table in IMPORTED_TABLES.items() if kind != "journal"]
     for table in imported:
         c = table.c
         built = exists().where(d.user_id == c.user_id, d.day == c.day)
-        what = literal("imported records, and no summary of the day").label("what")
+        what = literal("imported records without a summary of the day").label("what")
         query = select(c.user_id, c.day, what).where(
-            c.matched_id.is_(None), ~built, ~_to_be_built(c.user_id, c.day)
+            c.matched_id.is_(None), ~built, ~_is_stale(c.user_id, c.day)
         )
-        found += _found(connection, query.distinct(), lambda row: str(row.what))
+        found += _findings(connection, query.distinct(), lambda row: str(row.what))
     has_record = or_(
         *(
             exists().where(t.c.user_id == d.user_id, t.c.day == d.day, t.c.deleted_at.is_(None))
@@ -354,43 +361,43 @@ def summaries_behind(connection: Connection) -> Found:
             for t in imported
         ),
     )
-    query = select(d.user_id, d.day, literal("a summary of a day without a record").label("what")).where(
-        ~has_record, ~_to_be_built(d.user_id, d.day)
+    query = select(d.user_id, d.day, literal("summary of a day without a record").label("what")).where(
+        ~has_record, ~_is_stale(d.user_id, d.day)
     )
-    found += _found(connection, query, lambda row: str(row.what))
+    found += _findings(connection, query, lambda row: str(row.what))
     return found
 
 
-def _to_be_built(user_id: ColumnElement[Any], day: ColumnElement[Any]) -> ColumnElement[bool]:
+def _is_stale(user_id: ColumnElement[Any], day: ColumnElement[Any]) -> ColumnElement[bool]:
     return exists().where(stale_days.c.user_id == user_id, stale_days.c.day == day)
 
 
-def in_quarantine(connection: Connection) -> Found:
-    """Records that were not understood, and for which no valid one has come since; rows of an export, too."""
+def open_quarantine(connection: Connection) -> Findings:
+    """Return open quarantine entries of records and of export rows."""
     c = quarantine.c
     query = select(
         c.user_id, null().label("day"), c.stream, c.record_key, c.reason, c.last_seen_at.label("newest")
     ).where(c.resolved_at.is_(None))
-    found = _found(
+    found = _findings(
         connection, query, lambda row: f"{row.stream} {row.record_key or '(no key)'}: {row.reason}"
     )
     e = export_quarantine.c
     query = select(
         e.user_id, null().label("day"), e.file, e.line, e.reason, e.last_seen_at.label("newest")
     ).where(e.resolved_at.is_(None))
-    found += _found(connection, query, lambda row: f"{row.file}, line {row.line}: {row.reason}")
+    found += _findings(connection, query, lambda row: f"{row.file}, line {row.line}: {row.reason}")
     return found
 
 
-def other_counts_than_whoops(connection: Connection) -> Found:
-    """Spans of which there are not as many records here as WHOOP's pages held when the span was read completely.
+def count_mismatches(connection: Connection) -> Findings:
+    """Compare the number of stored records in each covered range with the number in WHOOP's pages.
 
-    Counted are the records that start in the span, were here when the reading was committed, and had not been deleted by
-    then. Spans whose number is not known (a part of them was read again since) are left out; `looked_at` is how many
-    records the others held.
+    A record counts if it starts in the range, was stored when the load was committed, and was not deleted by
+    then. Ranges without a known number are left out because a part of them was read again. `looked_at` is the
+    number of records in the pages.
     """
     v = coverage.c
-    found = Found(looked_at=0)
+    found = Findings(looked_at=0)
     for stream, table in RECORD_TABLES.items():
         c = table.c
         counted = and_(
@@ -416,12 +423,12 @@ def other_counts_than_whoops(connection: Connection) -> Found:
             .group_by(v.id, v.user_id, v.start_time, v.end_time, v.records)
             .having(kept != v.records)
         )
-        found += _found(
+        found += _findings(
             connection,
             query,
             lambda row, stream=stream: (  # type: ignore[misc]
                 f"{stream} from {row.start_time:%Y-%m-%d %H:%M} to {row.end_time:%Y-%m-%d %H:%M} UTC:"
-                f" WHOOP's pages held {row.records}, here are {row.kept}"
+                f" WHOOP's pages had {row.records} records, {row.kept} are stored"
             ),
         )
         seen = connection.scalar(select(func.sum(v.records)).where(*known))
@@ -429,19 +436,19 @@ def other_counts_than_whoops(connection: Connection) -> Found:
     return found
 
 
-def _found(connection: Connection, query: Select[Any], what: Callable[[Any], str]) -> Found:
-    """How many rows the query has, of how many members, and its newest ones; `what` says what such a row is."""
+def _findings(connection: Connection, query: Select[Any], what: Callable[[Any], str]) -> Findings:
+    """Count the rows of the query and return the newest ones; `what` describes a row."""
     rows = query.subquery()
     count = connection.scalar(select(func.count()).select_from(rows)) or 0
     if not count:
-        return Found()
+        return Findings()
     by = rows.c.newest if "newest" in rows.c else rows.c.day
     newest: Sequence[Row[Any]] = connection.execute(
-        select(rows).order_by(by.desc(), rows.c.user_id, *_ties(rows)).limit(MOST_NAMED)
+        select(rows).order_by(by.desc(), rows.c.user_id, *_ties(rows)).limit(MAX_EXAMPLES)
     ).all()
-    return Found(count, [Example(row.user_id, row.day, what(row)) for row in newest])
+    return Findings(count, [Example(row.user_id, row.day, what(row)) for row in newest])
 
 
 def _ties(rows: FromClause) -> list[ColumnElement[Any]]:
-    """What else the rows are ordered by, so that the same ones are named every time."""
+    """Return further sort columns, so that the examples are the same every time."""
     return [cast(rows.c[name], String) for name in ("id", "key", "record_key") if name in rows.c]

@@ -1,18 +1,21 @@
-"""Plausible ranges of measured values: WHOOP's own bounds where it states any, else what a living body can do.
+"""Valid ranges of measured values: WHOOP's documented bounds, else physiological limits.
 
-The ranges are inclusive and wide. A value outside is nearly always a fault of a strap, of WHOOP or of this project. It can be
-real in rare cases, as blood oxygen below 70% high on a mountain, so such a value is reported and kept.
+The ranges are inclusive and wide. A value outside is almost always an error of the strap, of WHOOP or of this
+project. It can be real in rare cases, for example blood oxygen below 70% on a high mountain, so it is
+reported and kept.
 """
 
 from dataclasses import dataclass
 
 WHOOP = "WHOOP's API document"
-MEASURED = "recorded answers of the API"
-BODY = "what a living body can do"
-LENGTH = "what fits into its record"
+RECORDED = "recorded responses of the API"
+BODY = "physiological limit"
+LENGTH = "duration of the record"
 
 HOUR = 3_600_000
-LONGEST_SLEEP, LONGEST_WORKOUT = 24 * HOUR, 48 * HOUR
+"""Milliseconds."""
+
+MAX_SLEEP_MILLI, MAX_WORKOUT_MILLI = 24 * HOUR, 48 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,10 @@ class Bound:
 _STRAIN = Bound(0, 21, WHOOP)
 _PERCENT = Bound(0, 100, WHOOP)
 _HEART = Bound(25, 250, BODY)
-_KILOJOULE = Bound(0, 80_000, BODY)  # 19,000 kcal, more than a day of the longest races
-_STAGE = Bound(0, LONGEST_SLEEP, LENGTH)
-_NEED = Bound(0, LONGEST_SLEEP, WHOOP)
-_ZONE = Bound(0, LONGEST_WORKOUT, LENGTH)
+_KILOJOULE = Bound(0, 80_000, BODY)  # 19,000 kcal, more than a day of an ultramarathon
+_STAGE = Bound(0, MAX_SLEEP_MILLI, LENGTH)
+_NEED = Bound(0, MAX_SLEEP_MILLI, WHOOP)
+_ZONE = Bound(0, MAX_WORKOUT_MILLI, LENGTH)
 
 BOUNDS: dict[str, dict[str, Bound]] = {
     "cycles": {
@@ -52,7 +55,7 @@ BOUNDS: dict[str, dict[str, Bound]] = {
         "baseline_milli": _NEED,
         "need_from_sleep_debt_milli": _NEED,
         "need_from_recent_strain_milli": _NEED,
-        "need_from_recent_nap_milli": Bound(-LONGEST_SLEEP, 0, WHOOP),  # "negative value or zero"
+        "need_from_recent_nap_milli": Bound(-MAX_SLEEP_MILLI, 0, WHOOP),  # "negative value or zero"
         "respiratory_rate": Bound(3, 60, BODY),
         "sleep_performance_percentage": _PERCENT,
         "sleep_consistency_percentage": _PERCENT,
@@ -61,9 +64,9 @@ BOUNDS: dict[str, dict[str, Bound]] = {
     "recoveries": {
         "recovery_score": _PERCENT,
         "resting_heart_rate": Bound(20, 150, BODY),
-        # In milliseconds: seconds, which some programs take it for, would all be below 1.
+        # In milliseconds. Values below 1 would be seconds.
         "hrv_rmssd_milli": Bound(1, 500, BODY),
-        # The range for which ISO 80601-2-61 has oximeters state their accuracy.
+        # Range for which oximeters state their accuracy (ISO 80601-2-61).
         "spo2_percentage": Bound(70, 100, BODY),
         "skin_temp_celsius": Bound(15, 45, BODY),
     },
@@ -72,8 +75,8 @@ BOUNDS: dict[str, dict[str, Bound]] = {
         "average_heart_rate": _HEART,
         "max_heart_rate": _HEART,
         "kilojoule": _KILOJOULE,
-        # The document says 0 to 100; every answer recorded of this version of the API is a fraction.
-        "percent_recorded": Bound(0, 1, MEASURED),
+        # The API document says 0 to 100, but every recorded response has a fraction.
+        "percent_recorded": Bound(0, 1, RECORDED),
         "distance_meter": Bound(0, 1_000_000, BODY),
         "altitude_gain_meter": Bound(0, 20_000, BODY),
         "altitude_change_meter": Bound(-12_000, 12_000, BODY),
@@ -91,4 +94,4 @@ IMPORTED_BOUNDS: dict[str, dict[str, Bound]] = {
     "sleeps": BOUNDS["sleeps"] | {"asleep_milli": _STAGE, "sleep_needed_milli": _NEED},
     "workouts": BOUNDS["workouts"],
 }
-"""The bounds of what an export says, by kind; an export does not have all of these columns."""
+"""Kind of exported record -> bounds. Exports lack some of the columns."""

@@ -1,4 +1,4 @@
-"""Reading the records that daily summaries are made of, and keeping the summaries."""
+"""Read the records of daily summaries, and store the summaries."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
@@ -12,28 +12,28 @@ from whoop_assets.records.tables import RECORD_TABLES, cycles
 from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.tables import daily_summary
 
-_HEAVY = {"payload", "content_hash", "first_seen_at", "deleted_at"}
-_FOLLOWS_SYNC = {"last_recovery_synced_at"}
+_UNUSED_COLUMNS = {"payload", "content_hash", "first_seen_at", "deleted_at"}
+_SYNC_COLUMNS = {"last_recovery_synced_at"}
 
 
 def frames(
     connection: Connection, members: Collection[int], first: date, last: date
 ) -> dict[str, pd.DataFrame]:
-    """The existing records of these members' days, both ends included: one frame per stream."""
+    """Read the records of the members' days that are not deleted: one frame per stream."""
     result = {}
     for stream, table in RECORD_TABLES.items():
-        columns = [column for column in table.c if column.name not in _HEAVY]
+        columns = [column for column in table.c if column.name not in _UNUSED_COLUMNS]
         query = select(*columns).where(
             table.c.user_id.in_(list(members)), table.c.day.between(first, last), table.c.deleted_at.is_(None)
         )
         rows = connection.execute(query).all()
-        # dtype=object keeps what the database said: integers with gaps would turn into floats, dates into times.
+        # dtype=object keeps the values as they are: pandas would turn integers with gaps into floats.
         result[stream] = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
     return result
 
 
 def latest_cycles(connection: Connection, members: Collection[int]) -> dict[int, int]:
-    """The id of each member's latest cycle."""
+    """Return member -> id of the member's latest cycle."""
     alive = cycles.c.deleted_at.is_(None) & cycles.c.user_id.in_(list(members))
     newest = (
         select(cycles.c.user_id, func.max(cycles.c.start_time).label("start"))
@@ -57,35 +57,35 @@ def replace(
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Make the summaries of these members' days exactly these rows.
+    """Replace the members' summaries of first..last by the rows, and mark trends and weeks of changed days as
+    stale.
+
+    An unchanged row keeps its `built_at`. A new `last_recovery_synced_at` alone is not a change.
 
     Returns:
-        How many rows are new, gone or say something else. A new time of confirmation alone is no change.
-
-    A row that says the same as before keeps its `built_at`. What changed is entered in the ledgers of trends and weeks
-    in this transaction; a new time of confirmation alone is no change to them.
+        The number of rows that are new, deleted or changed.
     """
     where = (daily_summary.c.user_id.in_(list(members)), daily_summary.c.day.between(first, last))
-    replaced = derived_rows.replace(connection, daily_summary, where, rows, at, follows=_FOLLOWS_SYNC)
+    replaced = derived_rows.replace(connection, daily_summary, where, rows, at, minor_columns=_SYNC_COLUMNS)
     STALE_TRENDS.mark_all(connection, ((user_id, day) for user_id, day in replaced.changed), at)
     STALE_WEEKS.mark_all(connection, ((user_id, monday(day)) for user_id, day in replaced.changed), at)
     return len(replaced.changed)
 
 
 def monday(day: date) -> date:
-    """The Monday of the day's ISO week."""
+    """Return the Monday of the day's ISO week."""
     return day - timedelta(days=day.weekday())
 
 
 def row_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
-    """How many summaries each day has that has any, over these members."""
+    """Return day -> number of the members' summaries."""
     c = daily_summary.c
     query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
     return dict(connection.execute(query.group_by(c.day)).all())
 
 
 def newest_rows(connection: Connection, count: int) -> list[dict[str, Any]]:
-    """The newest daily rows over all members: the newest day first, by member id within a day."""
+    """Return the newest daily rows of all members, newest day first."""
     query = (
         select(daily_summary)
         .order_by(daily_summary.c.day.desc(), daily_summary.c.user_id.desc())

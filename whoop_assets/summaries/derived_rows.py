@@ -1,4 +1,4 @@
-"""Rows that are computed from others: made exactly what was computed, with as few writes as that takes."""
+"""Replace the rows of a derived table by computed ones, writing only rows that differ."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ Key = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Replaced:
-    """The keys of the rows that are new, gone, or say something else now, and how many were written for less."""
+    """Keys of rows that are new, deleted or changed, and the number of rows with minor updates only."""
 
     changed: list[Key] = field(default_factory=list)
-    touched: int = 0
+    minor_updates: int = 0
 
     @property
     def written(self) -> int:
-        """How many rows were inserted, updated or deleted."""
-        return len(self.changed) + self.touched
+        """Number of rows that were inserted, updated or deleted."""
+        return len(self.changed) + self.minor_updates
 
 
 def replace(
@@ -34,49 +34,57 @@ def replace(
     rows: Sequence[dict[str, Any]],
     at: datetime,
     *,
-    follows: Collection[str] = (),
+    minor_columns: Collection[str] = (),
 ) -> Replaced:
-    """Make the table's rows in this region exactly these; they have all its columns but `built_at`.
+    """Replace the rows that match `where`. A row that does not change keeps its `built_at`.
 
-    A row that says the same as before keeps its `built_at`, and so does one that differs in what merely `follows`.
-    Raises SchemaMismatch if an upgrade of the database has changed the version of a derived table meanwhile.
+    Args:
+        connection: A connection in a write transaction.
+        table: The derived table.
+        where: Conditions that select the rows to replace.
+        rows: The new rows, with all columns but `built_at`.
+        at: The new `built_at` of changed rows.
+        minor_columns: Columns whose changes are written but do not count as a change.
+
+    Raises:
+        SchemaMismatch: A database upgrade changed the version of a derived table in the meantime.
     """
     derived_versions.require_current(connection)
     keys = [column.name for column in table.primary_key.columns]
     names = [column.name for column in table.c if column.name != "built_at"]
     places = [names.index(name) for name in keys]
-    old = {}
+    stored = {}
     for *kept, built_at in connection.execute(
         select(*(table.c[name] for name in names), table.c.built_at).where(*where)
     ):
-        old[tuple(kept[place] for place in places)] = kept, built_at
+        stored[tuple(kept[place] for place in places)] = kept, built_at
     result = Replaced()
     new_rows, changed_rows = [], []
     seen = set()
     for row in rows:
         key = tuple(row[name] for name in keys)
         seen.add(key)
-        if key not in old:
+        if key not in stored:
             new_rows.append(row | {"built_at": at})
             result.changed.append(key)
             continue
-        before, built_at = old[key]
+        before, built_at = stored[key]
         now = [row[name] for name in names]
         if now == before:
             continue
-        differing = {name for name, one, other in zip(names, before, now, strict=True) if one != other}
-        if differing <= set(follows):
-            result.touched += 1
+        differing = {name for name, old, new in zip(names, before, now, strict=True) if old != new}
+        if differing <= set(minor_columns):
+            result.minor_updates += 1
         else:
             result.changed.append(key)
             built_at = at
         changed_rows.append(row | {"built_at": built_at})
-    gone = old.keys() - seen
+    gone = stored.keys() - seen
     result.changed += gone
     if gone:
-        this_row = [table.c[name] == bindparam(f"of_{name}") for name in keys]
-        values = [{f"of_{name}": value for name, value in zip(keys, key, strict=True)} for key in gone]
-        connection.execute(delete(table).where(*this_row), values)
+        is_row = [table.c[name] == bindparam(f"key_{name}") for name in keys]
+        values = [{f"key_{name}": value for name, value in zip(keys, key, strict=True)} for key in gone]
+        connection.execute(delete(table).where(*is_row), values)
     add_rows(connection, table, new_rows)
     insert_or_replace(connection, table, changed_rows, keep=set())
     return result

@@ -1,20 +1,19 @@
-"""Frames in, plain rows out: the two borders of the summary.
+"""Convert database rows to typed data frames, and data frames to rows of plain Python values.
 
-A database hands its columns over as it likes: flags as 0 and 1, times as objects, a column of nothing but
-NULL without any type. Inside the summary each kind of value has one dtype; outside it there is plain Python
-only, with None for what is missing.
+Databases return flags as 0 and 1, times as objects, and columns of NULLs without a type. Inside the
+computation each kind of value has one dtype. Elsewhere values are plain Python; missing values are None.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-Kind = Literal["integer", "number", "flag", "text", "time", "date"]
+from whoop_assets.summaries.column_metadata import ColumnKind
 
-_DTYPES: dict[Kind, np.dtype[Any] | ExtensionDtype] = {
+_DTYPES: dict[ColumnKind, np.dtype[Any] | ExtensionDtype] = {
     "integer": pd.Int64Dtype(),
     "number": np.dtype("float64"),
     "flag": pd.BooleanDtype(),
@@ -24,25 +23,27 @@ _DTYPES: dict[Kind, np.dtype[Any] | ExtensionDtype] = {
 }
 
 
-def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
-    """The named columns of the frame, each in its kind's dtype, with a fresh index.
+def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> pd.DataFrame:
+    """Return the named columns of the frame in the dtypes of their kinds, with a new index.
 
-    An empty frame may lack its columns. A frame with rows may not: a misspelt column must not turn into
-    NULLs, so ValueError names what is missing.
+    Args:
+        table: Name of the rows for the error message.
+        frame: The rows. An empty frame needs no columns.
+        kinds: Name -> kind of the columns.
+
+    Raises:
+        ValueError: A column is missing.
     """
     if frame.empty:
         return pd.DataFrame({name: pd.Series(dtype=_DTYPES[kind]) for name, kind in kinds.items()})
-    lacking = [name for name in kinds if name not in frame.columns]
-    if lacking:
-        raise ValueError(
-            f"The {table} to be summed up lack the column(s) {', '.join(lacking)}: select them too."
-        )
-    return pd.DataFrame(
-        {name: _cast(frame[name].reset_index(drop=True), kind) for name, kind in kinds.items()}
-    )
+    missing = [name for name in kinds if name not in frame.columns]
+    if missing:
+        raise ValueError(f"The frame of {table} lacks the column(s) {', '.join(missing)}: select them too.")
+    frame = frame.reset_index(drop=True)
+    return pd.DataFrame({name: _cast(frame[name], kind) for name, kind in kinds.items()}, index=frame.index)
 
 
-def _cast(values: pd.Series, kind: Kind) -> pd.Series:
+def _cast(values: pd.Series, kind: ColumnKind) -> pd.Series:
     dtype = _DTYPES[kind]
     if kind == "number":
         return pd.Series(values.to_numpy(dtype="float64", na_value=np.nan), dtype=dtype)
@@ -57,10 +58,14 @@ def _cast(values: pd.Series, kind: Kind) -> pd.Series:
 
 
 def sums(values: pd.Series, by: Any) -> pd.Series:
-    """The sum of each group over what is there; missing where nothing is. `by`: as for `groupby`.
+    """Return the sum of each group's known values; missing if there are none.
 
-    Fractions are added one after the other: pandas' sum, and mean, of a group with gaps differ by a last bit when the
-    group is among others.
+    Floats are added one by one, because the last bit of pandas' own sum of a group with gaps depends on the
+    other groups.
+
+    Args:
+        values: The values.
+        by: The groups, as for `groupby`.
     """
     grouped = values.groupby(by)
     if values.dtype != np.float64:
@@ -68,14 +73,14 @@ def sums(values: pd.Series, by: Any) -> pd.Series:
     return grouped.cumsum().groupby(by).last()
 
 
-def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> list[dict[str, object]]:
-    """One dict per row, columns in the order of the kinds; int, float, bool, str, datetime, date or None."""
+def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> list[dict[str, object]]:
+    """Return one dict per row with the columns in the order of `kinds`. Missing values are None."""
     names = tuple(kinds)
     columns: Iterable[list[object]] = [_plain(frame[name], kind) for name, kind in kinds.items()]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _plain(values: pd.Series, kind: Kind) -> list[object]:
+def _plain(values: pd.Series, kind: ColumnKind) -> list[object]:
     given: Any
     if kind == "time":
         given = pd.DatetimeIndex(values).to_pydatetime()

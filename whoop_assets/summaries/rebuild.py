@@ -1,4 +1,4 @@
-"""Rebuilding daily summaries: read the records, apply the rules, keep the rows, clear what was stale."""
+"""Rebuild daily summaries: read the records, compute the rows, store them and clear their stale marks."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,44 +12,39 @@ from whoop_assets.db.database import Database
 from whoop_assets.records import stale_days
 from whoop_assets.records.read_days import MemberDay, read_days
 from whoop_assets.summaries import daily_store
+from whoop_assets.summaries.batches import day_batches, member_batches
 from whoop_assets.summaries.daily import daily_rows
-from whoop_assets.summaries.exported import ApiRecords, Filling, filling, finish
+from whoop_assets.summaries.daily.exported import AddedRecords, ApiRecords, fill_gaps, finish
 
-DAYS_AT_ONCE, MEMBERS_AT_ONCE = 400, 25
-"""At most so much is held in memory (about 3 kB a row), and of so many members are the locks."""
-
-BUILT_ALONG = timedelta(days=14)
-"""A call costs as much as a month of a member's days: days that are no further apart than this are built in one, with what
-lies between them."""
+MAX_BRIDGED_GAP = timedelta(days=14)
+"""Days that are at most this far apart are rebuilt in one call, with the days between them, because the fixed
+cost of a call equals that of about 30 days."""
 
 
 @dataclass(slots=True)
-class Rebuilt:
-    """How many summary rows each day has now, over the members asked for, and how many rows changed."""
+class RebuiltDays:
+    """Day -> number of its summary rows, and the number of rows that changed."""
 
     rows: dict[date, int]
     changed: int
 
 
-def rebuild_days(database: Database, members: Collection[int], first: date, last: date) -> Rebuilt:
-    """Rebuild the summaries of these members for the days first..last.
+def rebuild_days(database: Database, members: Collection[int], first: date, last: date) -> RebuiltDays:
+    """Rebuild the members' summaries of the days first..last.
 
-    Reading and writing happen in one transaction that holds the members' locks: were they apart, a slow rebuild
-    could put an older row over a newer one and nothing would be stale.
+    One transaction with the members' locks reads the records and writes the rows. Otherwise a slow rebuild
+    could overwrite a newer row with an older one, and no stale mark would remain.
     """
-    result = Rebuilt({}, 0)
-    everybody = sorted(members)
-    for place in range(0, len(everybody), MEMBERS_AT_ONCE):
-        some = everybody[place : place + MEMBERS_AT_ONCE]
-        start = first
-        while start <= last:
-            end = min(last, start + timedelta(days=DAYS_AT_ONCE - 1))
-            _rebuild(database, some, start, end, result)
-            start = end + timedelta(days=1)
+    result = RebuiltDays({}, 0)
+    for batch in member_batches(members):
+        for start, end in day_batches(first, last):
+            _rebuild(database, batch, start, end, result)
     return result
 
 
-def _rebuild(database: Database, members: Collection[int], first: date, last: date, result: Rebuilt) -> None:
+def _rebuild(
+    database: Database, members: Collection[int], first: date, last: date, result: RebuiltDays
+) -> None:
     with database.write(members) as connection:
         at = database.now(connection)
         read = stale_days.generations(connection, members, first, last)
@@ -65,7 +60,7 @@ def _rebuild(database: Database, members: Collection[int], first: date, last: da
 
 
 def _days_of(frames: Mapping[str, pd.DataFrame]) -> set[MemberDay]:
-    """The member-days with any record."""
+    """Return the member-days with any record."""
     return {
         (user_id, day)
         for frame in frames.values()
@@ -79,15 +74,15 @@ def _rows(
     latest_cycle: Mapping[int, int],
     imported: ImportedRecords | None,
 ) -> list[dict[str, object]]:
-    """The daily rows: from the API's records, and from an export's where the API was not read."""
+    """Compute the daily rows from the API's records, and from an export's where the API was not read."""
     if imported is None:
         rows = _daily_rows(frames, latest_cycle)
-        finish(rows, ApiRecords(read=read), Filling())
+        finish(rows, ApiRecords(read=read), AddedRecords())
         return rows
-    api = ApiRecords(**{name: _records(frames[name], _CHOSEN_BY[name]) for name in frames}, read=read)
-    filled = filling(api, imported.cycles, imported.sleeps, imported.workouts, imported.newest_cycle)
-    together = {name: _with(frame, getattr(filled, name)) for name, frame in frames.items()}
-    rows = _daily_rows(together, {**latest_cycle, **filled.latest_cycle})
+    api = ApiRecords(**{name: _records(frames[name], _MATCHING_COLUMNS[name]) for name in frames}, read=read)
+    filled = fill_gaps(api, imported.cycles, imported.sleeps, imported.workouts, imported.newest_cycle)
+    combined = {name: _with(frame, getattr(filled, name)) for name, frame in frames.items()}
+    rows = _daily_rows(combined, {**latest_cycle, **filled.latest_cycle})
     finish(rows, api, filled, naps_known=imported.naps_known, workouts_known=imported.workouts_known)
     return rows
 
@@ -110,13 +105,13 @@ def _with(frame: pd.DataFrame, added: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.concat([frame, pd.DataFrame(added, dtype=object)], ignore_index=True)
 
 
-_CHOSEN_BY = {
+_MATCHING_COLUMNS = {
     "cycles": ("user_id", "day", "id"),
     "sleeps": ("user_id", "day", "id", "cycle_id", "nap"),
     "recoveries": ("user_id", "day", "sleep_id", "cycle_id", "recovery_score"),
     "workouts": ("user_id", "day"),
 }
-"""Stream -> the columns by which an export's records are fitted in beside the API's."""
+"""Stream -> the columns that decide which of an export's records are added to the API's."""
 
 
 def _records(frame: pd.DataFrame, names: tuple[str, ...]) -> list[dict[str, Any]]:

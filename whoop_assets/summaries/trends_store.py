@@ -1,4 +1,4 @@
-"""Reading the daily rows that trends and weeks are made of, and keeping trends and weeks."""
+"""Read the daily rows of trends and weeks, and store trends and weeks."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
@@ -14,21 +14,21 @@ from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 def daily_rows(
     connection: Connection, members: Collection[int], first: date, last: date, columns: Iterable[str]
 ) -> pd.DataFrame:
-    """These columns of the members' daily rows, both ends included, by member and day."""
+    """Read these columns of the members' daily rows of first..last, by member and day."""
     wanted = [daily_summary.c[name] for name in columns]
     query = (
         select(*wanted)
         .where(daily_summary.c.user_id.in_(list(members)), daily_summary.c.day.between(first, last))
         .order_by(daily_summary.c.user_id, daily_summary.c.day)
     )
-    # dtype=object keeps what the database said, as for the records.
+    # dtype=object keeps the values as they are: pandas would turn integers with gaps into floats.
     return pd.DataFrame(
         connection.execute(query).all(), columns=[column.name for column in wanted], dtype=object
     )
 
 
 def latest_day(connection: Connection, members: Collection[int]) -> date | None:
-    """The latest day with a daily row, or a row of trends, of any of these members; None without one."""
+    """Return the latest day on which any of the members has a daily row or a row of trends."""
     found = []
     for c in (daily_summary.c, trends.c):
         found.append(connection.scalar(select(func.max(c.day)).where(c.user_id.in_(list(members)))))
@@ -43,7 +43,7 @@ def replace_trends(
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Make the trends of these members' days exactly these rows; returns how many rows changed."""
+    """Replace the members' trends of first..last by the rows; return the number of changed rows."""
     where = (trends.c.user_id.in_(list(members)), trends.c.day.between(first, last))
     return derived_rows.replace(connection, trends, where, rows, at).written
 
@@ -56,7 +56,8 @@ def replace_weeks(
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Make the weekly summaries of these members' weeks, first..last Monday, exactly these rows; returns how many changed."""
+    """Replace the members' weekly summaries by the rows, first..last Monday; return the number of changed
+    rows."""
     c = weekly_summary.c
     where = (c.user_id.in_(list(members)), c.week_start.between(first, last))
     return derived_rows.replace(connection, weekly_summary, where, rows, at).written
@@ -65,14 +66,14 @@ def replace_weeks(
 def trend_counts(
     connection: Connection, members: Collection[int], first: date, last: date
 ) -> dict[date, int]:
-    """How many rows of trends each day has that has any, over these members."""
+    """Return day -> number of the members' rows of trends."""
     c = trends.c
     query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
     return dict(connection.execute(query.group_by(c.day)).all())
 
 
 def week_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
-    """How many weekly summaries each week has that has any, by its Monday, over these members."""
+    """Return Monday -> number of the members' weekly summaries."""
     c = weekly_summary.c
     query = select(c.week_start, func.count()).where(
         c.user_id.in_(list(members)), c.week_start.between(first, last)

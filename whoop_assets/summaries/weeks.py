@@ -1,7 +1,7 @@
-"""One row per member and ISO week, from daily rows: a pure function.
+"""Compute the rows of `weekly_summary` from daily rows. Pure functions of data frames.
 
-Strain, energy and training load are those of finished days: the open cycle's still grow. A recovery score from WHOOP's
-calibration does not count. What no day has is None. A day without a value is neither a zero in a mean nor a gap in a sum.
+Strain, energy and training load come from finished days only, because those of an open cycle still grow.
+Recovery scores from WHOOP's calibration do not count. Missing values are left out of means and sums.
 """
 
 import json
@@ -12,79 +12,45 @@ import numpy as np
 import pandas as pd
 
 from whoop_assets.definition_changes import changes_of
-from whoop_assets.summaries.columns import DAILY, ZONES
-from whoop_assets.summaries.frames import Kind, plain_rows, read, sums
+from whoop_assets.summaries.column_metadata import ColumnKind, kinds_of
+from whoop_assets.summaries.columns import DAILY
+from whoop_assets.summaries.frames import plain_rows, read, sums
+from whoop_assets.summaries.record_columns import ZONES
+from whoop_assets.summaries.tables import weekly_summary
 from whoop_assets.summaries.trends.columns import LOAD_ZONES
 from whoop_assets.summaries.trends.load import day_load
 
 MIN_MEAN_DAYS = 4
-"""Days that a mean or a median of a week needs: more than half of it."""
+"""Days with a value that a mean or a median needs: more than half of the week."""
 
-_READ_MEANS = (
-    "recovery_score",
-    "hrv_rmssd_milli",
-    "resting_heart_rate",
-    "respiratory_rate",
-    "sleep_duration_minutes",
-    "sleep_needed_minutes",
-    "sleep_debt_minutes",
-    "sleep_performance_percentage",
-    "strain",
-)
-_MEANS = (*_READ_MEANS, "training_load")
-_EXTREMES = ("recovery_score", "sleep_duration_minutes", "strain")
-_SUMS = ("workout_count", "workout_minutes", "workout_kilojoule", "distance_meter", "nap_minutes")
-DAILY_READ_BY_WEEKS: dict[str, Kind] = {
+WEEKLY: dict[str, ColumnKind] = kinds_of(weekly_summary)
+"""The columns of a weekly row in the order of the table. The store adds `built_at`."""
+
+_MEANS = tuple(name.removesuffix("_mean") for name in WEEKLY if name.endswith("_mean"))
+_EXTREMES = tuple(name.removesuffix("_max") for name in WEEKLY if name.endswith("_max"))
+_SUMS = tuple(name for name in WEEKLY if name in DAILY and name not in ("user_id", "is_partial"))
+_ZONE_MINUTES = {zone: zone.replace("_milli", "_minutes") for zone in ZONES}
+DAILY_READ_BY_WEEKS: dict[str, ColumnKind] = {
     name: DAILY[name]
     for name in (
         *("user_id", "day", "is_partial", "user_calibrating", "recovery_band", "kilojoule"),
-        *_READ_MEANS,
+        *(name for name in _MEANS if name in DAILY),
         *_SUMS,
         *ZONES,
     )
 }
 """Columns of a daily row that a week reads."""
 
-_ZONE_MINUTES = {zone: zone.replace("_milli", "_minutes") for zone in ZONES}
-WEEKLY: dict[str, Kind] = {
-    "user_id": "integer",
-    "week_start": "date",
-    "iso_year": "integer",
-    "iso_week": "integer",
-    "is_partial": "flag",
-    "days_with_data": "integer",
-    "green_days": "integer",
-    "yellow_days": "integer",
-    "red_days": "integer",
-}
-for _name in _MEANS:
-    WEEKLY |= {f"{_name}_days": "integer", f"{_name}_mean": "number", f"{_name}_median": "number"}
-    if _name in _EXTREMES:
-        WEEKLY |= {f"{_name}_min": "number", f"{_name}_min_day": "date"}
-        WEEKLY |= {f"{_name}_max": "number", f"{_name}_max_day": "date"}
-WEEKLY |= {
-    "training_load_sum": "number",
-    "kilojoule_days": "integer",
-    "kilojoule_sum": "number",
-    "workout_count_days": "integer",
-    "workout_count": "integer",
-    "workout_minutes": "number",
-    "workout_kilojoule": "number",
-    "distance_meter": "number",
-    "nap_minutes": "number",
-    **dict.fromkeys(_ZONE_MINUTES.values(), "number"),
-    "missing": "text",
-}
-
 REDEFINED = "WHOOP changed the definition in this week"
-_NOT_ONE = -1
-"""Instead of a count of days: their values are of more than one definition."""
+_REDEFINED = -1
+"""Replaces the number of days if their values have different definitions."""
 
 
 def weekly_rows(daily: pd.DataFrame) -> list[dict[str, object]]:
-    """The weekly summary of every (member, ISO week) that has a daily row, by member and week.
+    """Compute the weekly summary of every (member, ISO week) with a daily row, by member and week.
 
-    `daily` holds whole weeks of daily rows (the columns of DAILY_READ_BY_WEEKS) of any number of members.
+    Args:
+        daily: The columns DAILY_READ_BY_WEEKS of the daily rows of whole weeks, of any number of members.
     """
     days = read("daily rows", daily, DAILY_READ_BY_WEEKS)
     if days.empty:
@@ -106,7 +72,7 @@ def weekly_rows(daily: pd.DataFrame) -> list[dict[str, object]]:
         days[minutes] = days[zone].astype("float64") / 60_000
     weeks = days.groupby(["user_id", "week_start"], sort=True)
     found = pd.DataFrame(_columns(days, weeks))
-    found["missing"] = _without_mean(days, found)
+    found["missing"] = _empty_unreliable(days, found)
     found = found.reset_index()
     calendar = found["week_start"].dt.isocalendar()
     found["iso_year"], found["iso_week"] = calendar["year"], calendar["week"]
@@ -137,13 +103,13 @@ def _columns(days: pd.DataFrame, weeks: Any) -> dict[str, pd.Series]:
     return columns
 
 
-def _without_mean(days: pd.DataFrame, found: pd.DataFrame) -> list[str | None]:
-    """Empty the means and medians that a week must not have; returns the reasons per week, as JSON."""
+def _empty_unreliable(days: pd.DataFrame, found: pd.DataFrame) -> list[str | None]:
+    """Empty means and medians of weeks with too few or mixed values; return the reasons per week as JSON."""
     codes = []
     for name in _MEANS:
         count = found[f"{name}_days"].astype("int64")
         if changes_of(name):
-            count = count.mask(_mixed(days, name), _NOT_ONE)
+            count = count.mask(_mixed(days, name), _REDEFINED)
         for statistic in ("mean", "median"):
             column = f"{name}_{statistic}"
             found[column] = found[column].mask(count < MIN_MEAN_DAYS)
@@ -156,7 +122,7 @@ def _without_mean(days: pd.DataFrame, found: pd.DataFrame) -> list[str | None]:
 
 
 def _mixed(days: pd.DataFrame, name: str) -> pd.Series:
-    """Per week whether the values of the column can be of more than one definition of WHOOP's."""
+    """Return per week whether WHOOP may have changed the definition of the column between its values."""
     number = pd.Series(0.0, index=days.index)
     unsure = pd.Series(data=False, index=days.index)
     for change in changes_of(name):
@@ -175,6 +141,6 @@ def _reasons(counts: Iterable[int]) -> str | None:
     why = {}
     for name, count in zip(_MEANS, counts, strict=True):
         if count < MIN_MEAN_DAYS:
-            reason = REDEFINED if count == _NOT_ONE else f"{count} of {MIN_MEAN_DAYS} days"
+            reason = REDEFINED if count == _REDEFINED else f"{count} of {MIN_MEAN_DAYS} days"
             why[f"{name}_mean"] = why[f"{name}_median"] = reason
     return json.dumps(why) if why else None

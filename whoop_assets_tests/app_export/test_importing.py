@@ -169,12 +169,12 @@ def test_of_a_file_that_was_not_wholly_understood_nothing_is_taken_as_gone(sqlit
     (kept,) = rows_of(sqlite_database, export_quarantine)
     assert "Workout end time" in kept["reason"] and "late" in kept["row_text"] and kept["resolved_at"] is None
     with sqlite_database.read() as connection:
-        assert consistency.in_quarantine(connection).count == 1
+        assert consistency.open_quarantine(connection).count == 1
     import_export(sqlite_database, export_of(workouts=[workout(1), workout(2)]), -1)
     (kept,) = rows_of(sqlite_database, export_quarantine)
     assert kept["resolved_at"] is not None
     with sqlite_database.read() as connection:
-        assert consistency.in_quarantine(connection).count == 0
+        assert consistency.open_quarantine(connection).count == 0
 
 
 def test_naps_and_workouts_are_unknown_until_their_file_comes_also_when_it_holds_none(sqlite_database):
@@ -368,13 +368,13 @@ def test_the_checks_find_nothing_wrong_with_filled_days_and_see_a_lost_one(sqlit
     give(sqlite_database, -1, night_utc(9), identity=9)
     rebuild_days(sqlite_database, [-1], date(2026, 9, 1), date(2026, 9, 30))
     with sqlite_database.read() as connection:
-        assert consistency.summaries_behind(connection).count == 0
+        assert consistency.missing_summaries(connection).count == 0
         assert consistency.missing_days(connection).count == 0  # nobody can say what lies between the two
     with sqlite_database.write() as connection:
         c = summary_tables.daily_summary.c
         connection.execute(summary_tables.daily_summary.delete().where(c.day == date(2026, 9, 4)))
     with sqlite_database.read() as connection:
-        assert [one.day for one in consistency.summaries_behind(connection).examples] == [date(2026, 9, 4)]
+        assert [one.day for one in consistency.missing_summaries(connection).examples] == [date(2026, 9, 4)]
 
 
 # Who is not connected is left alone

@@ -1,4 +1,4 @@
-"""Where answers and outcomes have nothing to do with each other, few intervals leave out zero. The benchmark counts more."""
+"""Few intervals exclude zero if answers and outcomes are unrelated. The benchmark measures the rate."""
 
 import random
 
@@ -12,7 +12,7 @@ from whoop_assets_tests.support.models.rotated_journal import (
 )
 
 
-def test_few_effects_are_reported_where_there_are_none():
+def test_unrelated_answers_have_few_effects():
     tally = Tally()
     for seed in (1, 2):
         rotations(*made_up(seed, 400), 2, random.Random(seed), tally)

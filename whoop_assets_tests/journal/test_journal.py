@@ -1,4 +1,4 @@
-"""The journal: whose recovery an answer stands beside, and what is said of a habit, or not said."""
+"""The journal: the recovery of each answer, and the effects of habits."""
 
 import math
 import random
@@ -8,6 +8,7 @@ from statistics import fmean
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy import stats
 from sqlalchemy import insert, select, update
 
 from whoop_assets.journal.effects import MIN_DAYS, effect_rows, hedges_g, journal_rows, verdict
@@ -15,7 +16,6 @@ from whoop_assets.journal.effects import OUTCOMES as OUTCOMES_READ
 from whoop_assets.journal.newey_west import NoSpread, NotIdentified, coefficient, false_discovery_rates
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.journal.store import outcomes
-from whoop_assets.journal.student_t import t_below, t_quantile
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
 from whoop_assets.sync.import_export import import_export
@@ -46,7 +46,7 @@ def measured(n, recovery=50.0, hrv=60.0):
     }
 
 
-def test_an_answer_stands_beside_the_recovery_of_the_cycle_in_which_it_was_given():
+def test_an_answer_has_the_recovery_of_its_cycle():
     rows = journal_rows(
         [entry(0, True), entry(1, False)],
         {DAY: measured(0, 33.0), DAY + timedelta(days=1): measured(1, 90.0)},
@@ -54,13 +54,13 @@ def test_an_answer_stands_beside_the_recovery_of_the_cycle_in_which_it_was_given
     assert [(row["answered_yes"], row["recovery_score"]) for row in rows] == [(True, 33.0), (False, 90.0)]
 
 
-def test_an_answer_on_a_day_without_a_summary_is_there_without_values():
+def test_an_answer_on_a_day_without_a_summary_has_no_values():
     (row,) = journal_rows([entry(0, True)], {})
     assert (row["recovery_score"], row["hrv_rmssd_milli"]) == (None, None)
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_of_two_cycles_of_a_day_the_days_own_answer_stands_and_else_the_later(turned):
+def test_of_two_answers_on_a_day_that_of_the_days_cycle_wins_else_the_later(turned):
     both = [entry(0, True), entry(0, False, start=START + timedelta(hours=9))]
     both = both[::-1] if turned else both
     (row,) = journal_rows(both, {DAY: measured(0)})
@@ -73,12 +73,12 @@ OUTCOMES = ("recovery_score", "hrv_rmssd_milli", "resting_heart_rate", "sleep_du
 
 
 def history(values, *, first=DAY):
-    """Daily outcomes from that day on, all four with these values; None has none."""
+    """Return daily outcomes from that day on; all four have these values."""
     return {first + timedelta(days=n): dict.fromkeys(OUTCOMES, value) for n, value in enumerate(values)}
 
 
 def answers(days, yes):
-    """An answer for each of these days of the history."""
+    """Return an answer for each day."""
     return [
         {"user_id": 7, "day": DAY + timedelta(days=n), "question": "Q?", "answered_yes": yes(n)} for n in days
     ]
@@ -103,7 +103,7 @@ def test_there_is_a_row_for_each_question_outcome_and_lag():
     assert [column.name for column in journal_effects.columns] == [*rows[0], "built_at"]
 
 
-def test_below_the_floor_nothing_is_said_and_the_reason_is():
+def test_too_few_days_give_no_effect_but_a_reason():
     days = history(noise(2, 60))
     row = effect(effect_rows(answers(range(28, 48), lambda n: n < 28 + MIN_DAYS - 1), days))
     assert (row["answered_yes_days"], row["answered_no_days"]) == (9, 11)
@@ -117,14 +117,14 @@ def test_below_the_floor_nothing_is_said_and_the_reason_is():
     assert row["missing"] == "no spread"
 
 
-def test_a_habit_that_follows_the_weekday_has_no_effect_of_its_own():
+def test_a_habit_that_depends_on_the_weekday_only_has_no_effect():
     saturdays = lambda n: (DAY + timedelta(days=n)).weekday() == 5  # noqa: E731
     row = effect(effect_rows(answers(range(28, 128), saturdays), history(noise(3, 140))))
     assert row["missing"] == "the answers follow the weekday"
 
 
-def test_what_weekends_do_is_not_credited_to_a_habit_of_weekends():
-    """Recovery is 20 points lower on Saturdays and Sundays; the habit is mostly of those days and does nothing."""
+def test_effects_of_weekends_are_not_effects_of_the_habit():
+    """Recovery is 20 points lower on weekends; the habit occurs mostly on weekends and has no effect."""
     rng = random.Random(4)
     weekend = [(DAY + timedelta(days=n)).weekday() >= 5 for n in range(400)]
     values = [value - 20 * late for value, late in zip(noise(104, 400), weekend, strict=True)]
@@ -137,7 +137,7 @@ def test_what_weekends_do_is_not_credited_to_a_habit_of_weekends():
     assert row["verdict"] == "cannot tell"
 
 
-def test_drift_over_months_is_not_credited_to_a_habit_of_its_later_part():
+def test_drift_over_months_is_not_an_effect_of_a_later_habit():
     drifting = [value + n / 10 for n, value in enumerate(noise(105, 400, spread=4))]
     rng = random.Random(5)
     row = effect(effect_rows(answers(range(28, 400), lambda n: rng.random() < n / 400), history(drifting)))
@@ -234,7 +234,7 @@ def naive_coefficient(y, x, days, lag):
 
 
 @given(st.integers(0, 2**32), st.integers(0, 10))
-def test_coefficient_and_error_are_those_of_plain_loops_whatever_the_gaps(seed, lag):
+def test_coefficient_and_error_equal_those_of_plain_loops_with_any_gaps(seed, lag):
     rng = random.Random(seed)
     days = [n for n in range(60) if rng.random() < 0.7]
     x = [[rng.random() < 0.5, rng.gauss(0, 1)] for _ in days]
@@ -243,12 +243,12 @@ def test_coefficient_and_error_are_those_of_plain_loops_whatever_the_gaps(seed, 
     found = coefficient(y, x, days, lag=lag)
     value, error = naive_coefficient(y, x, days, lag)
     assert found.value == pytest.approx(value)
-    reach = t_quantile(0.975, len(y) - 3) * error
-    assert (found.low, found.high) == (pytest.approx(value - reach), pytest.approx(value + reach))
-    assert 2 * (1 - t_below(abs(value) / error, len(y) - 3)) == pytest.approx(found.p_value)
+    margin = stats.t.ppf(0.975, len(y) - 3) * error
+    assert (found.low, found.high) == (pytest.approx(value - margin), pytest.approx(value + margin))
+    assert found.p_value == pytest.approx(2 * stats.t.cdf(-abs(value) / error, len(y) - 3))
 
 
-def test_coefficient_and_interval_are_those_of_statsmodels():
+def test_coefficient_and_interval_equal_those_of_statsmodels():
     """Recorded from statsmodels 0.15.0 with cov_type="HAC", maxlags 7, use_correction and use_t."""
     days = list(range(40))
     x = [[n * 7 % 5 < 2, n % 7 == 3, n % 7 == 4] for n in days]
@@ -262,7 +262,7 @@ def test_coefficient_and_interval_are_those_of_statsmodels():
     assert found.p_value == pytest.approx(STATSMODELS[3], rel=1e-6, abs=0)
 
 
-def test_regressors_that_explain_each_other_and_an_outcome_without_spread_are_refused():
+def test_dependent_regressors_and_constant_outcomes_are_errors():
     days = list(range(30))
     with pytest.raises(NotIdentified):
         coefficient([float(n % 4) for n in days], [[n % 2, 1 - n % 2] for n in days], days)
@@ -285,7 +285,7 @@ def test_a_q_value_is_the_least_false_discovery_rate_that_accepts_its_test(p_val
 @given(
     st.lists(st.floats(0, 100), min_size=2, max_size=20), st.lists(st.floats(0, 100), min_size=2, max_size=20)
 )
-def test_hedges_g_is_the_difference_in_pooled_deviations_made_smaller_for_few(one, other):
+def test_hedges_g_is_cohens_d_with_the_small_sample_correction(one, other):
     assume(len({*one}) > 1 or len({*other}) > 1)
     squares = sum((value - fmean(values)) ** 2 for values in (one, other) for value in values)
     assume(squares > 1e-6)
@@ -294,29 +294,7 @@ def test_hedges_g_is_the_difference_in_pooled_deviations_made_smaller_for_few(on
     assert hedges_g(one, other) == pytest.approx(cohens_d * (1 - 3 / (4 * freedom - 1)))
 
 
-# From the tables of Student's t in any textbook.
-TABLE = [
-    (0.975, 1, 12.7062),
-    (0.975, 2, 4.30265),
-    (0.975, 10, 2.22814),
-    (0.975, 30, 2.04227),
-    (0.95, 5, 2.01505),
-    (0.995, 20, 2.84534),
-    (0.975, 1e6, 1.95997),
-]
-
-
-@pytest.mark.parametrize(("probability", "freedom", "expected"), TABLE)
-def test_quantiles_of_t_are_those_of_the_tables(probability, freedom, expected):
-    assert t_quantile(probability, freedom) == pytest.approx(expected, rel=1e-5)
-
-
-@given(st.floats(0.51, 0.9999), st.floats(1, 500))
-def test_the_quantile_is_where_the_distribution_has_that_probability(probability, freedom):
-    assert t_below(t_quantile(probability, freedom), freedom) == pytest.approx(probability, abs=1e-9)
-
-
-def test_the_journal_of_an_export_stands_beside_its_days_and_follows_them(database):
+def test_the_journal_of_an_export_has_the_values_of_its_days_and_follows_changes(database):
     world = frozen_world(days=150, seed=7)
     import_export(database, files_of(world.truth(world.user_ids[0])), None)
 
@@ -336,7 +314,8 @@ def test_the_journal_of_an_export_stands_beside_its_days_and_follows_them(databa
         assert row["hrv_rmssd_milli"] == days[row["day"]].hrv_rmssd_milli
     effects = {(row["question"], row["outcome"], row["lag_days"]): row for row in rows(journal_effects)}
     assert {question for question, _, _ in effects} == {ALCOHOL, CAFFEINE.strip(), READ}
-    # The simulator's members answer the first with bad recoveries, the second nearly always, the third at random.
+    # The simulator's members answer the first with bad recoveries, the second nearly always, the third at
+    # random.
     alcohol = effects[ALCOHOL, "recovery_score", 0]
     assert alcohol["difference_high"] < 0
     assert alcohol["verdict"] == "strong"

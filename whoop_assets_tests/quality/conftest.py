@@ -1,4 +1,4 @@
-"""The subject of these tests is SQL: each runs on both kinds of database."""
+"""These tests are about SQL, so each runs on both databases."""
 
 import pytest
 

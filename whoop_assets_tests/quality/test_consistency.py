@@ -1,4 +1,4 @@
-"""What does not fit together is named by member and day, and nothing else is."""
+"""Each consistency rule reports its violations by member and day, and nothing else."""
 
 import random
 from collections.abc import Callable
@@ -22,21 +22,21 @@ LOOKS = {
     look.__name__: look
     for look in (
         consistency.out_of_bounds,
-        consistency.doubles,
-        consistency.unlinked,
-        consistency.stages_apart,
-        consistency.breaks_between_cycles,
+        consistency.duplicates,
+        consistency.broken_links,
+        consistency.stage_mismatches,
+        consistency.cycle_gaps,
         consistency.missing_days,
-        consistency.summaries_behind,
-        consistency.in_quarantine,
-        consistency.other_counts_than_whoops,
+        consistency.missing_summaries,
+        consistency.open_quarantine,
+        consistency.count_mismatches,
     )
 }
 DAYS = 40
 
 
 def named(connection):
-    """Look -> whom and which days it names; looks that find nothing are left out."""
+    """Return rule -> reported members and days, for rules with violations."""
     found = {name: look(connection) for name, look in LOOKS.items()}
     for one in found.values():
         assert (one.count == 0) == (one.examples == [])
@@ -54,17 +54,17 @@ def home(database_url):
         yield made
 
 
-def test_a_healthy_warehouse_has_nothing_to_name(home):
+def test_consistent_data_has_no_violations(home):
     with home.database.read() as connection:
         assert named(connection) == {}
         assert consistency.missing_days(connection).looked_at == len(home.rows("daily_summary"))
         in_tables = sum(len(home.rows(stream)) for stream in tables.RECORD_TABLES)
-        assert consistency.other_counts_than_whoops(connection).looked_at == in_tables
+        assert consistency.count_mismatches(connection).looked_at == in_tables
 
 
 @dataclass
 class Somebody:
-    """One night of a member in the middle of the history, with the cycle before and after it."""
+    """One night of a member with the cycles before and after it."""
 
     user_id: int
     day: date
@@ -77,7 +77,7 @@ class Somebody:
 
 
 def somebody(home):
-    """A member who slept, recovered and did a workout on a day like its neighbours: one cycle, no nap."""
+    """Return a day with a sleep, a recovery and a workout, one cycle and no nap."""
     rows = {stream: home.rows(stream) for stream in tables.RECORD_TABLES}
     for user_id in home.members:
         cycles = sorted(
@@ -139,14 +139,15 @@ def second_recovery(who):
 def rejected(who):
     return lambda connection: connection.execute(
         insert(t.quarantine).values(
-            user_id=who.user_id, stream="sleeps", content_hash="0" * 64, payload="{}", reason="Sleep: start is missing.",
+            user_id=who.user_id, stream="sleeps", content_hash="0" * 64, payload="{}",
+            reason="Sleep: start is missing.",
             endpoint="/v2/activity/sleep", first_seen_at=NOW, last_seen_at=NOW,
         )
     )  # fmt: skip
 
 
 def plants(who) -> dict[str, tuple[Callable[..., object], dict[str, list[tuple[int, date | None]]]]]:
-    """What is planted -> how, and what must be named for it: whom and which day, by whom it is found."""
+    """Return defect -> function that plants it, and the expected violations by rule."""
     day, user = who.day, who.user_id
     here, nowhere = [(user, day)], [(user, None)]
     d = t.daily_summary.c
@@ -169,26 +170,26 @@ def plants(who) -> dict[str, tuple[Callable[..., object], dict[str, list[tuple[i
             change(t.cycles, who.cycle, average_heart_rate=0),
             {"out_of_bounds": here},
         ),
-        "a workout under two ids": (copied(t.workouts, who.workout, "copy"), {"doubles": here}),
-        "a sleep under two ids": (copied(t.sleeps, who.sleep, "copy"), {"doubles": here}),
-        "two recoveries of one night": (second_recovery(who), {"doubles": here, "unlinked": here}),
+        "a workout under two ids": (copied(t.workouts, who.workout, "copy"), {"duplicates": here}),
+        "a sleep under two ids": (copied(t.sleeps, who.sleep, "copy"), {"duplicates": here}),
+        "two recoveries of one night": (second_recovery(who), {"duplicates": here, "broken_links": here}),
         "a lost cycle": (
             lose(t.cycles, who.cycle),
             {
-                "unlinked": [(user, day)] * 3,
-                "breaks_between_cycles": [(user, day - timedelta(days=1))],
-                "other_counts_than_whoops": nowhere,
+                "broken_links": [(user, day)] * 3,
+                "cycle_gaps": [(user, day - timedelta(days=1))],
+                "count_mismatches": nowhere,
             },
         ),
         "a lost sleep": (
             lose(t.sleeps, who.sleep),
-            {"unlinked": here, "other_counts_than_whoops": nowhere},
+            {"broken_links": here, "count_mismatches": nowhere},
         ),
-        "a lost recovery": (lose(t.recoveries, who.sleep), {"other_counts_than_whoops": nowhere}),
-        "a lost workout": (lose(t.workouts, who.workout), {"other_counts_than_whoops": nowhere}),
+        "a lost recovery": (lose(t.recoveries, who.sleep), {"count_mismatches": nowhere}),
+        "a lost workout": (lose(t.workouts, who.workout), {"count_mismatches": nowhere}),
         "stages that do not add up": (
             change(t.sleeps, who.sleep, total_awake_time_milli=t.sleeps.c.total_awake_time_milli + 1_001),
-            {"stages_apart": here},
+            {"stage_mismatches": here},
         ),
         "a cycle that ends early": (
             lambda connection: connection.execute(
@@ -198,30 +199,30 @@ def plants(who) -> dict[str, tuple[Callable[..., object], dict[str, list[tuple[i
                     end_time=select(t.cycles.c.start_time).where(t.cycles.c.id == who.after).scalar_subquery()
                 )
             ),
-            {"breaks_between_cycles": [(user, day - timedelta(days=1))]},
+            {"cycle_gaps": [(user, day - timedelta(days=1))]},
         ),
         "an old cycle that is open": (
             change(t.cycles, who.cycle, end_time=None),
-            {"breaks_between_cycles": here},
+            {"cycle_gaps": here},
         ),
         "a summary that was never built": (
             lambda connection: connection.execute(delete(t.daily_summary).where(*of_day)),
-            {"summaries_behind": [(user, day)] * 4, "missing_days": here},
+            {"missing_summaries": [(user, day)] * 4, "missing_days": here},
         ),
         "a summary of nothing": (
             lambda connection: connection.execute(
                 update(t.daily_summary).where(*of_day).values(day=TODAY + timedelta(days=1))
             ),
             {
-                "summaries_behind": [(user, day)] * 4 + [(user, TODAY + timedelta(days=1))],
+                "missing_summaries": [(user, day)] * 4 + [(user, TODAY + timedelta(days=1))],
                 "missing_days": here,
             },
         ),
-        "a record in quarantine": (rejected(who), {"in_quarantine": nowhere}),
+        "a record in quarantine": (rejected(who), {"open_quarantine": nowhere}),
     }
 
 
-def test_each_planted_defect_is_named_and_nothing_else(home):
+def test_each_planted_defect_is_reported_and_nothing_else(home):
     who = somebody(home)
     not_as_expected = {}
     for what, (plant, expected) in plants(who).items():
@@ -236,7 +237,7 @@ def test_each_planted_defect_is_named_and_nothing_else(home):
         assert named(connection) == {}
 
 
-def test_a_day_whose_summary_is_to_be_built_is_not_behind(home):
+def test_a_stale_day_without_a_summary_is_allowed(home):
     who = somebody(home)
     with home.database.write(home.members) as connection:
         d, s = t.daily_summary, t.stale_days
@@ -245,15 +246,15 @@ def test_a_day_whose_summary_is_to_be_built_is_not_behind(home):
         assert named(connection) == {}
 
 
-def test_who_did_not_grant_sleeps_has_recoveries_without_them_and_nothing_is_wrong(home):
+def test_recoveries_without_sleeps_are_allowed_without_the_sleep_scope(home):
     who = somebody(home)
     with home.database.write(home.members) as connection:
         lose(t.sleeps, who.sleep)(connection)
         connection.execute(update(t.members).values(scopes="offline read:cycles read:recovery"))
-        assert set(named(connection)) == {"other_counts_than_whoops"}
+        assert set(named(connection)) == {"count_mismatches"}
 
 
-def test_many_are_counted_and_the_newest_twenty_named(home):
+def test_all_violations_are_counted_and_the_newest_twenty_are_examples(home):
     with home.database.write(home.members) as connection:
         connection.execute(update(t.recoveries).values(recovery_score=101))
         found = consistency.out_of_bounds(connection)
@@ -261,15 +262,15 @@ def test_many_are_counted_and_the_newest_twenty_named(home):
             select(func.count()).select_from(t.recoveries).where(t.recoveries.c.deleted_at.is_(None))
         )
         assert found.count == scored > 60
-        assert len(found.examples) == consistency.MOST_NAMED
+        assert len(found.examples) == consistency.MAX_EXAMPLES
         days = [example.day for example in found.examples]
         assert days == sorted(days, reverse=True) and days[0] >= TODAY - timedelta(days=1)
         assert "recovery_score 101 is not 0 to 100 (WHOOP's API document)" in found.examples[0].what
         connection.rollback()
 
 
-def test_what_changes_after_the_counting_is_no_difference_to_it(home):
-    """Deleted, moved, rejected, and read again in part: the numbers still say what WHOOP's pages held."""
+def test_later_changes_do_not_affect_the_counts(home):
+    """Delete, move and reject records, and read a part again: the counts still match WHOOP's pages."""
     who = somebody(home)
     # Time passes while pages are read and missing records are asked for.
     home.world.before_request = lambda *_: home.clock.advance(0.5)
@@ -284,23 +285,23 @@ def test_what_changes_after_the_counting_is_no_difference_to_it(home):
     )
     home.load(who.day - timedelta(days=1), who.day + timedelta(days=1))
     with home.database.read() as connection:
-        assert consistency.other_counts_than_whoops(connection).count == 0
+        assert consistency.count_mismatches(connection).count == 0
     home.advance(timedelta(hours=1))
     home.world.edit(who.user_id, "cycles", who.after, {"score_state": 17}, follow=False)
     home.load(TODAY - timedelta(days=DAYS), TODAY)
     with home.database.read() as connection:
-        assert set(named(connection)) == {"in_quarantine"}
+        assert set(named(connection)) == {"open_quarantine"}
     home.world.edit(who.user_id, "cycles", who.after, {"score_state": "SCORED"}, follow=False)
     home.advance(timedelta(hours=1))
     home.load(TODAY - timedelta(days=DAYS), TODAY)
     with home.database.read() as connection:
-        looked = consistency.other_counts_than_whoops(connection)
+        looked = consistency.count_mismatches(connection)
         assert looked.count == 0
         assert looked.looked_at == sum(len(home.rows(stream)) for stream in tables.RECORD_TABLES)
 
 
-def test_a_lost_row_is_not_forgotten_when_its_neighbours_are_read_again(home):
-    """The last days are read again every hour, and the check looks once a day."""
+def test_a_lost_row_is_still_reported_after_a_partial_reload(home):
+    """The last days are read again every hour; the check runs once a day."""
     who = somebody(home)
     with home.database.write(home.members) as connection:
         lose(t.sleeps, who.sleep)(connection)
@@ -309,20 +310,20 @@ def test_a_lost_row_is_not_forgotten_when_its_neighbours_are_read_again(home):
         home.advance(timedelta(hours=1))
         home.load(who.day + timedelta(days=2), TODAY)
         with home.database.read() as connection:
-            found = consistency.other_counts_than_whoops(connection)
+            found = consistency.count_mismatches(connection)
         assert sorted((one.user_id, one.what.split()[0]) for one in found.examples) == [
             (who.user_id, "sleeps"),
             (who.user_id, "workouts"),
         ]
     home.load(who.day, who.day)
     with home.database.read() as connection:
-        found = consistency.other_counts_than_whoops(connection)
+        found = consistency.count_mismatches(connection)
         assert found.count == 0
         assert found.looked_at == sum(len(home.rows(stream)) for stream in tables.RECORD_TABLES)
 
 
 @pytest.mark.parametrize("seed", [3, 6])
-def test_whatever_is_edited_at_whoop_and_read_in_whichever_parts_the_counts_still_match(sqlite_url, seed):
+def test_counts_match_after_any_edits_and_partial_reloads(sqlite_url, seed):
     chance = random.Random(seed)
     with at_home(sqlite_url, frozen_world(days=DAYS, seed=seed)) as home:
         home.world.before_request = lambda *_: home.clock.advance(0.2)
@@ -334,7 +335,7 @@ def test_whatever_is_edited_at_whoop_and_read_in_whichever_parts_the_counts_stil
             streams = chance.choice((tuple(tables.RECORD_TABLES), ("cycles",), ("sleeps", "recoveries")))
             home.load(last - timedelta(days=chance.randint(0, 8)), last, streams)
             with home.database.read() as connection:
-                assert consistency.other_counts_than_whoops(connection).examples == []
+                assert consistency.count_mismatches(connection).examples == []
         # And they are counts: a row that is lost from a span whose number is known is told.
         with home.database.write(home.members) as connection:
             known = select(t.coverage.c.start_time, t.coverage.c.end_time).where(
@@ -344,25 +345,25 @@ def test_whatever_is_edited_at_whoop_and_read_in_whichever_parts_the_counts_stil
             connection.execute(
                 delete(t.sleeps).where(t.sleeps.c.start_time >= start, t.sleeps.c.start_time < end)
             )
-            assert consistency.other_counts_than_whoops(connection).count == 1
+            assert consistency.count_mismatches(connection).count == 1
 
 
-def test_of_the_sixty_days_the_oddities_are_named_and_no_other_day(sixty_days):  # noqa: F811
+def test_exactly_the_known_oddities_of_the_sixty_days_are_reported(sixty_days):  # noqa: F811
     sixty_days.load_and_summarise(FIRST, LAST)
     with sixty_days.database.read() as connection:
         assert named(connection) == {
-            "unlinked": [
+            "broken_links": [
                 (MEMBER, date(2026, 10, 20)),  # a sauna outside of any cycle
                 (MEMBER, date(2026, 11, 2)),  # a recovery whose sleep does not exist
                 (MEMBER, date(2026, 11, 4)),  # a nap whose cycle does not exist
             ],
-            "breaks_between_cycles": [(MEMBER, date(2026, 10, 19))],
+            "cycle_gaps": [(MEMBER, date(2026, 10, 19))],
             "missing_days": [(MEMBER, date(2026, 10, 21))],
         }
 
 
-def test_every_measured_column_has_its_bounds():
-    """Who adds a column that is measured says between which values it lies."""
+def test_every_measured_column_has_a_valid_range():
+    """Each measured column needs a valid range."""
     for stream, bounds in BOUNDS.items():
         measured = {
             column.name

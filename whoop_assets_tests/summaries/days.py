@@ -15,7 +15,7 @@ def day(number):
 
 
 def daily(number, **changes):
-    """The daily row of that day: a finished day, with nothing but what is given."""
+    """The daily row of that day: a finished day, with the given values only."""
     user_id = changes.pop("user_id", ME)
     row = dict.fromkeys(DAILY_READ) | {"user_id": user_id, "day": day(number), "is_partial": False}
     assert set(changes) <= set(row)

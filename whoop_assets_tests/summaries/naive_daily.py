@@ -1,4 +1,4 @@
-"""The daily summary once more, from its written rules, day by day in plain Python: slow, easy to check."""
+"""Independent implementation of the daily summary in plain Python, from its written rules."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

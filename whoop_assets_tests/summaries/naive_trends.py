@@ -29,7 +29,7 @@ def naive_trend_rows(daily, first, last):
 
 def naive_trend_row(by_key, user_id, day):
     def values(read, days, ago=0):
-        """What it reads of the days of a window, oldest first; None where a day has no row or no value."""
+        """Read a column of the days of a window, oldest first; None where a day has no row or no value."""
         found = []
         for lag in range(ago + days - 1, ago - 1, -1):
             row = by_key.get((user_id, day - timedelta(days=lag)))
@@ -200,7 +200,8 @@ def _timing(give, values, today):
 
 
 def same_state(earlier, later):
-    """The share of 24 hours in which both nights have the member in the same state: the borders of both cut the day."""
+    """The share of 24 hours in which both nights have the member in the same state: the borders of both cut
+    the day."""
     day = timedelta(days=1)
     one = (earlier["sleep_start_time"] + day, earlier["sleep_end_time"] + day)
     other = (later["sleep_start_time"], later["sleep_end_time"])
@@ -250,7 +251,7 @@ def _zones(give, values, today):
 
 
 def by_law(day, gap, old, new):
-    """Of the offsets that tests use: New York's clocks, whose dates are written out here."""
+    """Of the offsets that tests use: New York's clocks, with the dates written out here."""
     changes = {(2025, 3, 9): (-300, -240), (2026, 3, 8): (-300, -240), (2026, 11, 1): (-240, -300)}
     return any((old, new) == pair and -gap <= (date(*when) - day).days <= 0 for when, pair in changes.items())
 

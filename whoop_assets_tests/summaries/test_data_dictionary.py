@@ -1,13 +1,14 @@
-"""docs/data-dictionary.md names every column of the tables it describes, and no other."""
+"""docs/data-dictionary.md describes every column of its tables: type, unit, example and meaning."""
 
 import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import BigInteger, Boolean, Date, Double, Integer
 
+from whoop_assets.db.types import JsonText, UtcDateTime
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import DAILY_COLUMNS
-from whoop_assets.summaries.trends import TREND_COLUMNS
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data-dictionary.md"
 EVERY_RECORD, PROVENANCE = "Columns of every record", "Where it came from"
@@ -48,11 +49,47 @@ SHARED = {
 }
 
 
-def _columns(heading: str) -> list[str]:
-    """The first cells of the table below that heading."""
+WITH_EXAMPLES = (
+    *("daily_summary", "trends", "weekly_summary", "journal", "journal_effects"),
+    *("cycles", "sleeps", "recoveries", "workouts", "profiles", "body_measurements"),
+    *("imported_cycles", "imported_sleeps", "imported_workouts", "imported_journal"),
+)
+TYPES = (
+    (UtcDateTime, "time"),
+    (JsonText, "JSON"),
+    (Date, "date"),
+    (Boolean, "boolean"),
+    (Double, "double"),
+    (BigInteger, "bigint"),
+    (Integer, "integer"),
+)
+EXAMPLE_OF_TYPE = {
+    "time": r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d",
+    "date": r"\d{4}-\d\d-\d\d",
+    "boolean": "true|false",
+    "double": r"-?\d+(\.\d+)?(e-\d+)?",
+    "bigint": r"-?\d+",
+    "integer": r"-?\d+",
+    "text": ".+",
+    "JSON": r"`\{.*\}`",
+}
+NULL_EXAMPLES = {"deleted_at", "assigned_cycle_start_time"}
+
+
+def _lines(heading: str) -> list[list[str]]:
+    """Return the cells of each column's line in the table below that heading."""
     sections = re.split(r"^#+ ", DICTIONARY.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    (section,) = (one for one in sections if one.partition("\n")[0].replace("`", "") == heading)
-    return re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+    (section,) = (text for text in sections if text.partition("\n")[0].replace("`", "") == heading)
+    lines = [line for line in section.splitlines() if re.match(r"\| `\w+` \|", line)]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def _columns(heading: str) -> list[str]:
+    return [line[0].strip("`") for line in _lines(heading)]
+
+
+def _type_of(column) -> str:
+    return next((name for kind, name in TYPES if isinstance(column.type, kind)), "text")
 
 
 @pytest.mark.parametrize("table", SHARED)
@@ -61,10 +98,22 @@ def test_the_dictionary_describes_each_column_of_the_table_once(table):
     assert sorted(described) == sorted(column.name for column in metadata.tables[table].columns)
 
 
-def test_the_dictionary_lists_a_daily_row_in_the_contracts_order():
+@pytest.mark.parametrize("table", WITH_EXAMPLES)
+def test_each_line_has_type_example_and_meaning(table):
+    columns = metadata.tables[table].c
+    for name, kind, _, example, meaning, *_ in (
+        line for heading in (table, *SHARED[table]) for line in _lines(heading)
+    ):
+        column = columns[name.strip("`")]
+        assert kind == _type_of(column), name
+        assert meaning, name
+        if not (example == "NULL" and column.name in NULL_EXAMPLES):
+            assert re.fullmatch(EXAMPLE_OF_TYPE[kind], example), (name, example)
+
+
+def test_the_dictionary_lists_daily_columns_in_the_order_of_the_table():
     assert _columns("daily_summary") == [*DAILY_COLUMNS, "built_at"]
 
 
 def test_the_dictionary_lists_trends_in_the_order_of_the_table():
-    assert _columns("trends") == [*TREND_COLUMNS, "built_at"]
     assert _columns("trends") == [column.name for column in metadata.tables["trends"].columns]

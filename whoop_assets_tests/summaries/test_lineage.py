@@ -1,4 +1,4 @@
-"""The stated sources of each daily column, held against what the computation does with the sixty days."""
+"""The stated sources of each daily column, compared with the effect of changed values on the sixty days."""
 
 import copy
 
@@ -8,14 +8,13 @@ import pytest
 from whoop_assets.definitions import defs
 from whoop_assets.records import tables
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
-from whoop_assets.summaries.columns import CYCLES, RECOVERIES, SLEEPS, WORKOUTS
-from whoop_assets.summaries.lineage import SOURCES
+from whoop_assets.summaries.columns import CYCLES, DAILY_SOURCES, RECOVERIES, SLEEPS, WORKOUTS
 from whoop_assets_tests.summaries.records import frame
 from whoop_assets_tests.summaries.test_sixty_days import MEMBER, records_then
 from whoop_assets_tests.support.home import RECORDS
 
 CHOOSING = {"user_id", "day", "id", "cycle_id", "sleep_id", "nap", "start_time", "end_time", "score_state"}
-"""On these hangs which record is the day's, or what counts: a change of them can reach every column."""
+"""These columns decide which record belongs to the day, so a change of them can affect every column."""
 
 MEASURED = [
     (stream, name)
@@ -36,7 +35,7 @@ def sixty_days():
 
 
 def other(name, value):
-    """Another value of the same kind; a zero stays one, as an all-zero score is told by it."""
+    """Return another value of the same kind; 0 stays 0, because an all-zero score has a meaning."""
     if value is None or isinstance(value, bool):
         return value if value is None else not value
     if name == "timezone_offset":
@@ -49,7 +48,7 @@ def other(name, value):
 
 
 @pytest.mark.parametrize(("stream", "name"), MEASURED)
-def test_a_changed_value_reaches_exactly_the_columns_that_name_it_as_a_source(sixty_days, stream, name):
+def test_a_changed_value_changes_exactly_the_columns_with_this_source(sixty_days, stream, name):
     records, before = sixty_days
     changed = copy.copy(records)
     changed[stream] = [row | {name: other(name, row[name])} for row in records[stream]]
@@ -60,18 +59,18 @@ def test_a_changed_value_reaches_exactly_the_columns_that_name_it_as_a_source(si
         for column in DAILY_COLUMNS
         if old[column] != new[column]
     }
-    assert reached == {column for column, sources in SOURCES.items() if (stream, name) in sources}
+    assert reached == {column for column, sources in DAILY_SOURCES.items() if (stream, name) in sources}
 
 
 def test_every_column_of_a_daily_row_has_sources_that_exist():
-    assert set(SOURCES) == set(DAILY_COLUMNS)
-    for sources in SOURCES.values():
+    assert set(DAILY_SOURCES) == set(DAILY_COLUMNS)
+    for sources in DAILY_SOURCES.values():
         assert sources
         for table, column in sources:
             assert column in tables.RECORD_TABLES[table].c
 
 
-def test_dagster_knows_the_lineage_of_every_column_but_the_writers_own():
+def test_dagster_has_the_lineage_of_every_column_except_built_at():
     specs = {spec.key: spec for spec in defs.resolve_all_asset_specs()}
     spec = specs[dg.AssetKey(["whoop", "daily_summary"])]
     lineage = spec.metadata["dagster/column_lineage"].deps_by_column

@@ -1,4 +1,4 @@
-"""Naps and workouts of a day add up, whichever of its cycles they lie in."""
+"""Naps and workouts are added up over all cycles of a day."""
 
 from itertools import permutations
 
@@ -12,7 +12,7 @@ SAUNA = workout(
 )
 
 
-def test_naps_add_up_beside_the_night_and_not_into_it():
+def test_naps_are_added_up_separately_from_the_night():
     row = the_day([cycle()], [sleep(), nap(), nap(id="nap 2", total_light_sleep_time_milli=900_000)])
     assert (row["nap_count"], row["nap_minutes"]) == (2, 50.0 + 25.0)
     assert row["sleep_duration_minutes"] == 450.0
@@ -25,12 +25,12 @@ def test_an_unscored_nap_counts_but_gives_no_minutes():
     assert (row["nap_count"], row["nap_minutes"]) == (1, None)
 
 
-def test_a_day_without_naps_has_none_of_no_minutes():
+def test_a_day_without_naps_has_zero_naps_and_minutes():
     row = the_day([cycle()], [sleep()])
     assert (row["nap_count"], row["nap_minutes"]) == (0, 0.0)
 
 
-def test_naps_and_workouts_of_both_cycles_of_a_day_count_while_strain_is_the_days_cycles_alone():
+def test_naps_and_workouts_of_both_cycles_count_but_strain_is_that_of_the_days_cycle():
     cycles = [
         cycle(strain=6.0),
         cycle(id=101, start_time=hour(34), end_time=hour(36), strain=9.0, step_count=50),
@@ -42,7 +42,7 @@ def test_naps_and_workouts_of_both_cycles_of_a_day_count_while_strain_is_the_day
     assert (row["nap_count"], row["workout_count"]) == (2, 2)
 
 
-def test_workouts_add_up_in_time_energy_distance_and_zones_and_their_hardest_is_named():
+def test_workouts_are_added_up_and_strain_is_the_maximum():
     ride = workout(
         id="ride",
         sport_name="cycling",
@@ -59,7 +59,7 @@ def test_workouts_add_up_in_time_energy_distance_and_zones_and_their_hardest_is_
     assert (row["zone_one_milli"], row["zone_five_milli"]) == (1_200_000, 21_000)
 
 
-def test_a_sauna_without_a_score_counts_as_a_session_and_not_as_strain():
+def test_an_unscored_sauna_counts_as_a_workout_without_strain():
     row = the_day([cycle()], [], [], [workout(), SAUNA])
     assert (row["workout_count"], row["workout_minutes"]) == (2, 60.0)
     assert (row["workout_strain_max"], row["workout_kilojoule"], row["zone_zero_milli"]) == (
@@ -70,14 +70,14 @@ def test_a_sauna_without_a_score_counts_as_a_session_and_not_as_strain():
     assert row["sports"] == "running,sauna"
 
 
-def test_a_day_of_nothing_but_unscored_workouts_has_nulls_and_no_zeros():
+def test_a_day_with_unscored_workouts_only_has_nulls_instead_of_zeros():
     row = the_day([cycle()], [], [], [SAUNA])
     assert (row["workout_count"], row["workout_minutes"], row["sports"]) == (1, 15.0, "sauna")
     measured = ("workout_strain_max", "workout_kilojoule", "distance_meter", *ZONES)
     assert [row[name] for name in measured] == [None] * 9
 
 
-def test_a_day_without_workouts_has_none_of_no_minutes_and_nothing_measured():
+def test_a_day_without_workouts_has_zero_workouts_and_no_measures():
     row = the_day([cycle()])
     assert (row["workout_count"], row["workout_minutes"], row["sports"]) == (0, 0.0, None)
     assert [row[name] for name in ("workout_strain_max", "workout_kilojoule", "distance_meter", *ZONES)] == [
@@ -101,7 +101,7 @@ def test_sports_are_the_distinct_slugs_in_order(slugs, sports):
     assert row["sports"] == sports
 
 
-def test_a_sum_of_fractions_is_the_same_to_the_last_digit_in_whatever_order_they_come():
+def test_sums_do_not_depend_on_the_order_of_workouts():
     energies = [
         0.4138074045009127,
         0.09014274576114836,
@@ -112,7 +112,7 @@ def test_a_sum_of_fractions_is_the_same_to_the_last_digit_in_whatever_order_they
     assert len(sums) == 1
 
 
-def test_the_time_in_zones_is_whoops_own_and_is_not_worked_out_from_heart_rates_or_times():
+def test_time_in_zones_is_taken_from_whoop():
     zones = dict.fromkeys(("zone_zero_milli", "zone_one_milli", "zone_two_milli", "zone_three_milli"), 0)
     zones |= {
         "zone_four_milli": 1_234,
@@ -122,7 +122,7 @@ def test_the_time_in_zones_is_whoops_own_and_is_not_worked_out_from_heart_rates_
     assert {name: row[name] for name in zones} == zones
 
 
-def test_energy_is_in_kilojoules_as_sent_the_cycles_beside_the_workouts_and_nothing_is_in_kilocalories():
+def test_energy_is_in_kilojoules():
     row = the_day([cycle(kilojoule=9000.25)], workouts=[workout(kilojoule=1500.5)])
     assert (row["kilojoule"], row["workout_kilojoule"]) == (9000.25, 1500.5)
     assert [name for name in row if "kcal" in name or "calorie" in name] == []

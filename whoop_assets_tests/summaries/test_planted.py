@@ -1,4 +1,4 @@
-"""What is planted is found: an illness, an overreach and a journey in members with known noise. `benchmarks.planted` counts more."""
+"""Planted illnesses, overreaching and journeys are detected. `benchmarks.planted` measures the rates."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def by_member():
     }
 
 
-def test_a_strong_illness_is_flagged_by_its_second_night_and_healthy_nights_seldom_are(by_member):
+def test_a_strong_illness_is_flagged_by_its_second_night_and_healthy_nights_rarely_are(by_member):
     tally = Illnesses()
     for rows in by_member.values():
         flags = {row["day"]: row["illness_flag"] for row in rows.values()}

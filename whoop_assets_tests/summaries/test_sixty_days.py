@@ -1,4 +1,4 @@
-"""Sixty days worked by hand (sixty_days/README.md): what the real pipeline makes of them, and the pure function alone."""
+"""Sixty days worked by hand (sixty_days/README.md), compared with the pipeline and with the pure function."""
 
 import copy
 import json
@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from whoop_assets.records import stale_days
+from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets_tests.summaries.records import frame
+from whoop_assets_tests.summaries.test_daily_rows import CONTRACT_COLUMNS
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import KEY, RECORDS, at_home
 from whoop_simulator.world.world import World
@@ -29,7 +31,7 @@ READINGS = {
 
 
 def expected_rows(*, second, without=frozenset()):
-    """Day -> its row as worked out by hand, with times as times; a day without a row is left out."""
+    """Return day -> row worked out by hand, for days with a row."""
     rows = {}
     for day, told in DAYS.items():
         row = dict(told["row"] or {})
@@ -65,7 +67,7 @@ def expected_days(*, second):
 
 
 def differing(actual, expected):
-    """What is not as expected, small enough to read."""
+    """Return the differences by day and column: actual and expected value."""
     return {
         str(day): {
             name: (actual.get(day, {}).get(name, "no row"), expected.get(day, {}).get(name, "no row"))
@@ -81,7 +83,8 @@ def differing(actual, expected):
 
 
 def kept(home):
-    rows = home.rows("daily_summary", without={"user_id", "day", "built_at"})
+    later = set(DAILY_COLUMNS) - set(CONTRACT_COLUMNS)
+    rows = home.rows("daily_summary", without={"user_id", "day", "built_at", *later})
     assert {user_id for user_id, _ in rows} == {MEMBER}
     return {day: row for (_, day), row in rows.items()}
 
@@ -108,7 +111,7 @@ def home(database_url):
         yield made
 
 
-def test_every_column_of_every_day_is_what_was_worked_out_by_hand_and_the_days_follow_what_changes(home):
+def test_the_pipeline_gives_the_rows_worked_out_by_hand_and_marks_changed_days(home):
     home.load_and_summarise(FIRST, LAST)
     assert filed(home) == expected_days(second=False)
     assert differing(kept(home), expected_rows(second=False)) == {}
@@ -125,7 +128,7 @@ def test_every_column_of_every_day_is_what_was_worked_out_by_hand_and_the_days_f
     assert differing(kept(home), expected_rows(second=True)) == {}
 
 
-def test_percent_recorded_is_kept_as_the_fraction_that_whoop_sends(home):
+def test_percent_recorded_stays_a_fraction(home):
     home.load(FIRST, LAST)
     kept_shares = {key: row["percent_recorded"] for key, row in home.rows("workouts").items()}
     sent = {one["id"]: one.get("score", {}).get("percent_recorded") for one in SERVED["workouts"]}
@@ -137,7 +140,7 @@ def test_percent_recorded_is_kept_as_the_fraction_that_whoop_sends(home):
 
 
 def records_then(*, second):
-    """The records at that reading, WHOOP's fields flattened as the tables have them, with the day that was worked out."""
+    """Return the records of that reading as flat rows with the expected day."""
     records = {stream: {one[KEY[stream]]: one for one in copy.deepcopy(SERVED[stream])} for stream in RECORDS}
     for change in CHANGES if second else ():
         of = records[change["stream"]]
@@ -153,26 +156,6 @@ def records_then(*, second):
     }
 
 
-COLUMNS = {
-    "cycles": ("strain", "kilojoule", "average_heart_rate", "max_heart_rate"),
-    "sleeps": (
-        *("total_in_bed_time_milli", "total_awake_time_milli", "total_light_sleep_time_milli"),
-        *("total_slow_wave_sleep_time_milli", "total_rem_sleep_time_milli", "disturbance_count"),
-        *("baseline_milli", "need_from_sleep_debt_milli", "need_from_recent_strain_milli"),
-        *("need_from_recent_nap_milli", "respiratory_rate", "sleep_performance_percentage"),
-        *("sleep_consistency_percentage", "sleep_efficiency_percentage"),
-    ),
-    "recoveries": (
-        *("user_calibrating", "recovery_score", "resting_heart_rate", "hrv_rmssd_milli"),
-        *("spo2_percentage", "skin_temp_celsius"),
-    ),
-    "workouts": (
-        *("strain", "kilojoule", "distance_meter", "zone_zero_milli", "zone_one_milli", "zone_two_milli"),
-        *("zone_three_milli", "zone_four_milli", "zone_five_milli"),
-    ),
-}
-
-
 def flat(record, day):
     stream = next(
         name
@@ -185,29 +168,30 @@ def flat(record, day):
     score = dict(record.get("score") or {})
     for part in ("stage_summary", "sleep_needed", "zone_durations"):
         score |= score.pop(part, {})
-    row |= {name: score.get(name) for name in COLUMNS[stream]}
+    names = [column.name for column in RECORD_TABLES[stream].columns]
+    row = dict.fromkeys(names) | row | {name: value for name, value in score.items() if name in names}
     for side in ("start", "end"):
         row[f"{side}_time"] = datetime.fromisoformat(record[side]) if record.get(side) else None
     read_at = datetime(2026, 11, 22, tzinfo=UTC)
     row |= {"day": day, "changed_at": read_at, "synced_at": read_at}
-    return {"step_count": None} | row if stream == "cycles" else row
+    return row
 
 
 @pytest.mark.parametrize("second", [False, True], ids=["first reading", "second reading"])
-def test_the_pure_function_alone_gives_the_same_rows(second):
+def test_the_pure_function_gives_the_rows_worked_out_by_hand(second):
     records = records_then(second=second)
     rows = daily_rows(
         *(frame(records[stream]) for stream in RECORDS), latest_cycle={MEMBER: 7060 if second else 7059}
     )
-    without = {"user_id", "day", *SYNC_COLUMNS}
+    without = {"user_id", "day", *SYNC_COLUMNS, *set(DAILY_COLUMNS) - set(CONTRACT_COLUMNS)}
     actual = {row["day"]: {name: row[name] for name in row if name not in without} for row in rows}
     assert differing(actual, expected_rows(second=second, without=SYNC_COLUMNS)) == {}
 
 
-def test_the_fixture_tells_of_sixty_days_and_of_every_column_and_record():
+def test_the_fixture_covers_sixty_days_every_contract_column_and_every_record():
     assert list(DAYS) == [FIRST + timedelta(days=n) for n in range(60)]
     assert DAYS[date(2026, 10, 21)]["row"] is None
     columns = {tuple(told["row"]) for told in DAYS.values() if told["row"]}
-    assert columns == {tuple(name for name in DAILY_COLUMNS if name not in ("user_id", "day", "source"))}
+    assert columns == {tuple(name for name in CONTRACT_COLUMNS if name not in ("user_id", "day", "source"))}
     for stream, days in expected_days(second=False).items():
         assert set(days) == {one[KEY[stream]] for one in SERVED[stream]}

@@ -1,4 +1,4 @@
-"""Which cycle and which sleep a day shows, and what they give it."""
+"""The choice of a day's cycle and sleep, and their values."""
 
 from datetime import date
 
@@ -50,7 +50,7 @@ def test_an_older_cycle_is_never_partial_and_another_members_latest_does_not_cou
 
 
 @pytest.mark.parametrize("state", ["PENDING_SCORE", "UNSCORABLE"])
-def test_an_unscored_cycle_leaves_nulls_but_its_steps_which_are_no_score(state):
+def test_an_unscored_cycle_has_nulls_except_steps(state):
     row = the_day([cycle(score_state=state)])
     assert [row[name] for name in ("strain", "kilojoule", "average_heart_rate", "max_heart_rate")] == [
         None
@@ -58,7 +58,7 @@ def test_an_unscored_cycle_leaves_nulls_but_its_steps_which_are_no_score(state):
     assert row["step_count"] == 8123
 
 
-def test_a_value_beside_a_state_that_is_not_scored_is_not_believed():
+def test_values_of_an_unscored_record_are_ignored():
     row = the_day(
         [cycle(score_state="PENDING_SCORE", strain=0.0)],
         [sleep(score_state="UNSCORABLE", respiratory_rate=0.0)],
@@ -102,14 +102,14 @@ def test_between_equals_the_lower_cycle_id_is_the_days():
     assert the_day([cycle(id=102, end_time=None), cycle(id=101, end_time=None)])["cycle_id"] == 101
 
 
-def test_cycle_ids_beyond_the_reach_of_a_float_stay_exact():
+def test_large_cycle_ids_stay_exact():
     first = 2**53 + 1
     row = the_day([cycle(id=first), cycle(id=first + 1)], [sleep(cycle_id=first + 1)], latest={1: first})
     assert row["cycle_id"] == first + 1
 
 
-def test_where_both_cycles_of_a_day_have_a_main_sleep_strain_and_sleep_come_from_the_one_slept_longer_in():
-    """The longer cycle has the shorter sleep: taking each by its own length would mix two cycles."""
+def test_strain_and_sleep_come_from_the_cycle_with_the_longest_main_sleep():
+    """The longer cycle has the shorter sleep: choosing each by its own length would mix two cycles."""
     first = cycle(id=99, start_time=hour(1), end_time=hour(17), strain=5.0)
     second = cycle(id=100, start_time=hour(17), end_time=hour(30), strain=11.0)
     short = sleep(id="short", cycle_id=99, start_time=hour(1), end_time=hour(5))
@@ -118,7 +118,7 @@ def test_where_both_cycles_of_a_day_have_a_main_sleep_strain_and_sleep_come_from
     assert (row["cycle_id"], row["sleep_id"], row["strain"]) == (100, "long", 11.0)
 
 
-def test_where_the_two_main_sleeps_are_equally_long_the_longer_closed_cycle_decides_for_both():
+def test_of_cycles_with_equally_long_main_sleeps_the_longer_closed_one_wins():
     first = cycle(id=99, start_time=hour(1), end_time=hour(12))
     second = cycle(id=100, start_time=hour(12), end_time=hour(30))
     a = sleep(id="a", cycle_id=99, start_time=hour(1), end_time=hour(7))
@@ -157,7 +157,7 @@ def test_sleep_duration_is_light_and_slow_wave_and_rem_in_exact_minutes():
     assert (row["in_bed_minutes"], row["awake_minutes"]) == (480.0, 30.0)
 
 
-def test_sleep_need_is_the_sum_of_its_four_parts_of_which_naps_take_away():
+def test_sleep_need_is_the_sum_of_its_four_parts():
     row = the_day([cycle()], [sleep()])
     assert row["sleep_needed_minutes"] == 450 + 20 + 10 - 5
     assert row["sleep_debt_minutes"] == 20.0
@@ -176,17 +176,17 @@ def test_an_unscored_main_sleep_shows_when_it_was_and_nothing_else(state):
     assert [row[name] for name in (*measured, "respiratory_rate", "disturbance_count")] == [None] * 14
 
 
-def test_what_whoop_leaves_out_for_a_new_member_is_null_and_a_zero_it_sends_stays():
+def test_missing_values_of_new_members_are_null_and_zeros_stay():
     row = the_day([cycle()], [sleep(sleep_performance_percentage=None, sleep_consistency_percentage=0.0)])
     assert row["sleep_performance_percentage"] is None and row["sleep_consistency_percentage"] == 0.0
 
 
-def test_one_missing_part_of_the_need_leaves_the_need_open():
+def test_one_missing_part_makes_the_need_null():
     row = the_day([cycle()], [sleep(need_from_recent_nap_milli=None)])
     assert row["sleep_needed_minutes"] is None and row["sleep_debt_minutes"] == 20.0
 
 
-def test_the_row_of_an_open_cycle_becomes_final_by_itself_when_the_next_night_closes_it():
+def test_the_row_of_an_open_cycle_becomes_final_when_the_next_night_closes_it():
     open_row = the_day([cycle(end_time=None, strain=3.5)], latest={1: 100})
     closed_row = the_day([cycle(end_time=hour(34), strain=12.5)], latest={1: 101})
     assert (open_row["is_partial"], open_row["strain"]) == (True, 3.5)

@@ -27,13 +27,13 @@ def test_a_recovery_that_arrives_before_its_sleep_is_the_days_already():
     assert the_day([cycle()], [nap()], [OF_NAP, recovery()])["recovery_score"] == 72.0
 
 
-def test_what_is_a_nap_on_another_day_says_nothing_about_this_one():
-    """Ids are matched within one member's day alone, so a day comes out the same whatever is beside it."""
+def test_naps_of_other_days_have_no_influence():
+    """Ids are matched only within one member's day, so other days have no influence."""
     rows = summarised([cycle()], [nap(id="night", user_id=2)], [recovery()])
     assert [row["recovery_score"] for row in rows] == [72.0, None]
 
 
-def test_of_two_recoveries_without_their_sleeps_neither_is_guessed_to_be_the_days():
+def test_of_two_recoveries_without_sleeps_none_is_chosen():
     row = the_day([cycle()], [], [OF_NAP, recovery()])
     assert row["recovery_score"] is None and row["last_recovery_synced_at"] is None
 
@@ -72,7 +72,7 @@ def test_the_band_is_whoops_red_to_33_yellow_to_66_green_from_67(score, band):
 
 
 @pytest.mark.parametrize("state", ["PENDING_SCORE", "UNSCORABLE"])
-def test_an_unscored_recovery_leaves_nulls_and_says_when_it_was_seen(state):
+def test_an_unscored_recovery_has_nulls_and_its_sync_times(state):
     row = the_day([cycle()], [sleep()], [recovery(score_state=state)])
     names = (
         "recovery_score",
@@ -92,7 +92,7 @@ def test_a_strap_without_temperature_leaves_only_that_null():
     assert (row["skin_temp_celsius"], row["spo2_percentage"], row["hrv_rmssd_milli"]) == (None, None, 88.5)
 
 
-def test_the_row_says_when_the_days_recovery_last_changed_and_was_last_read():
+def test_the_row_has_the_recoverys_change_and_sync_times():
     shown = recovery(changed_at=hour(20), synced_at=hour(44))
     newer_nap = recovery(sleep_id="nap", changed_at=hour(29), synced_at=hour(50))
     row = the_day([cycle()], [sleep(), nap()], [newer_nap, shown])

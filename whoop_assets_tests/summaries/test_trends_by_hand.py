@@ -1,4 +1,4 @@
-"""Each trend by a small example that is worked out by hand."""
+"""Each trend in a small example worked out by hand."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from whoop_assets_tests.summaries.days import FIRST, daily, day, frame, many, ni
 
 
 def last_row(rows):
-    """The trends of the last of these days."""
+    """Return the trends of the last day."""
     newest = max(row["day"] for row in rows)
     (row,) = trend_rows(frame(rows), newest, newest)
     return row
@@ -33,14 +33,14 @@ def test_means_and_deviations_of_seven_days():
     assert reason(row, "resting_heart_rate_sd_60") == "8 of 30 values"
 
 
-def test_a_missing_day_is_no_zero_and_too_few_days_are_named():
+def test_a_missing_day_is_not_zero_and_too_few_values_are_a_reason():
     row = last_row(many("respiratory_rate", [15, ..., 15, None, ..., 15, 18]))
     assert row["respiratory_rate_mean_7"] == 15.75
     row = last_row(many("respiratory_rate", [15, ..., None, None, ..., 15, 18]))
     assert reason(row, "respiratory_rate_mean_7") == "3 of 4 values"
 
 
-def test_the_z_score_leaves_the_day_itself_out():
+def test_the_z_score_excludes_the_day_from_its_baseline():
     before = [50.0, 54.0] * 14  # mean 52, squares 28 x 4 = 112, sd = sqrt(112 / 27)
     row = last_row(many("resting_heart_rate", [*before, 60.0]))
     assert row["resting_heart_rate_z_28"] == pytest.approx(8 / math.sqrt(112 / 27))
@@ -48,7 +48,7 @@ def test_the_z_score_leaves_the_day_itself_out():
     assert row["resting_heart_rate_z_28"] == pytest.approx(8 / math.sqrt(112 / 27))
 
 
-def test_a_z_score_wants_fourteen_values_a_value_of_its_own_and_a_spread():
+def test_a_z_score_needs_fourteen_values_a_value_of_the_day_and_a_spread():
     assert (
         reason(last_row(many("resting_heart_rate", [50, 52] * 6 + [50, 60])), "resting_heart_rate_z_28")
         == "13 of 14 values"
@@ -86,7 +86,8 @@ def test_the_variability_of_hrv_does_not_depend_on_its_unit_and_needs_five_days(
 
 
 def hrv_after_60_days(week):
-    """60 nights of e^4 and e^4.2 in turn (ln: mean 4.1, SD 0.1008), then these seven nights of ln RMSSD."""
+    """Return 60 nights that alternate between e^4 and e^4.2 (ln: mean 4.1, SD 0.1008), then seven given
+    nights."""
     before = [4.0, 4.2] * 30
     return last_row(many("hrv_rmssd_milli", [value and math.exp(value) for value in [*before, *week]]))
 
@@ -103,14 +104,14 @@ def test_hrv_is_below_within_or_above_the_normal_band_of_the_sixty_days_before_t
     assert row["hrv_normal_high_milli"] == pytest.approx(math.exp(4.1 + half))
 
 
-def test_a_week_of_three_nights_has_no_hrv_status_and_a_band_all_the_same():
+def test_a_week_of_three_nights_has_a_normal_band_but_no_hrv_status():
     row = hrv_after_60_days([4.0, None, 4.0, None, None, None, 4.0])
     assert reason(row, "hrv_status") == "3 of 4 values"
     assert row["hrv_normal_low_milli"] is not None
 
 
 def trained(minutes, **also):
-    """Finished days with so many minutes in zone 2; None is a day of rest, `...` a day without a row."""
+    """Return finished days with these minutes in zone 2; None means a rest day, `...` a day without a row."""
     rows = []
     for n, value in enumerate(minutes):
         if value is not ...:
@@ -140,7 +141,7 @@ def test_the_load_of_a_day_is_the_minutes_in_each_zone_times_the_number_of_the_z
         )
 
 
-def test_the_ratio_of_loads_has_no_day_on_both_sides():
+def test_the_windows_of_the_load_ratio_do_not_overlap():
     row = last_row(trained([30] * 21 + [45] * 7))
     assert row["training_load_ratio_7_21"] == pytest.approx(1.5)
     assert row["training_load_mean_7"] == 90
@@ -156,7 +157,7 @@ def test_the_ratio_of_loads_has_no_day_on_both_sides():
     )
 
 
-def test_monotony_and_fosters_strain_want_all_seven_days_and_days_of_rest_count():
+def test_monotony_and_fosters_strain_need_all_seven_days_including_rest_days():
     row = last_row(trained([60, None, 60, None, 60, None, 60]))
     loads = [120, 0, 120, 0, 120, 0, 120]
     monotony = statistics.mean(loads) / statistics.stdev(loads)
@@ -167,7 +168,7 @@ def test_monotony_and_fosters_strain_want_all_seven_days_and_days_of_rest_count(
     assert reason(last_row(trained([60] * 7)), "training_load_monotony_7") == "no spread in the window"
 
 
-def test_the_passing_strain_of_the_open_day_is_not_looked_at():
+def test_the_strain_of_an_open_day_is_ignored():
     finished = many("strain", [14.0, 6.0] * 14)
     row = last_row([*finished, daily(28, strain=2.0, is_partial=True)])
     assert row["strain_mean_7"] == pytest.approx((14 + 6) / 2)
@@ -177,7 +178,7 @@ def test_the_passing_strain_of_the_open_day_is_not_looked_at():
     assert last_row([*finished, daily(28, strain=9.0)])["strain_z_28"] is not None
 
 
-def test_a_cycle_of_nothing_but_zeros_is_not_a_rest_day():
+def test_a_cycle_with_zeros_only_is_not_a_rest_day():
     assert last_row(many("strain", [10.0] * 6 + [0.0], kilojoule=0.0))["strain_mean_7"] == 10
     resting = last_row(many("strain", [10.0] * 6 + [0.0], kilojoule=6000.0))
     assert resting["strain_mean_7"] == pytest.approx(60 / 7)
@@ -204,8 +205,8 @@ def test_the_usual_sleep_balance_is_that_of_the_28_days_before():
     assert row["sleep_balance_7_minutes"] == pytest.approx(220 - 360)
 
 
-def test_no_window_of_sleep_holds_nights_of_two_definitions():
-    """WHOOP's new sleep stages are those of 2025-02-24 and later."""
+def test_no_sleep_window_mixes_two_definitions():
+    """WHOOP introduced new sleep stages on 2025-02-24."""
     change = (date(2025, 2, 24) - day(0)).days
 
     def sleep(n):
@@ -244,20 +245,20 @@ def test_bed_times_on_both_sides_of_midnight_have_their_mean_at_midnight():
     assert row["bed_time_deviation_minutes"] == pytest.approx(-120)
 
 
-def test_a_night_shift_deviates_no_more_than_anybody():
+def test_a_night_shift_has_no_deviation():
     nights = [daily(n, **night(n, bed=9, hours=7)) for n in range(28)]
     row = last_row([*nights, daily(28, **night(28, bed=9.5, hours=7))])
     assert row["bed_time_deviation_minutes"] == pytest.approx(30)
 
 
-def test_who_sleeps_at_two_times_twelve_hours_apart_has_no_usual_one():
+def test_bed_times_twelve_hours_apart_have_no_usual_time():
     nights = [daily(n, **night(n, bed=(9 if n % 2 else 21), hours=7)) for n in range(28)]
     row = last_row([*nights, daily(28, **night(28, bed=9, hours=7))])
     assert reason(row, "bed_time_deviation_minutes") == "times scattered around the clock"
 
 
 def nights_in(zones):
-    """A night of eight hours from 23:00 local time for each offset, `+hh:mm` or `-hh:mm`."""
+    """Return a night of eight hours from 23:00 local time for each offset, `+hh:mm` or `-hh:mm`."""
     rows = []
     for n, offset in enumerate(zones):
         sign = 1 if offset[0] == "+" else -1
@@ -303,7 +304,7 @@ def test_the_body_follows_one_hour_a_day_east_and_one_and_a_half_west():
 
 
 def offsets_of(zone, count, first=FIRST):
-    """The offset of each day's cycle, which begins on the evening before at 23:00 local time."""
+    """Return the offset of each day's cycle, which starts at 23:00 local time on the evening before."""
     found = []
     for n in range(count):
         evening = datetime.combine(first + timedelta(days=n - 1), time(23), ZoneInfo(zone))
@@ -322,7 +323,7 @@ def offsets_of(zone, count, first=FIRST):
         ("Australia/Lord_Howe", -30),
     ],
 )
-def test_a_clock_change_is_called_that_and_not_travel(zone, shift):
+def test_a_clock_change_is_not_travel(zone, shift):
     zones = offsets_of(zone, 130)
     rows = trend_rows(frame(nights_in(zones)), FIRST, day(129))
     shifted = [row for row in rows if row["timezone_shift_minutes"]]
@@ -338,7 +339,7 @@ def test_an_hour_at_any_other_time_is_travel_and_so_is_a_flight_on_the_weekend_o
     assert last_row(nights_in([*new_york, "-06:00"]))["timezone_shift_cause"] == "travel"
 
 
-def test_mid_sleep_and_its_spread_go_around_midnight():
+def test_mid_sleep_and_its_spread_work_across_midnight():
     nights = [daily(n, **night(n, bed=bed, hours=2)) for n, bed in enumerate([-2, 0, -2, 0, -2, 0, -1])]
     row = last_row(nights)
     assert row["mid_sleep_minutes"] == pytest.approx(0, abs=1e-6)
@@ -350,7 +351,8 @@ def test_mid_sleep_and_its_spread_go_around_midnight():
     assert around["mid_sleep_sd_7_minutes"] > 300
     opposite = [daily(n, **night(n, bed=12 * (n % 2), hours=2)) for n in range(4)]
     assert reason(last_row(opposite), "mid_sleep_sd_7_minutes") == "times scattered around the clock"
-    # Of these two the mean resultant length is exactly 0, and too few nights are no reason to take its logarithm.
+    # The mean resultant length of the two is exactly 0, and too few nights are no reason to take its
+    # logarithm.
     two = [daily(n, **night(n, bed=-1 + 479 / 3600 + 12 * n, hours=2)) for n in range(2)]
     assert reason(last_row(two), "mid_sleep_sd_7_minutes") == "2 of 4 values"
 
@@ -362,7 +364,7 @@ def test_social_jetlag_compares_weekend_mornings_with_the_others():
     assert reason(last_row(weekdays), "social_jetlag_weekend_28_minutes") == "0 of 4 values"
 
 
-def test_the_regularity_index_is_100_for_the_same_span_and_falls_with_what_differs():
+def test_the_regularity_index_is_100_for_equal_nights_and_lower_for_different_ones():
     def index(beds):
         return last_row([daily(n, **night(n, bed=bed, hours=8)) for n, bed in enumerate(beds)])[
             "sleep_regularity_28"
@@ -375,14 +377,14 @@ def test_the_regularity_index_is_100_for_the_same_span_and_falls_with_what_diffe
     assert index([-1, 11] * 14 + [-1]) == pytest.approx(200 * 8 / 24 - 100)
 
 
-def test_a_flight_makes_sleep_less_regular_though_the_clock_says_the_same():
+def test_a_flight_lowers_the_regularity_index():
     at_home = last_row(nights_in(["+00:00"] * 29))["sleep_regularity_28"]
     away = last_row(nights_in(["+00:00"] * 20 + ["-06:00"] * 9))["sleep_regularity_28"]
     assert at_home == pytest.approx(100)
     assert away == pytest.approx(100 - 200 * (12 / 24) / 28)
 
 
-def test_one_night_alone_has_its_own_values_and_nothing_that_needs_others():
+def test_a_single_night_has_only_the_measures_of_one_day():
     row = last_row([daily(0, **night(0, -1, 8), hrv_rmssd_milli=60.0, recovery_band="green")])
     known = {name for name, value in row.items() if value is not None} - {
         "user_id",
@@ -402,7 +404,7 @@ def test_one_night_alone_has_its_own_values_and_nothing_that_needs_others():
 @pytest.mark.parametrize(
     ("band", "low", "high"), [("green", 14, 18), ("yellow", 10, 14), ("red", 0, 10), (None, None, None)]
 )
-def test_the_strain_to_aim_at_follows_the_recovery(band, low, high):
+def test_the_strain_target_depends_on_the_recovery(band, low, high):
     row = last_row([daily(0, recovery_band=band)])
     assert (row["strain_target_low"], row["strain_target_high"]) == (low, high)
 
@@ -415,7 +417,7 @@ def a_month_and(**today):
     return last_row([*rows, daily(28, **{name: pair[0] for name, pair in QUIET.items()} | today)])
 
 
-def test_a_high_heart_rate_and_a_low_hrv_are_one_sign_and_another_system_makes_two():
+def test_heart_rate_and_hrv_are_one_system_and_a_second_system_raises_the_flag():
     row = a_month_and(resting_heart_rate=60)
     assert (row["illness_systems"], row["illness_systems_known"]) == (1, 2)
     assert (row["illness_signs"], row["illness_flag"]) == ("resting_heart_rate", False)
@@ -429,7 +431,7 @@ def test_a_high_heart_rate_and_a_low_hrv_are_one_sign_and_another_system_makes_t
     assert (row["illness_systems"], row["illness_signs"], row["illness_flag"]) == (0, "", False)
 
 
-def test_with_one_system_that_is_known_nobody_is_called_well():
+def test_with_one_known_system_there_is_no_illness_flag():
     row = a_month_and(resting_heart_rate=60, respiratory_rate=None)
     assert row["illness_systems_known"] == 1
     assert reason(row, "illness_flag") == "fewer than 2 systems known"
@@ -457,7 +459,7 @@ def test_green_days_in_a_row():
     assert streak(*["green"] * 70) == 60
 
 
-def test_a_row_that_lacks_nothing_gives_no_reasons():
+def test_a_complete_row_has_no_reasons():
     rows = [
         daily(
             n,

@@ -1,6 +1,7 @@
-"""Trends over histories that hypothesis thinks of: against the naive twin, whatever the order, never looking ahead.
+"""Trends of generated histories: compared with an independent implementation, in any order, without later
+days.
 
-A history is drawn by a seed: what matters are its gaps, its kinds of days and its length, not each digit.
+A history is drawn by a seed: it varies its gaps, its kinds of days and its length, not each digit.
 """
 
 import json
@@ -24,7 +25,7 @@ OFFSETS = ("-04:00", "-05:00", "Z", "+05:30", "+13:45")
 
 
 def some_day(rng, number, user_id=1):
-    """A day with any of what a day can have, or lack."""
+    """Return a day with random values and gaps."""
 
     def maybe(value, chance=0.85):
         return value if rng.random() < chance else None
@@ -54,7 +55,7 @@ def some_day(rng, number, user_id=1):
 
 
 def history(seed, user_id=1):
-    """150 days with gaps: single days, and weeks without a strap."""
+    """Return 150 days with gaps: single days and weeks without a strap."""
     rng = random.Random(seed)
     away = range(start := rng.randrange(LENGTH), start + rng.choice([0, 5, 25, 70]))
     often = rng.choice([0.02, 0.3])
@@ -75,20 +76,21 @@ def by_key(rows):
 
 @settings(max_examples=12)
 @given(SEEDS)
-def test_what_is_null_has_a_reason_and_nothing_else_has(seed):
+def test_exactly_the_null_measures_have_a_reason(seed):
     for row in trends(history(seed)):
         nulls = {name for name in MEASURES if row[name] is None}
         assert set(json.loads(row["missing"] or "{}")) == nulls
 
 
 def reasons(row):
-    """Why each measure is missing. The twin does not tell a lack of values from a lack after a change of definition."""
+    """Return the reasons. The independent implementation does not distinguish the two reasons for too few
+    values."""
     found = json.loads(row["missing"] or "{}")
     return {name: "few" if " of " in why or "definition" in why else why for name, why in found.items()}
 
 
 def earlier(rows, days):
-    """The same rows so many days before."""
+    """Return the same rows, shifted back by this many days."""
     ago = timedelta(days=days)
     moved = ("day", "sleep_start_time", "sleep_end_time")
     return [row | {name: row[name] and row[name] - ago for name in moved} for row in rows]
@@ -96,8 +98,8 @@ def earlier(rows, days):
 
 @settings(max_examples=4)
 @given(SEEDS, st.sampled_from([0, 364]))
-def test_the_trends_are_those_of_the_naive_twin(seed, ago):
-    """A year before, the days hold a change of a definition at WHOOP, and clocks change in both."""
+def test_trends_equal_those_of_the_independent_implementation(seed, ago):
+    """Shifted by a year, the days contain a change of definition; clocks change in both cases."""
     rows = earlier([*history(seed), *history(seed + 1, user_id=2)], ago)
     first, last = START - timedelta(days=ago), END - timedelta(days=ago)
     found, expected = trends(rows, first, last), naive_trend_rows(rows, first, last)
@@ -124,7 +126,7 @@ def test_the_order_of_the_rows_does_not_matter(seed, rng):
 
 @settings(max_examples=12)
 @given(SEEDS, DAYS, DAYS)
-def test_any_days_alone_come_out_as_among_all_to_the_last_bit(seed, one, other):
+def test_a_subset_of_days_gives_identical_trends(seed, one, other):
     first, last = day(min(one, other)), day(max(one, other))
     mine, others = history(seed), history(seed + 1, user_id=2)
     together = by_key(trends([*mine, *others]))
@@ -134,7 +136,7 @@ def test_any_days_alone_come_out_as_among_all_to_the_last_bit(seed, one, other):
 
 @settings(max_examples=12)
 @given(SEEDS, DAYS)
-def test_what_comes_later_is_never_looked_at(seed, end):
+def test_later_days_have_no_influence(seed, end):
     rows = history(seed)
     known = [row for row in rows if row["day"] <= day(end)]
     assert trends(known) == [row for row in trends(rows) if row["day"] <= day(end)]
@@ -142,7 +144,7 @@ def test_what_comes_later_is_never_looked_at(seed, end):
 
 @settings(max_examples=12)
 @given(SEEDS, DAYS, st.booleans())
-def test_a_changed_day_changes_nothing_before_it_and_nothing_beyond_the_reach(seed, number, gone):
+def test_a_changed_day_changes_only_itself_and_the_days_within_reach(seed, number, gone):
     rows = history(seed)
     others = [row for row in rows if row["day"] != day(number)]
     changed = others if gone else [*others, some_day(random.Random(seed + 7), number)]
@@ -151,7 +153,7 @@ def test_a_changed_day_changes_nothing_before_it_and_nothing_beyond_the_reach(se
     assert all(day(number) <= one <= day(number) + timedelta(days=REACH_DAYS) for one in differing)
 
 
-def test_the_reach_is_used_to_its_last_day():
+def test_the_last_day_within_reach_can_change():
     def rows(first):
         return [daily(n, hrv_rmssd_milli=first if n == 0 else 60.0 + n % 3) for n in range(REACH_DAYS + 2)]
 

@@ -1,4 +1,5 @@
-"""What a day's values are, for each way in which a stream was or was not read and each export: the API's, the export's, or NULL.
+"""What a day's values are, for each way in which a stream was or was not read and each export: the API's, the
+export's, or NULL.
 
 The same table stands in docs/data-dictionary.md.
 """
@@ -28,7 +29,7 @@ PATH = {"sleeps": "/v2/activity/sleep", "recoveries": "/v2/recovery", "workouts"
 API, EXPORT, UNKNOWN = "the API's values", "the export's values", "NULL"
 
 # How the stream was read -> by export: none, one with physiological_cycles.csv alone, one with every file.
-# Of recoveries and main sleeps physiological_cycles.csv tells; naps and workouts have files of their own.
+# Of recoveries and main sleeps physiological_cycles.csv tells; naps and workouts have their own files.
 TABLE = {
     "read": (API, API, API),
     "not granted": (UNKNOWN, UNKNOWN, EXPORT),
@@ -44,7 +45,7 @@ def summaries(home):
 
 
 def of_truth(home):
-    """The naps, workouts and main sleeps of each day, and the recovery of each main sleep, as WHOOP has them."""
+    """Return WHOOP's naps, workouts and main sleeps of each day, and the recovery of each main sleep."""
     truth, days = home.truth(), days_of(home.truth())
     naps = Counter(days["sleeps"][sleep["id"]] for sleep in truth["sleeps"] if sleep["nap"])
     workouts = Counter(days["workouts"][workout["id"]] for workout in truth["workouts"])
@@ -58,7 +59,7 @@ def of_truth(home):
 
 
 def brought(home, streams, how):
-    """Load the member's cycles, and these streams in that way."""
+    """Load the member's cycles, and these streams in this way."""
     if how == "failed":
         for stream in streams:
             home.world.inject_fault("status", status=500, count=None, path_prefix=PATH[stream])
@@ -129,7 +130,7 @@ def test_main_sleeps_and_recoveries(sqlite_url, how, export, cell):
 
 
 @pytest.mark.parametrize("stream", STREAMS)
-def test_one_stream_that_fails_is_filled_and_the_others_stay_the_apis(sqlite_url, stream):
+def test_an_export_fills_only_the_stream_that_failed(sqlite_url, stream):
     with at_home(sqlite_url, frozen_world(days=30, seed=17)) as home:
         brought(home, [stream], "failed")
         imported(home, "every file")
@@ -181,7 +182,7 @@ def test_reading_a_stream_that_has_nothing_marks_its_days_as_stale(sqlite_url):
 
 
 @pytest.mark.parametrize("seed", [1, 6, 17])
-def test_pieces_read_here_and_there_leave_the_counts_that_the_written_rule_gives(sqlite_url, seed):
+def test_partly_read_days_have_the_counts_of_the_written_rule(sqlite_url, seed):
     rng = random.Random(seed)
     with at_home(sqlite_url, frozen_world(days=40, seed=seed)) as home:
         for _ in range(6):

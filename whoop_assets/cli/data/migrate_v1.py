@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from whoop_assets.v1_migration.source import Taken
     from whoop_assets.v1_migration.store import Report
 
-MOST_NAMED = 5
+MAX_EXAMPLES = 5
 EVERY = 100
 
 
@@ -109,7 +109,7 @@ def _print(report: "Report", taken: "Taken", replayed: int) -> None:
 
     if taken.rows:
         click.echo(f"{taken.rows} rows read, {taken.refused} not understood.")
-        for number, reason in taken.reasons[:MOST_NAMED]:
+        for number, reason in taken.reasons[:MAX_EXAMPLES]:
             click.echo(f"  row {number}: {reason}")
     of = ", ".join(f"{count} {kind}" for kind, count in report.kinds.items())
     lines = (

@@ -13,7 +13,7 @@ from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workout
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report import charts
-from whoop_assets.summaries.lineage import SOURCES
+from whoop_assets.summaries.columns import DAILY_SOURCES
 from whoop_assets.summaries.rebuild import rebuild_days
 
 
@@ -21,7 +21,7 @@ from whoop_assets.summaries.rebuild import rebuild_days
     table="daily_summary",
     kinds={"pandas"},
     deps=[cycles, sleeps, recoveries, workouts],
-    sources=SOURCES,
+    sources=DAILY_SOURCES,
 )
 def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Strain, recovery, sleep and workouts of each WHOOP day in one row per member.
@@ -37,6 +37,6 @@ def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg
         rows, changed = rebuilt.rows, rebuilt.changed
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
-    add_charts(context, whoop, charts.of_summary, members)
+    add_charts(context, whoop, charts.summary_charts, members)
     context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()

@@ -12,7 +12,7 @@ from whoop_assets.defs.assets.blueprints import whole_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
-from whoop_assets.summaries.lineage import EFFECT_SOURCES, JOURNAL_SOURCES
+from whoop_assets.journal.tables import EFFECT_SOURCES, JOURNAL_SOURCES
 
 JOURNAL_GROUP = "journal"
 

@@ -15,7 +15,7 @@ from whoop_assets.sinks.notion.pages import page_counts
 from whoop_assets.sinks.notion.sync import Done, sync
 
 NOTION = "notion"
-MOST_NAMED = 5
+MAX_EXAMPLES = 5
 
 
 @daily_asset(group=NOTION, kinds={"notion"}, deps=[daily_summary])
@@ -63,8 +63,8 @@ def problem_of(done: Done) -> str | None:
     if done.obstacle is not None:
         return f"{done.obstacle} What was not written stays behind, and is tried again."
     if done.refused:
-        days = [f"{day} of member {user_id}" for user_id, day in list(done.refused)[:MOST_NAMED]]
-        more = f" and {len(done.refused) - MOST_NAMED} more" if len(done.refused) > MOST_NAMED else ""
+        days = [f"{day} of member {user_id}" for user_id, day in list(done.refused)[:MAX_EXAMPLES]]
+        more = f" and {len(done.refused) - MAX_EXAMPLES} more" if len(done.refused) > MAX_EXAMPLES else ""
         return (
             f"Notion refused the pages of {', '.join(days)}{more}: {next(iter(done.refused.values()))} All others are"
             " written."

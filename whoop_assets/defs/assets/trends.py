@@ -13,7 +13,7 @@ from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report import charts
-from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.summaries.trends_store import trend_counts
 
 
@@ -36,6 +36,6 @@ def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
         rows = trend_counts(connection, members, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
-    add_charts(context, whoop, charts.of_trends, members)
+    add_charts(context, whoop, charts.trend_charts, members)
     context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()

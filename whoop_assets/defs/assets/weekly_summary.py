@@ -10,7 +10,7 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.summaries.follow import rebuild_weeks
+from whoop_assets.summaries.dependents import rebuild_weeks
 from whoop_assets.summaries.trends_store import week_counts
 
 # The first week may begin before WHOOP_START_DATE, and the last is not over.

@@ -16,13 +16,13 @@ from whoop_assets.defs.checks.blueprints import Spec, checks
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.planner.overdue import LATE_AFTER, lateness
 from whoop_assets.quality import consistency
-from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
+from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
 from whoop_assets.v1_migration import store as v1_store
 
 MOST_IN_SENTENCE = 5
 
 
-_LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
+_LOOKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
     spec.name: (spec, look, what)
     for spec, look, what in (
         (
@@ -40,7 +40,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "No cycle, sleep or workout is there under two ids, and no cycle has two recoveries of one night.",
             ),
-            consistency.doubles,
+            consistency.duplicates,
             "things are there twice",
         ),
         (
@@ -49,7 +49,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "Every recovery has its sleep and its cycle, every sleep its cycle, and every workout starts in a cycle.",
             ),
-            consistency.unlinked,
+            consistency.broken_links,
             "records lack what they belong to",
         ),
         (
@@ -58,7 +58,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 sleeps,
                 "Light, slow wave and REM sleep, time awake and time without data add up to the time in bed.",
             ),
-            consistency.stages_apart,
+            consistency.stage_mismatches,
             "sleeps do not add up to their time in bed",
         ),
         (
@@ -67,7 +67,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 cycles,
                 "Each cycle ends where the member's next one starts: no gap, no overlap, one open cycle at most.",
             ),
-            consistency.breaks_between_cycles,
+            consistency.cycle_gaps,
             "cycles do not end where the next one starts",
         ),
         (
@@ -85,7 +85,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "Every day with a record has its summary, or is marked to get it; no other day has one.",
             ),
-            consistency.summaries_behind,
+            consistency.missing_summaries,
             "days have records and no summary, or the reverse",
         ),
         (
@@ -94,7 +94,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "No record waits in quarantine for a valid one of its key, and no row of an export.",
             ),
-            consistency.in_quarantine,
+            consistency.open_quarantine,
             "records were not understood and are kept in the table quarantine, or export_quarantine",
         ),
         (
@@ -103,7 +103,7 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "Of every span that was read completely there are as many records here as WHOOP's pages held.",
             ),
-            consistency.other_counts_than_whoops,
+            consistency.count_mismatches,
             "spans hold another number of records than WHOOP's pages did",
         ),
     )
@@ -138,7 +138,7 @@ def records_fit_together(
         yield _fresh(asked[FRESH.name], whoop)
 
 
-def _result(key: dg.AssetCheckKey, found: Found, what: str) -> dg.AssetCheckResult:
+def _result(key: dg.AssetCheckKey, found: Findings, what: str) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.int(found.count)}
     if found.looked_at is not None:
         metadata["looked_at"] = dg.MetadataValue.int(found.looked_at)
@@ -154,7 +154,7 @@ def _result(key: dg.AssetCheckKey, found: Found, what: str) -> dg.AssetCheckResu
     )
 
 
-def _sentence(found: Found, what: str) -> str:
+def _sentence(found: Findings, what: str) -> str:
     if not found.count:
         looked_at = "everything that is stored" if found.looked_at is None else found.looked_at
         return f"Looked at {looked_at}: no {what}."
@@ -205,12 +205,12 @@ def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
         Example(one.user_id, one.last, f"waits for the request budget: {one.reason.sentence}")
         for one in seen.held
     ]
-    found = Found(len(trouble), trouble[:MOST_NAMED], seen.members)
+    found = Findings(len(trouble), trouble[:MAX_EXAMPLES], seen.members)
     limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in LATE_AFTER.items())
     result = _result(
         key, found, f"readings have been due for longer than {limits}, or wait for the request budget"
     )
-    awaited = ", ".join(map(str, seen.awaited[:MOST_NAMED]))
+    awaited = ", ".join(map(str, seen.awaited[:MAX_EXAMPLES]))
     return result._replace(
         metadata={
             **result.metadata,

@@ -1,4 +1,4 @@
-"""Trends from daily rows: pure functions of data frames, vectorised over members and days."""
+"""Compute trends from daily rows: pure functions, vectorised over members and days."""
 
 from whoop_assets.summaries.trends.columns import DAILY_READ, MEASURES, TREND_COLUMNS
 from whoop_assets.summaries.trends.rows import trend_rows

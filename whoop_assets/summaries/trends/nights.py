@@ -1,6 +1,7 @@
-"""Sleep balance and the timing of sleep: deviations, spread, social jetlag and regularity.
+"""Sleep balance and sleep timing: deviations, spread, social jetlag and regularity.
 
-Times of day are local by each cycle's own offset, and have circular means: a mean of 23:30 and 00:30 is 00:00.
+Times of day are local by each cycle's own offset. Their means are circular: the mean of 23:30 and 00:30 is
+00:00.
 """
 
 import math
@@ -23,28 +24,32 @@ from whoop_assets.summaries.trends.windows import (
     ACUTE,
     CHRONIC,
     FORTNIGHT,
-    LEAST,
+    MIN_VALUES,
     MIN_WEEKDAY_NIGHTS,
     MIN_WEEKEND_NIGHTS,
 )
 
 DAY_MINUTES = 1440.0
-CONCENTRATED = 0.5
-"""The least mean resultant length (0 to 1) of times of day that have a mean worth the name: two shifts twelve hours
-apart have 0, times spread evenly over eight hours 0.83."""
+MIN_RESULTANT_LENGTH = 0.5
+"""Minimum mean resultant length (0 to 1) of times of day with a meaningful mean. Two shifts twelve hours
+apart have 0; times spread evenly over eight hours have 0.83."""
 
-_NO_DIRECTION = 1e-9
-"""A mean resultant length below this is rounding: the times cancel each other out."""
+_ROUNDING_ERROR = 1e-9
+"""A mean resultant length below this is a rounding error of 0."""
 
 
 def balance_measures(shortfall: Floats) -> dict[str, Measure]:
-    """Sleep balance over 7 and 14 nights, minutes: time asleep less the need; below zero the member slept too little.
+    """Return the sleep balance of 7 and 14 nights in minutes: time asleep - need; negative for too little
+    sleep.
 
-    `shortfall` is the need of each night less the time asleep, without the part of WHOOP's need that comes from sleep
-    debt: that part carries the shortfall of the nights before, which the sum counts already. The part that naps take off stays
-    in, so naps count. For nights without a value the mean of the others is assumed. More sleep than needed counts
-    against earlier short nights one for one. That is a convention: whether such sleep makes up for them is not known.
-    So the balance is compared with the member's own usual balance.
+    Nights without a value count with the mean of the others. Surplus sleep compensates short nights fully.
+    This is a convention, because the real effect is not known, so the balance is compared with the member's
+    usual balance.
+
+    Args:
+        shortfall: Need - time asleep of each night in minutes, without the part of the need that comes from
+            sleep debt,
+            because the sum already contains the earlier shortfalls. Naps reduce the need, so they count.
     """
     windows = {days: Window(shortfall, days) for days in (ACUTE, FORTNIGHT)}
     found = {
@@ -57,7 +62,8 @@ def balance_measures(shortfall: Floats) -> dict[str, Measure]:
 
 
 class CircularWindow:
-    """Circular mean and mean resultant length of local times of day over `days` days that end `ago` days before the day."""
+    """Circular mean and mean resultant length of times of day over `days` days that end `ago` days before the
+    day."""
 
     def __init__(self, minutes: Floats, days: int, *, ago: int = 0) -> None:
         turn = minutes * (2 * math.pi / DAY_MINUTES)
@@ -74,40 +80,45 @@ class CircularWindow:
         with np.errstate(invalid="ignore", divide="ignore"):
             self.length: Floats = np.sqrt(sine * sine + cosine * cosine) / self.count
 
-    def scattered(self, least: int, below: float = CONCENTRATED) -> Flags:
-        """Where there are enough times, and they have no mean worth the name."""
+    def scattered(self, least: int, below: float = MIN_RESULTANT_LENGTH) -> Flags:
+        """Return where the window has enough times but no meaningful mean."""
         found: Flags = (self.length < below) & (self.count >= least)
         return found
 
 
 def clock_deviation(minutes: Floats) -> Measure:
-    """How far a local time of day (minutes since midnight) lies from the usual one, -720 to 720 minutes; later is positive.
+    """Return the deviation of a local time of day from the usual one, -720 to 720 minutes; positive for
+    later.
 
-    The usual time is the circular mean over the 28 days before, which knows no midnight: it is as good for a night
-    shift. A member who sleeps at eleven in New York and at eleven in Tokyo does not deviate (`timezone_shift_minutes` shows
-    the journey). Where the times of the month are scattered around the clock there is no usual one.
+    The usual time is the circular mean of the 28 days before, so it also works across midnight. It is
+    undefined if the times are scattered around the clock. A flight causes no deviation:
+    `timezone_shift_minutes` shows it.
+
+    Args:
+        minutes: Local minutes since midnight.
     """
     before = CircularWindow(minutes, CHRONIC, ago=1)
-    deviation = of_window(_apart(minutes, before.mean), before.count, LEAST[CHRONIC])
-    return deviation.but(before.scattered(LEAST[CHRONIC]), SCATTERED).but(np.isnan(minutes), NO_VALUE)
+    deviation = of_window(_apart(minutes, before.mean), before.count, MIN_VALUES[CHRONIC])
+    return deviation.but(before.scattered(MIN_VALUES[CHRONIC]), SCATTERED).but(np.isnan(minutes), NO_VALUE)
 
 
 def timing_measures(grid: Grid, mid_sleep: Floats) -> dict[str, Measure]:
-    """Mid-sleep, its circular standard deviation over 7 and 28 days, and social jetlag over 28 days, minutes.
+    """Return mid-sleep, its circular standard deviation over 7 and 28 days, and social jetlag, in minutes.
 
-    The circular standard deviation is sqrt(-2 ln R), R being the mean resultant length (Fisher, "Statistical Analysis
-    of Circular Data", 1993, section 2.3). Social jetlag is mid-sleep on free days less mid-sleep on work days (Wittmann et al.
-    2006, Chronobiol Int 23:497). WHOOP does not say which days are free, so Saturday and Sunday stand for them.
+    The circular standard deviation is sqrt(-2 ln R) with the mean resultant length R (Fisher, "Statistical
+    Analysis of Circular Data", 1993, section 2.3). Social jetlag is mid-sleep on free days - mid-sleep on
+    work days (Wittmann et al. 2006, Chronobiol Int 23:497). WHOOP does not provide free days, so Saturday and
+    Sunday replace them.
     """
     found = {"mid_sleep_minutes": known(mid_sleep)}
     for days in (ACUTE, CHRONIC):
         window = CircularWindow(mid_sleep, days)
-        nowhere = window.scattered(LEAST[days], _NO_DIRECTION)
-        # Whatever the count: the logarithm of 0 is an error.
-        length = np.where(window.length < _NO_DIRECTION, np.nan, window.length)
+        undefined = window.scattered(MIN_VALUES[days], _ROUNDING_ERROR)
+        # The logarithm of 0 is an error.
+        length = np.where(window.length < _ROUNDING_ERROR, np.nan, window.length)
         spread = exactly(_circular_sd, length)
-        measure = of_window(spread * (DAY_MINUTES / (2 * math.pi)), window.count, LEAST[days])
-        found[f"mid_sleep_sd_{days}_minutes"] = measure.but(nowhere, SCATTERED)
+        measure = of_window(spread * (DAY_MINUTES / (2 * math.pi)), window.count, MIN_VALUES[days])
+        found[f"mid_sleep_sd_{days}_minutes"] = measure.but(undefined, SCATTERED)
     weekend = grid.weekends()
     free = CircularWindow(np.where(weekend, mid_sleep, np.nan), CHRONIC)
     work = CircularWindow(np.where(weekend, np.nan, mid_sleep), CHRONIC)
@@ -121,15 +132,15 @@ def timing_measures(grid: Grid, mid_sleep: Floats) -> dict[str, Measure]:
 
 
 def regularity(start: Floats, end: Floats) -> Measure:
-    """Sleep regularity index of 28 days from the spans of main sleeps, -100 to 100; 100 is the same span every day.
+    """Return the sleep regularity index of 28 days, -100 to 100; 100 means the same sleep times every day.
 
-    Phillips et al. 2017 (Sci Rep 7:3216): how likely the member is in the same state, asleep or awake, at two moments
-    24 hours apart, scaled so that chance is 0. Here a main sleep counts as asleep from its start to its end, and naps
-    are not counted, so it is an approximation. Moments are 24 hours of elapsed time apart: a flight lowers it.
+    Phillips et al. 2017 (Sci Rep 7:3216): the probability of the same state, asleep or awake, at two moments
+    24 hours apart, scaled so that chance is 0. This is an approximation: a main sleep counts as asleep from
+    start to end, and naps do not count. The 24 hours are elapsed time, so a flight lowers the index.
 
     Args:
-        start: Start of each day's main sleep, minutes since any fixed moment.
-        end: Its end, likewise.
+        start: Start of each day's main sleep in minutes since a fixed moment.
+        end: End of each day's main sleep in minutes since the same moment.
     """
     before_start, before_end = (back(values, 1, np.nan) + DAY_MINUTES for values in (start, end))
     overlap = np.maximum(0.0, np.minimum(end, before_end) - np.maximum(start, before_start))
@@ -140,17 +151,17 @@ def regularity(start: Floats, end: Floats) -> Measure:
 
 
 def mid_sleep_times(start: pd.Series, end: pd.Series) -> pd.Series:
-    """The moment halfway between start and end, UTC."""
+    """Return the middle between start and end, UTC."""
     middle: pd.Series = start + (end - start) / 2
     return middle
 
 
 def _apart(minutes: Floats, usual: Floats) -> Floats:
-    """From one time of day to another, -720 to 720 minutes; later is positive."""
+    """Return the difference between two times of day, -720 to 720 minutes; positive for later."""
     apart = (minutes - usual) % DAY_MINUTES
     return np.where(apart > DAY_MINUTES / 2, apart - DAY_MINUTES, apart)
 
 
 def _circular_sd(length: float) -> float:
-    """Radians; rounding can make the length of equal times a little more than 1."""
+    """Return radians. Rounding can make the length of equal times slightly larger than 1."""
     return math.sqrt(max(0.0, -2.0 * math.log(length)))

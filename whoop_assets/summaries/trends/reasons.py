@@ -1,4 +1,4 @@
-"""Why a measure is NULL: a small code per value, so that whole histories are judged at once, and its sentence."""
+"""Reasons for missing measures: a code per value, so that arrays can hold it, and the text of each code."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,9 @@ Flags = NDArray[np.bool_]
 
 KNOWN, NO_VALUE, UNFINISHED, NO_SPREAD, NO_MEAN, SCATTERED, FEW_SYSTEMS, CALIBRATING, REDEFINED = range(9)
 _TOO_FEW = 100
-"""A window of m days that lacks values has the code m' x 100 + n, for n values where m' are needed."""
+"""Too few values have the code 100 x needed values + known values."""
 
-_SENTENCES = {
+_TEXTS = {
     NO_VALUE: "no value on the day",
     UNFINISHED: "the day is not finished",
     NO_SPREAD: "no spread in the window",
@@ -28,27 +28,27 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One value per member (row) and day (column), NaN where there is none, and the code that says why."""
+    """One value per member (row) and day (column), NaN if missing, and the code of the reason."""
 
     values: Floats
     why: Codes
 
     def but(self, where: Flags, code: int) -> "Measure":
-        """The same, but for these places, which have no value for this reason."""
+        """Return a copy without values at these places, with this reason."""
         return Measure(
             np.where(where, np.nan, self.values), np.where(where, np.int16(code), self.why).astype(np.int16)
         )
 
     def because(self, where: Flags, other: "Measure") -> "Measure":
-        """The same, but for these places, which have no value for the other measure's reason."""
+        """Return a copy without values at these places, with the other measure's reasons."""
         return Measure(
             np.where(where, np.nan, self.values), np.where(where, other.why, self.why).astype(np.int16)
         )
 
     def since(self, column: int, other: "Measure") -> "Measure":
-        """This measure before that column of the grid, the other one from it on.
+        """Combine this measure before a column of the grid with another one from it on.
 
-        A value that only the other one lacks is missing because WHOOP changed its definition on that day.
+        If only the other measure lacks a value, the reason is that WHOOP changed the definition on that day.
         """
         values, why = self.values.copy(), self.why.copy()
         values[:, column:], why[:, column:] = other.values[:, column:], other.why[:, column:]
@@ -57,19 +57,19 @@ class Measure:
 
 
 def known(values: Floats) -> Measure:
-    """A measure of these values, NaN where the day has none."""
+    """Return a measure of these values; the reason of a NaN is that the day has no value."""
     return Measure(values, np.where(np.isnan(values), NO_VALUE, KNOWN).astype(np.int16))
 
 
 def of_window(values: Floats, count: NDArray[Any], least: int) -> Measure:
-    """A measure of a window: the values where the window had at least so many."""
+    """Return a measure of windows; it has no value where the window has fewer than `least` values."""
     few = count < least
     codes = np.where(few, least * _TOO_FEW + count, KNOWN).astype(np.int16)
     return Measure(np.where(few, np.nan, values), codes)
 
 
-def sentence(code: int) -> str:
-    """What the code means, `3 of 4 values` for three where four are needed."""
+def reason_text(code: int) -> str:
+    """Return the text of a reason, for example `3 of 4 values`."""
     if code >= _TOO_FEW:
         return f"{code % _TOO_FEW} of {code // _TOO_FEW} values"
-    return _SENTENCES[code]
+    return _TEXTS[code]

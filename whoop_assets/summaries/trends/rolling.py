@@ -1,6 +1,6 @@
 """Means, standard deviations, usual ranges and z-scores of windows of days.
 
-The standard deviation is the sample's (n - 1), about the window's own mean in a second pass.
+Standard deviations are sample standard deviations (n - 1), computed in two passes.
 """
 
 import math
@@ -11,10 +11,10 @@ import numpy as np
 from whoop_assets.definition_changes import changes_of
 from whoop_assets.summaries.trends.grid import Grid, back, exactly
 from whoop_assets.summaries.trends.reasons import NO_SPREAD, NO_VALUE, Floats, Measure, of_window
-from whoop_assets.summaries.trends.windows import ACUTE, CHRONIC, LEAST, LONG, MIN_CV_VALUES, ROLLING
+from whoop_assets.summaries.trends.windows import ACUTE, CHRONIC, LONG, MIN_CV_VALUES, MIN_VALUES, ROLLING
 
-_NEXT_TO_NOTHING = 1e-9
-"""A spread below this share of the mean is rounding: equal values have none."""
+_RELATIVE_ROUNDING_ERROR = 1e-9
+"""A spread below this share of the mean is a rounding error of 0."""
 
 HRV_STATUSES = ("below", "within", "above")
 NORMAL_BAND_SD = 0.5
@@ -25,8 +25,8 @@ class Window:
     """Count, mean and standard deviation of `days` days that end `ago` days before the day."""
 
     def __init__(self, values: Floats, days: int, *, ago: int = 0, least: int | None = None) -> None:
-        """`least`: how many values the window needs; None: as `LEAST` says of its length."""
-        self.least = LEAST[days] if least is None else least
+        """Compute the window. `least` is the number of values it needs, by default that of its length."""
+        self.least = MIN_VALUES[days] if least is None else least
         there = ~np.isnan(values)
         filled = np.where(there, values, 0.0)
         lags = range(ago, ago + days)
@@ -42,32 +42,32 @@ class Window:
                 apart = back(filled, lag, 0.0) - self.average
                 squares += np.where(back(there, lag, False), apart * apart, 0.0)
             spread = np.sqrt(squares / (self.count - 1))
-        flat = spread <= _NEXT_TO_NOTHING * np.abs(self.average)
+        flat = spread <= _RELATIVE_ROUNDING_ERROR * np.abs(self.average)
         self.spread: Floats = np.where(flat, 0.0, spread)
 
     def measure(self, values: Floats) -> Measure:
-        """These values, where enough days of the window have one."""
+        """Return these values where the window has enough values."""
         return of_window(values, self.count, self.least)
 
     @property
     def mean(self) -> Measure:
-        """The mean, where enough days have a value."""
+        """The mean, where the window has enough values."""
         return self.measure(self.average)
 
     @property
     def sd(self) -> Measure:
-        """The sample standard deviation, where enough days have a value."""
+        """The sample standard deviation, where the window has enough values."""
         return self.measure(self.spread)
 
     def ratio(self, numerator: Floats, denominator: Floats, *, zero: int) -> Measure:
-        """A ratio where enough days have a value; none, with that reason, where the denominator is zero."""
+        """Return a ratio where the window has enough values; `zero` is the reason if the denominator is 0."""
         with np.errstate(invalid="ignore", divide="ignore"):
             given = self.measure(numerator / denominator)
         return given.but((denominator == 0) & (self.count >= self.least), zero)
 
 
 def rolling(name: str, values: Floats, windows: Sequence[int] = ROLLING) -> dict[str, Measure]:
-    """`name_mean_7` .. `name_sd_60`, in the unit of the values."""
+    """Return `name_mean_7` to `name_sd_60` in the unit of the values."""
     found = {}
     for days in windows:
         window = Window(values, days)
@@ -76,10 +76,11 @@ def rolling(name: str, values: Floats, windows: Sequence[int] = ROLLING) -> dict
 
 
 def usual(name: str, values: Floats) -> dict[str, Measure]:
-    """`name_usual_mean_28`, `name_usual_sd_28` and `name_z_28`: the 28 days before the day, and the day against them.
+    """Return `name_usual_mean_28` and `name_usual_sd_28` of the 28 days before the day, and the day's
+    `name_z_28`.
 
-    The day itself is left out: it would pull the baseline towards itself, and its own outlier out of reach (of 28
-    values none can lie more than 27 / sqrt(28) = 5.1 standard deviations from a mean that it is part of).
+    The window excludes the day. Otherwise an outlier would shift its own baseline, and its z-score could not
+    exceed 27 / sqrt(28) = 5.1.
     """
     before = Window(values, CHRONIC, ago=1)
     score = before.ratio(values - before.average, before.spread, zero=NO_SPREAD)
@@ -93,13 +94,13 @@ def usual(name: str, values: Floats) -> dict[str, Measure]:
 def of_one_definition(
     column: str, grid: Grid, values: Floats, compute: Callable[[Floats], dict[str, Measure]]
 ) -> dict[str, Measure]:
-    """What `compute` makes of the values, where no window holds values of two definitions of WHOOP's.
+    """Compute measures so that no window contains values with two definitions of WHOOP's.
 
     Args:
-        column: The column of `daily_summary` that the values come from.
-        grid: The grid that the values lie on.
+        column: The column of `daily_summary` with the values.
+        grid: The grid of the values.
         values: One value per member and day.
-        compute: Gives measures whose windows end on the day or before it.
+        compute: Computes the measures; their windows end on the day or earlier.
     """
     for change in changes_of(column):
         values = values.copy()
@@ -115,12 +116,13 @@ def of_one_definition(
 
 
 def hrv_measures(ln_hrv: Floats) -> dict[str, Measure]:
-    """Variability of 7 days of HRV, and its status: the mean of 7 days against the normal band of the 60 days before them.
+    """Return the variability of 7 days of HRV, and its status: the mean of 7 days against the 60 days before
+    them.
 
-    `hrv_cv_7` is 100 x the standard deviation of ln RMSSD, percent: the coefficient of variation of RMSSD itself as
-    long as that is small, and the same in any unit. The status follows the smallest worthwhile change of half a
-    standard deviation (Plews et al. 2013, Sports Med 43:773; Buchheit 2014, Front Physiol 5:73).
-    `hrv_status` has the place of the word in HRV_STATUSES.
+    `hrv_cv_7` is 100 x the standard deviation of ln RMSSD, in percent. It approximates the coefficient of
+    variation of RMSSD and does not depend on the unit. The normal band is the smallest worthwhile change of
+    half a standard deviation (Plews et al. 2013, Sports Med 43:773; Buchheit 2014, Front Physiol 5:73).
+    `hrv_status` is an index of HRV_STATUSES.
     """
     week, before = Window(ln_hrv, ACUTE), Window(ln_hrv, LONG, ago=ACUTE)
     flat = (before.spread == 0) & (before.count >= before.least)

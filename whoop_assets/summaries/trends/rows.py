@@ -1,4 +1,4 @@
-"""One row of trends per member and day, computed from daily rows: pure functions, without I/O or a clock."""
+"""Compute the rows of `trends` from daily rows. Pure functions."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from whoop_assets.summaries.frames import Kind, read
+from whoop_assets.summaries.column_metadata import ColumnKind
+from whoop_assets.summaries.frames import read
 from whoop_assets.summaries.trends import grid as on
 from whoop_assets.summaries.trends.columns import BASELINED, DAILY_READ, LOAD_ZONES, MEASURES
 from whoop_assets.summaries.trends.grid import Grid
@@ -26,7 +27,7 @@ from whoop_assets.summaries.trends.reasons import (
     Codes,
     Floats,
     Measure,
-    sentence,
+    reason_text,
 )
 from whoop_assets.summaries.trends.rolling import (
     HRV_STATUSES,
@@ -39,21 +40,29 @@ from whoop_assets.summaries.trends.signs import green_streak, illness, sign_name
 from whoop_assets.summaries.trends.windows import BACK_DAYS
 from whoop_assets.summaries.trends.zones import SHIFT_CAUSES, zone_measures
 
-WORDS: dict[str, Callable[[int], str]] = {
+LABELS: dict[str, Callable[[int], str]] = {
     "hrv_status": HRV_STATUSES.__getitem__,
     "timezone_shift_cause": SHIFT_CAUSES.__getitem__,
     "illness_signs": sign_names,
 }
-"""Measures that are words -> the word of each number that stands for one on the grid."""
+"""Text measure -> function that converts the number on the grid to the text."""
 
 
 def trend_rows(daily: pd.DataFrame, first: date, last: date) -> list[dict[str, object]]:
-    """The trends of every daily row of first..last, by member and day.
+    """Compute the trends of every daily row of first..last, by member and day.
 
-    `daily` holds the daily rows (the columns of DAILY_READ) of any number of members; of each, all from BACK_DAYS
-    before `first` to `last`. Earlier and later rows are not looked at. Values are plain Python; a measure that is
-    None has its reason in `missing`, a JSON object (None when nothing is missing). Raises ValueError when a column
-    is missing.
+    Args:
+        daily: The columns DAILY_READ of the daily rows of any number of members, from BACK_DAYS before
+            `first` to `last`.
+            Other rows are ignored.
+        first: First day of the result.
+        last: Last day of the result.
+
+    Returns:
+        Rows of plain Python values. `missing` is a JSON object with the reason of each measure that is None.
+
+    Raises:
+        ValueError: A column is missing.
     """
     start = first - timedelta(days=BACK_DAYS)
     frame = read("daily rows", daily, DAILY_READ)
@@ -80,7 +89,7 @@ def _measures(grid: Grid, frame: pd.DataFrame) -> dict[str, Measure]:
     values = {name: grid.fill(frame[name]) for name, kind in DAILY_READ.items() if kind == "number"}
     values["ln_hrv_rmssd"] = on.log(values["hrv_rmssd_milli"])
     values["strain"] = finished_strain(values["strain"], values["kilojoule"], partial)
-    # The score depends on the baseline that WHOOP still learns; HRV and resting heart rate are measured without it.
+    # The score depends on a baseline that WHOOP still learns; HRV and resting heart rate do not.
     values["recovery_score"] = np.where(calibrating, np.nan, values["recovery_score"])
     found: dict[str, Measure] = rolling("hrv_rmssd_milli", values["hrv_rmssd_milli"])
     for name in BASELINED:
@@ -116,7 +125,7 @@ def _timing(grid: Grid, frame: pd.DataFrame) -> dict[str, Measure]:
         for name, times in (("bed", start), ("wake", end))
     }
     found |= timing_measures(grid, grid.fill(on.minutes_of_day(mid_sleep_times(start, end), offsets)))
-    # Since a fixed moment: a value must not depend on where the grid begins.
+    # A fixed moment, so that a value does not depend on the first day of the grid.
     epoch = pd.Timestamp(0, tz="UTC")
     elapsed = [grid.fill((times - epoch) / pd.Timedelta(minutes=1)) for times in (start, end)]
     found["sleep_regularity_28"] = regularity(*elapsed)
@@ -127,15 +136,15 @@ def _at(measure: Measure, place: tuple[np.ndarray, np.ndarray]) -> Measure:
     return Measure(measure.values[place], measure.why[place])
 
 
-def _plain(name: str, values: Floats, kind: Kind) -> list[object]:
-    """The values as plain Python, None for NaN."""
+def _plain(name: str, values: Floats, kind: ColumnKind) -> list[object]:
+    """Return the values as plain Python; None for NaN."""
     given: list[object]
     if kind == "number":
         given = values.astype(object).tolist()
     else:
         whole = np.nan_to_num(values).astype(np.int64)
         if kind == "text":
-            given = [WORDS[name](number) for number in whole.tolist()]
+            given = [LABELS[name](number) for number in whole.tolist()]
         elif kind == "flag":
             given = (whole != 0).tolist()
         else:
@@ -146,7 +155,7 @@ def _plain(name: str, values: Floats, kind: Kind) -> list[object]:
 
 
 def _missing(codes: list[Codes]) -> list[object]:
-    """Per row the reasons of its measures that are None, as JSON; None where there are none."""
+    """Return per row the reasons of its missing measures as JSON; None if no measure is missing."""
     by_row = np.stack(codes, axis=-1)
     names = tuple(MEASURES)
     texts: dict[bytes, str | None] = {}
@@ -154,7 +163,9 @@ def _missing(codes: list[Codes]) -> list[object]:
     for row in by_row:
         key = row.tobytes()
         if key not in texts:
-            why = {name: sentence(int(code)) for name, code in zip(names, row, strict=True) if code != KNOWN}
+            why = {
+                name: reason_text(int(code)) for name, code in zip(names, row, strict=True) if code != KNOWN
+            }
             texts[key] = json.dumps(why) if why else None
         found.append(texts[key])
     return found

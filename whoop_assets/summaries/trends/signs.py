@@ -1,7 +1,7 @@
-"""Strain targets, signs of illness and green streaks, from the day's recovery.
+"""Strain targets, signs of illness and green streaks.
 
-They are no diagnosis. The thresholds are conventions of this project; they stand here, and the tests count what they
-find and what they raise for nothing.
+The thresholds are conventions of this project, and the signs are no diagnosis. Tests measure detections and
+false alarms on planted illnesses.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ import pandas as pd
 
 from whoop_assets.summaries.trends.grid import Grid, back
 from whoop_assets.summaries.trends.reasons import CALIBRATING, FEW_SYSTEMS, NO_VALUE, Flags, Measure, known
-from whoop_assets.summaries.trends.windows import STREAK_DAYS
+from whoop_assets.summaries.trends.windows import MAX_STREAK_DAYS
 
 STRAIN_TARGETS = {"green": (14.0, 18.0), "yellow": (10.0, 14.0), "red": (0.0, 10.0)}
-"""This project's rule of thumb, along the bounds of WHOOP's categories (light below 10, moderate from 10, high from 14,
-all out from 18). It is not the strain target of WHOOP's app, which the API does not give."""
+"""This project's rule of thumb, with the bounds of WHOOP's categories (light below 10, moderate from 10, high
+from 14, all out from 18). It is not the strain target of WHOOP's app, which the API does not provide."""
 
 SIGNS = {
     "resting_heart_rate": ("resting_heart_rate_z_28", 2.0),
@@ -23,17 +23,17 @@ SIGNS = {
     "respiratory_rate": ("respiratory_rate_z_28", 2.0),
     "skin_temp_celsius": ("skin_temp_celsius_z_28", 2.0),
 }
-"""Sign -> the z-score that gives it and its threshold: at or above a positive one, at or below a negative one."""
+"""Sign -> its z-score and threshold: at or above a positive one, at or below a negative one."""
 
 SYSTEMS = (("resting_heart_rate", "hrv_rmssd_milli"), ("respiratory_rate",), ("skin_temp_celsius",))
-"""Signs that are evidence of the same thing. Heart rate up and HRV down mostly come together (r = -0.84 over nights), so
-the two count as one system."""
+"""Signs by body system. Heart rate and HRV count as one system, because they correlate with r = -0.84 over
+nights."""
 
-SYSTEMS_FOR_FLAG = 2
+MIN_FLAG_SYSTEMS = 2
 
 
 def strain_target(grid: Grid, bands: pd.Series, calibrating: Flags) -> dict[str, Measure]:
-    """The band of day strain to aim at with the day's recovery, 0 to 21; none while WHOOP calibrates."""
+    """Return the target range of day strain, 0 to 21; no value while WHOOP calibrates the recovery score."""
     low = {name: bounds[0] for name, bounds in STRAIN_TARGETS.items()}
     high = {name: bounds[1] for name, bounds in STRAIN_TARGETS.items()}
     return {
@@ -43,49 +43,51 @@ def strain_target(grid: Grid, bands: pd.Series, calibrating: Flags) -> dict[str,
 
 
 def illness(scores: Mapping[str, Measure]) -> dict[str, Measure]:
-    """How many of three systems show a sign, of how many that are known, and the flag (1 or 0): at least two.
+    """Return the number of systems with a sign, the number of known systems, and the flag (1 or 0): at least
+    two.
 
-    The systems: heart (resting heart rate up or HRV down), respiratory rate up, skin temperature up, each against the
-    member's own 28 days before. A system is known if one of its z-scores is. `illness_signs` has a bit per sign that is
-    there, in the order of SIGNS.
+    The systems are heart (resting heart rate up or HRV down), respiratory rate up, and skin temperature up,
+    compared with the 28 days before. A system is known if one of its z-scores is. `illness_signs` has one bit
+    per sign in the order of SIGNS.
     """
     shape = next(iter(scores.values())).values.shape
     count, known_count, bits = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     names = list(SIGNS)
     for system in SYSTEMS:
-        there, can_tell = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+        has_sign, is_known = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
         for name in system:
             score, threshold = SIGNS[name]
             values = scores[score].values
             beyond = values >= threshold if threshold > 0 else values <= threshold
-            there |= beyond
-            can_tell |= ~np.isnan(values)
+            has_sign |= beyond
+            is_known |= ~np.isnan(values)
             bits += beyond * float(1 << names.index(name))
-        count += there
-        known_count += can_tell
-    few = known_count < SYSTEMS_FOR_FLAG
+        count += has_sign
+        known_count += is_known
+    few = known_count < MIN_FLAG_SYSTEMS
     return {
         "illness_systems": known(count).but(few, FEW_SYSTEMS),
         "illness_systems_known": known(known_count),
         "illness_signs": known(bits).but(few, FEW_SYSTEMS),
-        "illness_flag": known((count >= SYSTEMS_FOR_FLAG).astype(np.float64)).but(few, FEW_SYSTEMS),
+        "illness_flag": known((count >= MIN_FLAG_SYSTEMS).astype(np.float64)).but(few, FEW_SYSTEMS),
     }
 
 
 def sign_names(bits: int) -> str:
-    """The signs of these bits, comma separated; empty for none."""
+    """Return the names of the signs, comma-separated."""
     return ",".join(name for place, name in enumerate(SIGNS) if bits >> place & 1)
 
 
 def green_streak(grid: Grid, bands: pd.Series, calibrating: Flags) -> Measure:
-    """Consecutive days with a green recovery that end with this one, counted to at most 60.
+    """Return the number of consecutive green days up to this one, at most MAX_STREAK_DAYS; 0 if it is not
+    green.
 
-    0 if the day is not green. A day without a recovery, or with one from WHOOP's calibration, ends a streak.
+    A day without a recovery, or with one from WHOOP's calibration, ends a streak.
     """
     green = grid.fill((bands == "green").where(bands.notna()).astype("float64"))
     green = np.where(calibrating, np.nan, green)
     length, unbroken = np.zeros(grid.shape), np.ones(grid.shape, dtype=np.bool_)
-    for lag in range(STREAK_DAYS):
+    for lag in range(MAX_STREAK_DAYS):
         unbroken = unbroken & (back(green, lag, np.nan) == 1)
         length += unbroken
     return known(length).but(np.isnan(green), NO_VALUE).but(calibrating, CALIBRATING)

@@ -1,30 +1,29 @@
-"""The windows of all trends: their lengths, how many values each needs, and how far a changed day reaches.
-
-Every number that decides when a measure is given, and when it is NULL, stands here.
-"""
+"""Lengths of the windows of trends, the number of values that each needs, and the days that depend on a
+changed day."""
 
 ACUTE, FORTNIGHT, THREE_WEEKS, CHRONIC, LONG = 7, 14, 21, 28, 60
-"""Lengths in days. A window ends with the day itself; the 28 days of a usual value end the day before."""
+"""Lengths in days. A window ends on the day; that of a usual value ends on the day before."""
 
 ROLLING = (ACUTE, CHRONIC, LONG)
 
-LEAST = {ACUTE: 4, FORTNIGHT: 7, THREE_WEEKS: 11, CHRONIC: 14, LONG: 30}
-"""Length of a window -> values that it needs, about half. Days without a value are missing, not zero."""
+MIN_VALUES = {ACUTE: 4, FORTNIGHT: 7, THREE_WEEKS: 11, CHRONIC: 14, LONG: 30}
+"""Length of a window -> minimum number of values, about half. Days without a value are missing, not zero."""
 
 MIN_CV_VALUES = 5
-"""Values that the variability of 7 days of HRV needs (Flatt & Esco 2015, Int J Sports Physiol Perform 10:994)."""
+"""Minimum number of values for the variability of 7 days of HRV (Flatt & Esco 2015, Int J Sports Physiol
+Perform 10:994)."""
 
 MIN_MONOTONY_VALUES = 7
-"""Values that monotony needs: the standard deviation of 4 values has a standard error of 39%."""
+"""Minimum number of values for monotony: the standard deviation of 4 values has a standard error of 39%."""
 
 MIN_WEEKEND_NIGHTS, MIN_WEEKDAY_NIGHTS = 4, 10
-"""Nights that social jetlag needs: half of the 8 weekend nights and 20 others of 28 days."""
+"""Minimum number of nights for social jetlag: half of the 8 weekend nights and 20 other nights of 28 days."""
 
-STREAK_DAYS = LONG
-"""A streak is counted so far: 60 says "60 or more"."""
+MAX_STREAK_DAYS = LONG
+"""Longest streak that is counted: 60 means "60 or more"."""
 
-BACK_DAYS = max(LONG - 1, CHRONIC + ACUTE - 1, ACUTE + LONG - 1, STREAK_DAYS - 1)
-"""A day's measures depend on that day and on this many days before it, and on no other day."""
+BACK_DAYS = max(LONG - 1, CHRONIC + ACUTE - 1, ACUTE + LONG - 1, MAX_STREAK_DAYS - 1)
+"""A day's measures depend on that day and on this many days before it only."""
 
 REACH_DAYS = BACK_DAYS
-"""A changed day changes the measures of that day and of so many days after it at most, and of no day before it."""
+"""A changed day can change its own measures and those of this many days after it."""

@@ -1,4 +1,4 @@
-"""Changes of the time zone: how far the clock moved, whether a flight or the clock change did it, how long it takes to adapt."""
+"""Changes of the time zone: size of the shift, its cause (flight or clock change), and the days to adapt."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -9,39 +9,40 @@ import numpy as np
 from whoop_assets.summaries.trends.grid import Grid, back
 from whoop_assets.summaries.trends.nights import DAY_MINUTES
 from whoop_assets.summaries.trends.reasons import NO_VALUE, Floats, Measure, of_window
-from whoop_assets.summaries.trends.windows import CHRONIC, LEAST
+from whoop_assets.summaries.trends.windows import CHRONIC, MIN_VALUES
 
 SHIFT_CAUSES = ("none", "clock_change", "travel")
 
 ADAPTED_MINUTES_PER_DAY_EAST, ADAPTED_MINUTES_PER_DAY_WEST = 60.0, 90.0
-"""How far the body clock moves in a day: 57 minutes after a flight east, 92 after one west (Aschoff et al. 1975,
-Chronobiologia 2:23; Sack 2010, N Engl J Med 362:440), rounded."""
+"""Adaptation of the body clock per day: 57 minutes after a flight east, 92 after one west (Aschoff et al.
+1975, Chronobiologia 2:23; Sack 2010, N Engl J Med 362:440), rounded."""
 
 MAX_CLOCK_CHANGE_GAP_DAYS = 4
-"""Days that may lie between the nights before and after a clock change; a longer gap leaves room for a flight."""
+"""Longest gap in days between the nights before and after a clock change; a longer gap could contain a
+flight."""
 
 
 def zone_measures(grid: Grid, offset: Floats) -> dict[str, Measure]:
-    """The shift of the clock in minutes, its cause, and days until the body clock has followed.
+    """Return the time zone shift in minutes, its cause, and the days until the body clock has adapted.
 
-    The shift is the day's offset from UTC less the median of the 28 days before, wrapped to -720 .. 719: 0 at home,
-    positive after a flight east. It goes back to zero when more of those days were spent in the new zone than in the
-    old one, after two weeks. Of an even number of values the lower of the two in the middle is the median, so that it
-    is an offset that the member has lived by. `timezone_shift_cause` has the place of the word in SHIFT_CAUSES.
+    The shift is the day's UTC offset - the median of the 28 days before, wrapped to -720 .. 719: 0 at home,
+    positive after a flight east. It returns to 0 after two weeks, when most of the 28 days are in the new
+    zone. The median of an even number of values is the lower middle value, so that it is an offset that
+    occurred. `timezone_shift_cause` is an index of SHIFT_CAUSES.
 
     Args:
         grid: The grid of members and days.
-        offset: Minutes east of UTC, NaN where a day has none.
+        offset: Minutes east of UTC; NaN for days without an offset.
     """
     before = np.stack([back(offset, lag, np.nan) for lag in range(1, CHRONIC + 1)], axis=-1)
     before.sort(axis=-1)  # NaN goes to the end
     count = (~np.isnan(before)).sum(axis=-1)
     middle = np.take_along_axis(before, np.maximum(count - 1, 0)[..., None] // 2, axis=-1)[..., 0]
     shift = (offset - middle + DAY_MINUTES / 2) % DAY_MINUTES - DAY_MINUTES / 2
-    nowhere = np.isnan(offset)
+    no_offset = np.isnan(offset)
 
     def measure(values: Floats) -> Measure:
-        return of_window(values, count, LEAST[CHRONIC]).but(nowhere, NO_VALUE)
+        return of_window(values, count, MIN_VALUES[CHRONIC]).but(no_offset, NO_VALUE)
 
     cause, adapted = _causes(grid, offset, shift)
     return {
@@ -52,9 +53,9 @@ def zone_measures(grid: Grid, offset: Floats) -> dict[str, Measure]:
 
 
 def _causes(grid: Grid, offset: Floats, shift: Floats) -> tuple[Floats, Floats]:
-    """Per member and day the place of the cause in SHIFT_CAUSES, and days until the body clock has followed.
+    """Return the index of the cause in SHIFT_CAUSES and the days to adapt, per member and day.
 
-    A day whose shift is not zero has another offset than some day of the 28 before, so its last change of offset lies in them.
+    A shift that is not 0 implies that the last change of the offset is within the 28 days before.
     """
     cause, left = np.zeros(grid.shape), np.zeros(grid.shape)
     for row, column in np.argwhere(~np.isnan(shift) & (shift != 0)).tolist():
@@ -80,7 +81,7 @@ def _causes(grid: Grid, offset: Floats, shift: Floats) -> tuple[Floats, Floats]:
 
 @lru_cache(maxsize=1024)
 def is_clock_change(before: date, after: date, old_minutes: int, new_minutes: int) -> bool:
-    """Whether clocks changed by law, from one offset to the other, between these two WHOOP days in some time zone.
+    """Whether clocks of any time zone changed from one offset to the other between these two WHOOP days.
 
     Args:
         before: The last day with the old offset.
@@ -90,8 +91,8 @@ def is_clock_change(before: date, after: date, old_minutes: int, new_minutes: in
     """
     if abs(new_minutes - old_minutes) > 60:
         return False
-    # Clocks change in the night to a Sunday. The cycle of that Sunday begins on the evening before, with the old offset or
-    # with the new one; the next cycle has the new one.
+    # Clocks change in the night to a Sunday. The cycle of that Sunday starts on the evening before, with the
+    # old or the new offset; the next cycle has the new one.
     start = datetime.combine(before - timedelta(days=1), time(12), UTC)
     end = datetime.combine(after, time(12), UTC)
     old, new = timedelta(minutes=old_minutes), timedelta(minutes=new_minutes)

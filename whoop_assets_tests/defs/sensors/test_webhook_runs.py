@@ -23,7 +23,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.members.tables import members as members_table
 from whoop_assets.records import stale_days
 from whoop_assets.records.tables import workouts as workouts_table
-from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.tables import webhook_events as ledger
@@ -380,7 +380,7 @@ POINTS = [
     ("after", "whoop_assets.webhooks.attempts.close", 1),
     ("before", "whoop_assets.sync.load_events.rebuild_days", 1),
     ("after", "whoop_assets.records.stale_days.clear", 1),
-    ("before", "whoop_assets.sync.load_events.rebuild_behind", 1),
+    ("before", "whoop_assets.sync.load_events.rebuild_stale_trends", 1),
     ("after", "whoop_assets.summaries.trends_store.replace_trends", 1),
 ]
 

@@ -26,7 +26,7 @@ from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.settings import Settings
-from whoop_assets.summaries.follow import rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.dependents import rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.event_load import LANE
 from whoop_assets.sync.load_events import (

@@ -1,15 +1,16 @@
-"""What each stream gives the day: the columns of the daily row, computed for all days at once.
+"""Compute the columns of the daily row that come from each stream, for all days at once.
 
-`days` has one row per (member, day), numbered by its index; the records carry that number as `at`. Every
-function gives a frame with the index of `days`, with missing values where the day has no such record.
+`days` has one row per (member, day); the column `at` of the records is its index. Every function returns a
+frame with the index of `days`. Values are missing on days without such a record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from whoop_assets.summaries.choice import span_milli
-from whoop_assets.summaries.columns import (
+from whoop_assets.summaries.daily.choice import span_milli
+from whoop_assets.summaries.frames import sums
+from whoop_assets.summaries.record_columns import (
     ASLEEP,
     CYCLE_SCORE,
     MINUTES_OF_SLEEP,
@@ -19,19 +20,18 @@ from whoop_assets.summaries.columns import (
     SUMS_OF_WORKOUTS,
     WORKOUT_SCORE,
 )
-from whoop_assets.summaries.frames import sums
 from whoop_assets.whoop_day import parse_offset
 
 SCORED = "SCORED"
-# WHOOP's published bands are red 0-33, yellow 34-66, green 67-100; a score between two whole numbers is in
-# the lower.
-GREEN_FROM, YELLOW_FROM = 67.0, 34.0
+# WHOOP's published bands: red 0 to 33, yellow 34 to 66, green 67 to 100. A score between two bands is in the
+# lower one.
+MIN_GREEN_SCORE, MIN_YELLOW_SCORE = 67.0, 34.0
 
 
 def cycle_columns(
     chosen: pd.DataFrame, cycles: pd.DataFrame, days: pd.DataFrame, latest_cycle: Mapping[int, int]
 ) -> pd.DataFrame:
-    cycle = _one_per_day(_measured(_scored(chosen, CYCLE_SCORE)), days)
+    cycle = _one_per_day(_without_empty_scores(_scored(chosen, CYCLE_SCORE)), days)
     offset = cycle["timezone_offset"].map(
         {text: parse_offset(text) for text in chosen["timezone_offset"].unique()}
     )
@@ -53,11 +53,13 @@ def cycle_columns(
     )
 
 
-def _measured(cycles: pd.DataFrame) -> pd.DataFrame:
-    """Without the all-zero scores of cycles in which nobody was measured: a heart that beats is not at 0."""
+def _without_empty_scores(cycles: pd.DataFrame) -> pd.DataFrame:
+    """Empty all-zero scores, which WHOOP gives to cycles in which the strap was not worn."""
     names = list(CYCLE_SCORE)
-    nothing = (cycles[names] == 0).fillna(False).all(axis="columns")
-    return cycles.assign(**{name: cycles[name].mask(nothing) for name in names})
+    not_worn = (cycles[names] == 0).fillna(False).all(axis="columns")
+    if not not_worn.any():
+        return cycles
+    return cycles.assign(**{name: cycles[name].mask(not_worn) for name in names})
 
 
 def _local_date(instants: pd.Series, offset: pd.Series) -> pd.Series:
@@ -83,9 +85,9 @@ def recovery_columns(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     score = recovery["recovery_score"]
     band = pd.Series(pd.NA, index=score.index, dtype="str")
     band = (
-        band.mask(score < YELLOW_FROM, "red")
-        .mask(score >= YELLOW_FROM, "yellow")
-        .mask(score >= GREEN_FROM, "green")
+        band.mask(score < MIN_YELLOW_SCORE, "red")
+        .mask(score >= MIN_YELLOW_SCORE, "yellow")
+        .mask(score >= MIN_GREEN_SCORE, "green")
     )
     return pd.DataFrame(
         {
@@ -105,7 +107,7 @@ def nap_columns(naps: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
 
 
 def workout_columns(workouts: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    # Sums of fractions depend on the order of the addends in their last digits: put them in one order.
+    # The last digits of a floating-point sum depend on the order of the addends, so sort them.
     workouts = _scored(workouts, WORKOUT_SCORE).sort_values(["at", "id"])
     at, count = workouts["at"], _count(workouts, days)
     return pd.DataFrame(
@@ -120,7 +122,7 @@ def workout_columns(workouts: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sports(workouts: pd.DataFrame) -> pd.Series:
-    """The distinct sports of each `at`, sorted, joined by commas: folded rank by rank and not day by day."""
+    """Return the distinct sports of each `at`, sorted and joined by commas."""
     named = workouts.loc[
         workouts["sport_name"].notna() & (workouts["sport_name"] != ""), ["at", "sport_name"]
     ]
@@ -133,9 +135,11 @@ def _sports(workouts: pd.DataFrame) -> pd.Series:
     return joined
 
 
-def _scored(records: pd.DataFrame, score: Mapping[str, object]) -> pd.DataFrame:
-    """The records with the columns of their score emptied wherever WHOOP has not scored them."""
+def _scored(records: pd.DataFrame, score: Iterable[str]) -> pd.DataFrame:
+    """Empty the columns of the score where WHOOP has not scored the record."""
     is_scored = records["score_state"] == SCORED
+    if is_scored.all():
+        return records
     return records.assign(**{name: records[name].where(is_scored) for name in score})
 
 
@@ -148,12 +152,12 @@ def _count(records: pd.DataFrame, days: pd.DataFrame) -> pd.Series:
 
 
 def _per_day(values: pd.Series, at: pd.Series, days: pd.DataFrame) -> pd.Series:
-    """The day's sum over what is there; missing where nothing is."""
+    """Return the sum of each day's known values; missing if there are none."""
     return sums(values, at).reindex(days.index)
 
 
 def _total(records: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
-    """The sum of the columns; missing where one of them is."""
+    """Return the sum of the columns; missing if one of them is."""
     return records[list(names)].sum(axis="columns", skipna=False)
 
 

@@ -1,4 +1,4 @@
-"""Trends and weeks follow the daily summaries: exactly what a change reaches is rebuilt, and a kill leaves it visible."""
+"""Trends and weeks after changes of daily summaries: rebuilt rows, and stale rows after a kill."""
 
 import random
 import signal
@@ -12,9 +12,9 @@ from sqlalchemy import event, select
 
 from whoop_assets.db.database import Database
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.summaries import daily_store, follow, trends_store
+from whoop_assets.summaries import batches, daily_store, trends_store
 from whoop_assets.summaries.columns import DAILY
-from whoop_assets.summaries.follow import rebuild_behind, rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.tables import weekly_summary
 from whoop_assets.summaries.trends import REACH_DAYS
@@ -44,7 +44,7 @@ def row(user_id, number, **changes):
 
 
 def store(database, rows, *, members=MEMBERS, first=0, last=LENGTH, at=NOW):
-    """Make the daily rows of these days these; returns how many changed."""
+    """Replace the daily rows of the days; return the number of changed rows."""
     with database.write(members) as connection:
         return daily_store.replace(connection, members, day(first), day(last), rows, at)
 
@@ -59,7 +59,7 @@ def stale(database, ledger=STALE_TRENDS):
 
 
 def kept(database, table=trends_table):
-    """All rows by key, and when each of them last changed."""
+    """Return all rows by key, and the time of each row's last change."""
     with database.read() as connection:
         rows = [dict(found) for found in connection.execute(select(table)).mappings()]
     keys = [column.name for column in table.primary_key.columns]
@@ -82,7 +82,7 @@ def built(database):
     return database
 
 
-def test_new_days_are_behind_until_they_are_built(database):
+def test_new_days_are_stale_until_they_are_built(database):
     store(database, everything([ME]))
     assert stale(database) == {(ME, day(n)) for n in range(LENGTH)}
     assert all(one.weekday() == 0 for _, one in stale(database, STALE_WEEKS))
@@ -93,7 +93,7 @@ def test_new_days_are_behind_until_they_are_built(database):
     assert rows[ME, day(LENGTH - 1)]["hrv_status"] is not None
 
 
-def test_a_changed_day_rebuilds_what_its_windows_reach_and_nothing_else(built, clock):
+def test_a_changed_day_rebuilds_exactly_the_days_that_depend_on_it(built, clock):
     before, _ = kept(built)
     changed = row(ME, 40, strain=20.9, hrv_rmssd_milli=20.0)
     assert store(built, [changed], members=[ME], first=40, last=40) == 1
@@ -110,13 +110,13 @@ def test_a_changed_day_rebuilds_what_its_windows_reach_and_nothing_else(built, c
     assert kept(built)[0] == before
 
 
-def test_only_what_is_behind_is_rebuilt_when_no_day_is_asked_for(built, clock):
+def test_only_stale_days_are_rebuilt_without_requested_days(built, clock):
     store(built, [row(ME, 30, hrv_rmssd_milli=20.0)], members=[ME], first=30, last=30)
     store(built, [row(ME, 120, hrv_rmssd_milli=20.0)], members=[ME], first=120, last=120)
     with built.read() as connection:
         behind = STALE_TRENDS.stale(connection)
     clock.advance(timedelta(hours=1))
-    assert rebuild_behind(built, behind) == REACH_DAYS + 1 + LENGTH - 120
+    assert rebuild_stale_trends(built, behind) == REACH_DAYS + 1 + LENGTH - 120
     _, built_at = kept(built)
     expected = [*range(30, 30 + REACH_DAYS + 1), *range(120, LENGTH)]
     assert {key for key, at in built_at.items() if at == LATER} == {(ME, day(n)) for n in expected}
@@ -126,7 +126,7 @@ def test_only_what_is_behind_is_rebuilt_when_no_day_is_asked_for(built, clock):
     assert kept(built)[0] == now
 
 
-def test_a_day_that_is_gone_takes_its_trends_along(built):
+def test_a_deleted_day_loses_its_trends(built):
     store(built, [], members=[ME], first=LENGTH - 1, last=LENGTH - 1)
     assert stale(built) == {(ME, day(LENGTH - 1))}
     rebuild_trends(built, MEMBERS, day(LENGTH - 1), day(LENGTH - 1))
@@ -135,13 +135,13 @@ def test_a_day_that_is_gone_takes_its_trends_along(built):
     assert (OTHER, day(LENGTH - 1)) in rows
 
 
-def test_a_change_before_the_asked_days_stays_behind_until_all_it_reaches_is_built(built):
+def test_a_change_before_the_requested_days_stays_stale(built):
     store(built, [row(ME, 40, strain=20.9)], members=[ME], first=40, last=40)
     rebuild_trends(built, MEMBERS, day(41), day(LENGTH))
     assert stale(built) == {(ME, day(40))}
 
 
-def test_a_new_confirmation_alone_puts_nothing_behind(built):
+def test_a_new_sync_time_alone_marks_nothing_stale(built):
     same = row(ME, 40, last_recovery_synced_at=LATER)
     assert store(built, [same], members=[ME], first=40, last=40) == 0
     assert stale(built) == stale(built, STALE_WEEKS) == set()
@@ -153,17 +153,17 @@ def test_building_again_changes_nothing(built):
     assert kept(built) == before
 
 
-def test_building_in_pieces_is_building_at_once(built, monkeypatch):
+def test_batches_give_the_same_rows(built, monkeypatch):
     whole = kept(built)[0]
     with built.write(MEMBERS) as connection:
         trends_store.replace_trends(connection, MEMBERS, day(0), day(LENGTH), [], NOW)
-    monkeypatch.setattr(follow, "DAYS_AT_ONCE", 17)
-    monkeypatch.setattr(follow, "MEMBERS_AT_ONCE", 1)
+    monkeypatch.setattr(batches, "MAX_BATCH_DAYS", 17)
+    monkeypatch.setattr(batches, "MAX_BATCH_MEMBERS", 1)
     rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
     assert kept(built)[0] == whole
 
 
-def test_a_change_that_arrives_while_trends_are_built_stays_stale(built, database_url):
+def test_a_change_during_the_rebuild_stays_stale(built, database_url):
     store(built, [row(ME, 40, strain=20.9)], members=[ME], first=40, last=40)
     changes = []
 
@@ -222,8 +222,8 @@ print("built, with statements left:", left)
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_leaves_the_work_visible(database, database_url):
-    """Killed at one statement and another, until a process lives to its end."""
+def test_a_killed_process_leaves_the_days_stale(database, database_url):
+    """Kill the process at one statement after another, until one process completes."""
     store(database, [row(ME, number) for number in range(20)], members=[ME])
     behind = stale(database)
     assert behind

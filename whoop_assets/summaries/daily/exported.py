@@ -1,13 +1,14 @@
-"""The records that an export adds to a day, in the form of the API's, and what stays unknown.
+"""Add an app export's records to the API's records of a day, and empty the values that stay unknown.
 
-An export has no ids, so its records get ids of their own for the time of the computation, and the row gets none. What an export
-does not say is None: steps, disturbances, calibration, zone 0.
+An export has no ids. Its records get temporary ids during the computation, and the daily row gets none.
+Values that an export lacks are None: steps, disturbances, calibration, zone 0.
 
-Which records count is decided for each stream of each day:
+For each stream of each day:
 
-- The API was read for the day: the API's records alone.
-- It was not read: the API's records, if a webhook or a neighbouring reading brought any, and those of the export beside them.
-- The API has no record of the day in any stream: the export's records alone.
+- If the API was read for the day, only the API's records count.
+- If it was not read, the API's records that arrived by a webhook or with neighbouring days count, and the
+export's too.
+- If the API has no record of the day in any stream, only the export's records count.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,22 +16,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from whoop_assets.summaries.columns import (
-    ASLEEP,
-    CYCLE_SCORE,
-    RECOVERY_SCORE,
-    SUMS_OF_WORKOUTS,
-    WORKOUT_SCORE,
-)
+from whoop_assets.summaries.columns import DAILY_SOURCES
+from whoop_assets.summaries.record_columns import ASLEEP, CYCLE_SCORE, RECOVERY_SCORE, WORKOUT_SCORE
 from whoop_assets.whoop_day import begins_as_nap
 
 Row = Mapping[str, Any]
 Key = tuple[int, date]
 Place = tuple[int, datetime]
-"""A member, and the start of a cycle or sleep."""
+"""A member and the start time of a cycle or sleep."""
 
 FROM_EXPORT, FROM_BOTH = "export", "mixed"
-"""The source of a daily row that an export fills alone, or beside the API."""
+"""The `source` of a daily row from an export only, and from export and API."""
 
 NOT_EXPORTED = (
     "cycle_id",
@@ -42,22 +38,29 @@ NOT_EXPORTED = (
     "last_recovery_data_changed_at",
     "last_recovery_synced_at",
 )
-"""Columns of a daily row that no export gives."""
+"""Columns of a daily row that no export provides."""
 
-OF_NAPS = ("nap_count", "nap_minutes")
-OF_WORKOUTS = ("workout_count", "workout_minutes", "workout_strain_max", "sports", *SUMS_OF_WORKOUTS)
+OF_NAPS = tuple(name for name, sources in DAILY_SOURCES.items() if ("sleeps", "nap") in sources)
+OF_WORKOUTS = tuple(
+    name for name, sources in DAILY_SOURCES.items() if {table for table, _ in sources} == {"workouts"}
+)
 
 _EXPORTED_RECOVERY = tuple(name for name in RECOVERY_SCORE if name != "user_calibrating")
 _SCORED, _NOT_SCORED = "SCORED", "UNSCORABLE"
 MAX_ROUNDING = 0.5
-"""How far an export's recovery score may be from the API's, percent."""
-_OURS = "exported "
-"""Begins the ids that sleeps and workouts get here."""
+"""Largest difference between an export's recovery score and the API's, in percentage points."""
+_TEMPORARY = "exported "
+"""Prefix of the temporary ids of sleeps and workouts."""
 
 
 @dataclass(slots=True)
 class ApiRecords:
-    """What the API gave of some days: the records as rows, and for which member-days each stream was read completely."""
+    """The API's records of some days.
+
+    Attributes:
+        cycles: Rows of cycles; the other streams likewise.
+        read: Stream -> member-days for which the stream was read completely.
+    """
 
     cycles: Sequence[Row] = ()
     sleeps: Sequence[Row] = ()
@@ -66,23 +69,32 @@ class ApiRecords:
     read: Mapping[str, Collection[Key]] = field(default_factory=dict)
 
     def days(self, stream: str) -> set[Key]:
-        """The member-days with a record of the stream."""
+        """Return the member-days with a record of the stream."""
         return {_key(row) for row in getattr(self, stream)}
 
 
 class ListedSleep(NamedTuple):
-    """A sleep of an export, as a recovery refers to it."""
+    """A sleep of an export, as a recovery refers to it.
+
+    Attributes:
+        identity: Id of the sleep. None if WHOOP has deleted it, or if the API's sleeps replace it.
+        nap: Whether it is a nap.
+        replaced: Whether only the API's sleeps of the day count and this one is not among them.
+    """
 
     identity: str | None
-    """The id by which it counts. None: WHOOP has deleted the sleep, or the API's sleeps replace it."""
     nap: bool
     replaced: bool
-    """The API's sleeps of the day count, and this one is not among them."""
 
 
 @dataclass(slots=True)
-class Filling:
-    """The records that an export adds, in the form of the API's. `latest_cycle`: members whose newest cycle is among them."""
+class AddedRecords:
+    """The records that an export adds, with the columns of the API's records.
+
+    Attributes:
+        cycles: Rows of cycles; the other streams likewise.
+        latest_cycle: Member -> temporary id of the member's latest cycle, if the export adds it.
+    """
 
     cycles: list[dict[str, Any]] = field(default_factory=list)
     sleeps: list[dict[str, Any]] = field(default_factory=list)
@@ -91,31 +103,34 @@ class Filling:
     latest_cycle: dict[int, int] = field(default_factory=dict)
 
 
-def filling(
+def fill_gaps(
     api: ApiRecords,
     cycles: Sequence[Row],
     sleeps: Sequence[Row],
     workouts: Sequence[Row],
     newest_cycle: Mapping[int, datetime],
-) -> Filling:
-    """What an export adds to these days.
+) -> AddedRecords:
+    """Return the records that an export adds to these days.
 
     Args:
-        cycles, sleeps, workouts: Rows of `imported_cycles`, `imported_sleeps` and `imported_workouts`, whole days of them, each
-            with `alive`: None if it is matched with no record of the API, else whether that record still exists. Cycles
-            also have `moved`: whether the API has the cycle on another day than the export.
-        newest_cycle: The start of each member's newest cycle, from the API or an export: only that one can be partial.
+        api: The API's records of the days.
+        cycles: Rows of `imported_cycles` with `alive` and `moved`. `alive` is None if the row matches no
+            record of the
+            API, else whether that record exists. `moved` is true if the API has the cycle on another day.
+        sleeps: Rows of `imported_sleeps` with `alive`.
+        workouts: Rows of `imported_workouts` with `alive`.
+        newest_cycle: Member -> start of the newest cycle from API or export; only that one can be partial.
     """
     anything = set().union(*map(api.days, ("cycles", "sleeps", "recoveries", "workouts")))
 
     def fills(stream: str, row: Row) -> bool:
         return _key(row) not in anything or _key(row) not in api.read.get(stream, ())
 
-    result = Filling()
+    result = AddedRecords()
     matched = {row["matched_id"] for row in cycles}
     unmatched = [row for row in api.cycles if row["id"] not in matched]
     api_cycle = {_key(row): row["id"] for row in unmatched}
-    # Days of which the API has a cycle that the export does not have on this day: WHOOP has edited it since.
+    # On these days the API has a cycle that the export lacks: WHOOP changed it after the export.
     edited = {_key(row) for row in unmatched} | {_key(row) for row in cycles if row["alive"] and row["moved"]}
     cycle_id: dict[Place, int | None] = {}
     for number, row in enumerate(cycles, 1):
@@ -137,18 +152,20 @@ def filling(
         place = (row["user_id"], cycle_start)
         used = row["alive"] is None and fills("sleeps", row)
         replaced = row["alive"] is None and not used
-        identity = f"{_OURS}{number:09}" if used else (row["matched_id"] if row["alive"] else None)
+        identity = f"{_TEMPORARY}{number:09}" if used else (row["matched_id"] if row["alive"] else None)
         if used:
             result.sleeps.append(_sleep(row, str(identity), cycle_id.get(place)))
         beginning[row["user_id"], row["start_time"]] = ListedSleep(identity, row["nap"], replaced)
         if not row["nap"] and not replaced:
-            # A row that names no sleep has the recovery of the sleep that the cycle begins with.
+            # A row without a sleep has the recovery of the sleep at the start of the cycle.
             offered = (row["start_time"] != cycle_start, row["start_time"], identity)
-            begun_with[place] = min(offered, begun_with.get(place, offered), key=lambda one: one[:2])
+            begun_with[place] = min(
+                offered, begun_with.get(place, offered), key=lambda candidate: candidate[:2]
+            )
     _name_sleeps_of_recoveries(api, result.sleeps, cycles, cycle_id, begun_with)
     result.recoveries = _recoveries(api, cycles, cycle_id, begun_with, beginning, fills)
     result.workouts = [
-        _workout(row, f"{_OURS}{number:09}")
+        _workout(row, f"{_TEMPORARY}{number:09}")
         for number, row in enumerate(workouts, 1)
         if row["alive"] is None and fills("workouts", row)
     ]
@@ -162,10 +179,11 @@ def _name_sleeps_of_recoveries(
     cycle_id: Mapping[Place, int | None],
     begun_with: dict[Place, tuple[bool, datetime, str | None]],
 ) -> None:
-    """Give an exported main sleep the id by which the API's recovery of its cycle names its sleep.
+    """Give exported main sleeps the `sleep_id` of the API's recovery, if the API has the recovery without its
+    sleep.
 
-    The API's recovery is known and its sleep is not. A cycle can have the recovery of a nap too, so the sleep is this one only
-    if the export states the same recovery for it, or if all recoveries were read and the only one is of a cycle without naps.
+    A cycle can also have the recovery of a nap. The sleep gets the id only if the export has the same
+    recovery score, or if all recoveries were read and the cycle has one recovery and no naps.
     """
     known = {row["id"] for row in api.sleeps}
     named: dict[int, list[Row]] = {}
@@ -196,10 +214,10 @@ def _recoveries(
     beginning: Mapping[Place, ListedSleep],
     fills: Any,
 ) -> list[dict[str, Any]]:
-    """The recoveries in the rows of these cycles, each under the sleep that its row names.
+    """Return the recoveries of the exported cycles, each with the id of the sleep in its row.
 
-    None where WHOOP has deleted the cycle or the sleep, or has the recovery. A recovery under a sleep that is not the day's
-    main sleep never becomes the day's.
+    Leaves out recoveries that the API has, and recoveries of deleted cycles and sleeps. The recovery of
+    a sleep that is not the day's main sleep never becomes the day's.
     """
     main_sleeps: dict[int, list[str]] = {}
     for row in api.sleeps:
@@ -231,10 +249,10 @@ def _recoveries(
             if len(of_api) == 1:
                 sleep = of_api[0]
             elif _key(row) in api.read.get("sleeps", ()) or _key(row) in given:
-                # The API has no main sleep that it can be of, or a recovery that may be the same.
+                # The API has no matching main sleep, or a recovery that may be the same.
                 sleep = None
             else:
-                sleep = f"{_OURS}of {row['start_time']}"
+                sleep = f"{_TEMPORARY}of {row['start_time']}"
         if sleep is None or sleep in known:
             continue
         found.append(_recovery(row, of_cycle, sleep))
@@ -244,24 +262,31 @@ def _recoveries(
 def finish(
     rows: Iterable[dict[str, object]],
     api: ApiRecords,
-    filled: Filling,
+    added_records: AddedRecords,
     *,
     naps_known: Collection[Key] = (),
     workouts_known: Collection[Key] = (),
 ) -> None:
-    """Empty what is unknown in these daily rows, and the ids that are not WHOOP's; enter where the values come from.
+    """Set `source`, and empty unknown values and temporary ids in these daily rows.
 
-    A count is 0 only if the stream was read for that day, or an export with the file in question covers it.
-    `naps_known`, `workouts_known`: the member-days for which an export does.
+    A count is 0 only if the stream was read for that day, or if an export with the stream's file covers the
+    day.
+
+    Args:
+        rows: The daily rows, which are changed.
+        api: The API's records of the days.
+        added_records: The records that an export added.
+        naps_known: Member-days with complete naps in an export.
+        workouts_known: Member-days with complete workouts in an export.
     """
     given = set().union(*(api.days(stream) for stream in ("cycles", "sleeps", "recoveries", "workouts")))
-    workouts_added = {_key(row) for row in filled.workouts}
-    naps_added = {_key(row) for row in filled.sleeps if row["nap"]}
-    added = workouts_added | {_key(row) for row in (*filled.cycles, *filled.sleeps)}
-    recoveries_added = {_key(row) for row in filled.recoveries}
+    workouts_added = {_key(row) for row in added_records.workouts}
+    naps_added = {_key(row) for row in added_records.sleeps if row["nap"]}
+    added = workouts_added | {_key(row) for row in (*added_records.cycles, *added_records.sleeps)}
+    recoveries_added = {_key(row) for row in added_records.recoveries}
     for row in rows:
         key = _key(row)
-        # A recovery may be offered and not be the day's; WHOOP's own says when it was confirmed.
+        # The day's recovery can be another one: the API's has a `last_recovery_synced_at`.
         offered = key in recoveries_added and row["last_recovery_synced_at"] is None
         if key in added or (offered and any(row[name] is not None for name in _EXPORTED_RECOVERY)):
             row["source"] = FROM_BOTH if key in given else FROM_EXPORT
@@ -269,16 +294,16 @@ def finish(
             row.update(dict.fromkeys(NOT_EXPORTED))
         if isinstance(row["cycle_id"], int) and row["cycle_id"] < 0:
             row["cycle_id"] = None
-        if isinstance(row["sleep_id"], str) and row["sleep_id"].startswith(_OURS):
+        if isinstance(row["sleep_id"], str) and row["sleep_id"].startswith(_TEMPORARY):
             row["sleep_id"] = None
         if key in workouts_added:
             row["zone_zero_milli"] = None
         unknown: tuple[str, ...] = ()
         if row["cycle_count"] == 0 and key not in api.read.get("cycles", ()) and key not in added:
             unknown += ("cycle_count",)
-        # Without sleeps.csv a nap of an export is known only from its cycle's row: there may be others.
-        few = row["nap_count"] == 0 or key in naps_added
-        if few and key not in api.read.get("sleeps", ()) and key not in naps_known:
+        # Without sleeps.csv a nap is known only from its cycle's row, so there may be more naps.
+        incomplete = row["nap_count"] == 0 or key in naps_added
+        if incomplete and key not in api.read.get("sleeps", ()) and key not in naps_known:
             unknown += OF_NAPS
         if (
             row["workout_count"] == 0
@@ -290,7 +315,7 @@ def finish(
 
 
 def _same_recovery(row: Row, other: Row) -> bool:
-    """Whether an export's row states the recovery score of the API, which it rounds to whole percents."""
+    """Whether the recovery scores are equal; exports round them to whole percentages."""
     stated, given = row["recovery_score"], other["recovery_score"]
     return stated is not None and given is not None and abs(stated - given) <= MAX_ROUNDING
 
@@ -300,10 +325,10 @@ def _key(row: Mapping[str, Any]) -> Key:
 
 
 def _cycle(row: Row, number: int) -> dict[str, Any]:
-    scored = any(row[name] is not None for name in CYCLE_SCORE)
+    scored = any(row.get(name) is not None for name in CYCLE_SCORE)
     return {
         **{name: row[name] for name in ("user_id", "day", "start_time", "end_time", "timezone_offset")},
-        **{name: row[name] for name in CYCLE_SCORE},
+        **{name: row.get(name) for name in CYCLE_SCORE},
         "id": number,
         "score_state": _SCORED if scored else _NOT_SCORED,
         "step_count": None,
@@ -317,7 +342,7 @@ def _sleep(row: Row, identity: str, cycle: int | None) -> dict[str, Any]:
         "id": identity,
         "cycle_id": cycle,
         "score_state": _SCORED if all(row[name] is not None for name in ASLEEP) else _NOT_SCORED,
-        # Of the four parts of the need an export gives the sum and one.
+        # An export has the total need and the part from sleep debt only.
         "baseline_milli": None if needed is None else needed - (debt or 0),
         "need_from_sleep_debt_milli": (0 if debt is None and needed is not None else debt),
         "need_from_recent_strain_milli": 0,
