@@ -17,7 +17,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.planner.overdue import LATE_AFTER, lateness
 from whoop_assets.quality import consistency
 from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
-from whoop_assets.v1_migration import store as v1_store
+from whoop_assets.v1_migration.integrity import check_integrity
 
 MOST_IN_SENTENCE = 5
 
@@ -179,20 +179,10 @@ def _table(examples: Iterable[Example]) -> dg.MetadataValue:
 def _v1_ids(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
     """The integrity report of `migrate-v1`."""
     with whoop.database.read() as connection:
-        found, report = v1_store.not_in_order(connection), v1_store.report(connection)
+        counts, found = check_integrity(connection)
     result = _result(key, found, "ids of v1 are not mapped, contradict their records, or share one")
-    counts = {
-        "mapped": report.mapped,
-        **{f"mapped_by_{way}": count for way, count in report.ways.items()},
-        "unmapped": report.unmapped,
-        "open": report.open,
-        "contradicting": report.contradicting,
-        "doubles": report.doubles,
-        "not_stored": report.not_stored,
-    }
-    return result._replace(
-        metadata={**result.metadata, **{name: dg.MetadataValue.int(count) for name, count in counts.items()}}
-    )
+    metadata = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
+    return result._replace(metadata={**result.metadata, **metadata})
 
 
 def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
