@@ -73,7 +73,7 @@ def import_ids(connection: Connection, ids: Iterable[OldId], source: str, at: da
     given: dict[tuple[int, str, int], OldId] = {}
     for old_id in ids:
         given[old_id.key] = given.get(old_id.key, old_id).completed_by(old_id)
-    known = []
+    known: list[Any] = []
     for keys in in_lots(list(given)):
         known += connection.execute(select(*OLD_ID, _c.state).where(KEY.in_(keys))).all()
     for *fields, state in known:

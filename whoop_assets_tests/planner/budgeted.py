@@ -20,11 +20,11 @@ from whoop_assets.db.database import Database
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.defs.sensors.readings import InFlight, runs_of
 from whoop_assets.errors import BudgetExhausted
-from whoop_assets.planner import Reading, gather
+from whoop_assets.planner import FetchTask, gather
 from whoop_assets.planner.current_plan import Group
 from whoop_assets.planner.facts import BudgetFacts, Facts, FailedLoad
 from whoop_assets.planner.history import Progress, progress
-from whoop_assets.planner.member_view import View
+from whoop_assets.planner.member_view import MemberView
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.request_budget.lanes import LANES
 from whoop_assets.schema import prepare
@@ -307,7 +307,7 @@ class BudgetedWhoop(ModelledWhoop):
         turned_away: BudgetExhausted | None = None
         self._of_run.budget, self._of_run.lane = budget, group.any.lane
         for stream in group.any.streams:
-            for reading in group.readings:
+            for reading in group.tasks:
                 self.now = self.time.now()
                 if turned_away is None:
                     try:
@@ -319,7 +319,7 @@ class BudgetedWhoop(ModelledWhoop):
                         self.done(reading, cost)
                         continue
                 self._fails(reading, stream)
-        for reading in group.readings:
+        for reading in group.tasks:
             self._look_at_milestones(reading.user_id)
         if turned_away is not None:
             raise turned_away
@@ -363,7 +363,7 @@ class BudgetedWhoop(ModelledWhoop):
         )
         return replace(known, members=members)
 
-    def _fails(self, reading: Reading, stream: str) -> None:
+    def _fails(self, reading: FetchTask, stream: str) -> None:
         failed = self._failed.setdefault(reading.user_id, [])
         same = [
             one
@@ -376,7 +376,7 @@ class BudgetedWhoop(ModelledWhoop):
             FailedLoad(stream, reading.first, reading.last, True, first_at, self.now),
         ]
 
-    def _mended(self, reading: Reading, stream: str) -> None:
+    def _mended(self, reading: FetchTask, stream: str) -> None:
         failed = self._failed.get(reading.user_id)
         if failed:
             self._failed[reading.user_id] = [
@@ -390,7 +390,7 @@ class BudgetedWhoop(ModelledWhoop):
 
     def progress(self, member: ModelledMember) -> Progress:
         """How far the member's history is read, as `whoop-assets members` tells it."""
-        return progress(View(member.facts(self.now), self.rules, self.now))
+        return progress(MemberView(member.facts(self.now), self.rules, self.now))
 
     def _look_at_milestones(self, user_id: int) -> None:
         reached = self.complete.get(user_id)

@@ -14,7 +14,7 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.records import cycles, sleeps
 from whoop_assets.defs.checks.blueprints import Spec, checks
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.planner.overdue import LATE_AFTER, lateness
+from whoop_assets.planner.overdue import MAX_DELAY, lateness
 from whoop_assets.quality import consistency
 from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
 from whoop_assets.v1_migration.integrity import check_integrity
@@ -196,7 +196,7 @@ def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
         for one in seen.held
     ]
     found = Found(len(trouble), trouble[:MOST_NAMED], seen.members)
-    limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in LATE_AFTER.items())
+    limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in MAX_DELAY.items())
     result = _result(
         key, found, f"readings have been due for longer than {limits}, or wait for the request budget"
     )
