@@ -20,7 +20,6 @@ from whoop_assets.app_export.tables import (
 from whoop_assets.db.bulk_insert import add_rows
 from whoop_assets.db.statements import insert_or_replace
 from whoop_assets.records.tables import cycles
-from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
 
 Row = dict[str, Any]
@@ -32,10 +31,6 @@ _NO_CONTENT = frozenset(
     {"payload", "content_hash", "first_seen_at", "changed_at", "imported_at", "matched_id", _ASSIGNED}
 )
 """Columns that do not say what an export says: how it writes it, when it was imported, what follows from other rows."""
-
-FROM_EXPORT, FROM_BOTH = "export", "mixed"
-"""`daily_summary.source` of a day that an export fills alone, or beside the API; of all others it is `api`."""
-
 
 @dataclass(slots=True)
 class Stored:
@@ -321,27 +316,6 @@ def matched(connection: Connection, user_id: int, kind: str) -> int:
     """How many imported rows of the kind the API has too."""
     c = IMPORTED_TABLES[kind].c
     query = select(func.count()).where(c.user_id == user_id, c.matched_id.is_not(None))
-    return connection.scalar(query) or 0
-
-
-def filling(connection: Connection, user_id: int, kind: str) -> int:
-    """How many imported rows of the kind stand in a daily row."""
-    c, d = IMPORTED_TABLES[kind].c, daily_summary.c
-    # An export has neither ids nor zone 0.
-    only_of_api = {"cycles": d.cycle_id, "sleeps": d.sleep_id, "workouts": d.zone_zero_milli}[kind]
-    filled = (d.source == FROM_EXPORT) | (d.source == FROM_BOTH) & only_of_api.is_(None)
-    query = (
-        select(func.count())
-        .select_from(IMPORTED_TABLES[kind].join(daily_summary, and_(d.user_id == c.user_id, d.day == c.day)))
-        .where(c.user_id == user_id, filled, c.matched_id.is_(None))
-    )
-    return connection.scalar(query) or 0
-
-
-def filled_days(connection: Connection, user_id: int) -> int:
-    """How many of the member's days are filled from exports."""
-    d = daily_summary.c
-    query = select(func.count()).where(d.user_id == user_id, d.source.in_((FROM_EXPORT, FROM_BOTH)))
     return connection.scalar(query) or 0
 
 

@@ -28,6 +28,7 @@ from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.summaries.follow import rebuild_behind, rebuild_weeks
 from whoop_assets.summaries.rebuild import BUILT_ALONG, rebuild_days
+from whoop_assets.sync import import_summary
 from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
@@ -150,8 +151,8 @@ def import_export(
         for kind, entry in result.kinds.items():
             if kind != "journal":
                 entry.matched = export_store.matched(connection, result.user_id, kind)
-                entry.filling = export_store.filling(connection, result.user_id, kind)
-        result.filled_days = export_store.filled_days(connection, result.user_id)
+                entry.filling = import_summary.filling(connection, result.user_id, kind)
+        result.filled_days = import_summary.filled_days(connection, result.user_id)
     return result
 
 
