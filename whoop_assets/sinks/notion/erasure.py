@@ -10,7 +10,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.client import Notion
 from whoop_assets.sinks.notion.errors import NotionMissing
 from whoop_assets.sinks.notion.schema import checked_types
-from whoop_assets.sinks.notion.sync import SharedPace
+from whoop_assets.sinks.notion.sync import SharedSlots
 from whoop_assets.sinks.notion.target import is_configured, target
 
 
@@ -33,7 +33,7 @@ def trash_pages(settings: Settings, database: Database, user_id: int, known: Seq
     pages = dict.fromkeys(known)
     try:
         to = target(settings)
-        pace = SharedPace(database, to.source)
+        pace = SharedSlots(database, to.source)
         with Notion(settings.notion_token, settings.notion_url, pace, database.clock) as notion:
             types = checked_types(to.mapping, notion.data_source(to.source).get("properties") or {})
             kind = types[to.mapping.member_property]

@@ -76,14 +76,14 @@ def sync(
     """
     to = target(settings)
     with Notion(
-        settings.notion_token, settings.notion_url, SharedPace(database, to.source), database.clock
+        settings.notion_token, settings.notion_url, SharedSlots(database, to.source), database.clock
     ) as notion:
         done = Sync(database, notion, to).run(members, first, last)
     return to, done
 
 
 @dataclass(frozen=True, slots=True)
-class SharedPace:
+class SharedSlots:
     """The pace of a data source, which all processes keep together."""
 
     database: Database
@@ -283,9 +283,9 @@ class Sync:
         except NotionMissing:
             self._look_at_source()
             at = None
-        if at is not None and not at.in_bin and at.source == self._source:
+        if at is not None and not at.in_trash and at.source == self._source:
             return True
-        state = IN_BIN if at is not None and at.in_bin else GONE
+        state = IN_BIN if at is not None and at.in_trash else GONE
         setattr(self.done, state, getattr(self.done, state) + 1)
         self._record(entry, state, page, content, written=False)
         return False
@@ -339,7 +339,7 @@ class Sync:
             if key in found.alive:
                 self.done.twice.append(key)
             found.alive.setdefault(key, str(page["id"]))
-        for page in self._notion.pages(self._source, where, in_bin=True):
+        for page in self._notion.pages(self._source, where, in_trash=True):
             key = self._key(page, members)
             if key is not None:
                 found.in_bin.setdefault(key, set()).add(str(page["id"]))
