@@ -21,7 +21,7 @@ from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reach
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.parsing import Taken
-from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
+from whoop_assets_tests.sinks.delivered import VERSIONS, assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.marks import slow
@@ -72,9 +72,13 @@ def test_an_unchanged_day_is_not_written_again(delivering: Make) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(delivering: Make) -> None:
+def test_the_tables_of_single_record_endpoints_hold_every_content_with_its_endpoint(delivering: Make) -> None:
     with delivering() as d:
         d.load(FIRST, TODAY - timedelta(days=3))
+        d.sync()
+        for name in VERSIONS:  # a first sync sends no request of its own
+            assert by_pyiceberg(d.catalog(), name)
+        d.home.advance(timedelta(minutes=1))
         sleep = newest(d, "sleeps", -5)
         d.home.world.edit(d.home.member, "sleeps", sleep["id"], {"score": {"respiratory_rate": 99.5}})
         from whoop_assets.records import upsert as records
@@ -103,10 +107,15 @@ def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(deliv
         d.sync()
         assert_delivered(d.home.database, d.catalog())
         for name, (_, answer) in asked.items():
-            (row,) = [one for one in by_duckdb(d.catalog(), name).values() if one["updated_at"] == said]
+            (row,) = [
+                one
+                for one in by_duckdb(d.catalog(), name).values()
+                if (one["updated_at"], one["endpoint"]) == (said, answer.endpoint)
+            ]
             assert row["endpoint"] == answer.endpoint
-        (row,) = by_pyiceberg(d.catalog(), "sleep_by_id").values()
-        assert (row["id"], row["respiratory_rate"]) == (sleep["id"], 99.5)
+        contents = by_pyiceberg(d.catalog(), "sleep_by_id").values()
+        (row,) = [one for one in contents if one["respiratory_rate"] == 99.5]
+        assert row["id"] == sleep["id"]
         assert row["total_rem_sleep_time_milli"] > 0
         assert row["cycle_id"] == sleep["cycle_id"]
 

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from whoop_assets.db.statements import in_lots, upsert
 from whoop_assets.sinks import source
 from whoop_assets.sinks.iceberg.tables import iceberg_days
-from whoop_assets.sinks.source import ExportTable, Mark
+from whoop_assets.sinks.source import Checksum, ExportTable
 
-NOTHING = Mark("", 0)
+NOTHING = Checksum("", 0)
 """A day without rows."""
 
 _UNKNOWN = "?"
@@ -32,7 +32,7 @@ class Held:
     sequence_number: int
 
 
-def behind(connection: Connection, table: ExportTable) -> dict[date, Mark]:
+def behind(connection: Connection, table: ExportTable) -> dict[date, Checksum]:
     """The days whose rows are not what was last committed, and their marks now; NOTHING for a day to be emptied."""
     c = iceberg_days.c
     committed: dict[date, str] = dict(
@@ -67,7 +67,7 @@ def record(
     table: ExportTable,
     held: Held,
     days: Collection[date],
-    written: Mapping[date, Mark],
+    written: Mapping[date, Checksum],
     at: datetime,
 ) -> None:
     """Note that this commit wrote these days, with these marks; a later commit's entry stays."""

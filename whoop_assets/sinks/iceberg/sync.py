@@ -21,7 +21,7 @@ from whoop_assets.sinks.iceberg.catalog import reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST, expire
 from whoop_assets.sinks.iceberg.iceberg_tables import arrow_table, evolve, held, kinds, open_table
 from whoop_assets.sinks.layout import Layout, lay_out
-from whoop_assets.sinks.source import ExportTable, Mark
+from whoop_assets.sinks.source import Checksum, ExportTable
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -104,7 +104,7 @@ def make_all(catalog: "Catalog", namespace: str) -> None:
             open_table(catalog, namespace, table)
 
 
-def batches(behind: Mapping[date, Mark]) -> Iterator[list[date]]:
+def batches(behind: Mapping[date, Checksum]) -> Iterator[list[date]]:
     """The days, oldest first, as many at once as one commit takes."""
     lot: list[date] = []
     rows = 0
