@@ -9,13 +9,19 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 RECENT = timedelta(days=35)
-"""Age of the oldest cycles, sleeps and coverage in the facts. Only the coverage of cycles goes back further."""
+"""Age of the oldest cycles, sleeps and coverage in the facts.
+
+Only the coverage of cycles goes back further.
+"""
 
 EVENT_WINDOW = timedelta(days=14)
 """Webhook events of this time count."""
 
 MAX_REQUEST_AGE = timedelta(hours=1)
-"""A read that a reader of the daily API requested is dropped after this time. The reader requests it again."""
+"""A read that a reader of the daily API requested is dropped after this time.
+
+The reader requests it again.
+"""
 
 
 class KnownCycle(NamedTuple):
@@ -81,7 +87,7 @@ class FailedLoad(NamedTuple):
 
 
 class FailedEvent(NamedTuple):
-    """A webhook event whose attempts failed; `day` is None if it is unknown."""
+    """A webhook event with failed attempts; `day` is None if it is unknown."""
 
     stream: str
     day: date | None
@@ -99,7 +105,8 @@ class MemberFacts:
         read: Coverage by stream.
         profile_read_at: Time of today's profile snapshot.
         body_read: Whether today has a snapshot of body measurements.
-        asked_at: When a reader of the daily API last opened today with a stale recovery, within `MAX_REQUEST_AGE`.
+        asked_at: When a reader of the daily API last opened today with a stale recovery, within
+            `MAX_REQUEST_AGE`.
     """
 
     user_id: int

@@ -40,7 +40,7 @@ class Reason(StrEnum):
     CYCLE = "cycle", "A cycle is still open or unscored, or a day between two others has no cycle."
     EVENT = "event", "A webhook announced a change, and its loads failed."
     UNREAD = "unread", "Days of the last month were never read."
-    FAILED = "failed", "A load of these days failed and may succeed now."
+    FAILED = "failed", "An earlier load failed and may succeed now."
     OPEN_CYCLE = "open_cycle", "The strain of the open cycle is due for an update."
     SNAPSHOT = "snapshot", "Profile and body measurements are read once a day."
     HISTORY = "history", "The member's history was never read; the newest days come first."
@@ -143,7 +143,7 @@ class Plan:
 
 
 def pages(streams: Iterable[str], days: int) -> int:
-    """Returns the expected number of requests for so many days of these streams."""
+    """Returns the expected number of requests for that number of days of the streams."""
     return sum(
         1 if stream in SNAPSHOTS else max(1, -int(-days * RECORDS_PER_DAY[stream] // RECORDS_PER_PAGE))
         for stream in streams

@@ -1,8 +1,8 @@
 """Rules for missing data. They use the ledgers, so that complete data costs no request.
 
-Each rule knows since when something is missing and when it was last looked for. From both it derives when to look
-again (`growing_interval`). Data that WHOOP does not have is therefore requested more and more rarely, and no longer
-than `MAX_GAP_AGE`. Later corrections are found by reading known days again.
+Each rule knows since when something is missing and when it was last looked for. From both it derives when to
+look again (`growing_interval`). Data that WHOOP does not have is therefore requested more and more rarely,
+and no longer than `MAX_GAP_AGE`. Later corrections are found by reading known days again.
 """
 
 from datetime import date, datetime, timedelta
@@ -18,7 +18,9 @@ HOUR = timedelta(hours=1)
 MAX_GAP_AGE = timedelta(days=30)
 
 FREQUENT_FOR = timedelta(hours=3)
-"""A night is looked for often for this time: after a sixth of the time it has been missing, later after as long again."""
+"""During this time a night is looked for after a sixth of the time since it is missing, later after the same
+time.
+"""
 FREQUENT_SHARE, RARE_SHARE = 1 / 6, 1.0
 
 WEBHOOK_GRACE = timedelta(minutes=45)
@@ -40,10 +42,10 @@ UNSCORABLE, PENDING = "UNSCORABLE", "PENDING_SCORE"
 def morning(view: MemberView, pace: Pace) -> list[Wanted]:
     """Looks for the cycle of a night that should have ended, with one request per look.
 
-    WHOOP creates cycle, sleep and recovery within seconds when it has processed the night. The rule `nights` then
-    requests the other two. Looks start at the early end of the member's waking times, every `LOOK_EVERY`. From the
-    usual time on, the interval is at least a sixth of the lateness, and at most a day. A strap left at home costs about
-    40 requests on the first day, 7 on the second, and at last one per day.
+    WHOOP creates cycle, sleep and recovery within seconds when it has processed the night. The rule `nights`
+    then requests the other two. Looks start at the early end of the member's waking times, every
+    `LOOK_EVERY`. From the usual time on, the interval is at least a sixth of the lateness, and at most a day.
+    A strap left at home costs about 40 requests on the first day, 7 on the second, and at last one per day.
     """
     span = view.newest_span("cycles")
     if span is None:
@@ -67,7 +69,8 @@ Day = tuple[date, datetime]
 def nights(view: MemberView, pace: Pace) -> list[Wanted]:
     """Requests missing main sleeps, and missing or unscored recoveries.
 
-    An unscorable sleep has no recovery. A cycle without a sleep is a day without the strap, or the night is late.
+    An unscorable sleep has no recovery. A cycle without a sleep is a day without the strap, or the night is
+    late.
     """
     days = []
     slept = {sleep.day for sleep in view.facts.sleeps}
@@ -140,8 +143,8 @@ def _combined(
 def asked(view: MemberView, pace: Pace) -> list[Wanted]:
     """Reads a member's last days after a reader of the daily API opened today with a stale recovery.
 
-    Dashboards poll, so a missing night is not looked for more often than `morning` does, and before the usual waking
-    once per hour.
+    Dashboards poll, so a missing night is not looked for more often than `morning` does, and before the usual
+    waking once per hour.
     """
     at = view.facts.asked_at
     # Without a partition for today, a read of the days before would not return today's recovery.
@@ -168,7 +171,7 @@ def asked(view: MemberView, pace: Pace) -> list[Wanted]:
 
 
 def failed_events(view: MemberView, pace: Pace) -> list[Wanted]:
-    """Reads the days of webhook events whose loads failed, unless they were read after the event."""
+    """Reads the days of failed webhook events, unless they were read after the event."""
     days_of: dict[str, list[date]] = {}
     for event in view.facts.events:
         day = event.day or local_date(event.open_since, view.facts.offset)

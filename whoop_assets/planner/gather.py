@@ -1,7 +1,7 @@
 """Reads the planner's facts with a fixed number of queries for all members.
 
-Records of the last weeks are read through the index of member and day. For older days only the coverage ledger is read,
-which grows with the number of loads and not of records.
+Records of the last weeks are read through the index of member and day. For older days only the coverage
+ledger is read, which grows with the number of loads and not of records.
 """
 
 from collections import defaultdict

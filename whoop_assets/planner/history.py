@@ -1,8 +1,8 @@
 """Rules for days that were never read: a new member's history, and gaps between known days.
 
-The coverage ledger is the only state. Unread days are requested newest first, in pieces that begin with a calendar
-quarter, so that members who connect at different times share runs. A task skips what was read, so an interrupted piece
-costs only its rest.
+The coverage ledger is the only state. Unread days are requested newest first, in pieces that begin with a
+calendar quarter, so that members who connect at different times share runs. A task skips what was read, so an
+interrupted piece costs only its rest.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ Unread = dict[str, list[UnreadSpan]]
 
 
 def _next_unread(view: MemberView) -> Unread:
-    """Returns the unread spans by stream. Streams whose loads fail come last, so that they do not block the others."""
+    """Returns the unread spans by stream. Failing streams come last, so that they do not block the others."""
     unread = {stream: spans for stream in view.streams if (spans := _unread(view, stream))}
     ready = {stream: spans for stream, spans in unread.items() if view.blocked_until(stream) <= view.now}
     return ready or unread

@@ -66,8 +66,9 @@ class MemberView:
     def stalest(self, stream: str, first: date, last: date) -> datetime | None:
         """Returns the oldest read among the days first..last; None if none of them was read.
 
-        A day counts with the start of its cycle, which every read of the day covers. Unread days do not count: they
-        are new, or belong to the history. Days before the first partition do not count, because no task reads them.
+        A day counts with the start of its cycle, which every read of the day covers. Unread days do not
+        count: they are new, or belong to the history. Days before the first partition do not count, because
+        no task reads them.
         """
         first, last = max(first, self.settings.first_day), min(last, self.settings.last_day)
         spans, place, found = self.spans(stream), 0, None
@@ -96,8 +97,8 @@ def growing_interval(
 ) -> datetime:
     """Returns when to look again for something that is missing.
 
-    The interval is a share of the time from `since` to the last look at `read_at`. The looks become rarer by a
-    constant factor, without a counter.
+    The interval is a share of the time from `since` to the last look at `read_at`. The looks become rarer by
+    a constant factor, without a counter.
     """
     return read_at + min(maximum, max(minimum, (read_at - since) * share))
 

@@ -1,4 +1,4 @@
-"""Finds tasks that are overdue, and members whose night is late."""
+"""Finds overdue tasks, and members with a late night."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from whoop_assets.planner.waking import next_waking
 from whoop_assets.settings import Settings
 
 MAX_DELAY = {SCHEDULE: timedelta(hours=2), BACKFILL: timedelta(hours=26)}
-"""Overdue threshold per lane. The sensor runs every minute, so a later task was not requested, or its runs fail."""
+"""Overdue threshold per lane.
+
+The sensor runs every minute, so a later task was not requested, or its runs fail.
+"""
 
 MAX_NIGHT_DELAY = timedelta(hours=6)
 """A night is late this long after the usual waking. The usual cause is a strap that was not synced."""
@@ -24,7 +27,9 @@ WITHOUT_DUE_TIME = frozenset({Reason.HISTORY, Reason.UNREAD})
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """Overdue tasks, the latest first; tasks of the schedule lane that wait for the budget; members with a late night."""
+    """Overdue tasks, the latest first; tasks of the schedule lane that wait for the budget; members with a
+    late night.
+    """
 
     now: datetime
     late: Sequence[FetchTask]
@@ -34,7 +39,7 @@ class Lateness:
 
 
 def lateness(database: Database, settings: Settings) -> Lateness:
-    """Returns what is late now, by the plan that the sensor follows. SQL only."""
+    """Returns overdue tasks and late nights, by the plan of the sensor. SQL only."""
     facts, planner_settings = gather(database, settings)
     current = plan(facts, planner_settings)
     views = [MemberView(member, planner_settings, facts.now) for member in facts.members]

@@ -1,8 +1,8 @@
 """Pace: how often known days are read again, so that all members fit into the request budget.
 
-Closed cycles change up to 9 days later, workouts up to 6, and 99 of 100 corrections come within three days. Cycles have
-no webhooks. The last days are therefore read often, the last month sometimes, and older days rarely. Working webhooks
-announce most corrections, so the first two tiers slow down.
+Closed cycles change up to 9 days later, workouts up to 6, and 99 of 100 corrections come within three days.
+Cycles have no webhooks. The last days are therefore read often, the last month sometimes, and older days
+rarely. Working webhooks announce most corrections, so the first two tiers slow down.
 
 With `cost` the requests for one read of a tier, the demand in requests per day is
 
@@ -39,14 +39,19 @@ A member who sleeps once a day causes an event each day.
 """
 
 EVENT_REQUESTS = 8.0
-"""Expected requests per member and day for webhooks: a sleep, a recovery and one or two workouts, some of them twice."""
+"""Expected requests per member and day for webhooks: a sleep, a recovery and one or two workouts, some of
+them twice.
+"""
 REQUESTS_PER_EVENT = 1.8
 """Average over weeks of simulated members: the record, and for a night its cycle."""
 MORNING_REQUESTS, MORNING_REQUESTS_WITH_WEBHOOKS = 20.0, 1.0
-"""Expected requests per member and day of the rule `morning`: an hour and a half of looks every five minutes."""
+"""Expected requests per member and day of the rule `morning`: an hour and a half of looks every five minutes.
+"""
 SNAPSHOT_REQUESTS = 2.0
 MORNING_SHARE, IMPORT_SHARE, MIN_REREAD_SHARE = 0.2, 0.3, 0.05
-"""Shares of the daily limit: at most for mornings, for first imports if there are any, at least for known days."""
+"""Shares of the daily limit: at most for mornings, for first imports if there are any, at least for known
+days.
+"""
 
 LOOK_EVERY = timedelta(minutes=5)
 
@@ -107,8 +112,8 @@ def pace(
 def expected_event_requests(facts: Facts, webhooks: bool) -> float:
     """Returns the requests per day that webhooks are expected to cause, by the events of the last days.
 
-    Before a day of events `EVENT_REQUESTS` applies. The result is 0 if no event came since a member connected three
-    days ago, and if webhooks stopped.
+    Before a day of events `EVENT_REQUESTS` applies. The result is 0 if no event came since a member connected
+    three days ago, and if webhooks stopped.
     """
     events, members = facts.events, facts.members
     oldest = min((member.connected_at for member in members), default=facts.now)

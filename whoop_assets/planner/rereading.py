@@ -1,4 +1,7 @@
-"""Rules that read known days again, to find corrections that no event announced. `pace` explains the intervals."""
+"""Rules that read known days again, to find corrections that no event announced.
+
+`pace` explains the intervals.
+"""
 
 from datetime import timedelta
 

@@ -1,4 +1,7 @@
-"""The planner's rules, and the plan that they give: no I/O and no state. The same facts give the same plan."""
+"""The planner's rules, and the plan that they give: no I/O and no state.
+
+The same facts give the same plan.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -34,10 +37,11 @@ RETRY_HELD_AFTER = timedelta(minutes=15)
 
 
 def snapshot(view: MemberView, pace: Pace) -> list[Wanted]:
-    """Reads profile and body measurements once a day. They have no webhooks, and WHOOP keeps no history of them.
+    """Reads profile and body measurements once a day. They have no webhooks, and WHOOP keeps no history of
+    them.
 
-    An account without body measurements returns 404 and stores no row. The profile, which is read just before, then
-    shows that both were requested.
+    An account without body measurements returns 404 and stores no row. The profile, which is read just
+    before, then shows that both were requested.
     """
     facts, today = view.facts, view.settings.last_day
     taken = facts.profile_read_at
@@ -65,7 +69,7 @@ class Rule:
 
     Attributes:
         reason: Why the rule reads something.
-        condition: Returns what is missing or stale, with due times.
+        condition: Returns missing or stale streams and days, with due times.
         lane: Lane of the requests.
         max_budget_share: Share of the daily limit up to which the rule may add requests.
     """
@@ -99,8 +103,9 @@ _MAX_BUDGET_SHARE = {rule.reason: rule.max_budget_share for rule in RULES}
 def plan(facts: Facts, settings: PlannerSettings) -> Plan:
     """Returns the tasks of all members: due now, due but over the budget, and later.
 
-    Tasks are ordered by lane, rule and due time; imports with the least history come first. A due task that another
-    due task of the member covers is dropped. A member has one history piece at a time, so imports take turns.
+    Tasks are ordered by lane, rule and due time; imports with the least history come first. A due task that
+    another due task of the member covers is dropped. A member has one history piece at a time, so imports
+    take turns.
     """
     webhooks = webhooks_work(facts.events, facts.now)
     members = sorted(facts.members, key=lambda member: member.user_id)
@@ -177,8 +182,8 @@ def _within_budget(
 ) -> tuple[list[FetchTask], list[FetchTask]]:
     """Splits the due tasks into those within today's budget, and those that wait.
 
-    The backfill lane leaves free what webhooks are expected to need. Otherwise a first import would use the daily limit
-    within an hour and a half, and later events would wait until the next day.
+    The backfill lane leaves free what webhooks are expected to need. Otherwise a first import would use the
+    daily limit within an hour and a half, and later events would wait until the next day.
     """
     budget, now = facts.budget, facts.now
     left = budget.per_day - max(0.0, event_requests - budget.webhooks)

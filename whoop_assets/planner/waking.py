@@ -30,9 +30,9 @@ class Waking:
 def next_waking(view: MemberView) -> Waking:
     """Returns the member's next waking, estimated from recent main sleeps in local time.
 
-    Times of day are points on a circle, so the estimate works for members who sleep by day. `early` is the tenth
-    percentile and `usual` the median of the distances from the circular mean. Local time uses the offset of the day's
-    cycle, because a sleep's own offset is unreliable.
+    Times of day are points on a circle, so the estimate works for members who sleep by day. `early` is the
+    tenth percentile and `usual` the median of the distances from the circular mean. Local time uses the
+    offset of the day's cycle, because a sleep's own offset is unreliable.
     """
     early, usual = _times_of_waking(view)
     after = _last_waking(view) + MIN_TIME_AWAKE

@@ -1,8 +1,9 @@
-"""What the sinks deliver: tables, their columns from the table metadata, the rows of a day, and a checksum of each day.
+"""What the sinks deliver: tables, their columns from the table metadata, the rows of a day, and a checksum of
+each day.
 
-A checksum contains the number of each member's rows of the day, and the sum of the times at which they last changed.
-Every change of a record sets a later time under the member's lock. If the number stays the same, the sum grows. Writers
-therefore need not record that a day changed.
+A checksum contains the number of each member's rows of the day, and the sum of the times at which they last
+changed. Every change of a record sets a later time under the member's lock. If the number stays the same, the
+sum grows. Writers therefore need not record that a day changed.
 """
 
 import hashlib
@@ -39,7 +40,9 @@ from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES, record_v
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 
 _EPOCH = 1_600_000_000
-"""Times are summed in microseconds since 2020-09-13, so that ten thousand rows of a member and day fit into 63 bits."""
+"""Times are summed in microseconds since 2020-09-13, so that ten thousand rows of a member and day fit into
+63 bits.
+"""
 
 _NOT_DELIVERED = {"synced_at", "deleted_at"}
 """Deleted records are not delivered, and a load without changes must not rewrite a day."""
@@ -49,7 +52,10 @@ _INTERNAL = {"payload", "content_hash", "first_seen_at", "changed_at"}
 
 @dataclass(frozen=True, slots=True)
 class ExportColumn:
-    """A column of a delivered table. `kind` is int, long, double, boolean, string, date or timestamptz (UTC)."""
+    """A column of a delivered table.
+
+    `kind` is int, long, double, boolean, string, date or timestamptz (UTC).
+    """
 
     name: str
     kind: str
@@ -162,7 +168,8 @@ TABLES: Mapping[str, ExportTable] = {
         _versions("workout_by_id", "workouts", "/v2/activity/workout/{id}"),
     )
 }
-"""Each stream and each single-record endpoint, with the table names that connectors for WHOOP commonly use."""
+"""Each stream and each single-record endpoint, with the table names that connectors for WHOOP commonly use.
+"""
 
 PLAIN: Mapping[str, tuple[Table, str]] = {
     **{table.name: (table, "day") for table in RECORD_TABLES.values()},

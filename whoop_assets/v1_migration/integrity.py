@@ -32,8 +32,8 @@ LOG_COLUMNS = (*v1_ids.columns.keys(), "contradiction")
 class LogEntry:
     """A row of the log, compared with its record.
 
-    `doubles`: this is the second id of its kind that is mapped to the record. `contradicting`: how the old store
-    differs from the record.
+    `doubles`: this is the second id of its kind that is mapped to the record. `contradicting`: how the old
+    store differs from the record.
     """
 
     row: Row[Any]
@@ -85,10 +85,10 @@ def check_integrity(connection: Connection) -> tuple[dict[str, int], Found]:
     """Compares every imported id with its record.
 
     Returns:
-        The counts, and the ids that are not mapped, contradict their record, or share one. Among the counts are
-        `contradicting`: ids whose record has other times or is of another kind; `doubles`: records with more than one
-        id of a kind; `not_stored`: mapped ids whose record is not stored; `asked`: ids with a response of WHOOP, of
-        which `answered_404` were 404.
+        The counts, and the ids that are not mapped, contradict their record, or share one. `contradicting` counts
+        records with other times or of another kind, `doubles` records with more than one id of a kind,
+        `not_stored` mapped ids without a stored record, `asked` responses of WHOOP, and `answered_404` the 404
+        responses among them.
     """
     entries, statuses = Counter[str](), Counter[int]()
     problems = Found(looked_at=0)

@@ -3,13 +3,14 @@
 The ways, in order:
 
 1. `v1_id`: the stored record contains its v1 id.
-2. `cycle_id`: a recovery by its cycle, whose id did not change. The stored recovery of the cycle counts. If it is not
-   stored and the old store does not name the sleep, the id comes from `GET /v2/cycle/{id}/sleep`.
-3. `mapping`: WHOOP returns the v2 id at `GET /v1/activity-mapping/{id}`, in the backfill lane of the request budget.
+2. `cycle_id`: a recovery by its cycle, whose id did not change. The stored recovery of the cycle counts. If
+   it is not stored and the old store does not name the sleep, the id comes from `GET /v2/cycle/{id}/sleep`.
+3. `mapping`: WHOOP returns the v2 id at `GET /v1/activity-mapping/{id}`, in the backfill lane of the request
+budget.
 4. `start_time`: exactly one stored record of the member and kind starts at the time in the old store.
 
-The table `v1_ids` holds all state. Each response of WHOOP is committed before the next request. A killed process
-resumes there, and repeats no request that was answered, including 404.
+The table `v1_ids` holds all state. Each response of WHOOP is committed before the next request. A killed
+process resumes there, and repeats no request that was answered, including 404.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -45,7 +46,7 @@ MAX_ID_RETRY_SECONDS = 20.0
 """Retry time for one id. Some ids always fail, and must not end the run for the others."""
 MAX_CONSECUTIVE_SERVER_ERRORS = 3
 MAX_CONSECUTIVE_FAILURES = 50
-"""After so many failed ids in a row the cause is WHOOP, not the ids. The rest waits for the next run."""
+"""Many failed ids in a row are a fault of WHOOP. The rest waits for the next run."""
 
 
 def import_ids(database: Database, ids: Iterable[OldId], source: str) -> None:
@@ -66,7 +67,8 @@ def import_event_ids(database: Database) -> None:
 def migrate(connection: Connection, progress: Callable[[int], None] = lambda decided: None) -> dict[int, str]:
     """Decides every open id.
 
-    A failure of one member leaves that member's ids open. An exhausted budget ends the requests of all members.
+    A failure of one member leaves that member's ids open. An exhausted budget ends the requests of all
+    members.
 
     Args:
         connection: Session with WHOOP.
@@ -98,7 +100,7 @@ def migrate(connection: Connection, progress: Callable[[int], None] = lambda dec
 
 
 def reopen_events(database: Database) -> int:
-    """Opens the parked webhook events whose ids are mapped, with v2 ids. Returns their number."""
+    """Opens the parked webhook events with a mapped id again. Returns their number."""
     with database.write() as transaction:
         again = []
         for trace_id, _, v2_id in v1_store.parked_events(transaction):

@@ -43,7 +43,7 @@ class OldId:
 
     @property
     def activity(self) -> int | None:
-        """The v1 id of the sleep or workout; None for a recovery whose sleep is unknown."""
+        """The v1 id of the sleep or workout; None for a recovery without a known sleep."""
         return self.sleep_v1_id if self.kind == RECOVERY else self.v1_id
 
     def completed_by(self, other: "OldId") -> "OldId":
@@ -110,7 +110,7 @@ def reopen(connection: Connection) -> int:
 def open_ids(connection: Connection) -> dict[int, list[OldId]]:
     """Returns the undecided ids by member, sleeps before recoveries.
 
-    Ids whose last request failed come last, the oldest failure first, so that they cannot starve the others.
+    Ids with a failed request come last, the oldest failure first, so that they cannot starve the others.
     """
     failed_at = case((_c.status.is_(None), _c.asked_at))
     order = (_c.user_id, failed_at.is_not(None), failed_at, _c.kind == RECOVERY, _c.kind.desc(), _c.v1_id)
@@ -121,7 +121,7 @@ def open_ids(connection: Connection) -> dict[int, list[OldId]]:
 
 
 def map_by_records(connection: Connection, at: datetime) -> None:
-    """Maps the open ids whose v2 id is in the stored records."""
+    """Maps the open ids by the stored records."""
     for kind, table in ((SLEEP, sleeps), (WORKOUT, workouts)):
         # WHOOP rarely fills the field `v1_id`, so it has no column.
         if connection.dialect.name == "sqlite":

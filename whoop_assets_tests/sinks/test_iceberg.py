@@ -279,7 +279,7 @@ def test_files_that_cannot_be_removed_are_counted_and_those_that_are_gone_are_no
         d.sync("workout")
         monkeypatch.setattr(PyArrowFileIO, "delete", delete)
         with pytest.raises(
-            SinkUnavailable, match=r"^2 files of the Iceberg table workout .*PermissionError"
+            SinkUnavailable, match=r"^2 unused files of the Iceberg table workout .*PermissionError"
         ) as error:
             d.sync("workout", rewrite=True, purge=purge)
         assert "hunter2" not in str(error.value)

@@ -50,7 +50,8 @@ def read_files(path: Path) -> dict[str, bytes]:
 def files_of_zip(file: BinaryIO, shown: str) -> dict[str, bytes]:
     """Path -> content of the CSV files in this zip; `shown` is what errors call it.
 
-    Raises UnreadableExport when it is no zip, when a path in it is absolute, climbs or is a link, or when a file is larger than
+    Raises UnreadableExport when it is no zip, when a path in it is absolute, climbs or is a link, or when a
+    file is larger than
     MAX_FILE_BYTES: that is found while it is read, whatever the zip says of its size.
     """
     try:

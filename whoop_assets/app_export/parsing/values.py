@@ -31,7 +31,10 @@ _NO = frozenset(map(plain, ("false", "no", "0", "falsch", "nein", "falso", "faux
 
 
 def zone(text: str) -> str:
-    """`UTC-05:00`, `UTC+01:00` or `UTCZ` as the API writes it: `-05:00`, `+01:00`, `Z`. Also reads `GMT-5` and `UTC+0530`."""
+    """`UTC-05:00`, `UTC+01:00` or `UTCZ` as the API writes it: `-05:00`, `+01:00`, `Z`.
+
+    Also reads `GMT-5` and `UTC+0530`.
+    """
     text = text.strip().replace("\N{MINUS SIGN}", "-")
     match = _ZONE.fullmatch(text)
     if match is None:
@@ -98,7 +101,9 @@ def flag(text: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """A cell as an error repeats it: words may be a note or an answer that slipped into another column, and are not."""
+    """A cell as an error repeats it: words may be a note or an answer that slipped into another column, and
+    are not.
+    """
     if _HARMLESS.fullmatch(text):
         return repr(text)
     return f"a {'word' if text.isalpha() else 'text'} of {len(text)} characters"

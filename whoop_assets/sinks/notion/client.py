@@ -1,7 +1,7 @@
 """Client for the part of Notion's API that the sink uses, built on `notion-client`.
 
-Requests follow Notion's rate limit and transient errors are retried. The library's own retries are off: they ignore the
-requests of other processes, and most transient errors.
+Requests follow Notion's rate limit and transient errors are retried. The library's own retries are off: they
+ignore the requests of other processes, and most transient errors.
 """
 
 import logging
@@ -51,7 +51,10 @@ class RequestSlots(Protocol):
     """Spaces the requests to Notion."""
 
     def next_slot(self) -> tuple[datetime, datetime]:
-        """Takes the next slot. Returns its time, which may be in the future, and the current time by the same clock."""
+        """Takes the next slot.
+
+        Returns its time, which may be in the future, and the current time by the same clock.
+        """
         ...
 
     def hold(self, seconds: float) -> None:
@@ -127,8 +130,8 @@ class Notion:
         """Returns the data source with its schema.
 
         Raises:
-            NotionMissing: There is no such data source. If the id belongs to a database, the message names its data
-                sources.
+            NotionMissing: There is no such data source. If the id belongs to a database, the message names its
+                data sources.
         """
         try:
             return self._send("GET data source", lambda: self._client.data_sources.retrieve(source))
@@ -140,7 +143,7 @@ class Notion:
             ids = [str(one.get("id")) for one in database.get("data_sources") or ()]
             raise NotionMissing(
                 f"WHOOP_NOTION_DATA_SOURCE is the id of a database: set it to that of its data source,"
-                f" {' or '.join(ids) or 'of which it has none'}."
+                f" {' or '.join(ids) or 'but it has none'}."
             ) from None
 
     def pages(
@@ -192,7 +195,10 @@ class Notion:
         )
 
     def trash(self, page: str) -> None:
-        """Moves the page to the trash, if it is not there. Raises NotionMissing if the page does not exist."""
+        """Moves the page to the trash, if it is not there.
+
+        Raises NotionMissing if the page does not exist.
+        """
         try:
             self._send("PATCH page", lambda: self._client.pages.update(page, in_trash=True))
         except NotionRefused:
@@ -209,7 +215,10 @@ class Notion:
         )
 
     def create_database(self, parent: str, title: str, properties: Mapping[str, Any]) -> tuple[str, str]:
-        """Creates a database with one data source on a page. Returns the data source's id and the database's URL."""
+        """Creates a database with one data source on a page.
+
+        Returns the data source's id and the database's URL.
+        """
         made = self._send(
             "POST database",
             lambda: self._client.databases.create(
