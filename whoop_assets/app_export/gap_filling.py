@@ -1,4 +1,4 @@
-"""Finds the imported records that fill a day: those of streams that were not read from the API for the day."""
+"""Finds the imported records that fill a day: those of streams without a read from the API."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

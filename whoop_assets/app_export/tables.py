@@ -161,5 +161,5 @@ export_only_ids = Table(
     metadata,
     key("given_id", BigInteger, "negative id of a member without an API connection"),
     column("given_at", UtcDateTime(), "time of the assignment", nullable=False),
-    comment="Ids of members that exist only from an export. Ids of erased members stay, so that they are not used again.",
+    comment="Ids of members that exist only from an export. Ids of erased members are not reused.",
 )

@@ -85,7 +85,8 @@ def nights(view: MemberView, pace: Pace) -> list[Wanted]:
             if missing or PENDING in (sleep.state, sleep.recovery_state):
                 place, since = starts.get(sleep.day, sleep.start), max(sleep.end, sleep.made_at)
                 days.append((sleep.day, _look_again(view, pace, "recoveries", place, since)))
-    # A read at noon leaves the afternoon of the day before unread; one more day closes that gap at no extra page.
+    # A read at noon leaves the afternoon of the day before unread; one more day closes that gap at no extra
+    # page.
     return _combined(view, days, ("sleeps", "recoveries"), days_before=ONE_DAY)
 
 

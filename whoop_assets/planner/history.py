@@ -109,7 +109,7 @@ def progress(view: MemberView) -> Progress:
 
 
 def _complete_before(view: MemberView) -> date | None:
-    """Returns the day of the first cycle if all time before it was read; today for a member without cycles."""
+    """Returns the day of the first cycle if everything before it was read; today without cycles."""
     read, first = view.facts.read.get("cycles"), view.facts.first_cycle
     if read is None or read.oldest > midnight(view.settings.first_day, timedelta(0)):
         return None

@@ -142,7 +142,7 @@ def plan(facts: Facts, settings: PlannerSettings) -> Plan:
 
 
 def _task(view: MemberView, rule: Rule, wanted: Wanted) -> FetchTask | None:
-    """Returns the task for those streams that are due together; None without a granted stream or a partition."""
+    """Returns the task for those streams that are due together; None without a scope or a partition."""
     first, last = max(wanted.first, view.settings.first_day), min(wanted.last, view.settings.last_day)
     due = {
         stream: max(at, view.blocked_until(stream))

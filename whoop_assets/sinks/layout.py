@@ -59,7 +59,8 @@ def lay_out(table: ExportTable, there: Mapping[str, str], rows: Sequence[Mapping
             continue
         if name not in there and room <= 0:
             layout.notes.append(
-                f"The field {_shown(path)} is in the payload only: the table has {MAX_ADDED_COLUMNS} columns for"
+                f"The field {_shown(path)} is in the payload only: the table has {MAX_ADDED_COLUMNS}"
+                " columns for"
                 " fields that WHOOP added."
             )
             continue
@@ -94,7 +95,8 @@ def _place(layout: Layout, there: Mapping[str, str], column: ExportColumn, value
     aside = ExportColumn(f"{name}_{other}", other, f"values of {name} that are not {kind}")
     if aside.name in layout.columns:
         layout.notes.append(
-            f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in the payload only, because the column"
+            f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in the payload"
+            " only, because the column"
             f" {aside.name} exists."
         )
         return

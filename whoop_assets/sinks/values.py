@@ -37,7 +37,7 @@ def fitted(value: Any, kind: str) -> Any:
 
 
 def kind_of(values: Iterable[Any]) -> str:
-    """Returns the narrowest kind for these JSON values, none of them null: boolean, long, double or string."""
+    """Returns the narrowest kind for non-null JSON values: boolean, long, double or string."""
     seen = list(values)
     for kind in ("boolean", "long", "double"):
         try:

@@ -85,10 +85,10 @@ def check_integrity(connection: Connection) -> tuple[dict[str, int], Found]:
     """Compares every imported id with its record.
 
     Returns:
-        The counts, and the ids that are not mapped, contradict their record, or share one. `contradicting` counts
-        records with other times or of another kind, `doubles` records with more than one id of a kind,
-        `not_stored` mapped ids without a stored record, `asked` responses of WHOOP, and `answered_404` the 404
-        responses among them.
+        The counts, and the ids that are not mapped, contradict their record, or share one. `contradicting`
+        counts records with other times or of another kind, `doubles` records with more than one id of a kind,
+        `not_stored` mapped ids without a stored record, `asked` responses of WHOOP, and `answered_404` the
+        404 responses among them.
     """
     entries, statuses = Counter[str](), Counter[int]()
     problems = Found(looked_at=0)

@@ -90,7 +90,8 @@ def csv_rows(path: Path) -> Iterator[Row]:
             yield from csv.DictReader(lines)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(
-            f"The file {path.name} cannot be read as CSV in UTF-8 ({type(error).__name__}): name another file, or a"
+            f"The file {path.name} cannot be read as CSV in UTF-8 ({type(error).__name__}): name another"
+            " file, or a"
             " database URL with --table."
         ) from None
 
@@ -127,7 +128,8 @@ def table_rows(url: str, name: str) -> tuple[str, Iterator[Row]]:
                 yield from (dict(row) for row in connection.execute(query).mappings())
         except DBAPIError as error:
             raise DatabaseError(
-                f"The table {display_name} cannot be read ({type(error.orig).__name__}): check the URL, the table name"
+                f"The table {display_name} cannot be read ({type(error.orig).__name__}): check the URL, the"
+                " table name"
                 " and the database user's rights."
             ) from None
         finally:

@@ -171,7 +171,7 @@ def record_request(connection: Connection, old_id: OldId, **values: Any) -> None
 
 
 def find_by_start(connection: Connection, old_id: OldId, start: datetime) -> list[str]:
-    """Returns at most two stored records of the kind and member that start at that time, within `TOLERANCE`."""
+    """Returns up to two stored records of kind and member that start within `TOLERANCE` of that time."""
     r = RECORD_TABLES[STREAM_OF[old_id.kind]].c
     near = r.start_time.between(start - TOLERANCE, start + TOLERANCE)
     query = select(r.sleep_id if old_id.kind == RECOVERY else r.id).limit(2)

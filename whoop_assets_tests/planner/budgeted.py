@@ -1,9 +1,11 @@
-"""The modelled WHOOP with the real request budget: runs in slots, each request let through by `RequestBudget`, lanes and all.
+"""The modelled WHOOP with the real request budget: runs in slots, each request let through by
+`RequestBudget`, lanes and all.
 
-Real are the planner, what the sensor of readings makes of its plan, the slots by lane of the repository's dagster.yaml, and
-the budget with its tables, on a virtual clock. Modelled, beside what `modelled` says: a run begins `RUN_BEGINS` after it was
-asked for and a request takes `REQUEST_TAKES`; a run reads stream by stream, member after member, as a load does; a
-run that the budget turns away leaves what it has not read, which is then held back as a failed load is.
+Real are the planner, what the sensor of readings makes of its plan, the slots by lane of the repository's
+dagster.yaml, and the budget with its tables, on a virtual clock. Modelled, beside what `modelled` says: a run
+begins `RUN_BEGINS` after it was asked for and a request takes `REQUEST_TAKES`; a run reads stream by stream,
+member after member, as a load does; a run that the budget turns away leaves what it has not read, which is
+then held back as a failed load is.
 """
 
 import threading
@@ -79,7 +81,8 @@ class Counts:
     refused: Counter[str] = field(default_factory=Counter)
     """Runs that the budget turned away, by lane."""
     nights: list[tuple[int, timedelta]] = field(default_factory=list)
-    """Member, and the time from WHOOP's making of a night to its recovery's being stored, announced or found."""
+    """Member, and the time from WHOOP's making of a night to its recovery's being stored, announced or found.
+    """
     announced: list[timedelta] = field(default_factory=list)
     """From WHOOP's POST to the change's being stored."""
     open_events: int = 0
@@ -106,7 +109,10 @@ class BudgetedWhoop(ModelledWhoop):
         per_day: int = 10_000,
         zones: tuple[int, ...] = (-8, -5, 0, 1, 10),
     ) -> None:
-        """`folder`: for the budget's database. Everybody is as `ModelledWhoop` makes them: nothing is read."""
+        """`folder`: for the budget's database.
+
+        Everybody is as `ModelledWhoop` makes them: nothing is read.
+        """
         super().__init__(
             members=members,
             now=now,
@@ -192,7 +198,7 @@ class BudgetedWhoop(ModelledWhoop):
         self.database.close()
 
     def _look(self) -> None:
-        """The sensor's tick; what nothing has moved since the last one is not planned anew before its time."""
+        """The sensor's tick. Without a change since the last tick, no new plan is made before its time."""
         self.now = self._looked_on = self.time.now()
         self.time.at(self.now + self.look_every, self._look)
         if not self._moved and self._next_plan is not None and self.now < self._next_plan:

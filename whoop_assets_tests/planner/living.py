@@ -1,4 +1,6 @@
-"""Living through weeks in seconds: the real planner and the real loads against the simulator, without Dagster."""
+"""Living through weeks in seconds: the real planner and the real loads against the simulator, without
+Dagster.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -54,9 +56,11 @@ class Life:
             self.home.advance(min(until, to) - now + timedelta(milliseconds=1))
 
     def differences(self, *, made_before: datetime, changed_before: datetime) -> list[object]:
-        """What WHOOP had made, or changed, by then and is not stored so; and what is stored and does not exist.
+        """What WHOOP had made, or changed, by then and is not stored so; and what is stored and does not
+        exist.
 
-        A sleep's or workout's own offset does not count: WHOOP writes the member's present one into all of history.
+        A sleep's or workout's own offset does not count: WHOOP writes the member's present one into all of
+        history.
         """
         found: list[object] = []
         for member in self.home.members:

@@ -1,7 +1,9 @@
-"""A modelled WHOOP on a virtual clock: nights, workouts, webhooks and re-scores of many members, without HTTP or SQL.
+"""A modelled WHOOP on a virtual clock: nights, workouts, webhooks and re-scores of many members, without HTTP
+or SQL.
 
-Real is the planner. Modelled are the members (they sleep once a day, are up at their hour give or take one, sync
-some minutes later), what a reading costs (pages of 25 records, of which each but the first repeats one), and what it
+Real is the planner. Modelled are the members (they sleep once a day, are up at their hour give or take one,
+sync some minutes later), what a reading costs (pages of 25 records, of which each but the first repeats one),
+and what it
 finds: what WHOOP has made of the days asked for by then.
 """
 
@@ -202,7 +204,9 @@ class ModelledWhoop:
             member.profile_read_at = self.now
 
     def spread(self) -> None:
-        """As after some time of running: the past was not read in one go, but 90 days at a time, over their intervals."""
+        """As after some time of running: the past was not read in one go, but 90 days at a time, over their
+        intervals.
+        """
         dice = random.Random("spread")
         for member in self.members:
             parts, end = [CoveredSpan(self.now - 31 * ONE_DAY, self.now, self.now)], self.now - 31 * ONE_DAY
@@ -378,7 +382,9 @@ def _member(
 
 
 def _announcements(member: ModelledMember) -> list[Event]:
-    """The webhooks that WHOOP sends for the member: some seconds after the change; every third sleep changes twice."""
+    """The webhooks that WHOOP sends for the member: some seconds after the change; every third sleep changes
+    twice.
+    """
     found = []
     for place, night in enumerate(member.nights):
         for stream, seconds in (("sleeps", 5), ("recoveries", 8)):

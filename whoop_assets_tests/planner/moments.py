@@ -1,4 +1,6 @@
-"""Facts for tests, told in few words: a member of whom everything is known and read, and what is lacking then."""
+"""Facts for tests, told in few words: a member of whom everything is known and read, and what is lacking
+then.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -37,7 +39,9 @@ def at(day: int, hour: float) -> datetime:
 
 
 def night(day: int) -> tuple[KnownCycle, KnownSleep]:
-    """The night that ends at seven of that day, processed ten minutes later; its cycle closes with the next one."""
+    """The night that ends at seven of that day, processed ten minutes later; its cycle closes with the next
+    one.
+    """
     when = TODAY + day * ONE_DAY
     made = at(day, 7) + 10 * MINUTE
     end = at(day + 1, -1) if day < 0 else None

@@ -104,8 +104,8 @@ def test_coverage_with_its_holes_wherever_they_are(home):
 def test_events_and_failed_loads(home):
     def event(name, at, *, state="done", attempts=0, stream="workouts", user=None):
         return {
-            "trace_id": name, "user_id": user or home.member, "event_type": "workout.updated", "record_id": "x",
-            "stream": stream, "payload": "{}", "sent_at": at, "received_at": at, "state": state,
+            "trace_id": name, "user_id": user or home.member, "event_type": "workout.updated",
+            "record_id": "x", "stream": stream, "payload": "{}", "sent_at": at, "received_at": at, "state": state,
             "open_since": at, "attempts": attempts, "day": TODAY,
         }  # fmt: skip
 

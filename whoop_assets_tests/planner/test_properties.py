@@ -181,7 +181,9 @@ def test_every_reading_is_within_the_partitions_and_the_grant(one, hooks):
 @settings(max_examples=8)
 @given(st.integers(0, 1000), st.booleans(), st.integers(-18, 0))
 def test_every_gap_is_asked_for_in_the_end(seed, hooks, day):
-    """What is missing of a modelled member, whatever it is, is there within nine days, and was not there when it was read last."""
+    """What is missing of a modelled member, whatever it is, is there within nine days, and was not there when
+    it was read last.
+    """
     whoop = ModelledWhoop(members=1, now=NOON, days=60, ahead=12, seed=seed, webhooks=hooks, zones=(0,))
     whoop.rules = replace(whoop.rules, first_day=(NOON - 50 * ONE_DAY).date())
     whoop.know_everything()

@@ -62,7 +62,7 @@ def test_the_open_cycles_strain_is_followed_only_if_configured():
     assert due(planned(member(read_at=NOON - 31 * MINUTE))) == {}
 
 
-def test_somebody_who_needs_reconnection_is_not_among_the_facts_and_a_scope_that_lacks_costs_its_stream_only():
+def test_a_missing_scope_skips_its_stream_only():
     cycles_only = replace(member(read_at=NOON - 25 * HOUR), scopes=frozenset({"read:cycles", "read:profile"}))
     assert {one.streams for one in planned(cycles_only).due} == {("cycles",)}
 
@@ -459,7 +459,9 @@ def test_a_dashboard_that_asks_all_the_time_costs_little_while_the_night_is_not_
 
 
 def in_auckland(one: MemberFacts) -> MemberFacts:
-    """The member with the same nights at +13:00, on whose today (the day after RULES' last) the night has ended."""
+    """The member with the same nights at +13:00, on whose today (the day after RULES' last) the night has
+    ended.
+    """
     cycle, _ = night(1)
     return replace(
         one,

@@ -1,4 +1,6 @@
-"""What was delivered, read by others than who wrote it, and what the warehouse says, read past `warehouse.delivered`."""
+"""What was delivered, read by others than who wrote it, and what the warehouse says, read past
+`warehouse.delivered`.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -32,7 +34,8 @@ def by_pyiceberg(catalog: Catalog, name: str, namespace: str = "whoop") -> Rows:
 def by_duckdb(catalog: Catalog, name: str, namespace: str = "whoop") -> Rows:
     """The data files of the current snapshot, by DuckDB's own reader of Parquet.
 
-    Its extension for Iceberg has to be downloaded; the files are what it would read, as nothing is deleted from a file.
+    Its extension for Iceberg has to be downloaded; the files are what it would read, as nothing is deleted
+    from a file.
     """
     table = catalog.load_table(f"{namespace}.{name}")
     paths = data_files(table)

@@ -154,13 +154,15 @@ def _tables(files: Mapping[str, bytes], export: Export) -> dict[str, Table]:
 def _no_export(unknown: Iterable[UnknownFile]) -> str:
     headings = "; ".join(f"{file.name}: {file.headings or '(empty)'}" for file in unknown)
     return (
-        "No file has the headings of the app's data export in English, German, Spanish, French or Brazilian Portuguese, so"
-        f" nothing was stored. Report these headings if they are of an export in another language: {headings or 'none'}."
+        "No file has the headings of the app's data export in English, German, Spanish, French or Brazilian"
+        " Portuguese, so"
+        f" nothing was stored. Report these headings if they are of an export in another language:"
+        f" {headings or 'none'}."
     )
 
 
 def _cycles(table: Table, export: Export) -> None:
-    """Reads the cycles with the recovery of the sleep in their row, and sleeps that are only in these rows."""
+    """Reads the cycles with the recovery of the sleep in their row, and sleeps only in these rows."""
     found = export.files[CYCLES]
     listed = {sleep.start: sleep.nap for sleep in export.sleeps}
     chosen: dict[datetime, tuple[bool, Cycle]] = {}

@@ -23,7 +23,8 @@ _HARMLESS = re.compile(r"(?:[0-9:.,/+% -]|UTC|GMT|[ZT]){0,25}", re.ASCII)
 
 _FIRST_YEAR, _LAST_YEAR = 2012, 2199
 
-# Recorded exports have `true` and `false` in every language; a spreadsheet translates them when it saves a file.
+# Recorded exports have `true` and `false` in every language; a spreadsheet translates them when it saves a
+# file.
 _YES = frozenset(
     map(plain, ("true", "yes", "1", "wahr", "ja", "verdadero", "sí", "vrai", "oui", "verdadeiro", "sim"))
 )
@@ -63,7 +64,7 @@ def instant(text: str, offset: str) -> datetime:
 
 
 def number(text: str) -> float:
-    """A decimal number of any size: a value that cannot be true is stored, and the check of values names it."""
+    """Returns a decimal number of any size. Implausible values are stored and reported by a check."""
     if _NUMBER.fullmatch(text) is None:
         raise ValueError(f"{_shown(text)} is not a number")
     return float(text)

@@ -117,6 +117,7 @@ def _require_complete(counts: dict[str, int], problems: "Found", stats: "ImportS
     if problems.count:
         raise MigrationIncomplete(
             f"{counts['unmapped']} ids are unmapped, {counts['contradicting']} contradict their records, and"
-            f" {counts['doubles']} records have more than one id: see the table v1_ids or --log. Backfill missing"
+            f" {counts['doubles']} records have more than one id: see the table v1_ids or --log. Backfill"
+            " missing"
             " days, then run the command with --retry."
         )

@@ -18,7 +18,7 @@ LOCAL = "local"
 
 
 def local_folder(settings: Settings) -> Path:
-    """Returns the folder of the local catalog: `iceberg/` next to the SQLite file, else in the data folder."""
+    """Returns the folder of the local catalog: `iceberg/` next to the SQLite file or in the data folder."""
     url = normalise_url(settings.database_url)
     beside = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
     folder = Path(url.database or "").parent if beside else settings.data_folder
@@ -35,7 +35,8 @@ def open_catalog(settings: Settings) -> "Catalog":
     name = settings.iceberg_catalog
     if not name:
         raise ConfigurationError(
-            f"Iceberg is off: set WHOOP_ICEBERG_CATALOG to {LOCAL}, or to the name of a catalog in pyiceberg's"
+            f"Iceberg is off: set WHOOP_ICEBERG_CATALOG to {LOCAL}, or to the name of a catalog in"
+            " pyiceberg's"
             " configuration."
         )
     try:

@@ -26,7 +26,7 @@ _UNKNOWN = "?"
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """State of an Iceberg table: its UUID and the sequence number of its current snapshot (0: no snapshot)."""
+    """State of an Iceberg table: its UUID and the sequence number of its snapshot (0: none)."""
 
     table_uuid: str
     sequence_number: int

@@ -166,7 +166,8 @@ def _write(
         done.notes += layout.notes
         return
     raise SinkUnavailable(
-        f"The Iceberg table {table.name} was changed by another writer during each of {ATTEMPTS} attempts: find the"
+        f"The Iceberg table {table.name} was changed by another writer during each of {ATTEMPTS} attempts:"
+        " find the"
         " other writer. The stale days are written after it stops."
     )
 

@@ -130,8 +130,8 @@ class Notion:
         """Returns the data source with its schema.
 
         Raises:
-            NotionMissing: There is no such data source. If the id belongs to a database, the message names its
-                data sources.
+            NotionMissing: There is no such data source. If the id belongs to a database, the message names
+                its data sources.
         """
         try:
             return self._send("GET data source", lambda: self._client.data_sources.retrieve(source))
@@ -376,7 +376,8 @@ def _library() -> ModuleType:
         if error.name is None or not error.name.startswith("notion_client"):
             raise
         raise NotionNotInstalled(
-            "notion-client is not installed: install the optional extra, `pip install 'whoop-assets[notion]'`."
+            "notion-client is not installed: install the optional extra, `pip install"
+            " 'whoop-assets[notion]'`."
         ) from None
     return notion_client
 
@@ -392,7 +393,8 @@ def _refusal(sentence: str, status: int, *, known: bool) -> NotionError:
         )
     if status == HTTPStatus.NOT_FOUND and known:
         return NotionMissing(
-            f"{sentence} Check the id, and share the page or database with the integration (its menu, Connections)."
+            f"{sentence} Check the id, and share the page or database with the integration (its menu,"
+            " Connections)."
         )
     if not known:
         return NotionUnavailable(f"{sentence} This is not Notion: check WHOOP_NOTION_URL and the network.")

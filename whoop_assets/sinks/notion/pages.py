@@ -140,8 +140,8 @@ def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page
         if not is_member(connection, entry.user_id):
             return None
         row = {
-            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": CREATING,
-            "state_at": at, "generation": generation,
+            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None,
+            "state": CREATING, "state_at": at, "generation": generation,
         }  # fmt: skip
         insert_or_ignore(connection, notion_pages, [row])
         holder = connection.scalar(select(notion_pages.c.generation).where(_entry(source, claimed)))
@@ -191,8 +191,8 @@ def record(
     is unknown.
     """
     values = {
-        "page_id": page_id, "state": state, "state_at": at, "generation": secrets.randbits(62), "content_hash": content,
-        "mapping_hash": mapping, "summary_built_at": built_at, "failure": None,
+        "page_id": page_id, "state": state, "state_at": at, "generation": secrets.randbits(62),
+        "content_hash": content, "mapping_hash": mapping, "summary_built_at": built_at, "failure": None,
     }  # fmt: skip
     if written:
         values["written_at"] = at
@@ -237,8 +237,8 @@ def refused(connection: Connection, source: str, entry: Day, cause: str, at: dat
     )
     if changed.rowcount == 0 and entry.page is None and is_member(connection, entry.user_id):
         row = {
-            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": REFUSED,
-            "state_at": at, "generation": _NONE_YET, "failure": cause,
+            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None,
+            "state": REFUSED, "state_at": at, "generation": _NONE_YET, "failure": cause,
         }  # fmt: skip
         insert_or_ignore(connection, notion_pages, [row])
 

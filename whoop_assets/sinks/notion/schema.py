@@ -35,7 +35,8 @@ def checked_types(mapping: PageMapping, properties: Mapping[str, Any]) -> dict[s
             )
     if problems:
         raise ConfigurationError(
-            f"The Notion data source does not fit the mapping: {'; '.join(problems)}. Nothing was written: change"
+            f"The Notion data source does not fit the mapping: {'; '.join(problems)}. Nothing was written:"
+            " change"
             " the data source's properties, or the file in WHOOP_NOTION_MAPPING."
         )
     return found
@@ -60,7 +61,8 @@ def schema_of(mapping: PageMapping, title: str = "Day") -> dict[str, Any]:
         made[entry.property] = {entry.type or TYPES[mapping.kinds[entry.column]][0]: {}}
     if len(made) < len(mapping.entries) + 3:
         raise ConfigurationError(
-            f"The Notion mapping contains a property {title!r}, which is the title of a new data source: rename it"
+            f"The Notion mapping contains a property {title!r}, which is the title of a new data source:"
+            " rename it"
             " in the file in WHOOP_NOTION_MAPPING."
         )
     return made

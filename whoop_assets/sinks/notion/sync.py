@@ -144,7 +144,8 @@ class Sync:
     def _remember(self) -> None:
         obstacle = self.done.obstacle
         if obstacle is None and self.done.lost:
-            # A few pages without a response do not stop the others, but the run reports them and retries later.
+            # A few pages without a response do not stop the others, but the run reports them and retries
+            # later.
             obstacle = _no_answer(self.done.lost)
         if obstacle is not None:
             retry_at = obstacle.retry_at if isinstance(obstacle, NotionUnavailable) else None
@@ -281,7 +282,8 @@ class Sync:
             self._record(entry, GONE, page, content, written=False)
             return
         except NotionRefused as refusal:
-            # Notion refuses changes of a page in the trash, and of properties that a moved page does not have.
+            # Notion refuses changes of a page in the trash, and of properties that a moved page does not
+            # have.
             if self._is_there(entry, page, content):
                 raise refusal
             return
