@@ -105,8 +105,8 @@ def test_events_and_failed_loads(home):
     def event(name, at, *, state="done", attempts=0, stream="workouts", user=None):
         return {
             "trace_id": name, "user_id": user or home.member, "event_type": "workout.updated",
-            "record_id": "x", "stream": stream, "payload": "{}", "sent_at": at, "received_at": at, "state": state,
-            "open_since": at, "attempts": attempts, "day": TODAY,
+            "record_id": "x", "stream": stream, "payload": "{}", "sent_at": at, "received_at": at,
+            "state": state, "open_since": at, "attempts": attempts, "day": TODAY,
         }  # fmt: skip
 
     with home.database.write() as connection:

@@ -447,7 +447,7 @@ def test_a_commit_that_never_succeeds_is_an_error_that_passes_and_loses_nothing(
         d.load()
         with monkeypatch.context() as patch:
             patch.setattr(Transaction, "commit_transaction", refused)
-            with pytest.raises(SinkUnavailable, match="changed by somebody else") as error:
+            with pytest.raises(SinkUnavailable, match="changed by another writer") as error:
                 d.sync("cycles")
         assert error.value.transient
         d.sync("cycles")

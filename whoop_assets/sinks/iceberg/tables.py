@@ -27,5 +27,5 @@ iceberg_days = Table(
         comment="Iceberg sequence number of the commit that wrote the day",
     ),
     Column("committed_at", UtcDateTime(), nullable=False, comment="time of the entry, after the commit"),
-    comment="Ledger: committed state of each day of the Iceberg tables. A day with another checksum is stale.",
+    comment="Ledger: committed state of each day of the Iceberg tables. Days with other checksums are stale.",
 )
