@@ -28,7 +28,7 @@ def notion() -> None:
 def init(parent: str, title: str) -> None:
     """Make a Notion data source with the properties of the mapping, and say its id."""
     from whoop_assets.clock import SystemClock
-    from whoop_assets.sinks.notion.client import Notion, CommandSlots, notion_id
+    from whoop_assets.sinks.notion.client import CommandSlots, Notion, notion_id
     from whoop_assets.sinks.notion.errors import OutcomeUnknown
     from whoop_assets.sinks.notion.schema import schema_of
     from whoop_assets.sinks.notion.target import page_mapping

@@ -18,7 +18,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.blueprints import sensor
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of
-from whoop_assets.planner import Plan, FetchTask
+from whoop_assets.planner import FetchTask, Plan
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
 
 REASON_TAG = "whoop/reason"
