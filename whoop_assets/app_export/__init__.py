@@ -1,1 +1,1 @@
-"""The app export ("Data Export"): parses, stores and matches it, and fills days that the API does not give."""
+"""The app's "Data Export": parses, stores and matches it, and fills days without data from the API."""

@@ -1,4 +1,4 @@
-"""The imported records that fill a day: those of streams of which WHOOP's API was not read for that day."""
+"""Finds the imported records that fill a day: those of streams without a read from the API."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from whoop_assets.records.read_days import moved
 from whoop_assets.records.tables import RECORD_TABLES, cycles
 
 BESIDE = timedelta(days=2)
-"""An imported record may be so far from the day that the API's calendar gives it."""
+"""Maximum distance of an imported record from its day in the API's calendar."""
 
 IMPORTED_KINDS = ("cycles", "sleeps", "workouts")
 
@@ -25,11 +25,13 @@ Spans = dict[tuple[int, str], list[tuple[datetime, datetime]]]
 
 @dataclass(frozen=True, slots=True)
 class ImportedRecords:
-    """What exports hold of some days, each record on the day on which it would fill.
+    """Imported records of some days, each on the day that it can fill.
 
-    Every row has `matched_id`, the id of the same record of the API, and `alive`: None without a match, else whether
-    WHOOP still has it. `newest_cycle`: the start of each member's newest cycle, from the API or an export.
-    `naps_known`, `workouts_known`: the member-days that an export with the file in question covers.
+    Attributes:
+        cycles: Rows with `matched_id`, the id of the same API record, and `alive`: None without a match, else
+            whether the record still exists. `sleeps` and `workouts` likewise.
+        newest_cycle: Start of each member's newest cycle, from the API or an export.
+        naps_known: Member-days that an export with a sleeps file covers; `workouts_known` likewise.
     """
 
     cycles: list[Row]
@@ -43,9 +45,9 @@ class ImportedRecords:
 def imported_records(
     connection: Connection, members: Collection[int], first: date, last: date, at: datetime
 ) -> ImportedRecords | None:
-    """What exports hold of the days first..last; None: nothing.
+    """Returns the imported records of the days first..last; None if there are none.
 
-    Matches the imported records with those of the API anew. A day beside these ones on which a match changes is marked stale.
+    Matches the records with the API again, and marks days outside the range stale if a match changed.
     """
     importing = _importing(connection, members)
     if not importing:
@@ -68,7 +70,7 @@ def imported_records(
 
 
 def _known(kind: str, found: Mapping[str, list[Row]], spans: Spans) -> set[Key]:
-    """The member-days whose cycles an export with a file of that kind covers."""
+    """Returns the member-days with a cycle in an export that contains a file of the kind."""
     listed = [(row, row["start_time"]) for row in found["cycles"]]
     listed += [(row, _cycle_start(row)) for row in (*found["sleeps"], *found["workouts"])]
     return {
@@ -79,13 +81,13 @@ def _known(kind: str, found: Mapping[str, list[Row]], spans: Spans) -> set[Key]:
 
 
 def _cycle_start(row: Row) -> datetime:
-    """The start of the cycle that an imported sleep or workout belongs to."""
+    """Returns the start of the cycle of an imported sleep or workout."""
     start: datetime = row.get("assigned_cycle_start_time") or row["cycle_start_time"]
     return start
 
 
 def _importing(connection: Connection, members: Collection[int]) -> list[int]:
-    """The members among these for whom anything was imported."""
+    """Returns those members with any import."""
     query = select(imports.c.user_id).where(imports.c.user_id.in_(list(members))).distinct()
     return sorted(connection.scalars(query))
 
@@ -93,7 +95,7 @@ def _importing(connection: Connection, members: Collection[int]) -> list[int]:
 def _imported(
     connection: Connection, members: Collection[int], kind: str, first: date, last: date
 ) -> list[Row]:
-    """The imported records of these days and those beside them, by start."""
+    """Returns the imported records of these and the neighbouring days, by start."""
     table, records = IMPORTED_TABLES[kind], RECORD_TABLES[kind]
     columns = [column for column in table.c if column.name not in ("payload", "content_hash")]
     query = (
@@ -115,7 +117,9 @@ def _imported(
 
 
 def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> None:
-    """Put the records of a cycle that the API has too on that cycle's day: the API's cycles are the calendar."""
+    """Moves records of matched cycles to the day of the API's cycle, because the API's cycles are the
+    calendar.
+    """
     for row in found["cycles"]:
         row["moved"] = False
     ids = {row["matched_id"] for row in found["cycles"] if row["alive"]}
@@ -140,7 +144,7 @@ def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> No
 
 
 def _spans(connection: Connection, members: Collection[int]) -> Spans:
-    """(member, kind) -> the spans of which exports had a file of that kind."""
+    """Returns (member, kind) -> spans of the exports with a file of the kind."""
     c = imports.c
     query = select(c.user_id, c.kind, c.first_time, c.last_time).where(c.user_id.in_(list(members)))
     found: Spans = {}
@@ -150,7 +154,7 @@ def _spans(connection: Connection, members: Collection[int]) -> Spans:
 
 
 def _newest_cycles(connection: Connection, members: Collection[int]) -> dict[int, datetime]:
-    """The start of each member's newest cycle, from the API or from an export."""
+    """Returns the start of each member's newest cycle, from the API or an export."""
     found: dict[int, datetime] = {}
     for table, alive in ((cycles, cycles.c.deleted_at.is_(None)), (imported_cycles, None)):
         query = select(table.c.user_id, func.max(table.c.start_time, type_=table.c.start_time.type))

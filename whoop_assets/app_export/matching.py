@@ -1,4 +1,4 @@
-"""Which record of the API an imported one is: by kind and time, as an export has no ids."""
+"""Matches imported records with records of the API by kind and time, because exports contain no ids."""
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,17 @@ from whoop_assets.app_export.tables import IMPORTED_TABLES
 from whoop_assets.records.tables import RECORD_TABLES
 
 TOLERANCE = timedelta(seconds=60)
-"""How far two starts of one thing may be apart. Exports cut the API's milliseconds off, and WHOOP edits by the minute."""
+"""Maximum distance of two starts of the same record.
+
+Exports drop milliseconds, and edits in the app have a resolution of a minute.
+"""
 
 _BESIDE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A record of the API: its id, when it starts, and whether it still exists there."""
+    """A record of the API: id, start, and whether it still exists."""
 
     id: Any
     start: datetime
@@ -26,9 +29,10 @@ class Known:
 
 
 def pairs(ours: Sequence[tuple[Hashable, datetime]], theirs: Sequence[Known]) -> dict[Hashable, Any]:
-    """Our key -> the id of the record that starts within TOLERANCE of it; each of both sides in one pair at most.
+    """Returns key of the imported record -> id of the API record that starts within TOLERANCE.
 
-    What exists comes before what was deleted, then the nearer start, then the earlier, then the lower id.
+    Each record is in at most one pair. Existing records precede deleted ones, then the nearer start, the
+    earlier start and the lower id count.
     """
     candidates = []
     place = 0
@@ -54,9 +58,9 @@ def pairs(ours: Sequence[tuple[Hashable, datetime]], theirs: Sequence[Known]) ->
 def rematch(
     connection: Connection, members: Collection[int], first: date, last: date
 ) -> set[tuple[int, date]]:
-    """Match the imported records of these days, and of those beside them, anew with what the API has given by now.
+    """Matches the imported records of these days and their neighbours again.
 
-    Returns the members' days on which a match is another one.
+    Returns the member-days with a changed match.
     """
     return {
         (user_id, day)

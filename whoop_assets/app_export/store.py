@@ -1,4 +1,4 @@
-"""What the app's own export says: kept by natural keys, the newest export ruling in the span that it covers."""
+"""Stores imported exports by natural key. The newest export decides in the span that it covers."""
 
 import hashlib
 import json
@@ -20,7 +20,6 @@ from whoop_assets.app_export.tables import (
 from whoop_assets.db.bulk_insert import add_rows
 from whoop_assets.db.statements import insert_or_replace
 from whoop_assets.records.tables import cycles
-from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
 
 Row = dict[str, Any]
@@ -31,17 +30,17 @@ _ASSIGNED = "assigned_cycle_start_time"
 _NO_CONTENT = frozenset(
     {"payload", "content_hash", "first_seen_at", "changed_at", "imported_at", "matched_id", _ASSIGNED}
 )
-"""Columns that do not say what an export says: how it writes it, when it was imported, what follows from other rows."""
-
-FROM_EXPORT, FROM_BOTH = "export", "mixed"
-"""`daily_summary.source` of a day that an export fills alone, or beside the API; of all others it is `api`."""
+"""Columns without content of the export: raw text, import times, and values derived from other rows."""
 
 
 @dataclass(slots=True)
 class Stored:
-    """What an import did to one kind of record, in rows; `days`: the WHOOP days on which anything is different.
+    """Number of rows of one kind by the effect of an import.
 
-    `older`: rows that were passed over, as a newer export covers them already.
+    Attributes:
+        gone: Rows that the export no longer contains.
+        older: Rows that were skipped, because a newer export covers them.
+        days: WHOOP days with a difference.
     """
 
     new: int = 0
@@ -54,19 +53,19 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What an export covers: from the earliest to the newest cycle that it names."""
+    """Span of an export: from its earliest to its newest cycle."""
 
     first: datetime
     as_of: datetime
 
 
 def cycle_column(table: Table) -> Any:
-    """The start of the cycle that a row is listed under."""
+    """Returns the column with the start of the row's cycle."""
     return table.c.start_time if table is imported_cycles else table.c.cycle_start_time
 
 
 def content_hash(table: Table, row: Mapping[str, Any]) -> str:
-    """The hash of what an imported row says beside its key."""
+    """Returns the hash of an imported row without its key."""
     content = {
         name: value
         for name, value in row.items()
@@ -86,11 +85,20 @@ def store(
     authoritative: bool,
     merge: Merge | None = None,
 ) -> Stored:
-    """Keep what an export holds of this kind. No two rows have one key.
+    """Stores the rows of one kind of an export.
 
-    A row that an older export gave is replaced. With `authoritative` (the kind's own file was there, and all of it was
-    understood) what is stored and no longer listed goes: from the file's first record to the newest cycle of the export.
-    What an export newer than this one covers is left as that one has it. `merge` decides what remains of two rows with one key.
+    A row of an older export is replaced. A row in the span of a newer export is skipped.
+
+    Args:
+        connection: Database connection.
+        user_id: Member.
+        kind: Kind of the rows.
+        rows: Rows with distinct keys.
+        span: Span of the export.
+        at: Time of the import.
+        authoritative: The kind's own file was complete, so that stored rows it does not contain are deleted,
+            from its first record to the newest cycle of the export.
+        merge: Decides what remains of two rows with the same key.
     """
     table = IMPORTED_TABLES[kind]
     names = [column.name for column in table.primary_key.columns]
@@ -145,7 +153,7 @@ def store(
             if lowest <= row[start] <= span.as_of and not _inside(row[start], newer)
         }
     if table is imported_sleeps:
-        # A stored row of the same sleep with the other answer to whether it is a nap is replaced.
+        # A stored row of the same sleep with another nap flag is replaced.
         begun = {row["start_time"] for row in covered}
         gone |= {key for key, row in before.items() if row["start_time"] in begun}
     result.gone = len(gone)
@@ -155,22 +163,23 @@ def store(
 
 
 def _with_hash(table: Table, merged: Row, like: Row) -> Row:
-    """The merged row with the columns of `like`, and its hash."""
+    """Returns the merged row with the columns of `like`, and its hash."""
     row = {name: merged[name] for name in like}
     return row | {"content_hash": content_hash(table, row)}
 
 
 def naps(connection: Connection, user_id: int) -> dict[datetime, bool]:
-    """Start -> whether it is a nap, of the member's imported sleeps."""
+    """Returns start -> whether it is a nap, for the member's imported sleeps."""
     c = imported_sleeps.c
     query = select(c.start_time, c.nap).where(c.user_id == user_id)
     return {row.start_time: row.nap for row in connection.execute(query)}
 
 
 class CycleOfSleep:
-    """Which cycle a sleep of an export belongs to.
+    """Assigns imported sleeps to cycles.
 
-    The cycle whose own row names its onset; else the cycle that contains its onset; else the cycle it is listed under.
+    A sleep belongs to the cycle that names its onset, else to the cycle that contains it, else to the cycle
+    that the sleep names.
     """
 
     def __init__(self, connection: Connection, user_id: int) -> None:
@@ -189,16 +198,16 @@ class CycleOfSleep:
         }
 
     def of(self, start: datetime, listed_under: datetime) -> tuple[datetime, date] | None:
-        """The start and the day of the cycle of a sleep; None if no cycle is known that names or contains it."""
+        """Returns start and day of the sleep's cycle; None if no known cycle names or contains the sleep."""
         cycle = self._named.get(start) or self._calendar.containing(start)
-        # A cycle that was open when it was exported has ended before a later one that another export names.
+        # A cycle that was open in one export ended before a later cycle of another export.
         if cycle is None or (cycle.end is None and cycle.start < listed_under):
             return None
         return cycle.start, cycle.day
 
 
 def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) -> set[date]:
-    """Assign the member's imported sleeps to their cycles anew; returns the days that gained or lost one."""
+    """Assigns the member's imported sleeps to their cycles. Returns the days with a change."""
     c = imported_sleeps.c
     query = select(
         c.start_time, c.nap, c.cycle_start_time, c.timezone_offset, c.day, c.assigned_cycle_start_time
@@ -210,7 +219,7 @@ def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) ->
         if cycle is not None:
             assigned, day = None if cycle[0] == row.cycle_start_time else cycle[0], cycle[1]
         elif row.assigned_cycle_start_time == row.start_time:
-            continue  # a night that begins a cycle that no row describes
+            continue  # a night with a cycle that has no row
         else:
             assigned, day = None, cycle_day(row.cycle_start_time, parse_offset(row.timezone_offset))
         if (assigned, day) != (row.assigned_cycle_start_time, row.day):
@@ -228,7 +237,7 @@ def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) ->
 def record_import(
     connection: Connection, user_id: int, kinds: Iterable[str], span: Span, at: datetime
 ) -> bool:
-    """Enter in the ledger which kinds had a file of their own in this export; returns whether that is any news."""
+    """Records the kinds with a file in this export. Returns whether that is new."""
     c = imports.c
     news = False
     for kind in kinds:
@@ -269,12 +278,12 @@ def _delete(
         connection.execute(delete(table).where(and_(*this_row)), values)
 
 
-# What was not understood
+# Quarantine
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A row that was not understood; `content_hash` names it."""
+    """A row that could not be parsed; `content_hash` identifies it."""
 
     line: int
     reason: str
@@ -285,9 +294,10 @@ class Unreadable:
 def quarantine(
     connection: Connection, user_id: int, file: str, rejected: Sequence[Unreadable], at: datetime
 ) -> set[str]:
-    """Keep these rows of the file, and close those of earlier imports that it no longer holds.
+    """Stores rejected rows of the file, and resolves earlier entries that the file no longer contains.
 
-    Returns the hashes of those that were dismissed before: they stay closed.
+    Returns:
+        Hashes of the rows that were dismissed before. They stay closed.
     """
     c = export_quarantine.c
     of_file = (c.user_id == user_id, c.file == file)
@@ -314,41 +324,20 @@ def quarantine(
     return dismissed.keys() & rows.keys()
 
 
-# What is told of an import
+# Figures of an import
 
 
 def matched(connection: Connection, user_id: int, kind: str) -> int:
-    """How many imported rows of the kind the API has too."""
+    """Returns the number of imported rows of the kind with a matching record of the API."""
     c = IMPORTED_TABLES[kind].c
     query = select(func.count()).where(c.user_id == user_id, c.matched_id.is_not(None))
     return connection.scalar(query) or 0
 
 
-def filling(connection: Connection, user_id: int, kind: str) -> int:
-    """How many imported rows of the kind stand in a daily row."""
-    c, d = IMPORTED_TABLES[kind].c, daily_summary.c
-    # An export has neither ids nor zone 0.
-    only_of_api = {"cycles": d.cycle_id, "sleeps": d.sleep_id, "workouts": d.zone_zero_milli}[kind]
-    filled = (d.source == FROM_EXPORT) | (d.source == FROM_BOTH) & only_of_api.is_(None)
-    query = (
-        select(func.count())
-        .select_from(IMPORTED_TABLES[kind].join(daily_summary, and_(d.user_id == c.user_id, d.day == c.day)))
-        .where(c.user_id == user_id, filled, c.matched_id.is_(None))
-    )
-    return connection.scalar(query) or 0
-
-
-def filled_days(connection: Connection, user_id: int) -> int:
-    """How many of the member's days are filled from exports."""
-    d = daily_summary.c
-    query = select(func.count()).where(d.user_id == user_id, d.source.in_((FROM_EXPORT, FROM_BOTH)))
-    return connection.scalar(query) or 0
-
-
 def agreement(connection: Connection, user_id: int, starts: Collection[datetime]) -> tuple[int, int]:
-    """Of these starts of cycles, how many fall into cycles that are known of the member, and how many of them onto a start.
+    """Returns how many of these cycle starts fall into known cycles, and how many match the start of one.
 
-    What is known is what the API and earlier exports gave; a cycle that was open then is taken to have lasted a day.
+    Known are cycles of the API and of earlier exports. An open cycle counts as one day.
     """
     if not starts:
         return 0, 0
@@ -377,7 +366,7 @@ def lacking(connection: Connection, of: int, at: int) -> int:
     """How many imported rows of one member the other one does not have."""
     count = 0
     for table in IMPORTED_TABLES.values():
-        # Whether a sleep is a nap is no part of what it is: two exports may say it differently.
+        # Two exports may disagree on whether a sleep is a nap.
         keys = [column for column in table.primary_key.columns if column.name not in ("user_id", "nap")]
         theirs = set(connection.execute(select(*keys).where(table.c.user_id == at)).all())
         ours = connection.execute(select(*keys).where(table.c.user_id == of)).all()

@@ -21,9 +21,9 @@ def _imported(
         column("day", Date, day, nullable=False),
         column("payload", JsonText(), "the row as exported: plain heading -> cell", nullable=False),
         column("content_hash", String(64), "SHA-256 of the payload", nullable=False),
-        column("first_seen_at", UtcDateTime(), "when it was first imported", nullable=False),
-        column("changed_at", UtcDateTime(), "when its content last changed", nullable=False),
-        column("imported_at", UtcDateTime(), "when an export last held it", nullable=False),
+        column("first_seen_at", UtcDateTime(), "time of the first import", nullable=False),
+        column("changed_at", UtcDateTime(), "time of the last change of its content", nullable=False),
+        column("imported_at", UtcDateTime(), "time of the last import with this row", nullable=False),
         comment=comment,
     )
     Index(f"ix_{name}_user_day", table.c.user_id, table.c.day)
@@ -41,15 +41,15 @@ imported_cycles = _imported(
     column(
         "sleep_start_time",
         UtcDateTime(),
-        "onset of the sleep whose recovery this row has, UTC; it may be a nap; NULL: the row names no sleep",
+        "onset of the sleep of this recovery, UTC; may be a nap; NULL: no sleep",
     ),
     measure("recovery_score", "percent, 0 to 100, of the recovery from that sleep"),
     measure("resting_heart_rate", "beats per minute"),
     measure("hrv_rmssd_milli", "heart rate variability (RMSSD), milliseconds"),
     measure("spo2_percentage", "blood oxygen, percent"),
     measure("skin_temp_celsius", "skin temperature, degrees Celsius"),
-    column("matched_id", BigInteger, "WHOOP cycle id of the same cycle in `cycles`; NULL: none is there"),
-    comment="Cycles of the app's own export, each with the recovery from the sleep that its row names.",
+    column("matched_id", BigInteger, "WHOOP cycle id of the same cycle in `cycles`; NULL: no match"),
+    comment="Cycles of the app's export, each with the recovery from the sleep in its row.",
 )
 
 imported_sleeps = _imported(
@@ -75,16 +75,16 @@ imported_sleeps = _imported(
     measure("sleep_performance_percentage", "percent, 0 to 100"),
     measure("sleep_consistency_percentage", "percent, 0 to 100"),
     measure("sleep_efficiency_percentage", "percent, 0 to 100"),
-    column("matched_id", String(36), "WHOOP sleep id of the same sleep in `sleeps`; NULL: none is there"),
-    comment="Sleeps and naps of the app's own export.",
+    column("matched_id", String(36), "WHOOP sleep id of the same sleep in `sleeps`; NULL: no match"),
+    comment="Sleeps and naps of the app's export.",
     day="WHOOP day of the cycle it belongs to",
 )
 
 imported_workouts = _imported(
     "imported_workouts",
     key("start_time", UtcDateTime(), "start, UTC, whole seconds"),
-    key("activity_name", String(128), "activity as the app calls it"),
-    column("sport_name", String(128), "the same as the API's slug", nullable=False),
+    key("activity_name", String(128), "activity name in the app"),
+    column("sport_name", String(128), "activity name in the API", nullable=False),
     column("end_time", UtcDateTime(), "end, UTC", nullable=False),
     column("cycle_start_time", UtcDateTime(), "start of the cycle it is listed under, UTC", nullable=False),
     measure("strain", "workout strain, 0 to 21"),
@@ -100,19 +100,17 @@ imported_workouts = _imported(
     measure("distance_meter", "distance, metres"),
     measure("altitude_gain_meter", "climb, metres"),
     measure("altitude_change_meter", "net change of altitude, metres"),
-    column(
-        "matched_id", String(36), "WHOOP workout id of the same workout in `workouts`; NULL: none is there"
-    ),
-    comment="Workouts and other activities of the app's own export.",
+    column("matched_id", String(36), "WHOOP workout id of the same workout in `workouts`; NULL: no match"),
+    comment="Workouts and other activities of the app's export.",
 )
 
 imported_journal = _imported(
     "imported_journal",
     key("cycle_start_time", UtcDateTime(), "start of the cycle in which it was answered, UTC"),
-    key("question", Text, "the question, as the app asks it"),
+    key("question", Text, "question in the app"),
     column("answered_yes", Boolean, "the answer", nullable=False),
-    column("notes", Text, "what the member wrote beside it"),
-    comment="Answers of the journal, from the app's own export.",
+    column("notes", Text, "the member's note"),
+    comment="Answers of the journal, from the app's export.",
 )
 
 IMPORTED_TABLES = {
@@ -121,7 +119,7 @@ IMPORTED_TABLES = {
     "workouts": imported_workouts,
     "journal": imported_journal,
 }
-"""What is in an export -> the table that keeps it."""
+"""Kind of imported record -> table."""
 
 imports = Table(
     "imports",
@@ -129,11 +127,11 @@ imports = Table(
     Column("id", Id, primary_key=True, comment="row number"),
     column("user_id", BigInteger, "member: WHOOP user id, or a negative number of our own", nullable=False),
     column("kind", String(16), "cycles, sleeps, workouts or journal", nullable=False),
-    column("first_time", UtcDateTime(), "start of the earliest record of that kind in it", nullable=False),
+    column("first_time", UtcDateTime(), "start of the earliest record of that kind", nullable=False),
     column("last_time", UtcDateTime(), "start of the latest", nullable=False),
     column("as_of", UtcDateTime(), "start of the newest cycle that the export names", nullable=False),
     column("imported_at", UtcDateTime(), "when it was imported", nullable=False),
-    comment="Ledger: which span of which kind of record an import held, and how new the export was.",
+    comment="Ledger: the span of each kind of record in each import, and the newest cycle of the export.",
 )
 
 Index("ix_imports_user", imports.c.user_id, imports.c.kind)
@@ -145,23 +143,23 @@ export_quarantine = Table(
     key("file", String(32), "file of the export"),
     key("content_hash", String(64), "SHA-256 of the row"),
     column("line", Integer, "line of the file, the heading being line 1", nullable=False),
-    column("reason", Text, "why it was not taken", nullable=False),
+    column("reason", Text, "reason of the rejection", nullable=False),
     column("row_text", Text, "the row as exported", nullable=False),
-    column("first_seen_at", UtcDateTime(), "when it first came", nullable=False),
-    column("last_seen_at", UtcDateTime(), "when it last came", nullable=False),
+    column("first_seen_at", UtcDateTime(), "time of the first import with this row", nullable=False),
+    column("last_seen_at", UtcDateTime(), "time of the last import with this row", nullable=False),
     column(
         "resolved_at",
         UtcDateTime(),
-        "when a later import of the file no longer held it, or it was dismissed; NULL while open",
+        "time at which a later import no longer contained the row, or of the dismissal; NULL while open",
     ),
-    column("dismissed_at", UtcDateTime(), "when somebody dismissed it: it stays closed if it comes again"),
-    comment="Rows of an export that were not understood, kept for a human to look at.",
+    column("dismissed_at", UtcDateTime(), "time of the dismissal; later imports do not open it again"),
+    comment="Rejected rows of exports, for review.",
 )
 
 export_only_ids = Table(
     "export_only_ids",
     metadata,
-    key("given_id", BigInteger, "a negative number that a member from an export alone has, or had"),
-    column("given_at", UtcDateTime(), "when it was given", nullable=False),
-    comment="Every id ever given to a member from an export alone. Erasing the member leaves it: it is not given again.",
+    key("given_id", BigInteger, "negative id of a member without an API connection"),
+    column("given_at", UtcDateTime(), "time of the assignment", nullable=False),
+    comment="Ids of members that exist only from an export. Ids of erased members are not reused.",
 )

@@ -1,4 +1,4 @@
-"""The plan of this moment: the facts from the warehouse, the rules from the settings."""
+"""The current plan: facts from the database, settings from the environment, and tasks grouped into runs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,28 +6,30 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from whoop_assets.db.database import Database
-from whoop_assets.planner import Plan, Reading, Reason, Rules, plan
-from whoop_assets.planner import gather as planning
+from whoop_assets.planner import FetchTask, Plan, PlannerSettings, Reason, plan
+from whoop_assets.planner import gather as gathering
 from whoop_assets.planner.facts import Facts
 from whoop_assets.planner.history import Progress, progress
-from whoop_assets.planner.member_view import View
+from whoop_assets.planner.member_view import MemberView
 from whoop_assets.settings import Settings
-from whoop_assets.sync.load_members import LoadRequest
+from whoop_assets.sync.load_members import Order
 
 
-def gather(database: Database, settings: Settings) -> tuple[Facts, Rules]:
-    """What the planner looks at, and what is configured; SQL only."""
+def gather(database: Database, settings: Settings) -> tuple[Facts, PlannerSettings]:
+    """Reads the planner's facts and settings. SQL only."""
     with database.read() as connection:
         now = database.now(connection)
-        rules = rules_at(settings, now)
-        facts = planning.gather(connection, now, rules.last_day, requests_per_day=settings.requests_per_day)
-    return facts, rules
+        planner_settings = planner_settings_at(settings, now)
+        facts = gathering.gather(
+            connection, now, planner_settings.last_day, requests_per_day=settings.requests_per_day
+        )
+    return facts, planner_settings
 
 
-def rules_at(settings: Settings, now: datetime) -> Rules:
-    """What is configured, on the day that it is then in the partitions' time zone."""
+def planner_settings_at(settings: Settings, now: datetime) -> PlannerSettings:
+    """Returns the planner's settings at that time; today is a date in the time zone of the partitions."""
     minutes = settings.open_cycle_minutes
-    return Rules(
+    return PlannerSettings(
         first_day=settings.start_date,
         last_day=now.astimezone(ZoneInfo(settings.timezone)).date(),
         reread_share=settings.reread_share,
@@ -36,57 +38,62 @@ def rules_at(settings: Settings, now: datetime) -> Rules:
 
 
 def plan_now(database: Database, settings: Settings) -> Plan:
-    """What should be read next."""
+    """Returns the current plan."""
     return plan(*gather(database, settings))
 
 
 def progress_of_members(database: Database, settings: Settings) -> dict[int, Progress]:
-    """How far the history of each connected member is read."""
-    facts, rules = gather(database, settings)
-    return {one.user_id: progress(View(one, rules, facts.now)) for one in facts.members}
+    """Returns the import progress of each connected member."""
+    facts, planner_settings = gather(database, settings)
+    return {
+        member.user_id: progress(MemberView(member, planner_settings, facts.now)) for member in facts.members
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Readings that are one run: the same streams and days, in the same lane for the same reason, of several members."""
+    """Tasks of several members that become one run: same streams, days, lane and reason."""
 
-    readings: tuple[Reading, ...]
+    tasks: tuple[FetchTask, ...]
 
     @property
-    def any(self) -> Reading:
-        return self.readings[0]
+    def any(self) -> FetchTask:
+        """One of the tasks, for the values that all of them share."""
+        return self.tasks[0]
 
     @property
     def members(self) -> tuple[int, ...]:
-        return tuple(reading.user_id for reading in self.readings)
+        """The members of the tasks."""
+        return tuple(task.user_id for task in self.tasks)
 
     @property
     def requests(self) -> int:
-        """What the run is expected to cost."""
-        return sum(reading.requests for reading in self.readings)
+        """Expected number of requests."""
+        return sum(task.requests for task in self.tasks)
 
-    def orders(self, until: datetime, today: date, run_id: str = "") -> list[LoadRequest]:
-        """What a run does, stream by stream."""
-        one = self.any
+    def orders(self, until: datetime, today: date, run_id: str = "") -> list[Order]:
+        """Returns the loads of the run, one per stream."""
+        task = self.any
         return [
-            LoadRequest(
+            Order(
                 stream,
-                one.first,
-                one.last,
+                task.first,
+                task.last,
                 today,
                 until,
-                one.since,
-                lane=one.lane,
+                task.since,
+                lane=task.lane,
                 members=self.members,
                 run_id=run_id,
             )
-            for stream in one.streams
+            for stream in task.streams
         ]
 
 
-def grouped(readings: Iterable[Reading]) -> list[Group]:
-    """The readings as runs, in the order of each one's most urgent."""
-    found: dict[tuple[tuple[str, ...], date, date, str, Reason, datetime], list[Reading]] = {}
-    for one in readings:
-        found.setdefault((one.streams, one.first, one.last, one.lane, one.reason, one.since), []).append(one)
-    return [Group(tuple(sorted(of, key=lambda one: one.user_id))) for of in found.values()]
+def grouped(tasks: Iterable[FetchTask]) -> list[Group]:
+    """Groups tasks into runs, in the order of the first task of each."""
+    groups: dict[tuple[tuple[str, ...], date, date, str, Reason, datetime], list[FetchTask]] = {}
+    for task in tasks:
+        key = (task.streams, task.first, task.last, task.lane, task.reason, task.since)
+        groups.setdefault(key, []).append(task)
+    return [Group(tuple(sorted(group, key=lambda task: task.user_id))) for group in groups.values()]

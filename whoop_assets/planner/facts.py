@@ -1,6 +1,6 @@
-"""What the ledgers say, as the planner is given it: plain values, no SQL. `planning.py` gathers them.
+"""Facts that the planner decides by: plain values without SQL, built by `gather.py`.
 
-All times are aware and in UTC; days are WHOOP days.
+All times are aware and in UTC. Days are WHOOP days.
 """
 
 from collections.abc import Mapping
@@ -9,25 +9,25 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 RECENT = timedelta(days=35)
-"""Cycles, sleeps and the coverage of all streams are given this far back; further back only the coverage of cycles."""
+"""Age of the oldest cycles, sleeps and coverage in the facts.
 
-HABITS = timedelta(days=21)
-"""So many days of main sleeps tell when a member usually wakes: three weeks hold three of every weekday."""
+Only the coverage of cycles goes back further.
+"""
 
-EVENTS = timedelta(days=14)
-"""So far back the silences between webhook events are given."""
+EVENT_WINDOW = timedelta(days=14)
+"""Webhook events of this time count."""
 
-ASKED_FOR = timedelta(hours=1)
-"""So long a reading that was asked for by opening a day is waited for; whoever still wants it has asked again."""
+MAX_REQUEST_AGE = timedelta(hours=1)
+"""A read that a reader of the daily API requested is dropped after this time.
 
-SHORT_SILENCE = timedelta(minutes=30)
-"""Silences between webhook events of any member are given from this length on."""
+The reader requests it again.
+"""
 
 
 class KnownCycle(NamedTuple):
-    """A cycle that is stored. `end` is None while WHOOP calls it open; `pending`: its score is being made.
+    """A stored cycle. `end` is None while it is open. `pending`: WHOOP has not scored it.
 
-    `made_at`: when WHOOP made it, which is when the night was processed: its sleep and recovery are made then too.
+    `made_at` is when WHOOP created it, which is also when WHOOP created the night's sleep and recovery.
     """
 
     start: datetime
@@ -39,7 +39,7 @@ class KnownCycle(NamedTuple):
 
 
 class KnownSleep(NamedTuple):
-    """A main sleep that is stored, with the score states of itself and of its recovery (None: there is none)."""
+    """A stored main sleep with its score state, and that of its recovery (None: there is no recovery)."""
 
     start: datetime
     end: datetime
@@ -49,34 +49,34 @@ class KnownSleep(NamedTuple):
     made_at: datetime
 
 
-class Read(NamedTuple):
-    """A span that was read completely at `read_at`."""
+class CoveredSpan(NamedTuple):
+    """A span of time that was read completely at `read_at`."""
 
     start: datetime
     end: datetime
     read_at: datetime
 
 
-class Hole(NamedTuple):
-    """A span between two covered ones that was never read."""
+class UnreadSpan(NamedTuple):
+    """A span of time that was never read."""
 
     start: datetime
     end: datetime
 
 
-class StreamRead(NamedTuple):
-    """The coverage of one stream: since when anything was read, the covered spans oldest first, the holes in between.
+class StreamCoverage(NamedTuple):
+    """Coverage of one stream: its beginning, its spans (oldest first), and the unread spans in between.
 
-    Of cycles all spans are given, of the other streams those that end within `RECENT`.
+    `spans` contains all spans of cycles, and of other streams those that end within `RECENT`.
     """
 
     oldest: datetime
-    spans: tuple[Read, ...]
-    holes: tuple[Hole, ...] = ()
+    spans: tuple[CoveredSpan, ...]
+    unread: tuple[UnreadSpan, ...] = ()
 
 
 class FailedLoad(NamedTuple):
-    """A load of a stream that did not complete; first and last time that it failed since it last did."""
+    """A load of a stream that failed, with the first and last failure since its last success."""
 
     stream: str
     first_day: date
@@ -86,8 +86,8 @@ class FailedLoad(NamedTuple):
     last_failed_at: datetime
 
 
-class UnsettledEvent(NamedTuple):
-    """A webhook event whose attempts have failed so far; `day` as it was filed, None if it was not."""
+class FailedEvent(NamedTuple):
+    """A webhook event with failed attempts; `day` is None if it is unknown."""
 
     stream: str
     day: date | None
@@ -96,11 +96,17 @@ class UnsettledEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
-    """What is known of one member who is connected.
+    """Facts of one connected member.
 
-    `scopes` as granted; `first_cycle` and `latest_cycle` are starts; `cycles` and `sleeps` oldest first. `profile_read_at`
-    is the time of today's snapshot of the profile, `body_read` whether there is one of body measurements. `asked_at`: when
-    a reader of the daily API last opened today with an old recovery, within `ASKED_FOR`.
+    Attributes:
+        scopes: Granted scopes.
+        first_cycle: Start of the first stored cycle; `latest_cycle` likewise.
+        cycles: Cycles within `RECENT`, oldest first; `sleeps` likewise.
+        read: Coverage by stream.
+        profile_read_at: Time of today's profile snapshot.
+        body_read: Whether today has a snapshot of body measurements.
+        asked_at: When a reader of the daily API last opened today with a stale recovery, within
+            `MAX_REQUEST_AGE`.
     """
 
     user_id: int
@@ -111,10 +117,10 @@ class MemberFacts:
     latest_cycle: datetime | None = None
     cycles: tuple[KnownCycle, ...] = ()
     sleeps: tuple[KnownSleep, ...] = ()
-    read: Mapping[str, StreamRead] = field(default_factory=dict)
+    read: Mapping[str, StreamCoverage] = field(default_factory=dict)
     last_event_at: datetime | None = None
     failures: tuple[FailedLoad, ...] = ()
-    events: tuple[UnsettledEvent, ...] = ()
+    events: tuple[FailedEvent, ...] = ()
     profile_read_at: datetime | None = None
     body_read: bool = False
     asked_at: datetime | None = None
@@ -122,23 +128,21 @@ class MemberFacts:
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """Webhook events of all members within `EVENTS`: how many, the first and the last, and the silences in between.
-
-    Silences are given from `SHORT_SILENCE` on, oldest first; the one that lasts until now is not among them.
-    """
+    """Number, first and last of the webhook events of all members within `EVENT_WINDOW`."""
 
     count: int = 0
     first_at: datetime | None = None
     last_at: datetime | None = None
-    silences: tuple[Hole, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetFacts:
-    """The day's request budget: the limit, what was sent in the last 24 hours, and the oldest of that.
+    """The daily request limit and its use in the last 24 hours.
 
-    `closed_until`: WHOOP has answered 429 and lets nobody through before then. `webhooks`, `backfills`: what of `used` was
-    sent in these lanes.
+    Attributes:
+        oldest: Time of the oldest request in the last 24 hours.
+        closed_until: End of the pause after a 429 response.
+        webhooks: Requests of the webhook lane among `used`; `backfills` likewise.
     """
 
     per_day: int
@@ -151,7 +155,7 @@ class BudgetFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the planner looks at. `now` is the time by the database's clock."""
+    """All facts. `now` is the time of the database clock."""
 
     now: datetime
     members: tuple[MemberFacts, ...]

@@ -1,7 +1,7 @@
-"""What the planner asks for: readings, their reasons, and what they cost."""
+"""Fetch tasks: what the planner requests, why, and the expected cost."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
@@ -12,80 +12,64 @@ SCHEDULE, BACKFILL = "schedule", "backfill"
 LANES_IN_ORDER = (SCHEDULE, BACKFILL)
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-"""As `since` of a reading: only what was never read is read."""
+"""As `since` of a task: only unread days are read."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-RECORDS_A_PAGE = 24
-"""Pages hold 25 records, and each but the first repeats one."""
+RECORDS_PER_PAGE = 24
+"""Pages contain 25 records, and each but the first repeats one."""
 
-RECORDS_A_DAY = {"cycles": 1.0, "sleeps": 1.2, "recoveries": 1.0, "workouts": 1.0}
-"""What a day is expected to hold: every fifth day has a nap."""
+RECORDS_PER_DAY = {"cycles": 1.0, "sleeps": 1.2, "recoveries": 1.0, "workouts": 1.0}
+"""Expected records; every fifth day has a nap."""
 
 
 class Reason(StrEnum):
-    """Why something is read, the most urgent first. `sentence` says it to people."""
+    """Why a task exists, most urgent first, with a sentence for users."""
 
-    MORNING = "morning"
-    RECOVERY = "recovery"
-    ASKED = "asked"
-    CYCLE = "cycle"
-    OUTAGE = "outage"
-    EVENT = "event"
-    SILENCE = "silence"
-    NEW_MEMBER = "new_member"
-    UNREAD = "unread"
-    FAILED = "failed"
-    OPEN_CYCLE = "open_cycle"
-    SNAPSHOT = "snapshot"
-    HISTORY = "history"
-    RECENT = "recent"
-    MONTH = "month"
-    ALL = "all"
+    sentence: str
 
-    @property
-    def sentence(self) -> str:
-        """The reason, as a sentence."""
-        return _SENTENCES[self]
+    def __new__(cls, value: str, sentence: str) -> "Reason":
+        reason = str.__new__(cls, value)
+        reason._value_ = value
+        reason.sentence = sentence
+        return reason
+
+    MORNING = "morning", "The member is usually awake by now, and the night's cycle is not stored yet."
+    RECOVERY = "recovery", "A night's sleep or recovery is missing, or is not scored yet."
+    ASKED = "asked", "A reader of the daily API opened today while its recovery was stale."
+    CYCLE = "cycle", "A cycle is still open or unscored, or a day between two others has no cycle."
+    EVENT = "event", "A webhook announced a change, and its loads failed."
+    UNREAD = "unread", "Days of the last month were never read."
+    FAILED = "failed", "An earlier load failed and may succeed now."
+    OPEN_CYCLE = "open_cycle", "The strain of the open cycle is due for an update."
+    SNAPSHOT = "snapshot", "Profile and body measurements are read once a day."
+    HISTORY = "history", "The member's history was never read; the newest days come first."
+    RECENT = "recent", "The last days are read again, to find unannounced corrections."
+    MONTH = "month", "The last month is read again, to find unannounced corrections."
+    ALL = "all", "Older days are read again, to find unannounced corrections."
 
     @property
     def rank(self) -> int:
-        """0 for the most urgent."""
+        """Urgency; 0 is the most urgent."""
         return _RANKS[self]
 
     @property
     def tier(self) -> bool:
-        """Whether it is re-reading for corrections that nobody announced."""
+        """Whether the task reads known days again."""
         return self in (Reason.RECENT, Reason.MONTH, Reason.ALL)
 
 
-_SENTENCES = {
-    Reason.MORNING: "The member is usually awake by now, and the night is not here yet.",
-    Reason.RECOVERY: "A night's sleep or recovery is missing, or is not scored yet.",
-    Reason.ASKED: "A reader of the daily API has opened today, and its recovery may have changed since it was read.",
-    Reason.CYCLE: "A cycle must have closed or been scored, or a day between two others has none.",
-    Reason.OUTAGE: "No webhook came to anybody for unusually long: what it would have announced is read.",
-    Reason.EVENT: "A webhook announced a change, and the loads of it have failed.",
-    Reason.SILENCE: "Webhooks work, but none has come for this member for more than a day.",
-    Reason.NEW_MEMBER: "The member is new: the newest days come first.",
-    Reason.UNREAD: "These days lie between others that were read, and never were.",
-    Reason.FAILED: "A load of these days failed, and may succeed now.",
-    Reason.OPEN_CYCLE: "The open cycle's strain is to be followed.",
-    Reason.SNAPSHOT: "Profile and body measurements are kept once a day.",
-    Reason.HISTORY: "The member's history is read, newest first.",
-    Reason.RECENT: "The last days are read again for corrections that nobody announced.",
-    Reason.MONTH: "The last month is read again for corrections that nobody announced.",
-    Reason.ALL: "Older days are read again for corrections that nobody announced, the older the more rarely.",
-}
 _RANKS = {reason: rank for rank, reason in enumerate(Reason)}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Streams of a member to be read for the days first..last, both included.
+class FetchTask:
+    """Streams of a member to read for the days first..last, inclusive.
 
-    `due`: from then on; `requests`: what it is expected to cost. What was read completely at or after `since` is not
-    read again.
+    Attributes:
+        due: When to read them.
+        requests: Expected number of requests.
+        since: Spans that were read completely at or after this time are skipped.
     """
 
     user_id: int
@@ -98,8 +82,8 @@ class Reading:
     requests: int
     since: datetime
 
-    def holds(self, other: "Reading") -> bool:
-        """Whether doing this does the other too, of the same member and not later in line."""
+    def covers(self, other: "FetchTask") -> bool:
+        """Returns whether this task includes the other, in the same lane or a faster one."""
         return (
             self.user_id == other.user_id
             and set(other.streams) <= set(self.streams)
@@ -109,13 +93,20 @@ class Reading:
             and self.since >= other.since
         )
 
+    def postponed(self, until: datetime) -> "FetchTask":
+        """Returns the task with another due time."""
+        return replace(self, due=until)
+
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What is configured. `first_day` and `last_day`: the first partition and today's.
+class PlannerSettings:
+    """Settings of the planner.
 
-    `reread_share`: of what of the day's budget is left after the reserves, so much is for re-reading in tiers; 0: none.
-    `open_cycle_every`: how often the open cycle is read for its passing strain; None: not for its own sake.
+    Attributes:
+        first_day: First partition.
+        last_day: Today's partition.
+        reread_share: Share of the daily budget, after reserves, for reading known days again; 0 for none.
+        open_cycle_every: Interval between reads of the open cycle for its strain; None for no such reads.
     """
 
     first_day: date
@@ -126,34 +117,39 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is due, the most urgent first; what is due but waits for the budget; what comes later, the soonest first.
+    """The tasks of one moment.
 
-    `stretch`: the tiers' intervals are multiplied by it; `expected`: requests a day, by purpose; `webhooks`: whether
-    they work.
+    Attributes:
+        due: Due tasks within the budget, most urgent first.
+        held: Due tasks that wait for the budget.
+        later: Tasks that are not due, soonest first.
+        stretch: Factor on the intervals between two reads of known days.
+        expected: Expected requests per day by purpose.
+        webhooks: Whether webhooks work.
     """
 
     now: datetime
-    due: tuple[Reading, ...]
-    held: tuple[Reading, ...]
-    later: tuple[Reading, ...]
+    due: tuple[FetchTask, ...]
+    held: tuple[FetchTask, ...]
+    later: tuple[FetchTask, ...]
     stretch: float
     expected: dict[str, float] = field(default_factory=dict)
     webhooks: bool = False
 
     @property
     def next_at(self) -> datetime | None:
-        """When something will be due that is not yet, as far as can be told; None: nothing ever."""
-        return min((reading.due for reading in (*self.held, *self.later)), default=None)
+        """When the next task becomes due; None if there is none."""
+        return min((task.due for task in (*self.held, *self.later)), default=None)
 
 
 def pages(streams: Iterable[str], days: int) -> int:
-    """The requests that so many days of these streams are expected to cost."""
+    """Returns the expected number of requests for that number of days of the streams."""
     return sum(
-        1 if stream in SNAPSHOTS else max(1, -int(-days * RECORDS_A_DAY[stream] // RECORDS_A_PAGE))
+        1 if stream in SNAPSHOTS else max(1, -int(-days * RECORDS_PER_DAY[stream] // RECORDS_PER_PAGE))
         for stream in streams
     )
 
 
 def on_grid(moment: datetime, step: timedelta) -> datetime:
-    """The whole multiple of the step that is nearest, so that members' readings fall together into one run."""
+    """Rounds to the nearest multiple of the step, so that tasks of several members share a run."""
     return EPOCH + ((moment - EPOCH + step / 2) // step) * step

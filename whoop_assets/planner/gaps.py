@@ -1,38 +1,37 @@
-"""Gaps: what must be there and is not. Found in the ledgers, so that without a gap nothing is asked.
+"""Rules for missing data. They use the ledgers, so that complete data costs no request.
 
-Each rule says since when something has been awaited and when it was last looked for, and derives from these two when to
-look again (`views.growing`). True gaps, unscorable sleeps and members who have taken the strap off are thereby asked
-for ever more rarely, and no longer than `FOLLOWED`; what comes after that is found by re-reading.
+Each rule knows since when something is missing and when it was last looked for. From both it derives when to
+look again (`growing_interval`). Data that WHOOP does not have is therefore requested more and more rarely,
+and no longer than `MAX_GAP_AGE`. Later corrections are found by reading known days again.
 """
 
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from whoop_assets.planner.fetch_tasks import BACKFILL, Reading, Reason, on_grid
-from whoop_assets.planner.habits import ONE_DAY, Webhooks, next_waking
-from whoop_assets.planner.member_view import View, growing, midnight, soonest
+from whoop_assets.planner.fetch_tasks import on_grid
+from whoop_assets.planner.member_view import ONE_DAY, MemberView, Wanted, growing_interval, midnight
+from whoop_assets.planner.pace import LOOK_EVERY, Pace
+from whoop_assets.planner.waking import next_waking
 from whoop_assets.whoop_day import local_date
 
-LOOK_EVERY, AN_HOUR = timedelta(minutes=5), timedelta(hours=1)
-FOLLOWED = timedelta(days=30)
-"""So long a gap is asked for by itself."""
+HOUR = timedelta(hours=1)
+MAX_GAP_AGE = timedelta(days=30)
 
-SOON = timedelta(hours=3)
-"""For so long a night is looked for often, for a sixth of the time it has been awaited; later for as long again."""
-OFTEN, LATER = 1 / 6, 1.0
+FREQUENT_FOR = timedelta(hours=3)
+"""During this time a night is looked for after a sixth of the time since it is missing, later after the same
+time.
+"""
+FREQUENT_SHARE, RARE_SHARE = 1 / 6, 1.0
 
-AFTER_WEBHOOKS = timedelta(minutes=45)
-"""Where webhooks work they are given so long to bring a night before it is looked for."""
+WEBHOOK_GRACE = timedelta(minutes=45)
+"""Working webhooks get this time to announce a night before it is looked for."""
 
-FOLLOW_UP = timedelta(minutes=4)
-"""What was read so recently is not read again by a reading that follows from it."""
+MIN_REREAD_AGE = timedelta(minutes=4)
+"""A task skips spans that were read within this time."""
 
-SILENT = timedelta(hours=30)
-"""A member who sleeps once a day is silent for too long when nothing has come for a day and a quarter."""
-
-EVENT_DAYS = timedelta(days=10)
-LONGEST_RETRIED = timedelta(days=120)
-"""A failed load of more days than that was asked for by somebody, who is told how to take it up."""
+MAX_EVENT_AGE = timedelta(days=10)
+MAX_RETRIED_SPAN = timedelta(days=120)
+"""A failed load of more days was started by a person, who got an error message."""
 
 ASKED_DAYS = timedelta(days=3)
 ASKED_STREAMS = ("cycles", "sleeps", "recoveries")
@@ -40,237 +39,172 @@ ASKED_STREAMS = ("cycles", "sleeps", "recoveries")
 UNSCORABLE, PENDING = "UNSCORABLE", "PENDING_SCORE"
 
 
-def gaps(view: View, hooks: Webhooks, *, look_every: timedelta) -> list[Reading]:
-    """Every gap of the member, with the time from which on it should be read. `look_every`: LOOK_EVERY, stretched."""
-    found = [morning(view, hooks, look_every=look_every)]
-    nights = _nights(view, hooks, look_every)
-    found += [_joined(view, Reason.RECOVERY, nights, ("sleeps", "recoveries"), and_before=ONE_DAY)]
-    found += [_joined(view, Reason.CYCLE, _cycles(view), ("cycles",))]
-    found += [asked(view, look_every), outage(view, hooks), silence(view, hooks)]
-    found += [*_events(view), *_failures(view)]
-    return soonest(found)
+def morning(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Looks for the cycle of a night that should have ended, with one request per look.
 
-
-def morning(view: View, hooks: Webhooks, *, look_every: timedelta) -> Reading | None:
-    """The night that a member should have woken from, looked for by one request a time, of cycles alone.
-
-    Cycle, sleep and recovery are made within seconds of each other when WHOOP has processed the night, so the cycle
-    tells; `_nights` then asks for the other two. The looking begins at the early end of the member's usual waking
-    times, every `look_every`; from the usual time on, a sixth of the lateness is waited where that is longer (three
-    hours late: half an hour), and a day at most. A strap left at home costs about 40 requests on the first day, 7 on
-    the second, and one a day in the end.
+    WHOOP creates cycle, sleep and recovery within seconds when it has processed the night. The rule `nights`
+    then requests the other two. Looks start at the early end of the member's waking times, every
+    `LOOK_EVERY`. From the usual time on, the interval is at least a sixth of the lateness, and at most a day.
+    A strap left at home costs about 40 requests on the first day, 7 on the second, and at last one per day.
     """
-    read = view.frontier("cycles")
-    if read is None:
-        return None
+    span = view.newest_span("cycles")
+    if span is None:
+        return []
     waking = next_waking(view)
-    begins = waking.usual + AFTER_WEBHOOKS if hooks.working else waking.early
-    if read.read_at < begins:
-        due = begins
+    begin = waking.usual + WEBHOOK_GRACE if pace.webhooks else waking.early
+    if span.read_at < begin:
+        due = begin
     else:
-        due = growing(read.read_at, waking.usual, first=look_every, share=OFTEN, most=ONE_DAY)
-    latest = view.latest
-    first = max(latest.day if latest is not None else view.today, view.today - ONE_DAY)
-    return view.reading(
-        Reason.MORNING, {"cycles": on_grid(due, LOOK_EVERY)}, min(first, view.today), view.today
-    )
+        due = growing_interval(
+            span.read_at, waking.usual, minimum=pace.look_every, share=FREQUENT_SHARE, maximum=ONE_DAY
+        )
+    first = max(view.latest.day if view.latest is not None else view.today, view.today - ONE_DAY)
+    return [Wanted({"cycles": on_grid(due, LOOK_EVERY)}, min(first, view.today), view.today)]
 
 
-Wanted = tuple[date, datetime]
-"""A day, and from when on it should be read."""
+Day = tuple[date, datetime]
+"""A day and when to read it."""
 
 
-def _nights(view: View, hooks: Webhooks, look_every: timedelta) -> list[Wanted]:
-    """Cycles without a main sleep, and main sleeps without a recovery or with something pending.
+def nights(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Requests missing main sleeps, and missing or unscored recoveries.
 
-    A sleep that WHOOP calls unscorable has no recovery to wait for; a cycle without a sleep is a day on which the strap
-    was off, unless the night is still on its way.
+    An unscorable sleep has no recovery. A cycle without a sleep is a day without the strap, or the night is
+    late.
     """
-    grace = AFTER_WEBHOOKS if hooks.working else timedelta(0)
-    wanted = []
+    days = []
     slept = {sleep.day for sleep in view.facts.sleeps}
     starts = {cycle.day: cycle.start for cycle in view.facts.cycles}
     if "sleeps" in view.streams:
         for cycle in view.facts.cycles:
             if cycle.day not in slept:
-                wanted.append(
-                    (cycle.day, _again(view, "sleeps", cycle.start, cycle.made_at, grace, look_every))
-                )
+                days.append((cycle.day, _look_again(view, pace, "sleeps", cycle.start, cycle.made_at)))
     if "recoveries" in view.streams:
         for sleep in view.facts.sleeps:
-            lacking = sleep.recovery_state is None and sleep.state != UNSCORABLE
-            if lacking or PENDING in (sleep.state, sleep.recovery_state):
+            missing = sleep.recovery_state is None and sleep.state != UNSCORABLE
+            if missing or PENDING in (sleep.state, sleep.recovery_state):
                 place, since = starts.get(sleep.day, sleep.start), max(sleep.end, sleep.made_at)
-                wanted.append((sleep.day, _again(view, "recoveries", place, since, grace, look_every)))
-    return _followed(view, wanted)
+                days.append((sleep.day, _look_again(view, pace, "recoveries", place, since)))
+    # A read at noon leaves the afternoon of the day before unread; one more day closes that gap at no extra
+    # page.
+    return _combined(view, days, ("sleeps", "recoveries"), days_before=ONE_DAY)
 
 
-def _again(
-    view: View, stream: str, place: datetime, since: datetime, grace: timedelta, look_every: timedelta
+def _look_again(view: MemberView, pace: Pace, stream: str, place: datetime, since: datetime) -> datetime:
+    since += WEBHOOK_GRACE if pace.webhooks else timedelta(0)
+    return _next_look(view, stream, place, since, pace.look_every)
+
+
+def _next_look(
+    view: MemberView, stream: str, place: datetime, since: datetime, minimum: timedelta
 ) -> datetime:
-    """When to ask again for what the stream should hold at that place, awaited since then; not while it is held."""
-    since += grace
+    """Returns when to look again for data at that place, which is missing since then."""
     read_at = view.read_at(stream, place)
     if read_at is None or read_at < since:
-        return max(since, view.held_until(stream))
-    share = OFTEN if read_at - since < SOON else LATER
-    again = growing(read_at, since, first=look_every, share=share, most=FOLLOWED)
-    return max(again, view.held_until(stream))
+        return max(since, view.blocked_until(stream))
+    share = FREQUENT_SHARE if read_at - since < FREQUENT_FOR else RARE_SHARE
+    again = growing_interval(read_at, since, minimum=minimum, share=share, maximum=MAX_GAP_AGE)
+    return max(again, view.blocked_until(stream))
 
 
-def _cycles(view: View) -> list[Wanted]:
-    """Cycles that must have closed or been scored, and days between two cycles that have none.
+def cycles(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Requests cycles that should be closed or scored, and days without a cycle between two others.
 
-    The latest cycle is no gap: `morning` looks for its end.
+    The latest cycle is left to `morning`.
     """
-    wanted = []
+    days = []
     for cycle, following in pairwise(view.facts.cycles):
         if cycle.end is None or cycle.pending:
             since = max(cycle.end or cycle.start, following.made_at)
-            due = _again(view, "cycles", cycle.start, since, timedelta(0), LOOK_EVERY)
-            wanted.append((cycle.day, due))
+            days.append((cycle.day, _next_look(view, "cycles", cycle.start, since, LOOK_EVERY)))
         for n in range(1, (following.day - cycle.day).days):
             day = cycle.day + n * ONE_DAY
             place = midnight(day, cycle.offset)
-            wanted.append((day, _again(view, "cycles", place, following.made_at, timedelta(0), AN_HOUR)))
-    return _followed(view, wanted)
+            days.append((day, _next_look(view, "cycles", place, following.made_at, HOUR)))
+    return _combined(view, days, ("cycles",))
 
 
-def _followed(view: View, wanted: list[Wanted]) -> list[Wanted]:
-    """Without days that are too old, and without those that have no partition: reading another day would not bring theirs."""
-    first, last = max(view.today - FOLLOWED, view.rules.first_day), view.rules.last_day
-    return [(day, due) for day, due in wanted if first <= day <= last]
+def _combined(
+    view: MemberView, days: list[Day], streams: tuple[str, ...], *, days_before: timedelta = timedelta(0)
+) -> list[Wanted]:
+    """Combines all due days into one range, or takes the day that is due next.
 
-
-def _joined(
-    view: View,
-    reason: Reason,
-    wanted: list[Wanted],
-    streams: tuple[str, ...],
-    *,
-    and_before: timedelta = timedelta(0),
-) -> Reading | None:
-    """One reading of all the days that are due, or of the day that will be due next.
-
-    `and_before`: that much more before the first. Of the day before a night that was read at noon the afternoon was not, and
-    where nothing else re-reads the last days it would be left as a hole, which costs requests of its own.
+    Days without a partition and days older than `MAX_GAP_AGE` are dropped.
     """
-    if not wanted:
-        return None
-    soon = min(due for _, due in wanted)
-    days = [day for day, due in wanted if due <= max(view.now, soon)]
-    first = min(days) - and_before
-    return view.reading(reason, dict.fromkeys(streams, soon), first, max(days), since=view.now - FOLLOW_UP)
+    oldest, newest = max(view.today - MAX_GAP_AGE, view.settings.first_day), view.settings.last_day
+    days = [(day, due) for day, due in days if oldest <= day <= newest]
+    if not days:
+        return []
+    soonest = min(due for _, due in days)
+    ready = [day for day, due in days if due <= max(view.now, soonest)]
+    due = dict.fromkeys(streams, soonest)
+    return [Wanted(due, min(ready) - days_before, max(ready), view.now - MIN_REREAD_AGE)]
 
 
-def asked(view: View, look_every: timedelta) -> Reading | None:
-    """The last days of a member whose today a reader has opened while its recovery was stale, a page of each stream.
+def asked(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Reads a member's last days after a reader of the daily API opened today with a stale recovery.
 
-    What was read since is not read again. A dashboard asks without end, so a night that is not here is looked for no
-    oftener than `morning` does by itself, and before the member usually wakes once an hour.
+    Dashboards poll, so a missing night is not looked for more often than `morning` does, and before the usual
+    waking once per hour.
     """
     at = view.facts.asked_at
-    # A today without a partition cannot be read, and a reading of the days before would not bring its recovery.
-    if at is None or view.today > view.rules.last_day:
-        return None
-    read = {stream: one.read_at for stream in ASKED_STREAMS if (one := view.frontier(stream)) is not None}
+    # Without a partition for today, a read of the days before would not return today's recovery.
+    if at is None or view.today > view.settings.last_day:
+        return []
+    read = {
+        stream: span.read_at for stream in ASKED_STREAMS if (span := view.newest_span(stream)) is not None
+    }
     older = {stream: read_at for stream, read_at in read.items() if read_at < at}
     if not older:
-        return None  # or never read: that is for `history`
+        return []
     last = min(older.values())
-    here = any(one.day == view.today and one.recovery_state is not None for one in view.facts.sleeps)
     waking = next_waking(view)
-    if here:
+    if any(sleep.day == view.today and sleep.recovery_state is not None for sleep in view.facts.sleeps):
         due = at
     elif view.now < waking.early:
-        due = last + AN_HOUR
+        due = last + HOUR
     else:
-        due = growing(last, waking.usual, first=look_every, share=OFTEN, most=ONE_DAY)
-    return view.reading(
-        Reason.ASKED,
-        dict.fromkeys(older, max(at, due)),
-        view.today - ASKED_DAYS,
-        view.today,
-        since=view.now - FOLLOW_UP,
-    )
+        due = growing_interval(
+            last, waking.usual, minimum=pace.look_every, share=FREQUENT_SHARE, maximum=ONE_DAY
+        )
+    streams = dict.fromkeys(older, max(at, due))
+    return [Wanted(streams, view.today - ASKED_DAYS, view.today, view.now - MIN_REREAD_AGE)]
 
 
-def outage(view: View, hooks: Webhooks) -> Reading | None:
-    """What no webhook could announce while none came to anybody: read once, as soon as they come again.
-
-    While it lasts webhooks count as not working, so that the last days are re-read as often as without them.
-    """
-    for one in reversed(hooks.outages):
-        first = local_date(one.start, view.facts.offset) - ONE_DAY
-        missed = {
-            stream: one.end
-            for stream in view.streams
-            if (read_at := view.stalest(stream, first, view.today)) is not None and read_at < one.end
-        }
-        if missed and view.facts.connected_at < one.end:
-            return view.reading(Reason.OUTAGE, missed, first, view.today)
-    return None
-
-
-def silence(view: View, hooks: Webhooks) -> Reading | None:
-    """A member of whom webhooks have told nothing for `SILENT`: the last days are read, ever more rarely, for a month."""
-    sign = view.sign_of_life()
-    if not hooks.working or view.now - sign > FOLLOWED:
-        return None
-    due = {}
-    first = view.today - 3 * ONE_DAY
-    for stream in view.streams:
-        read_at = view.stalest(stream, first, view.today)
-        if read_at is None:
-            continue  # never read: that is for `history`
-        if read_at < sign + SILENT:
-            due[stream] = sign + SILENT
-        else:
-            due[stream] = growing(read_at, sign, first=SILENT, share=LATER, most=FOLLOWED)
-    return view.reading(Reason.SILENCE, due, first, view.today)
-
-
-def _events(view: View) -> list[Reading | None]:
-    """The days of events whose loads failed: each stream once, and done when it was read after the event came."""
-    wanted: dict[str, list[date]] = {}
+def failed_events(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Reads the days of failed webhook events, unless they were read after the event."""
+    days_of: dict[str, list[date]] = {}
     for event in view.facts.events:
         day = event.day or local_date(event.open_since, view.facts.offset)
         read_at = view.stalest(event.stream, day, day)
-        if read_at is None and (newest := view.frontier(event.stream)) is not None:
-            read_at = newest.read_at
-        # A day without a partition cannot be read; the event itself is tried again by its record's id.
-        readable = view.today - day <= EVENT_DAYS and view.rules.first_day <= day <= view.rules.last_day
-        if readable and read_at is not None and read_at <= event.open_since:
-            wanted.setdefault(event.stream, []).append(day)
+        if read_at is None and (span := view.newest_span(event.stream)) is not None:
+            read_at = span.read_at
+        # A day without a partition cannot be read. The inbox retries the event by the id of its record.
+        readable = view.settings.first_day <= day <= view.settings.last_day
+        recent = view.today - day <= MAX_EVENT_AGE
+        if readable and recent and read_at is not None and read_at <= event.open_since:
+            days_of.setdefault(event.stream, []).append(day)
     return [
-        view.reading(Reason.EVENT, {stream: view.now}, min(days) - ONE_DAY, view.today)
-        for stream, days in wanted.items()
+        Wanted({stream: view.now}, min(days) - ONE_DAY, view.today)
+        for stream, days in days_of.items()
         if stream in view.streams
     ]
 
 
-def _failures(view: View) -> list[Reading | None]:
-    """Loads that failed for a reason that may pass, of days that no other rule would read soon."""
+def failed_loads(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Repeats loads that failed for a transient reason."""
     found = []
     for stream in view.streams:
-        failed = [
-            one
-            for one in view.facts.failures
-            if one.stream == stream
-            and one.transient
-            # A reading of other days would not mend it, and it would be asked for for ever.
-            and view.rules.first_day <= one.first_day <= one.last_day <= view.rules.last_day
-            and one.last_day - one.first_day <= LONGEST_RETRIED
+        failures = [
+            failure
+            for failure in view.facts.failures
+            if failure.stream == stream
+            and failure.transient
+            # A task cannot read days without a partition, so it would not end the failure.
+            and view.settings.first_day <= failure.first_day <= failure.last_day <= view.settings.last_day
+            and failure.last_day - failure.first_day <= MAX_RETRIED_SPAN
         ]
-        if failed:
-            newest = max(failed, key=lambda one: one.last_failed_at)
-            found.append(
-                view.reading(
-                    Reason.FAILED,
-                    {stream: view.held_until(stream)},
-                    newest.first_day,
-                    newest.last_day,
-                    lane=BACKFILL,
-                )
-            )
+        if failures:
+            newest = max(failures, key=lambda failure: failure.last_failed_at)
+            found.append(Wanted({stream: view.blocked_until(stream)}, newest.first_day, newest.last_day))
     return found

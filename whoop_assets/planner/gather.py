@@ -1,7 +1,7 @@
-"""Gathering what the planner looks at: a fixed number of queries for all members together, nothing written.
+"""Reads the planner's facts with a fixed number of queries for all members.
 
-Only what a rule can act on is fetched. Records are looked for within the last weeks, by the index of member and day;
-of the older past the ledger of coverage alone is read, which grows with the number of readings, not of records.
+Records of the last weeks are read through the index of member and day. For older days only the coverage
+ledger is read, which grows with the number of loads and not of records.
 """
 
 from collections import defaultdict
@@ -15,21 +15,20 @@ from whoop_assets.db.types import UtcDateTime
 from whoop_assets.members import store as stored
 from whoop_assets.members.tables import members
 from whoop_assets.planner.facts import (
-    ASKED_FOR,
-    EVENTS,
+    EVENT_WINDOW,
+    MAX_REQUEST_AGE,
     RECENT,
-    SHORT_SILENCE,
     BudgetFacts,
+    CoveredSpan,
     EventFacts,
     Facts,
+    FailedEvent,
     FailedLoad,
-    Hole,
     KnownCycle,
     KnownSleep,
     MemberFacts,
-    Read,
-    StreamRead,
-    UnsettledEvent,
+    StreamCoverage,
+    UnreadSpan,
 )
 from whoop_assets.planner.tables import asked_readings
 from whoop_assets.records.day_assignment import offset_of
@@ -53,9 +52,9 @@ from whoop_assets.webhooks.tables import webhook_events
 
 DAY_SECONDS = 86_400
 FAILED_ATTEMPTS = 3
-"""An event whose loading has failed so often is looked for by reading its day; before that it is left to its attempts."""
+"""After so many failed attempts the day of an event is read."""
 
-MOST_EVENTS = 2_000
+MAX_EVENTS = 2_000
 CYCLES = "cycles"
 WEBHOOK, BACKFILL = "webhook", "backfill"
 _PENDING = "PENDING_SCORE"
@@ -67,11 +66,16 @@ ByMember = dict[int, list[Row]]
 def gather(
     connection: Connection, now: datetime, today: date, *, requests_per_day: int, only: int | None = None
 ) -> Facts:
-    """The facts of every connected member, or of one; `today` is today's partition.
+    """Returns the facts of all connected members.
 
-    `requests_per_day` is the configured limit, which WHOOP's own word replaces.
+    Args:
+        connection: Database connection.
+        now: Time of the database clock.
+        today: Today's partition.
+        requests_per_day: Configured limit; a limit stated by WHOOP replaces it.
+        only: Restricts the facts to this member.
     """
-    who = stored.listed(connection, stored.CONNECTED)
+    connected = stored.listed(connection, stored.CONNECTED)
     known = _cycles(connection, now)
     slept = _sleeps(connection, now)
     read = _coverage(connection, now)
@@ -83,7 +87,7 @@ def gather(
     body = _snapshots(connection, body_measurements, today)
     asked = _asked(connection, now)
     found = []
-    for member in who:
+    for member in connected:
         key = member.user_id
         if only is not None and key != only:
             continue
@@ -108,15 +112,14 @@ def gather(
             )
         )
     return Facts(
-        now, tuple(found), _silences(connection, now), budget_facts(connection, now, requests_per_day)
+        now, tuple(found), _event_facts(connection, now), budget_facts(connection, now, requests_per_day)
     )
 
 
 def _of_members(table: Any, since: date) -> Any:
-    """The join by which each member's newest rows are found through the index of member and day.
+    """Joins members with their rows since that day, through the index of member and day.
 
-    What comes of it is put in order in Python: asked for an order, SQLite goes through everybody's whole past by the index
-    that has it.
+    Callers sort in Python: with ORDER BY, SQLite scans all rows of all members through another index.
     """
     return members.join(table, and_(table.c.user_id == members.c.user_id, table.c.day >= since))
 
@@ -135,7 +138,7 @@ def _cycles(connection: Connection, now: datetime) -> "ByMember[KnownCycle]":
 
 
 def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
-    """The main sleeps of the last weeks, as far back as the cycles: a cycle of which none is given has none."""
+    """Reads the main sleeps, as far back as the cycles."""
     s, r = sleeps.c, recoveries.c
     of_recovery = and_(r.sleep_id == s.id, r.deleted_at.is_(None))
     query = (
@@ -154,39 +157,41 @@ def _sleeps(connection: Connection, now: datetime) -> "ByMember[KnownSleep]":
     return found
 
 
-def _coverage(connection: Connection, now: datetime) -> dict[int, dict[str, StreamRead]]:
-    """Everything of cycles and of the last weeks; of the older past of the other streams only where it has holes."""
+def _coverage(connection: Connection, now: datetime) -> dict[int, dict[str, StreamCoverage]]:
+    """Reads all spans of cycles, recent spans of the other streams, and the older unread spans."""
     c = coverage.c
-    spans: dict[tuple[int, str], list[Read]] = defaultdict(list)
+    spans: dict[tuple[int, str], list[CoveredSpan]] = defaultdict(list)
     recent = select(c.user_id, c.stream, c.start_time, c.end_time, c.read_at).where(
         or_(c.stream == CYCLES, c.end_time > now - RECENT)
     )
     for user_id, stream, start, end, read_at in connection.execute(recent):
-        spans[user_id, stream].append(Read(start, end, read_at))
+        spans[user_id, stream].append(CoveredSpan(start, end, read_at))
     oldest: dict[tuple[int, str], datetime] = {}
-    holes: dict[tuple[int, str], list[Hole]] = defaultdict(list)
+    unread: dict[tuple[int, str], list[UnreadSpan]] = defaultdict(list)
     for user_id, stream, start, end_before in connection.execute(_edges(now)):
         if end_before is None:
             oldest[user_id, stream] = start
         else:
-            holes[user_id, stream].append(Hole(end_before, start))
-    found: dict[int, dict[str, StreamRead]] = defaultdict(dict)
+            unread[user_id, stream].append(UnreadSpan(end_before, start))
+    found: dict[int, dict[str, StreamCoverage]] = defaultdict(dict)
     for key in spans.keys() | oldest.keys():
         ordered = sorted(spans.get(key, ()))
-        between = [Hole(one.end, other.start) for one, other in pairwise(ordered) if one.end < other.start]
+        between = [
+            UnreadSpan(one.end, other.start) for one, other in pairwise(ordered) if one.end < other.start
+        ]
         start = min(
             [one.start for one in ordered[:1]] + [oldest[key]] if key in oldest else [ordered[0].start]
         )
-        found[key[0]][key[1]] = StreamRead(
-            start, tuple(ordered), tuple(sorted({*between, *holes.get(key, ())}))
+        found[key[0]][key[1]] = StreamCoverage(
+            start, tuple(ordered), tuple(sorted({*between, *unread.get(key, ())}))
         )
     return found
 
 
 def _edges(now: datetime) -> Select[Any]:
-    """Of the spans that begin in the older past: those that do not begin where another ends, with the end before them.
+    """Selects older spans that do not begin where the one before ends, with the end of the one before.
 
-    A span that begins there may end later; of two that both do, the hole between them is found twice.
+    A span that begins in the older past may end later. An unread span between two such spans is found twice.
     """
     c = coverage.c
     before = func.lag(c.end_time, type_=UtcDateTime()).over(
@@ -201,8 +206,8 @@ def _edges(now: datetime) -> Select[Any]:
 
 
 def _first_and_latest(connection: Connection) -> dict[int, tuple[datetime, datetime, str]]:
-    """Of each member with cycles: the starts of the first and the latest, and the latest one's offset."""
-    # Looked up per member at the ends of the index: an aggregate would go through every cycle of everybody.
+    """Reads the starts of each member's first and latest cycle, and the latest one's offset."""
+    # One lookup per member at the ends of the index. An aggregate would scan all cycles.
     one = cycles.alias()
     mine = select(one.c.start_time, one.c.id).where(
         one.c.user_id == members.c.user_id, one.c.deleted_at.is_(None)
@@ -232,7 +237,7 @@ def _failures(connection: Connection) -> "ByMember[FailedLoad]":
     return found
 
 
-def _events(connection: Connection, now: datetime) -> "ByMember[UnsettledEvent]":
+def _events(connection: Connection, now: datetime) -> "ByMember[FailedEvent]":
     c = webhook_events.c
     query = (
         select(c.user_id, c.stream, c.day, c.open_since)
@@ -243,35 +248,28 @@ def _events(connection: Connection, now: datetime) -> "ByMember[UnsettledEvent]"
             or_(c.state == PARKED, c.attempts >= FAILED_ATTEMPTS),
         )
         .order_by(c.received_at.desc(), c.trace_id)
-        .limit(MOST_EVENTS)
+        .limit(MAX_EVENTS)
     )
-    found: ByMember[UnsettledEvent] = defaultdict(list)
+    found: ByMember[FailedEvent] = defaultdict(list)
     for user_id, *rest in connection.execute(query):
-        found[user_id].append(UnsettledEvent(*rest))
+        found[user_id].append(FailedEvent(*rest))
     return found
 
 
 def _last_events(connection: Connection, now: datetime) -> dict[int, datetime]:
     c = webhook_events.c
-    query = select(c.user_id, func.max(c.received_at)).where(c.received_at > now - EVENTS).group_by(c.user_id)
+    query = (
+        select(c.user_id, func.max(c.received_at))
+        .where(c.received_at > now - EVENT_WINDOW)
+        .group_by(c.user_id)
+    )
     return dict(connection.execute(query).all())
 
 
-def _silences(connection: Connection, now: datetime) -> EventFacts:
-    """The times at which no event of anybody came for a while.
-
-    The distances between events are taken here, not in SQL, which has no way of subtracting times that both databases
-    know.
-    """
-    c = webhook_events.c
-    query = select(c.received_at).where(c.received_at > now - EVENTS).order_by(c.received_at)
-    count, first, last = 0, None, None
-    silences = []
-    for moment in connection.scalars(query):
-        if last is not None and moment - last >= SHORT_SILENCE:
-            silences.append(Hole(last, moment))
-        count, first, last = count + 1, first or moment, moment
-    return EventFacts(count, first, last, tuple(silences))
+def _event_facts(connection: Connection, now: datetime) -> EventFacts:
+    received_at = webhook_events.c.received_at
+    query = select(func.count(), func.min(received_at), func.max(received_at))
+    return EventFacts(*connection.execute(query.where(received_at > now - EVENT_WINDOW)).one())
 
 
 def _snapshots(connection: Connection, table: Any, today: date) -> dict[int, datetime]:
@@ -281,11 +279,13 @@ def _snapshots(connection: Connection, table: Any, today: date) -> dict[int, dat
 
 def _asked(connection: Connection, now: datetime) -> dict[int, datetime]:
     c = asked_readings.c
-    return dict(connection.execute(select(c.user_id, c.asked_at).where(c.asked_at > now - ASKED_FOR)).all())
+    return dict(
+        connection.execute(select(c.user_id, c.asked_at).where(c.asked_at > now - MAX_REQUEST_AGE)).all()
+    )
 
 
 def budget_facts(connection: Connection, now: datetime, configured: int) -> BudgetFacts:
-    """What the planner is told of the budget; `configured`: the limit of a day, which WHOOP's own word replaces."""
+    """Returns the use of the daily budget. A limit stated by WHOOP replaces the configured one."""
     c, g = request_grants.c, request_gate.c
     since = now - timedelta(seconds=DAY_SECONDS)
     of_lanes = [func.count().filter(c.lane == lane) for lane in (WEBHOOK, BACKFILL)]
@@ -298,7 +298,7 @@ def budget_facts(connection: Connection, now: datetime, configured: int) -> Budg
     closed = connection.scalar(select(g.not_before).where(g.not_before > now))
     limit = configured if stated is None else stated
     a = request_allowances.c
-    # Where WHOOP says that less is left than we count, somebody else uses the same app.
+    # WHOOP states a smaller rest if another program uses the same app.
     left = connection.scalar(select(a.remaining).where(a.window_seconds == DAY_SECONDS, a.until > now))
     if left is not None:
         used = max(used, limit - left)

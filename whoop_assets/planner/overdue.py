@@ -1,4 +1,4 @@
-"""What the planner has been asking for in vain: readings that have long been due, and nights that do not come."""
+"""Finds overdue tasks, and members with a late night."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,59 +6,61 @@ from datetime import datetime, timedelta
 
 from whoop_assets.db.database import Database
 from whoop_assets.planner.current_plan import gather
-from whoop_assets.planner.fetch_tasks import BACKFILL, SCHEDULE, Reading, Reason
-from whoop_assets.planner.habits import next_waking
-from whoop_assets.planner.member_view import View
+from whoop_assets.planner.fetch_tasks import BACKFILL, SCHEDULE, FetchTask, Reason
+from whoop_assets.planner.member_view import MemberView
 from whoop_assets.planner.rules import plan
+from whoop_assets.planner.waking import next_waking
 from whoop_assets.settings import Settings
 
-LATE_AFTER = {SCHEDULE: timedelta(hours=2), BACKFILL: timedelta(hours=26)}
-"""The sensor looks every minute, and gives whom it asks in vain a new time. What nobody has read for so long since it was
-due was not asked for, or its runs do not come to an end."""
+MAX_DELAY = {SCHEDULE: timedelta(hours=2), BACKFILL: timedelta(hours=26)}
+"""Overdue threshold per lane.
 
-AWAITED_AFTER = timedelta(hours=6)
-"""So long after a member's usual time of waking a night counts as awaited. It mostly is in a strap that was not synced."""
+The sensor runs every minute, so a later task was not requested, or its runs fail.
+"""
 
-OF_NO_TIME = frozenset({Reason.HISTORY, Reason.UNREAD})
-"""Due since the member connected, however far the reading is: `whoop-assets members` shows that."""
+MAX_NIGHT_DELAY = timedelta(hours=6)
+"""A night is late this long after the usual waking. The usual cause is a strap that was not synced."""
+
+WITHOUT_DUE_TIME = frozenset({Reason.HISTORY, Reason.UNREAD})
+"""Due since the member connected. `whoop-assets members` shows the progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """Late readings, the latest first; readings of the schedule lane that the request budget holds back; whose nights are
-    awaited, by member id."""
+    """Overdue tasks, the latest first; tasks of the schedule lane that wait for the budget; members with a
+    late night.
+    """
 
     now: datetime
-    late: Sequence[Reading]
-    held: Sequence[Reading]
+    late: Sequence[FetchTask]
+    held: Sequence[FetchTask]
     awaited: Sequence[int]
     members: int
 
 
 def lateness(database: Database, settings: Settings) -> Lateness:
-    """What is late at this moment, by the plan that the sensor follows; SQL only."""
-    facts, rules = gather(database, settings)
-    made = plan(facts, rules)
-    views = [View(one, rules, facts.now) for one in facts.members]
-    known = {view.facts.user_id: _known_since(view) for view in views}
+    """Returns overdue tasks and late nights, by the plan of the sensor. SQL only."""
+    facts, planner_settings = gather(database, settings)
+    current = plan(facts, planner_settings)
+    views = [MemberView(member, planner_settings, facts.now) for member in facts.members]
+    known_since = {view.facts.user_id: _last_read(view) for view in views}
     late = [
-        one
-        for one in made.due
-        if one.reason not in OF_NO_TIME
-        and facts.now - max(one.due, known[one.user_id]) > LATE_AFTER[one.lane]
+        task
+        for task in current.due
+        if task.reason not in WITHOUT_DUE_TIME
+        and facts.now - max(task.due, known_since[task.user_id]) > MAX_DELAY[task.lane]
     ]
+    late.sort(key=lambda task: (task.due, task.user_id))
+    held = [task for task in current.held if task.lane == SCHEDULE and task.reason not in WITHOUT_DUE_TIME]
     awaited = sorted(
         view.facts.user_id
         for view in views
-        if view.facts.cycles and facts.now - next_waking(view).usual > AWAITED_AFTER
+        if view.facts.cycles and facts.now - next_waking(view).usual > MAX_NIGHT_DELAY
     )
-    held = [one for one in made.held if one.lane == SCHEDULE and one.reason not in OF_NO_TIME]
-    return Lateness(
-        facts.now, sorted(late, key=lambda one: (one.due, one.user_id)), held, awaited, len(views)
-    )
+    return Lateness(facts.now, late, held, awaited, len(views))
 
 
-def _known_since(view: View) -> datetime:
-    """When the member was last read: a gap in the past is due since then, but nobody could know before it was read."""
+def _last_read(view: MemberView) -> datetime:
+    """Returns the member's last read. A gap in the past is due since it arose, but only a read reveals it."""
     read = [span.read_at for stream in view.streams for span in view.spans(stream)]
     return max(read, default=view.facts.connected_at)

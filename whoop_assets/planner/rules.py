@@ -1,151 +1,207 @@
-"""The planner: facts in, readings out. No I/O, no state of its own; the same facts give the same plan."""
+"""The planner's rules, and the plan that they give: no I/O and no state.
 
-from collections.abc import Iterable
+The same facts give the same plan.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from whoop_assets.planner.facts import BudgetFacts, Facts
-from whoop_assets.planner.fetch_tasks import BACKFILL, LANES_IN_ORDER, SNAPSHOTS, Plan, Reading, Reason, Rules
-from whoop_assets.planner.gaps import LOOK_EVERY, gaps
-from whoop_assets.planner.habits import ONE_DAY, Webhooks, webhooks
-from whoop_assets.planner.history import history
-from whoop_assets.planner.member_view import View, midnight, soonest
-from whoop_assets.planner.tiers import Pace, announced, pace, tiers
+from whoop_assets.planner import gaps, history, rereading
+from whoop_assets.planner.facts import Facts
+from whoop_assets.planner.fetch_tasks import (
+    BACKFILL,
+    LANES_IN_ORDER,
+    SCHEDULE,
+    SNAPSHOTS,
+    FetchTask,
+    Plan,
+    PlannerSettings,
+    Reason,
+    pages,
+)
+from whoop_assets.planner.member_view import ONE_DAY, MemberView, Wanted, midnight
+from whoop_assets.planner.pace import Pace, expected_event_requests, pace, webhooks_work
+from whoop_assets.whoop_api.scopes import allows
 
-SNAPSHOT_AFTER = timedelta(minutes=30)
-"""Snapshots are taken so long after the day begins, of all members at once."""
+SNAPSHOT_DELAY = timedelta(minutes=30)
+"""Snapshots of all members are taken so long after the day begins."""
 
-CEILINGS = {"tier": 0.7, BACKFILL: 0.85, "schedule": 0.95}
-"""Shares of the day's limit up to which tiers, other work of the backfill lane, and the schedule lane go on: what is
-above is left to those who are more urgent, the rest to webhooks and to people."""
+CONNECT_SECONDS = 30
+MAX_STRAP_OFF = timedelta(days=2)
 
-LEAST_BACKFILL = 0.1
-"""However much is expected of webhooks, the backfill lane may use so much of the day's limit."""
+MIN_BACKFILL_SHARE = 0.1
+"""The backfill lane may use this share of the daily limit, however many requests webhooks need."""
 
-LOOK_AGAIN = timedelta(minutes=15)
+RETRY_HELD_AFTER = timedelta(minutes=15)
 
 
-def plan(facts: Facts, rules: Rules) -> Plan:
-    """What should be read next of every member: due now, due but over the budget, and later.
+def snapshot(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Reads profile and body measurements once a day. They have no webhooks, and WHOOP keeps no history of
+    them.
 
-    Order: the lane, then the reason's rank, then those whose last import lags most, then the due time. What another due
-    reading of the same member does anyway is left out. First imports take turns: one piece a member, the member with the
-    least history first.
+    An account without body measurements returns 404 and stores no row. The profile, which is read just
+    before, then shows that both were requested.
     """
-    hooks = webhooks(facts.events, facts.now)
-    views = [View(one, rules, facts.now) for one in sorted(facts.members, key=lambda one: one.user_id)]
-    unread = {view.facts.user_id: history(view) for view in views}
-    importing = any(reading is not None and reading.reason is Reason.HISTORY for reading in unread.values())
-    at = pace(views, hooks, rules, facts.budget.per_day, importing=importing)
-    due: list[Reading] = []
-    later: list[Reading] = []
+    facts, today = view.facts, view.settings.last_day
+    taken = facts.profile_read_at
+    failed = any(failure.stream in SNAPSHOTS and failure.last_day >= today for failure in facts.failures)
+    # The connection stores a profile, but no body measurements.
+    after_connecting = taken is not None and taken > facts.connected_at + timedelta(seconds=CONNECT_SECONDS)
+    done = not failed and taken is not None and (after_connecting or facts.body_read)
+    due = midnight(today + ONE_DAY if done else today, timedelta(0)) + SNAPSHOT_DELAY
+    return [Wanted(dict.fromkeys(SNAPSHOTS, due if done else min(due, view.now)), today, today)]
+
+
+def open_cycle(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Reads the strain of the open cycle, if configured. WHOOP sends no event for it."""
+    every, latest, span = view.settings.open_cycle_every, view.latest, view.newest_span("cycles")
+    if every is None or latest is None or span is None or latest.end is not None:
+        return []
+    if view.now - latest.start > MAX_STRAP_OFF:
+        return []
+    return [Wanted({"cycles": span.read_at + every * pace.stretch}, latest.day, view.today)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the planner.
+
+    Attributes:
+        reason: Why the rule reads something.
+        condition: Returns missing or stale streams and days, with due times.
+        lane: Lane of the requests.
+        max_budget_share: Share of the daily limit up to which the rule may add requests.
+    """
+
+    reason: Reason
+    condition: Callable[[MemberView, Pace], list[Wanted]]
+    lane: str
+    max_budget_share: float
+
+
+RULES = (
+    Rule(Reason.MORNING, gaps.morning, SCHEDULE, 0.95),
+    Rule(Reason.RECOVERY, gaps.nights, SCHEDULE, 0.95),
+    Rule(Reason.ASKED, gaps.asked, SCHEDULE, 0.95),
+    Rule(Reason.CYCLE, gaps.cycles, SCHEDULE, 0.95),
+    Rule(Reason.EVENT, gaps.failed_events, SCHEDULE, 0.95),
+    Rule(Reason.UNREAD, history.unread_last_month, SCHEDULE, 0.95),
+    Rule(Reason.FAILED, gaps.failed_loads, BACKFILL, 0.85),
+    Rule(Reason.OPEN_CYCLE, open_cycle, SCHEDULE, 0.95),
+    Rule(Reason.SNAPSHOT, snapshot, BACKFILL, 0.85),
+    Rule(Reason.HISTORY, history.unread_history, BACKFILL, 0.85),
+    Rule(Reason.RECENT, rereading.recent, BACKFILL, 0.7),
+    Rule(Reason.MONTH, rereading.month, BACKFILL, 0.7),
+    Rule(Reason.ALL, rereading.older, BACKFILL, 0.7),
+)
+"""All rules, most urgent first. `fetch_tasks.pages` gives the cost of a task."""
+
+_MAX_BUDGET_SHARE = {rule.reason: rule.max_budget_share for rule in RULES}
+
+
+def plan(facts: Facts, settings: PlannerSettings) -> Plan:
+    """Returns the tasks of all members: due now, due but over the budget, and later.
+
+    Tasks are ordered by lane, rule and due time; imports with the least history come first. A due task that
+    another due task of the member covers is dropped. A member has one history piece at a time, so imports
+    take turns.
+    """
+    webhooks = webhooks_work(facts.events, facts.now)
+    members = sorted(facts.members, key=lambda member: member.user_id)
+    views = [MemberView(member, settings, facts.now) for member in members]
+    current = pace(
+        views,
+        webhooks=webhooks,
+        settings=settings,
+        per_day=facts.budget.per_day,
+        importing=any(history.unread_history(view) for view in views),
+    )
+    due: list[FetchTask] = []
+    later: list[FetchTask] = []
     for view in views:
-        wanted = gaps(view, hooks, look_every=LOOK_EVERY * at.look_stretch)
-        wanted += soonest([unread[view.facts.user_id], snapshot(view), open_cycle(view, at)])
-        wanted += tiers(view, hooks, at.stretch)
-        now = _without_double([one for one in wanted if one.due <= facts.now])
-        due += now
-        later += [one for one in wanted if one.due > facts.now]
+        tasks = [
+            task
+            for rule in RULES
+            for wanted in rule.condition(view, current)
+            if (task := _task(view, rule, wanted)) is not None
+        ]
+        due += _without_duplicates([task for task in tasks if task.due <= facts.now])
+        later += [task for task in tasks if task.due > facts.now]
     due.sort(key=_order)
-    granted, held = _within(due, facts.budget, facts.now, for_webhooks=announced(facts, hooks))
-    later.sort(key=lambda one: (one.due, one.user_id, one.reason.rank))
-    return Plan(
-        facts.now, tuple(granted), tuple(held), tuple(later), at.stretch, _expected(at, rules), hooks.working
+    granted, held = _within_budget(due, facts, expected_event_requests(facts, webhooks))
+    later.sort(key=lambda task: (task.due, task.user_id, task.reason.rank))
+    expected = {
+        "webhooks": current.events,
+        "mornings": current.mornings,
+        "snapshots": current.snapshots,
+        "re-reading": min(current.demand, current.allowance) if settings.reread_share > 0 else 0.0,
+    }
+    expected = {purpose: round(requests, 1) for purpose, requests in expected.items()}
+    return Plan(facts.now, tuple(granted), tuple(held), tuple(later), current.stretch, expected, webhooks)
+
+
+def _task(view: MemberView, rule: Rule, wanted: Wanted) -> FetchTask | None:
+    """Returns the task for those streams that are due together; None without a scope or a partition."""
+    first, last = max(wanted.first, view.settings.first_day), min(wanted.last, view.settings.last_day)
+    due = {
+        stream: max(at, view.blocked_until(stream))
+        for stream, at in wanted.due.items()
+        if allows(view.facts.scopes, stream)
+    }
+    if not due or first > last:
+        return None
+    soonest = min(due.values())
+    streams = tuple(stream for stream, at in due.items() if at <= max(view.now, soonest))
+    requests = pages(streams, (last - first).days + 1)
+    since = view.now if wanted.since is None else wanted.since
+    return FetchTask(
+        view.facts.user_id, streams, first, last, rule.lane, rule.reason, soonest, requests, since
     )
 
 
-def snapshot(view: View) -> Reading | None:
-    """Profile and body measurements, once a day: they have no webhooks, and WHOOP keeps no history of them.
-
-    An account without body measurements answers 404 and leaves no row: that they were asked for is told by the
-    profile, which is read just before.
-    """
-    today = view.rules.last_day
-    taken = view.facts.profile_read_at
-    failed = any(one.stream in SNAPSHOTS and one.last_day >= today for one in view.facts.failures)
-    # Connecting stores a profile, but no body measurements.
-    if (taken is not None and taken > view.facts.connected_at + timedelta(seconds=30) and not failed) or (
-        taken is not None and view.facts.body_read and not failed
-    ):
-        day = today + ONE_DAY
-    else:
-        day = today
-    due = midnight(day, timedelta(0)) + SNAPSHOT_AFTER
-    if day == today:
-        due = min(due, view.now)
-    return view.reading(Reason.SNAPSHOT, dict.fromkeys(SNAPSHOTS, due), today, today, lane=BACKFILL)
+def _order(task: FetchTask) -> tuple[int, int, float, datetime, int]:
+    # The import with the newest next piece has come least far.
+    lag = -float(task.last.toordinal()) if task.reason is Reason.HISTORY else 0.0
+    return LANES_IN_ORDER.index(task.lane), task.reason.rank, lag, task.due, task.user_id
 
 
-def open_cycle(view: View, at: Pace) -> Reading | None:
-    """The passing strain of the open cycle, if that is configured: WHOOP announces it nowhere."""
-    every, latest, read = view.rules.open_cycle_every, view.latest, view.frontier("cycles")
-    if every is None or latest is None or read is None or latest.end is not None:
-        return None
-    if view.now - latest.start > 2 * ONE_DAY:
-        return None  # the strap is off
-    due = read.read_at + every * at.stretch
-    return view.reading(Reason.OPEN_CYCLE, {"cycles": due}, latest.day, view.today)
-
-
-def _order(one: Reading) -> tuple[int, int, float, datetime, int]:
-    # Of imports the one that has come least far, whose next piece is the newest.
-    lag = -float(one.last.toordinal()) if one.reason is Reason.HISTORY else 0.0
-    return LANES_IN_ORDER.index(one.lane), one.reason.rank, lag, one.due, one.user_id
-
-
-def _without_double(due: list[Reading]) -> list[Reading]:
-    """Without those that another one of them does anyway."""
-    kept: list[Reading] = []
-    for one in sorted(due, key=lambda one: (-(one.last - one.first).days, -len(one.streams), _order(one))):
-        if not any(other.holds(one) for other in kept):
-            kept.append(one)
+def _without_duplicates(due: list[FetchTask]) -> list[FetchTask]:
+    kept: list[FetchTask] = []
+    largest_first = sorted(
+        due, key=lambda task: (-(task.last - task.first).days, -len(task.streams), _order(task))
+    )
+    for task in largest_first:
+        if not any(other.covers(task) for other in kept):
+            kept.append(task)
     return kept
 
 
-def _within(
-    due: Iterable[Reading], budget: BudgetFacts, now: datetime, *, for_webhooks: float
-) -> tuple[list[Reading], list[Reading]]:
-    """Those that the day's budget has room for, in order, and those that wait until it may have.
+def _within_budget(
+    due: Iterable[FetchTask], facts: Facts, event_requests: float
+) -> tuple[list[FetchTask], list[FetchTask]]:
+    """Splits the due tasks into those within today's budget, and those that wait.
 
-    `for_webhooks`: requests a day that they are expected to need. What of it has not been sent within the last day is
-    kept free by the backfill lane: a first import can take a day's limit within an hour and a half, and what would be
-    announced after that would wait until tomorrow.
+    The backfill lane leaves free what webhooks are expected to need. Otherwise a first import would use the
+    daily limit within an hour and a half, and later events would wait until the next day.
     """
-    to_come = max(0.0, for_webhooks - budget.webhooks)
-    of_others = budget.used - budget.backfills
-    left = max(budget.per_day - to_come, of_others + LEAST_BACKFILL * budget.per_day)
-    granted, held = [], []
-    planned = budget.used
-    room_at = now + LOOK_AGAIN
+    budget, now = facts.budget, facts.now
+    left = budget.per_day - max(0.0, event_requests - budget.webhooks)
+    left = max(left, budget.used - budget.backfills + MIN_BACKFILL_SHARE * budget.per_day)
+    retry_at = now + RETRY_HELD_AFTER
     if budget.oldest is not None:
-        room_at = max(now + timedelta(minutes=1), min(room_at, budget.oldest + ONE_DAY))
-    for one in due:
-        ceiling = CEILINGS["tier" if one.reason.tier else one.lane] * budget.per_day
-        if one.lane == BACKFILL:
-            ceiling = min(ceiling, left)
-        closed = budget.closed_until is not None and budget.closed_until > now + LOOK_AGAIN
-        if closed or planned + one.requests > max(ceiling, one.requests):
-            held.append(_put_off(one, budget.closed_until if closed and budget.closed_until else room_at))
+        retry_at = max(now + timedelta(minutes=1), min(retry_at, budget.oldest + ONE_DAY))
+    closed = budget.closed_until is not None and budget.closed_until > now + RETRY_HELD_AFTER
+    if closed and budget.closed_until is not None:
+        retry_at = budget.closed_until
+    granted, held, planned = [], [], budget.used
+    for task in due:
+        limit = _MAX_BUDGET_SHARE[task.reason] * budget.per_day
+        if task.lane == BACKFILL:
+            limit = min(limit, left)
+        if closed or planned + task.requests > max(limit, task.requests):
+            held.append(task.postponed(retry_at))
         else:
-            planned += one.requests
-            granted.append(one)
+            planned += task.requests
+            granted.append(task)
     return granted, held
-
-
-def _put_off(one: Reading, until: datetime) -> Reading:
-    return Reading(
-        one.user_id, one.streams, one.first, one.last, one.lane, one.reason, until, one.requests, one.since
-    )
-
-
-def _expected(at: Pace, rules: Rules) -> dict[str, float]:
-    """Requests a day that are expected, by purpose. First imports end, so they are no daily cost."""
-    tiers_cost = min(at.demand, at.allowance) if rules.reread_share > 0 else 0.0
-    return {
-        "webhooks": round(at.events, 1),
-        "mornings": round(at.mornings, 1),
-        "snapshots": round(at.snapshots, 1),
-        "re-reading": round(tiers_cost, 1),
-    }
-
-
-__all__ = ["Plan", "Reading", "Reason", "Rules", "Webhooks", "plan"]

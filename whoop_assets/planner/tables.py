@@ -1,4 +1,4 @@
-"""Table of the readings that opening a day requested."""
+"""Table of the reads that readers of the daily API request."""
 
 from sqlalchemy import BigInteger, Column, Table
 
@@ -13,7 +13,7 @@ asked_readings = Table(
         "asked_at",
         UtcDateTime(),
         nullable=False,
-        comment="when a reader last opened today with an old recovery",
+        comment="time at which a reader last opened today while its recovery was stale",
     ),
-    comment="Ledger: whose last days somebody waits for. What was read since has answered it.",
+    comment="Ledger: members whose last days a reader requested. A later read fulfils the request.",
 )

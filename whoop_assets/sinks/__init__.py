@@ -1,1 +1,3 @@
-"""Where data go from the warehouse, each an optional extra and off until configured: no Dagster in here, and no SQL."""
+"""Where data go from the warehouse, each an optional extra and off until configured: no Dagster in here, and
+no SQL.
+"""

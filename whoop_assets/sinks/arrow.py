@@ -1,4 +1,4 @@
-"""Arrow's types for the kinds of columns. pyarrow comes with the extras `iceberg` and `parquet`."""
+"""Arrow types of our column kinds. pyarrow comes with the extras `iceberg` and `parquet`."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def arrow_type(kind: str) -> "pa.DataType":
-    """The type of a column of this kind: times are UTC, to the microsecond."""
+    """Returns the type of a column kind. Times are in UTC with microseconds."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {
@@ -25,7 +25,5 @@ def arrow_type(kind: str) -> "pa.DataType":
 
 
 def missing(what: str, extra: str) -> ConfigurationError:
-    """The error when an extra is not installed."""
-    return ConfigurationError(
-        f"{what} is not installed, which this needs: run `pip install 'whoop-assets[{extra}]'`."
-    )
+    """Returns the error for a missing extra."""
+    return ConfigurationError(f"{what} is not installed: run `pip install 'whoop-assets[{extra}]'`.")

@@ -1,4 +1,4 @@
-"""Where the columns' values stand in WHOOP's payloads, from the models alone: pure."""
+"""Maps the paths of WHOOP's payloads to columns, derived from the models. Pure functions."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -24,12 +24,12 @@ _MODELS: Mapping[str, type[BaseModel]] = {
 
 @cache
 def known(stream: str) -> Mapping[Path, str]:
-    """Path of each field that the models know -> the column's name."""
+    """Returns path -> column for all fields of the model."""
     return dict(_paths(_MODELS[stream], ()))
 
 
 def read(stream: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Column -> value of a payload, as the warehouse has it: no score unless SCORED. Nothing of one that is not valid."""
+    """Returns column -> value of a payload, without scores unless SCORED. Empty if the payload is invalid."""
     try:
         record: Any = _MODELS[stream].model_validate(payload)
     except ValidationError:

@@ -1,9 +1,9 @@
-"""Which columns a table gets, and what stands in them: pure.
+"""Decides the columns of a delivered table and their values. Pure functions.
 
-The warehouse's columns come first, as they are. A field that WHOOP added since stands in the payload alone; it becomes a
-column of its own, of the narrowest kind that its values fit. A column never changes its kind but from int to long, which
-every reader of Iceberg follows; a value that does not fit the column stands in another one beside it, named after its
-kind (`score_new`, `score_new_double`), and that is said. Nothing is lost either way: `payload` has it all.
+Columns of the database come first. A field that WHOOP added is in the payload only, and becomes a column with
+the narrowest kind for its values. A column's kind changes only from int to long, which every Iceberg reader
+supports. A value of another kind goes into an extra column named after its kind (`score_new_double`), with a
+note. `payload` contains all fields.
 """
 
 import json
@@ -15,17 +15,17 @@ from whoop_assets.sinks import fields
 from whoop_assets.sinks.source import ExportColumn, ExportTable
 from whoop_assets.sinks.values import DoesNotFitError, column_name, fitted, kind_of, leaves
 
-MOST_ADDED = 200
-"""An object whose names are data (dates, ids) would make a column of each."""
+MAX_ADDED_COLUMNS = 200
+"""Objects with data as names (dates, ids) would add a column for each name."""
 
 Path = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class Layout:
-    """Columns to add to what is there, columns to make long, and all values, a list per column.
+    """Columns to add, columns to widen to long, and the values by column.
 
-    `notes` are sentences on what could not be laid out plainly; they quote names of fields, never values.
+    `notes` explain values without a plain column. They contain names of fields, and no values.
     """
 
     added: list[ExportColumn] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Layout:
 
 
 def lay_out(table: ExportTable, there: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Layout:
-    """Lay out these rows of the table, of which `there` says the columns that it has already, and their kinds."""
+    """Returns the layout of these rows. `there` contains the existing columns and their kinds."""
     layout = Layout()
     payloads = [json.loads(row["payload"]) for row in rows]
     own = {column.name for column in table.all_columns}
@@ -50,21 +50,22 @@ def lay_out(table: ExportTable, there: Mapping[str, str], rows: Sequence[Mapping
     for place, payload in enumerate(payloads):
         for path, value in leaves(payload, paths):
             found.setdefault(path, {})[place] = value
-    room = MOST_ADDED - len(there.keys() - own)
+    room = MAX_ADDED_COLUMNS - len(there.keys() - own)
     for path, values in sorted(found.items()):
         name = column_name(path)
         if name is None or name in layout.columns:
-            why = "its name cannot be a column's" if name is None else f"a column {name} is there already"
-            layout.notes.append(f"The field {_shown(path)} is in the payload alone: {why}.")
+            why = "its name is no column name" if name is None else f"the column {name} exists"
+            layout.notes.append(f"The field {_shown(path)} is in the payload only: {why}.")
             continue
         if name not in there and room <= 0:
             layout.notes.append(
-                f"The field {_shown(path)} is in the payload alone: the table has {MOST_ADDED} columns of fields that"
-                " WHOOP added."
+                f"The field {_shown(path)} is in the payload only: the table has {MAX_ADDED_COLUMNS}"
+                " columns for"
+                " fields that WHOOP added."
             )
             continue
         room -= name not in there
-        comment = f"{'.'.join(path)}: a field that WHOOP added; not known to this version of whoop-assets"
+        comment = f"{'.'.join(path)}: a field that WHOOP added, unknown to this version of whoop-assets"
         kind = there.get(name) or kind_of(values.values())
         column = ExportColumn(name, kind, comment)
         _place(layout, there, column, [values.get(place) for place in range(len(rows))])
@@ -72,7 +73,7 @@ def lay_out(table: ExportTable, there: Mapping[str, str], rows: Sequence[Mapping
 
 
 def _place(layout: Layout, there: Mapping[str, str], column: ExportColumn, values: Sequence[Any]) -> None:
-    """Put the values into the column; those that do not fit into one beside it."""
+    """Puts the values into the column, and those of another kind into an extra column."""
     name, kind = column.name, there.get(column.name, column.kind)
     if name not in there:
         layout.added.append(column)
@@ -91,15 +92,16 @@ def _place(layout: Layout, there: Mapping[str, str], column: ExportColumn, value
     if not beside:
         return
     other = kind_of(beside.values())
-    aside = ExportColumn(f"{name}_{other}", other, f"values of {name} that are no {kind}")
+    aside = ExportColumn(f"{name}_{other}", other, f"values of {name} that are not {kind}")
     if aside.name in layout.columns:
         layout.notes.append(
-            f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in the payload alone, as a column"
-            f" {aside.name} is there already."
+            f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in the payload"
+            " only, because the column"
+            f" {aside.name} exists."
         )
         return
     layout.notes.append(
-        f"Column {name} is {kind}, and {len(beside)} of its values are not: they stand in {aside.name}."
+        f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in {aside.name}."
     )
     _place(layout, there, aside, [beside.get(place) for place in range(len(values))])
 

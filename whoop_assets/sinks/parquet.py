@@ -1,4 +1,4 @@
-"""Plain Parquet files of a table of the warehouse: a folder per day, as Hive and everybody since names them."""
+"""Exports a database table to Parquet files, one folder per day (Hive partitioning)."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written: `removed` counts days that had a file and have no rows any more."""
+    """Result of an export. `removed`: days whose file was removed, because they have no rows."""
 
     table: str
     folder: Path
@@ -30,11 +30,14 @@ class Exported:
 
 
 def export(database: Database, table: str, folder: Path) -> Exported:
-    """Write `folder/TABLE/day=YYYY-MM-DD/TABLE.parquet` for each day with rows, as of one moment.
+    """Writes `folder/TABLE/day=YYYY-MM-DD/TABLE.parquet` for each day with rows, from one transaction.
 
-    Weeks are under `week_start=`, their Monday. That column is in the folder's name alone, as the convention is. Each
-    file takes the place of the last one in one step, and is its owner's alone, as it holds health data; the file of a
-    day without rows goes. What else lies there stays. Raises UnknownTable, and ConfigurationError without pyarrow.
+    Weekly rows are under `week_start=`. The partition column is only in the folder name. Each file is
+    replaced atomically and readable by its owner only. Other files in the folder stay.
+
+    Raises:
+        UnknownTable: There is no such table.
+        ConfigurationError: pyarrow is not installed.
     """
     if table not in source.PLAIN:
         raise UnknownTable(f"There is no table {table} to export: choose from {', '.join(source.PLAIN)}.")
@@ -58,7 +61,7 @@ def export(database: Database, table: str, folder: Path) -> Exported:
     gone = set(target.glob(f"{day_column}=*/{table}.parquet")) - written
     for path in gone:
         path.unlink()
-        with suppress(OSError):  # somebody else's files are in it
+        with suppress(OSError):  # the folder contains other files
             path.parent.rmdir()
     return Exported(table, target, len(written), count, len(gone))
 

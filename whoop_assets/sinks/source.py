@@ -1,13 +1,14 @@
-"""What sinks deliver: which tables there are, their columns, the rows of a day, and a mark that tells a day's states apart.
+"""What the sinks deliver: tables, their columns from the table metadata, the rows of a day, and a checksum of
+each day.
 
-A mark is made of the number of a member's rows of the day and the sum of the times at which they last changed. A change
-of a record renews its time, in a transaction that holds the member's lock: where the number stays, a row that is new or
-new to the day came after all that it stands for, so the sum grows; nothing has to be noted down by whoever writes.
+A checksum contains the number of each member's rows of the day, and the sum of the times at which they last
+changed. Every change of a record sets a later time under the member's lock. If the number stays the same, the
+sum grows. Writers therefore need not record that a day changed.
 """
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -32,29 +33,29 @@ from sqlalchemy import (
     select,
 )
 
-from whoop_assets.db.statements import batched
+from whoop_assets.db.statements import in_lots
 from whoop_assets.db.types import JsonText, UtcDateTime
-from whoop_assets.records.tables import (
-    FROM_SINGLE_READS,
-    RECORD_KEYS,
-    RECORD_TABLES,
-    SNAPSHOT_TABLES,
-    record_versions,
-)
+from whoop_assets.records.incoming import KEY
+from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES, record_versions
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 
 _EPOCH = 1_600_000_000
-"""Times are summed from then on (2020-09-13), in microseconds: some ten thousand rows of one member and day fit in 63 bits."""
+"""Times are summed in microseconds since 2020-09-13, so that ten thousand rows of a member and day fit into
+63 bits.
+"""
 
 _NOT_DELIVERED = {"synced_at", "deleted_at"}
-"""A deleted record is not there; and a confirmation that changes nothing is to rewrite nothing."""
+"""Deleted records are not delivered, and a load without changes must not rewrite a day."""
 
-_OF_THE_WAREHOUSE = {"payload", "content_hash", "first_seen_at", "changed_at"}
+_INTERNAL = {"payload", "content_hash", "first_seen_at", "changed_at"}
 
 
 @dataclass(frozen=True, slots=True)
 class ExportColumn:
-    """A column of a delivered table. `kind`: int, long, double, boolean, string, date or timestamptz (UTC)."""
+    """A column of a delivered table.
+
+    `kind` is int, long, double, boolean, string, date or timestamptz (UTC).
+    """
 
     name: str
     kind: str
@@ -63,8 +64,8 @@ class ExportColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """The state of a day: equal marks, equal rows."""
+class Checksum:
+    """The state of a day: equal checksums mean equal rows."""
 
     mark: str
     rows: int
@@ -72,9 +73,15 @@ class Mark:
 
 @dataclass(frozen=True)
 class ExportTable:
-    """A table as it is delivered. `stream` names what WHOOP calls the record; `key` tells its rows apart.
+    """A delivered table.
 
-    `from_payload`: columns that the rows of the warehouse do not have, as only the payload says them.
+    Attributes:
+        stream: Stream of the records.
+        key: Columns that identify a row.
+        columns: Columns of the database.
+        from_payload: Columns whose values are in the payload only.
+        versions: Whether the rows are all contents of the records, and not only the current one.
+        main_sleeps: Whether naps are left out.
     """
 
     name: str
@@ -83,16 +90,17 @@ class ExportTable:
     key: tuple[str, ...]
     columns: tuple[ExportColumn, ...]
     from_payload: tuple[ExportColumn, ...] = ()
-    like: str = field(default="", repr=False)
+    versions: bool = False
+    main_sleeps: bool = False
 
     @cached_property
     def format(self) -> str:
-        """What the rows' columns are; when a new version of this program has others, all days are behind."""
+        """Columns and their kinds. If a new version of this program changes them, all days are stale."""
         return repr([(column.name, column.kind) for column in self.all_columns])
 
     @property
     def all_columns(self) -> tuple[ExportColumn, ...]:
-        """The columns, in order."""
+        """All columns, in order."""
         return self.columns + self.from_payload
 
 
@@ -124,7 +132,8 @@ def _current(name: str, stream: str, table: Table) -> ExportTable:
     return ExportTable(name, stream, table.comment or "", key, columns)
 
 
-def _single(name: str, stream: str, like: str, what: str) -> ExportTable:
+def _versions(name: str, stream: str, endpoint: str, *, main_sleeps: bool = False) -> ExportTable:
+    """Describes a table of all contents of a stream's records, for one of WHOOP's single-record endpoints."""
     c, record = record_versions.c, RECORD_TABLES[stream]
     own = ("record_key", "content_hash", "user_id")
     columns = (
@@ -132,12 +141,15 @@ def _single(name: str, stream: str, like: str, what: str) -> ExportTable:
         _column(record.c.day, required=True),
         *(_column(c[column]) for column in ("endpoint", "requested_at", "payload")),
     )
-    skipped = {*own, "day", *_OF_THE_WAREHOUSE, *_NOT_DELIVERED}
+    skipped = {*own, "day", *_INTERNAL, *_NOT_DELIVERED}
     if stream == "recoveries":
-        skipped |= {"start_time", "end_time", "timezone_offset"}  # the calendar's, not the record's
-    of_payload = tuple(_column(column) for column in record.c if column.name not in skipped)
-    comment = f"Every content of {what} that was read from its own URL, GET {like.replace('%', '{id}')}."
-    return ExportTable(name, stream, comment, ("record_key", "content_hash"), columns, of_payload, like)
+        skipped |= {"start_time", "end_time", "timezone_offset"}  # derived from the cycle
+    from_payload = tuple(_column(column) for column in record.c if column.name not in skipped)
+    comment = (
+        f"Every content of the records of GET {endpoint}; `endpoint` names the endpoint that returned it."
+    )
+    key = ("record_key", "content_hash")
+    return ExportTable(name, stream, comment, key, columns, from_payload, True, main_sleeps)
 
 
 TABLES: Mapping[str, ExportTable] = {
@@ -149,14 +161,15 @@ TABLES: Mapping[str, ExportTable] = {
         _current("recovery", "recoveries", RECORD_TABLES["recoveries"]),
         _current("sleep", "sleeps", RECORD_TABLES["sleeps"]),
         _current("workout", "workouts", RECORD_TABLES["workouts"]),
-        _single("cycle_by_id", "cycles", "/v2/cycle/%", "a cycle"),
-        _single("recovery_for_cycle", "recoveries", "/v2/cycle/%/recovery", "a cycle's recovery"),
-        _single("sleep_for_cycle", "sleeps", "/v2/cycle/%/sleep", "a cycle's sleep"),
-        _single("sleep_by_id", "sleeps", "/v2/activity/sleep/%", "a sleep"),
-        _single("workout_by_id", "workouts", "/v2/activity/workout/%", "a workout"),
+        _versions("cycle_by_id", "cycles", "/v2/cycle/{id}"),
+        _versions("recovery_for_cycle", "recoveries", "/v2/cycle/{id}/recovery"),
+        _versions("sleep_for_cycle", "sleeps", "/v2/cycle/{id}/sleep", main_sleeps=True),
+        _versions("sleep_by_id", "sleeps", "/v2/activity/sleep/{id}"),
+        _versions("workout_by_id", "workouts", "/v2/activity/workout/{id}"),
     )
 }
-"""Each stream, and each read of a single record, by the names that services which deliver WHOOP's data give them."""
+"""Each stream and each single-record endpoint, with the table names that connectors for WHOOP commonly use.
+"""
 
 PLAIN: Mapping[str, tuple[Table, str]] = {
     **{table.name: (table, "day") for table in RECORD_TABLES.values()},
@@ -165,15 +178,15 @@ PLAIN: Mapping[str, tuple[Table, str]] = {
     "trends": (trends, "day"),
     "weekly_summary": (weekly_summary, "week_start"),
 }
-"""Tables of the warehouse that hold members' data by day, and which column is the day."""
+"""Tables with members' data by day, and their day column."""
 
 
 def marks(
     connection: Connection, table: ExportTable, days: Collection[date] | None = None
-) -> dict[date, Mark]:
-    """The mark of each day that has rows, or of those of these days that have."""
+) -> dict[date, Checksum]:
+    """Returns the checksum of each day with rows, or of those among `days`."""
     source, day, changed = _source(table)
-    user_id = (record_versions if table.like else source).c.user_id
+    user_id = (record_versions if table.versions else source).c.user_id
     query = (
         select(day, user_id, func.count(), func.sum(_micros(connection, changed)))
         .select_from(source)
@@ -186,7 +199,7 @@ def marks(
         for on, member, count, total in connection.execute(limited):
             found.setdefault(on, []).append((member, count, int(total)))
     return {
-        on: Mark(
+        on: Checksum(
             hashlib.sha256(repr((table.format, members)).encode()).hexdigest(),
             sum(count for _, count, _ in members),
         )
@@ -195,9 +208,9 @@ def marks(
 
 
 def rows(connection: Connection, table: ExportTable, days: Collection[date]) -> list[dict[str, Any]]:
-    """The rows of these days, by day and key, with `columns` and `payload`; what is deleted is not among them."""
+    """Returns the rows of these days by day and key, without deleted records."""
     source, day, _ = _source(table)
-    of = record_versions if table.like else source
+    of = record_versions if table.versions else source
     named = [
         day.label("day") if column.name == "day" else _as_text(of.c[column.name]) for column in table.columns
     ]
@@ -215,12 +228,12 @@ def rows(connection: Connection, table: ExportTable, days: Collection[date]) -> 
 
 
 def plain_columns(name: str) -> tuple[ExportColumn, ...]:
-    """All columns of one of the PLAIN tables."""
+    """Returns all columns of a table in `PLAIN`."""
     return tuple(_column(column) for column in PLAIN[name][0].c)
 
 
 def plain_days(connection: Connection, name: str) -> list[date]:
-    """The days on which the table has rows, in order."""
+    """Returns the days with rows, in order."""
     table, day = PLAIN[name]
     return list(
         connection.scalars(select(table.c[day]).where(*_alive(table)).distinct().order_by(table.c[day]))
@@ -228,7 +241,7 @@ def plain_days(connection: Connection, name: str) -> list[date]:
 
 
 def plain_rows(connection: Connection, name: str, on: date) -> list[dict[str, Any]]:
-    """The rows of one day, by key; what is deleted is not among them."""
+    """Returns the rows of one day by key, without deleted records."""
     table, day = PLAIN[name]
     query = select(*map(_as_text, table.c)).where(table.c[day] == on, *_alive(table))
     query = query.order_by(*table.primary_key.columns)
@@ -236,8 +249,8 @@ def plain_rows(connection: Connection, name: str, on: date) -> list[dict[str, An
 
 
 def _source(table: ExportTable) -> "tuple[FromClause, ColumnElement[Any], ColumnElement[Any]]":
-    """Where the rows are, their day, and the time that is renewed when they change."""
-    if not table.like:
+    """Returns the source of the rows, their day, and the time that grows when they change."""
+    if not table.versions:
         source = SNAPSHOT_TABLES.get(table.stream, RECORD_TABLES.get(table.stream))
         assert source is not None
         return source, source.c.day, source.c.changed_at
@@ -245,18 +258,17 @@ def _source(table: ExportTable) -> "tuple[FromClause, ColumnElement[Any], Column
     key: ColumnElement[Any] = c.record_key
     if table.stream == "cycles":
         key = cast(key, BigInteger)
-    joined = record_versions.join(record, record.c[RECORD_KEYS[table.stream]] == key)
+    joined = record_versions.join(record, record.c[KEY[table.stream]] == key)
     return joined, record.c.day, c.requested_at
 
 
 def _existing(table: ExportTable) -> "list[ColumnElement[bool]]":
-    if not table.like:
+    if not table.versions:
         source = SNAPSHOT_TABLES.get(table.stream, RECORD_TABLES.get(table.stream))
         assert source is not None
         return _alive(source)
-    c = record_versions.c
-    # The first in the words of the partial index, so that it is used.
-    return [FROM_SINGLE_READS, c.stream == table.stream, c.endpoint.like(table.like)]  # type: ignore[list-item]
+    found = [record_versions.c.stream == table.stream]
+    return [*found, RECORD_TABLES["sleeps"].c.nap.is_(False)] if table.main_sleeps else found
 
 
 def _alive(table: Table) -> "list[ColumnElement[bool]]":
@@ -264,7 +276,7 @@ def _alive(table: Table) -> "list[ColumnElement[bool]]":
 
 
 def _as_text(column: "ColumnElement[Any]") -> "ColumnElement[Any]":
-    """The column; a JSON document as its text, which PostgreSQL's driver would parse."""
+    """Returns the column; JSON as text, because PostgreSQL's driver would parse it."""
     if isinstance(column.type, JsonText):
         return cast(column, Text).label(str(column.key))
     return column
@@ -276,7 +288,7 @@ def _limited(
     if days is None:
         yield query
         return
-    for lot in batched(list(days)):
+    for lot in in_lots(list(days)):
         yield query.where(day.in_(lot))
 
 

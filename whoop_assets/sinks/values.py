@@ -1,7 +1,7 @@
-"""Values as a column of a given kind takes them, and fields that WHOOP added since: pure.
+"""Converts JSON values to column kinds, and finds fields that WHOOP added. Pure functions.
 
-A kind is int, long, double, boolean, string, date or timestamptz. A value goes into a column only if it says there what
-it said before; what does not fit is told, never bent.
+A kind is int, long, double, boolean, string, date or timestamptz. A value is converted without loss or
+rejected.
 """
 
 import json
@@ -11,18 +11,18 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 INT, LONG, EXACT = 2**31, 2**63, 2**53
-DEEPEST = 6
-"""Objects below that depth of a payload are kept as JSON."""
+MAX_DEPTH = 6
+"""Deeper objects of a payload are stored as JSON."""
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 class DoesNotFitError(ValueError):
-    """The value cannot be said in a column of that kind."""
+    """The column kind cannot represent the value."""
 
 
 def fitted(value: Any, kind: str) -> Any:
-    """The value as a column of this kind takes it; None stays None. Raises DoesNotFitError."""
+    """Returns the value for a column of this kind; None stays None. Raises DoesNotFitError."""
     if value is None:
         return None
     if kind == "string":
@@ -37,7 +37,7 @@ def fitted(value: Any, kind: str) -> Any:
 
 
 def kind_of(values: Iterable[Any]) -> str:
-    """The narrowest kind that all these values of JSON, none of them null, fit: boolean, long, double or string."""
+    """Returns the narrowest kind for non-null JSON values: boolean, long, double or string."""
     seen = list(values)
     for kind in ("boolean", "long", "double"):
         try:
@@ -52,7 +52,10 @@ def kind_of(values: Iterable[Any]) -> str:
 
 
 def column_name(path: Iterable[str]) -> str | None:
-    """The column of a field that has none yet: the names on the way to it, joined. None for what cannot be a name."""
+    """Returns the column name for a new field: the joined names of its path.
+
+    None if that is no valid name.
+    """
     name = "_".join(path).lower()
     return name if _NAME.fullmatch(name) else None
 
@@ -60,7 +63,7 @@ def column_name(path: Iterable[str]) -> str | None:
 def leaves(
     payload: Mapping[str, Any], known: frozenset[tuple[str, ...]]
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The fields of a payload that are not known, by their path, without those that are null. A list is one field."""
+    """Yields path and value of the unknown fields of a payload, without nulls. A list is one field."""
     return _leaves(payload, known, ())
 
 
@@ -71,7 +74,7 @@ def _leaves(
         path = (*above, name)
         if value is None or path in known:
             continue
-        if isinstance(value, Mapping) and len(path) < DEEPEST:
+        if isinstance(value, Mapping) and len(path) < MAX_DEPTH:
             yield from _leaves(value, known, path)
         else:
             yield path, value
@@ -81,13 +84,13 @@ def _text(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
-    # JSON can name half a surrogate pair, UTF-8 cannot.
+    # JSON can contain half of a surrogate pair, UTF-8 cannot.
     return text.encode("utf-8", "replace").decode()
 
 
 def _number(value: int | float, kind: str) -> int | float:
     if kind == "double":
-        # A whole number comes back as it was only if a double can hold it.
+        # A larger integer would lose digits in a double.
         if isinstance(value, int) and abs(value) > EXACT:
             raise DoesNotFitError(f"{value} has more digits than a double")
         return float(value)

@@ -1,1 +1,1 @@
-"""Maps ids of the WHOOP v1 API to ids of v2."""
+"""Maps the ids of WHOOP's API v1 in an older store to the ids of v2."""

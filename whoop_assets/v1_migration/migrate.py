@@ -1,260 +1,189 @@
-"""From v1 ids to those of v2: each id by the surest way that there is, and which way it was is written down.
+"""Maps v1 ids to v2 ids, and logs for each id how it was mapped.
 
-1. `v1_id`: the stored record says its v1 id itself.
-2. `cycle_id`: a recovery by its cycle, whose id v2 has kept: that of the stored recovery, else, where the old store does not name the
-   sleep, WHOOP's word at `GET /v2/cycle/{id}/sleep`.
-3. `mapping`: WHOOP says it, at `GET /v1/activity-mapping/{id}`, in the backfills' lane of the shared budget.
-4. `start_time`: of the member's stored records of that kind exactly one starts when the old store says.
+The ways, in order:
 
-The state is in the table `v1_ids` alone. What needs no request is decided in lots; of what does, each answer is committed
-with what it decides before the next request is sent: killed at any moment, the next run goes on from there, and asks WHOOP for
-nothing twice, a 404 included. An id that WHOOP refuses, or fails on, stays open with the reason, and has its turn after the
-others in the next run.
+1. `v1_id`: the stored record contains its v1 id.
+2. `cycle_id`: a recovery by its cycle, whose id did not change. The stored recovery of the cycle counts. If
+   it is not stored and the old store does not name the sleep, the id comes from `GET /v2/cycle/{id}/sleep`.
+3. `mapping`: WHOOP returns the v2 id at `GET /v1/activity-mapping/{id}`, in the backfill lane of the request
+budget.
+4. `start_time`: exactly one stored record of the member and kind starts at the time in the old store.
+
+The table `v1_ids` holds all state. Each response of WHOOP is committed before the next request. A killed
+process resumes there, and repeats no request that was answered, including 404.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
+
+from sqlalchemy import Connection as Transaction
 
 from whoop_assets.db.database import Database
 from whoop_assets.errors import DatabaseError, WhoopError
 from whoop_assets.members import store as member_store
-from whoop_assets.sync.load_members import stops_all_requests
+from whoop_assets.sync.load_members import ends_everybodys_requests
 from whoop_assets.sync.session import Connection
 from whoop_assets.v1_migration import store as v1_store
-from whoop_assets.v1_migration.store import (
-    ACTIVITY,
-    BY_CYCLE,
-    BY_ENDPOINT,
-    BY_RECORD,
-    BY_TIME,
-    GOOD,
-    KINDS,
-    NOT_FOUND,
-    RECOVERY,
-    SLEEP,
-    TOLERANCE,
-    Asked,
-    Decision,
-    Known,
-    KnownRecord,
-    OldId,
-    Subject,
-)
+from whoop_assets.v1_migration.store import OldId
 from whoop_assets.webhooks import deliveries, inbox
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import (
-    ApiError,
     BadRequest,
     InvalidIdentifier,
     NotFound,
     OAuthError,
     Refused,
     ServerFault,
-    UnreadableResponse,
+    UnreadableAnswer,
 )
 from whoop_assets.whoop_api.streams import valid_uuid
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
 
 LANE = "backfill"
+IMPORT_BATCH_ROWS = 500
 MAX_ID_RETRY_SECONDS = 20.0
-"""How long the request for one id is retried. Some ids always fail, and a few of them must not end the run for the others."""
-LOT = 500
-EVENTS = "webhook events"
-_FAULTS_BELIEVED = 3
-"""So many 5xx one after the other are not the id's but WHOOP's."""
-
-_REFUSALS_BELIEVED = 50
-"""So many ids one after the other without an answer: the rest would cost requests in vain, and waits for the next run."""
+"""Retry time for one id. Some ids always fail, and must not end the run for the others."""
+MAX_CONSECUTIVE_SERVER_ERRORS = 3
+MAX_CONSECUTIVE_FAILURES = 50
+"""Many failed ids in a row are a fault of WHOOP. The rest waits for the next run."""
 
 
-@dataclass(slots=True)
-class Migrated:
-    """What became of a run. `failures`: by member, why ids are still open; `replayed`: parked events that are open again."""
-
-    failures: dict[int, str] = field(default_factory=dict)
-    replayed: int = 0
-
-
-def take_in(database: Database, ids: Iterable[OldId], source: str) -> None:
-    """Enter the ids, a lot at a time; what is there already is completed."""
-    rest = iter(ids)
-    while lot := list(islice(rest, LOT)):
+def import_ids(database: Database, ids: Iterable[OldId], source: str) -> None:
+    """Imports the ids in batches, one transaction each."""
+    remaining = iter(ids)
+    while batch := list(islice(remaining, IMPORT_BATCH_ROWS)):
         with database.write() as transaction:
-            v1_store.take_in(transaction, lot, source, database.now(transaction))
+            v1_store.import_ids(transaction, batch, source, database.now(transaction))
 
 
-def take_in_events(database: Database) -> None:
-    """Enter the ids that parked webhook events name records by."""
+def import_event_ids(database: Database) -> None:
+    """Imports the v1 ids of parked webhook events."""
     with database.read() as transaction:
-        ids = [one for _, one in v1_store.parked_events(transaction)]
-    take_in(database, ids, EVENTS)
+        ids = [old_id for _, old_id, _ in v1_store.parked_events(transaction)]
+    import_ids(database, ids, "webhook events")
 
 
-def migrate(connection: Connection, progress: Callable[[int], None] = lambda decided: None) -> Migrated:
-    """Decide every id that is open, member by member, then open the events whose ids are known now.
+def migrate(connection: Connection, progress: Callable[[int], None] = lambda decided: None) -> dict[int, str]:
+    """Decides every open id.
 
-    One member's failure leaves that member's ids open and costs the others nothing; a spent budget ends the asking for
-    everybody, not what needs no request. `progress` gets numbers of ids decided. Raises DatabaseError.
+    A failure of one member leaves that member's ids open. An exhausted budget ends the requests of all
+    members.
+
+    Args:
+        connection: Session with WHOOP.
+        progress: Called with the number of a member's decided ids, after each of them.
+
+    Returns:
+        By member, why ids stay open.
     """
-    database, done = connection.database, Migrated()
+    database, failures = connection.database, dict[int, str]()
+    with database.write() as transaction:
+        v1_store.map_by_records(transaction, database.now(transaction))
     with database.read() as transaction:
-        whose = v1_store.members_with_open(transaction)
-        status = {one.user_id: one.status for one in member_store.listed(transaction)}
-    for user_id in whose:
-        one = _Member(connection, user_id, status.get(user_id), progress)
+        open_ids = v1_store.open_ids(transaction)
+        status = {member.user_id: member.status for member in member_store.listed(transaction)}
+    for user_id, ids in open_ids.items():
         try:
-            one.decide_all()
+            if status.get(user_id) == member_store.CONNECTED:
+                client = connection.client(user_id, LANE, MAX_ID_RETRY_SECONDS)
+                _decide_all(connection, client, ids, progress)
+            else:
+                _decide_all(connection, None, ids, progress)
         except DatabaseError:
             raise
         except WhoopError as error:
-            done.failures[user_id] = str(error)
-            if stops_all_requests(error):
+            failures[user_id] = str(error)
+            if ends_everybodys_requests(error):
                 connection = connection.without_requests(error)
-    done.replayed = open_events(database)
-    return done
+    return failures
 
 
-def open_events(database: Database) -> int:
-    """Take up the parked events whose v1 ids are mapped, under the ids of v2; how many."""
+def reopen_events(database: Database) -> int:
+    """Opens the parked webhook events with a mapped id again. Returns their number."""
     with database.write() as transaction:
-        waiting = v1_store.parked_events(transaction)
-        keys = v1_store.mapped(transaction, [one for _, one in waiting])
         again = []
-        for trace_id, one in waiting:
-            if one in keys:
+        for trace_id, _, v2_id in v1_store.parked_events(transaction):
+            if v2_id is not None:
                 event, payload = inbox.stored(transaction, trace_id)
-                again.append(deliveries.under(event, payload, keys[one]))
+                again.append(deliveries.under(event, payload, v2_id))
         reasons = inbox.replay(transaction, again, database.now(transaction))
     return sum(reason is None for reason in reasons.values())
 
 
-class _Member:
-    """One member's ids that are open."""
-
-    def __init__(
-        self, connection: Connection, user_id: int, status: str | None, progress: Callable[[int], None]
-    ) -> None:
-        self._connection, self._database = connection, connection.database
-        self._user_id, self._status, self._progress = user_id, status, progress
-        with self._database.read() as transaction:
-            self._open = v1_store.open_of(transaction, user_id)
-            self._known = v1_store.known_of(transaction, user_id)
-            self._answers = v1_store.answers_of(transaction, user_id)
-        self._starts = {kind: _by_start(self._known, kind) for kind in KINDS}
-
-    def decide_all(self) -> None:
-        """First what needs no request, then what does. Raises the client's errors."""
-        left: list[OldId] = []
-        for lot in _lots(self._open):
-            decided = []
-            for one in lot:
-                decision = self._without_asking(one)
-                if decision is None:
-                    left.append(one)
-                else:
-                    decided.append(decision)
-            self._write(decided)
-        self._ask_for(left)
-
-    def _without_asking(self, one: OldId) -> Decision | None:
-        """None: WHOOP has to be asked."""
-        key = self._known.by_v1.get((one.kind, one.v1_id)) if one.kind != RECOVERY else None
-        if one.kind == RECOVERY and one.sleep_v1_id is not None:
-            key = self._known.by_v1.get((SLEEP, one.sleep_v1_id))
-        if key is not None:
-            return Decision(one, BY_RECORD, key)
-        if one.kind == RECOVERY and (key := self._known.by_cycle.get(one.v1_id)) is not None:
-            return Decision(one, BY_CYCLE, key)
-        if (answer := self._answers.get(one.subject)) is not None:
-            return self._by_answer(one, answer)
-        if self._status != member_store.CONNECTED:
-            return self._by_time(one, "WHOOP cannot be asked, because the member is not connected here")
-        return None
-
-    def _ask_for(self, ids: Iterable[OldId]) -> None:
-        client = self._connection.client(self._user_id, LANE, MAX_ID_RETRY_SECONDS)
-        faults = failed = 0
-        failure: ApiError | None = None
-        for one in ids:
-            known = self._answers.get(one.subject)
+def _decide_all(
+    connection: Connection, client: WhoopClient | None, ids: Sequence[OldId], progress: Callable[[int], None]
+) -> None:
+    """Decides one member's ids, with requests if there is a client. Raises the last error of the requests."""
+    database, decided = connection.database, 0
+    server_errors, failures = 0, 0
+    last_error: WhoopError | None = None
+    for old_id in ids:
+        with database.read() as transaction:
+            response = v1_store.find_response(transaction, old_id)
+        requested = response is None and client is not None
+        if response is None and client is not None:
             try:
-                answer = self._ask(client, one.subject) if known is None else known
-                faults = failed = 0
-            except (ServerFault, BadRequest, Refused, UnreadableResponse) as error:
+                response = _request(client, old_id)
+                server_errors, failures = 0, 0
+            except (ServerFault, BadRequest, Refused, UnreadableAnswer) as error:
                 if error.path == TOKEN_PATH or isinstance(error, OAuthError):
-                    raise  # the member's, not the id's
-                # It may be this id's alone: the others are asked for, and this one stays open.
-                failure, failed = error, failed + 1
-                faults = faults + 1 if isinstance(error, ServerFault) else 0
-                self._note(one, error)
-                if faults == _FAULTS_BELIEVED or failed == _REFUSALS_BELIEVED:
+                    raise  # concerns the member, not the id
+                last_error, failures = error, failures + 1
+                server_errors = server_errors + 1 if isinstance(error, ServerFault) else 0
+                with database.write() as transaction:
+                    now = database.now(transaction)
+                    v1_store.record_request(transaction, old_id, asked_at=now, reason=str(error))
+                if server_errors == MAX_CONSECUTIVE_SERVER_ERRORS or failures == MAX_CONSECUTIVE_FAILURES:
                     raise
                 continue
-            self._answers[one.subject] = answer
-            decision = self._by_answer(one, answer)
-            self._write([decision if known is not None else replace(decision, asked=answer)])
-        if failure is not None:
-            raise failure
-
-    def _ask(self, client: WhoopClient, subject: Subject) -> Asked:
-        what, number = subject
-        try:
-            answer = client.activity_mapping(number) if what == ACTIVITY else client.cycle_sleep(number)
-        except NotFound:
-            return Asked(NOT_FOUND, None, self._connection.clock.now())
-        try:
-            key = valid_uuid(str(answer.payload.get("v2_activity_id" if what == ACTIVITY else "id")))
-        except InvalidIdentifier:
-            raise UnreadableResponse(
-                f"GET {answer.endpoint} brought an answer without a UUID: WHOOP may have changed its API.",
-                path=answer.endpoint,
-                status=GOOD,
-            ) from None
-        return Asked(GOOD, key, answer.requested_at)
-
-    def _by_answer(self, one: OldId, answer: Asked) -> Decision:
-        if answer.v2_id is not None:
-            way = BY_ENDPOINT if one.subject[0] == ACTIVITY else BY_CYCLE
-            return Decision(one, way, answer.v2_id)
-        return self._by_time(one, "WHOOP knows no such id (404)")
-
-    def _by_time(self, one: OldId, why: str) -> Decision:
-        """By user and start, or not at all."""
-        if one.start is None:
-            return Decision(one, reason=f"{why}, and the old store gives no start to look for.")
-        starts = self._starts[one.kind]
-        first = bisect_left(starts, one.start - TOLERANCE, key=lambda record: _start(record))
-        last = bisect_right(starts, one.start + TOLERANCE, key=lambda record: _start(record))
-        if last - first == 1:
-            return Decision(one, BY_TIME, starts[first].key)
-        what = "no" if last == first else "more than one"
-        return Decision(one, reason=f"{why}, and {what} {one.kind} that is stored starts at that time.")
-
-    def _note(self, one: OldId, error: ApiError) -> None:
-        with self._database.write() as transaction:
-            v1_store.note_failure(transaction, one, str(error), self._database.now(transaction))
-
-    def _write(self, decisions: list[Decision]) -> None:
-        if not decisions:
-            return
-        with self._database.write() as transaction:
-            v1_store.decide(transaction, decisions, self._database.now(transaction))
-        self._progress(len(decisions))
+        with database.write() as transaction:
+            now = database.now(transaction)
+            if response is not None and requested:
+                status, answer = response
+                v1_store.record_request(transaction, old_id, asked_at=now, status=status, answer=answer)
+            _decide(transaction, old_id, response, now)
+        decided += 1
+        progress(decided)
+    if last_error is not None:
+        raise last_error
 
 
-def _by_start(known: Known, kind: str) -> list[KnownRecord]:
-    records = [one for one in known.records[kind].values() if one.exists and one.start is not None]
-    return sorted(records, key=_start)
+def _request(client: WhoopClient, old_id: OldId) -> tuple[int, str | None]:
+    try:
+        if old_id.activity is None:
+            response, field_name = client.cycle_sleep(old_id.v1_id), "id"
+        else:
+            response, field_name = client.activity_mapping(old_id.activity), "v2_activity_id"
+    except NotFound:
+        return v1_store.NOT_FOUND, None
+    try:
+        return v1_store.FOUND, valid_uuid(str(response.payload.get(field_name)))
+    except InvalidIdentifier:
+        raise UnreadableAnswer(
+            f"GET {response.endpoint} returned a response without a UUID: WHOOP may have changed its API.",
+            path=response.endpoint,
+            status=v1_store.FOUND,
+        ) from None
 
 
-def _start(record: KnownRecord) -> datetime:
-    assert record.start is not None
-    return record.start
-
-
-def _lots(ids: list[OldId]) -> Iterator[list[OldId]]:
-    for start in range(0, len(ids), LOT):
-        yield ids[start : start + LOT]
+def _decide(
+    transaction: Transaction, old_id: OldId, response: tuple[int, str | None] | None, now: datetime
+) -> None:
+    """Maps the id by WHOOP's response or by its start time, or marks it as unmapped."""
+    if response is not None and response[1] is not None:
+        way = v1_store.BY_CYCLE if old_id.activity is None else v1_store.BY_ENDPOINT
+        v1_store.decide(transaction, old_id, now, way, response[1])
+        return
+    keys = [] if old_id.start is None else v1_store.find_by_start(transaction, old_id, old_id.start)
+    if len(keys) == 1:
+        v1_store.decide(transaction, old_id, now, v1_store.BY_TIME, keys[0])
+        return
+    reason = "WHOOP does not know the id (404)"
+    if response is None:
+        reason = "The member is not connected, so WHOOP cannot be asked"
+    if old_id.start is None:
+        reason += ", and the old store has no start time."
+    else:
+        reason += f", and {'more than one' if keys else 'no'} stored {old_id.kind} starts at that time."
+    v1_store.decide(transaction, old_id, now, reason=reason)

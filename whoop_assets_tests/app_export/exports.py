@@ -78,7 +78,7 @@ def listed(day, sleep, *, is_nap=False, **cells):
 
 
 def csv_of(kind, rows, *, language=None, delimiter=",", encoding="utf-8", newline="\n"):
-    """A file with these rows, the newest first, with the headings of that language (its place in HEADINGS)."""
+    """A file with these rows, newest first, and headings of a language (its place in HEADINGS)."""
     columns = COLUMNS[kind]
     headings = [
         column if language is None else HEADINGS[_known(column)][language] or column for column in columns

@@ -1,4 +1,6 @@
-"""Exports of accounts in other languages, of other names, and as spreadsheets save them: all read like the English one."""
+"""Exports of accounts in other languages, of other names, and as spreadsheets save them: all read like the
+English one.
+"""
 
 import io
 import zipfile
@@ -107,7 +109,9 @@ def test_it_gives_the_same_days(sqlite_database, language):
 
 
 def test_languages_may_be_mixed(tmp_path):
-    """A Spanish export has English names for two of its files; here even its headings are of several languages."""
+    """A Spanish export has English names for two of its files; here even its headings are of several
+    languages.
+    """
     files = {name: csv_of(kind, ROWS[kind], language=n) for n, (name, kind) in enumerate(KINDS.items())}
     assert records_of(files) == ENGLISH
     spanish = in_language(1)

@@ -1,4 +1,6 @@
-"""Days of which WHOOP's API was read in some streams only: what an export adds, and that no nap's value becomes a day's."""
+"""Days of which WHOOP's API was read in some streams only: what an export adds, and that no nap's value
+becomes a day's.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -213,7 +213,9 @@ def lives(draw):
 
 @st.composite
 def exports_of(draw, life):
-    """An export of the first of these days, as WHOOP may have written it: with a nap's recovery, or a night under another cycle."""
+    """An export of the first of these days, as WHOOP may have written it: with a nap's recovery, or a night
+    under another cycle.
+    """
     upto = draw(st.integers(FIRST, FIRST + DAYS - 1))
     cycles, sleeps = [], []
     for day in range(FIRST, upto + 1):

@@ -1,7 +1,8 @@
-"""The export of a simulated member against the API's rows of the same member: day by day the same, as far as it can tell.
+"""The export of a simulated member against the API's rows of the same member: day by day the same, as far as
+it can tell.
 
-Half a year until November: the clocks change in New York, Berlin and London, everybody travels, naps, and has days with two
-cycles and days without the strap.
+Half a year until November: the clocks change in New York, Berlin and London, everybody travels, naps, and has
+days with two cycles and days without the strap.
 """
 
 import math
@@ -147,7 +148,8 @@ def test_day_by_day_the_export_says_what_the_api_says(lived, fresh, place, varia
     assert done.rejected == [] and done.user_id == -1
     given, exported = by_member[user_id], daily(fresh, -1)
     assert {row["source"] for row in exported.values()} == {"export"}
-    # What lies outside of every cycle of the export is not in it; a cycle is on every day that the API has one.
+    # What lies outside of every cycle of the export is not in it; a cycle is on every day that the API has
+    # one.
     assert set(exported) == {day for day, row in given.items() if row["cycle_id"] is not None}
     cannot = set(NOT_EXPORTED) | CANNOT_SAY.get(variant, set())
     wrong = {}

@@ -1,12 +1,14 @@
-"""Living through weeks in seconds: the real planner and the real loads against the simulator, without Dagster."""
+"""Living through weeks in seconds: the real planner and the real loads against the simulator, without
+Dagster.
+"""
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from whoop_assets.planner import Plan, Reading
-from whoop_assets.planner.current_plan import grouped, plan_now, rules_at
-from whoop_assets.sync.load_members import load_members
+from whoop_assets.planner import FetchTask, Plan
+from whoop_assets.planner.current_plan import grouped, plan_now, planner_settings_at
+from whoop_assets.sync.load_members import load_everybody
 from whoop_assets_tests.sync.home import KEY, RECORDS, Home, moment
 
 MINUTE = timedelta(minutes=1)
@@ -19,7 +21,7 @@ class Life:
     home: Home
     start_date: date
     timezone: str
-    done: list[tuple[datetime, Reading]] = field(default_factory=list)
+    done: list[tuple[datetime, FetchTask]] = field(default_factory=list)
     requests: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -35,12 +37,14 @@ class Life:
         for group in grouped(plan.due):
             before = self.home.world.requests
             self.home.clock.advance(0.001)
-            for order in group.orders(self.home.clock.now(), rules_at(self.settings, plan.now).last_day):
-                assert load_members(self.home.connection, order).failures == []
+            for order in group.orders(
+                self.home.clock.now(), planner_settings_at(self.settings, plan.now).last_day
+            ):
+                assert load_everybody(self.home.connection, order).failures == []
             reason = group.any.reason.value
             cost = self.home.world.requests - before
             self.requests[reason] = self.requests.get(reason, 0) + cost
-            self.done += [(plan.now, reading) for reading in group.readings]
+            self.done += [(plan.now, reading) for reading in group.tasks]
 
     def live(self, until: datetime) -> None:
         """Until then: look, do what is due, and let time pass until something will be, or a minute."""
@@ -52,9 +56,11 @@ class Life:
             self.home.advance(min(until, to) - now + timedelta(milliseconds=1))
 
     def differences(self, *, made_before: datetime, changed_before: datetime) -> list[object]:
-        """What WHOOP had made, or changed, by then and is not stored so; and what is stored and does not exist.
+        """What WHOOP had made, or changed, by then and is not stored so; and what is stored and does not
+        exist.
 
-        A sleep's or workout's own offset does not count: WHOOP writes the member's present one into all of history.
+        A sleep's or workout's own offset does not count: WHOOP writes the member's present one into all of
+        history.
         """
         found: list[object] = []
         for member in self.home.members:

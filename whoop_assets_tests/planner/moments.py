@@ -1,19 +1,21 @@
-"""Facts for tests, told in few words: a member of whom everything is known and read, and what is lacking then."""
+"""Facts for tests, told in few words: a member of whom everything is known and read, and what is lacking
+then.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from whoop_assets.planner import Plan, Reading, Reason, Rules, plan
+from whoop_assets.planner import FetchTask, Plan, PlannerSettings, Reason, plan
 from whoop_assets.planner.facts import (
     BudgetFacts,
+    CoveredSpan,
     EventFacts,
     Facts,
-    Hole,
     KnownCycle,
     KnownSleep,
     MemberFacts,
-    Read,
-    StreamRead,
+    StreamCoverage,
+    UnreadSpan,
 )
 from whoop_assets.planner.fetch_tasks import RECORDS
 from whoop_assets.records.coverage import Span, subtract
@@ -23,16 +25,10 @@ from whoop_assets.whoop_day import utc_bounds
 HOUR, MINUTE, ONE_DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 TODAY = NOON.date()
-RULES = Rules(first_day=TODAY - 400 * ONE_DAY, last_day=TODAY)
+RULES = PlannerSettings(first_day=TODAY - 400 * ONE_DAY, last_day=TODAY)
 FIRST = datetime(2025, 7, 1, tzinfo=UTC)
 
-WORKING = EventFacts(
-    100,
-    NOON - 13 * ONE_DAY,
-    NOON - HOUR,
-    tuple(Hole(NOON - n * ONE_DAY - 12 * HOUR, NOON - n * ONE_DAY - 4 * HOUR) for n in range(13, -1, -1)),
-)
-"""Webhooks come every day, and are silent for eight hours of the night."""
+WORKING = EventFacts(100, NOON - 13 * ONE_DAY, NOON - HOUR)
 
 NO_WEBHOOKS = EventFacts()
 
@@ -43,7 +39,9 @@ def at(day: int, hour: float) -> datetime:
 
 
 def night(day: int) -> tuple[KnownCycle, KnownSleep]:
-    """The night that ends at seven of that day, processed ten minutes later; its cycle closes with the next one."""
+    """The night that ends at seven of that day, processed ten minutes later; its cycle closes with the next
+    one.
+    """
     when = TODAY + day * ONE_DAY
     made = at(day, 7) + 10 * MINUTE
     end = at(day + 1, -1) if day < 0 else None
@@ -59,9 +57,12 @@ def member(
     """A member of whom the nights are known, and everything was read at `read_at` but for the far past."""
     known = [night(day) for day in nights]
     read = {
-        stream: StreamRead(
+        stream: StreamCoverage(
             FIRST - 40 * ONE_DAY,
-            (Read(FIRST - 40 * ONE_DAY, at(-40, 0), at(-5, 0)), Read(at(-40, 0), read_at, read_at)),
+            (
+                CoveredSpan(FIRST - 40 * ONE_DAY, at(-40, 0), at(-5, 0)),
+                CoveredSpan(at(-40, 0), read_at, read_at),
+            ),
         )
         for stream in RECORDS
     }
@@ -86,11 +87,11 @@ def facts(
     return Facts(now, members, events, BudgetFacts(**{"per_day": 10_000, **budget}))  # type: ignore[arg-type]
 
 
-def planned(*members: MemberFacts, rules: Rules = RULES, **given: object) -> Plan:
+def planned(*members: MemberFacts, rules: PlannerSettings = RULES, **given: object) -> Plan:
     return plan(facts(*members, **given), rules)  # type: ignore[arg-type]
 
 
-def due(made: Plan) -> dict[Reason, Reading]:
+def due(made: Plan) -> dict[Reason, FetchTask]:
     """What is due, of one member."""
     assert len({(one.reason, one.streams) for one in made.due}) == len(made.due)
     return {one.reason: one for one in made.due}
@@ -105,7 +106,7 @@ def without(one: MemberFacts, *, sleep: int | None = None, recovery: int | None 
     return replace(one, sleeps=tuple(sleeps))
 
 
-def after(one: MemberFacts, reading: Reading, now: datetime) -> MemberFacts:
+def after(one: MemberFacts, reading: FetchTask, now: datetime) -> MemberFacts:
     """The member after a reading that found nothing new: only the ledger has moved on."""
     start, end = utc_bounds(reading.first, reading.last)
     span = Span(start, min(end, now))
@@ -114,23 +115,23 @@ def after(one: MemberFacts, reading: Reading, now: datetime) -> MemberFacts:
         if stream not in RECORDS:
             one = replace(one, profile_read_at=now, body_read=True)
             continue
-        before = read.get(stream, StreamRead(now, ()))
+        before = read.get(stream, StreamCoverage(now, ()))
         kept = [
-            Read(rest.start, rest.end, known.read_at)
+            CoveredSpan(rest.start, rest.end, known.read_at)
             for known in before.spans
             for rest in subtract(Span(known.start, known.end), [span])
         ]
-        spans = tuple(sorted([*kept, Read(span.start, span.end, now)]))
+        spans = tuple(sorted([*kept, CoveredSpan(span.start, span.end, now)]))
         holes = tuple(
-            Hole(rest.start, rest.end)
-            for hole in before.holes
+            UnreadSpan(rest.start, rest.end)
+            for hole in before.unread
             for rest in subtract(Span(hole.start, hole.end), [span])
         )
         if before.spans and span.end < before.oldest:
-            holes = (Hole(span.end, before.oldest), *holes)
-        read[stream] = StreamRead(min(before.oldest, span.start), spans, holes)
+            holes = (UnreadSpan(span.end, before.oldest), *holes)
+        read[stream] = StreamCoverage(min(before.oldest, span.start), spans, holes)
     return replace(one, read=read)
 
 
-def days(reading: Reading) -> tuple[date, date]:
+def days(reading: FetchTask) -> tuple[date, date]:
     return reading.first, reading.last

@@ -1,4 +1,6 @@
-"""First imports, webhooks and the budget together on the virtual clock: who is served when, and nobody above the limits."""
+"""First imports, webhooks and the budget together on the virtual clock: who is served when, and nobody above
+the limits.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ MONTH, QUARTER, EVERYTHING = 30, 90, 0
 
 @pytest.fixture
 def crowd(tmp_path: Path) -> Iterator[BudgetedWhoop]:
-    """Twenty members with half a year of history, on a budget of 400 requests a day: half of what it takes."""
+    """Twenty members with half a year of history, and 400 requests a day: half of the necessary ones."""
     whoop = BudgetedWhoop(
         tmp_path,
         members=20,
@@ -70,7 +72,9 @@ def test_a_first_import_that_could_take_the_whole_day_leaves_webhooks_what_they_
 def test_where_nothing_is_left_for_re_reading_nights_are_still_found_in_time_and_at_no_more_requests(
     tmp_path: Path,
 ) -> None:
-    """Ten requests a member and day, and no webhooks, as a thousand members on WHOOP's limit; after a dozen days of it."""
+    """Ten requests a member and day, and no webhooks, as a thousand members on WHOOP's limit; after a dozen
+    days of it.
+    """
     members, days = 10, 2
     whoop = BudgetedWhoop(
         tmp_path,
@@ -88,7 +92,8 @@ def test_where_nothing_is_left_for_re_reading_nights_are_still_found_in_time_and
     whoop.live(NOW + (12 + days) * ONE_DAY)
     whoop.close()
     ages = sorted(age for _, age in whoop.counts.nights)
-    # Half of the fifty minutes between two looks, and two ticks of the sensor: one finds the night, one reads it.
+    # Half of the fifty minutes between two looks, and two ticks of the sensor: one finds the night, one reads
+    # it.
     assert ages[len(ages) // 2] <= HOUR
     asked_for = {reason: count / members / days for reason, count in whoop.counts.requests.items()}
     assert asked_for[Reason.RECOVERY] <= 4

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from whoop_assets.members.store import DISCONNECTED, set_status
 from whoop_assets.planner import gather
-from whoop_assets.planner.facts import RECENT, Hole, Read, UnsettledEvent
+from whoop_assets.planner.facts import RECENT, CoveredSpan, FailedEvent, UnreadSpan
 from whoop_assets.records import coverage, load_failures
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.load_failures import Failure
@@ -87,26 +87,26 @@ def test_coverage_with_its_holes_wherever_they_are(home):
                 )
     (one,) = gathered(home, only=home.member).members
     holes = tuple(
-        Hole(NOW + start * ONE_DAY, NOW + end * ONE_DAY)
+        UnreadSpan(NOW + start * ONE_DAY, NOW + end * ONE_DAY)
         for start, end in ((-250, -200), (-60, -50), (-34, -33), (-20, -10))
     )
     for stream in ("cycles", "workouts"):
         assert one.read[stream].oldest == NOW - 300 * ONE_DAY
-        assert one.read[stream].holes == holes
+        assert one.read[stream].unread == holes
     assert len(one.read["cycles"].spans) == len(spans)
     assert [read.start for read in one.read["workouts"].spans] == [
         NOW + start * ONE_DAY for start in (-50, -33, -10)
     ]
-    assert isinstance(one.read["workouts"].spans[0], Read)
+    assert isinstance(one.read["workouts"].spans[0], CoveredSpan)
     assert "sleeps" not in one.read
 
 
-def test_events_silences_and_what_failed(home):
+def test_events_and_failed_loads(home):
     def event(name, at, *, state="done", attempts=0, stream="workouts", user=None):
         return {
-            "trace_id": name, "user_id": user or home.member, "event_type": "workout.updated", "record_id": "x",
-            "stream": stream, "payload": "{}", "sent_at": at, "received_at": at, "state": state,
-            "open_since": at, "attempts": attempts, "day": TODAY,
+            "trace_id": name, "user_id": user or home.member, "event_type": "workout.updated",
+            "record_id": "x", "stream": stream, "payload": "{}", "sent_at": at, "received_at": at,
+            "state": state, "open_since": at, "attempts": attempts, "day": TODAY,
         }  # fmt: skip
 
     with home.database.write() as connection:
@@ -130,16 +130,11 @@ def test_events_silences_and_what_failed(home):
         NOW - 9 * HOUR,
         NOW - HOUR,
     )
-    assert found.events.silences == (
-        Hole(NOW - 8 * HOUR - timedelta(minutes=45), NOW - 3 * HOUR),
-        Hole(NOW - 3 * HOUR, NOW - 2 * HOUR),
-        Hole(NOW - 2 * HOUR, NOW - HOUR),
-    )
     one, other = sorted(found.members, key=lambda member: member.user_id != home.member)
     assert (one.last_event_at, other.last_event_at) == (NOW - HOUR, NOW - 3 * HOUR)
     assert set(one.events) == {
-        UnsettledEvent("workouts", TODAY, NOW - 2 * HOUR),
-        UnsettledEvent("workouts", TODAY, NOW - HOUR),
+        FailedEvent("workouts", TODAY, NOW - 2 * HOUR),
+        FailedEvent("workouts", TODAY, NOW - HOUR),
     }
     ((stream, first, last, transient, since, until),) = one.failures
     assert (stream, first, last, transient) == ("sleeps", TODAY - ONE_DAY, TODAY, True)

@@ -1,4 +1,6 @@
-"""Weeks without any webhook against the simulator: everything is there within the stated times, and is counted."""
+"""Weeks without any webhook against the simulator: everything is there within the stated times, and is
+counted.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
@@ -28,7 +30,8 @@ def lived(home, days, *, history=66):
 def prove(life, days):
     home = life.home
     now = home.clock.now()
-    # New records within the hour between two readings of the last days; corrections of the last month within a day.
+    # New records within the hour between two readings of the last days; corrections of the last month within
+    # a day.
     assert life.differences(made_before=now - 1.5 * HOUR, changed_before=now - 1.2 * ONE_DAY) == []
     waits = []
     for member in home.members:

@@ -1,4 +1,6 @@
-"""What is late: readings that have long been due, urgent ones that the budget holds back, nights that do not come."""
+"""What is late: readings that have long been due, urgent ones that the budget holds back, nights that do not
+come.
+"""
 
 from dataclasses import replace
 from datetime import timedelta

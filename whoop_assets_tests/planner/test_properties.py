@@ -6,8 +6,15 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoop_assets.planner import Plan, Reason, Rules, plan
-from whoop_assets.planner.facts import FailedLoad, Hole, MemberFacts, Read, StreamRead, UnsettledEvent
+from whoop_assets.planner import Plan, PlannerSettings, Reason, plan
+from whoop_assets.planner.facts import (
+    CoveredSpan,
+    FailedEvent,
+    FailedLoad,
+    MemberFacts,
+    StreamCoverage,
+    UnreadSpan,
+)
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets_tests.planner.moments import (
     HOUR,
@@ -53,13 +60,13 @@ def members(draw, user_id: int = 1) -> MemberFacts:
     ]
     one = replace(one, cycles=tuple(cycles), offset=timedelta(hours=draw(st.integers(-11, 13))))
     if draw(st.booleans()):
-        hole = Hole(at(-300, 0), at(draw(st.integers(-299, -41)), 0))
+        hole = UnreadSpan(at(-300, 0), at(draw(st.integers(-299, -41)), 0))
         read = {
-            name: StreamRead(
+            name: StreamCoverage(
                 known.oldest,
                 (
-                    Read(known.oldest, hole.start, known.spans[0].read_at),
-                    Read(hole.end, at(-40, 0), known.spans[0].read_at),
+                    CoveredSpan(known.oldest, hole.start, known.spans[0].read_at),
+                    CoveredSpan(hole.end, at(-40, 0), known.spans[0].read_at),
                     *known.spans[1:],
                 ),
                 (hole,),
@@ -70,12 +77,10 @@ def members(draw, user_id: int = 1) -> MemberFacts:
     if draw(st.booleans()):
         start = at(draw(st.integers(-380, -36)), 0)
         streams = draw(st.sets(st.sampled_from(STREAMS), min_size=1))
-        read = {name: StreamRead(start, (Read(start, NOON, NOON - HOUR),)) for name in streams}
+        read = {name: StreamCoverage(start, (CoveredSpan(start, NOON, NOON - HOUR),)) for name in streams}
         one = replace(one, read={**one.read, **read})
     events = tuple(
-        UnsettledEvent(
-            draw(st.sampled_from(STREAMS[1:])), at(-draw(st.integers(0, 9)), 0).date(), NOON - HOUR
-        )
+        FailedEvent(draw(st.sampled_from(STREAMS[1:])), at(-draw(st.integers(0, 9)), 0).date(), NOON - HOUR)
         for _ in range(draw(st.integers(0, 2)))
     )
     failed_at = NOON - draw(st.integers(0, 600)) * MINUTE
@@ -176,7 +181,9 @@ def test_every_reading_is_within_the_partitions_and_the_grant(one, hooks):
 @settings(max_examples=8)
 @given(st.integers(0, 1000), st.booleans(), st.integers(-18, 0))
 def test_every_gap_is_asked_for_in_the_end(seed, hooks, day):
-    """What is missing of a modelled member, whatever it is, is there within nine days, and was not there when it was read last."""
+    """What is missing of a modelled member, whatever it is, is there within nine days, and was not there when
+    it was read last.
+    """
     whoop = ModelledWhoop(members=1, now=NOON, days=60, ahead=12, seed=seed, webhooks=hooks, zones=(0,))
     whoop.rules = replace(whoop.rules, first_day=(NOON - 50 * ONE_DAY).date())
     whoop.know_everything()
@@ -204,6 +211,6 @@ def test_a_strap_that_is_taken_off_costs_little_in_the_end():
 
 
 def test_the_rules_need_no_member_to_be_on_a_particular_day():
-    first = Rules(TODAY, TODAY)
+    first = PlannerSettings(TODAY, TODAY)
     made = plan(facts(MemberFacts(1, frozenset(SCOPES), NOON - MINUTE)), first)
     assert {one.first for one in made.due} == {TODAY}

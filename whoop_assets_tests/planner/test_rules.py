@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from whoop_assets.planner import Plan, Reason, Rules, plan
+from whoop_assets.planner import Plan, PlannerSettings, Reason, plan
 from whoop_assets.planner.facts import (
+    CoveredSpan,
     EventFacts,
+    FailedEvent,
     FailedLoad,
-    Hole,
     MemberFacts,
-    Read,
-    StreamRead,
-    UnsettledEvent,
+    StreamCoverage,
+    UnreadSpan,
 )
 from whoop_assets.planner.history import progress
-from whoop_assets.planner.member_view import View
+from whoop_assets.planner.member_view import MemberView
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets_tests.planner.moments import (
     FIRST,
@@ -62,7 +62,7 @@ def test_the_open_cycles_strain_is_followed_only_if_configured():
     assert due(planned(member(read_at=NOON - 31 * MINUTE))) == {}
 
 
-def test_somebody_who_needs_reconnection_is_not_among_the_facts_and_a_scope_that_lacks_costs_its_stream_only():
+def test_a_missing_scope_skips_its_stream_only():
     cycles_only = replace(member(read_at=NOON - 25 * HOUR), scopes=frozenset({"read:cycles", "read:profile"}))
     assert {one.streams for one in planned(cycles_only).due} == {("cycles",)}
 
@@ -160,48 +160,36 @@ def test_a_day_without_a_cycle_is_read_and_not_again_at_once():
     gap = TODAY - 3 * ONE_DAY
     kept = tuple(cycle for cycle in one.cycles if cycle.day != gap)
     one = replace(one, cycles=kept, sleeps=tuple(sleep for sleep in one.sleeps if sleep.day != gap))
-    stale = {**one.read, "cycles": StreamRead(one.read["cycles"].oldest, (Read(FIRST, NOON, at(-2, 6)),))}
+    stale = {
+        **one.read,
+        "cycles": StreamCoverage(one.read["cycles"].oldest, (CoveredSpan(FIRST, NOON, at(-2, 6)),)),
+    }
     reading = due(planned(replace(one, read=stale)))[Reason.CYCLE]
     assert days(reading) == (gap, gap)
     assert Reason.CYCLE not in due(planned(after(replace(one, read=stale), reading, NOON), now=NOON + HOUR))
 
 
-def test_a_member_who_is_silent_for_longer_than_a_day_and_a_quarter_is_read_once_more():
-    quiet = member(read_at=NOON - 2 * HOUR, nights=range(-34, -1))
-    quiet = replace(quiet, last_event_at=at(-1, 9), latest_cycle=quiet.cycles[-1].start)
-    rules = replace(RULES, reread_share=0.0)
-    assert Reason.SILENCE not in due(planned(quiet, rules=rules))
-    later = at(0, 16)
-    reading = due(planned(quiet, rules=rules, now=later, events=replace(WORKING, last_at=later)))[
-        Reason.SILENCE
-    ]
+def test_webhooks_work_until_none_has_come_for_thirty_hours():
+    for hours, expected in ((29, True), (31, False)):
+        events = replace(WORKING, last_at=NOON - hours * HOUR)
+        assert planned(member(), events=events).webhooks is expected
+    few = EventFacts(5, NOON - 13 * ONE_DAY, NOON)
+    new = EventFacts(100, NOON - 2 * ONE_DAY, NOON)
+    assert not planned(member(), events=few).webhooks
+    assert not planned(member(), events=new).webhooks
+
+
+def test_after_an_outage_of_webhooks_the_next_daily_read_covers_the_time_without_them():
+    one = member(read_at=NOON - 25 * HOUR)
+    reading = due(planned(one, events=replace(WORKING, last_at=NOON)))[Reason.RECENT]
+    assert reading.first <= (NOON - 31 * HOUR).date()
     assert set(reading.streams) == {"cycles", "sleeps", "recoveries", "workouts"}
-    again = after(quiet, reading, later)
-    events = replace(WORKING, last_at=later + HOUR)
-    assert Reason.SILENCE not in due(planned(again, rules=rules, now=later + HOUR, events=events))
-
-
-def test_two_hours_without_a_webhook_are_noticed_where_many_members_make_that_unusual():
-    busy = EventFacts(
-        5000,
-        NOON - 13 * ONE_DAY,
-        NOON - 3 * HOUR,
-        tuple(Hole(at(n, 2), at(n, 2) + 40 * MINUTE) for n in range(-12, 1)),
-    )
-    assert not planned(member(), events=busy).webhooks
-    again = replace(busy, last_at=NOON, silences=(*busy.silences, Hole(NOON - 3 * HOUR, NOON - HOUR)))
-    one = member(read_at=NOON - 2 * HOUR)
-    made = planned(one, events=again)
-    assert made.webhooks
-    reading = due(made)[Reason.OUTAGE]
-    assert reading.requests == 4
-    assert due(planned(after(one, reading, NOON), events=again)) == {}
+    stopped = planned(one, events=replace(WORKING, last_at=NOON - 31 * HOUR))
+    assert any(task.reason.tier and task.last == TODAY for task in stopped.due)
 
 
 def test_an_event_whose_loads_failed_is_answered_by_reading_its_day_once():
-    one = replace(
-        member(read_at=NOON - HOUR), events=(UnsettledEvent("workouts", TODAY, NOON - 30 * MINUTE),)
-    )
+    one = replace(member(read_at=NOON - HOUR), events=(FailedEvent("workouts", TODAY, NOON - 30 * MINUTE),))
     reading = due(planned(one))[Reason.EVENT]
     assert (reading.streams, reading.last) == (("workouts",), TODAY)
     assert due(planned(after(one, reading, NOON))) == {}
@@ -229,49 +217,57 @@ def new(user_id: int = 1) -> MemberFacts:
 
 
 def test_a_new_member_is_read_newest_first_the_last_month_before_all_else():
-    rules = Rules(TODAY - 1000 * ONE_DAY, TODAY)
+    rules = PlannerSettings(TODAY - 1000 * ONE_DAY, TODAY)
     one, seen = new(), []
     for _ in range(40):
         made = plan(facts(one, events=NO_WEBHOOKS), rules)
-        pieces = [reading for reading in made.due if reading.reason in (Reason.NEW_MEMBER, Reason.HISTORY)]
+        pieces = [reading for reading in made.due if reading.reason in (Reason.UNREAD, Reason.HISTORY)]
         if not pieces:
             break
         (piece,) = pieces
         seen.append(piece)
         one = after(one, piece, NOON)
-    assert seen[0].reason is Reason.NEW_MEMBER
+    assert seen[0].reason is Reason.UNREAD
     assert (seen[0].lane, seen[0].first, seen[0].last) == ("schedule", TODAY - 30 * ONE_DAY, TODAY)
     assert {piece.lane for piece in seen[1:]} == {"backfill"}
     assert [piece.first for piece in seen] == sorted((piece.first for piece in seen), reverse=True)
     assert seen[-1].first == rules.first_day
     assert all(piece.first <= later.last + ONE_DAY for later, piece in zip(seen[1:], seen, strict=False))
-    assert progress(View(one, rules, NOON)).complete
+    assert progress(MemberView(one, rules, NOON)).complete
 
 
 def test_before_the_first_cycle_history_is_read_in_one_piece():
     one = member()
-    read = {stream: StreamRead(at(-20, 0), (Read(at(-20, 0), NOON, NOON),)) for stream in one.read}
-    read["cycles"] = StreamRead(FIRST - 3000 * ONE_DAY, (Read(FIRST - 3000 * ONE_DAY, NOON, NOON),))
+    read = {stream: StreamCoverage(at(-20, 0), (CoveredSpan(at(-20, 0), NOON, NOON),)) for stream in one.read}
+    read["cycles"] = StreamCoverage(
+        FIRST - 3000 * ONE_DAY, (CoveredSpan(FIRST - 3000 * ONE_DAY, NOON, NOON),)
+    )
     joined = replace(one, read=read, first_cycle=at(-20, 1), cycles=one.cycles[-20:], sleeps=one.sleeps[-20:])
-    (reading,) = planned(joined, rules=Rules(TODAY - 2000 * ONE_DAY, TODAY)).due
+    (reading,) = planned(joined, rules=PlannerSettings(TODAY - 2000 * ONE_DAY, TODAY)).due
     assert reading.reason in (Reason.HISTORY, Reason.UNREAD)
     assert reading.first == TODAY - 2000 * ONE_DAY
 
 
 def test_progress_says_how_far_back_history_is_read():
     one = member()
-    read = {stream: StreamRead(at(-100, 0), (Read(at(-100, 0), NOON, NOON),)) for stream in one.read}
-    seen = progress(View(replace(one, read=read), RULES, NOON))
+    read = {
+        stream: StreamCoverage(at(-100, 0), (CoveredSpan(at(-100, 0), NOON, NOON),)) for stream in one.read
+    }
+    seen = progress(MemberView(replace(one, read=read), RULES, NOON))
     assert seen.back_to == at(-100, 0).date()
     assert 0.2 < seen.share < 0.3
     assert not seen.complete
-    assert progress(View(new(), RULES, NOON)).back_to is None
+    assert progress(MemberView(new(), RULES, NOON)).back_to is None
 
 
 def test_first_imports_take_turns_the_one_that_has_come_least_far_first():
     far, near = member(1), member(2)
-    far = replace(far, read={s: StreamRead(at(-200, 0), (Read(at(-200, 0), NOON, NOON),)) for s in far.read})
-    near = replace(near, read={s: StreamRead(at(-50, 0), (Read(at(-50, 0), NOON, NOON),)) for s in near.read})
+    far = replace(
+        far, read={s: StreamCoverage(at(-200, 0), (CoveredSpan(at(-200, 0), NOON, NOON),)) for s in far.read}
+    )
+    near = replace(
+        near, read={s: StreamCoverage(at(-50, 0), (CoveredSpan(at(-50, 0), NOON, NOON),)) for s in near.read}
+    )
     made = planned(far, near)
     assert [one.user_id for one in made.due if one.reason is Reason.HISTORY] == [2, 1]
 
@@ -279,7 +275,7 @@ def test_first_imports_take_turns_the_one_that_has_come_least_far_first():
 def test_days_between_that_were_never_read_are_read():
     one = member()
     read = {
-        stream: StreamRead(known.oldest, known.spans, (Hole(at(-200, 0), at(-190, 0)),))
+        stream: StreamCoverage(known.oldest, known.spans, (UnreadSpan(at(-200, 0), at(-190, 0)),))
         for stream, known in one.read.items()
     }
     reading = due(planned(replace(one, read=read)))[Reason.HISTORY]
@@ -322,8 +318,8 @@ def test_what_lies_before_the_first_partition_is_not_re_read_for_ever():
 def test_the_past_is_re_read_when_its_age_has_grown_by_half():
     one = member()
     for read_at, expected in ((NOON - 19 * ONE_DAY, False), (NOON - 21 * ONE_DAY, True)):
-        spans = (Read(FIRST - 40 * ONE_DAY, at(-40, 0), read_at), Read(at(-40, 0), NOON, NOON))
-        read = {stream: StreamRead(FIRST - 40 * ONE_DAY, spans) for stream in one.read}
+        spans = (CoveredSpan(FIRST - 40 * ONE_DAY, at(-40, 0), read_at), CoveredSpan(at(-40, 0), NOON, NOON))
+        read = {stream: StreamCoverage(FIRST - 40 * ONE_DAY, spans) for stream in one.read}
         made = planned(replace(one, read=read))
         assert (Reason.ALL in due(made)) is expected
     assert due(made)[Reason.ALL].last == at(-40, 0).date()
@@ -463,7 +459,9 @@ def test_a_dashboard_that_asks_all_the_time_costs_little_while_the_night_is_not_
 
 
 def in_auckland(one: MemberFacts) -> MemberFacts:
-    """The member with the same nights at +13:00, on whose today (the day after RULES' last) the night has ended."""
+    """The member with the same nights at +13:00, on whose today (the day after RULES' last) the night has
+    ended.
+    """
     cycle, _ = night(1)
     return replace(
         one,
@@ -491,7 +489,7 @@ def test_a_reader_who_opens_a_today_without_a_partition_asks_for_no_reading():
 
 
 def test_an_event_of_a_day_without_a_partition_asks_for_no_reading_of_another_day():
-    event = UnsettledEvent("sleeps", TODAY + ONE_DAY, EVENING - HOUR)
+    event = FailedEvent("sleeps", TODAY + ONE_DAY, EVENING - HOUR)
     one = replace(in_auckland(member(read_at=EVENING - 4 * HOUR)), events=(event,))
     assert Reason.EVENT not in due(plan(facts(one, now=EVENING), YESTERDAY_IN_UTC))
     assert Reason.EVENT in due(plan(facts(one, now=EVENING), replace(RULES, last_day=TODAY + ONE_DAY)))

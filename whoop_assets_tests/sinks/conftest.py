@@ -43,7 +43,10 @@ def summary(user_id: int, day: date, **values: Any) -> dict[str, Any]:
 
 
 def keep(database: Database, *rows: dict[str, Any]) -> None:
-    """Make these the summaries of their days, as a rebuild does; the clock moves, as it does there. Who is new is entered."""
+    """Make these the summaries of their days, as a rebuild does; the clock moves, as it does there.
+
+    Who is new is entered.
+    """
     database.clock.sleep(0.001)
     for row in rows:
         with database.write([row["user_id"]]) as connection:

@@ -1,8 +1,9 @@
 """A Notion on this machine: the part of the API of version 2025-09-03 that pages in a data source need.
 
-Faithful in what a client can trip over: the version header, the schema of every value (with Notion's own words),
-pagination, the bin, the limit of requests, size limits, faults before and after a request was carried out, and a query
-that shows a new page only after a while. What people do in Notion's app is done by the methods of `NotionStandIn`.
+Faithful in what a client can trip over: the version header, the schema of every value (with Notion's own
+words), pagination, the bin, the limit of requests, size limits, faults before and after a request was carried
+out, and a query that shows a new page only after a while. What people do in Notion's app is done by the
+methods of `NotionStandIn`.
 """
 
 import json
@@ -58,7 +59,8 @@ def missing(what: str, key: str) -> Refused:
     return Refused(
         404,
         "object_not_found",
-        f"Could not find {what} with ID: {key}. Make sure the relevant pages and databases are shared with your"
+        f"Could not find {what} with ID: {key}. Make sure the relevant pages and databases are shared with"
+        " your"
         ' integration "whoop".',
     )
 
@@ -115,7 +117,9 @@ class NotionStandIn:
         return Counter(kinds)
 
     def fault(self, kind: str, on: str = "", times: int = 1, *, after: bool = False) -> None:
-        """Let the next requests that match `METHOD /path` fail: a status, `429:SECONDS`, `silence` or `garbage`."""
+        """Let the next requests that match `METHOD /path` fail: a status, `429:SECONDS`, `silence` or
+        `garbage`.
+        """
         self.faults.append(Fault(kind, re.compile(on), times, after))
 
     def make_source(self, **properties: str) -> str:
@@ -183,7 +187,8 @@ class NotionStandIn:
                 raise Refused(
                     400,
                     "missing_version",
-                    "Notion-Version header failed validation: Notion-Version header should be defined, instead was"
+                    "Notion-Version header failed validation: Notion-Version header should be defined,"
+                    " instead was"
                     " `undefined`.",
                 )
             if headers["notion-version"] != VERSION:
@@ -278,7 +283,8 @@ class NotionStandIn:
                 )
             options: Json = {"options": []} if kinds[0] in ("select", "multi_select") else {}
             schema[name] = {
-                "id": uuid.uuid4().hex[:4], "name": name, "type": kinds[0], kinds[0]: {**wanted[kinds[0]], **options},
+                "id": uuid.uuid4().hex[:4], "name": name, "type": kinds[0],
+                kinds[0]: {**wanted[kinds[0]], **options},
             }  # fmt: skip
         if sum(one["type"] == "title" for one in schema.values()) != 1:
             raise invalid("Title is not provided")
@@ -319,7 +325,8 @@ class NotionStandIn:
         parent = body.get("parent") or {}
         if "data_source_id" not in parent or parent.get("type", "data_source_id") != "data_source_id":
             raise invalid(
-                "body failed validation: body.parent.data_source_id should be defined, instead was `undefined`."
+                "body failed validation: body.parent.data_source_id should be defined, instead was"
+                " `undefined`."
             )
         source = self._existing_source(parent["data_source_id"])
         if source["in_trash"]:

@@ -14,14 +14,14 @@ from pyiceberg.table import Transaction
 
 from whoop_assets.errors import ConfigurationError, SinkUnavailable
 from whoop_assets.members import store as member_store
-from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.sinks.source import TABLES
-from whoop_assets_tests.sinks.delivered import assert_delivered, by_duckdb, by_pyiceberg, data_files
+from whoop_assets.sync.parsing import Taken
+from whoop_assets_tests.sinks.delivered import VERSIONS, assert_delivered, by_duckdb, by_pyiceberg, data_files
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.marks import slow
@@ -72,13 +72,17 @@ def test_an_unchanged_day_is_not_written_again(delivering: Make) -> None:
 
 
 @pytest.mark.slow
-def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(delivering: Make) -> None:
+def test_the_tables_of_single_record_endpoints_hold_every_content_with_its_endpoint(delivering: Make) -> None:
     with delivering() as d:
         d.load(FIRST, TODAY - timedelta(days=3))
+        d.sync()
+        for name in VERSIONS:  # a first sync sends no request of its own
+            assert by_pyiceberg(d.catalog(), name)
+        d.home.advance(timedelta(minutes=1))
         sleep = newest(d, "sleeps", -5)
         d.home.world.edit(d.home.member, "sleeps", sleep["id"], {"score": {"respiratory_rate": 99.5}})
         from whoop_assets.records import upsert as records
-        from whoop_assets.sync.parsing import parse_record
+        from whoop_assets.sync.parsing import take
         from whoop_assets.whoop_api.streams import STREAMS
 
         said = datetime(2026, 11, 21, 11, 59, tzinfo=UTC)
@@ -95,18 +99,23 @@ def test_what_was_read_from_a_records_own_url_is_in_the_table_of_that_read(deliv
             for stream, answer in asked.values():
                 # A content that is stored already is not kept a second time: these say something new.
                 payload = answer.payload | {"updated_at": "2026-11-21T11:59:00.000Z"}
-                one = parse_record(
-                    STREAMS[stream], payload, d.home.member, answer.requested_at, answer.endpoint
+                one = take(STREAMS[stream], payload, d.home.member, answer.requested_at, answer.endpoint)
+                assert isinstance(one, Taken)
+                records.store(
+                    connection, d.home.member, stream, [one.incoming], d.home.database.now(connection)
                 )
-                assert isinstance(one, ParsedRecord)
-                records.store(connection, d.home.member, stream, [one], d.home.database.now(connection))
         d.sync()
         assert_delivered(d.home.database, d.catalog())
         for name, (_, answer) in asked.items():
-            (row,) = [one for one in by_duckdb(d.catalog(), name).values() if one["updated_at"] == said]
+            (row,) = [
+                one
+                for one in by_duckdb(d.catalog(), name).values()
+                if (one["updated_at"], one["endpoint"]) == (said, answer.endpoint)
+            ]
             assert row["endpoint"] == answer.endpoint
-        (row,) = by_pyiceberg(d.catalog(), "sleep_by_id").values()
-        assert (row["id"], row["respiratory_rate"]) == (sleep["id"], 99.5)
+        contents = by_pyiceberg(d.catalog(), "sleep_by_id").values()
+        (row,) = [one for one in contents if one["respiratory_rate"] == 99.5]
+        assert row["id"] == sleep["id"]
         assert row["total_rem_sleep_time_milli"] > 0
         assert row["cycle_id"] == sleep["cycle_id"]
 
@@ -270,7 +279,7 @@ def test_files_that_cannot_be_removed_are_counted_and_those_that_are_gone_are_no
         d.sync("workout")
         monkeypatch.setattr(PyArrowFileIO, "delete", delete)
         with pytest.raises(
-            SinkUnavailable, match=r"^2 files of the Iceberg table workout .*PermissionError"
+            SinkUnavailable, match=r"^2 unused files of the Iceberg table workout .*PermissionError"
         ) as error:
             d.sync("workout", rewrite=True, purge=purge)
         assert "hunter2" not in str(error.value)
@@ -438,7 +447,7 @@ def test_a_commit_that_never_succeeds_is_an_error_that_passes_and_loses_nothing(
         d.load()
         with monkeypatch.context() as patch:
             patch.setattr(Transaction, "commit_transaction", refused)
-            with pytest.raises(SinkUnavailable, match="changed by somebody else") as error:
+            with pytest.raises(SinkUnavailable, match="changed by another writer") as error:
                 d.sync("cycles")
         assert error.value.transient
         d.sync("cycles")

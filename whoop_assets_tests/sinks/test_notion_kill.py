@@ -1,4 +1,4 @@
-"""A process that is killed between Notion's answer and its own entry of the page: no second page comes of it."""
+"""A process that is killed after Notion's response and before its ledger entry causes no second page."""
 
 import os
 import signal

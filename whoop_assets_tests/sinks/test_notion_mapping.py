@@ -148,7 +148,8 @@ def test_what_init_makes_fits_the_mapping_it_was_made_for(new_sink, sqlite_datab
         sqlite_database, WIDE, **{name: one["type"] for name, one in schema.items() if one["type"] != "title"}
     )
     row = summary(
-        MEMBER, DAY, strain=14.25, sports="running,yoga", is_partial=True, recovery_band="yellow", step_count=9000,
+        MEMBER, DAY, strain=14.25, sports="running,yoga", is_partial=True, recovery_band="yellow",
+        step_count=9000,
         sleep_end_time=datetime(2026, 11, 20, 6, 30, tzinfo=UTC),
     )  # fmt: skip
     keep(sqlite_database, row)
@@ -213,7 +214,8 @@ def test_a_changed_mapping_writes_the_pages_that_it_changes_and_no_others(
 
 def test_pages_move_with_the_property_that_holds_their_day(new_sink, sqlite_database):
     sink = new_sink(
-        sqlite_database, "properties: {Strain: strain}", Date="date", Morning="date", Member="number", Strain="number"
+        sqlite_database, "properties: {Strain: strain}", Date="date", Morning="date",
+        Member="number", Strain="number"
     )  # fmt: skip
     keep(sqlite_database, summary(MEMBER, DAY))
     sink.sync()

@@ -307,7 +307,8 @@ def ledger_members(sink):
 def test_every_kind_of_fault_in_the_middle_is_outlasted_and_no_page_is_made_twice(sink):
     keep(sink.database, *(summary(MEMBER, day) for day in days(30)))
     dice = random.Random(5)
-    kinds = [("500", False), ("502", True), ("503", False), ("429:2", False), ("529:3", False), ("silence", False),
+    kinds = [("500", False), ("502", True), ("503", False), ("429:2", False), ("529:3", False),
+             ("silence", False),
              ("silence", True), ("garbage", True), ("504", True)]  # fmt: skip
 
     def weather(asked):

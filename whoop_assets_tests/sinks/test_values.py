@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoop_assets.sinks.arrow import arrow_type
-from whoop_assets.sinks.layout import MOST_ADDED, lay_out
+from whoop_assets.sinks.layout import MAX_ADDED_COLUMNS, lay_out
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sinks.values import DoesNotFitError, column_name, fitted, kind_of, leaves
 
@@ -136,6 +136,8 @@ def test_a_name_that_is_taken_and_an_object_of_data_stay_in_the_payload_and_are_
     layout = lay_out(TABLES["profile"], there, [row({"day": 3, "a": {"b_c": 1}, "a_b": {"c": 2}, "né": 1})])
     assert [column.name for column in layout.added] == ["a_b_c"]
     assert len(layout.notes) == 3
-    many = lay_out(TABLES["profile"], there, [row({"by_day": {f"d{n}": n for n in range(MOST_ADDED + 5)}})])
-    assert len(many.added) == MOST_ADDED
+    many = lay_out(
+        TABLES["profile"], there, [row({"by_day": {f"d{n}": n for n in range(MAX_ADDED_COLUMNS + 5)}})]
+    )
+    assert len(many.added) == MAX_ADDED_COLUMNS
     assert len(many.notes) == 5

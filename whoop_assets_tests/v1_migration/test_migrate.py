@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select, text, update
@@ -10,9 +11,10 @@ from sqlalchemy import select, text, update
 from whoop_assets.members import store as member_store
 from whoop_assets.records import tables
 from whoop_assets.sync.session import Connection
+from whoop_assets.v1_migration import integrity
 from whoop_assets.v1_migration import migrate as v1_migration
 from whoop_assets.v1_migration import store as v1_store
-from whoop_assets.v1_migration.source import Taken, ids_of
+from whoop_assets.v1_migration.old_store import ImportStats, parse_ids
 from whoop_assets.v1_migration.store import TOLERANCE, OldId
 from whoop_assets.v1_migration.tables import v1_ids as log
 from whoop_assets.webhooks import deliveries, inbox
@@ -60,13 +62,18 @@ def old_ids(home, *, user_id=None, stream="sleeps"):
 
 
 def migrate(home, ids=(), **given):
-    v1_migration.take_in(home.database, ids, "an old store")
+    v1_migration.import_ids(home.database, ids, "an old store")
     return v1_migration.migrate(given.pop("connection", home.connection), **given)
 
 
 def report(home):
     with home.database.read() as connection:
-        return v1_store.report(connection)
+        return SimpleNamespace(**integrity.check_integrity(connection)[0])
+
+
+def no_problems(home):
+    with home.database.read() as connection:
+        return integrity.check_integrity(connection)[1].count == 0
 
 
 def logged(home):
@@ -82,7 +89,7 @@ def mapping_requests(home):
 def test_whoop_is_asked_for_what_the_records_do_not_say_and_its_word_is_kept(home):
     ids = old_ids(home) | old_ids(home, stream="workouts")
     assert len(ids) > 50
-    assert migrate(home, ids.values()).failures == {}
+    assert migrate(home, ids.values()) == {}
     assert {key: row["v2_id"] for key, row in logged(home).items()} == {
         (one.kind, one.v1_id): key for key, one in ids.items()
     }
@@ -92,8 +99,8 @@ def test_whoop_is_asked_for_what_the_records_do_not_say_and_its_word_is_kept(hom
     } == {("mapped", "mapping", 200, True)}
     assert len(mapping_requests(home)) == len(set(mapping_requests(home))) == len(ids)
     found = report(home)
-    assert (found.total, found.mapped, found.ways["mapping"]) == (len(ids), len(ids), len(ids))
-    assert found.in_order
+    assert (found.total, found.mapped, found.mapped_by_mapping) == (len(ids), len(ids), len(ids))
+    assert no_problems(home)
     assert found.not_stored == 0
 
 
@@ -138,7 +145,7 @@ def test_a_recovery_whose_cycle_is_not_stored_is_known_by_the_cycles_sleep_at_wh
     earlier = [one for one in home.truth()["sleeps"] if moment(one["start"]).date() < date(2025, 6, 27)]
     sleep = max((one for one in earlier if not one["nap"]), key=lambda one: moment(one["start"]))
     ids = [OldId(home.member, "recovery", sleep["cycle_id"]), OldId(home.member, "recovery", 77)]
-    assert migrate(home, ids).failures == {}
+    assert migrate(home, ids) == {}
     found = logged(home)["recovery", sleep["cycle_id"]]
     assert (found["way"], found["v2_id"], found["status"]) == ("cycle_id", sleep["id"], 200)
     assert (logged(home)["recovery", 77]["state"], logged(home)["recovery", 77]["status"]) == (
@@ -161,7 +168,7 @@ def test_what_whoop_does_not_know_is_found_by_its_start_or_not_at_all(home):
         replace(one, v1_id=UNKNOWN + 3, start=None, end=None),
         replace(one, v1_id=UNKNOWN + 4, kind="workout"),
     ]
-    assert migrate(home, ids).failures == {}
+    assert migrate(home, ids) == {}
     found = logged(home)
     assert {row["status"] for row in found.values()} == {404}
     for number in (UNKNOWN, UNKNOWN + 1):
@@ -169,10 +176,10 @@ def test_what_whoop_does_not_know_is_found_by_its_start_or_not_at_all(home):
     unmapped = [found["sleep", UNKNOWN + 2], found["sleep", UNKNOWN + 3], found["workout", UNKNOWN + 4]]
     assert {row["state"] for row in unmapped} == {"unmapped"}
     assert {row["v2_id"] for row in unmapped} == {None}
-    assert "no sleep that is stored starts" in unmapped[0]["reason"]
-    assert "gives no start" in unmapped[1]["reason"]
+    assert "no stored sleep starts" in unmapped[0]["reason"]
+    assert "has no start" in unmapped[1]["reason"]
     result = report(home)
-    assert (result.unmapped, result.answered_404, result.doubles, result.in_order) == (3, 5, 1, False)
+    assert (result.unmapped, result.answered_404, result.doubles) == (3, 5, 1)
 
 
 def test_another_members_records_are_never_taken(home):
@@ -191,17 +198,20 @@ def test_times_that_contradict_are_written_down(home):
     migrate(home, [moved, longer, alike, workout])
     said = {number: text for (_, _, number), text in contradictions(home).items()}
     assert said == {
-        moved.v1_id: "In the old store it starts 3600 s later than the record.",
-        longer.v1_id: "In the old store it ends 61 s later than the record.",
+        moved.v1_id: "in the old store it starts 3600 s later than the record.",
+        longer.v1_id: "in the old store it ends 61 s later than the record.",
         alike.v1_id: None,
-        workout.v1_id: "The record is a workout.",
+        workout.v1_id: "the record is a workout.",
     }
     assert report(home).contradicting == 3
 
 
 def contradictions(home):
     with home.database.read() as connection:
-        return {one.key: one.contradiction for one in v1_store.compared(connection)}
+        return {
+            (one.row.user_id, one.row.kind, one.row.v1_id): one.contradicting
+            for one in integrity.read_log(connection)
+        }
 
 
 def test_a_record_that_is_read_later_is_compared_then(home):
@@ -213,7 +223,7 @@ def test_a_record_that_is_read_later_is_compared_then(home):
     assert (report(home).not_stored, report(home).contradicting) == (1, 0)
     home.load(start.date() - timedelta(days=1), start.date() + timedelta(days=1))
     assert (report(home).not_stored, report(home).contradicting) == (0, 1)
-    assert contradictions(home) == {one.key: "In the old store it starts 7200 s earlier than the record."}
+    assert contradictions(home) == {one.key: "in the old store it starts 7200 s earlier than the record."}
 
 
 def test_what_a_later_source_says_more_of_an_id_is_taken_and_what_it_says_otherwise_is_not(home):
@@ -270,10 +280,10 @@ def test_a_member_who_cannot_be_asked_for_is_looked_up_by_start(home):
     ids = list(old_ids(home).values())[:2]
     with home.database.write() as connection:
         member_store.set_status(connection, home.member, member_store.DISCONNECTED)
-    assert migrate(home, [ids[0], replace(ids[1], start=None)]).failures == {}
+    assert migrate(home, [ids[0], replace(ids[1], start=None)]) == {}
     found = logged(home)
     assert found["sleep", ids[0].v1_id]["way"] == "start_time"
-    assert "not connected here" in found["sleep", ids[1].v1_id]["reason"]
+    assert "not connected" in found["sleep", ids[1].v1_id]["reason"]
     assert mapping_requests(home) == []
 
 
@@ -287,7 +297,7 @@ def test_interrupted_after_every_answer_nothing_is_asked_for_twice(home):
     def once(decided):
         raise Killed
 
-    v1_migration.take_in(home.database, ids[:7], "an old store")
+    v1_migration.import_ids(home.database, ids[:7], "an old store")
     interrupted = 0
     while report(home).open:
         try:
@@ -333,13 +343,13 @@ def test_a_spent_budget_leaves_the_rest_open_and_what_needs_no_request_is_done(h
     settings = replace(home.connection.settings, requests_per_day=-(-(sent + 5) * 10 // 9))
     with Connection(settings, home.database) as limited:
         done = migrate(home, [*mine.values(), *others.values()], connection=limited)
-    assert set(done.failures) == {first}
+    assert set(done) == {first}
     found = report(home)
-    assert found.ways["v1_id"] == len(others)
-    assert 0 < found.ways["mapping"] < len(mine)
-    assert found.open == len(mine) - found.ways["mapping"]
-    assert migrate(home).failures == {}
-    assert report(home).in_order
+    assert found.mapped_by_v1_id == len(others)
+    assert 0 < found.mapped_by_mapping < len(mine)
+    assert found.open == len(mine) - found.mapped_by_mapping
+    assert migrate(home) == {}
+    assert no_problems(home)
     assert len(mapping_requests(home)) == len(mine)
 
 
@@ -351,7 +361,7 @@ def test_one_id_that_whoop_fails_on_costs_no_other(home):
         done = migrate(home, ids)
     finally:
         home.world.faults.clear()
-    assert set(done.failures) == {home.member}
+    assert set(done) == {home.member}
     found = report(home)
     assert (found.open, found.mapped) == (1, 4)
     assert logged(home)["sleep", bad]["state"] == "open"
@@ -380,14 +390,14 @@ def test_ids_that_whoop_refuses_or_answers_badly_stay_open_with_the_reason_and_c
         done = migrate(home, ids)
     finally:
         home.world.faults.clear()
-    assert reason in done.failures[home.member]
+    assert reason in done[home.member]
     found = logged(home)
     assert {number for (_, number), row in found.items() if row["state"] == "open"} == set(bad)
     for number in bad:
         assert reason in found["sleep", number]["reason"]
     assert report(home).asked == 3
-    assert migrate(home).failures == {}
-    assert report(home).in_order
+    assert migrate(home) == {}
+    assert no_problems(home)
     assert {row["reason"] for row in logged(home).values()} == {None}
 
 
@@ -399,9 +409,9 @@ def test_ids_that_whoop_always_fails_on_have_their_turn_last_and_end_no_run_befo
         path = f"{API}/v1/activity-mapping/{number}"
         home.world.faults.order(Fault("status", count=None, path_prefix=path))
     try:
-        assert set(migrate(home, [*sleeps, recovery]).failures) == {home.member}
+        assert set(migrate(home, [*sleeps, recovery])) == {home.member}
         assert report(home).mapped == 0
-        assert set(migrate(home).failures) == {home.member}
+        assert set(migrate(home)) == {home.member}
         assert (report(home).mapped, report(home).open) == (3, 4)
         asked = len(mapping_requests(home))
         home.advance(timedelta(minutes=5))
@@ -412,12 +422,12 @@ def test_ids_that_whoop_always_fails_on_have_their_turn_last_and_end_no_run_befo
         home.world.faults.clear()
     assert "answered 500" in logged(home)["sleep", bad[0]]["reason"]
     home.advance(RESET_AFTER + timedelta(seconds=1))
-    assert migrate(home).failures == {}
-    assert report(home).in_order
+    assert migrate(home) == {}
+    assert no_problems(home)
 
 
 def test_a_whoop_that_refuses_everything_is_not_asked_for_every_id(home, monkeypatch):
-    monkeypatch.setattr(v1_migration, "_REFUSALS_BELIEVED", 5)
+    monkeypatch.setattr(v1_migration, "MAX_CONSECUTIVE_FAILURES", 5)
     ids = list(old_ids(home).values())[:9]
     home.world.faults.order(
         Fault("status", status=403, count=None, path_prefix=f"{API}/v1/activity-mapping/")
@@ -438,7 +448,7 @@ def test_a_refused_renewal_of_tokens_is_the_members_and_not_an_ids(home, monkeyp
 
     sent = []
     monkeypatch.setattr(WhoopClient, "activity_mapping", refused)
-    assert set(migrate(home, list(old_ids(home).values())[:3]).failures) == {home.member}
+    assert set(migrate(home, list(old_ids(home).values())[:3])) == {home.member}
     assert len(sent) == 1
     assert {row["reason"] for row in logged(home).values()} == {None}
 
@@ -465,8 +475,9 @@ def test_parked_events_of_v1_are_open_again_under_the_ids_of_v2(home):
     parked(home, "sleep", sleep.v1_id, "one")
     parked(home, "recovery", recovery["cycle_id"], "two")
     parked(home, "workout", UNKNOWN, "three")
-    v1_migration.take_in_events(home.database)
-    assert v1_migration.migrate(home.connection).replayed == 2
+    v1_migration.import_event_ids(home.database)
+    assert v1_migration.migrate(home.connection) == {}
+    assert v1_migration.reopen_events(home.database) == 2
     for trace_id in ("one", "two"):
         assert (event(home, trace_id).state, event(home, trace_id).record_id) == ("open", key)
     assert (event(home, "three").state, event(home, "three").record_id) == ("parked", str(UNKNOWN))
@@ -495,17 +506,26 @@ def test_parked_events_of_v1_are_open_again_under_the_ids_of_v2(home):
             OldId(7, "recovery", 93845, 10235),
         ),
         ({"id": "3"}, OldId(1, "sleep", 3)),
-        ({"id": "3", "kind": "dream", "user_id": "7"}, "kind is not sleep, workout or recovery"),
-        ({"id": "x3", "user_id": "7"}, "id is not a number of v1"),
-        ({"id": str(2**63), "user_id": "7"}, "id is not a number of v1"),
-        ({"user_id": "7"}, "v1_id is missing"),
-        ({"id": "3", "start": "yesterday"}, "start is not a time"),
+        (
+            {"id": "3", "kind": "dream", "user_id": "7"},
+            "kind: Input should be 'sleep', 'workout' or 'recovery'",
+        ),
+        (
+            {"id": "x3", "user_id": "7"},
+            "id: Input should be a valid integer, unable to parse string as an integer",
+        ),
+        ({"id": str(2**63), "user_id": "7"}, "id: Input should be less than 9223372036854775808"),
+        ({"user_id": "7"}, "Value error, v1_id is missing"),
+        (
+            {"id": "3", "start": "yesterday"},
+            "start: Input should be a valid datetime or date, input is too short",
+        ),
     ],
 )
 def test_a_row_is_understood_by_the_names_of_its_columns(row, expected):
-    taken = Taken()
-    found = list(ids_of([row], taken, kind="sleep", user_id=1))
+    stats = ImportStats()
+    found = list(parse_ids([row], stats, kind="sleep", user_id=1))
     if isinstance(expected, str):
-        assert (found, taken.reasons) == ([], [(1, expected)])
+        assert (found, stats.reasons) == ([], [(1, expected)])
     else:
-        assert (found, taken.refused) == ([expected], 0)
+        assert (found, stats.rejected) == ([expected], 0)

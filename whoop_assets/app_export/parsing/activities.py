@@ -1,7 +1,7 @@
 """Names of activities in an export -> the API's slug of the sport.
 
-English names make their slug themselves. Names in other languages are translated only where a recorded export shows them;
-every other name becomes a slug of its own words, so that nothing is guessed.
+English names make their slug themselves. Names in other languages are translated only where a recorded export
+shows them; every other name becomes a slug of its own words, so that nothing is guessed.
 """
 
 import re

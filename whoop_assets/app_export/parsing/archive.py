@@ -50,7 +50,8 @@ def read_files(path: Path) -> dict[str, bytes]:
 def files_of_zip(file: BinaryIO, shown: str) -> dict[str, bytes]:
     """Path -> content of the CSV files in this zip; `shown` is what errors call it.
 
-    Raises UnreadableExport when it is no zip, when a path in it is absolute, climbs or is a link, or when a file is larger than
+    Raises UnreadableExport when it is no zip, when a path in it is absolute, climbs or is a link, or when a
+    file is larger than
     MAX_FILE_BYTES: that is found while it is read, whatever the zip says of its size.
     """
     try:
@@ -58,7 +59,8 @@ def files_of_zip(file: BinaryIO, shown: str) -> dict[str, bytes]:
             entries = archive.infolist()
             if len(entries) > MAX_ENTRIES:
                 raise UnreadableExport(
-                    f"{shown} holds {len(entries)} files, and an export has a handful: give the zip that the app sent."
+                    f"{shown} holds {len(entries)} files, and an export has a handful: give the zip that"
+                    " the app sent."
                 )
             for entry in entries:
                 _require_harmless(entry, shown)
@@ -73,7 +75,8 @@ def files_of_zip(file: BinaryIO, shown: str) -> dict[str, bytes]:
         if isinstance(error, RuntimeError) and "password" in str(error):
             raise UnreadableExport(f"{shown} is encrypted: give the zip as the app sent it.") from None
         raise UnreadableExport(
-            f"{shown} cannot be read as a zip: it may have been cut short on the way, so fetch the export again."
+            f"{shown} cannot be read as a zip: it may have been cut short on the way, so fetch the export"
+            " again."
         ) from None
 
 
@@ -117,14 +120,16 @@ def _require_count(names: Iterable[str], shown: str) -> None:
 def _require_size(size: int, name: str, shown: str) -> None:
     if size > MAX_FILE_BYTES:
         raise UnreadableExport(
-            f"{name} in {shown} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB, which no export is: it was not read."
+            f"{name} in {shown} is larger than {MAX_FILE_BYTES // 1024 // 1024} MiB, which no export is: it"
+            " was not read."
         )
 
 
 def _require_total(contents: Mapping[str, bytes], shown: str) -> None:
     if sum(map(len, contents.values())) > MAX_TOTAL_BYTES:
         raise UnreadableExport(
-            f"The CSV files in {shown} are larger than {MAX_TOTAL_BYTES // 1024 // 1024} MiB together, which no export is: give"
+            f"The CSV files in {shown} are larger than {MAX_TOTAL_BYTES // 1024 // 1024} MiB together,"
+            " which no export is: give"
             " the export alone."
         )
 

@@ -1,7 +1,8 @@
 """The columns of an export in the languages in which the app writes it.
 
-WHOOP writes headings in the language of the account. A file is recognised by its headings, whatever its name is and even
-if languages are mixed. docs/export.md names the source of each heading; an empty cell here means that no source was found.
+WHOOP writes headings in the language of the account. A file is recognised by its headings, whatever its name
+is and even if languages are mixed. docs/export.md names the source of each heading; an empty cell here means
+that no source was found.
 """
 
 import re
@@ -139,7 +140,10 @@ NEEDED: dict[str, tuple[str, ...]] = {
     SLEEPS: (START, ZONE, ONSET, WAKE, NAP),
     CYCLES: (START, ZONE),
 }
-"""Without these columns no row of the file can be placed. All others may be missing: versions of the app differ in them."""
+"""Without these columns no row of the file can be placed.
+
+All others may be missing: versions of the app differ in them.
+"""
 
 _TELLING: tuple[tuple[str, tuple[str, ...]], ...] = (
     # A row of a cycle has all columns of its sleep but one, so the order matters.
@@ -158,8 +162,8 @@ _COPY = re.compile(r"(?:\s*\(\d+\)|\s+\d+|\s+copy)$")
 class Columns:
     """The columns of a file.
 
-    `keys`: the key of each column, in order. `known`: the English headings among them. `unknown`: the headings that are
-    not known, as they stand. `english`: no known heading is in another language.
+    `keys`: the key of each column, in order. `known`: the English headings among them. `unknown`: the
+    headings that are not known, as they stand. `english`: no known heading is in another language.
     """
 
     keys: tuple[str, ...]
@@ -171,8 +175,8 @@ class Columns:
 def plain(heading: str) -> str:
     """A heading as it is compared: without accents, case, spaces and signs.
 
-    `HR Zone 1 %`, `hr zone 1%` and `hr_zone_1_%` are one column. Both kinds of apostrophe, non-breaking spaces and a percent
-    sign at the front make no difference.
+    `HR Zone 1 %`, `hr zone 1%` and `hr_zone_1_%` are one column. Both kinds of apostrophe, non-breaking
+    spaces and a percent sign at the front make no difference.
     """
     folded = unicodedata.normalize("NFKD", heading.casefold())
     return "".join(character for character in folded if character.isalnum())

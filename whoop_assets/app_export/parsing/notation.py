@@ -1,7 +1,7 @@
 """How a file writes numbers and times, turned into how the app writes them.
 
-The app writes `2025-06-03 23:00:00` and `33.5` in every language. A spreadsheet that saves the file again may write
-`03.06.2025 23:00`, `6/3/2025 11:00 PM` and `33,5`, with semicolons between the cells.
+The app writes `2025-06-03 23:00:00` and `33.5` in every language. A spreadsheet that saves the file again may
+write `03.06.2025 23:00`, `6/3/2025 11:00 PM` and `33,5`, with semicolons between the cells.
 """
 
 import re
@@ -26,13 +26,19 @@ _EMPTY = {"", "-", "--", "\N{EN DASH}", "\N{EM DASH}", "n/a", "na", "nan", "none
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """How a file writes. `day_first` is None if its times do not tell whether the day or the month comes first."""
+    """How a file writes.
+
+    `day_first` is None if its times do not tell whether the day or the month comes first.
+    """
 
     decimal_comma: bool = False
     day_first: bool | None = None
 
     def number(self, text: str) -> str:
-        """The number as the app writes it; empty for a sign such as `-` or `n/a`. Returns any other text unchanged."""
+        """The number as the app writes it; empty for a sign such as `-` or `n/a`.
+
+        Returns any other text unchanged.
+        """
         text = text.translate(_SPACES).strip()
         if text.casefold() in _EMPTY:
             return ""
@@ -68,7 +74,8 @@ class Notation:
 def notation_of(numbers: Iterable[str], times: Iterable[str], *, delimiter: str, english: bool) -> Notation:
     """How a file writes, by all its cells with numbers and with times.
 
-    A comma followed by three digits groups thousands only in a file in English whose cells are separated by commas.
+    A comma followed by three digits groups thousands only in a file in English whose cells are separated by
+    commas.
     """
     cells = [text.translate(_SPACES).strip().removesuffix("%").strip() for text in numbers]
     return Notation(_has_decimal_comma(cells, delimiter, english=english), _day_first(times, english=english))

@@ -1,4 +1,4 @@
-"""A whole export: every row of its files as a record, or rejected with its line and the reason."""
+"""Parses a whole export: each row becomes a record, or is rejected with its line and the reason."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ class FileRead:
         rows: Lines that are not blank, without the headings.
         repeated: Rows that are in the file more than once.
         without_day: Journal answers that name no cycle.
-        merged: Further rows of a cycle, each with another sleep of it.
+        merged: Further rows of a cycle, each with another sleep.
         rejected: Rows that could not be placed.
         faults: Single cells that could not be read; their values are None.
         unknown_columns: Headings that are not known. Their cells are kept in `payload` only.
@@ -54,13 +54,13 @@ class FileRead:
 
     @property
     def whole(self) -> bool:
-        """Whether every row of it could be placed."""
+        """Whether every row was accepted."""
         return not self.rejected
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownFile:
-    """A CSV file whose headings are none of an export's in a known language."""
+    """A CSV file without the headings of an export in a known language."""
 
     name: str
     headings: str
@@ -68,7 +68,7 @@ class UnknownFile:
 
 @dataclass(slots=True)
 class Export:
-    """What an export says. `files` has an entry for each file that was in it, by its English name."""
+    """Content of an export. `files` has an entry for each file, by its English name."""
 
     cycles: list[Cycle] = field(default_factory=list)
     sleeps: list[Sleep] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Export:
 
     @property
     def cycle_starts(self) -> list[datetime]:
-        """The starts of the cycles that are named anywhere in it, in order. Of two exports the later has the latest."""
+        """The starts of all cycles in the export, in order. A later export has a later last start."""
         starts = [cycle.start for cycle in self.cycles]
         starts += [sleep.cycle_start for sleep in self.sleeps]
         starts += [workout.cycle_start for workout in self.workouts]
@@ -88,19 +88,19 @@ class Export:
 
     @property
     def rejected(self) -> list[Rejected]:
-        """All rows that were not understood, by file."""
+        """All rejected rows, by file."""
         return [rejected for found in self.files.values() for rejected in found.rejected]
 
 
 def read_export(files: Mapping[str, bytes]) -> Export:
-    """Read the files of an export. Names, order of files and order of rows do not matter: headings tell the files apart.
+    """Reads the files of an export. Headings identify the files; names and order do not matter.
 
-    Two rows of one key are one record: the first stands, the second is counted if it says the same and rejected if it
-    does not. The sleeps that physiological_cycles.csv describes are taken from there where sleeps.csv does not list them.
+    The first of two rows with the same key counts. The second is counted as repeated if it is equal, else
+    rejected. Sleeps that are only in physiological_cycles.csv are read from there.
 
     Raises:
-        UnreadableExport: No file has headings of an export, a file is there twice with different contents, or it lacks a column
-            without which its rows have no place.
+        UnreadableExport: No file has headings of an export, a file exists twice with different contents, or
+            a required column is missing.
     """
     export = Export()
     tables = _tables(files, export)
@@ -129,7 +129,7 @@ def read_export(files: Mapping[str, bytes]) -> Export:
 
 
 def _tables(files: Mapping[str, bytes], export: Export) -> dict[str, Table]:
-    """The files of an export among these, by kind."""
+    """Returns the files of the export by kind."""
     found: dict[str, Table] = {}
     for name, content in files.items():
         table = read_table(name, content)
@@ -140,8 +140,8 @@ def _tables(files: Mapping[str, bytes], export: Export) -> dict[str, Table]:
         lacking = table.lacks()
         if lacking is not None:
             raise UnreadableExport(
-                f"{name} lacks the column {lacking!r}, without which its rows cannot be placed: give the export as the app"
-                f" sent it. Its headings are: {', '.join(table.headings)[:_MOST_HEADINGS_SHOWN]}."
+                f"{name} lacks the required column {lacking!r}: import the export as the app sent it."
+                f" Its headings are: {', '.join(table.headings)[:_MOST_HEADINGS_SHOWN]}."
             )
         before = found.setdefault(table.kind, table)
         if before is not table and files[before.name] != content:
@@ -154,13 +154,15 @@ def _tables(files: Mapping[str, bytes], export: Export) -> dict[str, Table]:
 def _no_export(unknown: Iterable[UnknownFile]) -> str:
     headings = "; ".join(f"{file.name}: {file.headings or '(empty)'}" for file in unknown)
     return (
-        "No file has the headings of the app's data export in English, German, Spanish, French or Brazilian Portuguese, so"
-        f" nothing was stored. Report these headings if they are of an export in another language: {headings or 'none'}."
+        "No file has the headings of the app's data export in English, German, Spanish, French or Brazilian"
+        " Portuguese, so"
+        f" nothing was stored. Report these headings if they are of an export in another language:"
+        f" {headings or 'none'}."
     )
 
 
 def _cycles(table: Table, export: Export) -> None:
-    """The cycles, each with the recovery of the sleep that its row names, and the sleeps that only these rows describe."""
+    """Reads the cycles with the recovery of the sleep in their row, and sleeps only in these rows."""
     found = export.files[CYCLES]
     listed = {sleep.start: sleep.nap for sleep in export.sleeps}
     chosen: dict[datetime, tuple[bool, Cycle]] = {}
@@ -203,7 +205,8 @@ def _with_its_sleep(
 ) -> tuple[Cycle, Sleep | None]:
     """The cycle with the onset that its row names, and the sleep that the row describes.
 
-    A sleep with an unusable time is rejected, and its recovery with it, unless sleeps.csv lists a sleep with that onset.
+    A sleep with an unusable time is rejected, and its recovery with it, unless sleeps.csv lists a sleep with
+    that onset.
     """
     onset: datetime | None = None
     try:

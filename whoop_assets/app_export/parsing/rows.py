@@ -1,7 +1,8 @@
-"""The rows of an export as records: UTC, kilojoules, milliseconds and WHOOP's field names, as the API has them.
+"""The rows of an export as records: UTC, kilojoules, milliseconds and WHOOP's field names, as the API has
+them.
 
-A record knows the line it stood in and the row as it was (`raw`), and its WHOOP day: that of the cycle it is listed
-under, which the export names by its start.
+A record knows the line it stood in and the row as it was (`raw`), and its WHOOP day: that of the cycle it is
+listed under, which the export names by its start.
 """
 
 from collections.abc import Callable, Mapping
@@ -101,7 +102,8 @@ TIMES = frozenset(map(plain, (START, END, ONSET, WAKE, BEGUN, ENDED)))
 
 @dataclass(slots=True)
 class Row:
-    """A row of a file. `raw`: its cells as exported; `cells`: the same with numbers and times as the app writes them.
+    """A row of a file. `raw`: its cells as exported; `cells`: the same with numbers and times as the app
+    writes them.
 
     `faults` collects why single cells could not be read.
     """
@@ -129,7 +131,8 @@ class Rejected:
 class Cycle:
     """A cycle. `end` is None while it is open; values of STRAIN and RECOVERY.
 
-    The values of RECOVERY describe the sleep that begins at `sleep_start`, which may be a nap; None: the row names none.
+    The values of RECOVERY describe the sleep that begins at `sleep_start`, which may be a nap; None: the row
+    names none.
     """
 
     start: datetime
@@ -213,9 +216,13 @@ class JournalEntry:
 
 
 def cycle(row: Row) -> Cycle:
-    """The cycle of a row of physiological_cycles.csv. Raises ValueError with the reason when it cannot be read."""
+    """The cycle of a row of physiological_cycles.csv.
+
+    Raises ValueError with the reason when it cannot be read.
+    """
     start, offset, day = _cycle_of(row)
-    # The end is written by the clock of this cycle, the start of the next one by the clock of the next: after a journey
+    # The end is written by the clock of this cycle, the start of the next one by the clock of the next: after
+    # a journey
     # or when the clocks change they are hours apart, and the same instant.
     end = _time(row, END, offset)
     if end is not None and end <= start:
@@ -227,7 +234,10 @@ def cycle(row: Row) -> Cycle:
 
 
 def onset_of_cycle(row: Row) -> datetime | None:
-    """The onset of the sleep that a row of physiological_cycles.csv names; None if it names none. Raises ValueError."""
+    """The onset of the sleep that a row of physiological_cycles.csv names; None if it names none.
+
+    Raises ValueError.
+    """
     if not _cell(row, ONSET):
         return None
     _, offset, _ = _cycle_of(row)
@@ -240,7 +250,10 @@ def sleep_of_cycle(row: Row) -> Sleep:
 
 
 def sleep(row: Row) -> Sleep:
-    """The sleep of a row of sleeps.csv. Raises ValueError. If it does not say whether it is a nap, the onset tells."""
+    """The sleep of a row of sleeps.csv.
+
+    Raises ValueError. If it does not say whether it is a nap, the onset tells.
+    """
     return _sleep(row, _optional(row, NAP, flag))
 
 
@@ -282,7 +295,10 @@ def workout(row: Row) -> Workout:
 
 
 def journal_entry(row: Row) -> JournalEntry | None:
-    """The answer of a row of journal_entries.csv; None if the row names no cycle, so that it has no day. Raises ValueError."""
+    """The answer of a row of journal_entries.csv; None if the row names no cycle, so that it has no day.
+
+    Raises ValueError.
+    """
     if not _cell(row, START):
         return None
     cycle_start, offset, day = _cycle_of(row)
@@ -337,7 +353,9 @@ def _time(row: Row, heading: str, offset: str) -> datetime | None:
 
 
 def _end_of_cycle(row: Row, offset: str) -> datetime | None:
-    """The end of the cycle that a sleep is listed under, as far as it can be read: the sleep does not depend on it."""
+    """The end of the cycle that a sleep is listed under, as far as it can be read: the sleep does not depend
+    on it.
+    """
     try:
         return _time(row, END, offset)
     except ValueError:

@@ -82,7 +82,7 @@ def _delimiter(text: str) -> str:
 
 
 def _lines(reader: "Iterator[list[str]]", table: Table) -> Iterator[tuple[int, dict[str, str]]]:
-    """The line and the cells of each row that has as many cells as there are headings; others are rejected."""
+    """Yields line and cells of each row with the right number of cells; other rows are rejected."""
     kind, keys = table.kind or "", table.columns.keys
     while True:
         line = reader.line_num + 1  # type: ignore[attr-defined]

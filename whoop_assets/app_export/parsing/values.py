@@ -23,7 +23,8 @@ _HARMLESS = re.compile(r"(?:[0-9:.,/+% -]|UTC|GMT|[ZT]){0,25}", re.ASCII)
 
 _FIRST_YEAR, _LAST_YEAR = 2012, 2199
 
-# Recorded exports have `true` and `false` in every language; a spreadsheet translates them when it saves a file.
+# Recorded exports have `true` and `false` in every language; a spreadsheet translates them when it saves a
+# file.
 _YES = frozenset(
     map(plain, ("true", "yes", "1", "wahr", "ja", "verdadero", "sí", "vrai", "oui", "verdadeiro", "sim"))
 )
@@ -31,7 +32,10 @@ _NO = frozenset(map(plain, ("false", "no", "0", "falsch", "nein", "falso", "faux
 
 
 def zone(text: str) -> str:
-    """`UTC-05:00`, `UTC+01:00` or `UTCZ` as the API writes it: `-05:00`, `+01:00`, `Z`. Also reads `GMT-5` and `UTC+0530`."""
+    """`UTC-05:00`, `UTC+01:00` or `UTCZ` as the API writes it: `-05:00`, `+01:00`, `Z`.
+
+    Also reads `GMT-5` and `UTC+0530`.
+    """
     text = text.strip().replace("\N{MINUS SIGN}", "-")
     match = _ZONE.fullmatch(text)
     if match is None:
@@ -60,7 +64,7 @@ def instant(text: str, offset: str) -> datetime:
 
 
 def number(text: str) -> float:
-    """A decimal number of any size: a value that cannot be true is stored, and the check of values names it."""
+    """Returns a decimal number of any size. Implausible values are stored and reported by a check."""
     if _NUMBER.fullmatch(text) is None:
         raise ValueError(f"{_shown(text)} is not a number")
     return float(text)
@@ -98,7 +102,9 @@ def flag(text: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """A cell as an error repeats it: words may be a note or an answer that slipped into another column, and are not."""
+    """A cell as an error repeats it: words may be a note or an answer that slipped into another column, and
+    are not.
+    """
     if _HARMLESS.fullmatch(text):
         return repr(text)
     return f"a {'word' if text.isalpha() else 'text'} of {len(text)} characters"

@@ -56,7 +56,7 @@ def _entry(group: "Group") -> dict[str, Any]:
     return {
         "reason": one.reason.value,
         "why": one.reason.sentence,
-        "due": min(reading.due for reading in group.readings).isoformat(timespec="seconds"),
+        "due": min(reading.due for reading in group.tasks).isoformat(timespec="seconds"),
         "lane": one.lane,
         "streams": list(one.streams),
         "first_day": one.first.isoformat(),

@@ -28,7 +28,7 @@ def notion() -> None:
 def init(parent: str, title: str) -> None:
     """Make a Notion data source with the properties of the mapping, and say its id."""
     from whoop_assets.clock import SystemClock
-    from whoop_assets.sinks.notion.client import Notion, OwnPace, notion_id
+    from whoop_assets.sinks.notion.client import CommandSlots, Notion, notion_id
     from whoop_assets.sinks.notion.errors import OutcomeUnknown
     from whoop_assets.sinks.notion.schema import schema_of
     from whoop_assets.sinks.notion.target import page_mapping
@@ -46,7 +46,7 @@ def init(parent: str, title: str) -> None:
     properties = schema_of(page_mapping(settings))
     page = notion_id(parent, "--parent")
     clock = SystemClock()
-    with Notion(settings.notion_token, settings.notion_url, OwnPace(clock), clock) as api:
+    with Notion(settings.notion_token, settings.notion_url, CommandSlots(clock), clock) as api:
         try:
             source, address = api.create_database(page, title, properties)
         except OutcomeUnknown as error:

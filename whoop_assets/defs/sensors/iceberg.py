@@ -16,7 +16,7 @@ from whoop_assets.defs.sensors.in_flight import BELIEVED_FOR, IN_FLIGHT, MOST_RU
 from whoop_assets.defs.sensors.summaries import TRY_AGAIN_AFTER
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.iceberg import ledger
-from whoop_assets.sinks.source import TABLES, Mark
+from whoop_assets.sinks.source import TABLES, Checksum
 
 SINK = "iceberg"
 
@@ -33,7 +33,7 @@ def iceberg_behind(
     """
     if _being_written(context.instance, graph):
         return dg.SkipReason("A run is writing Iceberg tables.")
-    behind: dict[str, Mapping[date, Mark]] = {}
+    behind: dict[str, Mapping[date, Checksum]] = {}
     with whoop.database.read() as connection:
         for name, table in TABLES.items():
             if days := ledger.behind(connection, table):

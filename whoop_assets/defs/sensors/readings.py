@@ -18,7 +18,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.blueprints import sensor
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of
-from whoop_assets.planner import Plan, Reading
+from whoop_assets.planner import FetchTask, Plan
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
 
 REASON_TAG = "whoop/reason"
@@ -43,7 +43,7 @@ class InFlight:
     last: str
     planned: bool
 
-    def does(self, reading: Reading) -> bool:
+    def does(self, reading: FetchTask) -> bool:
         """Whether the reading is among it."""
         return (
             (not self.members or reading.user_id in self.members)
@@ -73,7 +73,7 @@ def due_readings(
     return dg.SensorResult(run_requests=[request(group, plan.now, graph) for group in runs])
 
 
-def runs_of(due: Iterable[Reading], flights: Iterable[InFlight]) -> list[Group]:
+def runs_of(due: Iterable[FetchTask], flights: Iterable[InFlight]) -> list[Group]:
     """The runs that a tick asks for: what is due and no run under way does, as far as there is room for more runs."""
     flights = tuple(flights)
     room = min(MOST_A_TICK, MOST_IN_FLIGHT - sum(flight.planned for flight in flights))
@@ -101,7 +101,7 @@ def run_key(group: Group, now: datetime) -> str:
     hour; what is due at this very moment is so at the next one too, and has no time of its own.
     """
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
-    work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.readings]
+    work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.tasks]
     return f"{group.any.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}"
 
 
@@ -126,12 +126,12 @@ def _members(run_config: object, graph: Graph) -> frozenset[int]:
     return frozenset(config) if isinstance(config, list) else frozenset()
 
 
-def _has_keys(reading: Reading, graph: Graph) -> bool:
+def _has_keys(reading: FetchTask, graph: Graph) -> bool:
     return all(graph.days.has_partition_key(day.isoformat()) for day in (reading.first, reading.last))
 
 
 def _parts(group: Group) -> Iterable[Group]:
-    readings = group.readings
+    readings = group.tasks
     return [
         Group(readings[start : start + MEMBERS_AT_ONCE]) for start in range(0, len(readings), MEMBERS_AT_ONCE)
     ]

@@ -1,1 +1,1 @@
-"""Apache Iceberg: each stream a table, partitioned by WHOOP day, brought up to date a batch of days a commit."""
+"""Apache Iceberg: one table per stream, partitioned by WHOOP day, written in batches of days."""

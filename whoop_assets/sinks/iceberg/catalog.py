@@ -1,4 +1,4 @@
-"""The catalog: a file beside the database, or any that pyiceberg's own configuration names."""
+"""The Iceberg catalog: a file next to the database, or one from pyiceberg's configuration."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
 
 LOCAL = "local"
-"""What WHOOP_ICEBERG_CATALOG says for the catalog beside the database."""
+"""Value of WHOOP_ICEBERG_CATALOG for the catalog next to the database."""
 
 
 def local_folder(settings: Settings) -> Path:
-    """Where that catalog and its tables are: `iceberg/` beside the SQLite file, else in the data folder."""
+    """Returns the folder of the local catalog: `iceberg/` next to the SQLite file or in the data folder."""
     url = normalise_url(settings.database_url)
     beside = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
     folder = Path(url.database or "").parent if beside else settings.data_folder
@@ -26,16 +26,17 @@ def local_folder(settings: Settings) -> Path:
 
 
 def namespace_of(settings: Settings, prefix: Sequence[str] = ("whoop",)) -> str:
-    """The namespace of the tables of the graph under that prefix: its own, unless one is set for all."""
+    """Returns the configured namespace, else the asset key prefix."""
     return settings.iceberg_namespace or "_".join(prefix)
 
 
 def open_catalog(settings: Settings) -> "Catalog":
-    """The configured catalog. Raises ConfigurationError when there is none, and SinkUnavailable."""
+    """Returns the configured catalog. Raises ConfigurationError if there is none, or SinkUnavailable."""
     name = settings.iceberg_catalog
     if not name:
         raise ConfigurationError(
-            f"Iceberg is off: set WHOOP_ICEBERG_CATALOG to {LOCAL}, or to the name of a catalog in pyiceberg's"
+            f"Iceberg is off: set WHOOP_ICEBERG_CATALOG to {LOCAL}, or to the name of a catalog in"
+            " pyiceberg's"
             " configuration."
         )
     try:
@@ -45,7 +46,7 @@ def open_catalog(settings: Settings) -> "Catalog":
     properties = dict(settings.iceberg_properties)
     if name == LOCAL:
         folder = local_folder(settings)
-        # The tables are about people: a new folder is its owner's alone.
+        # Health data: only the owner may read a new folder.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         properties |= {
             "type": "sql",
@@ -63,7 +64,7 @@ def _loaded(name: str, properties: Mapping[str, str]) -> "Catalog":
         try:
             return load_catalog(name, **properties)
         except Exception as error:
-            # Of those who open a new SQL catalog at the same moment one makes its two tables; the others come here.
+            # Another process created the tables of a new SQL catalog at the same time.
             if "already exists" not in str(error):
                 raise
     return load_catalog(name, **properties)
@@ -71,16 +72,17 @@ def _loaded(name: str, properties: Mapping[str, str]) -> "Catalog":
 
 @contextmanager
 def reaching(catalog: str) -> Iterator[None]:
-    """What goes wrong in here is the catalog's or its storage's, in one sentence without what may hold a password.
+    """Turns errors of the catalog or its storage into SinkUnavailable, without a message that may contain a
+    password.
 
-    Errors of programming are nobody's storage's, and come through as they are.
+    Programming errors pass through.
     """
     try:
         yield
     except (WhoopError, TypeError, KeyError, AttributeError, AssertionError):
         raise
-    except Exception as error:  # noqa: BLE001 - catalogs and storages are of many libraries
+    except Exception as error:  # noqa: BLE001 - catalogs and storages use many libraries
         raise SinkUnavailable(
             f"The Iceberg catalog {catalog} or its storage failed ({type(error).__name__}): check pyiceberg's"
-            " configuration of it, and that both can be reached and written to; what is behind is written when they can."
+            " configuration, and that both are reachable and writable. Stale days are written afterwards."
         ) from None

@@ -1,4 +1,4 @@
-"""Old snapshots: expired, and the files removed that nothing else needs."""
+"""Expires old snapshots and removes the files that only they need."""
 
 from typing import TYPE_CHECKING
 
@@ -9,16 +9,27 @@ if TYPE_CHECKING:
     from pyiceberg.table.snapshots import Snapshot
 
 KEPT, MOST = 20, 40
-"""Snapshots are kept until there are MOST, then the newest: a commit that replaces days makes two of them."""
+"""If there are more than MOST snapshots, only the newest KEPT stay.
+
+A commit that replaces days creates two.
+"""
 
 
 def expire(iceberg: "Table", *, most: int = MOST, kept: int = KEPT) -> int:
-    """Expire all but the newest snapshots where there are more than `most`; returns how many went.
+    """Expires old snapshots and returns their number.
 
-    Branches and tags keep theirs, and a table with `gc.enabled=false` all. pyiceberg takes snapshots out of the metadata
-    alone: the files that only they need are removed here, after that is committed. Whoever writes meanwhile starts from a
-    snapshot that stays. A reader that still scans an expired snapshot fails, and finds the current one. Raises SinkUnavailable
-    when files could not be removed, after all were tried.
+    Snapshots of branches and tags stay, and all snapshots of a table with `gc.enabled=false`. pyiceberg
+    removes snapshots from the metadata only, so this function removes the files after that commit. Other
+    writers start from a snapshot that stays. A reader of an expired snapshot fails and can read the current
+    one.
+
+    Args:
+        iceberg: Table.
+        most: Number of snapshots above which snapshots are expired.
+        kept: Number of snapshots that stay.
+
+    Raises:
+        SinkUnavailable: Files could not be removed. All were tried.
     """
     snapshots = sorted(iceberg.snapshots(), key=lambda one: one.sequence_number or 0, reverse=True)
     if len(snapshots) <= most or iceberg.properties.get("gc.enabled", "true").lower() == "false":
@@ -49,7 +60,7 @@ def _remove(iceberg: "Table", expired: "list[Snapshot]", remaining: "list[Snapsh
             for entry in one.fetch_manifest_entry(io, discard_deleted=True):
                 candidates.discard(entry.data_file.file_path)
     lists = {snapshot.manifest_list for snapshot in expired} - {one.manifest_list for one in remaining}
-    # The lists last: what is cut short here leaves files without a name, never a name without its file.
+    # The lists last: an interruption then leaves unreferenced files, and no reference to a missing file.
     left, kinds = 0, set()
     for path in (*sorted(candidates), *sorted(old_manifests), *sorted(lists)):
         try:
@@ -61,7 +72,8 @@ def _remove(iceberg: "Table", expired: "list[Snapshot]", remaining: "list[Snapsh
             kinds.add(type(error).__name__)
     if left:
         raise SinkUnavailable(
-            f"{left} files of the Iceberg table {iceberg.name()[-1]} that no snapshot needs any more could not be removed"
-            f" ({', '.join(sorted(kinds))}): let its storage allow that, and remove by hand or with another engine's"
-            " removal of orphan files what is left, as expired snapshots are not looked at again."
+            f"{left} unused files of the Iceberg table {iceberg.name()[-1]} could not be removed"
+            f" ({', '.join(sorted(kinds))}): permit deletion in its storage, and remove them by hand or"
+            " with another"
+            " engine's removal of orphan files. Expired snapshots are not checked again."
         )

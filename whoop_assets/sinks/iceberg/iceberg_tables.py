@@ -1,4 +1,4 @@
-"""An Iceberg table: made, and given the columns of a layout."""
+"""Creates Iceberg tables and evolves their columns."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyiceberg.types import PrimitiveType
 
 NEEDED = {
-    # A commit that another one came before is not repeated by the library: its rows may be older by now, and are read again.
+    # After a conflict the rows are read again, so the library must not repeat the commit.
     "commit.retry.num-retries": "0",
 }
 AT_FIRST = {
@@ -25,11 +25,11 @@ AT_FIRST = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
 }
-"""Of a new table; what somebody sets otherwise stays so."""
+"""Properties of a new table. Later changes by the operator stay."""
 
 
 def open_table(catalog: "Catalog", namespace: str, table: ExportTable) -> "Table":
-    """The table, made if it is not there, with the properties that it needs."""
+    """Returns the table with the required properties, and creates it if it is missing."""
     from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 
     name = (*namespace.split("."), table.name)
@@ -48,19 +48,19 @@ def open_table(catalog: "Catalog", namespace: str, table: ExportTable) -> "Table
 
 
 def held(iceberg: "Table") -> Held:
-    """The state of the table as it was loaded."""
+    """Returns the state of the loaded table."""
     snapshot = iceberg.current_snapshot()
     number = 0 if snapshot is None else snapshot.sequence_number or 0
     return Held(str(iceberg.metadata.table_uuid), number)
 
 
 def kinds(schema: "Schema") -> dict[str, str]:
-    """The columns that there are, and their kinds; of a type that is not ours the name of that."""
+    """Returns column -> kind, or the name of the type if it is none of our kinds."""
     return {column.name: str(column.field_type) for column in schema.fields}
 
 
 def evolve(transaction: "Transaction", layout: Layout) -> None:
-    """Add and widen the columns of the layout, which takes no rewriting."""
+    """Adds and widens columns of the layout without rewriting files."""
     if not layout.added and not layout.widened:
         return
     with transaction.update_schema() as update:
@@ -71,7 +71,7 @@ def evolve(transaction: "Transaction", layout: Layout) -> None:
 
 
 def arrow_table(schema: "Schema", layout: Layout, count: int) -> "pa.Table":
-    """The layout's values as the table's columns; one that the layout does not have is NULL."""
+    """Returns the layout's values as columns of the table. Other columns are NULL."""
     import pyarrow as pa
 
     arrow = schema.as_arrow()
@@ -84,7 +84,7 @@ def _make_namespace(catalog: "Catalog", namespace: str) -> None:
     try:
         catalog.create_namespace_if_not_exists(namespace)
     except Exception:
-        # Catalogs look first and then insert: somebody else may have come in between.
+        # Another process may have created it at the same time.
         if not catalog.namespace_exists(namespace):
             raise
 

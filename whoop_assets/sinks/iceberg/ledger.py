@@ -1,8 +1,8 @@
-"""The ledger of what Iceberg tables hold: which days are behind, and what has been committed.
+"""Ledger of the Iceberg tables: stale days, and what was committed.
 
-Level-triggered: the days' marks as they are now against those that were committed. It is written after Iceberg's
-commit; what is killed in between is written to Iceberg again, which changes nothing there. Of two who write the same day
-the one whose commit came later in Iceberg has the last word, whoever comes here first.
+A day is stale if its checksum differs from the committed one. The ledger is written after Iceberg's commit. A
+process that is killed in between writes the day again, without effect. If two processes write the same day,
+the entry of the later Iceberg commit stays.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,25 +15,25 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from whoop_assets.db.statements import batched, upsert
 from whoop_assets.sinks import source
 from whoop_assets.sinks.iceberg.tables import iceberg_days
-from whoop_assets.sinks.source import ExportTable, Mark
+from whoop_assets.sinks.source import Checksum, ExportTable
 
-NOTHING = Mark("", 0)
-"""A day without rows."""
+NOTHING = Checksum("", 0)
+"""Checksum of a day without rows."""
 
 _UNKNOWN = "?"
-"""The mark of a day whose commit was taken back: it is no day's, so the day is behind, also when it is to be empty."""
+"""Checksum of a day whose commit was rolled back. It differs from that of any day, so the day is stale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A state of an Iceberg table: its UUID, and the sequence number of its current snapshot (0: it has none)."""
+    """State of an Iceberg table: its UUID and the sequence number of its snapshot (0: none)."""
 
     table_uuid: str
     sequence_number: int
 
 
-def behind(connection: Connection, table: ExportTable) -> dict[date, Mark]:
-    """The days whose rows are not what was last committed, and their marks now; NOTHING for a day to be emptied."""
+def behind(connection: Connection, table: ExportTable) -> dict[date, Checksum]:
+    """Returns the stale days with their current checksums; NOTHING for days that must be emptied."""
     c = iceberg_days.c
     committed: dict[date, str] = dict(
         connection.execute(select(c.day, c.mark).where(c.table_name == table.name)).all()
@@ -45,10 +45,12 @@ def behind(connection: Connection, table: ExportTable) -> dict[date, Mark]:
 
 
 def believe(connection: Connection, table: ExportTable, held: Held) -> bool:
-    """Forget the entries of another table of that name, and what commits wrote that it has no more as it was rolled back.
+    """Drops entries of another table of that name, and invalidates entries of commits that were rolled back.
 
-    Their days stay in the ledger: one that had been emptied has its rows again, and nothing else would know of it.
-    Returns whether any entry is left that is believed.
+    Invalid days stay in the ledger, because a day that was emptied may have rows again.
+
+    Returns:
+        Whether a valid entry is left.
     """
     c = iceberg_days.c
     of_table = c.table_name == table.name
@@ -56,7 +58,7 @@ def believe(connection: Connection, table: ExportTable, held: Held) -> bool:
     connection.execute(
         update(iceberg_days)
         .where(of_table, c.sequence_number > held.sequence_number)
-        # The number too: a day that needs no commit is recorded at the one that is held.
+        # A day that needs no commit is recorded with the current sequence number.
         .values(mark=_UNKNOWN, sequence_number=held.sequence_number)
     )
     return connection.execute(select(c.day).where(of_table, c.mark != _UNKNOWN).limit(1)).first() is not None
@@ -67,10 +69,10 @@ def record(
     table: ExportTable,
     held: Held,
     days: Collection[date],
-    written: Mapping[date, Mark],
+    written: Mapping[date, Checksum],
     at: datetime,
 ) -> None:
-    """Note that this commit wrote these days, with these marks; a later commit's entry stays."""
+    """Records that this commit wrote these days. The entry of a later commit stays."""
     statement = upsert(connection, iceberg_days)
     old, new = iceberg_days.c, statement.excluded
     statement = statement.on_conflict_do_update(
@@ -95,12 +97,12 @@ def record(
 
 
 def forget(connection: Connection, table: ExportTable) -> None:
-    """Let all days of the table be behind."""
+    """Makes all days of the table stale."""
     connection.execute(delete(iceberg_days).where(iceberg_days.c.table_name == table.name))
 
 
 def row_count(connection: Connection, table: ExportTable) -> int:
-    """How many rows the Iceberg table holds by this ledger."""
+    """Returns the number of rows of the Iceberg table according to the ledger."""
     c = iceberg_days.c
     query = select(func.coalesce(func.sum(c.rows), 0)).where(c.table_name == table.name)
     return int(connection.execute(query).scalar_one())

@@ -1,9 +1,9 @@
-"""Bringing an Iceberg table up to date: the days that are behind, a batch of them a commit.
+"""Writes the stale days of an Iceberg table, in batches of one commit each.
 
-The table is loaded first, then the rows are read, then they are committed on that state of the table or not at all. So of
-two who write at once the later commit has read its rows after the earlier one was made: an older state of a day never
-takes the place of a newer one, and who loses reads again. No transaction of the warehouse is open while Iceberg is spoken
-to. The ledger is written last: killed before that, the same rows are written once more.
+The table is loaded first, then the rows are read, then they are committed on that state of the table. If
+another process committed in between, the commit fails and the rows are read again. An older state of a day
+therefore never replaces a newer one. No database transaction is open during requests to Iceberg. The ledger
+is written last: a process that is killed before that writes the same rows again.
 """
 
 import random
@@ -21,23 +21,30 @@ from whoop_assets.sinks.iceberg.catalog import reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST, expire
 from whoop_assets.sinks.iceberg.iceberg_tables import arrow_table, evolve, held, kinds, open_table
 from whoop_assets.sinks.layout import Layout, lay_out
-from whoop_assets.sinks.source import ExportTable, Mark
+from whoop_assets.sinks.source import Checksum, ExportTable
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
 DAYS_AT_ONCE, ROWS_AT_ONCE = 200, 50_000
-"""Beyond 200 values pyiceberg does not look whether files match a set, and reads and rewrites them all."""
+"""With more than 200 values pyiceberg rewrites all files without checking whether they match."""
 
 ATTEMPTS = 10
 
 
 @dataclass(slots=True)
 class Synced:
-    """What bringing one table up to date came to. `rows` is what was written, `held` what the table has now.
+    """Result of writing one table.
 
-    `first`: nothing was known to be in it before. `snapshots`: how many the table has now.
+    Attributes:
+        first: Whether the ledger knew no day of the table before.
+        days: Written days; `rows` and `commits` likewise.
+        repeated: Commits that failed because of another writer.
+        expired: Expired snapshots.
+        held: Rows that the table contains now; `snapshots` likewise.
+        added: New columns.
+        notes: Values and fields that have no plain column.
     """
 
     table: str
@@ -62,10 +69,18 @@ def sync(
     rewrite: bool = False,
     purge: bool = False,
 ) -> Synced:
-    """Write the days of the table that are behind; with `rewrite` all of them, whatever the ledger says.
+    """Writes the stale days of the table.
 
-    `purge` leaves the current snapshot alone, and the files it needs: what was deleted or erased is then gone. Raises
-    SinkUnavailable; what was committed before that stays committed.
+    Args:
+        database: Database of the records.
+        catalog: Catalog of the table.
+        namespace: Namespace of the table.
+        table: Table to write.
+        rewrite: Writes all days, and ignores the ledger.
+        purge: Expires all snapshots but the current one, so that deleted and erased rows disappear.
+
+    Raises:
+        SinkUnavailable: The catalog or its storage failed. Earlier commits stay.
     """
     done = Synced(table.name)
     with reaching(catalog.name):
@@ -77,7 +92,7 @@ def sync(
     with database.read() as connection:
         behind = ledger.behind(connection, table)
     if rewrite or done.first:
-        # Days that this ledger knows nothing of, from another database or a lost one.
+        # Days that another database wrote, or a lost ledger.
         with reaching(catalog.name):
             behind = dict.fromkeys(_present(iceberg), ledger.NOTHING) | behind
     for days in batches(behind):
@@ -92,20 +107,20 @@ def sync(
 
 
 def table_exists(catalog: "Catalog", namespace: str, table: ExportTable) -> bool:
-    """Whether the catalog has the table. Raises SinkUnavailable."""
+    """Returns whether the catalog has the table. Raises SinkUnavailable."""
     with reaching(catalog.name):
         return catalog.table_exists((*namespace.split("."), table.name))
 
 
 def make_all(catalog: "Catalog", namespace: str) -> None:
-    """Make the tables that are not there, also those that nothing is to be written to yet: readers name them."""
+    """Creates missing tables, also those without rows, because readers name them."""
     with reaching(catalog.name):
         for table in source.TABLES.values():
             open_table(catalog, namespace, table)
 
 
-def batches(behind: Mapping[date, Mark]) -> Iterator[list[date]]:
-    """The days, oldest first, as many at once as one commit takes."""
+def batches(behind: Mapping[date, Checksum]) -> Iterator[list[date]]:
+    """Yields the days, oldest first, in batches of one commit."""
     lot: list[date] = []
     rows = 0
     for day, mark in sorted(behind.items()):
@@ -151,13 +166,14 @@ def _write(
         done.notes += layout.notes
         return
     raise SinkUnavailable(
-        f"The Iceberg table {table.name} was changed by somebody else during each of {ATTEMPTS} attempts to write it: see"
-        " who else writes there; what is behind is written when they are done."
+        f"The Iceberg table {table.name} was changed by another writer during each of {ATTEMPTS} attempts:"
+        " find the"
+        " other writer. The stale days are written after it stops."
     )
 
 
 def _commit(iceberg: "Table", layout: Layout, days: Collection[date], count: int) -> bool:
-    """Make these days of the table exactly these rows, in one commit; False when nothing was to be done."""
+    """Replaces the rows of these days in one commit. Returns False if there was nothing to do."""
     from pyiceberg.expressions import In
 
     before = iceberg.metadata_location
@@ -172,7 +188,7 @@ def _commit(iceberg: "Table", layout: Layout, days: Collection[date], count: int
 
 
 def _present(iceberg: "Table") -> list[date]:
-    """The days that the table has a partition of."""
+    """Returns the days for which the table has a partition."""
     if iceberg.current_snapshot() is None:
         return []
     return [row["partition"]["day"] for row in iceberg.inspect.partitions().to_pylist()]

@@ -1,4 +1,4 @@
-"""Ledger of the days that Iceberg tables hold."""
+"""Ledger of the days that Iceberg tables contain."""
 
 from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
 
@@ -11,21 +11,21 @@ iceberg_days = Table(
     Column(
         "table_name", String(64), primary_key=True, comment="Iceberg table, without catalog and namespace"
     ),
-    Column("day", Date, primary_key=True, comment="WHOOP day: a partition of it"),
+    Column("day", Date, primary_key=True, comment="WHOOP day: a partition of the table"),
     Column(
         "mark",
         String(64),
         nullable=False,
-        comment="SHA-256 of what tells these rows from others; empty: the day has no rows; ?: not known",
+        comment="checksum of the rows; empty: the day has no rows; ?: unknown",
     ),
-    Column("rows", Integer, nullable=False, comment="rows that were written for the day"),
-    Column("table_uuid", String(36), nullable=False, comment="the Iceberg table's own UUID"),
+    Column("rows", Integer, nullable=False, comment="number of rows of the day"),
+    Column("table_uuid", String(36), nullable=False, comment="UUID of the Iceberg table"),
     Column(
         "sequence_number",
         BigInteger,
         nullable=False,
-        comment="Iceberg's number of the commit that wrote the day",
+        comment="Iceberg sequence number of the commit that wrote the day",
     ),
-    Column("committed_at", UtcDateTime(), nullable=False, comment="when this was known to be committed"),
-    comment="Ledger: which state of each day the Iceberg tables hold; a day that differs from the records is behind.",
+    Column("committed_at", UtcDateTime(), nullable=False, comment="time of the entry, after the commit"),
+    comment="Ledger: committed state of each day of the Iceberg tables. Days with other checksums are stale.",
 )

@@ -1,6 +1,7 @@
-"""Notion's API as far as it is needed, through `notion-client`: at Notion's pace, with what passes tried again.
+"""Client for the part of Notion's API that the sink uses, built on `notion-client`.
 
-The library's own retries are off: they do not know that other processes send too, and leave out most of what passes.
+Requests follow Notion's rate limit and transient errors are retried. The library's own retries are off: they
+ignore the requests of other processes, and most transient errors.
 """
 
 import logging
@@ -8,14 +9,16 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from types import ModuleType, TracebackType
 from typing import Any, Protocol, Self
 
+import tenacity
+
 from whoop_assets.clock import Clock
 from whoop_assets.errors import ConfigurationError
+from whoop_assets.retry import Backoff, parse_retry_after, retrying
 from whoop_assets.sinks.notion.errors import (
     NotionDenied,
     NotionError,
@@ -31,33 +34,36 @@ log = logging.getLogger(__name__)
 
 API_VERSION = "2025-09-03"
 TIMEOUT_SECONDS = 30
-ATTEMPTS = 5
-LONGEST_WAIT = 60.0
-"""Seconds. What Notion asks to wait for its limit of requests is at most that; for a longer wait a run is no place."""
+MAX_ATTEMPTS = 5
+MAX_WAIT_SECONDS = 60.0
+"""Longest wait for a slot within a run. A later slot ends the run, and a later run continues."""
 
-BACKOFF_FIRST, BACKOFF_MOST = 0.5, 16.0
+MAX_BACKOFF_SECONDS = 16.0
 PAGE_SIZE = 100
-MOST_PAGES = 1000
+MAX_PAGES = 1000
 
 _SERVICE_OVERLOAD = 529
 _ID = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}(?![0-9a-f])", re.IGNORECASE)
 _QUOTED = re.compile(r"`[^`]*`|\"[^\"]*\"")
 
 
-class Pace(Protocol):
-    """Who says when a request may be sent."""
+class RequestSlots(Protocol):
+    """Spaces the requests to Notion."""
 
     def next_slot(self) -> tuple[datetime, datetime]:
-        """Take the next slot: its time, which may lie ahead, and the present by the same clock."""
+        """Takes the next slot.
+
+        Returns its time, which may be in the future, and the current time by the same clock.
+        """
         ...
 
     def hold(self, seconds: float) -> None:
-        """Nobody is to send a request for so long."""
+        """Delays all further requests by that time."""
         ...
 
 
-class OwnPace:
-    """The pace of a command that sends a few requests by itself."""
+class CommandSlots:
+    """Slots of a single command, which sends few requests."""
 
     def __init__(self, clock: Clock, apart: float = 0.34) -> None:
         self._clock, self._apart = clock, apart
@@ -73,32 +79,29 @@ class OwnPace:
         self._free = max(self._free, self._clock.now() + timedelta(seconds=seconds))
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """What went wrong, whether it passes by itself, and whether the request may have been carried out all the same."""
-
-    error: NotionError
-    passes: bool
-    maybe_done: bool
-    retry_after: float | None = None
-
-
 class Notion:
-    """The requests of one run or command. `requests`, `retries` and `limited` (429s) count attempts."""
+    """Requests of one run or command. `requests`, `retries` and `limited` (429 responses) count attempts."""
 
     def __init__(
-        self, token: str, url: str, pace: Pace, clock: Clock, *, jitter: random.Random | None = None
+        self, token: str, url: str, slots: RequestSlots, clock: Clock, *, jitter: random.Random | None = None
     ) -> None:
-        """Raises NotionNotInstalled without the extra, and ConfigurationError for a URL that is none."""
+        """Opens the HTTP client.
+
+        Raises:
+            NotionNotInstalled: The optional extra is missing.
+            ConfigurationError: The token or the URL is invalid.
+        """
         if not token.isascii() or not token.isprintable() or " " in token:
-            raise ConfigurationError("NOTION_TOKEN cannot be sent: copy the integration's secret again.")
+            raise ConfigurationError(
+                "NOTION_TOKEN contains invalid characters: copy the integration's secret again."
+            )
         self.requests = self.retries = self.limited = 0
         self.waited_seconds = 0.0
-        self._pace, self._clock = pace, clock
-        self._jitter = jitter or random.Random()
+        self._slots, self._clock = slots, clock
+        self._backoff = Backoff(jitter or random.Random(), max_seconds=MAX_BACKOFF_SECONDS)
         self._library = _library()
         self._http = open_http()
-        # Its log would quote what Notion says, and Notion quotes what it was sent.
+        # The library's log contains Notion's error messages, which quote the request.
         silent = logging.getLogger(f"{__name__}.notion_client")
         self._client = self._library.Client(
             client=self._http,
@@ -112,7 +115,7 @@ class Notion:
         )
 
     def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -124,8 +127,12 @@ class Notion:
         self.close()
 
     def data_source(self, source: str) -> dict[str, Any]:
-        """The data source with its schema. Raises NotionMissing, which names the data sources of a database given
-        in its place."""
+        """Returns the data source with its schema.
+
+        Raises:
+            NotionMissing: There is no such data source. If the id belongs to a database, the message names
+                its data sources.
+        """
         try:
             return self._send("GET data source", lambda: self._client.data_sources.retrieve(source))
         except NotionMissing as missing:
@@ -136,25 +143,25 @@ class Notion:
             ids = [str(one.get("id")) for one in database.get("data_sources") or ()]
             raise NotionMissing(
                 f"WHOOP_NOTION_DATA_SOURCE is the id of a database: set it to that of its data source,"
-                f" {' or '.join(ids) or 'of which it has none'}."
+                f" {' or '.join(ids) or 'but it has none'}."
             ) from None
 
     def pages(
-        self, source: str, where: Mapping[str, Any], *, in_bin: bool = False
+        self, source: str, where: Mapping[str, Any], *, in_trash: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """The pages that the filter finds, oldest first; those in the bin, or those that are not."""
+        """Yields the pages that match the filter, oldest first: those in the trash, or all others."""
         query: dict[str, Any] = {
             "filter": dict(where),
             "sorts": [{"timestamp": "created_time", "direction": "ascending"}],
             "page_size": PAGE_SIZE,
         }
-        if in_bin:
+        if in_trash:
             query["in_trash"] = True
         seen: set[str] = set()
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             answer = self._send("query", lambda: self._client.data_sources.query(source, **query))
             for page in answer.get("results") or ():
-                if page.get("object") == "page" and _in_bin(page) == in_bin:
+                if page.get("object") == "page" and _in_trash(page) == in_trash:
                     yield page
             cursor = answer.get("next_cursor")
             if not answer.get("has_more") or not cursor:
@@ -163,11 +170,15 @@ class Notion:
                 break
             seen.add(cursor)
             query["start_cursor"] = cursor
-        raise NotionUnavailable("Notion's list of pages has no end: try again later.")
+        raise NotionUnavailable("Notion's list of pages does not end: try again later.")
 
     def create(self, source: str, properties: Mapping[str, Any], *, until: datetime) -> str:
-        """Make a page; returns its id. Raises OutcomeUnknown where it may have been made without an answer, and
-        NotionUnavailable where its turn has not come until then."""
+        """Creates a page and returns its id.
+
+        Raises:
+            OutcomeUnknown: The response is missing, so the page may exist.
+            NotionUnavailable: There was no slot before `until`.
+        """
         parent = {"type": "data_source_id", "data_source_id": source}
         page = self._send(
             "POST page",
@@ -178,28 +189,36 @@ class Notion:
         return str(page["id"])
 
     def update(self, page: str, properties: Mapping[str, Any]) -> bool:
-        """Set these properties of the page, and no others; returns False when it is in the bin."""
-        return not _in_bin(
+        """Sets these properties of the page. Returns False if the page is in the trash."""
+        return not _in_trash(
             self._send("PATCH page", lambda: self._client.pages.update(page, properties=dict(properties)))
         )
 
     def trash(self, page: str) -> None:
-        """Move the page to the trash; a page that is there already stays there. Raises NotionMissing if it is gone."""
+        """Moves the page to the trash, if it is not there.
+
+        Raises NotionMissing if the page does not exist.
+        """
         try:
             self._send("PATCH page", lambda: self._client.pages.update(page, in_trash=True))
         except NotionRefused:
-            # Notion edits no page that is in the trash.
-            if not self.page(page).in_bin:
+            # Notion refuses changes of a page in the trash.
+            if not self.page(page).in_trash:
                 raise
 
-    def page(self, page: str) -> "Whereabouts":
-        """Where the page is. Raises NotionMissing."""
+    def page(self, page: str) -> "PageLocation":
+        """Returns where the page is. Raises NotionMissing."""
         found = self._send("GET page", lambda: self._client.pages.retrieve(page))
         parent = found.get("parent") or {}
-        return Whereabouts(in_bin=_in_bin(found), source=_same_form(str(parent.get("data_source_id"))))
+        return PageLocation(
+            in_trash=_in_trash(found), source=_canonical_id(str(parent.get("data_source_id")))
+        )
 
     def create_database(self, parent: str, title: str, properties: Mapping[str, Any]) -> tuple[str, str]:
-        """Make a database with one data source on a page; returns the data source's id and the database's address."""
+        """Creates a database with one data source on a page.
+
+        Returns the data source's id and the database's URL.
+        """
         made = self._send(
             "POST database",
             lambda: self._client.databases.create(
@@ -212,11 +231,9 @@ class Notion:
         sources = made.get("data_sources") or []
         if not sources:
             raise OutcomeUnknown(
-                "Notion made a database and did not name its data source: look for it on the page."
+                "Notion created a database without naming its data source: look for it on the page."
             )
         return str(sources[0]["id"]), str(made.get("url") or "")
-
-    # One path for every request
 
     def _send(
         self,
@@ -226,98 +243,126 @@ class Notion:
         repeatable: bool = True,
         until: datetime | None = None,
     ) -> dict[str, Any]:
-        faults = 0
-        while True:
-            self._wait_for_slot()
-            if until is not None and self._clock.now() > until:
-                raise NotionUnavailable(f"The turn of {what} came too late: it was not sent.")
-            self.requests += 1
-            try:
-                answer = call()
-                if isinstance(answer, dict) and (answer.get("id") or answer.get("object") == "list"):
-                    return answer
-                fault = _Fault(_unreadable(what), passes=True, maybe_done=True)
-            except Exception as error:  # noqa: BLE001 - sorted out below; what is not the library's is raised again
-                fault = self._fault(what, error)
-            if not repeatable and fault.maybe_done:
-                raise OutcomeUnknown(f"{fault.error} Whether it was carried out is not known.") from None
-            faults += 1
-            if not fault.passes or faults >= ATTEMPTS:
-                raise fault.error from None
-            self._pause(what, fault, faults)
-            self.retries += 1
+        caller = retrying(
+            self._clock,
+            wait=self._wait,
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
+            retry=lambda error: isinstance(error, NotionError) and error.retryable,
+            before_sleep=self._count_retry,
+        )
+        response: dict[str, Any] = caller(self._attempt, what, call, repeatable, until)
+        return response
+
+    def _attempt(
+        self, what: str, call: Callable[[], Any], repeatable: bool, until: datetime | None
+    ) -> dict[str, Any]:
+        self._wait_for_slot()
+        if until is not None and self._clock.now() > until:
+            raise NotionUnavailable(f"{what} was not sent: its slot was too late.")
+        self.requests += 1
+        try:
+            response = call()
+            if isinstance(response, dict) and (response.get("id") or response.get("object") == "list"):
+                return response
+            error: NotionError = NotionUnavailable(
+                f"{what}: Notion's response cannot be read.", retryable=True
+            )
+            maybe_done = True
+        except Exception as cause:  # noqa: BLE001 - errors of other libraries are raised again
+            error, maybe_done = self._error(what, cause)
+        if not repeatable and maybe_done:
+            raise OutcomeUnknown(f"{error} Notion may have executed the request.") from None
+        raise error from None
 
     def _wait_for_slot(self) -> None:
-        slot, now = self._pace.next_slot()
+        slot, now = self._slots.next_slot()
         wait = (slot - now).total_seconds()
-        if wait > LONGEST_WAIT:
+        if wait > MAX_WAIT_SECONDS:
             raise NotionUnavailable(
-                f"Notion asks not to be asked before {slot:%Y-%m-%d %H:%M:%S} UTC.", retry_at=slot
+                f"Notion permits the next request at {slot:%Y-%m-%d %H:%M:%S} UTC.", retry_at=slot
             )
         if wait > 0:
             self.waited_seconds += wait
             self._clock.sleep(wait)
 
-    def _pause(self, what: str, fault: _Fault, faults: int) -> None:
-        if fault.retry_after is None:
-            wait = self._jitter.uniform(0.0, min(BACKOFF_MOST, BACKOFF_FIRST * 2**faults))
-            log.info("%s Attempt %d of %d in %.1f s.", fault.error, faults + 1, ATTEMPTS, wait)
-            self.waited_seconds += wait
-            self._clock.sleep(wait)
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        # The slots already contain a wait that Notion stated.
+        return 0.0 if _last_error(state).retry_after is not None else self._backoff(state)
 
-    def _fault(self, what: str, error: Exception) -> _Fault:
+    def _count_retry(self, state: tenacity.RetryCallState) -> None:
+        self.retries += 1
+        self.waited_seconds += state.upcoming_sleep
+        log.info(
+            "%s Attempt %d of %d in %.1f s.",
+            _last_error(state),
+            state.attempt_number + 1,
+            MAX_ATTEMPTS,
+            state.upcoming_sleep,
+        )
+
+    def _error(self, what: str, cause: Exception) -> tuple[NotionError, bool]:
+        """Returns the error for a failed request, and whether Notion may have executed the request."""
         errors = self._library.errors
-        if isinstance(error, errors.HTTPResponseError):
-            return self._answered(what, error)
-        # What the library's own transport raises is let through by it.
+        if isinstance(cause, errors.HTTPResponseError):
+            return self._response_error(what, cause)
+        # Errors of the library's own transport pass through it.
         transport = self._library.client.httpx
-        if isinstance(error, transport.ConnectError | transport.ConnectTimeout):
-            return _Fault(_no_answer(what, error), passes=True, maybe_done=False)
-        if isinstance(error, errors.RequestTimeoutError | transport.RequestError | ValueError):
-            return _Fault(_no_answer(what, error), passes=True, maybe_done=True)
-        raise error
+        error = NotionUnavailable(
+            f"{what}: no complete response from Notion ({type(cause).__name__}).", retryable=True
+        )
+        if isinstance(cause, transport.ConnectError | transport.ConnectTimeout):
+            return error, False
+        if isinstance(cause, errors.RequestTimeoutError | transport.RequestError | ValueError):
+            return error, True
+        raise cause
 
-    def _answered(self, what: str, error: Any) -> _Fault:
-        status, code = int(error.status), str(getattr(error.code, "value", error.code))
-        known = self._library.errors.APIResponseError.is_api_response_error(error)
-        said = f": {_QUOTED.sub('...', str(error))[:300]}" if known else ""
-        sentence = f"{what} was answered {status} ({code}) by Notion{said}"
+    def _response_error(self, what: str, cause: Any) -> tuple[NotionError, bool]:
+        status, code = int(cause.status), str(getattr(cause.code, "value", cause.code))
+        known = self._library.errors.APIResponseError.is_api_response_error(cause)
+        details = f": {_QUOTED.sub('...', str(cause))[:300]}" if known else ""
+        sentence = f"{what}: Notion answered {status} ({code}){details}"
         sentence = sentence if sentence.endswith(".") else f"{sentence}."
         if status in (HTTPStatus.TOO_MANY_REQUESTS, _SERVICE_OVERLOAD):
             self.limited += status == HTTPStatus.TOO_MANY_REQUESTS
-            seconds = _seconds(error.headers.get("retry-after"), self._clock.now())
+            seconds = parse_retry_after(cause.headers.get("retry-after"), self._clock.now())
             if seconds is not None:
-                self._pace.hold(seconds)
-            return _Fault(
-                NotionUnavailable(sentence), passes=True, maybe_done=status != 429, retry_after=seconds
-            )
+                self._slots.hold(seconds)
+            error = NotionUnavailable(sentence, retryable=True, retry_after=seconds)
+            return error, status != HTTPStatus.TOO_MANY_REQUESTS
         if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
-            return _Fault(NotionUnavailable(sentence), passes=True, maybe_done=True)
+            return NotionUnavailable(sentence, retryable=True), True
         if status == HTTPStatus.CONFLICT:
-            return _Fault(NotionRefused(sentence), passes=True, maybe_done=True)
-        return _Fault(_refusal(sentence, status, known=known), passes=False, maybe_done=False)
+            return NotionRefused(sentence, retryable=True), True
+        return _refusal(sentence, status, known=known), False
+
+
+def _last_error(state: tenacity.RetryCallState) -> NotionError:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, NotionError)
+    return error
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """Where a page is: in the bin, and in which data source."""
+class PageLocation:
+    """Whether a page is in the trash, and its data source."""
 
-    in_bin: bool
+    in_trash: bool
     source: str
 
 
 def notion_id(text: str, name: str) -> str:
-    """The id in what was given: an id with or without hyphens, or an address that ends with one.
+    """Returns the id in a text: an id with or without hyphens, or a URL that ends with one.
 
-    Raises ConfigurationError, naming the setting or option it came from.
+    Raises:
+        ConfigurationError: There is no id; the message contains `name`, the setting or option.
     """
     found = _ID.findall(text.split("?")[0].split("#")[0])
     if not found:
-        raise ConfigurationError(f"{name} is not an id of Notion's, nor an address with one: copy it again.")
-    return _same_form(found[-1])
+        raise ConfigurationError(f"{name} is neither a Notion id nor a URL with one: copy it again.")
+    return _canonical_id(found[-1])
 
 
-def _same_form(text: str) -> str:
+def _canonical_id(text: str) -> str:
     digits = text.replace("-", "").lower()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
@@ -331,12 +376,13 @@ def _library() -> ModuleType:
         if error.name is None or not error.name.startswith("notion_client"):
             raise
         raise NotionNotInstalled(
-            "notion-client is not installed: install the optional extra, `pip install 'whoop-assets[notion]'`."
+            "notion-client is not installed: install the optional extra, `pip install"
+            " 'whoop-assets[notion]'`."
         ) from None
     return notion_client
 
 
-def _in_bin(page: Mapping[str, Any]) -> bool:
+def _in_trash(page: Mapping[str, Any]) -> bool:
     return bool(page.get("in_trash") or page.get("archived"))
 
 
@@ -347,29 +393,9 @@ def _refusal(sentence: str, status: int, *, known: bool) -> NotionError:
         )
     if status == HTTPStatus.NOT_FOUND and known:
         return NotionMissing(
-            f"{sentence} Check the id, and share the page or database with the integration (its menu, Connections)."
+            f"{sentence} Check the id, and share the page or database with the integration (its menu,"
+            " Connections)."
         )
     if not known:
         return NotionUnavailable(f"{sentence} This is not Notion: check WHOOP_NOTION_URL and the network.")
     return NotionRefused(sentence)
-
-
-def _no_answer(what: str, error: Exception) -> NotionUnavailable:
-    return NotionUnavailable(f"{what} got no whole answer from Notion ({type(error).__name__}).")
-
-
-def _unreadable(what: str) -> NotionUnavailable:
-    return NotionUnavailable(f"{what} got an answer from Notion that cannot be read.")
-
-
-def _seconds(header: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header: a number of seconds or a date; None when there is none to read."""
-    if not header:
-        return None
-    if header.strip().isdecimal():
-        return float(header)
-    try:
-        at = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now.timestamp())

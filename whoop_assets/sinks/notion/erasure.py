@@ -10,13 +10,13 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.client import Notion
 from whoop_assets.sinks.notion.errors import NotionMissing
 from whoop_assets.sinks.notion.schema import checked_types
-from whoop_assets.sinks.notion.sync import SharedPace
+from whoop_assets.sinks.notion.sync import SharedSlots
 from whoop_assets.sinks.notion.target import is_configured, target
 
 
 @dataclass(slots=True)
 class Trashed:
-    """How many pages are in the trash or gone, and the ids of those that are not, with the reason."""
+    """Number of pages in the trash or gone; ids of the others, and the reason."""
 
     pages: int = 0
     left: list[str] = field(default_factory=list)
@@ -24,7 +24,7 @@ class Trashed:
 
 
 def trash_pages(settings: Settings, database: Database, user_id: int, known: Sequence[str]) -> Trashed:
-    """Move the pages that the ledger knew, and those that Notion finds for the member, to Notion's trash."""
+    """Moves the member's pages, from the ledger and from a search in Notion, to the trash."""
     done = Trashed()
     if not is_configured(settings):
         if known:
@@ -33,7 +33,7 @@ def trash_pages(settings: Settings, database: Database, user_id: int, known: Seq
     pages = dict.fromkeys(known)
     try:
         to = target(settings)
-        pace = SharedPace(database, to.source)
+        pace = SharedSlots(database, to.source)
         with Notion(settings.notion_token, settings.notion_url, pace, database.clock) as notion:
             types = checked_types(to.mapping, notion.data_source(to.source).get("properties") or {})
             kind = types[to.mapping.member_property]

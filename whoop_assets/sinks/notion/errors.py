@@ -1,11 +1,11 @@
-"""What can go wrong with Notion. No message carries the token, or a value of anybody's day.
+"""Errors of the Notion sink. No message contains the token or a value of a member's day.
 
 NotionError
-├── NotionUnavailable   no answer, or one that says to come back later
-├── OutcomeUnknown      a page was asked for, and whether it was made is not known
-├── NotionDenied        the token is not valid, or may not do this
-├── NotionMissing       there is no such thing, or it is not shared with the integration
-└── NotionRefused       the request was refused
+├── NotionUnavailable   no response, or one that asks to retry later
+├── OutcomeUnknown      a page was requested, and may exist
+├── NotionDenied        the token is invalid or lacks a permission
+├── NotionMissing       the object does not exist, or is not shared with the integration
+└── NotionRefused       Notion rejected the request
 """
 
 from datetime import datetime
@@ -14,36 +14,45 @@ from whoop_assets.errors import WhoopError
 
 
 class NotionError(WhoopError):
-    """Root of what Notion answered, or did not."""
+    """Base class. `retryable`: the client repeats the request; `retry_after`: seconds that Notion stated."""
 
-
-class NotionUnavailable(NotionError):
-    """Notion does not answer, or asks to come back later."""
-
-    transient = True
-
-    def __init__(self, message: str, *, retry_at: datetime | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after: float | None = None,
+        retry_at: datetime | None = None,
+    ) -> None:
         super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
         self.retry_at = retry_at
 
 
+class NotionUnavailable(NotionError):
+    """Notion does not respond, or asks to retry later (`retry_at`)."""
+
+    transient = True
+
+
 class OutcomeUnknown(NotionError):
-    """The answer to a request that must not be repeated blindly did not arrive."""
+    """There is no response to a request that must not be repeated blindly."""
 
     transient = True
 
 
 class NotionDenied(NotionError):
-    """Notion does not accept the token, or not for this."""
+    """Notion rejects the token, or its permissions."""
 
 
 class NotionMissing(NotionError):
-    """What was asked for does not exist, or is not shared with the integration."""
+    """The object does not exist, or is not shared with the integration."""
 
 
 class NotionRefused(NotionError):
-    """Notion refused the request as it was."""
+    """Notion rejects the request."""
 
 
 class NotionNotInstalled(NotionError):
-    """The optional extra is not there."""
+    """The optional extra is not installed."""

@@ -1,7 +1,8 @@
-"""Which column of the daily summary goes to which property of a page: pure, from a YAML text to Notion's values.
+"""Maps columns of the daily summary to properties of a page: from a YAML document to Notion's values. Pure
+functions.
 
-The kinds of a column's values are integer, number, text, boolean, date and time (an instant). For each there are
-property types that can take them; which of these a property has, the data source itself says (`schema`).
+Kinds of values are integer, number, text, boolean, date and time (an instant). Each kind fits several
+property types; the data source defines which type a property has.
 """
 
 import hashlib
@@ -21,10 +22,10 @@ TYPES: dict[str, tuple[str, ...]] = {
     "date": ("date", "rich_text"),
     "time": ("date", "rich_text"),
 }
-"""Kind of value -> property types that take it; the first is what `notion init` makes."""
+"""Kind of value -> property types; `notion init` creates the first."""
 
 MEMBER_TYPES = ("number", "rich_text", "select")
-LONGEST_TEXT, LONGEST_OPTION, MOST_OPTIONS = 2000, 100, 100
+MAX_TEXT_LENGTH, MAX_OPTION_LENGTH, MAX_OPTIONS = 2000, 100, 100
 """Notion's size limits: https://developers.notion.com/reference/request-limits"""
 
 _KEYS = {"date", "member", "title", "members", "properties"}
@@ -33,7 +34,7 @@ _UNIT_OF_TIME, _MILLI = "_minutes", "_milli"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A property, the column that it shows, and the type that it is said to have; None: whichever fits."""
+    """A property, its column, and its type; None for any type that fits."""
 
     property: str
     column: str
@@ -42,10 +43,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PageMapping:
-    """What a page shows: the properties that tell its day and its member, and those that hold values.
+    """Content of a page.
 
-    `title`: the column that a new page is named by; None: it gets no name. `labels`: what stands for a member instead of
-    the WHOOP user id. `kinds`: the kind of every column that can be shown.
+    Attributes:
+        date_property: Property with the day; `member_property` likewise.
+        title: Column for the title of a new page; None for no title.
+        entries: Properties with values.
+        kinds: Kind of every column.
+        labels: Text that replaces a member's WHOOP user id.
     """
 
     date_property: str
@@ -57,33 +62,33 @@ class PageMapping:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides what a page says."""
+        """SHA-256 of everything that decides the content of a page."""
         entries = sorted((entry.property, entry.column, entry.type or "") for entry in self.entries)
         return _digest([self.date_property, self.member_property, sorted(self.labels.items()), entries])
 
     def member_types(self) -> tuple[str, ...]:
-        """The types that the member's property can have: a label is no number."""
+        """Returns the possible types of the member property."""
         return MEMBER_TYPES[1:] if self.labels else MEMBER_TYPES
 
     def name_of(self, user_id: int) -> str:
-        """What stands for the member: a label, or the WHOOP user id."""
+        """Returns the member's label, else the WHOOP user id."""
         return self.labels.get(user_id, str(user_id))
 
     def values(self, row: Mapping[str, Any] | None) -> dict[str, Any]:
-        """Property -> value of the daily row, ready for JSON; all of them None where there is no row."""
+        """Returns property -> JSON value of the daily row; all None without a row."""
         return {
             entry.property: None if row is None else _plain(_value(row, entry.column))
             for entry in self.entries
         }
 
     def content_hash(self, user_id: int, values: Mapping[str, Any]) -> str:
-        """SHA-256 of what the page is to say."""
+        """Returns the SHA-256 of the page's content."""
         return _digest([self.date_property, self.member_property, self.name_of(user_id), dict(values)])
 
     def rendered(
         self, user_id: int, day: date, values: Mapping[str, Any], types: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Notion's property values: `types` is property -> type as the data source has it."""
+        """Returns Notion's property values; `types` is property -> type in the data source."""
         shown: dict[str, Any] = {
             self.date_property: render("date", day.isoformat()),
             self.member_property: render(
@@ -93,7 +98,7 @@ class PageMapping:
         return shown | {name: render(types[name], value) for name, value in values.items()}
 
     def title_of(self, user_id: int, day: date, row: Mapping[str, Any] | None) -> dict[str, Any]:
-        """The name of a new page, as Notion's value of the title property; nothing when it gets none."""
+        """Returns the value of the title property of a new page; empty if it gets no title."""
         if self.title is None:
             return {}
         keys = {"user_id": self.name_of(user_id), "day": day}
@@ -104,11 +109,11 @@ class PageMapping:
         return user_id if kind == "number" else self.name_of(user_id)
 
     def member_filter(self, user_id: int, kind: str) -> dict[str, Any]:
-        """Notion's filter for pages of the member."""
+        """Returns Notion's filter for pages of the member."""
         return {"property": self.member_property, kind: {"equals": self._member_value(user_id, kind)}}
 
     def is_of(self, user_id: int, value: Mapping[str, Any]) -> bool:
-        """Whether a page's value of the member's property is this member."""
+        """Returns whether a page's member property names this member."""
         kind = str(value.get("type"))
         content = value.get(kind)
         if kind == "number":
@@ -132,23 +137,28 @@ properties:
 
 
 def with_milliseconds(kinds: Mapping[str, str]) -> dict[str, str]:
-    """The columns, and for each in minutes the same in milliseconds."""
+    """Adds a column in milliseconds for each column in minutes."""
     return dict(kinds) | {
         name.removesuffix(_UNIT_OF_TIME) + _MILLI: "integer" for name in kinds if name.endswith(_UNIT_OF_TIME)
     }
 
 
 def parse(content: object, columns: Mapping[str, str]) -> PageMapping:
-    """The mapping that a YAML document says; `columns`: name -> kind of value of the daily summary.
+    """Returns the mapping of a YAML document.
 
-    Raises ConfigurationError, which names everything that is wrong with it.
+    Args:
+        content: Parsed YAML.
+        columns: Column of the daily summary -> kind of its values.
+
+    Raises:
+        ConfigurationError: The message names all problems.
     """
     kinds = with_milliseconds(columns)
     if not isinstance(content, Mapping):
-        _refuse(["it is not a mapping of date, member, title, members and properties"])
-    problems = [f"{name!r} means nothing here" for name in content if name not in _KEYS]
+        _refuse(["it has no keys date, member, title, members and properties"])
+    problems = [f"{name!r} is an unknown key" for name in content if name not in _KEYS]
     names = {key: content.get(key, default) for key, default in (("date", "Date"), ("member", "Member"))}
-    problems += [f"{key} is not the name of a property" for key, name in names.items() if not _is_name(name)]
+    problems += [f"{key} is no property name" for key, name in names.items() if not _is_name(name)]
     title = content.get("title", "day")
     if title is not None and title not in kinds:
         problems.append(f"title: there is no column {title!r}")
@@ -180,9 +190,9 @@ def _entries(given: object, kinds: Mapping[str, str]) -> tuple[list[Entry], list
             (value.get("column"), value.get("type")) if isinstance(value, Mapping) else (value, None)
         )
         if isinstance(value, Mapping) and (unknown := set(value) - {"column", "type"}):
-            problems.append(f"{name!r}: {', '.join(sorted(map(str, unknown)))} means nothing here")
+            problems.append(f"{name!r}: {', '.join(sorted(map(str, unknown)))} is an unknown key")
         if not _is_name(name):
-            problems.append(f"{name!r} is not the name of a property")
+            problems.append(f"{name!r} is no property name")
         elif not isinstance(column, str) or column not in kinds:
             problems.append(f"{name!r}: there is no column {column!r}")
         elif kind is not None and kind not in TYPES[kinds[column]]:
@@ -195,8 +205,8 @@ def _entries(given: object, kinds: Mapping[str, str]) -> tuple[list[Entry], list
 
 def _refuse(problems: list[str]) -> NoReturn:
     raise ConfigurationError(
-        f"The Notion mapping cannot be used: {'; '.join(problems)}. Correct the file that WHOOP_NOTION_MAPPING names;"
-        " docs/notion.md describes it."
+        f"The Notion mapping is invalid: {'; '.join(problems)}. Correct the file in WHOOP_NOTION_MAPPING as"
+        " docs/notion.md describes."
     )
 
 
@@ -223,7 +233,7 @@ def _digest(content: object) -> str:
 
 
 def render(kind: str, value: Any) -> dict[str, Any]:
-    """A value as a property of this type holds it; None empties the property (a checkbox is unchecked)."""
+    """Returns the value for a property of this type; None empties the property, or unchecks a checkbox."""
     return {kind: _RENDERED[kind](value)}
 
 
@@ -236,17 +246,17 @@ def _text(value: Any) -> str:
 def _rich_text(value: Any) -> list[dict[str, Any]]:
     if value is None or value == "":
         return []
-    return [{"type": "text", "text": {"content": _text(value)[:LONGEST_TEXT]}}]
+    return [{"type": "text", "text": {"content": _text(value)[:MAX_TEXT_LENGTH]}}]
 
 
 def _option(text: str) -> str:
-    # Notion refuses a comma in the name of an option.
-    return text.replace(",", ";").strip()[:LONGEST_OPTION]
+    # Notion rejects commas in option names.
+    return text.replace(",", ";").strip()[:MAX_OPTION_LENGTH]
 
 
 def _options(value: Any) -> list[dict[str, str]]:
     names = [part.strip() for part in str(value or "").split(",")]
-    return [{"name": _option(name)} for name in dict.fromkeys(names) if name][:MOST_OPTIONS]
+    return [{"name": _option(name)} for name in dict.fromkeys(names) if name][:MAX_OPTIONS]
 
 
 _RENDERED: dict[str, Callable[[Any], Any]] = {

@@ -1,11 +1,11 @@
-"""The ledger of Notion pages: which page each member's day has, what was written to it, and which days are behind.
+"""Ledger of Notion pages: the page of each member-day, its content, and the stale days.
 
-A day is behind when its summary is another than the one that was written (`built_at` tells), or the mapping is another,
-or it has no page yet. Nothing is entered by whoever builds summaries, so nothing can be lost with a process that is
-killed, and a sink that is switched on later finds all days behind.
+A day is stale if its summary changed since it was written (`built_at`), if the mapping changed, or if it has
+no page. The code that builds summaries writes nothing here. A killed process therefore loses nothing, and a
+sink that is enabled later finds all days stale.
 
-Every change of an entry renews its generation, and is made only to the generation that was read: of two processes that
-write the same page at once neither can leave the other's content under its own name.
+Every change of an entry sets a new generation and requires the generation that was read. Two processes that
+write the same page therefore cannot record a content that the other one replaced.
 """
 
 import secrets
@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or
 from whoop_assets.db.statements import insert_or_ignore
 from whoop_assets.db.types import UtcDateTime
 from whoop_assets.members.store import exists as is_member
-from whoop_assets.records.ledgers import StaleCount
+from whoop_assets.records.ledgers import Behind
 from whoop_assets.sinks.notion.tables import notion_pages
 from whoop_assets.summaries.tables import daily_summary
 
@@ -33,7 +33,7 @@ WRITTEN, CREATING, IN_BIN, GONE, WANTED, REFUSED = (
 )
 
 _NONE_YET = 0
-"""The generation of a day that is not entered, and of one that is only since its page was refused: the work is the same."""
+"""Generation of a day without an entry, or with one for a refused page only."""
 
 _KINDS = {int: "integer", float: "number", str: "text", bool: "boolean", date: "date"}
 COLUMNS: dict[str, str] = {
@@ -41,7 +41,7 @@ COLUMNS: dict[str, str] = {
     for column in daily_summary.columns
     if column.name not in ("built_at", "last_recovery_synced_at")
 }
-"""Column of the daily summary -> kind of its values. The times that say nothing of the day itself are left out."""
+"""Column of the daily summary -> kind of its values, without columns about processing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A member's day that is behind; `page` is None where nothing is known of a page."""
+    """A stale day of a member; `page` is None if no page is known."""
 
     user_id: int
     day: date
@@ -75,7 +75,7 @@ def behind(
     first: date | None = None,
     last: date | None = None,
 ) -> list[Day]:
-    """The days that are behind, the newest first; of all members and days unless some are named."""
+    """Returns the stale days, newest first, of all members and days or of the given ones."""
     s, p = daily_summary.c, notion_pages.c
     fields = (p.page_id, p.state, p.state_at, p.generation, p.content_hash)
     found: list[Day] = []
@@ -93,10 +93,10 @@ def behind(
     return sorted(found, key=lambda entry: (-entry.day.toordinal(), entry.user_id))
 
 
-def days_behind(connection: Connection, source: str, mapping: str, *, settled: datetime) -> list[StaleCount]:
-    """The days on which anybody is behind: one entry a day, however many members.
+def days_behind(connection: Connection, source: str, mapping: str, *, settled: datetime) -> list[Behind]:
+    """Returns one entry per stale day, for all members together.
 
-    Days whose page was about to be created later than `settled` are left out: whether it was is not known yet.
+    Days whose page may have been requested after `settled` are left out, because the outcome is unknown.
     """
     s, p = daily_summary.c, notion_pages.c
     known = func.coalesce(p.generation, _NONE_YET)
@@ -109,14 +109,14 @@ def days_behind(connection: Connection, source: str, mapping: str, *, settled: d
         _orphans(source, p.day, *figures, func.max(p.summary_built_at)).group_by(p.day),
     )
     return [
-        StaleCount(day, members, (least, most, at), refused)
+        Behind(day, members, (least, most, at), refused)
         for query in queries
         for day, members, refused, least, most, at in connection.execute(query)
     ]
 
 
 def summary(connection: Connection, user_id: int, day: date) -> dict[str, Any] | None:
-    """The day's summary as it is now, with `built_at`; None when there is none (any more)."""
+    """Returns the day's current summary with `built_at`; None if there is none."""
     row = connection.execute(
         select(daily_summary).where(daily_summary.c.user_id == user_id, daily_summary.c.day == day)
     )
@@ -125,10 +125,13 @@ def summary(connection: Connection, user_id: int, day: date) -> dict[str, Any] |
 
 
 def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page | None:
-    """Enter, before it is asked for, that the day's page is about to be created; None when another process did, or the
-    member has been erased meanwhile.
+    """Records, before the request, that this process creates the day's page.
 
-    Who holds an entry that is `creating` is the only one to ask Notion for a page. The transaction is the member's.
+    Must run in a transaction of the member. Only the process with the entry in state `creating` may send the
+    request.
+
+    Returns:
+        The entry; None if another process has it, or the member was erased.
     """
     generation = secrets.randbits(62)
     given_up = None if entry.page is None else entry.page.page_id
@@ -137,8 +140,8 @@ def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page
         if not is_member(connection, entry.user_id):
             return None
         row = {
-            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": CREATING,
-            "state_at": at, "generation": generation,
+            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None,
+            "state": CREATING, "state_at": at, "generation": generation,
         }  # fmt: skip
         insert_or_ignore(connection, notion_pages, [row])
         holder = connection.scalar(select(notion_pages.c.generation).where(_entry(source, claimed)))
@@ -154,8 +157,11 @@ def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page
 def release(
     connection: Connection, source: str, claimed: Page, before: Page | None, *, refused: bool = False
 ) -> None:
-    """Take a claim back, since no page can have come of it: the entry is again what it was `before`, its generation too,
-    as the work is still the same. A day that had none keeps one only where Notion `refused` its page."""
+    """Withdraws a claim after a request that created no page.
+
+    The entry gets its state and generation from before. A day without an earlier entry keeps one only if
+    Notion refused its page.
+    """
     here = and_(_entry(source, claimed), notion_pages.c.generation == claimed.generation)
     if before is not None:
         values = {"state": before.state, "state_at": before.state_at, "generation": before.generation}
@@ -179,12 +185,14 @@ def record(
     built_at: datetime | None,
     written: bool,
 ) -> None:
-    """Enter what became of a day, unless its member has been erased. Where another process has changed the entry
-    meanwhile, it stays, and is behind: which of the two contents the page has is not known. The transaction is the
-    member's."""
+    """Records the outcome of a day, unless its member was erased. Must run in a transaction of the member.
+
+    If another process changed the entry in the meantime, the day stays stale, because the content of the page
+    is unknown.
+    """
     values = {
-        "page_id": page_id, "state": state, "state_at": at, "generation": secrets.randbits(62), "content_hash": content,
-        "mapping_hash": mapping, "summary_built_at": built_at, "failure": None,
+        "page_id": page_id, "state": state, "state_at": at, "generation": secrets.randbits(62),
+        "content_hash": content, "mapping_hash": mapping, "summary_built_at": built_at, "failure": None,
     }  # fmt: skip
     if written:
         values["written_at"] = at
@@ -217,18 +225,20 @@ def record(
 
 
 def refused(connection: Connection, source: str, entry: Day, cause: str, at: datetime) -> None:
-    """Remember why Notion refused a day's page, also one that is not entered yet, as it was found in Notion. The
-    generation stays: the work is still the same. The transaction is the member's."""
+    """Records why Notion refused a day's page. Must run in a transaction of the member.
+
+    The generation stays, because the work is the same.
+    """
     c = notion_pages.c
-    # What another process has written meanwhile was not refused.
+    # An entry that another process changed in the meantime was not refused.
     same = c.state == REFUSED if entry.page is None else c.generation == entry.page.generation
     changed = connection.execute(
         update(notion_pages).where(_entry(source, entry), same).values(failure=cause)
     )
     if changed.rowcount == 0 and entry.page is None and is_member(connection, entry.user_id):
         row = {
-            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None, "state": REFUSED,
-            "state_at": at, "generation": _NONE_YET, "failure": cause,
+            "data_source_id": source, "user_id": entry.user_id, "day": entry.day, "page_id": None,
+            "state": REFUSED, "state_at": at, "generation": _NONE_YET, "failure": cause,
         }  # fmt: skip
         insert_or_ignore(connection, notion_pages, [row])
 
@@ -242,7 +252,7 @@ def want(
     first: date | None = None,
     last: date | None = None,
 ) -> list[tuple[int, date]]:
-    """Let the days whose page is in the bin or gone have a page again; returns which they are."""
+    """Requests new pages for days whose page is in the trash or gone. Returns the days."""
     c = notion_pages.c
     where = [c.data_source_id == source, c.state.in_([IN_BIN, GONE])]
     if members:
@@ -268,22 +278,21 @@ def want(
 
 
 def counts(connection: Connection, source: str) -> dict[str, int]:
-    """How many entries are in which state."""
+    """Returns the number of entries by state."""
     c = notion_pages.c
     query = select(c.state, func.count()).where(c.data_source_id == source).group_by(c.state)
     return dict(connection.execute(query).all())
 
 
 def in_state(connection: Connection, source: str, states: Collection[str]) -> list[tuple[int, date, str]]:
-    """The days in these states, the newest first."""
+    """Returns the days in these states, newest first."""
     c = notion_pages.c
     query = select(c.user_id, c.day, c.state).where(c.data_source_id == source, c.state.in_(list(states)))
     return [tuple(row) for row in connection.execute(query.order_by(c.day.desc(), c.user_id))]
 
 
 def refusals(connection: Connection, source: str) -> list[tuple[int, date, str]]:
-    """The days whose page Notion refused at the last attempt, with the reason, the newest first; none that has neither a
-    page nor a summary any more."""
+    """Returns the days that Notion refused at the last attempt, with the reason, newest first."""
     c, s = notion_pages.c, daily_summary.c
     query = (
         select(c.user_id, c.day, c.failure)
@@ -298,7 +307,7 @@ def refusals(connection: Connection, source: str) -> list[tuple[int, date, str]]
 
 
 def of_member(connection: Connection, user_id: int) -> list[str]:
-    """The ids of all pages of the member, of whatever data source, the oldest day first."""
+    """Returns the ids of all pages of the member in all data sources, oldest day first."""
     c = notion_pages.c
     query = select(c.page_id).where(c.user_id == user_id, c.page_id.is_not(None)).order_by(c.day)
     return list(connection.scalars(query))
@@ -307,7 +316,7 @@ def of_member(connection: Connection, user_id: int) -> list[str]:
 def page_counts(
     connection: Connection, source: str, members: Collection[int], first: date, last: date
 ) -> dict[date, int]:
-    """How many pages each day has that has any, over these members."""
+    """Returns the number of pages of these members by day."""
     c = notion_pages.c
     query = select(c.day, func.count()).where(
         c.data_source_id == source,
@@ -329,7 +338,7 @@ def _same_day(source: str) -> ColumnElement[bool]:
 
 
 def _summaries(source: str, mapping: str, *columns: Any) -> Select[Any]:
-    """Days whose page is missing, or was made of another summary or by another mapping."""
+    """Selects days without a page, or with a page from another summary or mapping."""
     s, p = daily_summary.c, notion_pages.c
     other = or_(
         p.state.is_(None),
@@ -343,7 +352,7 @@ def _summaries(source: str, mapping: str, *columns: Any) -> Select[Any]:
 
 
 def _orphans(source: str, *columns: Any) -> Select[Any]:
-    """Days whose page says something and that have no summary any more."""
+    """Selects days with a page that has content, and without a summary."""
     s, p = daily_summary.c, notion_pages.c
     joined = notion_pages.outerjoin(daily_summary, _same_day(source))
     return (

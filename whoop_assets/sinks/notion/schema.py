@@ -1,4 +1,4 @@
-"""The mapping against the data source's own schema: checked as a whole before anything is written."""
+"""Checks the mapping against the schema of the data source before anything is written."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +8,14 @@ from whoop_assets.sinks.notion.mapping import TYPES, PageMapping
 
 
 def checked_types(mapping: PageMapping, properties: Mapping[str, Any]) -> dict[str, str]:
-    """Property -> its type in the data source, for the mapping's properties and for the title.
+    """Returns property -> type for the mapping's properties and the title.
 
-    `properties` is the schema as Notion gives it. Raises ConfigurationError, which names everything that does not fit.
+    Args:
+        mapping: Mapping of the pages.
+        properties: Schema of the data source from Notion.
+
+    Raises:
+        ConfigurationError: The message names all properties that do not fit.
     """
     found = {name: str(schema.get("type")) for name, schema in properties.items()}
     wanted: list[tuple[str, tuple[str, ...], str]] = [
@@ -30,21 +35,22 @@ def checked_types(mapping: PageMapping, properties: Mapping[str, Any]) -> dict[s
             )
     if problems:
         raise ConfigurationError(
-            f"The Notion data source does not fit the mapping: {'; '.join(problems)}. Nothing was written: change the"
-            " data source's properties, or the file that WHOOP_NOTION_MAPPING names."
+            f"The Notion data source does not fit the mapping: {'; '.join(problems)}. Nothing was written:"
+            " change"
+            " the data source's properties, or the file in WHOOP_NOTION_MAPPING."
         )
     return found
 
 
 def title_property(types: Mapping[str, str]) -> str:
-    """The name of the property that holds the pages' names: every data source has exactly one."""
+    """Returns the title property. Every data source has exactly one."""
     return next((name for name, kind in types.items() if kind == "title"), "title")
 
 
 def schema_of(mapping: PageMapping, title: str = "Day") -> dict[str, Any]:
-    """The properties of a data source made for the mapping, as Notion is asked for them.
+    """Returns the properties of a new data source.
 
-    Raises ConfigurationError where the mapping needs the title's name for something else.
+    Raises ConfigurationError if the mapping uses the title's name.
     """
     made: dict[str, Any] = {
         title: {"title": {}},
@@ -55,7 +61,8 @@ def schema_of(mapping: PageMapping, title: str = "Day") -> dict[str, Any]:
         made[entry.property] = {entry.type or TYPES[mapping.kinds[entry.column]][0]: {}}
     if len(made) < len(mapping.entries) + 3:
         raise ConfigurationError(
-            f"The Notion mapping names a property {title!r}, which a new data source has already as the pages' names:"
-            " give it another name in the file that WHOOP_NOTION_MAPPING names."
+            f"The Notion mapping contains a property {title!r}, which is the title of a new data source:"
+            " rename it"
+            " in the file in WHOOP_NOTION_MAPPING."
         )
     return made

@@ -1,4 +1,4 @@
-"""How things are with a Notion data source: the pace of requests, shared by all processes, and what is in the way."""
+"""State of a Notion data source, shared by all processes: request slots, and the pause after failures."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,15 +9,16 @@ from whoop_assets.db.database import Database
 from whoop_assets.db.statements import insert_or_ignore
 from whoop_assets.sinks.notion.tables import notion_sources
 
-APART = timedelta(seconds=0.34)
-"""Notion's limit is an average of three requests a second: https://developers.notion.com/reference/request-limits"""
+REQUEST_INTERVAL = timedelta(seconds=0.34)
+"""Notion permits three requests per second on average: https://developers.notion.com/reference/request-limits
+"""
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+MIN_PAUSE, MAX_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """What the last attempts at a data source came to: how many failed in a row, why, and when the next is due."""
+    """Failed attempts in a row, the reason of the last, and when the next attempt is due."""
 
     failures: int
     failure: str | None
@@ -25,25 +26,25 @@ class Obstacle:
 
 
 def next_slot(database: Database, source: str) -> tuple[datetime, datetime]:
-    """Take the next slot for a request: its time, which may lie ahead, and the present."""
+    """Takes the next request slot. Returns its time, which may be in the future, and the current time."""
     c = notion_sources.c
     with database.write() as connection:
         now = database.now(connection)
-        _there(connection, source, now)
+        _ensure_row(connection, source, now)
         free = connection.scalar(
             select(c.next_request_at).where(c.data_source_id == source).with_for_update()
         )
         slot = max(free or now, now)
-        _set(connection, source, next_request_at=slot + APART)
+        _set(connection, source, next_request_at=slot + REQUEST_INTERVAL)
     return slot, now
 
 
 def hold(database: Database, source: str, seconds: float) -> None:
-    """Let no process send a request for so long: Notion has said so."""
+    """Delays the requests of all processes, because Notion stated a wait."""
     c = notion_sources.c
     with database.write() as connection:
         now = database.now(connection)
-        _there(connection, source, now)
+        _ensure_row(connection, source, now)
         free = connection.scalar(
             select(c.next_request_at).where(c.data_source_id == source).with_for_update()
         )
@@ -51,25 +52,28 @@ def hold(database: Database, source: str, seconds: float) -> None:
 
 
 def failed(database: Database, source: str, cause: str, retry_at: datetime | None = None) -> None:
-    """Remember that an attempt came to nothing; the next is due after a pause that doubles, or at `retry_at`."""
+    """Records a failed attempt.
+
+    The next is due after a pause that doubles, or at `retry_at` if that is later.
+    """
     with database.write() as connection:
         now = database.now(connection)
-        _there(connection, source, now)
+        _ensure_row(connection, source, now)
         failures = obstacle(connection, source).failures + 1
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 10))
+        pause = min(MAX_PAUSE, MIN_PAUSE * 2 ** min(failures - 1, 10))
         _set(
             connection, source, failures=failures, failure=cause, try_after=max(now + pause, retry_at or now)
         )
 
 
 def worked(database: Database, source: str) -> None:
-    """Forget what was in the way."""
+    """Resets the failures."""
     with database.write() as connection:
         _set(connection, source, failures=0, failure=None, try_after=None)
 
 
 def obstacle(connection: Connection, source: str) -> Obstacle:
-    """What is in the way of a data source now."""
+    """Returns the current failures of a data source."""
     c = notion_sources.c
     row = connection.execute(
         select(c.failures, c.failure, c.try_after).where(c.data_source_id == source)
@@ -77,7 +81,7 @@ def obstacle(connection: Connection, source: str) -> Obstacle:
     return Obstacle(0, None, None) if row is None else Obstacle(*row)
 
 
-def _there(connection: Connection, source: str, now: datetime) -> None:
+def _ensure_row(connection: Connection, source: str, now: datetime) -> None:
     row = {"data_source_id": source, "next_request_at": now, "failures": 0}
     insert_or_ignore(connection, notion_sources, [row])
 

@@ -1,8 +1,8 @@
-"""Bringing pages up to date: which days are behind says the ledger, and each is taken by itself.
+"""Writes stale days to Notion pages. The ledger says which days are stale.
 
-A page is found by the stored id, else by its date and member, before one is made. That one is about to be made is
-entered before Notion is asked, so that a process that is killed between Notion's answer and the entry of the page leaves
-a trace: the next one looks for the page, and makes none while the first request could still arrive.
+A page is found by its stored id, else by date and member; otherwise it is created. The ledger gets an entry
+before the create request. If a process is killed before it stores the new page's id, the next process looks
+for the page. It creates no other page while the first request may still arrive.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -24,16 +24,16 @@ from whoop_assets.sinks.notion.schema import checked_types, title_property
 from whoop_assets.sinks.notion.target import Target, target
 
 SETTLED_AFTER = timedelta(minutes=10)
-"""So long after a page was to be asked for, no such request can be under way any more."""
+"""After this time no create request can still arrive at Notion."""
 
 SENT_WITHIN = timedelta(minutes=7)
-"""A page is asked for until then at the latest; Notion itself gives up after a minute."""
+"""A create request is sent within this time. Notion itself gives up after a minute."""
 
 NEAR = timedelta(days=7)
-"""Unknown days that are no further apart are looked for together."""
+"""Unknown days with smaller distances are looked for with one query."""
 
-MOST_UNKNOWN = 3
-"""Pages whose fate is not known, after which Notion is held to be ill."""
+MAX_UNKNOWN_PAGES = 3
+"""The run stops after this number of pages with an unknown outcome."""
 
 _ONE_DAY = timedelta(days=1)
 Key = tuple[int, date]
@@ -41,11 +41,19 @@ Key = tuple[int, date]
 
 @dataclass(slots=True)
 class Done:
-    """What came of a run: member-days by what became of them, and what it cost.
+    """Result of a run: number of member-days by outcome, and the requests.
 
-    `unchanged`: the new summary says the same, so nothing was sent. `emptied`: the day has no summary any more.
-    `lost`: a page was asked for, and whether it was made is not known. `held`: the same of an earlier run, or another
-    process is at it. `twice`: days with more than one page in Notion; the oldest is ours.
+    Attributes:
+        adopted: Pages that were found in Notion and taken over.
+        emptied: The day has no summary any more.
+        unchanged: The new summary has the same content, so nothing was sent.
+        in_bin: The page is in the trash.
+        gone: The page was deleted or moved.
+        held: The page may have been requested by an earlier run or another process.
+        lost: The page was requested, and may exist.
+        twice: Days with more than one page in Notion. The oldest page is used.
+        refused: Days that Notion rejected, with the reason.
+        obstacle: Error that ended the run. The remaining days are still stale.
     """
 
     created: int = 0
@@ -64,27 +72,31 @@ class Done:
     limited: int = 0
     waited_seconds: float = 0.0
     obstacle: WhoopError | None = None
-    """What ended the run before its end; what is left is still behind."""
 
 
 def sync(
     settings: Settings, database: Database, members: Collection[int], first: date, last: date
 ) -> tuple[Target, Done]:
-    """Bring the pages of these members up to date for first..last. Raises ConfigurationError and NotionNotInstalled.
+    """Writes the stale days first..last of these members.
 
-    What else goes wrong stands in the result, with what was done until then, and in the ledger.
+    Returns:
+        The target and the result. Other errors are in the result and in the ledger.
+
+    Raises:
+        ConfigurationError: The sink is not configured, or its mapping does not fit.
+        NotionNotInstalled: The optional extra is missing.
     """
     to = target(settings)
     with Notion(
-        settings.notion_token, settings.notion_url, SharedPace(database, to.source), database.clock
+        settings.notion_token, settings.notion_url, SharedSlots(database, to.source), database.clock
     ) as notion:
         done = Sync(database, notion, to).run(members, first, last)
     return to, done
 
 
 @dataclass(frozen=True, slots=True)
-class SharedPace:
-    """The pace of a data source, which all processes keep together."""
+class SharedSlots:
+    """Request slots of a data source, shared by all processes."""
 
     database: Database
     source: str
@@ -98,14 +110,14 @@ class SharedPace:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Pages that Notion has for days of which none is known here: one each, the oldest; in the bin or not."""
+    """Pages in Notion for days without a known page: the oldest of each day, and those in the trash."""
 
     alive: dict[Key, str]
     in_bin: dict[Key, set[str]]
 
 
 class Sync:
-    """One run over the days that are behind."""
+    """One run over the stale days."""
 
     def __init__(self, database: Database, notion: Notion, to: Target) -> None:
         self._database, self._notion = database, notion
@@ -114,7 +126,7 @@ class Sync:
         self.done = Done()
 
     def run(self, members: Collection[int], first: date, last: date) -> Done:
-        """Take each day that is behind, the newest first, until all are done or something is in the way of all."""
+        """Writes the stale days, newest first, until all are done or an error concerns all of them."""
         with self._database.read() as connection:
             now = self._database.now(connection)
             behind = notion_pages.behind(
@@ -132,7 +144,8 @@ class Sync:
     def _remember(self) -> None:
         obstacle = self.done.obstacle
         if obstacle is None and self.done.lost:
-            # Of a few pages nothing is in the others' way, but it is a fault, told once and tried again after a pause.
+            # A few pages without a response do not stop the others, but the run reports them and retries
+            # later.
             obstacle = _no_answer(self.done.lost)
         if obstacle is not None:
             retry_at = obstacle.retry_at if isinstance(obstacle, NotionUnavailable) else None
@@ -142,14 +155,17 @@ class Sync:
 
     @cached_property
     def _types(self) -> dict[str, str]:
-        """Property -> type in the data source; asked for, and checked, before the first request of another kind."""
-        return checked_types(self._mapping, self._look_at_source().get("properties") or {})
+        """Property -> type in the data source. Read and checked before any other request."""
+        return checked_types(self._mapping, self._require_source().get("properties") or {})
 
-    def _look_at_source(self) -> dict[str, Any]:
-        """The data source; raises NotionMissing when it is not there: its pages are then not there either, and not gone."""
+    def _require_source(self) -> dict[str, Any]:
+        """Returns the data source.
+
+        Raises NotionMissing if it is missing; its pages are then not marked as gone.
+        """
         source = self._notion.data_source(self._source)
         if source.get("in_trash") or source.get("archived"):
-            raise NotionMissing("The Notion data source is in the bin: restore it, or make another.")
+            raise NotionMissing("The Notion data source is in the trash: restore it, or create another.")
         return source
 
     def _take(self, behind: list[Day], now: datetime) -> None:
@@ -159,10 +175,10 @@ class Sync:
         lost: list[Day] = []
         for entry in behind:
             try:
-                self._bring(entry, found, settled)
+                self._write(entry, found, settled)
             except OutcomeUnknown:
                 lost.append(entry)
-                if len(lost) >= MOST_UNKNOWN:
+                if len(lost) >= MAX_UNKNOWN_PAGES:
                     break
             except NotionRefused as error:
                 self.done.refused[entry.user_id, entry.day] = str(error)
@@ -173,7 +189,10 @@ class Sync:
             self._look_again(lost)
 
     def _look_again(self, lost: list[Day]) -> None:
-        """Most pages whose making got no answer are there by now; the others are looked for by a later run."""
+        """Looks for pages whose create request got no response.
+
+        Most exist by now; a later run looks for the others.
+        """
         with self._database.read() as connection:
             now = self._database.now(connection)
             days = {(entry.user_id, entry.day) for entry in lost}
@@ -182,37 +201,37 @@ class Sync:
         found = self._look_for(again)
         for entry in again:
             if (entry.user_id, entry.day) in found.alive:
-                self._bring(entry, found, now - SETTLED_AFTER)
+                self._write(entry, found, now - SETTLED_AFTER)
             else:
                 self.done.lost += 1
-        if len(lost) >= MOST_UNKNOWN:
+        if len(lost) >= MAX_UNKNOWN_PAGES:
             raise _no_answer(len(lost))
 
-    def _bring(self, entry: Day, found: _Found, settled: datetime) -> None:
+    def _write(self, entry: Day, found: _Found, settled: datetime) -> None:
         with self._database.read() as connection:
             here = is_member(connection, entry.user_id)
             row = notion_pages.summary(connection, entry.user_id, entry.day)
-        if not here:  # erased meanwhile: the pages are theirs, and no longer ours to write
+        if not here:  # erased in the meantime
             return
         values = self._mapping.values(row)
         content = _Content(values, self._mapping.content_hash(entry.user_id, values), row)
         page = _page_of(entry)
         if page is None:
-            self._bring_unknown(entry, content, found, settled)
+            self._write_unknown(entry, content, found, settled)
         elif page.content_hash == content.hash:
             self.done.unchanged += 1
             self._record(entry, page.state, str(page.page_id), content, written=False)
         elif page.state == IN_BIN:
-            self._bring_from_bin(entry, str(page.page_id), content)
+            self._update_from_trash(entry, str(page.page_id), content)
         else:
             self._update(entry, str(page.page_id), content)
 
-    def _bring_unknown(self, entry: Day, content: "_Content", found: _Found, settled: datetime) -> None:
+    def _write_unknown(self, entry: Day, content: "_Content", found: _Found, settled: datetime) -> None:
         key = entry.user_id, entry.day
         state = None if entry.page is None else entry.page.state
         given_up = None if entry.page is None else entry.page.page_id
         binned = found.in_bin.get(key, set()) - {given_up}
-        if content.row is None:  # its summary went meanwhile
+        if content.row is None:  # the summary was removed in the meantime
             return
         if key in found.alive:
             self._update(entry, found.alive[key], content, counted="adopted")
@@ -232,7 +251,7 @@ class Sync:
         with self._database.write([entry.user_id]) as connection:
             claimed = notion_pages.claim(connection, self._source, entry, at=self._database.now(connection))
         until = self._database.clock.now() + SENT_WITHIN
-        if claimed is None:  # another process is at it, or the member is gone
+        if claimed is None:  # another process creates it, or the member was erased
             self.done.held += 1
             return
         try:
@@ -247,9 +266,9 @@ class Sync:
         self.done.created += 1
         self._record(replace(entry, page=claimed), WRITTEN, page, content, written=True)
 
-    def _bring_from_bin(self, entry: Day, page: str, content: "_Content") -> None:
-        """A page may have been taken out of the bin by hand; it is not taken out here."""
-        self._types  # noqa: B018 - of a data source that is not there no page is
+    def _update_from_trash(self, entry: Day, page: str, content: "_Content") -> None:
+        """Writes the page if a person took it out of the trash. The sink never restores pages."""
+        self._types  # noqa: B018 - checks that the data source exists
         if self._is_there(entry, page, content):
             self._update(entry, page, content)
 
@@ -258,12 +277,13 @@ class Sync:
         try:
             alive = self._notion.update(page, properties)
         except NotionMissing:
-            self._look_at_source()
+            self._require_source()
             self.done.gone += 1
             self._record(entry, GONE, page, content, written=False)
             return
         except NotionRefused as refusal:
-            # Notion edits no page that is in the bin, and has no such properties where it was moved to.
+            # Notion refuses changes of a page in the trash, and of properties that a moved page does not
+            # have.
             if self._is_there(entry, page, content):
                 raise refusal
             return
@@ -277,15 +297,15 @@ class Sync:
         self._record(entry, WRITTEN, page, content, written=True)
 
     def _is_there(self, entry: Day, page: str, content: "_Content") -> bool:
-        """Whether the page can be written; else that it is in the bin, or gone, is entered."""
+        """Returns whether the page can be written. Otherwise records that it is in the trash, or gone."""
         try:
             at = self._notion.page(page)
         except NotionMissing:
-            self._look_at_source()
+            self._require_source()
             at = None
-        if at is not None and not at.in_bin and at.source == self._source:
+        if at is not None and not at.in_trash and at.source == self._source:
             return True
-        state = IN_BIN if at is not None and at.in_bin else GONE
+        state = IN_BIN if at is not None and at.in_trash else GONE
         setattr(self.done, state, getattr(self.done, state) + 1)
         self._record(entry, state, page, content, written=False)
         return False
@@ -308,12 +328,10 @@ class Sync:
                 written=written,
             )
 
-    # Pages that Notion has and the ledger does not
-
     def _look_for(self, unknown: Collection[Day]) -> _Found:
         found = _Found({}, {})
         for first, last, members in _spans(unknown):
-            # Their dates are told again below: Notion compares times by a zone of its own.
+            # `_key` compares the dates again, because Notion compares them in another time zone.
             where = [
                 {
                     "property": self._mapping.date_property,
@@ -327,10 +345,10 @@ class Sync:
             if len(members) == 1:
                 kind = self._types[self._mapping.member_property]
                 where.append(self._mapping.member_filter(min(members), kind))
-            self._sort_out({"and": where}, members, found)
+            self._collect_pages({"and": where}, members, found)
         return found
 
-    def _sort_out(self, where: dict[str, Any], members: Collection[int], found: _Found) -> None:
+    def _collect_pages(self, where: dict[str, Any], members: Collection[int], found: _Found) -> None:
         self._types  # noqa: B018 - the schema is checked before the filter names its properties
         for page in self._notion.pages(self._source, where):
             key = self._key(page, members)
@@ -339,13 +357,13 @@ class Sync:
             if key in found.alive:
                 self.done.twice.append(key)
             found.alive.setdefault(key, str(page["id"]))
-        for page in self._notion.pages(self._source, where, in_bin=True):
+        for page in self._notion.pages(self._source, where, in_trash=True):
             key = self._key(page, members)
             if key is not None:
                 found.in_bin.setdefault(key, set()).add(str(page["id"]))
 
     def _key(self, page: dict[str, Any], members: Iterable[int]) -> Key | None:
-        """The member and day that a page is of; None when it is nobody's we look for."""
+        """Returns the member and day of a page; None if it belongs to none of the members."""
         properties = page.get("properties") or {}
         start = str(
             ((properties.get(self._mapping.date_property) or {}).get("date") or {}).get("start") or ""
@@ -360,7 +378,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What a page is to say, its hash, and the summary it is of."""
+    """Values of a page, their hash, and the summary they come from."""
 
     values: dict[str, Any]
     hash: str
@@ -369,16 +387,16 @@ class _Content:
 
 def _no_answer(pages: int) -> NotionUnavailable:
     asked = "a page" if pages == 1 else f"{pages} pages"
-    return NotionUnavailable(f"Notion gave no answer when it was asked for {asked}.")
+    return NotionUnavailable(f"Notion did not respond to the request for {asked}.")
 
 
 def _page_of(entry: Day) -> Page | None:
-    """The entry whose page is known and not given up."""
+    """Returns the entry's page if it is known and in use."""
     return entry.page if entry.page is not None and entry.page.state in (WRITTEN, IN_BIN) else None
 
 
 def _spans(entries: Collection[Day]) -> Iterator[tuple[date, date, set[int]]]:
-    """Spans of days near each other, and whose they are."""
+    """Yields spans of nearby days with their members."""
     days: dict[date, set[int]] = {}
     for entry in entries:
         days.setdefault(entry.day, set()).add(entry.user_id)

@@ -14,27 +14,26 @@ notion_pages = Table(
     Column(
         "page_id",
         String(36),
-        comment="id of the day's page (UUID); while creating or wanted: of the page that is given up, if any",
+        comment="id of the page (UUID); in the states creating and wanted the id of the replaced page",
     ),
     Column(
         "state",
         String(16),
         nullable=False,
-        comment="written, creating (about to be created, or it was when a process ended), in_bin, gone (deleted"
-        " for good, or moved elsewhere), wanted (a page is to be made although one is in the bin or gone) or refused (none is"
-        " known, as Notion refused it)",
+        comment="written, creating (requested, the response is missing), in_bin (in the trash), gone (deleted"
+        " or moved), wanted (a new page is requested) or refused (Notion rejected the page)",
     ),
-    Column("state_at", UtcDateTime(), nullable=False, comment="when this state, or this attempt, began"),
-    Column("generation", BigInteger, nullable=False, comment="a number that every change renews"),
-    Column("content_hash", String(64), comment="SHA-256 of the values that were written; NULL: not known"),
-    Column("mapping_hash", String(64), comment="SHA-256 of the mapping that gave them"),
+    Column("state_at", UtcDateTime(), nullable=False, comment="begin of this state or attempt"),
+    Column("generation", BigInteger, nullable=False, comment="random number that changes with the entry"),
+    Column("content_hash", String(64), comment="SHA-256 of the written values; NULL: unknown"),
+    Column("mapping_hash", String(64), comment="SHA-256 of the mapping at that time"),
     Column(
         "summary_built_at",
         UtcDateTime(),
-        comment="built_at of the daily summary that they are of; NULL: of none, or not known",
+        comment="built_at of the written daily summary; NULL: none, or unknown",
     ),
-    Column("written_at", UtcDateTime(), comment="when the page was last written"),
-    Column("failure", Text, comment="why Notion refused the last attempt; NULL: it did not"),
+    Column("written_at", UtcDateTime(), comment="time of the last write"),
+    Column("failure", Text, comment="why Notion refused the last attempt; NULL: not refused"),
     comment="Ledger: the Notion page of each member and day.",
 )
 
@@ -42,11 +41,9 @@ notion_sources = Table(
     "notion_sources",
     metadata,
     Column("data_source_id", String(36), primary_key=True, comment="id of the Notion data source (UUID)"),
-    Column(
-        "next_request_at", UtcDateTime(), nullable=False, comment="no request may be sent before this time"
-    ),
-    Column("failures", Integer, nullable=False, comment="attempts in a row that came to nothing"),
-    Column("failure", Text, comment="why the last of them did; NULL: the last attempt did what it was to"),
-    Column("try_after", UtcDateTime(), comment="the next attempt is not made before this time"),
-    comment="One row per Notion data source: its pace, shared by all processes, and what is in the way.",
+    Column("next_request_at", UtcDateTime(), nullable=False, comment="earliest time of the next request"),
+    Column("failures", Integer, nullable=False, comment="failed attempts in a row"),
+    Column("failure", Text, comment="reason of the last failure; NULL: the last attempt succeeded"),
+    Column("try_after", UtcDateTime(), comment="earliest time of the next attempt"),
+    comment="State of each Notion data source: request slots and failures, shared by all processes.",
 )

@@ -1,4 +1,7 @@
-"""What is configured: the token, the data source, the mapping. Without the first two the sink is off."""
+"""Configuration of the Notion sink: token, data source and mapping.
+
+Without token or data source the sink is off.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +17,19 @@ from whoop_assets.sinks.notion.pages import COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The data source that pages are written to, and what they show."""
+    """Data source and mapping of the pages."""
 
     source: str
     mapping: PageMapping
 
 
 def is_configured(settings: Settings) -> bool:
-    """Whether the sink is on. Whether what is set can be used, runs and commands say."""
+    """Returns whether the sink is on. Its configuration may still be invalid."""
     return what_is_missing(settings) is None
 
 
 def what_is_missing(settings: Settings) -> str | None:
-    """A sentence that says what is not set; None when the sink is on."""
+    """Returns a sentence about missing settings; None if the sink is on."""
     missing = [
         name
         for name, value in (
@@ -38,13 +41,13 @@ def what_is_missing(settings: Settings) -> str | None:
     if not missing:
         return None
     return (
-        f"Notion is not configured, as {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set:"
-        " docs/notion.md says how it is switched on."
+        f"Notion is not configured: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set."
+        " See docs/notion.md."
     )
 
 
 def target(settings: Settings) -> Target:
-    """The configured data source and mapping. Raises ConfigurationError."""
+    """Returns the configured data source and mapping. Raises ConfigurationError."""
     missing = what_is_missing(settings)
     if missing is not None:
         raise ConfigurationError(missing)
@@ -52,7 +55,10 @@ def target(settings: Settings) -> Target:
 
 
 def page_mapping(settings: Settings) -> PageMapping:
-    """The mapping of the file that WHOOP_NOTION_MAPPING names, or the default one. Raises ConfigurationError."""
+    """Returns the mapping from the file in WHOOP_NOTION_MAPPING, or the default.
+
+    Raises ConfigurationError.
+    """
     if not settings.notion_mapping:
         return parse(_yaml(DEFAULT), COLUMNS)
     path = Path(settings.notion_mapping)
@@ -60,8 +66,9 @@ def page_mapping(settings: Settings) -> PageMapping:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"The file {path.name} that WHOOP_NOTION_MAPPING names cannot be read ({type(error).__name__}): check the"
-            " path, and that it is UTF-8."
+            f"The file {path.name} in WHOOP_NOTION_MAPPING cannot be read ({type(error).__name__}): check"
+            " the path,"
+            " and that it is UTF-8."
         ) from None
     return parse(_yaml(text), COLUMNS)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from whoop_assets.v1_migration.store import LOG_COLUMNS
+from whoop_assets.v1_migration.integrity import LOG_COLUMNS
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 
 UNKNOWN = 900_000_000
@@ -38,10 +38,10 @@ def test_a_file_is_mapped_and_the_report_says_how(
     source = old_store(tmp_path / "old.csv", command_line.members[0], list(numbers))
     result = command_line.run("migrate-v1", str(source), "--log", str(tmp_path / "log.csv"))
     assert result.exit_code == 0, result.output
-    assert f"{len(numbers)} rows read, 0 not understood." in result.stdout
+    assert f"{len(numbers)} rows read, 0 rejected." in result.stdout
     lines = {line[:30].strip(): int(line[30:38]) for line in result.stdout.splitlines()[1:]}
-    assert (lines["ids"], lines["mapped"], lines["by WHOOP's activity mapping"]) == (len(numbers),) * 3
-    assert lines["not stored here"] == len(numbers)
+    assert (lines["total"], lines["mapped"], lines["mapped_by_mapping"]) == (len(numbers),) * 3
+    assert lines["not_stored"] == len(numbers)
     with (tmp_path / "log.csv").open() as written:
         rows = list(csv.DictReader(written))
     assert list(rows[0]) == list(LOG_COLUMNS)
@@ -59,7 +59,7 @@ def test_what_is_left_to_look_at_is_told_by_the_exit_status(
     assert (told["total"], told["unmapped"], told["answered_404"]) == (len(numbers) + 1, 1, 1)
     assert "1 ids are unmapped" in is_one_error(command_line.run("migrate-v1", "--retry"))
     source.write_text("kind,id,user_id\nsleep,x,1\n")
-    assert "1 rows were not understood" in is_one_error(command_line.run("migrate-v1", str(source)))
+    assert "1 rows were rejected" in is_one_error(command_line.run("migrate-v1", str(source)))
 
 
 def test_a_table_is_read_and_left_as_it_is(

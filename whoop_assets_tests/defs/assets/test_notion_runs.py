@@ -225,7 +225,7 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
         notion.fault("silence", "POST /v1/pages", times=1)
         (request,) = tick(p).run_requests
         assert not carry_out(p, request).success
-        assert "gave no answer when it was asked for a page" in tick(p).skip_message
+        assert "did not respond to the request for a page" in tick(p).skip_message
         with p.home.database.write() as connection:
             connection.execute(notion_sources.update().values(try_after=None))
         assert tick(p).run_requests == []

@@ -12,7 +12,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import due_readings, stale_summaries
 from whoop_assets.records import stale_days, tables
 from whoop_assets.v1_migration import store as v1_store
-from whoop_assets.v1_migration.store import BY_ENDPOINT, BY_TIME, Decision, OldId
+from whoop_assets.v1_migration.store import BY_ENDPOINT, BY_TIME, OldId
 
 OF_THE_WHOLE = {
     "values_within_bounds",
@@ -134,9 +134,9 @@ def test_the_integrity_report_of_v1_ids_names_what_a_human_should_look_at(p):
 
     def decide(name, way=None, v2_id=None, reason=None):
         with p.home.database.write() as connection:
-            v1_store.take_in(connection, [ids[name]], "an old store", now)
+            v1_store.import_ids(connection, [ids[name]], "an old store", now)
             if name != "open":
-                v1_store.decide(connection, [Decision(ids[name], way, v2_id, reason)], now)
+                v1_store.decide(connection, ids[name], now, way, v2_id, reason)
 
     decide("good", BY_ENDPOINT, first["id"])
     result = check_alone(p, "v1_ids_mapped")
@@ -152,6 +152,10 @@ def test_the_integrity_report_of_v1_ids_names_what_a_human_should_look_at(p):
     assert counts == {
         "found": 5,
         "looked_at": 7,
+        "total": 7,
+        "sleep": 5,
+        "workout": 1,
+        "recovery": 1,
         "mapped": 5,
         "mapped_by_v1_id": 0,
         "mapped_by_cycle_id": 0,
@@ -162,14 +166,16 @@ def test_the_integrity_report_of_v1_ids_names_what_a_human_should_look_at(p):
         "contradicting": 2,
         "doubles": 1,
         "not_stored": 1,
+        "asked": 0,
+        "answered_404": 0,
     }
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert sorted(one.data["what"] for one in result.metadata["named"].records) == [
-        f"2 ids of v1 are mapped to sleep {first['id']}",
-        "recovery 7: It is not decided yet: run `whoop-assets migrate-v1` again.",
-        "sleep 2: In the old store it starts 3600 s later than the record.",
+        "recovery 7: not decided yet: run `whoop-assets migrate-v1` again.",
+        "sleep 2: in the old store it starts 3600 s later than the record.",
+        "sleep 4: another v1 id has the same record.",
         "sleep 6: WHOOP knows no such id (404)",
-        "workout 3: The record is a sleep.",
+        "workout 3: the record is a sleep.",
     ]
 
 

@@ -1,9 +1,11 @@
-"""The modelled WHOOP with the real request budget: runs in slots, each request let through by `RequestBudget`, lanes and all.
+"""The modelled WHOOP with the real request budget: runs in slots, each request let through by
+`RequestBudget`, lanes and all.
 
-Real are the planner, what the sensor of readings makes of its plan, the slots by lane of the repository's dagster.yaml, and
-the budget with its tables, on a virtual clock. Modelled, beside what `modelled` says: a run begins `RUN_BEGINS` after it was
-asked for and a request takes `REQUEST_TAKES`; a run reads stream by stream, member after member, as a load does; a
-run that the budget turns away leaves what it has not read, which is then held back as a failed load is.
+Real are the planner, what the sensor of readings makes of its plan, the slots by lane of the repository's
+dagster.yaml, and the budget with its tables, on a virtual clock. Modelled, beside what `modelled` says: a run
+begins `RUN_BEGINS` after it was asked for and a request takes `REQUEST_TAKES`; a run reads stream by stream,
+member after member, as a load does; a run that the budget turns away leaves what it has not read, which is
+then held back as a failed load is.
 """
 
 import threading
@@ -20,11 +22,11 @@ from whoop_assets.db.database import Database
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.defs.sensors.readings import InFlight, runs_of
 from whoop_assets.errors import BudgetExhausted
-from whoop_assets.planner import Reading, gather
+from whoop_assets.planner import FetchTask, gather
 from whoop_assets.planner.current_plan import Group
 from whoop_assets.planner.facts import BudgetFacts, Facts, FailedLoad
 from whoop_assets.planner.history import Progress, progress
-from whoop_assets.planner.member_view import View
+from whoop_assets.planner.member_view import MemberView
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.request_budget.lanes import LANES
 from whoop_assets.schema import prepare
@@ -79,7 +81,8 @@ class Counts:
     refused: Counter[str] = field(default_factory=Counter)
     """Runs that the budget turned away, by lane."""
     nights: list[tuple[int, timedelta]] = field(default_factory=list)
-    """Member, and the time from WHOOP's making of a night to its recovery's being stored, announced or found."""
+    """Member, and the time from WHOOP's making of a night to its recovery's being stored, announced or found.
+    """
     announced: list[timedelta] = field(default_factory=list)
     """From WHOOP's POST to the change's being stored."""
     open_events: int = 0
@@ -106,7 +109,10 @@ class BudgetedWhoop(ModelledWhoop):
         per_day: int = 10_000,
         zones: tuple[int, ...] = (-8, -5, 0, 1, 10),
     ) -> None:
-        """`folder`: for the budget's database. Everybody is as `ModelledWhoop` makes them: nothing is read."""
+        """`folder`: for the budget's database.
+
+        Everybody is as `ModelledWhoop` makes them: nothing is read.
+        """
         super().__init__(
             members=members,
             now=now,
@@ -192,7 +198,7 @@ class BudgetedWhoop(ModelledWhoop):
         self.database.close()
 
     def _look(self) -> None:
-        """The sensor's tick; what nothing has moved since the last one is not planned anew before its time."""
+        """The sensor's tick. Without a change since the last tick, no new plan is made before its time."""
         self.now = self._looked_on = self.time.now()
         self.time.at(self.now + self.look_every, self._look)
         if not self._moved and self._next_plan is not None and self.now < self._next_plan:
@@ -307,7 +313,7 @@ class BudgetedWhoop(ModelledWhoop):
         turned_away: BudgetExhausted | None = None
         self._of_run.budget, self._of_run.lane = budget, group.any.lane
         for stream in group.any.streams:
-            for reading in group.readings:
+            for reading in group.tasks:
                 self.now = self.time.now()
                 if turned_away is None:
                     try:
@@ -319,7 +325,7 @@ class BudgetedWhoop(ModelledWhoop):
                         self.done(reading, cost)
                         continue
                 self._fails(reading, stream)
-        for reading in group.readings:
+        for reading in group.tasks:
             self._look_at_milestones(reading.user_id)
         if turned_away is not None:
             raise turned_away
@@ -363,7 +369,7 @@ class BudgetedWhoop(ModelledWhoop):
         )
         return replace(known, members=members)
 
-    def _fails(self, reading: Reading, stream: str) -> None:
+    def _fails(self, reading: FetchTask, stream: str) -> None:
         failed = self._failed.setdefault(reading.user_id, [])
         same = [
             one
@@ -376,7 +382,7 @@ class BudgetedWhoop(ModelledWhoop):
             FailedLoad(stream, reading.first, reading.last, True, first_at, self.now),
         ]
 
-    def _mended(self, reading: Reading, stream: str) -> None:
+    def _mended(self, reading: FetchTask, stream: str) -> None:
         failed = self._failed.get(reading.user_id)
         if failed:
             self._failed[reading.user_id] = [
@@ -390,7 +396,7 @@ class BudgetedWhoop(ModelledWhoop):
 
     def progress(self, member: ModelledMember) -> Progress:
         """How far the member's history is read, as `whoop-assets members` tells it."""
-        return progress(View(member.facts(self.now), self.rules, self.now))
+        return progress(MemberView(member.facts(self.now), self.rules, self.now))
 
     def _look_at_milestones(self, user_id: int) -> None:
         reached = self.complete.get(user_id)

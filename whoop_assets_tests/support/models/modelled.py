@@ -1,7 +1,9 @@
-"""A modelled WHOOP on a virtual clock: nights, workouts, webhooks and re-scores of many members, without HTTP or SQL.
+"""A modelled WHOOP on a virtual clock: nights, workouts, webhooks and re-scores of many members, without HTTP
+or SQL.
 
-Real is the planner. Modelled are the members (they sleep once a day, are up at their hour give or take one, sync
-some minutes later), what a reading costs (pages of 25 records, of which each but the first repeats one), and what it
+Real is the planner. Modelled are the members (they sleep once a day, are up at their hour give or take one,
+sync some minutes later), what a reading costs (pages of 25 records, of which each but the first repeats one),
+and what it
 finds: what WHOOP has made of the days asked for by then.
 """
 
@@ -11,20 +13,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from whoop_assets.planner import Plan, Reading, Rules, plan
+from whoop_assets.planner import FetchTask, Plan, PlannerSettings, plan
 from whoop_assets.planner.facts import (
-    EVENTS,
+    EVENT_WINDOW,
     RECENT,
-    SHORT_SILENCE,
     BudgetFacts,
+    CoveredSpan,
     EventFacts,
     Facts,
-    Hole,
     KnownCycle,
     KnownSleep,
     MemberFacts,
-    Read,
-    StreamRead,
+    StreamCoverage,
+    UnreadSpan,
 )
 from whoop_assets.planner.fetch_tasks import RECORDS, SNAPSHOTS
 from whoop_assets.records.coverage import Span, subtract
@@ -55,7 +56,7 @@ class ModelledMember:
     offset: timedelta
     connected_at: datetime
     nights: list[Night]
-    read: dict[str, list[Read]] = field(default_factory=dict)
+    read: dict[str, list[CoveredSpan]] = field(default_factory=dict)
     cycles: dict[date, bool] = field(default_factory=dict)
     """Known days, and whether we know that the cycle has closed."""
     sleeps: set[date] = field(default_factory=set)
@@ -128,12 +129,12 @@ class ModelledMember:
         return self._facts
 
 
-def _stream_read(spans: list[Read], stream: str, now: datetime) -> StreamRead:
+def _stream_read(spans: list[CoveredSpan], stream: str, now: datetime) -> StreamCoverage:
     holes = tuple(
-        Hole(before.end, after.start) for before, after in pairwise(spans) if after.start > before.end
+        UnreadSpan(before.end, after.start) for before, after in pairwise(spans) if after.start > before.end
     )
     recent = tuple(one for one in spans if stream == "cycles" or one.end > now - RECENT)
-    return StreamRead(spans[0].start, recent, holes)
+    return StreamCoverage(spans[0].start, recent, holes)
 
 
 Event = tuple[datetime, ModelledMember, str, date]
@@ -147,7 +148,7 @@ class Rescore:
     stream: str
     day: date
     at: datetime
-    found: tuple[datetime, Reading] | None = None
+    found: tuple[datetime, FetchTask] | None = None
 
 
 class ModelledWhoop:
@@ -163,12 +164,12 @@ class ModelledWhoop:
         seed: int = 1,
         webhooks: bool = False,
         per_day: int = 10_000,
-        rules: Rules | None = None,
+        rules: PlannerSettings | None = None,
         zones: tuple[int, ...] = (-8, -5, 0, 1, 10),
     ) -> None:
         """`days` of history, `ahead` of future; everything up to now has been read a moment ago."""
         self.now, self.webhooks, self.per_day = now, webhooks, per_day
-        self.rules = rules or Rules((now - days * ONE_DAY).date(), now.date())
+        self.rules = rules or PlannerSettings((now - days * ONE_DAY).date(), now.date())
         self.members = [
             _member(1000 + place, timedelta(hours=zones[place % len(zones)]), now, days, ahead, seed)
             for place in range(members)
@@ -176,7 +177,7 @@ class ModelledWhoop:
         self.by_id = {member.user_id: member for member in self.members}
         self.sent: list[datetime] = []
         self.by_reason: dict[str, int] = {}
-        self.readings: list[tuple[datetime, Reading, int]] = []
+        self.readings: list[tuple[datetime, FetchTask, int]] = []
         self.received: list[datetime] = []
         self.rescores: list[Rescore] = []
         self.dead = Span(now, now)
@@ -188,7 +189,7 @@ class ModelledWhoop:
         if webhooks:
             # They have worked for two weeks, and everything they announced is here.
             for at, member, _stream, _day in self._events[: self._next]:
-                if at > now - EVENTS:
+                if at > now - EVENT_WINDOW:
                     self.received.append(at)
                     member.last_event_at = at
 
@@ -197,20 +198,22 @@ class ModelledWhoop:
         for member in self.members:
             start = member.nights[0].start - ONE_DAY
             for stream in RECORDS:
-                member.read[stream] = [Read(start, self.now, self.now)]
+                member.read[stream] = [CoveredSpan(start, self.now, self.now)]
             for night in member.made(self.now):
                 self._learn(member, night.day, RECORDS)
             member.profile_read_at = self.now
 
     def spread(self) -> None:
-        """As after some time of running: the past was not read in one go, but 90 days at a time, over their intervals."""
+        """As after some time of running: the past was not read in one go, but 90 days at a time, over their
+        intervals.
+        """
         dice = random.Random("spread")
         for member in self.members:
-            parts, end = [Read(self.now - 31 * ONE_DAY, self.now, self.now)], self.now - 31 * ONE_DAY
+            parts, end = [CoveredSpan(self.now - 31 * ONE_DAY, self.now, self.now)], self.now - 31 * ONE_DAY
             while end > member.nights[0].start - ONE_DAY:
                 start = end - 90 * ONE_DAY
                 interval = min(365 * ONE_DAY, max(14 * ONE_DAY, (self.now - end) / 3))
-                parts.append(Read(start, end, self.now - interval * dice.random()))
+                parts.append(CoveredSpan(start, end, self.now - interval * dice.random()))
                 end = start
             for stream in RECORDS:
                 member.read[stream] = sorted(parts)
@@ -247,13 +250,10 @@ class ModelledWhoop:
 
     def facts(self) -> Facts:
         """What the warehouse would say of everybody."""
-        since = self.now - EVENTS
+        since = self.now - EVENT_WINDOW
         heard = self.received[bisect_right(self.received, since) :]
-        silences = tuple(
-            Hole(before, after) for before, after in pairwise(heard) if after - before >= SHORT_SILENCE
-        )
         first_at, last_at = (heard[0], heard[-1]) if heard else (None, None)
-        events = EventFacts(len(heard), first_at, last_at, silences)
+        events = EventFacts(len(heard), first_at, last_at)
         members = tuple(member.facts(self.now) for member in self.members)
         return Facts(self.now, members, events, self.budget_facts())
 
@@ -275,13 +275,13 @@ class ModelledWhoop:
             to = min([self.now + step] if made.due else (upcoming or [until]))
             self.advance(min(until, max(to, self.now + step)))
 
-    def carry_out(self, reading: Reading) -> int:
+    def carry_out(self, reading: FetchTask) -> int:
         """Do what a load would; the requests that it costs."""
         cost = sum(self.read_stream(reading, stream) for stream in reading.streams)
         self.done(reading, cost)
         return cost
 
-    def done(self, reading: Reading, cost: int) -> None:
+    def done(self, reading: FetchTask, cost: int) -> None:
         """Note the reading, and the re-scores that it has found."""
         self.readings.append((self.now, reading, cost))
         for rescore in self.rescores:
@@ -293,7 +293,7 @@ class ModelledWhoop:
             ):
                 rescore.found = (self.now, reading)
 
-    def read_stream(self, reading: Reading, stream: str) -> int:
+    def read_stream(self, reading: FetchTask, stream: str) -> int:
         """Send the requests that the stream needs, and know then what they have found; how many they were."""
         member = self.by_id[reading.user_id]
         member.changed()
@@ -303,7 +303,7 @@ class ModelledWhoop:
             return 1
         return self._read(member, stream, reading)
 
-    def _read(self, member: ModelledMember, stream: str, reading: Reading) -> int:
+    def _read(self, member: ModelledMember, stream: str, reading: FetchTask) -> int:
         cost = 0
         if stream != "cycles" and "cycles" not in reading.streams:
             frontier = member.read.get("cycles", [])[-1:]
@@ -323,11 +323,11 @@ class ModelledWhoop:
         self._send(pages, reading.reason.value)
         covered = member.read.setdefault(stream, [])
         kept = [
-            Read(rest.start, rest.end, one.read_at)
+            CoveredSpan(rest.start, rest.end, one.read_at)
             for one in covered
             for rest in subtract(Span(one.start, one.end), parts)
         ]
-        member.read[stream] = sorted([*kept, *(Read(part.start, part.end, at) for part in parts)])
+        member.read[stream] = sorted([*kept, *(CoveredSpan(part.start, part.end, at) for part in parts)])
         for night in nights:
             self._learn(member, night.day, (stream,))
         return cost + pages
@@ -336,7 +336,7 @@ class ModelledWhoop:
         """Those of the span that WHOOP has processed."""
         return [night for night in member.between(span) if night.made_at <= self.now]
 
-    def _span(self, member: ModelledMember, stream: str, reading: Reading) -> Span:
+    def _span(self, member: ModelledMember, stream: str, reading: FetchTask) -> Span:
         start, end = utc_bounds(reading.first, reading.last)
         if stream != "cycles":
             first, after = member.night(reading.first), member.night(reading.last + ONE_DAY)
@@ -382,7 +382,9 @@ def _member(
 
 
 def _announcements(member: ModelledMember) -> list[Event]:
-    """The webhooks that WHOOP sends for the member: some seconds after the change; every third sleep changes twice."""
+    """The webhooks that WHOOP sends for the member: some seconds after the change; every third sleep changes
+    twice.
+    """
     found = []
     for place, night in enumerate(member.nights):
         for stream, seconds in (("sleeps", 5), ("recoveries", 8)):

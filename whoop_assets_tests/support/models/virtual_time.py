@@ -1,8 +1,9 @@
-"""Many at once on a virtual clock: tasks that wait by it, one of which runs at a time, in the order of their waking.
+"""Many at once on a virtual clock: tasks that wait by it, one of which runs at a time, in the order of their
+waking.
 
-A task is a thread, so that code which calls `clock.sleep` in the middle of its work (the request budget) runs as it is.
-Only the thread that holds the turn runs, and whoever waits passes it on; the outcome depends on nothing but the order in
-which tasks were begun and the times at which they wake.
+A task is a thread, so that code which calls `clock.sleep` in the middle of its work (the request budget) runs
+as it is. Only the thread that holds the turn runs, and whoever waits passes it on; the outcome depends on
+nothing but the order in which tasks were begun and the times at which they wake.
 """
 
 import heapq

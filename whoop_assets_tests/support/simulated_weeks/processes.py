@@ -20,7 +20,7 @@ from whoop_assets.defs.sensors.summaries import digest
 from whoop_assets.defs.sensors.webhooks import Burst
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import store as member_store
-from whoop_assets.planner.current_plan import Group, grouped, plan_now, rules_at
+from whoop_assets.planner.current_plan import Group, grouped, plan_now, planner_settings_at
 from whoop_assets.planner.fetch_tasks import SNAPSHOTS
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.records.stale_days import STALE_DAYS
@@ -312,7 +312,7 @@ def _next_attempts(connection: Any) -> list[datetime]:
 
 
 def _keys(settings: Settings, now: datetime) -> Keys:
-    return Keys(settings.start_date, rules_at(settings, now).last_day)
+    return Keys(settings.start_date, planner_settings_at(settings, now).last_day)
 
 
 # The runs
@@ -423,7 +423,7 @@ def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:
     with database.read() as transaction:
         now = database.now(transaction)
         everybody = [one.user_id for one in member_store.chosen(transaction, (), with_disconnected=True)]
-    today = rules_at(settings, now).last_day
+    today = planner_settings_at(settings, now).last_day
     results = []
     if work.kind == "events":
         keys = _keys(settings, now)
