@@ -9,15 +9,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from whoop_assets.sync.session import Connection
-from whoop_assets.web.api.endpoints import DailyApi
-from whoop_assets.web.api.problems import Problem
+from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
 from whoop_assets.web.connecting import Connecting
 from whoop_assets.web.group_commit import InboxWriter
 from whoop_assets.web.health import Health
+from whoop_assets.web.metrics import Metrics
 from whoop_assets.web.receiver import Receiver
 
 WEBHOOK_PATH = "/webhooks/whoop"
@@ -28,14 +28,16 @@ def create_app(connection: Connection) -> Starlette:
     """The service on an open connection, which it does not close."""
     settings, database = connection.settings, connection.database
     writer = InboxWriter(database)
+    metrics = Metrics()
     receiver = Receiver(
         writer,
+        metrics,
         secret=settings.client_secret,
         max_age=timedelta(seconds=settings.webhook_max_age),
         clock=database.clock,
     )
     connecting = Connecting(connection)
-    health = Health(database, writer, receiver)
+    health = Health(database, writer, metrics)
     daily = DailyApi(database)
 
     @asynccontextmanager
@@ -55,7 +57,7 @@ def create_app(connection: Connection) -> Starlette:
             Route("/callback", connecting.callback),
             Route("/healthz", health.healthz),
             Route("/metrics", health.metrics),
-            *daily.routes(),
+            Mount(PREFIX, daily),
         ],
         middleware=[Middleware(RejectAmbiguous)],
         lifespan=lifespan,
@@ -88,12 +90,10 @@ class RejectAmbiguous:
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(API):
-        return Problem(404, "There is nothing here: /api/v1/openapi.json lists what there is.").response()
+        return await on_http_error(request, error)
     return PlainTextResponse("There is nothing here.\n", 404)
 
 
 async def _not_so(request: Request, error: Exception) -> Response:
     headers = getattr(error, "headers", None)
-    if request.url.path.startswith(API):
-        return Problem(405, "This address is only read: send a GET.", headers).response()
     return PlainTextResponse("This address does not take that method.\n", 405, headers)

@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from whoop_assets.clock import Clock
 from whoop_assets.errors import WhoopError
 from whoop_assets.web.group_commit import InboxWriter
-from whoop_assets.web.metrics import Deliveries
+from whoop_assets.web.metrics import Metrics
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.whoop_api.webhooks import (
     SIGNATURE_HEADER,
@@ -43,19 +43,21 @@ class TooLarge(Exception):
 
 
 class Receiver:
-    """The endpoint. `counts` says what became of the deliveries of this process."""
+    """The endpoint. Counts each delivery in `metrics`."""
 
-    def __init__(self, writer: InboxWriter, *, secret: str, max_age: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, writer: InboxWriter, metrics: Metrics, *, secret: str, max_age: timedelta, clock: Clock
+    ) -> None:
         self._writer = writer
         self._secret = secret
         self._max_age = max_age
         self._clock = clock
-        self.counts = Deliveries()
+        self._metrics = metrics
 
     async def __call__(self, request: Request) -> Response:
         began = time.perf_counter()
         outcome, response = await self._receive(request)
-        self.counts.count(outcome, time.perf_counter() - began)
+        self._metrics.count_delivery(outcome, time.perf_counter() - began)
         return response
 
     async def _receive(self, request: Request) -> tuple[str, Response]:

@@ -86,7 +86,7 @@ class Service:
             for line in self.get("/metrics").text.splitlines()
             if line.startswith(f'whoop_deliveries_total{{outcome="{outcome}"}}')
         ]
-        return int(line.split()[-1])
+        return int(float(line.split()[-1]))
 
     def stop(self) -> None:
         self.server.should_exit = True

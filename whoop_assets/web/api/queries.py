@@ -10,11 +10,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
-    Date,
-    Double,
     Select,
     Table,
     and_,
@@ -44,28 +41,7 @@ STALE_WITHOUT, STALE_WITH = timedelta(minutes=5), timedelta(hours=3)
 """So long after it was last looked for today's recovery is stale: while it is not here, and once it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class DailyColumn:
-    """A column of a daily row, as the API describes it; `kind`: integer, number, boolean, string, date or date-time."""
-
-    name: str
-    kind: str
-    nullable: bool
-    meaning: str
-
-
-def _kind(kind: Any) -> str:
-    for known, name in ((UtcDateTime, "date-time"), (Date, "date"), (Boolean, "boolean"), (Double, "number")):
-        if isinstance(kind, known):
-            return name
-    return "integer" if kind.python_type is int else "string"
-
-
-COLUMNS = tuple(
-    DailyColumn(column.name, _kind(column.type), bool(column.nullable), str(column.comment))
-    for column in daily_summary.columns
-)
-NAMES = tuple(column.name for column in COLUMNS)
+NAMES = tuple(column.name for column in daily_summary.columns)
 _PLACE = {name: place for place, name in enumerate(NAMES)}
 _STAMPS = tuple(_PLACE[name] for name in ("user_id", "day", "built_at", "last_recovery_synced_at"))
 

@@ -257,7 +257,7 @@ def test_a_key_tells_of_its_own_members_alone(
         connection.execute(delete(daily_summary))
     store(database, [daily_row(who, day, full=False) for day, who in rows])
     key = key_for(database, sqlite_service.server.base_url, *mine)
-    cursor = None if after is None else parameters.written(after)
+    cursor = None if after is None else parameters.encode_cursor(after)
     answer = key.days(first, last, member=member, cursor=cursor, limit=limit, format=form)
     status = key.get(RECOVERY_STATUS, member=member)
     if first > last:
@@ -296,10 +296,10 @@ def test_a_key_tells_of_its_own_members_alone(
         ({"from": "2026-11-2", "to": "2026-11-02"}, "YYYY-MM-DD"),
         ({"from": "2026-11-03", "to": "2026-11-02"}, "exchange"),
         ({"form": "csv"}, "no such parameter"),
-        ({"member": "0"}, "no id"),
-        ({"member": "9" * 19}, "no id"),
-        ({"member": "-" + "9" * 19}, "no id"),
-        ({"member": "all"}, "no id"),
+        ({"member": "0"}, "not an id"),
+        ({"member": "9" * 19}, "not an id"),
+        ({"member": "-" + "9" * 19}, "not an id"),
+        ({"member": "all"}, "not an id"),
         ({"limit": "0"}, "from 1 to 1000"),
         ({"limit": "1001"}, "from 1 to 1000"),
         ({"cursor": "nonsense"}, "cursor"),
