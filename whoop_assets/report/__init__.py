@@ -1,1 +1,1 @@
-"""Pictures of daily rows and trends: charts as SVG, a member's report as one HTML page. Pure: rows in, text out."""
+"""Charts and pages from daily rows, trends and weeks: charts as SVG, a member's report as one HTML page."""

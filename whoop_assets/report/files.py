@@ -1,4 +1,4 @@
-"""A member's report as a file: what is behind is built, the rows are read as of one moment, and the page is put in place."""
+"""Writes a member's report to a file, after it has rebuilt the member's stale trends, weeks and effects."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,15 +8,15 @@ from whoop_assets import atomic_file
 from whoop_assets.db.database import Database
 from whoop_assets.journal.rebuild import rebuild_effects
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.report import data
-from whoop_assets.report.history import Day, calendar
-from whoop_assets.report.page import Report, first_day, page
+from whoop_assets.report import queries
+from whoop_assets.report.calendar_days import ReportDay, calendar
+from whoop_assets.report.page import MemberReport, first_day, page
 from whoop_assets.summaries.follow import rebuild_behind, rebuild_weeks
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A report that has been written: bytes, and how many days with data it shows."""
+class WrittenReport:
+    """A report that was written: its file, its size in bytes, and the number of its days with data."""
 
     user_id: int
     path: Path
@@ -24,50 +24,67 @@ class Written:
     days: int
 
 
-def write_report(database: Database, user_id: int, folder: Path, today: date, *, title: str = "") -> Written:
-    """Write the report of the year up to `today` to `report_path(folder, user_id)`; nothing is read from WHOOP.
+def write_report(
+    database: Database, user_id: int, folder: Path, today: date, *, title: str = ""
+) -> WrittenReport:
+    """Write the member's report of the year up to `today`. Sends no request to WHOOP.
 
-    Trends and weeks that are behind the member's daily rows are built first. The file replaces the last one in one
-    step, and is its owner's alone, as it holds health data. Raises DatabaseError, and OSError when it cannot be written.
+    The file replaces the previous one atomically. Only its owner can read it, because it contains health
+    data.
+
+    Args:
+        database: The database with the member's rows.
+        user_id: The member.
+        folder: Folder of the reports; the file is `report_path(folder, user_id)`.
+        today: The member's current date, the last day of the report.
+        title: Heading of the page; empty for the member's id.
+
+    Raises:
+        DatabaseError: The rows could not be read or rebuilt.
+        OSError: The file could not be written.
     """
     first = first_day(today)
-    _catch_up(database, user_id)
+    _rebuild_stale(database, user_id)
     with database.read() as connection:
-        summaries = data.days(connection, user_id, first, today)
-        trends = data.days_of_trends(connection, user_id, first, today)
-        weeks = data.weeks(connection, user_id, first, today)
-        effects = data.effects(connection, user_id)
+        summaries = queries.daily_rows(connection, user_id, first, today)
+        trends = queries.trend_rows(connection, user_id, first, today)
+        weeks = queries.weekly_rows(connection, user_id, first, today)
+        effects = queries.effect_rows(connection, user_id)
         at = database.now(connection)
-    report = Report(user_id, calendar(summaries, trends), weeks, today, at, title, effects)
+    report = MemberReport(user_id, calendar(summaries, trends), weeks, today, at, title, effects)
     content = page(report).encode()
     path = report_path(folder, user_id)
     atomic_file.put(path, lambda file: file.write(content))
-    return Written(user_id, path, len(content), len(summaries))
+    return WrittenReport(user_id, path, len(content), len(summaries))
 
 
 def report_path(folder: Path, user_id: int) -> Path:
-    """The file of a member's report. A member from an app export alone has a negative id, which is no name for a file."""
+    """Return the file of a member's report.
+
+    A member without an account has a negative id, which some programs would read as an option, so its file
+    name starts with `export`.
+    """
     return folder / (f"{user_id}.html" if user_id >= 0 else f"export{user_id}.html")
 
 
-def charted_days(database: Database, user_id: int, first: date, last: date) -> list[Day]:
-    """Every day from the member's first row on, `first` at the earliest, to the newest one up to `last`."""
+def charted_days(database: Database, user_id: int, first: date, last: date) -> list[ReportDay]:
+    """Return every day from the member's first to the newest daily row within first..last."""
     with database.read() as connection:
-        summaries = data.days(connection, user_id, first, last)
-        return calendar(summaries, data.days_of_trends(connection, user_id, first, last))
+        summaries = queries.daily_rows(connection, user_id, first, last)
+        return calendar(summaries, queries.trend_rows(connection, user_id, first, last))
 
 
-def _catch_up(database: Database, user_id: int) -> None:
-    """Build what is behind of this member: a report beside a daemon that is off would lack it."""
+def _rebuild_stale(database: Database, user_id: int) -> None:
+    """Rebuild what is stale of this member: without a running daemon nothing else does."""
     with database.read() as connection:
         trends = STALE_TRENDS.generations(connection, [user_id], date.min, date.max)
         weeks = STALE_WEEKS.generations(connection, [user_id], date.min, date.max)
-        effects = data.effects(connection, user_id)
+        effects = queries.effect_rows(connection, user_id)
     if trends:
         rebuild_behind(database, trends)
     if weeks:
         mondays = [entry.day for entry in weeks]
         rebuild_weeks(database, [user_id], min(mondays), max(mondays))
     if not effects:
-        # An upgrade can have emptied them. Without answers in a journal this builds none.
+        # An upgrade can have deleted them. Without answers in the journal this builds none.
         rebuild_effects(database, [user_id])

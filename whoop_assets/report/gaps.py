@@ -1,81 +1,117 @@
-"""Why a value is not there: each day's gaps, by kind, with what the kind means."""
+"""The reasons why a day lacks values, and their explanations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from whoop_assets.report.history import Day
+from whoop_assets.date_ranges import spans_of
+from whoop_assets.report.calendar_days import ReportDay
+from whoop_assets.report.formatting import date_range
 
 PENDING = "PENDING_SCORE"
+MAX_SHOWN_RANGES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of gap: its short name beside a day, its heading, and what it means."""
+class GapKind:
+    """A kind of gap.
+
+    Attributes:
+        name: Short name, shown beside a day.
+        heading: Heading of the explanation.
+        meaning: The explanation.
+    """
 
     name: str
     heading: str
     meaning: str
 
 
-PARTIAL = Kind(
-    "going on",
-    "Days still going on",
-    "The day's cycle is open or not scored yet: its strain grows, and counts in no mean.",
+@dataclass(frozen=True, slots=True)
+class GapDays:
+    """The days that have one kind of gap, oldest first."""
+
+    kind: GapKind
+    days: tuple[date, ...]
+
+    @property
+    def ranges(self) -> str:
+        """The days as text: ranges, newest first, at most `MAX_SHOWN_RANGES`."""
+        ranges = spans_of(self.days)[::-1]
+        text = ", ".join(date_range(first, last) for first, last in ranges[:MAX_SHOWN_RANGES])
+        more = len(ranges) - MAX_SHOWN_RANGES
+        return f"{text}, and {more} more" if more > 0 else text
+
+
+PARTIAL = GapKind(
+    "not finished",
+    "Days that are not finished",
+    "The day's cycle is open or has no score yet. Its strain still grows, so no mean contains it.",
 )
-WAITING = Kind(
+WAITING = GapKind(
     "waiting for WHOOP",
     "Waiting for WHOOP's score",
-    "WHOOP has the record and has not scored it yet (PENDING_SCORE). The value comes by itself.",
+    "WHOOP has the record but has not scored it yet (PENDING_SCORE). The value arrives automatically.",
 )
-UNSCORABLE = Kind(
+UNSCORABLE = GapKind(
     "not scorable",
     "Could not be scored",
-    "WHOOP had too little data for a score (UNSCORABLE): mostly a strap taken off, loose or empty. It stays empty.",
+    "WHOOP had too little data for a score (UNSCORABLE), usually because the strap was off, loose or empty. "
+    "The value stays empty.",
 )
-NO_SLEEP = Kind(
+NO_SLEEP = GapKind(
     "no sleep",
     "Days without a main sleep",
-    "WHOOP recorded no night for the day, so it has neither sleep nor recovery.",
+    "WHOOP recorded no main sleep for the day, so there is no sleep and no recovery.",
 )
-NO_CYCLE = Kind(
+NO_CYCLE = GapKind(
     "no cycle",
     "Days without a cycle",
-    "Sleeps or workouts are there and WHOOP's cycle for them is not, so there is no strain.",
+    "There are sleeps or workouts, but WHOOP has no cycle for them, so there is no strain.",
 )
-NOT_WORN = Kind(
+NOT_WORN = GapKind(
     "not worn",
-    "Nobody was measured",
-    "WHOOP scored the day with zeros throughout, as it does when the strap was not worn. That is no rest day: it stays empty.",
+    "Strap not worn",
+    "WHOOP scored the day with zeros only, which it does when the strap is not worn. This is not a rest day, "
+    "so the values stay empty.",
 )
-NOTHING = Kind(
+NOTHING = GapKind(
     "no data",
     "Days without any data",
-    "No record of any kind: the strap was not worn, or these days have not been read.",
+    "There is no record of any kind: the strap was not worn, or these days have not been loaded.",
 )
-TWO_CYCLES = Kind(
+TWO_CYCLES = GapKind(
     "more than one cycle",
     "Days with more than one cycle",
-    "WHOOP began a second cycle on the same day. The one with the main sleep is shown.",
+    "WHOOP started a second cycle on the same day. The report shows the one with the main sleep.",
 )
-CALIBRATING = Kind(
+CALIBRATING = GapKind(
     "calibrating",
-    "WHOOP still learns",
-    "In the first days WHOOP learns the member's baseline: the recovery is there, and to be used with care.",
+    "WHOOP is calibrating",
+    "In the first days WHOOP learns the member's baseline. The recovery exists, but is less reliable.",
 )
-EXPORTED = Kind(
+EXPORTED = GapKind(
     "from the export",
     "Days from the app's own export",
-    "The API does not give these days. Values are rounded as the app shows them; steps and disturbances are not in it.",
+    "The API does not provide these days. The export rounds values as the app does, and has no steps or "
+    "disturbances.",
 )
 KINDS = (
-    *(PARTIAL, WAITING, UNSCORABLE, NO_SLEEP, NOT_WORN, NO_CYCLE, NOTHING, TWO_CYCLES, CALIBRATING),
+    PARTIAL,
+    WAITING,
+    UNSCORABLE,
+    NO_SLEEP,
+    NOT_WORN,
+    NO_CYCLE,
+    NOTHING,
+    TWO_CYCLES,
+    CALIBRATING,
     EXPORTED,
 )
 
 
-def of_day(day: Day) -> list[Kind]:
-    """What makes this day unlike a full one, in the order of `KINDS`."""
+def gap_kinds(day: ReportDay) -> list[GapKind]:
+    """Return the kinds of gaps of this day, in the order of `KINDS`."""
     row = day.summary
     if not row:
         return [NOTHING]
@@ -84,25 +120,25 @@ def of_day(day: Day) -> list[Kind]:
     exported = row.get("source") in ("export", "mixed")  # an export has no ids
     has_cycle = row.get("cycle_start_time" if exported else "cycle_id") is not None
     has_sleep = row.get("sleep_start_time" if exported else "sleep_id") is not None
-    scored_without_strain = has_cycle and states[0] == "SCORED" and day.number("strain") is None
+    only_cycle_pending = day.is_partial and states[1:] == ["SCORED", "SCORED"]
     found = {
         PARTIAL: day.is_partial,
-        WAITING: PENDING in known and not (day.is_partial and states[1:] in (["SCORED", "SCORED"],)),
+        WAITING: PENDING in known and not only_cycle_pending,
         UNSCORABLE: any(state not in ("SCORED", PENDING) for state in known),
         NO_SLEEP: has_cycle and not has_sleep and day.number("recovery_score") is None,
-        NOT_WORN: scored_without_strain,
+        NOT_WORN: has_cycle and states[0] == "SCORED" and day.number("strain") is None,
         NO_CYCLE: not has_cycle,
         TWO_CYCLES: (row.get("cycle_count") or 0) > 1,
-        CALIBRATING: bool(row.get("user_calibrating")),
+        CALIBRATING: day.is_calibrating,
         EXPORTED: exported,
     }
     return [kind for kind in KINDS if found.get(kind)]
 
 
-def explained(days: Sequence[Day]) -> list[tuple[Kind, list[date]]]:
-    """Every kind that occurs, with its days in order."""
-    by_kind: dict[Kind, list[date]] = {kind: [] for kind in KINDS}
+def explain_gaps(days: Sequence[ReportDay]) -> list[GapDays]:
+    """Return every kind of gap that occurs, with its days."""
+    days_of: dict[GapKind, list[date]] = {kind: [] for kind in KINDS}
     for day in days:
-        for kind in of_day(day):
-            by_kind[kind].append(day.day)
-    return [(kind, found) for kind, found in by_kind.items() if found]
+        for kind in gap_kinds(day):
+            days_of[kind].append(day.day)
+    return [GapDays(kind, tuple(found)) for kind, found in days_of.items() if found]

@@ -1,10 +1,10 @@
-"""Rows for pictures: a year of a member with every kind of gap, and days of whatever values a test wants."""
+"""Rows for reports and charts: a year with every kind of gap, and days with given values."""
 
 import math
 from datetime import UTC, date, datetime, timedelta
 
-from whoop_assets.report.history import Day, calendar
-from whoop_assets.report.page import Report
+from whoop_assets.report.calendar_days import ReportDay, calendar
+from whoop_assets.report.page import MemberReport
 from whoop_assets.summaries.daily import DAILY_COLUMNS
 from whoop_assets.summaries.trends import TREND_COLUMNS
 
@@ -15,21 +15,21 @@ STATES = ("cycle_state", "sleep_state", "recovery_state")
 
 
 def daily(day, **values):
-    """A daily row with nothing but these values, all of its records scored."""
+    """Return a daily row with these values only; all its records are scored."""
     row = dict.fromkeys((*DAILY_COLUMNS, *STATES)) | {"user_id": ME, "day": day, "is_partial": False}
     assert values.keys() <= row.keys()
     return row | dict.fromkeys(STATES, "SCORED") | values
 
 
 def trend(day, **values):
-    """A row of trends with nothing but these values."""
+    """Return a row of trends with these values only."""
     row = dict.fromkeys(TREND_COLUMNS) | {"user_id": ME, "day": day}
     assert values.keys() <= row.keys()
     return row | values
 
 
 def full(day):
-    """A daily row of a day like any other; its values follow from its date."""
+    """Return the daily row of an ordinary day; its values depend on its date."""
     n = day.toordinal()
     score = 50 + 45 * math.sin(n / 3)
     return daily(
@@ -50,7 +50,7 @@ def full(day):
 
 
 def trend_of(day):
-    """The trends of such a day."""
+    """Return the trends of such a day."""
     return trend(
         day,
         ln_hrv_rmssd_usual_mean_28=math.log(80.0),
@@ -83,13 +83,13 @@ def trend_of(day):
 
 
 def week(monday, **values):
-    """A weekly row."""
+    """Return a weekly row."""
     year, number, _ = monday.isocalendar()
     return {"user_id": ME, "week_start": monday, "iso_year": year, "iso_week": number} | values
 
 
 def year_with_gaps():
-    """365 days to today: all kinds of days that are not like any other, each once."""
+    """Return 365 daily rows up to today, with every kind of gap once."""
     odd = {
         3: daily(TODAY, cycle_id=1, cycle_state="PENDING_SCORE", sleep_id="x", sleep_state="PENDING_SCORE"),
         5: daily(TODAY, cycle_id=1, sleep_id="x", sleep_state="UNSCORABLE", recovery_state=None),
@@ -111,7 +111,7 @@ def year_with_gaps():
 
 
 def effect(question="Alcohol?", outcome="recovery_score", **values):
-    """A row of `journal_effects` of which something can be said."""
+    """Return a row of `journal_effects` with a strong effect."""
     row = {
         "user_id": ME,
         "question": question,
@@ -129,8 +129,8 @@ def effect(question="Alcohol?", outcome="recovery_score", **values):
 
 
 def report_of(rows, *, trends=True, weeks=True, title="", effects=()):
-    """The report of these daily rows."""
-    days: list[Day] = calendar(rows, [trend_of(row["day"]) for row in rows] if trends else [])
+    """Return the report of these daily rows."""
+    days: list[ReportDay] = calendar(rows, [trend_of(row["day"]) for row in rows] if trends else [])
     mondays = sorted({row["day"] - timedelta(days=row["day"].weekday()) for row in rows}) if weeks else []
     of_weeks = [week(monday, recovery_score_mean=60.5, days_with_data=7, green_days=3) for monday in mondays]
-    return Report(ME, days, of_weeks, TODAY, AT, title, effects)
+    return MemberReport(ME, days, of_weeks, TODAY, AT, title, effects)

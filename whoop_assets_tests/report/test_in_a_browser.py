@@ -1,4 +1,4 @@
-"""The report in a real browser: nothing asked for, nothing complained about, every chart drawn, usable by everybody."""
+"""The report in a real browser: network, console, charts, contrast, accessibility and print."""
 
 from itertools import pairwise
 
@@ -29,7 +29,8 @@ CONTRAST = """
     if (!words.length || element.closest('svg') || !element.getClientRects().length) continue;
     const front = light(channels(getComputedStyle(element).color)), back = light(behind(element));
     const ratio = (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-    if (ratio < 4.5) poor.push(`${element.className || element.tagName}: ${ratio.toFixed(2)}: ${words[0].data.trim().slice(0, 20)}`);
+    const text = words[0].data.trim().slice(0, 20);
+    if (ratio < 4.5) poor.push(`${element.className || element.tagName}: ${ratio.toFixed(2)}: ${text}`);
   }
   return poor;
 })()"""
@@ -38,7 +39,8 @@ UNDRAWN = """
 [...document.querySelectorAll('figure .view')].filter(view => view.getClientRects().length)
   .flatMap(view => [...view.querySelectorAll('svg')])
   .filter(svg => { const box = svg.getBoundingClientRect();
-    return box.width < 100 || box.height < 80 || ![...svg.querySelectorAll('path')].some(path => path.getTotalLength() > 0); })
+    const drawn = [...svg.querySelectorAll('path')].some(path => path.getTotalLength() > 0);
+    return box.width < 100 || box.height < 80 || !drawn; })
   .map(svg => svg.querySelector('title').textContent)"""
 
 SHOWN_CHARTS = (
@@ -61,18 +63,18 @@ def year(tmp_path_factory):
 
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("dark", [False, True])
-def test_it_is_drawn_without_a_word_to_the_network_or_the_console(browser, year, width, dark):
+def test_the_page_draws_all_charts_without_requests_or_console_messages(browser, year, width, dark):
     shown = browser.open(year, width=width, dark=dark)
     assert shown.evaluate(SHOWN_CHARTS) == 5
     assert shown.evaluate(UNDRAWN) == []
     assert shown.complaints() == []
     assert shown.requests() == [year]
-    # Nothing but the tables' own boxes scrolls sideways.
+    # Only the boxes of the tables scroll sideways.
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     assert shown.evaluate(CONTRAST) == []
 
 
-def test_another_range_is_shown_without_a_script_when_it_is_chosen(browser, year):
+def test_the_reader_can_choose_another_period_without_a_script(browser, year):
     shown = browser.open(year)
     assert shown.evaluate("document.querySelector('.r365').getClientRects().length") == 0
     shown.evaluate("document.getElementById('r365').click()")
@@ -81,7 +83,7 @@ def test_another_range_is_shown_without_a_script_when_it_is_chosen(browser, year
     assert shown.evaluate(UNDRAWN) == []
 
 
-def test_a_screen_reader_gets_names_headings_and_tables(browser, year):
+def test_screen_readers_get_image_names_heading_levels_and_table_headers(browser, year):
     shown = browser.open(year)
     tree = shown.accessibility_tree()
     pictures = [node["name"] for node in tree if node["role"] in ("image", "img", "graphics-document")]
@@ -92,16 +94,18 @@ def test_a_screen_reader_gets_names_headings_and_tables(browser, year):
     assert all(after - before <= 1 for before, after in pairwise(levels))
     assert shown.evaluate("document.documentElement.lang") == "en"
     assert shown.evaluate(
-        "[...document.querySelectorAll('table')].every(t => t.caption && [...t.tHead.rows[0].cells].every(c => c.scope === 'col')"
+        "[...document.querySelectorAll('table')].every(t => t.caption"
+        " && [...t.tHead.rows[0].cells].every(c => c.scope === 'col')"
         " && [...t.tBodies[0].rows].every(r => r.cells[0].scope === 'row'))"
     )
-    # The boxes that scroll can be reached by keyboard, and say what they are.
+    # Boxes that scroll can be reached by keyboard and have a name.
     assert shown.evaluate(
-        "[...document.querySelectorAll('.scroll')].every(s => s.tabIndex === 0 && s.getAttribute('aria-labelledby'))"
+        "[...document.querySelectorAll('.scroll')]"
+        ".every(s => s.tabIndex === 0 && s.getAttribute('aria-labelledby'))"
     )
 
 
-def test_it_prints(browser, year):
+def test_the_page_prints_on_a_few_pages(browser, year):
     printed = browser.open(year).pdf()
     assert printed.startswith(b"%PDF")
     assert (
@@ -112,7 +116,7 @@ def test_it_prints(browser, year):
 
 
 @pytest.mark.parametrize("rows", [[], [full(report_of([]).today)]], ids=["no day", "one day"])
-def test_a_member_with_hardly_anything_has_a_page_too(browser, tmp_path, rows):
+def test_a_member_with_no_day_or_one_day_has_a_page(browser, tmp_path, rows):
     path = tmp_path / "new.html"
     path.write_text(page(report_of(rows, trends=False)))
     shown = browser.open(path.as_uri(), width=360)

@@ -1,19 +1,20 @@
-"""The report's page and the charts: what they say, what they never say, and how large they are."""
+"""The report and its charts: their text, missing values, escaping and size."""
 
 import math
 import re
 from datetime import date, timedelta
-from html import escape, unescape
+from html import unescape
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import escape
 
-from whoop_assets.report import charts, gaps, meanings, words
-from whoop_assets.report.history import calendar
-from whoop_assets.report.image import LARGEST, image, markdown
-from whoop_assets.report.page import Report, page
+from whoop_assets.report import charts, formatting, gaps
+from whoop_assets.report.calendar_days import calendar
+from whoop_assets.report.image import MAX_IMAGE_BYTES, image, markdown
+from whoop_assets.report.page import MemberReport, page
 from whoop_assets_tests.report.rows import (
     AT,
     ME,
@@ -28,20 +29,20 @@ from whoop_assets_tests.report.rows import (
 )
 
 
-def said(html):
-    """The words of a page, without its tags and styles."""
+def text_of(html):
+    """Return the text of a page without tags and styles."""
     return re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.S))
 
 
-def test_a_year_is_well_below_its_size_and_asks_for_nothing_from_anywhere():
+def test_a_report_of_a_year_is_small_and_loads_nothing():
     html = page(report_of(year_with_gaps()))
     assert len(html.encode()) < 1_500_000
     assert "<script" not in html
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?!#)[^"')>\s]+""", html)
 
 
-def test_the_newest_day_stands_at_the_top_with_its_context():
-    text = said(page(report_of(year_with_gaps())))
+def test_the_cards_compare_the_newest_day_with_usual_values():
+    text = text_of(page(report_of(year_with_gaps())))
     assert "Today" in text
     assert "so far" in text
     assert "points" in text  # a difference of two percentages
@@ -51,11 +52,11 @@ def test_the_newest_day_stands_at_the_top_with_its_context():
 
 
 def plain(html):
-    """The words of a page as they are read: one space between them."""
-    return " ".join(unescape(said(html)).split())
+    """Return the text of a page with single spaces."""
+    return " ".join(unescape(text_of(html)).split())
 
 
-def test_a_value_is_given_against_the_usual_range_and_never_in_standard_deviations():
+def test_cards_show_usual_ranges_instead_of_standard_deviations():
     day = full(TODAY) | {"resting_heart_rate": 58.0, "hrv_rmssd_milli": 70.0, "recovery_score": 15.0}
     text = plain(page(report_of([day])))
     assert "Resting heart rate 58 bpm: 11 bpm above your usual 45 to 47 bpm" in text
@@ -68,23 +69,23 @@ def test_a_value_is_given_against_the_usual_range_and_never_in_standard_deviatio
     assert "Load" not in text
 
 
-def test_a_recovery_of_whoops_calibration_is_in_no_mean_and_no_count_of_bands():
+def test_means_and_band_counts_leave_out_recoveries_from_calibration():
     rows = [
         full(TODAY - timedelta(days=n)) | {"recovery_score": 50.0, "recovery_band": "yellow"}
         for n in range(4)
     ]
     rows[0] |= {"recovery_score": 99.0, "recovery_band": "green", "user_calibrating": True}
     days = calendar(rows)
-    told = charts.recovery(days).summary.replace("\u00a0", " ")
+    told = charts.recovery_chart(days).summary.replace("\u00a0", " ")
     assert "mean 50 %" in told
     assert "0 green, 3 yellow" in told
-    assert "3 finished days" in charts.strain_and_recovery(days).summary
+    assert "3 finished days" in charts.strain_and_recovery_chart(days).summary
 
 
-def test_a_flight_is_told_with_what_the_body_still_needs_and_a_clock_change_is_called_that():
+def test_a_flight_shows_the_days_to_adapt_and_a_clock_change_is_named():
     def told(**trends):
-        (row,) = [trend_of(TODAY) | trends]
-        return plain(page(Report(ME, calendar([full(TODAY)], [row]), [], TODAY, AT)))
+        days = calendar([full(TODAY)], [trend_of(TODAY) | trends])
+        return plain(page(MemberReport(ME, days, [], TODAY, AT)))
 
     assert "Your clock is 3 h 0 min behind your usual zone." in told()
     assert "about 2 more days." in told()
@@ -94,8 +95,8 @@ def test_a_flight_is_told_with_what_the_body_still_needs_and_a_clock_change_is_c
     assert "Clocks changed" not in told(**hour, timezone_days_to_adapt=0.0)
 
 
-def test_no_chart_says_now_and_two_means_in_one_sentence_are_of_one_day():
-    """The newest day lacks what a chart tells of: the day that is told of has its date."""
+def test_chart_summaries_name_the_day_of_their_newest_values():
+    """If the newest day lacks a value, the summary names the day of the value that it shows."""
     rows = [full(TODAY - timedelta(days=back)) for back in (40, 2, 1, 0)]
     of_days = [
         trend(TODAY - timedelta(days=40), ln_hrv_rmssd_usual_mean_28=4.0, ln_hrv_rmssd_usual_sd_28=0.1),
@@ -104,25 +105,25 @@ def test_no_chart_says_now_and_two_means_in_one_sentence_are_of_one_day():
         trend(TODAY, strain_mean_7=18.0),
     ]
     days = calendar(rows, of_days)
-    told = {chart.key: chart.summary.replace("\u00a0", " ") for chart in charts.all_of(days)}
+    told = {chart.key: chart.summary.replace("\u00a0", " ") for chart in charts.all_charts(days)}
     assert "usual on 12 Oct: 49 to 60 ms" in told["hrv"]
     assert "on 19 Nov the mean is 11.0 over 7 days and 9.0 over 28" in told["load"]
     assert not [summary for summary in told.values() if "now" in summary]
 
 
-def test_the_mean_of_the_sleep_chart_is_of_one_definition_of_sleep():
+def test_the_mean_of_the_sleep_chart_uses_one_definition_of_sleep():
     change = date(2025, 2, 24)
     rows = [
         full(change + timedelta(days=n)) | {"sleep_duration_minutes": 300.0 if n < 0 else 480.0}
         for n in range(-20, 10)
     ]
-    told = charts.sleep(calendar(rows)).summary.replace("\u00a0", " ")
+    told = charts.sleep_chart(calendar(rows)).summary.replace("\u00a0", " ")
     assert "mean 8 h 0 min asleep" in told
     assert "WHOOP changed what it counts, so this is since Mon 24 Feb 2025" in told
-    assert "WHOOP changed" not in charts.sleep(calendar(rows[20:])).summary
+    assert "WHOOP changed" not in charts.sleep_chart(calendar(rows[20:])).summary
 
 
-def test_the_strongest_effects_of_the_journal_are_told_in_words():
+def test_the_page_shows_the_strongest_journal_effects_in_words():
     effects = [
         effect("Weak?", verdict="weak", hedges_g=-0.3),
         effect("Nothing?", verdict="cannot tell", difference=None, hedges_g=None),
@@ -131,27 +132,41 @@ def test_the_strongest_effects_of_the_journal_are_told_in_words():
     ]
     html = page(report_of([full(TODAY)], effects=effects))
     text = plain(html)
-    assert (
-        "Alcohol? Recovery 14 points lower; probably between 9 points and 19 points. Strong. 42 days with yes, 310 with no"
-        in text
-    )
+    finding = "Recovery 14 points lower; probably between 9 points and 19 points. Strong."
+    assert f"Alcohol? {finding} 42 days with yes, 310 with no" in text
     assert "Sleep 32 min shorter, one night later" in text
     assert text.index("Late meal?") < text.index("Alcohol?") < text.index("Weak?")
     assert "Nothing?" not in text
     assert "<b>Late" not in html
     assert "need not cause each other" in text
     nothing = plain(page(report_of([full(TODAY)], effects=effects[1:2])))
-    assert "Of 1 question nothing can be told from chance yet." in nothing
+    assert "None of 1 question has an effect that can be distinguished from chance yet." in nothing
     assert "Your journal" not in plain(page(report_of([full(TODAY)])))
 
 
-def test_what_every_number_means_stands_on_the_page():
-    text = plain(page(report_of(year_with_gaps())))
-    for name, meaning in meanings.MEANINGS:
-        assert f"{name} {meaning}" in text
+@pytest.mark.parametrize(
+    "term",
+    [
+        *(
+            "Recovery",
+            "HRV",
+            "Resting heart rate",
+            "Your usual",
+            "Your normal HRV",
+            "Sleep need",
+            "Sleep balance",
+        ),
+        *("Strain", "Rule of thumb for strain", "Weeks"),
+    ],
+)
+def test_the_page_explains_each_term_that_it_uses(term):
+    html = page(report_of(year_with_gaps()))
+    explanations = html[html.index('id="meanings"') :]
+    (meaning,) = re.findall(rf"<dt>{term}</dt>\s*<dd>(.*?)</dd>", explanations, re.S)
+    assert len(meaning.split()) >= 6
 
 
-def test_every_kind_of_gap_is_explained_with_its_days():
+def test_the_page_explains_every_kind_of_gap_with_its_days():
     html = page(report_of(year_with_gaps()))
     explained = html[html.index('id="gaps"') :]
     for kind, back in (
@@ -168,30 +183,31 @@ def test_every_kind_of_gap_is_explained_with_its_days():
         entry = re.search(rf"<dt>{re.escape(escape(kind.heading))} .*?</div>", explained, re.S)
         assert entry is not None, kind
         day = TODAY - timedelta(days=back)
-        assert f"{words.short(day)} {day.year}" in entry[0], kind
+        assert f"{formatting.short_date(day)} {day.year}" in entry[0], kind
     assert "Every day of this report is complete" not in explained
 
 
-def test_what_comes_from_outside_is_text_and_nothing_else():
+def test_values_from_outside_are_escaped():
     html = page(report_of([full(TODAY), full(TODAY - timedelta(days=1))], title='<img src=x onerror="a">'))
     assert "<img" not in html
     assert "<b>" not in html
     assert "&lt;b&gt;sauna&lt;/b&gt;" in html
 
 
-def test_a_member_without_any_day_is_told_how_to_get_some():
-    assert "whoop-assets backfill" in said(page(report_of([])))
+def test_a_member_without_data_gets_the_command_that_loads_some():
+    assert "whoop-assets backfill" in text_of(page(report_of([])))
 
 
-def test_the_member_is_an_id_unless_a_title_is_given():
-    assert f"Member {ME}" in said(page(report_of([full(TODAY)])))
-    assert "Season 2026" in said(page(report_of([full(TODAY)], title="Season 2026")))
+def test_the_heading_is_the_members_id_unless_a_title_is_given():
+    assert f"Member {ME}" in text_of(page(report_of([full(TODAY)])))
+    assert "Season 2026" in text_of(page(report_of([full(TODAY)], title="Season 2026")))
 
 
 NUMBERS = st.none() | st.just(math.nan) | st.floats(-10, 2000) | st.integers(0, 100)
 MEASURES = (
-    "strain", "recovery_score", "hrv_rmssd_milli", "resting_heart_rate", "sleep_duration_minutes", "sleep_needed_minutes",
-)  # fmt: skip
+    *("strain", "recovery_score", "hrv_rmssd_milli", "resting_heart_rate"),
+    *("sleep_duration_minutes", "sleep_needed_minutes"),
+)
 TRENDS = (
     *(
         f"{name}_usual_{statistic}_28"
@@ -211,7 +227,7 @@ TRENDS = (
 
 @st.composite
 def any_days(draw):
-    """Days with whatever values, states and gaps."""
+    """Return days with any values, states and gaps."""
     rows, trends = [], []
     for back in draw(st.lists(st.integers(0, 40), unique=True, max_size=12)):
         day = TODAY - timedelta(days=back)
@@ -237,36 +253,36 @@ def any_days(draw):
 
 @settings(max_examples=25)
 @given(any_days())
-def test_whatever_is_missing_is_a_dash_and_never_nan_or_none(rows_and_trends):
+def test_missing_values_are_dashes_and_never_nan_or_none(rows_and_trends):
     rows, trends = rows_and_trends
     report = report_of(rows, trends=False)
     days = calendar(rows, trends)
     html = page(type(report)(ME, days, report.weeks, TODAY, report.written_at))
-    assert not re.search(r"\b(nan|NaN|None|inf)\b", said(html))
-    for chart in charts.all_of(days) if days else ():
+    assert not re.search(r"\b(nan|NaN|None|inf)\b", text_of(html))
+    for chart in charts.all_charts(days) if days else ():
         drawn = image(chart)
         ElementTree.fromstring(drawn)
         assert not re.search(r"\bnan\b|\binf\b|None", drawn)
 
 
-def test_the_charts_of_sixty_days_are_small_images_that_stand_alone():
+def test_charts_of_sixty_days_are_small_stand_alone_images():
     days = report_of(year_with_gaps()).days[-60:]
-    for chart in charts.all_of(days):
+    for chart in charts.all_charts(days):
         drawn = image(chart)
         ElementTree.fromstring(drawn)
-        assert len(drawn.encode()) * 4 / 3 < LARGEST
+        assert len(drawn.encode()) * 4 / 3 < MAX_IMAGE_BYTES
         assert chart.summary in ElementTree.fromstring(drawn).find("{http://www.w3.org/2000/svg}desc").text
-    assert markdown(charts.all_of(days), "Member 1").count("](data:image/svg+xml;base64,") == 5
+    assert markdown(charts.all_charts(days), "Member 1").count("](data:image/svg+xml;base64,") == 5
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(None, "–"), (math.nan, "–"), (0.04, "0.0"), (-0.04, "0.0"), (-1.25, "−1.2"), (7.0, "7.0")],
 )
-def test_numbers_are_said_as_people_read_them(value, shown):
-    assert words.number(value, 1) == shown
+def test_numbers_have_a_minus_sign_and_no_negative_zero(value, shown):
+    assert formatting.number(value, 1) == shown
 
 
 @pytest.mark.parametrize(("minutes", "shown"), [(451.4, "7:31"), (-30, "−0:30"), (0.4, "0:00"), (None, "–")])
-def test_durations_are_hours_and_minutes(minutes, shown):
-    assert words.hours(minutes) == shown
+def test_durations_show_hours_and_minutes(minutes, shown):
+    assert formatting.hours(minutes) == shown

@@ -12,7 +12,7 @@ import dagster as dg
 from whoop_assets.defs.assets.event_loading import is_for_events
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report.files import charted_days
-from whoop_assets.report.history import Day
+from whoop_assets.report.calendar_days import ReportDay
 from whoop_assets.report.image import markdown
 from whoop_assets.report.svg import Chart
 
@@ -22,7 +22,7 @@ CHARTED_DAYS = 60
 def add_charts(
     context: dg.AssetExecutionContext,
     whoop: WhoopResource,
-    draw: Callable[[Sequence[Day]], list[Chart]],
+    draw: Callable[[Sequence[ReportDay]], list[Chart]],
     members: Sequence[int],
 ) -> None:
     """Add the charts of the days up to the run's newest one, of these members.

@@ -37,6 +37,6 @@ def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg
         rows, changed = rebuilt.rows, rebuilt.changed
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
-    add_charts(context, whoop, charts.of_summary, members)
+    add_charts(context, whoop, charts.summary_charts, members)
     context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()

@@ -36,6 +36,6 @@ def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
         rows = trend_counts(connection, members, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
-    add_charts(context, whoop, charts.of_trends, members)
+    add_charts(context, whoop, charts.trend_charts, members)
     context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()

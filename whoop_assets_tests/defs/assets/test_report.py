@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from whoop_assets.defs.assets.loading import LANE_TAG
-from whoop_assets.report.image import LARGEST
+from whoop_assets.report.image import MAX_IMAGE_BYTES
 from whoop_assets.sync.event_load import LANE
 from whoop_assets_tests.defs.conftest import job_of_assets
 
@@ -24,7 +24,7 @@ def test_charts_stand_at_the_newest_day_of_a_run_alone_as_small_images(project, 
             shown = p.metadata(asset, p.today)["charts"]
             images = re.findall(r"\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", shown)
             assert len(images) == 2 * count
-            assert max(map(len, images)) <= LARGEST
+            assert max(map(len, images)) <= MAX_IMAGE_BYTES
             for member in p.home.members:
                 assert f"Member {member}" in shown
             for n in range(1, 10):

@@ -1,0 +1,52 @@
+"""Jinja templates of reports and pages. They escape every value and reject undefined names."""
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from whoop_assets.report import formatting
+from whoop_assets.report.gaps import gap_kinds
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_FILTERS = (
+    formatting.number,
+    formatting.number_range,
+    formatting.hours,
+    formatting.duration,
+    formatting.counted,
+    formatting.short_date,
+    formatting.weekday_date,
+    formatting.long_date,
+    formatting.date_range,
+    formatting.week_end,
+    formatting.workouts_text,
+    gap_kinds,
+)
+
+
+@cache
+def stylesheet() -> str:
+    """Return the style sheet of reports and pages."""
+    return (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+
+
+@cache
+def template_environment(*packages: str) -> Environment:
+    """Return the environment for the templates of these packages and of the report.
+
+    Args:
+        packages: Names of packages that have a folder `templates`. They are searched in this order, the
+            report's last.
+    """
+    loaders = [PackageLoader(package) for package in (*packages, "whoop_assets.report")]
+    environment = Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {function.__name__: function for function in _FILTERS}
+    environment.globals["stylesheet"] = stylesheet
+    return environment
