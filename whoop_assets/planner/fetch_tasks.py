@@ -38,6 +38,7 @@ class Reason(StrEnum):
     FAILED = "failed"
     OPEN_CYCLE = "open_cycle"
     SNAPSHOT = "snapshot"
+    FORCED = "forced"
     HISTORY = "history"
     RECENT = "recent"
     MONTH = "month"
@@ -72,6 +73,7 @@ _SENTENCES = {
     Reason.FAILED: "A load of these days failed, and may succeed now.",
     Reason.OPEN_CYCLE: "The open cycle's strain is to be followed.",
     Reason.SNAPSHOT: "Profile and body measurements are kept once a day.",
+    Reason.FORCED: "The member has requested on the web page that the last months are read again.",
     Reason.HISTORY: "The member's history is read, newest first.",
     Reason.RECENT: "The last days are read again for corrections that nobody announced.",
     Reason.MONTH: "The last month is read again for corrections that nobody announced.",

@@ -46,7 +46,7 @@ def gaps(view: View, hooks: Webhooks, *, look_every: timedelta) -> list[Reading]
     nights = _nights(view, hooks, look_every)
     found += [_joined(view, Reason.RECOVERY, nights, ("sleeps", "recoveries"), and_before=ONE_DAY)]
     found += [_joined(view, Reason.CYCLE, _cycles(view), ("cycles",))]
-    found += [asked(view, look_every), outage(view, hooks), silence(view, hooks)]
+    found += [asked(view, look_every), forced(view), outage(view, hooks), silence(view, hooks)]
     found += [*_events(view), *_failures(view)]
     return soonest(found)
 
@@ -193,6 +193,16 @@ def asked(view: View, look_every: timedelta) -> Reading | None:
         view.today,
         since=view.now - FOLLOW_UP,
     )
+
+
+def forced(view: View) -> Reading | None:
+    """Read the last months again, as the member requested. A load skips what was read since the request."""
+    wanted = view.facts.forced
+    if wanted is None:
+        return None
+    due = dict.fromkeys(wanted.streams, wanted.asked_at)
+    first, last = wanted.first_day, view.today
+    return view.reading(Reason.FORCED, due, first, last, lane=BACKFILL, since=wanted.asked_at)
 
 
 def outage(view: View, hooks: Webhooks) -> Reading | None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
+from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, snapshots
 from whoop_assets.sync.parsing import profile_fields
@@ -150,6 +151,7 @@ def disconnect_member(connection: Connection, user_id: int, *, erase: bool) -> D
             return Disconnected(member_store.erase(transaction, user_id), revoked)
         token_store.forget(transaction, user_id)
         load_failures.forget(transaction, [user_id])
+        sessions.end(transaction, user_id)
         reason = member_store.LEFT if revoked else member_store.LEFT_WITH_GRANT
         member_store.set_status(transaction, user_id, member_store.DISCONNECTED, reason)
     return Disconnected(0, revoked)

@@ -12,20 +12,31 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
+from whoop_assets.web.api.rate_limits import RateLimits
 from whoop_assets.web.connecting import Connecting
 from whoop_assets.web.group_commit import InboxWriter
 from whoop_assets.web.health import Health
 from whoop_assets.web.metrics import Metrics
+from whoop_assets.web.pages.me import MemberPages
+from whoop_assets.web.pages.service import EraseMember, PageService
+from whoop_assets.web.pages.sign_in import SignIn
+from whoop_assets.web.pages.static_files import stylesheets
+from whoop_assets.web.pages.team import TeamPages
 from whoop_assets.web.receiver import Receiver
 
 WEBHOOK_PATH = "/webhooks/whoop"
 API = "/api/"
 
 
-def create_app(connection: Connection) -> Starlette:
-    """The service on an open connection, which it does not close."""
+def create_app(connection: Connection, erase_member: EraseMember | None = None) -> Starlette:
+    """Return the service on an open connection, which it does not close.
+
+    Args:
+        erase_member: Disconnects a member and erases all copies; default: the database's rows alone.
+    """
     settings, database = connection.settings, connection.database
     writer = InboxWriter(database)
     metrics = Metrics()
@@ -36,7 +47,15 @@ def create_app(connection: Connection) -> Starlette:
         max_age=timedelta(seconds=settings.webhook_max_age),
         clock=database.clock,
     )
-    connecting = Connecting(connection)
+
+    def erase_rows(user_id: int) -> bool:
+        return disconnect_member(connection, user_id, erase=True).revoked
+
+    pages = PageService(connection, erase_member or erase_rows, RateLimits())
+    connecting = Connecting(pages)
+    sign_in = SignIn(pages)
+    me = MemberPages(pages, connecting)
+    team = TeamPages(pages, me)
     health = Health(database, writer, metrics)
     daily = DailyApi(database)
 
@@ -49,12 +68,30 @@ def create_app(connection: Connection) -> Starlette:
             # By now no request is under way, unless its time was up: what was taken is committed all the same.
             await run_in_threadpool(writer.stop)
             await run_in_threadpool(daily.close)
+            await run_in_threadpool(pages.close)
 
     app = Starlette(
         routes=[
             Route(WEBHOOK_PATH, receiver.__call__, methods=["POST"]),
             Route("/connect/{secret}", connecting.begin),
             Route("/callback", connecting.callback),
+            Route("/", sign_in.start, methods=["GET"]),
+            Route("/sign-in", connecting.sign_in, methods=["GET"]),
+            Route("/sign-in/{secret}", sign_in.link, methods=["GET", "POST"]),
+            Route("/sign-out", sign_in.sign_out, methods=["POST"]),
+            Route("/me", me.me, methods=["GET"]),
+            Route("/me/disconnect", me.confirm_disconnect, methods=["GET"]),
+            Route("/me/delete", me.confirm_erase, methods=["GET"]),
+            Route("/me/read-now", me.read_now, methods=["POST"]),
+            Route("/me/force-sync", me.force_sync, methods=["POST"]),
+            Route("/me/reconnect", me.reconnect, methods=["POST"]),
+            Route("/me/download", me.download, methods=["POST"]),
+            Route("/me/disconnect", me.disconnect, methods=["POST"]),
+            Route("/me/delete", me.erase, methods=["POST"]),
+            Route("/team", team.team, methods=["GET"]),
+            Route("/team/invite", team.invite, methods=["POST"]),
+            Route("/team/{user_id}", team.member, methods=["GET"]),
+            Route("/static/{name}", stylesheets, methods=["GET"]),
             Route("/healthz", health.healthz),
             Route("/metrics", health.metrics),
             Mount(PREFIX, daily),

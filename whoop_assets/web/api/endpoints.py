@@ -124,7 +124,7 @@ async def authenticate(
     reader = await api.read(lambda found: readers.by_key(found, key)) if readers.is_key(key) else None
     if reader is None:
         raise problems.wrong_key()
-    seconds = api.limits.wait(reader)
+    seconds = api.limits.wait(reader.id, reader.requests_per_minute)
     if seconds is not None:
         raise problems.too_many(reader.requests_per_minute, seconds)
     return reader

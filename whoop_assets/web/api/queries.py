@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -169,7 +169,7 @@ class RecoveryStatus:
 
 
 def recovery_status(
-    connection: Connection, reader_id: int, now: datetime, member: int | None = None
+    connection: Connection, reader_id: int | None, now: datetime, member: int | None = None
 ) -> list[RecoveryStatus]:
     """Of one member, or of all that the reader may read, by id; a number of queries that does not grow with them."""
     who = connection.execute(_members_of(reader_id, member)).all()
@@ -241,13 +241,21 @@ def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> list[i
     return asked
 
 
-def _whose(query: Select[Any], reader_id: int, member: int | None) -> Select[Any]:
+def _visible(column: Any, reader_id: int | None, member: int | None) -> ColumnElement[bool]:
+    """Restrict to the members that the reader may read, and to one member if given.
+
+    Without a reader, `member` is the one who is signed in.
+    """
+    if reader_id is None:
+        return cast("ColumnElement[bool]", column == member)
     c = reader_members.c
-    query = query.where(c.reader_id == reader_id)
-    return query if member is None else query.where(c.user_id == member)
+    allowed = select(c.user_id).where(c.reader_id == reader_id)
+    if member is not None:
+        allowed = allowed.where(c.user_id == member)
+    return cast("ColumnElement[bool]", column.in_(allowed))
 
 
-def _members_of(reader_id: int, member: int | None) -> Select[Any]:
+def _members_of(reader_id: int | None, member: int | None) -> Select[Any]:
     # Looked up per member at the end of an index: an aggregate would go through everybody's whole past.
     def offset(of: Table, *where: ColumnElement[bool]) -> Any:
         return (
@@ -278,30 +286,28 @@ def _members_of(reader_id: int, member: int | None) -> Select[Any]:
             frontier("recoveries"),
             frontier("cycles"),
         )
-        .join(reader_members, reader_members.c.user_id == members.c.user_id)
         .outerjoin(asked_readings, asked_readings.c.user_id == members.c.user_id)
         .order_by(members.c.user_id)
     )
-    return _whose(query, reader_id, member)
+    return query.where(_visible(members.c.user_id, reader_id, member))
 
 
-def _days_of(reader_id: int, member: int | None, today: date) -> Select[Any]:
+def _days_of(reader_id: int | None, member: int | None, today: date) -> Select[Any]:
     # A member's local date is at most a day from that of UTC.
     c, one_day = daily_summary.c, timedelta(days=1)
     # Of an export's day no reading is known, of one that is not scored no value.
     recovery = or_(c.last_recovery_synced_at.is_not(None), c.recovery_score.is_not(None))
-    query = select(c.user_id, c.day, recovery).join(reader_members, reader_members.c.user_id == c.user_id)
-    return _whose(query.where(c.day.between(today - one_day, today + one_day)), reader_id, member)
+    query = select(c.user_id, c.day, recovery).where(c.day.between(today - one_day, today + one_day))
+    return query.where(_visible(c.user_id, reader_id, member))
 
 
-def _recoveries_of(reader_id: int, member: int | None, since: date) -> Select[Any]:
+def _recoveries_of(reader_id: int | None, member: int | None, since: date) -> Select[Any]:
     c = recoveries.c
     query = (
         select(
             c.user_id, func.max(c.changed_at, type_=UtcDateTime()), func.max(c.synced_at, type_=UtcDateTime())
         )
-        .join(reader_members, reader_members.c.user_id == c.user_id)
         .where(c.day >= since, c.deleted_at.is_(None))
         .group_by(c.user_id)
     )
-    return _whose(query, reader_id, member)
+    return query.where(_visible(c.user_id, reader_id, member))

@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.members.readers import Reader
 from whoop_assets.web.api.rate_limits import MINUTE, RateLimits
 
 
@@ -13,7 +12,7 @@ def test_in_no_minute_more_than_twice_the_limit_and_in_the_long_run_the_limit(ra
     limits = RateLimits(lambda: now)
     for step in steps:
         now += step
-        if limits.wait(Reader(1, rate)) is None:
+        if limits.wait(1, rate) is None:
             taken.append(now)
     for moment in taken:
         assert sum(moment - MINUTE < one <= moment for one in taken) <= 2 * rate
@@ -24,13 +23,12 @@ def test_in_no_minute_more_than_twice_the_limit_and_in_the_long_run_the_limit(ra
 def test_whoever_comes_back_when_told_is_let_through_and_not_a_second_before(rate):
     now = 0.0
     limits = RateLimits(lambda: now)
-    reader = Reader(1, rate)
     for _ in range(rate):
-        assert limits.wait(reader) is None
-    seconds = limits.wait(reader)
+        assert limits.wait(1, rate) is None
+    seconds = limits.wait(1, rate)
     assert seconds is not None
-    assert limits.wait(Reader(2, rate)) is None
+    assert limits.wait(2, rate) is None
     now = seconds - 1.001
-    assert limits.wait(reader) is not None
+    assert limits.wait(1, rate) is not None
     now = float(seconds)
-    assert limits.wait(reader) is None
+    assert limits.wait(1, rate) is None
