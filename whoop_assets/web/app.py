@@ -23,7 +23,7 @@ from whoop_assets.web.metrics import Metrics
 from whoop_assets.web.pages.me import MemberPages
 from whoop_assets.web.pages.service import EraseMember, PageService
 from whoop_assets.web.pages.sign_in import SignIn
-from whoop_assets.web.pages.static_files import stylesheets
+from whoop_assets.web.pages.static_files import no_icon, stylesheets
 from whoop_assets.web.pages.team import TeamPages
 from whoop_assets.web.receiver import Receiver
 
@@ -91,6 +91,7 @@ def create_app(connection: Connection, erase_member: EraseMember | None = None) 
             Route("/team", team.team, methods=["GET"]),
             Route("/team/invite", team.invite, methods=["POST"]),
             Route("/team/{user_id}", team.member, methods=["GET"]),
+            Route("/favicon.ico", no_icon, methods=["GET"]),
             Route("/static/{name}", stylesheets, methods=["GET"]),
             Route("/healthz", health.healthz),
             Route("/metrics", health.metrics),

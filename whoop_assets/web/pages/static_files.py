@@ -22,3 +22,8 @@ async def stylesheets(request: Request) -> Response:
         return PlainTextResponse("There is nothing here.\n", 404)
     headers = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
     return Response(sheet, media_type="text/css", headers=headers)
+
+
+async def no_icon(request: Request) -> Response:
+    """Tell browsers, which ask for it with every page, that there is no icon."""
+    return Response(status_code=204, headers={"Cache-Control": "public, max-age=86400"})
