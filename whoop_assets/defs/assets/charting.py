@@ -11,8 +11,8 @@ import dagster as dg
 
 from whoop_assets.defs.assets.event_loading import is_for_events
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.report.files import charted_days
 from whoop_assets.report.calendar_days import ReportDay
+from whoop_assets.report.files import charted_days
 from whoop_assets.report.image import markdown
 from whoop_assets.report.svg import Chart
 
