@@ -6,7 +6,7 @@ MADE := .venv/.made
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help .venv demo dev test test-slow test-lowest test-newest drills thirty-days mutation lint lock build containers bench clean
+.PHONY: help .venv demo dev test test-slow test-lowest test-newest drills thirty-days mutation lint lock build containers bench clean docs
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ build: $(MADE)  ## wheel and sdist in dist/, checked with twine
 
 containers: $(MADE)  ## the image and compose on a container engine, end to end; skipped with the reason where there is none
 	@$(BIN)/python -m benchmarks.containers
+
+docs: $(MADE)  ## the documentation site in site/, with checked links
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
 	@$(BIN)/python -m benchmarks

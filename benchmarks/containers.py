@@ -159,16 +159,7 @@ class Containers:
         return self.docker("compose", "--project-name", self.project, *files, *arguments)
 
     def sql(self, query: str) -> str:
-        psql = [
-            "psql",
-            "--username",
-            "whoop",
-            "--dbname",
-            "whoop",
-            "--no-align",
-            "--tuples-only",
-            "--command",
-        ]
+        psql = ["psql", "--username", "whoop", "--dbname", "whoop", "-At", "--command"]
         return self.compose("exec", "-T", "postgres", *psql, query).strip()
 
     def control(self, path: str, order: Mapping[str, Any] | None = None) -> Any:

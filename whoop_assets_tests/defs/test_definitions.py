@@ -163,8 +163,8 @@ from pathlib import Path
 
 import whoop_assets, whoop_simulator
 from whoop_assets.definitions import defs, ours
-from whoop_assets.warehouse.database import Database
-from whoop_assets.warehouse.schema import prepare
+from whoop_assets.db.database import Database
+from whoop_assets.schema import prepare
 from sqlalchemy import inspect
 
 assert Path(whoop_assets.__file__).is_relative_to(sys.argv[1]), whoop_assets.__file__

@@ -10,7 +10,7 @@ from benchmarks.stage import staged
 from benchmarks.ui import until
 from whoop_assets.cli.processes.ports import LOOPBACK
 from whoop_assets_tests.deploy.files import DEPLOY, WITH_SIMULATOR, ours
-from whoop_assets_tests.postgres import running_server
+from whoop_assets_tests.support.postgres import running_server
 
 
 def test_without_an_engine_it_is_skipped_with_the_reason(

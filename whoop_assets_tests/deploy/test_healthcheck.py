@@ -16,8 +16,8 @@ from dagster._daemon.types import DaemonHeartbeat
 from benchmarks.production import DEPLOY, STARTS_WITHIN
 from benchmarks.ui import until
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets_tests.postgres import running_server
-from whoop_assets_tests.redis import running_redis
+from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.redis import running_redis
 
 # The check compares the times of heartbeats with its own clock, and gRPC compares deadlines with the machine's.
 pytestmark = [pytest.mark.slow, pytest.mark.machine_time]

@@ -101,16 +101,21 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     """Caddy, both web servers and the stand-ins, on ports of this machine."""
     program, folder = caddy(), tmp_path_factory.mktemp("login")
     (folder / "some_definitions.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n")
-    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
     ports = {name: free_port() for name in ("webserver", "webserver-read-only", "ui", "view", "whoop")}
     webserver = [str(Path(sys.executable).with_name("dagster-webserver")), "--host", LOOPBACK]
     webserver += ["--python-file", "some_definitions.py"]
     with ExitStack() as cleanup:
+        processes = []
 
         def start(command: list[str], name: str, **variables: str) -> None:
             output = cleanup.enter_context((folder / f"{name}.log").open("wb"))
-            environment = {**os.environ, "DAGSTER_HOME": str(folder), "HOME": str(folder), **variables}
+            # Two processes that make the same SQLite files at the same time can fail.
+            home = folder / name
+            home.mkdir()
+            (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+            environment = {**os.environ, "DAGSTER_HOME": str(home), "HOME": str(home), **variables}
             process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+            processes.append(process)
             cleanup.callback(process.wait)
             cleanup.callback(process.terminate)
 
@@ -140,6 +145,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         )
 
         def ready() -> bool:
+            assert [process.args for process in processes if process.poll() is not None] == []
             with suppress(httpx.TransportError):
                 return all(
                     httpx.get(f"{site}/server_info", headers=logged_in(OPERATOR)).status_code == 200

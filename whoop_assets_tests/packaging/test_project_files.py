@@ -90,7 +90,8 @@ def test_ci_runs_every_supported_python_and_both_ends_of_the_ranges() -> None:
 
 
 def test_ci_runs_targets_of_the_makefile_and_everything_that_the_own_ci_runs() -> None:
-    public = {command.removeprefix("make ") for command in workflow_commands()} - {'"test-${VERSIONS}"'}
+    public = {command.removeprefix("make ") for command in workflow_commands() if command.startswith("make ")}
+    public.remove('"test-${VERSIONS}"')
     assert public <= TARGETS
     own = set(re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
     assert own <= public

@@ -25,7 +25,7 @@ import sys
 from datetime import date
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.sync import sync
-from whoop_assets.warehouse.database import Database
+from whoop_assets.db.database import Database
 
 url, token, source, database_url = sys.argv[1:]
 settings = Settings(notion_token=token, notion_data_source=source, notion_url=url)

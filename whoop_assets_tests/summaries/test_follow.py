@@ -203,8 +203,8 @@ KILLED = """
 import os, signal, sys
 from datetime import date
 from sqlalchemy import event
-from whoop_assets.ingest.follow import rebuild_trends
-from whoop_assets.warehouse.database import Database
+from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.db.database import Database
 
 database = Database(sys.argv[1])
 left = int(sys.argv[2])

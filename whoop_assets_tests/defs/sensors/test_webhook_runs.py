@@ -446,10 +446,10 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_twice(p, box, monkeypat
 
 KILLED_AT = """
 import os, signal, sys
-from whoop_assets.ingest.connection import Connection
-from whoop_assets.ingest.event_rounds import work_off
+from whoop_assets.sync.session import Connection
+from whoop_assets.sync.load_events import work_off
 from whoop_assets.settings import Settings
-from whoop_assets.warehouse.schema import open_database
+from whoop_assets.schema import open_database
 from sqlalchemy import event
 
 settings = Settings.from_environment()
