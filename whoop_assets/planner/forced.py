@@ -14,7 +14,7 @@ from whoop_assets.planner.tables import forced_readings
 from whoop_assets.records.tables import coverage
 
 FORCED_DAYS = timedelta(days=182)
-FORCED_AT_MOST_EVERY = timedelta(hours=1)
+MIN_FORCE_INTERVAL = timedelta(hours=1)
 """A member who requests it again earlier changes nothing."""
 
 _EDGE = timedelta(days=2)
@@ -42,7 +42,7 @@ def force(connection: Connection, user_id: int, at: datetime, first_partition: d
     statement = statement.on_conflict_do_update(
         index_elements=["user_id"],
         set_={"asked_at": at, "first_day": first},
-        where=forced_readings.c.asked_at <= at - FORCED_AT_MOST_EVERY,
+        where=forced_readings.c.asked_at <= at - MIN_FORCE_INTERVAL,
     )
     return bool(connection.execute(statement).rowcount == 1)
 

@@ -1,4 +1,4 @@
-"""The web application: its addresses, and what begins and ends with it."""
+"""The web application: routes, start and end."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -65,7 +65,7 @@ def create_app(connection: Connection, erase_member: EraseMember | None = None) 
         try:
             yield
         finally:
-            # By now no request is under way, unless its time was up: what was taken is committed all the same.
+            # Deliveries that are in the queue are committed, even if their requests were cut off.
             await run_in_threadpool(writer.stop)
             await run_in_threadpool(daily.close)
             await run_in_threadpool(pages.close)
@@ -106,7 +106,7 @@ def create_app(connection: Connection, erase_member: EraseMember | None = None) 
 
 
 class RejectAmbiguous:
-    """Rejects requests that a proxy in front of the service may read in another way."""
+    """Rejects requests that a proxy in front of the service can parse differently."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -116,7 +116,7 @@ class RejectAmbiguous:
         if scope["type"] == "http":
             names = {name for name, _ in scope["headers"]}
             if b"content-length" in names and b"transfer-encoding" in names:
-                # Where this body ends is not certain, so nothing after it may be read as a request.
+                # The end of this body is ambiguous, so the connection must not carry another request.
                 answer = PlainTextResponse(
                     "Send Content-Length or Transfer-Encoding, not both.\n", 400, {"Connection": "close"}
                 )

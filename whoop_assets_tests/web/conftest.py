@@ -97,7 +97,7 @@ class Service:
 @pytest.fixture(autouse=True)
 def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is busy with tests commits in more than a second."""
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", START_SECONDS)
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", START_SECONDS)
 
 
 def hold_the_write_lock(database: Database) -> tuple[threading.Thread, threading.Event]:

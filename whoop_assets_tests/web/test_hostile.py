@@ -253,8 +253,8 @@ def test_ten_thousand_hostile_requests_leave_no_trace(service: Service) -> None:
 def test_who_says_nothing_or_not_enough_is_hung_up_on(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEADERS_WITHIN", 2.0)
-    monkeypatch.setattr("whoop_assets.web.receiver.BODY_WITHIN", 2.0)
+    monkeypatch.setattr(server, "MAX_HEADER_SECONDS", 2.0)
+    monkeypatch.setattr("whoop_assets.web.receiver.MAX_BODY_SECONDS", 2.0)
     half = f"POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: x\r\n".encode()
     slow = half + b"Content-Length: 10\r\n\r\nabc"
     health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -315,7 +315,7 @@ def test_the_limit_of_headers_does_not_depend_on_how_they_are_segmented(
     sqlite_service: Service, over: int, size: int
 ) -> None:
     before, after = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ", b"\r\n\r\n"
-    length = server.LARGEST_HEADERS + over
+    length = server.MAX_HEADER_BYTES + over
     request = before + b"a" * (length - len(before) - len(after)) + after
     pieces = [request[start : start + size] for start in range(0, len(request), size)]
     expected = b"HTTP/1.1 400" if over else b"HTTP/1.1 200"

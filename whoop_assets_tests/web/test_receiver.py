@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from whoop_assets.web import group_commit
-from whoop_assets.web.receiver import LARGEST_BODY
+from whoop_assets.web.receiver import MAX_BODY_BYTES
 from whoop_assets.webhooks import inbox
 from whoop_assets_tests.sync.crowd import until
 from whoop_assets_tests.web.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock, signed
@@ -93,7 +93,7 @@ def test_a_signed_body_that_is_no_event_is_refused_and_leaves_no_row(sqlite_serv
 
 
 def test_a_body_of_more_than_any_event_has_is_refused_before_it_is_read(sqlite_service: Service) -> None:
-    big = b" " * (LARGEST_BODY + 1)
+    big = b" " * (MAX_BODY_BYTES + 1)
     assert sqlite_service.deliver(big).status_code == 413
 
     # The service answers after the first 64 KiB and closes the connection. A client that is still sending
@@ -103,7 +103,7 @@ def test_a_body_of_more_than_any_event_has_is_refused_before_it_is_read(sqlite_s
     until(lambda: sqlite_service.count("too_large") == 2, "the second refusal")
     assert sqlite_service.stored() == {}
     said = json.dumps(event())
-    assert sqlite_service.deliver(said.encode() + b" " * (LARGEST_BODY - len(said))).status_code == 204
+    assert sqlite_service.deliver(said.encode() + b" " * (MAX_BODY_BYTES - len(said))).status_code == 204
 
 
 def test_many_at_once_are_all_stored(service: Service) -> None:
@@ -156,11 +156,11 @@ def test_a_delivery_that_cannot_be_committed_in_time_is_answered_503_and_its_rep
 ) -> None:
     held, release = hold_the_write_lock(sqlite_service.database)
     said = event()
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", 0.05)
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 0.05)
     assert sqlite_service.deliver(said).status_code == 503
     assert sqlite_service.stored() == {}
     assert sqlite_service.count("not_stored") == 1
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", 60.0)
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 60.0)
     release.set()
     held.join()
     assert sqlite_service.deliver(said).status_code == 204

@@ -1,6 +1,6 @@
-"""What the daily API reads: pages of daily rows within what a reader may see, and how fresh today's recovery is.
+"""Queries of the daily API: pages of daily rows that a reader may read, and the freshness of recoveries.
 
-Every query goes through `reader_members`: there is no way to a row of somebody whom the reader may not read.
+Every query for a reader joins `reader_members`, so it returns only rows of members whom the reader may read.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from whoop_assets.records.tables import coverage, cycles, recoveries
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.whoop_day import local_date
 
-AT_MOST_EVERY = timedelta(minutes=5)
-"""Opening today's day asks for a reading of the member at most so often."""
+MIN_ASK_INTERVAL = timedelta(minutes=5)
+"""Opening today requests a reading of the member at most this often."""
 
 LOOKED_BACK = timedelta(days=14)
-"""So far back a change of a recovery is looked for: all restatements that have been seen lie within."""
+"""Changes of recoveries are looked up this far back: all observed restatements are within it."""
 
 STALE_WITHOUT, STALE_WITH = timedelta(minutes=5), timedelta(hours=3)
-"""So long after it was last looked for today's recovery is stale: while it is not here, and once it is."""
+"""Age of the last request after which today's recovery is stale: without a stored recovery, and with one."""
 
 
 NAMES = tuple(column.name for column in daily_summary.columns)
@@ -47,15 +47,15 @@ _STAMPS = tuple(_PLACE[name] for name in ("user_id", "day", "built_at", "last_re
 
 Row = Sequence[Any]
 Place = tuple[date, int]
-"""Where a page ends: the day and the member of its last row."""
+"""Position of a page's last row: its day and member."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which rows: the days first..last, both included, of one member or of all that the reader may read.
+    """The rows of a page: days first..last, of one member or of all members of the reader, by day and member.
 
-    At most `limit` of them, in the order of day and member, behind the place where the page before ended. That place is
-    what the rows themselves are ordered by: rows that come or go meanwhile shift nothing.
+    `after` is the position of the previous page's last row, so rows that are added or deleted between two pages shift no
+    other row. `limit` is the maximum number of rows.
     """
 
     reader_id: int
@@ -68,26 +68,26 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows with the values of NAMES, in that order, and whether there are more behind them."""
+    """Rows with the values of NAMES in that order, and whether more rows follow."""
 
     rows: list[Row]
     more: bool
 
     @property
     def end(self) -> Place | None:
-        """Where the next page begins; None when there is none."""
+        """Position of the last row; None if this is the last page."""
         if not self.more:
             return None
         return self.rows[-1][_PLACE["day"]], self.rows[-1][_PLACE["user_id"]]
 
     @property
     def stamp(self) -> str:
-        """A hash that differs when the page does."""
+        """A hash that changes when the page changes."""
         return _stamp(([row[place] for place in _STAMPS] for row in self.rows), self.more)
 
 
 def page(connection: Connection, asked: Question) -> Page:
-    """A page of rows."""
+    """Read a page of rows."""
     keys = _keys(asked).subquery()
     query = (
         select(daily_summary)
@@ -99,7 +99,7 @@ def page(connection: Connection, asked: Question) -> Page:
 
 
 def stamp(connection: Connection, asked: Question) -> str:
-    """The stamp that the page has now, without reading the page."""
+    """Return the page's current stamp from four columns, without reading the whole page."""
     keys = _keys(asked).subquery()
     query = (
         select(*(daily_summary.columns[NAMES[place]] for place in _STAMPS))
@@ -111,9 +111,10 @@ def stamp(connection: Connection, asked: Question) -> str:
 
 
 def _stamp(rows: Iterable[Sequence[Any]], more: bool) -> str:
-    """Of each row its key, and when it last changed: a row that changes gets a new `built_at`, or a new time of
-    confirmation, which alone does not renew `built_at`. A count and a maximum would not do: a transaction may commit
-    after another that began later.
+    """Hash the key and the times of change of each row.
+
+    A change of a row renews `built_at`; a confirmation renews only the time of confirmation. A count with a maximum is not
+    enough, because a transaction can commit after another one that began later.
     """
     digest = hashlib.sha256(repr((NAMES, more)).encode())
     for row in rows:
@@ -122,7 +123,7 @@ def _stamp(rows: Iterable[Sequence[Any]], more: bool) -> str:
 
 
 def _keys(asked: Question) -> Select[Any]:
-    """The keys of the page's rows, and of one more: the index of the primary key holds all that this takes."""
+    """Select the keys of the page's rows and of one more, from the index of the primary key alone."""
     c, allowed = daily_summary.c, reader_members.c
     query = (
         select(c.user_id, c.day)
@@ -164,7 +165,7 @@ class RecoveryStatus:
 
     def worth_asking(self, now: datetime) -> bool:
         """Whether opening it should ask for a reading: it is stale, and nobody has asked for a few minutes."""
-        lately = self.asked_at is not None and now - self.asked_at < AT_MOST_EVERY
+        lately = self.asked_at is not None and now - self.asked_at < MIN_ASK_INTERVAL
         return self.connected and self.stale(now) and not lately
 
 
@@ -193,7 +194,7 @@ def recovery_status(
         changed_at, synced_at = confirmed.get(user_id, (None, None))
         looks = [recoveries_read_at, synced_at]
         if here not in has_recovery:
-            # Cycle, sleep and recovery are made together: where there is no cycle yet there is no recovery.
+            # WHOOP makes cycle, sleep and recovery together: without a cycle there is no recovery.
             looks.append(cycles_read_at)
         found.append(
             RecoveryStatus(
@@ -211,11 +212,11 @@ def recovery_status(
 
 
 def opened_today(connection: Connection, asked: Question, now: datetime) -> list[RecoveryStatus]:
-    """Of those members whose today is among the asked days; a page behind today's opens it no more."""
+    """Return the status of the members whose today is among the requested days and not before the page."""
     today, one_day = now.date(), timedelta(days=1)
-    # Asked may be all days that a date can say.
+    # The requested days can be all dates from year 1 to 9999.
     if not (today - one_day <= asked.last and today + one_day >= asked.first):
-        return []  # it is nobody's today, wherever they are
+        return []  # these days are today in no time zone
     return [
         one
         for one in recovery_status(connection, asked.reader_id, now, asked.member)
@@ -225,16 +226,20 @@ def opened_today(connection: Connection, asked: Question, now: datetime) -> list
 
 
 def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> list[int]:
-    """Ask for a reading of these members' last days; of whom nobody had asked for `AT_MOST_EVERY`."""
+    """Request a reading of these members' last days.
+
+    Returns:
+        The members for whom nobody had requested one within `MIN_ASK_INTERVAL`.
+    """
     asked = []
     for user_id in sorted(user_ids):
         if not stored.exists(connection, user_id):
-            continue  # erased meanwhile: nothing of theirs comes back
+            continue  # the member was erased meanwhile
         statement = upsert(connection, asked_readings).values(user_id=user_id, asked_at=at)
         statement = statement.on_conflict_do_update(
             index_elements=["user_id"],
             set_={"asked_at": at},
-            where=asked_readings.c.asked_at <= at - AT_MOST_EVERY,
+            where=asked_readings.c.asked_at <= at - MIN_ASK_INTERVAL,
         )
         if connection.execute(statement).rowcount == 1:
             asked.append(user_id)
@@ -256,7 +261,7 @@ def _visible(column: Any, reader_id: int | None, member: int | None) -> ColumnEl
 
 
 def _members_of(reader_id: int | None, member: int | None) -> Select[Any]:
-    # Looked up per member at the end of an index: an aggregate would go through everybody's whole past.
+    # One look-up per member at the end of an index. An aggregate would read all rows of all members.
     def offset(of: Table, *where: ColumnElement[bool]) -> Any:
         return (
             select(of.c.timezone_offset)
@@ -293,9 +298,9 @@ def _members_of(reader_id: int | None, member: int | None) -> Select[Any]:
 
 
 def _days_of(reader_id: int | None, member: int | None, today: date) -> Select[Any]:
-    # A member's local date is at most a day from that of UTC.
+    # A member's local date differs from UTC's by at most a day.
     c, one_day = daily_summary.c, timedelta(days=1)
-    # Of an export's day no reading is known, of one that is not scored no value.
+    # A day from an export has no time of reading, and an unscored recovery has no value.
     recovery = or_(c.last_recovery_synced_at.is_not(None), c.recovery_score.is_not(None))
     query = select(c.user_id, c.day, recovery).where(c.day.between(today - one_day, today + one_day))
     return query.where(_visible(c.user_id, reader_id, member))

@@ -8,15 +8,15 @@ from sqlalchemy import Column
 
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.web.api.queries import (
-    AT_MOST_EVERY,
     LOOKED_BACK,
+    MIN_ASK_INTERVAL,
     NAMES,
     STALE_WITH,
     STALE_WITHOUT,
 )
 
 _STRICT = ConfigDict(extra="forbid")
-ASK_MINUTES = AT_MOST_EVERY.seconds // 60
+ASK_MINUTES = MIN_ASK_INTERVAL.seconds // 60
 
 
 def _field(column: Column[Any]) -> Any:

@@ -13,7 +13,7 @@ from whoop_assets.planner.current_plan import plan_now
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.web.api import queries
-from whoop_assets.web.api.queries import AT_MOST_EVERY, STALE_WITH, STALE_WITHOUT, Question
+from whoop_assets.web.api.queries import MIN_ASK_INTERVAL, STALE_WITH, STALE_WITHOUT, Question
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.sync.home import at_home, frozen_world
 from whoop_assets_tests.web.api.daily_rows import daily_row
@@ -118,7 +118,7 @@ def test_opening_today_asks_only_when_its_recovery_is_old_and_once_in_a_few_minu
     assert opened(home, reader, after=(TODAY, home.members[1] + 9)) == []
     assert opened(home, reader, TODAY - 9 * ONE_DAY, TODAY) == [home.member]
     assert opened(home, reader) == []
-    home.clock.advance(AT_MOST_EVERY - timedelta(seconds=1))
+    home.clock.advance(MIN_ASK_INTERVAL - timedelta(seconds=1))
     assert opened(home, reader) == []
     home.clock.advance(1)
     assert opened(home, reader) == [home.member]

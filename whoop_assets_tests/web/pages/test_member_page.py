@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
-from whoop_assets.planner.forced import FORCED_AT_MOST_EVERY
+from whoop_assets.planner.forced import MIN_FORCE_INTERVAL
 from whoop_assets.web.api.queries import STALE_WITH
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.pages.conftest import Site
@@ -113,7 +113,7 @@ def test_forcing_again_within_the_hour_changes_nothing(site: Site) -> None:
     browser = site.browser_with_session(site.members[0]).open("/me")
     browser.press("/me/force-sync")
     first = site.home.rows("forced_readings")
-    site.home.advance(FORCED_AT_MOST_EVERY - MINUTE)
+    site.home.advance(MIN_FORCE_INTERVAL - MINUTE)
     browser.press("/me/force-sync")
     assert site.home.rows("forced_readings") == first
 
