@@ -105,7 +105,7 @@ def use_link(connection: Connection, secret: str, at: datetime) -> int | None:
 
 
 def begin_attempt(connection: Connection, state: str, user_id: int | None, at: datetime) -> None:
-    """Store the state of an attempt to sign in at WHOOP; `user_id` is the member who is signed in already."""
+    """Store the state of an attempt to sign in at WHOOP; `user_id` is the member of the current session."""
     c = sign_in_attempts.c
     connection.execute(delete(sign_in_attempts).where(c.expires_at <= at))
     row = {"state_hash": _hash(state), "user_id": user_id, "expires_at": at + ATTEMPT_LIFETIME}
@@ -114,7 +114,7 @@ def begin_attempt(connection: Connection, state: str, user_id: int | None, at: d
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that has come back from WHOOP; `user_id` was signed in when it began."""
+    """A finished attempt; `user_id` is the member of the session in which it began."""
 
     user_id: int | None
 

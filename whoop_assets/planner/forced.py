@@ -22,7 +22,7 @@ _EDGE = timedelta(days=2)
 
 
 class ForcedProgress(NamedTuple):
-    """A forced reading and how much of it is done, 0 to 1."""
+    """A forced reading and its progress, 0 to 1."""
 
     asked_at: datetime
     share: float

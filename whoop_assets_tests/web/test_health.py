@@ -1,4 +1,4 @@
-"""/healthz and /metrics: enough to know how the service is, and nothing about anybody."""
+"""/healthz and /metrics show the state of the service and name no member."""
 
 import re
 from collections.abc import Callable
@@ -61,13 +61,13 @@ def test_a_database_whose_write_lock_another_process_holds_is_not_healthy(
     assert sqlite_service.get("/healthz").status_code == 200
 
 
-def test_a_database_without_a_place_for_events_is_not_healthy(sqlite_service: Service) -> None:
+def test_a_database_without_the_events_table_is_not_healthy(sqlite_service: Service) -> None:
     with sqlite_service.database.write() as connection:
         connection.execute(text("alter table webhook_events rename to elsewhere"))
     assert sqlite_service.get("/healthz").status_code == 503
 
 
-def test_the_metrics_are_prometheus_text_and_name_nobody(service: Service) -> None:
+def test_the_metrics_are_prometheus_text_and_name_no_member(service: Service) -> None:
     service.deliver(event())
     service.deliver(event(user_id=4711))
     service.deliver(event(), **{"X-WHOOP-Signature": "x"})

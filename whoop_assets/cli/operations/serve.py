@@ -43,7 +43,7 @@ def serve(host: str, port: int) -> None:
 
 
 def _erase_member(connection: "Connection", user_id: int) -> bool:
-    """Do what `disconnect --erase` does. Returns whether every copy was reached; logs what was not."""
+    """Do what `disconnect --erase` does. Returns whether every copy was reached, and logs the others."""
     from whoop_assets.cli.members.erase import erase_outside_tables
     from whoop_assets.members import store as members
     from whoop_assets.sinks.notion import pages as notion_pages

@@ -1,7 +1,7 @@
 """The daily API under /api/v1: daily rows, freshness of recoveries, and the OpenAPI document.
 
-Each request is checked in this order: key, rate limit, parameters, member. The API has a few threads of its own, so that
-webhooks always find a thread and a database connection. It never asks WHOOP. Opening a member's today while its recovery
+Each request is checked in this order: key, rate limit, parameters, member. The API has separate threads, so that webhooks
+always find a thread and a database connection. It never asks WHOOP. Opening a member's today while its recovery
 is stale adds a row to `asked_readings`, after the response, and the planner plans a reading from it.
 """
 
@@ -56,7 +56,7 @@ class DailyApi(FastAPI):
         self.database = database
         self.limits = limits if limits is not None else RateLimits()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="daily-api")
-        # A write on SQLite can wait for a load: it gets a thread of its own, so that no response waits for it.
+        # A write on SQLite can wait for a load. It runs on a separate thread, so that no response waits for it.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="daily-api-asks")
         self._being_asked: set[int] = set()
         self.include_router(router)

@@ -20,7 +20,7 @@ NOT_THE_MEMBERS_DATA = frozenset(
 
 
 class _Pipe(io.RawIOBase):
-    """A file that keeps what was written until `take` returns it. It cannot seek, so zipfile streams."""
+    """A file that buffers written bytes until `take` returns them. It cannot seek, so zipfile streams."""
 
     def __init__(self) -> None:
         self._chunks: list[bytes] = []
@@ -49,7 +49,7 @@ def downloaded_tables() -> list[Table]:
 def zip_of(database: Database, user_id: int) -> Iterator[bytes]:
     """Yield a zip of the member's rows piece by piece; at most ROWS_PER_CHUNK rows are in memory.
 
-    Each table is read in a transaction of its own, so that a slow download holds none open for long.
+    Each chunk is read in a separate transaction, so that a slow download keeps none open.
     """
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -68,7 +68,7 @@ def zip_of(database: Database, user_id: int) -> Iterator[bytes]:
 
 
 def _chunks(database: Database, table: Table, user_id: int) -> Iterator[list[Any]]:
-    """Yield the member's rows by primary key, each chunk in its own transaction."""
+    """Yield the member's rows by primary key, each chunk in a separate transaction."""
     keys = list(table.primary_key.columns)
     after: tuple[Any, ...] | None = None
     while True:

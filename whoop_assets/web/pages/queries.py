@@ -1,4 +1,4 @@
-"""What the pages show, read from the database: a member's connection, requests and days, and the team."""
+"""Queries of the pages: a member's connection and requests, and the team's morning."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -39,7 +39,7 @@ class ImportProgress:
 
 @dataclass(frozen=True, slots=True)
 class ReadNow:
-    """The last request to read the last days, and when all of it was read; None: not yet."""
+    """The last request to read the last days, and the time when it was done; None: not yet."""
 
     asked_at: datetime
     done_at: datetime | None

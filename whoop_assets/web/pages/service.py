@@ -1,4 +1,4 @@
-"""What all pages share: threads, sessions, CSRF, rate limits, rendering and headers."""
+"""Base of all pages: threads, sessions, CSRF, rate limits, rendering and headers."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ ACTIONS_PER_MINUTE = 20
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 EraseMember = Callable[[int], bool]
-"""Disconnects a member and erases all copies of the data; returns whether all of it was reached."""
+"""Disconnects a member and erases all copies of the data; returns whether every copy was reached."""
 
 
 @dataclass(frozen=True, slots=True)

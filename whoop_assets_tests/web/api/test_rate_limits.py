@@ -1,4 +1,4 @@
-"""A reader's requests of a minute: all at once or evenly, and never more."""
+"""A key's requests of a minute: in a burst or evenly, and never more."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +7,7 @@ from whoop_assets.web.api.rate_limits import MINUTE, RateLimits
 
 
 @given(rate=st.integers(1, 30), steps=st.lists(st.floats(0, 20), max_size=120))
-def test_in_no_minute_more_than_twice_the_limit_and_in_the_long_run_the_limit(rate, steps):
+def test_at_most_twice_the_limit_in_a_minute_and_the_limit_in_the_long_run(rate, steps):
     now, taken = 0.0, []
     limits = RateLimits(lambda: now)
     for step in steps:
@@ -20,7 +20,7 @@ def test_in_no_minute_more_than_twice_the_limit_and_in_the_long_run_the_limit(ra
 
 
 @given(rate=st.integers(1, 100))
-def test_whoever_comes_back_when_told_is_let_through_and_not_a_second_before(rate):
+def test_a_request_succeeds_after_the_stated_wait_and_not_a_second_earlier(rate):
     now = 0.0
     limits = RateLimits(lambda: now)
     for _ in range(rate):

@@ -177,5 +177,5 @@ def new_site(database_url: str) -> Iterator[Callable[..., Site]]:
 
 @pytest.fixture
 def site(new_site: Callable[..., Site]) -> Site:
-    """Two members, of whom the first is the operator."""
+    """Two members; the first is an operator."""
     return new_site(operators=(0,))
