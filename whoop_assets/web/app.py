@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
-from whoop_assets.web.api.rate_limits import RateLimits
+from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.connecting import Connecting
 from whoop_assets.web.group_commit import InboxWriter
 from whoop_assets.web.health import Health
@@ -51,7 +51,7 @@ def create_app(connection: Connection, erase_member: EraseMember | None = None) 
     def erase_rows(user_id: int) -> bool:
         return disconnect_member(connection, user_id, erase=True).revoked
 
-    pages = PageService(connection, erase_member or erase_rows, RateLimits())
+    pages = PageService(connection, erase_member or erase_rows, ClientRateLimits())
     connecting = Connecting(pages)
     sign_in = SignIn(pages)
     me = MemberPages(pages, connecting)

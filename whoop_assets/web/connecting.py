@@ -29,7 +29,7 @@ from whoop_assets.sync.connecting import (
 )
 from whoop_assets.sync.session import CONNECT_LANE
 from whoop_assets.web.pages import texts
-from whoop_assets.web.pages.service import PageService, Refused
+from whoop_assets.web.pages.service import PageRefused, PageService
 from whoop_assets.whoop_api.errors import ConsentFailed, OAuthError
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
 
@@ -80,13 +80,13 @@ class Connecting:
         self._pages.limit_sign_in(request)
         secret = str(request.path_params["secret"])
         if request.method != "GET" or len(secret) > MAX_SECRET_CHARACTERS:
-            raise Refused(404, texts.NOT_FOUND)
+            raise PageRefused(404, texts.NOT_FOUND)
         state = self._whoop.oauth.new_state()
         is_valid = await self._pages.write(
             lambda transaction, now: invitations.begin(transaction, secret, state, now)
         )
         if not is_valid:
-            raise Refused(404, texts.LINK_ENDED)
+            raise PageRefused(404, texts.LINK_ENDED)
         return self.to_consent_page(state)
 
     async def _sign_in(self, request: Request) -> Response:
@@ -122,11 +122,11 @@ class Connecting:
         state = request.cookies.get(COOKIE, "")
         is_usable = 0 < len(state) <= MAX_SECRET_CHARACTERS
         if request.method != "GET" or not is_usable or not request.query_params:
-            raise Refused(400, texts.NO_ATTEMPT)
+            raise PageRefused(400, texts.NO_ATTEMPT)
         url = str(request.url)
         try:
             response = self._signed_in(await run_in_threadpool(self._finish, url, state))
-        except Refused as refused:
+        except PageRefused as refused:
             response = self._pages.message(refused.text, refused.status)
         except (OAuthError, ScopesMissing) as error:
             response = self._pages.message(texts.START_ONCE_MORE.format(error), 400)
@@ -167,7 +167,7 @@ class Connecting:
         return self._session_for(user_id, "connected", is_new=True)
 
     def _sign_in_with_code(self, code: str, attempt: Attempt) -> int:
-        """Store the new tokens of a known member. Raises Refused for anyone else, with nothing stored."""
+        """Store the new tokens of a known member. Raises PageRefused for anyone else, with nothing stored."""
         whoop = self._whoop
         whoop.budget.require(CONNECT_LANE)
         pair = whoop.oauth.exchange_code(code, SCOPES)
@@ -176,7 +176,7 @@ class Connecting:
         profile = client.profile()
         user_id = profile_owner(profile)
         if attempt.user_id not in (None, user_id):
-            raise Refused(400, texts.OTHER_MEMBER)
+            raise PageRefused(400, texts.OTHER_MEMBER)
         with whoop.database.read() as transaction:
             is_known = member_store.exists(transaction, user_id)
         if not is_known:
@@ -184,7 +184,7 @@ class Connecting:
                 client.revoke_access()
             except WhoopError as error:
                 log.warning("The grant of an unknown member could not be revoked. %s", error)
-            raise Refused(403, texts.UNKNOWN_MEMBER)
+            raise PageRefused(403, texts.UNKNOWN_MEMBER)
         store_member(whoop, user_id, pair, profile)
         return user_id
 

@@ -56,14 +56,14 @@ def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> D
         made = Demo(folder, made.first_day, made.world, demo_folder.port_of(url))
         os.environ.update(made.environment(url, free_port()))
         settings = Settings.from_environment()
-        members = _connect(settings, made.world.members)
+        user_ids = _connect(settings, made.world.members)
         ran, watcher = _backfill(settings, made.first_day, today)
         reports = _build_weeks_and_reports(settings)
     _show(settings, ran, watcher, time.monotonic() - began)
     for report in reports:
         click.echo(f"Report: {report}")
-    _print_sign_in_links(settings, members)
-    done = Demo(folder, made.first_day, made.world, made.port, complete=True, operator=members[0])
+    _print_sign_in_links(settings, user_ids)
+    done = Demo(folder, made.first_day, made.world, made.port, complete=True, operator=user_ids[0])
     done.save()
     return done
 

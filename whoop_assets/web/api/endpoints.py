@@ -30,7 +30,7 @@ from whoop_assets.web.api import parameters, problems, queries, responses, schem
 from whoop_assets.web.api.parameters import DailyParameters, StatusParameters
 from whoop_assets.web.api.problems import Problem
 from whoop_assets.web.api.queries import NAMES, Question, RecoveryStatus
-from whoop_assets.web.api.rate_limits import RateLimits
+from whoop_assets.web.api.rate_limits import ClientRateLimits
 
 PREFIX = "/api/v1"
 DAILY, RECOVERY_STATUS, OPENAPI = "/whoop/daily", "/whoop/recovery-status", "/openapi.json"
@@ -42,9 +42,9 @@ T = TypeVar("T")
 
 
 class DailyApi(FastAPI):
-    """The API as an application of its own, to be mounted at PREFIX; `close` ends its threads."""
+    """The API as an application to be mounted at PREFIX; `close` ends its threads."""
 
-    def __init__(self, database: Database, limits: RateLimits | None = None) -> None:
+    def __init__(self, database: Database, limits: ClientRateLimits | None = None) -> None:
         super().__init__(
             title="whoop_assets daily API",
             version=version("whoop-assets"),
@@ -54,7 +54,7 @@ class DailyApi(FastAPI):
             redirect_slashes=False,
         )
         self.database = database
-        self.limits = limits if limits is not None else RateLimits()
+        self.limits = limits if limits is not None else ClientRateLimits()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="daily-api")
         # A write on SQLite can wait for a load. It runs on a separate thread, so that no response waits for it.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="daily-api-asks")

@@ -67,7 +67,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RowPage:
     """Rows with the values of NAMES in that order, and whether more rows follow."""
 
     rows: list[Row]
@@ -86,7 +86,7 @@ class Page:
         return _stamp(([row[place] for place in _STAMPS] for row in self.rows), self.more)
 
 
-def page(connection: Connection, asked: Question) -> Page:
+def page(connection: Connection, asked: Question) -> RowPage:
     """Read a page of rows."""
     keys = _keys(asked).subquery()
     query = (
@@ -95,7 +95,7 @@ def page(connection: Connection, asked: Question) -> Page:
         .order_by(daily_summary.c.day, daily_summary.c.user_id)
     )
     rows: list[Row] = list(connection.execute(query).all())
-    return Page(rows[: asked.limit], len(rows) > asked.limit)
+    return RowPage(rows[: asked.limit], len(rows) > asked.limit)
 
 
 def stamp(connection: Connection, asked: Question) -> str:

@@ -13,7 +13,7 @@ MINUTE = 60.0
 MAX_BUCKETS = 10_000
 
 
-class RateLimits:
+class ClientRateLimits:
     """The buckets of all keys; `now` returns monotonic seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:

@@ -32,7 +32,7 @@ from whoop_assets.web.connecting import Connecting
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.download import zip_of
 from whoop_assets.web.pages.queries import ConnectionState, connection_state
-from whoop_assets.web.pages.service import PageService, Refused, Visitor
+from whoop_assets.web.pages.service import PageRefused, PageService, Visitor
 from whoop_assets.whoop_day import local_date
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class MemberPages:
                 now = database.now(connection)
                 state = connection_state(connection, user_id, now, settings.start_date)
                 if state is None:
-                    raise Refused(404, texts.NOT_FOUND)
+                    raise PageRefused(404, texts.NOT_FOUND)
                 today = local_date(now, state.offset)
                 first = first_day(today)
                 days = calendar(
@@ -139,11 +139,11 @@ class MemberPages:
         """
         number = form.get("form", "")
         if not 0 < len(number) <= sessions.MAX_TOKEN_CHARACTERS:
-            raise Refused(403, texts.FORM_EXPIRED)
+            raise PageRefused(403, texts.FORM_EXPIRED)
 
         def run(connection: Transaction, now: datetime) -> bool:
             if not member_store.exists(connection, visitor.user_id):
-                raise Refused(403, texts.SIGN_IN_AGAIN)
+                raise PageRefused(403, texts.SIGN_IN_AGAIN)
             if not sessions.record(connection, visitor.user_id, "member", action, now, number):
                 return False
             if work is not None:
@@ -186,7 +186,7 @@ class MemberPages:
 
     async def _erase(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         if form.get("word", "").strip() != texts.ERASE_WORD:
-            raise Refused(400, texts.ERASE_NOT_TYPED.format(texts.ERASE_WORD))
+            raise PageRefused(400, texts.ERASE_NOT_TYPED.format(texts.ERASE_WORD))
         complete = await self._leave(visitor, form, "erase")
         response = self._pages.message(texts.ERASED_NOW if complete else texts.ERASED_NOT_ALL)
         self._pages.delete_session(response)
@@ -252,7 +252,7 @@ def local_time(moment: datetime, offset: timedelta, now: datetime) -> str:
 
 def _require_connected(connection: Transaction, user_id: int) -> None:
     if member_store.status(connection, user_id) != member_store.CONNECTED:
-        raise Refused(409, texts.CANNOT_READ)
+        raise PageRefused(409, texts.CANNOT_READ)
 
 
 def _report_values(days: list[ReportDay], today: date) -> dict[str, Any]:

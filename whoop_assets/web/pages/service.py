@@ -20,7 +20,7 @@ from whoop_assets.members import sessions
 from whoop_assets.members.sessions import Session
 from whoop_assets.report.rendering import template_environment
 from whoop_assets.sync.session import Connection
-from whoop_assets.web.api.rate_limits import RateLimits
+from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.pages import texts
 
 THREADS = 4
@@ -50,7 +50,7 @@ class Visitor:
         return self.session.user_id
 
 
-class Refused(Exception):
+class PageRefused(Exception):
     """A request that gets a page with one sentence and this status."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -66,7 +66,7 @@ Action = Callable[[Request, Visitor, dict[str, str]], Awaitable[Response]]
 class PageService:
     """Database access, sessions and rendering for the pages; `close` ends its threads."""
 
-    def __init__(self, whoop: Connection, erase_member: EraseMember, limits: RateLimits) -> None:
+    def __init__(self, whoop: Connection, erase_member: EraseMember, limits: ClientRateLimits) -> None:
         self.whoop = whoop
         self.database = whoop.database
         self.settings = whoop.settings
@@ -158,7 +158,7 @@ class PageService:
             if visitor is None:
                 return self.redirect("")
             if operators and not visitor.is_operator:
-                raise Refused(404, texts.NOT_FOUND)
+                raise PageRefused(404, texts.NOT_FOUND)
             return await handler(request, visitor)
 
         return self.guarded(endpoint)
@@ -169,12 +169,12 @@ class PageService:
         async def endpoint(request: Request) -> Response:
             visitor = await self.visitor(request)
             if visitor is None:
-                raise Refused(403, texts.SIGN_IN_AGAIN)
+                raise PageRefused(403, texts.SIGN_IN_AGAIN)
             if operators and not visitor.is_operator:
-                raise Refused(404, texts.NOT_FOUND)
+                raise PageRefused(404, texts.NOT_FOUND)
             form = await read_form(request)
             if not sessions.is_form_token(visitor.token, form.get("csrf", "")):
-                raise Refused(403, texts.FORM_EXPIRED)
+                raise PageRefused(403, texts.FORM_EXPIRED)
             self.limit(("action", visitor.session.id), ACTIONS_PER_MINUTE)
             return await handler(request, visitor, form)
 
@@ -188,7 +188,7 @@ class PageService:
         async def endpoint(request: Request) -> Response:
             try:
                 return await handler(request)
-            except Refused as refused:
+            except PageRefused as refused:
                 return self.message(refused.text, refused.status)
             except WhoopError as error:
                 log.error("A page could not be shown. %s", error)
@@ -197,13 +197,13 @@ class PageService:
         return endpoint
 
     def limit(self, key: object, per_minute: int) -> None:
-        """Count one request. Raises Refused if there were too many."""
+        """Count one request. Raises PageRefused if there were too many."""
         seconds = self.limits.wait(key, per_minute)
         if seconds is not None:
-            raise Refused(429, texts.TOO_OFTEN.format(seconds))
+            raise PageRefused(429, texts.TOO_OFTEN.format(seconds))
 
     def limit_sign_in(self, request: Request) -> None:
-        """Count one request of this client's address that concerns signing in. Raises Refused."""
+        """Count one request of this client's address that concerns signing in. Raises PageRefused."""
         address = request.client.host if request.client else ""
         self.limit(("sign-in", address), SIGN_INS_PER_MINUTE)
 
@@ -245,7 +245,7 @@ def _hidden_fields(visitor: Visitor | None) -> Markup:
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a submitted form. Raises Refused for anything else."""
+    """Return the fields of a submitted form. Raises PageRefused for anything else."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = bytearray()
     try:
@@ -253,10 +253,10 @@ async def read_form(request: Request) -> dict[str, str]:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MAX_FORM_BYTES:
-                    raise Refused(413, texts.FORM_EXPIRED)
+                    raise PageRefused(413, texts.FORM_EXPIRED)
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
     except (TimeoutError, ClientDisconnect, ValueError):
-        raise Refused(400, texts.FORM_EXPIRED) from None
+        raise PageRefused(400, texts.FORM_EXPIRED) from None
     if content_type != "application/x-www-form-urlencoded":
-        raise Refused(403, texts.FORM_EXPIRED)
+        raise PageRefused(403, texts.FORM_EXPIRED)
     return dict(fields)

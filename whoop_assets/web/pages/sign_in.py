@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from whoop_assets.members import sessions
 from whoop_assets.web.pages import texts
-from whoop_assets.web.pages.service import PageService, Refused, Visitor, read_form
+from whoop_assets.web.pages.service import PageRefused, PageService, Visitor, read_form
 
 FORM_COOKIE = "whoop_form"
 MAX_SECRET_CHARACTERS = 64
@@ -34,14 +34,14 @@ class SignIn:
         self._pages.limit_sign_in(request)
         secret = str(request.path_params["secret"])
         if len(secret) > MAX_SECRET_CHARACTERS:
-            raise Refused(404, texts.NOT_FOUND)
+            raise PageRefused(404, texts.NOT_FOUND)
         if request.method != "POST":
             return self._confirm(secret)
         form = await read_form(request)
         form_cookie = request.cookies.get(FORM_COOKIE, "")
         # The cookie proves that this browser has opened the page: another site cannot sign its visitors in.
         if not sessions.is_form_token(form_cookie, form.get("csrf", "")):
-            raise Refused(403, texts.FORM_EXPIRED)
+            raise PageRefused(403, texts.FORM_EXPIRED)
 
         def use(transaction: Any, now: Any) -> str | None:
             user_id = sessions.use_link(transaction, secret, now)
@@ -52,7 +52,7 @@ class SignIn:
 
         token = await self._pages.write(use)
         if token is None:
-            raise Refused(404, texts.LINK_ENDED)
+            raise PageRefused(404, texts.LINK_ENDED)
         response = self._pages.redirect("me")
         self._pages.set_session(response, token)
         response.delete_cookie(FORM_COOKIE, secure=self._pages.is_secure, httponly=True, samesite="strict")
@@ -75,7 +75,7 @@ class SignIn:
         """End this session, or the session of the member that the form names."""
         number = form.get("session", str(visitor.session.id))
         if not (number.isascii() and number.isdigit() and len(number) <= 18):
-            raise Refused(400, texts.FORM_EXPIRED)
+            raise PageRefused(400, texts.FORM_EXPIRED)
 
         def end(transaction: Any, now: Any) -> None:
             if sessions.end(transaction, visitor.user_id, int(number)):

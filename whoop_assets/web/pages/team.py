@@ -16,7 +16,7 @@ from whoop_assets.web.connecting import link
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.me import MemberPages
 from whoop_assets.web.pages.queries import TeamMember, team
-from whoop_assets.web.pages.service import PageService, Refused, Visitor
+from whoop_assets.web.pages.service import PageRefused, PageService, Visitor
 
 INVITATION_LIFETIME = timedelta(hours=72)
 MIN_SLEEP_SHARE = 0.75
@@ -74,7 +74,7 @@ class TeamPages:
     async def _member(self, request: Request, visitor: Visitor) -> Response:
         text = str(request.path_params["user_id"])
         if not _ID.fullmatch(text):
-            raise Refused(404, texts.NOT_FOUND)
+            raise PageRefused(404, texts.NOT_FOUND)
         user_id = int(text)
         if user_id != visitor.user_id:
             await self._pages.write(
@@ -88,7 +88,7 @@ class TeamPages:
     async def _invite(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         number = form.get("form", "")
         if not 0 < len(number) <= sessions.MAX_TOKEN_CHARACTERS:
-            raise Refused(403, texts.FORM_EXPIRED)
+            raise PageRefused(403, texts.FORM_EXPIRED)
 
         def work(connection: Transaction, now: datetime) -> str | None:
             if not sessions.record(connection, visitor.user_id, "operator", "invite", now, number):

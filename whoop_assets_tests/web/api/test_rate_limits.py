@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.web.api.rate_limits import MINUTE, RateLimits
+from whoop_assets.web.api.rate_limits import MINUTE, ClientRateLimits
 
 
 @given(rate=st.integers(1, 30), steps=st.lists(st.floats(0, 20), max_size=120))
 def test_at_most_twice_the_limit_in_a_minute_and_the_limit_in_the_long_run(rate, steps):
     now, taken = 0.0, []
-    limits = RateLimits(lambda: now)
+    limits = ClientRateLimits(lambda: now)
     for step in steps:
         now += step
         if limits.wait(1, rate) is None:
@@ -22,7 +22,7 @@ def test_at_most_twice_the_limit_in_a_minute_and_the_limit_in_the_long_run(rate,
 @given(rate=st.integers(1, 100))
 def test_a_request_succeeds_after_the_stated_wait_and_not_a_second_earlier(rate):
     now = 0.0
-    limits = RateLimits(lambda: now)
+    limits = ClientRateLimits(lambda: now)
     for _ in range(rate):
         assert limits.wait(1, rate) is None
     seconds = limits.wait(1, rate)

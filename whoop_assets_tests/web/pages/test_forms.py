@@ -172,7 +172,7 @@ def test_an_unknown_member_needs_an_invitation_and_nothing_stays(new_site: Calla
     assert browser.status == 403
     assert "ask the person who runs this service" in browser.text
     assert unknown not in {row["user_id"] for row in site.home.rows("members").values()}
-    assert not site.home.world.grants.live(unknown, site.home.world.now)
+    assert not site.home.world.grants.live(unknown, site.home.world.now())
 
 
 def test_reconnecting_as_another_member_changes_nothing(site: Site) -> None:

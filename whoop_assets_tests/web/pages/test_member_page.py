@@ -159,7 +159,7 @@ def test_disconnecting_ends_every_session_and_keeps_the_data(site: Site) -> None
     first.open("/me/disconnect").press("/me/disconnect")
     assert "You are disconnected." in first.text
     assert status(site, user_id) == member_store.DISCONNECTED
-    assert not site.home.world.grants.live(user_id, site.home.world.now)
+    assert not site.home.world.grants.live(user_id, site.home.world.now())
     for browser in (first, second):
         assert "Sign in with WHOOP" in browser.open("/me").text
     assert any(key[0] == user_id for key in site.home.rows("daily_summary"))

@@ -72,7 +72,7 @@ def test_an_operator_invites_and_the_new_member_connects(new_site) -> None:
 
 def test_members_who_need_attention_come_first() -> None:
     rows = [
-        team_row(morning(**changes), NOW)  # type: ignore[arg-type]
+        team_row(morning(**changes), NOW)
         for changes in (
             {"status": member_store.RECONNECTION_NEEDED},
             {"illness_flag": True},
