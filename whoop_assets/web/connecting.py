@@ -124,8 +124,13 @@ class Connecting:
         if request.method != "GET" or not is_usable or not request.query_params:
             raise PageRefused(400, texts.NO_ATTEMPT)
         url = str(request.url)
+        before = await self._pages.visitor(request)
         try:
             response = self._signed_in(await run_in_threadpool(self._finish, url, state))
+            if before is not None:  # the new cookie replaces the one of this session
+                await self._pages.write(
+                    lambda transaction, _: sessions.end(transaction, before.user_id, before.session.id)
+                )
         except PageRefused as refused:
             response = self._pages.message(refused.text, refused.status)
         except (OAuthError, ScopesMissing) as error:

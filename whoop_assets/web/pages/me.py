@@ -119,7 +119,9 @@ class MemberPages:
 
         try:
             if await self._pages.read(is_stale):
-                await self._pages.write(lambda connection, now: api_queries.ask(connection, [user_id], now))
+                await self._pages.write(
+                    lambda connection, now: api_queries.ask(connection, [user_id], now), user_id
+                )
         except WhoopError as error:
             log.warning("A reading could not be requested. %s", error)
 
@@ -150,7 +152,7 @@ class MemberPages:
                 work(connection, now)
             return True
 
-        return await self._pages.write(run)
+        return await self._pages.write(run, visitor.user_id)
 
     async def _read_now(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def work(connection: Transaction, now: datetime) -> None:
@@ -227,9 +229,10 @@ class MemberPages:
 
     async def _download(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def log_download(connection: Transaction, now: datetime) -> None:
-            sessions.record(connection, visitor.user_id, "member", "download", now)
+            if member_store.exists(connection, visitor.user_id):
+                sessions.record(connection, visitor.user_id, "member", "download", now)
 
-        await self._pages.write(log_download)
+        await self._pages.write(log_download, visitor.user_id)
         name = f"whoop-{visitor.user_id}.zip"
         headers = {
             "Content-Disposition": f'attachment; filename="{name}"',

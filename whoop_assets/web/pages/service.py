@@ -26,8 +26,8 @@ from whoop_assets.web.pages import texts
 THREADS = 4
 MAX_FORM_BYTES = 8 * 1024
 FORM_TIMEOUT_SECONDS = 10.0
-SIGN_INS_PER_MINUTE = 30
-"""Of one client address."""
+SIGN_INS_PER_MINUTE = 60
+"""Requests of one client address that concern signing in; a sign-in takes two."""
 ACTIONS_PER_MINUTE = 20
 """Of one session."""
 
@@ -112,11 +112,15 @@ class PageService:
 
         return await self.run(run)
 
-    async def write(self, work: Callable[[Transaction, datetime], T]) -> T:
-        """Run `work` in a write transaction, with the database's time."""
+    async def write(self, work: Callable[[Transaction, datetime], T], member: int | None = None) -> T:
+        """Run `work` in a write transaction, with the database's time.
+
+        Args:
+            member: Whose rows `work` writes. The transaction locks the member, so that it cannot be erased meanwhile.
+        """
 
         def run() -> T:
-            with self.database.write() as connection:
+            with self.database.write([] if member is None else [member]) as connection:
                 return work(connection, self.database.now(connection))
 
         return await self.run(run)

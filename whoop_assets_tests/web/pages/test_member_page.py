@@ -132,6 +132,8 @@ def test_a_grant_revoked_at_whoop_shows_reconnection_needed_and_signing_in_mends
     browser.consent(browser.location, user_id)
     assert status(site, user_id) == member_store.CONNECTED
     assert "Connected" in browser.open("/me").text
+    with site.home.database.read() as connection:
+        assert len(sessions.listed(connection, site.home.clock.now(), user_id)) == 1
 
 
 def test_the_download_has_a_csv_of_every_table_with_the_members_rows_alone(site: Site) -> None:
