@@ -96,6 +96,12 @@ def make_link(connection: Connection, user_id: int, at: datetime, lifetime: time
     return secret
 
 
+def link_owner(connection: Connection, secret: str) -> int | None:
+    """Return the member of a link, without using it up; None if the link does not exist."""
+    c = sign_in_links.c
+    return connection.scalar(select(c.user_id).where(c.link_hash == _hash(secret)))
+
+
 def use_link(connection: Connection, secret: str, at: datetime) -> int | None:
     """Use up a link and return its member; None if it does not exist, is used or has expired."""
     c = sign_in_links.c

@@ -31,11 +31,16 @@ WEBHOOK_PATH = "/webhooks/whoop"
 API = "/api/"
 
 
-def create_app(connection: Connection, erase_member: EraseMember | None = None) -> Starlette:
+def create_app(
+    connection: Connection,
+    erase_member: EraseMember | None = None,
+    page_limits: ClientRateLimits | None = None,
+) -> Starlette:
     """Return the service on an open connection, which it does not close.
 
     Args:
         erase_member: Disconnects a member and erases all copies; default: the database's rows alone.
+        page_limits: Rate limits of the pages; default: new ones.
     """
     settings, database = connection.settings, connection.database
     writer = InboxWriter(database)
@@ -51,7 +56,7 @@ def create_app(connection: Connection, erase_member: EraseMember | None = None) 
     def erase_rows(user_id: int) -> bool:
         return disconnect_member(connection, user_id, erase=True).revoked
 
-    pages = PageService(connection, erase_member or erase_rows, ClientRateLimits())
+    pages = PageService(connection, erase_member or erase_rows, page_limits or ClientRateLimits())
     connecting = Connecting(pages)
     sign_in = SignIn(pages)
     me = MemberPages(pages, connecting)

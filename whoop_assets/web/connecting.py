@@ -195,7 +195,9 @@ class Connecting:
 
     def _session_for(self, user_id: int, action: str, *, is_new: bool) -> Consented:
         database = self._whoop.database
-        with database.write() as transaction:
+        with database.write([user_id]) as transaction:
             now = database.now(transaction)
+            if not member_store.exists(transaction, user_id):  # erased meanwhile
+                raise PageRefused(403, texts.UNKNOWN_MEMBER)
             sessions.record(transaction, user_id, "member", action, now)
             return Consented(user_id, sessions.begin(transaction, user_id, now), is_new)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from whoop_assets.members import sessions
+from whoop_assets.members import store as member_store
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.service import PageRefused, PageService, Visitor, read_form
 
@@ -45,12 +46,13 @@ class SignIn:
 
         def use(transaction: Any, now: Any) -> str | None:
             user_id = sessions.use_link(transaction, secret, now)
-            if user_id is None:
+            if user_id is None or not member_store.exists(transaction, user_id):
                 return None
             sessions.record(transaction, user_id, "member", "signed in by link", now)
             return sessions.begin(transaction, user_id, now)
 
-        token = await self._pages.write(use)
+        owner = await self._pages.read(lambda transaction, _: sessions.link_owner(transaction, secret))
+        token = await self._pages.write(use, owner)
         if token is None:
             raise PageRefused(404, texts.LINK_ENDED)
         response = self._pages.redirect("me")
@@ -81,7 +83,7 @@ class SignIn:
             if sessions.end(transaction, visitor.user_id, int(number)):
                 sessions.record(transaction, visitor.user_id, "member", "signed out", now)
 
-        await self._pages.write(end)
+        await self._pages.write(end, visitor.user_id)
         if int(number) != visitor.session.id:
             return self._pages.redirect("me")
         response = self._pages.redirect("")

@@ -81,7 +81,8 @@ class TeamPages:
                 lambda connection, now: (
                     member_store.exists(connection, user_id)
                     and sessions.record(connection, user_id, "operator", "viewed", now)
-                )
+                ),
+                user_id,
             )
         return await self._member_pages.member_page(visitor, user_id)
 
@@ -91,11 +92,13 @@ class TeamPages:
             raise PageRefused(403, texts.FORM_EXPIRED)
 
         def work(connection: Transaction, now: datetime) -> str | None:
+            if not member_store.exists(connection, visitor.user_id):
+                raise PageRefused(403, texts.SIGN_IN_AGAIN)
             if not sessions.record(connection, visitor.user_id, "operator", "invite", now, number):
                 return None
             return invitations.invite(connection, now, INVITATION_LIFETIME)
 
-        secret = await self._pages.write(work)
+        secret = await self._pages.write(work, visitor.user_id)
         if secret is None:
             return self._pages.redirect("team")
         address = link(self._pages.settings.redirect_uri, secret)

@@ -17,6 +17,7 @@ from whoop_assets.members import sessions
 from whoop_assets.summaries.follow import rebuild_behind
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.session import Connection
+from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
 from whoop_assets_tests.planner.living import Life
@@ -152,8 +153,12 @@ def running_site(database_url: str, *, operators: tuple[int, ...] = (), members:
                 erased.append(user_id)
                 return disconnect_member(session, user_id, erase=True).revoked
 
+            # The limits follow the site's clock, so that a slow machine refills nothing.
+            limits = ClientRateLimits(lambda: home.clock.now().timestamp())
             ready = threading.Event()
-            server = ServiceServer(create_app(session, erase), "127.0.0.1", port, lambda _: ready.set())
+            server = ServiceServer(
+                create_app(session, erase, limits), "127.0.0.1", port, lambda _: ready.set()
+            )
             thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
             thread.start()
             assert ready.wait(START_SECONDS)
