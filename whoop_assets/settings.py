@@ -60,6 +60,8 @@ class Settings:
     iceberg_namespace: str = ""
     """Empty: after the key prefix of the assets, `whoop`."""
     iceberg_properties: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    operators: frozenset[int] = frozenset()
+    """WHOOP user ids of the members who may open the page of the whole team."""
     data_folder: Path = Path(DATA_FOLDER)
 
     @classmethod
@@ -104,6 +106,7 @@ class Settings:
             notion_mapping=values.get("WHOOP_NOTION_MAPPING", ""),
             notion_url=values.get("WHOOP_NOTION_URL") or NOTION_URL,
             **_iceberg(values),
+            operators=_operators(values),
             data_folder=data_folder,
         )
 
@@ -143,6 +146,16 @@ def day_of(text: str) -> date:
 def _environment() -> dict[str, str]:
     from_file = {name: value for name, value in read_dotenv().items() if value is not None}
     return from_file | dict(os.environ)
+
+
+def _operators(values: Mapping[str, str]) -> frozenset[int]:
+    text = values.get("WHOOP_OPERATORS", "")
+    try:
+        return frozenset(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise ConfigurationError(
+            f"WHOOP_OPERATORS is {text!r}: write WHOOP user ids, separated by commas."
+        ) from None
 
 
 def _date(values: Mapping[str, str], name: str, default: date) -> date:

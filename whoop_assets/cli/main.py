@@ -18,6 +18,7 @@ from whoop_assets.cli.demo.dev import dev
 from whoop_assets.cli.demo.on_demo import CHOOSE_THEMSELVES, FLAG, on_demo
 from whoop_assets.cli.members.members import disconnect, members
 from whoop_assets.cli.members.readers import readers
+from whoop_assets.cli.members.sessions import sessions
 from whoop_assets.cli.operations.budget import budget
 from whoop_assets.cli.operations.db import db
 from whoop_assets.cli.operations.events import events
@@ -85,6 +86,7 @@ for command in (
     events,
     quarantine,
     readers,
+    sessions,
     migrate_v1,
     budget,
     keys,

@@ -70,3 +70,55 @@ reader_members = Table(
     Column("user_id", BigInteger, primary_key=True, autoincrement=False, comment="WHOOP user id"),
     comment="The members that each reader may read.",
 )
+
+member_sessions = Table(
+    "member_sessions",
+    metadata,
+    Column("id", Id, primary_key=True, comment="number of the session"),
+    Column("user_id", BigInteger, nullable=False, comment="WHOOP user id"),
+    Column("token_hash", String(64), nullable=False, comment="SHA-256 of the token in the browser's cookie"),
+    Column("made_at", UtcDateTime(), nullable=False, comment="when the member signed in"),
+    Column("expires_at", UtcDateTime(), nullable=False, comment="when the session ends by itself"),
+    comment="Browsers in which a member is signed in to the web pages. No token is stored.",
+)
+
+Index("ix_member_sessions_token_hash", member_sessions.c.token_hash, unique=True)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    key("link_hash", String(64), "SHA-256 of the secret in the link"),
+    column(
+        "user_id",
+        BigInteger,
+        "WHOOP user id, or the negative number of a member from an export",
+        nullable=False,
+    ),
+    column("made_at", UtcDateTime(), "when it was made", nullable=False),
+    column("expires_at", UtcDateTime(), "when it ends", nullable=False),
+    comment="Links with which the operator lets a member sign in once without WHOOP. A used link is deleted.",
+)
+
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    key("state_hash", String(64), "SHA-256 of the state of the attempt"),
+    column("user_id", BigInteger, "member who was signed in when the attempt began; NULL: nobody"),
+    column("expires_at", UtcDateTime(), "when it ends", nullable=False),
+    comment="Attempts to sign in at WHOOP that have not ended yet. A finished attempt is deleted.",
+)
+
+page_actions = Table(
+    "page_actions",
+    metadata,
+    Column("id", Id, primary_key=True, comment="row number"),
+    Column("user_id", BigInteger, nullable=False, comment="WHOOP user id of the member whom it concerns"),
+    Column("actor", String(16), nullable=False, comment="member, operator or command"),
+    Column("action", String(32), nullable=False, comment="what was done"),
+    Column("form_hash", String(64), comment="SHA-256 of the number of the submitted form; NULL: no form"),
+    Column("done_at", UtcDateTime(), nullable=False, comment="when it was requested"),
+    comment="Audit log of the web pages: sign-ins and buttons. It contains no health data.",
+)
+
+Index("ix_page_actions_form_hash", page_actions.c.form_hash, unique=True)
+Index("ix_page_actions_user_id", page_actions.c.user_id)

@@ -94,6 +94,14 @@ class FailedEvent(NamedTuple):
     open_since: datetime
 
 
+class ForcedReading(NamedTuple):
+    """Streams that were not completely read since `asked_at`, from `first_day` on: a member forced it."""
+
+    asked_at: datetime
+    first_day: date
+    streams: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
     """Facts of one connected member.
@@ -124,6 +132,7 @@ class MemberFacts:
     profile_read_at: datetime | None = None
     body_read: bool = False
     asked_at: datetime | None = None
+    forced: ForcedReading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from whoop_assets.planner.facts import (
     StreamCoverage,
     UnreadSpan,
 )
+from whoop_assets.planner.forced import pending
 from whoop_assets.planner.tables import asked_readings
 from whoop_assets.records.day_assignment import offset_of
 from whoop_assets.records.tables import (
@@ -86,6 +87,7 @@ def gather(
     profile = _snapshots(connection, profiles, today)
     body = _snapshots(connection, body_measurements, today)
     asked = _asked(connection, now)
+    forced = pending(connection)
     found = []
     for member in connected:
         key = member.user_id
@@ -109,6 +111,7 @@ def gather(
                 profile_read_at=profile.get(key),
                 body_read=key in body,
                 asked_at=asked.get(key),
+                forced=forced.get(key),
             )
         )
     return Facts(

@@ -1,4 +1,4 @@
-"""The web application: its addresses, and what begins and ends with it."""
+"""The web application: routes, start and end."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,33 +9,59 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
-from whoop_assets.web.api.endpoints import DailyApi
-from whoop_assets.web.api.problems import Problem
+from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
+from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.connecting import Connecting
 from whoop_assets.web.group_commit import InboxWriter
 from whoop_assets.web.health import Health
+from whoop_assets.web.metrics import Metrics
+from whoop_assets.web.pages.me import MemberPages
+from whoop_assets.web.pages.service import EraseMember, PageService
+from whoop_assets.web.pages.sign_in import SignIn
+from whoop_assets.web.pages.static_files import no_icon, stylesheets
+from whoop_assets.web.pages.team import TeamPages
 from whoop_assets.web.receiver import Receiver
 
 WEBHOOK_PATH = "/webhooks/whoop"
 API = "/api/"
 
 
-def create_app(connection: Connection) -> Starlette:
-    """The service on an open connection, which it does not close."""
+def create_app(
+    connection: Connection,
+    erase_member: EraseMember | None = None,
+    page_limits: ClientRateLimits | None = None,
+) -> Starlette:
+    """Return the service on an open connection, which it does not close.
+
+    Args:
+        erase_member: Disconnects a member and erases all copies; default: the database's rows alone.
+        page_limits: Rate limits of the pages; default: new ones.
+    """
     settings, database = connection.settings, connection.database
     writer = InboxWriter(database)
+    metrics = Metrics()
     receiver = Receiver(
         writer,
+        metrics,
         secret=settings.client_secret,
         max_age=timedelta(seconds=settings.webhook_max_age),
         clock=database.clock,
     )
-    connecting = Connecting(connection)
-    health = Health(database, writer, receiver)
+
+    def erase_rows(user_id: int) -> bool:
+        return disconnect_member(connection, user_id, erase=True).revoked
+
+    pages = PageService(connection, erase_member or erase_rows, page_limits or ClientRateLimits())
+    connecting = Connecting(pages)
+    sign_in = SignIn(pages)
+    me = MemberPages(pages, connecting)
+    team = TeamPages(pages, me)
+    health = Health(database, writer, metrics)
     daily = DailyApi(database)
 
     @asynccontextmanager
@@ -44,18 +70,37 @@ def create_app(connection: Connection) -> Starlette:
         try:
             yield
         finally:
-            # By now no request is under way, unless its time was up: what was taken is committed all the same.
+            # Deliveries that are in the queue are committed, even if their requests were cut off.
             await run_in_threadpool(writer.stop)
             await run_in_threadpool(daily.close)
+            await run_in_threadpool(pages.close)
 
     app = Starlette(
         routes=[
             Route(WEBHOOK_PATH, receiver.__call__, methods=["POST"]),
             Route("/connect/{secret}", connecting.begin),
             Route("/callback", connecting.callback),
+            Route("/", sign_in.start, methods=["GET"]),
+            Route("/sign-in", connecting.sign_in, methods=["GET"]),
+            Route("/sign-in/{secret}", sign_in.link, methods=["GET", "POST"]),
+            Route("/sign-out", sign_in.sign_out, methods=["POST"]),
+            Route("/me", me.me, methods=["GET"]),
+            Route("/me/disconnect", me.confirm_disconnect, methods=["GET"]),
+            Route("/me/delete", me.confirm_erase, methods=["GET"]),
+            Route("/me/read-now", me.read_now, methods=["POST"]),
+            Route("/me/force-sync", me.force_sync, methods=["POST"]),
+            Route("/me/reconnect", me.reconnect, methods=["POST"]),
+            Route("/me/download", me.download, methods=["POST"]),
+            Route("/me/disconnect", me.disconnect, methods=["POST"]),
+            Route("/me/delete", me.erase, methods=["POST"]),
+            Route("/team", team.team, methods=["GET"]),
+            Route("/team/invite", team.invite, methods=["POST"]),
+            Route("/team/{user_id}", team.member, methods=["GET"]),
+            Route("/favicon.ico", no_icon, methods=["GET"]),
+            Route("/static/{name}", stylesheets, methods=["GET"]),
             Route("/healthz", health.healthz),
             Route("/metrics", health.metrics),
-            *daily.routes(),
+            Mount(PREFIX, daily),
         ],
         middleware=[Middleware(RejectAmbiguous)],
         lifespan=lifespan,
@@ -66,7 +111,7 @@ def create_app(connection: Connection) -> Starlette:
 
 
 class RejectAmbiguous:
-    """Rejects requests that a proxy in front of the service may read in another way."""
+    """Rejects requests that a proxy in front of the service can parse differently."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -76,7 +121,7 @@ class RejectAmbiguous:
         if scope["type"] == "http":
             names = {name for name, _ in scope["headers"]}
             if b"content-length" in names and b"transfer-encoding" in names:
-                # Where this body ends is not certain, so nothing after it may be read as a request.
+                # The end of this body is ambiguous, so the connection must not carry another request.
                 answer = PlainTextResponse(
                     "Send Content-Length or Transfer-Encoding, not both.\n", 400, {"Connection": "close"}
                 )
@@ -88,12 +133,10 @@ class RejectAmbiguous:
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(API):
-        return Problem(404, "There is nothing here: /api/v1/openapi.json lists what there is.").response()
+        return await on_http_error(request, error)
     return PlainTextResponse("There is nothing here.\n", 404)
 
 
 async def _not_so(request: Request, error: Exception) -> Response:
     headers = getattr(error, "headers", None)
-    if request.url.path.startswith(API):
-        return Problem(405, "This address is only read: send a GET.", headers).response()
     return PlainTextResponse("This address does not take that method.\n", 405, headers)

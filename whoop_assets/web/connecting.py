@@ -1,120 +1,203 @@
-"""Connecting members where there is no browser beside the program: GET /connect/SECRET and GET /callback.
+"""Consent at WHOOP in a browser: new members with an invitation, sign-in and reconnection of known members.
 
-Who may connect is whom the operator has sent a link (`whoop-assets connect --link`): it holds 256 random bits, ends
-with the one member who connects through it, and in any case after its time. No password stands in front of the
-service, and without links it connects nobody.
+    GET /connect/SECRET   begins the attempt of an invitation (`whoop-assets connect --link`)
+    GET /sign-in          begins an attempt of a known member
+    GET /callback         ends either attempt
 
-Opening a link begins an attempt: a `state` that WHOOP hands back, kept as a hash in the database (it outlives a
-restart), good once and for ten minutes, and also in a cookie of the browser: an attempt can only be finished in the
-browser that began it, so that nobody can be made to finish somebody else's.
+An attempt has a random `state`, which works once and for ten minutes. It is stored as a hash, and a cookie holds it too,
+so an attempt ends only in the browser that began it.
 """
 
 import logging
-from html import escape
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 
 from whoop_assets.errors import ConfigurationError, WhoopError
-from whoop_assets.members import invitations
-from whoop_assets.sync.connecting import ScopesMissing, connect_with_code
-from whoop_assets.sync.session import Connection
+from whoop_assets.members import invitations, sessions
+from whoop_assets.members import store as member_store
+from whoop_assets.members.sessions import Attempt
+from whoop_assets.sync.connecting import (
+    ScopesMissing,
+    connect_with_code,
+    profile_owner,
+    require_scopes,
+    store_member,
+)
+from whoop_assets.sync.session import CONNECT_LANE
+from whoop_assets.web.pages import texts
+from whoop_assets.web.pages.service import PageRefused, PageService
 from whoop_assets.whoop_api.errors import ConsentFailed, OAuthError
-from whoop_assets.whoop_api.scopes import SCOPES
+from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
 
 log = logging.getLogger(__name__)
 
 COOKIE = "whoop_connect"
-_LONGEST = 200
-_PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>whoop-assets</title><p>{text}</p></html>"
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+MAX_SECRET_CHARACTERS = 200
 
 
 def link(redirect_uri: str, secret: str) -> str:
-    """The address of an invitation, beside that of the callback; raises ConfigurationError."""
+    """Return the address of an invitation. Raises ConfigurationError if the redirect URI is not the service's."""
+    return page_address(redirect_uri, f"connect/{secret}")
+
+
+def page_address(redirect_uri: str, path: str) -> str:
+    """Return the address of a page beside the callback. Raises ConfigurationError."""
     parts = urlsplit(redirect_uri)
     if parts.scheme not in ("http", "https") or not parts.path.endswith("/callback") or parts.query:
         raise ConfigurationError(
             "WHOOP_REDIRECT_URI does not lead to the service's /callback: register https://YOUR-HOST/callback in the"
             " WHOOP Developer Dashboard and set WHOOP_REDIRECT_URI to it, or connect with --paste."
         )
-    return parts._replace(path=parts.path.removesuffix("callback") + f"connect/{secret}").geturl()
+    return parts._replace(path=parts.path.removesuffix("callback") + path).geturl()
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """A consent that was stored: the member, and the token of the new session."""
+
+    user_id: int
+    session_token: str
+    is_new: bool
 
 
 class Connecting:
-    """The two endpoints. What they say to the browser names no one but the member's WHOOP user id."""
+    """The three endpoints. Their pages name no one but the member's WHOOP user id."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._secure = connection.settings.redirect_uri.startswith("https:")
+    def __init__(self, pages: PageService) -> None:
+        self._pages = pages
+        self._whoop = pages.whoop
+        self._secure = pages.is_secure
+        self.begin = pages.guarded(self._begin)
+        self.sign_in = pages.guarded(self._sign_in)
+        self.callback = pages.guarded(self._callback)
 
-    async def begin(self, request: Request) -> Response:
-        """Send whoever opens a good link on to WHOOP's consent page."""
+    async def _begin(self, request: Request) -> Response:
+        """Send the owner of a valid invitation to WHOOP's consent page."""
+        self._pages.limit_sign_in(request)
         secret = str(request.path_params["secret"])
-        if request.method != "GET" or len(secret) > _LONGEST:
-            return _page(404, "There is nothing here.")
-        state = self._connection.oauth.new_state()
-        try:
-            good = await run_in_threadpool(self._begin, secret, state)
-        except WhoopError as error:
-            log.error("A link could not be opened. %s", error)
-            return _page(503, "This does not work at the moment: open the link again later.")
-        if not good:
-            return _page(404, "This link is not good any more: ask whoever sent it for a new one.")
-        response = RedirectResponse(
-            self._connection.oauth.authorization_url(SCOPES, state), 302, headers=_HEADERS
+        if request.method != "GET" or len(secret) > MAX_SECRET_CHARACTERS:
+            raise PageRefused(404, texts.NOT_FOUND)
+        state = self._whoop.oauth.new_state()
+        is_valid = await self._pages.write(
+            lambda transaction, now: invitations.begin(transaction, secret, state, now)
         )
-        lifetime = int(invitations.ATTEMPT_LIFETIME.total_seconds())
+        if not is_valid:
+            raise PageRefused(404, texts.LINK_ENDED)
+        return self.to_consent_page(state)
+
+    async def _sign_in(self, request: Request) -> Response:
+        """Send the browser to WHOOP's consent page, to sign in or to reconnect."""
+        self._pages.limit_sign_in(request)
+        visitor = await self._pages.visitor(request)
+        return await self.start_attempt(None if visitor is None else visitor.user_id)
+
+    async def start_attempt(self, user_id: int | None) -> Response:
+        """Store a new attempt of this signed-in member, or of nobody, and send the browser to WHOOP."""
+        state = self._whoop.oauth.new_state()
+        await self._pages.write(
+            lambda transaction, now: sessions.begin_attempt(transaction, state, user_id, now)
+        )
+        return self.to_consent_page(state)
+
+    def to_consent_page(self, state: str) -> Response:
+        """Send the browser to WHOOP with this state, and keep the state in a cookie."""
+        response = self._pages.leave(self._whoop.oauth.authorization_url(SCOPES, state))
         response.set_cookie(
-            COOKIE, state, max_age=lifetime, secure=self._secure, httponly=True, samesite="lax"
+            COOKIE,
+            state,
+            max_age=int(sessions.ATTEMPT_LIFETIME.total_seconds()),
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
         )
         return response
 
-    async def callback(self, request: Request) -> Response:
-        """Take WHOOP's answer and connect whoever agreed."""
+    async def _callback(self, request: Request) -> Response:
+        """End an attempt with WHOOP's answer, and start a session."""
+        self._pages.limit_sign_in(request)
         state = request.cookies.get(COOKIE, "")
-        if request.method != "GET" or not state or len(state) > _LONGEST or not request.query_params:
-            return _page(400, "This address waits for WHOOP's answer: open your link first, in this browser.")
+        is_usable = 0 < len(state) <= MAX_SECRET_CHARACTERS
+        if request.method != "GET" or not is_usable or not request.query_params:
+            raise PageRefused(400, texts.NO_ATTEMPT)
+        url = str(request.url)
+        before = await self._pages.visitor(request)
         try:
-            user_id = await run_in_threadpool(self._finish, str(request.url), state)
+            response = self._signed_in(await run_in_threadpool(self._finish, url, state))
+            if before is not None:  # the new cookie replaces the one of this session
+                await self._pages.write(
+                    lambda transaction, _: sessions.end(transaction, before.user_id, before.session.id)
+                )
+        except PageRefused as refused:
+            response = self._pages.message(refused.text, refused.status)
         except (OAuthError, ScopesMissing) as error:
-            response = _page(400, f"{error} Open your link again to try once more.")
+            response = self._pages.message(texts.START_ONCE_MORE.format(error), 400)
         except WhoopError as error:
-            # Ours to mend, and its sentence names what is none of a member's business.
+            # The sentence names things that only the operator should know.
             log.error("A member could not be connected. %s", error)
-            response = _page(503, "This does not work at the moment: open your link again later.")
-        else:
-            response = _page(200, f"Member {user_id} is connected. You can close this page.")
+            response = self._pages.message(texts.TRY_LATER, 503)
         response.delete_cookie(COOKIE, secure=self._secure, httponly=True, samesite="lax")
         return response
 
-    def _begin(self, secret: str, state: str) -> bool:
-        database = self._connection.database
-        with database.write() as transaction:
-            return invitations.begin(transaction, secret, state, database.now(transaction))
+    def _signed_in(self, consented: Consented) -> Response:
+        if consented.is_new:
+            text = texts.CONNECTED_NOW.format(consented.user_id)
+            response = self._pages.message(text, to_my_page=True)
+        else:
+            response = self._pages.redirect("me")
+        self._pages.set_session(response, consented.session_token)
+        return response
 
-    def _finish(self, redirected_to: str, state: str) -> int:
-        connection = self._connection
-        _ = connection.cipher  # a key that cannot be used is found before WHOOP gives tokens, not after
-        code = connection.oauth.read_redirect(redirected_to, state)
-        with connection.database.write() as transaction:
-            link_hash = invitations.take(transaction, state, connection.database.now(transaction))
+    def _finish(self, redirected_to: str, state: str) -> Consented:
+        database = self._whoop.database
+        _ = self._whoop.cipher  # a wrong key must be found before WHOOP issues tokens
+        code = self._whoop.oauth.read_redirect(redirected_to, state)
+        with database.write() as transaction:
+            now = database.now(transaction)
+            attempt = sessions.finish_attempt(transaction, state, now)
+            link_hash = None if attempt is not None else invitations.take(transaction, state, now)
+        if attempt is not None:
+            return self._session_for(self._sign_in_with_code(code, attempt), "signed in", is_new=False)
         if link_hash is None:
-            raise ConsentFailed("This attempt has ended: it was finished before, or it took too long.")
+            raise ConsentFailed(texts.ATTEMPT_ENDED)
         try:
-            return connect_with_code(connection, code).user_id
+            user_id = connect_with_code(self._whoop, code).user_id
         except WhoopError:
-            with connection.database.write() as transaction:
+            with database.write() as transaction:
                 invitations.give_back(transaction, link_hash)
             raise
+        return self._session_for(user_id, "connected", is_new=True)
 
+    def _sign_in_with_code(self, code: str, attempt: Attempt) -> int:
+        """Store the new tokens of a known member. Raises PageRefused for anyone else, with nothing stored."""
+        whoop = self._whoop
+        whoop.budget.require(CONNECT_LANE)
+        pair = whoop.oauth.exchange_code(code, SCOPES)
+        require_scopes(pair.scopes if pair.refresh_token is not None else pair.scopes - {OFFLINE})
+        client = whoop.client_for_new(pair.access_token)
+        profile = client.profile()
+        user_id = profile_owner(profile)
+        if attempt.user_id not in (None, user_id):
+            raise PageRefused(400, texts.OTHER_MEMBER)
+        with whoop.database.read() as transaction:
+            is_known = member_store.exists(transaction, user_id)
+        if not is_known:
+            try:
+                client.revoke_access()
+            except WhoopError as error:
+                log.warning("The grant of an unknown member could not be revoked. %s", error)
+            raise PageRefused(403, texts.UNKNOWN_MEMBER)
+        store_member(whoop, user_id, pair, profile)
+        return user_id
 
-def _page(status: int, text: str) -> Response:
-    return HTMLResponse(_PAGE.format(text=escape(text)), status, headers=_HEADERS)
+    def _session_for(self, user_id: int, action: str, *, is_new: bool) -> Consented:
+        database = self._whoop.database
+        with database.write([user_id]) as transaction:
+            now = database.now(transaction)
+            if not member_store.exists(transaction, user_id):  # erased meanwhile
+                raise PageRefused(403, texts.UNKNOWN_MEMBER)
+            sessions.record(transaction, user_id, "member", action, now)
+            return Consented(user_id, sessions.begin(transaction, user_id, now), is_new)

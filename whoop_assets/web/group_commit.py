@@ -1,7 +1,7 @@
-"""Group commit: deliveries that come together are committed together, and each is answered after that commit.
+"""Group commit: one transaction stores all deliveries that wait, and each gets its response after that commit.
 
-One thread writes. While it waits for the disk, or for SQLite's one write lock, deliveries queue up, and the next
-transaction takes all of them: the number of commits a second bounds how long a delivery waits, not how many there are.
+One thread writes. While it waits for the disk or for SQLite's write lock, deliveries queue up, and the next transaction
+takes all of them. So the wait of a delivery depends on the time of a commit, not on the number of deliveries.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from whoop_assets.errors import DatabaseError, DatabaseUnreachable, WhoopError
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Delivery
 
-STORED_WITHIN = 1.0
-"""Seconds in which a delivery must be committed, else it is answered 503. WHOOP waits about so long, and sends it again."""
-MOST_AT_ONCE = 500
-MOST_WAITING = 20_000
+MAX_COMMIT_SECONDS = 1.0
+"""Seconds until a delivery that is not committed gets a 503. WHOOP waits about a second, then sends it again."""
+MAX_BATCH = 500
+MAX_WAITING = 20_000
 KEPT = timedelta(days=30)
-"""So long events that are done stay. Must be more than the replay window, in which a trace id tells duplicates."""
+"""Retention of processed events. Longer than the window in which WHOOP repeats a delivery, to recognise duplicates."""
 _TIDY_EVERY = timedelta(hours=1)
 _TIDY_AT_ONCE = 500
 
@@ -30,13 +30,13 @@ log = logging.getLogger(__name__)
 
 
 class InboxFull(WhoopError):
-    """More deliveries wait for the database than should."""
+    """MAX_WAITING deliveries wait for the database already."""
 
     transient = True
 
 
 class InboxBusy(WhoopError):
-    """The database did not commit within STORED_WITHIN: another process holds its write lock, or it does not answer."""
+    """The database did not commit in time: another process holds its write lock, or it does not answer."""
 
     transient = True
 
@@ -50,7 +50,7 @@ class _Waiting:
 
 
 class InboxWriter:
-    """Commits deliveries to the inbox, for the coroutines of one event loop."""
+    """Commits deliveries to the inbox for the coroutines of one event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -60,12 +60,12 @@ class InboxWriter:
         self._tidied_at: datetime | None = None
 
     def start(self) -> None:
-        """Begin, in the event loop whose coroutines will call `store`."""
+        """Start the thread. Must be called in the event loop whose coroutines call `store`."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def stop(self) -> None:
-        """Commit and answer what has been taken, then end."""
+        """Commit the deliveries that wait, then end the thread."""
         self._queue.put(None)
         self._thread.join()
 
@@ -82,29 +82,29 @@ class InboxWriter:
         Raises:
             DatabaseError: The database refused it.
             InboxFull: Too many deliveries wait.
-            InboxBusy: It is not committed within STORED_WITHIN. It still waits, and is committed when the database allows.
+            InboxBusy: It is not committed in time. It stays in the queue until the database commits it.
         """
         return await self._commit_of(delivery)
 
     async def probe(self) -> None:
-        """Write nothing in a write transaction, behind the deliveries that wait. Raises as `store` does."""
+        """Open a write transaction after the waiting deliveries. Raises the errors of `store`."""
         await self._commit_of(None)
 
     async def _commit_of(self, delivery: Delivery | None) -> str:
-        if self._queue.qsize() >= MOST_WAITING:
+        if self._queue.qsize() >= MAX_WAITING:
             raise InboxFull(
-                f"{MOST_WAITING} deliveries wait for the database: WHOOP will send this one again."
+                f"{MAX_WAITING} deliveries wait for the database: WHOOP will send this one again."
             )
         waiting = _Waiting(delivery, asyncio.get_running_loop().create_future())
         waiting.answer.add_done_callback(_heard)
         self._queue.put(waiting)
         try:
-            async with asyncio.timeout(STORED_WITHIN):
-                # The shield keeps the delivery in the queue when its client gives up: WHOOP's next attempt is then a duplicate.
+            async with asyncio.timeout(MAX_COMMIT_SECONDS):
+                # The shield keeps the delivery in the queue if its client disconnects. WHOOP's next attempt is then a duplicate.
                 return await asyncio.shield(waiting.answer)
         except TimeoutError:
             raise InboxBusy(
-                f"The database has not committed within {STORED_WITHIN:g} s: see which process holds its write lock."
+                f"The database has not committed within {MAX_COMMIT_SECONDS:g} s: see which process holds its write lock."
             ) from None
 
     def _work(self) -> None:
@@ -117,7 +117,7 @@ class InboxWriter:
 
     def _next_batch(self) -> tuple[list[_Waiting], bool]:
         batch: list[_Waiting] = []
-        while len(batch) < MOST_AT_ONCE:
+        while len(batch) < MAX_BATCH:
             try:
                 waiting = self._queue.get(block=not batch)
             except queue.Empty:
@@ -138,10 +138,10 @@ class InboxWriter:
                 log.error("An event could not be stored. %s", error)
                 self._answer(batch, [error])
                 return
-            # One that the database refuses must not cost the others: each for itself.
+            # The database rejects one of them: store each on its own.
             for waiting in batch:
                 self._commit([waiting])
-        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever it was
+        except Exception as error:  # noqa: BLE001 - the thread must survive any error
             log.error(
                 "Events could not be stored (%s): this is a fault of whoop-assets.", type(error).__name__
             )
@@ -172,12 +172,12 @@ class InboxWriter:
         except DatabaseError as error:
             log.warning("Old events could not be deleted: %s", error)
             forgotten = 0
-        # A full lot may not be all; the next one waits until the deliveries that have come meanwhile are stored.
+        # After a full batch there can be more. The next batch follows after the waiting deliveries.
         self._tidied_at = None if forgotten == _TIDY_AT_ONCE else now
 
 
 def _heard(answer: "asyncio.Future[str]") -> None:
-    """An error is told to whoever waits; when nobody does any more, that is no error of its own."""
+    """Mark the error as retrieved: asyncio logs an error that no coroutine awaits."""
     if not answer.cancelled():
         answer.exception()
 

@@ -1,52 +1,53 @@
-"""GET /healthz and GET /metrics: is the service able to store what comes, and what has come."""
+"""GET /healthz and GET /metrics: can the service store events, and how many has it received."""
 
 import time
-from collections.abc import Iterator
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from whoop_assets import schema
 from whoop_assets.db.database import Database
 from whoop_assets.errors import SchemaMismatch, WhoopError
 from whoop_assets.request_budget import budget
 from whoop_assets.web.group_commit import InboxBusy, InboxWriter
-from whoop_assets.web.metrics import CONTENT_TYPE, gauge
-from whoop_assets.web.receiver import Receiver
+from whoop_assets.web.metrics import CONTENT_TYPE, Metrics
 from whoop_assets.webhooks import inbox
 
-_GOOD_FOR = 1.0
-"""Seconds for which a look at the database counts, however often somebody asks."""
-_DAY = 86_400
+CHECK_VALID_SECONDS = 1.0
+"""A result of the database check is reused for this long, however often clients ask."""
+DAY_SECONDS = 86_400
 
 
 class Health:
-    """The two endpoints. Anybody may ask, so they name neither hosts nor members."""
+    """The two endpoints. They need no key, so they name neither hosts nor members."""
 
-    def __init__(self, database: Database, writer: InboxWriter, receiver: Receiver) -> None:
+    def __init__(self, database: Database, writer: InboxWriter, metrics: Metrics) -> None:
         self._database = database
         self._writer = writer
-        self._receiver = receiver
-        self._looked_at = 0.0
-        self._found: str | None = None
+        self._metrics = metrics
+        self._checked_at = 0.0
+        self._problem: str | None = None
 
     async def healthz(self, request: Request) -> Response:
-        """200 when events can be stored, else 503 with the reason."""
-        if time.monotonic() > self._looked_at + _GOOD_FOR:
-            self._found = await self._trouble()
-            self._looked_at = time.monotonic()
-        if self._found is None:
+        """Return 200 if events can be stored, else 503 with the reason."""
+        if time.monotonic() > self._checked_at + CHECK_VALID_SECONDS:
+            self._problem = await self._check()
+            self._checked_at = time.monotonic()
+        if self._problem is None:
             return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "failing", "reason": self._found}, 503)
+        return JSONResponse({"status": "failing", "reason": self._problem}, 503)
 
     async def metrics(self, request: Request) -> Response:
-        """Prometheus' text format; without the database's figures while that does not answer."""
-        lines = [*self._receiver.counts.lines(), *await run_in_threadpool(self._figures)]
-        return PlainTextResponse("\n".join(lines) + "\n", media_type=CONTENT_TYPE)
+        """Return Prometheus' text format; without the database's gauges if the database does not answer."""
+        try:
+            database = await run_in_threadpool(self._database_gauges)
+        except WhoopError:
+            database = None
+        return Response(self._metrics.text(database), media_type=CONTENT_TYPE)
 
-    async def _trouble(self) -> str | None:
-        """Why events cannot be stored now; None if they can."""
+    async def _check(self) -> str | None:
+        """Return why events cannot be stored now, or None."""
         if not self._writer.alive:
             return "nothing is written any more"
         try:
@@ -60,22 +61,15 @@ class Health:
             return "the database does not answer"
         return None
 
-    def _figures(self) -> list[str]:
-        try:
-            return list(self._read_figures())
-        except WhoopError:
-            return list(gauge("whoop_database_up", "Whether the database answers.", 0))
-
-    def _read_figures(self) -> Iterator[str]:
+    def _database_gauges(self) -> dict[str, tuple[str, float]]:
         with self._database.read() as connection:
             now = self._database.now(connection)
             found = inbox.figures(connection)
-            requests = budget.used(connection, now, _DAY)
+            requests = budget.used(connection, now, DAY_SECONDS)
         oldest = 0.0 if found.oldest_open_since is None else (now - found.oldest_open_since).total_seconds()
-        yield from gauge("whoop_database_up", "Whether the database answers.", 1)
-        yield from gauge("whoop_events_open", "Events whose change is not stored yet.", found.open)
-        yield from gauge(
-            "whoop_events_parked", "Events that wait for `whoop-assets events replay`.", found.parked
-        )
-        yield from gauge("whoop_oldest_open_event_seconds", "Age of the oldest open event.", max(0.0, oldest))
-        yield from gauge("whoop_requests_last_day", "Requests to WHOOP's API in the last 24 hours.", requests)
+        return {
+            "whoop_events_open": ("Events whose change is not stored yet.", found.open),
+            "whoop_events_parked": ("Events that wait for `whoop-assets events replay`.", found.parked),
+            "whoop_oldest_open_event_seconds": ("Age of the oldest open event.", max(0.0, oldest)),
+            "whoop_requests_last_day": ("Requests to WHOOP's API in the last 24 hours.", requests),
+        }

@@ -1,11 +1,11 @@
-"""POST /webhooks/whoop: signature, age and form first; 2xx only once the event is committed.
+"""POST /webhooks/whoop: checks signature, age and format, and answers 2xx after the event is committed.
 
-204  the event is stored, or was before
-400  signed by WHOOP, but not an event; or the request broke off
-401  not WHOOP's, or too old
-408  the body did not come within ten seconds
-413  larger than any event
-503  the event could not be stored: WHOOP will send it again
+204  the event is stored, now or before
+400  signed by WHOOP, but not an event; or the client disconnected
+401  not signed by WHOOP, or too old
+408  the body did not arrive within ten seconds
+413  the body is larger than any event
+503  the event could not be stored: WHOOP sends it again
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from whoop_assets.clock import Clock
 from whoop_assets.errors import WhoopError
 from whoop_assets.web.group_commit import InboxWriter
-from whoop_assets.web.metrics import Deliveries
+from whoop_assets.web.metrics import Metrics
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.whoop_api.webhooks import (
     SIGNATURE_HEADER,
@@ -30,37 +30,39 @@ from whoop_assets.whoop_api.webhooks import (
     verify,
 )
 
-LARGEST_BODY = 64 * 1024
-"""Bytes. WHOOP's events have about two hundred."""
-BODY_WITHIN = 10.0
+MAX_BODY_BYTES = 64 * 1024
+"""WHOOP's events have about 200 bytes."""
+MAX_BODY_SECONDS = 10.0
 """Seconds."""
 
 log = logging.getLogger(__name__)
 
 
 class TooLarge(Exception):
-    """More body than any event has."""
+    """The body is larger than MAX_BODY_BYTES."""
 
 
 class Receiver:
-    """The endpoint. `counts` says what became of the deliveries of this process."""
+    """The endpoint. Counts each delivery in `metrics`."""
 
-    def __init__(self, writer: InboxWriter, *, secret: str, max_age: timedelta, clock: Clock) -> None:
+    def __init__(
+        self, writer: InboxWriter, metrics: Metrics, *, secret: str, max_age: timedelta, clock: Clock
+    ) -> None:
         self._writer = writer
         self._secret = secret
         self._max_age = max_age
         self._clock = clock
-        self.counts = Deliveries()
+        self._metrics = metrics
 
     async def __call__(self, request: Request) -> Response:
         began = time.perf_counter()
         outcome, response = await self._receive(request)
-        self.counts.count(outcome, time.perf_counter() - began)
+        self._metrics.count_delivery(outcome, time.perf_counter() - began)
         return response
 
     async def _receive(self, request: Request) -> tuple[str, Response]:
         try:
-            async with asyncio.timeout(BODY_WITHIN):
+            async with asyncio.timeout(MAX_BODY_SECONDS):
                 body = await _body(request)
             sent_at = verify(
                 self._secret,
@@ -82,7 +84,7 @@ class Receiver:
         except NotWhoops:
             return "unsigned", _refusal(401, "This is not signed by WHOOP.")
         except NotAnEvent as error:
-            # Signed, and not understood: WHOOP may have changed its events, so this one is worth a line.
+            # WHOOP may have changed the format of its events.
             log.warning("A signed delivery was refused. %s", error)
             return "malformed", _refusal(400, str(error))
         try:
@@ -93,19 +95,19 @@ class Receiver:
 
 
 async def _body(request: Request) -> bytes:
-    """The raw bytes; TooLarge before more than the limit is held."""
+    """Return the raw body. Raises TooLarge before more than the limit is in memory."""
     announced = request.headers.get("content-length", "0")
-    if len(announced) > 9 or int(announced) > LARGEST_BODY:
+    if len(announced) > 9 or int(announced) > MAX_BODY_BYTES:
         raise TooLarge
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST_BODY:
+        if len(body) > MAX_BODY_BYTES:
             raise TooLarge
     return bytes(body)
 
 
 def _refusal(status: int, sentence: str) -> Response:
-    # Where the body may not have been read to its end the connection is of no further use.
+    # The rest of the body may be unread, so the connection cannot carry another request.
     headers = {"Connection": "close"} if status in (408, 413) else None
     return PlainTextResponse(sentence + "\n", status, headers)

@@ -1,4 +1,4 @@
-"""The server under the application: bound before it says so, impatient with slow clients, silent about requests."""
+"""The HTTP server: binds before it reports ready, closes slow connections, writes no access log."""
 
 import asyncio
 import socket
@@ -10,20 +10,28 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from whoop_assets.errors import ConfigurationError
 
-HEADERS_WITHIN = 15.0
-"""Seconds for the headers of a request, and for the next request of a connection to begin."""
-LARGEST_HEADERS = 16 * 1024
-MOST_CONNECTIONS = 800
-"""Below the usual limit of open files; more are told 503, and WHOOP sends again."""
-GRACE = 20
-"""Seconds that requests under way have when the service ends."""
+MAX_HEADER_SECONDS = 15.0
+"""Seconds for a request's headers, and until a connection's next request begins."""
+MAX_HEADER_BYTES = 16 * 1024
+MAX_CONNECTIONS = 800
+"""Below the usual limit of open files. Further connections get a 503, and WHOOP sends again."""
+GRACE_SECONDS = 20
+"""Seconds that running requests have when the service ends."""
 
 
 class ServiceServer(uvicorn.Server):
-    """Serves an application until SIGINT or SIGTERM; requests under way are answered first."""
+    """Serves an application until SIGINT or SIGTERM, and finishes running requests first."""
 
     def __init__(self, app: ASGIApp, host: str, port: int, on_started: Callable[[str], None]) -> None:
-        """Port 0: any free one. `on_started` gets the base URL. Raises ConfigurationError when it cannot listen."""
+        """Bind the socket.
+
+        Args:
+            port: 0 for any free port.
+            on_started: Called with the base URL when the service is ready.
+
+        Raises:
+            ConfigurationError: The address cannot be bound.
+        """
         self.socket = _bound(host, port)
         shown = f"[{host}]" if ":" in host else host
         self.base_url = f"http://{shown}:{self.socket.getsockname()[1]}"
@@ -31,8 +39,8 @@ class ServiceServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=ImpatientProtocol,
-                h11_max_incomplete_event_size=LARGEST_HEADERS,
+                http=HeaderTimeoutProtocol,
+                h11_max_incomplete_event_size=MAX_HEADER_BYTES,
                 ws="none",
                 lifespan="on",
                 # The access log would hold the codes and states of /callback, and the secrets of links.
@@ -40,9 +48,9 @@ class ServiceServer(uvicorn.Server):
                 log_level="critical",
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
-                timeout_keep_alive=int(HEADERS_WITHIN),
-                timeout_graceful_shutdown=GRACE,
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_keep_alive=int(MAX_HEADER_SECONDS),
+                timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
 
@@ -52,12 +60,12 @@ class ServiceServer(uvicorn.Server):
             self._on_started(self.base_url)
 
     def serve_until_stopped(self) -> None:
-        """Serve; comes back, or raises KeyboardInterrupt, when the last request has been answered."""
+        """Serve until a signal. Returns, or raises KeyboardInterrupt, after the last response."""
         self.run(sockets=[self.socket])
 
 
-class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that hangs up on who does not come to the point: uvicorn itself waits for headers without end."""
+class HeaderTimeoutProtocol(H11Protocol):
+    """HTTP/1.1 with a timeout for headers, which uvicorn does not have."""
 
     _deadline: asyncio.TimerHandle | None = None
 
@@ -66,14 +74,14 @@ class ImpatientProtocol(H11Protocol):
         self._expect_request()
 
     def data_received(self, data: bytes) -> None:
-        """Pass the data on in pieces, so that h11 compares the headers with their limit however they were segmented.
+        """Pass the data on in pieces, so that the limit of headers does not depend on segmentation.
 
-        h11 compares what it holds of an incomplete request: headers of any size that come at once are complete at once.
+        h11 checks the limit only while a request is incomplete. Headers of any size that arrive at once pass it.
         """
         while data and not self.transport.is_closing():
             held, _ = self.conn.trailing_data
-            # Behind a request that is not answered yet more than the limit may wait.
-            size = LARGEST_HEADERS + 1 - len(held)
+            # While a request has no response yet, more than the limit can be buffered.
+            size = MAX_HEADER_BYTES + 1 - len(held)
             piece, data = (data[:size], data[size:]) if size > 0 else (data, b"")
             super().data_received(piece)
 
@@ -90,10 +98,10 @@ class ImpatientProtocol(H11Protocol):
     def _expect_request(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = self.loop.call_later(HEADERS_WITHIN, self._give_up)
+        self._deadline = self.loop.call_later(MAX_HEADER_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
-        # A request that has its headers is the application's, which has time limits of its own.
+        # The application has its own timeouts for a request whose headers are complete.
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
 
@@ -109,6 +117,6 @@ def _bound(host: str, port: int) -> socket.socket:
         bound.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            f"Nobody can listen on {host}:{port} ({reason}): choose another --port, or end the program that uses it."
+            f"The service cannot listen on {host}:{port} ({reason}): choose another --port, or end the program that uses it."
         ) from None
     return bound

@@ -26,6 +26,7 @@ COMMANDS = {
     "notion",
     "quarantine",
     "readers",
+    "sessions",
     "migrate-v1",
     "budget",
     "keys",

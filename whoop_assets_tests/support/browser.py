@@ -206,6 +206,18 @@ class Page:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    def visit(self, url: str) -> None:
+        """Open another address in this page and wait until it is loaded."""
+        self._browser.events.clear()
+        self.call("Page.navigate", url=url)
+        self._browser.await_event("Page.loadEventFired", self._session)
+
+    def click(self, selector: str) -> None:
+        """Click a link or button that leads to another page, and wait until that is loaded."""
+        self._browser.events.clear()
+        self.evaluate(f"void document.querySelector({selector!r}).click()")
+        self._browser.await_event("Page.loadEventFired", self._session)
+
     def complaints(self) -> list[str]:
         """Console messages and exceptions of the page."""
         self.evaluate("new Promise(done => requestAnimationFrame(() => done(1)))")

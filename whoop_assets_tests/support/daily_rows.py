@@ -1,4 +1,4 @@
-"""Daily rows for the API's tests, and a reader's way to them."""
+"""Daily rows and readers for the tests of the API."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ DAILY, RECOVERY_STATUS, OPENAPI = (
 
 
 def daily_row(user_id: int, day: date, *, full: bool = True, **changes: Any) -> dict[str, Any]:
-    """A row with a value in every column, or with what a row must have alone."""
+    """Return a row with all columns, or with the required columns only."""
     row: dict[str, Any] = {}
     for place, column in enumerate(daily_summary.columns):
         if isinstance(column.type, UtcDateTime):
@@ -43,7 +43,7 @@ def daily_row(user_id: int, day: date, *, full: bool = True, **changes: Any) -> 
 
 
 def store(database: Database, rows: Iterable[dict[str, Any]]) -> None:
-    """Put the rows in, in the place of those of the same key."""
+    """Insert the rows, or replace rows with the same key."""
     c = daily_summary.c
     with database.write() as connection:
         for row in rows:
@@ -57,7 +57,7 @@ def stored(connection: Connection) -> list[dict[str, Any]]:
 
 
 def connect(database: Database, *user_ids: int) -> None:
-    """Members who are connected, and of whom nothing else is known."""
+    """Insert connected members without data."""
     nobody = {"email": None, "first_name": None, "last_name": None}
     with database.write() as connection:
         for user_id in user_ids:
@@ -66,7 +66,7 @@ def connect(database: Database, *user_ids: int) -> None:
 
 @dataclass
 class Key:
-    """A reader's key, in use."""
+    """A reader's key and requests with it."""
 
     base_url: str
     number: int
@@ -75,7 +75,7 @@ class Key:
     def get(
         self, path: str = DAILY, *, headers: dict[str, str] | None = None, **query: Any
     ) -> httpx.Response:
-        """GET with the key; a parameter that is a word of Python ends in an underscore here."""
+        """GET with the key. A parameter named like a Python keyword has an underscore at the end."""
         given = {name.rstrip("_"): str(value) for name, value in query.items() if value is not None}
         sent = {"Authorization": f"Bearer {self.key}", **(headers or {})}
         return httpx.get(self.base_url + path, params=given, headers=sent, timeout=60, verify=NO_CERTIFICATES)
@@ -85,7 +85,7 @@ class Key:
 
 
 def key_for(database: Database, base_url: str, *user_ids: int, rate: int = 100_000) -> Key:
-    """A new reader of these members' days."""
+    """Add a reader of these members."""
     with database.write() as connection:
         number, key = readers.add(connection, "a dashboard", user_ids, database.now(connection), rate)
     return Key(base_url, number, key)

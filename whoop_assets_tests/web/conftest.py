@@ -30,7 +30,7 @@ START_SECONDS = 60
 
 
 def event(**changes: Any) -> dict[str, Any]:
-    """What WHOOP would send, with a trace id of its own."""
+    """An event as WHOOP sends it, with a new trace id."""
     said = {
         "user_id": MEMBER,
         "id": str(uuid.uuid4()),
@@ -41,13 +41,13 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def signed(body: bytes, *, secret: str = SECRET, age: float = 0.0) -> dict[str, str]:
-    """The headers of a delivery signed so many seconds ago."""
+    """Return the headers of a delivery that was signed `age` seconds ago."""
     timestamp = str(int((time.time() - age) * 1000))
     return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature(secret, timestamp, body)}
 
 
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For requests on this machine, where reading the certificates takes longer than the request."""
+"""For requests on this machine: loading certificates takes longer than the request."""
 
 
 @dataclass
@@ -80,13 +80,13 @@ class Service:
             return {event.trace_id: event for event in inbox.listed(connection)}
 
     def count(self, outcome: str) -> int:
-        """How many deliveries the metrics say came to this."""
+        """Return the number of deliveries with this outcome from the metrics."""
         (line,) = [
             line
             for line in self.get("/metrics").text.splitlines()
             if line.startswith(f'whoop_deliveries_total{{outcome="{outcome}"}}')
         ]
-        return int(line.split()[-1])
+        return int(float(line.split()[-1]))
 
     def stop(self) -> None:
         self.server.should_exit = True
@@ -96,12 +96,12 @@ class Service:
 
 @pytest.fixture(autouse=True)
 def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is busy with tests commits in more than a second."""
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", START_SECONDS)
+    """A busy machine can need more than a second for a commit."""
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", START_SECONDS)
 
 
 def hold_the_write_lock(database: Database) -> tuple[threading.Thread, threading.Event]:
-    """Hold it in a thread until the event is set."""
+    """Hold the write lock in a thread until the event is set."""
     taken, release = threading.Event(), threading.Event()
 
     def hold() -> None:

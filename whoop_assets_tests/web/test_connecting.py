@@ -1,4 +1,4 @@
-"""Members connect at the service, through a link of the operator's: in one browser, once, in time, and nobody else."""
+"""A member connects with an invitation link: once, in time, and in the browser that opened the link."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ PUBLIC = "https://whoop.example.org"
 
 @dataclass
 class Browser:
-    """A browser that finds the service behind its public address, as a proxy would let it."""
+    """A browser that reaches the service at its public address, as through a proxy."""
 
     service: Service
     cookie: str = ""
-    """What it keeps for the service."""
+    """The state cookie."""
 
     def open(self, url: str) -> httpx.Response:
         assert url.startswith(PUBLIC + "/")
@@ -33,11 +33,12 @@ class Browser:
         headers = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
         answer = self.service.get(path, headers=headers, follow_redirects=False)
         for value in answer.headers.get_list("set-cookie"):
-            morsel = SimpleCookie(value)[COOKIE]
+            ((name, morsel),) = SimpleCookie(value).items()
             assert morsel["secure"]
             assert morsel["httponly"]
             assert morsel["samesite"] == "lax"
-            self.cookie = morsel.value
+            if name == COOKIE:
+                self.cookie = morsel.value
         return answer
 
 
@@ -53,7 +54,7 @@ class Stage:
         return link(self.service.settings.redirect_uri, secret)
 
     def consent(self, url: str, decision: str = "allow") -> str:
-        """What WHOOP's consent page makes of it: where the browser is sent to."""
+        """Decide on WHOOP's consent page; returns the address of the redirect."""
         return self.simulator.consent(url, self.simulator.world.user_ids[0], decision)
 
     def connected(self) -> set[int]:
@@ -78,10 +79,10 @@ def stage(
     return Stage(service, running)
 
 
-def test_a_link_connects_the_member_who_agrees_and_then_no_other(stage: Stage) -> None:
+def test_a_link_connects_one_member(stage: Stage) -> None:
     url, browser = stage.invitation(), Browser(stage.service)
     answer = browser.open(url)
-    assert answer.status_code == 302
+    assert answer.status_code == 303
     assert answer.headers["location"].startswith(stage.simulator.oauth_url)
     done = browser.open(stage.consent(answer.headers["location"]))
     assert done.status_code == 200
@@ -91,10 +92,10 @@ def test_a_link_connects_the_member_who_agrees_and_then_no_other(stage: Stage) -
     assert done.headers["cache-control"] == "no-store"
     again = browser.open(url)
     assert again.status_code == 404
-    assert "not good any more" in again.text
+    assert "no longer valid" in again.text
 
 
-def test_a_consent_counts_in_the_browser_that_asked_for_it_alone(stage: Stage) -> None:
+def test_a_consent_works_only_in_the_browser_that_began_it(stage: Stage) -> None:
     one, other = Browser(stage.service), Browser(stage.service)
     consented = stage.consent(one.open(stage.invitation()).headers["location"])
     assert other.open(consented).status_code == 400
@@ -107,7 +108,7 @@ def test_a_consent_counts_in_the_browser_that_asked_for_it_alone(stage: Stage) -
     assert one.open(consented).status_code == 200
 
 
-def test_a_redirect_counts_once(stage: Stage) -> None:
+def test_a_redirect_works_once(stage: Stage) -> None:
     browser = Browser(stage.service)
     consented = stage.consent(browser.open(stage.invitation()).headers["location"])
     cookie = browser.cookie
@@ -119,7 +120,7 @@ def test_a_redirect_counts_once(stage: Stage) -> None:
     assert stage.simulator.world.stats()["token_requests"] == 1
 
 
-def test_a_link_that_is_old_or_guessed_leads_nowhere(stage: Stage) -> None:
+def test_an_expired_or_guessed_link_is_not_found(stage: Stage) -> None:
     browser = Browser(stage.service)
     assert browser.open(stage.invitation(timedelta(0))).status_code == 404
     assert browser.open(f"{PUBLIC}/connect/guessed").status_code == 404
@@ -136,7 +137,7 @@ def test_a_member_who_declines_can_open_the_link_again(stage: Stage) -> None:
     assert len(stage.connected()) == 1
 
 
-def test_what_whoop_fails_at_gives_the_link_back_and_names_nothing(stage: Stage) -> None:
+def test_a_failure_of_whoop_keeps_the_link_valid_and_shows_no_details(stage: Stage) -> None:
     url, browser = stage.invitation(), Browser(stage.service)
     consented = stage.consent(browser.open(url).headers["location"])
     stage.simulator.world.inject_fault("status", status=404, path_prefix="/v2/user/profile")
@@ -146,7 +147,7 @@ def test_what_whoop_fails_at_gives_the_link_back_and_names_nothing(stage: Stage)
     assert browser.open(stage.consent(browser.open(url).headers["location"])).status_code == 200
 
 
-def test_an_attempt_outlives_a_restart_of_the_service(stage: Stage, serve: Callable[..., Service]) -> None:
+def test_an_attempt_survives_a_restart_of_the_service(stage: Stage, serve: Callable[..., Service]) -> None:
     browser = Browser(stage.service)
     consented = stage.consent(browser.open(stage.invitation()).headers["location"])
     stage.service.stop()
@@ -161,7 +162,7 @@ def test_an_attempt_outlives_a_restart_of_the_service(stage: Stage, serve: Calla
     assert browser.open(consented).status_code == 200
 
 
-def test_what_the_pages_say_is_escaped_and_holds_no_secret(stage: Stage) -> None:
+def test_pages_escape_values_and_contain_no_secret(stage: Stage) -> None:
     browser = Browser(stage.service)
     location = browser.open(stage.invitation()).headers["location"]
     state = parse_qs(urlsplit(location).query)["state"][0]
@@ -173,10 +174,10 @@ def test_what_the_pages_say_is_escaped_and_holds_no_secret(stage: Stage) -> None
 
 
 @pytest.mark.parametrize("uri", ["https://x.org/", "whoop://callback", "https://x.org/callback?a=b", ""])
-def test_a_redirect_uri_that_does_not_lead_to_the_service_makes_no_link(uri: str) -> None:
+def test_a_redirect_uri_of_another_service_makes_no_link(uri: str) -> None:
     with pytest.raises(ConfigurationError, match="WHOOP_REDIRECT_URI"):
         link(uri, "secret")
 
 
-def test_a_link_stands_beside_the_callback() -> None:
+def test_a_link_has_the_path_prefix_of_the_callback() -> None:
     assert link("https://x.org/whoop/callback", "abc") == "https://x.org/whoop/connect/abc"

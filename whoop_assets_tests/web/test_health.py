@@ -1,4 +1,4 @@
-"""/healthz and /metrics: enough to know how the service is, and nothing about anybody."""
+"""/healthz and /metrics show the state of the service and name no member."""
 
 import re
 from collections.abc import Callable
@@ -41,7 +41,7 @@ def test_a_database_that_is_gone_is_not_healthy_and_is_not_named(
     answer = service.get("/healthz")
     assert (answer.status_code, answer.json()["reason"]) == (503, "the database does not answer")
     assert name not in answer.text
-    assert "whoop_database_up 0" in service.get("/metrics").text
+    assert "whoop_database_up 0.0" in service.get("/metrics").text
     assert service.deliver(event()).status_code == 503
     postgres_server.create(name)
 
@@ -49,25 +49,25 @@ def test_a_database_that_is_gone_is_not_healthy_and_is_not_named(
 def test_a_database_whose_write_lock_another_process_holds_is_not_healthy(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "_GOOD_FOR", -1.0)
+    monkeypatch.setattr(health, "CHECK_VALID_SECONDS", -1.0)
     held, release = hold_the_write_lock(sqlite_service.database)
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", 0.05)
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 0.05)
     answer = sqlite_service.get("/healthz")
     assert answer.status_code == 503
     assert answer.json()["reason"] == "the database does not take writes within a second"
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", 60.0)
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 60.0)
     release.set()
     held.join()
     assert sqlite_service.get("/healthz").status_code == 200
 
 
-def test_a_database_without_a_place_for_events_is_not_healthy(sqlite_service: Service) -> None:
+def test_a_database_without_the_events_table_is_not_healthy(sqlite_service: Service) -> None:
     with sqlite_service.database.write() as connection:
         connection.execute(text("alter table webhook_events rename to elsewhere"))
     assert sqlite_service.get("/healthz").status_code == 503
 
 
-def test_the_metrics_are_prometheus_text_and_name_nobody(service: Service) -> None:
+def test_the_metrics_are_prometheus_text_and_name_no_member(service: Service) -> None:
     service.deliver(event())
     service.deliver(event(user_id=4711))
     service.deliver(event(), **{"X-WHOOP-Signature": "x"})
@@ -83,9 +83,11 @@ def test_the_metrics_are_prometheus_text_and_name_nobody(service: Service) -> No
     assert {name for name in values if name.startswith("whoop_deliveries_total")} == {
         f'whoop_deliveries_total{{outcome="{outcome}"}}' for outcome in OUTCOMES
     }
-    assert values['whoop_deliveries_total{outcome="unsigned"}'] == "1"
-    assert values["whoop_delivery_seconds_count"] == values['whoop_delivery_seconds_bucket{le="+Inf"}'] == "3"
-    assert (values["whoop_events_open"], values["whoop_events_parked"]) == ("1", "1")
+    assert values['whoop_deliveries_total{outcome="unsigned"}'] == "1.0"
+    assert (
+        values["whoop_delivery_seconds_count"] == values['whoop_delivery_seconds_bucket{le="+Inf"}'] == "3.0"
+    )
+    assert (values["whoop_events_open"], values["whoop_events_parked"]) == ("1.0", "1.0")
     assert 90 <= float(values["whoop_oldest_open_event_seconds"]) < 3600
     for secret in (SECRET, str(MEMBER), "4711", "sqlite", "postgres"):
         assert secret not in answer.text

@@ -1,4 +1,4 @@
-"""Whatever is thrown at the service: no 5xx, no row, no answer that takes long, and WHOOP is still served."""
+"""Hostile requests cause no 5xx, no row and no slow response, and WHOOP's deliveries are still stored."""
 
 import errno
 import json
@@ -17,11 +17,11 @@ from whoop_assets_tests.sync.crowd import until
 from whoop_assets_tests.web.conftest import SECRET, Service, event, signed
 
 LONGEST_ANSWER = 60.0
-"""Seconds; the machine may be busy. How long answers take is measured by the benchmark."""
+"""Seconds, with room for a busy machine. The benchmark measures response times."""
 
 
 class Attacker:
-    """Raw requests, drawn from a seed; `kinds` are all the ways."""
+    """Raw requests from a seed; `kinds` lists all kinds."""
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
@@ -32,7 +32,7 @@ class Attacker:
         }
 
     def requests(self, count: int) -> Iterator[tuple[str, bytes]]:
-        """Each made, and signed, when it is its turn to be sent."""
+        """Yield requests; each is made and signed immediately before it is sent."""
         names = sorted(self.kinds)
         for number in range(count):
             name = names[number % len(names)]
@@ -195,14 +195,14 @@ HUNG_UP_ON = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
 def status_of(port: int, request: bytes, *, breaks_off: bool = False) -> int | None:
-    """The status of the answer; None when the service hung up without one. `breaks_off`: nothing more will come."""
+    """Return the response's status; None if the service closed the connection without one. `breaks_off`: send nothing more."""
     with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
         answer = b""
         try:
             connection.sendall(request)
             if breaks_off:
                 connection.shutdown(socket.SHUT_WR)
-        except OSError as error:  # told and hung up on before all of it was sent
+        except OSError as error:  # the service closes the connection before the whole body is sent
             if error.errno not in HUNG_UP_ON:
                 raise
         try:
@@ -250,11 +250,11 @@ def test_ten_thousand_hostile_requests_leave_no_trace(service: Service) -> None:
 
 
 @pytest.mark.slow
-def test_who_says_nothing_or_not_enough_is_hung_up_on(
+def test_the_service_closes_silent_and_slow_connections(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEADERS_WITHIN", 2.0)
-    monkeypatch.setattr("whoop_assets.web.receiver.BODY_WITHIN", 2.0)
+    monkeypatch.setattr(server, "MAX_HEADER_SECONDS", 2.0)
+    monkeypatch.setattr("whoop_assets.web.receiver.MAX_BODY_SECONDS", 2.0)
     half = f"POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: x\r\n".encode()
     slow = half + b"Content-Length: 10\r\n\r\nabc"
     health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -278,7 +278,7 @@ def test_who_says_nothing_or_not_enough_is_hung_up_on(
 
 
 def heard(port: int, *pieces: bytes) -> bytes:
-    """What the service answers to these pieces, sent one by one, until it hangs up or is silent after an answer."""
+    """Send the pieces one by one and return the response, until the service closes the connection or stops sending."""
     with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
@@ -292,12 +292,12 @@ def heard(port: int, *pieces: bytes) -> bytes:
 @pytest.mark.parametrize(
     "path", ["/metrics%0a", "/healthz%0A", "/webhooks/whoop%0a", "/metrics%00", "/connect/a%0a"]
 )
-def test_an_address_with_a_control_character_is_no_address(sqlite_service: Service, path: str) -> None:
+def test_an_address_with_a_control_character_is_not_found(sqlite_service: Service, path: str) -> None:
     assert sqlite_service.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/healthz", WEBHOOK_PATH, "/api/v1/whoop/days", "/nowhere"])
-def test_a_request_with_two_lengths_is_refused_and_ends_its_connection(
+def test_a_request_with_two_lengths_is_rejected_and_ends_its_connection(
     sqlite_service: Service, path: str
 ) -> None:
     request = (
@@ -311,11 +311,11 @@ def test_a_request_with_two_lengths_is_refused_and_ends_its_connection(
 
 @pytest.mark.parametrize("over", [0, 2])
 @pytest.mark.parametrize("size", [1_000_000, 7_001, 1_000])
-def test_the_limit_of_headers_does_not_depend_on_how_they_are_segmented(
+def test_the_limit_of_headers_does_not_depend_on_segmentation(
     sqlite_service: Service, over: int, size: int
 ) -> None:
     before, after = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ", b"\r\n\r\n"
-    length = server.LARGEST_HEADERS + over
+    length = server.MAX_HEADER_BYTES + over
     request = before + b"a" * (length - len(before) - len(after)) + after
     pieces = [request[start : start + size] for start in range(0, len(request), size)]
     expected = b"HTTP/1.1 400" if over else b"HTTP/1.1 200"

@@ -1,4 +1,4 @@
-"""The service is killed at any moment: what was answered 2xx is stored, and everything once."""
+"""A killed service has stored every delivery with a 2xx, each once."""
 
 import json
 import os
@@ -28,7 +28,7 @@ SENDERS, RETRIES = 8, 5
 
 @contextmanager
 def service_process(url: str, *, background: bool = False) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """`whoop-assets serve` as a process of its own, and where WHOOP's webhooks go.
+    """`whoop-assets serve` as a separate process, with the address for webhooks.
 
     `background`: it ignores SIGINT from the start, as a shell's background job does.
     """
@@ -53,7 +53,7 @@ def service_process(url: str, *, background: bool = False) -> Iterator[tuple["su
 
 
 def deliver(http: httpx.Client, address: str, said: dict[str, Any]) -> int | None:
-    """The status; None when there was no answer."""
+    """Return the status; None without a response."""
     body = json.dumps(said).encode()
     try:
         return http.post(address, content=body, headers=signed(body), timeout=60).status_code
@@ -77,7 +77,7 @@ def kill_while_delivering(url: str, kills: int, seed: int) -> None:
             httpx.Client(timeout=60) as http,
             ThreadPoolExecutor(SENDERS) as pool,
         ):
-            # As WHOOP does: what was not answered is sent again, under the same trace id.
+            # Like WHOOP: a delivery without a response is sent again with the same trace id.
             waiting = [*unanswered, *(event() for _ in range(0 if last else 400))]
             sent |= {said["trace_id"] for said in waiting}
             unanswered, dies_after = [], rng.randrange(1, 300)
@@ -99,7 +99,7 @@ def kill_while_delivering(url: str, kills: int, seed: int) -> None:
     database.close()
 
 
-def test_a_killed_service_has_stored_what_it_answered(database_url: str) -> None:
+def test_a_killed_service_has_stored_every_delivery_with_a_2xx(database_url: str) -> None:
     kill_while_delivering(database_url, kills=1, seed=3)
 
 
@@ -107,7 +107,7 @@ def test_a_service_killed_ten_times_loses_nothing(database_url: str) -> None:
     kill_while_delivering(database_url, kills=10, seed=4)
 
 
-def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
+def test_a_burst_of_five_thousand_deliveries_is_stored(service: Service) -> None:
     said = waiting = [event() for _ in range(5000)]
     with (
         httpx.Client(limits=httpx.Limits(max_connections=100), timeout=60) as http,
@@ -124,7 +124,7 @@ def test_a_burst_of_five_thousand_loses_none(service: Service) -> None:
 
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_service_that_is_told_to_end_says_so_and_ends_well(
+def test_a_service_that_gets_a_signal_ends_with_status_zero(
     sqlite_url: str, number: signal.Signals, background: bool
 ) -> None:
     with service_process(sqlite_url, background=background) as (process, address):

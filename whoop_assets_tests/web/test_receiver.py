@@ -1,4 +1,4 @@
-"""What WHOOP delivers is answered 2xx once it is stored, and once only; what is not WHOOP's leaves nothing behind."""
+"""A delivery gets a 2xx after it is stored, and is stored once. An unsigned request stores nothing."""
 
 import json
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import text
 
 from whoop_assets.web import group_commit
-from whoop_assets.web.receiver import LARGEST_BODY
+from whoop_assets.web.receiver import MAX_BODY_BYTES
 from whoop_assets.webhooks import inbox
 from whoop_assets_tests.sync.crowd import until
 from whoop_assets_tests.web.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock, signed
 
 
-def test_a_delivery_is_answered_once_it_is_stored(service: Service) -> None:
+def test_a_delivery_gets_a_response_after_it_is_stored(service: Service) -> None:
     said = event()
     answer = service.deliver(said)
     assert (answer.status_code, answer.content) == (204, b"")
@@ -29,7 +29,7 @@ def test_a_delivery_is_answered_once_it_is_stored(service: Service) -> None:
         assert inbox.stored(connection, said["trace_id"])[1] == json.dumps(said)
 
 
-def test_a_delivery_that_comes_twice_is_one_event(service: Service) -> None:
+def test_a_repeated_delivery_is_one_event(service: Service) -> None:
     said = event()
     assert [service.deliver(said).status_code for _ in range(3)] == [204] * 3
     assert len(service.stored()) == 1
@@ -44,7 +44,7 @@ def test_a_delivery_that_comes_twice_is_one_event(service: Service) -> None:
         (event(user_id=4711), "not a member"),
     ],
 )
-def test_what_cannot_be_loaded_is_stored_parked_and_answered(
+def test_an_event_that_cannot_be_loaded_is_stored_as_parked(
     service: Service, said: dict, reason: str
 ) -> None:
     assert service.deliver(said).status_code == 204
@@ -63,7 +63,7 @@ def test_what_cannot_be_loaded_is_stored_parked_and_answered(
         (signed(json.dumps(event()).encode(), secret="another"), 401),
     ],
 )
-def test_what_is_not_signed_is_refused_in_plain_text_and_leaves_no_row(
+def test_an_unsigned_request_is_rejected_in_plain_text_and_stores_no_row(
     sqlite_service: Service, headers: dict[str, str], status: int
 ) -> None:
     answer = sqlite_service.deliver(event(), **headers)
@@ -74,9 +74,7 @@ def test_what_is_not_signed_is_refused_in_plain_text_and_leaves_no_row(
     assert sqlite_service.count("unsigned") == 1
 
 
-def test_a_signature_counts_for_as_long_as_the_setting_says(
-    serve: Callable[..., Service], sqlite_url: str
-) -> None:
+def test_a_signature_is_valid_for_the_configured_time(serve: Callable[..., Service], sqlite_url: str) -> None:
     service = serve(sqlite_url, webhook_max_age=600)
     said = json.dumps(event()).encode()
     assert service.deliver(said, **signed(said, age=540)).status_code == 204
@@ -85,15 +83,15 @@ def test_a_signature_counts_for_as_long_as_the_setting_says(
     assert service.count("stale") == 2
 
 
-def test_a_signed_body_that_is_no_event_is_refused_and_leaves_no_row(sqlite_service: Service) -> None:
+def test_a_signed_body_that_is_not_an_event_stores_no_row(sqlite_service: Service) -> None:
     for body in (b"", b"{}", b"[" * 1000, b"\xff\xfe", json.dumps(event(id="../../v2/cycle")).encode()):
         assert sqlite_service.deliver(body).status_code == 400
     assert sqlite_service.stored() == {}
     assert sqlite_service.count("malformed") == 5
 
 
-def test_a_body_of_more_than_any_event_has_is_refused_before_it_is_read(sqlite_service: Service) -> None:
-    big = b" " * (LARGEST_BODY + 1)
+def test_a_body_larger_than_any_event_is_rejected_before_it_is_read(sqlite_service: Service) -> None:
+    big = b" " * (MAX_BODY_BYTES + 1)
     assert sqlite_service.deliver(big).status_code == 413
 
     # The service answers after the first 64 KiB and closes the connection. A client that is still sending
@@ -103,10 +101,10 @@ def test_a_body_of_more_than_any_event_has_is_refused_before_it_is_read(sqlite_s
     until(lambda: sqlite_service.count("too_large") == 2, "the second refusal")
     assert sqlite_service.stored() == {}
     said = json.dumps(event())
-    assert sqlite_service.deliver(said.encode() + b" " * (LARGEST_BODY - len(said))).status_code == 204
+    assert sqlite_service.deliver(said.encode() + b" " * (MAX_BODY_BYTES - len(said))).status_code == 204
 
 
-def test_many_at_once_are_all_stored(service: Service) -> None:
+def test_concurrent_deliveries_are_all_stored(service: Service) -> None:
     said = [event() for _ in range(200)]
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(service.deliver, said + said[:50]))
@@ -115,7 +113,7 @@ def test_many_at_once_are_all_stored(service: Service) -> None:
     assert (service.count("open"), service.count("duplicate")) == (200, 50)
 
 
-def test_one_that_the_database_refuses_does_not_cost_the_others(sqlite_service: Service) -> None:
+def test_a_delivery_that_the_database_rejects_does_not_affect_others(sqlite_service: Service) -> None:
     with sqlite_service.database.write() as connection:
         connection.execute(
             text(
@@ -136,7 +134,7 @@ def test_one_that_the_database_refuses_does_not_cost_the_others(sqlite_service: 
     assert len(sqlite_service.stored()) == 18
 
 
-def test_nothing_is_answered_2xx_while_it_is_not_committed(sqlite_service: Service) -> None:
+def test_no_2xx_before_the_commit(sqlite_service: Service) -> None:
     held, release = hold_the_write_lock(sqlite_service.database)
     said = event()
     with pytest.raises(httpx.ReadTimeout):
@@ -146,28 +144,28 @@ def test_nothing_is_answered_2xx_while_it_is_not_committed(sqlite_service: Servi
     assert sqlite_service.stored() == {}
     release.set()
     held.join()
-    # Whoever did not wait for the answer sends again, and finds it stored.
+    # A client that did not wait for the response sends again, and the event is stored already.
     assert sqlite_service.deliver(said).status_code == 204
     assert set(sqlite_service.stored()) == {said["trace_id"]}
 
 
-def test_a_delivery_that_cannot_be_committed_in_time_is_answered_503_and_its_repetition_is_stored(
+def test_a_delivery_that_is_not_committed_in_time_gets_503_and_its_repetition_is_stored(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, release = hold_the_write_lock(sqlite_service.database)
     said = event()
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", 0.05)
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 0.05)
     assert sqlite_service.deliver(said).status_code == 503
     assert sqlite_service.stored() == {}
     assert sqlite_service.count("not_stored") == 1
-    monkeypatch.setattr(group_commit, "STORED_WITHIN", 60.0)
+    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 60.0)
     release.set()
     held.join()
     assert sqlite_service.deliver(said).status_code == 204
     assert set(sqlite_service.stored()) == {said["trace_id"]}
 
 
-def test_a_database_that_cannot_store_is_answered_503_and_recovers(sqlite_service: Service) -> None:
+def test_a_failing_database_gives_503_until_it_recovers(sqlite_service: Service) -> None:
     with sqlite_service.database.write() as connection:
         connection.execute(text("alter table webhook_events rename to elsewhere"))
     answer = sqlite_service.deliver(event())
@@ -178,7 +176,7 @@ def test_a_database_that_cannot_store_is_answered_503_and_recovers(sqlite_servic
     assert sqlite_service.deliver(event()).status_code == 204
 
 
-def test_what_is_under_way_when_the_service_ends_is_committed_and_answered(sqlite_service: Service) -> None:
+def test_running_requests_are_finished_when_the_service_ends(sqlite_service: Service) -> None:
     held, release = hold_the_write_lock(sqlite_service.database)
     said = [event() for _ in range(5)]
     with ThreadPoolExecutor(5) as pool:
@@ -192,7 +190,7 @@ def test_what_is_under_way_when_the_service_ends_is_committed_and_answered(sqlit
     assert set(sqlite_service.stored()) == {one["trace_id"] for one in said}
 
 
-def test_no_answer_tells_what_it_is_made_with(sqlite_service: Service) -> None:
+def test_no_response_names_the_software(sqlite_service: Service) -> None:
     answer = sqlite_service.deliver(event())
     assert "server" not in answer.headers
     assert SECRET not in str(answer.headers)

@@ -1,4 +1,4 @@
-"""The simulator's webhooks, as they come from WHOOP: twice, in disorder, tried again; each change is one open event."""
+"""The simulator repeats and reorders webhooks like WHOOP; each change is one open event."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,7 @@ from whoop_simulator.webhooks.webhooks import WebhookFaults
 from whoop_simulator.world.world import World
 
 
-def test_everything_that_is_announced_is_stored_once(
-    serve: Callable[..., Service], database_url: str
-) -> None:
+def test_every_announced_change_is_stored_once(serve: Callable[..., Service], database_url: str) -> None:
     world = World(members=2, days=40, seed=5, now=NOW, frozen=True, limits=False)
     service = serve(database_url, client_secret=world.app.client_secret)
     for user_id in world.user_ids:
@@ -40,7 +38,7 @@ def test_everything_that_is_announced_is_stored_once(
         assert event.state == "open"
 
 
-def test_a_service_that_was_away_gets_it_when_whoop_tries_again(
+def test_a_service_that_was_down_gets_the_event_with_whoops_next_attempt(
     serve: Callable[..., Service], database_url: str
 ) -> None:
     world = World(members=1, days=10, seed=5, now=NOW, frozen=True, limits=False)

@@ -56,25 +56,29 @@ def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> D
         made = Demo(folder, made.first_day, made.world, demo_folder.port_of(url))
         os.environ.update(made.environment(url, free_port()))
         settings = Settings.from_environment()
-        _connect(settings, made.world.members)
+        user_ids = _connect(settings, made.world.members)
         ran, watcher = _backfill(settings, made.first_day, today)
         reports = _build_weeks_and_reports(settings)
     _show(settings, ran, watcher, time.monotonic() - began)
     for report in reports:
         click.echo(f"Report: {report}")
-    done = Demo(folder, made.first_day, made.world, made.port, complete=True)
+    _print_sign_in_links(settings, user_ids)
+    done = Demo(folder, made.first_day, made.world, made.port, complete=True, operator=user_ids[0])
     done.save()
     return done
 
 
-def _connect(settings: Settings, members: int) -> None:
+def _connect(settings: Settings, members: int) -> list[int]:
     from whoop_assets.cli.connect.redirect import connect_by_redirect
     from whoop_assets.cli.demo.consent import agree
 
+    user_ids = []
     with opening.connection(settings, create=True) as connection:
         for place in range(members):
             connected = connect_by_redirect(connection, lambda url, place=place: agree(url, place))  # type: ignore[misc]
             click.echo(f"Member {connected.user_id} has agreed and is connected.")
+            user_ids.append(connected.user_id)
+    return user_ids
 
 
 def _backfill(settings: Settings, first: date, last: date) -> "tuple[Ran, Watcher]":
@@ -98,6 +102,22 @@ def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) ->
     click.echo(
         f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in all."
     )
+
+
+def _print_sign_in_links(settings: Settings, user_ids: list[int]) -> None:
+    """Print the address of the web pages and a one-time link for each member."""
+    from whoop_assets.cli.processes.ports import LOOPBACK, SERVICE_PORT
+    from whoop_assets.members import sessions
+
+    pages = f"http://{LOOPBACK}:{SERVICE_PORT}/"
+    lifetime = timedelta(days=7)
+    click.echo(f"\nWeb pages, while `{_program()} --demo dev` runs: {pages}")
+    with opening.warehouse(settings) as database, database.write() as connection:
+        now = database.now(connection)
+        for user_id in user_ids:
+            secret = sessions.make_link(connection, user_id, now, lifetime)
+            role = ", the operator, who also sees the team" if user_id == user_ids[0] else ""
+            click.echo(f"  Sign in once as member {user_id}{role}: {pages}sign-in/{secret}")
 
 
 def _build_weeks_and_reports(settings: Settings) -> list[Path]:

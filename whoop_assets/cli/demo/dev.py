@@ -135,6 +135,7 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
     if batch_size < 2 or not stores_batches(home):
         click.echo(_SINGLE_EVENTS.format(home))
     click.echo(f"Open http://{HOST}:{port} when it says that it serves; Ctrl-C ends everything.")
+    click.echo(f"The web pages for members and operators are at http://{HOST}:{service_port}/.")
     known = ",".join([*filter(None, [environment.get("PYTHONWARNINGS")]), _KNOWN_WARNING])
     environment = {
         **environment,

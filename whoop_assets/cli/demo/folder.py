@@ -28,6 +28,8 @@ class Demo:
     world: World
     port: int = 0
     complete: bool = False
+    operator: int = 0
+    """WHOOP user id of the member who may open the team's page; 0: not known yet."""
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -37,6 +39,7 @@ class Demo:
             "world": world,
             "port": self.port,
             "complete": self.complete,
+            "operator": self.operator,
         }
         (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
 
@@ -55,6 +58,7 @@ class Demo:
             "WHOOP_REQUESTS_PER_MINUTE": "",
             "WHOOP_REQUESTS_PER_DAY": "",
             "WHOOP_DATA_FOLDER": str(self.folder),
+            "WHOOP_OPERATORS": str(self.operator or ""),
             "WHOOP_CHARTED_MEMBERS": str(self.world.members),
             # Invented days must not reach services outside this machine.
             "WHOOP_ALERT_URL": "",
@@ -78,6 +82,7 @@ def saved(folder: Path) -> Demo | None:
             World(**said["world"]),
             said["port"],
             said["complete"],
+            said.get("operator", 0),
         )
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

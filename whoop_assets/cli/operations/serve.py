@@ -1,13 +1,20 @@
-"""`serve`: the HTTP service, which receives WHOOP's webhooks and members' consents."""
+"""`serve`: the HTTP service with webhooks, the daily API, and the web pages for members and operators."""
 
 import logging
 from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from whoop_assets.cli import opening
 from whoop_assets.cli.processes.ports import LOOPBACK, SERVICE_PORT
 from whoop_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from whoop_assets.sync.session import Connection
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -20,18 +27,42 @@ from whoop_assets.settings import Settings
     help="0 picks a free port.",
 )
 def serve(host: str, port: int) -> None:
-    """Receive WHOOP's webhooks, and the consents of members, until interrupted."""
+    """Receive WHOOP's webhooks and serve the daily API and the web pages, until interrupted."""
     from whoop_assets.cli.processes.processes import ended_by_signals
     from whoop_assets.web.app import create_app
     from whoop_assets.web.server import ServiceServer
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     with opening.connection(Settings.from_environment(), durable=True, create=True) as connection:
-        server = ServiceServer(create_app(connection), host, port, _announce)
+        app = create_app(connection, partial(_erase_member, connection))
+        server = ServiceServer(app, host, port, _announce)
         # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without an exception.
         with suppress(KeyboardInterrupt), ended_by_signals():
             server.serve_until_stopped()
         click.echo("Ended; what was answered is stored.")
+
+
+def _erase_member(connection: "Connection", user_id: int) -> bool:
+    """Do what `disconnect --erase` does. Returns whether every copy was reached, and logs the others."""
+    from whoop_assets.cli.members.erase import erase_outside_tables
+    from whoop_assets.members import store as members
+    from whoop_assets.sinks.notion import pages as notion_pages
+    from whoop_assets.sync.connecting import disconnect_member
+
+    database = connection.database
+    with database.read() as transaction:
+        status = members.status(transaction, user_id)
+        pages = notion_pages.of_member(transaction, user_id)
+    is_revoked = True
+    if status == members.EXPORT_ONLY:
+        with database.write([user_id]) as transaction:
+            members.erase(transaction, user_id)
+    else:
+        is_revoked = disconnect_member(connection, user_id, erase=True).revoked
+    done = erase_outside_tables(connection.settings, database, user_id, pages)
+    for sentence in done.left:
+        log.error("A member deleted their data, and something is left. %s", sentence)
+    return is_revoked and not done.left
 
 
 def _announce(base_url: str) -> None:

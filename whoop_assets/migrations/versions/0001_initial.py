@@ -281,6 +281,37 @@ def upgrade() -> None:
     )
     op.create_index("ix_invitations_state_hash", "invitations", ["state_hash"], unique=True)
     op.create_table(
+        "member_sessions",
+        *_serial("id"),
+        *_required(BIG, "user_id"),
+        *_required(sa.String(64), "token_hash"),
+        *_required(TIME, "made_at expires_at"),
+    )
+    op.create_index("ix_member_sessions_token_hash", "member_sessions", ["token_hash"], unique=True)
+    op.create_table(
+        "sign_in_links",
+        *_key(sa.String(64), "link_hash"),
+        *_required(BIG, "user_id"),
+        *_required(TIME, "made_at expires_at"),
+    )
+    op.create_table(
+        "sign_in_attempts",
+        *_key(sa.String(64), "state_hash"),
+        *_optional(BIG, "user_id"),
+        *_required(TIME, "expires_at"),
+    )
+    op.create_table(
+        "page_actions",
+        *_serial("id"),
+        *_required(BIG, "user_id"),
+        *_required(sa.String(16), "actor"),
+        *_required(sa.String(32), "action"),
+        *_optional(sa.String(64), "form_hash"),
+        *_required(TIME, "done_at"),
+    )
+    op.create_index("ix_page_actions_form_hash", "page_actions", ["form_hash"], unique=True)
+    op.create_index("ix_page_actions_user_id", "page_actions", ["user_id"])
+    op.create_table(
         "request_grants",
         *_serial("id"),
         *_required(TIME, "granted_at"),
@@ -465,6 +496,9 @@ def upgrade() -> None:
     op.create_index("ix_readers_key_hash", "readers", ["key_hash"], unique=True)
     op.create_table("reader_members", *_key(BIG, "reader_id user_id"))
     op.create_table("asked_readings", *_key(BIG, "user_id"), *_required(TIME, "asked_at"))
+    op.create_table(
+        "forced_readings", *_key(BIG, "user_id"), *_required(TIME, "asked_at"), *_required(DATE, "first_day")
+    )
     op.create_table(
         "imported_cycles",
         *_key(BIG, "user_id"),

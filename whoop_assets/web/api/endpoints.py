@@ -1,181 +1,238 @@
-"""GET /api/v1/whoop/daily, /api/v1/whoop/recovery-status and /api/v1/openapi.json.
+"""The daily API under /api/v1: daily rows, freshness of recoveries, and the OpenAPI document.
 
-Checked in this order: the key, how often it asks, the parameters, the member. The API works in threads of its own, few of
-them: however many readers come, webhooks find a connection to the database and a thread.
-
-WHOOP is never asked from here. Whoever opens today's day while its recovery is stale leaves a line in `asked_readings`,
-after the answer, and the planner makes of it a reading of the member's last days.
+Each request is checked in this order: key, rate limit, parameters, member. The API has separate threads, so that webhooks
+always find a thread and a database connection. It never asks WHOOP. Opening a member's today while its recovery
+is stale adds a row to `asked_readings`, after the response, and the planner plans a reading from it.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
+from importlib.metadata import version
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Route
 
 from whoop_assets.db.database import Database, Transaction
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import readers
 from whoop_assets.members.readers import Reader
-from whoop_assets.web.api import parameters, problems, queries, responses
-from whoop_assets.web.api.openapi import DAILY, OPENAPI, PREFIX, RECOVERY_STATUS, STATUS_FIELDS, document
+from whoop_assets.web.api import parameters, problems, queries, responses, schemas
+from whoop_assets.web.api.parameters import DailyParameters, StatusParameters
 from whoop_assets.web.api.problems import Problem
 from whoop_assets.web.api.queries import NAMES, Question, RecoveryStatus
-from whoop_assets.web.api.rate_limits import RateLimits
+from whoop_assets.web.api.rate_limits import ClientRateLimits
 
+PREFIX = "/api/v1"
+DAILY, RECOVERY_STATUS, OPENAPI = "/whoop/daily", "/whoop/recovery-status", "/openapi.json"
 THREADS = 4
 
 log = logging.getLogger(__name__)
+router = APIRouter()
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request, as far as it matters here."""
+class DailyApi(FastAPI):
+    """The API as an application to be mounted at PREFIX; `close` ends its threads."""
 
-    reader: Reader
-    now: datetime
-    values: Mapping[str, str]
-    form: str
-    if_none_match: str | None
-
-
-class DailyApi:
-    """The endpoints; `close` when the service ends."""
-
-    def __init__(self, database: Database, limits: RateLimits | None = None) -> None:
-        self._database = database
-        self._limits = limits if limits is not None else RateLimits()
+    def __init__(self, database: Database, limits: ClientRateLimits | None = None) -> None:
+        super().__init__(
+            title="whoop_assets daily API",
+            version=version("whoop-assets"),
+            description="Daily rows of members' WHOOP data. It reads only what is stored.",
+            servers=[{"url": PREFIX}],
+            openapi_url=None,
+            redirect_slashes=False,
+        )
+        self.database = database
+        self.limits = limits if limits is not None else ClientRateLimits()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="daily-api")
-        # On SQLite a write may have to wait for a load's: that must not keep an answer waiting.
+        # A write on SQLite can wait for a load. It runs on a separate thread, so that no response waits for it.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="daily-api-asks")
         self._being_asked: set[int] = set()
-        described = document()
-        self._document = json.dumps(described, indent=1).encode()
-        self._parameters = {
-            path: frozenset(one["name"] for one in described["paths"][path]["get"].get("parameters", ()))
-            for path in (DAILY, RECOVERY_STATUS)
-        }
+        self.include_router(router)
+        self.add_exception_handler(Problem, _on_problem)
+        self.add_exception_handler(WhoopError, _on_failure)
+        self.add_exception_handler(RequestValidationError, _on_invalid_parameters)
+        self.add_exception_handler(HTTPException, on_http_error)
 
-    def routes(self) -> list[Route]:
-        """The addresses."""
-        return [
-            Route(PREFIX + DAILY, self.daily, methods=["GET"]),
-            Route(PREFIX + RECOVERY_STATUS, self.recovery_status, methods=["GET"]),
-            Route(PREFIX + OPENAPI, self.openapi, methods=["GET"]),
-        ]
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, with the schema of problem responses added."""
+        document = super().openapi()
+        document["components"]["schemas"]["Problem"] = schemas.ProblemBody.model_json_schema()
+        return document
 
-    def close(self) -> None:
-        """Let what is under way come to its end."""
-        self._readers.shutdown()
-        self._writer.shutdown()
+    @cached_property
+    def document(self) -> bytes:
+        """The OpenAPI document as JSON."""
+        return json.dumps(self.openapi(), indent=1).encode()
 
-    async def daily(self, request: Request) -> Response:
-        """A page of daily rows."""
-        return await self._respond(request, DAILY, self._daily)
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one read transaction on a thread of the API."""
 
-    async def recovery_status(self, request: Request) -> Response:
-        """How fresh today's recovery is, by member."""
-        return await self._respond(request, RECOVERY_STATUS, self._recovery_status)
+        def run() -> T:
+            with self.database.read() as connection:
+                return work(connection)
 
-    async def openapi(self, request: Request) -> Response:
-        """What the API is, for programs; it tells nothing about anybody, so it needs no key."""
-        tag = responses.etag(responses.digest(self._document), parameters.JSON)
-        public = {"Cache-Control": "public, no-cache"}
-        if responses.matches(request.headers.get("if-none-match"), tag):
-            return responses.unchanged(tag, public)
-        return responses.answer(self._document, parameters.JSON, tag, public)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
-    async def _respond(self, request: Request, path: str, work: "Work") -> Response:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._readers, self._answer, request, path, work)
-        except Problem as problem:
-            return problem.response()
-        except WhoopError as error:
-            log.error("A reader could not be answered. %s", error)
-            return problems.unavailable().response()
-
-    def _answer(self, request: Request, path: str, work: "Work") -> Response:
-        key = _key(request.headers.get("authorization"))
-        with self._database.read() as connection:
-            reader = readers.by_key(connection, key)
-            if reader is None:
-                raise problems.wrong_key()
-            seconds = self._limits.wait(reader)
-            if seconds is not None:
-                raise problems.too_many(reader.requests_per_minute, seconds)
-            values = parameters.given(request.query_params, self._parameters[path])
-            form = parameters.form(values, request.headers.get("accept"))
-            now = self._database.now(connection)
-            return work(connection, Asked(reader, now, values, form, request.headers.get("if-none-match")))
-
-    def _daily(self, connection: Transaction, asked: Asked) -> Response:
-        question = Question(
-            asked.reader.id,
-            *parameters.days(asked.values),
-            parameters.limit(asked.values),
-            parameters.member(asked.values),
-            parameters.cursor(asked.values),
-        )
-        _require(connection, asked.reader, question.member)
-        response = _page(connection, question, asked)
-        opened = queries.opened_today(connection, question, asked.now)
-        wanted = [one.user_id for one in opened if one.worth_asking(asked.now)]
-        if wanted:
-            response.background = BackgroundTask(self._ask, wanted)
-        return response
-
-    def _recovery_status(self, connection: Transaction, asked: Asked) -> Response:
-        member = parameters.member(asked.values)
-        _require(connection, asked.reader, member)
-        found = queries.recovery_status(connection, asked.reader.id, asked.now, member)
-        rows = [_status_row(one, asked.now) for one in found]
-        if asked.form == parameters.JSON:
-            body = responses.rows_as_json(STATUS_FIELDS, rows)
-        else:
-            body = responses.rows_as_csv(STATUS_FIELDS, rows)
-        tag = responses.etag(responses.digest(body), asked.form)
-        if responses.matches(asked.if_none_match, tag):
-            return responses.unchanged(tag, {})
-        return responses.answer(body, asked.form, tag, {})
-
-    async def _ask(self, user_ids: Collection[int]) -> None:
-        """After the answer: who waits for that need not wait for the database's one writer as well."""
+    async def ask(self, user_ids: Collection[int]) -> None:
+        """Request readings of these members' last days. Runs after the response."""
         mine = set(user_ids) - self._being_asked
         if not mine:
             return
         self._being_asked |= mine
         try:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._note, mine)
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._write_asked, mine)
         except WhoopError as error:
-            log.warning("A reading could not be asked for. %s", error)
+            log.warning("A reading could not be requested. %s", error)
         finally:
             self._being_asked -= mine
 
-    def _note(self, user_ids: Collection[int]) -> None:
-        with self._database.write() as connection:
-            queries.ask(connection, user_ids, self._database.now(connection))
+    def close(self) -> None:
+        """Wait for running work, then end the threads."""
+        self._readers.shutdown()
+        self._writer.shutdown()
+
+    def _write_asked(self, user_ids: Collection[int]) -> None:
+        with self.database.write() as connection:
+            queries.ask(connection, user_ids, self.database.now(connection))
 
 
-Work = Callable[[Transaction, Asked], Response]
+_BEARER = HTTPBearer(
+    scheme_name="key", description="A reader's key, from `whoop-assets readers add`.", auto_error=False
+)
 
 
-def _key(authorization: str | None) -> str:
-    """The key of an Authorization header; raises Problem."""
-    if not authorization:
+async def authenticate(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
+) -> Reader:
+    """Return the reader of the request's key and count the request. Raises Problem: 401 or 429."""
+    api: DailyApi = request.app
+    if credentials is None:
         raise problems.no_key()
-    scheme, _, key = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not readers.is_key(key.strip()):
+    key = credentials.credentials.strip()
+    reader = await api.read(lambda found: readers.by_key(found, key)) if readers.is_key(key) else None
+    if reader is None:
         raise problems.wrong_key()
-    return key.strip()
+    seconds = api.limits.wait(reader.id, reader.requests_per_minute)
+    if seconds is not None:
+        raise problems.too_many(reader.requests_per_minute, seconds)
+    return reader
+
+
+Authenticated = Annotated[Reader, Depends(authenticate)]
+
+
+@router.head(DAILY, include_in_schema=False)
+@router.get(
+    DAILY,
+    operation_id="daily",
+    summary="Daily rows, by day and member",
+    description="Opening a member's today while its recovery is stale requests a reading of the member's last days, at most"
+    f" once in {schemas.ASK_MINUTES} minutes. The response does not wait for it.",
+    response_model=schemas.DailyPage,
+    responses=schemas.DAILY_RESPONSES,
+)
+async def daily(request: Request, reader: Authenticated, asked: Annotated[DailyParameters, Query()]) -> Any:
+    """Return a page of daily rows."""
+    parameters.require_unique(request.query_params)
+    api: DailyApi = request.app
+    form = parameters.response_format(asked.format, request.headers.get("accept"))
+    after = None if asked.cursor is None else parameters.decode_cursor(asked.cursor)
+    question = Question(reader.id, asked.first, asked.last, asked.limit, asked.member, after)
+
+    def read(connection: Transaction) -> Response:
+        _require(connection, reader, question.member)
+        response = _page(connection, question, form, request)
+        now = api.database.now(connection)
+        opened = queries.opened_today(connection, question, now)
+        wanted = [status.user_id for status in opened if status.worth_asking(now)]
+        if wanted:
+            response.background = BackgroundTask(api.ask, wanted)
+        return response
+
+    return await api.read(read)
+
+
+@router.head(RECOVERY_STATUS, include_in_schema=False)
+@router.get(
+    RECOVERY_STATUS,
+    operation_id="recoveryStatus",
+    summary="How fresh today's recovery is, by member",
+    response_model=schemas.RecoveryStatuses,
+    responses=schemas.STATUS_RESPONSES,
+)
+async def recovery_status(
+    request: Request, reader: Authenticated, asked: Annotated[StatusParameters, Query()]
+) -> Any:
+    """Return how fresh the recovery of each member is."""
+    parameters.require_unique(request.query_params)
+    api: DailyApi = request.app
+    form = parameters.response_format(asked.format, request.headers.get("accept"))
+
+    def read(connection: Transaction) -> Response:
+        _require(connection, reader, asked.member)
+        now = api.database.now(connection)
+        found = queries.recovery_status(connection, reader.id, now, asked.member)
+        rows = [_status_row(status, now) for status in found]
+        written = responses.rows_as_json if form == parameters.JSON else responses.rows_as_csv
+        body = written(schemas.STATUS_FIELDS, rows)
+        tag = responses.etag(responses.digest(body), form)
+        if responses.matches(request.headers.get("if-none-match"), tag):
+            return responses.unchanged(tag, {})
+        return responses.answer(body, form, tag, {})
+
+    return await api.read(read)
+
+
+@router.head(OPENAPI, include_in_schema=False)
+@router.get(
+    OPENAPI,
+    operation_id="openapi",
+    summary="This document",
+    response_model=dict[str, Any],
+    responses={304: schemas.NOT_MODIFIED},
+)
+async def openapi_document(request: Request) -> Any:
+    """Return the OpenAPI document. It contains nothing about members, so it needs no key."""
+    document = request.app.document
+    tag = responses.etag(responses.digest(document), parameters.JSON)
+    public = {"Cache-Control": "public, no-cache"}
+    if responses.matches(request.headers.get("if-none-match"), tag):
+        return responses.unchanged(tag, public)
+    return responses.answer(document, parameters.JSON, tag, public)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer a wrong address or method under /api/ as a problem."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return Problem(405, "This address is read-only: send a GET.", {"Allow": "GET, HEAD"}).response()
+    return Problem(404, "There is nothing here: /api/v1/openapi.json lists the addresses.").response()
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _on_invalid_parameters(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return parameters.problem_of(error.errors()[0], request.query_params).response()
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    log.error("A reader got no response. %s", error)
+    return problems.unavailable().response()
 
 
 def _require(connection: Transaction, reader: Reader, member: int | None) -> None:
@@ -183,37 +240,35 @@ def _require(connection: Transaction, reader: Reader, member: int | None) -> Non
         raise problems.no_such_member()
 
 
-def _page(connection: Transaction, question: Question, asked: Asked) -> Response:
-    if asked.if_none_match is not None:
-        # Four columns tell whether anything has changed; if so the page is read, of the same snapshot.
-        tag = responses.etag(queries.stamp(connection, question), asked.form)
-        if responses.matches(asked.if_none_match, tag):
+def _page(connection: Transaction, question: Question, form: str, request: Request) -> Response:
+    if_none_match = request.headers.get("if-none-match")
+    if if_none_match is not None:
+        # Four columns show whether anything has changed. If so the page is read from the same snapshot.
+        tag = responses.etag(queries.stamp(connection, question), form)
+        if responses.matches(if_none_match, tag):
             return responses.unchanged(tag, {})
     page = queries.page(connection, question)
-    cursor = None if page.end is None else parameters.written(page.end)
-    if asked.form == parameters.JSON:
+    cursor = None if page.end is None else parameters.encode_cursor(page.end)
+    if form == parameters.JSON:
         body = responses.rows_as_json(NAMES, page.rows, next_cursor=cursor)
     else:
         body = responses.rows_as_csv(NAMES, page.rows)
-    return responses.answer(body, asked.form, responses.etag(page.stamp, asked.form), _next(asked, cursor))
+    headers = {}
+    if cursor is not None:
+        # CSV has no other place for the next page (RFC 8288).
+        query = urlencode({**request.query_params, "cursor": cursor})
+        headers["Link"] = f'<{PREFIX}{DAILY}?{query}>; rel="next"'
+    return responses.answer(body, form, responses.etag(page.stamp, form), headers)
 
 
-def _next(asked: Asked, cursor: str | None) -> dict[str, str]:
-    """The header that leads to the next page (RFC 8288), for CSV has no other place for it."""
-    if cursor is None:
-        return {}
-    query = urlencode({**asked.values, "cursor": cursor})
-    return {"Link": f'<{PREFIX}{DAILY}?{query}>; rel="next"'}
-
-
-def _status_row(one: RecoveryStatus, now: datetime) -> tuple[object, ...]:
+def _status_row(status: RecoveryStatus, now: Any) -> tuple[object, ...]:
     return (
-        one.user_id,
-        one.today,
-        one.today_exists,
-        one.recovery_exists,
-        one.stale(now),
-        one.changed_at,
-        one.looked_at,
-        one.asked_at,
+        status.user_id,
+        status.today,
+        status.today_exists,
+        status.recovery_exists,
+        status.stale(now),
+        status.changed_at,
+        status.looked_at,
+        status.asked_at,
     )

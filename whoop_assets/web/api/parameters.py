@@ -1,106 +1,149 @@
-"""What a request asks for: its parameters, each given once and none unknown, and the form of the answer."""
+"""Parameters of the daily API as types, their error sentences, and the choice between JSON and CSV."""
 
 import base64
-import binascii
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
+from typing import Annotated, Any, Literal
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from starlette.datastructures import QueryParams
 
 from whoop_assets.settings import day_of
 from whoop_assets.web.api.problems import Problem
 from whoop_assets.web.api.queries import Place
 
-DEFAULT_LIMIT, MOST_ROWS = 200, 1000
+DEFAULT_LIMIT, MAX_ROWS = 200, 1000
 JSON, CSV = "json", "csv"
 MEDIA_TYPES = {JSON: "application/json", CSV: "text/csv"}
-LARGEST_ID = 2**63 - 1
-"""An id lies between this number and its negative, and is not 0."""
-_ID = re.compile(r"-?[1-9][0-9]{0,18}", re.ASCII)
+MAX_ID = 2**63 - 1
+MAX_SHOWN_CHARACTERS = 40
+_INTEGER = re.compile(r"-?[1-9][0-9]{0,18}", re.ASCII)
+
+EXPECTED = {
+    "from": "a day, written as YYYY-MM-DD",
+    "to": "a day, written as YYYY-MM-DD",
+    "member": "an id: give a WHOOP user id, or the negative number of a member from an export",
+    "limit": f"a whole number from 1 to {MAX_ROWS}",
+    "cursor": "a cursor of this API: begin without it",
+    "format": "json or csv",
+}
+"""Parameter -> what its value must be, for the error sentence."""
 
 
-def given(query: QueryParams, known: Collection[str]) -> dict[str, str]:
-    """The parameters; raises Problem for one that is unknown or comes twice, since a typing error is no wish for everything."""
-    found: dict[str, str] = {}
-    for name, value in query.multi_items():
-        if name not in known:
-            raise Problem(400, f"There is no such parameter here: known are {', '.join(sorted(known))}.")
-        if name in found:
-            raise Problem(400, f"The parameter {name} is given twice: give it once.")
-        found[name] = value
-    return found
-
-
-def days(values: Mapping[str, str]) -> tuple[date, date]:
-    """`from` and `to`; raises Problem."""
-    first, last = _day(values, "from"), _day(values, "to")
-    if first > last:
-        raise Problem(400, "The day `from` is after the day `to`: exchange them.")
-    return first, last
-
-
-def member(values: Mapping[str, str]) -> int | None:
-    """`member`, None when it is not given; raises Problem for what can be nobody's id."""
-    text = values.get("member")
-    if text is None:
-        return None
-    try:
-        return _id(text)
-    except ValueError:
-        raise Problem(
-            400,
-            f"The parameter member is {_shown(text)}, which is no id: give a WHOOP user id, or the negative number of a member"
-            " who is from an export.",
-        ) from None
-
-
-def limit(values: Mapping[str, str]) -> int:
-    """`limit`: rows in a page; raises Problem."""
-    text = values.get("limit")
-    if text is None:
-        return DEFAULT_LIMIT
-    return _whole(text, "limit", MOST_ROWS, f"a whole number from 1 to {MOST_ROWS}")
-
-
-def cursor(values: Mapping[str, str]) -> Place | None:
-    """`cursor`: where the page before ended; raises Problem for one that no answer gave."""
-    text = values.get("cursor")
-    if text is None:
-        return None
-    try:
-        day, _, user_id = (
-            base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode().partition(":")
-        )
-        place = day_of(day), _id(user_id)
-    except (ValueError, binascii.Error):
-        place = None
-    if place is None or written(place) != text:
-        raise Problem(400, "The parameter cursor is none that an answer gave: begin without it.")
-    return place
-
-
-def written(place: Place) -> str:
-    """The cursor of a place."""
+def encode_cursor(place: Place) -> str:
+    """Return the cursor of the page that begins after this place."""
     return base64.urlsafe_b64encode(f"{place[0].isoformat()}:{place[1]}".encode()).decode().rstrip("=")
 
 
-def form(values: Mapping[str, str], accept: str | None) -> str:
-    """JSON or CSV: what `format` says, else what Accept prefers, JSON where both are as good; raises Problem."""
-    named = values.get("format")
+def _integer(text: Any) -> int:
+    # Pydantic alone would also accept "+1", "1_0" and "1.0".
+    if not isinstance(text, str) or not _INTEGER.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def decode_cursor(text: str) -> Place:
+    """Return where the page of this cursor begins. Raises ValueError if no response gave this cursor."""
+    day, _, user_id = (
+        base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode().partition(":")
+    )
+    place = day_of(day), _integer(user_id)
+    if abs(place[1]) > MAX_ID or encode_cursor(place) != text:
+        raise ValueError
+    return place
+
+
+def _require_cursor(text: str) -> str:
+    decode_cursor(text)
+    return text
+
+
+Day = Annotated[date, BeforeValidator(day_of)]
+MemberId = Annotated[
+    int,
+    Field(ge=-MAX_ID, le=MAX_ID, json_schema_extra={"format": "int64", "not": {"const": 0}}),
+    BeforeValidator(_integer),
+]
+Limit = Annotated[int, Field(ge=1, le=MAX_ROWS), BeforeValidator(_integer)]
+# A string for FastAPI, which reads a tuple from repeated parameters.
+Cursor = Annotated[str, AfterValidator(_require_cursor)]
+
+
+class StatusParameters(BaseModel):
+    """Parameters of /whoop/recovery-status."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    member: MemberId | None = Field(
+        None,
+        description="WHOOP user id, or the negative number of a member from an export; default: all members of the key",
+    )
+    format: Literal["json", "csv"] | None = Field(
+        None, description="default: what Accept prefers, JSON if it accepts both equally"
+    )
+
+
+class DailyParameters(StatusParameters):
+    """Parameters of /whoop/daily."""
+
+    first: Day = Field(alias="from", description="first WHOOP day")
+    last: Day = Field(alias="to", description="last WHOOP day, included")
+    limit: Limit = Field(DEFAULT_LIMIT, description="maximum number of rows in a page")
+    cursor: Cursor | None = Field(None, description="`next_cursor` of the page before")
+
+    @field_validator("last")
+    @classmethod
+    def _not_before_first(cls, last: date, info: ValidationInfo) -> date:
+        first = info.data.get("first")
+        if first is not None and first > last:
+            raise Problem(400, "The day `from` is after the day `to`: exchange them.")
+        return last
+
+
+def problem_of(error: Mapping[str, Any], query: QueryParams) -> Problem:
+    """Return the problem response for one validation error of pydantic."""
+    name = str(error["loc"][1])
+    if error["type"] == "extra_forbidden":
+        return Problem(
+            400, "There is no such parameter here: /api/v1/openapi.json lists the parameters of each address."
+        )
+    if error["type"] == "missing":
+        return Problem(400, f"The parameter {name} is missing: give {EXPECTED[name]}.")
+    return Problem(
+        400, f"The parameter {name} is {_shown(query.get(name, ''))}, which is not {EXPECTED[name]}."
+    )
+
+
+def require_unique(query: QueryParams) -> None:
+    """Raise Problem if a parameter is given twice."""
+    names = [name for name, _ in query.multi_items()]
+    for name in names:
+        if names.count(name) > 1:
+            raise Problem(400, f"The parameter {name} is given twice: give it once.")
+
+
+def response_format(named: str | None, accept: str | None) -> str:
+    """Choose JSON or CSV: the parameter, else what Accept prefers, else JSON. Raises Problem if neither is accepted."""
     if named is not None:
-        if named not in MEDIA_TYPES:
-            raise Problem(400, f"The parameter format is json or csv, not {_shown(named)}.")
         return named
     weights = {name: _weight(accept or "*/*", media) for name, media in MEDIA_TYPES.items()}
     best = max((JSON, CSV), key=lambda name: weights[name])
     if weights[best] <= 0.0:
-        raise Problem(406, "The answer is application/json or text/csv: accept one of them.")
+        raise Problem(406, "The response is application/json or text/csv: accept one of them.")
     return best
 
 
 def _weight(accept: str, media: str) -> float:
-    """The quality that an Accept header gives the media type, by its most specific range (RFC 9110, 12.5.1)."""
+    """Return the quality that an Accept header gives the media type, by its most specific range (RFC 9110, 12.5.1)."""
     found = (-1, 0.0)
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -121,30 +164,5 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-def _day(values: Mapping[str, str], name: str) -> date:
-    text = values.get(name)
-    if text is None:
-        raise Problem(400, f"The parameter {name} is missing: give a day as YYYY-MM-DD.")
-    try:
-        return day_of(text)
-    except ValueError:
-        raise Problem(
-            400, f"The parameter {name} is {_shown(text)}, which is not a day: write it as YYYY-MM-DD."
-        ) from None
-
-
-def _id(text: str) -> int:
-    """A member's id; members from an export have negative ones. Raises ValueError."""
-    if not _ID.fullmatch(text) or abs(int(text)) > LARGEST_ID:
-        raise ValueError("not an id")
-    return int(text)
-
-
-def _whole(text: str, name: str, most: int, what: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 1 <= int(text) <= most):
-        raise Problem(400, f"The parameter {name} is {_shown(text)}, which is not {what}.")
-    return int(text)
-
-
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:40] + "…")
+    return repr(text if len(text) <= MAX_SHOWN_CHARACTERS else text[:MAX_SHOWN_CHARACTERS] + "…")

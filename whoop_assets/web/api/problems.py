@@ -1,7 +1,7 @@
-"""Errors of the API, as RFC 9457 has them: `application/problem+json` with type, title, status and detail.
+"""Errors of the API as RFC 9457 defines them: `application/problem+json` with type, title, status and detail.
 
-None tells who exists: a member whom the reader may not read and one who is not here at all are the same 404, and a key that is
-wrong, revoked or never was is the same 401.
+No error shows which members or keys exist: an unknown member and a member of other readers give the same 404, and a wrong
+key and a revoked key give the same 401.
 """
 
 import json
@@ -19,7 +19,7 @@ PRIVATE = {
 
 
 class Problem(Exception):
-    """A request that is not answered with what it asked for: the status, and one sentence that says why and what to do."""
+    """An error response: its status, and one sentence with the reason and the way out."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -28,7 +28,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the HTTP response."""
         body = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -41,7 +41,7 @@ class Problem(Exception):
 
 
 def no_key() -> Problem:
-    """Nobody says who asks."""
+    """The request has no key."""
     return Problem(
         401,
         "This needs a reader's key: send it as `Authorization: Bearer KEY`.",
@@ -50,24 +50,24 @@ def no_key() -> Problem:
 
 
 def wrong_key() -> Problem:
-    """What was sent is nobody's key, or not any more."""
+    """The key does not exist or is revoked."""
     return Problem(
         401,
-        "This key is not good, or not any more: ask whoever runs this service for another one.",
+        "This key is wrong or revoked: ask the operator of this service for another one.",
         {"WWW-Authenticate": 'Bearer realm="whoop-assets", error="invalid_token"'},
     )
 
 
 def no_such_member() -> Problem:
-    """The member is not here, or not for this reader."""
-    return Problem(404, "This key reads no such member.")
+    """The member does not exist, or the reader may not read it."""
+    return Problem(404, "This key may not read this member, or there is no such member.")
 
 
 def too_many(limit: int, seconds: int) -> Problem:
-    """The reader has sent its requests of this minute."""
+    """The reader has used its requests of this minute."""
     return Problem(
         429,
-        f"This key may send {limit} requests a minute: come back in {seconds} seconds.",
+        f"This key may send {limit} requests a minute: try again in {seconds} seconds.",
         {"Retry-After": str(seconds)},
     )
 

@@ -1,20 +1,17 @@
-"""What the daily API reads: pages of daily rows within what a reader may see, and how fresh today's recovery is.
+"""Queries of the daily API: pages of daily rows that a reader may read, and the freshness of recoveries.
 
-Every query goes through `reader_members`: there is no way to a row of somebody whom the reader may not read.
+Every query for a reader joins `reader_members`, so it returns only rows of members whom the reader may read.
 """
 
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Connection,
-    Date,
-    Double,
     Select,
     Table,
     and_,
@@ -34,52 +31,31 @@ from whoop_assets.records.tables import coverage, cycles, recoveries
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.whoop_day import local_date
 
-AT_MOST_EVERY = timedelta(minutes=5)
-"""Opening today's day asks for a reading of the member at most so often."""
+MIN_ASK_INTERVAL = timedelta(minutes=5)
+"""Opening today requests a reading of the member at most this often."""
 
 LOOKED_BACK = timedelta(days=14)
-"""So far back a change of a recovery is looked for: all restatements that have been seen lie within."""
+"""Changes of recoveries are looked up this far back: all observed restatements are within it."""
 
 STALE_WITHOUT, STALE_WITH = timedelta(minutes=5), timedelta(hours=3)
-"""So long after it was last looked for today's recovery is stale: while it is not here, and once it is."""
+"""Age of the last request after which today's recovery is stale: without a stored recovery, and with one."""
 
 
-@dataclass(frozen=True, slots=True)
-class DailyColumn:
-    """A column of a daily row, as the API describes it; `kind`: integer, number, boolean, string, date or date-time."""
-
-    name: str
-    kind: str
-    nullable: bool
-    meaning: str
-
-
-def _kind(kind: Any) -> str:
-    for known, name in ((UtcDateTime, "date-time"), (Date, "date"), (Boolean, "boolean"), (Double, "number")):
-        if isinstance(kind, known):
-            return name
-    return "integer" if kind.python_type is int else "string"
-
-
-COLUMNS = tuple(
-    DailyColumn(column.name, _kind(column.type), bool(column.nullable), str(column.comment))
-    for column in daily_summary.columns
-)
-NAMES = tuple(column.name for column in COLUMNS)
+NAMES = tuple(column.name for column in daily_summary.columns)
 _PLACE = {name: place for place, name in enumerate(NAMES)}
 _STAMPS = tuple(_PLACE[name] for name in ("user_id", "day", "built_at", "last_recovery_synced_at"))
 
 Row = Sequence[Any]
 Place = tuple[date, int]
-"""Where a page ends: the day and the member of its last row."""
+"""Position of a page's last row: its day and member."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which rows: the days first..last, both included, of one member or of all that the reader may read.
+    """The rows of a page: days first..last, of one member or of all members of the reader, by day and member.
 
-    At most `limit` of them, in the order of day and member, behind the place where the page before ended. That place is
-    what the rows themselves are ordered by: rows that come or go meanwhile shift nothing.
+    `after` is the position of the previous page's last row, so rows that are added or deleted between two pages shift no
+    other row. `limit` is the maximum number of rows.
     """
 
     reader_id: int
@@ -91,27 +67,27 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Rows with the values of NAMES, in that order, and whether there are more behind them."""
+class RowPage:
+    """Rows with the values of NAMES in that order, and whether more rows follow."""
 
     rows: list[Row]
     more: bool
 
     @property
     def end(self) -> Place | None:
-        """Where the next page begins; None when there is none."""
+        """Position of the last row; None if this is the last page."""
         if not self.more:
             return None
         return self.rows[-1][_PLACE["day"]], self.rows[-1][_PLACE["user_id"]]
 
     @property
     def stamp(self) -> str:
-        """A hash that differs when the page does."""
+        """A hash that changes when the page changes."""
         return _stamp(([row[place] for place in _STAMPS] for row in self.rows), self.more)
 
 
-def page(connection: Connection, asked: Question) -> Page:
-    """A page of rows."""
+def page(connection: Connection, asked: Question) -> RowPage:
+    """Read a page of rows."""
     keys = _keys(asked).subquery()
     query = (
         select(daily_summary)
@@ -119,11 +95,11 @@ def page(connection: Connection, asked: Question) -> Page:
         .order_by(daily_summary.c.day, daily_summary.c.user_id)
     )
     rows: list[Row] = list(connection.execute(query).all())
-    return Page(rows[: asked.limit], len(rows) > asked.limit)
+    return RowPage(rows[: asked.limit], len(rows) > asked.limit)
 
 
 def stamp(connection: Connection, asked: Question) -> str:
-    """The stamp that the page has now, without reading the page."""
+    """Return the page's current stamp from four columns, without reading the whole page."""
     keys = _keys(asked).subquery()
     query = (
         select(*(daily_summary.columns[NAMES[place]] for place in _STAMPS))
@@ -135,9 +111,10 @@ def stamp(connection: Connection, asked: Question) -> str:
 
 
 def _stamp(rows: Iterable[Sequence[Any]], more: bool) -> str:
-    """Of each row its key, and when it last changed: a row that changes gets a new `built_at`, or a new time of
-    confirmation, which alone does not renew `built_at`. A count and a maximum would not do: a transaction may commit
-    after another that began later.
+    """Hash the key and the times of change of each row.
+
+    A change of a row renews `built_at`; a confirmation renews only the time of confirmation. A count with a maximum is not
+    enough, because a transaction can commit after another one that began later.
     """
     digest = hashlib.sha256(repr((NAMES, more)).encode())
     for row in rows:
@@ -146,7 +123,7 @@ def _stamp(rows: Iterable[Sequence[Any]], more: bool) -> str:
 
 
 def _keys(asked: Question) -> Select[Any]:
-    """The keys of the page's rows, and of one more: the index of the primary key holds all that this takes."""
+    """Select the keys of the page's rows and of one more, from the index of the primary key alone."""
     c, allowed = daily_summary.c, reader_members.c
     query = (
         select(c.user_id, c.day)
@@ -188,12 +165,12 @@ class RecoveryStatus:
 
     def worth_asking(self, now: datetime) -> bool:
         """Whether opening it should ask for a reading: it is stale, and nobody has asked for a few minutes."""
-        lately = self.asked_at is not None and now - self.asked_at < AT_MOST_EVERY
+        lately = self.asked_at is not None and now - self.asked_at < MIN_ASK_INTERVAL
         return self.connected and self.stale(now) and not lately
 
 
 def recovery_status(
-    connection: Connection, reader_id: int, now: datetime, member: int | None = None
+    connection: Connection, reader_id: int | None, now: datetime, member: int | None = None
 ) -> list[RecoveryStatus]:
     """Of one member, or of all that the reader may read, by id; a number of queries that does not grow with them."""
     who = connection.execute(_members_of(reader_id, member)).all()
@@ -217,7 +194,7 @@ def recovery_status(
         changed_at, synced_at = confirmed.get(user_id, (None, None))
         looks = [recoveries_read_at, synced_at]
         if here not in has_recovery:
-            # Cycle, sleep and recovery are made together: where there is no cycle yet there is no recovery.
+            # WHOOP makes cycle, sleep and recovery together: without a cycle there is no recovery.
             looks.append(cycles_read_at)
         found.append(
             RecoveryStatus(
@@ -235,11 +212,11 @@ def recovery_status(
 
 
 def opened_today(connection: Connection, asked: Question, now: datetime) -> list[RecoveryStatus]:
-    """Of those members whose today is among the asked days; a page behind today's opens it no more."""
+    """Return the status of the members whose today is among the requested days and not before the page."""
     today, one_day = now.date(), timedelta(days=1)
-    # Asked may be all days that a date can say.
+    # The requested days can be all dates from year 1 to 9999.
     if not (today - one_day <= asked.last and today + one_day >= asked.first):
-        return []  # it is nobody's today, wherever they are
+        return []  # these days are today in no time zone
     return [
         one
         for one in recovery_status(connection, asked.reader_id, now, asked.member)
@@ -249,30 +226,42 @@ def opened_today(connection: Connection, asked: Question, now: datetime) -> list
 
 
 def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> list[int]:
-    """Ask for a reading of these members' last days; of whom nobody had asked for `AT_MOST_EVERY`."""
+    """Request a reading of these members' last days.
+
+    Returns:
+        The members for whom nobody had requested one within `MIN_ASK_INTERVAL`.
+    """
     asked = []
     for user_id in sorted(user_ids):
         if not stored.exists(connection, user_id):
-            continue  # erased meanwhile: nothing of theirs comes back
+            continue  # the member was erased meanwhile
         statement = upsert(connection, asked_readings).values(user_id=user_id, asked_at=at)
         statement = statement.on_conflict_do_update(
             index_elements=["user_id"],
             set_={"asked_at": at},
-            where=asked_readings.c.asked_at <= at - AT_MOST_EVERY,
+            where=asked_readings.c.asked_at <= at - MIN_ASK_INTERVAL,
         )
         if connection.execute(statement).rowcount == 1:
             asked.append(user_id)
     return asked
 
 
-def _whose(query: Select[Any], reader_id: int, member: int | None) -> Select[Any]:
+def _visible(column: Any, reader_id: int | None, member: int | None) -> ColumnElement[bool]:
+    """Restrict to the members that the reader may read, and to one member if given.
+
+    Without a reader, `member` is the one who is signed in.
+    """
+    if reader_id is None:
+        return cast("ColumnElement[bool]", column == member)
     c = reader_members.c
-    query = query.where(c.reader_id == reader_id)
-    return query if member is None else query.where(c.user_id == member)
+    allowed = select(c.user_id).where(c.reader_id == reader_id)
+    if member is not None:
+        allowed = allowed.where(c.user_id == member)
+    return cast("ColumnElement[bool]", column.in_(allowed))
 
 
-def _members_of(reader_id: int, member: int | None) -> Select[Any]:
-    # Looked up per member at the end of an index: an aggregate would go through everybody's whole past.
+def _members_of(reader_id: int | None, member: int | None) -> Select[Any]:
+    # One look-up per member at the end of an index. An aggregate would read all rows of all members.
     def offset(of: Table, *where: ColumnElement[bool]) -> Any:
         return (
             select(of.c.timezone_offset)
@@ -302,30 +291,28 @@ def _members_of(reader_id: int, member: int | None) -> Select[Any]:
             frontier("recoveries"),
             frontier("cycles"),
         )
-        .join(reader_members, reader_members.c.user_id == members.c.user_id)
         .outerjoin(asked_readings, asked_readings.c.user_id == members.c.user_id)
         .order_by(members.c.user_id)
     )
-    return _whose(query, reader_id, member)
+    return query.where(_visible(members.c.user_id, reader_id, member))
 
 
-def _days_of(reader_id: int, member: int | None, today: date) -> Select[Any]:
-    # A member's local date is at most a day from that of UTC.
+def _days_of(reader_id: int | None, member: int | None, today: date) -> Select[Any]:
+    # A member's local date differs from UTC's by at most a day.
     c, one_day = daily_summary.c, timedelta(days=1)
-    # Of an export's day no reading is known, of one that is not scored no value.
+    # A day from an export has no time of reading, and an unscored recovery has no value.
     recovery = or_(c.last_recovery_synced_at.is_not(None), c.recovery_score.is_not(None))
-    query = select(c.user_id, c.day, recovery).join(reader_members, reader_members.c.user_id == c.user_id)
-    return _whose(query.where(c.day.between(today - one_day, today + one_day)), reader_id, member)
+    query = select(c.user_id, c.day, recovery).where(c.day.between(today - one_day, today + one_day))
+    return query.where(_visible(c.user_id, reader_id, member))
 
 
-def _recoveries_of(reader_id: int, member: int | None, since: date) -> Select[Any]:
+def _recoveries_of(reader_id: int | None, member: int | None, since: date) -> Select[Any]:
     c = recoveries.c
     query = (
         select(
             c.user_id, func.max(c.changed_at, type_=UtcDateTime()), func.max(c.synced_at, type_=UtcDateTime())
         )
-        .join(reader_members, reader_members.c.user_id == c.user_id)
         .where(c.day >= since, c.deleted_at.is_(None))
         .group_by(c.user_id)
     )
-    return _whose(query, reader_id, member)
+    return query.where(_visible(c.user_id, reader_id, member))

@@ -1,36 +1,44 @@
-"""How often a reader may ask: a bucket of a minute's requests, which fills again evenly.
+"""Rate limits for readers and web pages: a token bucket per key, refilled evenly over a minute.
 
-Kept in this process, where it costs nothing: several services in front of one database allow as many times as much. It
-keeps a dashboard that has run wild from the others and from the webhooks; WHOOP's limits are not at stake, because the
-API never asks WHOOP.
+The buckets are in this process: several services in front of one database allow that many times as much. They protect
+the service from one runaway client. WHOOP's own limits are kept by the request budget.
 """
 
 import math
 import threading
 import time
-from collections.abc import Callable
-
-from whoop_assets.members.readers import Reader
+from collections.abc import Callable, Hashable
 
 MINUTE = 60.0
+MAX_BUCKETS = 10_000
 
 
-class RateLimits:
-    """The buckets of all readers; `now` gives seconds on a clock that never goes back."""
+class ClientRateLimits:
+    """The buckets of all keys; `now` returns monotonic seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._lock = threading.Lock()
-        self._buckets: dict[int, tuple[float, float]] = {}
+        self._buckets: dict[Hashable, tuple[float, float]] = {}
 
-    def wait(self, reader: Reader) -> int | None:
-        """None: go on, one request is taken. Else the whole seconds after which one will be there."""
-        most = float(reader.requests_per_minute)
+    def wait(self, key: Hashable, per_minute: int) -> int | None:
+        """Take one request from the key's bucket.
+
+        Returns:
+            None if there was one, else the whole seconds after which there will be.
+        """
+        limit = float(per_minute)
         with self._lock:
             now = self._now()
-            left, since = self._buckets.get(reader.id, (most, now))
-            left = min(most, left + (now - since) * most / MINUTE)
+            if key not in self._buckets and len(self._buckets) >= MAX_BUCKETS:
+                self._drop_full(now)
+            left, since = self._buckets.get(key, (limit, now))
+            left = min(limit, left + (now - since) * limit / MINUTE)
             if left < 1.0:
-                return math.ceil((1.0 - left) * MINUTE / most)
-            self._buckets[reader.id] = (left - 1.0, now)
+                return math.ceil((1.0 - left) * MINUTE / limit)
+            self._buckets[key] = (left - 1.0, now)
             return None
+
+    def _drop_full(self, now: float) -> None:
+        # After a minute without requests a bucket is full again, which is as good as none.
+        self._buckets = {key: entry for key, entry in self._buckets.items() if now - entry[1] < MINUTE}

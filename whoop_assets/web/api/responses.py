@@ -1,4 +1,4 @@
-"""Answers as bytes: rows as JSON or CSV, their ETag, and the headers that keep them private."""
+"""Response bodies as JSON or CSV, their ETag, and the headers that keep them private."""
 
 import csv
 import hashlib
@@ -14,7 +14,7 @@ from whoop_assets.web.api.parameters import JSON
 
 CONTENT_TYPES = {JSON: "application/json", "csv": "text/csv; charset=utf-8; header=present"}
 HEADERS = {
-    # May be kept by the reader alone, and is asked for again each time: what has not changed costs a 304.
+    # Only the reader may cache it, and must revalidate it each time. An unchanged response is a 304.
     "Cache-Control": "private, no-cache",
     "Vary": "Authorization, Accept",
     "X-Content-Type-Options": "nosniff",
@@ -22,17 +22,17 @@ HEADERS = {
 
 
 def digest(body: bytes) -> str:
-    """A stamp of what is all in the body."""
+    """Return a hash of the body."""
     return hashlib.sha256(body).hexdigest()[:32]
 
 
 def etag(stamp: str, form: str) -> str:
-    """The entity tag of that state in that form."""
+    """Return the entity tag of this state in this format."""
     return f'"{stamp}-{form}"'
 
 
 def matches(if_none_match: str | None, tag: str) -> bool:
-    """Whether the reader has this very answer (RFC 9110, 13.1.2: compared weakly)."""
+    """Return whether If-None-Match names this tag (RFC 9110, 13.1.2: weak comparison)."""
     if if_none_match is None:
         return False
     known = [one.strip().removeprefix("W/") for one in if_none_match.split(",")]
@@ -40,17 +40,17 @@ def matches(if_none_match: str | None, tag: str) -> bool:
 
 
 def unchanged(tag: str, headers: Mapping[str, str]) -> Response:
-    """304: what the reader has is still so."""
+    """Return a 304."""
     return Response(status_code=304, headers={**HEADERS, **headers, "ETag": tag})
 
 
 def answer(body: bytes, form: str, tag: str, headers: Mapping[str, str]) -> Response:
-    """200 with the body; a HEAD gets the headers alone from the server."""
+    """Return a 200 with the body. The server sends only the headers for a HEAD."""
     return Response(body, 200, {**HEADERS, **headers, "ETag": tag, "Content-Type": CONTENT_TYPES[form]})
 
 
 def rows_as_json(names: Sequence[str], rows: Iterable[Sequence[Any]], **beside: Any) -> bytes:
-    """`{"data": [...]}` with an object per row, and what stands beside it."""
+    """Return `{"data": [...]}` with an object per row, and the other members."""
     data = [dict(zip(names, map(plain, row), strict=True)) for row in rows]
     return json.dumps(
         {"data": data, **beside}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -58,7 +58,7 @@ def rows_as_json(names: Sequence[str], rows: Iterable[Sequence[Any]], **beside: 
 
 
 def rows_as_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """RFC 4180 with a line of names. Nothing stands for NULL, true and false for a boolean."""
+    """Return RFC 4180 CSV with a line of names. NULL is empty; a boolean is true or false."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(names)
@@ -67,7 +67,7 @@ def rows_as_csv(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON has it: a day as YYYY-MM-DD, a time in RFC 3339, UTC, with a Z."""
+    """Return the value for JSON: a day as YYYY-MM-DD, a time as RFC 3339 in UTC with a Z."""
     if isinstance(value, datetime):
         return value.isoformat().removesuffix("+00:00") + "Z"
     return value.isoformat() if isinstance(value, date) else value

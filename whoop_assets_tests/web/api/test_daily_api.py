@@ -1,4 +1,4 @@
-"""GET /api/v1/whoop/daily over HTTP: the rows as they are stored, page by page, and nobody else's."""
+"""GET /api/v1/whoop/daily returns the stored rows of the reader's members, page by page."""
 
 import csv
 import io
@@ -35,24 +35,24 @@ from whoop_assets_tests.web.conftest import MEMBER, Service
 ONE_DAY = timedelta(days=1)
 OTHER, STRANGER, NOBODY = MEMBER + 1, MEMBER + 2, MEMBER + 3
 EXPORTED = -2
-"""Members who are known by an export alone have negative numbers."""
+"""A member from an export has a negative number."""
 
 
 @pytest.fixture
 def key(service: Service) -> Key:
-    """Of two members, beside whom there is a third."""
+    """A key of two of three members."""
     connect(service.database, OTHER, STRANGER)
     return key_for(service.database, service.server.base_url, MEMBER, OTHER)
 
 
 def as_told(service: Service, *user_ids: int) -> list[dict[str, object]]:
-    """What the answer should say of these members."""
+    """The expected rows of these members."""
     with service.database.read() as connection:
         rows = stored(connection)
     return [{name: plain(value) for name, value in row.items()} for row in rows if row["user_id"] in user_ids]
 
 
-def test_a_row_is_told_as_it_is_stored(service: Service, key: Key) -> None:
+def test_a_row_has_the_stored_values(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY), daily_row(MEMBER, DAY + ONE_DAY, full=False)])
     answer = key.days(DAY, DAY + ONE_DAY)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
@@ -62,7 +62,7 @@ def test_a_row_is_told_as_it_is_stored(service: Service, key: Key) -> None:
     assert (second["recovery_score"], second["sports"]) == (None, None)
 
 
-def test_csv_says_the_same(service: Service, key: Key) -> None:
+def test_csv_has_the_same_values(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY), daily_row(OTHER, DAY, full=False)])
     told = key.days(DAY, DAY).json()["data"]
     asked_for = [
@@ -97,7 +97,7 @@ def test_the_bounds_are_included_and_the_order_is_day_then_member(service: Servi
 
 
 def walk(key: Key, *, limit: int, between: Callable[[], None] = lambda: None) -> list[tuple[str, int]]:
-    """The keys of all rows, page by page, by the header that leads on."""
+    """Return the keys of all rows by following the Link headers."""
     found: list[tuple[str, int]] = []
     answer = key.days(DAY, DAY + 30 * ONE_DAY, limit=limit)
     while True:
@@ -122,7 +122,7 @@ def test_pages_hold_every_row_once(service: Service, key: Key) -> None:
         assert walk(key, limit=limit) == everything
 
 
-def test_rows_that_come_and_go_between_pages_shift_no_other(service: Service, key: Key) -> None:
+def test_rows_added_or_deleted_between_pages_shift_no_other_row(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY + n * ONE_DAY) for n in range(0, 20, 2)])
     before = as_told(service, MEMBER)
 
@@ -137,7 +137,7 @@ def test_rows_that_come_and_go_between_pages_shift_no_other(service: Service, ke
     assert {(row["day"], row["user_id"]) for row in before} <= set(found)
 
 
-def test_what_has_not_changed_costs_no_body(service: Service, key: Key) -> None:
+def test_an_unchanged_page_has_no_body(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY + n * ONE_DAY) for n in range(3)])
 
     def again(**query: object) -> httpx.Response:
@@ -152,7 +152,7 @@ def test_what_has_not_changed_costs_no_body(service: Service, key: Key) -> None:
     assert again(format="csv").status_code == 200
     for changed in (
         [daily_row(MEMBER, DAY, built_at=BUILT + timedelta(microseconds=1))],
-        # Confirmed alone, which does not renew `built_at`.
+        # A confirmation does not renew `built_at`.
         [
             daily_row(
                 MEMBER,
@@ -173,7 +173,7 @@ def test_what_has_not_changed_costs_no_body(service: Service, key: Key) -> None:
     assert again().status_code == 200
 
 
-def test_a_new_row_behind_the_page_changes_whether_there_is_a_next_one(service: Service, key: Key) -> None:
+def test_a_new_row_after_the_page_adds_a_next_page(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY)])
     tag = key.days(DAY, DAY + ONE_DAY, limit=1).headers["etag"]
     store(service.database, [daily_row(MEMBER, DAY + ONE_DAY)])
@@ -185,7 +185,7 @@ def test_a_new_row_behind_the_page_changes_whether_there_is_a_next_one(service: 
 # Keys
 
 
-def test_without_a_good_key_nothing_is_told(service: Service, key: Key) -> None:
+def test_without_a_valid_key_nothing_is_shown(service: Service, key: Key) -> None:
     revoked = key_for(service.database, key.base_url, MEMBER)
     with service.database.write() as connection:
         assert readers.revoke(connection, revoked.number, BUILT)
@@ -206,7 +206,9 @@ def test_without_a_good_key_nothing_is_told(service: Service, key: Key) -> None:
         assert in_the_query.status_code == 401
 
 
-def test_a_member_who_is_not_here_and_one_of_somebody_elses_are_the_same(service: Service, key: Key) -> None:
+def test_an_unknown_member_and_another_readers_member_give_the_same_response(
+    service: Service, key: Key
+) -> None:
     store(service.database, [daily_row(STRANGER, DAY)])
     days: dict[str, Any] = {"from": str(DAY), "to": str(DAY)}
     for path, query in ((DAILY, days), (RECOVERY_STATUS, {})):
@@ -223,7 +225,7 @@ def test_no_key_is_stored(service: Service, key: Key) -> None:
     assert key.key.removeprefix(readers.PREFIX) not in rows[0]
 
 
-def test_a_member_who_is_erased_is_gone_from_every_reader(service: Service, key: Key) -> None:
+def test_an_erased_member_is_removed_from_every_reader(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY), daily_row(OTHER, DAY)])
     with service.database.write() as connection:
         membership.erase_member(connection, MEMBER)
@@ -248,7 +250,7 @@ days_ = st.integers(-1, 4).map(lambda n: DAY + n * ONE_DAY)
     form=st.sampled_from(["json", "csv"]),
 )
 @settings(max_examples=25)
-def test_a_key_tells_of_its_own_members_alone(
+def test_a_key_shows_only_its_own_members(
     sqlite_service: Service, mine, rows, first, last, member, after, limit, form
 ) -> None:
     database = sqlite_service.database
@@ -257,7 +259,7 @@ def test_a_key_tells_of_its_own_members_alone(
         connection.execute(delete(daily_summary))
     store(database, [daily_row(who, day, full=False) for day, who in rows])
     key = key_for(database, sqlite_service.server.base_url, *mine)
-    cursor = None if after is None else parameters.written(after)
+    cursor = None if after is None else parameters.encode_cursor(after)
     answer = key.days(first, last, member=member, cursor=cursor, limit=limit, format=form)
     status = key.get(RECOVERY_STATUS, member=member)
     if first > last:
@@ -285,7 +287,7 @@ def test_a_key_tells_of_its_own_members_alone(
             assert stranger not in following.text
 
 
-# What is asked wrongly
+# Invalid requests
 
 
 @pytest.mark.parametrize(
@@ -296,10 +298,10 @@ def test_a_key_tells_of_its_own_members_alone(
         ({"from": "2026-11-2", "to": "2026-11-02"}, "YYYY-MM-DD"),
         ({"from": "2026-11-03", "to": "2026-11-02"}, "exchange"),
         ({"form": "csv"}, "no such parameter"),
-        ({"member": "0"}, "no id"),
-        ({"member": "9" * 19}, "no id"),
-        ({"member": "-" + "9" * 19}, "no id"),
-        ({"member": "all"}, "no id"),
+        ({"member": "0"}, "not an id"),
+        ({"member": "9" * 19}, "not an id"),
+        ({"member": "-" + "9" * 19}, "not an id"),
+        ({"member": "all"}, "not an id"),
         ({"limit": "0"}, "from 1 to 1000"),
         ({"limit": "1001"}, "from 1 to 1000"),
         ({"cursor": "nonsense"}, "cursor"),
@@ -307,7 +309,7 @@ def test_a_key_tells_of_its_own_members_alone(
         ({"format": "xml"}, "json or csv"),
     ],
 )
-def test_what_is_wrong_is_named(service: Service, key: Key, query: dict[str, Any], what: str) -> None:
+def test_an_invalid_parameter_is_named(service: Service, key: Key, query: dict[str, Any], what: str) -> None:
     whole: dict[str, Any] = {"from": str(DAY), "to": str(DAY)} if not {"from", "to"} & set(query) else {}
     answer = key.get(DAILY, **whole, **query)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
@@ -316,13 +318,13 @@ def test_what_is_wrong_is_named(service: Service, key: Key, query: dict[str, Any
     assert answer.headers["cache-control"] == "private, no-store"
 
 
-def test_all_days_that_there_are_can_be_asked_for(service: Service, key: Key) -> None:
+def test_the_widest_range_of_days_is_accepted(service: Service, key: Key) -> None:
     answer = key.get(DAILY, from_="0001-01-01", to="9999-12-31")
     assert answer.status_code == 200
     assert answer.json() == key.get(DAILY, from_="2000-01-01", to="2100-01-01").json()
 
 
-def test_other_refusals(service: Service, key: Key) -> None:
+def test_other_rejected_requests(service: Service, key: Key) -> None:
     assert key.days(DAY, DAY, headers={"Accept": "text/html"}).status_code == 406
     twice = httpx.get(
         f"{key.base_url}{DAILY}?from={DAY}&to={DAY}&to={DAY}",
@@ -341,7 +343,7 @@ def test_other_refusals(service: Service, key: Key) -> None:
     assert (headed.status_code, headed.content) == (200, b"")
 
 
-def test_who_asks_too_often_is_told_when_to_come_back_and_costs_no_other_reader(
+def test_a_reader_above_its_rate_gets_429_and_affects_no_other_reader(
     sqlite_service: Service,
 ) -> None:
     base_url, database = sqlite_service.server.base_url, sqlite_service.database
@@ -354,7 +356,7 @@ def test_who_asks_too_often_is_told_when_to_come_back_and_costs_no_other_reader(
     assert other.days(DAY, DAY).status_code == 200
 
 
-def test_a_database_that_fails_is_no_answer_and_not_named(sqlite_service: Service) -> None:
+def test_a_failing_database_gives_503_and_is_not_named(sqlite_service: Service) -> None:
     key = key_for(sqlite_service.database, sqlite_service.server.base_url, MEMBER)
     with Database(sqlite_service.settings.database_url).write() as connection:
         connection.execute(text("drop table reader_members"))

@@ -1,4 +1,4 @@
-"""How fresh today's recovery is, and the readings that opening today asks for."""
+"""Freshness of today's recovery, and readings that are requested by opening today."""
 
 from datetime import timedelta
 
@@ -12,12 +12,11 @@ from whoop_assets.planner import Reason
 from whoop_assets.planner.current_plan import plan_now
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
-from whoop_assets.sync import membership
 from whoop_assets.web.api import queries
-from whoop_assets.web.api.queries import AT_MOST_EVERY, STALE_WITH, STALE_WITHOUT, Question
-from whoop_assets_tests.support.daily_rows import daily_row
+from whoop_assets.web.api.queries import MIN_ASK_INTERVAL, STALE_WITH, STALE_WITHOUT, Question
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.support.home import at_home, frozen_world
+from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.web.api.daily_rows import daily_row
 
 ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
@@ -44,7 +43,7 @@ def status(home, reader):
 
 
 def opened(home, reader, first=TODAY, last=TODAY, **given):
-    """Open these days as the API does; the members of whom a reading was asked for."""
+    """Open these days as the API does; return the members for whom a reading was requested."""
     with home.database.read() as connection:
         now = home.database.now(connection)
         found = queries.opened_today(connection, Question(reader, first, last, 200, **given), now)
@@ -54,12 +53,12 @@ def opened(home, reader, first=TODAY, last=TODAY, **given):
 
 
 def asked_for(home):
-    """The readings that are due, or will be, because somebody asked; their members."""
+    """Return the planned readings that a reader requested."""
     made = plan_now(home.database, home.connection.settings)
     return [one for one in (*made.due, *made.later) if one.reason is Reason.ASKED]
 
 
-def test_the_status_says_what_is_stored(home, reader):
+def test_the_status_matches_the_stored_rows(home, reader):
     found, now = status(home, reader)
     row = home.rows("daily_summary").get((home.member, found.today))
     mine = [row for row in home.rows("recoveries").values() if row["user_id"] == home.member]
@@ -71,9 +70,9 @@ def test_the_status_says_what_is_stored(home, reader):
     assert not found.stale(now)
 
 
-def test_a_member_of_whom_nothing_is_known_has_a_status_too(home, reader):
+def test_a_member_without_data_has_a_status(home, reader):
     with home.database.write() as connection:
-        membership.erase_member(connection, home.member)
+        member_store.erase(connection, home.member)
         nobody = {"email": None, "first_name": None, "last_name": None}
         member_store.connect(connection, home.member, ["offline"], nobody, home.clock.now())
         reader = readers.add(connection, "another", [home.member], home.clock.now())[0]
@@ -82,10 +81,10 @@ def test_a_member_of_whom_nothing_is_known_has_a_status_too(home, reader):
     assert found.stale(now)
 
 
-def test_a_member_of_an_export_has_a_today_and_is_never_asked_for(home):
+def test_a_member_from_an_export_has_a_today_and_no_readings(home):
     at = home.database.now
     with home.database.write([member_store.NEWCOMERS]) as connection:
-        who = membership.add_export_only(connection, at(connection))
+        who = member_store.add_export_only(connection, at(connection))
         today = (at(connection) + timedelta(hours=14)).date()
         cycle = {
             "user_id": who, "start_time": at(connection), "timezone_offset": "+14:00", "day": today, "payload": "{}",
@@ -110,7 +109,7 @@ def test_today_is_the_members_own(home, reader):
     assert status(home, reader)[0].today == local.date()
 
 
-def test_opening_today_asks_only_when_its_recovery_is_old_and_once_in_a_few_minutes(home, reader):
+def test_opening_today_requests_a_reading_if_the_recovery_is_stale_once_per_interval(home, reader):
     assert opened(home, reader) == []
     home.clock.advance(STALE_WITH if status(home, reader)[0].recovery_exists else STALE_WITHOUT)
     assert opened(home, reader, TODAY - ONE_DAY, TODAY - ONE_DAY) == []
@@ -119,13 +118,13 @@ def test_opening_today_asks_only_when_its_recovery_is_old_and_once_in_a_few_minu
     assert opened(home, reader, after=(TODAY, home.members[1] + 9)) == []
     assert opened(home, reader, TODAY - 9 * ONE_DAY, TODAY) == [home.member]
     assert opened(home, reader) == []
-    home.clock.advance(AT_MOST_EVERY - timedelta(seconds=1))
+    home.clock.advance(MIN_ASK_INTERVAL - timedelta(seconds=1))
     assert opened(home, reader) == []
     home.clock.advance(1)
     assert opened(home, reader) == [home.member]
 
 
-def test_two_that_open_at_once_ask_once(home, reader):
+def test_two_concurrent_readers_request_one_reading(home, reader):
     with home.database.write() as connection:
         now = home.clock.now()
         assert queries.ask(connection, [home.member], now) == [home.member]
@@ -134,14 +133,14 @@ def test_two_that_open_at_once_ask_once(home, reader):
         assert queries.ask(connection, [4711], now) == []
 
 
-def test_who_is_disconnected_is_not_asked_for(home, reader):
+def test_no_reading_of_a_disconnected_member_is_requested(home, reader):
     home.clock.advance(STALE_WITH)
     with home.database.write() as connection:
         member_store.set_status(connection, home.member, member_store.DISCONNECTED)
     assert opened(home, reader) == []
 
 
-def test_what_was_asked_becomes_a_reading_of_the_last_days_until_it_is_done(home, reader):
+def test_a_request_is_planned_as_a_reading_of_the_last_days_until_it_is_done(home, reader):
     home.advance(STALE_WITH)
     assert asked_for(home) == []
     assert opened(home, reader) == [home.member]
@@ -157,7 +156,7 @@ def test_what_was_asked_becomes_a_reading_of_the_last_days_until_it_is_done(home
     assert not found.stale(now)
 
 
-def test_what_nobody_waits_for_any_more_is_not_read(home, reader):
+def test_a_request_expires_after_an_hour(home, reader):
     home.advance(STALE_WITH)
     assert opened(home, reader) == [home.member]
     home.clock.advance(timedelta(hours=1))

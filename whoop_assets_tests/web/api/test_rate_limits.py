@@ -1,19 +1,18 @@
-"""A reader's requests of a minute: all at once or evenly, and never more."""
+"""A key's requests of a minute: in a burst or evenly, and never more."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.members.readers import Reader
-from whoop_assets.web.api.rate_limits import MINUTE, RateLimits
+from whoop_assets.web.api.rate_limits import MINUTE, ClientRateLimits
 
 
 @given(rate=st.integers(1, 30), steps=st.lists(st.floats(0, 20), max_size=120))
-def test_in_no_minute_more_than_twice_the_limit_and_in_the_long_run_the_limit(rate, steps):
+def test_at_most_twice_the_limit_in_a_minute_and_the_limit_in_the_long_run(rate, steps):
     now, taken = 0.0, []
-    limits = RateLimits(lambda: now)
+    limits = ClientRateLimits(lambda: now)
     for step in steps:
         now += step
-        if limits.wait(Reader(1, rate)) is None:
+        if limits.wait(1, rate) is None:
             taken.append(now)
     for moment in taken:
         assert sum(moment - MINUTE < one <= moment for one in taken) <= 2 * rate
@@ -21,16 +20,15 @@ def test_in_no_minute_more_than_twice_the_limit_and_in_the_long_run_the_limit(ra
 
 
 @given(rate=st.integers(1, 100))
-def test_whoever_comes_back_when_told_is_let_through_and_not_a_second_before(rate):
+def test_a_request_succeeds_after_the_stated_wait_and_not_a_second_earlier(rate):
     now = 0.0
-    limits = RateLimits(lambda: now)
-    reader = Reader(1, rate)
+    limits = ClientRateLimits(lambda: now)
     for _ in range(rate):
-        assert limits.wait(reader) is None
-    seconds = limits.wait(reader)
+        assert limits.wait(1, rate) is None
+    seconds = limits.wait(1, rate)
     assert seconds is not None
-    assert limits.wait(Reader(2, rate)) is None
+    assert limits.wait(2, rate) is None
     now = seconds - 1.001
-    assert limits.wait(reader) is not None
+    assert limits.wait(1, rate) is not None
     now = float(seconds)
-    assert limits.wait(reader) is None
+    assert limits.wait(1, rate) is None

@@ -1,0 +1,266 @@
+"""Base of all pages: threads, sessions, CSRF, rate limits, rendering and headers."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from markupsafe import Markup
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from whoop_assets.db.database import Transaction
+from whoop_assets.errors import WhoopError
+from whoop_assets.members import sessions
+from whoop_assets.members.sessions import Session
+from whoop_assets.report.rendering import template_environment
+from whoop_assets.sync.session import Connection
+from whoop_assets.web.api.rate_limits import ClientRateLimits
+from whoop_assets.web.pages import texts
+
+THREADS = 4
+MAX_FORM_BYTES = 8 * 1024
+FORM_TIMEOUT_SECONDS = 10.0
+SIGN_INS_PER_MINUTE = 60
+"""Requests of one client address that concern signing in; a sign-in takes two."""
+ACTIONS_PER_MINUTE = 20
+"""Of one session."""
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+EraseMember = Callable[[int], bool]
+"""Disconnects a member and erases all copies of the data; returns whether every copy was reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A signed-in browser. `token` is the cookie's value, from which the CSRF token is derived."""
+
+    session: Session
+    token: str
+    is_operator: bool
+
+    @property
+    def user_id(self) -> int:
+        return self.session.user_id
+
+
+class PageRefused(Exception):
+    """A request that gets a page with one sentence and this status."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+Page = Callable[[Request, Visitor], Awaitable[Response]]
+Action = Callable[[Request, Visitor, dict[str, str]], Awaitable[Response]]
+
+
+class PageService:
+    """Database access, sessions and rendering for the pages; `close` ends its threads."""
+
+    def __init__(self, whoop: Connection, erase_member: EraseMember, limits: ClientRateLimits) -> None:
+        self.whoop = whoop
+        self.database = whoop.database
+        self.settings = whoop.settings
+        self.erase_member = erase_member
+        self.limits = limits
+        redirect = urlsplit(self.settings.redirect_uri)
+        self.is_secure = redirect.scheme == "https"
+        at_callback = redirect.path.endswith("/callback")
+        self.root = redirect.path.removesuffix("callback") if at_callback else "/"
+        # A browser accepts a cookie with this prefix only for the whole host and only over https.
+        self.cookie = "__Host-whoop_session" if self.is_secure else "whoop_session"
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="member-pages")
+        self._templates = template_environment("whoop_assets.web.pages")
+        oauth = urlsplit(self.settings.oauth_url)
+        consent = f"{oauth.scheme}://{oauth.netloc}"
+        if (oauth.hostname or "").endswith(".whoop.com"):
+            # Browsers check the whole chain of redirects, and WHOOP's own leads to its other hosts.
+            consent += " https://*.whoop.com"
+        self._headers = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": "default-src 'none'; style-src 'self'; style-src-attr 'unsafe-inline';"
+            f" form-action 'self' {consent}; base-uri 'none'; frame-ancestors 'none'",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    def close(self) -> None:
+        """Wait for running work, then end the threads."""
+        self._threads.shutdown()
+
+    # Work in threads
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run `work` on a thread of the pages."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def read(self, work: Callable[[Transaction, datetime], T]) -> T:
+        """Run `work` in a read transaction, with the database's time."""
+
+        def run() -> T:
+            with self.database.read() as connection:
+                return work(connection, self.database.now(connection))
+
+        return await self.run(run)
+
+    async def write(self, work: Callable[[Transaction, datetime], T], member: int | None = None) -> T:
+        """Run `work` in a write transaction, with the database's time.
+
+        Args:
+            member: Whose rows `work` writes. The transaction locks the member, so that it cannot be erased meanwhile.
+        """
+
+        def run() -> T:
+            with self.database.write([] if member is None else [member]) as connection:
+                return work(connection, self.database.now(connection))
+
+        return await self.run(run)
+
+    # Sessions
+
+    async def visitor(self, request: Request) -> Visitor | None:
+        """Return who is signed in in this browser, or None."""
+        token = request.cookies.get(self.cookie, "")
+        if not token:
+            return None
+        session = await self.read(lambda connection, now: sessions.find(connection, token, now))
+        if session is None:
+            return None
+        return Visitor(session, token, session.user_id in self.settings.operators)
+
+    def set_session(self, response: Response, token: str) -> None:
+        """Give the browser the cookie of a session."""
+        response.set_cookie(
+            self.cookie,
+            token,
+            max_age=int(sessions.SESSION_LIFETIME.total_seconds()),
+            secure=self.is_secure,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def delete_session(self, response: Response) -> None:
+        """Delete the browser's cookie."""
+        response.delete_cookie(self.cookie, secure=self.is_secure, httponly=True, samesite="lax")
+
+    # Endpoints
+
+    def page(self, handler: Page, *, operators: bool = False) -> Callable[[Request], Awaitable[Response]]:
+        """Return an endpoint that only signed-in members reach, or only operators."""
+
+        async def endpoint(request: Request) -> Response:
+            visitor = await self.visitor(request)
+            if visitor is None:
+                return self.redirect("")
+            if operators and not visitor.is_operator:
+                raise PageRefused(404, texts.NOT_FOUND)
+            return await handler(request, visitor)
+
+        return self.guarded(endpoint)
+
+    def action(self, handler: Action, *, operators: bool = False) -> Callable[[Request], Awaitable[Response]]:
+        """Return a POST endpoint that checks the session, the rate limit and the CSRF token before the handler runs."""
+
+        async def endpoint(request: Request) -> Response:
+            visitor = await self.visitor(request)
+            if visitor is None:
+                raise PageRefused(403, texts.SIGN_IN_AGAIN)
+            if operators and not visitor.is_operator:
+                raise PageRefused(404, texts.NOT_FOUND)
+            form = await read_form(request)
+            if not sessions.is_form_token(visitor.token, form.get("csrf", "")):
+                raise PageRefused(403, texts.FORM_EXPIRED)
+            self.limit(("action", visitor.session.id), ACTIONS_PER_MINUTE)
+            return await handler(request, visitor, form)
+
+        return self.guarded(endpoint)
+
+    def guarded(
+        self, handler: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return the endpoint with every refusal and failure shown as one sentence."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except PageRefused as refused:
+                return self.message(refused.text, refused.status)
+            except WhoopError as error:
+                log.error("A page could not be shown. %s", error)
+                return self.message(texts.TRY_LATER, 503)
+
+        return endpoint
+
+    def limit(self, key: object, per_minute: int) -> None:
+        """Count one request. Raises PageRefused if there were too many."""
+        seconds = self.limits.wait(key, per_minute)
+        if seconds is not None:
+            raise PageRefused(429, texts.TOO_OFTEN.format(seconds))
+
+    def limit_sign_in(self, request: Request) -> None:
+        """Count one request of this client's address that concerns signing in. Raises PageRefused."""
+        address = request.client.host if request.client else ""
+        self.limit(("sign-in", address), SIGN_INS_PER_MINUTE)
+
+    # Responses
+
+    def html(
+        self, template: str, status: int = 200, *, visitor: Visitor | None = None, **values: Any
+    ) -> Response:
+        """Render a template of the pages."""
+        shown = self._templates.get_template(template).render(
+            t=texts,
+            root=self.root,
+            visitor=visitor,
+            hidden=_hidden_fields(visitor),
+            **values,
+        )
+        return HTMLResponse(shown, status, headers=self._headers)
+
+    def message(self, text: str, status: int = 200, *, to_my_page: bool = False) -> Response:
+        """Show one sentence."""
+        return self.html("message.html", status, text=text, to_my_page=to_my_page)
+
+    def redirect(self, path: str) -> Response:
+        """Send the browser to an address of the pages."""
+        return RedirectResponse(self.root + path, 303, headers=self._headers)
+
+    def leave(self, url: str) -> Response:
+        """Send the browser to WHOOP."""
+        return RedirectResponse(url, 303, headers=self._headers)
+
+
+def _hidden_fields(visitor: Visitor | None) -> Markup:
+    """Return the CSRF token and a random number for a form. The number makes a double click one action."""
+    if visitor is None:
+        return Markup()
+    return Markup(
+        '<input type="hidden" name="csrf" value="{}"><input type="hidden" name="form" value="{}">'
+    ).format(sessions.form_token(visitor.token), secrets.token_urlsafe(16))
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a submitted form. Raises PageRefused for anything else."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(FORM_TIMEOUT_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_FORM_BYTES:
+                    raise PageRefused(413, texts.FORM_EXPIRED)
+        fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=20, errors="strict")
+    except (TimeoutError, ClientDisconnect, ValueError):
+        raise PageRefused(400, texts.FORM_EXPIRED) from None
+    if content_type != "application/x-www-form-urlencoded":
+        raise PageRefused(403, texts.FORM_EXPIRED)
+    return dict(fields)

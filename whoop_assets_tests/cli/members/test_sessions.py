@@ -1,0 +1,49 @@
+"""`sessions`: list and end sign-ins, make one-time links, print the audit log."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from whoop_assets.members import sessions
+from whoop_assets.schema import open_database
+from whoop_assets.settings import Settings
+from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+
+
+@pytest.fixture
+def member(command_line: CommandLine) -> int:
+    member = command_line.members[0]
+    command_line.connect(member)
+    return member
+
+
+def sign_in(user_id: int) -> str:
+    database = open_database(Settings.from_environment())
+    with database.write() as connection:
+        token = sessions.begin(connection, user_id, datetime.now(UTC))
+    database.close()
+    return token
+
+
+def test_sessions_are_listed_without_tokens_and_end(command_line: CommandLine, member: int) -> None:
+    tokens = [sign_in(member) for _ in range(3)]
+    listed = json.loads(command_line.run("sessions", "list", "--json").stdout)
+    assert [entry["user_id"] for entry in listed] == [member] * 3
+    shown = command_line.run("sessions", "list").stdout
+    assert shown.splitlines()[-1] == "3 sessions."
+    assert not any(token in shown for token in tokens)
+    number = str(listed[0]["session"])
+    assert "1 sessions" in command_line.run("sessions", "end", str(member), "--session", number).stdout
+    assert "2 sessions" in command_line.run("sessions", "end", str(member)).stdout
+    assert command_line.run("sessions", "list").stdout == "0 sessions.\n"
+    assert "command: sessions ended" in command_line.run("sessions", "log", str(member)).stdout
+
+
+def test_a_link_is_made_for_a_stored_member_only(command_line: CommandLine, member: int) -> None:
+    made = command_line.run("sessions", "link", str(member))
+    assert made.exit_code == 0
+    assert "/sign-in/" in made.stdout
+    assert "4711" in is_one_error(command_line.run("sessions", "link", "4711"))
+    assert "4711" in is_one_error(command_line.run("sessions", "end", "4711"))
+    assert "4711" in is_one_error(command_line.run("sessions", "log", "4711"))

@@ -1,0 +1,186 @@
+"""The pages on a real service, with two members connected to a simulator, their days loaded, and one clock for all."""
+
+import html
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from whoop_assets.cli.processes.ports import free_port
+from whoop_assets.members import sessions
+from whoop_assets.summaries.follow import rebuild_behind
+from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.sync.session import Connection
+from whoop_assets.web.api.rate_limits import ClientRateLimits
+from whoop_assets.web.app import create_app
+from whoop_assets.web.server import ServiceServer
+from whoop_assets_tests.planner.living import Life
+from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.sync.home import Home, at_home, frozen_world
+from whoop_assets_tests.web.conftest import NO_CERTIFICATES
+
+FIRST_DAY = TODAY - timedelta(days=40)
+START_SECONDS = 60
+ONE_DAY = timedelta(days=1)
+
+
+class Browser:
+    """A browser without JavaScript: keeps cookies, follows redirects, submits the forms of the page that it shows."""
+
+    def __init__(self, site: "Site") -> None:
+        self.site = site
+        self.http = httpx.Client(base_url=site.base_url, verify=NO_CERTIFICATES, timeout=60)
+        self.page = ""
+        self.status = 0
+
+    def open(self, path: str) -> "Browser":
+        return self._show(self.http.get(path, follow_redirects=False))
+
+    def press(self, action: str, **fields: str) -> "Browser":
+        """Submit the form with this action, with its hidden fields."""
+        return self._show(self.http.post(action, data={**self.form(action), **fields}))
+
+    def form(self, action: str) -> dict[str, str]:
+        """The hidden fields of the first form with this action."""
+        forms = re.findall(r'<form method="post" action="([^"]*)">(.*?)</form>', self.page, re.DOTALL)
+        (content, *_) = [content for target, content in forms if target == action]
+        found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', content)
+        return {name: html.unescape(value) for name, value in found}
+
+    def sign_in(self, user_id: int, decision: str = "allow") -> "Browser":
+        """Sign in at WHOOP as this member."""
+        self.open("/sign-in")
+        return self.consent(self.location, user_id, decision)
+
+    def consent(self, location: str, user_id: int, decision: str = "allow") -> "Browser":
+        """Answer WHOOP's consent page and follow the redirect back."""
+        back = urlsplit(self.site.home.simulator.consent(location, user_id, decision))
+        return self._show(self.http.get(f"{back.path}?{back.query}"))
+
+    def _show(self, response: httpx.Response) -> "Browser":
+        self.location = ""
+        if response.status_code == 303:
+            self.location = response.headers["location"]
+            if self.location.startswith("/"):
+                return self._show(self.http.get(self.location))
+        self.page, self.status, self.headers = response.text, response.status_code, response.headers
+        return self
+
+    @property
+    def text(self) -> str:
+        """The page's text without tags."""
+        return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", self.page)))
+
+
+@dataclass
+class Site:
+    """The running service with the data behind it."""
+
+    home: Home
+    session: Connection
+    server: ServiceServer
+    erased: list[int]
+    browsers: list[Browser] = field(default_factory=list)
+
+    @property
+    def base_url(self) -> str:
+        return self.server.base_url
+
+    @property
+    def members(self) -> list[int]:
+        return self.home.members
+
+    def browser(self, signed_in: int | None = None) -> Browser:
+        """A new browser, signed in at WHOOP as this member."""
+        browser = Browser(self)
+        self.browsers.append(browser)
+        if signed_in is not None:
+            browser.sign_in(signed_in)
+            assert browser.status == 200, browser.text
+        return browser
+
+    def browser_with_session(self, user_id: int) -> Browser:
+        """A new browser with a session of this member, without the way through WHOOP."""
+        browser = self.browser()
+        with self.home.database.write() as connection:
+            token = sessions.begin(connection, user_id, self.home.clock.now())
+        browser.http.cookies.set("whoop_session", token)
+        return browser
+
+    def do_due_readings(self) -> None:
+        """What the daemon does: load what the planner plans, and build the summaries."""
+        life = Life(self.home, FIRST_DAY, "UTC")
+        life.carry_out(life.plan())
+        self.build(FIRST_DAY)
+
+    def build(self, first: date) -> None:
+        rebuild_days(self.home.database, self.members, first, TODAY + ONE_DAY)
+        rebuild_trends(self.home)
+
+
+def rebuild_trends(home: Home) -> None:
+    from whoop_assets.records.ledgers import STALE_TRENDS
+
+    with home.database.read() as connection:
+        behind = STALE_TRENDS.generations(connection, home.members, date.min, date.max)
+    rebuild_behind(home.database, behind)
+
+
+@contextmanager
+def running_site(database_url: str, *, operators: tuple[int, ...] = (), members: int = 2) -> Iterator[Site]:
+    """A site with members whose last 40 days are loaded. The first member is an operator if `operators` is (0,)."""
+    with at_home(database_url, frozen_world(members=members, days=60)) as home:
+        home.load(FIRST_DAY, TODAY)
+        port = free_port()
+        settings = replace(
+            home.connection.settings,
+            redirect_uri=f"http://127.0.0.1:{port}/callback",
+            start_date=FIRST_DAY,
+            operators=frozenset(home.members[place] for place in operators),
+        )
+        with Connection(settings, home.database) as session:
+            erased: list[int] = []
+
+            def erase(user_id: int) -> bool:
+                from whoop_assets.sync.connecting import disconnect_member
+
+                erased.append(user_id)
+                return disconnect_member(session, user_id, erase=True).revoked
+
+            # The limits follow the site's clock, so that a slow machine refills nothing.
+            limits = ClientRateLimits(lambda: home.clock.now().timestamp())
+            ready = threading.Event()
+            server = ServiceServer(
+                create_app(session, erase, limits), "127.0.0.1", port, lambda _: ready.set()
+            )
+            thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
+            thread.start()
+            assert ready.wait(START_SECONDS)
+            site = Site(home, session, server, erased)
+            site.build(FIRST_DAY)
+            yield site
+            for browser in site.browsers:
+                browser.http.close()
+            server.should_exit = True
+            thread.join(START_SECONDS)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def new_site(database_url: str) -> Iterator[Callable[..., Site]]:
+    from contextlib import ExitStack
+
+    with ExitStack() as cleanup:
+        yield lambda **options: cleanup.enter_context(running_site(database_url, **options))
+
+
+@pytest.fixture
+def site(new_site: Callable[..., Site]) -> Site:
+    """Two members; the first is an operator."""
+    return new_site(operators=(0,))

@@ -1,0 +1,149 @@
+"""The pages, which have no JavaScript, in a real Chromium: accessibility, layout, console, and a whole visit."""
+
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from whoop_assets.members import store as member_store
+from whoop_assets_tests.support.browser import Page, running_browser
+from whoop_assets_tests.web.pages.conftest import Site, running_site
+
+pytestmark = pytest.mark.slow
+
+PATHS = ("/", "/me", "/me/disconnect", "/me/delete", "/team", "/team/{other}")
+WIDTHS = (360, 768, 1280, 1920)
+SERIOUS = """
+axe.run().then(found => found.violations
+  .filter(one => ['serious', 'critical'].includes(one.impact))
+  .map(one => `${one.id}: ${one.nodes[0].html.slice(0, 120)}`))"""
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def site(sqlite_url):
+    with running_site(sqlite_url, operators=(0,)) as site:
+        yield site
+
+
+def axe() -> str:
+    spec = find_spec("axe_core_python")
+    assert spec is not None and spec.submodule_search_locations
+    return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
+
+
+def visit(page: Page, url: str) -> Page:
+    page.visit(url)
+    return page
+
+
+def click(page: Page, selector: str) -> Page:
+    page.click(selector)
+    return page
+
+
+def text(page: Page) -> str:
+    return str(page.evaluate("document.body.innerText"))
+
+
+def sign_in(page: Page, site: Site, user_id: int) -> Page:
+    """Sign in through the simulator's consent page, as a person does."""
+    visit(page, site.base_url + "/")
+    click(page, "a.button")
+    page.evaluate(f"void (document.querySelector('select').value = '{user_id}')")
+    return click(page, "button[value=allow]")
+
+
+def press(page: Page, action: str) -> Page:
+    return click(page, f"form[action='{action}'] button")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_page_is_accessible_fits_its_width_and_asks_no_other_host(browser, site, dark):
+    token = site.browser_with_session(site.members[0]).http.cookies["whoop_session"]
+    for width in WIDTHS:
+        page = browser.open(site.base_url + "/", width=width, dark=dark)
+        for path in PATHS:
+            if path == "/me":
+                page.call("Network.setCookie", name="whoop_session", value=token, url=site.base_url)
+            visit(page, site.base_url + path.format(other=site.members[1]))
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.complaints() == []
+            assert {urlsplit(url).netloc for url in page.requests()} == {urlsplit(site.base_url).netloc}
+            page.evaluate(axe() + ";1")
+            assert page.evaluate(SERIOUS) == [], path
+        page.call("Network.clearBrowserCookies")
+
+
+def test_every_control_is_reached_with_the_tab_key_and_has_a_name(browser, site):
+    token = site.browser_with_session(site.members[0]).http.cookies["whoop_session"]
+    page = browser.open(site.base_url + "/")
+    page.call("Network.setCookie", name="whoop_session", value=token, url=site.base_url)
+    visit(page, site.base_url + "/me")
+    controls = page.evaluate("document.querySelectorAll('a[href], button').length")
+    reached = set()
+    for _ in range(controls + 20):
+        for kind in ("keyDown", "keyUp"):
+            page.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        reached.add(
+            page.evaluate("[...document.querySelectorAll('a[href], button')].indexOf(document.activeElement)")
+        )
+    assert reached >= set(range(controls))
+    nodes = page.accessibility_tree()
+    assert all(node["name"] for node in nodes if node["role"] in ("button", "link", "textbox", "region"))
+
+
+def test_a_whole_visit_of_a_member(browser, site):
+    user_id, home = site.members[1], site.home
+    page = sign_in(browser.open(site.base_url + "/"), site, user_id)
+    assert f"Member {user_id}" in text(page)
+    home.advance(MINUTE)
+    assert "Requested at" in text(press(page, "/me/read-now"))
+    assert "0 % done" in text(press(page, "/me/force-sync"))
+    home.advance(timedelta(hours=1))
+    site.do_due_readings()
+    shown = text(visit(page, site.base_url + "/me"))
+    assert "done at" in shown
+    assert "finished" in shown
+
+    home.world.grants.revoke(user_id)
+    home.advance(timedelta(hours=2))
+    with home.database.write() as connection:
+        member_store.set_status(
+            connection, user_id, member_store.RECONNECTION_NEEDED, member_store.NO_LONGER_ACCEPTED
+        )
+    assert "Reconnection needed" in text(visit(page, site.base_url + "/me"))
+    press(page, "/me/reconnect")
+    page.evaluate(f"void (document.querySelector('select').value = '{user_id}')")
+    click(page, "button[value=allow]")
+    assert "Reconnection needed" not in text(page)
+
+    click(page, "a[href='/me/disconnect']")
+    assert "You are disconnected." in text(press(page, "/me/disconnect"))
+    assert "Sign in with WHOOP" in text(visit(page, site.base_url + "/me"))
+
+    sign_in(page, site, user_id)
+    click(page, "a[href='/me/delete']")
+    page.evaluate("void (document.getElementById('word').value = 'DELETE')")
+    assert "Your data is deleted" in text(press(page, "/me/delete"))
+    assert not any(key[0] == user_id for key in home.rows("daily_summary"))
+
+
+def test_a_whole_visit_of_an_operator(browser, site):
+    operator, other = site.members
+    page = sign_in(browser.open(site.base_url + "/"), site, operator)
+    click(page, "a[href='/team']")
+    assert "The team this morning" in text(page)
+    click(page, f"a[href='/team/{other}']")
+    assert "You see this page as an operator" in text(page)
+    click(page, "a[href='/team']")
+    assert "shown only once" in text(press(page, "/team/invite"))
+    assert "/connect/" in page.evaluate("document.getElementById('address').value")
