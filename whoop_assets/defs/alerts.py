@@ -33,9 +33,9 @@ class Alert:
 def send(alert: Alert, settings: Settings) -> list[str]:
     """Send the alert wherever the settings say; returns one sentence for each way that did not work."""
     ways: list[tuple[str, Callable[[Alert, Settings], None]]] = []
-    if settings.alert_url:
+    if settings.alert_url.get_secret_value():
         ways.append(("WHOOP_ALERT_URL", _post))
-    if settings.alert_smtp_url:
+    if settings.alert_smtp_url.get_secret_value():
         ways.append(("WHOOP_ALERT_SMTP_URL", _mail))
     problems = []
     for name, way in ways:
@@ -53,7 +53,7 @@ def send(alert: Alert, settings: Settings) -> list[str]:
 
 def _post(alert: Alert, settings: Settings) -> None:
     request = urllib.request.Request(
-        settings.alert_url,
+        settings.alert_url.get_secret_value(),
         # `text` is what chat services show.
         json.dumps({"text": alert.sentence} | asdict(alert)).encode(),
         {"Content-Type": "application/json", "User-Agent": "whoop-assets"},
@@ -67,7 +67,7 @@ def _mail(alert: Alert, settings: Settings) -> None:
     message["From"], message["To"] = settings.alert_from, settings.alert_to
     message["Subject"] = f"whoop-assets: run {alert.run_id[:8]} of {alert.job} failed"
     message.set_content("\n".join(f"{name}: {value}" for name, value in asdict(alert).items() if value))
-    parts = urlsplit(settings.alert_smtp_url)
+    parts = urlsplit(settings.alert_smtp_url.get_secret_value())
     host = parts.hostname or ""
     context = ssl.create_default_context()
     if parts.scheme == "smtps":

@@ -1,10 +1,10 @@
 """The WHOOP resource: one per run, it holds the database, the tokens and the request budget."""
 
-import dataclasses
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,9 @@ from whoop_assets.members.store import Member
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.session import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CONFIGURABLE = (
     "database_url",
@@ -68,28 +71,18 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     def settings(self) -> Settings:
         """The environment's settings, with what is configured here in their place. Raises ConfigurationError."""
         given = {f"WHOOP_{name.upper()}": getattr(self, name) for name in _CONFIGURABLE}
-        settings = Settings.from_environment(
-            instead={name: str(value) for name, value in given.items() if value}
-        )
-        return dataclasses.replace(settings, data_folder=Path(self.data_folder or settings.data_folder))
-
-    def calendar(self) -> tuple[date, str]:
-        """The first day and the time zone, also before Dagster has resolved a `dg.EnvVar`. Raises ConfigurationError."""
-        settings = self.settings_at_loading()
-        return settings.start_date, settings.timezone
+        settings = Settings.from_environment({name: str(value) for name, value in given.items() if value})
+        return settings.replace(data_folder=Path(self.data_folder or settings.data_folder))
 
     def settings_at_loading(self) -> Settings:
-        """The environment's settings, with this calendar and data source of Notion's: what can be told while definitions
-        are loaded.
+        """Return the settings that definitions depend on, also before Dagster has resolved a `dg.EnvVar`.
 
-        Raises ConfigurationError.
+        Raises:
+            ConfigurationError: A setting is not usable.
         """
-        given = {
-            "WHOOP_START_DATE": _plain(self.start_date),
-            "WHOOP_TIMEZONE": _plain(self.timezone),
-            "WHOOP_NOTION_DATA_SOURCE": _plain(self.notion_data_source),
-        }
-        return Settings.from_environment(instead={name: value for name, value in given.items() if value})
+        names = ("start_date", "timezone", "notion_data_source", "database_url", "api_url")
+        given = {f"WHOOP_{name.upper()}": _resolved(getattr(self, name)) for name in names}
+        return Settings.from_environment({name: value for name, value in given.items() if value})
 
     def require_hidden_secrets(self) -> None:
         """Raise ConfigurationError for a secret that is not a `dg.EnvVar`: Dagster's UI shows the value of every other field.
@@ -101,7 +94,8 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
             if value and not isinstance(value, dg.EnvVar) and (name not in _URLS or _has_password(value)):
                 raise ConfigurationError(
                     f"The {name} of WhoopResource is a plain text{' with a password' if name in _URLS else ''}, which Dagster's"
-                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), or leave it empty and set that variable.'
+                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), in defs.yaml env:WHOOP_{name.upper()}, or leave it empty and set'
+                    " that variable."
                 )
 
     @contextmanager
@@ -143,6 +137,28 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         """Today's partition key."""
         return self.began.astimezone(ZoneInfo(self.settings().timezone)).date().isoformat()
 
+    def frame(self, table: str, first: date | str, last: date | str) -> "pd.DataFrame":
+        """Return a range of days of a table as a pandas data frame with typed columns.
+
+        Args:
+            table: A table of records or summaries, such as `daily_summary` (docs/data-dictionary.md).
+            first: First day as a date or a partition key.
+            last: Last day, included.
+
+        Returns:
+            One row per record or day of the members of the run. NULL is NaN, NaT or NA; it is never 0.
+
+        Raises:
+            UnknownTable: The table does not exist or has no days.
+        """
+        # pandas takes half a second to import, and only downstream assets need it here.
+        from whoop_assets.defs.frames import read_frame
+
+        days = [day if isinstance(day, date) else date.fromisoformat(day) for day in (first, last)]
+        user_ids = [member.user_id for member in self.chosen_members()]
+        with self.database.read() as connection:
+            return read_frame(connection, table, days[0], days[1], user_ids)
+
     def member_count(self) -> int:
         """How many members the database holds, the disconnected too."""
         with self.database.read() as connection:
@@ -164,5 +180,5 @@ def _has_password(url: str) -> bool:
         return True
 
 
-def _plain(value: str) -> str:
+def _resolved(value: str) -> str:
     return (value.get_value() or "") if isinstance(value, dg.EnvVar) else value

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
@@ -22,48 +22,48 @@ The runs that sensors ask for leave out the checks that look at everything; this
 
 
 class Automation:
-    """The jobs and schedules of one graph, whose daily assets, assets of the journal and checks are these."""
+    """The jobs and schedules of one namespace, whose daily assets, assets of the journal and checks are these."""
 
     def __init__(
         self,
-        graph: Graph,
+        namespace: AssetNamespace,
         days: Iterable[dg.AssetKey],
         journal: Iterable[dg.AssetKey],
         checks: Iterable[dg.AssetCheckKey],
     ) -> None:
-        resource = {graph.resource_key}
+        resource = {namespace.resource_key}
         refresh = dg.define_asset_job(
-            graph.name("refresh"),
+            namespace.name("refresh"),
             selection=dg.AssetSelection.assets(*days),
             description="Read the asked days of every member and rebuild their summaries. Started by people: what needs"
             " to be read without being asked for is found by the sensor `due_readings`.",
         )
         check = dg.define_asset_job(
-            graph.name("check"),
+            namespace.name("check"),
             selection=dg.AssetSelection.checks(*checks),
             description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from"
             " WHOOP.",
         )
 
         follow = dg.define_asset_job(
-            graph.name("journal"),
+            namespace.name("journal"),
             selection=dg.AssetSelection.assets(*journal),
             description="Put imported answers beside the recoveries they precede, and compare; reads nothing from WHOOP.",
         )
 
-        @dg.op(name=graph.name("renew_unused_tokens"), required_resource_keys=resource)
+        @dg.op(name=namespace.name("renew_unused_tokens"), required_resource_keys=resource)
         def renew(context: dg.OpExecutionContext) -> None:
-            renew_unused_tokens(context, graph.resource_in(context))
+            renew_unused_tokens(context, namespace.resource_in(context))
 
         @dg.job(
-            name=graph.name("keep_tokens"),
+            name=namespace.name("keep_tokens"),
             description="Renew the tokens that nothing has used for some days.",
         )
         def keep_tokens() -> None:
             renew()
 
         @dg.schedule(
-            name=graph.name("keep_tokens_alive"),
+            name=namespace.name("keep_tokens_alive"),
             description=inspect.cleandoc(tokens_due.__doc__ or ""),
             job=keep_tokens,
             cron_schedule="45 * * * *",
@@ -71,30 +71,30 @@ class Automation:
             required_resource_keys=resource,
         )
         def keep_tokens_alive(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-            return tokens_due(graph.resource_in(context))
+            return tokens_due(namespace.resource_in(context))
 
         @dg.schedule(
-            name=graph.name("check_daily"),
+            name=namespace.name("check_daily"),
             description=CHECK_DAILY,
             job=check,
             cron_schedule="15 9 * * *",
-            execution_timezone=graph.timezone,
+            execution_timezone=namespace.timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
         def check_daily() -> dg.RunRequest:
             return dg.RunRequest(tags=lane_tags("schedule"))
 
         @dg.schedule(
-            name=graph.name("follow_journal"),
+            name=namespace.name("follow_journal"),
             description=inspect.cleandoc(journal_due.__doc__ or ""),
             job=follow,
             cron_schedule="45 9 * * *",
-            execution_timezone=graph.timezone,
+            execution_timezone=namespace.timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
             required_resource_keys=resource,
         )
         def follow_journal(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-            return journal_due(graph.resource_in(context))
+            return journal_due(namespace.resource_in(context))
 
         self.jobs: list[Any] = [refresh, keep_tokens, check, follow]
         self.schedules = [keep_tokens_alive, check_daily, follow_journal]

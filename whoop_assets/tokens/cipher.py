@@ -237,7 +237,7 @@ def _set_aside(path: Path) -> Path | None:
 def _from_environment() -> list[bytes]:
     # `.env` may have been written anew. What cannot be read now is no reason to fail with what is held.
     with contextlib.suppress(ConfigurationError):
-        text = Settings.from_environment().token_key
+        text = Settings.from_environment().token_key.get_secret_value()
         return keys_in(text, "WHOOP_TOKEN_KEY") if text else []
     return []
 

@@ -30,7 +30,7 @@ def create_app(connection: Connection) -> Starlette:
     writer = InboxWriter(database)
     receiver = Receiver(
         writer,
-        secret=settings.client_secret,
+        secret=settings.client_secret.get_secret_value(),
         max_age=timedelta(seconds=settings.webhook_max_age),
         clock=database.clock,
     )

@@ -20,6 +20,7 @@ from whoop_assets.defs.partitions import range_tags
 from whoop_assets.sync.session import MAX_RETRY_SECONDS
 from whoop_assets_tests.support.dagster_instance import instance_in
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
+from whoop_assets_tests.support.plain_settings import plain
 from whoop_assets_tests.sync.home import Home, at_home
 from whoop_simulator.world.world import World
 
@@ -129,7 +130,7 @@ def project(
         ):
             settings = home.connection.settings
             for name in ("client_id", "client_secret", "api_url", "oauth_url", "database_url", "token_key"):
-                monkeypatch.setenv(f"WHOOP_{name.upper()}", getattr(settings, name))
+                monkeypatch.setenv(f"WHOOP_{name.upper()}", plain(settings, name))
             monkeypatch.setenv(EVENT_BATCH_SIZE, str(DEFAULT_EVENT_BATCH_SIZE))
             monkeypatch.setenv("WHOOP_REQUESTS_PER_MINUTE", "1000000")
             monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "10000000")

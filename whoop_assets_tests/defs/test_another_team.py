@@ -96,7 +96,7 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
                 "PYTHONPATH": python_path(installed, ROOT / "examples" / "another_team"),
                 "TEAM_DATABASE_URL": settings.database_url,
                 "TEAM_WHOOP_CLIENT_ID": settings.client_id,
-                "TEAM_WHOOP_CLIENT_SECRET": settings.client_secret,
+                "TEAM_WHOOP_CLIENT_SECRET": settings.client_secret.get_secret_value(),
                 "TEAM_WHOOP_TOKEN_KEY": key,
                 # WHOOP's own addresses are nothing that a team would set; here they are the simulator's.
                 "WHOOP_API_URL": settings.api_url,

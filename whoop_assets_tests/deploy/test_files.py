@@ -14,7 +14,7 @@ from benchmarks.production import DEPLOY, services
 from whoop_assets.cli import main
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.defs.assets.loading import LANE_TAG, LONGEST_RUNS, SINK_TAG
-from whoop_assets.defs.component import SINKS
+from whoop_assets.defs.definitions import SINKS
 from whoop_assets.request_budget.lanes import LANES
 from whoop_assets_tests.deploy.files import (
     COMPOSE,

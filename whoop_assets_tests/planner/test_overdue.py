@@ -1,6 +1,5 @@
 """What is late: readings that have long been due, urgent ones that the budget holds back, nights that do not come."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,7 +22,7 @@ def home(sqlite_url):
 
 
 def seen(home, **settings):
-    return lateness(home.database, replace(home.connection.settings, start_date=FIRST, **settings))
+    return lateness(home.database, home.connection.settings.replace(start_date=FIRST, **settings))
 
 
 def read_ago(home, by):

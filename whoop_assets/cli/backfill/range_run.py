@@ -127,10 +127,10 @@ def run_range(
 
 def daily_assets() -> "list[dg.AssetKey]":
     """The assets of our own deployment that a run of a range of days holds: not the sinks."""
-    from whoop_assets.definitions import ours
-    from whoop_assets.defs.component import daily_keys
+    from whoop_assets.definitions import NAMESPACE
+    from whoop_assets.defs.definitions import daily_keys
 
-    return daily_keys(ours)
+    return daily_keys(NAMESPACE)
 
 
 def _cancel(instance: "dg.DagsterInstance", run_id: str) -> None:

@@ -34,7 +34,7 @@ def init(parent: str, title: str) -> None:
     from whoop_assets.sinks.notion.target import page_mapping
 
     settings = Settings.from_environment()
-    if not settings.notion_token:
+    if not settings.notion_token.get_secret_value():
         raise ConfigurationError(
             "NOTION_TOKEN is not set: make an integration in Notion, share the page with it, and put its secret into the"
             " environment or the .env file."
@@ -46,7 +46,7 @@ def init(parent: str, title: str) -> None:
     properties = schema_of(page_mapping(settings))
     page = notion_id(parent, "--parent")
     clock = SystemClock()
-    with Notion(settings.notion_token, settings.notion_url, OwnPace(clock), clock) as api:
+    with Notion(settings.notion_token.get_secret_value(), settings.notion_url, OwnPace(clock), clock) as api:
         try:
             source, address = api.create_database(page, title, properties)
         except OutcomeUnknown as error:

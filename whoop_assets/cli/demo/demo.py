@@ -108,10 +108,10 @@ def _build_weeks_and_reports(settings: Settings) -> list[Path]:
     """
     from whoop_assets.cli.backfill.backfill import BackfillIncomplete
     from whoop_assets.cli.backfill.dagster_home import dagster_home, open_instance
-    from whoop_assets.definitions import defs, ours
+    from whoop_assets.definitions import NAMESPACE, defs
     from whoop_assets.defs.partitions import range_tags
 
-    weeks = ours.weeks.get_partition_keys()
+    weeks = NAMESPACE.weeks.get_partition_keys()
     span = range_tags(date.fromisoformat(weeks[0]), date.fromisoformat(weeks[-1]))
     job = defs.resolve_implicit_global_asset_job_def()
     with open_instance(dagster_home(settings)) as instance:
@@ -119,7 +119,7 @@ def _build_weeks_and_reports(settings: Settings) -> list[Path]:
             result = job.execute_in_process(
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 instance=instance,
-                asset_selection=[ours.key(asset)],
+                asset_selection=[NAMESPACE.key(asset)],
                 tags=tags,
                 raise_on_error=False,
             )

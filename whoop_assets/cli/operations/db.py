@@ -59,7 +59,7 @@ def copy(url: str) -> None:
         closing(Database(url, durable=True, named="--to")) as target,
     ):
         found = database_copy.copy(source, target)
-        notice = database_copy.key_notice(source, target, settings.token_key)
+        notice = database_copy.key_notice(source, target, settings.token_key.get_secret_value())
     _print(found, source.shown, target.shown)
     rows = sum(one.here.rows for one in found)
     click.echo(

@@ -27,7 +27,7 @@ def keys(context: click.Context) -> None:
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
-        cipher = token_cipher(database, settings.token_key)
+        cipher = token_cipher(database, settings.token_key.get_secret_value())
         with database.read() as connection:
             found = in_use(connection, cipher)
     for use in found:
@@ -59,14 +59,14 @@ def rotate(lost: bool) -> None:
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
-        done = rotated(database, settings.token_key, lost=lost)
+        done = rotated(database, settings.token_key.get_secret_value(), lost=lost)
     pairs = f"{done.members} {'pair' if done.members == 1 else 'pairs'} of tokens encrypted anew"
     click.echo(f"Key {done.key_id} encrypts now; {pairs}.")
     for user_id in done.unreadable:
         click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` mends it.")
     if done.set_aside is not None:
         click.echo(f"The key file could not be used: what it was is kept as {done.set_aside.name}.")
-    if settings.token_key:
+    if settings.token_key.get_secret_value():
         click.echo(
             "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been started with this"
             " one and `whoop-assets keys` names no other."

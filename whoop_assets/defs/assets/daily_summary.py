@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import daily_asset
 from whoop_assets.defs.assets.charting import add_charts
 from whoop_assets.defs.assets.event_loading import is_for_events, summarise
+from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.partitions import first_and_last
@@ -17,7 +17,7 @@ from whoop_assets.summaries.lineage import SOURCES
 from whoop_assets.summaries.rebuild import rebuild_days
 
 
-@daily_asset(
+@asset(
     table="daily_summary",
     kinds={"pandas"},
     deps=[cycles, sleeps, recoveries, workouts],

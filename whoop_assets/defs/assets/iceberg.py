@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import AssetBlueprint, Kind
+from whoop_assets.defs.assets.factory import AssetFactory, Partitions
 from whoop_assets.defs.assets.members import body_measurement, profile
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.resources import WhoopResource
@@ -14,7 +14,7 @@ from whoop_assets.sinks.iceberg.catalog import namespace_of, open_catalog
 from whoop_assets.sinks.iceberg.sync import Synced, make_all, sync
 from whoop_assets.sinks.source import TABLES, ExportTable
 
-_STREAMS: Mapping[str, AssetBlueprint] = {
+_STREAMS: Mapping[str, AssetFactory] = {
     "profile": profile,
     "body_measurement": body_measurement,
     "cycles": cycles,
@@ -29,7 +29,7 @@ _REWRITE = dg.Field(
 )
 
 
-def _asset(table: ExportTable) -> AssetBlueprint:
+def _asset(table: ExportTable) -> AssetFactory:
     def write(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
         settings = whoop.settings()
         # Two graphs in one deployment, each of its own database, must not write the same tables.
@@ -55,13 +55,13 @@ def _asset(table: ExportTable) -> AssetBlueprint:
         )
         for column in table.all_columns
     ]
-    return AssetBlueprint(
+    return AssetFactory(
         write,
-        Kind.WHOLE,
-        "iceberg",
         frozenset({"iceberg"}),
+        Partitions.NONE,
+        "iceberg",
         (_STREAMS[table.stream],),
-        called=f"iceberg_{table.name}",
+        asset_name=f"iceberg_{table.name}",
         description=f"The Iceberg table {table.name}, by WHOOP day. {table.comment}\n\n"
         "Materializing it writes the days that changed since, whatever changed them, and no others.",
         config={"rewrite": _REWRITE},
@@ -86,5 +86,5 @@ def _figures(done: Synced, namespace: str) -> dict[str, Any]:
     return figures
 
 
-ICEBERG_ASSETS: Mapping[str, AssetBlueprint] = {name: _asset(table) for name, table in TABLES.items()}
+ICEBERG_ASSETS: Mapping[str, AssetFactory] = {name: _asset(table) for name, table in TABLES.items()}
 """Table -> its asset."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import whole_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import Partitions, asset
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.summaries.lineage import EFFECT_SOURCES, JOURNAL_SOURCES
@@ -17,8 +17,13 @@ from whoop_assets.summaries.lineage import EFFECT_SOURCES, JOURNAL_SOURCES
 JOURNAL_GROUP = "journal"
 
 
-@whole_asset(
-    group=JOURNAL_GROUP, kinds={"csv"}, deps=[daily_summary], table="journal", sources=JOURNAL_SOURCES
+@asset(
+    partitions=Partitions.NONE,
+    group=JOURNAL_GROUP,
+    kinds={"csv"},
+    deps=[daily_summary],
+    table="journal",
+    sources=JOURNAL_SOURCES,
 )
 def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Answers of the app's journal, one row per member, day and question, beside the recovery that they precede.
@@ -30,7 +35,8 @@ def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Mater
     return dg.MaterializeResult(metadata={"dagster/row_count": built.rows, "changed": built.changed})
 
 
-@whole_asset(
+@asset(
+    partitions=Partitions.NONE,
     group=JOURNAL_GROUP,
     kinds={"python"},
     deps=[journal, daily_summary],

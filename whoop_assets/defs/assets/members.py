@@ -4,12 +4,12 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import daily_asset
+from whoop_assets.defs.assets.factory import WHOOP, asset
 from whoop_assets.defs.assets.loading import load
 from whoop_assets.defs.resources import WhoopResource
 
 
-@daily_asset(table="profiles", kinds={"whoop"})
+@asset(table="profiles", kinds={WHOOP}, pii="identity", with_freshness=True)
 def profile(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Each member's profile as WHOOP gave it on that day.
 
@@ -18,7 +18,7 @@ def profile(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Mater
     return load(context, whoop, "profile")
 
 
-@daily_asset(table="body_measurements", kinds={"whoop"})
+@asset(table="body_measurements", kinds={WHOOP})
 def body_measurement(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Each member's height, weight and maximum heart rate as WHOOP gave them on that day.
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import daily_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -18,7 +18,7 @@ NOTION = "notion"
 MOST_NAMED = 5
 
 
-@daily_asset(group=NOTION, kinds={"notion"}, deps=[daily_summary])
+@asset(group=NOTION, kinds={"notion"}, deps=[daily_summary])
 def notion_daily(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """One Notion page per member and day, with the properties that the mapping names; what stands in others stays.
 

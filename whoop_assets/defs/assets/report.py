@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import whole_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import Partitions, asset
 from whoop_assets.defs.assets.journal import journal_effects
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.assets.weekly_summary import weekly_summary
@@ -14,7 +14,12 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report.files import write_report
 
 
-@whole_asset(group="report", kinds={"html"}, deps=[daily_summary, trends, weekly_summary, journal_effects])
+@asset(
+    partitions=Partitions.NONE,
+    group="report",
+    kinds={"html"},
+    deps=[daily_summary, trends, weekly_summary, journal_effects],
+)
 def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
 

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.defs.assets import event_loading
-from whoop_assets.defs.assets.blueprints import daily_asset
 from whoop_assets.defs.assets.charting import add_charts
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -19,7 +19,7 @@ from whoop_assets.summaries.trends_store import trend_counts
 
 # Its windows reach back over many days, and yet it depends on the same day alone: what reaches forward is told by the
 # ledger `stale_trends`, and with a mapping by window a range of days would be two runs instead of one.
-@daily_asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
+@asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
 def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Each day against the days before it: usual ranges, HRV status, training load, sleep timing and balance, signs of illness.
 

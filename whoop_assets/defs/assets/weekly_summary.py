@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import weekly_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import Partitions, asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -17,7 +17,9 @@ from whoop_assets.summaries.trends_store import week_counts
 _ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
 
 
-@weekly_asset(
+@asset(
+    partitions=Partitions.WEEK,
+    group="weekly",
     table="weekly_summary",
     kinds={"pandas"},
     deps=[daily_summary],

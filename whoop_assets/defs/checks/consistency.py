@@ -12,7 +12,7 @@ import dagster as dg
 
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.records import cycles, sleeps
-from whoop_assets.defs.checks.blueprints import Spec, checks
+from whoop_assets.defs.checks.factory import Spec, checks
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.planner.overdue import LATE_AFTER, lateness
 from whoop_assets.quality import consistency

@@ -9,7 +9,7 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.members import body_measurement, profile
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.assets.trends import trends
-from whoop_assets.defs.checks.blueprints import check
+from whoop_assets.defs.checks.factory import check
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.members import store as member_store

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 
 _OF_A_RUN = {
     "daily_summary": ("events_loaded",),
@@ -16,6 +16,8 @@ _OF_A_RUN = {
 }
 
 
-def checks_of(assets: Iterable[str], graph: Graph) -> list[dg.AssetCheckKey]:
+def checks_of(assets: Iterable[str], namespace: AssetNamespace) -> list[dg.AssetCheckKey]:
     """The checks of a run that materializes these assets, named without their prefix."""
-    return [dg.AssetCheckKey(graph.key(asset), name) for asset in assets for name in _OF_A_RUN.get(asset, ())]
+    return [
+        dg.AssetCheckKey(namespace.key(asset), name) for asset in assets for name in _OF_A_RUN.get(asset, ())
+    ]

@@ -5,7 +5,7 @@ import inspect
 import dagster as dg
 
 from whoop_assets.defs import alerts
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LANE_TAG, SINK_TAG
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
@@ -15,18 +15,18 @@ from whoop_assets.sync.event_load import LANE
 MOST_STEPS = 5
 
 
-def failed_runs(graph: Graph, whoop: WhoopResource) -> dg.SensorDefinition:
+def failed_runs(namespace: AssetNamespace, whoop: WhoopResource) -> dg.SensorDefinition:
     """The sensor that hears of the failed runs in which this graph has a part, and of no others."""
 
     # Dagster hands such a sensor resources by the names of its arguments alone, and ours stands under another's name.
     def tick(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-        if not graph.has_part_in(context.dagster_run):
+        if not namespace.has_part_in(context.dagster_run):
             return dg.SkipReason(f"Run {context.dagster_run.run_id} is none of ours.")
         with whoop.process_config_and_initialize_cm() as opened:
             return tell(context, opened)
 
     return dg.run_failure_sensor(
-        name=graph.name("failed_runs"),
+        name=namespace.name("failed_runs"),
         description=inspect.cleandoc(tell.__doc__ or ""),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 
 from whoop_assets.clock import SystemClock
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.defs.partitions import RANGE_END, RANGE_START
 from whoop_assets.sync.event_load import LANE
@@ -22,14 +22,14 @@ BELIEVED_FOR = timedelta(hours=1)
 """A run for events takes seconds. One that has not changed its status for so long is not there any more."""
 
 
-def runs_for_events(instance: dg.DagsterInstance, graph: Graph) -> list[dg.RunRecord]:
+def runs_for_events(instance: dg.DagsterInstance, namespace: AssetNamespace) -> list[dg.RunRecord]:
     """The runs in flight that events have asked for in this graph."""
     # Dagster's clock, not the warehouse's: it is compared with what Dagster has written.
     filters = dg.RunsFilter(
         statuses=IN_FLIGHT, tags={LANE_TAG: LANE}, updated_after=SystemClock().now() - BELIEVED_FOR
     )
     found = instance.get_run_records(filters, limit=MOST_RUNS)
-    return [record for record in found if graph.has_part_in(record.dagster_run)]
+    return [record for record in found if namespace.has_part_in(record.dagster_run)]
 
 
 def days_of(run: dg.DagsterRun) -> tuple[str, str] | None:

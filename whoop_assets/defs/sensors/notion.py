@@ -6,12 +6,12 @@ import dagster as dg
 
 from whoop_assets.clock import SystemClock
 from whoop_assets.date_ranges import ONE_DAY, spans_of
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LONGEST_SINK_RUN, sink_tags
 from whoop_assets.defs.assets.notion_daily import NOTION, notion_daily
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.blueprints import sensor
+from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, MOST_RUNS
 from whoop_assets.defs.sensors.summaries import MOST_RANGES, TRY_AGAIN_AFTER, askable, digest
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
@@ -27,7 +27,7 @@ MOST_PAGES = 1000
 
 @sensor(targets=[notion_daily], seconds=60)
 def stale_pages(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for the Notion pages of days whose summaries are others than those that were written.
 
@@ -35,7 +35,7 @@ def stale_pages(
     that grow to an hour; nothing else waits for it. Pages that Notion refused come after all others.
     """
     to = target(whoop.settings())
-    if _under_way(context.instance, graph):
+    if _under_way(context.instance, namespace):
         return dg.SkipReason("A run that writes pages is under way.")
     with whoop.database.read() as connection:
         now = whoop.database.now(connection)
@@ -48,7 +48,7 @@ def stale_pages(
         behind = notion_pages.days_behind(
             connection, to.source, to.mapping.fingerprint, settled=now - SETTLED_AFTER
         )
-    wanted = askable(behind, graph.days, [])
+    wanted = askable(behind, namespace.days, [])
     if not wanted:
         return dg.SkipReason(
             f"{len(behind)} days are behind that have no partition." if behind else "No stale pages."
@@ -63,7 +63,7 @@ def stale_pages(
         requests.append(
             dg.RunRequest(
                 run_key=f"{first}:{last}:{digest(some, first, last)}:{obstacle.failures}:{hour}",
-                asset_selection=[graph.key(notion_daily.name)],
+                asset_selection=[namespace.key(notion_daily.name)],
                 tags=range_tags(first, last) | sink_tags(NOTION) | tags,
             )
         )
@@ -101,10 +101,10 @@ def _lots(days: Iterable[Behind]) -> Iterator[list[Behind]]:
         yield lot
 
 
-def _under_way(instance: dg.DagsterInstance, graph: Graph) -> bool:
+def _under_way(instance: dg.DagsterInstance, namespace: AssetNamespace) -> bool:
     """Whether a run that writes pages is queued or under way, also one that somebody started."""
     # Dagster's clock, not the warehouse's: it is compared with what Dagster has written. A run that has not changed its
     # status for so long is not there any more, and two that write the same pages do no harm.
     filters = dg.RunsFilter(statuses=IN_FLIGHT, updated_after=SystemClock().now() - LONGEST_SINK_RUN)
-    key = graph.key(notion_daily.name)
+    key = namespace.key(notion_daily.name)
     return any(key in (run.asset_selection or ()) for run in instance.get_runs(filters, limit=MOST_RUNS))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import SINCE_TAG, lane_tags
 from whoop_assets.defs.assets.members import body_measurement, profile
@@ -15,8 +15,8 @@ from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workout
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.blueprints import sensor
 from whoop_assets.defs.sensors.checking import checks_of
+from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of
 from whoop_assets.planner import Plan, Reading
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
@@ -58,7 +58,7 @@ class InFlight:
     seconds=60,
 )
 def due_readings(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for what the planner says is due: gaps, mornings, unread history, re-reading for corrections.
 
@@ -66,11 +66,11 @@ def due_readings(
     day without a partition waits until it has one. `whoop-assets plan` shows the same plan.
     """
     plan = plan_now(whoop.database, whoop.settings())
-    flights = in_flight(context.instance, graph)
-    runs = runs_of((reading for reading in plan.due if _has_keys(reading, graph)), flights)
+    flights = in_flight(context.instance, namespace)
+    runs = runs_of((reading for reading in plan.due if _has_keys(reading, namespace)), flights)
     if not runs:
         return dg.SkipReason(_nothing(plan))
-    return dg.SensorResult(run_requests=[request(group, plan.now, graph) for group in runs])
+    return dg.SensorResult(run_requests=[request(group, plan.now, namespace) for group in runs])
 
 
 def runs_of(due: Iterable[Reading], flights: Iterable[InFlight]) -> list[Group]:
@@ -81,15 +81,15 @@ def runs_of(due: Iterable[Reading], flights: Iterable[InFlight]) -> list[Group]:
     return [part for group in grouped(wanted) for part in _parts(group)][: max(0, room)]
 
 
-def request(group: Group, now: datetime, graph: Graph) -> dg.RunRequest:
+def request(group: Group, now: datetime, namespace: AssetNamespace) -> dg.RunRequest:
     """The run of a group."""
     one = group.any
     assets = [*one.streams, *(SUMMARIES if set(one.streams) - set(SNAPSHOTS) else ())]
     return dg.RunRequest(
         run_key=run_key(group, now),
-        run_config=graph.members_config(group.members),
-        asset_selection=graph.keys(assets),
-        asset_check_keys=checks_of(assets, graph),
+        run_config=namespace.members_config(group.members),
+        asset_selection=namespace.keys(assets),
+        asset_check_keys=checks_of(assets, namespace),
         tags=range_tags(one.first, one.last)
         | lane_tags(one.lane)
         | {REASON_TAG: one.reason.value, SINCE_TAG: one.since.isoformat()},
@@ -105,29 +105,29 @@ def run_key(group: Group, now: datetime) -> str:
     return f"{group.any.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}"
 
 
-def in_flight(instance: dg.DagsterInstance, graph: Graph) -> list[InFlight]:
+def in_flight(instance: dg.DagsterInstance, namespace: AssetNamespace) -> list[InFlight]:
     """What the runs read that are queued or under way in this graph."""
     found = []
     for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_LOOKED_AT):
         days = days_of(run)
-        if days is None or not graph.has_part_in(run):
+        if days is None or not namespace.has_part_in(run):
             continue
-        selected = frozenset(graph.ours_among(run.asset_selection or ()))
+        selected = frozenset(namespace.ours_among(run.asset_selection or ()))
         found.append(
-            InFlight(_members(run.run_config, graph), selected, *days, planned=REASON_TAG in run.tags)
+            InFlight(_members(run.run_config, namespace), selected, *days, planned=REASON_TAG in run.tags)
         )
     return found
 
 
-def _members(run_config: object, graph: Graph) -> frozenset[int]:
+def _members(run_config: object, namespace: AssetNamespace) -> frozenset[int]:
     config = run_config
-    for name in ("resources", graph.resource_key, "config", "members"):
+    for name in ("resources", namespace.resource_key, "config", "members"):
         config = config.get(name) if isinstance(config, dict) else None
     return frozenset(config) if isinstance(config, list) else frozenset()
 
 
-def _has_keys(reading: Reading, graph: Graph) -> bool:
-    return all(graph.days.has_partition_key(day.isoformat()) for day in (reading.first, reading.last))
+def _has_keys(reading: Reading, namespace: AssetNamespace) -> bool:
+    return all(namespace.days.has_partition_key(day.isoformat()) for day in (reading.first, reading.last))
 
 
 def _parts(group: Group) -> Iterable[Group]:

@@ -7,15 +7,15 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from whoop_assets.date_ranges import spans_of
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.assets.weekly_summary import weekly_summary
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.blueprints import sensor
 from whoop_assets.defs.sensors.checking import checks_of
+from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
 from whoop_assets.records.stale_days import STALE_DAYS
@@ -26,7 +26,7 @@ TRY_AGAIN_AFTER = timedelta(hours=1)
 
 @sensor(targets=[daily_summary, trends], seconds=30)
 def stale_summaries(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for the summaries of days whose records changed since they were built, whatever changed them, and for the
     trends of days whose summaries did.
@@ -36,22 +36,26 @@ def stale_summaries(
     for, as it builds what its events touch, whatever the day; days without a partition key (tomorrow, or before
     WHOOP_START_DATE) stay stale until they have one.
     """
-    for_events = runs_for_events(context.instance, graph)
+    for_events = runs_for_events(context.instance, namespace)
     before = min((record.create_timestamp for record in for_events), default=None)
     with whoop.database.read() as connection:
         behind = STALE_DAYS.days(connection, before=before)
         trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
-    of_summaries = askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
+    of_summaries = askable(
+        behind, namespace.days, _being_built(context.instance, namespace, daily_summary.name)
+    )
     wanted = spans_of(entry.day for entry in of_summaries)[::-1]
     # A run for summaries builds the trends of its days too.
-    busy = _being_built(context.instance, graph, trends.name)
+    busy = _being_built(context.instance, namespace, trends.name)
     busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
-    of_trends = askable(trends_behind, graph.days, busy)
+    of_trends = askable(trends_behind, namespace.days, busy)
     both, alone = [daily_summary.name, trends.name], [trends.name]
     requests = [
-        *_requests("", graph, both, of_summaries, wanted, now),
-        *_requests("trends:", graph, alone, of_trends, spans_of(entry.day for entry in of_trends)[::-1], now),
+        *_requests("", namespace, both, of_summaries, wanted, now),
+        *_requests(
+            "trends:", namespace, alone, of_trends, spans_of(entry.day for entry in of_trends)[::-1], now
+        ),
     ]
     if not requests:
         return _nothing(len(behind) + len(trends_behind), "days")
@@ -61,18 +65,20 @@ def stale_summaries(
 # An open cycle changes with every reading, and with it the week: no run for each of them.
 @sensor(targets=[weekly_summary], seconds=300)
 def stale_weeks(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for the weekly summaries of weeks whose days changed since they were built. Level-triggered, as for the days."""
     with whoop.database.read() as connection:
         behind = STALE_WEEKS.days(connection)
         now = whoop.database.now(connection)
-    of_weeks = askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
+    of_weeks = askable(
+        behind, namespace.weeks, _being_built(context.instance, namespace, weekly_summary.name)
+    )
     if not of_weeks:
         return _nothing(len(behind), "weeks")
     wanted = spans_of((entry.day for entry in of_weeks), apart=timedelta(weeks=1))[::-1]
     return dg.SensorResult(
-        run_requests=_requests("", graph, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
+        run_requests=_requests("", namespace, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
     )
 
 
@@ -101,7 +107,7 @@ def askable(
 
 def _requests(
     prefix: str,
-    graph: Graph,
+    namespace: AssetNamespace,
     assets: Sequence[str],
     work: Sequence[Behind],
     wanted: Sequence[tuple[date, date]],
@@ -112,20 +118,22 @@ def _requests(
     return [
         dg.RunRequest(
             run_key=f"{prefix}{first}:{last}:{digest(work, first, last)}:{hour}",
-            asset_selection=graph.keys(assets),
-            asset_check_keys=checks_of(assets, graph),
+            asset_selection=namespace.keys(assets),
+            asset_check_keys=checks_of(assets, namespace),
             tags=range_tags(first, last) | lane_tags("schedule"),
         )
         for first, last in wanted[:MOST_RANGES]
     ]
 
 
-def _being_built(instance: dg.DagsterInstance, graph: Graph, asset: str) -> list[tuple[str, str]]:
+def _being_built(
+    instance: dg.DagsterInstance, namespace: AssetNamespace, asset: str
+) -> list[tuple[str, str]]:
     """The partitions, first and last, of the asset that a run that is queued or under way will build."""
     spans = []
     for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
         selected = run.asset_selection
-        if not graph.has_part_in(run) or (selected is not None and graph.key(asset) not in selected):
+        if not namespace.has_part_in(run) or (selected is not None and namespace.key(asset) not in selected):
             continue
         days = days_of(run)
         if days is not None:

@@ -8,14 +8,14 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from whoop_assets.db.database import Database
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.event_loading import keys
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.blueprints import sensor
+from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events
 from whoop_assets.sync.event_load import LANE
 from whoop_assets.sync.load_events import AT_ONCE, Keys
@@ -41,14 +41,14 @@ TAGS = {
 
 @sensor(targets=[cycles, sleeps, recoveries, workouts, daily_summary, trends], seconds=1)
 def webhook_events(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
     """Ask for one run per day with due events: the streams they touch, the cycles, the daily summary and the trends.
 
     Level-triggered: it looks at which events are due, not at which have come, so nothing is lost with a run that was
     killed. While a run for a day is in flight, that day's new events wait for its end, or are taken along by it.
     """
-    existing = keys(graph.days)
+    existing = keys(namespace.days)
     if existing is None:
         return dg.SkipReason(
             "There is no partition yet: the first day (WHOOP_START_DATE) lies in the future."
@@ -56,17 +56,19 @@ def webhook_events(
     database, instance = whoop.database, context.instance
     _let_go_of_ended_runs(database, instance)
     clock = database.clock
-    until = clock.now() + graph.webhook_wait
+    until = clock.now() + namespace.webhook_wait
     while True:
         bursts = _due(database, existing)
         if bursts:
             busy = {
                 record.dagster_run.tags.get("dagster/partition")
-                for record in runs_for_events(instance, graph)
+                for record in runs_for_events(instance, namespace)
             }
             free = [burst for burst in bursts if burst.day.isoformat() not in busy]
             requests = [
-                _request(burst, graph) for burst in free[:MOST_DAYS] if not _spent(database, instance, burst)
+                _request(burst, namespace)
+                for burst in free[:MOST_DAYS]
+                if not _spent(database, instance, burst)
             ]
             if requests:
                 return dg.SensorResult(run_requests=requests)
@@ -120,13 +122,13 @@ def _due(database: Database, existing: Keys) -> list[Burst]:
     return [Burst(day, theirs) for day, theirs in by_day.items()]
 
 
-def _request(burst: Burst, graph: Graph) -> dg.RunRequest:
+def _request(burst: Burst, namespace: AssetNamespace) -> dg.RunRequest:
     touched = {asset.name for event in burst.events for asset in TOUCHED[event.stream or ""]}
     return dg.RunRequest(
         run_key=burst.run_key,
         partition_key=burst.day.isoformat(),
-        asset_selection=graph.keys([cycles.name, *sorted(touched), daily_summary.name, trends.name]),
-        asset_check_keys=[dg.AssetCheckKey(graph.key(trends.name), "loads_complete")],
+        asset_selection=namespace.keys([cycles.name, *sorted(touched), daily_summary.name, trends.name]),
+        asset_check_keys=[dg.AssetCheckKey(namespace.key(trends.name), "loads_complete")],
         tags=TAGS | {ATTEMPT_TAG: str(burst.attempt)},
     )
 

@@ -19,7 +19,7 @@ from sqlalchemy import inspect, select, table, text, update
 
 from whoop_assets.cli import main
 from whoop_assets.db.database import Database
-from whoop_assets.definitions import ours
+from whoop_assets.definitions import NAMESPACE
 from whoop_assets.records import tables
 from whoop_assets.schema import metadata
 from whoop_assets.settings import Settings
@@ -182,7 +182,7 @@ def test_nothing_of_an_erased_member_is_left_anywhere(
         assert kept <= traces_of(p.home.database, other)
         assert any(place.endswith(f"{other}.html") for place in places(tmp_path, {str(other).encode()}))
         assert not any(page["in_trash"] for page in notion.pages.values() if str(other) in json.dumps(page))
-        partitions = p.instance.get_materialized_partitions(ours.key("daily_summary"))
+        partitions = p.instance.get_materialized_partitions(NAMESPACE.key("daily_summary"))
         assert {first.isoformat(), p.today.isoformat()} <= partitions
         assert p.metadata("daily_summary", p.today)["charts"] == "(removed)"
 
@@ -227,7 +227,7 @@ def test_old_runs_lose_their_logs_and_charts_and_keep_what_shows_their_partition
         assert p.metadata("daily_summary", p.today)["charts"] == "(removed)"
         assert len(p.instance.all_logs(result.run_id)) < log / 2
         days = {(first + timedelta(days=n)).isoformat() for n in range(3)}
-        assert p.instance.get_materialized_partitions(ours.key("daily_summary")) == days
+        assert p.instance.get_materialized_partitions(NAMESPACE.key("daily_summary")) == days
         assert p.instance.get_run_by_id(result.run_id).is_success
         assert "0 events of 0 runs" in CliRunner().invoke(main, PURGE).stdout
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from whoop_assets import whoop_definitions
 from whoop_assets.cli.backfill.range_run import daily_assets
 from whoop_assets.date_ranges import spans_of
-from whoop_assets.definitions import ours
+from whoop_assets.definitions import NAMESPACE
 from whoop_assets.defs.assets.loading import LONGEST_SINK_RUN, SINK_TAG
-from whoop_assets.defs.component import ASSETS
+from whoop_assets.defs.definitions import ASSETS
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_pages, stale_summaries
@@ -52,7 +52,7 @@ def tick(p, sensor=stale_pages):
     with dg.build_sensor_context(
         instance=p.instance, definitions=(defs := whoop_definitions()), resources=defs.resources
     ) as context:
-        return sensor.built(ours).evaluate_tick(context)
+        return sensor.build(NAMESPACE).evaluate_tick(context)
 
 
 def carry_out(p, request):
@@ -68,7 +68,7 @@ def carry_out(p, request):
 
 def write_pages(p, first, last):
     """Materialize the pages of these days by hand."""
-    request = dg.RunRequest(asset_selection=[ours.key("notion_daily")], tags=range_tags(first, last))
+    request = dg.RunRequest(asset_selection=[NAMESPACE.key("notion_daily")], tags=range_tags(first, last))
     return carry_out(p, request)
 
 
@@ -111,7 +111,7 @@ def test_it_is_in_the_graph_only_where_it_is_configured(configured, monkeypatch,
 def test_neither_jobs_nor_backfills_hold_it(configured):
     definitions = whoop_definitions()
     dg.Definitions.validate_loadable(definitions)
-    key = ours.key("notion_daily")
+    key = NAMESPACE.key("notion_daily")
     for job in definitions.jobs:
         assert key not in definitions.resolve_job_def(job.name).asset_layer.selected_asset_keys
     assert key not in daily_assets()
@@ -119,7 +119,7 @@ def test_neither_jobs_nor_backfills_hold_it(configured):
     others = {one.group_name for one in definitions.resolve_all_asset_specs() if one.key != key}
     assert spec.group_name == "whoop_notion"
     assert spec.group_name not in others
-    assert spec.partitions_def == ours.days
+    assert spec.partitions_def == NAMESPACE.days
     assert spec.owners
     assert len(spec.description) > 40
 

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import delete, select, update
 
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.checks.consistency import MOST_IN_SENTENCE, records_fit_together
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import due_readings, stale_summaries
@@ -48,11 +48,11 @@ def check(p):
 
 def check_alone(p, name):
     """The result of this check, run by itself."""
-    selection = dg.AssetSelection.checks(dg.AssetCheckKey(ours.key("daily_summary"), name))
+    selection = dg.AssetSelection.checks(dg.AssetCheckKey(NAMESPACE.key("daily_summary"), name))
     alone = dg.Definitions(
-        asset_checks=[records_fit_together.built(ours)],
+        asset_checks=[records_fit_together.build(NAMESPACE)],
         jobs=[dg.define_asset_job("alone", selection)],
-        resources={ours.resource_key: WhoopResource()},
+        resources={NAMESPACE.resource_key: WhoopResource()},
     )
     run = alone.resolve_job_def("alone").execute_in_process(instance=p.instance)
     assert set(results(run)) == {name}
@@ -189,7 +189,7 @@ def test_the_runs_that_sensors_ask_for_leave_out_the_checks_that_look_at_everyth
     def tick(sensor):
         resources = {"whoop": WhoopResource()}
         with dg.build_sensor_context(p.instance, definitions=defs, resources=resources) as context:
-            return sensor.built(ours).evaluate_tick(context).run_requests
+            return sensor.build(NAMESPACE).evaluate_tick(context).run_requests
 
     asked = tick(due_readings)
     with p.home.database.write() as connection:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.readings import MOST_A_TICK, due_readings, in_flight
@@ -18,7 +18,7 @@ def tick(p):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return due_readings.built(ours).evaluate_tick(context)
+        return due_readings.build(NAMESPACE).evaluate_tick(context)
 
 
 def do(p, request):
@@ -68,7 +68,7 @@ def test_what_a_run_under_way_does_is_left_to_it(project):
                 asset_selection=frozenset(request.asset_selection),
                 status=dg.DagsterRunStatus.STARTED,
             )
-        assert len(in_flight(p.instance, ours)) == len(asked)
+        assert len(in_flight(p.instance, NAMESPACE)) == len(asked)
         assert tick(p).run_requests == []
 
 

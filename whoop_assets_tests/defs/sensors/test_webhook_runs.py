@@ -14,7 +14,7 @@ from sqlalchemy import delete, update
 
 from whoop_assets import whoop_definitions
 from whoop_assets.clock import SystemClock
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_summaries, webhook_events
 from whoop_assets.defs.sensors import webhooks as sensor_module
@@ -49,11 +49,11 @@ def box(p):
     return Inbox(p.home, real=True)
 
 
-def tick(p, sensor=webhook_events, graph=ours):
+def tick(p, sensor=webhook_events, namespace=NAMESPACE):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return sensor.built(graph).evaluate_tick(context)
+        return sensor.build(namespace).evaluate_tick(context)
 
 
 def execute(p, request):
@@ -343,8 +343,8 @@ def test_a_tick_that_may_wait_finds_an_event_that_arrives_meanwhile(p, box, monk
 
     monkeypatch.setattr(sensor_module, "_due", due)
     monkeypatch.setattr(sensor_module, "POLL_INTERVAL", timedelta(milliseconds=1))
-    waiting = replace(ours, webhook_wait=timedelta(minutes=5))
-    assert len(tick(p, graph=waiting).run_requests) == 1
+    waiting = replace(NAMESPACE, webhook_wait=timedelta(minutes=5))
+    assert len(tick(p, namespace=waiting).run_requests) == 1
     assert len(looks) == 3
 
 

@@ -5,7 +5,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,8 +98,8 @@ def freshly_loaded(life: Life, database_url: str) -> Iterator[Database]:
     """Another database, into which everything is loaded at once, as WHOOP has it now."""
     control: Control = life.control
     control.post("limits", per_minute=1_000_000, per_day=10_000_000)
-    settings = replace(
-        life.settings, database_url=database_url, requests_per_minute=1_000_000, requests_per_day=10_000_000
+    settings = life.settings.replace(
+        database_url=database_url, requests_per_minute=1_000_000, requests_per_day=10_000_000
     )
     database = Database(database_url, SharedClock(life.page, DRIVER, drives=True))
     try:
