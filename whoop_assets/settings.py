@@ -136,14 +136,14 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(DATA_FOLDER).absolute(), validation_alias="WHOOP_DATA_FOLDER"
     )
     client_id: str = Field(default="", validation_alias="WHOOP_CLIENT_ID")
-    client_secret: SecretStr = Field(default=_NO_SECRET, validation_alias="WHOOP_CLIENT_SECRET")
+    client_secret: SecretStr = Field(default=_NO_SECRET, repr=False, validation_alias="WHOOP_CLIENT_SECRET")
     redirect_uri: str = Field(default=REDIRECT_URI, validation_alias="WHOOP_REDIRECT_URI")
     api_url: str = Field(default=API_URL, validation_alias="WHOOP_API_URL")
     oauth_url: str = Field(default=OAUTH_URL, validation_alias="WHOOP_OAUTH_URL")
     database_url: str = Field(
         default_factory=_default_database_url, repr=False, validation_alias="WHOOP_DATABASE_URL"
     )
-    token_key: SecretStr = Field(default=_NO_SECRET, validation_alias="WHOOP_TOKEN_KEY")
+    token_key: SecretStr = Field(default=_NO_SECRET, repr=False, validation_alias="WHOOP_TOKEN_KEY")
     start_date: Annotated[date, BeforeValidator(_day)] = Field(
         default=date(2020, 1, 1), validation_alias="WHOOP_START_DATE"
     )
@@ -173,14 +173,14 @@ class Settings(BaseSettings):
     )
     """Whether the definitions contain sensors and schedules."""
     alert_url: Annotated[SecretStr, _url("http", "https")] = Field(
-        default=_NO_SECRET, validation_alias="WHOOP_ALERT_URL"
+        default=_NO_SECRET, repr=False, validation_alias="WHOOP_ALERT_URL"
     )
     alert_smtp_url: Annotated[SecretStr, _url("smtp", "smtps")] = Field(
-        default=_NO_SECRET, validation_alias="WHOOP_ALERT_SMTP_URL"
+        default=_NO_SECRET, repr=False, validation_alias="WHOOP_ALERT_SMTP_URL"
     )
     alert_from: str = Field(default="", repr=False, validation_alias="WHOOP_ALERT_FROM")
     alert_to: str = Field(default="", repr=False, validation_alias="WHOOP_ALERT_TO")
-    notion_token: SecretStr = Field(default=_NO_SECRET, validation_alias="NOTION_TOKEN")
+    notion_token: SecretStr = Field(default=_NO_SECRET, repr=False, validation_alias="NOTION_TOKEN")
     notion_data_source: str = Field(default="", validation_alias="WHOOP_NOTION_DATA_SOURCE")
     notion_mapping: str = Field(default="", validation_alias="WHOOP_NOTION_MAPPING")
     """Path of a YAML file."""

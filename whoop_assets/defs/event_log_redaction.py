@@ -1,6 +1,7 @@
-"""Removes a member from what Dagster stores, and the log of old runs.
+"""Removes a member from Dagster's storage, and the logs of old runs.
 
-Dagster never deletes events by itself. They hold messages and metadata that name members, and charts.
+Dagster never deletes events. They contain charts, and messages and metadata that name members. Dagster has no public API
+to change them, so this module changes the tables with SQL. It reads their columns from the database itself.
 """
 
 import json
@@ -9,20 +10,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
-from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
-from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable, SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
-from dagster._core.storage.runs import SqlRunStorage
-from dagster._core.storage.runs.schema import RunStorageSqlMetadata
-from dagster._core.storage.schedules import SqlScheduleStorage
-from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from sqlalchemy import (
     Column,
     Connection,
@@ -31,9 +23,11 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    column,
     delete,
     or_,
     select,
+    table,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,13 +41,38 @@ MEMBER_KEYS = {"member", "members", "user_id"}
 """Keys and labels whose number is a member's id, whatever its size."""
 MAX_RUNS_PER_STATEMENT = 500
 
-_KEPT_TYPES = sorted(
+_KEPT_TYPES = [
     kind.value
-    for kind in (ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys())
-    - {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
-)
+    for kind in (
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_OBSERVATION,
+        dg.DagsterEventType.ASSET_FAILED_TO_MATERIALIZE,
+        dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+        dg.DagsterEventType.FRESHNESS_STATE_CHANGE,
+        dg.DagsterEventType.RUN_ENQUEUED,
+        dg.DagsterEventType.RUN_STARTING,
+        dg.DagsterEventType.RUN_START,
+        dg.DagsterEventType.RUN_SUCCESS,
+        dg.DagsterEventType.RUN_FAILURE,
+        dg.DagsterEventType.RUN_CANCELING,
+        dg.DagsterEventType.RUN_CANCELED,
+        dg.DagsterEventType.RUN_RESUMED,
+        dg.DagsterEventType.RUN_SUSPENDED,
+    )
+]
 """Events that show which partitions are materialized, what checks found, and when a run began and ended."""
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 _LOG_SUFFIXES = (".err", ".out", ".partial")
+
+_TABLES = {
+    "event_logs", "asset_keys", "asset_event_tags", "asset_check_executions", "dynamic_partitions", "concurrency_limits",
+    "concurrency_slots", "pending_steps", "runs", "run_tags", "snapshots", "bulk_actions", "backfill_tags", "kvs",
+    "daemon_heartbeats", "instance_info", "jobs", "instigators", "job_ticks", "asset_daemon_asset_evaluations",
+}  # fmt: skip
+"""Dagster's tables. Other tables in the same database are never changed."""
+
+_events = table("event_logs", column("id"), column("run_id"), column("event"), column("dagster_event_type"))
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 
@@ -82,12 +101,12 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
     """Remove each line that names the member, and each chart beside it, from the instance's storages and log files."""
     done = Redacted()
     redaction = _Redaction(user_id)
-    for connect, metadata in _storages(instance, done):
+    for connect in _databases(instance, done):
         try:
             with connect() as connection:
-                changed = sum(
-                    _redact_table(connection, table, redaction) for table in metadata.tables.values()
-                )
+                tables = MetaData()
+                tables.reflect(connection, only=lambda name, _: name in _TABLES)
+                changed = sum(_redact_table(connection, table, redaction) for table in tables.tables.values())
                 if changed and (path := _sqlite_path(connection)):
                     done.databases.add(path)
         except SQLAlchemyError as error:
@@ -99,8 +118,9 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
             continue
         done.values += changed
     manager = instance.compute_log_manager
-    if isinstance(manager, LocalComputeLogManager):
-        folder = Path(manager.get_captured_local_path(["any"], "err")).parent
+    local_path = getattr(manager, "get_captured_local_path", None)
+    if local_path is not None:
+        folder = Path(local_path(["any"], "err")).parent
         for path in filter(_is_log, sorted(folder.rglob("*"))):
             try:
                 done.log_files += redaction.file(path)
@@ -108,7 +128,7 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
                 done.unreached.append(
                     f"The log file {path} could not be changed ({error.strerror}): delete it."
                 )
-    elif not isinstance(manager, NoOpComputeLogManager):
+    elif type(manager).__name__ != "NoOpComputeLogManager":
         done.unreached.append(
             f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete those that name"
             f" member {user_id} there."
@@ -118,7 +138,7 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
 
 def unfinished_runs(instance: dg.DagsterInstance) -> int:
     """How many runs are queued or under way: they can still write lines."""
-    return instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    return instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED))
 
 
 def purge_events(instance: dg.DagsterInstance, before: datetime) -> Purged:
@@ -129,22 +149,22 @@ def purge_events(instance: dg.DagsterInstance, before: datetime) -> Purged:
     Raises:
         TypeError: The instance keeps its events in no SQL database.
     """
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
+    storage: Any = instance.event_log_storage
+    if not hasattr(storage, "index_connection"):
         raise TypeError(type(storage).__name__)
     done = Purged()
     ended = [
         record.dagster_run.run_id
-        for record in instance.get_run_records(dg.RunsFilter(statuses=FINISHED_STATUSES))
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_FINISHED))
         if record.end_time is not None and record.end_time < before.timestamp()
     ]
     for start in range(0, len(ended), MAX_RUNS_PER_STATEMENT):
         run_ids = ended[start : start + MAX_RUNS_PER_STATEMENT]
         touched: set[str] = set()
         connects: list[Connect] = [storage.index_connection]
-        if isinstance(storage, SqliteEventLogStorage):
+        if _has_file_per_run(storage):
             stored = set(storage.get_all_run_ids())
-            connects += [_run_connect(storage, run_id) for run_id in run_ids if run_id in stored]
+            connects += [partial(storage.run_connection, run_id) for run_id in run_ids if run_id in stored]
         for connect in connects:
             with connect() as connection:
                 count = _purge(connection, run_ids, touched)
@@ -254,43 +274,40 @@ class _Redaction:
         return REMOVED if isinstance(cell, str) else cell
 
 
-def _storages(instance: dg.DagsterInstance, done: Redacted) -> Iterator[tuple[Connect, MetaData]]:
-    events = instance.event_log_storage
-    if isinstance(events, SqlEventLogStorage):
-        yield events.index_connection, SqlEventLogStorageMetadata
-        if isinstance(events, SqliteEventLogStorage):
-            for run_id in events.get_all_run_ids():
-                yield _run_connect(events, run_id), SqlEventLogStorageMetadata
-    else:
-        done.unreached.append(_not_sql("events", events))
-    runs = instance.run_storage
-    if isinstance(runs, SqlRunStorage):
-        yield runs.connect, RunStorageSqlMetadata
-    else:
-        done.unreached.append(_not_sql("runs", runs))
-    schedules = instance.schedule_storage
-    if isinstance(schedules, SqlScheduleStorage):
-        yield schedules.connect, ScheduleStorageSqlMetadata
-    elif schedules is not None:
-        done.unreached.append(_not_sql("ticks", schedules))
+def _databases(instance: dg.DagsterInstance, done: Redacted) -> Iterator[Connect]:
+    """Yield a way to connect to each database of the instance. The connections commit when they close."""
+    events: Any = instance.event_log_storage
+    runs: Any = instance.run_storage
+    ticks: Any = instance.schedule_storage
+    for content, storage, method in (
+        ("events", events, "index_connection"),
+        ("runs", runs, "connect"),
+        ("ticks", ticks, "connect"),
+    ):
+        connect = getattr(storage, method, None)
+        if connect is not None:
+            yield connect
+        elif storage is not None:
+            done.unreached.append(
+                f"Dagster's {content} are in {type(storage).__name__}, which this command cannot search: delete them there."
+            )
+    if _has_file_per_run(events):
+        for run_id in events.get_all_run_ids():
+            yield partial(events.run_connection, run_id)
 
 
-def _not_sql(what: str, storage: object) -> str:
-    return f"Dagster's {what} are in {type(storage).__name__}, which this command cannot search: delete them there."
-
-
-def _run_connect(storage: SqliteEventLogStorage, run_id: str) -> Connect:
-    return lambda: storage.run_connection(run_id)
+def _has_file_per_run(storage: Any) -> bool:
+    return hasattr(storage, "path_for_shard")
 
 
 def _redact_table(connection: Connection, table: Table, redaction: _Redaction) -> int:
     columns = [column for column in table.c if isinstance(column.type, String) and not column.primary_key]
     key = table.c.get("id")
-    if key is None or not columns or not connection.dialect.has_table(connection, table.name):
+    if key is None or not columns:
         return 0
     changed = 0
-    for column in columns:
-        changed += _redact_column(connection, table, key, column, redaction)
+    for text_column in columns:
+        changed += _redact_column(connection, table, key, text_column, redaction)
     return changed
 
 
@@ -312,13 +329,13 @@ def _redact_column(
 
 
 def _purge(connection: Connection, run_ids: Collection[str], touched: set[str]) -> int:
-    c = SqlEventLogStorageTable.c
+    c = _events.c
     unneeded = and_(
         c.run_id.in_(list(run_ids)),
         or_(c.dagster_event_type.is_(None), c.dagster_event_type.not_in(_KEPT_TYPES)),
     )
     touched.update(connection.scalars(select(c.run_id).where(unneeded).distinct()))
-    deleted = connection.execute(delete(SqlEventLogStorageTable).where(unneeded)).rowcount
+    deleted = connection.execute(delete(_events).where(unneeded)).rowcount
     charted = connection.execute(
         select(c.id, c.run_id, c.event).where(c.run_id.in_(list(run_ids)), c.event.like(f'%"{CHARTS}"%'))
     ).all()
@@ -327,9 +344,7 @@ def _purge(connection: Connection, run_ids: Collection[str], touched: set[str]) 
         before = json.loads(event)
         after = without_charts(before)
         if after != before:
-            connection.execute(
-                update(SqlEventLogStorageTable).where(c.id == event_id).values(event=json.dumps(after))
-            )
+            connection.execute(update(_events).where(c.id == event_id).values(event=json.dumps(after)))
             touched.add(run_id)
             removed += 1
     return deleted + removed

@@ -12,6 +12,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from whoop_assets.db.database import Database
+from whoop_assets.defs.partitions import daily
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
@@ -97,6 +98,11 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
                     f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), in defs.yaml env:WHOOP_{name.upper()}, or leave it empty and set'
                     " that variable."
                 )
+
+    def days(self) -> dg.DailyPartitionsDefinition:
+        """Return the partitions of the daily assets, for assets that follow them."""
+        settings = self.settings_at_loading()
+        return daily(settings.start_date, settings.timezone)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["WhoopResource", None, None]:

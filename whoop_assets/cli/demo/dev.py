@@ -151,11 +151,12 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
                 ended = first_to_end(receiving, showing)
             except KeyboardInterrupt:
                 click.echo(
-                    f"Ending: waiting for the HTTP service (process {receiving.pid}) and Dagster (process {showing.pid}),"
-                    f" at most {GRACE_SECONDS:.0f} s."
+                    f"Stopping: waiting at most {GRACE_SECONDS:.0f} s for the HTTP service (process {receiving.pid}) and"
+                    f" Dagster (process {showing.pid})."
                 )
-                end(receiving, showing)
                 raise
+            finally:
+                end(receiving, showing)  # both at once, so that their waits do not add up
     except KeyboardInterrupt:
         click.echo("Ended; the state is kept.")
         return

@@ -31,6 +31,7 @@ def child(
     folder: Path | None = None,
     output: IO[bytes] | None = None,
     locks: Sequence[int] = (),
+    grace_seconds: float = GRACE_SECONDS,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the command while the block lasts, under a supervisor that notices the death of this process.
 
@@ -40,6 +41,7 @@ def child(
         folder: Its working folder.
         output: Where its output goes; by default where that of this process goes.
         locks: File descriptors of locks that last until the command has ended, also if this process is killed.
+        grace_seconds: Time that the command has to end before it is killed.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", supervised.__file__, *command],
@@ -55,7 +57,7 @@ def child(
     try:
         yield process
     finally:
-        end(process)
+        end(process, within=grace_seconds)
         if process.stdin is not None:
             process.stdin.close()
 

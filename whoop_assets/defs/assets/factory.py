@@ -15,6 +15,7 @@ from whoop_assets.defs.catalog import (
     code_reference,
     table_metadata,
 )
+from whoop_assets.defs.partitions import reject_unknown_partitions
 from whoop_assets.defs.resources import WhoopResource
 
 COLUMN_LINEAGE = "dagster/column_lineage"
@@ -78,16 +79,18 @@ class AssetFactory:
 
     def build(self, namespace: AssetNamespace) -> dg.AssetsDefinition:
         """Create the asset. A run materializes a range of its partitions at once."""
-
-        def compute(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-            return self.body(context, namespace.resource_in(context))
-
-        compute.__doc__ = self.description or self.body.__doc__
-        partitions = {
+        partitions: dg.TimeWindowPartitionsDefinition | None = {
             Partitions.DAY: namespace.days,
             Partitions.WEEK: namespace.weeks,
             Partitions.NONE: None,
         }[self.partitions]
+
+        def compute(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+            if partitions is not None:
+                reject_unknown_partitions(context, partitions)
+            return self.body(context, namespace.resource_in(context))
+
+        compute.__doc__ = self.description or self.body.__doc__
         deps = [dg.AssetDep(namespace.key(dep.name), partition_mapping=self.mapping) for dep in self.deps]
         if WHOOP in self.kinds:
             deps.append(dg.AssetDep(namespace.key(API_ASSET)))

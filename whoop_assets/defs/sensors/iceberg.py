@@ -6,13 +6,12 @@ from datetime import date
 
 import dagster as dg
 
-from whoop_assets.clock import SystemClock
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.loading import SINK_TAG, sink_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import BELIEVED_FOR, IN_FLIGHT, MOST_RUNS
+from whoop_assets.defs.sensors.in_flight import MAX_RUNS, MAX_SILENCE, runs_in_flight
 from whoop_assets.defs.sensors.summaries import TRY_AGAIN_AFTER
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.iceberg import ledger
@@ -56,12 +55,7 @@ def iceberg_behind(
 
 
 def _being_written(instance: dg.DagsterInstance, namespace: AssetNamespace) -> bool:
-    # Dagster's clock, not the warehouse's: it is compared with what Dagster has written.
-    filters = dg.RunsFilter(
-        statuses=IN_FLIGHT, tags={SINK_TAG: SINK}, updated_after=SystemClock().now() - BELIEVED_FOR
-    )
-    found = instance.get_run_records(filters, limit=MOST_RUNS)
-    return any(namespace.has_part_in(record.dagster_run) for record in found)
+    return bool(runs_in_flight(instance, namespace, tags={SINK_TAG: SINK}, max_silence=MAX_SILENCE))
 
 
 def _failures(instance: dg.DagsterInstance, namespace: AssetNamespace) -> int:
@@ -69,6 +63,6 @@ def _failures(instance: dg.DagsterInstance, namespace: AssetNamespace) -> int:
     ended = dg.RunsFilter(
         statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE], tags={SINK_TAG: SINK}
     )
-    runs = instance.get_runs(ended, limit=MOST_RUNS)
+    runs = instance.get_runs(ended, limit=MAX_RUNS)
     newest = next((run for run in runs if namespace.has_part_in(run)), None)
     return 0 if newest is None or newest.is_success else int(newest.tags.get(ATTEMPT_TAG, "1"))

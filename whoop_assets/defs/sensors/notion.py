@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Iterator
 
 import dagster as dg
 
-from whoop_assets.clock import SystemClock
 from whoop_assets.date_ranges import ONE_DAY, spans_of
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LONGEST_SINK_RUN, sink_tags
@@ -12,7 +11,7 @@ from whoop_assets.defs.assets.notion_daily import NOTION, notion_daily
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, MOST_RUNS
+from whoop_assets.defs.sensors.in_flight import runs_in_flight
 from whoop_assets.defs.sensors.summaries import MOST_RANGES, TRY_AGAIN_AFTER, askable, digest
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.records.ledgers import Behind
@@ -103,8 +102,7 @@ def _lots(days: Iterable[Behind]) -> Iterator[list[Behind]]:
 
 def _under_way(instance: dg.DagsterInstance, namespace: AssetNamespace) -> bool:
     """Whether a run that writes pages is queued or under way, also one that somebody started."""
-    # Dagster's clock, not the warehouse's: it is compared with what Dagster has written. A run that has not changed its
-    # status for so long is not there any more, and two that write the same pages do no harm.
-    filters = dg.RunsFilter(statuses=IN_FLIGHT, updated_after=SystemClock().now() - LONGEST_SINK_RUN)
+    # Two runs that write the same pages do no harm, so a run without a process need not block for longer.
     key = namespace.key(notion_daily.name)
-    return any(key in (run.asset_selection or ()) for run in instance.get_runs(filters, limit=MOST_RUNS))
+    records = runs_in_flight(instance, namespace, max_silence=LONGEST_SINK_RUN)
+    return any(key in (record.dagster_run.asset_selection or ()) for record in records)

@@ -13,11 +13,11 @@ from whoop_assets.defs.assets.loading import SINCE_TAG, lane_tags
 from whoop_assets.defs.assets.members import body_measurement, profile
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.assets.trends import trends
-from whoop_assets.defs.partitions import range_tags
+from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of
+from whoop_assets.defs.sensors.in_flight import runs_in_flight
 from whoop_assets.planner import Plan, Reading
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
 
@@ -25,7 +25,7 @@ REASON_TAG = "whoop/reason"
 MEMBERS_AT_ONCE = 100
 """A run of more members is split: one that is killed leaves less to do again, and others get their turn."""
 
-MOST_A_TICK, MOST_IN_FLIGHT, MOST_LOOKED_AT = 10, 20, 200
+MOST_A_TICK, MOST_IN_FLIGHT = 10, 20
 TRY_AGAIN_AFTER = timedelta(hours=1)
 """A run that came to nothing, though it did not say so, is asked for again then."""
 
@@ -108,9 +108,10 @@ def run_key(group: Group, now: datetime) -> str:
 def in_flight(instance: dg.DagsterInstance, namespace: AssetNamespace) -> list[InFlight]:
     """What the runs read that are queued or under way in this graph."""
     found = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_LOOKED_AT):
-        days = days_of(run)
-        if days is None or not namespace.has_part_in(run):
+    for record in runs_in_flight(instance, namespace):
+        run = record.dagster_run
+        days = range_of(run)
+        if days is None:
             continue
         selected = frozenset(namespace.ours_among(run.asset_selection or ()))
         found.append(

@@ -12,15 +12,15 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.assets.weekly_summary import weekly_summary
-from whoop_assets.defs.partitions import range_tags
+from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
+from whoop_assets.defs.sensors.in_flight import runs_for_events, runs_in_flight
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
 from whoop_assets.records.stale_days import STALE_DAYS
 
-MOST_RANGES, MOST_RUNS = 10, 100
+MOST_RANGES = 10
 TRY_AGAIN_AFTER = timedelta(hours=1)
 
 
@@ -130,15 +130,11 @@ def _being_built(
     instance: dg.DagsterInstance, namespace: AssetNamespace, asset: str
 ) -> list[tuple[str, str]]:
     """The partitions, first and last, of the asset that a run that is queued or under way will build."""
-    spans = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
-        selected = run.asset_selection
-        if not namespace.has_part_in(run) or (selected is not None and namespace.key(asset) not in selected):
-            continue
-        days = days_of(run)
-        if days is not None:
-            spans.append(days)
-    return spans
+    runs = [record.dagster_run for record in runs_in_flight(instance, namespace)]
+    building = [
+        run for run in runs if run.asset_selection is None or namespace.key(asset) in run.asset_selection
+    ]
+    return [bounds for run in building if (bounds := range_of(run)) is not None]
 
 
 def digest(entries: Iterable[Behind], first: date, last: date) -> str:
