@@ -7,7 +7,8 @@ from whoop_assets.defs.definitions import namespace_at, whoop_definitions
 from whoop_assets.defs.resources import WhoopResource
 
 WEBHOOK_WAIT_SECONDS = 3.5
-"""Most of the 5 s between two ticks. This project's dagster.yaml evaluates sensors in threads, so it delays no other."""
+"""Most of the 5 s between two ticks. This project's dagster.yaml evaluates sensors in threads, so it delays
+no other."""
 
 _resource = WhoopResource()
 NAMESPACE = namespace_at(DEFAULT_PREFIX, None, _resource)

@@ -1,4 +1,5 @@
-"""Settings from environment variables and from a `.env` file in the working folder. The environment wins over the file.
+"""Settings from environment variables and from a `.env` file in the working folder. The environment wins over
+the file.
 
 Nothing is read at import: `Settings.from_environment()` reads each time.
 """
@@ -118,9 +119,11 @@ Name = Annotated[str, AfterValidator(_identifier)]
 
 
 class Settings(BaseSettings):
-    """All settings of one process; docs/configuration.md describes the variables. An empty value means the default.
+    """All settings of one process; docs/configuration.md describes the variables. An empty value means the
+    default.
 
-    The sinks check the values of their settings when they use them, so that a mistake there does not stop reading WHOOP.
+    The sinks check the values of their settings when they use them, so that a mistake there does not stop
+    reading WHOOP.
     """
 
     model_config = SettingsConfigDict(
@@ -214,7 +217,8 @@ class Settings(BaseSettings):
             raise ConfigurationError(_sentence(error)) from None
         if settings.alert_smtp_url and not (settings.alert_from and settings.alert_to):
             raise ConfigurationError(
-                "WHOOP_ALERT_SMTP_URL is set, WHOOP_ALERT_FROM or WHOOP_ALERT_TO is not: an e-mail needs both."
+                "WHOOP_ALERT_SMTP_URL is set, WHOOP_ALERT_FROM or WHOOP_ALERT_TO is not: an e-mail needs"
+                " both."
             )
         if not settings.iceberg_catalog:
             return settings
@@ -230,7 +234,8 @@ class Settings(BaseSettings):
         missing = [name for name in ("client_id", "client_secret") if not getattr(self, name)]
         if missing:
             raise ConfigurationError(
-                f"{' and '.join(_variable(name) for name in missing)} not set: take them from your app in the WHOOP"
+                f"{' and '.join(_variable(name) for name in missing)} not set: take them from your app in"
+                f" the WHOOP"
                 " Developer Dashboard and put them into the environment or the .env file."
             )
 

@@ -19,7 +19,8 @@ def test_without_anything_the_defaults_hold():
 
 def test_the_environment_wins_over_the_env_file_and_an_empty_value_means_the_default(monkeypatch):
     Path(".env").write_text(
-        "WHOOP_CLIENT_ID=from the file\nWHOOP_CLIENT_SECRET=from the file\nWHOOP_TIMEZONE=Asia/Tokyo\nWHOOP_START_DATE\n"
+        "WHOOP_CLIENT_ID=from the file\nWHOOP_CLIENT_SECRET=from the"
+        " file\nWHOOP_TIMEZONE=Asia/Tokyo\nWHOOP_START_DATE\n"
     )
     monkeypatch.setenv("WHOOP_CLIENT_ID", "from the environment")
     monkeypatch.setenv("WHOOP_TIMEZONE", "")

@@ -1,4 +1,5 @@
-"""The group of commands, and what becomes of errors: one sentence on stderr and an exit status, no traceback."""
+"""The group of commands, and what becomes of errors: one sentence on stderr and an exit status, no
+traceback."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""Asking whoever runs the command: a prompt on a terminal, the next line where the input is a file or a pipe."""
+"""Asking whoever runs the command: a prompt on a terminal, the next line where the input is a file or a
+pipe."""
 
 import sys
 

@@ -1,7 +1,8 @@
-"""The asset namespace: key prefix, group, partitions, and every name that Dagster must not confuse with another's.
+"""The asset namespace: key prefix, group, partitions, and every name that Dagster must not confuse with
+another's.
 
-Asset keys, jobs, sensors, ops and the resource take their names from the namespace. So the assets can stand beside other
-assets, and twice in one deployment.
+Asset keys, jobs, sensors, ops and the resource take their names from the namespace. So the assets can stand
+beside other assets, and twice in one deployment.
 """
 
 import re
@@ -18,7 +19,8 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import ConfigurationError
 
 DEFAULT_PREFIX = ("whoop",)
-"""The key prefix of this project's own deployment. Only under it are the names of jobs, sensors and schedules short."""
+"""The key prefix of this project's own deployment. Only under it are the names of jobs, sensors and schedules
+short."""
 
 DEFAULT_OWNERS = ("team:whoop",)
 JOBS = ("refresh", "check", "keep_tokens", "journal")
@@ -53,7 +55,8 @@ class AssetNamespace:
         for label, names in (("key prefix", self.prefix), ("group", (self.group,))):
             if not names or not all(_NAME.fullmatch(name) for name in names):
                 raise ConfigurationError(
-                    f"The {label} {'/'.join(names)!r} cannot be used: give one or more words of letters, digits and"
+                    f"The {label} {'/'.join(names)!r} cannot be used: give one or more words of letters,"
+                    f" digits and"
                     " underscores."
                 )
 
@@ -77,7 +80,8 @@ class AssetNamespace:
         return "_".join(self.prefix)
 
     def group_of(self, suffix: str) -> str:
-        """Return the group whose name ends in the suffix; the group of the daily assets for an empty suffix."""
+        """Return the group whose name ends in the suffix; the group of the daily assets for an empty
+        suffix."""
         return f"{self.group}_{suffix}" if suffix else self.group
 
     def resource_in(self, context: object) -> WhoopResource:
@@ -101,10 +105,12 @@ class AssetNamespace:
         return [key.path[-1] for key in keys if tuple(key.path[:-1]) == self.prefix]
 
     def has_part_in(self, run: dg.DagsterRun) -> bool:
-        """Return whether the run materializes or checks assets of this namespace, or belongs to one of its jobs."""
+        """Return whether the run materializes or checks assets of this namespace, or belongs to one of its
+        jobs."""
         if run.asset_selection:
             return bool(self.ours_among(run.asset_selection))
         if run.asset_check_selection:
             return bool(self.ours_among(key.asset_key for key in run.asset_check_selection))
-        # A run without a selection is a whole job. Dagster's own job of all assets contains the namespace too.
+        # A run without a selection is a whole job. Dagster's own job of all assets contains the namespace
+        # too.
         return run.job_name in {self.name(job) for job in JOBS} or run.job_name.startswith("__")

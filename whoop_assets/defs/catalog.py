@@ -1,4 +1,4 @@
-"""What Dagster's catalog shows of an asset: table, columns, storage, source code, and the WHOOP API upstream."""
+"""Metadata for Dagster's catalog: table, columns, storage, source code, and the WHOOP API upstream."""
 
 import inspect
 import re
@@ -52,8 +52,10 @@ def code_reference(function: Callable[..., Any]) -> dict[str, Any]:
 def table_location(settings: Settings) -> tuple[str, str]:
     """Return the kind of database, and the prefix that makes the names of its tables unambiguous.
 
-    The prefix is the database and schema of PostgreSQL, and the name of the file for SQLite. Host, user and password are
-    never part of it. Both are empty if the URL cannot be used: a run reports that, and definitions must load without it.
+    The prefix is the database and schema of PostgreSQL, and the name of the file for SQLite. Host, user and
+    password are never part of it. Both are empty if the URL cannot be used: a run reports that, and
+    definitions must load
+    without it.
     """
     try:
         url = normalise_url(settings.database_url)

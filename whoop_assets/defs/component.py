@@ -28,7 +28,8 @@ class ScaffoldParams(BaseModel):
     )
     env_prefix: str | None = Field(
         default=None,
-        description="Reads database, app and token key from variables with this prefix, for example TEAM_WHOOP_.",
+        description="Reads database, app and token key from variables with this prefix, for example"
+        " TEAM_WHOOP_.",
     )
     automatic: bool = Field(default=True, description="False leaves out sensors and schedules.")
 
@@ -77,7 +78,8 @@ class WhoopComponent(dg.Component, dg.Model, dg.Resolvable):
     )
     resource: Mapping[str, str | int] = Field(
         default={},
-        description="Fields of WhoopResource. Write a secret as env:NAME, the name of its environment variable.",
+        description="Fields of WhoopResource. Write a secret as env:NAME, the name of its environment"
+        " variable.",
         examples=[{"database_url": "env:WHOOP_DATABASE_URL", "timezone": "Europe/Berlin"}],
     )
 
@@ -100,14 +102,17 @@ class WhoopComponent(dg.Component, dg.Model, dg.Resolvable):
 
 
 def _value(name: str, value: str | int) -> Any:
-    """Return the value of a field of the resource; `env:NAME` becomes a reference that Dagster resolves in each run.
+    """Return the value of a field of the resource; `env:NAME` becomes a reference that Dagster resolves in
+    each run.
 
-    A template such as `{{ env.NAME }}` is no alternative: Dagster resolves it when it loads, and shows the value.
+    A template such as `{{ env.NAME }}` is no alternative: Dagster resolves it when it loads, and shows the
+    value.
     """
     fields = WhoopResource.model_fields
     if name not in fields:
         raise ConfigurationError(
-            f"resource.{name} in defs.yaml is not a field of WhoopResource: use one of {', '.join(sorted(fields))}."
+            f"resource.{name} in defs.yaml is not a field of WhoopResource: use one of"
+            f" {', '.join(sorted(fields))}."
         )
     if not isinstance(value, str) or not value.startswith(ENV):
         return value

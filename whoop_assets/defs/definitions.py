@@ -1,4 +1,5 @@
-"""All definitions of the project, for any deployment: assets, checks, jobs, schedules, sensors and the resource."""
+"""All definitions of the project, for any deployment: assets, checks, jobs, schedules, sensors and the
+resource."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -88,24 +89,30 @@ def whoop_definitions(
 ) -> dg.Definitions:
     """Create the project's definitions, to be merged with a deployment's other definitions.
 
-    Under a prefix other than `whoop`, the names of jobs, sensors, schedules, ops and the resource begin with the prefix
-    (`health_whoop_refresh`). So a deployment can hold two sets of definitions, each with a prefix and a database of its
-    own. The deployment chooses the executor.
+    Under a prefix other than `whoop`, the names of jobs, sensors, schedules, ops and the resource begin with
+    the prefix (`health_whoop_refresh`). So a deployment can hold two sets of definitions, each with a prefix
+    and a
+    database of its own. The deployment chooses the executor.
 
     Args:
         key_prefix: Prefix of all asset keys.
-        group_name: Group of the daily assets; by default the prefix. Other groups add a suffix such as `_weekly`.
-        resource: Database and access to WHOOP. Empty fields fall back to the environment, and so do the sinks.
-        automatic: Whether to include sensors and schedules. None: the setting WHOOP_AUTOMATIC decides.
-        webhook_wait_seconds: How long a tick of the webhook sensor waits if no event is due. Dagster evaluates a sensor
-            every 5 s, so a wait of 3.5 s finds an event 2 s earlier on average. Use it only if dagster.yaml has
-            `sensors: {use_threads: true}`; otherwise each tick delays all other sensors of the deployment.
+        group_name: Group of the daily assets; by default the prefix. Other groups add a suffix such as
+        `_weekly`. resource: Database and access to WHOOP. Empty fields fall back to the environment, and so
+        do the
+        sinks. automatic: Whether to include sensors and schedules. None: the setting WHOOP_AUTOMATIC decides.
+        webhook_wait_seconds: How long a tick of the webhook sensor waits if no event is due. Dagster
+        evaluates a sensor
+            every 5 s, so a wait of 3.5 s finds an event 2 s earlier on average. Use it only if dagster.yaml
+            has `sensors: {use_threads: true}`; otherwise each tick delays all other sensors of the
+            deployment.
         owners: Owners of all assets, as `team:NAME` or an e-mail address.
-        freshness_hours: Adds a freshness policy to `profile` and `cycles` that fails when they are older than this.
+        freshness_hours: Adds a freshness policy to `profile` and `cycles` that fails when they are older than
+        this.
             None: no policy.
 
     Raises:
-        ConfigurationError: Dagster does not accept the prefix or group; the first day, the time zone or a sink's setting
+        ConfigurationError: Dagster does not accept the prefix or group; the first day, the time zone or a
+        sink's setting
             is not usable; or a secret is plain text.
     """
     if resource is not None:
@@ -172,15 +179,16 @@ def namespace_at(
 
 
 def daily_keys(namespace: AssetNamespace) -> list[dg.AssetKey]:
-    """Return the assets with a partition per day, without sinks: what a run of a range of days materializes."""
+    """Return the assets with a partition per day, without sinks: what a run of a range of days
+    materializes."""
     return namespace.keys(factory.name for factory in ASSETS if factory.partitions is Partitions.DAY)
 
 
 def _with_values_as_defaults(whoop: WhoopResource) -> WhoopResource:
     """Return the resource with its values as defaults of its class.
 
-    Run config for a resource replaces all its values. Without these defaults, a run that is limited to some members would
-    lose the database.
+    Run config for a resource replaces all its values. Without these defaults, a run that is limited to some
+    members would lose the database.
     """
     fields = type(whoop).model_fields
     values: dict[str, Any] = {

@@ -1,7 +1,8 @@
 """Removes a member from Dagster's storage, and the logs of old runs.
 
-Dagster never deletes events. They contain charts, and messages and metadata that name members. Dagster has no public API
-to change them, so this module changes the tables with SQL. It reads their columns from the database itself.
+Dagster never deletes events. They contain charts, and messages and metadata that name members. Dagster has no
+public API to change them, so this module changes the tables with SQL. It reads their columns from the
+database itself.
 """
 
 import json
@@ -36,9 +37,10 @@ CHARTS = "charts"
 """Label of the metadata that holds charts."""
 REMOVED = "(removed)"
 MIN_UNMISTAKABLE_ID = 10_000
-"""A smaller number, or a negative one, is taken for a member's id only after the word "member" or in a list of members."""
+"""A smaller number, or a negative one, is taken for a member's id only after the word "member" or in a list
+of members."""
 MEMBER_KEYS = {"member", "members", "user_id"}
-"""Keys and labels whose number is a member's id, whatever its size."""
+"""Keys and labels of members' ids. Their numbers are ids, whatever their size."""
 MAX_RUNS_PER_STATEMENT = 500
 
 _KEPT_TYPES = [
@@ -66,10 +68,27 @@ _UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISH
 _LOG_SUFFIXES = (".err", ".out", ".partial")
 
 _TABLES = {
-    "event_logs", "asset_keys", "asset_event_tags", "asset_check_executions", "dynamic_partitions", "concurrency_limits",
-    "concurrency_slots", "pending_steps", "runs", "run_tags", "snapshots", "bulk_actions", "backfill_tags", "kvs",
-    "daemon_heartbeats", "instance_info", "jobs", "instigators", "job_ticks", "asset_daemon_asset_evaluations",
-}  # fmt: skip
+    "event_logs",
+    "asset_keys",
+    "asset_event_tags",
+    "asset_check_executions",
+    "dynamic_partitions",
+    "concurrency_limits",
+    "concurrency_slots",
+    "pending_steps",
+    "runs",
+    "run_tags",
+    "snapshots",
+    "bulk_actions",
+    "backfill_tags",
+    "kvs",
+    "daemon_heartbeats",
+    "instance_info",
+    "jobs",
+    "instigators",
+    "job_ticks",
+    "asset_daemon_asset_evaluations",
+}
 """Dagster's tables. Other tables in the same database are never changed."""
 
 _events = table("event_logs", column("id"), column("run_id"), column("event"), column("dagster_event_type"))
@@ -79,7 +98,7 @@ Connect = Callable[[], AbstractContextManager[Connection]]
 
 @dataclass(slots=True)
 class Redacted:
-    """What was changed: stored values and files of logs; `databases` are the SQLite files among them."""
+    """Number of changed values and log files. `databases` are the changed SQLite files."""
 
     values: int = 0
     log_files: int = 0
@@ -98,7 +117,8 @@ class Purged:
 
 
 def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
-    """Remove each line that names the member, and each chart beside it, from the instance's storages and log files."""
+    """Remove each line that names the member, and each chart beside it, from the instance's storages and log
+    files."""
     done = Redacted()
     redaction = _Redaction(user_id)
     for connect in _databases(instance, done):
@@ -112,7 +132,8 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
         except SQLAlchemyError as error:
             # Its text holds the values of the statement: lines of the log.
             done.unreached.append(
-                f"A database of Dagster could not be changed ({cause_of(error)}): end the processes that use it, then run"
+                f"A database of Dagster could not be changed ({cause_of(error)}): end the processes that"
+                f" use it, then run"
                 " this command again."
             )
             continue
@@ -130,21 +151,23 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
                 )
     elif type(manager).__name__ != "NoOpComputeLogManager":
         done.unreached.append(
-            f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete those that name"
+            f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete"
+            f" those that name"
             f" member {user_id} there."
         )
     return done
 
 
 def unfinished_runs(instance: dg.DagsterInstance) -> int:
-    """How many runs are queued or under way: they can still write lines."""
+    """Return the number of runs in flight, which can still write lines."""
     return instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED))
 
 
 def purge_events(instance: dg.DagsterInstance, before: datetime) -> Purged:
     """Delete the log of the runs that ended before then: messages, steps, planned events and charts.
 
-    Materializations, observations and check results stay, so that Dagster still knows which partitions there are.
+    Materializations, observations and check results stay, so that Dagster still knows which partitions there
+    are.
 
     Raises:
         TypeError: The instance keeps its events in no SQL database.
@@ -208,11 +231,12 @@ class _Redaction:
 
     @property
     def like(self) -> str:
-        """What the text of an affected value contains; a first, cheap condition for SQL."""
+        """SQL pattern of all values that can contain the id."""
         return f"%{self._user_id}%"
 
     def text(self, text: str) -> str:
-        """The text without the member: JSON keeps its structure, other text loses each line that names the member."""
+        """The text without the member: JSON keeps its structure, other text loses each line that names the
+        member."""
         if str(self._user_id) not in text:
             return text
         if text[:1] in ("{", "["):
@@ -234,7 +258,8 @@ class _Redaction:
         return after != before
 
     def _json(self, value: Any) -> Any:
-        """A copy of the JSON value that does not name the member: ids become 0, and a table's row loses its texts."""
+        """A copy of the JSON value that does not name the member: ids become 0, and a table's row loses its
+        texts."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -251,7 +276,7 @@ class _Redaction:
         return copy
 
     def _ids(self, value: Any) -> Any:
-        """What stands under a key or label of members: an id, a list of ids, or metadata that holds one."""
+        """Redact the value of a key or label in MEMBER_KEYS: an id, a list of ids, or metadata with an id."""
         if self._is_id(value):
             return 0
         if isinstance(value, list):
@@ -289,7 +314,8 @@ def _databases(instance: dg.DagsterInstance, done: Redacted) -> Iterator[Connect
             yield connect
         elif storage is not None:
             done.unreached.append(
-                f"Dagster's {content} are in {type(storage).__name__}, which this command cannot search: delete them there."
+                f"Dagster's {content} are in {type(storage).__name__}, which this command cannot search:"
+                f" delete them there."
             )
     if _has_file_per_run(events):
         for run_id in events.get_all_run_ids():

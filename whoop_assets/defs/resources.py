@@ -1,4 +1,4 @@
-"""The WHOOP resource: one per run, it holds the database, the tokens and the request budget."""
+"""The resource of a run: database, tokens and request budget."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -39,14 +39,15 @@ _CONFIGURABLE = (
 )
 _URLS = ("database_url", "api_url", "oauth_url")
 _SECRETS = ("client_secret", "token_key", "alert_url", *_URLS)
-"""Fields that are secret. Of a URL only one with a password is; an address for alerts usually holds a token."""
+"""Fields that are secret. A URL is secret only if it contains a password, except the alert URL, which often
+contains a token."""
 
 
 class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
-    """WHOOP and the warehouse. Fields left empty fall back to environment variables (WHOOP_*).
+    """Database and access to WHOOP. Empty fields fall back to environment variables (WHOOP_*).
 
-    docs/configuration.md has the meaning of each. Secrets must be `dg.EnvVar`. `start_date` and `timezone` make the
-    partitions, so they are looked at when the definitions are loaded; all else is when a run or a tick needs it.
+    docs/configuration.md describes them. Secrets must be `dg.EnvVar`. `start_date` and `timezone` define the
+    partitions, so they are read when definitions load. Other values are read by runs and ticks.
     """
 
     database_url: str = Field(default="", description="WHOOP_DATABASE_URL when empty.")
@@ -70,7 +71,11 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     _used_by: str = PrivateAttr(default="")
 
     def settings(self) -> Settings:
-        """The environment's settings, with what is configured here in their place. Raises ConfigurationError."""
+        """Return the settings of the environment, with this resource's values in their place.
+
+        Raises:
+            ConfigurationError: A setting is not usable.
+        """
         given = {f"WHOOP_{name.upper()}": getattr(self, name) for name in _CONFIGURABLE}
         settings = Settings.from_environment({name: str(value) for name, value in given.items() if value})
         return settings.replace(data_folder=Path(self.data_folder or settings.data_folder))
@@ -86,16 +91,21 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         return Settings.from_environment({name: value for name, value in given.items() if value})
 
     def require_hidden_secrets(self) -> None:
-        """Raise ConfigurationError for a secret that is not a `dg.EnvVar`: Dagster's UI shows the value of every other field.
+        """Reject secrets in plain text, which Dagster's UI would show.
 
-        Ask before Dagster resolves the fields: afterwards each is a plain text.
+        Call it before Dagster resolves the fields.
+
+        Raises:
+            ConfigurationError: A secret is not a `dg.EnvVar`.
         """
         for name in _SECRETS:
             value = getattr(self, name)
             if value and not isinstance(value, dg.EnvVar) and (name not in _URLS or _has_password(value)):
                 raise ConfigurationError(
-                    f"The {name} of WhoopResource is a plain text{' with a password' if name in _URLS else ''}, which Dagster's"
-                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), in defs.yaml env:WHOOP_{name.upper()}, or leave it empty and set'
+                    f"The {name} of WhoopResource is a plain"
+                    f" text{' with a password' if name in _URLS else ''}, which Dagster's"
+                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), in defs.yaml'
+                    f" env:WHOOP_{name.upper()}, or leave it empty and set"
                     " that variable."
                 )
 
@@ -118,21 +128,22 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
 
     @property
     def database(self) -> Database:
-        """The warehouse, opened and checked at first use."""
+        """The database, opened and checked at first use."""
         if self._database is None:
             self._database = open_database(self.settings())
         return self._database
 
     @property
     def connection(self) -> Connection:
-        """The way to WHOOP, opened at first use: a run that only builds summaries needs no credentials."""
+        """The session with WHOOP, opened at first use. A run that only builds summaries needs no
+        credentials."""
         if self._connection is None:
             self._connection = Connection(self.settings(), self.database, self._used_by)
         return self._connection
 
     @property
     def began(self) -> datetime:
-        """The present of this run by the database's clock: all its steps read up to here."""
+        """Start of this run by the database's clock. All steps read up to this time."""
         if self._began is None:
             with self.database.read() as connection:
                 self._began = self.database.now(connection)
@@ -166,14 +177,15 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
             return read_frame(connection, table, days[0], days[1], user_ids)
 
     def member_count(self) -> int:
-        """How many members the database holds, the disconnected too."""
+        """Return the number of members in the database, including disconnected ones."""
         with self.database.read() as connection:
             return len(members.listed(connection))
 
     def chosen_members(self) -> list[Member]:
-        """The members of this run, the disconnected too: their data stay, and so do their summaries.
+        """Return the members of this run, including disconnected ones.
 
-        Raises UnknownMember.
+        Raises:
+            UnknownMember: The database has no member with a given id.
         """
         with self.database.read() as connection:
             return members.chosen(connection, self.members, with_disconnected=True)

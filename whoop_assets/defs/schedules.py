@@ -1,7 +1,4 @@
-"""Jobs and schedules: what people start by name, and what runs by itself at fixed times. A tick does SQL only.
-
-What has to be read, and when, is no fixed time: the sensors ask for it (`sensors`).
-"""
+"""Jobs for people, and schedules for fixed times. A tick uses only SQL. Sensors request the readings."""
 
 import inspect
 from collections.abc import Iterable
@@ -16,13 +13,13 @@ from whoop_assets.errors import RECONNECT
 from whoop_assets.journal.store import count as count_answers
 from whoop_assets.tokens import keep_alive
 
-CHECK_DAILY = """Once a day, when the night is usually here: every check, over all members and days.
+CHECK_DAILY = """Runs all checks over all members and days once a day.
 
-The runs that sensors ask for leave out the checks that look at everything; this one sees that they are looked at."""
+Runs that sensors request leave out the checks of all data."""
 
 
 class Automation:
-    """The jobs and schedules of one namespace, whose daily assets, assets of the journal and checks are these."""
+    """The jobs and schedules of one namespace."""
 
     def __init__(
         self,
@@ -35,20 +32,22 @@ class Automation:
         refresh = dg.define_asset_job(
             namespace.name("refresh"),
             selection=dg.AssetSelection.assets(*days),
-            description="Read the asked days of every member and rebuild their summaries. Started by people: what needs"
-            " to be read without being asked for is found by the sensor `due_readings`.",
+            description="Reads the chosen days of every member and rebuilds their summaries. The sensor"
+            " `due_readings`"
+            " requests all regular readings.",
         )
         check = dg.define_asset_job(
             namespace.name("check"),
             selection=dg.AssetSelection.checks(*checks),
-            description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from"
-            " WHOOP.",
+            description="Checks that the stored data fit together and that no reading is overdue. Reads"
+            " nothing from WHOOP.",
         )
 
         follow = dg.define_asset_job(
             namespace.name("journal"),
             selection=dg.AssetSelection.assets(*journal),
-            description="Put imported answers beside the recoveries they precede, and compare; reads nothing from WHOOP.",
+            description="Joins imported journal answers with recoveries and compares them. Reads nothing"
+            " from WHOOP.",
         )
 
         @dg.op(name=namespace.name("renew_unused_tokens"), required_resource_keys=resource)
@@ -57,7 +56,7 @@ class Automation:
 
         @dg.job(
             name=namespace.name("keep_tokens"),
-            description="Renew the tokens that nothing has used for some days.",
+            description="Renews tokens that no request has used for some days.",
         )
         def keep_tokens() -> None:
             renew()
@@ -101,7 +100,8 @@ class Automation:
 
 
 def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) -> None:
-    """Renew what is due. One member's failure costs no other member anything; what may pass is shown as a failed run."""
+    """Renew unused tokens. A member's failure does not affect other members; the run fails if a retry may
+    help."""
     done = keep_alive.keep_alive(whoop.connection)
     for cause in [*done.to_reconnect.values(), *done.failed.values()]:
         context.log.warning(cause)
@@ -111,7 +111,8 @@ def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) ->
     context.add_output_metadata(metadata)
     if done.failed:
         raise dg.Failure(
-            f"The tokens of member {', '.join(map(str, done.failed))} could not be renewed; the next tick tries again.",
+            f"The tokens of member {', '.join(map(str, done.failed))} could not be renewed; the next tick"
+            f" tries again.",
             metadata={
                 "causes": dg.MetadataValue.md("\n".join(f"- {cause}" for cause in done.failed.values()))
             },
@@ -120,7 +121,7 @@ def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) ->
 
 
 def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
-    """Every hour: look for tokens that nothing has used for some days, so that a quiet month does not end in a new consent."""
+    """Finds tokens that no request has used for some days, every hour, so that they do not expire."""
     due, _ = keep_alive.due(whoop.database)
     if not due:
         return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
@@ -128,9 +129,9 @@ def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
 
 
 def journal_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
-    """Once a day, for who keeps a journal: an import builds it, and afterwards a recovery that it stands beside can change."""
+    """Builds the journal once a day if one was imported, because the recoveries beside it can change."""
     with whoop.database.read() as connection:
         answers = count_answers(connection)
     if not answers:
-        return dg.SkipReason("No journal was imported: `whoop-assets import` takes the app's export.")
+        return dg.SkipReason("No journal was imported. `whoop-assets import` imports the app's export.")
     return dg.RunRequest(tags=lane_tags("schedule"))

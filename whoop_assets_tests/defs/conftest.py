@@ -1,4 +1,5 @@
-"""A home whose settings stand in the environment, as Dagster's runs find them, and a real Dagster instance."""
+"""A home whose settings stand in the environment, as Dagster's runs find them, and a real Dagster
+instance."""
 
 import itertools
 import shutil
@@ -35,7 +36,8 @@ _WITHOUT = dg.Definitions(
 
 
 def job_of_assets(*, checked: bool = False) -> dg.JobDefinition:
-    """The job of all assets; the checks that look at everything, which sensors' runs leave out, only when asked for."""
+    """The job of all assets; the checks that look at everything, which sensors' runs leave out, only when
+    asked for."""
     return (defs if checked else _WITHOUT).resolve_implicit_global_asset_job_def()
 
 
@@ -93,7 +95,8 @@ class Project:
 
 @pytest.fixture(autouse=True)
 def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bound retries to a moment: Dagster's runs use the system's clock, so a fault that stays would take its real time."""
+    """Bound retries to a moment: Dagster's runs use the system's clock, so a fault that stays would take its
+    real time."""
     monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
     for lane in MAX_RETRY_SECONDS:
         monkeypatch.setitem(MAX_RETRY_SECONDS, lane, 0.2)

@@ -70,12 +70,22 @@ def dg_command(tmp_path_factory):
     site = folder / "site"
     subprocess.run(
         [
-            sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile",
-            "--disable-pip-version-check", "--target", site, built(folder),
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-index",
+            "--no-deps",
+            "--no-compile",
+            "--disable-pip-version-check",
+            "--target",
+            site,
+            built(folder),
         ],
         check=True,
         capture_output=True,
-    )  # fmt: skip
+    )
 
     def run(project: Path, *arguments: str) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
@@ -85,11 +95,15 @@ def dg_command(tmp_path_factory):
             [Path(sys.executable).parent / "dg", *arguments],
             cwd=project,
             env=environment
-            | {"PYTHONPATH": python_path(site, project / "src"), "HOME": str(home), "DG_CLI_CONFIG": str(home / "dg.toml")},
+            | {
+                "PYTHONPATH": python_path(site, project / "src"),
+                "HOME": str(home),
+                "DG_CLI_CONFIG": str(home / "dg.toml"),
+            },
             capture_output=True,
             text=True,
             timeout=300,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -113,9 +127,20 @@ def test_the_wheel_gives_a_project_two_components_under_two_prefixes(dg_command,
     assert "whoop_assets.WhoopComponent" in dg_command(project, "list", "components")
     dg_command(project, "check", "defs")
     dg_command(
-        project, "scaffold", "defs", "whoop_assets.WhoopComponent", "study", "--key-prefix", "study/whoop",
-        "--group-name", "study", "--env-prefix", "STUDY_WHOOP_", "--automatic", "false",
-    )  # fmt: skip
+        project,
+        "scaffold",
+        "defs",
+        "whoop_assets.WhoopComponent",
+        "study",
+        "--key-prefix",
+        "study/whoop",
+        "--group-name",
+        "study",
+        "--env-prefix",
+        "STUDY_WHOOP_",
+        "--automatic",
+        "false",
+    )
     written = yaml.safe_load(next(project.rglob("study/defs.yaml")).read_text())
     assert written == {
         "type": "whoop_assets.WhoopComponent",

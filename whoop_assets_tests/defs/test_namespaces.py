@@ -1,4 +1,5 @@
-"""The graph under other names: everything follows the prefix, and two of them do not get into each other's way."""
+"""The graph under other names: everything follows the prefix, and two of them do not get into each other's
+way."""
 
 import subprocess
 import sys

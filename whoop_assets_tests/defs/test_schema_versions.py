@@ -1,4 +1,5 @@
-"""Runs and ticks on a database of another version, and on one whose derived columns an upgrade has changed."""
+"""Runs and ticks on a database of another version, and on one whose derived columns an upgrade has
+changed."""
 
 from datetime import date, timedelta
 
@@ -43,7 +44,8 @@ def test_a_database_of_another_version_fails_runs_and_ticks_with_the_way_out(pro
 
 
 def add_column(tmp_path, monkeypatch):
-    """Let the program be one that has another column in `daily_summary`: migration, table, computation and version."""
+    """Let the program be one that has another column in `daily_summary`: migration, table, computation and
+    version."""
     add_migration(
         tmp_path, monkeypatch, 'op.add_column("daily_summary", sa.Column("strain_of_100", sa.Double()))'
     )

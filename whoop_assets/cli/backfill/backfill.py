@@ -1,4 +1,5 @@
-"""`backfill`: read a range of days again and rebuild its summaries, through Dagster, in one run of this process."""
+"""`backfill`: read a range of days again and rebuild its summaries, through Dagster, in one run of this
+process."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime
@@ -43,15 +44,23 @@ class Day(click.ParamType[date]):
 
 
 @click.command()
-@click.option("--from", "first", type=Day(), help="First WHOOP day, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), help="Last WHOOP day, included.")
-@click.option("--months", type=click.IntRange(min=1), help="Instead: the last so many months, up to today.")
-@click.option("--all", "everything", is_flag=True, help="Instead: every day from WHOOP_START_DATE to today.")
+@click.option("--from", "first", type=Day(), help="The first WHOOP day, YYYY-MM-DD.")
+@click.option("--to", "last", type=Day(), help="The last WHOOP day, included.")
+@click.option("--months", type=click.IntRange(min=1), help="Read this many months up to today instead.")
 @click.option(
-    "--member", "members", type=int, multiple=True, help="Only this WHOOP user id; may be repeated."
+    "--all", "everything", is_flag=True, help="Read every day from WHOOP_START_DATE to today instead."
 )
 @click.option(
-    "--force", is_flag=True, help="Read everything again, also what an unfinished backfill has just read."
+    "--member",
+    "members",
+    type=int,
+    multiple=True,
+    help="Read only the member with this WHOOP user id. You can repeat the option.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Read all days again, also those that an unfinished backfill has already read.",
 )
 def backfill(
     first: date | None,
@@ -61,7 +70,10 @@ def backfill(
     members: tuple[int, ...],
     force: bool,
 ) -> None:
-    """Read the days --from ... --to, the last --months, or --all of every member again and rebuild their summaries."""
+    """Read a range of days of all members and rebuild their summaries.
+
+    Choose the days with --from and --to, with --months, or with --all.
+    """
     from whoop_assets.cli.backfill.range_run import Range
     from whoop_assets.cli.processes.processes import ended_by_signals
 
@@ -75,7 +87,8 @@ def backfill(
         first = (
             settings.start_date if months is None else max(months_before(last, months), settings.start_date)
         )
-        # The days move on at midnight; the name of the work must not, or nothing would be taken up on the next day.
+        # The days move on at midnight; the name of the work must not, or nothing would be taken up on the
+        # next day.
         name = "all" if months is None else f"{months} months"
     if first is None or last is None:
         raise click.UsageError("Which days? Give --from and --to, or --months, or --all.")
@@ -97,7 +110,8 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
         raise click.UsageError(f"--from {first} is after --to {last}: exchange them.")
     if first < settings.start_date:
         raise click.UsageError(
-            f"--from {first} is before the first day, {settings.start_date}: set WHOOP_START_DATE to an earlier day, or"
+            f"--from {first} is before the first day, {settings.start_date}: set WHOOP_START_DATE to an"
+            f" earlier day, or"
             " begin there."
         )
     if last > today:
@@ -109,8 +123,8 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
 def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[Ran, Watcher]":
     """Run it, show how far it is, say what it came to.
 
-    Raises BackfillIncomplete when something is missing, and ends the command with status 1 when only records that were
-    not understood are.
+    Raises BackfillIncomplete when something is missing, and ends the command with status 1 when only records
+    that were not understood are.
     """
     from whoop_assets.cli.backfill.dagster_home import dagster_home, open_instance
     from whoop_assets.cli.backfill.progress import showing
@@ -125,7 +139,8 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
             since = None if force else unfinished_since(instance, wanted)
             if since is not None:
                 click.echo(
-                    f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC: what it read is"
+                    f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC:"
+                    f" what it read is"
                     " not read again (--force does)."
                 )
             with database.read() as transaction:
@@ -150,7 +165,8 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
 
 
 def check_way(connection: "Connection", wanted: "Range") -> None:
-    """Raise what would end the run at its first request: nobody to read, a URL or a token key that cannot be used."""
+    """Raise what would end the run at its first request: nobody to read, a URL or a token key that cannot be
+    used."""
     from whoop_assets.members import store as members
     from whoop_assets.tokens import store as token_store
 
@@ -175,7 +191,8 @@ def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", da
     rows = ", ".join(f"{name} {count}" for name, count in watcher.rows.items() if count)
     figures = watcher.figures
     click.echo(
-        f"{wanted.days} days: {figures['requests']} requests, {ran.seconds:.1f} s; {figures['created']} records new,"
+        f"{wanted.days} days: {figures['requests']} requests, {ran.seconds:.1f} s; {figures['created']}"
+        f" records new,"
         f" {figures['changed']} changed, {figures['deleted']} deleted."
     )
     click.echo(f"Rows of these days: {rows or 'none'}.")
@@ -188,7 +205,8 @@ def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", da
         ]
     if left:
         click.echo(
-            f"{len(left)} summaries outside this range are behind their records: the sensor stale_summaries rebuilds"
+            f"{len(left)} summaries outside this range are behind their records: the sensor"
+            f" stale_summaries rebuilds"
             " them while Dagster runs (`whoop-assets dev`)."
         )
 
@@ -224,7 +242,8 @@ def _judge(ran: "Ran", watcher: "Watcher", failed: "list[Failure]") -> None:
     if failed:
         who = ", ".join(str(user_id) for user_id in sorted({failure.user_id for failure in failed}))
         raise BackfillIncomplete(
-            f"{len(failed)} {'load' if len(failed) == 1 else 'loads'} of member {who} did not complete; what was read is kept, and the same command goes on"
+            f"{len(failed)} {'load' if len(failed) == 1 else 'loads'} of member {who} did not complete;"
+            f" what was read is kept, and the same command goes on"
             " from there once the causes above have passed or been mended."
         )
     if not ran.success:

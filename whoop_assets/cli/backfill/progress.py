@@ -1,6 +1,7 @@
 """How far a backfill is: bars on a terminal, a line per asset elsewhere.
 
-Reading WHOOP gives no events, so the requests it sends are counted in the database, once a second, by a thread.
+Reading WHOOP gives no events, so the requests it sends are counted in the database, once a second, by a
+thread.
 """
 
 import threading

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 BACKFILL_TAG = "whoop/backfill"
 INCOMPLETE_TAG = "whoop/incomplete"
-"""On a run in which a load failed, though Dagster counts the run as a success: connecting forgets the failure itself."""
+"""On a run in which a load failed, though Dagster counts the run as a success: connecting forgets the failure
+itself."""
 
 NO_RETRIES_TAG = "dagster/max_retries"
 MOST_TRIES = 10
@@ -67,19 +68,19 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime 
     """
     import dagster as dg
 
-    from whoop_assets.defs.assets.loading import CLOCK_SKEW, SINCE_TAG, TAKE_UP_WITHIN
+    from whoop_assets.defs.assets.loading import MAX_CLOCK_SKEW, MAX_RESUME_AGE, SINCE_TAG
 
     earlier = instance.get_run_records(dg.RunsFilter(tags={BACKFILL_TAG: wanted.digest}), limit=MOST_TRIES)
     for record in earlier:  # newest first
         if (
             record.dagster_run.is_success and INCOMPLETE_TAG not in record.dagster_run.tags
-        ) or record.create_timestamp.replace(tzinfo=UTC) < datetime.now(UTC) - TAKE_UP_WITHIN:
+        ) or record.create_timestamp.replace(tzinfo=UTC) < datetime.now(UTC) - MAX_RESUME_AGE:
             return None
         carried = record.dagster_run.tags.get(SINCE_TAG)
         if carried is not None:
             return datetime.fromisoformat(carried)
         if record.start_time is not None:
-            return datetime.fromtimestamp(record.start_time, UTC) - CLOCK_SKEW
+            return datetime.fromtimestamp(record.start_time, UTC) - MAX_CLOCK_SKEW
         # It was interrupted before it began to read: what counts is the one before it.
     return None
 
@@ -87,7 +88,8 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime 
 def run_range(
     instance: "dg.DagsterInstance", wanted: Range, watcher: Watcher, *, since: datetime | None
 ) -> Ran:
-    """Materialize every asset of days for the range; the watcher is told of each event. Failures are in the answer."""
+    """Materialize every asset of days for the range; the watcher is told of each event. Failures are in the
+    answer."""
     import dagster as dg
 
     from whoop_assets.definitions import defs

@@ -1,8 +1,11 @@
-"""Connecting with tokens made elsewhere, of which neither the age nor the scopes are known, nor whose they are.
+"""Connecting with tokens made elsewhere, of which neither the age nor the scopes are known, nor whose they
+are.
 
-What the access token may read is tried first: nothing is spent by that. Then the refresh token is exchanged, which makes
-the old pair worthless: only the exchange shows that the refresh token is good, and whose it is. The new pair is stored
-before WHOOP is asked that, under the member whom the old access token named: there is no second copy of it.
+What the access token may read is tried first: nothing is spent by that. Then the refresh token is exchanged,
+which makes the old pair worthless: only the exchange shows that the refresh token is good, and whose it is.
+The new pair
+is stored before WHOOP is asked that, under the member whom the old access token named: there is no second
+copy of it.
 """
 
 from collections.abc import Callable
@@ -44,7 +47,8 @@ def connect_with_tokens(connection: Connection) -> Connected:
 
 
 def connect_pair(connection: Connection, access: str, refresh: str) -> Connected:
-    """Renew the pair and connect its member; raises InvalidGrant, TokensOfTwo and what connect_member raises."""
+    """Renew the pair and connect its member; raises InvalidGrant, TokensOfTwo and what connect_member
+    raises."""
     client = connection.client_for_new(access)
     profile = _profile(client)
     if profile is None:
@@ -57,13 +61,15 @@ def connect_pair(connection: Connection, access: str, refresh: str) -> Connected
         whose = profile_owner(connection.client_for_new(pair.access_token).profile())
     except WhoopError as error:
         raise NotConfirmed(
-            f"Member {owner} is connected with the new tokens, of which WHOOP could not be asked whether they are this"
+            f"Member {owner} is connected with the new tokens, of which WHOOP could not be asked whether"
+            f" they are this"
             f" member's: if both tokens came from one consent, nothing more is to be done. {error}"
         ) from None
     if whose != owner:
         take_back(connection, owner, before)
         raise TokensOfTwo(
-            "The access token and the refresh token belong to two members: nothing was stored, and the refresh token is"
+            "The access token and the refresh token belong to two members: nothing was stored, and the"
+            " refresh token is"
             " spent; make a new pair of tokens of one member and give both."
         )
     return connected(owner, pair)
@@ -75,7 +81,8 @@ def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> T
         fresh = connection.oauth.refresh(refresh)
     except InvalidGrant:
         raise InvalidGrant(
-            "WHOOP does not accept the refresh token, which is spent, revoked or another app's: nothing was stored; make"
+            "WHOOP does not accept the refresh token, which is spent, revoked or another app's: nothing"
+            " was stored; make"
             " a new pair of tokens and give both."
         ) from None
     scopes = granted or fresh.scopes - {OFFLINE} or frozenset(SCOPES)

@@ -150,6 +150,8 @@ def _end(report: "Report", taken: "Taken") -> None:
         )
     if not report.in_order:
         raise NotAllMapped(
-            f"{report.unmapped} ids are unmapped, {report.contradicting} contradict their records, {report.doubles} records have"
-            " more than one: look at the table v1_ids, or at --log; after a backfill of the missing days, run it with --retry."
+            f"{report.unmapped} ids are unmapped, {report.contradicting} contradict their records,"
+            f" {report.doubles} records have"
+            " more than one: look at the table v1_ids, or at --log; after a backfill of the missing days,"
+            " run it with --retry."
         )

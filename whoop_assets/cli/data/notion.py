@@ -1,4 +1,5 @@
-"""`notion`: making the data source that pages go to, how things are with it, and pages for days that lost theirs."""
+"""`notion`: making the data source that pages go to, how things are with it, and pages for days that lost
+theirs."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -19,14 +20,16 @@ MOST_SHOWN = 20
 
 @click.group()
 def notion() -> None:
-    """One Notion page per member and day."""
+    """Manage the Notion pages, one per member and day."""
 
 
 @notion.command()
-@click.option("--parent", required=True, metavar="PAGE", help="Id or address of the page that it is made on.")
-@click.option("--title", default="WHOOP", show_default=True, help="Its name.")
+@click.option(
+    "--parent", required=True, metavar="PAGE", help="Id or URL of the page that contains the data source."
+)
+@click.option("--title", default="WHOOP", show_default=True, help="Name of the data source.")
 def init(parent: str, title: str) -> None:
-    """Make a Notion data source with the properties of the mapping, and say its id."""
+    """Create a Notion data source with the properties of the mapping and print its id."""
     from whoop_assets.clock import SystemClock
     from whoop_assets.sinks.notion.client import Notion, OwnPace, notion_id
     from whoop_assets.sinks.notion.errors import OutcomeUnknown
@@ -36,7 +39,8 @@ def init(parent: str, title: str) -> None:
     settings = Settings.from_environment()
     if not settings.notion_token.get_secret_value():
         raise ConfigurationError(
-            "NOTION_TOKEN is not set: make an integration in Notion, share the page with it, and put its secret into the"
+            "NOTION_TOKEN is not set: make an integration in Notion, share the page with it, and put its"
+            " secret into the"
             " environment or the .env file."
         )
     if settings.notion_data_source:
@@ -58,7 +62,7 @@ def init(parent: str, title: str) -> None:
 
 @notion.command()
 def status() -> None:
-    """Say how many days have a page, which are behind, and what is in the way."""
+    """Show how many days have a page, which pages are stale, and current problems."""
     from whoop_assets.sinks.notion import pages, sources
     from whoop_assets.sinks.notion.target import target
 
@@ -85,12 +89,17 @@ def status() -> None:
 
 @notion.command()
 @click.option(
-    "--member", "chosen", type=int, multiple=True, metavar="ID", help="Only this member; may be repeated."
+    "--member",
+    "chosen",
+    type=int,
+    multiple=True,
+    metavar="ID",
+    help="Include only this member. You can repeat the option.",
 )
-@click.option("--from", "first", type=Day(), metavar="DAY", help="Only from this day on, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), metavar="DAY", help="Only up to this day.")
+@click.option("--from", "first", type=Day(), metavar="DAY", help="The first day, YYYY-MM-DD.")
+@click.option("--to", "last", type=Day(), metavar="DAY", help="The last day, included.")
 def renew(chosen: tuple[int, ...], first: date | None, last: date | None) -> None:
-    """Let days whose page is in the bin, or gone, have a page again: a new one."""
+    """Create new pages for days whose page was deleted or is in the trash."""
     from whoop_assets.sinks.notion import pages
     from whoop_assets.sinks.notion.target import target
 

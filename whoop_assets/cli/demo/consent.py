@@ -1,4 +1,5 @@
-"""The demo's browser: opens the simulator's consent page, chooses a member, presses Allow, follows the redirect.
+"""The demo's browser: opens the simulator's consent page, chooses a member, presses Allow, follows the
+redirect.
 
 It speaks to the simulator alone; a real member's consent is given in a real browser.
 """

@@ -26,12 +26,15 @@ _EARLIER = 10  # days the members have worn the strap before the first day shown
 
 
 @click.command()
-@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How many days.")
+@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="Number of days.")
 @click.option(
-    "--members", type=click.IntRange(1, 50), default=MEMBERS, show_default=True, help="How many members."
+    "--members", type=click.IntRange(1, 50), default=MEMBERS, show_default=True, help="Number of members."
 )
 def demo(days: int, members: int) -> None:
-    """Try it without an account: a simulated WHOOP, invented members and their days, a report."""
+    """Try the project without an account.
+
+    Starts a simulated WHOOP with invented members, loads their days through Dagster, and writes reports.
+    """
     from whoop_assets.cli.processes.processes import ended_by_signals
 
     settings = Settings.from_environment()
@@ -96,7 +99,8 @@ def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) ->
     click.echo(f"\nThe last {len(rows)} daily rows:")
     print_table(daily_table(rows[::-1]))
     click.echo(
-        f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in all."
+        f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in"
+        f" all."
     )
 
 
@@ -138,7 +142,8 @@ def _farewell(*, real_account: bool) -> None:
         click.echo("WHOOP_CLIENT_ID is set, so `dev` and the other commands without --demo use your account.")
     else:
         click.echo(
-            "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP Developer"
+            "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP"
+            " Developer"
             f" Dashboard), then run `{program} connect`."
         )
 

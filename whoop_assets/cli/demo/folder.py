@@ -1,4 +1,5 @@
-"""The demo's folder in the data folder: warehouse, Dagster home, the simulator's state, and a marker that it is ours.
+"""The demo's folder in the data folder: warehouse, Dagster home, the simulator's state, and a marker that it
+is ours.
 
 The marker also holds what a later `dev` needs to bring the same demo up again.
 """
@@ -41,7 +42,8 @@ class Demo:
         (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
 
     def environment(self, simulator: str, callback_port: int) -> dict[str, str]:
-        """What makes every part of this project work on the demo; it goes over the real environment and `.env`."""
+        """What makes every part of this project work on the demo; it goes over the real environment and
+        `.env`."""
         return {
             "WHOOP_CLIENT_ID": CLIENT_ID,
             "WHOOP_CLIENT_SECRET": CLIENT_SECRET,

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def budget(as_json: bool) -> None:
-    """Show WHOOP's request limits, who used what of them, and when there is more."""
+    """Show WHOOP's rate limits, how much of them each process has used, and when requests are possible
+    again."""
     from whoop_assets.request_budget.budget import RequestBudget
     from whoop_assets.request_budget.usage import report
 
@@ -83,7 +84,12 @@ def _print(found: "Report") -> None:
     print_table(windows)
     if found.users:
         users = Table(box=box.SIMPLE_HEAD)
-        for heading, side in (("used by", "left"), ("lane", "left"), ("last minute", "right"), ("last day", "right")):  # fmt: skip
+        for heading, side in (
+            ("used by", "left"),
+            ("lane", "left"),
+            ("last minute", "right"),
+            ("last day", "right"),
+        ):
             users.add_column(heading, justify=side)  # type: ignore[arg-type]
         for user in found.users:
             users.add_row(user.used_by or "-", user.lane, str(user.minute), str(user.day))
@@ -105,7 +111,8 @@ def sentences(found: "Report") -> list[str]:
         said.append(f"WHOOP answered 429: nobody sends before {_utc(found.gate.not_before)}.")
     elif found.gate.share < 1.0:
         said.append(
-            f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use; a tenth more"
+            f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use;"
+            f" a tenth more"
             " with each minute."
         )
     for window in found.windows:

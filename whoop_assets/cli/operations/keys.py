@@ -19,7 +19,7 @@ class KeyNotAtHand(WhoopError):
 @click.group(invoke_without_command=True)
 @click.pass_context
 def keys(context: click.Context) -> None:
-    """Say which key encrypts the stored tokens, by its fingerprint, and whose tokens are under another."""
+    """Show the fingerprint of the key that encrypts tokens, and the members with tokens under another key."""
     if context.invoked_subcommand is not None:
         return
     from whoop_assets.tokens.cipher import LOST, token_cipher
@@ -37,7 +37,8 @@ def keys(context: click.Context) -> None:
     missing = [use.key_id for use in found if not use.at_hand]
     if missing:
         raise KeyNotAtHand(
-            f"Key {', '.join(map(str, missing))} is not at hand: add it to WHOOP_TOKEN_KEY behind the first; {LOST}."
+            f"Key {', '.join(map(str, missing))} is not at hand: add it to WHOOP_TOKEN_KEY behind the"
+            f" first; {LOST}."
         )
 
 
@@ -51,10 +52,10 @@ def _line(use: "KeyUse") -> str:
 @click.option(
     "--lost",
     is_flag=True,
-    help="Go on without tokens that no key at hand reads; those members connect again.",
+    help="Discard tokens that no available key decrypts. Their members must connect again.",
 )
 def rotate(lost: bool) -> None:
-    """Encrypt all tokens under the first key of WHOOP_TOKEN_KEY, or under a new one in the key file."""
+    """Encrypt all tokens with the first key of WHOOP_TOKEN_KEY, or with a new key in the key file."""
     from whoop_assets.tokens.key_rotation import rotate as rotated
 
     settings = Settings.from_environment()
@@ -68,6 +69,7 @@ def rotate(lost: bool) -> None:
         click.echo(f"The key file could not be used: what it was is kept as {done.set_aside.name}.")
     if settings.token_key.get_secret_value():
         click.echo(
-            "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been started with this"
+            "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been"
+            " started with this"
             " one and `whoop-assets keys` names no other."
         )

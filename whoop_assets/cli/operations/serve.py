@@ -28,7 +28,8 @@ def serve(host: str, port: int) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     with opening.connection(Settings.from_environment(), durable=True, create=True) as connection:
         server = ServiceServer(create_app(connection), host, port, _announce)
-        # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without an exception.
+        # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without
+        # an exception.
         with suppress(KeyboardInterrupt), ended_by_signals():
             server.serve_until_stopped()
         click.echo("Ended; what was answered is stored.")

@@ -14,7 +14,8 @@ _NEVER_ASSIGNED = range(20_000, 32_000)
 def free_port() -> int:
     """A port that is free now.
 
-    It lies below the range from which operating systems assign ports, so that no other socket gets it before it is used.
+    It lies below the range from which operating systems assign ports, so that no other socket gets it before
+    it is used.
     """
     ports = random.SystemRandom()
     while not is_free(port := ports.choice(_NEVER_ASSIGNED)):

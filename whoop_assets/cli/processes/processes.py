@@ -1,4 +1,5 @@
-"""Processes that a command starts: each in a group of its own. They end with the command, also if it is killed."""
+"""Processes that a command starts: each in a group of its own. They end with the command, also if it is
+killed."""
 
 import os
 import signal
@@ -40,8 +41,8 @@ def child(
         environment: Its environment; by default that of this process.
         folder: Its working folder.
         output: Where its output goes; by default where that of this process goes.
-        locks: File descriptors of locks that last until the command has ended, also if this process is killed.
-        grace_seconds: Time that the command has to end before it is killed.
+        locks: File descriptors of locks that last until the command has ended, also if this process is
+        killed. grace_seconds: Time that the command has to end before it is killed.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", supervised.__file__, *command],
@@ -63,7 +64,8 @@ def child(
 
 
 def end(*processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS) -> None:
-    """Interrupt all of them at once, and kill what has not ended after `within` seconds, with everything they started."""
+    """Interrupt all of them at once, and kill what has not ended after `within` seconds, with everything they
+    started."""
     deadline = time.monotonic() + within
     for process in processes:
         if process.poll() is None:
@@ -107,7 +109,8 @@ def held(lock: Path, what: str) -> Iterator[int]:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise InUse(
-                f"Another `demo` or `dev` (process {holder}, or what it started) uses {what}: end it first, then run this"
+                f"Another `demo` or `dev` (process {holder}, or what it started) uses {what}: end it"
+                f" first, then run this"
                 " again."
             ) from None
         file.truncate(0)

@@ -1,4 +1,4 @@
-"""The daily summary: one row per member and WHOOP day, from the records in the warehouse."""
+"""The asset of daily summaries, computed from the records in the database."""
 
 from datetime import date
 from typing import Any
@@ -24,9 +24,10 @@ from whoop_assets.summaries.rebuild import rebuild_days
     sources=SOURCES,
 )
 def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Strain, recovery, sleep and workouts of each WHOOP day in one row per member.
+    """Strain, recovery, sleep and workouts of each WHOOP day, one row per member.
 
-    What WHOOP did not score is NULL, never 0; the day's recovery is that of its main sleep, never a nap's.
+    A value that WHOOP did not score is NULL, never 0. The day's recovery is that of its main sleep, never of
+    a nap.
     """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]

@@ -1,4 +1,4 @@
-"""Iceberg tables: an asset for each."""
+"""Assets of Iceberg tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,14 +25,14 @@ _STREAMS: Mapping[str, AssetFactory] = {
 _REWRITE = dg.Field(
     bool,
     default_value=False,
-    description="Write every day, whatever the ledger says: for a table that somebody changed by hand.",
+    description="Writes every day, also unchanged ones. Use it for a table that was changed by hand.",
 )
 
 
 def _asset(table: ExportTable) -> AssetFactory:
     def write(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
         settings = whoop.settings()
-        # Two graphs in one deployment, each of its own database, must not write the same tables.
+        # Two namespaces in one deployment, each with a database, must not write the same tables.
         namespace = namespace_of(settings, context.asset_key.path[:-1])
         rewrite = context.op_execution_context.op_config["rewrite"]
         try:
@@ -63,7 +63,7 @@ def _asset(table: ExportTable) -> AssetFactory:
         (_STREAMS[table.stream],),
         asset_name=f"iceberg_{table.name}",
         description=f"The Iceberg table {table.name}, by WHOOP day. {table.comment}\n\n"
-        "Materializing it writes the days that changed since, whatever changed them, and no others.",
+        "A materialization writes the changed days only.",
         config={"rewrite": _REWRITE},
         metadata={"dagster/column_schema": dg.TableSchema(columns)},
     )

@@ -1,4 +1,4 @@
-"""Who the members are: daily snapshots of profile and body measurements."""
+"""Daily snapshots of profile and body measurements."""
 
 from typing import Any
 
@@ -11,17 +11,19 @@ from whoop_assets.defs.resources import WhoopResource
 
 @asset(table="profiles", kinds={WHOOP}, pii="identity", with_freshness=True)
 def profile(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Each member's profile as WHOOP gave it on that day.
+    """Each member's profile on that day.
 
-    WHOOP keeps no history, so only today's partition asks; a past day holds what was observed on it, perhaps nothing.
+    WHOOP keeps no history: only the partition of today reads it. A past day has the snapshot that was read on
+    it, if any.
     """
     return load(context, whoop, "profile")
 
 
 @asset(table="body_measurements", kinds={WHOOP})
 def body_measurement(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Each member's height, weight and maximum heart rate as WHOOP gave them on that day.
+    """Each member's height, weight and maximum heart rate on that day.
 
-    WHOOP keeps no history, so only today's partition asks; a past day holds what was observed on it, perhaps nothing.
+    WHOOP keeps no history: only the partition of today reads it. A past day has the snapshot that was read on
+    it, if any.
     """
     return load(context, whoop, "body_measurement")

@@ -1,4 +1,4 @@
-"""What WHOOP records: cycles, and the sleeps, recoveries and workouts that belong to them."""
+"""Assets of records: cycles, sleeps, recoveries and workouts."""
 
 from typing import Any
 
@@ -20,17 +20,19 @@ def cycles(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
 
 @asset(table="sleeps", kinds={WHOOP}, deps=[cycles])
 def sleeps(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Sleeps and naps, with their stages and the need they met; filed under the day of their cycle."""
+    """Sleeps and naps with stages and sleep need, assigned to the day of their cycle."""
     return load(context, whoop, "sleeps")
 
 
 @asset(table="recoveries", kinds={WHOOP}, deps=[cycles])
 def recoveries(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Recoveries: score, HRV, resting heart rate, SpO2 and skin temperature; filed under the day of their cycle."""
+    """Recoveries: score, HRV, resting heart rate, SpO2 and skin temperature, assigned to the day of their
+    cycle."""
     return load(context, whoop, "recoveries")
 
 
 @asset(table="workouts", kinds={WHOOP}, deps=[cycles])
 def workouts(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Workouts and other activities, with strain and zones; filed under the day of the cycle they start in."""
+    """Workouts and other activities with strain and zones, assigned to the day of the cycle in which they
+    start."""
     return load(context, whoop, "workouts")

@@ -1,4 +1,4 @@
-"""The report: one page per member to look at, made of the summaries."""
+"""The asset of HTML reports."""
 
 from datetime import date
 from typing import Any
@@ -21,10 +21,10 @@ from whoop_assets.report.files import write_report
     deps=[daily_summary, trends, weekly_summary, journal_effects],
 )
 def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
+    """One self-contained HTML page per member about the last year: `reports/USER_ID.html` in the data folder.
 
-    Charts, weeks, days, effects of the journal and why something is missing. It holds health data: the files are their owner's alone.
-    `whoop-assets report --open` writes and shows the same.
+    It has charts, weeks, days, effects of the journal, and reasons of gaps. It contains health data, so only
+    the owner can read the file. `whoop-assets report --open` writes and opens the same page.
     """
     folder = whoop.settings().data_folder / "reports"
     today = date.fromisoformat(whoop.today)

@@ -1,4 +1,4 @@
-"""The weekly summary: one row per member and ISO week, from the daily summaries."""
+"""The asset of weekly summaries."""
 
 from datetime import date
 from typing import Any
@@ -26,9 +26,11 @@ _ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=
     mapping=_ITS_DAYS,
 )
 def weekly_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Means, medians, extremes and sums of each ISO week in one row per member; the key of a week is its Monday.
+    """Means, medians, extremes and sums of each ISO week, one row per member. The key of a week is its
+    Monday.
 
-    Strain, energy and training load are those of finished days. A mean needs four days and has their count beside it. A week with a day that is not over is marked `is_partial`.
+    Strain, energy and training load include only finished days. A mean needs four days, and a column has
+    their number. A week with an unfinished day has `is_partial`.
     """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]

@@ -1,4 +1,4 @@
-"""The sensor of Iceberg tables: what changed is written there too, and what could not be written is tried again."""
+"""The sensor that requests stale Iceberg tables, and retries failed ones."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from whoop_assets.sinks.source import TABLES, Mark
 SINK = "iceberg"
 
 
-# An open cycle changes with every reading, and every commit makes files: no run for each of them.
+# An open cycle changes with every reading, and every commit creates files: run less often.
 @sensor(targets=list(ICEBERG_ASSETS.values()), seconds=300)
 def iceberg_behind(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the Iceberg tables that are behind the records, in one run that takes nobody else's slot.
+    """Request the Iceberg tables that are stale, in one run with its own slot.
 
-    Level-triggered: what is stored against what was committed. A failed run is asked for again within the hour, and at
-    once when something else has changed.
+    The sensor compares stored rows with committed rows. It requests failed work again within the hour, and at
+    once if something else has changed.
     """
     if _being_written(context.instance, namespace):
         return dg.SkipReason("A run is writing Iceberg tables.")
@@ -48,7 +48,7 @@ def iceberg_behind(
         run_key=f"{hashlib.sha256(work.encode()).hexdigest()[:16]}:{hour}",
         asset_selection=namespace.keys(ICEBERG_ASSETS[name].name for name in behind),
         asset_check_keys=[],
-        # Its failure is news only once, not at every attempt while the catalog is down.
+        # Alert about the first failure only, not at every attempt while the catalog is down.
         tags=sink_tags(SINK) | {ATTEMPT_TAG: str(_failures(context.instance, namespace) + 1)},
     )
     return dg.SensorResult(run_requests=[request])

@@ -1,4 +1,4 @@
-"""The sensor that acts on the plan: every minute it asks for runs of what is due. A tick does SQL only."""
+"""The sensor that requests runs for due readings, every minute. A tick uses only SQL."""
 
 import hashlib
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ from whoop_assets.planner import Plan, Reading
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
 
 REASON_TAG = "whoop/reason"
-MEMBERS_AT_ONCE = 100
-"""A run of more members is split: one that is killed leaves less to do again, and others get their turn."""
+MAX_MEMBERS_PER_RUN = 100
+"""Maximum number of members in a run. A killed run then loses less work, and other runs get a slot sooner."""
 
-MOST_A_TICK, MOST_IN_FLIGHT = 10, 20
+MAX_RUNS_PER_TICK, MAX_RUNS_IN_FLIGHT = 10, 20
 TRY_AGAIN_AFTER = timedelta(hours=1)
-"""A run that came to nothing, though it did not say so, is asked for again then."""
+"""Re-request work that is still due this long after its run."""
 
 SUMMARIES = ("daily_summary", "trends")
 SNAPSHOTS = ("profile", "body_measurement")
@@ -35,7 +35,7 @@ SNAPSHOTS = ("profile", "body_measurement")
 
 @dataclass(frozen=True, slots=True)
 class InFlight:
-    """What a run that is queued or under way reads; no members or streams: all."""
+    """The days, members and streams that a run in flight reads. No members or streams: all."""
 
     members: frozenset[int]
     streams: frozenset[str]
@@ -44,7 +44,7 @@ class InFlight:
     planned: bool
 
     def does(self, reading: Reading) -> bool:
-        """Whether the reading is among it."""
+        """Return whether the run reads everything that the reading needs."""
         return (
             (not self.members or reading.user_id in self.members)
             and (not self.streams or set(reading.streams) <= self.streams)
@@ -60,10 +60,11 @@ class InFlight:
 def due_readings(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for what the planner says is due: gaps, mornings, unread history, re-reading for corrections.
+    """Request the readings that are due: gaps, mornings, unread history, and re-reading for corrections.
 
-    Members who need the same streams of the same days share a run. What a run under way reads already is left to it; a
-    day without a partition waits until it has one. `whoop-assets plan` shows the same plan.
+    Members that need the same streams of the same days share a run. Readings that a run in flight covers are
+    left out. A day without a partition waits until the partition exists. `whoop-assets plan` shows the same
+    plan.
     """
     plan = plan_now(whoop.database, whoop.settings())
     flights = in_flight(context.instance, namespace)
@@ -74,15 +75,15 @@ def due_readings(
 
 
 def runs_of(due: Iterable[Reading], flights: Iterable[InFlight]) -> list[Group]:
-    """The runs that a tick asks for: what is due and no run under way does, as far as there is room for more runs."""
+    """Return the runs to request: due readings that no run in flight covers, up to the limits."""
     flights = tuple(flights)
-    room = min(MOST_A_TICK, MOST_IN_FLIGHT - sum(flight.planned for flight in flights))
+    room = min(MAX_RUNS_PER_TICK, MAX_RUNS_IN_FLIGHT - sum(flight.planned for flight in flights))
     wanted = [reading for reading in due if not any(one.does(reading) for one in flights)]
     return [part for group in grouped(wanted) for part in _parts(group)][: max(0, room)]
 
 
 def request(group: Group, now: datetime, namespace: AssetNamespace) -> dg.RunRequest:
-    """The run of a group."""
+    """Return the run request of a group."""
     one = group.any
     assets = [*one.streams, *(SUMMARIES if set(one.streams) - set(SNAPSHOTS) else ())]
     return dg.RunRequest(
@@ -97,8 +98,8 @@ def request(group: Group, now: datetime, namespace: AssetNamespace) -> dg.RunReq
 
 
 def run_key(group: Group, now: datetime) -> str:
-    """What names the run of a group: the work, and since when it is due, so that the same is not asked for twice in an
-    hour; what is due at this very moment is so at the next one too, and has no time of its own.
+    """What names the run of a group: the work, and since when it is due, so that the same is not asked for
+    twice in an hour; what is due at this very moment is so at the next one too, and has no time of its own.
     """
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.readings]
@@ -106,7 +107,7 @@ def run_key(group: Group, now: datetime) -> str:
 
 
 def in_flight(instance: dg.DagsterInstance, namespace: AssetNamespace) -> list[InFlight]:
-    """What the runs read that are queued or under way in this graph."""
+    """Return what the namespace's runs in flight read."""
     found = []
     for record in runs_in_flight(instance, namespace):
         run = record.dagster_run
@@ -134,11 +135,14 @@ def _has_keys(reading: Reading, namespace: AssetNamespace) -> bool:
 def _parts(group: Group) -> Iterable[Group]:
     readings = group.readings
     return [
-        Group(readings[start : start + MEMBERS_AT_ONCE]) for start in range(0, len(readings), MEMBERS_AT_ONCE)
+        Group(readings[start : start + MAX_MEMBERS_PER_RUN])
+        for start in range(0, len(readings), MAX_MEMBERS_PER_RUN)
     ]
 
 
 def _nothing(plan: Plan) -> str:
-    waiting = f"{len(plan.due)} readings are due and under way, {len(plan.held)} wait for the request budget"
-    upcoming = f"the next is due at {plan.next_at:%Y-%m-%d %H:%M} UTC" if plan.next_at else "none is to come"
+    waiting = f"{len(plan.due)} due readings are in progress, {len(plan.held)} wait for the request budget"
+    upcoming = (
+        f"the next is due at {plan.next_at:%Y-%m-%d %H:%M} UTC" if plan.next_at else "no reading is planned"
+    )
     return f"{waiting if plan.due or plan.held else 'Nothing is due'}; {upcoming}."

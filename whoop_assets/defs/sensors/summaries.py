@@ -1,4 +1,4 @@
-"""The sensors of the ledgers: whatever changed a record, its summary follows, and what is made of summaries."""
+"""The sensors that request stale summaries, trends and weeks."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ from whoop_assets.defs.sensors.in_flight import runs_for_events, runs_in_flight
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
 from whoop_assets.records.stale_days import STALE_DAYS
 
-MOST_RANGES = 10
+MAX_RANGES = 10
 TRY_AGAIN_AFTER = timedelta(hours=1)
 
 
@@ -28,13 +28,12 @@ TRY_AGAIN_AFTER = timedelta(hours=1)
 def stale_summaries(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the summaries of days whose records changed since they were built, whatever changed them, and for the
-    trends of days whose summaries did.
+    """Request the summaries of days with changed records, and the trends of days with changed summaries.
 
-    Level-triggered: it looks at what is stale, not at what happened, so nothing is lost with a run that was killed.
-    Days that a run under way will build are left to it, and so is all that has changed since a run for events was asked
-    for, as it builds what its events touch, whatever the day; days without a partition key (tomorrow, or before
-    WHOOP_START_DATE) stay stale until they have one.
+    The sensor reads the ledgers of stale days, so a killed run loses nothing. Days that a run in flight
+    builds are left out. So are changes after the creation of a run for events, because that run builds all
+    days that its
+    events change. Days without a partition, such as tomorrow, stay stale until the partition exists.
     """
     for_events = runs_for_events(context.instance, namespace)
     before = min((record.create_timestamp for record in for_events), default=None)
@@ -59,7 +58,7 @@ def stale_summaries(
     ]
     if not requests:
         return _nothing(len(behind) + len(trends_behind), "days")
-    return dg.SensorResult(run_requests=requests[:MOST_RANGES])
+    return dg.SensorResult(run_requests=requests[:MAX_RANGES])
 
 
 # An open cycle changes with every reading, and with it the week: no run for each of them.
@@ -67,7 +66,7 @@ def stale_summaries(
 def stale_weeks(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the weekly summaries of weeks whose days changed since they were built. Level-triggered, as for the days."""
+    """Request the weekly summaries of weeks with changed days."""
     with whoop.database.read() as connection:
         behind = STALE_WEEKS.days(connection)
         now = whoop.database.now(connection)
@@ -78,13 +77,13 @@ def stale_weeks(
         return _nothing(len(behind), "weeks")
     wanted = spans_of((entry.day for entry in of_weeks), apart=timedelta(weeks=1))[::-1]
     return dg.SensorResult(
-        run_requests=_requests("", namespace, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
+        run_requests=_requests("", namespace, [weekly_summary.name], of_weeks, wanted, now)[:MAX_RANGES]
     )
 
 
 def _nothing(behind: int, what: str) -> dg.SkipReason:
     return dg.SkipReason(
-        f"{behind} stale {what}, none to ask for now: they are being built, or have no partition."
+        f"{behind} stale {what}, but no request now: a run builds them, or they have no partition."
         if behind
         else f"No stale {what}."
     )
@@ -95,7 +94,7 @@ def askable(
     partitions: dg.TimeWindowPartitionsDefinition,
     busy: Sequence[tuple[str, str]],
 ) -> list[Behind]:
-    """What has a partition key, and no run in flight that will build it."""
+    """Return the entries that have a partition and that no run in flight builds."""
     first_key, last_key = partitions.get_first_partition_key(), partitions.get_last_partition_key()
     return [
         entry
@@ -113,7 +112,8 @@ def _requests(
     wanted: Sequence[tuple[date, date]],
     now: datetime,
 ) -> list[dg.RunRequest]:
-    """A run per range. Its key names the work, and an hour: the same work that failed is tried again, but not at every tick."""
+    """Return one run per range. Its key contains the work and the hour, so failed work is requested again
+    after an hour."""
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     return [
         dg.RunRequest(
@@ -122,14 +122,14 @@ def _requests(
             asset_check_keys=checks_of(assets, namespace),
             tags=range_tags(first, last) | lane_tags("schedule"),
         )
-        for first, last in wanted[:MOST_RANGES]
+        for first, last in wanted[:MAX_RANGES]
     ]
 
 
 def _being_built(
     instance: dg.DagsterInstance, namespace: AssetNamespace, asset: str
 ) -> list[tuple[str, str]]:
-    """The partitions, first and last, of the asset that a run that is queued or under way will build."""
+    """Return the ranges of the asset's partitions that runs in flight will build."""
     runs = [record.dagster_run for record in runs_in_flight(instance, namespace)]
     building = [
         run for run in runs if run.asset_selection is None or namespace.key(asset) in run.asset_selection
@@ -138,6 +138,6 @@ def _being_built(
 
 
 def digest(entries: Iterable[Behind], first: date, last: date) -> str:
-    """What tells the work on a range of days from other work on the same days."""
+    """Return a hash that identifies the work on a range of days."""
     work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
     return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

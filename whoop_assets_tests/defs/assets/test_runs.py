@@ -1,4 +1,5 @@
-"""What a Dagster run does: a range at once, counts per day, and failures shown after everything was written."""
+"""What a Dagster run does: a range at once, counts per day, and failures shown after everything was
+written."""
 
 from datetime import UTC, datetime, timedelta
 

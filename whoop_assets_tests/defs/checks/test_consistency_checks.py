@@ -1,4 +1,5 @@
-"""The checks of all that is stored, as Dagster runs them: when, with what they say, and that they stop nothing."""
+"""The checks of all that is stored, as Dagster runs them: when, with what they say, and that they stop
+nothing."""
 
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from whoop_assets.definitions import NAMESPACE, defs
-from whoop_assets.defs.checks.consistency import MOST_IN_SENTENCE, records_fit_together
+from whoop_assets.defs.checks.consistency import MAX_IN_SENTENCE, records_fit_together
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import due_readings, stale_summaries
 from whoop_assets.records import stale_days, tables
@@ -94,7 +95,7 @@ def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no
         connection.execute(update(tables.recoveries).values(recovery_score=101))
         connection.execute(delete(tables.cycles).where(tables.cycles.c.day == p.today - timedelta(days=9)))
         rows = connection.execute(
-            select(r.user_id, r.day).order_by(r.day.desc(), r.user_id).limit(MOST_IN_SENTENCE)
+            select(r.user_id, r.day).order_by(r.day.desc(), r.user_id).limit(MAX_IN_SENTENCE)
         )
         newest = [f"member {user_id} on {day}" for user_id, day in rows]
     run = check(p)
@@ -107,7 +108,8 @@ def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no
     bounds = failed["values_within_bounds"]
     count = bounds.metadata["found"].value
     assert bounds.description == (
-        f"{count} records have values that cannot be: {', '.join(dict.fromkeys(newest))}, and {count - len(newest)} more."
+        f"{count} records have values that cannot be: {', '.join(dict.fromkeys(newest))}, and"
+        f" {count - len(newest)} more."
     )
     assert len(bounds.metadata["named"].records) == 20
     for result in failed.values():

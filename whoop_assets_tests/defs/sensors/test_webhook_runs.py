@@ -1,4 +1,5 @@
-"""From events to rows through Dagster: what the sensor asks for, what its runs do, and what is lost when they die."""
+"""From events to rows through Dagster: what the sensor asks for, what its runs do, and what is lost when they
+die."""
 
 import itertools
 import signal
@@ -34,7 +35,8 @@ from whoop_assets_tests.sync.announcing import Inbox
 
 @pytest.fixture
 def p(project, database_kind):
-    """A project whose two members' last days are loaded; WHOOP's clock stands still, and nothing happens by itself."""
+    """A project whose two members' last days are loaded; WHOOP's clock stands still, and nothing happens by
+    itself."""
     with project(kind=database_kind, members=2, days=25) as made:
         made.home.world.freeze()
         made.catch_up()
@@ -386,7 +388,8 @@ POINTS = [
 
 
 def dies_at(patch, when, point, times):
-    """From now on the so-manieth call of it is the last thing that happens; what is counted down to 0 then."""
+    """From now on the so-manieth call of it is the last thing that happens; what is counted down to 0
+    then."""
     owner, name = point.rsplit(".", 1)
     left = [times]
     real = resolve_name(f"{owner}.{name}")
@@ -404,7 +407,8 @@ def dies_at(patch, when, point, times):
     return left
 
 
-# The points lie in what is the same for both kinds of database; a process that is killed at its statements, below, is
+# The points lie in what is the same for both kinds of database; a process that is killed at its statements,
+# below, is
 # killed on both.
 @pytest.mark.slow
 @pytest.mark.parametrize(
