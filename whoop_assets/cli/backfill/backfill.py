@@ -87,7 +87,7 @@ def backfill(
         first = (
             settings.start_date if months is None else max(months_before(last, months), settings.start_date)
         )
-        # The days move on at midnight; the name of the work must not, or nothing would be taken up on the
+        # The days change at midnight. The name of the work must not, or the command could not resume on the
         # next day.
         name = "all" if months is None else f"{months} months"
     if first is None or last is None:
@@ -98,7 +98,7 @@ def backfill(
 
 
 def months_before(day: date, months: int) -> date:
-    """The same day of the month so many months before; the last of that month where it has no such day."""
+    """Return the same day of an earlier month, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
@@ -121,10 +121,12 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
 
 
 def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[Ran, Watcher]":
-    """Run it, show how far it is, say what it came to.
+    """Execute the run, show its progress, and print the result.
 
-    Raises BackfillIncomplete when something is missing, and ends the command with status 1 when only records
-    that were not understood are.
+    Exits with status 1 if only quarantined records are missing.
+
+    Raises:
+        BackfillIncomplete: Data are missing.
     """
     from whoop_assets.cli.backfill.dagster_home import dagster_home, open_instance
     from whoop_assets.cli.backfill.progress import showing
@@ -165,8 +167,8 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
 
 
 def check_way(connection: "Connection", wanted: "Range") -> None:
-    """Raise what would end the run at its first request: nobody to read, a URL or a token key that cannot be
-    used."""
+    """Raise an error that would end the run at its first request: no member, or an unusable URL or token
+    key."""
     from whoop_assets.members import store as members
     from whoop_assets.tokens import store as token_store
 

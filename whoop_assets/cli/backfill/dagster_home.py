@@ -45,7 +45,7 @@ _NO_COMPUTE_LOGS = {
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder whose dagster.yaml, if it has one, configures the instance; raises ConfigurationError."""
+    """Return the folder of the instance and its dagster.yaml. Raises ConfigurationError."""
     named = os.environ.get(HOME) or home_of_dotenv()
     if named:
         home = Path(named).expanduser()
@@ -61,7 +61,7 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def own_home(settings: Settings) -> Path:
-    """The home that is used where none is named; it may not exist yet."""
+    """Return the default home, which may not exist yet."""
     return settings.data_folder / "dagster"
 
 
@@ -74,7 +74,7 @@ def home_of_dotenv() -> str | None:
     """DAGSTER_HOME as `.env` has it, a ${PWD} in it meaning the working folder."""
     here = os.environ.get("PWD")
     if not here or not os.path.exists(here) or not os.path.samefile(here, "."):
-        # Whoever starts a process elsewhere may leave PWD as it was.
+        # A process that was started in another folder can have an outdated PWD.
         os.environ["PWD"] = os.getcwd()
     return read_dotenv().get(HOME)
 

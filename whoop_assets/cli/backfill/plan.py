@@ -1,4 +1,4 @@
-"""`plan`: what will be read next by itself, why, and what that costs."""
+"""`plan`: the next readings with reasons and cost."""
 
 import json
 from typing import TYPE_CHECKING, Any

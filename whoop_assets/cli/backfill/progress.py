@@ -24,7 +24,7 @@ _QUIET_FOR = 10.0
 
 @contextmanager
 def showing(database: "Database", days: int) -> Iterator[Display]:
-    """A display for a run of so many days, until the block ends."""
+    """Display the progress of a run of this many days until the block ends."""
     console = Console(stderr=True)
     display: Bars | Lines = Bars(console, days) if console.is_terminal else Lines(console, days)
     stop = threading.Event()

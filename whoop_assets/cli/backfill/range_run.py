@@ -1,6 +1,6 @@
-"""One Dagster run, in this process, of all assets for a range of days: the cheapest way Dagster has.
+"""Executes one Dagster run in this process for a range of days of all daily assets.
 
-The run is an ordinary one of the project's instance: the UI shows it, with its metadata and its checks.
+The run belongs to the project's instance: the UI shows it with its metadata and checks.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ MOST_TRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The days to materialize, both included, and whose; no members named: everybody's.
+    """The days to materialize, both included, and the members; no members: all.
 
-    `name`: what was asked for, where that is not these very days but, say, the last six months.
+    `name` describes the request if it is not these fixed days, for example the last six months.
     """
 
     first: date
@@ -42,19 +42,19 @@ class Range:
         return (self.last - self.first).days + 1
 
     def holds(self, user_id: int, day: date) -> bool:
-        """Whether this member's day is among what is materialized."""
+        """Return whether the run materializes this member's day."""
         return self.first <= day <= self.last and (not self.members or user_id in self.members)
 
     @property
     def digest(self) -> str:
-        """The name of this piece of work, by which an unfinished run of it is found again."""
+        """Name of the work, by which the command finds an unfinished run again."""
         what = self.name or f"{self.first}:{self.last}"
         return hashlib.sha256(f"{what}:{sorted(set(self.members))}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What became of a run."""
+    """The result of a run."""
 
     run_id: str
     success: bool
@@ -62,9 +62,10 @@ class Ran:
 
 
 def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime | None:
-    """Since when an unfinished run of this range has been reading; None when there is nothing to take up.
+    """Return the time since which an unfinished run of this range has been reading; None if there is none to
+    resume.
 
-    Finished is a run that succeeded, and in which no load failed.
+    A run is finished if it succeeded and no load failed.
     """
     import dagster as dg
 
@@ -81,15 +82,14 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime 
             return datetime.fromisoformat(carried)
         if record.start_time is not None:
             return datetime.fromtimestamp(record.start_time, UTC) - MAX_CLOCK_SKEW
-        # It was interrupted before it began to read: what counts is the one before it.
+        # It was interrupted before it started to read, so the run before it counts.
     return None
 
 
 def run_range(
     instance: "dg.DagsterInstance", wanted: Range, watcher: Watcher, *, since: datetime | None
 ) -> Ran:
-    """Materialize every asset of days for the range; the watcher is told of each event. Failures are in the
-    answer."""
+    """Materialize the daily assets for the range and pass each event to the watcher. Returns failures too."""
     import dagster as dg
 
     from whoop_assets.definitions import defs
@@ -97,7 +97,7 @@ def run_range(
     from whoop_assets.defs.partitions import range_tags
 
     tags = range_tags(wanted.first, wanted.last) | lane_tags("backfill") | {BACKFILL_TAG: wanted.digest}
-    tags[NO_RETRIES_TAG] = "0"  # this command takes up its own runs; the daemon must not
+    tags[NO_RETRIES_TAG] = "0"  # this command resumes its own runs, the daemon must not
     if since is not None:
         tags[SINCE_TAG] = since.isoformat()
     # A Ctrl-C can strike while a connection is given back; that is no news.
@@ -136,7 +136,7 @@ def daily_assets() -> "list[dg.AssetKey]":
 
 
 def _cancel(instance: "dg.DagsterInstance", run_id: str) -> None:
-    """Say in the instance that the run is over, lest it be shown as waiting for ever."""
+    """Mark the run as canceled."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceled(run, "Interrupted on the command line.")

@@ -1,4 +1,5 @@
-"""`connect`: a member gives consent, and is stored. Five ways, which differ in how the answer comes back."""
+"""`connect`: a member consents and is stored. The five ways differ in how the redirect reaches the
+command."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -157,5 +158,5 @@ def _open_browser(url: str) -> None:
     click.echo(
         "WHOOP's consent page is open in your browser." if opened else "No browser could be opened.", err=True
     )
-    click.echo("If it is not to be seen, open this page yourself:", err=True)
+    click.echo("If no browser window appears, open this page:", err=True)
     click.echo(url)

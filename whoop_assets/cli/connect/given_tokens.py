@@ -1,11 +1,10 @@
-"""Connecting with tokens made elsewhere, of which neither the age nor the scopes are known, nor whose they
-are.
+"""Connects a member with tokens from another program, of unknown age, scopes and owner.
 
-What the access token may read is tried first: nothing is spent by that. Then the refresh token is exchanged,
-which makes the old pair worthless: only the exchange shows that the refresh token is good, and whose it is.
-The new pair
-is stored before WHOOP is asked that, under the member whom the old access token named: there is no second
-copy of it.
+The command first tests what the access token can read, which changes nothing. Then it exchanges the refresh
+token, which invalidates the old pair; only this shows that the refresh token is valid and who owns it. The
+command stores
+the new pair before it asks WHOOP for the owner, under the member of the old access token, because no second
+copy exists.
 """
 
 from collections.abc import Callable
@@ -32,7 +31,7 @@ from whoop_assets.whoop_api.transport import Answer
 
 
 class NotConfirmed(WhoopError):
-    """The new pair is stored, and WHOOP could not be asked whose it is."""
+    """The new pair is stored, but WHOOP did not confirm its owner."""
 
 
 class TokensOfTwo(WhoopError):
@@ -76,7 +75,7 @@ def connect_pair(connection: Connection, access: str, refresh: str) -> Connected
 
 
 def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> TokenPair:
-    """A fresh pair, with the scopes that were found out, or else those that the answer names."""
+    """Return a new token pair with the tested scopes, or the scopes of the response."""
     try:
         fresh = connection.oauth.refresh(refresh)
     except InvalidGrant:
@@ -90,7 +89,7 @@ def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> T
 
 
 def _profile(client: WhoopClient) -> Answer | None:
-    """The profile; None when the token does not read it. Raises what may pass by itself."""
+    """Return the profile; None if the token cannot read it. Raises transient errors."""
     try:
         return client.profile()
     except WhoopError as error:
@@ -112,7 +111,7 @@ def _granted(client: WhoopClient) -> frozenset[str]:
 
 
 def _allowed(read: Callable[[], Any]) -> bool:
-    """Whether WHOOP takes the token for this; raises what may pass by itself."""
+    """Return whether WHOOP accepts the token for this request. Raises transient errors."""
     try:
         read()
     except NotFound:

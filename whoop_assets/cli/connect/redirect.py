@@ -25,7 +25,7 @@ _PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>whoop-assets</t
 
 
 class NoConsentInTime(WhoopError):
-    """Nobody came back from the consent page."""
+    """No browser returned from the consent page."""
 
 
 def connect_by_redirect(
@@ -76,8 +76,7 @@ def listening(redirect_uri: str, state: str) -> "Iterator[queue.Queue[str]]":
 
 
 def address(redirect_uri: str) -> tuple[str, int, str]:
-    """Host, port and path to listen on; raises ConfigurationError for a URI whose redirect does not come
-    here."""
+    """Return host, port and path to listen on. Raises ConfigurationError for a URI of another host."""
     try:
         parts = urlsplit(redirect_uri)
         host, port = LOOPBACK.get(parts.hostname or ""), parts.port or 80

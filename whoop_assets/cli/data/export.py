@@ -1,4 +1,4 @@
-"""`export`: what is stored, as files for others to read."""
+"""`export`: files and Iceberg tables for other programs."""
 
 from pathlib import Path
 

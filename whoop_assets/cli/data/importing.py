@@ -1,4 +1,4 @@
-"""`import`: the app's own export, for a member who is connected, or for one who is not."""
+"""`import`: the app's own export, for a connected member or a member without a connection."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ def import_(export: Path, wanted: str | None, instead_of: int | None, force: boo
 
 
 def _member(database: "Database", wanted: str | None) -> int | None:
-    """The member who is meant; None for a new one."""
+    """Return the chosen member; None for a new member."""
     from whoop_assets.members import store as member_store
 
     if wanted == NEW:

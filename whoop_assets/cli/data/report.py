@@ -1,4 +1,4 @@
-"""`report`: a member's page to look at, written from what is stored."""
+"""`report`: one HTML page per member."""
 
 import webbrowser
 from zoneinfo import ZoneInfo

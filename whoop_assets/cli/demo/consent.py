@@ -31,7 +31,7 @@ def agree(url: str, place: int) -> None:
 
 
 class ConsentForm(HTMLParser):
-    """The form of the consent page: where it goes, what it sends, who can be chosen."""
+    """The form of the simulator's consent page: target, fields and members."""
 
     def __init__(self) -> None:
         super().__init__()

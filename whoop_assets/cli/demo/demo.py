@@ -1,4 +1,4 @@
-"""`demo`: two invented members, connected and backfilled in a folder of their own, and their days shown."""
+"""`demo`: a simulated WHOOP with invented members in a separate folder, connected and backfilled."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ def demo(days: int, members: int) -> None:
 
 
 def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> Demo:
-    """Make the demo anew in the folder, which is locked, and show what it does and the result."""
+    """Create the demo again in the locked folder and print its steps and result."""
     from whoop_assets.cli.demo import simulator
     from whoop_assets.cli.processes.ports import free_port
 

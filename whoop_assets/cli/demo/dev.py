@@ -1,9 +1,8 @@
-"""`dev`: the Dagster UI with its daemon, on the real account when WHOOP_CLIENT_ID is set, else on the demo's
+"""`dev`: the Dagster UI with its daemon, on the real account if WHOOP_CLIENT_ID is set, else on the demo's
 data.
 
-Beside it runs the HTTP service that receives webhooks; the demo's simulator sends it what happens to its
-members. State is kept between starts: the project's Dagster home, or the demo's with its simulator brought up
-again.
+The HTTP service runs beside it and receives webhooks; the demo's simulator sends them. State is kept between
+starts.
 """
 
 import os
@@ -22,7 +21,7 @@ from whoop_assets.settings import Settings
 
 HOST = LOOPBACK
 LOCK = ".whoop-assets-dev.lock"
-# `dagster dev` would have us use `dg dev`, which is a development tool that need not be installed.
+# `dagster dev` recommends `dg dev`, a development tool that may not be installed.
 _KNOWN_WARNING = "ignore:Function `dev_command` is superseded"
 _SINGLE_EVENTS = (
     "Note: Dagster does not store its events in batches, so a backfill can take ten times as long. Set"
@@ -36,7 +35,7 @@ load_from:
 
 
 class UiEnded(WhoopError):
-    """The Dagster UI, or the service beside it, ended by itself."""
+    """The Dagster UI or the HTTP service ended unexpectedly."""
 
 
 @click.command()

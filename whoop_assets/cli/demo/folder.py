@@ -42,8 +42,7 @@ class Demo:
         (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
 
     def environment(self, simulator: str, callback_port: int) -> dict[str, str]:
-        """What makes every part of this project work on the demo; it goes over the real environment and
-        `.env`."""
+        """Return the environment of the demo. It wins over the real environment and `.env`."""
         return {
             "WHOOP_CLIENT_ID": CLIENT_ID,
             "WHOOP_CLIENT_SECRET": CLIENT_SECRET,

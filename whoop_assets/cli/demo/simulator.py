@@ -1,4 +1,4 @@
-"""The WHOOP simulator as a process of ours. It is another program: started, never imported."""
+"""Starts the WHOOP simulator as a process. It is another program and is never imported."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ class SimulatorFailed(WhoopError):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What the simulator serves; the same seed and day give the same data."""
+    """The simulated members. The same seed and day give the same data."""
 
     members: int = 2
     days: int = 130
@@ -41,7 +41,7 @@ def running(
     """Run the simulator while the block lasts; gives its base URL.
 
     Args:
-        world: What it serves.
+        world: The simulated members.
         folder: For its state and its log.
         port: Its port; 0 means any free one.
         webhook_url: Where it sends webhooks; nowhere if empty.
@@ -63,7 +63,7 @@ def running(
         "state": folder / "simulator.json",
         "client-id": CLIENT_ID,
         "client-secret": CLIENT_SECRET,
-        # Higher than WHOOP's, so that nobody waits; the client learns them from the answers.
+        # Higher than WHOOP's, so that no request waits. The client reads them from the responses.
         "requests-per-minute": 5000,
         "requests-per-day": 1_000_000,
     }

@@ -1,4 +1,4 @@
-"""What `disconnect --erase` removes outside the database's tables, and what it could not reach."""
+"""Erasure outside the database's tables: files, Dagster, Iceberg, Notion."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ NOT_REACHABLE = (
 
 @dataclass(slots=True)
 class Erased:
-    """Sentences: what was removed, and what could not be reached."""
+    """Sentences about removed data and data that could not be reached."""
 
     removed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -37,7 +37,7 @@ def erase_outside_tables(
     """Remove a member whose rows are deleted from files, Dagster's event log, Iceberg tables and Notion.
 
     Args:
-        settings: Say where these are.
+        settings: The settings of these places.
         database: The database that held the member's rows.
         user_id: The member.
         pages: Ids of the member's Notion pages, from before the rows were deleted.
@@ -133,7 +133,7 @@ def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
 
     try:
         home = dagster_home(settings)
-        # With its own log manager, whose files are searched.
+        # With the instance's own log manager, because its files are searched.
         with open_instance(home, compute_logs=True) as instance:
             redacted = redact_member(instance, user_id)
             running = unfinished_runs(instance)

@@ -1,4 +1,4 @@
-"""`members` and `disconnect`: who is connected, what is held of them, and how they leave."""
+"""`members` and `disconnect`: status of the members, and the end of a connection."""
 
 import json
 from datetime import date
@@ -105,7 +105,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
 
 
 def _history(progress: "Progress | None") -> dict[str, Any] | None:
-    """How far the first import is; None for a member who is not connected."""
+    """Return the progress of the first import; None for a member without a connection."""
     if progress is None:
         return None
     return {

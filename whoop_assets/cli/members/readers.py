@@ -1,4 +1,4 @@
-"""`readers`: who may read daily rows over HTTP, each by a key of its own, and whose days."""
+"""`readers`: keys that read daily rows of members over HTTP."""
 
 import json
 from typing import TYPE_CHECKING, Any

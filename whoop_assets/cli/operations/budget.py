@@ -1,4 +1,4 @@
-"""`budget`: what is used of WHOOP's request limits, by whom, and when there is more."""
+"""`budget`: use of WHOOP's rate limits per process, and the time of the next request."""
 
 import json
 from datetime import datetime
@@ -99,7 +99,7 @@ def _print(found: "Report") -> None:
 
 
 def sentences(found: "Report") -> list[str]:
-    """What the tables do not say: when there is more, what a 429 left behind, who waits."""
+    """Return sentences about the next possible request, the last 429, and waiting requests."""
     said = []
     later = {lane: moment for lane, moment in found.next_slot.items() if moment > found.at}
     if not later:

@@ -1,4 +1,4 @@
-"""`events`: what WHOOP announced by webhook, what became of it, and taking it up again."""
+"""`events`: webhook events, their processing state, and retries."""
 
 import dataclasses
 import json

@@ -1,5 +1,4 @@
-"""Processes that a command starts: each in a group of its own. They end with the command, also if it is
-killed."""
+"""Child processes, each in its own process group. They end with the command, also if it is killed."""
 
 import os
 import signal
@@ -17,7 +16,7 @@ from whoop_assets.cli.processes import supervised
 from whoop_assets.cli.processes.supervised import GRACE_SECONDS
 from whoop_assets.errors import ConfigurationError
 
-_LOOK_AGAIN = 0.25  # seconds
+_POLL_SECONDS = 0.25
 
 
 class InUse(ConfigurationError):
@@ -64,8 +63,8 @@ def child(
 
 
 def end(*processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS) -> None:
-    """Interrupt all of them at once, and kill what has not ended after `within` seconds, with everything they
-    started."""
+    """Interrupt all processes at once. Kill those that have not ended after `within` seconds, with their
+    children."""
     deadline = time.monotonic() + within
     for process in processes:
         if process.poll() is None:
@@ -80,11 +79,11 @@ def end(*processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS) ->
 
 
 def first_to_end(*processes: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":
-    """Wait until one of them has ended, and return it."""
+    """Wait until the first of the processes has ended, and return it."""
     while True:
         for process in processes:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_LOOK_AGAIN)
+                process.wait(_POLL_SECONDS)
                 return process
 
 
@@ -94,7 +93,7 @@ def held(lock: Path, what: str) -> Iterator[int]:
 
     Args:
         lock: The file; it names the process that holds it.
-        what: What is locked, for the error.
+        what: Name of the locked thing, for the error.
 
     Raises:
         InUse: Another process holds it.
