@@ -39,7 +39,7 @@ class Commands(click.Group):
         except click.UsageError as error:
             end(error.format_message(), MISUSED)
         except (KeyboardInterrupt, click.Abort):
-            end("interrupted; what was stored is kept.", INTERRUPTED)
+            end("interrupted; the stored data are kept.", INTERRUPTED)
         except BrokenPipeError:
             raise  # click exits silently when the reader of the output has ended
         except OSError as error:

@@ -245,8 +245,7 @@ def _judge(ran: "Ran", watcher: "Watcher", failed: "list[Failure]") -> None:
         who = ", ".join(str(user_id) for user_id in sorted({failure.user_id for failure in failed}))
         raise BackfillIncomplete(
             f"{len(failed)} {'load' if len(failed) == 1 else 'loads'} of member {who} did not complete;"
-            f" what was read is kept, and the same command goes on"
-            " from there once the causes above have passed or been mended."
+            " the data read so far are kept. Fix the causes above, then run the same command again to resume."
         )
     if not ran.success:
         cause = watcher.cause or "the Dagster UI shows why"

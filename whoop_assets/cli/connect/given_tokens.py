@@ -60,9 +60,8 @@ def connect_pair(connection: Connection, access: str, refresh: str) -> Connected
         whose = profile_owner(connection.client_for_new(pair.access_token).profile())
     except WhoopError as error:
         raise NotConfirmed(
-            f"Member {owner} is connected with the new tokens, of which WHOOP could not be asked whether"
-            f" they are this"
-            f" member's: if both tokens came from one consent, nothing more is to be done. {error}"
+            f"Member {owner} is connected with the new tokens, but WHOOP did not confirm the member. If both"
+            f" tokens come from one consent, you need do nothing. {error}"
         ) from None
     if whose != owner:
         take_back(connection, owner, before)

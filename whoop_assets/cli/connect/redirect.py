@@ -108,7 +108,7 @@ def _handler(path: str, state: str, answers: "queue.Queue[str]") -> type[BaseHTT
                 )
             else:
                 self._say(
-                    200, "WHOOP's answer has arrived: the terminal says what came of it. Close this page."
+                    200, "WHOOP's redirect has arrived. The terminal shows the result. Close this page."
                 )
                 answers.put(self.path)
 

@@ -69,9 +69,9 @@ def _member(database: "Database", wanted: str | None) -> int | None:
         known = member_store.listed(connection)
     if len(known) > 1:
         raise UnknownMember(
-            f"Several members are here: say with --member whose export it is, `--member {NEW}` for"
-            f" somebody else;"
-            " `whoop-assets members` lists them."
+            f"The database has several members: name the owner of the export with --member, or use"
+            f" `--member {NEW}`"
+            " for a new member. `whoop-assets members` lists the members."
         )
     return known[0].user_id if known else None
 
@@ -122,7 +122,7 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
         click.echo(f"{done.dismissed} rows were dismissed before and are passed over.")
     _say_what_is_wrong(done)
     if instead_of is not None:
-        click.echo(f"Member {instead_of} is erased: all of it is member {done.user_id}'s now.")
+        click.echo(f"Member {instead_of} is erased; the export now belongs to member {done.user_id}.")
     click.echo(
         f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} habits of the"
         f" journal."

@@ -79,7 +79,7 @@ def status() -> None:
         said = "in the bin" if state == pages.IN_BIN else "gone"
         click.echo(f"Member {user_id}, {day}: the page is {said}.")
     if len(given_up) > MOST_SHOWN:
-        click.echo(f"{len(given_up) - MOST_SHOWN} more pages are in the bin or gone.")
+        click.echo(f"{len(given_up) - MOST_SHOWN} more pages are deleted or in the trash.")
     for user_id, day, cause in refused[:MOST_SHOWN]:
         click.echo(f"Member {user_id}, {day}: {cause}", err=True)
     _say(obstacle)
@@ -112,7 +112,7 @@ def renew(chosen: tuple[int, ...], first: date | None, last: date | None) -> Non
     for user_id, day in days:
         click.echo(f"Member {user_id}, {day}: gets a page again with the next run of notion_daily.")
     if not days:
-        click.echo("No page of these is in the bin or gone.")
+        click.echo("None of these pages is deleted or in the trash.")
 
 
 def _say(obstacle: "Obstacle") -> None:

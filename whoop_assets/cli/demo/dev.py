@@ -167,4 +167,6 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
         click.echo("Ended; the state is kept.")
         return
     what = "Dagster" if ended is showing else "The HTTP service"
-    raise UiEnded(f"{what} ended by itself (exit status {ended.returncode}): its last lines above say why.")
+    raise UiEnded(
+        f"{what} ended unexpectedly (exit status {ended.returncode}): its last lines above give the reason."
+    )

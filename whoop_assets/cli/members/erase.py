@@ -156,8 +156,7 @@ def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
     done.left += _uncompacted(sorted(redacted.databases))
     if running:
         done.left.append(
-            f"{_count(running, 'run')} of Dagster queued or under way can still log the member's id: when"
-            f" they have ended,"
+            f"{_count(running, 'run')} of Dagster in flight can still log the member's id. After their end,"
             f" run `whoop-assets disconnect {user_id} --erase` again."
         )
 

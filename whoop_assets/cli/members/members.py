@@ -157,13 +157,12 @@ def _print(found: list[dict[str, Any]]) -> None:
     for one in found:
         if one["mended_by"]:
             click.echo(
-                f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` mends it."
+                f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` fixes it."
             )
         elif one["status"] == EXPORT_ONLY:
             click.echo(
-                f"Member {one['user_id']}: from the app's export alone; a later one goes on with"
-                f" `whoop-assets import EXPORT"
-                f" --member {one['user_id']}`."
+                f"Member {one['user_id']}: only from the app's export. Import a later export with"
+                f" `whoop-assets import EXPORT --member {one['user_id']}`."
             )
         elif one["status"] == DISCONNECTED:
             click.echo(f"Member {one['user_id']}: {one['reason'] or one['status']}.")

@@ -63,7 +63,7 @@ def list_readers(as_json: bool) -> None:
         click.echo(json.dumps([_said(entry) for entry in found], indent=2))
         return
     for entry in found:
-        whose = ", ".join(map(str, entry.members)) or "nobody any more"
+        whose = ", ".join(map(str, entry.members)) or "no member"
         state = "" if entry.revoked_at is None else f"; revoked {entry.revoked_at:%Y-%m-%d %H:%M} UTC"
         click.echo(
             f"{entry.id}: {entry.label}; reads {whose}; {entry.requests_per_minute} requests a minute; made"

@@ -108,7 +108,7 @@ def sentences(found: "Report") -> list[str]:
         seconds = (moment - found.at).total_seconds()
         said.append(f"The {lane} lane can send again at {_utc(moment)}, in {seconds:,.0f} s.")
     if found.closed:
-        said.append(f"WHOOP answered 429: nobody sends before {_utc(found.gate.not_before)}.")
+        said.append(f"WHOOP answered 429: no request before {_utc(found.gate.not_before)}.")
     elif found.gate.share < 1.0:
         said.append(
             f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use;"

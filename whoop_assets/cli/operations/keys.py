@@ -33,11 +33,11 @@ def keys(context: click.Context) -> None:
     for use in found:
         click.echo(_line(use))
     if cipher.first not in {use.key_id for use in found}:
-        click.echo(f"key {cipher.first}: the first at hand; encrypts from `whoop-assets keys rotate` on")
+        click.echo(f"key {cipher.first}: the first available key; encrypts after `whoop-assets keys rotate`")
     missing = [use.key_id for use in found if not use.at_hand]
     if missing:
         raise KeyNotAtHand(
-            f"Key {', '.join(map(str, missing))} is not at hand: add it to WHOOP_TOKEN_KEY behind the"
+            f"Key {', '.join(map(str, missing))} is not available: add it to WHOOP_TOKEN_KEY after the"
             f" first; {LOST}."
         )
 
@@ -45,7 +45,9 @@ def keys(context: click.Context) -> None:
 def _line(use: "KeyUse") -> str:
     name = "a key that is not recorded" if use.key_id is None else f"key {use.key_id}"
     whose = f"the tokens of {use.members} {'member' if use.members == 1 else 'members'}"
-    return f"{name}: {'encrypts now; ' if use.current else ''}{whose}{'' if use.at_hand else '; not at hand'}"
+    return (
+        f"{name}: {'encrypts now; ' if use.current else ''}{whose}{'' if use.at_hand else '; not available'}"
+    )
 
 
 @keys.command()
@@ -66,7 +68,7 @@ def rotate(lost: bool) -> None:
     for user_id in done.unreadable:
         click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` mends it.")
     if done.set_aside is not None:
-        click.echo(f"The key file could not be used: what it was is kept as {done.set_aside.name}.")
+        click.echo(f"The key file was not usable. It was renamed to {done.set_aside.name}.")
     if settings.token_key.get_secret_value():
         click.echo(
             "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been"

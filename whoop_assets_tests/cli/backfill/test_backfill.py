@@ -161,7 +161,7 @@ def test_a_backfill_that_the_budget_ended_is_taken_up_and_a_finished_one_is_read
     assert spent.exit_code == 1
     assert "before 20" in spent.stderr
     assert "UTC" in spent.stderr
-    assert "the same command goes on from there" in spent.stderr.splitlines()[-1]
+    assert "run the same command again to resume" in spent.stderr.splitlines()[-1]
     read = command_line.world.stats()["requests"]
 
     command_line.environment.setenv("WHOOP_REQUESTS_PER_DAY", "1000")
@@ -259,7 +259,7 @@ def test_what_failed_without_failing_the_run_is_taken_up_even_when_connecting_fo
     command_line.connect(member)
     again = ("backfill", "--from", ago(6), "--to", ago(4))
     command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
-    assert "the same command goes on from there" in command_line.run(*again).stderr
+    assert "run the same command again to resume" in command_line.run(*again).stderr
     with instance() as opened:
         assert opened.get_runs()[0].is_success
     command_line.world.clear_faults()
