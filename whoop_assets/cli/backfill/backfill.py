@@ -13,7 +13,7 @@ from whoop_assets.errors import RECONNECT, WhoopError
 from whoop_assets.settings import Settings, day_of
 
 if TYPE_CHECKING:
-    from whoop_assets.cli.backfill.range_run import Ran, Range
+    from whoop_assets.cli.backfill.range_run import BackfillRange, BackfillResult
     from whoop_assets.cli.backfill.run_watcher import Watcher
     from whoop_assets.db.database import Database
     from whoop_assets.records.load_failures import Failure
@@ -31,7 +31,7 @@ class NobodyConnected(WhoopError):
     """There is no member to read."""
 
 
-class Day(click.ParamType[date]):
+class DayParam(click.ParamType[date]):
     """A WHOOP day on the command line."""
 
     name = "day"
@@ -44,8 +44,8 @@ class Day(click.ParamType[date]):
 
 
 @click.command()
-@click.option("--from", "first", type=Day(), help="The first WHOOP day, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), help="The last WHOOP day, included.")
+@click.option("--from", "first", type=DayParam(), help="The first WHOOP day, YYYY-MM-DD.")
+@click.option("--to", "last", type=DayParam(), help="The last WHOOP day, included.")
 @click.option("--months", type=click.IntRange(min=1), help="Read this many months up to today instead.")
 @click.option(
     "--all", "everything", is_flag=True, help="Read every day from WHOOP_START_DATE to today instead."
@@ -74,7 +74,7 @@ def backfill(
 
     Choose the days with --from and --to, with --months, or with --all.
     """
-    from whoop_assets.cli.backfill.range_run import Range
+    from whoop_assets.cli.backfill.range_run import BackfillRange
     from whoop_assets.cli.processes.processes import ended_by_signals
 
     settings = Settings.from_environment()
@@ -94,7 +94,7 @@ def backfill(
         raise click.UsageError("Which days? Give --from and --to, or --months, or --all.")
     check_days(first, last, settings, now)
     with ended_by_signals():
-        run_backfill(settings, Range(first, last, members, name), force=force)
+        run_backfill(settings, BackfillRange(first, last, members, name), force=force)
 
 
 def months_before(day: date, months: int) -> date:
@@ -120,7 +120,9 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
         )
 
 
-def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[Ran, Watcher]":
+def run_backfill(
+    settings: Settings, wanted: "BackfillRange", *, force: bool
+) -> "tuple[BackfillResult, Watcher]":
     """Execute the run, show its progress, and print the result.
 
     Exits with status 1 if only quarantined records are missing.
@@ -166,7 +168,7 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
     return ran, watcher
 
 
-def check_way(connection: "Connection", wanted: "Range") -> None:
+def check_way(connection: "Connection", wanted: "BackfillRange") -> None:
     """Raise an error that would end the run at its first request: no member, or an unusable URL or token
     key."""
     from whoop_assets.members import store as members
@@ -187,7 +189,13 @@ def check_way(connection: "Connection", wanted: "Range") -> None:
                 connection.client(member.user_id, "backfill")
 
 
-def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", database: "Database") -> None:
+def _say(
+    settings: Settings,
+    wanted: "BackfillRange",
+    ran: "BackfillResult",
+    watcher: "Watcher",
+    database: "Database",
+) -> None:
     from whoop_assets.records import stale_days
 
     rows = ", ".join(f"{name} {count}" for name, count in watcher.rows.items() if count)
@@ -213,7 +221,7 @@ def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", da
         )
 
 
-def _all_understood(database: "Database", wanted: "Range", since: datetime) -> bool:
+def _all_understood(database: "Database", wanted: "BackfillRange", since: datetime) -> bool:
     """Whether no record was kept in quarantine since then; says which were."""
     from whoop_assets.records import quarantine
 
@@ -239,7 +247,7 @@ def _all_understood(database: "Database", wanted: "Range", since: datetime) -> b
     return not rejected
 
 
-def _judge(ran: "Ran", watcher: "Watcher", failed: "list[Failure]") -> None:
+def _judge(ran: "BackfillResult", watcher: "Watcher", failed: "list[Failure]") -> None:
     """Raise when the run, or the load of any member's stream in it, failed."""
     if failed:
         who = ", ".join(str(user_id) for user_id in sorted({failure.user_id for failure in failed}))

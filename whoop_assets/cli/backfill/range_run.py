@@ -26,7 +26,7 @@ MOST_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class BackfillRange:
     """The days to materialize, both included, and the members; no members: all.
 
     `name` describes the request if it is not these fixed days, for example the last six months.
@@ -53,7 +53,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class BackfillResult:
     """The result of a run."""
 
     run_id: str
@@ -61,7 +61,7 @@ class Ran:
     seconds: float
 
 
-def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime | None:
+def unfinished_since(instance: "dg.DagsterInstance", wanted: BackfillRange) -> datetime | None:
     """Return the time since which an unfinished run of this range has been reading; None if there is none to
     resume.
 
@@ -87,8 +87,8 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime 
 
 
 def run_range(
-    instance: "dg.DagsterInstance", wanted: Range, watcher: Watcher, *, since: datetime | None
-) -> Ran:
+    instance: "dg.DagsterInstance", wanted: BackfillRange, watcher: Watcher, *, since: datetime | None
+) -> BackfillResult:
     """Materialize the daily assets for the range and pass each event to the watcher. Returns failures too."""
     import dagster as dg
 
@@ -124,7 +124,7 @@ def run_range(
         raise KeyboardInterrupt from None
     if watcher.interrupted:
         raise KeyboardInterrupt
-    return Ran(run_id, result.success, time.monotonic() - began)
+    return BackfillResult(run_id, result.success, time.monotonic() - began)
 
 
 def daily_assets() -> "list[dg.AssetKey]":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.backfill.backfill import Day
+from whoop_assets.cli.backfill.backfill import DayParam
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.settings import Settings
 
@@ -96,8 +96,8 @@ def status() -> None:
     metavar="ID",
     help="Include only this member. You can repeat the option.",
 )
-@click.option("--from", "first", type=Day(), metavar="DAY", help="The first day, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), metavar="DAY", help="The last day, included.")
+@click.option("--from", "first", type=DayParam(), metavar="DAY", help="The first day, YYYY-MM-DD.")
+@click.option("--to", "last", type=DayParam(), metavar="DAY", help="The last day, included.")
 def renew(chosen: tuple[int, ...], first: date | None, last: date | None) -> None:
     """Create new pages for days whose page was deleted or is in the trash."""
     from whoop_assets.sinks.notion import pages

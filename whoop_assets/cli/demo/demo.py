@@ -16,7 +16,7 @@ from whoop_assets.cli.demo.folder import Demo
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.cli.backfill.range_run import Ran
+    from whoop_assets.cli.backfill.range_run import BackfillResult
     from whoop_assets.cli.backfill.run_watcher import Watcher
 
 DAYS = 120
@@ -52,7 +52,7 @@ def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> D
     began = time.monotonic()
     demo_folder.clear(folder)
     today = datetime.now(UTC).date()
-    made = Demo(folder, today - timedelta(days=days - 1), simulator.World(members, days + _EARLIER))
+    made = Demo(folder, today - timedelta(days=days - 1), simulator.SimulatedWorld(members, days + _EARLIER))
     made.save()
     with simulator.running(made.world, folder, port=0, locks=[lock]) as url:
         click.echo(f"The simulator plays WHOOP at {url}.")
@@ -80,16 +80,16 @@ def _connect(settings: Settings, members: int) -> None:
             click.echo(f"Member {connected.user_id} has agreed and is connected.")
 
 
-def _backfill(settings: Settings, first: date, last: date) -> "tuple[Ran, Watcher]":
+def _backfill(settings: Settings, first: date, last: date) -> "tuple[BackfillResult, Watcher]":
     from whoop_assets.cli.backfill.backfill import run_backfill
-    from whoop_assets.cli.backfill.range_run import Range
+    from whoop_assets.cli.backfill.range_run import BackfillRange
 
-    wanted = Range(first, last)
+    wanted = BackfillRange(first, last)
     click.echo(f"Backfilling {wanted.days} days, {first} to {last}, through Dagster:")
     return run_backfill(settings, wanted, force=False)
 
 
-def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) -> None:
+def _show(settings: Settings, ran: "BackfillResult", watcher: "Watcher", seconds: float) -> None:
     from whoop_assets.cli.data.daily_table import daily_table
     from whoop_assets.cli.printing import print_table
     from whoop_assets.summaries import daily_store

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from whoop_assets.cli.backfill.dagster_home import HOME, make_home
-from whoop_assets.cli.demo.simulator import CLIENT_ID, CLIENT_SECRET, World
+from whoop_assets.cli.demo.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedWorld
 from whoop_assets.cli.processes import processes
 from whoop_assets.errors import ConfigurationError
 
@@ -26,7 +26,7 @@ class Demo:
 
     folder: Path
     first_day: date
-    world: World
+    world: SimulatedWorld
     port: int = 0
     complete: bool = False
 
@@ -76,7 +76,7 @@ def saved(folder: Path) -> Demo | None:
         demo = Demo(
             folder,
             date.fromisoformat(said["first_day"]),
-            World(**said["world"]),
+            SimulatedWorld(**said["world"]),
             said["port"],
             said["complete"],
         )

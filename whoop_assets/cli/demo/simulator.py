@@ -26,7 +26,7 @@ class SimulatorFailed(WhoopError):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class SimulatedWorld:
     """The simulated members. The same seed and day give the same data."""
 
     members: int = 2
@@ -36,7 +36,7 @@ class World:
 
 @contextmanager
 def running(
-    world: World, folder: Path, port: int, webhook_url: str = "", locks: Sequence[int] = ()
+    world: SimulatedWorld, folder: Path, port: int, webhook_url: str = "", locks: Sequence[int] = ()
 ) -> Iterator[str]:
     """Run the simulator while the block lasts; gives its base URL.
 

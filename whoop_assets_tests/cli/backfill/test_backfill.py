@@ -11,7 +11,7 @@ import pytest
 
 from whoop_assets.cli.backfill.backfill import BackfillIncomplete, _judge
 from whoop_assets.cli.backfill.dagster_home import open_instance
-from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, Ran, Range
+from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, BackfillRange, BackfillResult
 from whoop_assets.cli.backfill.run_watcher import Watcher
 from whoop_assets.defs.assets.loading import SINCE_TAG
 from whoop_assets.members import store as member_store
@@ -81,7 +81,7 @@ def test_a_backfill_fills_every_asset_of_every_day_in_one_run(command_line: Comm
         (run,) = opened.get_runs()
         assert run.is_success
         assert run.tags["whoop/lane"] == "backfill"
-        assert run.tags[BACKFILL_TAG] == Range(TODAY - timedelta(days=3), TODAY).digest
+        assert run.tags[BACKFILL_TAG] == BackfillRange(TODAY - timedelta(days=3), TODAY).digest
         for asset in ("profile", "cycles", "daily_summary"):
             days = opened.get_materialized_partitions(dg.AssetKey(["whoop", asset]))
             assert days == {ago(day) for day in range(4)}
@@ -278,7 +278,7 @@ def test_a_cause_ends_with_one_full_stop() -> None:
     watcher = Watcher(Nothing())
     watcher.cause = "The database does not answer."
     with pytest.raises(BackfillIncomplete, match=r"does not answer\.$"):
-        _judge(Ran("a-run", False, 1.0), watcher, [])
+        _judge(BackfillResult("a-run", False, 1.0), watcher, [])
 
 
 class Nothing:
@@ -295,8 +295,12 @@ class Nothing:
 
 def test_the_digest_names_days_and_members_and_not_their_order() -> None:
     first, last = date(2026, 1, 1), date(2026, 1, 2)
-    assert Range(first, last, (1, 2)).digest == Range(first, last, (2, 1)).digest
-    assert Range(first, last).digest != Range(first, last, (1,)).digest != Range(first, first, (1,)).digest
+    assert BackfillRange(first, last, (1, 2)).digest == BackfillRange(first, last, (2, 1)).digest
+    assert (
+        BackfillRange(first, last).digest
+        != BackfillRange(first, last, (1,)).digest
+        != BackfillRange(first, first, (1,)).digest
+    )
 
 
 @pytest.mark.slow
