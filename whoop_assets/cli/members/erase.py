@@ -166,7 +166,10 @@ def _uncompacted(paths: Sequence[Path]) -> Iterator[str]:
 
     for path in paths:
         if not compact_sqlite(path):
-            yield f"The file {path} could not be compacted, because another process uses it: end that, then run this again."
+            yield (
+                f"The file {path} could not be compacted, because another process uses it: end that process,"
+                " then run this command again."
+            )
 
 
 def _compact(database: "Database", done: Erased) -> None:

@@ -36,7 +36,8 @@ def test_a_key_in_the_environment_is_rotated_in_the_documented_steps(command_lin
     shown = command_line.run("keys").stdout.splitlines()
     assert shown == [
         f"key {fingerprint(old.encode())}: encrypts now; the tokens of 2 members",
-        f"key {fingerprint(new.encode())}: the first available key; encrypts after `whoop-assets keys rotate`",
+        f"key {fingerprint(new.encode())}: the first available key; encrypts after `whoop-assets keys"
+        f" rotate`",
     ]
     rotated = command_line.run("keys", "rotate")
     assert "2 pairs of tokens encrypted anew" in rotated.stdout
