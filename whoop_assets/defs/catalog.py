@@ -53,7 +53,7 @@ def table_location(settings: Settings) -> tuple[str, str]:
     """Return the kind of database, and the prefix that makes the names of its tables unambiguous.
 
     The prefix is the database and schema of PostgreSQL, and the name of the file for SQLite. Host, user and
-    password are never part of it. Both are empty if the URL cannot be used: a run reports that, and
+    password never appear in it. Both are empty if the URL cannot be used: a run reports that, and
     definitions must load
     without it.
     """

@@ -63,7 +63,7 @@ SENSORS = (webhook_events, due_readings, stale_summaries, stale_weeks)
 
 @dataclass(frozen=True)
 class Sink:
-    """A destination of the data: assets in groups of their own, and the sensors that keep them up to date."""
+    """A destination of the data: assets in separate groups, and the sensors that keep them up to date."""
 
     is_configured: Callable[[Settings], bool]
     """A sink that is not configured has no definitions."""

@@ -25,7 +25,7 @@ _DTYPES = (
 def read_frame(
     connection: Connection, table_name: str, first: date, last: date, user_ids: Collection[int]
 ) -> pd.DataFrame:
-    """Return the rows of these members from the first to the last day, ordered by primary key.
+    """Return the members' rows from the first to the last day, ordered by primary key.
 
     Deleted records are left out. NULL is NaN, NaT or NA; it is never 0.
 

@@ -30,7 +30,7 @@ def keys(days: dg.PartitionsDefinition[Any] | None) -> Keys | None:
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
-    """Load the stream for the run's days, or in a run for events the events of these days."""
+    """Load the stream for the run's days, or the events of these days in a run for events."""
     if not is_for_events(context):
         return loading.load(context, whoop, stream)
     order = loading.order_of(context, whoop, stream, since=whoop.began)

@@ -13,7 +13,7 @@ from whoop_assets.sync.event_load import LANE
 MAX_RUNS = 200
 """Upper bound on the runs that a tick reads from the instance."""
 MAX_SILENCE = timedelta(hours=1)
-"""Runs for events take seconds. A run whose status has not changed for this long has no process any more."""
+"""Runs for events take seconds. A run without a change of status for this long has lost its process."""
 
 _STATUSES = [
     dg.DagsterRunStatus.QUEUED,
@@ -37,7 +37,7 @@ def runs_in_flight(
         instance: The Dagster instance.
         namespace: Only runs that materialize or check its assets.
         tags: Only runs with these tags.
-        max_silence: Only runs whose status has changed within this time.
+        max_silence: Only runs with a change of status within this time.
     """
     filters = dg.RunsFilter(
         statuses=_STATUSES,
