@@ -18,7 +18,7 @@ import yaml
 from whoop_assets.cli import main as command_line
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.defs.assets.loading import SINK_TAG
-from whoop_assets.defs.component import SINKS
+from whoop_assets.defs.definitions import SINKS
 from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
 from whoop_assets.request_budget.lanes import LANES
 from whoop_simulator.cli import main as simulators_command_line

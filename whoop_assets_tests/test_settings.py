@@ -19,13 +19,14 @@ def test_without_anything_the_defaults_hold():
 
 def test_the_environment_wins_over_the_env_file_and_an_empty_value_means_the_default(monkeypatch):
     Path(".env").write_text(
-        "WHOOP_CLIENT_ID=from the file\nWHOOP_CLIENT_SECRET=from the file\nWHOOP_TIMEZONE=Asia/Tokyo\nWHOOP_START_DATE\n"
+        "WHOOP_CLIENT_ID=from the file\nWHOOP_CLIENT_SECRET=from the"
+        " file\nWHOOP_TIMEZONE=Asia/Tokyo\nWHOOP_START_DATE\n"
     )
     monkeypatch.setenv("WHOOP_CLIENT_ID", "from the environment")
     monkeypatch.setenv("WHOOP_TIMEZONE", "")
     settings = Settings.from_environment()
     assert settings.client_id == "from the environment"
-    assert settings.client_secret == "from the file"
+    assert settings.client_secret.get_secret_value() == "from the file"
     assert settings.timezone == "UTC"
 
 
@@ -82,6 +83,7 @@ def test_every_variable_reaches_its_setting():
 def test_space_and_newlines_around_a_value_are_no_part_of_it():
     settings = Settings.from_environment(
         {
+            "WHOOP_CLIENT_ID": "two words\n",
             "WHOOP_CLIENT_SECRET": "secret\n",
             "WHOOP_TOKEN_KEY": " key\r\n",
             "WHOOP_DATABASE_URL": "postgresql://db.example/whoop\n",
@@ -89,9 +91,12 @@ def test_space_and_newlines_around_a_value_are_no_part_of_it():
             "WHOOP_REQUESTS_PER_DAY": "500\n",
             "WHOOP_TIMEZONE": "\n",
         },
-        instead={"WHOOP_CLIENT_ID": "two words\n"},
     )
-    assert (settings.client_id, settings.client_secret, settings.token_key) == ("two words", "secret", "key")
+    assert (
+        settings.client_id,
+        settings.client_secret.get_secret_value(),
+        settings.token_key.get_secret_value(),
+    ) == ("two words", "secret", "key")
     assert settings.database_url == "postgresql://db.example/whoop"
     assert (settings.start_date, settings.requests_per_day) == (date(2024, 2, 29), 500)
     assert settings.timezone == "UTC"
@@ -113,6 +118,7 @@ def test_space_and_newlines_around_a_value_are_no_part_of_it():
         ("WHOOP_REREAD_SHARE", "1.5", "a number from 0 to 1"),
         ("WHOOP_REREAD_SHARE", "half", "a number from 0 to 1"),
         ("WHOOP_OPEN_CYCLE_MINUTES", "-1", "0 means never"),
+        ("WHOOP_AUTOMATIC", "sometimes", "true or false"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_named_with_the_way_out(name, value, way_out):
@@ -125,9 +131,29 @@ def test_a_value_that_cannot_be_used_is_named_with_the_way_out(name, value, way_
 
 def test_no_secret_is_in_the_repr():
     settings = Settings(
-        client_secret="s3cret", token_key="k3y", database_url="postgresql://ann:pa55@db/whoop"
+        client_secret="s3cret",
+        token_key="k3y",
+        database_url="postgresql://ann:pa55@db/whoop",
+        notion_token="n0tion",
+        alert_url="https://hooks.example.org/h00k",
     )
-    assert not any(secret in repr(settings) for secret in ("s3cret", "k3y", "pa55"))
+    secrets = ("s3cret", "k3y", "pa55", "n0tion", "h00k")
+    assert not any(secret in text for secret in secrets for text in (repr(settings), str(settings)))
+
+
+def test_a_secret_that_cannot_be_used_is_not_repeated():
+    with pytest.raises(ConfigurationError, match="WHOOP_ALERT_URL") as error:
+        Settings.from_environment({"WHOOP_ALERT_URL": "hunter2"})
+    assert "hunter2" not in str(error.value)
+
+
+def test_the_environment_and_the_file_are_read_at_each_call(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("WHOOP_CLIENT_ID=elsewhere\n")
+    Settings.from_environment()
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environment()
+    assert settings.client_id == "elsewhere"
+    assert settings.data_folder == tmp_path / "data"
 
 
 def test_missing_credentials_are_named():

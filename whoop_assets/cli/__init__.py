@@ -1,6 +1,6 @@
-"""The command line, `whoop-assets`: one file a command, and beside them what the commands are made of.
+"""The command line `whoop-assets`: one file per command.
 
-Dagster, SQLAlchemy and httpx are imported where they are needed, so that `--help` answers at once.
+Dagster, SQLAlchemy and httpx are imported where they are needed, so that `--help` is fast.
 """
 
 from whoop_assets.cli.main import main

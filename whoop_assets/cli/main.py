@@ -1,4 +1,4 @@
-"""The group of commands, and what becomes of errors: one sentence on stderr and an exit status, no traceback."""
+"""The command group. Errors become one sentence on stderr and an exit status, without a traceback."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 class Commands(click.Group):
-    """A group whose commands may raise any WhoopError."""
+    """A command group that turns errors into one sentence and an exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -40,16 +40,16 @@ class Commands(click.Group):
         except click.UsageError as error:
             end(error.format_message(), MISUSED)
         except (KeyboardInterrupt, click.Abort):
-            end("interrupted; what was stored is kept.", INTERRUPTED)
+            end("interrupted; the stored data are kept.", INTERRUPTED)
         except BrokenPipeError:
-            raise  # click ends quietly when nobody reads the output any more
+            raise  # click exits silently when the reader of the output has ended
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             end(f"the system refused it: {error.strerror or error}{where}.", FAILED)
 
 
 def end(sentence: str, status: int) -> None:
-    """Say it on stderr and end the command with this exit status."""
+    """Print the sentence on stderr and exit with the status."""
     click.echo(f"error: {' '.join(sentence.split())}", err=True)
     raise click.exceptions.Exit(status)
 

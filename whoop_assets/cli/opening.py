@@ -1,4 +1,4 @@
-"""What a command opens: the settings, the warehouse, the way to WHOOP; closed when the command ends."""
+"""Opens the settings, the database and the session of a command, and closes them at its end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def warehouse(settings: Settings, *, durable: bool = False, create: bool = False) -> "Iterator[Database]":
-    """The warehouse, with its schema; `durable` and `create` as for `open_database`."""
+    """Open the database and check its schema; `durable` and `create` as for `open_database`."""
     from whoop_assets.schema import open_database
 
     try:
@@ -36,7 +36,7 @@ def warehouse(settings: Settings, *, durable: bool = False, create: bool = False
 
 @contextmanager
 def connection(settings: Settings, *, durable: bool = False, create: bool = False) -> "Iterator[Connection]":
-    """The warehouse and WHOOP; raises ConfigurationError without the app's credentials."""
+    """Open the database and a session with WHOOP. Raises ConfigurationError without the app's credentials."""
     from whoop_assets.sync.session import Connection
 
     settings.require_client()

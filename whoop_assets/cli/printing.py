@@ -1,4 +1,4 @@
-"""Printing tables: as wide as the terminal, and wide enough for every column where there is none."""
+"""Prints tables in the width of the terminal; without a terminal, wide enough for all columns."""
 
 from rich.console import Console
 from rich.table import Table

@@ -1,4 +1,4 @@
-"""Asking whoever runs the command: a prompt on a terminal, the next line where the input is a file or a pipe."""
+"""Prompts on a terminal. If the input is a file or a pipe, an answer is its next line."""
 
 import sys
 
@@ -8,11 +8,11 @@ from whoop_assets.errors import WhoopError
 
 
 class NoAnswer(WhoopError):
-    """The input ended, or held an empty line, where an answer was asked for."""
+    """The input ended or was empty."""
 
 
 def ask(what: str, *, hidden: bool = False) -> str:
-    """The answer, without blanks around it; `hidden`: not shown while it is typed. Raises NoAnswer."""
+    """Return the stripped answer. `hidden` does not echo it. Raises NoAnswer."""
     if sys.stdin.isatty():
         answer: str = click.prompt(what, default="", show_default=False, hide_input=hidden, err=True)
     else:
@@ -24,5 +24,5 @@ def ask(what: str, *, hidden: bool = False) -> str:
 
 
 def agreed(question: str) -> bool:
-    """Whether the answer is yes."""
+    """Return whether the answer is yes."""
     return ask(f"{question} [y/N]").lower() in ("y", "yes")

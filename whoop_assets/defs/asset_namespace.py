@@ -1,7 +1,8 @@
-"""The asset graph's place in a deployment: its key prefix, its group, its days, and the names that follow from them.
+"""The asset namespace: key prefix, group, partitions, and every name that Dagster must not confuse with
+another's.
 
-Everything that Dagster must not confuse with another's (keys, jobs, sensors, the resource) takes its name from here, so
-that the graph can stand beside other assets, and twice.
+Asset keys, jobs, sensors, ops and the resource take their names from the namespace. So the assets can stand
+beside other assets, and twice in one deployment.
 """
 
 import re
@@ -17,85 +18,99 @@ from whoop_assets.defs.partitions import daily, weekly
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import ConfigurationError
 
-OURS = ("whoop",)
-"""The prefix of this project's own deployment, whose jobs, sensors and schedules have short names."""
+DEFAULT_PREFIX = ("whoop",)
+"""The key prefix of this project's own deployment. Only under it are the names of jobs, sensors and schedules
+short."""
 
-_PART = re.compile(r"[A-Za-z0-9_]+")
+DEFAULT_OWNERS = ("team:whoop",)
+JOBS = ("refresh", "check", "keep_tokens", "journal")
+
+_NAME = re.compile(r"[A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True)
-class Graph:
-    """Where the assets stand. `group` is that of the daily assets; the others have it as the beginning of theirs.
+class AssetNamespace:
+    """Where the assets stand in a deployment.
 
-    Raises ConfigurationError for names that Dagster does not take.
+    Raises:
+        ConfigurationError: Dagster does not accept the prefix or the group.
     """
 
-    prefix: tuple[str, ...] = OURS
+    prefix: tuple[str, ...] = DEFAULT_PREFIX
     group: str = "whoop"
+    """Group of the daily assets. The names of the other groups begin with it."""
     start_date: date = date(2020, 1, 1)
     timezone: str = "UTC"
     webhook_wait: timedelta = timedelta(0)
     """How long a tick of the webhook sensor waits for an event if none is due."""
+    owners: tuple[str, ...] = DEFAULT_OWNERS
+    storage_kind: str = ""
+    """`sqlite` or `postgres`; empty if the database URL is not usable."""
+    table_qualifier: str = ""
+    """Prefix of the names of tables: database and schema."""
+    freshness: timedelta | None = None
+    """Age at which `profile` and `cycles` count as not fresh. None: they have no freshness policy."""
 
     def __post_init__(self) -> None:
-        for what, names in (("key prefix", self.prefix), ("group", (self.group,))):
-            if not names or not all(_PART.fullmatch(name) for name in names):
+        for label, names in (("key prefix", self.prefix), ("group", (self.group,))):
+            if not names or not all(_NAME.fullmatch(name) for name in names):
                 raise ConfigurationError(
-                    f"The {what} {'/'.join(names)!r} cannot be used: give one or more words of letters, digits and"
+                    f"The {label} {'/'.join(names)!r} cannot be used: give one or more words of letters,"
+                    f" digits and"
                     " underscores."
                 )
 
     @cached_property
     def days(self) -> dg.DailyPartitionsDefinition:
-        """One partition a WHOOP day."""
+        """One partition per WHOOP day."""
         return daily(self.start_date, self.timezone)
 
     @cached_property
     def weeks(self) -> dg.WeeklyPartitionsDefinition:
-        """One partition an ISO week."""
+        """One partition per ISO week."""
         return weekly(self.start_date, self.timezone)
 
-    def name(self, plain: str) -> str:
-        """The name here of a job, a sensor, a schedule or an op."""
-        return plain if self.prefix == OURS else "_".join((*self.prefix, plain))
+    def name(self, short_name: str) -> str:
+        """Return the name of a job, sensor, schedule or op in this namespace."""
+        return short_name if self.prefix == DEFAULT_PREFIX else "_".join((*self.prefix, short_name))
 
     @property
     def resource_key(self) -> str:
-        """Under which the WhoopResource stands among the deployment's resources."""
+        """Key of the WhoopResource among the deployment's resources."""
         return "_".join(self.prefix)
 
-    def group_of(self, word: str) -> str:
-        """The name of the group beside the daily assets' that ends in this word; theirs without one."""
-        return f"{self.group}_{word}" if word else self.group
+    def group_of(self, suffix: str) -> str:
+        """Return the group whose name ends in the suffix; the group of the daily assets for an empty
+        suffix."""
+        return f"{self.group}_{suffix}" if suffix else self.group
 
     def resource_in(self, context: object) -> WhoopResource:
-        """The resource, from the context of a step, a check, a sensor or a schedule."""
+        """Return the resource from the context of a step, check, sensor or schedule."""
         return cast(WhoopResource, getattr(context.resources, self.resource_key))  # type: ignore[attr-defined]
 
     def members_config(self, members: Iterable[int]) -> dict[str, object]:
-        """The run config that narrows a run to these members."""
+        """Return the run config that limits a run to these members."""
         return {"resources": {self.resource_key: {"config": {"members": list(members)}}}}
 
     def key(self, asset: str) -> dg.AssetKey:
-        """The key of one of our assets."""
+        """Return the key of an asset."""
         return dg.AssetKey([*self.prefix, asset])
 
     def keys(self, assets: Iterable[str]) -> list[dg.AssetKey]:
-        """The keys of some of our assets, in their order."""
+        """Return the keys of assets, in their order."""
         return [self.key(asset) for asset in assets]
 
     def ours_among(self, keys: Iterable[dg.AssetKey]) -> list[str]:
-        """The names of those keys that stand below our prefix."""
+        """Return the names of the keys that stand directly under the prefix."""
         return [key.path[-1] for key in keys if tuple(key.path[:-1]) == self.prefix]
 
     def has_part_in(self, run: dg.DagsterRun) -> bool:
-        """Whether the run materializes or checks assets of ours, or is of one of our jobs."""
+        """Return whether the run materializes or checks assets of this namespace, or belongs to one of its
+        jobs."""
         if run.asset_selection:
             return bool(self.ours_among(run.asset_selection))
         if run.asset_check_selection:
             return bool(self.ours_among(key.asset_key for key in run.asset_check_selection))
-        # Nothing selected: a job as a whole. Dagster's own job of all assets holds ours too.
+        # A run without a selection is a whole job. Dagster's own job of all assets contains the namespace
+        # too.
         return run.job_name in {self.name(job) for job in JOBS} or run.job_name.startswith("__")
-
-
-JOBS = ("refresh", "check", "keep_tokens", "journal")

@@ -1,175 +1,120 @@
-"""The asset graph for any deployment: this project's own, and another team's beside its own assets.
+"""A Dagster component, so that a defs.yaml can place the project's assets in a deployment."""
 
-    from whoop_assets import WhoopResource, whoop_definitions
-    whoop = WhoopResource(database_url=dg.EnvVar("HEALTH_DATABASE_URL"))
-    defs = whoop_definitions(key_prefix=["health", "whoop"], group_name="health", resource=whoop)
-
-Here stands the explicit list of everything that Dagster sees. Importing this reads no environment.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
-from pydantic import Field, create_model
+from pydantic import BaseModel, Field
 
-from whoop_assets.defs.asset_namespace import OURS, Graph
-from whoop_assets.defs.assets.blueprints import AssetBlueprint, Kind
-from whoop_assets.defs.assets.daily_summary import daily_summary
-from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
-from whoop_assets.defs.assets.journal import journal, journal_effects
-from whoop_assets.defs.assets.members import body_measurement, profile
-from whoop_assets.defs.assets.notion_daily import notion_daily
-from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
-from whoop_assets.defs.assets.report import report
-from whoop_assets.defs.assets.trends import trends
-from whoop_assets.defs.assets.weekly_summary import weekly_summary
-from whoop_assets.defs.checks import (
-    events_loaded,
-    loads_complete,
-    members_connected,
-    records_fit_together,
-    timezone_covers_members,
-)
+from whoop_assets.defs.asset_namespace import DEFAULT_OWNERS, DEFAULT_PREFIX
+from whoop_assets.defs.definitions import whoop_definitions
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.schedules import Automation
-from whoop_assets.defs.sensors import (
-    due_readings,
-    failed_runs,
-    stale_pages,
-    stale_summaries,
-    stale_weeks,
-    webhook_events,
-)
-from whoop_assets.defs.sensors.blueprints import SensorBlueprint
-from whoop_assets.defs.sensors.iceberg import iceberg_behind
-from whoop_assets.settings import Settings
-from whoop_assets.sinks.notion.target import is_configured as notion_is_configured
+from whoop_assets.errors import ConfigurationError
 
-ASSETS = (
-    profile,
-    body_measurement,
-    cycles,
-    sleeps,
-    recoveries,
-    workouts,
-    daily_summary,
-    trends,
-    weekly_summary,
-    report,
-    journal,
-    journal_effects,
-)
-CHECKS = (members_connected, timezone_covers_members, loads_complete, events_loaded, records_fit_together)
-SENSORS = (webhook_events, due_readings, stale_summaries, stale_weeks)
+ENV = "env:"
+"""Prefix of a value that names an environment variable."""
+
+_SCAFFOLDED = ("database_url", "client_id", "client_secret", "token_key")
 
 
-@dataclass(frozen=True)
-class Sink:
-    """Somewhere the data go on to: assets in groups of their own, and the sensors that keep them up to date."""
+class ScaffoldParams(BaseModel):
+    """Options of `dg scaffold defs whoop_assets.WhoopComponent`."""
 
-    configured: Callable[[Settings], bool]
-    """Whether it is; what is not stands in no graph."""
-
-    assets: Sequence[AssetBlueprint]
-    sensors: Sequence[SensorBlueprint]
-
-
-SINKS: Sequence[Sink] = (
-    Sink(notion_is_configured, [notion_daily], [stale_pages]),
-    Sink(lambda settings: bool(settings.iceberg_catalog), list(ICEBERG_ASSETS.values()), [iceberg_behind]),
-)
-
-
-def whoop_definitions(
-    key_prefix: str | Sequence[str] = OURS,
-    group_name: str | None = None,
-    resource: WhoopResource | None = None,
-    *,
-    automatic: bool = True,
-    webhook_wait_seconds: float = 0.0,
-) -> dg.Definitions:
-    """Assets, checks, jobs, and what makes them run by themselves, to be merged with a deployment's other definitions.
-
-    `key_prefix`: what the keys of all assets begin with. Jobs, sensors, schedules, ops and the key of the resource
-    take their names from it (`health_whoop_refresh`); only with the default are they short. So two graphs, each with a
-    prefix and a database of its own, can stand in one deployment; `Definitions.merge` refuses two of one prefix.
-    `group_name`: the group of the daily assets, else the prefix; the week, the report and the journal have it with
-    `_weekly`, `_report` and `_journal` behind, a sink with its name. `resource`: where the data are and how WHOOP is
-    reached, and perhaps which Notion data source; what it leaves open, and which other sinks there are, says the
-    environment. `automatic=False` leaves out sensors and schedules: nothing runs but what somebody starts.
-    `webhook_wait_seconds`: how long a tick of the webhook sensor waits if no event is due. Dagster's daemon evaluates a
-    sensor every 5 s, so a wait of 3.5 s finds an event 2 s earlier on average. Set it only where dagster.yaml has
-    `sensors: {use_threads: true}`: without threads the tick delays all other sensors of the deployment.
-
-    No executor is set, as that is the deployment's to choose. Raises ConfigurationError for a prefix or a group that
-    Dagster does not take, for a first day or time zone that cannot be used, and for a secret in plain text.
-    """
-    if resource is not None:
-        resource.require_hidden_secrets()
-    prefix = (key_prefix,) if isinstance(key_prefix, str) else tuple(key_prefix)
-    whoop = _lasting(resource) if resource is not None else WhoopResource()
-    graph = graph_at(prefix, group_name, whoop, timedelta(seconds=webhook_wait_seconds))
-    sinks = _sinks(whoop)
-    assets = [one.built(graph) for one in (*ASSETS, *(asset for sink in sinks for asset in sink.assets))]
-    checks = [blueprint.built(graph) for blueprint in CHECKS]
-    diary = graph.keys(one.name for one in (journal, journal_effects))
-    automation = Automation(
-        graph, daily_keys(graph), diary, [key for one in checks for key in one.check_keys]
+    key_prefix: str = Field(
+        default="whoop", description="Prefix of all asset keys, for example health/whoop."
     )
-    sensors = [one.built(graph) for one in (*SENSORS, *(sensor for sink in sinks for sensor in sink.sensors))]
-    sensors.append(failed_runs(graph, whoop))
-    return dg.Definitions(
-        assets=assets,
-        asset_checks=checks,
-        jobs=automation.jobs,
-        schedules=automation.schedules if automatic else [],
-        sensors=sensors if automatic else [],
-        resources={graph.resource_key: whoop},
+    group_name: str | None = Field(
+        default=None, description="Group of the daily assets; by default the prefix."
+    )
+    env_prefix: str | None = Field(
+        default=None,
+        description="Reads database, app and token key from variables with this prefix, for example"
+        " TEAM_WHOOP_.",
+    )
+    automatic: bool = Field(default=True, description="False leaves out sensors and schedules.")
+
+
+class WhoopScaffolder(dg.Scaffolder[ScaffoldParams]):
+    """Writes a defs.yaml that loads."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[ScaffoldParams]:
+        """Return the model of the options."""
+        return ScaffoldParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[ScaffoldParams]) -> None:
+        """Write the file."""
+        params = request.params
+        attributes: dict[str, Any] = {"key_prefix": params.key_prefix.split("/")}
+        if params.group_name is not None:
+            attributes["group_name"] = params.group_name
+        if not params.automatic:
+            attributes["automatic"] = False
+        if params.env_prefix is not None:
+            attributes["resource"] = {name: f"{ENV}{params.env_prefix}{name.upper()}" for name in _SCAFFOLDED}
+        dg.scaffold_component(request, attributes)
+
+
+@dg.scaffold_with(WhoopScaffolder)
+class WhoopComponent(dg.Component, dg.Model, dg.Resolvable):
+    """WHOOP data in your own database: assets, checks, jobs, sensors and schedules."""
+
+    key_prefix: Sequence[str] = Field(
+        default=list(DEFAULT_PREFIX), description="Prefix of all asset keys.", examples=[["health", "whoop"]]
+    )
+    group_name: str | None = Field(
+        default=None, description="Group of the daily assets; by default the prefix."
+    )
+    automatic: bool | None = Field(
+        default=None,
+        description="Whether to include sensors and schedules; by default the setting WHOOP_AUTOMATIC.",
+    )
+    webhook_wait_seconds: float = Field(
+        default=0.0, description="How long a tick of the webhook sensor waits; needs sensors in threads."
+    )
+    owners: Sequence[str] = Field(default=list(DEFAULT_OWNERS), description="Owners of all assets.")
+    freshness_hours: float | None = Field(
+        default=None, description="Age in hours at which profile and cycles fail their freshness policy."
+    )
+    resource: Mapping[str, str | int] = Field(
+        default={},
+        description="Fields of WhoopResource. Write a secret as env:NAME, the name of its environment"
+        " variable.",
+        examples=[{"database_url": "env:WHOOP_DATABASE_URL", "timezone": "Europe/Berlin"}],
     )
 
+    @classmethod
+    def get_spec(cls) -> dg.ComponentTypeSpec:
+        """Return what `dg list components` and the UI show."""
+        return dg.ComponentTypeSpec(description=cls.__doc__, tags=["whoop", "wearables"])
 
-def graph_at(
-    prefix: tuple[str, ...],
-    group_name: str | None,
-    whoop: WhoopResource,
-    webhook_wait: timedelta = timedelta(0),
-) -> Graph:
-    """The graph under that prefix, with the days that the resource names."""
-    start_date, timezone = whoop.calendar()
-    group = "_".join(prefix) if group_name is None else group_name
-    return Graph(prefix, group, start_date, timezone, webhook_wait)
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Create the definitions."""
+        return whoop_definitions(
+            self.key_prefix,
+            self.group_name,
+            WhoopResource(**{name: _value(name, text) for name, text in self.resource.items()}),
+            automatic=self.automatic,
+            webhook_wait_seconds=self.webhook_wait_seconds,
+            owners=self.owners,
+            freshness_hours=self.freshness_hours,
+        )
 
 
-def daily_keys(graph: Graph) -> list[dg.AssetKey]:
-    """The assets that have a partition a day: what a run of a range of days holds.
+def _value(name: str, value: str | int) -> Any:
+    """Return the value of a field of the resource; `env:NAME` becomes a reference that Dagster resolves in
+    each run.
 
-    Not the sinks: what they do with the days follows by itself, and neither `refresh` nor a backfill waits for them.
+    A template such as `{{ env.NAME }}` is no alternative: Dagster resolves it when it loads, and shows the
+    value.
     """
-    return graph.keys(one.name for one in ASSETS if one.kind is Kind.DAYS)
-
-
-def _lasting(whoop: WhoopResource) -> WhoopResource:
-    """The resource whose values are its class's defaults too: to Dagster a run's config for a resource is all that there
-    is, and a run that is narrowed to some members would else forget the database.
-    """
-    fields = type(whoop).model_fields
-    given = {
-        name: (field.annotation, Field(default=value, description=field.description))
-        for name, field in fields.items()
-        if (value := getattr(whoop, name)) != field.default
-    }
-    if not given:
-        return whoop
-    defaults: dict[str, Any] = given
-    lasting = create_model(
-        type(whoop).__name__, __base__=type(whoop), __doc__=type(whoop).__doc__, **defaults
-    )
-    return cast(WhoopResource, lasting())
-
-
-def _sinks(whoop: WhoopResource) -> list[Sink]:
-    settings = whoop.settings_at_loading()
-    return [sink for sink in SINKS if sink.configured(settings)]
+    fields = WhoopResource.model_fields
+    if name not in fields:
+        raise ConfigurationError(
+            f"resource.{name} in defs.yaml is not a field of WhoopResource: use one of"
+            f" {', '.join(sorted(fields))}."
+        )
+    if not isinstance(value, str) or not value.startswith(ENV):
+        return value
+    variable = value.removeprefix(ENV).strip()
+    return dg.EnvVar.int(variable) if fields[name].annotation is int else dg.EnvVar(variable)

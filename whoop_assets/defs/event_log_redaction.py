@@ -1,6 +1,8 @@
-"""Removes a member from what Dagster stores, and the log of old runs.
+"""Removes a member from Dagster's storage, and the logs of old runs.
 
-Dagster never deletes events by itself. They hold messages and metadata that name members, and charts.
+Dagster never deletes events. They contain charts, and messages and metadata that name members. Dagster has no
+public API to change them, so this module changes the tables with SQL. It reads their columns from the
+database itself.
 """
 
 import json
@@ -9,20 +11,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, EVENT_TYPE_TO_PIPELINE_RUN_STATUS
-from dagster._core.storage.dagster_run import FINISHED_STATUSES, NOT_FINISHED_STATUSES
-from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable, SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
-from dagster._core.storage.runs import SqlRunStorage
-from dagster._core.storage.runs.schema import RunStorageSqlMetadata
-from dagster._core.storage.schedules import SqlScheduleStorage
-from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from sqlalchemy import (
     Column,
     Connection,
@@ -31,9 +24,11 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    column,
     delete,
     or_,
     select,
+    table,
     update,
 )
 from sqlalchemy.exc import SQLAlchemyError
@@ -42,25 +37,68 @@ CHARTS = "charts"
 """Label of the metadata that holds charts."""
 REMOVED = "(removed)"
 MIN_UNMISTAKABLE_ID = 10_000
-"""A smaller number, or a negative one, is taken for a member's id only after the word "member" or in a list of members."""
+"""A smaller number, or a negative one, is taken for a member's id only after the word "member" or in a list
+of members."""
 MEMBER_KEYS = {"member", "members", "user_id"}
-"""Keys and labels whose number is a member's id, whatever its size."""
+"""Keys and labels of members' ids. Their numbers are ids, whatever their size."""
 MAX_RUNS_PER_STATEMENT = 500
 
-_KEPT_TYPES = sorted(
+_KEPT_TYPES = [
     kind.value
-    for kind in (ASSET_EVENTS | ASSET_CHECK_EVENTS | EVENT_TYPE_TO_PIPELINE_RUN_STATUS.keys())
-    - {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
-)
+    for kind in (
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_OBSERVATION,
+        dg.DagsterEventType.ASSET_FAILED_TO_MATERIALIZE,
+        dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+        dg.DagsterEventType.FRESHNESS_STATE_CHANGE,
+        dg.DagsterEventType.RUN_ENQUEUED,
+        dg.DagsterEventType.RUN_STARTING,
+        dg.DagsterEventType.RUN_START,
+        dg.DagsterEventType.RUN_SUCCESS,
+        dg.DagsterEventType.RUN_FAILURE,
+        dg.DagsterEventType.RUN_CANCELING,
+        dg.DagsterEventType.RUN_CANCELED,
+        dg.DagsterEventType.RUN_RESUMED,
+        dg.DagsterEventType.RUN_SUSPENDED,
+    )
+]
 """Events that show which partitions are materialized, what checks found, and when a run began and ended."""
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_UNFINISHED = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
 _LOG_SUFFIXES = (".err", ".out", ".partial")
+
+_TABLES = {
+    "event_logs",
+    "asset_keys",
+    "asset_event_tags",
+    "asset_check_executions",
+    "dynamic_partitions",
+    "concurrency_limits",
+    "concurrency_slots",
+    "pending_steps",
+    "runs",
+    "run_tags",
+    "snapshots",
+    "bulk_actions",
+    "backfill_tags",
+    "kvs",
+    "daemon_heartbeats",
+    "instance_info",
+    "jobs",
+    "instigators",
+    "job_ticks",
+    "asset_daemon_asset_evaluations",
+}
+"""Dagster's tables. Other tables in the same database are never changed."""
+
+_events = table("event_logs", column("id"), column("run_id"), column("event"), column("dagster_event_type"))
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 
 
 @dataclass(slots=True)
 class Redacted:
-    """What was changed: stored values and files of logs; `databases` are the SQLite files among them."""
+    """Number of changed values and log files. `databases` are the changed SQLite files."""
 
     values: int = 0
     log_files: int = 0
@@ -79,28 +117,31 @@ class Purged:
 
 
 def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
-    """Remove each line that names the member, and each chart beside it, from the instance's storages and log files."""
+    """Remove each line that names the member, and each chart beside it, from the instance's storages and log
+    files."""
     done = Redacted()
     redaction = _Redaction(user_id)
-    for connect, metadata in _storages(instance, done):
+    for connect in _databases(instance, done):
         try:
             with connect() as connection:
-                changed = sum(
-                    _redact_table(connection, table, redaction) for table in metadata.tables.values()
-                )
+                tables = MetaData()
+                tables.reflect(connection, only=lambda name, _: name in _TABLES)
+                changed = sum(_redact_table(connection, table, redaction) for table in tables.tables.values())
                 if changed and (path := _sqlite_path(connection)):
                     done.databases.add(path)
         except SQLAlchemyError as error:
             # Its text holds the values of the statement: lines of the log.
             done.unreached.append(
-                f"A database of Dagster could not be changed ({cause_of(error)}): end the processes that use it, then run"
+                f"A database of Dagster could not be changed ({cause_of(error)}): end the processes that"
+                f" use it, then run"
                 " this command again."
             )
             continue
         done.values += changed
     manager = instance.compute_log_manager
-    if isinstance(manager, LocalComputeLogManager):
-        folder = Path(manager.get_captured_local_path(["any"], "err")).parent
+    local_path = getattr(manager, "get_captured_local_path", None)
+    if local_path is not None:
+        folder = Path(local_path(["any"], "err")).parent
         for path in filter(_is_log, sorted(folder.rglob("*"))):
             try:
                 done.log_files += redaction.file(path)
@@ -108,43 +149,45 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
                 done.unreached.append(
                     f"The log file {path} could not be changed ({error.strerror}): delete it."
                 )
-    elif not isinstance(manager, NoOpComputeLogManager):
+    elif type(manager).__name__ != "NoOpComputeLogManager":
         done.unreached.append(
-            f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete those that name"
+            f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete"
+            f" those that name"
             f" member {user_id} there."
         )
     return done
 
 
 def unfinished_runs(instance: dg.DagsterInstance) -> int:
-    """How many runs are queued or under way: they can still write lines."""
-    return instance.get_runs_count(dg.RunsFilter(statuses=NOT_FINISHED_STATUSES))
+    """Return the number of runs in flight, which can still write lines."""
+    return instance.get_runs_count(dg.RunsFilter(statuses=_UNFINISHED))
 
 
 def purge_events(instance: dg.DagsterInstance, before: datetime) -> Purged:
     """Delete the log of the runs that ended before then: messages, steps, planned events and charts.
 
-    Materializations, observations and check results stay, so that Dagster still knows which partitions there are.
+    Materializations, observations and check results stay, so that Dagster still knows which partitions there
+    are.
 
     Raises:
         TypeError: The instance keeps its events in no SQL database.
     """
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
+    storage: Any = instance.event_log_storage
+    if not hasattr(storage, "index_connection"):
         raise TypeError(type(storage).__name__)
     done = Purged()
     ended = [
         record.dagster_run.run_id
-        for record in instance.get_run_records(dg.RunsFilter(statuses=FINISHED_STATUSES))
+        for record in instance.get_run_records(dg.RunsFilter(statuses=_FINISHED))
         if record.end_time is not None and record.end_time < before.timestamp()
     ]
     for start in range(0, len(ended), MAX_RUNS_PER_STATEMENT):
         run_ids = ended[start : start + MAX_RUNS_PER_STATEMENT]
         touched: set[str] = set()
         connects: list[Connect] = [storage.index_connection]
-        if isinstance(storage, SqliteEventLogStorage):
+        if _has_file_per_run(storage):
             stored = set(storage.get_all_run_ids())
-            connects += [_run_connect(storage, run_id) for run_id in run_ids if run_id in stored]
+            connects += [partial(storage.run_connection, run_id) for run_id in run_ids if run_id in stored]
         for connect in connects:
             with connect() as connection:
                 count = _purge(connection, run_ids, touched)
@@ -188,11 +231,12 @@ class _Redaction:
 
     @property
     def like(self) -> str:
-        """What the text of an affected value contains; a first, cheap condition for SQL."""
+        """SQL pattern of all values that can contain the id."""
         return f"%{self._user_id}%"
 
     def text(self, text: str) -> str:
-        """The text without the member: JSON keeps its structure, other text loses each line that names the member."""
+        """The text without the member: JSON keeps its structure, other text loses each line that names the
+        member."""
         if str(self._user_id) not in text:
             return text
         if text[:1] in ("{", "["):
@@ -214,7 +258,8 @@ class _Redaction:
         return after != before
 
     def _json(self, value: Any) -> Any:
-        """A copy of the JSON value that does not name the member: ids become 0, and a table's row loses its texts."""
+        """A copy of the JSON value that does not name the member: ids become 0, and a table's row loses its
+        texts."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -231,7 +276,7 @@ class _Redaction:
         return copy
 
     def _ids(self, value: Any) -> Any:
-        """What stands under a key or label of members: an id, a list of ids, or metadata that holds one."""
+        """Redact the value of a key or label in MEMBER_KEYS: an id, a list of ids, or metadata with an id."""
         if self._is_id(value):
             return 0
         if isinstance(value, list):
@@ -254,43 +299,41 @@ class _Redaction:
         return REMOVED if isinstance(cell, str) else cell
 
 
-def _storages(instance: dg.DagsterInstance, done: Redacted) -> Iterator[tuple[Connect, MetaData]]:
-    events = instance.event_log_storage
-    if isinstance(events, SqlEventLogStorage):
-        yield events.index_connection, SqlEventLogStorageMetadata
-        if isinstance(events, SqliteEventLogStorage):
-            for run_id in events.get_all_run_ids():
-                yield _run_connect(events, run_id), SqlEventLogStorageMetadata
-    else:
-        done.unreached.append(_not_sql("events", events))
-    runs = instance.run_storage
-    if isinstance(runs, SqlRunStorage):
-        yield runs.connect, RunStorageSqlMetadata
-    else:
-        done.unreached.append(_not_sql("runs", runs))
-    schedules = instance.schedule_storage
-    if isinstance(schedules, SqlScheduleStorage):
-        yield schedules.connect, ScheduleStorageSqlMetadata
-    elif schedules is not None:
-        done.unreached.append(_not_sql("ticks", schedules))
+def _databases(instance: dg.DagsterInstance, done: Redacted) -> Iterator[Connect]:
+    """Yield a way to connect to each database of the instance. The connections commit when they close."""
+    events: Any = instance.event_log_storage
+    runs: Any = instance.run_storage
+    ticks: Any = instance.schedule_storage
+    for content, storage, method in (
+        ("events", events, "index_connection"),
+        ("runs", runs, "connect"),
+        ("ticks", ticks, "connect"),
+    ):
+        connect = getattr(storage, method, None)
+        if connect is not None:
+            yield connect
+        elif storage is not None:
+            done.unreached.append(
+                f"Dagster's {content} are in {type(storage).__name__}, which this command cannot search:"
+                f" delete them there."
+            )
+    if _has_file_per_run(events):
+        for run_id in events.get_all_run_ids():
+            yield partial(events.run_connection, run_id)
 
 
-def _not_sql(what: str, storage: object) -> str:
-    return f"Dagster's {what} are in {type(storage).__name__}, which this command cannot search: delete them there."
-
-
-def _run_connect(storage: SqliteEventLogStorage, run_id: str) -> Connect:
-    return lambda: storage.run_connection(run_id)
+def _has_file_per_run(storage: Any) -> bool:
+    return hasattr(storage, "path_for_shard")
 
 
 def _redact_table(connection: Connection, table: Table, redaction: _Redaction) -> int:
     columns = [column for column in table.c if isinstance(column.type, String) and not column.primary_key]
     key = table.c.get("id")
-    if key is None or not columns or not connection.dialect.has_table(connection, table.name):
+    if key is None or not columns:
         return 0
     changed = 0
-    for column in columns:
-        changed += _redact_column(connection, table, key, column, redaction)
+    for text_column in columns:
+        changed += _redact_column(connection, table, key, text_column, redaction)
     return changed
 
 
@@ -312,13 +355,13 @@ def _redact_column(
 
 
 def _purge(connection: Connection, run_ids: Collection[str], touched: set[str]) -> int:
-    c = SqlEventLogStorageTable.c
+    c = _events.c
     unneeded = and_(
         c.run_id.in_(list(run_ids)),
         or_(c.dagster_event_type.is_(None), c.dagster_event_type.not_in(_KEPT_TYPES)),
     )
     touched.update(connection.scalars(select(c.run_id).where(unneeded).distinct()))
-    deleted = connection.execute(delete(SqlEventLogStorageTable).where(unneeded)).rowcount
+    deleted = connection.execute(delete(_events).where(unneeded)).rowcount
     charted = connection.execute(
         select(c.id, c.run_id, c.event).where(c.run_id.in_(list(run_ids)), c.event.like(f'%"{CHARTS}"%'))
     ).all()
@@ -327,9 +370,7 @@ def _purge(connection: Connection, run_ids: Collection[str], touched: set[str]) 
         before = json.loads(event)
         after = without_charts(before)
         if after != before:
-            connection.execute(
-                update(SqlEventLogStorageTable).where(c.id == event_id).values(event=json.dumps(after))
-            )
+            connection.execute(update(_events).where(c.id == event_id).values(event=json.dumps(after)))
             touched.add(run_id)
             removed += 1
     return deleted + removed

@@ -1,12 +1,14 @@
 """An event log storage for SQLite that stores a batch of events in one transaction.
 
 Dagster collects the events of a run's partitions into batches if `DAGSTER_EVENT_BATCH_SIZE` is set, but
-`SqliteEventLogStorage.store_event_batch` of Dagster 1.13 stores each event by itself: it opens two database files and
-commits twice. A planned event and a materialization take 15 ms together; in batches they take 1.4 ms. Tables and files
-stay Dagster's own, so an instance can change the class at any time.
+`SqliteEventLogStorage.store_event_batch` of Dagster 1.13 stores each event by itself: it opens two database
+files and commits twice. A planned event and a materialization take 15 ms together; in batches they take 1.4
+ms. Tables
+and files stay Dagster's own, so an instance can change the class at any time.
 
-Upstream issues: dagster-io/dagster 29282, 32242, 33785, 33831. Delete this module when Dagster stores batches itself.
-The class for PostgreSQL is in `postgres_event_log_storage`, because importing dagster-postgres takes 0.15 s.
+Upstream issues: dagster-io/dagster 29282, 32242, 33785, 33831. Delete this module when Dagster stores batches
+itself. The class for PostgreSQL is in `postgres_event_log_storage`, because importing dagster-postgres takes
+0.15 s.
 """
 
 import os
@@ -33,7 +35,8 @@ BATCHED_EVENT_TYPES = {
     dg.DagsterEventType.ASSET_OBSERVATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
 }
-"""The types that Dagster 1.13 collects into batches, except failures to materialize, which it stores only in Dagster+."""
+"""The types that Dagster 1.13 collects into batches, except failures to materialize, which it stores only in
+Dagster+."""
 
 MAX_ROWS_PER_INSERT = 500
 """SQLite allows 32,766 parameters in a statement; a row has seven."""
@@ -100,7 +103,8 @@ class BatchedEventLogStorage(SqlEventLogStorage):
             yield connection
 
     def insert_events(self, connection: "Connection", events: "Events") -> list[int]:
-        """Insert the events in their order and return their ids, which the database assigns in ascending order."""
+        """Insert the events in their order and return their ids, which the database assigns in ascending
+        order."""
         insert: Insert = self.prepare_insert_event_batch(events)
         return sorted(connection.execute(insert.returning(SqlEventLogStorageTable.c.id)).scalars())
 
@@ -108,10 +112,14 @@ class BatchedEventLogStorage(SqlEventLogStorage):
 class BatchedSqliteEventLogStorage(BatchedEventLogStorage, SqliteEventLogStorage):
     """Dagster's event log storage for SQLite, with real batches.
 
-    Dagster keeps a run's events in a file of the run, and copies asset events into `index.db`, a file for all runs. Here
-    one transaction writes a batch to both files. If it fails or its process is killed, neither file has any of the batch.
-    One moment is excepted: SQLite commits the run's file just before `index.db`. A kill between the two leaves the batch
-    in the run's log alone, as Dagster's own class leaves an event. The assets then do not count as materialized.
+    Dagster keeps a run's events in a file of the run, and copies asset events into `index.db`, a file for all
+    runs. Here one transaction writes a batch to both files. If it fails or its process is killed, neither
+    file has any
+    of the batch. One moment is excepted: SQLite commits the run's file just before `index.db`. A kill between
+    the two
+    leaves the batch in the run's log alone, as Dagster's own class leaves an event. The assets then do not
+    count as
+    materialized.
 
     `base_dir` may name environment variables: with `$DAGSTER_HOME/history/runs` the home can be moved.
     """
@@ -126,13 +134,15 @@ class BatchedSqliteEventLogStorage(BatchedEventLogStorage, SqliteEventLogStorage
         base_dir = os.path.expanduser(os.path.expandvars(config_value["base_dir"]))
         if missing := re.search(r"\$\{?(\w+)", base_dir):
             raise dg.DagsterInvariantViolationError(
-                f"The event log's folder {base_dir} cannot be found: set the environment variable {missing[1]}."
+                f"The event log's folder {base_dir} cannot be found: set the environment variable"
+                f" {missing[1]}."
             )
         return cls(base_dir, inst_data)
 
     @contextmanager
     def batch_transaction(self, run_id: str) -> Iterator["Connection"]:
-        """A transaction of the run's file with `index.db` attached, which holds all tables that have no schema here."""
+        """A transaction of the run's file with `index.db` attached, which holds all tables that have no
+        schema here."""
         with self.run_connection(run_id) as connection:
             connection.exec_driver_sql("ATTACH DATABASE ? AS all_runs", (self.path_for_shard("index"),))
             yield connection.execution_options(schema_translate_map={None: "all_runs"})
@@ -151,8 +161,8 @@ class BatchedSqliteEventLogStorage(BatchedEventLogStorage, SqliteEventLogStorage
 def _last_of_each_asset(stored: "Iterable[Stored]") -> "Iterator[Stored]":
     """The last event of each asset and type: the earlier ones would be overwritten in the table of assets.
 
-    Assets come in the order of their first events. Dagster sorts planned events by asset, so that two processes lock
-    the rows of assets in one order.
+    Assets come in the order of their first events. Dagster sorts planned events by asset, so that two
+    processes lock the rows of assets in one order.
     """
     last: dict[Any, dict[Any, Stored]] = {}
     for event, event_id in stored:

@@ -1,7 +1,7 @@
 """An event log storage for PostgreSQL that stores planned materializations in batches too.
 
-dagster-postgres 0.29 stores batches of materializations and observations, but planned materializations one by one: for a
-year of eight assets 2,920 of them, before the run begins. See `event_log_storage`.
+dagster-postgres 0.29 stores batches of materializations and observations, but planned materializations one by
+one: for a year of eight assets 2,920 of them, before the run begins. See `event_log_storage`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 class BatchedPostgresEventLogStorage(BatchedEventLogStorage, PostgresEventLogStorage):
-    """Dagster's event log storage for PostgreSQL, with batches of planned materializations and planned checks too.
+    """Dagster's event log storage for PostgreSQL, with batches of planned materializations and planned checks
+    too.
 
-    If the rest of a batch fails after its events were committed, Dagster stores the events a second time, as with
-    dagster-postgres.
+    If the rest of a batch fails after its events were committed, Dagster stores the events a second time, as
+    with dagster-postgres.
     """
 
     @classmethod
@@ -37,8 +38,10 @@ class BatchedPostgresEventLogStorage(BatchedEventLogStorage, PostgresEventLogSto
     def insert_events(self, connection: "Connection", events: "Sequence[dg.EventLogEntry]") -> list[int]:
         """Insert the events, commit, and return their ids.
 
-        As in dagster-postgres, the events are committed before the rest of the batch. Dagster's cache of partitions reads
-        only ids above the last one that it has seen, so an id must not stay invisible while a later one is committed.
+        As in dagster-postgres, the events are committed before the rest of the batch. Dagster's cache of
+        partitions reads only ids above the last one that it has seen, so an id must not stay invisible while
+        a later one is
+        committed.
         """
         with self.run_connection() as committing:
             return super().insert_events(committing, events)

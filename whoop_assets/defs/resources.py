@@ -1,10 +1,10 @@
-"""The WHOOP resource: one per run, it holds the database, the tokens and the request budget."""
+"""The resource of a run: database, tokens and request budget."""
 
-import dataclasses
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -12,12 +12,16 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from whoop_assets.db.database import Database
+from whoop_assets.defs.partitions import daily
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.session import Connection
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CONFIGURABLE = (
     "database_url",
@@ -35,14 +39,15 @@ _CONFIGURABLE = (
 )
 _URLS = ("database_url", "api_url", "oauth_url")
 _SECRETS = ("client_secret", "token_key", "alert_url", *_URLS)
-"""Fields that are secret. Of a URL only one with a password is; an address for alerts usually holds a token."""
+"""Fields that are secret. A URL is secret only if it contains a password, except the alert URL, which often
+contains a token."""
 
 
 class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
-    """WHOOP and the warehouse. Fields left empty fall back to environment variables (WHOOP_*).
+    """Database and access to WHOOP. Empty fields fall back to environment variables (WHOOP_*).
 
-    docs/configuration.md has the meaning of each. Secrets must be `dg.EnvVar`. `start_date` and `timezone` make the
-    partitions, so they are looked at when the definitions are loaded; all else is when a run or a tick needs it.
+    docs/configuration.md describes them. Secrets must be `dg.EnvVar`. `start_date` and `timezone` define the
+    partitions, so they are read when definitions load. Other values are read by runs and ticks.
     """
 
     database_url: str = Field(default="", description="WHOOP_DATABASE_URL when empty.")
@@ -66,43 +71,48 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     _used_by: str = PrivateAttr(default="")
 
     def settings(self) -> Settings:
-        """The environment's settings, with what is configured here in their place. Raises ConfigurationError."""
-        given = {f"WHOOP_{name.upper()}": getattr(self, name) for name in _CONFIGURABLE}
-        settings = Settings.from_environment(
-            instead={name: str(value) for name, value in given.items() if value}
-        )
-        return dataclasses.replace(settings, data_folder=Path(self.data_folder or settings.data_folder))
+        """Return the settings of the environment, with this resource's values in their place.
 
-    def calendar(self) -> tuple[date, str]:
-        """The first day and the time zone, also before Dagster has resolved a `dg.EnvVar`. Raises ConfigurationError."""
-        settings = self.settings_at_loading()
-        return settings.start_date, settings.timezone
+        Raises:
+            ConfigurationError: A setting is not usable.
+        """
+        given = {f"WHOOP_{name.upper()}": getattr(self, name) for name in _CONFIGURABLE}
+        settings = Settings.from_environment({name: str(value) for name, value in given.items() if value})
+        return settings.replace(data_folder=Path(self.data_folder or settings.data_folder))
 
     def settings_at_loading(self) -> Settings:
-        """The environment's settings, with this calendar and data source of Notion's: what can be told while definitions
-        are loaded.
+        """Return the settings that definitions depend on, also before Dagster has resolved a `dg.EnvVar`.
 
-        Raises ConfigurationError.
+        Raises:
+            ConfigurationError: A setting is not usable.
         """
-        given = {
-            "WHOOP_START_DATE": _plain(self.start_date),
-            "WHOOP_TIMEZONE": _plain(self.timezone),
-            "WHOOP_NOTION_DATA_SOURCE": _plain(self.notion_data_source),
-        }
-        return Settings.from_environment(instead={name: value for name, value in given.items() if value})
+        names = ("start_date", "timezone", "notion_data_source", "database_url", "api_url")
+        given = {f"WHOOP_{name.upper()}": _resolved(getattr(self, name)) for name in names}
+        return Settings.from_environment({name: value for name, value in given.items() if value})
 
     def require_hidden_secrets(self) -> None:
-        """Raise ConfigurationError for a secret that is not a `dg.EnvVar`: Dagster's UI shows the value of every other field.
+        """Reject secrets in plain text, which Dagster's UI would show.
 
-        Ask before Dagster resolves the fields: afterwards each is a plain text.
+        Call it before Dagster resolves the fields.
+
+        Raises:
+            ConfigurationError: A secret is not a `dg.EnvVar`.
         """
         for name in _SECRETS:
             value = getattr(self, name)
             if value and not isinstance(value, dg.EnvVar) and (name not in _URLS or _has_password(value)):
                 raise ConfigurationError(
-                    f"The {name} of WhoopResource is a plain text{' with a password' if name in _URLS else ''}, which Dagster's"
-                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), or leave it empty and set that variable.'
+                    f"The {name} of WhoopResource is a plain"
+                    f" text{' with a password' if name in _URLS else ''}, which Dagster's"
+                    f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), in defs.yaml'
+                    f" env:WHOOP_{name.upper()}, or leave it empty and set"
+                    " that variable."
                 )
+
+    def days(self) -> dg.DailyPartitionsDefinition:
+        """Return the partitions of the daily assets, for assets that follow them."""
+        settings = self.settings_at_loading()
+        return daily(settings.start_date, settings.timezone)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Generator["WhoopResource", None, None]:
@@ -118,21 +128,22 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
 
     @property
     def database(self) -> Database:
-        """The warehouse, opened and checked at first use."""
+        """The database, opened and checked at first use."""
         if self._database is None:
             self._database = open_database(self.settings())
         return self._database
 
     @property
     def connection(self) -> Connection:
-        """The way to WHOOP, opened at first use: a run that only builds summaries needs no credentials."""
+        """The session with WHOOP, opened at first use. A run that only builds summaries needs no
+        credentials."""
         if self._connection is None:
             self._connection = Connection(self.settings(), self.database, self._used_by)
         return self._connection
 
     @property
     def began(self) -> datetime:
-        """The present of this run by the database's clock: all its steps read up to here."""
+        """Start of this run by the database's clock. All steps read up to this time."""
         if self._began is None:
             with self.database.read() as connection:
                 self._began = self.database.now(connection)
@@ -143,15 +154,38 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         """Today's partition key."""
         return self.began.astimezone(ZoneInfo(self.settings().timezone)).date().isoformat()
 
+    def frame(self, table: str, first: date | str, last: date | str) -> "pd.DataFrame":
+        """Return a range of days of a table as a pandas data frame with typed columns.
+
+        Args:
+            table: A table of records or summaries, such as `daily_summary` (docs/data-dictionary.md).
+            first: First day as a date or a partition key.
+            last: Last day, included.
+
+        Returns:
+            One row per record or day of the members of the run. NULL is NaN, NaT or NA; it is never 0.
+
+        Raises:
+            UnknownTable: The table does not exist or has no days.
+        """
+        # pandas takes half a second to import, and only downstream assets need it here.
+        from whoop_assets.defs.frames import read_frame
+
+        days = [day if isinstance(day, date) else date.fromisoformat(day) for day in (first, last)]
+        user_ids = [member.user_id for member in self.chosen_members()]
+        with self.database.read() as connection:
+            return read_frame(connection, table, days[0], days[1], user_ids)
+
     def member_count(self) -> int:
-        """How many members the database holds, the disconnected too."""
+        """Return the number of members in the database, including disconnected ones."""
         with self.database.read() as connection:
             return len(members.listed(connection))
 
     def chosen_members(self) -> list[Member]:
-        """The members of this run, the disconnected too: their data stay, and so do their summaries.
+        """Return the members of this run, including disconnected ones.
 
-        Raises UnknownMember.
+        Raises:
+            UnknownMember: The database has no member with a given id.
         """
         with self.database.read() as connection:
             return members.chosen(connection, self.members, with_disconnected=True)
@@ -164,5 +198,5 @@ def _has_password(url: str) -> bool:
         return True
 
 
-def _plain(value: str) -> str:
+def _resolved(value: str) -> str:
     return (value.get_value() or "") if isinstance(value, dg.EnvVar) else value

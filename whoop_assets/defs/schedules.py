@@ -1,7 +1,4 @@
-"""Jobs and schedules: what people start by name, and what runs by itself at fixed times. A tick does SQL only.
-
-What has to be read, and when, is no fixed time: the sensors ask for it (`sensors`).
-"""
+"""Jobs for people, and schedules for fixed times. A tick uses only SQL. Sensors request the readings."""
 
 import inspect
 from collections.abc import Iterable
@@ -9,61 +6,63 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.journal.store import count as count_answers
 from whoop_assets.tokens import keep_alive
 
-CHECK_DAILY = """Once a day, when the night is usually here: every check, over all members and days.
+CHECK_DAILY = """Runs all checks over all members and days once a day.
 
-The runs that sensors ask for leave out the checks that look at everything; this one sees that they are looked at."""
+Runs that sensors request leave out the checks of all data."""
 
 
 class Automation:
-    """The jobs and schedules of one graph, whose daily assets, assets of the journal and checks are these."""
+    """The jobs and schedules of one namespace."""
 
     def __init__(
         self,
-        graph: Graph,
+        namespace: AssetNamespace,
         days: Iterable[dg.AssetKey],
         journal: Iterable[dg.AssetKey],
         checks: Iterable[dg.AssetCheckKey],
     ) -> None:
-        resource = {graph.resource_key}
+        resource = {namespace.resource_key}
         refresh = dg.define_asset_job(
-            graph.name("refresh"),
+            namespace.name("refresh"),
             selection=dg.AssetSelection.assets(*days),
-            description="Read the asked days of every member and rebuild their summaries. Started by people: what needs"
-            " to be read without being asked for is found by the sensor `due_readings`.",
+            description="Reads the chosen days of every member and rebuilds their summaries. The sensor"
+            " `due_readings`"
+            " requests all regular readings.",
         )
         check = dg.define_asset_job(
-            graph.name("check"),
+            namespace.name("check"),
             selection=dg.AssetSelection.checks(*checks),
-            description="Look whether all that is stored fits together, and whether reading goes on; reads nothing from"
-            " WHOOP.",
+            description="Checks that the stored data fit together and that no reading is overdue. Reads"
+            " nothing from WHOOP.",
         )
 
         follow = dg.define_asset_job(
-            graph.name("journal"),
+            namespace.name("journal"),
             selection=dg.AssetSelection.assets(*journal),
-            description="Put imported answers beside the recoveries they precede, and compare; reads nothing from WHOOP.",
+            description="Joins imported journal answers with recoveries and compares them. Reads nothing"
+            " from WHOOP.",
         )
 
-        @dg.op(name=graph.name("renew_unused_tokens"), required_resource_keys=resource)
+        @dg.op(name=namespace.name("renew_unused_tokens"), required_resource_keys=resource)
         def renew(context: dg.OpExecutionContext) -> None:
-            renew_unused_tokens(context, graph.resource_in(context))
+            renew_unused_tokens(context, namespace.resource_in(context))
 
         @dg.job(
-            name=graph.name("keep_tokens"),
-            description="Renew the tokens that nothing has used for some days.",
+            name=namespace.name("keep_tokens"),
+            description="Renews tokens that no request has used for some days.",
         )
         def keep_tokens() -> None:
             renew()
 
         @dg.schedule(
-            name=graph.name("keep_tokens_alive"),
+            name=namespace.name("keep_tokens_alive"),
             description=inspect.cleandoc(tokens_due.__doc__ or ""),
             job=keep_tokens,
             cron_schedule="45 * * * *",
@@ -71,37 +70,38 @@ class Automation:
             required_resource_keys=resource,
         )
         def keep_tokens_alive(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-            return tokens_due(graph.resource_in(context))
+            return tokens_due(namespace.resource_in(context))
 
         @dg.schedule(
-            name=graph.name("check_daily"),
+            name=namespace.name("check_daily"),
             description=CHECK_DAILY,
             job=check,
             cron_schedule="15 9 * * *",
-            execution_timezone=graph.timezone,
+            execution_timezone=namespace.timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
         )
         def check_daily() -> dg.RunRequest:
             return dg.RunRequest(tags=lane_tags("schedule"))
 
         @dg.schedule(
-            name=graph.name("follow_journal"),
+            name=namespace.name("follow_journal"),
             description=inspect.cleandoc(journal_due.__doc__ or ""),
             job=follow,
             cron_schedule="45 9 * * *",
-            execution_timezone=graph.timezone,
+            execution_timezone=namespace.timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
             required_resource_keys=resource,
         )
         def follow_journal(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-            return journal_due(graph.resource_in(context))
+            return journal_due(namespace.resource_in(context))
 
         self.jobs: list[Any] = [refresh, keep_tokens, check, follow]
         self.schedules = [keep_tokens_alive, check_daily, follow_journal]
 
 
 def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) -> None:
-    """Renew what is due. One member's failure costs no other member anything; what may pass is shown as a failed run."""
+    """Renew unused tokens. A member's failure does not affect other members; the run fails if a retry may
+    help."""
     done = keep_alive.keep_alive(whoop.connection)
     for cause in [*done.to_reconnect.values(), *done.failed.values()]:
         context.log.warning(cause)
@@ -111,7 +111,8 @@ def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) ->
     context.add_output_metadata(metadata)
     if done.failed:
         raise dg.Failure(
-            f"The tokens of member {', '.join(map(str, done.failed))} could not be renewed; the next tick tries again.",
+            f"The tokens of member {', '.join(map(str, done.failed))} could not be renewed; the next tick"
+            f" tries again.",
             metadata={
                 "causes": dg.MetadataValue.md("\n".join(f"- {cause}" for cause in done.failed.values()))
             },
@@ -120,7 +121,7 @@ def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) ->
 
 
 def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
-    """Every hour: look for tokens that nothing has used for some days, so that a quiet month does not end in a new consent."""
+    """Finds tokens that no request has used for some days, every hour, so that they do not expire."""
     due, _ = keep_alive.due(whoop.database)
     if not due:
         return dg.SkipReason(f"All tokens were renewed within the last {keep_alive.RENEW_AFTER.days} days.")
@@ -128,9 +129,9 @@ def tokens_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
 
 
 def journal_due(whoop: WhoopResource) -> dg.RunRequest | dg.SkipReason:
-    """Once a day, for who keeps a journal: an import builds it, and afterwards a recovery that it stands beside can change."""
+    """Builds the journal once a day if one was imported, because the recoveries beside it can change."""
     with whoop.database.read() as connection:
         answers = count_answers(connection)
     if not answers:
-        return dg.SkipReason("No journal was imported: `whoop-assets import` takes the app's export.")
+        return dg.SkipReason("No journal was imported. `whoop-assets import` imports the app's export.")
     return dg.RunRequest(tags=lane_tags("schedule"))

@@ -257,7 +257,7 @@ def _move_aside(path: Path) -> Path | None:
 def _from_environment() -> list[bytes]:
     # `.env` may have changed. If it cannot be read now, the known keys stay in use.
     with contextlib.suppress(ConfigurationError):
-        text = Settings.from_environment().token_key
+        text = Settings.from_environment().token_key.get_secret_value()
         return keys_in(text, "WHOOP_TOKEN_KEY") if text else []
     return []
 

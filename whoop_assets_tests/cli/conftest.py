@@ -1,4 +1,5 @@
-"""A command line with a WHOOP behind it: a running simulator, a SQLite file, the settings in the environment."""
+"""A command line with a WHOOP behind it: a running simulator, a SQLite file, the settings in the
+environment."""
 
 import os
 import subprocess

@@ -44,7 +44,8 @@ def test_every_command_of_the_contract_is_there() -> None:
 
 @pytest.mark.slow
 def test_the_command_line_starts_without_dagster_sql_or_http() -> None:
-    heavy = "import sys, whoop_assets.cli; print(*{'dagster', 'sqlalchemy', 'httpx', 'pandas', 'notion_client'} & set(sys.modules))"
+    modules = {"dagster", "sqlalchemy", "httpx", "pandas", "notion_client"}
+    heavy = f"import sys, whoop_assets.cli; print(*{modules} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout.strip() == ""
 
 

@@ -1,4 +1,5 @@
-"""A home whose settings stand in the environment, as Dagster's runs find them, and a real Dagster instance."""
+"""A home whose settings stand in the environment, as Dagster's runs find them, and a real Dagster
+instance."""
 
 import itertools
 import shutil
@@ -20,7 +21,8 @@ from whoop_assets.defs.partitions import range_tags
 from whoop_assets.sync.session import MAX_RETRY_SECONDS
 from whoop_assets_tests.support.dagster_instance import instance_in
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
-from whoop_assets_tests.support.home import Home, at_home
+from whoop_assets_tests.support.plain_settings import plain
+from whoop_assets_tests.sync.home import Home, at_home
 from whoop_simulator.world.world import World
 
 _numbers = itertools.count(1)
@@ -34,7 +36,8 @@ _WITHOUT = dg.Definitions(
 
 
 def job_of_assets(*, checked: bool = False) -> dg.JobDefinition:
-    """The job of all assets; the checks that look at everything, which sensors' runs leave out, only when asked for."""
+    """The job of all assets; the checks that look at everything, which sensors' runs leave out, only when
+    asked for."""
     return (defs if checked else _WITHOUT).resolve_implicit_global_asset_job_def()
 
 
@@ -92,8 +95,9 @@ class Project:
 
 @pytest.fixture(autouse=True)
 def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bound retries to a moment: Dagster's runs use the system's clock, so a fault that stays would take its real time."""
-    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
+    """Bound retries to a moment: Dagster's runs use the system's clock, so a fault that stays would take its
+    real time."""
+    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
     for lane in MAX_RETRY_SECONDS:
         monkeypatch.setitem(MAX_RETRY_SECONDS, lane, 0.2)
 
@@ -129,7 +133,7 @@ def project(
         ):
             settings = home.connection.settings
             for name in ("client_id", "client_secret", "api_url", "oauth_url", "database_url", "token_key"):
-                monkeypatch.setenv(f"WHOOP_{name.upper()}", getattr(settings, name))
+                monkeypatch.setenv(f"WHOOP_{name.upper()}", plain(settings, name))
             monkeypatch.setenv(EVENT_BATCH_SIZE, str(DEFAULT_EVENT_BATCH_SIZE))
             monkeypatch.setenv("WHOOP_REQUESTS_PER_MINUTE", "1000000")
             monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "10000000")

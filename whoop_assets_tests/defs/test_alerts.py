@@ -11,7 +11,7 @@ import pytest
 
 from whoop_assets.defs import alerts
 from whoop_assets.defs.alerts import Alert, send
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import failed_runs
 from whoop_assets.errors import ConfigurationError
@@ -148,7 +148,7 @@ def test_settings_that_cannot_be_used_are_refused_without_being_quoted(settings)
 
 # The sensor
 
-HEARS = failed_runs(Graph(), WhoopResource())
+HEARS = failed_runs(AssetNamespace(), WhoopResource())
 
 
 @dg.op

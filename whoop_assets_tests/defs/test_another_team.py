@@ -58,11 +58,29 @@ with dg.DagsterInstance.ephemeral() as instance:
     said["asked_checks"] = [[key.to_user_string() for key in one.asset_check_keys] for one in asked]
     said["days"] = [list(one.tags.values())[:2] for one in asked]
     said["summed_up"] = run("health/whoop/daily_summary", "health/whoop/trends")
-    said["theirs"] = run("health/sleep_report")
+    said["theirs"] = run("health/sleep_report") and run("health/short_nights")
     event = instance.get_latest_materialization_event(dg.AssetKey(["health", "sleep_report"]))
     said["nights"] = event.asset_materialization.metadata["nights"].value
     said["materialized"] = sorted(
         instance.get_materialized_partitions(dg.AssetKey(["health", "whoop", "daily_summary"])))
+    short = instance.get_latest_materialization_event(dg.AssetKey(["health", "short_nights"]))
+    said["short_nights"] = short.asset_materialization.metadata["nights"].value
+
+
+def requested(cursor):
+    tick = dg.evaluate_automation_conditions(
+        defs, instance=following, cursor=cursor, asset_selection=dg.AssetSelection.groups("health_reports"))
+    days, report = (dg.AssetKey(["health", name]) for name in ("short_nights", "sleep_report"))
+    return tick.cursor, [sorted(tick.get_requested_partitions(days)), tick.get_num_requested(report)]
+
+
+with dg.DagsterInstance.ephemeral() as following:
+    cursor, before = requested(None)
+    following.report_runless_asset_event(
+        dg.AssetMaterialization(dg.AssetKey(["health", "whoop", "daily_summary"]), partition="2026-01-05"))
+    cursor, after = requested(cursor)
+    cursor, then = requested(cursor)
+    said["automation"] = [before, after, then]
 print(json.dumps(said))
 """
 
@@ -96,7 +114,7 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
                 "PYTHONPATH": python_path(installed, ROOT / "examples" / "another_team"),
                 "TEAM_DATABASE_URL": settings.database_url,
                 "TEAM_WHOOP_CLIENT_ID": settings.client_id,
-                "TEAM_WHOOP_CLIENT_SECRET": settings.client_secret,
+                "TEAM_WHOOP_CLIENT_SECRET": settings.client_secret.get_secret_value(),
                 "TEAM_WHOOP_TOKEN_KEY": key,
                 # WHOOP's own addresses are nothing that a team would set; here they are the simulator's.
                 "WHOOP_API_URL": settings.api_url,
@@ -112,10 +130,10 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
         assert run.returncode == 0, run.stderr
         said = json.loads(run.stdout.splitlines()[-1])
         records = len(p.home.rows("cycles"))
-    ours = {name: group for name, group in said["groups"].items() if name != "health/sleep_report"}
-    assert len(ours) == 12
-    assert all(name.startswith("health/whoop/") for name in ours)
-    assert set(ours.values()) == {"health", "health_weekly", "health_report", "health_journal"}
+    ours = {name: group for name, group in said["groups"].items() if name.startswith("health/whoop/")}
+    assert len(ours) == 13
+    assert set(said["groups"]) - set(ours) == {"health/sleep_report", "health/short_nights"}
+    assert set(ours.values()) == {"health", "health_weekly", "health_report", "health_journal", "health_api"}
     assert all(name.startswith("health/whoop/") for name in said["checks"])
     for kind in ("jobs", "schedules", "sensors"):
         assert said[kind]
@@ -130,5 +148,8 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
     assert said["summed_up"]
     assert said["theirs"]
     assert said["nights"] >= 1
+    assert said["short_nights"] == 1
+    # An old day is followed at once, by the partition of that day and by the asset without partitions.
+    assert said["automation"] == [[[], 0], [["2026-01-05"], 1], [[], 0]]
     assert len(said["materialized"]) == 1
     assert list(elsewhere.iterdir()) == []

@@ -1,251 +1,161 @@
-"""The graph under other names: everything follows the prefix, and two of them do not get into each other's way."""
+"""WhoopComponent: its attributes, and Dagster's command line with an installed wheel."""
 
+import os
 import subprocess
 import sys
-from datetime import date, timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
-from whoop_assets import WhoopResource, whoop_definitions
-from whoop_assets.db.database import Database
-from whoop_assets.definitions import defs as our_own
-from whoop_assets.definitions import ours
-from whoop_assets.defs import alerts
-from whoop_assets.defs.asset_namespace import Graph
-from whoop_assets.defs.partitions import range_tags
-from whoop_assets.defs.sensors import stale_summaries
-from whoop_assets.defs.sensors.readings import in_flight
+import whoop_assets
+from whoop_assets import WhoopComponent, WhoopResource
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.records.stale_days import STALE_DAYS
-from whoop_assets_tests.support.fixed_time import TODAY, only_time
+from whoop_assets_tests.support.fixed_time import python_path
+from whoop_assets_tests.support.wheel import ROOT, built
 
-THEIRS = Graph(("health", "whoop"), "health")
-
-
-def keys(defs):
-    return {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
+EXAMPLE = ROOT / "examples" / "component"
 
 
-def their_definitions(**options):
-    return whoop_definitions(["health", "whoop"], "health", **options)
+def load(**attributes):
+    component = WhoopComponent.resolve_from_dict(attributes)
+    return component.build_defs(dg.ComponentTree.for_test().load_context)
 
 
-def test_our_own_deployment_has_the_short_names_and_the_others_all_begin_with_the_prefix():
-    theirs = their_definitions()
-    assert keys(theirs) == {key.replace("whoop/", "health/whoop/", 1) for key in keys(our_own)}
-    for kind in ("jobs", "schedules", "sensors"):
-        names = [one.name for one in getattr(our_own, kind)]
-        assert [one.name for one in getattr(theirs, kind)] == [f"health_whoop_{name}" for name in names]
-    checks = [defs.resolve_asset_graph().asset_check_keys for defs in (our_own, theirs)]
-    assert {key.name for key in checks[0]} == {key.name for key in checks[1]}
-    assert all(key.asset_key.path[:2] == ["health", "whoop"] for key in checks[1])
-
-
-def test_the_lineage_of_columns_leads_to_the_assets_under_the_same_prefix():
-    specs = {spec.key: spec for spec in their_definitions().resolve_all_asset_specs()}
-    lineage = specs[THEIRS.key("daily_summary")].metadata["dagster/column_lineage"].deps_by_column
-    sources = {dep.asset_key for deps in lineage.values() for dep in deps}
-    assert sources == set(THEIRS.keys(["cycles", "sleeps", "recoveries", "workouts"]))
-
-
-def test_jobs_hold_our_assets_and_checks_and_none_of_the_teams_own():
-    @dg.asset(group_name="health", check_specs=[dg.AssetCheckSpec("theirs", asset="mine")])
-    def mine(): ...
-
-    merged = dg.Definitions.merge(dg.Definitions(assets=[mine]), their_definitions())
-    refresh = merged.resolve_job_def("health_whoop_refresh")
-    assert set(refresh.asset_layer.selected_asset_keys) == set(
-        THEIRS.keys(
-            spec.key.path[-1] for spec in our_own.resolve_all_asset_specs() if spec.group_name == "whoop"
-        )
+def test_the_attributes_are_those_of_the_function(monkeypatch):
+    defs = load(
+        key_prefix=["health", "whoop"],
+        group_name="health",
+        automatic=False,
+        owners=["team:sleep"],
+        freshness_hours=36,
+        resource={"timezone": "Asia/Tokyo", "start_date": "2025-05-01"},
     )
-    check = merged.resolve_job_def("health_whoop_check")
-    assert not check.asset_layer.selected_asset_keys
-    assert all(
-        key.asset_key.path[:2] == ["health", "whoop"]
-        for key in check.asset_layer.asset_graph.asset_check_keys
-    )
-
-
-def test_without_what_runs_by_itself_there_are_assets_checks_and_jobs():
-    defs = their_definitions(automatic=False)
+    spec = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}["health/whoop/cycles"]
+    assert spec.group_name == "health"
+    assert spec.owners == ["team:sleep"]
+    assert spec.freshness_policy is not None
+    assert spec.partitions_def.timezone == "Asia/Tokyo"
     assert not defs.sensors
-    assert not defs.schedules
-    assert len(list(defs.jobs)) == 4
-    dg.Definitions.validate_loadable(defs)
 
 
-def test_a_run_that_is_narrowed_to_members_keeps_the_rest_of_the_resources_configuration(monkeypatch):
-    monkeypatch.setenv("THEIR_DATABASE", "sqlite:///their.db")
-    monkeypatch.setenv("WHOOP_DATABASE_URL", "sqlite:///another.db")
-    whoop = WhoopResource(
-        database_url=dg.EnvVar("THEIR_DATABASE"), timezone="Europe/Berlin", requests_per_day=500
-    )
-    defs = their_definitions(resource=whoop)
-    seen = []
-
-    @dg.op(required_resource_keys={THEIRS.resource_key})
-    def look(context):
-        found = THEIRS.resource_in(context)
-        settings = found.settings()
-        seen.append((settings.database_url, settings.timezone, settings.requests_per_day, found.members))
-
-    @dg.job(resource_defs=defs.resources)
-    def looking():
-        look()
-
-    for config in ({}, THEIRS.members_config([5])):
-        assert looking.execute_in_process(run_config=config).success
-    assert seen == [("sqlite:///their.db", "Europe/Berlin", 500, members) for members in ([], [5])]
+def test_a_secret_is_written_as_the_name_of_its_variable_and_stays_one():
+    defs = load(resource={"client_secret": "env:TEAM_SECRET", "requests_per_day": "env:TEAM_REQUESTS"})
+    resource = defs.resources["whoop"]
+    assert isinstance(resource, WhoopResource)
+    assert resource.client_secret == dg.EnvVar("TEAM_SECRET")
+    assert resource.requests_per_day == dg.EnvVar.int("TEAM_REQUESTS")
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("client_secret", "hunter2"),
-        ("token_key", "hunter2"),
-        ("alert_url", "https://hooks.example.org/hunter2"),
-        ("database_url", "postgresql://whoop:hunter2@localhost/whoop"),
-        ("database_url", "postgresql://localhost/whoop?user=whoop&password=hunter2"),
-        ("api_url", "https://me:hunter2@proxy.example.org"),
-    ],
-)
-def test_a_secret_in_plain_text_is_rejected_with_the_way_to_hide_it(monkeypatch, field, value):
-    with pytest.raises(ConfigurationError, match=rf"{field}.*dg\.EnvVar") as refused:
-        their_definitions(resource=WhoopResource(**{field: value}))
+def test_a_secret_in_plain_text_is_rejected_with_the_way_to_hide_it():
+    with pytest.raises(ConfigurationError, match=r"client_secret.*env:WHOOP_CLIENT_SECRET") as refused:
+        load(resource={"client_secret": "hunter2"})
     assert "hunter2" not in str(refused.value)
-    monkeypatch.setenv("THEIR_VALUE", value)
-    their_definitions(resource=WhoopResource(**{field: dg.EnvVar("THEIR_VALUE")}))
 
 
-def test_two_graphs_stand_in_one_deployment_and_two_of_one_prefix_are_refused(tmp_path):
-    there = WhoopResource(
-        database_url=f"sqlite:///{tmp_path}/there.db", timezone="Asia/Tokyo", start_date="2025-05-01"
-    )
-    both = dg.Definitions.merge(our_own, their_definitions(resource=there))
-    dg.Definitions.validate_loadable(both)
-    assert len(keys(both)) == 2 * len(keys(our_own))
-    days = {spec.key: spec.partitions_def for spec in both.resolve_all_asset_specs()}
-    assert days[THEIRS.key("cycles")].timezone == "Asia/Tokyo"
-    assert days[ours.key("cycles")].timezone == "UTC"
-    with pytest.raises(Exception, match="same key 'whoop'"):
-        dg.Definitions.merge(our_own, whoop_definitions(resource=there))
+def test_an_unknown_field_of_the_resource_is_named():
+    with pytest.raises(ConfigurationError, match=r"resource\.databse_url.*database_url"):
+        load(resource={"databse_url": "sqlite:///x.db"})
 
 
-def test_what_runs_in_one_graph_is_not_waited_for_in_the_other(sqlite_url):
-    database = Database(sqlite_url)
-    with database.write() as connection:
-        STALE_DAYS.mark(connection, 1, [TODAY], database.now(connection))
-    database.close()
-    whoop = WhoopResource(database_url=sqlite_url)
-    job = dg.Definitions.merge(our_own, their_definitions()).resolve_implicit_global_asset_job_def()
-
-    def asked(instance, graph):
-        with dg.build_sensor_context(instance, resources={graph.resource_key: whoop}) as context:
-            return stale_summaries.built(graph).evaluate_tick(context).run_requests
-
-    with dg.instance_for_test() as instance:
-        (request,) = asked(instance, ours)
-        for graph in (ours, THEIRS):
-            assert len(asked(instance, graph)) == 1
-        instance.create_run_for_job(
-            job_def=job,
-            tags=request.tags | {"whoop/lane": "webhook"},
-            asset_selection=frozenset(request.asset_selection),
-            status=dg.DagsterRunStatus.STARTED,
-        )
-        assert asked(instance, ours) == []
-        (other,) = asked(instance, THEIRS)
-        assert other.asset_selection == THEIRS.keys(["daily_summary", "trends"])
-        assert (len(in_flight(instance, ours)), len(in_flight(instance, THEIRS))) == (1, 0)
+def test_the_module_lists_what_dagster_looks_for():
+    assert set(whoop_assets.__all__) <= set(dir(whoop_assets))
 
 
-def test_a_run_of_the_teams_own_partitioned_job_is_none_of_ours(sqlite_url):
-    run = dg.DagsterRun(job_name="their_own", tags=range_tags(TODAY - timedelta(days=9), TODAY))
-    assert not THEIRS.has_part_in(run)
-    assert not ours.has_part_in(run)
-    assert THEIRS.has_part_in(dg.DagsterRun(job_name="health_whoop_refresh"))
-    assert not ours.has_part_in(dg.DagsterRun(job_name="health_whoop_refresh"))
-    assert THEIRS.has_part_in(dg.DagsterRun(job_name="__ASSET_JOB"))
-
-
-@dg.op
-def breaks():
-    raise RuntimeError
-
-
-@pytest.mark.parametrize(
-    ("job", "told"), [("health_whoop_keep_tokens", 1), ("their_own", 0), ("keep_tokens", 0)]
-)
-def test_only_our_failed_runs_are_alerted_where_the_resource_says(monkeypatch, job, told):
-    sent = []
-    monkeypatch.setenv("TEAM_ALERT_URL", "https://alerts.example/hook")
-    monkeypatch.setattr(alerts, "send", lambda alert, settings: sent.append(settings.alert_url) or [])
-    whoop = WhoopResource(alert_url=dg.EnvVar("TEAM_ALERT_URL"))
-    sensor = next(
-        one for one in their_definitions(resource=whoop).sensors if one.name == "health_whoop_failed_runs"
+@pytest.fixture(scope="module")
+def dg_command(tmp_path_factory):
+    """Run `dg` in a folder, with the wheel installed and nothing of the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    site = folder / "site"
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-index",
+            "--no-deps",
+            "--no-compile",
+            "--disable-pip-version-check",
+            "--target",
+            site,
+            built(folder),
+        ],
+        check=True,
+        capture_output=True,
     )
 
-    @dg.job(name=job)
-    def broken():
-        breaks()
-
-    with dg.instance_for_test() as instance:
-        result = broken.execute_in_process(instance=instance, raise_on_error=False)
-        event = next(one for one in result.all_events if one.is_failure and not one.is_step_event)
-        sensor(
-            dg.build_run_status_sensor_context(
-                sensor_name=sensor.name,
-                dagster_instance=instance,
-                dagster_run=instance.get_run_by_id(result.run_id),
-                dagster_event=event,
-            ).for_run_failure()
+    def run(project: Path, *arguments: str) -> str:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
+        home = folder / "home"
+        home.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [Path(sys.executable).parent / "dg", *arguments],
+            cwd=project,
+            env=environment
+            | {
+                "PYTHONPATH": python_path(site, project / "src"),
+                "HOME": str(home),
+                "DG_CLI_CONFIG": str(home / "dg.toml"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
-    assert sent == ["https://alerts.example/hook"] * told
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
 
 
-@pytest.mark.parametrize("prefix", ["", [], ["health", ""], "a/b", ["with space"], ["a-b"]])
-def test_a_prefix_that_dagster_does_not_take_is_one_sentence(prefix):
-    with pytest.raises(ConfigurationError, match="key prefix") as error:
-        whoop_definitions(prefix)
-    assert "\n" not in str(error.value)
-
-
-def test_a_group_that_dagster_does_not_take_is_one_sentence():
-    with pytest.raises(ConfigurationError, match="group 'a group'"):
-        whoop_definitions("health", "a group")
-
-
-def test_the_resource_wins_over_the_environment_and_leaves_it_the_rest(monkeypatch):
-    monkeypatch.setenv("WHOOP_START_DATE", "2021-01-01")
-    monkeypatch.setenv("WHOOP_TIMEZONE", "Europe/Berlin")
-    monkeypatch.setenv("WHOOP_CLIENT_ID", "ours")
-    monkeypatch.setenv("TEAM_START", "2024-02-03")
-    whoop = WhoopResource(start_date=dg.EnvVar("TEAM_START"), requests_per_day=500)
-    assert whoop.calendar() == (date(2024, 2, 3), "Europe/Berlin")
-    with whoop.process_config_and_initialize_cm() as opened:
-        settings = opened.settings()
-    assert settings.start_date == date(2024, 2, 3)
-    assert settings.requests_per_day == 500
-    assert settings.requests_per_minute == 100
-    assert settings.client_id == "ours"
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the example project, without components."""
+    folder = tmp_path / "team"
+    for path in EXAMPLE.rglob("*"):
+        if path.is_file() and "__pycache__" not in path.parts:
+            copy = folder / path.relative_to(EXAMPLE)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(path.read_bytes())
+    return folder
 
 
 @pytest.mark.slow
-def test_importing_reads_no_environment(tmp_path):
-    script = (
-        "import os, sys; before = set(sys.modules); import whoop_assets; assert 'dagster' not in sys.modules;"
-        "from whoop_assets import WhoopResource, whoop_definitions;"
-        "whoop_definitions('x', resource=WhoopResource(start_date='2026-01-01', timezone='UTC'))"
+def test_the_wheel_gives_a_project_two_components_under_two_prefixes(dg_command, project):
+    assert "whoop_assets.WhoopComponent" in dg_command(project, "list", "components")
+    dg_command(project, "check", "defs")
+    dg_command(
+        project,
+        "scaffold",
+        "defs",
+        "whoop_assets.WhoopComponent",
+        "study",
+        "--key-prefix",
+        "study/whoop",
+        "--group-name",
+        "study",
+        "--env-prefix",
+        "STUDY_WHOOP_",
+        "--automatic",
+        "false",
     )
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
-        cwd=tmp_path,
-        env=only_time(__import__("whoop_assets").__path__[0] + "/..")
-        | {"WHOOP_START_DATE": "nonsense", "WHOOP_TIMEZONE": "nowhere"},
-        capture_output=True,
-        text=True,
-    )  # fmt: skip
-    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
-    assert list(tmp_path.iterdir()) == []
+    written = yaml.safe_load(next(project.rglob("study/defs.yaml")).read_text())
+    assert written == {
+        "type": "whoop_assets.WhoopComponent",
+        "attributes": {
+            "key_prefix": ["study", "whoop"],
+            "group_name": "study",
+            "automatic": False,
+            "resource": {
+                name: f"env:STUDY_WHOOP_{name.upper()}"
+                for name in ("database_url", "client_id", "client_secret", "token_key")
+            },
+        },
+    }
+    dg_command(project, "check", "yaml")
+    dg_command(project, "check", "defs")
+    listed = dg_command(project, "list", "defs", "--json")
+    assert '"health/whoop/cycles"' in listed
+    assert '"study/whoop/cycles"' in listed

@@ -12,24 +12,25 @@ import dagster as dg
 import pytest
 
 import whoop_assets
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs import assets as assets_package
-from whoop_assets.defs import checks, component, schedules, sensors
-from whoop_assets.defs.assets.blueprints import AssetBlueprint
-from whoop_assets.defs.checks.blueprints import CheckBlueprint, ChecksBlueprint
-from whoop_assets.defs.sensors.blueprints import SensorBlueprint
+from whoop_assets.defs import checks, definitions, schedules, sensors
+from whoop_assets.defs.assets.factory import AssetFactory
+from whoop_assets.defs.checks.factory import CheckFactory
+from whoop_assets.defs.sensors.factory import SensorFactory
 from whoop_assets.schema import metadata
 from whoop_assets_tests.support.fixed_time import only_time
 from whoop_assets_tests.support.wheel import built
 
 # A key that changes its name loses its history in Dagster: a change here is a decision.
 ASSETS = {
-    "whoop/profile": set(),
-    "whoop/body_measurement": set(),
-    "whoop/cycles": set(),
-    "whoop/sleeps": {"whoop/cycles"},
-    "whoop/recoveries": {"whoop/cycles"},
-    "whoop/workouts": {"whoop/cycles"},
+    "whoop/api": set(),
+    "whoop/profile": {"whoop/api"},
+    "whoop/body_measurement": {"whoop/api"},
+    "whoop/cycles": {"whoop/api"},
+    "whoop/sleeps": {"whoop/api", "whoop/cycles"},
+    "whoop/recoveries": {"whoop/api", "whoop/cycles"},
+    "whoop/workouts": {"whoop/api", "whoop/cycles"},
     "whoop/daily_summary": {"whoop/cycles", "whoop/sleeps", "whoop/recoveries", "whoop/workouts"},
     "whoop/trends": {"whoop/daily_summary"},
     "whoop/weekly_summary": {"whoop/daily_summary"},
@@ -43,7 +44,7 @@ ASSETS = {
     "whoop/journal_effects": {"whoop/journal", "whoop/daily_summary"},
 }
 WEEKLY_ASSETS = {"whoop/weekly_summary"}
-UNPARTITIONED = {"whoop/report"}
+WITHOUT_TABLE = {"whoop/report", "whoop/api"}
 JOURNAL = {"whoop/journal", "whoop/journal_effects"}
 CHECKS = {
     "whoop/trends:loads_complete",
@@ -93,11 +94,10 @@ def test_everything_that_runs_by_itself_does_so_without_being_switched_on():
         assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
 
 
-BLUEPRINTS = {
-    AssetBlueprint: [*component.ASSETS, *(asset for sink in component.SINKS for asset in sink.assets)],
-    CheckBlueprint: component.CHECKS,
-    ChecksBlueprint: component.CHECKS,
-    SensorBlueprint: [*component.SENSORS, *(sensor for sink in component.SINKS for sensor in sink.sensors)],
+FACTORIES = {
+    AssetFactory: [*definitions.ASSETS, *(asset for sink in definitions.SINKS for asset in sink.assets)],
+    CheckFactory: definitions.CHECKS,
+    SensorFactory: [*definitions.SENSORS, *(sensor for sink in definitions.SINKS for sensor in sink.sensors)],
 }
 
 
@@ -108,26 +108,26 @@ def modules():
         yield place
 
 
-@pytest.mark.parametrize("kind", BLUEPRINTS)
-def test_every_blueprint_in_the_package_is_in_the_list(kind):
-    drawn = {
+@pytest.mark.parametrize("kind", FACTORIES)
+def test_every_factory_in_the_package_is_in_the_list(kind):
+    found = {
         id(value): value for module in modules() for value in vars(module).values() if isinstance(value, kind)
     }
-    assert drawn
-    assert [value.name for value in drawn.values() if not any(value is one for one in BLUEPRINTS[kind])] == []
+    assert found
+    assert [value.name for value in found.values() if not any(value is one for one in FACTORIES[kind])] == []
 
 
-def test_nothing_has_a_place_before_a_graph_gives_it_one():
-    placed = dg.AssetsDefinition | dg.SensorDefinition | dg.ScheduleDefinition | dg.JobDefinition
+def test_no_module_creates_definitions_outside_a_namespace():
+    definition = dg.AssetsDefinition | dg.SensorDefinition | dg.ScheduleDefinition | dg.JobDefinition
     assert [
         (module.__name__, name)
         for module in modules()
         for name, value in vars(module).items()
-        if isinstance(value, placed)
+        if isinstance(value, definition)
     ] == []
 
 
-@pytest.mark.parametrize("key", sorted(ASSETS.keys() - UNPARTITIONED))
+@pytest.mark.parametrize("key", sorted(ASSETS.keys() - WITHOUT_TABLE))
 def test_every_asset_says_whose_it_is_and_what_it_holds(key):
     spec = SPECS[key]
     assert spec.owners
@@ -135,24 +135,43 @@ def test_every_asset_says_whose_it_is_and_what_it_holds(key):
     assert spec.group_name == groups.get(key, "whoop")
     assert spec.kinds
     assert len(spec.description or "") > 40
-    partitions = dict.fromkeys(WEEKLY_ASSETS, ours.weeks) | dict.fromkeys(JOURNAL)
-    assert spec.partitions_def == partitions.get(key, ours.days)
-    table = metadata.tables[spec.metadata["dagster/table_name"]]
+    partitions = dict.fromkeys(WEEKLY_ASSETS, NAMESPACE.weeks) | dict.fromkeys(JOURNAL)
+    assert spec.partitions_def == partitions.get(key, NAMESPACE.days)
+    assert spec.metadata["dagster/table_name"].startswith("whoop.")
+    table = metadata.tables[spec.metadata["dagster/table_name"].removeprefix("whoop.")]
+    assert spec.tags["dagster/storage_kind"] == "sqlite"
+    assert spec.tags["pii"] == ("identity" if key == "whoop/profile" else "health")
     schema = spec.metadata["dagster/column_schema"]
     assert [column.name for column in schema.columns] == [column.name for column in table.columns]
     assert all(column.description and column.type for column in schema.columns)
 
 
+@pytest.mark.parametrize("key", sorted(ASSETS.keys() - {"whoop/api"}))
+def test_every_asset_links_to_its_own_function(key):
+    (source,) = SPECS[key].metadata["dagster/code_references"].code_references
+    lines = Path(source.file_path).read_text().splitlines()[source.line_number - 1 :]
+    function = next(line for line in lines if line.startswith("def "))
+    assert function.startswith(f"def {key.removeprefix('whoop/')}(")
+
+
+def test_the_whoop_api_is_an_external_asset_with_its_address():
+    api = SPECS["whoop/api"]
+    assert api.metadata["dagster/uri"] == "https://api.prod.whoop.com/developer"
+    assert not defs.resolve_asset_graph().get(api.key).is_executable
+
+
 def test_a_range_of_any_assets_is_one_run():
     for asset in defs.assets or ():
-        assert isinstance(asset, dg.AssetsDefinition)
-        if asset.partitions_def is None:
+        if isinstance(asset, dg.AssetSpec) or asset.partitions_def is None:
             continue
+        assert isinstance(asset, dg.AssetsDefinition)
         assert asset.backfill_policy == dg.BackfillPolicy.single_run()
 
 
 def test_no_asset_hands_its_data_to_an_io_manager():
     for asset in defs.assets or ():
+        if isinstance(asset, dg.AssetSpec):
+            continue
         annotation = inspect.signature(asset.op.compute_fn.decorated_fn).return_annotation
         assert annotation is None or "MaterializeResult" in str(annotation)
 
@@ -162,7 +181,7 @@ import sys
 from pathlib import Path
 
 import whoop_assets, whoop_simulator
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.db.database import Database
 from whoop_assets.schema import prepare
 from sqlalchemy import inspect

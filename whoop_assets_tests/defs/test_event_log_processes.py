@@ -119,13 +119,15 @@ def test_dagsters_own_storage_leaves_an_event_in_one_file_when_it_is_killed_betw
 def test_a_process_that_is_killed_between_the_commits_of_the_two_files_leaves_the_batch_in_the_runs_log_alone(
     tmp_path: Path,
 ) -> None:
-    """The state of Dagster's own class, and the way out of it is the same: the next run materializes the partitions."""
+    """The state of Dagster's own class, and the way out of it is the same: the next run materializes the
+    partitions."""
     storage = BatchedSqliteEventLogStorage(str(tmp_path))
     storage.store_event_batch(entries("run", KEYS[:1]))
     limit = 1_000_000
     index = sqlite3.connect(tmp_path / "index.db")
     try:
-        # A write-ahead log of index.db that is longer than the child may write: its first write there ends it.
+        # A write-ahead log of index.db that is longer than the child may write: its first write there ends
+        # it.
         index.execute("create table filler (data blob)")
         index.execute("insert into filler values (zeroblob(?))", (limit,))
         index.commit()

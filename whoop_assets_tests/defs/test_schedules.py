@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import true, update
 
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_summaries, stale_weeks
 from whoop_assets.records import stale_days
@@ -20,7 +20,7 @@ def tick(p, sensor=stale_summaries):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return sensor.built(ours).evaluate_tick(context)
+        return sensor.build(NAMESPACE).evaluate_tick(context)
 
 
 def names(request):

@@ -1,4 +1,5 @@
-"""Runs and ticks on a database of another version, and on one whose derived columns an upgrade has changed."""
+"""Runs and ticks on a database of another version, and on one whose derived columns an upgrade has
+changed."""
 
 from datetime import date, timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import Column, Double, MetaData, delete, text
 
 from whoop_assets import schema
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_summaries
 from whoop_assets.derived_versions import VERSIONS
@@ -38,12 +39,13 @@ def test_a_database_of_another_version_fails_runs_and_ticks_with_the_way_out(pro
             ) as context,
             pytest.raises(Exception) as error,
         ):
-            stale_summaries.built(ours).evaluate_tick(context)
+            stale_summaries.build(NAMESPACE).evaluate_tick(context)
         assert way_out in f"{error.value} {error.value.__cause__}"
 
 
 def add_column(tmp_path, monkeypatch):
-    """Let the program be one that has another column in `daily_summary`: migration, table, computation and version."""
+    """Let the program be one that has another column in `daily_summary`: migration, table, computation and
+    version."""
     add_migration(
         tmp_path, monkeypatch, 'op.add_column("daily_summary", sa.Column("strain_of_100", sa.Double()))'
     )
@@ -81,7 +83,7 @@ def test_the_sensor_builds_a_new_column_in_every_old_row(project, tmp_path, monk
         with dg.build_sensor_context(
             instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
         ) as context:
-            (request,) = stale_summaries.built(ours).evaluate_tick(context).run_requests
+            (request,) = stale_summaries.build(NAMESPACE).evaluate_tick(context).run_requests
         asked = [
             date.fromisoformat(request.tags[f"dagster/asset_partition_range_{side}"])
             for side in ("start", "end")

@@ -12,8 +12,8 @@ import yaml
 
 from whoop_assets.cli import main
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
-from whoop_assets.defs.assets.loading import LANE_TAG, LONGEST_RUNS, SINK_TAG
-from whoop_assets.defs.component import SINKS
+from whoop_assets.defs.assets.loading import LANE_TAG, MAX_RUN_DURATIONS, SINK_TAG
+from whoop_assets.defs.definitions import SINKS
 from whoop_assets.request_budget.lanes import LANES
 from whoop_assets_tests.deploy.files import (
     COMPOSE,
@@ -352,8 +352,8 @@ def test_celerys_workers_have_a_slot_for_every_run() -> None:
 def test_only_crashes_are_tried_again_and_no_lane_runs_longer_than_a_run_without_one() -> None:
     plain = parsed("dagster.yaml")
     assert plain["run_retries"]["retry_on_asset_or_op_failure"] is False
-    assert LONGEST_RUNS.keys() == LANES.keys()
-    longest = max(LONGEST_RUNS.values()).total_seconds()
+    assert MAX_RUN_DURATIONS.keys() == LANES.keys()
+    longest = max(MAX_RUN_DURATIONS.values()).total_seconds()
     assert longest <= plain["run_monitoring"]["max_runtime_seconds"]
 
 

@@ -40,11 +40,11 @@ def environment(home):
     return {
         **os.environ,
         "WHOOP_CLIENT_ID": settings.client_id,
-        "WHOOP_CLIENT_SECRET": settings.client_secret,
+        "WHOOP_CLIENT_SECRET": settings.client_secret.get_secret_value(),
         "WHOOP_API_URL": settings.api_url,
         "WHOOP_OAUTH_URL": settings.oauth_url,
         "WHOOP_DATABASE_URL": settings.database_url,
-        "WHOOP_TOKEN_KEY": settings.token_key,
+        "WHOOP_TOKEN_KEY": settings.token_key.get_secret_value(),
         "WHOOP_REQUESTS_PER_MINUTE": "1000000",
         "WHOOP_REQUESTS_PER_DAY": "10000000",
     }

@@ -2,7 +2,7 @@
 Dagster.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -25,8 +25,8 @@ class Life:
     requests: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.settings = replace(
-            self.home.connection.settings, start_date=self.start_date, timezone=self.timezone
+        self.settings = self.home.connection.settings.replace(
+            start_date=self.start_date, timezone=self.timezone
         )
 
     def plan(self) -> Plan:

@@ -2,7 +2,6 @@
 come.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,7 +24,7 @@ def home(sqlite_url):
 
 
 def seen(home, **settings):
-    return lateness(home.database, replace(home.connection.settings, start_date=FIRST, **settings))
+    return lateness(home.database, home.connection.settings.replace(start_date=FIRST, **settings))
 
 
 def read_ago(home, by):

@@ -1,6 +1,5 @@
 """A home whose data go to a catalog beside its database."""
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -56,8 +55,8 @@ def delivering(
     @contextmanager
     def make(kind: str = "sqlite", **world: Any) -> Iterator[Delivering]:
         with at_home(new_database_url(kind), frozen_world(**{"days": 20, **world})) as home:
-            settings = dataclasses.replace(
-                home.connection.settings, iceberg_catalog="local", data_folder=tmp_path / "data"
+            settings = home.connection.settings.replace(
+                iceberg_catalog="local", data_folder=tmp_path / "data"
             )
             yield Delivering(home, settings)
 

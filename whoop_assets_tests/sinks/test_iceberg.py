@@ -455,12 +455,10 @@ def test_a_commit_that_never_succeeds_is_an_error_that_passes_and_loses_nothing(
 
 
 def test_storage_that_is_down_is_one_sentence_without_a_secret(delivering: Make) -> None:
-    import dataclasses
 
     with delivering() as d:
         d.load()
-        down = dataclasses.replace(
-            d.settings,
+        down = d.settings.replace(
             iceberg_catalog="prod",
             iceberg_properties=(
                 ("type", "sql"),

@@ -229,7 +229,7 @@ def test_the_id_of_a_database_is_told_from_that_of_its_data_source(sink):
     source = sink.source
     (database,) = sink.notion.databases
     sink.settings = Settings(
-        notion_token=sink.settings.notion_token,
+        notion_token=sink.settings.notion_token.get_secret_value(),
         notion_data_source=database.replace("-", ""),
         notion_url=sink.settings.notion_url,
     )

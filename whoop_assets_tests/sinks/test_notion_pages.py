@@ -231,7 +231,7 @@ def test_another_data_source_gets_pages_of_its_own_and_the_first_is_still_known(
         **{"Date": "date", "Member": "number", "Recovery (%)": "number"},
         **{"Sleep time (ms)": "number", "Sleep efficiency (%)": "number"},
     )
-    sink.settings = replace(settings, notion_data_source=sink.source)
+    sink.settings = settings.replace(notion_data_source=sink.source)
     assert sink.sync().created == 1
     sink.source, sink.settings = first, settings
     assert sink.cost() == 0
@@ -419,7 +419,7 @@ def test_the_pace_is_kept_by_all_processes_together(sink, new_database_url):
 
 def test_a_token_that_is_not_valid_is_said_and_not_shown(sink):
     keep(sink.database, summary(MEMBER, DAY))
-    sink.settings = replace(sink.settings, notion_token="ntn_of_somebody_else")
+    sink.settings = sink.settings.replace(notion_token="ntn_of_somebody_else")
     said = str(sink.sync().obstacle)
     assert "NOTION_TOKEN" in said
     assert "somebody" not in said

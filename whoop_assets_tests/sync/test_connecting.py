@@ -1,7 +1,6 @@
 """Connecting and disconnecting a member."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -117,7 +116,7 @@ def test_a_member_can_be_erased_without_the_key(home):
     user_id = home.world.user_ids[0]
     home.connect(user_id)
     home.load(TODAY, TODAY)
-    lost = replace(home.connection.settings, token_key=Fernet.generate_key().decode())
+    lost = home.connection.settings.replace(token_key=Fernet.generate_key().decode())
     with Connection(lost, home.database) as without_key:
         with pytest.raises(ConfigurationError, match="another key"):
             disconnect_member(without_key, user_id, erase=False)
@@ -131,7 +130,7 @@ def test_only_whoops_response_proves_the_end_of_a_grant(home, monkeypatch):
     """A page that answers in WHOOP's place must not cost the only token that can end the grant."""
     user_id = home.world.user_ids[0]
     home.connect(user_id)
-    elsewhere = replace(home.connection.settings, api_url=f"{home.simulator.base_url}/_control/stats?")
+    elsewhere = home.connection.settings.replace(api_url=f"{home.simulator.base_url}/_control/stats?")
     with Connection(elsewhere, home.database) as connection, pytest.raises(ApiError):
         disconnect_member(connection, user_id, erase=False)
     assert home.rows("tokens")
@@ -176,7 +175,7 @@ def test_after_a_key_was_given_up_as_lost_its_member_can_leave(home):
     home.connect(user_id)
     new = Fernet.generate_key().decode()
     rotate(home.database, new, lost=True)
-    lost = replace(home.connection.settings, token_key=new)
+    lost = home.connection.settings.replace(token_key=new)
     with Connection(lost, home.database) as connection:
         assert not disconnect_member(connection, user_id, erase=False).revoked
     assert home.rows("tokens") == {}

@@ -1,6 +1,5 @@
 """Answers that break at random do not end a backfill; an unreachable WHOOP ends it within the stated time."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from whoop_assets.records import load_failures
@@ -34,7 +33,7 @@ def test_backfills_complete_with_a_quarter_of_the_responses_broken(sqlite_url):
 
 def test_an_unreachable_whoop_ends_the_loads_of_all_members_within_the_stated_time(sqlite_url):
     with at_home(sqlite_url, frozen_world(members=4, days=5)) as home:
-        nowhere = replace(home.connection.settings, api_url=f"http://127.0.0.1:{REFUSING_PORT}")
+        nowhere = home.connection.settings.replace(api_url=f"http://127.0.0.1:{REFUSING_PORT}")
         with Connection(nowhere, home.database) as connection:
             home.connection = connection
             began = home.clock.now()
@@ -53,7 +52,7 @@ def test_a_token_endpoint_that_cannot_be_reached_ends_within_the_stated_time_too
         for member in home.members:
             home.world.expire_tokens(member)
         home.clock.advance(timedelta(hours=2))
-        nowhere = replace(home.connection.settings, oauth_url=f"http://127.0.0.1:{REFUSING_PORT}")
+        nowhere = home.connection.settings.replace(oauth_url=f"http://127.0.0.1:{REFUSING_PORT}")
         with Connection(nowhere, home.database) as connection:
             home.connection = connection
             began = home.clock.now()

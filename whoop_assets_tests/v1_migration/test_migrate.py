@@ -340,7 +340,7 @@ def test_a_spent_budget_leaves_the_rest_open_and_what_needs_no_request_is_done(h
     with home.database.read() as connection:
         sent = len(connection.execute(text("select id from request_grants")).all())
     # The backfills' lane may use nine tenths of a day.
-    settings = replace(home.connection.settings, requests_per_day=-(-(sent + 5) * 10 // 9))
+    settings = home.connection.settings.replace(requests_per_day=-(-(sent + 5) * 10 // 9))
     with Connection(settings, home.database) as limited:
         done = migrate(home, [*mine.values(), *others.values()], connection=limited)
     assert set(done) == {first}

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -126,10 +126,9 @@ def serve() -> Iterator[Callable[..., Service]]:
             with database.write() as connection:
                 nobody = {"email": None, "first_name": None, "last_name": None}
                 member_store.connect(connection, MEMBER, ["offline"], nobody, database.now(connection))
-            settings = replace(
-                Settings(client_id="app", client_secret=SECRET, database_url=url, token_key=TOKEN_KEY),
-                **changes,
-            )
+            settings = Settings(
+                client_id="app", client_secret=SECRET, database_url=url, token_key=TOKEN_KEY
+            ).replace(**changes)
             session = cleanup.enter_context(Connection(settings, database))
             ready = threading.Event()
             server = ServiceServer(create_app(session), "127.0.0.1", 0, lambda _: ready.set())

@@ -1,4 +1,5 @@
-"""`backfill`: read a range of days again and rebuild its summaries, through Dagster, in one run of this process."""
+"""`backfill`: read a range of days again and rebuild its summaries, through Dagster, in one run of this
+process."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime
@@ -12,7 +13,7 @@ from whoop_assets.errors import RECONNECT, WhoopError
 from whoop_assets.settings import Settings, day_of
 
 if TYPE_CHECKING:
-    from whoop_assets.cli.backfill.range_run import Ran, Range
+    from whoop_assets.cli.backfill.range_run import BackfillRange, BackfillResult
     from whoop_assets.cli.backfill.run_watcher import Watcher
     from whoop_assets.db.database import Database
     from whoop_assets.records.load_failures import Failure
@@ -30,7 +31,7 @@ class NobodyConnected(WhoopError):
     """There is no member to read."""
 
 
-class Day(click.ParamType[date]):
+class DayParam(click.ParamType[date]):
     """A WHOOP day on the command line."""
 
     name = "day"
@@ -43,15 +44,23 @@ class Day(click.ParamType[date]):
 
 
 @click.command()
-@click.option("--from", "first", type=Day(), help="First WHOOP day, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), help="Last WHOOP day, included.")
-@click.option("--months", type=click.IntRange(min=1), help="Instead: the last so many months, up to today.")
-@click.option("--all", "everything", is_flag=True, help="Instead: every day from WHOOP_START_DATE to today.")
+@click.option("--from", "first", type=DayParam(), help="The first WHOOP day, YYYY-MM-DD.")
+@click.option("--to", "last", type=DayParam(), help="The last WHOOP day, included.")
+@click.option("--months", type=click.IntRange(min=1), help="Read this many months up to today instead.")
 @click.option(
-    "--member", "members", type=int, multiple=True, help="Only this WHOOP user id; may be repeated."
+    "--all", "everything", is_flag=True, help="Read every day from WHOOP_START_DATE to today instead."
 )
 @click.option(
-    "--force", is_flag=True, help="Read everything again, also what an unfinished backfill has just read."
+    "--member",
+    "members",
+    type=int,
+    multiple=True,
+    help="Read only the member with this WHOOP user id. You can repeat the option.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Read all days again, also those that an unfinished backfill has already read.",
 )
 def backfill(
     first: date | None,
@@ -61,8 +70,11 @@ def backfill(
     members: tuple[int, ...],
     force: bool,
 ) -> None:
-    """Read the days --from ... --to, the last --months, or --all of every member again and rebuild their summaries."""
-    from whoop_assets.cli.backfill.range_run import Range
+    """Read a range of days of all members and rebuild their summaries.
+
+    Choose the days with --from and --to, with --months, or with --all.
+    """
+    from whoop_assets.cli.backfill.range_run import BackfillRange
     from whoop_assets.cli.processes.processes import ended_by_signals
 
     settings = Settings.from_environment()
@@ -75,17 +87,18 @@ def backfill(
         first = (
             settings.start_date if months is None else max(months_before(last, months), settings.start_date)
         )
-        # The days move on at midnight; the name of the work must not, or nothing would be taken up on the next day.
+        # The days change at midnight. The name of the work must not, or the command could not resume on the
+        # next day.
         name = "all" if months is None else f"{months} months"
     if first is None or last is None:
         raise click.UsageError("Which days? Give --from and --to, or --months, or --all.")
     check_days(first, last, settings, now)
     with ended_by_signals():
-        run_backfill(settings, Range(first, last, members, name), force=force)
+        run_backfill(settings, BackfillRange(first, last, members, name), force=force)
 
 
 def months_before(day: date, months: int) -> date:
-    """The same day of the month so many months before; the last of that month where it has no such day."""
+    """Return the same day of an earlier month, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
@@ -97,7 +110,8 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
         raise click.UsageError(f"--from {first} is after --to {last}: exchange them.")
     if first < settings.start_date:
         raise click.UsageError(
-            f"--from {first} is before the first day, {settings.start_date}: set WHOOP_START_DATE to an earlier day, or"
+            f"--from {first} is before the first day, {settings.start_date}: set WHOOP_START_DATE to an"
+            f" earlier day, or"
             " begin there."
         )
     if last > today:
@@ -106,11 +120,15 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
         )
 
 
-def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[Ran, Watcher]":
-    """Run it, show how far it is, say what it came to.
+def run_backfill(
+    settings: Settings, wanted: "BackfillRange", *, force: bool
+) -> "tuple[BackfillResult, Watcher]":
+    """Execute the run, show its progress, and print the result.
 
-    Raises BackfillIncomplete when something is missing, and ends the command with status 1 when only records that were
-    not understood are.
+    Exits with status 1 if only quarantined records are missing.
+
+    Raises:
+        BackfillIncomplete: Data are missing.
     """
     from whoop_assets.cli.backfill.dagster_home import dagster_home, open_instance
     from whoop_assets.cli.backfill.progress import showing
@@ -125,7 +143,8 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
             since = None if force else unfinished_since(instance, wanted)
             if since is not None:
                 click.echo(
-                    f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC: what it read is"
+                    f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC:"
+                    f" what it read is"
                     " not read again (--force does)."
                 )
             with database.read() as transaction:
@@ -149,8 +168,9 @@ def run_backfill(settings: Settings, wanted: "Range", *, force: bool) -> "tuple[
     return ran, watcher
 
 
-def check_way(connection: "Connection", wanted: "Range") -> None:
-    """Raise what would end the run at its first request: nobody to read, a URL or a token key that cannot be used."""
+def check_way(connection: "Connection", wanted: "BackfillRange") -> None:
+    """Raise an error that would end the run at its first request: no member, or an unusable URL or token
+    key."""
     from whoop_assets.members import store as members
     from whoop_assets.tokens import store as token_store
 
@@ -169,13 +189,20 @@ def check_way(connection: "Connection", wanted: "Range") -> None:
                 connection.client(member.user_id, "backfill")
 
 
-def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", database: "Database") -> None:
+def _say(
+    settings: Settings,
+    wanted: "BackfillRange",
+    ran: "BackfillResult",
+    watcher: "Watcher",
+    database: "Database",
+) -> None:
     from whoop_assets.records import stale_days
 
     rows = ", ".join(f"{name} {count}" for name, count in watcher.rows.items() if count)
     figures = watcher.figures
     click.echo(
-        f"{wanted.days} days: {figures['requests']} requests, {ran.seconds:.1f} s; {figures['created']} records new,"
+        f"{wanted.days} days: {figures['requests']} requests, {ran.seconds:.1f} s; {figures['created']}"
+        f" records new,"
         f" {figures['changed']} changed, {figures['deleted']} deleted."
     )
     click.echo(f"Rows of these days: {rows or 'none'}.")
@@ -188,12 +215,13 @@ def _say(settings: Settings, wanted: "Range", ran: "Ran", watcher: "Watcher", da
         ]
     if left:
         click.echo(
-            f"{len(left)} summaries outside this range are behind their records: the sensor stale_summaries rebuilds"
+            f"{len(left)} summaries outside this range are behind their records: the sensor"
+            f" stale_summaries rebuilds"
             " them while Dagster runs (`whoop-assets dev`)."
         )
 
 
-def _all_understood(database: "Database", wanted: "Range", since: datetime) -> bool:
+def _all_understood(database: "Database", wanted: "BackfillRange", since: datetime) -> bool:
     """Whether no record was kept in quarantine since then; says which were."""
     from whoop_assets.records import quarantine
 
@@ -219,13 +247,13 @@ def _all_understood(database: "Database", wanted: "Range", since: datetime) -> b
     return not rejected
 
 
-def _judge(ran: "Ran", watcher: "Watcher", failed: "list[Failure]") -> None:
+def _judge(ran: "BackfillResult", watcher: "Watcher", failed: "list[Failure]") -> None:
     """Raise when the run, or the load of any member's stream in it, failed."""
     if failed:
         who = ", ".join(str(user_id) for user_id in sorted({failure.user_id for failure in failed}))
         raise BackfillIncomplete(
-            f"{len(failed)} {'load' if len(failed) == 1 else 'loads'} of member {who} did not complete; what was read is kept, and the same command goes on"
-            " from there once the causes above have passed or been mended."
+            f"{len(failed)} {'load' if len(failed) == 1 else 'loads'} of member {who} did not complete;"
+            " the data read so far are kept. Fix the causes above, then run the same command again to resume."
         )
     if not ran.success:
         cause = watcher.cause or "the Dagster UI shows why"

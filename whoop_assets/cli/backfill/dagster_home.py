@@ -1,7 +1,8 @@
-"""The project's Dagster instance, the same that `make dev` shows: where DAGSTER_HOME says, or beside the data.
+"""The project's Dagster instance, the same that `make dev` shows: where DAGSTER_HOME says, or beside the
+data.
 
-Looked for in this order: DAGSTER_HOME of the environment, DAGSTER_HOME of `.env`, a dagster.yaml in the working
-folder, and a home of our own in the data folder, made when it is missing.
+Looked for in this order: DAGSTER_HOME of the environment, DAGSTER_HOME of `.env`, a dagster.yaml in the
+working folder, and a home of our own in the data folder, made when it is missing.
 """
 
 import os
@@ -44,13 +45,14 @@ _NO_COMPUTE_LOGS = {
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder whose dagster.yaml, if it has one, configures the instance; raises ConfigurationError."""
+    """Return the folder of the instance and its dagster.yaml. Raises ConfigurationError."""
     named = os.environ.get(HOME) or home_of_dotenv()
     if named:
         home = Path(named).expanduser()
         if not home.is_absolute() or not home.is_dir():
             raise ConfigurationError(
-                f"DAGSTER_HOME is {named}, which is not the absolute path of a folder: correct it, or make the folder."
+                f"DAGSTER_HOME is {named}, which is not the absolute path of a folder: correct it, or make"
+                f" the folder."
             )
         return home
     if Path("dagster.yaml").exists():
@@ -59,7 +61,7 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def own_home(settings: Settings) -> Path:
-    """The home that is used where none is named; it may not exist yet."""
+    """Return the default home, which may not exist yet."""
     return settings.data_folder / "dagster"
 
 
@@ -72,7 +74,7 @@ def home_of_dotenv() -> str | None:
     """DAGSTER_HOME as `.env` has it, a ${PWD} in it meaning the working folder."""
     here = os.environ.get("PWD")
     if not here or not os.path.exists(here) or not os.path.samefile(here, "."):
-        # Whoever starts a process elsewhere may leave PWD as it was.
+        # A process that was started in another folder can have an outdated PWD.
         os.environ["PWD"] = os.getcwd()
     return read_dotenv().get(HOME)
 
@@ -114,11 +116,13 @@ def stores_batches(home: Path) -> bool:
 
 @contextmanager
 def open_instance(home: Path, *, compute_logs: bool = False) -> Iterator["dg.DagsterInstance"]:
-    """The instance of that home, for runs in this process; raises ConfigurationError when it cannot be opened.
+    """The instance of that home, for runs in this process; raises ConfigurationError when it cannot be
+    opened.
 
-    Sets `DAGSTER_HOME` and `DAGSTER_EVENT_BATCH_SIZE` while it is open, because Dagster reads them from the environment.
-    Such runs write no compute logs, unless asked for: they would hold this command's own progress bars, and cost two
-    processes a step.
+    Sets `DAGSTER_HOME` and `DAGSTER_EVENT_BATCH_SIZE` while it is open, because Dagster reads them from the
+    environment. Such runs write no compute logs, unless asked for: they would hold this command's own
+    progress bars, and
+    cost two processes a step.
     """
     ours = {HOME: str(home), EVENT_BATCH_SIZE: str(event_batch_size())}
     before = {name: os.environ[name] for name in ours if name in os.environ}
@@ -143,7 +147,8 @@ def _instance(home: Path, overrides: "dict[str, dict[str, str]]") -> "dg.Dagster
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
     except (YAMLError, UnicodeDecodeError, CheckError):
         raise ConfigurationError(
-            f"The Dagster instance in {home} cannot be opened: its dagster.yaml is not YAML of names and values in"
+            f"The Dagster instance in {home} cannot be opened: its dagster.yaml is not YAML of names and"
+            f" values in"
             " UTF-8, so correct it."
         ) from None
     except (dg.DagsterError, SQLAlchemyError) as error:

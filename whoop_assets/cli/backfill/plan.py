@@ -1,4 +1,4 @@
-"""`plan`: what will be read next by itself, why, and what that costs."""
+"""`plan`: the next readings with reasons and cost."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ SHOWN = 12
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, and all of it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole plan as JSON.")
 def plan(as_json: bool) -> None:
-    """Show what is due to be read now, what comes next, why, and the expected requests a day."""
+    """Show which readings are due, which come next, their reasons, and the expected requests per day."""
     from whoop_assets.planner.current_plan import plan_now
     from whoop_assets.sync.time_zone import easternmost
 

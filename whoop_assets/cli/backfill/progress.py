@@ -1,6 +1,7 @@
 """How far a backfill is: bars on a terminal, a line per asset elsewhere.
 
-Reading WHOOP gives no events, so the requests it sends are counted in the database, once a second, by a thread.
+Reading WHOOP gives no events, so the requests it sends are counted in the database, once a second, by a
+thread.
 """
 
 import threading
@@ -23,7 +24,7 @@ _QUIET_FOR = 10.0
 
 @contextmanager
 def showing(database: "Database", days: int) -> Iterator[Display]:
-    """A display for a run of so many days, until the block ends."""
+    """Display the progress of a run of this many days until the block ends."""
     console = Console(stderr=True)
     display: Bars | Lines = Bars(console, days) if console.is_terminal else Lines(console, days)
     stop = threading.Event()

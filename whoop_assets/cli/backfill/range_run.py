@@ -1,6 +1,6 @@
-"""One Dagster run, in this process, of all assets for a range of days: the cheapest way Dagster has.
+"""Executes one Dagster run in this process for a range of days of all daily assets.
 
-The run is an ordinary one of the project's instance: the UI shows it, with its metadata and its checks.
+The run belongs to the project's instance: the UI shows it with its metadata and checks.
 """
 
 import hashlib
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 BACKFILL_TAG = "whoop/backfill"
 INCOMPLETE_TAG = "whoop/incomplete"
-"""On a run in which a load failed, though Dagster counts the run as a success: connecting forgets the failure itself."""
+"""On a run in which a load failed, though Dagster counts the run as a success: connecting forgets the failure
+itself."""
 
 NO_RETRIES_TAG = "dagster/max_retries"
 MOST_TRIES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """The days to materialize, both included, and whose; no members named: everybody's.
+class BackfillRange:
+    """The days to materialize, both included, and the members; no members: all.
 
-    `name`: what was asked for, where that is not these very days but, say, the last six months.
+    `name` describes the request if it is not these fixed days, for example the last six months.
     """
 
     first: date
@@ -41,53 +42,54 @@ class Range:
         return (self.last - self.first).days + 1
 
     def holds(self, user_id: int, day: date) -> bool:
-        """Whether this member's day is among what is materialized."""
+        """Return whether the run materializes this member's day."""
         return self.first <= day <= self.last and (not self.members or user_id in self.members)
 
     @property
     def digest(self) -> str:
-        """The name of this piece of work, by which an unfinished run of it is found again."""
+        """Name of the work, by which the command finds an unfinished run again."""
         what = self.name or f"{self.first}:{self.last}"
         return hashlib.sha256(f"{what}:{sorted(set(self.members))}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What became of a run."""
+class BackfillResult:
+    """The result of a run."""
 
     run_id: str
     success: bool
     seconds: float
 
 
-def unfinished_since(instance: "dg.DagsterInstance", wanted: Range) -> datetime | None:
-    """Since when an unfinished run of this range has been reading; None when there is nothing to take up.
+def unfinished_since(instance: "dg.DagsterInstance", wanted: BackfillRange) -> datetime | None:
+    """Return the time since which an unfinished run of this range has been reading; None if there is none to
+    resume.
 
-    Finished is a run that succeeded, and in which no load failed.
+    A run is finished if it succeeded and no load failed.
     """
     import dagster as dg
 
-    from whoop_assets.defs.assets.loading import CLOCK_SKEW, SINCE_TAG, TAKE_UP_WITHIN
+    from whoop_assets.defs.assets.loading import MAX_CLOCK_SKEW, MAX_RESUME_AGE, SINCE_TAG
 
     earlier = instance.get_run_records(dg.RunsFilter(tags={BACKFILL_TAG: wanted.digest}), limit=MOST_TRIES)
     for record in earlier:  # newest first
         if (
             record.dagster_run.is_success and INCOMPLETE_TAG not in record.dagster_run.tags
-        ) or record.create_timestamp.replace(tzinfo=UTC) < datetime.now(UTC) - TAKE_UP_WITHIN:
+        ) or record.create_timestamp.replace(tzinfo=UTC) < datetime.now(UTC) - MAX_RESUME_AGE:
             return None
         carried = record.dagster_run.tags.get(SINCE_TAG)
         if carried is not None:
             return datetime.fromisoformat(carried)
         if record.start_time is not None:
-            return datetime.fromtimestamp(record.start_time, UTC) - CLOCK_SKEW
-        # It was interrupted before it began to read: what counts is the one before it.
+            return datetime.fromtimestamp(record.start_time, UTC) - MAX_CLOCK_SKEW
+        # It was interrupted before it started to read, so the run before it counts.
     return None
 
 
 def run_range(
-    instance: "dg.DagsterInstance", wanted: Range, watcher: Watcher, *, since: datetime | None
-) -> Ran:
-    """Materialize every asset of days for the range; the watcher is told of each event. Failures are in the answer."""
+    instance: "dg.DagsterInstance", wanted: BackfillRange, watcher: Watcher, *, since: datetime | None
+) -> BackfillResult:
+    """Materialize the daily assets for the range and pass each event to the watcher. Returns failures too."""
     import dagster as dg
 
     from whoop_assets.definitions import defs
@@ -95,7 +97,7 @@ def run_range(
     from whoop_assets.defs.partitions import range_tags
 
     tags = range_tags(wanted.first, wanted.last) | lane_tags("backfill") | {BACKFILL_TAG: wanted.digest}
-    tags[NO_RETRIES_TAG] = "0"  # this command takes up its own runs; the daemon must not
+    tags[NO_RETRIES_TAG] = "0"  # this command resumes its own runs, the daemon must not
     if since is not None:
         tags[SINCE_TAG] = since.isoformat()
     # A Ctrl-C can strike while a connection is given back; that is no news.
@@ -122,19 +124,19 @@ def run_range(
         raise KeyboardInterrupt from None
     if watcher.interrupted:
         raise KeyboardInterrupt
-    return Ran(run_id, result.success, time.monotonic() - began)
+    return BackfillResult(run_id, result.success, time.monotonic() - began)
 
 
 def daily_assets() -> "list[dg.AssetKey]":
     """The assets of our own deployment that a run of a range of days holds: not the sinks."""
-    from whoop_assets.definitions import ours
-    from whoop_assets.defs.component import daily_keys
+    from whoop_assets.definitions import NAMESPACE
+    from whoop_assets.defs.definitions import daily_keys
 
-    return daily_keys(ours)
+    return daily_keys(NAMESPACE)
 
 
 def _cancel(instance: "dg.DagsterInstance", run_id: str) -> None:
-    """Say in the instance that the run is over, lest it be shown as waiting for ever."""
+    """Mark the run as canceled."""
     run = instance.get_run_by_id(run_id)
     if run is not None and not run.is_finished:
         instance.report_run_canceled(run, "Interrupted on the command line.")

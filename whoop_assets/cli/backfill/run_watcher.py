@@ -16,20 +16,20 @@ _INTERRUPTED = "DagsterExecutionInterruptedError"
 _STEP_PREFIX = "whoop__"
 _ROWS = "dagster/partition_row_count"
 _COMPUTED = ("daily_summary", "trends")
-"""What they changed are rows of ours, not records."""
+"""These assets change derived rows, not records."""
 
 
 class Display(Protocol):
-    """What shows how far a run has come."""
+    """Shows the progress of a run."""
 
     def planned(self, days: int) -> None:
-        """So many asset-days have been entered in the plan."""
+        """Report that asset-days were planned."""
 
     def began(self, asset: str) -> None:
         """The asset is being read or built."""
 
     def materialized(self, asset: str, days: int) -> None:
-        """So many days of the asset are done."""
+        """Report that days of the asset are done."""
 
     def failed(self, asset: str, cause: str) -> None:
         """Part of the asset could not be loaded, so its days are not done."""
@@ -50,7 +50,7 @@ class Watcher:
         self.interrupted = False
 
     def see(self, entry: "EventLogEntry") -> None:
-        """Take in one event of the run."""
+        """Process one event of the run."""
         event = entry.dagster_event
         if event is None:
             if entry.level == WARNING:
@@ -85,7 +85,7 @@ class Watcher:
 
 
 def _sentence(error: "SerializableErrorInfo | None") -> str:
-    """What a step died of: our own errors are sentences, of others the first line."""
+    """Return the error of a step: our sentence, or the first line of another error."""
     while error is not None and error.cause is not None:
         error = error.cause
     if error is None:

@@ -1,4 +1,5 @@
-"""`connect`: a member gives consent, and is stored. Five ways, which differ in how the answer comes back."""
+"""`connect`: a member consents and is stored. The five ways differ in how the redirect reaches the
+command."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -20,25 +21,29 @@ LINK_HOURS = 24
 
 
 @click.command()
+@click.option("--no-browser", is_flag=True, help="Print the URL on a line instead of opening a browser.")
 @click.option(
-    "--no-browser", is_flag=True, help="Print the URL alone on a line instead of opening a browser."
+    "--paste",
+    is_flag=True,
+    help="Ask for the URL that WHOOP redirected the browser to. This works with any redirect URI.",
 )
 @click.option(
-    "--paste", is_flag=True, help="Ask for the URL that the browser was sent to: this way always works."
+    "--tokens",
+    is_flag=True,
+    help="Ask for an access token and a refresh token that another program obtained.",
 )
-@click.option("--tokens", is_flag=True, help="Ask for an access and a refresh token made elsewhere.")
 @click.option(
-    "--link", is_flag=True, help="Print a link through which one member connects at `whoop-assets serve`."
+    "--link", is_flag=True, help="Print a link that connects one member through `whoop-assets serve`."
 )
 @click.option(
     "--hours",
     type=click.IntRange(1, 24 * 30),
     default=LINK_HOURS,
     show_default=True,
-    help="How long the link is good.",
+    help="Hours for which the link is valid.",
 )
 def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int) -> None:
-    """Connect a member: open WHOOP's consent page and wait for the answer."""
+    """Connect a member: open WHOOP's consent page and wait for the redirect."""
     if no_browser + paste + tokens + link > 1:
         raise click.UsageError("--no-browser, --paste, --tokens and --link exclude each other: choose one.")
     settings = Settings.from_environment()
@@ -61,13 +66,15 @@ def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int)
 
 
 def report(connection: "Connection", connected: "Connected") -> None:
-    """Print the member's id, the streams that the grant leaves out, whether WHOOP_TIMEZONE fits, and the next command."""
+    """Print the member's id, the streams that the grant leaves out, whether WHOOP_TIMEZONE fits, and the next
+    command."""
     from whoop_assets.whoop_api.scopes import SCOPE_OF
 
     click.echo(f"Member {connected.user_id} is connected.")
     for stream in connected.left_out:
         click.echo(
-            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `{RECONNECT}` again changes that."
+            f"Left out: {stream}, because {SCOPE_OF[stream]} was not granted; `{RECONNECT}` again changes"
+            f" that."
         )
     settings = connection.settings
     east = _east_of_setting(connection, connected.user_id)
@@ -76,12 +83,14 @@ def report(connection: "Connection", connected: "Connected") -> None:
     today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
     if settings.start_date > today:
         click.echo(
-            f"There is no day to backfill before {settings.start_date}: set WHOOP_START_DATE to an earlier day."
+            f"There is no day to backfill before {settings.start_date}: set WHOOP_START_DATE to an earlier"
+            f" day."
         )
         return
     first = max(settings.start_date, today - FIRST_BACKFILL)
     click.echo(
-        f"Next: `whoop-assets backfill --from {first} --to {today}`, then `whoop-assets dev` for the Dagster UI."
+        f"Next: `whoop-assets backfill --from {first} --to {today}`, then `whoop-assets dev` for the"
+        f" Dagster UI."
     )
 
 
@@ -150,5 +159,5 @@ def _open_browser(url: str) -> None:
     click.echo(
         "WHOOP's consent page is open in your browser." if opened else "No browser could be opened.", err=True
     )
-    click.echo("If it is not to be seen, open this page yourself:", err=True)
+    click.echo("If no browser window appears, open this page:", err=True)
     click.echo(url)

@@ -1,8 +1,10 @@
-"""Connecting with tokens made elsewhere, of which neither the age nor the scopes are known, nor whose they are.
+"""Connects a member with tokens from another program, of unknown age, scopes and owner.
 
-What the access token may read is tried first: nothing is spent by that. Then the refresh token is exchanged, which makes
-the old pair worthless: only the exchange shows that the refresh token is good, and whose it is. The new pair is stored
-before WHOOP is asked that, under the member whom the old access token named: there is no second copy of it.
+The command first tests what the access token can read, which changes nothing. Then it exchanges the refresh
+token, which invalidates the old pair; only this shows that the refresh token is valid and who owns it. The
+command stores
+the new pair before it asks WHOOP for the owner, under the member of the old access token, because no second
+copy exists.
 """
 
 from collections.abc import Callable
@@ -25,11 +27,11 @@ from whoop_assets.whoop_api.errors import InvalidGrant, NotFound
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets.whoop_api.transport import ApiResponse
+from whoop_assets.whoop_api.transport import Answer
 
 
 class NotConfirmed(WhoopError):
-    """The new pair is stored, and WHOOP could not be asked whose it is."""
+    """The new pair is stored, but WHOOP did not confirm its owner."""
 
 
 class TokensOfTwo(WhoopError):
@@ -44,7 +46,8 @@ def connect_with_tokens(connection: Connection) -> Connected:
 
 
 def connect_pair(connection: Connection, access: str, refresh: str) -> Connected:
-    """Renew the pair and connect its member; raises InvalidGrant, TokensOfTwo and what connect_member raises."""
+    """Renew the pair and connect its member; raises InvalidGrant, TokensOfTwo and what connect_member
+    raises."""
     client = connection.client_for_new(access)
     profile = _profile(client)
     if profile is None:
@@ -57,33 +60,35 @@ def connect_pair(connection: Connection, access: str, refresh: str) -> Connected
         whose = profile_owner(connection.client_for_new(pair.access_token).profile())
     except WhoopError as error:
         raise NotConfirmed(
-            f"Member {owner} is connected with the new tokens, of which WHOOP could not be asked whether they are this"
-            f" member's: if both tokens came from one consent, nothing more is to be done. {error}"
+            f"Member {owner} is connected with the new tokens, but WHOOP did not confirm the member. If both"
+            f" tokens come from one consent, you need do nothing. {error}"
         ) from None
     if whose != owner:
         take_back(connection, owner, before)
         raise TokensOfTwo(
-            "The access token and the refresh token belong to two members: nothing was stored, and the refresh token is"
+            "The access token and the refresh token belong to two members: nothing was stored, and the"
+            " refresh token is"
             " spent; make a new pair of tokens of one member and give both."
         )
     return connected(owner, pair)
 
 
 def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> TokenPair:
-    """A fresh pair, with the scopes that were found out, or else those that the answer names."""
+    """Return a new token pair with the tested scopes, or the scopes of the response."""
     try:
         fresh = connection.oauth.refresh(refresh)
     except InvalidGrant:
         raise InvalidGrant(
-            "WHOOP does not accept the refresh token, which is spent, revoked or another app's: nothing was stored; make"
+            "WHOOP does not accept the refresh token, which is spent, revoked or another app's: nothing"
+            " was stored; make"
             " a new pair of tokens and give both."
         ) from None
     scopes = granted or fresh.scopes - {OFFLINE} or frozenset(SCOPES)
     return TokenPair(fresh.access_token, fresh.refresh_token or refresh, fresh.expires_in, scopes | {OFFLINE})
 
 
-def _profile(client: WhoopClient) -> ApiResponse | None:
-    """The profile; None when the token does not read it. Raises what may pass by itself."""
+def _profile(client: WhoopClient) -> Answer | None:
+    """Return the profile; None if the token cannot read it. Raises transient errors."""
     try:
         return client.profile()
     except WhoopError as error:
@@ -105,7 +110,7 @@ def _granted(client: WhoopClient) -> frozenset[str]:
 
 
 def _allowed(read: Callable[[], Any]) -> bool:
-    """Whether WHOOP takes the token for this; raises what may pass by itself."""
+    """Return whether WHOOP accepts the token for this request. Raises transient errors."""
     try:
         read()
     except NotFound:

@@ -1,7 +1,7 @@
 """Listens at WHOOP_REDIRECT_URI for WHOOP's answer to one attempt to connect.
 
-Only a request with the `state` of this attempt ends the wait. The listener refuses every other request: a favicon, a
-reload, a tab of an earlier attempt, a page that guesses.
+Only a request with the `state` of this attempt ends the wait. The listener refuses every other request: a
+favicon, a reload, a tab of an earlier attempt, a page that guesses.
 """
 
 import queue
@@ -25,7 +25,7 @@ _PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>whoop-assets</t
 
 
 class NoConsentInTime(WhoopError):
-    """Nobody came back from the consent page."""
+    """No browser returned from the consent page."""
 
 
 def connect_by_redirect(
@@ -43,7 +43,8 @@ def connect_by_redirect(
             redirected_to = answers.get(timeout=patience)
         except queue.Empty:
             raise NoConsentInTime(
-                f"WHOOP's answer did not come within {patience / 60:.0f} minutes: run `whoop-assets connect` again, or"
+                f"WHOOP's answer did not come within {patience / 60:.0f} minutes: run `whoop-assets"
+                f" connect` again, or"
                 " with --paste if the browser cannot reach this machine."
             ) from None
     return connect_with_code(connection, oauth.read_redirect(redirected_to, state))
@@ -51,15 +52,18 @@ def connect_by_redirect(
 
 @contextmanager
 def listening(redirect_uri: str, state: str) -> "Iterator[queue.Queue[str]]":
-    """Listen at the redirect URI and put each URL that answers the attempt with this `state` into the queue."""
+    """Listen at the redirect URI and put each URL that answers the attempt with this `state` into the
+    queue."""
     host, port, path = address(redirect_uri)
     answers: queue.Queue[str] = queue.Queue()
     try:
         server = ThreadingHTTPServer((host, port), _handler(path, state, answers))
     except OSError as error:
         raise ConfigurationError(
-            f"Port {port} of WHOOP_REDIRECT_URI cannot be listened on ({error.strerror}): end the program that uses it,"
-            " choose another port there and in the WHOOP Developer Dashboard, or use `whoop-assets connect --paste`."
+            f"Port {port} of WHOOP_REDIRECT_URI cannot be listened on ({error.strerror}): end the program"
+            f" that uses it,"
+            " choose another port there and in the WHOOP Developer Dashboard, or use `whoop-assets connect"
+            " --paste`."
         ) from None
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="redirect", daemon=True)
@@ -72,7 +76,7 @@ def listening(redirect_uri: str, state: str) -> "Iterator[queue.Queue[str]]":
 
 
 def address(redirect_uri: str) -> tuple[str, int, str]:
-    """Host, port and path to listen on; raises ConfigurationError for a URI whose redirect does not come here."""
+    """Return host, port and path to listen on. Raises ConfigurationError for a URI of another host."""
     try:
         parts = urlsplit(redirect_uri)
         host, port = LOOPBACK.get(parts.hostname or ""), parts.port or 80
@@ -80,7 +84,8 @@ def address(redirect_uri: str) -> tuple[str, int, str]:
         host = None
     if host is None or parts.scheme != "http":
         raise ConfigurationError(
-            "WHOOP_REDIRECT_URI is not an http:// address of this machine, so the redirect cannot be caught here: use"
+            "WHOOP_REDIRECT_URI is not an http:// address of this machine, so the redirect cannot be"
+            " caught here: use"
             " `whoop-assets connect --paste`."
         )
     return host, port, parts.path or "/"
@@ -97,12 +102,13 @@ def _handler(path: str, state: str, answers: "queue.Queue[str]") -> type[BaseHTT
             elif not OAuth.answers(self.path, state):
                 self._say(
                     400,
-                    "This is not WHOOP's answer to the connection that is waiting (it lacks its state). The command still"
+                    "This is not WHOOP's answer to the connection that is waiting (it lacks its state)."
+                    " The command still"
                     " waits: open the consent page that it shows.",
                 )
             else:
                 self._say(
-                    200, "WHOOP's answer has arrived: the terminal says what came of it. Close this page."
+                    200, "WHOOP's redirect has arrived. The terminal shows the result. Close this page."
                 )
                 answers.put(self.path)
 

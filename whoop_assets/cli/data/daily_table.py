@@ -46,7 +46,7 @@ def hours(minutes: float | None) -> str:
 
 
 def notes(row: Mapping[str, Any]) -> list[str]:
-    """What makes a day unlike others."""
+    """Return the remarks on a day."""
     found = []
     if row["is_partial"]:
         found.append("partial")

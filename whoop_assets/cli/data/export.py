@@ -1,4 +1,4 @@
-"""`export`: what is stored, as files for others to read."""
+"""`export`: files and Iceberg tables for other programs."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from whoop_assets.settings import Settings
 
 @click.group()
 def export() -> None:
-    """What is stored, as Parquet files or Iceberg tables."""
+    """Export tables as Parquet files or Iceberg tables."""
 
 
 @export.command()
@@ -21,10 +21,10 @@ def export() -> None:
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="The folder; made if it is not there.",
+    help="The folder. It is created if it does not exist.",
 )
 def parquet(tables: tuple[str, ...], folder: Path) -> None:
-    """Write tables as Parquet files, a folder per day."""
+    """Write tables as Parquet files with one folder per day."""
     from whoop_assets.sinks.parquet import export as write
 
     with opening.warehouse(Settings.from_environment()) as database:
@@ -36,10 +36,10 @@ def parquet(tables: tuple[str, ...], folder: Path) -> None:
 
 @export.command()
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
-@click.option("--rewrite", is_flag=True, help="Write every day again, not only those that changed.")
-@click.option("--purge", is_flag=True, help="Keep the current snapshot alone, and the files it needs.")
+@click.option("--rewrite", is_flag=True, help="Write all days again, not only those that changed.")
+@click.option("--purge", is_flag=True, help="Delete all snapshots except the current one, and their files.")
 def iceberg(tables: tuple[str, ...], rewrite: bool, purge: bool) -> None:
-    """Bring the Iceberg tables up to date, all of them or some."""
+    """Update all Iceberg tables or the named ones."""
     from whoop_assets.sinks.iceberg.catalog import namespace_of, open_catalog
     from whoop_assets.sinks.iceberg.sync import sync
     from whoop_assets.sinks.source import TABLES

@@ -1,4 +1,4 @@
-"""`import`: the app's own export, for a member who is connected, or for one who is not."""
+"""`import`: the app's own export, for a connected member or a member without a connection."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,18 +24,20 @@ NOT_ALL_DONE = 1
     "--member",
     "wanted",
     metavar="ID|new",
-    help="The member whose export it is; `new` adds a member who is not connected. The default is the only member, or a new one"
-    " if there is none.",
+    help="The owner of the export. `new` adds a member without a connection. The default is the only"
+    " member, or a new"
+    " member if there is none.",
 )
 @click.option(
     "--instead-of",
     type=int,
     metavar="ID",
-    help="Erase this member from an export alone, and let the member of --member take over the export.",
+    help="Erase this member, whose only data come from an export, and assign the export to the member of"
+    " --member.",
 )
-@click.option("--force", is_flag=True, help="Import it also if its cycles do not agree with the member's.")
+@click.option("--force", is_flag=True, help="Import the export also if its cycles contradict the member's.")
 def import_(export: Path, wanted: str | None, instead_of: int | None, force: bool) -> None:
-    """Import the data export of the WHOOP app: a zip, a folder, or one of its CSV files."""
+    """Import the data export of the WHOOP app: a zip file, a folder, or one of its CSV files."""
     from whoop_assets.app_export.parsing import read_files
     from whoop_assets.sync.import_export import import_export
 
@@ -51,7 +53,7 @@ def import_(export: Path, wanted: str | None, instead_of: int | None, force: boo
 
 
 def _member(database: "Database", wanted: str | None) -> int | None:
-    """The member who is meant; None for a new one."""
+    """Return the chosen member; None for a new member."""
     from whoop_assets.members import store as member_store
 
     if wanted == NEW:
@@ -67,8 +69,9 @@ def _member(database: "Database", wanted: str | None) -> int | None:
         known = member_store.listed(connection)
     if len(known) > 1:
         raise UnknownMember(
-            f"Several members are here: say with --member whose export it is, `--member {NEW}` for somebody else;"
-            " `whoop-assets members` lists them."
+            f"The database has several members: name the owner of the export with --member, or use"
+            f" `--member {NEW}`"
+            " for a new member. `whoop-assets members` lists the members."
         )
     return known[0].user_id if known else None
 
@@ -98,7 +101,8 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
     for kind, one in done.kinds.items():
         if one.stored.older:
             click.echo(
-                f"{one.stored.older} rows of {kind} were passed over: a newer export that was imported before covers them."
+                f"{one.stored.older} rows of {kind} were passed over: a newer export that was imported"
+                f" before covers them."
             )
         if one.repeated:
             click.echo(f"{one.repeated} rows of {one.name} stand in it more than once.")
@@ -108,7 +112,8 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
         )
     if done.nap_days:
         click.echo(
-            f"On {done.nap_days} days the export has the recovery of a nap, which is not the day's: these days keep the recovery"
+            f"On {done.nap_days} days the export has the recovery of a nap, which is not the day's: these"
+            f" days keep the recovery"
             " of an earlier import, or have none."
         )
     for name, unknown in done.unknown_columns.items():
@@ -117,13 +122,15 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
         click.echo(f"{done.dismissed} rows were dismissed before and are passed over.")
     _say_what_is_wrong(done)
     if instead_of is not None:
-        click.echo(f"Member {instead_of} is erased: all of it is member {done.user_id}'s now.")
+        click.echo(f"Member {instead_of} is erased; the export now belongs to member {done.user_id}.")
     click.echo(
-        f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} habits of the journal."
+        f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} habits of the"
+        f" journal."
         f" Of all the days of this member {done.filled_days} are filled from exports."
     )
     click.echo(
-        f"Now: `whoop-assets report --member {done.user_id} --open` shows them. A later export is imported the same way, with"
+        f"Now: `whoop-assets report --member {done.user_id} --open` shows them. A later export is imported"
+        f" the same way, with"
         f" `--member {done.user_id}`."
     )
 

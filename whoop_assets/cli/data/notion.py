@@ -1,4 +1,5 @@
-"""`notion`: making the data source that pages go to, how things are with it, and pages for days that lost theirs."""
+"""`notion`: making the data source that pages go to, how things are with it, and pages for days that lost
+theirs."""
 
 from datetime import date
 from typing import TYPE_CHECKING
@@ -6,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.backfill.backfill import Day
+from whoop_assets.cli.backfill.backfill import DayParam
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.settings import Settings
 
@@ -19,24 +20,27 @@ MOST_SHOWN = 20
 
 @click.group()
 def notion() -> None:
-    """One Notion page per member and day."""
+    """Manage the Notion pages, one per member and day."""
 
 
 @notion.command()
-@click.option("--parent", required=True, metavar="PAGE", help="Id or address of the page that it is made on.")
-@click.option("--title", default="WHOOP", show_default=True, help="Its name.")
+@click.option(
+    "--parent", required=True, metavar="PAGE", help="Id or URL of the page that contains the data source."
+)
+@click.option("--title", default="WHOOP", show_default=True, help="Name of the data source.")
 def init(parent: str, title: str) -> None:
-    """Make a Notion data source with the properties of the mapping, and say its id."""
+    """Create a Notion data source with the properties of the mapping and print its id."""
     from whoop_assets.clock import SystemClock
-    from whoop_assets.sinks.notion.client import CommandSlots, Notion, notion_id
+    from whoop_assets.sinks.notion.client import Notion, OwnPace, notion_id
     from whoop_assets.sinks.notion.errors import OutcomeUnknown
     from whoop_assets.sinks.notion.schema import schema_of
     from whoop_assets.sinks.notion.target import page_mapping
 
     settings = Settings.from_environment()
-    if not settings.notion_token:
+    if not settings.notion_token.get_secret_value():
         raise ConfigurationError(
-            "NOTION_TOKEN is not set: make an integration in Notion, share the page with it, and put its secret into the"
+            "NOTION_TOKEN is not set: make an integration in Notion, share the page with it, and put its"
+            " secret into the"
             " environment or the .env file."
         )
     if settings.notion_data_source:
@@ -46,7 +50,7 @@ def init(parent: str, title: str) -> None:
     properties = schema_of(page_mapping(settings))
     page = notion_id(parent, "--parent")
     clock = SystemClock()
-    with Notion(settings.notion_token, settings.notion_url, CommandSlots(clock), clock) as api:
+    with Notion(settings.notion_token.get_secret_value(), settings.notion_url, OwnPace(clock), clock) as api:
         try:
             source, address = api.create_database(page, title, properties)
         except OutcomeUnknown as error:
@@ -58,7 +62,7 @@ def init(parent: str, title: str) -> None:
 
 @notion.command()
 def status() -> None:
-    """Say how many days have a page, which are behind, and what is in the way."""
+    """Show how many days have a page, which pages are stale, and current problems."""
     from whoop_assets.sinks.notion import pages, sources
     from whoop_assets.sinks.notion.target import target
 
@@ -75,7 +79,7 @@ def status() -> None:
         said = "in the bin" if state == pages.IN_BIN else "gone"
         click.echo(f"Member {user_id}, {day}: the page is {said}.")
     if len(given_up) > MOST_SHOWN:
-        click.echo(f"{len(given_up) - MOST_SHOWN} more pages are in the bin or gone.")
+        click.echo(f"{len(given_up) - MOST_SHOWN} more pages are deleted or in the trash.")
     for user_id, day, cause in refused[:MOST_SHOWN]:
         click.echo(f"Member {user_id}, {day}: {cause}", err=True)
     _say(obstacle)
@@ -85,12 +89,17 @@ def status() -> None:
 
 @notion.command()
 @click.option(
-    "--member", "chosen", type=int, multiple=True, metavar="ID", help="Only this member; may be repeated."
+    "--member",
+    "chosen",
+    type=int,
+    multiple=True,
+    metavar="ID",
+    help="Include only this member. You can repeat the option.",
 )
-@click.option("--from", "first", type=Day(), metavar="DAY", help="Only from this day on, YYYY-MM-DD.")
-@click.option("--to", "last", type=Day(), metavar="DAY", help="Only up to this day.")
+@click.option("--from", "first", type=DayParam(), metavar="DAY", help="The first day, YYYY-MM-DD.")
+@click.option("--to", "last", type=DayParam(), metavar="DAY", help="The last day, included.")
 def renew(chosen: tuple[int, ...], first: date | None, last: date | None) -> None:
-    """Let days whose page is in the bin, or gone, have a page again: a new one."""
+    """Create new pages for days whose page was deleted or is in the trash."""
     from whoop_assets.sinks.notion import pages
     from whoop_assets.sinks.notion.target import target
 
@@ -103,7 +112,7 @@ def renew(chosen: tuple[int, ...], first: date | None, last: date | None) -> Non
     for user_id, day in days:
         click.echo(f"Member {user_id}, {day}: gets a page again with the next run of notion_daily.")
     if not days:
-        click.echo("No page of these is in the bin or gone.")
+        click.echo("None of these pages is deleted or in the trash.")
 
 
 def _say(obstacle: "Obstacle") -> None:

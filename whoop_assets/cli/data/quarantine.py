@@ -9,20 +9,20 @@ from whoop_assets.cli import opening
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.sync.quarantine_entries import QuarantineEntry
+    from whoop_assets.records.quarantine import Entry
 
 
 @click.group("quarantine")
 def quarantine() -> None:
-    """Records of WHOOP and rows of exports that were not understood."""
+    """Manage the quarantine: records of WHOOP and rows of exports that could not be parsed."""
 
 
 @quarantine.command("list")
-@click.option("--member", "user_id", type=int, metavar="ID", help="Only entries of this member.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--member", "user_id", type=int, metavar="ID", help="Include only entries of this member.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_entries(user_id: int | None, as_json: bool) -> None:
-    """List the open entries, each with the reason."""
-    from whoop_assets.sync import quarantine_entries as stored
+    """List the open entries with their reasons."""
+    from whoop_assets.records import quarantine as stored
 
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
         found = stored.entries(connection, user_id)
@@ -36,11 +36,11 @@ def list_entries(user_id: int | None, as_json: bool) -> None:
 
 @quarantine.command()
 @click.argument("entries", nargs=-1, metavar="[ENTRY]...")
-@click.option("--all", "everything", is_flag=True, help="Every open entry.")
-@click.option("--member", "user_id", type=int, metavar="ID", help="Only entries of this member.")
+@click.option("--all", "everything", is_flag=True, help="Close all open entries.")
+@click.option("--member", "user_id", type=int, metavar="ID", help="Include only entries of this member.")
 def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> None:
-    """Close entries for good: the same record or row that comes again stays closed."""
-    from whoop_assets.sync import quarantine_entries as stored
+    """Close entries permanently: the same record or row is not quarantined again."""
+    from whoop_assets.records import quarantine as stored
 
     if everything == bool(entries):
         raise click.UsageError(
@@ -52,7 +52,7 @@ def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> 
     click.echo(f"Dismissed: {closed}.")
 
 
-def _as_json(entry: "QuarantineEntry") -> dict[str, object]:
+def _as_json(entry: "Entry") -> dict[str, object]:
     return {
         "id": entry.id,
         "user_id": entry.user_id,
@@ -63,7 +63,7 @@ def _as_json(entry: "QuarantineEntry") -> dict[str, object]:
     }
 
 
-def _print(found: "list[QuarantineEntry]") -> None:
+def _print(found: "list[Entry]") -> None:
     from rich import box
     from rich.table import Table
 

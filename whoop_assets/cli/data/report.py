@@ -1,4 +1,4 @@
-"""`report`: a member's page to look at, written from what is stored."""
+"""`report`: one HTML page per member."""
 
 import webbrowser
 from zoneinfo import ZoneInfo
@@ -11,12 +11,19 @@ from whoop_assets.settings import Settings
 
 @click.command()
 @click.option(
-    "--member", "chosen", type=int, multiple=True, metavar="ID", help="Only this member; may be repeated."
+    "--member",
+    "chosen",
+    type=int,
+    multiple=True,
+    metavar="ID",
+    help="Include only this member. You can repeat the option.",
 )
-@click.option("--title", default="", help="Use this title instead of the member's id; for one member only.")
-@click.option("--open", "show", is_flag=True, help="Open what was written in the browser.")
+@click.option(
+    "--title", default="", help="Use this title instead of the member's id. Requires exactly one member."
+)
+@click.option("--open", "show", is_flag=True, help="Open the pages in the browser.")
 def report(chosen: tuple[int, ...], title: str, show: bool) -> None:
-    """Write one HTML page per member: charts, weeks, days and gaps of the last year."""
+    """Write one HTML page per member with charts, weeks, days and gaps of the last year."""
     from whoop_assets.members import store as member_store
     from whoop_assets.report.files import write_report
 

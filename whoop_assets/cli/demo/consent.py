@@ -1,4 +1,5 @@
-"""The demo's browser: opens the simulator's consent page, chooses a member, presses Allow, follows the redirect.
+"""The demo's browser: opens the simulator's consent page, chooses a member, presses Allow, follows the
+redirect.
 
 It speaks to the simulator alone; a real member's consent is given in a real browser.
 """
@@ -30,7 +31,7 @@ def agree(url: str, place: int) -> None:
 
 
 class ConsentForm(HTMLParser):
-    """The form of the consent page: where it goes, what it sends, who can be chosen."""
+    """The form of the simulator's consent page: target, fields and members."""
 
     def __init__(self) -> None:
         super().__init__()

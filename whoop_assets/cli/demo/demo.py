@@ -1,4 +1,4 @@
-"""`demo`: two invented members, connected and backfilled in a folder of their own, and their days shown."""
+"""`demo`: a simulated WHOOP with invented members in a separate folder, connected and backfilled."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from whoop_assets.cli.demo.folder import Demo
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.cli.backfill.range_run import Ran
+    from whoop_assets.cli.backfill.range_run import BackfillResult
     from whoop_assets.cli.backfill.run_watcher import Watcher
 
 DAYS = 120
@@ -26,12 +26,15 @@ _EARLIER = 10  # days the members have worn the strap before the first day shown
 
 
 @click.command()
-@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="How many days.")
+@click.option("--days", type=click.IntRange(1, 3650), default=DAYS, show_default=True, help="Number of days.")
 @click.option(
-    "--members", type=click.IntRange(1, 50), default=MEMBERS, show_default=True, help="How many members."
+    "--members", type=click.IntRange(1, 50), default=MEMBERS, show_default=True, help="Number of members."
 )
 def demo(days: int, members: int) -> None:
-    """Try it without an account: a simulated WHOOP, invented members and their days, a report."""
+    """Try the project without an account.
+
+    Starts a simulated WHOOP with invented members, loads their days through Dagster, and writes reports.
+    """
     from whoop_assets.cli.processes.processes import ended_by_signals
 
     settings = Settings.from_environment()
@@ -42,14 +45,14 @@ def demo(days: int, members: int) -> None:
 
 
 def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> Demo:
-    """Make the demo anew in the folder, which is locked, and show what it does and the result."""
+    """Create the demo again in the locked folder and print its steps and result."""
     from whoop_assets.cli.demo import simulator
     from whoop_assets.cli.processes.ports import free_port
 
     began = time.monotonic()
     demo_folder.clear(folder)
     today = datetime.now(UTC).date()
-    made = Demo(folder, today - timedelta(days=days - 1), simulator.World(members, days + _EARLIER))
+    made = Demo(folder, today - timedelta(days=days - 1), simulator.SimulatedWorld(members, days + _EARLIER))
     made.save()
     with simulator.running(made.world, folder, port=0, locks=[lock]) as url:
         click.echo(f"The simulator plays WHOOP at {url}.")
@@ -81,16 +84,16 @@ def _connect(settings: Settings, members: int) -> list[int]:
     return user_ids
 
 
-def _backfill(settings: Settings, first: date, last: date) -> "tuple[Ran, Watcher]":
+def _backfill(settings: Settings, first: date, last: date) -> "tuple[BackfillResult, Watcher]":
     from whoop_assets.cli.backfill.backfill import run_backfill
-    from whoop_assets.cli.backfill.range_run import Range
+    from whoop_assets.cli.backfill.range_run import BackfillRange
 
-    wanted = Range(first, last)
+    wanted = BackfillRange(first, last)
     click.echo(f"Backfilling {wanted.days} days, {first} to {last}, through Dagster:")
     return run_backfill(settings, wanted, force=False)
 
 
-def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) -> None:
+def _show(settings: Settings, ran: "BackfillResult", watcher: "Watcher", seconds: float) -> None:
     from whoop_assets.cli.data.daily_table import daily_table
     from whoop_assets.cli.printing import print_table
     from whoop_assets.summaries import daily_store
@@ -100,7 +103,8 @@ def _show(settings: Settings, ran: "Ran", watcher: "Watcher", seconds: float) ->
     click.echo(f"\nThe last {len(rows)} daily rows:")
     print_table(daily_table(rows[::-1]))
     click.echo(
-        f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in all."
+        f"Cost: {watcher.figures['requests']} requests; {ran.seconds:.1f} s in Dagster, {seconds:.1f} s in"
+        f" all."
     )
 
 
@@ -128,10 +132,10 @@ def _build_weeks_and_reports(settings: Settings) -> list[Path]:
     """
     from whoop_assets.cli.backfill.backfill import BackfillIncomplete
     from whoop_assets.cli.backfill.dagster_home import dagster_home, open_instance
-    from whoop_assets.definitions import defs, ours
+    from whoop_assets.definitions import NAMESPACE, defs
     from whoop_assets.defs.partitions import range_tags
 
-    weeks = ours.weeks.get_partition_keys()
+    weeks = NAMESPACE.weeks.get_partition_keys()
     span = range_tags(date.fromisoformat(weeks[0]), date.fromisoformat(weeks[-1]))
     job = defs.resolve_implicit_global_asset_job_def()
     with open_instance(dagster_home(settings)) as instance:
@@ -139,7 +143,7 @@ def _build_weeks_and_reports(settings: Settings) -> list[Path]:
             result = job.execute_in_process(
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 instance=instance,
-                asset_selection=[ours.key(asset)],
+                asset_selection=[NAMESPACE.key(asset)],
                 tags=tags,
                 raise_on_error=False,
             )
@@ -158,7 +162,8 @@ def _farewell(*, real_account: bool) -> None:
         click.echo("WHOOP_CLIENT_ID is set, so `dev` and the other commands without --demo use your account.")
     else:
         click.echo(
-            "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP Developer"
+            "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP"
+            " Developer"
             f" Dashboard), then run `{program} connect`."
         )
 

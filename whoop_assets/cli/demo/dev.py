@@ -1,7 +1,8 @@
-"""`dev`: the Dagster UI with its daemon, on the real account when WHOOP_CLIENT_ID is set, else on the demo's data.
+"""`dev`: the Dagster UI with its daemon, on the real account if WHOOP_CLIENT_ID is set, else on the demo's
+data.
 
-Beside it runs the HTTP service that receives webhooks; the demo's simulator sends it what happens to its members.
-State is kept between starts: the project's Dagster home, or the demo's with its simulator brought up again.
+The HTTP service runs beside it and receives webhooks; the demo's simulator sends them. State is kept between
+starts.
 """
 
 import os
@@ -20,11 +21,12 @@ from whoop_assets.settings import Settings
 
 HOST = LOOPBACK
 LOCK = ".whoop-assets-dev.lock"
-# `dagster dev` would have us use `dg dev`, which is a development tool that need not be installed.
+# `dagster dev` recommends `dg dev`, a development tool that may not be installed.
 _KNOWN_WARNING = "ignore:Function `dev_command` is superseded"
 _SINGLE_EVENTS = (
     "Note: Dagster does not store its events in batches, so a backfill can take ten times as long. Set"
-    " DAGSTER_EVENT_BATCH_SIZE=200, and use the event log storage of docs/configuration.md in {}/dagster.yaml."
+    " DAGSTER_EVENT_BATCH_SIZE=200, and use the event log storage of docs/configuration.md in"
+    " {}/dagster.yaml."
 )
 _WORKSPACE = """\
 load_from:
@@ -33,7 +35,7 @@ load_from:
 
 
 class UiEnded(WhoopError):
-    """The Dagster UI, or the service beside it, ended by itself."""
+    """The Dagster UI or the HTTP service ended unexpectedly."""
 
 
 @click.command()
@@ -49,9 +51,10 @@ class UiEnded(WhoopError):
 )
 @click.pass_obj
 def dev(demo_chosen: bool, port: int, service_port: int) -> None:
-    """Run the Dagster UI, its daemon and the HTTP service: on your account if WHOOP_CLIENT_ID is set, else on the demo's data.
+    """Run the Dagster UI, its daemon and the HTTP service.
 
-    `whoop-assets --demo dev` chooses the demo's data in any case.
+    Uses your account if WHOOP_CLIENT_ID is set, otherwise the demo's data. `whoop-assets --demo dev` always
+    uses the demo's data.
     """
     from whoop_assets.cli.processes.ports import require_free
     from whoop_assets.cli.processes.processes import ended_by_signals
@@ -79,7 +82,8 @@ def _real_account(settings: Settings) -> Iterator[Start]:
     in_file = home_of_dotenv()
     if in_file and not (Path(in_file).exists() and home.samefile(in_file)):
         raise ConfigurationError(
-            f"DAGSTER_HOME is {home} in the environment and {in_file} in .env, and Dagster would use the second:"
+            f"DAGSTER_HOME is {home} in the environment and {in_file} in .env, and Dagster would use the"
+            f" second:"
             " make them agree."
         )
     settings.require_client()
@@ -88,7 +92,8 @@ def _real_account(settings: Settings) -> Iterator[Start]:
         with opening.warehouse(settings, create=True):  # before Dagster's sensors look for it
             pass
         click.echo(
-            f"The Dagster UI on your account, with its state in {home}. (`whoop-assets --demo dev` shows the demo's data.)"
+            f"The Dagster UI on your account, with its state in {home}. (`whoop-assets --demo dev` shows"
+            f" the demo's data.)"
         )
         yield {**os.environ, HOME: str(home)}, Path.cwd(), lock
 
@@ -152,13 +157,17 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
                 ended = first_to_end(receiving, showing)
             except KeyboardInterrupt:
                 click.echo(
-                    f"Ending: waiting for the HTTP service (process {receiving.pid}) and Dagster (process {showing.pid}),"
-                    f" at most {GRACE_SECONDS:.0f} s."
+                    f"Stopping: waiting at most {GRACE_SECONDS:.0f} s for the HTTP service (process"
+                    f" {receiving.pid}) and"
+                    f" Dagster (process {showing.pid})."
                 )
-                end(receiving, showing)
                 raise
+            finally:
+                end(receiving, showing)  # both at once, so that their waits do not add up
     except KeyboardInterrupt:
         click.echo("Ended; the state is kept.")
         return
     what = "Dagster" if ended is showing else "The HTTP service"
-    raise UiEnded(f"{what} ended by itself (exit status {ended.returncode}): its last lines above say why.")
+    raise UiEnded(
+        f"{what} ended unexpectedly (exit status {ended.returncode}): its last lines above give the reason."
+    )

@@ -1,4 +1,5 @@
-"""The demo's folder in the data folder: warehouse, Dagster home, the simulator's state, and a marker that it is ours.
+"""The demo's folder in the data folder: warehouse, Dagster home, the simulator's state, and a marker that it
+is ours.
 
 The marker also holds what a later `dev` needs to bring the same demo up again.
 """
@@ -12,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from whoop_assets.cli.backfill.dagster_home import HOME, make_home
-from whoop_assets.cli.demo.simulator import CLIENT_ID, CLIENT_SECRET, World
+from whoop_assets.cli.demo.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedWorld
 from whoop_assets.cli.processes import processes
 from whoop_assets.errors import ConfigurationError
 
@@ -25,7 +26,7 @@ class Demo:
 
     folder: Path
     first_day: date
-    world: World
+    world: SimulatedWorld
     port: int = 0
     complete: bool = False
     operator: int = 0
@@ -44,7 +45,7 @@ class Demo:
         (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
 
     def environment(self, simulator: str, callback_port: int) -> dict[str, str]:
-        """What makes every part of this project work on the demo; it goes over the real environment and `.env`."""
+        """Return the environment of the demo. It wins over the real environment and `.env`."""
         return {
             "WHOOP_CLIENT_ID": CLIENT_ID,
             "WHOOP_CLIENT_SECRET": CLIENT_SECRET,
@@ -79,7 +80,7 @@ def saved(folder: Path) -> Demo | None:
         demo = Demo(
             folder,
             date.fromisoformat(said["first_day"]),
-            World(**said["world"]),
+            SimulatedWorld(**said["world"]),
             said["port"],
             said["complete"],
             said.get("operator", 0),

@@ -1,4 +1,4 @@
-"""The WHOOP simulator as a process of ours. It is another program: started, never imported."""
+"""Starts the WHOOP simulator as a process. It is another program and is never imported."""
 
 import re
 import subprocess
@@ -13,7 +13,9 @@ from whoop_assets.cli.processes.ports import require_free
 from whoop_assets.cli.processes.processes import child
 from whoop_assets.errors import WhoopError
 
-STARTS_WITHIN = 120.0  # seconds
+MAX_START_SECONDS = 120.0
+GRACE_SECONDS = 1.5
+"""Time to stop. `dev` stops the simulator after Dagster, and must end within ten seconds in all."""
 CLIENT_ID, CLIENT_SECRET = "whoop-assets-demo", "demo-secret"
 
 _LISTENING = re.compile(r"listening on (http://\S+)")
@@ -24,8 +26,8 @@ class SimulatorFailed(WhoopError):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """What the simulator serves; the same seed and day give the same data."""
+class SimulatedWorld:
+    """The simulated members. The same seed and day give the same data."""
 
     members: int = 2
     days: int = 130
@@ -34,12 +36,12 @@ class World:
 
 @contextmanager
 def running(
-    world: World, folder: Path, port: int, webhook_url: str = "", locks: Sequence[int] = ()
+    world: SimulatedWorld, folder: Path, port: int, webhook_url: str = "", locks: Sequence[int] = ()
 ) -> Iterator[str]:
     """Run the simulator while the block lasts; gives its base URL.
 
     Args:
-        world: What it serves.
+        world: The simulated members.
         folder: For its state and its log.
         port: Its port; 0 means any free one.
         webhook_url: Where it sends webhooks; nowhere if empty.
@@ -61,7 +63,7 @@ def running(
         "state": folder / "simulator.json",
         "client-id": CLIENT_ID,
         "client-secret": CLIENT_SECRET,
-        # Higher than WHOOP's, so that nobody waits; the client learns them from the answers.
+        # Higher than WHOOP's, so that no request waits. The client reads them from the responses.
         "requests-per-minute": 5000,
         "requests-per-day": 1_000_000,
     }
@@ -69,12 +71,15 @@ def running(
         options["webhook-url"] = webhook_url
     for name, value in options.items():
         command += [f"--{name}", str(value)]
-    with log.open("wb") as output, child(command, output=output, locks=locks) as process:
+    with (
+        log.open("wb") as output,
+        child(command, output=output, locks=locks, grace_seconds=GRACE_SECONDS) as process,
+    ):
         yield _listening(process, log)
 
 
 def _listening(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    give_up = time.monotonic() + STARTS_WITHIN
+    give_up = time.monotonic() + MAX_START_SECONDS
     while time.monotonic() < give_up:
         said = log.read_text(errors="replace")
         if (found := _LISTENING.search(said)) is not None:
@@ -83,4 +88,4 @@ def _listening(process: "subprocess.Popen[bytes]", log: Path) -> str:
             reason = said.strip().splitlines()[-1] if said.strip() else f"exit status {process.returncode}"
             raise SimulatorFailed(f"The simulator did not start ({reason}): {log} may say more.")
         time.sleep(0.02)
-    raise SimulatorFailed(f"The simulator did not start within {STARTS_WITHIN:.0f} s: {log} may say why.")
+    raise SimulatorFailed(f"The simulator did not start within {MAX_START_SECONDS:.0f} s: {log} may say why.")

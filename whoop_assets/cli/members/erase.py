@@ -1,4 +1,4 @@
-"""What `disconnect --erase` removes outside the database's tables, and what it could not reach."""
+"""Erasure outside the database's tables: files, Dagster, Iceberg, Notion."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from whoop_assets.db.database import Database
 
 NOT_REACHABLE = (
-    "Not reached, because this program does not know where they are: backups, archived logs of the database server, Parquet"
-    " files, app exports, alerts that were sent, answers of the daily API, and reports in the data folder of another deployment."
+    "Not reached, because this program does not know where they are: backups, archived logs of the"
+    " database server, Parquet"
+    " files, app exports, alerts that were sent, answers of the daily API, and reports in the data folder"
+    " of another deployment."
 )
 
 
 @dataclass(slots=True)
 class Erased:
-    """Sentences: what was removed, and what could not be reached."""
+    """Sentences about removed data and data that could not be reached."""
 
     removed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -35,7 +37,7 @@ def erase_outside_tables(
     """Remove a member whose rows are deleted from files, Dagster's event log, Iceberg tables and Notion.
 
     Args:
-        settings: Say where these are.
+        settings: The settings of these places.
         database: The database that held the member's rows.
         user_id: The member.
         pages: Ids of the member's Notion pages, from before the rows were deleted.
@@ -69,7 +71,8 @@ def _erase_from_iceberg(settings: Settings, database: "Database", done: Erased) 
     if not settings.iceberg_catalog:
         if (folder := local_folder(settings)).exists():
             done.left.append(
-                f"The Iceberg tables in {folder} were not changed, because WHOOP_ICEBERG_CATALOG is not set: set it to local"
+                f"The Iceberg tables in {folder} were not changed, because WHOOP_ICEBERG_CATALOG is not"
+                f" set: set it to local"
                 " and run `whoop-assets export iceberg --purge`, or delete the folder."
             )
         return
@@ -87,13 +90,15 @@ def _erase_from_iceberg(settings: Settings, database: "Database", done: Erased) 
             synced = sync(database, catalog, namespace, table, purge=True)
         except WhoopError as error:
             done.left.append(
-                f"The Iceberg table {table.name} was not purged. {error} Then run `whoop-assets export iceberg --purge`."
+                f"The Iceberg table {table.name} was not purged. {error} Then run `whoop-assets export"
+                f" iceberg --purge`."
             )
             continue
         days += synced.days
         if synced.snapshots > 1:
             done.left.append(
-                f"The Iceberg table {table.name} keeps {synced.snapshots - 1} older snapshots, because branches, tags or"
+                f"The Iceberg table {table.name} keeps {synced.snapshots - 1} older snapshots, because"
+                f" branches, tags or"
                 " gc.enabled=false protect them: remove that, then run `whoop-assets export iceberg --purge`."
             )
     if existing:
@@ -109,7 +114,8 @@ def _erase_from_notion(
     if trashed.pages:
         done.found = True
         done.removed.append(
-            f"{_count(trashed.pages, 'Notion page')} moved to the trash: Notion deletes what is in the trash after 30 days."
+            f"{_count(trashed.pages, 'Notion page')} moved to the trash: Notion deletes what is in the"
+            f" trash after 30 days."
         )
     if trashed.reason:
         named = f": {', '.join(trashed.left)}" if trashed.left else " that may exist"
@@ -127,7 +133,7 @@ def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
 
     try:
         home = dagster_home(settings)
-        # With its own log manager, whose files are searched.
+        # With the instance's own log manager, because its files are searched.
         with open_instance(home, compute_logs=True) as instance:
             redacted = redact_member(instance, user_id)
             running = unfinished_runs(instance)
@@ -136,7 +142,8 @@ def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
         return
     except SQLAlchemyError as error:
         done.left.append(
-            f"Dagster's event log was not searched ({cause_of(error)}): end the processes that use it, then run this again."
+            f"Dagster's event log was not searched ({cause_of(error)}): end the processes that use it,"
+            f" then run this again."
         )
         return
     if redacted.values or redacted.log_files:
@@ -149,7 +156,7 @@ def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
     done.left += _uncompacted(sorted(redacted.databases))
     if running:
         done.left.append(
-            f"{_count(running, 'run')} of Dagster queued or under way can still log the member's id: when they have ended,"
+            f"{_count(running, 'run')} of Dagster in flight can still log the member's id. After their end,"
             f" run `whoop-assets disconnect {user_id} --erase` again."
         )
 
@@ -159,7 +166,10 @@ def _uncompacted(paths: Sequence[Path]) -> Iterator[str]:
 
     for path in paths:
         if not compact_sqlite(path):
-            yield f"The file {path} could not be compacted, because another process uses it: end that, then run this again."
+            yield (
+                f"The file {path} could not be compacted, because another process uses it: end that process,"
+                " then run this command again."
+            )
 
 
 def _compact(database: "Database", done: Erased) -> None:
@@ -167,7 +177,8 @@ def _compact(database: "Database", done: Erased) -> None:
 
     if not database.compact([table.name for table in metadata.sorted_tables if "user_id" in table.c]):
         done.left.append(
-            f"Deleted rows can still be in the file {database.path} or its -wal file, because another process uses it: end"
+            f"Deleted rows can still be in the file {database.path} or its -wal file, because another"
+            f" process uses it: end"
             " that process, then run this again."
         )
 

@@ -1,4 +1,4 @@
-"""`members` and `disconnect`: who is connected, what is held of them, and how they leave."""
+"""`members` and `disconnect`: status of the members, and the end of a connection."""
 
 import json
 from datetime import date
@@ -19,12 +19,10 @@ NOT_ALL_DONE = 1
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.option(
-    "--keep-alive", is_flag=True, help="Instead, renew the tokens that nothing has used for some days."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--keep-alive", is_flag=True, help="Renew unused tokens instead of listing the members.")
 def members(as_json: bool, keep_alive: bool) -> None:
-    """List the members: status, what is held, what is in the way."""
+    """List the members with their status, stored data and current problems."""
     if keep_alive:
         if as_json:
             raise click.UsageError("--json and --keep-alive exclude each other: choose one.")
@@ -108,7 +106,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
 
 
 def _history(progress: "Progress | None") -> dict[str, Any] | None:
-    """How far the first import is; None for a member who is not connected."""
+    """Return the progress of the first import; None for a member without a connection."""
     if progress is None:
         return None
     return {
@@ -131,9 +129,17 @@ def _print(found: list[dict[str, Any]]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading, side in (
-        ("member", "right"), ("status", "left"), ("left out", "left"), ("first day", "left"), ("last day", "left"),
-        ("cycles", "right"), ("history", "left"), ("stale days", "right"), ("quarantined", "right"), ("failing", "left"),
-    ):  # fmt: skip
+        ("member", "right"),
+        ("status", "left"),
+        ("left out", "left"),
+        ("first day", "left"),
+        ("last day", "left"),
+        ("cycles", "right"),
+        ("history", "left"),
+        ("stale days", "right"),
+        ("quarantined", "right"),
+        ("failing", "left"),
+    ):
         table.add_column(heading, justify=side, no_wrap=heading in ("member", "first day", "last day"))  # type: ignore[arg-type]
     for one in found:
         table.add_row(
@@ -152,12 +158,12 @@ def _print(found: list[dict[str, Any]]) -> None:
     for one in found:
         if one["mended_by"]:
             click.echo(
-                f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` mends it."
+                f"Member {one['user_id']}: {one['reason'] or one['status']}; `{one['mended_by']}` fixes it."
             )
         elif one["status"] == EXPORT_ONLY:
             click.echo(
-                f"Member {one['user_id']}: from the app's export alone; a later one goes on with `whoop-assets import EXPORT"
-                f" --member {one['user_id']}`."
+                f"Member {one['user_id']}: only from the app's export. Import a later export with"
+                f" `whoop-assets import EXPORT --member {one['user_id']}`."
             )
         elif one["status"] == DISCONNECTED:
             click.echo(f"Member {one['user_id']}: {one['reason'] or one['status']}.")
@@ -185,12 +191,13 @@ def _told(history: dict[str, Any] | None) -> str:
 @click.option(
     "--erase",
     is_flag=True,
-    help="Also delete everything that is stored of the member: rows, reports, lines and charts in Dagster's event log,"
-    " Iceberg rows with old snapshots, Notion pages.",
+    help="Also delete the member's data: rows, reports, lines and charts in Dagster's event log, Iceberg"
+    " rows with old"
+    " snapshots, and Notion pages.",
 )
-@click.option("--yes", is_flag=True, help="Erase without asking.")
+@click.option("--yes", is_flag=True, help="Erase without confirmation.")
 def disconnect(member: int, erase: bool, yes: bool) -> None:
-    """End a member's grant at WHOOP and delete the tokens."""
+    """Revoke a member's consent at WHOOP and delete the tokens."""
     from whoop_assets.members import store as stored
     from whoop_assets.sinks.notion import pages as notion_pages
     from whoop_assets.sync import membership
@@ -202,7 +209,8 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
             pages = notion_pages.of_member(connection, member)
         if status == stored.EXPORT_ONLY and not erase:
             raise click.UsageError(
-                f"Member {member} comes from an export alone and is not connected: --erase deletes what is stored."
+                f"Member {member} comes from an export alone and is not connected: --erase deletes what is"
+                f" stored."
             )
         if status is None and not erase:
             raise stored.unknown(member)
@@ -265,6 +273,7 @@ def _wanted(member: int) -> bool:
         return agreed(f"Erase every row of member {member}? This cannot be undone")
     except NoAnswer:
         raise NoAnswer(
-            "Whether to erase was not answered, and nothing was done: answer y, or add --yes to erase without being"
+            "Whether to erase was not answered, and nothing was done: answer y, or add --yes to erase"
+            " without being"
             " asked."
         ) from None

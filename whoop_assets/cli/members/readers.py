@@ -1,4 +1,4 @@
-"""`readers`: who may read daily rows over HTTP, each by a key of its own, and whose days."""
+"""`readers`: keys that read daily rows of members over HTTP."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,18 @@ REQUESTS_PER_MINUTE = 120
 
 @click.group()
 def readers() -> None:
-    """Who may read daily rows over HTTP, and whose."""
+    """Manage the keys that read daily rows over HTTP."""
 
 
 @readers.command()
 @click.argument("label")
 @click.option(
-    "--member", "members", type=int, multiple=True, required=True, help="A member whose days the key reads."
+    "--member",
+    "members",
+    type=int,
+    multiple=True,
+    required=True,
+    help="A member whose rows the key can read. You can repeat the option.",
 )
 @click.option(
     "--requests-per-minute",
@@ -30,10 +35,13 @@ def readers() -> None:
     type=click.IntRange(1, 100_000),
     default=REQUESTS_PER_MINUTE,
     show_default=True,
-    help="How often the key may ask.",
+    help="Maximum number of requests per minute.",
 )
 def add(label: str, members: tuple[int, ...], rate: int) -> None:
-    """Make a key for the daily rows of these members. It is shown once, alone on a line of stdout."""
+    """Create a key for the daily rows of the given members.
+
+    The command prints the key once, on a line of stdout. The database stores only its hash.
+    """
     from whoop_assets.members import readers as stored
 
     with opening.warehouse(Settings.from_environment()) as database, database.write() as connection:
@@ -44,9 +52,9 @@ def add(label: str, members: tuple[int, ...], rate: int) -> None:
 
 
 @readers.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_readers(as_json: bool) -> None:
-    """List the readers, the revoked ones too. No key is shown: none is kept."""
+    """List the readers, including the revoked ones. Keys are not stored and not shown."""
     from whoop_assets.members import readers as stored
 
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
@@ -55,7 +63,7 @@ def list_readers(as_json: bool) -> None:
         click.echo(json.dumps([_said(entry) for entry in found], indent=2))
         return
     for entry in found:
-        whose = ", ".join(map(str, entry.members)) or "nobody any more"
+        whose = ", ".join(map(str, entry.members)) or "no member"
         state = "" if entry.revoked_at is None else f"; revoked {entry.revoked_at:%Y-%m-%d %H:%M} UTC"
         click.echo(
             f"{entry.id}: {entry.label}; reads {whose}; {entry.requests_per_minute} requests a minute; made"
@@ -68,7 +76,7 @@ def list_readers(as_json: bool) -> None:
 @readers.command()
 @click.argument("reader", type=int)
 def revoke(reader: int) -> None:
-    """End a reader's key: from the next request on it is refused."""
+    """Revoke a reader's key. The next request with it is rejected."""
     from whoop_assets.members import readers as stored
 
     with opening.warehouse(Settings.from_environment()) as database, database.write() as connection:

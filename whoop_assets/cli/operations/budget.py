@@ -1,4 +1,4 @@
-"""`budget`: what is used of WHOOP's request limits, by whom, and when there is more."""
+"""`budget`: use of WHOOP's rate limits per process, and the time of the next request."""
 
 import json
 from datetime import datetime
@@ -10,13 +10,14 @@ from whoop_assets.cli import opening
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.request_budget.usage import BudgetReport
+    from whoop_assets.request_budget.usage import Report
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def budget(as_json: bool) -> None:
-    """Show WHOOP's request limits, who used what of them, and when there is more."""
+    """Show WHOOP's rate limits, how much of them each process has used, and when requests are possible
+    again."""
     from whoop_assets.request_budget.budget import RequestBudget
     from whoop_assets.request_budget.usage import report
 
@@ -32,7 +33,7 @@ def budget(as_json: bool) -> None:
         _print(found)
 
 
-def as_data(found: "BudgetReport") -> dict[str, Any]:
+def as_data(found: "Report") -> dict[str, Any]:
     """The report in JSON's types; times in ISO 8601, UTC."""
 
     def text(moment: datetime | None) -> str | None:
@@ -66,7 +67,7 @@ def as_data(found: "BudgetReport") -> dict[str, Any]:
     }
 
 
-def _print(found: "BudgetReport") -> None:
+def _print(found: "Report") -> None:
     from rich import box
     from rich.table import Table
 
@@ -83,7 +84,12 @@ def _print(found: "BudgetReport") -> None:
     print_table(windows)
     if found.users:
         users = Table(box=box.SIMPLE_HEAD)
-        for heading, side in (("used by", "left"), ("lane", "left"), ("last minute", "right"), ("last day", "right")):  # fmt: skip
+        for heading, side in (
+            ("used by", "left"),
+            ("lane", "left"),
+            ("last minute", "right"),
+            ("last day", "right"),
+        ):
             users.add_column(heading, justify=side)  # type: ignore[arg-type]
         for user in found.users:
             users.add_row(user.used_by or "-", user.lane, str(user.minute), str(user.day))
@@ -92,8 +98,8 @@ def _print(found: "BudgetReport") -> None:
         click.echo(sentence)
 
 
-def sentences(found: "BudgetReport") -> list[str]:
-    """What the tables do not say: when there is more, what a 429 left behind, who waits."""
+def sentences(found: "Report") -> list[str]:
+    """Return sentences about the next possible request, the last 429, and waiting requests."""
     said = []
     later = {lane: moment for lane, moment in found.next_slot.items() if moment > found.at}
     if not later:
@@ -102,10 +108,11 @@ def sentences(found: "BudgetReport") -> list[str]:
         seconds = (moment - found.at).total_seconds()
         said.append(f"The {lane} lane can send again at {_utc(moment)}, in {seconds:,.0f} s.")
     if found.closed:
-        said.append(f"WHOOP answered 429: nobody sends before {_utc(found.gate.not_before)}.")
+        said.append(f"WHOOP answered 429: no request before {_utc(found.gate.not_before)}.")
     elif found.gate.share < 1.0:
         said.append(
-            f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use; a tenth more"
+            f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use;"
+            f" a tenth more"
             " with each minute."
         )
     for window in found.windows:

@@ -21,12 +21,12 @@ _SHOWN_DIGITS = 16
 
 @click.group()
 def db() -> None:
-    """The database that holds the records."""
+    """Upgrade, copy and compare the database."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the database's schema to this version."""
+    """Upgrade the database's schema to this version."""
     from whoop_assets import schema
     from whoop_assets.db.database import Database
 
@@ -45,10 +45,10 @@ def upgrade() -> None:
 
 @db.command()
 @click.option(
-    "--to", "url", required=True, metavar="URL", help="An empty database: sqlite:// or postgresql://."
+    "--to", "url", required=True, metavar="URL", help="URL of an empty database: sqlite:// or postgresql://."
 )
 def copy(url: str) -> None:
-    """Copy everything into another, empty database, and compare both."""
+    """Copy all tables into an empty database and compare both."""
     from whoop_assets import database_copy
     from whoop_assets.db.database import Database
 
@@ -59,7 +59,7 @@ def copy(url: str) -> None:
         closing(Database(url, durable=True, named="--to")) as target,
     ):
         found = database_copy.copy(source, target)
-        notice = database_copy.key_notice(source, target, settings.token_key)
+        notice = database_copy.key_notice(source, target, settings.token_key.get_secret_value())
     _print(found, source.shown, target.shown)
     rows = sum(one.here.rows for one in found)
     click.echo(
@@ -70,9 +70,9 @@ def copy(url: str) -> None:
 
 
 @db.command()
-@click.option("--with", "url", required=True, metavar="URL", help="The database to compare with.")
+@click.option("--with", "url", required=True, metavar="URL", help="URL of the other database.")
 def compare(url: str) -> None:
-    """Compare the database with another: rows and hashes of every table."""
+    """Compare row counts and hashes of all tables with another database."""
     from whoop_assets import database_copy
     from whoop_assets.db.database import Database
 
@@ -96,7 +96,7 @@ def compare(url: str) -> None:
     type=click.IntRange(min=1),
     required=True,
     metavar="DAYS",
-    help="Only runs that ended more than this many days ago.",
+    help="Minimum age of the runs in days, since their end.",
 )
 def purge_events(days: int) -> None:
     """Delete the logs and charts of old runs from Dagster's event log.
@@ -116,17 +116,20 @@ def purge_events(days: int) -> None:
             done = purge(instance, before)
         except TypeError as error:
             raise ConfigurationError(
-                f"Dagster keeps its events in {error}, which is no SQL database: delete old runs in Dagster's UI."
+                f"Dagster keeps its events in {error}, which is no SQL database: delete old runs in"
+                f" Dagster's UI."
             ) from None
         except SQLAlchemyError as error:
             # Its text holds the values of the statement: lines of the log.
             raise DatabaseError(
-                f"Dagster's event log could not be changed ({cause_of(error)}): end the processes that use it, then run this"
+                f"Dagster's event log could not be changed ({cause_of(error)}): end the processes that use"
+                f" it, then run this"
                 " again."
             ) from None
     in_use = [path for path in sorted(done.databases) if not compact_sqlite(path)]
     click.echo(
-        f"{done.events} events of {done.runs} runs that ended before {before:%Y-%m-%d %H:%M} UTC are deleted or without charts."
+        f"{done.events} events of {done.runs} runs that ended before {before:%Y-%m-%d %H:%M} UTC are"
+        f" deleted or without charts."
     )
     for path in in_use:
         click.echo(

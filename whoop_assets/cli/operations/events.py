@@ -1,4 +1,4 @@
-"""`events`: what WHOOP announced by webhook, what became of it, and taking it up again."""
+"""`events`: webhook events, their processing state, and retries."""
 
 import dataclasses
 import json
@@ -19,21 +19,23 @@ NEWEST = 50
 
 @click.group()
 def events() -> None:
-    """What WHOOP announced by webhook, and what became of it."""
+    """Show webhook events and their processing state."""
 
 
 @events.command("list")
-@click.option("--state", type=click.Choice(["open", "parked", "done"]), help="Only events in this state.")
+@click.option(
+    "--state", type=click.Choice(["open", "parked", "done"]), help="List only events in this state."
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
     default=NEWEST,
     show_default=True,
-    help="How many, the newest first.",
+    help="Maximum number of events.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_events(state: str | None, limit: int, as_json: bool) -> None:
-    """List events, the newest first."""
+    """List webhook events, the newest first."""
     from whoop_assets.webhooks import inbox
 
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
@@ -49,9 +51,9 @@ def list_events(state: str | None, limit: int, as_json: bool) -> None:
 
 @events.command()
 @click.argument("trace_id")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(trace_id: str, as_json: bool) -> None:
-    """Show one event, with what WHOOP sent."""
+    """Show one event with the body of its delivery."""
     from whoop_assets.webhooks import inbox
 
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
@@ -68,9 +70,9 @@ def show(trace_id: str, as_json: bool) -> None:
 
 @events.command()
 @click.argument("trace_ids", nargs=-1, metavar="[TRACE_ID]...")
-@click.option("--parked", is_flag=True, help="Every event that is parked.")
+@click.option("--parked", is_flag=True, help="Retry all parked events.")
 def replay(trace_ids: tuple[str, ...], parked: bool) -> None:
-    """Take events up again: all their attempts are before them."""
+    """Retry events with a full number of attempts."""
     from whoop_assets.webhooks import inbox
     from whoop_assets.webhooks.deliveries import replay as begin_anew
 

@@ -19,7 +19,7 @@ class KeyNotAtHand(WhoopError):
 @click.group(invoke_without_command=True)
 @click.pass_context
 def keys(context: click.Context) -> None:
-    """Say which key encrypts the stored tokens, by its fingerprint, and whose tokens are under another."""
+    """Show the fingerprint of the key that encrypts tokens, and the members with tokens under another key."""
     if context.invoked_subcommand is not None:
         return
     from whoop_assets.tokens.cipher import LOST, token_cipher
@@ -27,47 +27,51 @@ def keys(context: click.Context) -> None:
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
-        cipher = token_cipher(database, settings.token_key)
+        cipher = token_cipher(database, settings.token_key.get_secret_value())
         with database.read() as connection:
             found = in_use(connection, cipher)
     for use in found:
         click.echo(_line(use))
     if cipher.first not in {use.key_id for use in found}:
-        click.echo(f"key {cipher.first}: the first at hand; encrypts from `whoop-assets keys rotate` on")
+        click.echo(f"key {cipher.first}: the first available key; encrypts after `whoop-assets keys rotate`")
     missing = [use.key_id for use in found if not use.at_hand]
     if missing:
         raise KeyNotAtHand(
-            f"Key {', '.join(map(str, missing))} is not at hand: add it to WHOOP_TOKEN_KEY behind the first; {LOST}."
+            f"Key {', '.join(map(str, missing))} is not available: add it to WHOOP_TOKEN_KEY after the"
+            f" first; {LOST}."
         )
 
 
 def _line(use: "KeyUse") -> str:
     name = "a key that is not recorded" if use.key_id is None else f"key {use.key_id}"
     whose = f"the tokens of {use.members} {'member' if use.members == 1 else 'members'}"
-    return f"{name}: {'encrypts now; ' if use.current else ''}{whose}{'' if use.at_hand else '; not at hand'}"
+    return (
+        f"{name}: {'encrypts now; ' if use.current else ''}{whose}{'' if use.at_hand else '; not available'}"
+    )
 
 
 @keys.command()
 @click.option(
     "--lost",
     is_flag=True,
-    help="Go on without tokens that no key at hand reads; those members connect again.",
+    help="Discard tokens that no available key decrypts. Their members must connect again.",
 )
 def rotate(lost: bool) -> None:
-    """Encrypt all tokens under the first key of WHOOP_TOKEN_KEY, or under a new one in the key file."""
+    """Encrypt all tokens with the first key of WHOOP_TOKEN_KEY, or with a new key in the key file."""
     from whoop_assets.tokens.key_rotation import rotate as rotated
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
-        done = rotated(database, settings.token_key, lost=lost)
+        done = rotated(database, settings.token_key.get_secret_value(), lost=lost)
     pairs = f"{done.members} {'pair' if done.members == 1 else 'pairs'} of tokens encrypted anew"
     click.echo(f"Key {done.key_id} encrypts now; {pairs}.")
     for user_id in done.unreadable:
         click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` mends it.")
     if done.set_aside is not None:
-        click.echo(f"The key file could not be used: what it was is kept as {done.set_aside.name}.")
-    if settings.token_key:
+        click.echo(f"The key file was not usable. It was renamed to {done.set_aside.name}.")
+    if settings.token_key.get_secret_value():
         click.echo(
-            "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been started with this"
+            "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been"
+            " started with this"
             " one and `whoop-assets keys` names no other."
         )

@@ -1,4 +1,4 @@
-"""Ports of this machine: a free one, and whether one is free."""
+"""Free ports of this machine."""
 
 import random
 import socket
@@ -7,14 +7,14 @@ from whoop_assets.errors import ConfigurationError
 
 LOOPBACK = "127.0.0.1"
 SERVICE_PORT = 8767
-"""Of the HTTP service, unless another is asked for."""
+"""Default port of the HTTP service."""
 _NEVER_ASSIGNED = range(20_000, 32_000)
 
 
 def free_port() -> int:
-    """A port that is free now.
+    """Return a free port.
 
-    It lies below the range from which operating systems assign ports, so that no other socket gets it before it is used.
+    It is below the range that operating systems assign, so that no other socket gets it before its use.
     """
     ports = random.SystemRandom()
     while not is_free(port := ports.choice(_NEVER_ASSIGNED)):
@@ -23,7 +23,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether one could listen on the port."""
+    """Return whether the port is free."""
     with socket.socket() as probe:
         # As servers do: a connection that has just ended does not hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -35,6 +35,6 @@ def is_free(port: int) -> bool:
 
 
 def require_free(port: int, way_out: str) -> None:
-    """Raise ConfigurationError, which ends with the way out, when the port is taken."""
+    """Raise ConfigurationError with the way out if the port is in use."""
     if not is_free(port):
         raise ConfigurationError(f"Port {port} is in use: {way_out}.")

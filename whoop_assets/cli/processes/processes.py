@@ -1,4 +1,4 @@
-"""Processes that a command starts: each in a group of its own. They end with the command, also if it is killed."""
+"""Child processes, each in its own process group. They end with the command, also if it is killed."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from whoop_assets.cli.processes import supervised
 from whoop_assets.cli.processes.supervised import GRACE_SECONDS
 from whoop_assets.errors import ConfigurationError
 
-_LOOK_AGAIN = 0.25  # seconds
+_POLL_SECONDS = 0.25
 
 
 class InUse(ConfigurationError):
@@ -31,6 +31,7 @@ def child(
     folder: Path | None = None,
     output: IO[bytes] | None = None,
     locks: Sequence[int] = (),
+    grace_seconds: float = GRACE_SECONDS,
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the command while the block lasts, under a supervisor that notices the death of this process.
 
@@ -39,7 +40,8 @@ def child(
         environment: Its environment; by default that of this process.
         folder: Its working folder.
         output: Where its output goes; by default where that of this process goes.
-        locks: File descriptors of locks that last until the command has ended, also if this process is killed.
+        locks: File descriptors of locks that last until the command has ended, also if this process is
+        killed. grace_seconds: Time that the command has to end before it is killed.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", supervised.__file__, *command],
@@ -55,13 +57,14 @@ def child(
     try:
         yield process
     finally:
-        end(process)
+        end(process, within=grace_seconds)
         if process.stdin is not None:
             process.stdin.close()
 
 
 def end(*processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS) -> None:
-    """Interrupt all of them at once, and kill what has not ended after `within` seconds, with everything they started."""
+    """Interrupt all processes at once. Kill those that have not ended after `within` seconds, with their
+    children."""
     deadline = time.monotonic() + within
     for process in processes:
         if process.poll() is None:
@@ -76,11 +79,11 @@ def end(*processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS) ->
 
 
 def first_to_end(*processes: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":
-    """Wait until one of them has ended, and return it."""
+    """Wait until the first of the processes has ended, and return it."""
     while True:
         for process in processes:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_LOOK_AGAIN)
+                process.wait(_POLL_SECONDS)
                 return process
 
 
@@ -90,7 +93,7 @@ def held(lock: Path, what: str) -> Iterator[int]:
 
     Args:
         lock: The file; it names the process that holds it.
-        what: What is locked, for the error.
+        what: Name of the locked thing, for the error.
 
     Raises:
         InUse: Another process holds it.
@@ -105,7 +108,8 @@ def held(lock: Path, what: str) -> Iterator[int]:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise InUse(
-                f"Another `demo` or `dev` (process {holder}, or what it started) uses {what}: end it first, then run this"
+                f"Another `demo` or `dev` (process {holder}, or what it started) uses {what}: end it"
+                f" first, then run this"
                 " again."
             ) from None
         file.truncate(0)

@@ -1,7 +1,7 @@
-"""Runs a command that ends with the process that started it, also when that process is killed.
+"""Runs a command that ends with the process that started it, also if that process is killed.
 
-Standard input is a pipe whose other end the starting process holds. The operating system closes it with that process.
-This file is started by its path and imports only the standard library, so that it starts at once.
+Standard input is a pipe that the starting process holds open. The operating system closes it with that
+process. This file is started by its path and imports only the standard library, so that it starts fast.
 """
 
 import os
@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 
 GRACE_SECONDS = 8.0
-"""So long the command may take to end before its process group is killed."""
+"""Time that the command has to end before its process group is killed."""
 
 
 def run(command: list[str]) -> int:
@@ -28,7 +28,8 @@ def run(command: list[str]) -> int:
         for process in started:
             process.send_signal(signal.SIGINT)
 
-    # Set before the start: the command then gets the default handlers, even if a shell lets its background jobs ignore SIGINT.
+    # Set before the start: the command then gets the default handlers, even if a shell lets its background
+    # jobs ignore SIGINT.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     # The command inherits the locks that were passed to this process: they last until the command ends.

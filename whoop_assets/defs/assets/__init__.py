@@ -1,13 +1,14 @@
-"""The assets: what Dagster keeps up to date, one partition a WHOOP day, and one a week."""
+"""The assets."""
 
 import warnings
 
 import dagster as dg
 
-# Ranges in a single run hang on `backfill_policy`, which Dagster still calls beta. Its warning, once an asset
-# in each of five processes, would bury everything else. So would that of the one mapping of weeks to days, which has
-# days that have no partition; no other beta feature is silenced.
-warnings.filterwarnings("ignore", message=r"Parameter `backfill_policy` of", category=dg.BetaWarning)
-warnings.filterwarnings(
-    "ignore", message=r"Parameter `allow_nonexistent_upstream_partitions` of", category=dg.BetaWarning
-)
+# Dagster 1.13 calls these features beta. Without the filters, each of five processes warns once per asset.
+for _message in (
+    r"Parameter `backfill_policy` of",
+    r"Parameter `allow_nonexistent_upstream_partitions` of",
+    r"Class `LocalFileCodeReference` is",
+    r"Class `CodeReferencesMetadataValue` is",
+):
+    warnings.filterwarnings("ignore", message=_message, category=dg.BetaWarning)

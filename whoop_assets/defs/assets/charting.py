@@ -1,7 +1,8 @@
-"""Charts in the metadata of a materialization, which Dagster's UI shows: on the newest day of a run alone.
+"""Charts in the metadata of a materialization, only on the newest day of a run.
 
-Metadata of a result is copied to every day of its range, and Dagster never deletes events. So charts are stored only while
-the database holds at most `WHOOP_CHARTED_MEMBERS` members, on the newest day, and not by the many runs of webhooks.
+Dagster copies the metadata of a result to every day of the range, and never deletes events. So charts are
+stored only while the database has at most `WHOOP_CHARTED_MEMBERS` members, and not by runs for webhook
+events.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +26,9 @@ def add_charts(
     draw: Callable[[Sequence[ReportDay]], list[Chart]],
     members: Sequence[int],
 ) -> None:
-    """Add the charts of the days up to the run's newest one, of these members.
+    """Add the members' charts of the days up to the run's newest day.
 
-    Stores none if the database holds more than `WHOOP_CHARTED_MEMBERS` members, also when the run names fewer.
+    Adds none if the database has more than `WHOOP_CHARTED_MEMBERS` members, also when the run names fewer.
     """
     if is_for_events(context) or whoop.member_count() > whoop.settings().charted_members:
         return

@@ -1,13 +1,13 @@
-"""The daily summary: one row per member and WHOOP day, from the records in the warehouse."""
+"""The asset of daily summaries, computed from the records in the database."""
 
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import daily_asset
 from whoop_assets.defs.assets.charting import add_charts
 from whoop_assets.defs.assets.event_loading import is_for_events, summarise
+from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.partitions import first_and_last
@@ -17,16 +17,17 @@ from whoop_assets.summaries.columns import DAILY_SOURCES
 from whoop_assets.summaries.rebuild import rebuild_days
 
 
-@daily_asset(
+@asset(
     table="daily_summary",
     kinds={"pandas"},
     deps=[cycles, sleeps, recoveries, workouts],
     sources=DAILY_SOURCES,
 )
 def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Strain, recovery, sleep and workouts of each WHOOP day in one row per member.
+    """Strain, recovery, sleep and workouts of each WHOOP day, one row per member.
 
-    What WHOOP did not score is NULL, never 0; the day's recovery is that of its main sleep, never a nap's.
+    A value that WHOOP did not score is NULL, never 0. The day's recovery is that of its main sleep, never of
+    a nap.
     """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]

@@ -1,4 +1,4 @@
-"""What the assets do in a run that webhook events have asked for: load those events instead of reading whole days."""
+"""Loading of webhook events: a run for events loads these events instead of whole days."""
 
 from datetime import date
 from typing import Any
@@ -38,7 +38,7 @@ def keys(days: dg.PartitionsDefinition[Any] | None) -> PartitionBounds | None:
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
-    """Load the stream for the run's days; in a run for events, what is announced and filed under these days."""
+    """Load the stream for the run's days, or the events of these days in a run for events."""
     if not is_for_events(context):
         return loading.load(context, whoop, stream)
     order = loading.order_of(context, whoop, stream, since=whoop.began)
@@ -49,7 +49,8 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
 
 
 def summarise(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[dict[date, int], int]:
-    """Rebuild what the run's events have made stale, on its days and on others: rows per day of the run, rows changed."""
+    """Rebuild what the run's events have made stale, on its days and on others: rows per day of the run, rows
+    changed."""
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]
     changed = rebuild_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)

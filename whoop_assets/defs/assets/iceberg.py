@@ -1,11 +1,11 @@
-"""Iceberg tables: an asset for each."""
+"""Assets of Iceberg tables."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import AssetBlueprint, Kind
+from whoop_assets.defs.assets.factory import AssetFactory, Partitions
 from whoop_assets.defs.assets.members import body_measurement, profile
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.resources import WhoopResource
@@ -14,7 +14,7 @@ from whoop_assets.sinks.iceberg.catalog import namespace_of, open_catalog
 from whoop_assets.sinks.iceberg.sync import Synced, make_all, sync
 from whoop_assets.sinks.source import TABLES, ExportTable
 
-_STREAMS: Mapping[str, AssetBlueprint] = {
+_STREAMS: Mapping[str, AssetFactory] = {
     "profile": profile,
     "body_measurement": body_measurement,
     "cycles": cycles,
@@ -25,14 +25,14 @@ _STREAMS: Mapping[str, AssetBlueprint] = {
 _REWRITE = dg.Field(
     bool,
     default_value=False,
-    description="Write every day, whatever the ledger says: for a table that somebody changed by hand.",
+    description="Writes every day, also unchanged ones. Use it for a table that was changed by hand.",
 )
 
 
-def _asset(table: ExportTable) -> AssetBlueprint:
+def _asset(table: ExportTable) -> AssetFactory:
     def write(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
         settings = whoop.settings()
-        # Two graphs in one deployment, each of its own database, must not write the same tables.
+        # Two namespaces in one deployment, each with a database, must not write the same tables.
         namespace = namespace_of(settings, context.asset_key.path[:-1])
         rewrite = context.op_execution_context.op_config["rewrite"]
         try:
@@ -55,15 +55,15 @@ def _asset(table: ExportTable) -> AssetBlueprint:
         )
         for column in table.all_columns
     ]
-    return AssetBlueprint(
+    return AssetFactory(
         write,
-        Kind.WHOLE,
-        "iceberg",
         frozenset({"iceberg"}),
+        Partitions.NONE,
+        "iceberg",
         (_STREAMS[table.stream],),
-        called=f"iceberg_{table.name}",
+        asset_name=f"iceberg_{table.name}",
         description=f"The Iceberg table {table.name}, by WHOOP day. {table.comment}\n\n"
-        "Materializing it writes the days that changed since, whatever changed them, and no others.",
+        "A materialization writes the changed days only.",
         config={"rewrite": _REWRITE},
         metadata={"dagster/column_schema": dg.TableSchema(columns)},
     )
@@ -86,5 +86,5 @@ def _figures(done: Synced, namespace: str) -> dict[str, Any]:
     return figures
 
 
-ICEBERG_ASSETS: Mapping[str, AssetBlueprint] = {name: _asset(table) for name, table in TABLES.items()}
+ICEBERG_ASSETS: Mapping[str, AssetFactory] = {name: _asset(table) for name, table in TABLES.items()}
 """Table -> its asset."""

@@ -1,15 +1,16 @@
-"""The journal of the app's own export, beside the recoveries, and what each habit goes with.
+"""The assets of the journal in the app's export.
 
-Without partitions: an export comes as a whole, and an effect is about all days at once. In a group of their own, as an asset
-without partitions in a job of days would make their ranges impossible. `whoop-assets import` builds both itself.
+They have no partitions, because an export is imported as a whole and an effect covers all days. They have
+their own group, because a job of daily assets cannot contain assets without partitions. `whoop-assets import`
+builds both.
 """
 
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import whole_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import Partitions, asset
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.journal.tables import EFFECT_SOURCES, JOURNAL_SOURCES
@@ -17,20 +18,28 @@ from whoop_assets.journal.tables import EFFECT_SOURCES, JOURNAL_SOURCES
 JOURNAL_GROUP = "journal"
 
 
-@whole_asset(
-    group=JOURNAL_GROUP, kinds={"csv"}, deps=[daily_summary], table="journal", sources=JOURNAL_SOURCES
+@asset(
+    partitions=Partitions.NONE,
+    group=JOURNAL_GROUP,
+    kinds={"csv"},
+    deps=[daily_summary],
+    table="journal",
+    sources=JOURNAL_SOURCES,
 )
 def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Answers of the app's journal, one row per member, day and question, beside the recovery that they precede.
+    """Answers of the app's journal, one row per member, day and question, beside the recovery that they
+    precede.
 
-    They come with `whoop-assets import`; the API does not give them. `day` is that of the morning on which was answered.
+    They come with `whoop-assets import`; the API does not give them. `day` is that of the morning on which
+    was answered.
     """
     members = [member.user_id for member in whoop.chosen_members()]
     built = rebuild_journal(whoop.database, members)
     return dg.MaterializeResult(metadata={"dagster/row_count": built.rows, "changed": built.changed})
 
 
-@whole_asset(
+@asset(
+    partitions=Partitions.NONE,
     group=JOURNAL_GROUP,
     kinds={"python"},
     deps=[journal, daily_summary],
@@ -40,8 +49,9 @@ def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Mater
 def journal_effects(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Recovery, HRV, resting heart rate and sleep on the days with each habit against those without.
 
-    Differences are corrected for drift, weekday and the number of tests; `verdict` says strong, weak or cannot tell.
-    NULL, with the reason in `missing`, with fewer than ten days of either kind. It is no proof of causes.
+    Differences are corrected for drift, weekday and the number of tests; `verdict` says strong, weak or
+    cannot tell. NULL, with the reason in `missing`, with fewer than ten days of either kind. It is no proof
+    of causes.
     """
     members = [member.user_id for member in whoop.chosen_members()]
     built = rebuild_effects(whoop.database, members)

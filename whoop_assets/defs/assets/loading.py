@@ -1,4 +1,5 @@
-"""What the assets that read WHOOP have in common: an order from the run, the load, and its metadata."""
+"""Shared code of the assets that read WHOOP: build the load request from the run, load, and report
+metadata."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,61 +11,63 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.members.store import row_counts
 from whoop_assets.request_budget import usage
-from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
+from whoop_assets.sync.load_members import Order, Round, load_everybody
 
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
-"""Set by `backfill` when it takes up an unfinished one: what was read completely since then is not read again."""
+"""Set by `backfill` when it resumes: data that were read completely since this time are not read again."""
 
 SINK_TAG = "whoop/sink"
-"""On a run of a sink: which. The runs of each have a slot of their own, so that none waits for another, nor takes theirs."""
+"""Name of the sink that the run writes. Each sink has its own run slot, so that no sink waits for another."""
 
 MAX_RUNTIME_TAG = "dagster/max_runtime"
-LONGEST_RUNS = {
+MAX_RUN_DURATIONS = {
     "webhook": timedelta(minutes=30),
     "schedule": timedelta(hours=2),
     "backfill": timedelta(hours=6),
 }
-"""Lane -> how long a run may take before Dagster's run monitoring ends it; each is many times what such runs take.
+"""Maximum duration of a run per lane, after which Dagster's run monitoring ends it. Normal runs are much
+shorter.
 
-Where nobody can tell whether a run's process is still there (its host is lost), this is when it is tried again.
+If the host of a run is lost, Dagster retries the run after this time.
 """
 
-LONGEST_SINK_RUN = timedelta(hours=1)
-"""A service that neither answers nor refuses does not hold its sink's slot for ever."""
+MAX_SINK_RUN_DURATION = timedelta(hours=1)
+"""Maximum duration of a sink's run, so that a service that does not respond does not block the sink."""
 
-TAKE_UP_WITHIN = timedelta(days=3)
-"""What failed is taken up only while it is fresh: older readings are what a run is to replace."""
+MAX_RESUME_AGE = timedelta(days=3)
+"""A retry resumes a failed run only within this time. Older readings are outdated."""
 
-CLOCK_SKEW = timedelta(seconds=60)
-"""How far the clocks of Dagster's host and of the database may be apart before a retry reads a piece twice."""
+MAX_CLOCK_SKEW = timedelta(seconds=60)
+"""Maximum difference between the clocks of Dagster's host and the database. Beyond it, a retry reads a piece
+twice."""
 
 ROW_COUNT = "dagster/partition_row_count"
 _WINDOWS = {60: "minute", 86_400: "day"}
 
 
 def lane_tags(lane: str) -> dict[str, str]:
-    """The run tags that put a run into a lane, and say how long it may take there, in seconds."""
-    return {LANE_TAG: lane, MAX_RUNTIME_TAG: str(int(LONGEST_RUNS[lane].total_seconds()))}
+    """Return the run tags for a lane and its maximum duration."""
+    return {LANE_TAG: lane, MAX_RUNTIME_TAG: str(int(MAX_RUN_DURATIONS[lane].total_seconds()))}
 
 
 def sink_tags(sink: str) -> dict[str, str]:
-    """The run tags that give a run the slot of its sink, and say how long it may have it, in seconds."""
-    return {SINK_TAG: sink, MAX_RUNTIME_TAG: str(int(LONGEST_SINK_RUN.total_seconds()))}
+    """Return the run tags for a sink and its maximum duration."""
+    return {SINK_TAG: sink, MAX_RUNTIME_TAG: str(int(MAX_SINK_RUN_DURATION.total_seconds()))}
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
-    """Load the stream for the run's days, once for the whole range, and say what came of it per day."""
+    """Load the stream once for the run's whole range and report rows per day."""
     order = order_of(context, whoop, stream, since=_since(context, whoop))
-    return report(context, whoop, order, load_members(whoop.connection, order))
+    return report(context, whoop, order, load_everybody(whoop.connection, order))
 
 
 def order_of(
     context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str, *, since: datetime
-) -> LoadRequest:
-    """What the run asks for: its days, lane and members."""
+) -> Order:
+    """Return the load request of the run: stream, days, lane and members."""
     first, last = first_and_last(context.partition_keys)
-    return LoadRequest(
+    return Order(
         stream=stream,
         first=first,
         last=last,
@@ -78,9 +81,9 @@ def order_of(
 
 
 def report(
-    context: dg.AssetExecutionContext, whoop: WhoopResource, order: LoadRequest, result: LoadResult
+    context: dg.AssetExecutionContext, whoop: WhoopResource, order: Order, result: Round
 ) -> dg.MaterializeResult[Any]:
-    """Say what came of the order: warnings and failures in the log, rows per day and figures as metadata."""
+    """Log warnings and failures, and add rows per day and figures as metadata."""
     stream, first, last = order.stream, order.first, order.last
     for warning in result.warnings:
         context.log.warning(warning)
@@ -91,14 +94,16 @@ def report(
         counts = row_counts(connection, users, stream, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
-    # Figures of the whole run stand at its newest day alone: Dagster copies a result's own metadata to every day.
+    # Only the newest day has the figures of the run. Dagster would copy the metadata of a result to every
+    # day.
     figures = _figures(result) | _budget(whoop, order.lane)
     context.add_asset_metadata(figures, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()
 
 
 def _since(context: dg.AssetExecutionContext, whoop: WhoopResource) -> datetime:
-    """From when on what was read counts as read: a run that is tried again goes on where the first try stopped."""
+    """Return the time since which completely read data are not read again: a retry resumes its first
+    attempt."""
     tag = context.run.tags.get(SINCE_TAG)
     if tag is not None:
         return datetime.fromisoformat(tag)
@@ -112,19 +117,20 @@ def _since(context: dg.AssetExecutionContext, whoop: WhoopResource) -> datetime:
             and record is not None
             and record.start_time is not None
         ):
-            since = datetime.fromtimestamp(record.start_time, UTC) - CLOCK_SKEW
-            return since if whoop.began - since < TAKE_UP_WITHIN else whoop.began
+            since = datetime.fromtimestamp(record.start_time, UTC) - MAX_CLOCK_SKEW
+            return since if whoop.began - since < MAX_RESUME_AGE else whoop.began
     return whoop.began
 
 
 def _budget(whoop: WhoopResource, lane: str) -> dict[str, Any]:
-    """The request budget as the load leaves it: what of each window is used, and when the lane can send again."""
+    """Return the use of each budget window and the time of the lane's next slot."""
     with whoop.database.read() as connection:
         now, budget = whoop.database.now(connection), whoop.connection.budget
         windows = usage.windows(connection, budget, now)
         next_slot = budget.next_slot(connection, lane, now)
     figures: dict[str, Any] = {
-        f"budget_{_WINDOWS.get(window.seconds, f'{window.seconds}_seconds')}": f"{window.used} of {window.limit}"
+        f"budget_{_WINDOWS.get(window.seconds, f'{window.seconds}_seconds')}": f"{window.used} of"
+        f" {window.limit}"
         for window in windows
     }
     if next_slot > now:
@@ -132,7 +138,7 @@ def _budget(whoop: WhoopResource, lane: str) -> dict[str, Any]:
     return figures
 
 
-def _figures(result: LoadResult) -> dict[str, Any]:
+def _figures(result: Round) -> dict[str, Any]:
     figures: dict[str, Any] = {
         name: int(result.total(name))
         for name in (

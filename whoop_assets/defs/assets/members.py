@@ -1,27 +1,29 @@
-"""Who the members are: daily snapshots of profile and body measurements."""
+"""Daily snapshots of profile and body measurements."""
 
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import daily_asset
+from whoop_assets.defs.assets.factory import WHOOP, asset
 from whoop_assets.defs.assets.loading import load
 from whoop_assets.defs.resources import WhoopResource
 
 
-@daily_asset(table="profiles", kinds={"whoop"})
+@asset(table="profiles", kinds={WHOOP}, pii="identity", with_freshness=True)
 def profile(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Each member's profile as WHOOP gave it on that day.
+    """Each member's profile on that day.
 
-    WHOOP keeps no history, so only today's partition asks; a past day holds what was observed on it, perhaps nothing.
+    WHOOP keeps no history: only the partition of today reads it. A past day has the snapshot that was read on
+    it, if any.
     """
     return load(context, whoop, "profile")
 
 
-@daily_asset(table="body_measurements", kinds={"whoop"})
+@asset(table="body_measurements", kinds={WHOOP})
 def body_measurement(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Each member's height, weight and maximum heart rate as WHOOP gave them on that day.
+    """Each member's height, weight and maximum heart rate on that day.
 
-    WHOOP keeps no history, so only today's partition asks; a past day holds what was observed on it, perhaps nothing.
+    WHOOP keeps no history: only the partition of today reads it. A past day has the snapshot that was read on
+    it, if any.
     """
     return load(context, whoop, "body_measurement")

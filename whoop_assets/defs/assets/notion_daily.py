@@ -1,12 +1,12 @@
-"""Notion: a page per member and WHOOP day, of the daily summaries. In the graph only where it is configured."""
+"""The asset of Notion pages, one per member and WHOOP day. It exists only if Notion is configured."""
 
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import daily_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -15,15 +15,16 @@ from whoop_assets.sinks.notion.pages import page_counts
 from whoop_assets.sinks.notion.sync import Done, sync
 
 NOTION = "notion"
-MAX_EXAMPLES = 5
+MAX_NAMED = 5
 
 
-@daily_asset(group=NOTION, kinds={"notion"}, deps=[daily_summary])
+@asset(group=NOTION, kinds={"notion"}, deps=[daily_summary])
 def notion_daily(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """One Notion page per member and day, with the properties that the mapping names; what stands in others stays.
+    """One Notion page per member and day, with the properties of the mapping. Other content of a page is not
+    changed.
 
-    Not there until NOTION_TOKEN and WHOOP_NOTION_DATA_SOURCE are set (docs/notion.md). A day whose summary says the same
-    as when it was written costs no request; a page in Notion's bin is neither restored nor made anew.
+    Requires NOTION_TOKEN and WHOOP_NOTION_DATA_SOURCE (docs/notion.md). An unchanged summary costs no
+    request. A page in Notion's trash is neither restored nor created again.
     """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]
@@ -49,29 +50,41 @@ def notion_daily(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.
 
 
 def figures_of(done: Done) -> dict[str, Any]:
-    """What came of the run, in numbers."""
+    """Return the figures of the run."""
     counted = (
-        "created", "adopted", "updated", "emptied", "unchanged", "in_bin", "gone", "held", "lost", "requests", "retries",
+        "created",
+        "adopted",
+        "updated",
+        "emptied",
+        "unchanged",
+        "in_bin",
+        "gone",
+        "held",
+        "lost",
+        "requests",
+        "retries",
         "limited",
-    )  # fmt: skip
+    )
     figures: dict[str, Any] = {name: getattr(done, name) for name in counted}
     return figures | {"refused": len(done.refused), "waited_seconds": round(done.waited_seconds, 3)}
 
 
 def problem_of(done: Done) -> str | None:
-    """One sentence on what was not done; None when all was."""
+    """Return a sentence about pages that were not written; None if all were."""
     if done.obstacle is not None:
-        return f"{done.obstacle} What was not written stays behind, and is tried again."
+        return f"{done.obstacle} The remaining pages stay stale and are retried."
     if done.refused:
-        days = [f"{day} of member {user_id}" for user_id, day in list(done.refused)[:MAX_EXAMPLES]]
-        more = f" and {len(done.refused) - MAX_EXAMPLES} more" if len(done.refused) > MAX_EXAMPLES else ""
+        days = [f"{day} of member {user_id}" for user_id, day in list(done.refused)[:MAX_NAMED]]
+        more = f" and {len(done.refused) - MAX_NAMED} more" if len(done.refused) > MAX_NAMED else ""
         return (
-            f"Notion refused the pages of {', '.join(days)}{more}: {next(iter(done.refused.values()))} All others are"
+            f"Notion refused the pages of {', '.join(days)}{more}: {next(iter(done.refused.values()))} All"
+            f" other pages are"
             " written."
         )
     if done.lost:
         return (
-            f"Notion gave no answer when it was asked for {done.lost} pages, and has not made them: they are asked for"
+            f"Notion gave no answer when it was asked for {done.lost} pages, and has not made them: they"
+            f" are asked for"
             " again in some minutes. All others are written."
         )
     return None

@@ -1,15 +1,15 @@
-"""What WHOOP records: cycles, and the sleeps, recoveries and workouts that belong to them."""
+"""Assets of records: cycles, sleeps, recoveries and workouts."""
 
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import daily_asset
 from whoop_assets.defs.assets.event_loading import load
+from whoop_assets.defs.assets.factory import WHOOP, asset
 from whoop_assets.defs.resources import WhoopResource
 
 
-@daily_asset(table="cycles", kinds={"whoop"})
+@asset(table="cycles", kinds={WHOOP}, with_freshness=True)
 def cycles(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Physiological cycles, from one sleep onset to the next, with strain, energy and heart rate.
 
@@ -18,19 +18,21 @@ def cycles(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
     return load(context, whoop, "cycles")
 
 
-@daily_asset(table="sleeps", kinds={"whoop"}, deps=[cycles])
+@asset(table="sleeps", kinds={WHOOP}, deps=[cycles])
 def sleeps(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Sleeps and naps, with their stages and the need they met; filed under the day of their cycle."""
+    """Sleeps and naps with stages and sleep need, assigned to the day of their cycle."""
     return load(context, whoop, "sleeps")
 
 
-@daily_asset(table="recoveries", kinds={"whoop"}, deps=[cycles])
+@asset(table="recoveries", kinds={WHOOP}, deps=[cycles])
 def recoveries(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Recoveries: score, HRV, resting heart rate, SpO2 and skin temperature; filed under the day of their cycle."""
+    """Recoveries: score, HRV, resting heart rate, SpO2 and skin temperature, assigned to the day of their
+    cycle."""
     return load(context, whoop, "recoveries")
 
 
-@daily_asset(table="workouts", kinds={"whoop"}, deps=[cycles])
+@asset(table="workouts", kinds={WHOOP}, deps=[cycles])
 def workouts(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Workouts and other activities, with strain and zones; filed under the day of the cycle they start in."""
+    """Workouts and other activities with strain and zones, assigned to the day of the cycle in which they
+    start."""
     return load(context, whoop, "workouts")

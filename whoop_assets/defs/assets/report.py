@@ -1,12 +1,12 @@
-"""The report: one page per member to look at, made of the summaries."""
+"""The asset of HTML reports."""
 
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import whole_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import Partitions, asset
 from whoop_assets.defs.assets.journal import journal_effects
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.assets.weekly_summary import weekly_summary
@@ -14,12 +14,17 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report.files import write_report
 
 
-@whole_asset(group="report", kinds={"html"}, deps=[daily_summary, trends, weekly_summary, journal_effects])
+@asset(
+    partitions=Partitions.NONE,
+    group="report",
+    kinds={"html"},
+    deps=[daily_summary, trends, weekly_summary, journal_effects],
+)
 def report(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """One self-contained HTML page per member, of the last year: `reports/USER_ID.html` in the data folder.
+    """One self-contained HTML page per member about the last year: `reports/USER_ID.html` in the data folder.
 
-    Charts, weeks, days, effects of the journal and why something is missing. It holds health data: the files are their owner's alone.
-    `whoop-assets report --open` writes and shows the same.
+    It has charts, weeks, days, effects of the journal, and reasons of gaps. It contains health data, so only
+    the owner can read the file. `whoop-assets report --open` writes and opens the same page.
     """
     folder = whoop.settings().data_folder / "reports"
     today = date.fromisoformat(whoop.today)

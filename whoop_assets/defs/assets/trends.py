@@ -1,4 +1,4 @@
-"""Trends: each WHOOP day against the days before it, from the daily summaries."""
+"""The asset of trends, computed from the daily summaries."""
 
 from datetime import date
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.defs.assets import event_loading
-from whoop_assets.defs.assets.blueprints import daily_asset
 from whoop_assets.defs.assets.charting import add_charts
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -17,14 +17,16 @@ from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.summaries.trends_store import trend_counts
 
 
-# Its windows reach back over many days, and yet it depends on the same day alone: what reaches forward is told by the
-# ledger `stale_trends`, and with a mapping by window a range of days would be two runs instead of one.
-@daily_asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
+# The windows cover many days, but the asset depends on the same day only: the ledger `stale_trends` marks the
+# later days. A
+# mapping by window would turn the run of a range into two runs.
+@asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
 def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Each day against the days before it: usual ranges, HRV status, training load, sleep timing and balance, signs of illness.
+    """Each day compared with the days before it: usual ranges, HRV status, training load, sleep timing, signs
+    of illness.
 
-    A day whose summary changed changes the days that its windows reach, and they are built with it, whatever the run's
-    own days. Never is a later day looked at. A measure that is NULL has its reason in the column `missing`.
+    A changed summary changes later days that its windows reach; the run builds these too. A day never depends
+    on later days. The column `missing` gives the reason of a NULL.
     """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]

@@ -1,12 +1,12 @@
-"""The weekly summary: one row per member and ISO week, from the daily summaries."""
+"""The asset of weekly summaries."""
 
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.blueprints import weekly_asset
 from whoop_assets.defs.assets.daily_summary import daily_summary
+from whoop_assets.defs.assets.factory import Partitions, asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
@@ -17,16 +17,20 @@ from whoop_assets.summaries.trends_store import week_counts
 _ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
 
 
-@weekly_asset(
+@asset(
+    partitions=Partitions.WEEK,
+    group="weekly",
     table="weekly_summary",
     kinds={"pandas"},
     deps=[daily_summary],
     mapping=_ITS_DAYS,
 )
 def weekly_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Means, medians, extremes and sums of each ISO week in one row per member; the key of a week is its Monday.
+    """Means, medians, extremes and sums of each ISO week, one row per member. The key of a week is its
+    Monday.
 
-    Strain, energy and training load are those of finished days. A mean needs four days and has their count beside it. A week with a day that is not over is marked `is_partial`.
+    Strain, energy and training load include only finished days. A mean needs four days, and a column has
+    their number. A week with an unfinished day has `is_partial`.
     """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]

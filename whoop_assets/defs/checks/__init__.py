@@ -1,4 +1,4 @@
-"""Checks: what is wrong with the data or with reading them, naming members by their WHOOP user id. None blocks a load."""
+"""Asset checks. They name members by their WHOOP user id; none blocks a load."""
 
 from whoop_assets.defs.checks.consistency import records_fit_together
 from whoop_assets.defs.checks.runs import (

@@ -1,8 +1,8 @@
-"""The checks of what is stored: whether it fits together, over all members and days, whatever a run is about.
+"""Checks that all stored data of all members and days fit together.
 
-A WARN each, which turns no run red: most of what they find is for a human to look at, and may well be WHOOP's own
-(docs/checks.md). They are one step, so that they cost a run one start, and they look at everything: the runs that sensors
-ask for leave them out, the schedule `check_daily` and runs that people start have them.
+Each result is at most a WARN, because a person must look at most findings, and WHOOP causes some of them
+(docs/checks.md). The checks run in one step and read everything. Runs that sensors request leave them out;
+the schedule `check_daily` and manual runs include them.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,45 +12,47 @@ import dagster as dg
 
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.records import cycles, sleeps
-from whoop_assets.defs.checks.blueprints import Spec, checks
+from whoop_assets.defs.checks.factory import Spec, checks
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.planner.overdue import LATE_AFTER, lateness
 from whoop_assets.quality import consistency
-from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
+from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
 from whoop_assets.v1_migration import store as v1_store
 
-MOST_IN_SENTENCE = 5
+MAX_IN_SENTENCE = 5
 
 
-_LOOKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
+_CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
     spec.name: (spec, look, what)
     for spec, look, what in (
         (
             Spec(
                 "values_within_bounds",
                 daily_summary,
-                "Every measurement lies within WHOOP's own bounds, or within what a living body can do.",
+                "Every value lies within WHOOP's documented range, or within a physiologically possible"
+                " range.",
             ),
             consistency.out_of_bounds,
-            "records have values that cannot be",
+            "records have impossible values",
         ),
         (
             Spec(
                 "nothing_twice",
                 daily_summary,
-                "No cycle, sleep or workout is there under two ids, and no cycle has two recoveries of one night.",
+                "No cycle, sleep or workout has two ids, and no cycle has two recoveries of one night.",
             ),
-            consistency.duplicates,
-            "things are there twice",
+            consistency.doubles,
+            "records are stored twice",
         ),
         (
             Spec(
                 "records_linked",
                 daily_summary,
-                "Every recovery has its sleep and its cycle, every sleep its cycle, and every workout starts in a cycle.",
+                "Every recovery has its sleep and its cycle, every sleep its cycle, and every workout"
+                " starts in a cycle.",
             ),
-            consistency.broken_links,
-            "records lack what they belong to",
+            consistency.unlinked,
+            "records have no cycle or sleep",
         ),
         (
             Spec(
@@ -58,23 +60,24 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
                 sleeps,
                 "Light, slow wave and REM sleep, time awake and time without data add up to the time in bed.",
             ),
-            consistency.stage_mismatches,
-            "sleeps do not add up to their time in bed",
+            consistency.stages_apart,
+            "sleeps have stages that do not add up to the time in bed",
         ),
         (
             Spec(
                 "cycles_follow_each_other",
                 cycles,
-                "Each cycle ends where the member's next one starts: no gap, no overlap, one open cycle at most.",
+                "Each cycle ends where the member's next one starts: no gap, no overlap, one open cycle at"
+                " most.",
             ),
-            consistency.cycle_gaps,
+            consistency.breaks_between_cycles,
             "cycles do not end where the next one starts",
         ),
         (
             Spec(
                 "days_complete",
                 daily_summary,
-                "No day is missing between two that the API gives.",
+                "No day is missing between two days that the API provides.",
             ),
             consistency.missing_days,
             "days between a member's first and last one are missing",
@@ -83,51 +86,51 @@ _LOOKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
             Spec(
                 "summaries_follow",
                 daily_summary,
-                "Every day with a record has its summary, or is marked to get it; no other day has one.",
+                "Every day with a record has a summary or is stale; no other day has a summary.",
             ),
-            consistency.missing_summaries,
-            "days have records and no summary, or the reverse",
+            consistency.summaries_behind,
+            "days have records without a summary, or a summary without records",
         ),
         (
             Spec(
                 "quarantine_empty",
                 daily_summary,
-                "No record waits in quarantine for a valid one of its key, and no row of an export.",
+                "The quarantine contains no record of WHOOP and no row of an export.",
             ),
-            consistency.open_quarantine,
-            "records were not understood and are kept in the table quarantine, or export_quarantine",
+            consistency.in_quarantine,
+            "records could not be parsed and are in the table quarantine or export_quarantine",
         ),
         (
             Spec(
                 "counts_match_whoop",
                 daily_summary,
-                "Of every span that was read completely there are as many records here as WHOOP's pages held.",
+                "For every completely read range, the database has as many records as WHOOP's pages.",
             ),
-            consistency.count_mismatches,
-            "spans hold another number of records than WHOOP's pages did",
+            consistency.other_counts_than_whoops,
+            "ranges have another number of records than WHOOP's pages",
         ),
     )
 }
 V1_IDS = Spec(
     "v1_ids_mapped",
     daily_summary,
-    "Every id of WHOOP's v1 that was taken in is mapped, to a record of its own that says the same.",
+    "Every imported v1 id is mapped to exactly one record with the same content.",
 )
 FRESH = Spec(
     "readings_in_time",
     daily_summary,
-    "Nothing that the planner asks for has been due for long, and the request budget holds no urgent reading back.",
+    "No planned reading is overdue, and no urgent reading waits for the request budget.",
 )
 
 
-@checks([*(spec for spec, _, _ in _LOOKS.values()), V1_IDS, FRESH])
+@checks([*(spec for spec, _, _ in _CHECKS.values()), V1_IDS, FRESH])
 def records_fit_together(
     context: dg.AssetCheckExecutionContext, whoop: WhoopResource
 ) -> Iterable[dg.AssetCheckResult]:
-    """Look at all that is stored, and name what does not fit together by member and day."""
+    """Check all stored data and name inconsistencies by member and day."""
     asked = {key.name: key for key in context.selected_asset_check_keys}
-    # One transaction each: a long one would hold up what the database cleans away behind it.
-    for spec, look, what in _LOOKS.values():
+    # One transaction per check: a long one would delay PostgreSQL's vacuum.
+    for spec, look, what in _CHECKS.values():
         if spec.name in asked:
             with whoop.database.read() as connection:
                 found = look(connection)
@@ -138,7 +141,7 @@ def records_fit_together(
         yield _fresh(asked[FRESH.name], whoop)
 
 
-def _result(key: dg.AssetCheckKey, found: Findings, what: str) -> dg.AssetCheckResult:
+def _result(key: dg.AssetCheckKey, found: Found, what: str) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.int(found.count)}
     if found.looked_at is not None:
         metadata["looked_at"] = dg.MetadataValue.int(found.looked_at)
@@ -154,11 +157,11 @@ def _result(key: dg.AssetCheckKey, found: Findings, what: str) -> dg.AssetCheckR
     )
 
 
-def _sentence(found: Findings, what: str) -> str:
+def _sentence(found: Found, what: str) -> str:
     if not found.count:
         looked_at = "everything that is stored" if found.looked_at is None else found.looked_at
         return f"Looked at {looked_at}: no {what}."
-    shown = [_named(one) for one in found.examples[:MOST_IN_SENTENCE]]
+    shown = [_named(one) for one in found.examples[:MAX_IN_SENTENCE]]
     named = list(dict.fromkeys(shown))
     more = found.count - len(shown)
     return f"{found.count} {what}: {', '.join(named)}{f', and {more} more' if more else ''}."
@@ -205,12 +208,12 @@ def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
         Example(one.user_id, one.last, f"waits for the request budget: {one.reason.sentence}")
         for one in seen.held
     ]
-    found = Findings(len(trouble), trouble[:MAX_EXAMPLES], seen.members)
+    found = Found(len(trouble), trouble[:MOST_NAMED], seen.members)
     limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in LATE_AFTER.items())
     result = _result(
         key, found, f"readings have been due for longer than {limits}, or wait for the request budget"
     )
-    awaited = ", ".join(map(str, seen.awaited[:MAX_EXAMPLES]))
+    awaited = ", ".join(map(str, seen.awaited[:MOST_NAMED]))
     return result._replace(
         metadata={
             **result.metadata,

@@ -1,4 +1,5 @@
-"""The checks of reading: what failed, what waits, who must connect again, naming members by their WHOOP user id."""
+"""Checks of reading: failures, open events, and members to reconnect. They name members by their WHOOP user
+id."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,7 +10,7 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.members import body_measurement, profile
 from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.assets.trends import trends
-from whoop_assets.defs.checks.blueprints import check
+from whoop_assets.defs.checks.factory import check
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.members import store as member_store
@@ -17,17 +18,19 @@ from whoop_assets.records import load_failures, quarantine
 from whoop_assets.sync.time_zone import easternmost
 from whoop_assets.webhooks import problems
 
-MOST_SHOWN = 20
-PARKED_SHOWN_FOR = timedelta(days=7)
-"""After that a parked event is no news; `whoop-assets events list --state parked` knows it still."""
+MAX_SHOWN = 20
+MAX_PARKED_AGE = timedelta(days=7)
+"""The check reports a parked event for this long. `whoop-assets events list --state parked` always lists
+it."""
 
 
 @check(trends, blocking=True)
 def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
-    """Every member's streams were read, and every record was understood. Runs last: a run ends red only after all that could be written was.
+    """Every stream of every member was read, and every record was parsed. The check runs last, after all data
+    are written.
 
-    An ERROR is a failure of this run that may pass by itself, so that trying the run again makes sense; what waits for
-    a human (a member to reconnect) is a WARN, which does not turn runs red for ever.
+    The severity is ERROR for a failure of this run that a retry may fix. It is WARN if a person must act, for
+    example reconnect a member, so that later runs do not fail.
     """
     with whoop.database.read() as connection:
         of_this_run = load_failures.open_failures(connection, run_id=context.run.run_id)
@@ -55,7 +58,7 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
                 "cause": record.reason,
             }
         )
-        for record in rejected[:MOST_SHOWN]
+        for record in rejected[:MAX_SHOWN]
     ]
     if not rows:
         read = len(whoop.chosen_members())
@@ -68,7 +71,7 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     if shown:
         sentences.append(f"{len(shown)} loads did not complete: {shown[0].cause}")
     if rejected:
-        sentences.append(f"{len(rejected)} records were not understood and are kept in the table quarantine.")
+        sentences.append(f"{len(rejected)} records could not be parsed and are in the table quarantine.")
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR if passing else dg.AssetCheckSeverity.WARN,
@@ -79,15 +82,17 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
 
 @check(daily_summary)
 def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
-    """No webhook event has been open for longer than WHOOP_OPEN_EVENT_MINUTES, and none was parked in the last week.
+    """No webhook event has been open for longer than WHOOP_OPEN_EVENT_MINUTES, and none was parked in the
+    last week.
 
-    A WARN: what is open is tried again by itself; what is parked waits for `whoop-assets events replay`.
+    The severity is WARN. Open events are retried automatically; `whoop-assets events replay` retries parked
+    events.
     """
     allowed = timedelta(minutes=whoop.settings().open_event_minutes)
     with whoop.database.read() as connection:
         now = whoop.database.now(connection)
         found = problems.trouble(
-            connection, open_before=now - allowed, parked_after=now - PARKED_SHOWN_FOR, examples=MOST_SHOWN
+            connection, open_before=now - allowed, parked_after=now - MAX_PARKED_AGE, examples=MAX_SHOWN
         )
     oldest = found.figures.oldest_open_since
     age = 0.0 if oldest is None else max(0.0, (now - oldest).total_seconds())
@@ -119,13 +124,15 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     sentences = []
     if found.late:
         sentences.append(
-            f"{found.late} events have been open for more than {allowed.total_seconds() / 60:.0f} minutes, the oldest for"
+            f"{found.late} events have been open for more than {allowed.total_seconds() / 60:.0f} minutes,"
+            f" the oldest for"
             f" {age / 60:.0f}."
         )
     if found.newly_parked:
         sentences.append(
-            f"{found.newly_parked} events were parked in the last week: see why in the table, and replay them when that is"
-            " mended."
+            f"{found.newly_parked} events were parked in the last week: see why in the table, and replay"
+            f" them when the cause"
+            " is fixed."
         )
     whose = sorted({event.user_id for event in found.examples})
     return dg.AssetCheckResult(
@@ -136,17 +143,18 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     )
 
 
-# After all that reads, so that it also knows of a grant that this very run found to be gone.
+# After the loads, so that the check sees a consent that this run found revoked.
 @check(profile, after=[body_measurement, cycles, sleeps, recoveries, workouts])
 def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
-    """WHOOP honours every member's grant. A WARN, since no run can mend it: it names the members and the command that does."""
+    """WHOOP accepts the consent of every member. The severity is WARN, because only a person can reconnect a
+    member."""
     with whoop.database.read() as connection:
         gone = member_store.listed(connection, member_store.RECONNECTION_NEEDED)
         connected = len(member_store.listed(connection, member_store.CONNECTED))
     if not gone:
         return dg.AssetCheckResult(
             passed=True,
-            description=f"Looked at {_members(connected)}: none has to be connected again.",
+            description=f"Looked at {_members(connected)}: no member must reconnect.",
         )
     rows = [
         dg.TableRecord(
@@ -158,7 +166,7 @@ def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResou
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"Members {who} must be connected again: run `{RECONNECT}`; loading goes on where it stopped.",
+        description=f"Members {who} must reconnect: run `{RECONNECT}`; loading then resumes.",
         metadata={"members_to_reconnect": dg.MetadataValue.table(rows)},
     )
 
@@ -167,7 +175,8 @@ def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResou
 def timezone_covers_members(
     _context: dg.AssetCheckExecutionContext, whoop: WhoopResource
 ) -> dg.AssetCheckResult:
-    """No member lives east of WHOOP_TIMEZONE. A WARN: the days of such a member can be read only hours late."""
+    """No member lives east of WHOOP_TIMEZONE. The severity is WARN: such a member's days are read hours
+    late."""
     east = easternmost(whoop.database, whoop.settings())
     if east is None:
         with whoop.database.read() as connection:

@@ -1,4 +1,4 @@
-"""Sensors: what runs because something happened, and says when it failed. Ticks do SQL only, in bounded time."""
+"""Sensors. Ticks use only SQL and end in bounded time."""
 
 from whoop_assets.defs.sensors.failures import failed_runs
 from whoop_assets.defs.sensors.notion import stale_pages

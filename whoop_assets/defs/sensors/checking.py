@@ -1,13 +1,14 @@
-"""Which checks go with the runs that sensors ask for: those of the run itself, not those that look at all that is stored.
+"""The checks of runs that sensors request.
 
-A run that names no checks has all of its assets', and a sensor's runs are many: the schedule `check_daily` has the others.
+A run without named checks executes all checks of its assets. Sensors request many runs, so these leave out
+the checks of all data, which the schedule `check_daily` executes.
 """
 
 from collections.abc import Iterable
 
 import dagster as dg
 
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 
 _OF_A_RUN = {
     "daily_summary": ("events_loaded",),
@@ -16,6 +17,8 @@ _OF_A_RUN = {
 }
 
 
-def checks_of(assets: Iterable[str], graph: Graph) -> list[dg.AssetCheckKey]:
-    """The checks of a run that materializes these assets, named without their prefix."""
-    return [dg.AssetCheckKey(graph.key(asset), name) for asset in assets for name in _OF_A_RUN.get(asset, ())]
+def checks_of(assets: Iterable[str], namespace: AssetNamespace) -> list[dg.AssetCheckKey]:
+    """Return the checks of a run that materializes these assets, named without their prefix."""
+    return [
+        dg.AssetCheckKey(namespace.key(asset), name) for asset in assets for name in _OF_A_RUN.get(asset, ())
+    ]

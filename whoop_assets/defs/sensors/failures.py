@@ -1,32 +1,33 @@
-"""The sensor of failed runs: it logs, and alerts whoever is configured. Its HTTP is the one exception to SQL only."""
+"""The sensor of failed runs: it logs them and sends alerts. Its HTTP is the exception to ticks with only
+SQL."""
 
 import inspect
 
 import dagster as dg
 
 from whoop_assets.defs import alerts
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LANE_TAG, SINK_TAG
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.sync.event_load import LANE
 
-MOST_STEPS = 5
+MAX_STEPS = 5
 
 
-def failed_runs(graph: Graph, whoop: WhoopResource) -> dg.SensorDefinition:
-    """The sensor that hears of the failed runs in which this graph has a part, and of no others."""
+def failed_runs(namespace: AssetNamespace, whoop: WhoopResource) -> dg.SensorDefinition:
+    """Create the sensor of failed runs of a namespace."""
 
-    # Dagster hands such a sensor resources by the names of its arguments alone, and ours stands under another's name.
+    # Dagster passes resources to such a sensor by argument name, and our resource has another name.
     def tick(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-        if not graph.has_part_in(context.dagster_run):
-            return dg.SkipReason(f"Run {context.dagster_run.run_id} is none of ours.")
+        if not namespace.has_part_in(context.dagster_run):
+            return dg.SkipReason(f"Run {context.dagster_run.run_id} belongs to other assets.")
         with whoop.process_config_and_initialize_cm() as opened:
             return tell(context, opened)
 
     return dg.run_failure_sensor(
-        name=graph.name("failed_runs"),
+        name=namespace.name("failed_runs"),
         description=inspect.cleandoc(tell.__doc__ or ""),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
@@ -34,17 +35,17 @@ def failed_runs(graph: Graph, whoop: WhoopResource) -> dg.SensorDefinition:
 
 
 def tell(context: dg.RunFailureSensorContext, whoop: WhoopResource) -> dg.SkipReason | None:
-    """Log every run that failed for good, and send an alert where WHOOP_ALERT_URL or WHOOP_ALERT_SMTP_URL say.
+    """Log each finally failed run, and send an alert to WHOOP_ALERT_URL and WHOOP_ALERT_SMTP_URL.
 
-    A run that Dagster will try again is no alert yet; of a run for events or of a sink only the first attempt is, as what
-    it was to do is tried again by itself: an event is parked, visibly, when that comes to nothing, a sink says how it is.
+    A run that Dagster retries causes no alert. Of runs for events and sinks only the first failed attempt
+    does, because their work is retried.
     """
     run = context.dagster_run
     if run.tags.get("dagster/will_retry") == "true":
         return dg.SkipReason(f"Run {run.run_id} failed and will be tried again.")
     again = run.tags.get(ATTEMPT_TAG, "1") != "1"
     if again and (run.tags.get(LANE_TAG) == LANE or SINK_TAG in run.tags):
-        return dg.SkipReason(f"Run {run.run_id} failed, as an attempt at the same work had before.")
+        return dg.SkipReason(f"Run {run.run_id} failed again at the same work.")
     alert = alert_of(run, sorted({event.step_key or "" for event in context.get_step_failure_events()}))
     context.log.error(alert.sentence)
     try:
@@ -57,11 +58,11 @@ def tell(context: dg.RunFailureSensorContext, whoop: WhoopResource) -> dg.SkipRe
 
 
 def alert_of(run: dg.DagsterRun, steps: list[str]) -> alerts.Alert:
-    """The alert about a failed run; step names are the assets' and checks', never data."""
+    """Return the alert about a failed run. Names of steps contain no data."""
     where = (
-        f" at {', '.join(steps[:MOST_STEPS])}"
+        f" at {', '.join(steps[:MAX_STEPS])}"
         if steps
-        else " before any step began, or was ended from outside"
+        else " before the first step, or was ended from outside"
     )
     job = "assets" if run.job_name.startswith("__") else run.job_name
     sentence = f"Run {run.run_id} of {job} failed{where}: its page in the Dagster UI says why."

@@ -1,4 +1,4 @@
-"""The sensor of Iceberg tables: what changed is written there too, and what could not be written is tried again."""
+"""The sensor that requests stale Iceberg tables, and retries failed ones."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,13 +6,12 @@ from datetime import date
 
 import dagster as dg
 
-from whoop_assets.clock import SystemClock
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.loading import SINK_TAG, sink_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.blueprints import sensor
-from whoop_assets.defs.sensors.in_flight import BELIEVED_FOR, IN_FLIGHT, MOST_RUNS
+from whoop_assets.defs.sensors.factory import sensor
+from whoop_assets.defs.sensors.in_flight import MAX_RUNS, MAX_SILENCE, runs_in_flight
 from whoop_assets.defs.sensors.summaries import TRY_AGAIN_AFTER
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.iceberg import ledger
@@ -21,17 +20,17 @@ from whoop_assets.sinks.source import TABLES, Checksum
 SINK = "iceberg"
 
 
-# An open cycle changes with every reading, and every commit makes files: no run for each of them.
+# An open cycle changes with every reading, and every commit creates files: run less often.
 @sensor(targets=list(ICEBERG_ASSETS.values()), seconds=300)
 def iceberg_behind(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the Iceberg tables that are behind the records, in one run that takes nobody else's slot.
+    """Request the Iceberg tables that are stale, in one run with its own slot.
 
-    Level-triggered: what is stored against what was committed. A failed run is asked for again within the hour, and at
-    once when something else has changed.
+    The sensor compares stored rows with committed rows. It requests failed work again within the hour, and at
+    once if something else has changed.
     """
-    if _being_written(context.instance, graph):
+    if _being_written(context.instance, namespace):
         return dg.SkipReason("A run is writing Iceberg tables.")
     behind: dict[str, Mapping[date, Checksum]] = {}
     with whoop.database.read() as connection:
@@ -47,28 +46,23 @@ def iceberg_behind(
     )
     request = dg.RunRequest(
         run_key=f"{hashlib.sha256(work.encode()).hexdigest()[:16]}:{hour}",
-        asset_selection=graph.keys(ICEBERG_ASSETS[name].name for name in behind),
+        asset_selection=namespace.keys(ICEBERG_ASSETS[name].name for name in behind),
         asset_check_keys=[],
-        # Its failure is news only once, not at every attempt while the catalog is down.
-        tags=sink_tags(SINK) | {ATTEMPT_TAG: str(_failures(context.instance, graph) + 1)},
+        # Alert about the first failure only, not at every attempt while the catalog is down.
+        tags=sink_tags(SINK) | {ATTEMPT_TAG: str(_failures(context.instance, namespace) + 1)},
     )
     return dg.SensorResult(run_requests=[request])
 
 
-def _being_written(instance: dg.DagsterInstance, graph: Graph) -> bool:
-    # Dagster's clock, not the warehouse's: it is compared with what Dagster has written.
-    filters = dg.RunsFilter(
-        statuses=IN_FLIGHT, tags={SINK_TAG: SINK}, updated_after=SystemClock().now() - BELIEVED_FOR
-    )
-    found = instance.get_run_records(filters, limit=MOST_RUNS)
-    return any(graph.has_part_in(record.dagster_run) for record in found)
+def _being_written(instance: dg.DagsterInstance, namespace: AssetNamespace) -> bool:
+    return bool(runs_in_flight(instance, namespace, tags={SINK_TAG: SINK}, max_silence=MAX_SILENCE))
 
 
-def _failures(instance: dg.DagsterInstance, graph: Graph) -> int:
+def _failures(instance: dg.DagsterInstance, namespace: AssetNamespace) -> int:
     """How many runs of the sink have failed since one succeeded."""
     ended = dg.RunsFilter(
         statuses=[dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE], tags={SINK_TAG: SINK}
     )
-    runs = instance.get_runs(ended, limit=MOST_RUNS)
-    newest = next((run for run in runs if graph.has_part_in(run)), None)
+    runs = instance.get_runs(ended, limit=MAX_RUNS)
+    newest = next((run for run in runs if namespace.has_part_in(run)), None)
     return 0 if newest is None or newest.is_success else int(newest.tags.get(ATTEMPT_TAG, "1"))

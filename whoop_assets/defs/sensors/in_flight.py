@@ -1,39 +1,54 @@
-"""Runs that are queued or under way, as a sensor asks for them: a bounded look at the instance."""
+"""Runs that are queued or in progress."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import dagster as dg
 
 from whoop_assets.clock import SystemClock
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LANE_TAG
-from whoop_assets.defs.partitions import RANGE_END, RANGE_START
 from whoop_assets.sync.event_load import LANE
 
-IN_FLIGHT = [
+MAX_RUNS = 200
+"""Upper bound on the runs that a tick reads from the instance."""
+MAX_SILENCE = timedelta(hours=1)
+"""Runs for events take seconds. A run without a change of status for this long has lost its process."""
+
+_STATUSES = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-MOST_RUNS = 200
-BELIEVED_FOR = timedelta(hours=1)
-"""A run for events takes seconds. One that has not changed its status for so long is not there any more."""
 
 
-def runs_for_events(instance: dg.DagsterInstance, graph: Graph) -> list[dg.RunRecord]:
-    """The runs in flight that events have asked for in this graph."""
-    # Dagster's clock, not the warehouse's: it is compared with what Dagster has written.
+def runs_in_flight(
+    instance: dg.DagsterInstance,
+    namespace: AssetNamespace,
+    *,
+    tags: Mapping[str, str] | None = None,
+    max_silence: timedelta | None = None,
+) -> list[dg.RunRecord]:
+    """Return the runs of a namespace that are queued or in progress.
+
+    Args:
+        instance: The Dagster instance.
+        namespace: Only runs that materialize or check its assets.
+        tags: Only runs with these tags.
+        max_silence: Only runs with a change of status within this time.
+    """
     filters = dg.RunsFilter(
-        statuses=IN_FLIGHT, tags={LANE_TAG: LANE}, updated_after=SystemClock().now() - BELIEVED_FOR
+        statuses=_STATUSES,
+        tags=tags,
+        # Dagster wrote the times, so its clock counts, not the database's.
+        updated_after=None if max_silence is None else SystemClock().now() - max_silence,
     )
-    found = instance.get_run_records(filters, limit=MOST_RUNS)
-    return [record for record in found if graph.has_part_in(record.dagster_run)]
+    records = instance.get_run_records(filters, limit=MAX_RUNS)
+    return [record for record in records if namespace.has_part_in(record.dagster_run)]
 
 
-def days_of(run: dg.DagsterRun) -> tuple[str, str] | None:
-    """First and last partition of the run; None for one without partitions."""
-    one_day = run.tags.get("dagster/partition")
-    first, last = run.tags.get(RANGE_START, one_day), run.tags.get(RANGE_END, one_day)
-    return None if first is None or last is None else (first, last)
+def runs_for_events(instance: dg.DagsterInstance, namespace: AssetNamespace) -> list[dg.RunRecord]:
+    """Return the runs in flight that load webhook events."""
+    return runs_in_flight(instance, namespace, tags={LANE_TAG: LANE}, max_silence=MAX_SILENCE)

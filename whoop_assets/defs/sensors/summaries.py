@@ -1,4 +1,4 @@
-"""The sensors of the ledgers: whatever changed a record, its summary follows, and what is made of summaries."""
+"""The sensors that request stale summaries, trends and weeks."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -6,92 +6,95 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from whoop_assets.date_ranges import to_date_ranges
-from whoop_assets.defs.asset_namespace import Graph
+from whoop_assets.date_ranges import spans_of
+from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.assets.weekly_summary import weekly_summary
-from whoop_assets.defs.partitions import range_tags
+from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.blueprints import sensor
 from whoop_assets.defs.sensors.checking import checks_of
-from whoop_assets.defs.sensors.in_flight import IN_FLIGHT, days_of, runs_for_events
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, StaleCount
+from whoop_assets.defs.sensors.factory import sensor
+from whoop_assets.defs.sensors.in_flight import runs_for_events, runs_in_flight
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
 from whoop_assets.records.stale_days import STALE_DAYS
 
-MOST_RANGES, MOST_RUNS = 10, 100
+MAX_RANGES = 10
 TRY_AGAIN_AFTER = timedelta(hours=1)
 
 
 @sensor(targets=[daily_summary, trends], seconds=30)
 def stale_summaries(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the summaries of days whose records changed since they were built, whatever changed them, and for the
-    trends of days whose summaries did.
+    """Request the summaries of days with changed records, and the trends of days with changed summaries.
 
-    Level-triggered: it looks at what is stale, not at what happened, so nothing is lost with a run that was killed.
-    Days that a run under way will build are left to it, and so is all that has changed since a run for events was asked
-    for, as it builds what its events touch, whatever the day; days without a partition key (tomorrow, or before
-    WHOOP_START_DATE) stay stale until they have one.
+    The sensor reads the ledgers of stale days, so a killed run loses nothing. Days that a run in flight
+    builds are left out. So are changes after the creation of a run for events, because that run builds all
+    days that its
+    events change. Days without a partition, such as tomorrow, stay stale until the partition exists.
     """
-    for_events = runs_for_events(context.instance, graph)
+    for_events = runs_for_events(context.instance, namespace)
     before = min((record.create_timestamp for record in for_events), default=None)
     with whoop.database.read() as connection:
         behind = STALE_DAYS.days(connection, before=before)
         trends_behind = STALE_TRENDS.days(connection, before=before)
         now = whoop.database.now(connection)
-    of_summaries = askable(behind, graph.days, _being_built(context.instance, graph, daily_summary.name))
-    wanted = to_date_ranges(entry.day for entry in of_summaries)[::-1]
+    of_summaries = askable(
+        behind, namespace.days, _being_built(context.instance, namespace, daily_summary.name)
+    )
+    wanted = spans_of(entry.day for entry in of_summaries)[::-1]
     # A run for summaries builds the trends of its days too.
-    busy = _being_built(context.instance, graph, trends.name)
+    busy = _being_built(context.instance, namespace, trends.name)
     busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
-    of_trends = askable(trends_behind, graph.days, busy)
+    of_trends = askable(trends_behind, namespace.days, busy)
     both, alone = [daily_summary.name, trends.name], [trends.name]
     requests = [
-        *_requests("", graph, both, of_summaries, wanted, now),
+        *_requests("", namespace, both, of_summaries, wanted, now),
         *_requests(
-            "trends:", graph, alone, of_trends, to_date_ranges(entry.day for entry in of_trends)[::-1], now
+            "trends:", namespace, alone, of_trends, spans_of(entry.day for entry in of_trends)[::-1], now
         ),
     ]
     if not requests:
         return _nothing(len(behind) + len(trends_behind), "days")
-    return dg.SensorResult(run_requests=requests[:MOST_RANGES])
+    return dg.SensorResult(run_requests=requests[:MAX_RANGES])
 
 
 # An open cycle changes with every reading, and with it the week: no run for each of them.
 @sensor(targets=[weekly_summary], seconds=300)
 def stale_weeks(
-    context: dg.SensorEvaluationContext, whoop: WhoopResource, graph: Graph
+    context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Ask for the weekly summaries of weeks whose days changed since they were built. Level-triggered, as for the days."""
+    """Request the weekly summaries of weeks with changed days."""
     with whoop.database.read() as connection:
         behind = STALE_WEEKS.days(connection)
         now = whoop.database.now(connection)
-    of_weeks = askable(behind, graph.weeks, _being_built(context.instance, graph, weekly_summary.name))
+    of_weeks = askable(
+        behind, namespace.weeks, _being_built(context.instance, namespace, weekly_summary.name)
+    )
     if not of_weeks:
         return _nothing(len(behind), "weeks")
-    wanted = to_date_ranges((entry.day for entry in of_weeks), max_gap=timedelta(weeks=1))[::-1]
+    wanted = spans_of((entry.day for entry in of_weeks), apart=timedelta(weeks=1))[::-1]
     return dg.SensorResult(
-        run_requests=_requests("", graph, [weekly_summary.name], of_weeks, wanted, now)[:MOST_RANGES]
+        run_requests=_requests("", namespace, [weekly_summary.name], of_weeks, wanted, now)[:MAX_RANGES]
     )
 
 
 def _nothing(behind: int, what: str) -> dg.SkipReason:
     return dg.SkipReason(
-        f"{behind} stale {what}, none to ask for now: they are being built, or have no partition."
+        f"{behind} stale {what}, but no request now: a run builds them, or they have no partition."
         if behind
         else f"No stale {what}."
     )
 
 
 def askable(
-    behind: Iterable[StaleCount],
+    behind: Iterable[Behind],
     partitions: dg.TimeWindowPartitionsDefinition,
     busy: Sequence[tuple[str, str]],
-) -> list[StaleCount]:
-    """What has a partition key, and no run in flight that will build it."""
+) -> list[Behind]:
+    """Return the entries that have a partition and that no run in flight builds."""
     first_key, last_key = partitions.get_first_partition_key(), partitions.get_last_partition_key()
     return [
         entry
@@ -103,39 +106,38 @@ def askable(
 
 def _requests(
     prefix: str,
-    graph: Graph,
+    namespace: AssetNamespace,
     assets: Sequence[str],
-    work: Sequence[StaleCount],
+    work: Sequence[Behind],
     wanted: Sequence[tuple[date, date]],
     now: datetime,
 ) -> list[dg.RunRequest]:
-    """A run per range. Its key names the work, and an hour: the same work that failed is tried again, but not at every tick."""
+    """Return one run per range. Its key contains the work and the hour, so failed work is requested again
+    after an hour."""
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     return [
         dg.RunRequest(
             run_key=f"{prefix}{first}:{last}:{digest(work, first, last)}:{hour}",
-            asset_selection=graph.keys(assets),
-            asset_check_keys=checks_of(assets, graph),
+            asset_selection=namespace.keys(assets),
+            asset_check_keys=checks_of(assets, namespace),
             tags=range_tags(first, last) | lane_tags("schedule"),
         )
-        for first, last in wanted[:MOST_RANGES]
+        for first, last in wanted[:MAX_RANGES]
     ]
 
 
-def _being_built(instance: dg.DagsterInstance, graph: Graph, asset: str) -> list[tuple[str, str]]:
-    """The partitions, first and last, of the asset that a run that is queued or under way will build."""
-    spans = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=IN_FLIGHT), limit=MOST_RUNS):
-        selected = run.asset_selection
-        if not graph.has_part_in(run) or (selected is not None and graph.key(asset) not in selected):
-            continue
-        days = days_of(run)
-        if days is not None:
-            spans.append(days)
-    return spans
+def _being_built(
+    instance: dg.DagsterInstance, namespace: AssetNamespace, asset: str
+) -> list[tuple[str, str]]:
+    """Return the ranges of the asset's partitions that runs in flight will build."""
+    runs = [record.dagster_run for record in runs_in_flight(instance, namespace)]
+    building = [
+        run for run in runs if run.asset_selection is None or namespace.key(asset) in run.asset_selection
+    ]
+    return [bounds for run in building if (bounds := range_of(run)) is not None]
 
 
-def digest(entries: Iterable[StaleCount], first: date, last: date) -> str:
-    """What tells the work on a range of days from other work on the same days."""
+def digest(entries: Iterable[Behind], first: date, last: date) -> str:
+    """Return a hash that identifies the work on a range of days."""
     work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
     return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

@@ -33,7 +33,7 @@ def what_is_missing(settings: Settings) -> str | None:
     missing = [
         name
         for name, value in (
-            ("NOTION_TOKEN", settings.notion_token),
+            ("NOTION_TOKEN", settings.notion_token.get_secret_value()),
             ("WHOOP_NOTION_DATA_SOURCE", settings.notion_data_source),
         )
         if not value

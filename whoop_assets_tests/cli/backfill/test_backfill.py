@@ -11,11 +11,11 @@ import pytest
 
 from whoop_assets.cli.backfill.backfill import BackfillIncomplete, _judge
 from whoop_assets.cli.backfill.dagster_home import open_instance
-from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, Ran, Range
+from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, BackfillRange, BackfillResult
 from whoop_assets.cli.backfill.run_watcher import Watcher
 from whoop_assets.defs.assets.loading import SINCE_TAG
+from whoop_assets.members import store as member_store
 from whoop_assets.summaries import daily_store
-from whoop_assets.sync import membership
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 from whoop_assets_tests.support.fixed_time import TODAY
 
@@ -81,7 +81,7 @@ def test_a_backfill_fills_every_asset_of_every_day_in_one_run(command_line: Comm
         (run,) = opened.get_runs()
         assert run.is_success
         assert run.tags["whoop/lane"] == "backfill"
-        assert run.tags[BACKFILL_TAG] == Range(TODAY - timedelta(days=3), TODAY).digest
+        assert run.tags[BACKFILL_TAG] == BackfillRange(TODAY - timedelta(days=3), TODAY).digest
         for asset in ("profile", "cycles", "daily_summary"):
             days = opened.get_materialized_partitions(dg.AssetKey(["whoop", asset]))
             assert days == {ago(day) for day in range(4)}
@@ -102,15 +102,15 @@ def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None
     )
     database = command_line.database()
     with database.read() as connection:
-        assert membership.stored_data(connection, first).cycles == 0
-        assert membership.stored_data(connection, second).cycles > 0
+        assert member_store.holdings(connection, first).cycles == 0
+        assert member_store.holdings(connection, second).cycles > 0
     database.close()
 
 
 @pytest.mark.slow
 def test_the_cause_comes_first_and_nothing_is_called_done_that_failed(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
-    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
+    command_line.world.order_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
     result = command_line.run("backfill", "--from", ago(1), "--to", ago(0))
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
@@ -139,7 +139,7 @@ def test_reading_unchanged_days_again_changes_no_summary(command_line: CommandLi
 def test_a_stream_that_fails_is_named_and_the_others_are_stored(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
-    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
+    command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
     result = command_line.run("backfill", "--from", ago(6), "--to", ago(4))
     assert f"1 load of member {member} did not complete" in is_one_error(result)
     assert f"member {member}, workouts: " in result.stderr
@@ -161,7 +161,7 @@ def test_a_backfill_that_the_budget_ended_is_taken_up_and_a_finished_one_is_read
     assert spent.exit_code == 1
     assert "before 20" in spent.stderr
     assert "UTC" in spent.stderr
-    assert "the same command goes on from there" in spent.stderr.splitlines()[-1]
+    assert "run the same command again to resume" in spent.stderr.splitlines()[-1]
     read = command_line.world.stats()["requests"]
 
     command_line.environment.setenv("WHOOP_REQUESTS_PER_DAY", "1000")
@@ -258,8 +258,8 @@ def test_what_failed_without_failing_the_run_is_taken_up_even_when_connecting_fo
     member = command_line.members[0]
     command_line.connect(member)
     again = ("backfill", "--from", ago(6), "--to", ago(4))
-    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
-    assert "the same command goes on from there" in command_line.run(*again).stderr
+    command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
+    assert "run the same command again to resume" in command_line.run(*again).stderr
     with instance() as opened:
         assert opened.get_runs()[0].is_success
     command_line.world.clear_faults()
@@ -278,7 +278,7 @@ def test_a_cause_ends_with_one_full_stop() -> None:
     watcher = Watcher(Nothing())
     watcher.cause = "The database does not answer."
     with pytest.raises(BackfillIncomplete, match=r"does not answer\.$"):
-        _judge(Ran("a-run", False, 1.0), watcher, [])
+        _judge(BackfillResult("a-run", False, 1.0), watcher, [])
 
 
 class Nothing:
@@ -295,8 +295,12 @@ class Nothing:
 
 def test_the_digest_names_days_and_members_and_not_their_order() -> None:
     first, last = date(2026, 1, 1), date(2026, 1, 2)
-    assert Range(first, last, (1, 2)).digest == Range(first, last, (2, 1)).digest
-    assert Range(first, last).digest != Range(first, last, (1,)).digest != Range(first, first, (1,)).digest
+    assert BackfillRange(first, last, (1, 2)).digest == BackfillRange(first, last, (2, 1)).digest
+    assert (
+        BackfillRange(first, last).digest
+        != BackfillRange(first, last, (1,)).digest
+        != BackfillRange(first, first, (1,)).digest
+    )
 
 
 @pytest.mark.slow

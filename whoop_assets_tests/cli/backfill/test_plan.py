@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from whoop_assets.cli.backfill.backfill import months_before
-from whoop_assets.cli.backfill.range_run import Range
+from whoop_assets.cli.backfill.range_run import BackfillRange
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 from whoop_assets_tests.support.fixed_time import TODAY
 
@@ -84,7 +84,7 @@ def test_months_are_calendar_months() -> None:
 
 def test_a_sync_is_taken_up_on_the_next_day_too_though_its_days_have_moved_on() -> None:
     today, tomorrow = date(2026, 11, 21), date(2026, 11, 22)
-    first, second = (Range(months_before(day, 6), day, (), "6 months") for day in (today, tomorrow))
+    first, second = (BackfillRange(months_before(day, 6), day, (), "6 months") for day in (today, tomorrow))
     assert first.digest == second.digest
-    assert Range(first.first, first.last).digest != first.digest
-    assert Range(first.first, first.last, (7,), "6 months").digest != first.digest
+    assert BackfillRange(first.first, first.last).digest != first.digest
+    assert BackfillRange(first.first, first.last, (7,), "6 months").digest != first.digest

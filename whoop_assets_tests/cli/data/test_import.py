@@ -44,7 +44,7 @@ def test_a_person_without_an_api_account_can_use_everything_on_their_export(alon
     (one,) = json.loads(run("members", "--json").stdout)
     assert (one["user_id"], one["status"], one["mended_by"], one["left_out"]) == (-1, "export_only", None, [])
     assert one["imported_cycles"] > 35 and one["stale_days"] == 0 and one["history"] is None
-    assert "from the app's export alone" in run("members").stdout
+    assert "only from the app's export" in run("members").stdout
     assert run("report", "--member", "-1").exit_code == 0
     page = (tmp_path / "data" / "reports" / "export-1.html").read_text()
     assert "from the export" in page

@@ -15,7 +15,8 @@ UNKNOWN = 900_000_000
 
 @pytest.fixture
 def numbers(command_line: CommandLine) -> dict[int, str]:
-    """What the mapping endpoint knows of the connected member: the simulator's newest days have none of their own."""
+    """What the mapping endpoint knows of the connected member: the simulator's newest days have none of their
+    own."""
     member = command_line.members[0]
     command_line.connect(member)
     truth = command_line.world.truth(member)

@@ -1,4 +1,5 @@
-"""`whoop-assets notion`: making the data source, how things are with it, and pages for days that lost theirs."""
+"""`whoop-assets notion`: making the data source, how things are with it, and pages for days that lost
+theirs."""
 
 import subprocess
 import sys

@@ -59,7 +59,8 @@ def test_the_demo_connects_two_members_shows_their_days_and_runs_again(tmp_path:
         (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
         assert len(connection.execute(query).fetchall()) >= 4
 
-    # The other commands work on the same data, also those that ask WHOOP, and the user's own environment is as before.
+    # The other commands work on the same data, also those that ask WHOOP, and the user's own environment is
+    # as before.
     before = dict(os.environ)
     listed = json.loads(CliRunner().invoke(main, ["--demo", "members", "--json"]).stdout)
     assert [(one["status"], one["stale_days"]) for one in listed] == [("connected", 0)] * 2

@@ -62,7 +62,7 @@ def test_a_member_who_must_come_back_is_listed_with_the_command_that_mends_it(
     (one,) = listed(command_line)
     assert (one["reason"], one["mended_by"]) == ("WHOOP no longer accepts the token", "whoop-assets connect")
     assert (
-        "WHOOP no longer accepts the token; `whoop-assets connect` mends it"
+        "WHOOP no longer accepts the token; `whoop-assets connect` fixes it"
         in command_line.run("members").stdout
     )
 
@@ -77,7 +77,7 @@ def test_disconnecting_ends_the_grant_and_keeps_the_records(command_line: Comman
     assert (one["status"], one["mended_by"]) == ("disconnected", None)
     said = command_line.run("members").stdout
     assert f"Member {member}: disconnected here." in said
-    assert "mends it" not in said  # there is nothing to mend
+    assert "fixes it" not in said  # there is nothing to fix
     assert command_line.world.revoke_tokens(member) == 0
 
 

@@ -55,7 +55,7 @@ def test_a_429_is_shown_with_the_time_when_it_ends(command_line: CommandLine) ->
     assert before <= until - timedelta(hours=1) <= after
     assert set(found["next_slot"].values()) == {found["closed_until"]}
     printed = command_line.run("budget").stdout
-    assert f"WHOOP answered 429: nobody sends before {until:%Y-%m-%d %H:%M:%S} UTC." in printed
+    assert f"WHOOP answered 429: no request before {until:%Y-%m-%d %H:%M:%S} UTC." in printed
     assert "The backfill lane can send again at" in printed
 
 

@@ -1,4 +1,5 @@
-"""`events`, `serve` and `connect --link`: what came, what became of it, and one sentence when something is wrong."""
+"""`events`, `serve` and `connect --link`: what came, what became of it, and one sentence when something is
+wrong."""
 
 import json
 import socket

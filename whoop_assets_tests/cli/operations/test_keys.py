@@ -36,7 +36,8 @@ def test_a_key_in_the_environment_is_rotated_in_the_documented_steps(command_lin
     shown = command_line.run("keys").stdout.splitlines()
     assert shown == [
         f"key {fingerprint(old.encode())}: encrypts now; the tokens of 2 members",
-        f"key {fingerprint(new.encode())}: the first at hand; encrypts from `whoop-assets keys rotate` on",
+        f"key {fingerprint(new.encode())}: the first available key; encrypts after `whoop-assets keys"
+        f" rotate`",
     ]
     rotated = command_line.run("keys", "rotate")
     assert "2 pairs of tokens encrypted anew" in rotated.stdout
@@ -70,9 +71,9 @@ def test_with_the_key_lost_for_good_its_members_connect_again(command_line: Comm
     gone = command_line.run("keys", "rotate", "--lost")
     assert gone.exit_code == 0, gone.output
     assert (
-        f"Member {member}: the tokens cannot be read any more; `whoop-assets connect` mends it."
+        f"Member {member}: the tokens cannot be read any more; `whoop-assets connect` fixes it."
         in gone.stdout
     )
-    assert "is lost; `whoop-assets connect` mends it" in command_line.run("members").stdout
+    assert "is lost; `whoop-assets connect` fixes it" in command_line.run("members").stdout
     command_line.connect(member)
     assert command_line.run("keys").exit_code == 0

@@ -26,7 +26,7 @@ time.sleep(600)
 """
 STARTER = """
 import pathlib, sys, time
-from whoop_assets.cli.processes import child, held
+from whoop_assets.cli.processes.processes import child, held
 with held(pathlib.Path(sys.argv[2]), "the test") as lock, child(sys.argv[3:], locks=[lock]):
     time.sleep(600)
 """

@@ -1,4 +1,5 @@
-"""An erased member is found in no file, no table, no Iceberg file and no Notion page; the others keep everything."""
+"""An erased member is found in no file, no table, no Iceberg file and no Notion page; the others keep
+everything."""
 
 import json
 import re
@@ -19,7 +20,7 @@ from sqlalchemy import inspect, select, table, text, update
 
 from whoop_assets.cli import main
 from whoop_assets.db.database import Database
-from whoop_assets.definitions import ours
+from whoop_assets.definitions import NAMESPACE
 from whoop_assets.records import tables
 from whoop_assets.schema import metadata
 from whoop_assets.settings import Settings
@@ -67,7 +68,8 @@ def configured(notion, monkeypatch):
 
 
 def fill(p: Project) -> date:
-    """Write the members' data everywhere the project writes, twice, so that there are old states; returns the first day."""
+    """Write the members' data everywhere the project writes, twice, so that there are old states; returns the
+    first day."""
     first = p.today - timedelta(days=DAYS)
     assert p.run(first, p.today).success
     p.catch_up()
@@ -96,7 +98,8 @@ def erase(member: int) -> Result:
 
 
 def traces_of(database: Database, member: int) -> set[bytes]:
-    """The member's id and every value of their rows that no other member's row holds, as text and as SQLite stores it."""
+    """The member's id and every value of their rows that no other member's row holds, as text and as SQLite
+    stores it."""
     mine: set[object] = {member}
     theirs: set[object] = set()
     with database.read() as connection:
@@ -112,7 +115,8 @@ def traces_of(database: Database, member: int) -> set[bytes]:
             found.add(written.encode())
         if isinstance(value, float) and len(written) >= 7:
             found.add(struct.pack(">d", value))
-    # A manifest of Iceberg holds the least and the greatest value of a file, as bytes, which `contents` shows as Python does.
+    # A manifest of Iceberg holds the least and the greatest value of a file, as bytes, which `contents` shows
+    # as Python does.
     found.add(repr(struct.pack("<q", member))[2:-1].encode())
     assert len(found) > 50
     return found
@@ -178,11 +182,12 @@ def test_nothing_of_an_erased_member_is_left_anywhere(
         for said in ("report", "Iceberg", "Notion", "event log", "backups"):
             assert said in result.stdout
 
-        # The other member's rows, pages and report are as before, and Dagster still knows what is materialized.
+        # The other member's rows, pages and report are as before, and Dagster still knows what is
+        # materialized.
         assert kept <= traces_of(p.home.database, other)
         assert any(place.endswith(f"{other}.html") for place in places(tmp_path, {str(other).encode()}))
         assert not any(page["in_trash"] for page in notion.pages.values() if str(other) in json.dumps(page))
-        partitions = p.instance.get_materialized_partitions(ours.key("daily_summary"))
+        partitions = p.instance.get_materialized_partitions(NAMESPACE.key("daily_summary"))
         assert {first.isoformat(), p.today.isoformat()} <= partitions
         assert p.metadata("daily_summary", p.today)["charts"] == "(removed)"
 
@@ -227,7 +232,7 @@ def test_old_runs_lose_their_logs_and_charts_and_keep_what_shows_their_partition
         assert p.metadata("daily_summary", p.today)["charts"] == "(removed)"
         assert len(p.instance.all_logs(result.run_id)) < log / 2
         days = {(first + timedelta(days=n)).isoformat() for n in range(3)}
-        assert p.instance.get_materialized_partitions(ours.key("daily_summary")) == days
+        assert p.instance.get_materialized_partitions(NAMESPACE.key("daily_summary")) == days
         assert p.instance.get_run_by_id(result.run_id).is_success
         assert "0 events of 0 runs" in CliRunner().invoke(main, PURGE).stdout
 

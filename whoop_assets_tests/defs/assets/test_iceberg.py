@@ -6,10 +6,10 @@ import dagster as dg
 import pytest
 from sqlalchemy import update
 
-from whoop_assets.definitions import ours
+from whoop_assets.definitions import NAMESPACE
 from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.loading import MAX_RUNTIME_TAG, SINK_TAG
-from whoop_assets.defs.component import whoop_definitions
+from whoop_assets.defs.definitions import whoop_definitions
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.iceberg import SINK, iceberg_behind
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
@@ -43,7 +43,7 @@ def test_the_assets_and_the_sensor_are_there_only_where_a_catalog_is_named(monke
 
 
 def key_of(table):
-    return ours.key(ICEBERG_ASSETS[table].name)
+    return NAMESPACE.key(ICEBERG_ASSETS[table].name)
 
 
 def test_every_table_says_whose_it_is_and_what_it_holds():
@@ -62,7 +62,7 @@ def tick(p):
     with dg.build_sensor_context(
         instance=p.instance, definitions=DEFS, resources={"whoop": WhoopResource()}
     ) as context:
-        return iceberg_behind.built(ours).evaluate_tick(context).run_requests
+        return iceberg_behind.build(NAMESPACE).evaluate_tick(context).run_requests
 
 
 def carry_out(p, request, config=None):

@@ -1,4 +1,5 @@
-"""The journal's two assets, run by Dagster: built from what was imported, once more for the same, and on time."""
+"""The journal's two assets, run by Dagster: built from what was imported, once more for the same, and on
+time."""
 
 import dagster as dg
 

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from whoop_assets import whoop_definitions
 from whoop_assets.cli.backfill.range_run import daily_assets
-from whoop_assets.date_ranges import to_date_ranges
-from whoop_assets.definitions import ours
-from whoop_assets.defs.assets.loading import LONGEST_SINK_RUN, SINK_TAG
-from whoop_assets.defs.component import ASSETS
+from whoop_assets.date_ranges import spans_of
+from whoop_assets.definitions import NAMESPACE
+from whoop_assets.defs.assets.loading import MAX_SINK_RUN_DURATION, SINK_TAG
+from whoop_assets.defs.definitions import ASSETS
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_pages, stale_summaries
-from whoop_assets.defs.sensors.notion import MOST_PAGES, next_lot
-from whoop_assets.defs.sensors.summaries import MOST_RANGES
+from whoop_assets.defs.sensors.notion import MAX_PAGES, next_batch
+from whoop_assets.defs.sensors.summaries import MAX_RANGES
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.records.ledgers import StaleCount
+from whoop_assets.records.ledgers import Behind
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.tables import notion_pages, notion_sources
 from whoop_assets.sinks.notion.target import target
@@ -52,7 +52,7 @@ def tick(p, sensor=stale_pages):
     with dg.build_sensor_context(
         instance=p.instance, definitions=(defs := whoop_definitions()), resources=defs.resources
     ) as context:
-        return sensor.built(ours).evaluate_tick(context)
+        return sensor.build(NAMESPACE).evaluate_tick(context)
 
 
 def carry_out(p, request):
@@ -68,7 +68,7 @@ def carry_out(p, request):
 
 def write_pages(p, first, last):
     """Materialize the pages of these days by hand."""
-    request = dg.RunRequest(asset_selection=[ours.key("notion_daily")], tags=range_tags(first, last))
+    request = dg.RunRequest(asset_selection=[NAMESPACE.key("notion_daily")], tags=range_tags(first, last))
     return carry_out(p, request)
 
 
@@ -105,13 +105,13 @@ def test_it_is_in_the_graph_only_where_it_is_configured(configured, monkeypatch,
     without = named(whoop_definitions())
     assert with_notion[0] - without[0] == {"whoop/notion_daily"}
     assert with_notion[1] - without[1] == {"stale_pages"}
-    assert without[0] == {f"whoop/{one.name}" for one in ASSETS}
+    assert without[0] == {"whoop/api", *(f"whoop/{asset.name}" for asset in ASSETS)}
 
 
 def test_neither_jobs_nor_backfills_hold_it(configured):
     definitions = whoop_definitions()
     dg.Definitions.validate_loadable(definitions)
-    key = ours.key("notion_daily")
+    key = NAMESPACE.key("notion_daily")
     for job in definitions.jobs:
         assert key not in definitions.resolve_job_def(job.name).asset_layer.selected_asset_keys
     assert key not in daily_assets()
@@ -119,7 +119,7 @@ def test_neither_jobs_nor_backfills_hold_it(configured):
     others = {one.group_name for one in definitions.resolve_all_asset_specs() if one.key != key}
     assert spec.group_name == "whoop_notion"
     assert spec.group_name not in others
-    assert spec.partitions_def == ours.days
+    assert spec.partitions_def == NAMESPACE.days
     assert spec.owners
     assert len(spec.description) > 40
 
@@ -170,7 +170,7 @@ def test_what_is_behind_is_asked_for_and_written_and_then_nothing_is_asked_for(p
         (request,) = tick(p).run_requests
         assert [key.to_user_string() for key in request.asset_selection] == ["whoop/notion_daily"]
         assert request.tags[SINK_TAG] == "notion"
-        assert request.tags["dagster/max_runtime"] == str(int(LONGEST_SINK_RUN.total_seconds()))
+        assert request.tags["dagster/max_runtime"] == str(int(MAX_SINK_RUN_DURATION.total_seconds()))
         assert carry_out(p, request).success
         assert len(notion.pages) == len(notion.by_day(configured)) == summaries
         assert p.metadata("notion_daily", p.today - timedelta(days=1))["dagster/partition_row_count"] == 1
@@ -225,7 +225,7 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
         notion.fault("silence", "POST /v1/pages", times=1)
         (request,) = tick(p).run_requests
         assert not carry_out(p, request).success
-        assert "did not respond to the request for a page" in tick(p).skip_message
+        assert "gave no answer when it was asked for a page" in tick(p).skip_message
         with p.home.database.write() as connection:
             connection.execute(notion_sources.update().values(try_after=None))
         assert tick(p).run_requests == []
@@ -286,13 +286,13 @@ def pages_behind(*pages, refused=(), before=date(2026, 11, 20)):
     first = before - timedelta(days=len(pages) - 1)
     both = itertools.zip_longest(pages, refused, fillvalue=0)
     return [
-        StaleCount(first + timedelta(days=n), count, (0, 0, NOW), no)
+        Behind(first + timedelta(days=n), count, (0, 0, NOW), no)
         for n, (count, no) in enumerate(both)
         if count
     ]
 
 
-PAGES = st.sampled_from([0, 1, 3, MOST_PAGES // 2, MOST_PAGES])
+PAGES = st.sampled_from([0, 1, 3, MAX_PAGES // 2, MAX_PAGES])
 
 
 @given(days=st.lists(st.tuples(PAGES, st.booleans()), max_size=80), hour=st.integers(0, 10_000))
@@ -303,26 +303,26 @@ def test_what_notion_refuses_never_keeps_another_day_from_its_page(days, hour):
     for _ in range(len(waiting) - len(refused)):
         if waiting == refused:
             break
-        lot = next_lot(waiting, hour)
+        lot = next_batch(waiting, hour)
         assert lot and not any(entry.refused for entry in lot)
         waiting = [entry for entry in waiting if entry not in lot]
     assert waiting == refused
     # And whatever is refused is asked for again, within as many hours as there are days at most.
-    again = [entry for later in range(len(refused) + 1) for entry in next_lot(waiting, hour + later)]
+    again = [entry for later in range(len(refused) + 1) for entry in next_batch(waiting, hour + later)]
     assert all(entry in again for entry in refused)
 
 
 @given(pages=st.lists(PAGES, max_size=80), refused=st.booleans())
 def test_a_run_is_asked_for_no_more_than_it_can_write(pages, refused):
     behind = pages_behind(*pages, refused=pages if refused else ())
-    lot = next_lot(behind, 0)
-    assert sum(entry.members for entry in lot[:-1]) < MOST_PAGES
-    assert len(to_date_ranges(entry.day for entry in lot)) <= MOST_RANGES
+    lot = next_batch(behind, 0)
+    assert sum(entry.members for entry in lot[:-1]) < MAX_PAGES
+    assert len(spans_of(entry.day for entry in lot)) <= MAX_RANGES
     assert bool(lot) == bool(behind)
 
 
 def test_a_day_with_a_page_that_was_not_refused_is_asked_for_as_ever():
     old, new = pages_behind(2, 3, refused=(0, 2))
-    assert next_lot([old, new], 0) == [new, old]
+    assert next_batch([old, new], 0) == [new, old]
     old, new = pages_behind(2, 3, refused=(0, 3))
-    assert next_lot([old, new], 0) == [old]
+    assert next_batch([old, new], 0) == [old]

@@ -1,4 +1,5 @@
-"""What a Dagster run does: a range at once, counts per day, and failures shown after everything was written."""
+"""What a Dagster run does: a range at once, counts per day, and failures shown after everything was
+written."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -215,5 +216,5 @@ def test_a_record_that_is_not_understood_is_shown_by_the_check(project):
         check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
-        assert "1 records were not understood" in check.description
+        assert "1 records could not be parsed" in check.description
         assert str(p.home.member) in check.description

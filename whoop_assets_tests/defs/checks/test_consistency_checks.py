@@ -1,4 +1,5 @@
-"""The checks of all that is stored, as Dagster runs them: when, with what they say, and that they stop nothing."""
+"""The checks of all that is stored, as Dagster runs them: when, with what they say, and that they stop
+nothing."""
 
 from datetime import timedelta
 
@@ -6,8 +7,8 @@ import dagster as dg
 import pytest
 from sqlalchemy import delete, select, update
 
-from whoop_assets.definitions import defs, ours
-from whoop_assets.defs.checks.consistency import MOST_IN_SENTENCE, records_fit_together
+from whoop_assets.definitions import NAMESPACE, defs
+from whoop_assets.defs.checks.consistency import MAX_IN_SENTENCE, records_fit_together
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import due_readings, stale_summaries
 from whoop_assets.records import stale_days, tables
@@ -48,11 +49,11 @@ def check(p):
 
 def check_alone(p, name):
     """The result of this check, run by itself."""
-    selection = dg.AssetSelection.checks(dg.AssetCheckKey(ours.key("daily_summary"), name))
+    selection = dg.AssetSelection.checks(dg.AssetCheckKey(NAMESPACE.key("daily_summary"), name))
     alone = dg.Definitions(
-        asset_checks=[records_fit_together.built(ours)],
+        asset_checks=[records_fit_together.build(NAMESPACE)],
         jobs=[dg.define_asset_job("alone", selection)],
-        resources={ours.resource_key: WhoopResource()},
+        resources={NAMESPACE.resource_key: WhoopResource()},
     )
     run = alone.resolve_job_def("alone").execute_in_process(instance=p.instance)
     assert set(results(run)) == {name}
@@ -94,7 +95,7 @@ def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no
         connection.execute(update(tables.recoveries).values(recovery_score=101))
         connection.execute(delete(tables.cycles).where(tables.cycles.c.day == p.today - timedelta(days=9)))
         rows = connection.execute(
-            select(r.user_id, r.day).order_by(r.day.desc(), r.user_id).limit(MOST_IN_SENTENCE)
+            select(r.user_id, r.day).order_by(r.day.desc(), r.user_id).limit(MAX_IN_SENTENCE)
         )
         newest = [f"member {user_id} on {day}" for user_id, day in rows]
     run = check(p)
@@ -107,7 +108,8 @@ def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no
     bounds = failed["values_within_bounds"]
     count = bounds.metadata["found"].value
     assert bounds.description == (
-        f"{count} records have values that cannot be: {', '.join(dict.fromkeys(newest))}, and {count - len(newest)} more."
+        f"{count} records have values that cannot be: {', '.join(dict.fromkeys(newest))}, and"
+        f" {count - len(newest)} more."
     )
     assert len(bounds.metadata["named"].records) == 20
     for result in failed.values():
@@ -195,7 +197,7 @@ def test_the_runs_that_sensors_ask_for_leave_out_the_checks_that_look_at_everyth
     def tick(sensor):
         resources = {"whoop": WhoopResource()}
         with dg.build_sensor_context(p.instance, definitions=defs, resources=resources) as context:
-            return sensor.built(ours).evaluate_tick(context).run_requests
+            return sensor.build(NAMESPACE).evaluate_tick(context).run_requests
 
     asked = tick(due_readings)
     with p.home.database.write() as connection:

@@ -5,10 +5,10 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.readings import MOST_A_TICK, due_readings, in_flight
+from whoop_assets.defs.sensors.readings import MAX_RUNS_PER_TICK, due_readings, in_flight
 from whoop_assets_tests.defs.conftest import job_of_assets
 
 ONE_DAY = timedelta(days=1)
@@ -18,7 +18,7 @@ def tick(p):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return due_readings.built(ours).evaluate_tick(context)
+        return due_readings.build(NAMESPACE).evaluate_tick(context)
 
 
 def do(p, request):
@@ -68,7 +68,7 @@ def test_what_a_run_under_way_does_is_left_to_it(project):
                 asset_selection=frozenset(request.asset_selection),
                 status=dg.DagsterRunStatus.STARTED,
             )
-        assert len(in_flight(p.instance, ours)) == len(asked)
+        assert len(in_flight(p.instance, NAMESPACE)) == len(asked)
         assert tick(p).run_requests == []
 
 
@@ -89,7 +89,9 @@ def test_the_same_work_has_the_same_key_within_the_hour(project):
     with project(days=25) as p:
         p.catch_up()
         assert [r.run_key for r in tick(p).run_requests] == [r.run_key for r in tick(p).run_requests]
-        assert len({r.run_key for r in tick(p).run_requests}) == len(tick(p).run_requests) <= MOST_A_TICK
+        assert (
+            len({r.run_key for r in tick(p).run_requests}) == len(tick(p).run_requests) <= MAX_RUNS_PER_TICK
+        )
 
 
 def test_without_members_a_tick_says_that_nothing_is_due(project):

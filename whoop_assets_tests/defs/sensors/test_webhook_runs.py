@@ -1,4 +1,5 @@
-"""From events to rows through Dagster: what the sensor asks for, what its runs do, and what is lost when they die."""
+"""From events to rows through Dagster: what the sensor asks for, what its runs do, and what is lost when they
+die."""
 
 import itertools
 import signal
@@ -14,7 +15,7 @@ from sqlalchemy import delete, update
 
 from whoop_assets import whoop_definitions
 from whoop_assets.clock import SystemClock
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_summaries, webhook_events
 from whoop_assets.defs.sensors import webhooks as sensor_module
@@ -34,7 +35,8 @@ from whoop_assets_tests.sync.announcing import Inbox
 
 @pytest.fixture
 def p(project, database_kind):
-    """A project whose two members' last days are loaded; WHOOP's clock stands still, and nothing happens by itself."""
+    """A project whose two members' last days are loaded; WHOOP's clock stands still, and nothing happens by
+    itself."""
     with project(kind=database_kind, members=2, days=25) as made:
         made.home.world.freeze()
         made.catch_up()
@@ -49,11 +51,11 @@ def box(p):
     return Inbox(p.home, real=True)
 
 
-def tick(p, sensor=webhook_events, graph=ours):
+def tick(p, sensor=webhook_events, namespace=NAMESPACE):
     with dg.build_sensor_context(
         instance=p.instance, definitions=defs, resources={"whoop": WhoopResource()}
     ) as context:
-        return sensor.built(graph).evaluate_tick(context)
+        return sensor.build(namespace).evaluate_tick(context)
 
 
 def execute(p, request):
@@ -343,8 +345,8 @@ def test_a_tick_that_may_wait_finds_an_event_that_arrives_meanwhile(p, box, monk
 
     monkeypatch.setattr(sensor_module, "_due", due)
     monkeypatch.setattr(sensor_module, "POLL_INTERVAL", timedelta(milliseconds=1))
-    waiting = replace(ours, webhook_wait=timedelta(minutes=5))
-    assert len(tick(p, graph=waiting).run_requests) == 1
+    waiting = replace(NAMESPACE, webhook_wait=timedelta(minutes=5))
+    assert len(tick(p, namespace=waiting).run_requests) == 1
     assert len(looks) == 3
 
 
@@ -386,7 +388,8 @@ POINTS = [
 
 
 def dies_at(patch, when, point, times):
-    """From now on the so-manieth call of it is the last thing that happens; what is counted down to 0 then."""
+    """From now on the so-manieth call of it is the last thing that happens; what is counted down to 0
+    then."""
     owner, name = point.rsplit(".", 1)
     left = [times]
     real = resolve_name(f"{owner}.{name}")
@@ -404,7 +407,8 @@ def dies_at(patch, when, point, times):
     return left
 
 
-# The points lie in what is the same for both kinds of database; a process that is killed at its statements, below, is
+# The points lie in what is the same for both kinds of database; a process that is killed at its statements,
+# below, is
 # killed on both.
 @pytest.mark.slow
 @pytest.mark.parametrize(

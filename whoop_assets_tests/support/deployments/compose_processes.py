@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ class Deployment:
         self.secrets = self.folder / "secrets"
         self.secrets.mkdir()
         self._keep("database_password", self.server.password)
-        self._keep("whoop_client_secret", self.stage.settings.client_secret)
+        self._keep("whoop_client_secret", self.stage.settings.client_secret.get_secret_value())
         self._keep("whoop_token_key", self.token_key)
         self._keep("broker_url", self.broker_url)
         self.ui = Ui(f"http://{LOOPBACK}:{self.ports['webserver']}", self.folder)
@@ -71,7 +71,7 @@ class Deployment:
     def settings(self) -> Settings:
         """Settings to read the warehouse or connect members from outside."""
         url = self.server.url("whoop")
-        return replace(self.stage.settings, database_url=url, token_key=self.token_key)
+        return self.stage.settings.replace(database_url=url, token_key=self.token_key)
 
     @property
     def webhook_url(self) -> str:

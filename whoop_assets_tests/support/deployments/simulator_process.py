@@ -7,7 +7,7 @@ import tempfile
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,14 @@ class SimulatedWhoop:
         return database, connection
 
     def with_database(self, name: str) -> Settings:
-        return replace(self.settings, database_url=f"sqlite:///{self.folder / name}.db")
+        return self.settings.replace(database_url=f"sqlite:///{self.folder / name}.db")
 
     def environment(self, name: str) -> dict[str, str]:
         """The same settings as environment variables."""
         settings = self.with_database(name)
         return {
             "WHOOP_CLIENT_ID": settings.client_id,
-            "WHOOP_CLIENT_SECRET": settings.client_secret,
+            "WHOOP_CLIENT_SECRET": settings.client_secret.get_secret_value(),
             "WHOOP_API_URL": settings.api_url,
             "WHOOP_OAUTH_URL": settings.oauth_url,
             "WHOOP_DATABASE_URL": settings.database_url,

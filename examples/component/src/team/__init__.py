@@ -1,0 +1,1 @@
+"""A Dagster project that loads its definitions from the folder `defs`."""

@@ -1,0 +1,38 @@
+"""A run for partitions that do not exist."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from whoop_assets.cli.backfill.range_run import daily_assets
+from whoop_assets.defs.partitions import range_tags
+from whoop_assets_tests.defs.conftest import job_of_assets
+from whoop_assets_tests.support.fixed_time import TODAY
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"dagster/partition": "2015-01-01"},
+        {"dagster/partition": "2030-01-01"},
+        range_tags(date(2015, 1, 1), date(2015, 1, 2)),
+        range_tags(date(2015, 1, 1), TODAY),
+        range_tags(TODAY, date(2030, 1, 1)),
+        {},
+    ],
+)
+def test_it_is_rejected_with_a_sentence_and_without_a_verdict_of_the_checks(project, tags):
+    with project(days=1) as p:
+        result = job_of_assets().execute_in_process(
+            instance=p.instance, tags=tags, asset_selection=daily_assets(), raise_on_error=False
+        )
+        run = p.instance.get_run_by_id(result.run_id)
+        messages = [entry.user_message for entry in p.instance.all_logs(result.run_id)]
+        rows = p.home.rows("cycles")
+    assert run.status is dg.DagsterRunStatus.CANCELED
+    assert any(
+        "The run is rejected because" in message and "from 2020-01-01 to" in message for message in messages
+    )
+    assert not [event for event in result.all_events if event.is_step_materialization]
+    assert not rows
