@@ -57,7 +57,7 @@ class SimulatedWhoop:
 
 def simulator_process(url: str, members: int, days: int) -> SimulatedWhoop:
     """Rows with a value in every column."""
-    database = open_database(Settings(database_url=url))
+    database = open_database(Settings(database_url=url), create=True)
     who = tuple(range(10_001, 10_001 + members))
     connect(database, *who)
     with database.write() as connection:

@@ -23,9 +23,9 @@ from typing import Any
 import httpx
 
 from whoop_assets.schema import open_database
-from whoop_assets.sync.load_members import Order, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.pagination import PAGES_PER_PIECE
-from whoop_assets.sync.parsing import SHORT_WAYS, canonical
+from whoop_assets.sync.parsing import canonical
 from whoop_assets.sync.time_windows import cycle_span
 from whoop_assets.whoop_api.client import instant
 from whoop_assets.whoop_api.streams import STREAMS as COLLECTIONS
@@ -47,7 +47,7 @@ def load(stage: SimulatedWhoop, member: int, days: int) -> tuple[float, int, int
     before, begun = stage.requests(), time.perf_counter()
     records = 0
     for stream in STREAMS:
-        done = load_everybody(connection, Order(stream, first, last, stage.today, until, until))
+        done = load_members(connection, LoadRequest(stream, first, last, stage.today, until, until))
         assert not done.failures and not done.warnings, done
         records += int(done.total("created"))
     seconds, requests = time.perf_counter() - begun, stage.requests() - before
@@ -60,10 +60,10 @@ class Least:
     """The minimum work of any load into these tables."""
 
     def __init__(self, stage: SimulatedWhoop, member: int) -> None:
-        open_database(stage.with_database(f"least{member}")).close()
+        open_database(stage.with_database(f"least{member}"), create=True).close()
         self._file = sqlite3.connect(stage.folder / f"least{member}.db", isolation_level=None)
         self._file.execute("PRAGMA synchronous=NORMAL")
-        self._rows: list[tuple[str, str]] = []
+        self._rows: list[tuple[int | str, str]] = []
         self._pages = 0
         with sqlite3.connect(stage.folder / f"load{member}.db") as loaded:
             self._stored = {
@@ -82,9 +82,10 @@ class Least:
 
     def keep(self, stream: str, records: list[dict[str, Any]], *, last: bool) -> None:
         for raw in records:
-            record = SHORT_WAYS[stream].read(raw)
+            record = COLLECTIONS[stream].model.model_validate(raw)
             _, content_hash = canonical(raw)
-            self._rows.append((getattr(record, COLLECTIONS[stream].key), content_hash))
+            key = getattr(record, COLLECTIONS[stream].key)
+            self._rows.append((key if isinstance(key, int) else str(key), content_hash))
         self._pages += 1
         if last or self._pages % PAGES_PER_PIECE == 0:
             rows = [self._stored[stream][key] for key, _ in self._rows if key in self._stored[stream]]

@@ -170,7 +170,7 @@ def load_again_and_again(
     from datetime import date, timedelta
 
     today = date.fromisoformat(stage_today)
-    database = open_database(settings)
+    database = open_database(settings, create=True)
     done = 0
     with Connection(settings, database) as connection:
         while not stop.is_set():
@@ -210,7 +210,7 @@ def while_loading(stage: SimulatedWhoop, chosen: argparse.Namespace) -> None:
 
 def with_member(url: str, user_id: int) -> str:
     """A database with the schema and one member."""
-    database = open_database(Settings(database_url=url))
+    database = open_database(Settings(database_url=url), create=True)
     with database.write() as connection:
         nobody = {"email": None, "first_name": None, "last_name": None}
         member_store.connect(connection, user_id, ["offline"], nobody, database.now(connection))

@@ -119,7 +119,11 @@ def select_records(cohort: Cohort) -> int:
     with cohort.database.read() as connection:
         for some, first, last in cohort.pieces():
             for table in RECORD_TABLES.values():
-                columns = [column for column in table.c if column.name not in daily_store._HEAVY]
+                columns = [
+                    column
+                    for column in table.c
+                    if column.name not in ("payload", "content_hash", "first_seen_at", "deleted_at")
+                ]
                 where = table.c.user_id.in_(some), table.c.day.between(first, last)
                 rows += len(pd.read_sql_query(select(*columns).where(*where), connection))
     return rows

@@ -76,7 +76,7 @@ def main() -> None:
         home = new_home(stage.folder / "dagster")
         with serving(stage, home), running_ui(home, child_environment(stage, NAME)) as ui:
             ui.stop_reading()
-            database = open_database(stage.with_database(NAME))
+            database = open_database(stage.with_database(NAME), create=True)
             ways = list(measured(stage, ui, database, chosen.events, random.Random(chosen.seed)))
             database.close()
     print(table([vars(way) for way in ways]))

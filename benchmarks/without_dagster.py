@@ -20,7 +20,7 @@ def load_and_summarise(settings: Settings, first: date, last: date) -> None:
     """Do the steps of a run of all assets in the same order; raises RuntimeError if a load is not
     complete.
     """
-    database = open_database(settings)
+    database = open_database(settings, create=True)
     with Connection(settings, database) as connection:
         with database.read() as transaction:
             until = database.now(transaction)

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from whoop_assets.errors import ConfigurationError
 
@@ -50,6 +50,15 @@ def _zone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("which is not a time zone: use an IANA name such as Europe/Berlin") from None
     return value
+
+
+def _user_ids(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return frozenset(int(part) for part in value.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("which is not a list of WHOOP user ids, separated by commas") from None
 
 
 def _whole_number(minimum: int, unit: str) -> BeforeValidator:
@@ -175,6 +184,10 @@ class Settings(BaseSettings):
         default=True, validation_alias="WHOOP_AUTOMATIC"
     )
     """Whether the definitions contain sensors and schedules."""
+    operators: Annotated[frozenset[int], NoDecode, BeforeValidator(_user_ids)] = Field(
+        default=frozenset(), validation_alias="WHOOP_OPERATORS"
+    )
+    """WHOOP user ids of the members who may open the page of the whole team."""
     alert_url: Annotated[SecretStr, _url("http", "https")] = Field(
         default=_NO_SECRET, repr=False, validation_alias="WHOOP_ALERT_URL"
     )
@@ -215,7 +228,7 @@ class Settings(BaseSettings):
             raise _unreadable_dotenv() from None
         except ValidationError as error:
             raise ConfigurationError(_sentence(error)) from None
-        if settings.alert_smtp_url and not (settings.alert_from and settings.alert_to):
+        if settings.alert_smtp_url.get_secret_value() and not (settings.alert_from and settings.alert_to):
             raise ConfigurationError(
                 "WHOOP_ALERT_SMTP_URL is set, WHOOP_ALERT_FROM or WHOOP_ALERT_TO is not: an e-mail needs"
                 " both."

@@ -12,7 +12,7 @@ from whoop_assets.planner.facts import Facts
 from whoop_assets.planner.history import Progress, progress
 from whoop_assets.planner.member_view import MemberView
 from whoop_assets.settings import Settings
-from whoop_assets.sync.load_members import Order
+from whoop_assets.sync.load_members import LoadRequest
 
 
 def gather(database: Database, settings: Settings) -> tuple[Facts, PlannerSettings]:
@@ -71,11 +71,11 @@ class Group:
         """Expected number of requests."""
         return sum(task.requests for task in self.tasks)
 
-    def orders(self, until: datetime, today: date, run_id: str = "") -> list[Order]:
+    def orders(self, until: datetime, today: date, run_id: str = "") -> list[LoadRequest]:
         """Returns the loads of the run, one per stream."""
         task = self.any
         return [
-            Order(
+            LoadRequest(
                 stream,
                 task.first,
                 task.last,

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, or_, select, update
 
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.records import coverage
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.tables import RECORD_TABLES, cycles, sleeps
@@ -46,7 +46,7 @@ def sleep_times(connection: Connection, sleep_ids: Collection[str]) -> dict[str,
     """Return times and days of those sleeps that are stored, by id."""
     c = sleeps.c
     found: dict[str, SleepTimes] = {}
-    for batch in in_lots(list(sleep_ids)):
+    for batch in batched(list(sleep_ids)):
         query = select(c.id, c.start_time, c.end_time, c.day).where(c.id.in_(batch))
         found |= {key: SleepTimes(start, end, day) for key, start, end, day in connection.execute(query)}
     return found

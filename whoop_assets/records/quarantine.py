@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from whoop_assets.db.statements import in_lots, insert_or_replace
+from whoop_assets.db.statements import batched, insert_or_replace
 from whoop_assets.records.tables import quarantine
 
 
@@ -65,7 +65,7 @@ def resolve(connection: Connection, user_id: int, stream: str, keys: Collection[
     c = quarantine.c
     is_open = (c.user_id == user_id, c.stream == stream, c.resolved_at.is_(None))
     open_keys = set(connection.scalars(select(c.record_key).where(*is_open)))
-    for batch in in_lots(sorted(open_keys.intersection(keys))):
+    for batch in batched(sorted(open_keys.intersection(keys))):
         connection.execute(update(quarantine).where(*is_open, c.record_key.in_(batch)).values(resolved_at=at))
 
 

@@ -55,7 +55,7 @@ def read_days(
     covered = _covered(connection, by_member, wanted)
     for user_id, member_days in by_member.items():
         calendar = known.get(user_id, [])
-        for day, span in spans_of(sorted(member_days), calendar).items():
+        for day, span in spans_of(member_days, calendar).items():
             for stream in wanted:
                 if _holds(covered.get((user_id, stream), []), span):
                     found[stream].add((user_id, day))

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Column, Connection, Table, bindparam, or_, select, update
 
-from whoop_assets.db.statements import in_lots, insert_rows
+from whoop_assets.db.statements import batched, insert_rows
 from whoop_assets.records import coverage, day_assignment, stale_days
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.day_assignment import AffectedRecords
@@ -149,7 +149,7 @@ def keys_of_days_outside(
 def cycle_of_recovery(connection: Connection, sleep_ids: Sequence[str]) -> dict[str, int]:
     """Return the cycle id of each stored recovery, by its sleep's id."""
     found: dict[str, int] = {}
-    for batch in in_lots(sleep_ids):
+    for batch in batched(sleep_ids):
         query = select(recoveries.c.sleep_id, recoveries.c.cycle_id).where(recoveries.c.sleep_id.in_(batch))
         found |= dict(connection.execute(query).all())
     return found
@@ -166,7 +166,7 @@ def _stored_rows(connection: Connection, stream: str, keys: Sequence[Any]) -> di
     query = select(key_column.label("key"), *(table.c[name] for name in _COMPARED))
     return {
         row.key: row
-        for batch in in_lots(keys)
+        for batch in batched(keys)
         for row in connection.execute(query.where(key_column.in_(batch)))
     }
 
@@ -185,7 +185,7 @@ def _compare(record: ParsedRecord, row: Any | None) -> Literal["write", "confirm
 def _confirm(connection: Connection, stream: str, confirmed: dict[datetime, list[Any]]) -> None:
     table, key_column = _table_and_key(stream)
     for requested_at, keys in confirmed.items():
-        for batch in in_lots(keys):
+        for batch in batched(keys):
             connection.execute(
                 update(table)
                 .where(key_column.in_(batch), table.c.synced_at < requested_at)

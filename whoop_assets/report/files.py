@@ -54,7 +54,7 @@ def write_report(
     report = MemberReport(user_id, calendar(summaries, trends), weeks, today, at, title, effects)
     content = page(report).encode()
     path = report_path(folder, user_id)
-    atomic_file.put(path, lambda file: file.write(content))
+    atomic_file.write_atomically(path, lambda file: file.write(content))
     return WrittenReport(user_id, path, len(content), len(summaries))
 
 

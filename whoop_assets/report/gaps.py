@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.report.calendar_days import ReportDay
 from whoop_assets.report.formatting import date_range
 
@@ -37,7 +37,7 @@ class GapDays:
     @property
     def ranges(self) -> str:
         """The days as text: ranges, newest first, at most `MAX_SHOWN_RANGES`."""
-        ranges = spans_of(self.days)[::-1]
+        ranges = to_date_ranges(self.days)[::-1]
         text = ", ".join(date_range(first, last) for first, last in ranges[:MAX_SHOWN_RANGES])
         more = len(ranges) - MAX_SHOWN_RANGES
         return f"{text}, and {more} more" if more > 0 else text

@@ -33,10 +33,9 @@ from sqlalchemy import (
     select,
 )
 
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.db.types import JsonText, UtcDateTime
-from whoop_assets.records.incoming import KEY
-from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES, record_versions
+from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES, SNAPSHOT_TABLES, record_versions
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 
 _EPOCH = 1_600_000_000
@@ -258,7 +257,7 @@ def _source(table: ExportTable) -> "tuple[FromClause, ColumnElement[Any], Column
     key: ColumnElement[Any] = c.record_key
     if table.stream == "cycles":
         key = cast(key, BigInteger)
-    joined = record_versions.join(record, record.c[KEY[table.stream]] == key)
+    joined = record_versions.join(record, record.c[RECORD_KEYS[table.stream]] == key)
     return joined, record.c.day, c.requested_at
 
 
@@ -288,7 +287,7 @@ def _limited(
     if days is None:
         yield query
         return
-    for lot in in_lots(list(days)):
+    for lot in batched(list(days)):
         yield query.where(day.in_(lot))
 
 

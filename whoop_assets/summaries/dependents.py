@@ -7,7 +7,7 @@ Changes during the rebuild stay stale, and a killed process leaves the marks.
 from collections.abc import Collection
 from datetime import date, timedelta
 
-from whoop_assets.date_ranges import spans_of_members
+from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, StaleDay
 from whoop_assets.summaries import trends_store
@@ -53,7 +53,7 @@ def rebuild_stale_trends(database: Database, stale: Collection[StaleDay]) -> int
     """Rebuild the trends of the stale days and of the days that depend on them; return the number of
     changed rows."""
     # Days closer than the longest window are one range, because their rebuilds would overlap.
-    spans = spans_of_members(((entry.user_id, entry.day) for entry in stale), apart=REACH)
+    spans = to_date_ranges_of_members(((entry.user_id, entry.day) for entry in stale), max_gap=REACH)
     return sum(rebuild_trends(database, users, start, stop) for users, start, stop in spans)
 
 

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeeded, WhoopError
+from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, snapshots
+from whoop_assets.sync import membership
 from whoop_assets.sync.parsing import parse_snapshot
 from whoop_assets.sync.session import CONNECT_LANE, Connection
 from whoop_assets.tokens import store as token_store
@@ -19,7 +21,7 @@ from whoop_assets.whoop_api.models import UserProfile
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES, allows, missing
 from whoop_assets.whoop_api.streams import PROFILE
-from whoop_assets.whoop_api.transport import Answer
+from whoop_assets.whoop_api.transport import ApiResponse
 from whoop_assets.whoop_api.validation import validation_reason
 
 
@@ -68,7 +70,7 @@ def connected(user_id: int, pair: TokenPair) -> Connected:
     return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
 
 
-def profile_owner(answer: Answer) -> int:
+def profile_owner(answer: ApiResponse) -> int:
     """Return the user id of the profile."""
     try:
         return UserProfile.model_validate(answer.payload).user_id
@@ -79,7 +81,9 @@ def profile_owner(answer: Answer) -> int:
         ) from None
 
 
-def store_member(session: Connection, user_id: int, pair: TokenPair, answer: Answer) -> member_store.Before:
+def store_member(
+    session: Connection, user_id: int, pair: TokenPair, answer: ApiResponse
+) -> membership.MemberBackup:
     """Store member, tokens and profile in one transaction, and replay the member's parked events.
 
     Returns:
@@ -89,9 +93,10 @@ def store_member(session: Connection, user_id: int, pair: TokenPair, answer: Ans
     database = session.database
     with database.write([user_id]) as connection:
         now = database.now(connection)
-        before = member_store.before(connection, user_id)
+        before = membership.back_up(connection, user_id)
         names = {name: fields[name] for name in PROFILE.columns}
         member_store.connect(connection, user_id, pair.scopes, names, now)
+        load_failures.forget(connection, [user_id])
         token_store.save(
             connection,
             user_id,
@@ -107,10 +112,10 @@ def store_member(session: Connection, user_id: int, pair: TokenPair, answer: Ans
     return before
 
 
-def take_back(session: Connection, user_id: int, before: member_store.Before) -> None:
+def take_back(session: Connection, user_id: int, before: membership.MemberBackup) -> None:
     """Undo `store_member`, because the tokens belong to another member."""
     with session.database.write([user_id]) as connection:
-        member_store.put_back(connection, user_id, before)
+        membership.restore(connection, user_id, before)
 
 
 def require_scopes(scopes: frozenset[str]) -> None:
@@ -157,9 +162,10 @@ def disconnect_member(session: Connection, user_id: int, *, erase: bool) -> Disc
             revoked = False
     with database.write([user_id]) as connection:
         if erase:
-            return Disconnected(member_store.erase(connection, user_id), revoked)
+            return Disconnected(membership.erase_member(connection, user_id), revoked)
         token_store.forget(connection, user_id)
         load_failures.forget(connection, [user_id])
+        sessions.end(connection, user_id)
         reason = member_store.LEFT if revoked else member_store.LEFT_WITH_GRANT
         member_store.set_status(connection, user_id, member_store.DISCONNECTED, reason)
     return Disconnected(0, revoked)

@@ -39,7 +39,7 @@ from whoop_assets.whoop_api.errors import (
     ServerFault,
     Unauthorized,
     Unavailable,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.scopes import allows
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
@@ -198,7 +198,7 @@ class EventLoad:
         asked_at = page.requested_at if asked_at is None else asked_at
         if key not in {record.key for record in records}:
             if sleep.start is None or sleep.cycle_id is None:
-                raise UnreadableAnswer(
+                raise UnreadableResponse(
                     f"The recovery of sleep {key} is not on WHOOP's newest page, and the sleep that says"
                     " where else to"
                     " look cannot be read.",
@@ -283,10 +283,10 @@ class EventLoad:
             self._reader.read(CYCLES, self._around(start), self._reader.since)
 
     def _fetch(self, stream: Stream, key: str) -> tuple[ParsedRecord | RejectedRecord | None, datetime]:
-        """Request a record by its own id. Raises UnreadableAnswer if WHOOP returns another record."""
+        """Request a record by its own id. Raises UnreadableResponse if WHOOP returns another record."""
         record, asked_at = self._reader.fetch(stream, key)
         if isinstance(record, ParsedRecord) and record.key != key:
-            raise UnreadableAnswer(
+            raise UnreadableResponse(
                 f"GET {record.endpoint} returned another record than the requested one.", path=record.endpoint
             )
         return record, asked_at

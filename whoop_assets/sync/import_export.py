@@ -28,9 +28,9 @@ from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.members import store as member_store
 from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
-from whoop_assets.summaries.follow import rebuild_behind, rebuild_weeks
-from whoop_assets.summaries.rebuild import BUILT_ALONG, rebuild_days
-from whoop_assets.sync import membership
+from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_weeks
+from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
+from whoop_assets.sync import import_summary, membership
 from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
@@ -174,8 +174,8 @@ def import_export(
         for kind, entry in result.kinds.items():
             if kind != "journal":
                 entry.matched = export_store.matched(connection, result.user_id, kind)
-                entry.filling = export_store.filling(connection, result.user_id, kind)
-        result.filled_days = export_store.filled_days(connection, result.user_id)
+                entry.filling = import_summary.filling(connection, result.user_id, kind)
+        result.filled_days = import_summary.filled_days(connection, result.user_id)
     return result
 
 
@@ -393,14 +393,14 @@ def _follow(database: Database, user_id: int, days: Iterable[date]) -> int:
     Returns the number of days.
     """
     wanted = set(days)
-    for first, last in to_date_ranges(wanted, max_gap=BUILT_ALONG):
+    for first, last in to_date_ranges(wanted, max_gap=MAX_BRIDGED_GAP):
         rebuild_days(database, [user_id], first, last)
 
     def behind(ledger: Ledger) -> list[Any]:
         with database.read() as connection:
             return ledger.generations(connection, [user_id], date.min, date.max)
 
-    rebuild_behind(database, behind(STALE_TRENDS))
+    rebuild_stale_trends(database, behind(STALE_TRENDS))
     mondays = [entry.day for entry in behind(STALE_WEEKS)]
     if mondays:
         rebuild_weeks(database, [user_id], min(mondays), max(mondays))

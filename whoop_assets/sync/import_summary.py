@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, and_, func, select
 
 from whoop_assets.app_export.tables import IMPORTED_TABLES
-from whoop_assets.summaries.exported import FROM_BOTH, FROM_EXPORT
+from whoop_assets.summaries.daily.exported import FROM_BOTH, FROM_EXPORT
 from whoop_assets.summaries.tables import daily_summary
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from whoop_assets.date_ranges import spans_of_members
+from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
 from whoop_assets.errors import (
     BudgetExhausted,
@@ -17,8 +17,8 @@ from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
 from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS
-from whoop_assets.summaries.follow import rebuild_behind
-from whoop_assets.summaries.rebuild import BUILT_ALONG, rebuild_days
+from whoop_assets.summaries.dependents import rebuild_stale_trends
+from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
 from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_stream
 from whoop_assets.sync.event_load import LANE, EventLoad
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests
@@ -222,7 +222,9 @@ def rebuild_touched(
         touched = claims.served_members(connection, by) & set(members)
         stale = stale_days.generations(connection, members, first, last)
         stale += stale_days.changed_since(connection, touched, since)
-    spans = spans_of_members(((entry.user_id, entry.day) for entry in stale), apart=BUILT_ALONG)
+    spans = to_date_ranges_of_members(
+        ((entry.user_id, entry.day) for entry in stale), max_gap=MAX_BRIDGED_GAP
+    )
     return sum(rebuild_days(database, users, start, stop).changed for users, start, stop in spans)
 
 
@@ -238,7 +240,7 @@ def follow_touched(
         touched = claims.served_members(connection, by) & set(members)
         stale = STALE_TRENDS.generations(connection, members, first, last)
         stale += STALE_TRENDS.changed_since(connection, touched, since)
-    return rebuild_behind(database, stale)
+    return rebuild_stale_trends(database, stale)
 
 
 def process_due_events(session: Connection, *, by: str) -> list[LoadResult]:

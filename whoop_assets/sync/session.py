@@ -51,12 +51,12 @@ class Connection:
         )
         # Read here, where no transaction is open. A missing key is an error only for code that uses it: a
         # member can be erased without.
-        self._cipher = _cipher_or_error(database, settings.token_key)
+        self._cipher = _cipher_or_error(database, settings.token_key.get_secret_value())
         self._http = open_http()
         self.oauth = OAuth(
             settings.oauth_url,
             settings.client_id,
-            settings.client_secret,
+            settings.client_secret.get_secret_value(),
             settings.redirect_uri,
             clock=self.clock,
             http=self._http,

@@ -15,7 +15,7 @@ from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.pagination import Piece, paginate
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.sync.session import Connection
-from whoop_assets.whoop_api.errors import BadRequest, Refused, ServerFault, Unavailable, UnreadableAnswer
+from whoop_assets.whoop_api.errors import BadRequest, Refused, ServerFault, Unavailable, UnreadableResponse
 from whoop_assets.whoop_api.streams import CYCLES, Stream
 from whoop_assets.whoop_day import Calendar
 
@@ -136,7 +136,7 @@ class StreamReader:
             self.requested_cycles.add(cycle_id)
             try:
                 record, asked_at = self.fetch(CYCLES, cycle_id)
-            except (ServerFault, Unavailable, UnreadableAnswer, BadRequest, Refused) as error:
+            except (ServerFault, Unavailable, UnreadableResponse, BadRequest, Refused) as error:
                 self._warn(f"A cycle that must have closed was not read again. {error}")
                 continue
             if record is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
+from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
 from whoop_assets.records.tables import recoveries, sleeps, workouts
 from whoop_assets.v1_migration.store import (
     FOUND,
@@ -81,7 +81,7 @@ def _contradiction(*times: tuple[str, datetime | None, datetime | None]) -> str 
     return f"in the old store {' and '.join(found)}." if found else None
 
 
-def check_integrity(connection: Connection) -> tuple[dict[str, int], Found]:
+def check_integrity(connection: Connection) -> tuple[dict[str, int], Findings]:
     """Compares every imported id with its record.
 
     Returns:
@@ -91,7 +91,7 @@ def check_integrity(connection: Connection) -> tuple[dict[str, int], Found]:
         404 responses among them.
     """
     entries, statuses = Counter[str](), Counter[int]()
-    problems = Found(looked_at=0)
+    problems = Findings(looked_at=0)
     for entry in read_log(connection):
         row = entry.row
         entries.update(("total", row.kind, row.state, f"mapped_by_{row.way}"))
@@ -101,7 +101,7 @@ def check_integrity(connection: Connection) -> tuple[dict[str, int], Found]:
         statuses[row.status or 0] += 1
         if entry.problem is not None:
             problems.count += 1
-            if len(problems.examples) < MOST_NAMED:
+            if len(problems.examples) < MAX_EXAMPLES:
                 example = f"{row.kind} {row.v1_id}: {entry.problem}"
                 problems.examples.append(Example(row.user_id, None, example))
     names = ("total", *KINDS, MAPPED, *(f"mapped_by_{way}" for way in WAYS), UNMAPPED, OPEN)

@@ -22,7 +22,7 @@ from sqlalchemy import Connection as Transaction
 from whoop_assets.db.database import Database
 from whoop_assets.errors import DatabaseError, WhoopError
 from whoop_assets.members import store as member_store
-from whoop_assets.sync.load_members import ends_everybodys_requests
+from whoop_assets.sync.load_members import stops_all_requests
 from whoop_assets.sync.session import Connection
 from whoop_assets.v1_migration import store as v1_store
 from whoop_assets.v1_migration.store import OldId
@@ -35,7 +35,7 @@ from whoop_assets.whoop_api.errors import (
     OAuthError,
     Refused,
     ServerFault,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from whoop_assets.whoop_api.streams import valid_uuid
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
@@ -94,7 +94,7 @@ def migrate(connection: Connection, progress: Callable[[int], None] = lambda dec
             raise
         except WhoopError as error:
             failures[user_id] = str(error)
-            if ends_everybodys_requests(error):
+            if stops_all_requests(error):
                 connection = connection.without_requests(error)
     return failures
 
@@ -126,7 +126,7 @@ def _decide_all(
             try:
                 response = _request(client, old_id)
                 server_errors, failures = 0, 0
-            except (ServerFault, BadRequest, Refused, UnreadableAnswer) as error:
+            except (ServerFault, BadRequest, Refused, UnreadableResponse) as error:
                 if error.path == TOKEN_PATH or isinstance(error, OAuthError):
                     raise  # concerns the member, not the id
                 last_error, failures = error, failures + 1
@@ -160,7 +160,7 @@ def _request(client: WhoopClient, old_id: OldId) -> tuple[int, str | None]:
     try:
         return v1_store.FOUND, valid_uuid(str(response.payload.get(field_name)))
     except InvalidIdentifier:
-        raise UnreadableAnswer(
+        raise UnreadableResponse(
             f"GET {response.endpoint} returned a response without a UUID: WHOOP may have changed its API.",
             path=response.endpoint,
             status=v1_store.FOUND,

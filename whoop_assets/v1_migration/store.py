@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, case, func, or_, select, tuple_, update
 
-from whoop_assets.db.statements import in_lots, insert_or_ignore
+from whoop_assets.db.statements import batched, insert_or_ignore
 from whoop_assets.records.tables import RECORD_TABLES, recoveries, sleeps, workouts
 from whoop_assets.v1_migration.tables import v1_ids
 from whoop_assets.webhooks.row_locks import PARKED
@@ -74,7 +74,7 @@ def import_ids(connection: Connection, ids: Iterable[OldId], source: str, at: da
     for old_id in ids:
         given[old_id.key] = given.get(old_id.key, old_id).completed_by(old_id)
     known: list[Any] = []
-    for keys in in_lots(list(given)):
+    for keys in batched(list(given)):
         known += connection.execute(select(*OLD_ID, _c.state).where(KEY.in_(keys))).all()
     for *fields, state in known:
         before = OldId(*fields)

@@ -48,7 +48,7 @@ def create_app(
     receiver = Receiver(
         writer,
         metrics,
-        secret=settings.client_secret,
+        secret=settings.client_secret.get_secret_value(),
         max_age=timedelta(seconds=settings.webhook_max_age),
         clock=database.clock,
     )

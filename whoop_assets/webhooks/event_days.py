@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, or_, select
 
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.records.offsets import newest_offsets
 from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES
 from whoop_assets.webhooks import attempts
@@ -56,6 +56,6 @@ def _days_of_records(connection: Connection, stream: str, keys: Collection[str |
     table = RECORD_TABLES[stream]
     key = table.c[RECORD_KEYS[stream]]
     found: dict[str, date] = {}
-    for batch in in_lots(sorted(name for name in keys if name is not None)):
+    for batch in batched(sorted(name for name in keys if name is not None)):
         found.update(connection.execute(select(key, table.c.day).where(key.in_(batch))).all())
     return found

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, cast, delete, false, func, select
 
-from whoop_assets.db.statements import in_lots, upsert
+from whoop_assets.db.statements import batched, upsert
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members.store import DISCONNECTED
 from whoop_assets.members.tables import members
@@ -89,7 +89,7 @@ def _content(delivery: Delivery) -> tuple[int, str, str | None]:
 def _contents(connection: Connection, trace_ids: Collection[str]) -> dict[str, tuple[int, str, str | None]]:
     c = webhook_events.c
     found = {}
-    for batch in in_lots(sorted(trace_ids)):
+    for batch in batched(sorted(trace_ids)):
         query = select(c.trace_id, c.user_id, c.event_type, c.record_id).where(c.trace_id.in_(batch))
         found.update({name: (user_id, kind, key) for name, user_id, kind, key in connection.execute(query)})
     return found
@@ -97,7 +97,7 @@ def _contents(connection: Connection, trace_ids: Collection[str]) -> dict[str, t
 
 def _not_members(connection: Connection, user_ids: Collection[int]) -> set[int]:
     found: set[int] = set()
-    for batch in in_lots(sorted(user_ids)):
+    for batch in batched(sorted(user_ids)):
         query = select(members.c.user_id).where(
             members.c.user_id.in_(batch), members.c.status != DISCONNECTED
         )

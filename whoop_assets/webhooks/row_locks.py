@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from whoop_assets.db.statements import in_lots
+from whoop_assets.db.statements import batched
 from whoop_assets.webhooks.tables import webhook_events
 
 OPEN, PARKED, DONE = "open", "parked", "done"
@@ -44,7 +44,7 @@ def locked(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
     """Lock the events' rows until the transaction ends, and return the events that exist."""
     c = webhook_events.c
     found = []
-    for batch in in_lots(sorted(set(trace_ids))):
+    for batch in batched(sorted(set(trace_ids))):
         query = select(*COLUMNS).where(c.trace_id.in_(batch)).order_by(c.trace_id).with_for_update()
         found += [Event(*row) for row in connection.execute(query)]
     return found

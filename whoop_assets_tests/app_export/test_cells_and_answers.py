@@ -145,7 +145,7 @@ def test_a_dismissed_row_stays_dismissed_when_it_comes_again_and_another_one_doe
         assert (entry.source, entry.place) == ("physiological_cycles.csv", "line 3")
         assert quarantine_entries.dismiss(connection, [entry.id], sqlite_database.now(connection)) == 1
         assert quarantine_entries.entries(connection) == []
-        assert consistency.in_quarantine(connection).count == 0
+        assert consistency.open_quarantine(connection).count == 0
     again = import_export(sqlite_database, files, -1)
     assert (again.rejected, again.dismissed) == ([], 1)
     with sqlite_database.read() as connection:

@@ -21,8 +21,8 @@ from whoop_assets.defs.partitions import range_tags
 from whoop_assets.sync.session import MAX_RETRY_SECONDS
 from whoop_assets_tests.support.dagster_instance import instance_in
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
+from whoop_assets_tests.support.home import Home, at_home
 from whoop_assets_tests.support.plain_settings import plain
-from whoop_assets_tests.sync.home import Home, at_home
 from whoop_simulator.world.world import World
 
 _numbers = itertools.count(1)
@@ -97,7 +97,7 @@ class Project:
 def _short_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bound retries to a moment: Dagster's runs use the system's clock, so a fault that stays would take its
     real time."""
-    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     for lane in MAX_RETRY_SECONDS:
         monkeypatch.setitem(MAX_RETRY_SECONDS, lane, 0.2)
 

@@ -5,7 +5,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,8 +98,7 @@ def freshly_loaded(simulation: Simulation, database_url: str) -> Iterator[Databa
     """Load all data as WHOOP has them now into another database."""
     control: Control = simulation.control
     control.post("limits", per_minute=1_000_000, per_day=10_000_000)
-    settings = replace(
-        simulation.settings,
+    settings = simulation.settings.replace(
         database_url=database_url,
         requests_per_minute=1_000_000,
         requests_per_day=10_000_000,

@@ -8,8 +8,8 @@ from typing import Any
 
 from whoop_assets.planner import FetchTask, Plan
 from whoop_assets.planner.current_plan import grouped, plan_now, planner_settings_at
-from whoop_assets.sync.load_members import load_everybody
-from whoop_assets_tests.sync.home import KEY, RECORDS, Home, moment
+from whoop_assets.sync.load_members import load_members
+from whoop_assets_tests.support.home import KEY, RECORDS, Home, moment
 
 MINUTE = timedelta(minutes=1)
 
@@ -40,7 +40,7 @@ class Life:
             for order in group.orders(
                 self.home.clock.now(), planner_settings_at(self.settings, plan.now).last_day
             ):
-                assert load_everybody(self.home.connection, order).failures == []
+                assert load_members(self.home.connection, order).failures == []
             reason = group.any.reason.value
             cost = self.home.world.requests - before
             self.requests[reason] = self.requests.get(reason, 0) + cost

@@ -13,16 +13,22 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Transaction
 
 from whoop_assets.errors import ConfigurationError, SinkUnavailable
-from whoop_assets.members import store as member_store
+from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.sinks.source import TABLES
-from whoop_assets.sync.parsing import Taken
-from whoop_assets_tests.sinks.delivered import VERSIONS, assert_delivered, by_duckdb, by_pyiceberg, data_files
+from whoop_assets.sync import membership
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
+from whoop_assets_tests.support.delivered import (
+    VERSIONS,
+    assert_delivered,
+    by_duckdb,
+    by_pyiceberg,
+    data_files,
+)
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.marks import slow
 from whoop_assets_tests.support.ports import REFUSING_PORT
@@ -82,7 +88,7 @@ def test_the_tables_of_single_record_endpoints_hold_every_content_with_its_endpo
         sleep = newest(d, "sleeps", -5)
         d.home.world.edit(d.home.member, "sleeps", sleep["id"], {"score": {"respiratory_rate": 99.5}})
         from whoop_assets.records import upsert as records
-        from whoop_assets.sync.parsing import take
+        from whoop_assets.sync.parsing import parse_record
         from whoop_assets.whoop_api.streams import STREAMS
 
         said = datetime(2026, 11, 21, 11, 59, tzinfo=UTC)
@@ -99,11 +105,11 @@ def test_the_tables_of_single_record_endpoints_hold_every_content_with_its_endpo
             for stream, answer in asked.values():
                 # A content that is stored already is not kept a second time: these say something new.
                 payload = answer.payload | {"updated_at": "2026-11-21T11:59:00.000Z"}
-                one = take(STREAMS[stream], payload, d.home.member, answer.requested_at, answer.endpoint)
-                assert isinstance(one, Taken)
-                records.store(
-                    connection, d.home.member, stream, [one.incoming], d.home.database.now(connection)
+                one = parse_record(
+                    STREAMS[stream], payload, d.home.member, answer.requested_at, answer.endpoint
                 )
+                assert isinstance(one, ParsedRecord)
+                records.store(connection, d.home.member, stream, [one], d.home.database.now(connection))
         d.sync()
         assert_delivered(d.home.database, d.catalog())
         for name, (_, answer) in asked.items():
@@ -223,7 +229,7 @@ def test_who_is_erased_is_gone_from_the_tables_and_with_purge_from_the_files(del
         d.sync()
         gone, stays = d.home.members
         with d.home.database.write([gone]) as connection:
-            member_store.erase(connection, gone)
+            membership.erase_member(connection, gone)
         for name, one in d.sync(purge=True).items():
             assert {row["user_id"] for row in by_pyiceberg(d.catalog(), name).values()} <= {stays}
             table = d.catalog().load_table(f"whoop.{name}")

@@ -203,7 +203,7 @@ KILLED = """
 import os, signal, sys
 from datetime import date
 from sqlalchemy import event
-from whoop_assets.summaries.follow import rebuild_trends
+from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.db.database import Database
 
 database = Database(sys.argv[1])

@@ -21,8 +21,8 @@ from whoop_assets.sync.load_members import LoadResult
 from whoop_assets.whoop_api import transport
 from whoop_assets.whoop_api.fields import rfc3339
 from whoop_assets_tests.support.fixed_time import NOW
+from whoop_assets_tests.support.home import KEY, RECORDS, Home, at_home
 from whoop_assets_tests.sync.claims import Witness, differences, gaps, half_written, rows_of, untrue_claims
-from whoop_assets_tests.sync.home import KEY, RECORDS, Home, at_home
 from whoop_simulator.http.faults import Fault, Faults
 from whoop_simulator.world.world import World
 
@@ -69,8 +69,8 @@ class CountedFaults(Faults):
         self.hits: list[tuple[str, str]] = []
         self.gave_up = False
 
-    def hitting(self, path: str) -> dict[str, Fault]:
-        hits = super().hitting(path)
+    def matching(self, path: str) -> dict[str, Fault]:
+        hits = super().matching(path)
         self.hits += [(kind, path.removeprefix("/developer")) for kind in hits]
         if len(self.hits) > MAX_FAULTS:
             self.gave_up = True
@@ -218,7 +218,7 @@ class Storm:
         faults = world.faults = CountedFaults(self.seed)
         outcome.orders = self._orders()
         for order in outcome.orders:
-            world.order_fault(**order)
+            world.inject_fault(**order)
         rounds: list[LoadResult] = []
         with self.patch.context() as patch, self._changing(), self._ending():
             if self._impatient:

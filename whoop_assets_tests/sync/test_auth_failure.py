@@ -88,7 +88,7 @@ def test_only_granted_streams_count(database_url):
 
 
 def test_other_errors_are_no_proof_of_a_revoked_grant(home, monkeypatch):
-    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
     home.world.inject_fault("status", status=500, count=None, path_prefix="/v2/user")
     rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
@@ -157,7 +157,7 @@ def test_a_member_who_reconnects_during_the_trial_stays_connected(home, monkeypa
 
 
 def test_the_requests_of_the_trial_are_counted(home, monkeypatch):
-    monkeypatch.setattr("whoop_assets.whoop_api.transport.BACKOFF_FIRST", 0.001)
+    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     refuse(home, "/v2/activity/workout")
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}

@@ -16,7 +16,7 @@ from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.whoop_api.errors import ApiError, RefreshResponseLost
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_only_whoops_response_proves_the_end_of_a_grant(home, monkeypatch):
 def lose_the_answer_to_a_refresh(home, user_id):
     """WHOOP has refreshed the token, but the response with the new pair was lost."""
     home.advance(timedelta(hours=2))
-    home.world.order_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
+    home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshResponseLost):
         home.connection.client(user_id, "schedule").profile()
 

@@ -9,7 +9,7 @@ from whoop_assets.errors import DatabaseError
 from whoop_assets.records import load_failures, quarantine, tables
 from whoop_assets.sync import pagination
 from whoop_assets.sync.parsing import parse_record
-from whoop_assets.whoop_api.response_body import Received
+from whoop_assets.whoop_api.response_body import RawResponse
 from whoop_assets.whoop_api.streams import WORKOUTS
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
@@ -185,7 +185,7 @@ def test_one_odd_record_does_not_affect_other_members(database_url, odd, monkeyp
 def test_a_number_that_no_database_can_store_is_quarantined(database_url):
     with at_home(database_url, frozen_world(days=10)) as home:
         body = b'{"id": "n", "user_id": %d, "strain": 1e999}' % home.member
-        raw = Received(200, {}, body).json()
+        raw = RawResponse(200, {}, body).json()
         rejected = parse_record(WORKOUTS, raw, home.member, home.clock.now(), "/v2/activity/workout")
         with home.database.write([home.member]) as connection:
             quarantine.keep(connection, home.member, "workouts", [rejected], home.clock.now())

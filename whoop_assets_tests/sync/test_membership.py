@@ -13,7 +13,7 @@ from whoop_assets.schema import metadata
 from whoop_assets.sync import membership
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 OTHER = MEMBER + 1
 

@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from whoop_assets.errors import BudgetExhausted, ConfigurationError
 from whoop_assets.members import store as member_store
+from whoop_assets.sync import membership
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.tokens import cipher, tables
 from whoop_assets_tests.support.fixed_time import TODAY
@@ -89,7 +90,7 @@ def test_a_member_erased_during_a_rejected_response_leaves_no_row(home, monkeypa
 
     def erased_meanwhile(lane):
         with home.database.write([leaves]) as connection:
-            member_store.erase(connection, leaves)
+            membership.erase_member(connection, leaves)
         return acquire(lane)
 
     home.connection.tokens(leaves).access_token()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoop_assets.sync.parsing import canonical
-from whoop_assets.whoop_api.response_body import Received
+from whoop_assets.whoop_api.response_body import RawResponse
 
 NUMBERS = (
     st.floats(allow_nan=False, allow_infinity=False)
@@ -58,7 +58,7 @@ def test_the_text_is_the_same_in_all_versions() -> None:
 
 @pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"NaN", b"-Infinity"])
 def test_a_number_that_no_database_can_store_is_kept_as_text(number: bytes) -> None:
-    read = Received(200, {}, b'{"new": %s, "id": 1}' % number).json()
+    read = RawResponse(200, {}, b'{"new": %s, "id": 1}' % number).json()
     text, content_hash = canonical(read)
     assert "inf" in json.loads(text) or "nan" in json.loads(text)
     assert content_hash != canonical({"new": None, "id": 1})[1]

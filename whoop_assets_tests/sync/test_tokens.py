@@ -17,7 +17,7 @@ from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.keep_alive import RENEW_AFTER, keep_alive
 from whoop_assets.tokens.refresh import MemberTokens, PairLost, StillRefreshing, UselessPairs
-from whoop_assets.whoop_api.errors import RefreshAnswerLost
+from whoop_assets.whoop_api.errors import RefreshResponseLost
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.sync.crowd import until
@@ -85,7 +85,7 @@ def test_a_spent_refresh_token_makes_the_member_reconnect_and_deletes_nothing(ho
 def test_after_a_lost_response_the_intent_stays_stored(home):
     home.advance(timedelta(hours=2))
     home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost):
+    with pytest.raises(RefreshResponseLost):
         profile(home)
     assert stored(home).intent_at == home.clock.now()
     assert home.rows("tokens")[home.member]["lease_until"] is None
@@ -98,7 +98,7 @@ def test_a_lease_whose_holder_died_does_not_block_for_longer_than_its_time(home)
         assert leases.take(connection, pair, home.connection.cipher, home.clock.now()) is not None
     died_at = home.clock.now()
     assert profile(home).payload["user_id"] == home.member
-    assert home.clock.now() - died_at <= leases.LEASE + timedelta(seconds=1)
+    assert home.clock.now() - died_at <= leases.LEASE_DURATION + timedelta(seconds=1)
 
 
 def test_the_database_contains_no_token_in_plain_text(home):
@@ -131,7 +131,7 @@ def test_a_holder_stalled_beyond_its_lease_stores_the_new_pair_and_no_member_mus
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     pair = home.connection.oauth.refresh(spent)
-    home.clock.advance(leases.LEASE)
+    home.clock.advance(leases.LEASE_DURATION)
     wait = home.clock.sleep
 
     def the_other_awakes(seconds):
@@ -150,7 +150,7 @@ def test_a_holder_stalled_beyond_its_lease_stores_the_new_pair_and_no_member_mus
 def test_a_late_holder_does_not_overwrite_the_pair_of_its_successor(home):
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
-    home.clock.advance(leases.LEASE)
+    home.clock.advance(leases.LEASE_DURATION)
     profile(home)
     taken_over = stored(home)
     MemberTokens(home.connection, home.member).exchange(lease, spent)  # invalid_grant: another pair is stored
@@ -165,11 +165,11 @@ def test_a_crash_during_a_refresh_is_reported_and_a_late_pair_resolves_it(home):
     begun = home.clock.now()
     with pytest.raises(ReconnectionNeeded) as told:
         profile(home)
-    assert home.clock.now() - begun <= leases.LEASE + leases.GRACE + timedelta(seconds=1)
+    assert home.clock.now() - begun <= leases.LEASE_DURATION + leases.GRACE_PERIOD + timedelta(seconds=1)
     reason = home.rows("members")[home.member]["status_reason"]
     assert reason == (
-        "WHOOP no longer accepts the refresh token, which was probably spent when a process"
-        f" (pid {os.getpid()}) stopped in the middle of a token exchange begun at {begun:%Y-%m-%d %H:%M:%S}"
+        "WHOOP no longer accepts the refresh token, which was probably used up when a process"
+        f" (pid {os.getpid()}) stopped during a token exchange that began at {begun:%Y-%m-%d %H:%M:%S}"
         " UTC"
     )
     assert reason in str(told.value)
@@ -191,10 +191,10 @@ def test_a_crash_before_whoop_got_the_request_costs_nothing_and_leaves_no_trace(
 def test_the_reason_to_reconnect_names_a_lost_response(home):
     home.advance(timedelta(hours=2))
     home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost):
+    with pytest.raises(RefreshResponseLost):
         profile(home)
     begun = home.clock.now()
-    with pytest.raises(ReconnectionNeeded, match=r"answer to a token exchange of .* was lost"):
+    with pytest.raises(ReconnectionNeeded, match=r"response to a token exchange of .* was lost"):
         profile(home)
     assert home.clock.now() == begun
 
@@ -209,7 +209,7 @@ def test_a_revoked_grant_is_detected_once(home):
 
 
 def test_a_slow_response_does_not_end_the_lease(home, monkeypatch):
-    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    monkeypatch.setattr(leases, "RENEWAL_INTERVAL", timedelta(milliseconds=5))
     home.advance(timedelta(hours=2))
     refresh, go_on = home.connection.oauth.refresh, threading.Event()
 
@@ -222,9 +222,10 @@ def test_a_slow_response_does_not_end_the_lease(home, monkeypatch):
         asked = pool.submit(profile, home)
         until(lambda: stored(home).lease_until, "the lease")
         for _ in range(5):
-            home.clock.advance(leases.LEASE - timedelta(seconds=1))
+            home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
             until(
-                lambda: stored(home).lease_until == home.clock.now() + leases.LEASE, "the lease to be renewed"
+                lambda: stored(home).lease_until == home.clock.now() + leases.LEASE_DURATION,
+                "the lease to be renewed",
             )
             assert lease_of_another(home) is None
         go_on.set()
@@ -300,7 +301,9 @@ def test_waiting_too_long_for_a_lease_is_a_transient_error(home, monkeypatch):
     def renewed_meanwhile(seconds):
         sleep(seconds)
         with home.database.write() as connection:
-            connection.execute(tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE))
+            connection.execute(
+                tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE_DURATION)
+            )
 
     monkeypatch.setattr(home.clock, "sleep", renewed_meanwhile)
     with pytest.raises(StillRefreshing, match="try again") as error:
@@ -335,10 +338,10 @@ def test_useless_new_pairs_do_not_cause_endless_refreshes(home, monkeypatch, use
 
 
 def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home, monkeypatch):
-    monkeypatch.setattr(leases, "BEAT", timedelta(milliseconds=5))
+    monkeypatch.setattr(leases, "RENEWAL_INTERVAL", timedelta(milliseconds=5))
     home.advance(timedelta(hours=2))
     refresh, go_on, beats = home.connection.oauth.refresh, threading.Event(), []
-    beat = MemberTokens._beat
+    beat = MemberTokens._renew
 
     def slowly(token):
         assert go_on.wait(60), "the lease was no longer renewed"
@@ -350,14 +353,14 @@ def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home
             raise KeyboardInterrupt
         if go_on.is_set():
             return
-        home.clock.advance(leases.LEASE - timedelta(seconds=1))
+        home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
         beat(member, lease)
         assert lease_of_another(home) is None
         if len(beats) == 4:
             go_on.set()
 
     monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
-    monkeypatch.setattr(MemberTokens, "_beat", ctrl_c_at_the_first)
+    monkeypatch.setattr(MemberTokens, "_renew", ctrl_c_at_the_first)
     before = refresh_token(home)
     with pytest.raises(KeyboardInterrupt):
         profile(home)
@@ -395,8 +398,8 @@ def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home, monkeyp
             PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*answer"
         ):
             profile(home)
-    home.advance(leases.LEASE)
-    with pytest.raises(ReconnectionNeeded, match="stopped in the middle of a token exchange"):
+    home.advance(leases.LEASE_DURATION)
+    with pytest.raises(ReconnectionNeeded, match="stopped during a token exchange"):
         profile(home)
 
 
@@ -404,5 +407,5 @@ def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home, monkeyp
 def test_the_error_for_a_lost_response_names_the_member_and_the_way_out(home, fault):
     home.advance(timedelta(hours=2))
     home.world.inject_fault(**fault, count=1, path_prefix="/oauth/oauth2/token")
-    with pytest.raises(RefreshAnswerLost, match=f"of member {home.member} .*whoop-assets connect"):
+    with pytest.raises(RefreshResponseLost, match=f"of member {home.member} .*whoop-assets connect"):
         profile(home)

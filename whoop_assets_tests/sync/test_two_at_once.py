@@ -14,7 +14,7 @@ from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world, moment
+from whoop_assets_tests.support.home import at_home, frozen_world, moment
 
 FIRST = TODAY - timedelta(days=9)
 
@@ -37,7 +37,7 @@ def open_failures(home, run_id=None):
 
 
 def test_a_load_of_other_days_does_not_clear_a_failure(home):
-    home.world.order_fault(
+    home.world.inject_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
     load_members(home.connection, order(home, "workouts", FIRST - timedelta(days=5), FIRST, "backfill"))
@@ -45,7 +45,7 @@ def test_a_load_of_other_days_does_not_clear_a_failure(home):
     load_members(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh"))
     assert [failure.stream for failure in open_failures(home, "backfill")] == ["workouts"]
 
-    home.world.order_fault(
+    home.world.inject_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
     load_members(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh2"))
@@ -57,7 +57,7 @@ def test_a_load_of_other_days_does_not_clear_a_failure(home):
 
 
 def test_a_snapshot_load_of_a_past_day_does_not_clear_todays_failure(home):
-    home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
+    home.world.inject_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
     load_members(home.connection, order(home, "body_measurement", TODAY, TODAY, "today"))
     home.world.clear_faults()
     yesterday = TODAY - timedelta(days=1)
@@ -139,7 +139,7 @@ def test_a_piece_read_during_an_erase_is_not_stored(home, monkeypatch):
 
 def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(home):
     home.load(FIRST, TODAY)
-    home.world.order_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/activity/workout")
+    home.world.inject_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/activity/workout")
     home.load(FIRST, TODAY, ["workouts"])
     home.world.clear_faults()
     disconnect_member(home.connection, home.member, erase=False)

@@ -300,7 +300,7 @@ def test_the_typed_iterators_read_a_span(account: Account) -> None:
 
 def test_a_cursor_that_stands_still_is_noticed(account: Account) -> None:
     client = account.client()
-    account.world.order_fault("repeat_cursor", count=None)
+    account.world.inject_fault("repeat_cursor", count=None)
     with pytest.raises(CursorRepeated):
         list(client.pages(SLEEPS, limit=10))
     assert 5 < client.requests < 30
@@ -310,7 +310,7 @@ def test_a_cursor_that_stood_still_for_a_while_is_asked_for_again(account: Accou
     client = account.client()
     expected = [page.records for page in client.pages(SLEEPS, limit=10)]
     assert len(expected) > 2
-    account.world.order_fault("repeat_cursor", count=3)
+    account.world.inject_fault("repeat_cursor", count=3)
     client = account.client()
     assert [page.records for page in client.pages(SLEEPS, limit=10)] == expected
     assert client.requests == len(expected) + 2  # of the three, the first page named no cursor to repeat
@@ -359,7 +359,7 @@ def test_a_fault_in_a_crawl_loses_nothing(account: Account, kind: str) -> None:
     client = account.client()
     pages = client.pages(WORKOUTS, limit=10)
     records = list(next(pages).records)
-    account.world.order_fault(kind, count=2)
+    account.world.inject_fault(kind, count=2)
     for page in pages:
         records += page.records
     assert records == account.truth(WORKOUTS)
@@ -377,7 +377,7 @@ def test_a_fault_in_a_crawl_loses_nothing(account: Account, kind: str) -> None:
     ],
 )
 def test_a_fault_that_stays_ends_in_its_error(account: Account, kind: str, error: type[Exception]) -> None:
-    account.world.order_fault(kind, count=None)
+    account.world.inject_fault(kind, count=None)
     client = account.client()
     with pytest.raises(error):
         client.page(CYCLES)
@@ -385,13 +385,13 @@ def test_a_fault_that_stays_ends_in_its_error(account: Account, kind: str, error
 
 
 def test_a_slow_answer_is_waited_for(account: Account) -> None:
-    account.world.order_fault("latency", seconds=0.2)
+    account.world.inject_fault("latency", seconds=0.2)
     assert account.client().profile().payload["user_id"] == account.user_id
 
 
 def test_a_grant_that_a_lost_answer_ended_is_revoked(account: Account) -> None:
     client = account.client()
-    account.world.order_fault("reset")
+    account.world.inject_fault("reset")
     client.revoke_access()
     with pytest.raises(ReconnectionNeeded):
         client.profile()
@@ -400,7 +400,7 @@ def test_a_grant_that_a_lost_answer_ended_is_revoked(account: Account) -> None:
 @pytest.mark.parametrize("kind", ["reset", "truncate", "not_json", "status"])
 def test_a_refresh_whose_answer_is_lost_is_not_repeated(account: Account, kind: str) -> None:
     pair = account.world.issue_tokens(account.user_id)
-    account.world.order_fault(kind, path_prefix="/oauth/oauth2/token")
+    account.world.inject_fault(kind, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshResponseLost):
         account.oauth.refresh(pair["refresh_token"])
     assert account.world.stats()["token_requests"] <= 1
@@ -408,7 +408,7 @@ def test_a_refresh_whose_answer_is_lost_is_not_repeated(account: Account, kind: 
 
 def test_a_code_whose_answer_is_lost_means_a_new_consent(account: Account) -> None:
     code = account.world.grant_code(account.user_id, SCOPES, REDIRECT)
-    account.world.order_fault("reset", path_prefix="/oauth/oauth2/token")
+    account.world.inject_fault("reset", path_prefix="/oauth/oauth2/token")
     with pytest.raises(TokenResponseLost):
         account.oauth.exchange_code(code)
 

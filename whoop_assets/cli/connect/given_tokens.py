@@ -27,7 +27,7 @@ from whoop_assets.whoop_api.errors import InvalidGrant, NotFound
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets.whoop_api.transport import Answer
+from whoop_assets.whoop_api.transport import ApiResponse
 
 
 class NotConfirmed(WhoopError):
@@ -87,7 +87,7 @@ def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> T
     return TokenPair(fresh.access_token, fresh.refresh_token or refresh, fresh.expires_in, scopes | {OFFLINE})
 
 
-def _profile(client: WhoopClient) -> Answer | None:
+def _profile(client: WhoopClient) -> ApiResponse | None:
     """Return the profile; None if the token cannot read it. Raises transient errors."""
     try:
         return client.profile()

@@ -12,7 +12,7 @@ from whoop_assets.errors import WhoopError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.quality.consistency import Found
+    from whoop_assets.quality.consistency import Findings
     from whoop_assets.v1_migration.old_store import ImportStats
 
 MAX_ROWS_NAMED = 5
@@ -105,7 +105,7 @@ def _print(counts: dict[str, int], stats: "ImportStats", replayed: int) -> None:
         click.echo(f"{replayed} parked webhook events are open again, with v2 ids.")
 
 
-def _require_complete(counts: dict[str, int], problems: "Found", stats: "ImportStats") -> None:
+def _require_complete(counts: dict[str, int], problems: "Findings", stats: "ImportStats") -> None:
     if counts["open"]:
         raise MigrationIncomplete(
             f"{counts['open']} ids are still open: run `whoop-assets migrate-v1` again."

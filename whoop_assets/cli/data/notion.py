@@ -31,7 +31,7 @@ def notion() -> None:
 def init(parent: str, title: str) -> None:
     """Create a Notion data source with the properties of the mapping and print its id."""
     from whoop_assets.clock import SystemClock
-    from whoop_assets.sinks.notion.client import Notion, OwnPace, notion_id
+    from whoop_assets.sinks.notion.client import CommandSlots, Notion, notion_id
     from whoop_assets.sinks.notion.errors import OutcomeUnknown
     from whoop_assets.sinks.notion.schema import schema_of
     from whoop_assets.sinks.notion.target import page_mapping
@@ -50,7 +50,9 @@ def init(parent: str, title: str) -> None:
     properties = schema_of(page_mapping(settings))
     page = notion_id(parent, "--parent")
     clock = SystemClock()
-    with Notion(settings.notion_token.get_secret_value(), settings.notion_url, OwnPace(clock), clock) as api:
+    with Notion(
+        settings.notion_token.get_secret_value(), settings.notion_url, CommandSlots(clock), clock
+    ) as api:
         try:
             source, address = api.create_database(page, title, properties)
         except OutcomeUnknown as error:

@@ -9,7 +9,7 @@ from whoop_assets.cli import opening
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.records.quarantine import Entry
+    from whoop_assets.sync.quarantine_entries import QuarantineEntry
 
 
 @click.group("quarantine")
@@ -22,7 +22,7 @@ def quarantine() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_entries(user_id: int | None, as_json: bool) -> None:
     """List the open entries with their reasons."""
-    from whoop_assets.records import quarantine as stored
+    from whoop_assets.sync import quarantine_entries as stored
 
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
         found = stored.entries(connection, user_id)
@@ -40,7 +40,7 @@ def list_entries(user_id: int | None, as_json: bool) -> None:
 @click.option("--member", "user_id", type=int, metavar="ID", help="Include only entries of this member.")
 def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> None:
     """Close entries permanently: the same record or row is not quarantined again."""
-    from whoop_assets.records import quarantine as stored
+    from whoop_assets.sync import quarantine_entries as stored
 
     if everything == bool(entries):
         raise click.UsageError(
@@ -52,7 +52,7 @@ def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> 
     click.echo(f"Dismissed: {closed}.")
 
 
-def _as_json(entry: "Entry") -> dict[str, object]:
+def _as_json(entry: "QuarantineEntry") -> dict[str, object]:
     return {
         "id": entry.id,
         "user_id": entry.user_id,
@@ -63,7 +63,7 @@ def _as_json(entry: "Entry") -> dict[str, object]:
     }
 
 
-def _print(found: "list[Entry]") -> None:
+def _print(found: "list[QuarantineEntry]") -> None:
     from rich import box
     from rich.table import Table
 

@@ -10,7 +10,7 @@ from whoop_assets.cli import opening
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.request_budget.usage import Report
+    from whoop_assets.request_budget.usage import BudgetReport
 
 
 @click.command()
@@ -33,7 +33,7 @@ def budget(as_json: bool) -> None:
         _print(found)
 
 
-def as_data(found: "Report") -> dict[str, Any]:
+def as_data(found: "BudgetReport") -> dict[str, Any]:
     """The report in JSON's types; times in ISO 8601, UTC."""
 
     def text(moment: datetime | None) -> str | None:
@@ -67,7 +67,7 @@ def as_data(found: "Report") -> dict[str, Any]:
     }
 
 
-def _print(found: "Report") -> None:
+def _print(found: "BudgetReport") -> None:
     from rich import box
     from rich.table import Table
 
@@ -98,7 +98,7 @@ def _print(found: "Report") -> None:
         click.echo(sentence)
 
 
-def sentences(found: "Report") -> list[str]:
+def sentences(found: "BudgetReport") -> list[str]:
     """Return sentences about the next possible request, the last 429, and waiting requests."""
     said = []
     later = {lane: moment for lane, moment in found.next_slot.items() if moment > found.at}

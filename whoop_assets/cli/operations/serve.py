@@ -47,6 +47,7 @@ def _erase_member(connection: "Connection", user_id: int) -> bool:
     from whoop_assets.cli.members.erase import erase_outside_tables
     from whoop_assets.members import store as members
     from whoop_assets.sinks.notion import pages as notion_pages
+    from whoop_assets.sync import membership
     from whoop_assets.sync.connecting import disconnect_member
 
     database = connection.database
@@ -56,7 +57,7 @@ def _erase_member(connection: "Connection", user_id: int) -> bool:
     is_revoked = True
     if status == members.EXPORT_ONLY:
         with database.write([user_id]) as transaction:
-            members.erase(transaction, user_id)
+            membership.erase_member(transaction, user_id)
     else:
         is_revoked = disconnect_member(connection, user_id, erase=True).revoked
     done = erase_outside_tables(connection.settings, database, user_id, pages)

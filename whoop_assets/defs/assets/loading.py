@@ -9,9 +9,9 @@ import dagster as dg
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
-from whoop_assets.members.store import row_counts
 from whoop_assets.request_budget import usage
-from whoop_assets.sync.load_members import Order, Round, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
+from whoop_assets.sync.membership import row_counts
 
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
@@ -59,15 +59,15 @@ def sink_tags(sink: str) -> dict[str, str]:
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
     """Load the stream once for the run's whole range and report rows per day."""
     order = order_of(context, whoop, stream, since=_since(context, whoop))
-    return report(context, whoop, order, load_everybody(whoop.connection, order))
+    return report(context, whoop, order, load_members(whoop.connection, order))
 
 
 def order_of(
     context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str, *, since: datetime
-) -> Order:
+) -> LoadRequest:
     """Return the load request of the run: stream, days, lane and members."""
     first, last = first_and_last(context.partition_keys)
-    return Order(
+    return LoadRequest(
         stream=stream,
         first=first,
         last=last,
@@ -81,7 +81,7 @@ def order_of(
 
 
 def report(
-    context: dg.AssetExecutionContext, whoop: WhoopResource, order: Order, result: Round
+    context: dg.AssetExecutionContext, whoop: WhoopResource, order: LoadRequest, result: LoadResult
 ) -> dg.MaterializeResult[Any]:
     """Log warnings and failures, and add rows per day and figures as metadata."""
     stream, first, last = order.stream, order.first, order.last
@@ -138,7 +138,7 @@ def _budget(whoop: WhoopResource, lane: str) -> dict[str, Any]:
     return figures
 
 
-def _figures(result: Round) -> dict[str, Any]:
+def _figures(result: LoadResult) -> dict[str, Any]:
     figures: dict[str, Any] = {
         name: int(result.total(name))
         for name in (

@@ -14,15 +14,15 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.records import cycles, sleeps
 from whoop_assets.defs.checks.factory import Spec, checks
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.planner.overdue import LATE_AFTER, lateness
+from whoop_assets.planner.overdue import MAX_DELAY, lateness
 from whoop_assets.quality import consistency
-from whoop_assets.quality.consistency import MOST_NAMED, Example, Found
-from whoop_assets.v1_migration import store as v1_store
+from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
+from whoop_assets.v1_migration.integrity import check_integrity
 
 MAX_IN_SENTENCE = 5
 
 
-_CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
+_CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
     spec.name: (spec, look, what)
     for spec, look, what in (
         (
@@ -41,7 +41,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "No cycle, sleep or workout has two ids, and no cycle has two recoveries of one night.",
             ),
-            consistency.doubles,
+            consistency.duplicates,
             "records are stored twice",
         ),
         (
@@ -51,7 +51,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 "Every recovery has its sleep and its cycle, every sleep its cycle, and every workout"
                 " starts in a cycle.",
             ),
-            consistency.unlinked,
+            consistency.broken_links,
             "records have no cycle or sleep",
         ),
         (
@@ -60,7 +60,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 sleeps,
                 "Light, slow wave and REM sleep, time awake and time without data add up to the time in bed.",
             ),
-            consistency.stages_apart,
+            consistency.stage_mismatches,
             "sleeps have stages that do not add up to the time in bed",
         ),
         (
@@ -70,7 +70,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 "Each cycle ends where the member's next one starts: no gap, no overlap, one open cycle at"
                 " most.",
             ),
-            consistency.breaks_between_cycles,
+            consistency.cycle_gaps,
             "cycles do not end where the next one starts",
         ),
         (
@@ -88,7 +88,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "Every day with a record has a summary or is stale; no other day has a summary.",
             ),
-            consistency.summaries_behind,
+            consistency.missing_summaries,
             "days have records without a summary, or a summary without records",
         ),
         (
@@ -97,7 +97,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "The quarantine contains no record of WHOOP and no row of an export.",
             ),
-            consistency.in_quarantine,
+            consistency.open_quarantine,
             "records could not be parsed and are in the table quarantine or export_quarantine",
         ),
         (
@@ -106,7 +106,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Found], str]] = {
                 daily_summary,
                 "For every completely read range, the database has as many records as WHOOP's pages.",
             ),
-            consistency.other_counts_than_whoops,
+            consistency.count_mismatches,
             "ranges have another number of records than WHOOP's pages",
         ),
     )
@@ -141,7 +141,7 @@ def records_fit_together(
         yield _fresh(asked[FRESH.name], whoop)
 
 
-def _result(key: dg.AssetCheckKey, found: Found, what: str) -> dg.AssetCheckResult:
+def _result(key: dg.AssetCheckKey, found: Findings, what: str) -> dg.AssetCheckResult:
     metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.int(found.count)}
     if found.looked_at is not None:
         metadata["looked_at"] = dg.MetadataValue.int(found.looked_at)
@@ -157,7 +157,7 @@ def _result(key: dg.AssetCheckKey, found: Found, what: str) -> dg.AssetCheckResu
     )
 
 
-def _sentence(found: Found, what: str) -> str:
+def _sentence(found: Findings, what: str) -> str:
     if not found.count:
         looked_at = "everything that is stored" if found.looked_at is None else found.looked_at
         return f"Looked at {looked_at}: no {what}."
@@ -182,20 +182,10 @@ def _table(examples: Iterable[Example]) -> dg.MetadataValue:
 def _v1_ids(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
     """The integrity report of `migrate-v1`."""
     with whoop.database.read() as connection:
-        found, report = v1_store.not_in_order(connection), v1_store.report(connection)
+        counts, found = check_integrity(connection)
     result = _result(key, found, "ids of v1 are not mapped, contradict their records, or share one")
-    counts = {
-        "mapped": report.mapped,
-        **{f"mapped_by_{way}": count for way, count in report.ways.items()},
-        "unmapped": report.unmapped,
-        "open": report.open,
-        "contradicting": report.contradicting,
-        "doubles": report.doubles,
-        "not_stored": report.not_stored,
-    }
-    return result._replace(
-        metadata={**result.metadata, **{name: dg.MetadataValue.int(count) for name, count in counts.items()}}
-    )
+    metadata = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
+    return result._replace(metadata={**result.metadata, **metadata})
 
 
 def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
@@ -208,12 +198,12 @@ def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
         Example(one.user_id, one.last, f"waits for the request budget: {one.reason.sentence}")
         for one in seen.held
     ]
-    found = Found(len(trouble), trouble[:MOST_NAMED], seen.members)
-    limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in LATE_AFTER.items())
+    found = Findings(len(trouble), trouble[:MAX_EXAMPLES], seen.members)
+    limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in MAX_DELAY.items())
     result = _result(
         key, found, f"readings have been due for longer than {limits}, or wait for the request budget"
     )
-    awaited = ", ".join(map(str, seen.awaited[:MOST_NAMED]))
+    awaited = ", ".join(map(str, seen.awaited[:MAX_EXAMPLES]))
     return result._replace(
         metadata={
             **result.metadata,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 import dagster as dg
 
-from whoop_assets.date_ranges import ONE_DAY, spans_of
+from whoop_assets.date_ranges import ONE_DAY, to_date_ranges
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import MAX_SINK_RUN_DURATION, sink_tags
 from whoop_assets.defs.assets.notion_daily import NOTION, notion_daily
@@ -14,7 +14,7 @@ from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_in_flight
 from whoop_assets.defs.sensors.summaries import MAX_RANGES, TRY_AGAIN_AFTER, askable, digest
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
-from whoop_assets.records.ledgers import Behind
+from whoop_assets.records.ledgers import StaleCount
 from whoop_assets.sinks.notion import pages as notion_pages
 from whoop_assets.sinks.notion import sources
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
@@ -53,7 +53,7 @@ def stale_pages(
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     some = next_batch(wanted, hour)
     requests = []
-    for first, last in spans_of(entry.day for entry in some)[::-1]:
+    for first, last in to_date_ranges(entry.day for entry in some)[::-1]:
         # Its failure is news only once: not of pages that Notion has refused before, nor while it is down.
         known = all(entry.refused for entry in some if first <= entry.day <= last)
         tags = {ATTEMPT_TAG: str(obstacle.failures + 1 + known), "dagster/max_retries": "0"}
@@ -67,7 +67,7 @@ def stale_pages(
     return dg.SensorResult(run_requests=requests)
 
 
-def next_batch(wanted: Collection[Behind], hour: int) -> list[Behind]:
+def next_batch(wanted: Collection[StaleCount], hour: int) -> list[StaleCount]:
     """Return the days to request next, the newest first, within MAX_PAGES pages and MAX_RANGES ranges.
 
     The last day can exceed MAX_PAGES. Days with only rejected pages wait until no other day is left. They are
@@ -81,9 +81,9 @@ def next_batch(wanted: Collection[Behind], hour: int) -> list[Behind]:
     return lots[hour % len(lots)] if lots else []
 
 
-def _batches(days: Iterable[Behind]) -> Iterator[list[Behind]]:
+def _batches(days: Iterable[StaleCount]) -> Iterator[list[StaleCount]]:
     """Split the days, the newest first, into as few batches as possible."""
-    lot: list[Behind] = []
+    lot: list[StaleCount] = []
     pages = spans = 0
     for entry in days:
         far = bool(lot) and lot[-1].day - entry.day > ONE_DAY

@@ -18,7 +18,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_in_flight
-from whoop_assets.planner import Plan, Reading
+from whoop_assets.planner import FetchTask, Plan
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
 
 REASON_TAG = "whoop/reason"
@@ -43,7 +43,7 @@ class InFlight:
     last: str
     planned: bool
 
-    def does(self, reading: Reading) -> bool:
+    def does(self, reading: FetchTask) -> bool:
         """Return whether the run reads everything that the reading needs."""
         return (
             (not self.members or reading.user_id in self.members)
@@ -74,7 +74,7 @@ def due_readings(
     return dg.SensorResult(run_requests=[request(group, plan.now, namespace) for group in runs])
 
 
-def runs_of(due: Iterable[Reading], flights: Iterable[InFlight]) -> list[Group]:
+def runs_of(due: Iterable[FetchTask], flights: Iterable[InFlight]) -> list[Group]:
     """Return the runs to request: due readings that no run in flight covers, up to the limits."""
     flights = tuple(flights)
     room = min(MAX_RUNS_PER_TICK, MAX_RUNS_IN_FLIGHT - sum(flight.planned for flight in flights))
@@ -102,7 +102,7 @@ def run_key(group: Group, now: datetime) -> str:
     twice in an hour; what is due at this very moment is so at the next one too, and has no time of its own.
     """
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
-    work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.readings]
+    work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.tasks]
     return f"{group.any.reason.value}:{hashlib.sha256(repr(work).encode()).hexdigest()[:24]}:{hour}"
 
 
@@ -128,12 +128,12 @@ def _members(run_config: object, namespace: AssetNamespace) -> frozenset[int]:
     return frozenset(config) if isinstance(config, list) else frozenset()
 
 
-def _has_keys(reading: Reading, namespace: AssetNamespace) -> bool:
+def _has_keys(reading: FetchTask, namespace: AssetNamespace) -> bool:
     return all(namespace.days.has_partition_key(day.isoformat()) for day in (reading.first, reading.last))
 
 
 def _parts(group: Group) -> Iterable[Group]:
-    readings = group.readings
+    readings = group.tasks
     return [
         Group(readings[start : start + MAX_MEMBERS_PER_RUN])
         for start in range(0, len(readings), MAX_MEMBERS_PER_RUN)

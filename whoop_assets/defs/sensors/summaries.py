@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import lane_tags
@@ -17,7 +17,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events, runs_in_flight
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Behind
+from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, StaleCount
 from whoop_assets.records.stale_days import STALE_DAYS
 
 MAX_RANGES = 10
@@ -44,7 +44,7 @@ def stale_summaries(
     of_summaries = askable(
         behind, namespace.days, _being_built(context.instance, namespace, daily_summary.name)
     )
-    wanted = spans_of(entry.day for entry in of_summaries)[::-1]
+    wanted = to_date_ranges(entry.day for entry in of_summaries)[::-1]
     # A run for summaries builds the trends of its days too.
     busy = _being_built(context.instance, namespace, trends.name)
     busy += [(first.isoformat(), last.isoformat()) for first, last in wanted]
@@ -53,7 +53,12 @@ def stale_summaries(
     requests = [
         *_requests("", namespace, both, of_summaries, wanted, now),
         *_requests(
-            "trends:", namespace, alone, of_trends, spans_of(entry.day for entry in of_trends)[::-1], now
+            "trends:",
+            namespace,
+            alone,
+            of_trends,
+            to_date_ranges(entry.day for entry in of_trends)[::-1],
+            now,
         ),
     ]
     if not requests:
@@ -75,7 +80,7 @@ def stale_weeks(
     )
     if not of_weeks:
         return _nothing(len(behind), "weeks")
-    wanted = spans_of((entry.day for entry in of_weeks), apart=timedelta(weeks=1))[::-1]
+    wanted = to_date_ranges((entry.day for entry in of_weeks), max_gap=timedelta(weeks=1))[::-1]
     return dg.SensorResult(
         run_requests=_requests("", namespace, [weekly_summary.name], of_weeks, wanted, now)[:MAX_RANGES]
     )
@@ -90,10 +95,10 @@ def _nothing(behind: int, what: str) -> dg.SkipReason:
 
 
 def askable(
-    behind: Iterable[Behind],
+    behind: Iterable[StaleCount],
     partitions: dg.TimeWindowPartitionsDefinition,
     busy: Sequence[tuple[str, str]],
-) -> list[Behind]:
+) -> list[StaleCount]:
     """Return the entries that have a partition and that no run in flight builds."""
     first_key, last_key = partitions.get_first_partition_key(), partitions.get_last_partition_key()
     return [
@@ -108,7 +113,7 @@ def _requests(
     prefix: str,
     namespace: AssetNamespace,
     assets: Sequence[str],
-    work: Sequence[Behind],
+    work: Sequence[StaleCount],
     wanted: Sequence[tuple[date, date]],
     now: datetime,
 ) -> list[dg.RunRequest]:
@@ -137,7 +142,7 @@ def _being_built(
     return [bounds for run in building if (bounds := range_of(run)) is not None]
 
 
-def digest(entries: Iterable[Behind], first: date, last: date) -> str:
+def digest(entries: Iterable[StaleCount], first: date, last: date) -> str:
     """Return a hash that identifies the work on a range of days."""
     work = sorted((entry.day, entry.members, entry.state) for entry in entries if first <= entry.day <= last)
     return hashlib.sha256(repr(work).encode()).hexdigest()[:16]

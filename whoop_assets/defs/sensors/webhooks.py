@@ -18,7 +18,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events
 from whoop_assets.sync.event_load import LANE
-from whoop_assets.sync.load_events import AT_ONCE, Keys
+from whoop_assets.sync.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
 from whoop_assets.webhooks import attempts, claims, event_days
 from whoop_assets.webhooks.row_locks import Event
 
@@ -107,15 +107,15 @@ class Burst:
         return 1 + min(event.attempts for event in self.events)
 
 
-def _due(database: Database, existing: Keys) -> list[Burst]:
+def _due(database: Database, existing: PartitionBounds) -> list[Burst]:
     """Return the due events by day, all with a partition; the day that waits longest first."""
     with database.read() as connection:
-        events = attempts.due(connection, database.now(connection), limit=AT_ONCE)
+        events = attempts.due(connection, database.now(connection), limit=MAX_EVENTS_PER_RUN)
     if any(event.day is None or not existing.first <= event.day <= existing.last for event in events):
         with database.write() as connection:
             now = database.now(connection)
-            event_days.file_due(connection, now, existing.first, existing.last, limit=AT_ONCE)
-            events = attempts.due(connection, now, limit=AT_ONCE)
+            event_days.assign_due(connection, now, existing.first, existing.last, limit=MAX_EVENTS_PER_RUN)
+            events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
     by_day: dict[date, list[Event]] = {}
     for event in events:
         if event.day is not None and event.stream in TOUCHED:
@@ -141,7 +141,7 @@ def _release_events_of_ended_runs(database: Database, instance: dg.DagsterInstan
     ended = [run_id for run_id in sorted(holders) if _has_ended(instance, run_id)]
     for run_id in ended:
         with database.write() as connection:
-            claims.let_go(connection, run_id, database.now(connection))
+            claims.release(connection, run_id, database.now(connection))
 
 
 def _has_ended(instance: dg.DagsterInstance, run_id: str) -> bool:
@@ -163,5 +163,5 @@ def _spent(database: Database, instance: dg.DagsterInstance, burst: Burst) -> bo
         now: datetime = database.now(connection)
         names = [event.trace_id for event in burst.events]
         begun = attempts.begin_attempt(connection, names, now, runs[0].run_id)
-        attempts.failed(connection, [event.trace_id for event in begun], claims.NO_WORD, now)
+        attempts.failed(connection, [event.trace_id for event in begun], claims.RUN_DIED, now)
     return True

@@ -34,7 +34,9 @@ def trash_pages(settings: Settings, database: Database, user_id: int, known: Seq
     try:
         to = target(settings)
         pace = SharedSlots(database, to.source)
-        with Notion(settings.notion_token, settings.notion_url, pace, database.clock) as notion:
+        with Notion(
+            settings.notion_token.get_secret_value(), settings.notion_url, pace, database.clock
+        ) as notion:
             types = checked_types(to.mapping, notion.data_source(to.source).get("properties") or {})
             kind = types[to.mapping.member_property]
             found = notion.pages(to.source, to.mapping.member_filter(user_id, kind))

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or
 from whoop_assets.db.statements import insert_or_ignore
 from whoop_assets.db.types import UtcDateTime
 from whoop_assets.members.store import exists as is_member
-from whoop_assets.records.ledgers import Behind
+from whoop_assets.records.ledgers import StaleCount
 from whoop_assets.sinks.notion.tables import notion_pages
 from whoop_assets.summaries.tables import daily_summary
 
@@ -93,7 +93,7 @@ def behind(
     return sorted(found, key=lambda entry: (-entry.day.toordinal(), entry.user_id))
 
 
-def days_behind(connection: Connection, source: str, mapping: str, *, settled: datetime) -> list[Behind]:
+def days_behind(connection: Connection, source: str, mapping: str, *, settled: datetime) -> list[StaleCount]:
     """Returns one entry per stale day, for all members together.
 
     Days whose page may have been requested after `settled` are left out, because the outcome is unknown.
@@ -109,7 +109,7 @@ def days_behind(connection: Connection, source: str, mapping: str, *, settled: d
         _orphans(source, p.day, *figures, func.max(p.summary_built_at)).group_by(p.day),
     )
     return [
-        Behind(day, members, (least, most, at), refused)
+        StaleCount(day, members, (least, most, at), refused)
         for query in queries
         for day, members, refused, least, most, at in connection.execute(query)
     ]

@@ -88,7 +88,10 @@ def sync(
     """
     to = target(settings)
     with Notion(
-        settings.notion_token, settings.notion_url, SharedSlots(database, to.source), database.clock
+        settings.notion_token.get_secret_value(),
+        settings.notion_url,
+        SharedSlots(database, to.source),
+        database.clock,
     ) as notion:
         done = Sync(database, notion, to).run(members, first, last)
     return to, done

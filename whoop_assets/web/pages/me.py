@@ -15,7 +15,7 @@ from whoop_assets.errors import UnknownMember, WhoopError
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.planner import forced
-from whoop_assets.planner.current_plan import rules_at
+from whoop_assets.planner.current_plan import planner_settings_at
 from whoop_assets.planner.fetch_tasks import Reason
 from whoop_assets.planner.gather import gather
 from whoop_assets.planner.rules import plan
@@ -98,7 +98,7 @@ class MemberPages:
         if state.read_now is None or state.read_now.done_at is not None or not state.is_connected:
             return None
         settings = self._pages.settings
-        rules = rules_at(settings, now)
+        rules = planner_settings_at(settings, now)
         facts = gather(
             connection,
             now,

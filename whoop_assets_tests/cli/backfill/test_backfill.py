@@ -14,8 +14,8 @@ from whoop_assets.cli.backfill.dagster_home import open_instance
 from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, BackfillRange, BackfillResult
 from whoop_assets.cli.backfill.run_watcher import Watcher
 from whoop_assets.defs.assets.loading import SINCE_TAG
-from whoop_assets.members import store as member_store
 from whoop_assets.summaries import daily_store
+from whoop_assets.sync import membership
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 from whoop_assets_tests.support.fixed_time import TODAY
 
@@ -102,15 +102,15 @@ def test_named_members_are_read_and_no_others(command_line: CommandLine) -> None
     )
     database = command_line.database()
     with database.read() as connection:
-        assert member_store.holdings(connection, first).cycles == 0
-        assert member_store.holdings(connection, second).cycles > 0
+        assert membership.stored_data(connection, first).cycles == 0
+        assert membership.stored_data(connection, second).cycles > 0
     database.close()
 
 
 @pytest.mark.slow
 def test_the_cause_comes_first_and_nothing_is_called_done_that_failed(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
-    command_line.world.order_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
+    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/developer/v2/cycle")
     result = command_line.run("backfill", "--from", ago(1), "--to", ago(0))
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
@@ -139,7 +139,7 @@ def test_reading_unchanged_days_again_changes_no_summary(command_line: CommandLi
 def test_a_stream_that_fails_is_named_and_the_others_are_stored(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
-    command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
+    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
     result = command_line.run("backfill", "--from", ago(6), "--to", ago(4))
     assert f"1 load of member {member} did not complete" in is_one_error(result)
     assert f"member {member}, workouts: " in result.stderr
@@ -258,7 +258,7 @@ def test_what_failed_without_failing_the_run_is_taken_up_even_when_connecting_fo
     member = command_line.members[0]
     command_line.connect(member)
     again = ("backfill", "--from", ago(6), "--to", ago(4))
-    command_line.world.order_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
+    command_line.world.inject_fault("status", status=403, count=None, path_prefix="/v2/activity/workout")
     assert "run the same command again to resume" in command_line.run(*again).stderr
     with instance() as opened:
         assert opened.get_runs()[0].is_success

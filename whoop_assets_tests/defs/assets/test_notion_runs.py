@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from whoop_assets import whoop_definitions
 from whoop_assets.cli.backfill.range_run import daily_assets
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.definitions import NAMESPACE
 from whoop_assets.defs.assets.loading import MAX_SINK_RUN_DURATION, SINK_TAG
 from whoop_assets.defs.definitions import ASSETS
@@ -21,7 +21,7 @@ from whoop_assets.defs.sensors.notion import MAX_PAGES, next_batch
 from whoop_assets.defs.sensors.summaries import MAX_RANGES
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.records.ledgers import Behind
+from whoop_assets.records.ledgers import StaleCount
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.tables import notion_pages, notion_sources
 from whoop_assets.sinks.notion.target import target
@@ -225,7 +225,7 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
         notion.fault("silence", "POST /v1/pages", times=1)
         (request,) = tick(p).run_requests
         assert not carry_out(p, request).success
-        assert "gave no answer when it was asked for a page" in tick(p).skip_message
+        assert "did not respond to the request for a page" in tick(p).skip_message
         with p.home.database.write() as connection:
             connection.execute(notion_sources.update().values(try_after=None))
         assert tick(p).run_requests == []
@@ -286,7 +286,7 @@ def pages_behind(*pages, refused=(), before=date(2026, 11, 20)):
     first = before - timedelta(days=len(pages) - 1)
     both = itertools.zip_longest(pages, refused, fillvalue=0)
     return [
-        Behind(first + timedelta(days=n), count, (0, 0, NOW), no)
+        StaleCount(first + timedelta(days=n), count, (0, 0, NOW), no)
         for n, (count, no) in enumerate(both)
         if count
     ]
@@ -317,7 +317,7 @@ def test_a_run_is_asked_for_no_more_than_it_can_write(pages, refused):
     behind = pages_behind(*pages, refused=pages if refused else ())
     lot = next_batch(behind, 0)
     assert sum(entry.members for entry in lot[:-1]) < MAX_PAGES
-    assert len(spans_of(entry.day for entry in lot)) <= MAX_RANGES
+    assert len(to_date_ranges(entry.day for entry in lot)) <= MAX_RANGES
     assert bool(lot) == bool(behind)
 
 

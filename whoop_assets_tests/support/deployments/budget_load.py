@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -109,7 +109,7 @@ def databases(stage: SimulatedWhoop, kinds: list[str]) -> Iterator[dict[str, Set
             settings = stage.with_database("budget")
             if kind == "postgresql":
                 url = cleanup.enter_context(running_server()).create("budget")
-                settings = replace(settings, database_url=url, token_key=Fernet.generate_key().decode())
+                settings = settings.replace(database_url=url, token_key=Fernet.generate_key().decode())
             database, connection = stage.connected(settings)
             connection.close()
             database.close()

@@ -8,9 +8,9 @@ from datetime import date
 
 import httpx
 
-from whoop_assets.members.store import row_counts
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
+from whoop_assets.sync.membership import row_counts
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.deployments.simulator_process import RECORDS, SimulatedWhoop
 
@@ -70,7 +70,7 @@ def least_pages(settings: Settings, members: Sequence[int], first: date, last: d
     body.
     """
     least = {"profile": len(members), "body_measurement": len(members)}
-    database = open_database(settings)
+    database = open_database(settings, create=True)
     try:
         with database.read() as connection:
             for stream in RECORDS:

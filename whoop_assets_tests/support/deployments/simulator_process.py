@@ -41,7 +41,7 @@ class SimulatedWhoop:
 
     def connected(self, settings: Settings, *members: int) -> tuple[Database, Connection]:
         """Open the database of the settings, and connect these members, or all members if none is given."""
-        database = open_database(settings)
+        database = open_database(settings, create=True)
         connection = Connection(settings, database)
         for user_id in members or self.members:
             _consent(connection, user_id)

@@ -8,8 +8,9 @@ from datetime import date, timedelta
 from statistics import fmean, variance
 from typing import Any
 
+from scipy import stats
+
 from whoop_assets.journal.effects import CANNOT_TELL, LAGS, MIN_DAYS, effect_rows
-from whoop_assets.journal.student_t import t_quantile
 
 FIRST = date(2023, 1, 2)
 MIN_ROTATION_DAYS = 45
@@ -115,7 +116,7 @@ def _welch_leaves_out_zero(answers: Answers, days: Days, outcome: str, lag: int)
     shares = zip(parts, groups.values(), strict=True)
     freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in shares)
     apart = abs(fmean(groups[True]) - fmean(groups[False]))
-    return apart > t_quantile(0.975, freedom) * math.sqrt(sum(parts))
+    return apart > float(stats.t.ppf(0.975, freedom)) * math.sqrt(sum(parts))
 
 
 def rotations(answers: Answers, days: Days, count: int, rng: random.Random, tally: Tally) -> None:

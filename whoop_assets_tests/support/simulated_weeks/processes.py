@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from whoop_assets.date_ranges import spans_of
+from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.defs.sensors.readings import run_key
 from whoop_assets.defs.sensors.summaries import digest
@@ -30,14 +30,14 @@ from whoop_assets.summaries.dependents import rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.event_load import LANE
 from whoop_assets.sync.load_events import (
-    ANNOUNCED,
-    AT_ONCE,
-    Keys,
+    ANNOUNCED_STREAMS,
+    MAX_EVENTS_PER_RUN,
+    PartitionBounds,
     follow_touched,
     load_events,
     rebuild_touched,
 )
-from whoop_assets.sync.load_members import Order, Round, load_everybody
+from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
@@ -217,15 +217,15 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
         holders = claims.claimants(connection)
     for run_id in sorted(holders & set(told.ended)):
         with database.write() as connection:
-            claims.let_go(connection, run_id, database.now(connection))
+            claims.release(connection, run_id, database.now(connection))
     with database.read() as connection:
         now = database.now(connection)
-        events = attempts.due(connection, now, limit=AT_ONCE)
+        events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
     keys = _keys(settings, now)
     if any(event.day is None or not keys.first <= event.day <= keys.last for event in events):
         with database.write() as connection:
-            event_days.file_due(connection, now, keys.first, keys.last, limit=AT_ONCE)
-            events = attempts.due(connection, now, limit=AT_ONCE)
+            event_days.assign_due(connection, now, keys.first, keys.last, limit=MAX_EVENTS_PER_RUN)
+            events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
     busy = {work.first for work in told.in_flight.values() if work.kind == "events"}
     by_day: dict[date, list[Event]] = {}
     for event in events:
@@ -238,10 +238,10 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
             with database.write() as connection:
                 names = [event.trace_id for event in burst.events]
                 begun = attempts.begin_attempt(connection, names, now, "a run that never began")
-                attempts.failed(connection, [event.trace_id for event in begun], claims.NO_WORD, now)
+                attempts.failed(connection, [event.trace_id for event in begun], claims.RUN_DIED, now)
             continue
         streams = {stream for event in burst.events for stream in TOUCHED[event.stream or ""]}
-        named = tuple(stream for stream in ANNOUNCED if stream in streams)
+        named = tuple(stream for stream in ANNOUNCED_STREAMS if stream in streams)
         works.append(Work("events", "webhook", LANE, burst.day, burst.day, named, run_key=burst.run_key))
 
     with database.read() as connection:
@@ -267,7 +267,9 @@ def _tick(database: Database, settings: Settings, told: Tick, *, with_plan: bool
                 last,
                 run_key=f"{what}:{first}:{digest(askable, first, last)}:{hour}",
             )
-            for first, last in spans_of((entry.day for entry in askable), apart=LEDGERS[what][1])[::-1][:10]
+            for first, last in to_date_ranges((entry.day for entry in askable), max_gap=LEDGERS[what][1])[
+                ::-1
+            ][:10]
         ]
 
     next_at = now + timedelta(minutes=15)
@@ -311,8 +313,8 @@ def _next_attempts(connection: Any) -> list[datetime]:
     return list(connection.scalars(select(c.next_attempt_at).where(c.state == OPEN)))
 
 
-def _keys(settings: Settings, now: datetime) -> Keys:
-    return Keys(settings.start_date, planner_settings_at(settings, now).last_day)
+def _keys(settings: Settings, now: datetime) -> PartitionBounds:
+    return PartitionBounds(settings.start_date, planner_settings_at(settings, now).last_day)
 
 
 # The runs
@@ -417,7 +419,7 @@ def _request_begins(page: Page, slot: int, counter: Activity) -> None:
     page.set(slot, counter, page.get(slot, counter) + 1)
 
 
-def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:
+def carry_out(connection: Connection, work: Work, run_id: str) -> list[LoadResult]:
     """Do the work of a run with the same steps, in the same order, as the assets of a Dagster run."""
     database, settings = connection.database, connection.settings
     with database.read() as transaction:
@@ -428,13 +430,13 @@ def carry_out(connection: Connection, work: Work, run_id: str) -> list[Round]:
     if work.kind == "events":
         keys = _keys(settings, now)
         for stream in ("cycles", *work.streams):
-            order = Order(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
+            order = LoadRequest(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
             results.append(load_events(connection, order, streams=work.streams, keys=keys))
         for rebuild in (rebuild_touched, follow_touched):
             rebuild(database, everybody, work.first, work.last, by=run_id, since=now)
     elif work.kind == "reading":
         assert work.group is not None
-        results = [load_everybody(connection, order) for order in work.group.orders(now, today, run_id)]
+        results = [load_members(connection, order) for order in work.group.orders(now, today, run_id)]
         if set(work.streams) - set(SNAPSHOTS):
             rebuild_days(database, work.group.members, work.first, work.last)
             rebuild_trends(database, work.group.members, work.first, work.last)

@@ -20,7 +20,7 @@ import dagster as dg
 
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.db.database import Database
-from whoop_assets.definitions import defs, ours
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import due_readings, stale_summaries, stale_weeks, webhook_events
@@ -30,6 +30,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.sync.event_load import LANE
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.dagster_instance import event_log
+from whoop_assets_tests.support.plain_settings import plain
 from whoop_assets_tests.support.simulated_weeks.processes import (
     DAEMON,
     PLAN_EVERY,
@@ -104,7 +105,7 @@ def in_the_environment(settings: Settings, page: Path, slot: int) -> None:
         "token_key",
         "start_date",
     ):
-        os.environ[f"WHOOP_{name.upper()}"] = str(getattr(settings, name))
+        os.environ[f"WHOOP_{name.upper()}"] = plain(settings, name)
 
 
 @contextmanager
@@ -151,7 +152,7 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> T
         with dg.build_sensor_context(
             instance=instance, definitions=defs, resources={"whoop": whoop}
         ) as context:
-            found = sensor.built(ours).evaluate_tick(context)
+            found = sensor.build(NAMESPACE).evaluate_tick(context)
         assert found.run_requests is not None
         works += [_work(request) for request in found.run_requests]
     database = whoop.database

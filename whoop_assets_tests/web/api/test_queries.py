@@ -12,11 +12,12 @@ from whoop_assets.planner import Reason
 from whoop_assets.planner.current_plan import plan_now
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.sync import membership
 from whoop_assets.web.api import queries
 from whoop_assets.web.api.queries import MIN_ASK_INTERVAL, STALE_WITH, STALE_WITHOUT, Question
+from whoop_assets_tests.support.daily_rows import daily_row
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import at_home, frozen_world
-from whoop_assets_tests.web.api.daily_rows import daily_row
+from whoop_assets_tests.support.home import at_home, frozen_world
 
 ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
@@ -72,7 +73,7 @@ def test_the_status_matches_the_stored_rows(home, reader):
 
 def test_a_member_without_data_has_a_status(home, reader):
     with home.database.write() as connection:
-        member_store.erase(connection, home.member)
+        membership.erase_member(connection, home.member)
         nobody = {"email": None, "first_name": None, "last_name": None}
         member_store.connect(connection, home.member, ["offline"], nobody, home.clock.now())
         reader = readers.add(connection, "another", [home.member], home.clock.now())[0]
@@ -84,7 +85,7 @@ def test_a_member_without_data_has_a_status(home, reader):
 def test_a_member_from_an_export_has_a_today_and_no_readings(home):
     at = home.database.now
     with home.database.write([member_store.NEWCOMERS]) as connection:
-        who = member_store.add_export_only(connection, at(connection))
+        who = membership.add_export_only(connection, at(connection))
         today = (at(connection) + timedelta(hours=14)).date()
         cycle = {
             "user_id": who, "start_time": at(connection), "timezone_offset": "+14:00", "day": today, "payload": "{}",

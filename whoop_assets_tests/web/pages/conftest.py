@@ -5,7 +5,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ import pytest
 
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.members import sessions
-from whoop_assets.summaries.follow import rebuild_behind
+from whoop_assets.summaries.dependents import rebuild_stale_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.session import Connection
 from whoop_assets.web.api.rate_limits import ClientRateLimits
@@ -22,7 +22,7 @@ from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
 from whoop_assets_tests.planner.living import Life
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.sync.home import Home, at_home, frozen_world
+from whoop_assets_tests.support.home import Home, at_home, frozen_world
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES
 
 FIRST_DAY = TODAY - timedelta(days=40)
@@ -129,7 +129,7 @@ def rebuild_trends(home: Home) -> None:
 
     with home.database.read() as connection:
         behind = STALE_TRENDS.generations(connection, home.members, date.min, date.max)
-    rebuild_behind(home.database, behind)
+    rebuild_stale_trends(home.database, behind)
 
 
 @contextmanager
@@ -138,8 +138,7 @@ def running_site(database_url: str, *, operators: tuple[int, ...] = (), members:
     with at_home(database_url, frozen_world(members=members, days=60)) as home:
         home.load(FIRST_DAY, TODAY)
         port = free_port()
-        settings = replace(
-            home.connection.settings,
+        settings = home.connection.settings.replace(
             redirect_uri=f"http://127.0.0.1:{port}/callback",
             start_date=FIRST_DAY,
             operators=frozenset(home.members[place] for place in operators),

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
+from whoop_assets.sync import membership
 from whoop_assets.web.app import WEBHOOK_PATH, create_app
 from whoop_assets.web.pages.service import ACTIONS_PER_MINUTE, SIGN_INS_PER_MINUTE
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES, Service
@@ -167,7 +168,7 @@ def test_an_unknown_member_needs_an_invitation_and_nothing_stays(new_site: Calla
     site = new_site(members=2)
     unknown = site.members[1]
     with site.home.database.write() as connection:
-        member_store.erase(connection, unknown)
+        membership.erase_member(connection, unknown)
     browser = site.browser().sign_in(unknown)
     assert browser.status == 403
     assert "ask the person who runs this service" in browser.text
@@ -222,7 +223,7 @@ def test_a_deletion_that_fails_can_be_submitted_again(site: Site) -> None:
     user_id = site.members[1]
     browser = site.browser_with_session(user_id).open("/me/delete")
     fields = {**browser.form("/me/delete"), "word": "DELETE"}
-    site.home.world.order_fault("status", status=404, path_prefix="/v2/user/access")
+    site.home.world.inject_fault("status", status=404, path_prefix="/v2/user/access")
     answer = browser.http.post("/me/delete", data=fields)
     assert answer.status_code == 503
     assert user_id in {row["user_id"] for row in site.home.rows("members").values()}

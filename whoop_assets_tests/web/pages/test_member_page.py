@@ -8,6 +8,7 @@ from datetime import timedelta
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.planner.forced import MIN_FORCE_INTERVAL
+from whoop_assets.sync import membership
 from whoop_assets.web.api.queries import STALE_WITH
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.pages.conftest import Site
@@ -200,7 +201,7 @@ def test_a_member_ends_the_session_of_another_device(site: Site) -> None:
 def test_a_member_from_an_export_signs_in_with_a_one_time_link(site: Site) -> None:
     with site.home.database.write() as connection:
         now = site.home.clock.now()
-        exported = member_store.add_export_only(connection, now)
+        exported = membership.add_export_only(connection, now)
         secret = sessions.make_link(connection, exported, now, timedelta(hours=1))
     browser = site.browser().open(f"/sign-in/{secret}")
     # Opening the link alone, as a mail scanner does, uses nothing up.

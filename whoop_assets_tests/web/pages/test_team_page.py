@@ -9,10 +9,11 @@ from sqlalchemy import event, insert
 from whoop_assets.members import store as member_store
 from whoop_assets.members.tables import members
 from whoop_assets.report.calendar_days import ReportDay
+from whoop_assets.sync import membership
 from whoop_assets.web.pages.queries import TeamMember, team
 from whoop_assets.web.pages.team import team_row
+from whoop_assets_tests.support.daily_rows import daily_row, store
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
-from whoop_assets_tests.web.api.daily_rows import daily_row, store
 from whoop_assets_tests.web.pages.conftest import Site
 
 ONE_DAY = timedelta(days=1)
@@ -61,7 +62,7 @@ def test_an_operator_invites_and_the_new_member_connects(new_site) -> None:
     operator, new = site.members
     browser = site.browser(operator)
     with site.home.database.write() as connection:
-        member_store.erase(connection, new)
+        membership.erase_member(connection, new)
     browser.open("/team").press("/team/invite")
     (path,) = re.findall(r'value="http://127.0.0.1:\d+(/connect/[^"]+)"', browser.page)
     newcomer = site.browser().open(path)
