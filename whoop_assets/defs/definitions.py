@@ -91,29 +91,26 @@ def whoop_definitions(
 
     Under a prefix other than `whoop`, the names of jobs, sensors, schedules, ops and the resource begin with
     the prefix (`health_whoop_refresh`). So a deployment can hold two sets of definitions, each with a prefix
-    and a
-    database of its own. The deployment chooses the executor.
+    and its own database. The deployment chooses the executor.
 
     Args:
         key_prefix: Prefix of all asset keys.
         group_name: Group of the daily assets; by default the prefix. Other groups add a suffix such as
-        `_weekly`. resource: Database and access to WHOOP. Empty fields fall back to the environment, and so
-        do the
-        sinks. automatic: Whether to include sensors and schedules. None: the setting WHOOP_AUTOMATIC decides.
+            `_weekly`.
+        resource: Database and access to WHOOP. Empty fields fall back to the environment, and so do the
+            sinks.
+        automatic: Whether to include sensors and schedules. None: the setting WHOOP_AUTOMATIC decides.
         webhook_wait_seconds: How long a tick of the webhook sensor waits if no event is due. Dagster
-        evaluates a sensor
-            every 5 s, so a wait of 3.5 s finds an event 2 s earlier on average. Use it only if dagster.yaml
-            has `sensors: {use_threads: true}`; otherwise each tick delays all other sensors of the
-            deployment.
+            evaluates a sensor every 5 s, so a wait of 3.5 s finds an event 2 s earlier on average. Use it
+            only if dagster.yaml has `sensors: {use_threads: true}`; otherwise each tick delays all other
+            sensors of the deployment.
         owners: Owners of all assets, as `team:NAME` or an e-mail address.
-        freshness_hours: Adds a freshness policy to `profile` and `cycles` that fails when they are older than
-        this.
-            None: no policy.
+        freshness_hours: Adds a freshness policy to `profile` and `cycles` that fails when they are older
+            than this. None: no policy.
 
     Raises:
         ConfigurationError: Dagster does not accept the prefix or group; the first day, the time zone or a
-        sink's setting
-            is not usable; or a secret is plain text.
+            sink's setting is not usable; or a secret is plain text.
     """
     if resource is not None:
         resource.require_hidden_secrets()

@@ -43,6 +43,7 @@ class Reason(StrEnum):
     FAILED = "failed", "An earlier load failed and may succeed now."
     OPEN_CYCLE = "open_cycle", "The strain of the open cycle is due for an update."
     SNAPSHOT = "snapshot", "Profile and body measurements are read once a day."
+    FORCED = "forced", "The member requested on the web page to read the last months again."
     HISTORY = "history", "The member's history was never read; the newest days come first."
     RECENT = "recent", "The last days are read again, to find unannounced corrections."
     MONTH = "month", "The last month is read again, to find unannounced corrections."

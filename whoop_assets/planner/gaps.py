@@ -171,6 +171,18 @@ def asked(view: MemberView, pace: Pace) -> list[Wanted]:
     return [Wanted(streams, view.today - ASKED_DAYS, view.today, view.now - MIN_REREAD_AGE)]
 
 
+def forced(view: MemberView, pace: Pace) -> list[Wanted]:
+    """Reads the last months again, as the member requested on the web page.
+
+    A load skips the spans that were read since the request.
+    """
+    request = view.facts.forced
+    if request is None:
+        return []
+    due = dict.fromkeys(request.streams, request.asked_at)
+    return [Wanted(due, request.first_day, view.today, since=request.asked_at)]
+
+
 def failed_events(view: MemberView, pace: Pace) -> list[Wanted]:
     """Reads the days of failed webhook events, unless they were read after the event."""
     days_of: dict[str, list[date]] = {}

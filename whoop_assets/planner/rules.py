@@ -90,6 +90,7 @@ RULES = (
     Rule(Reason.FAILED, gaps.failed_loads, BACKFILL, 0.85),
     Rule(Reason.OPEN_CYCLE, open_cycle, SCHEDULE, 0.95),
     Rule(Reason.SNAPSHOT, snapshot, BACKFILL, 0.85),
+    Rule(Reason.FORCED, gaps.forced, BACKFILL, 0.85),
     Rule(Reason.HISTORY, history.unread_history, BACKFILL, 0.85),
     Rule(Reason.RECENT, rereading.recent, BACKFILL, 0.7),
     Rule(Reason.MONTH, rereading.month, BACKFILL, 0.7),

@@ -20,6 +20,7 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "notion": [["status"], ["renew"]],
     "export": [["parquet", "cycles", "--to", "out"]],
     "events": [["list"], ["show", "x"], ["replay", "--parked"]],
+    "sessions": [["list"], ["end", "1"], ["log", "1"]],
     "readers": [["list"], ["add", "x", "--member", "1"]],
     "migrate-v1": [["old.csv"]],
     "budget": [[]],

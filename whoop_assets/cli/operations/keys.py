@@ -66,7 +66,7 @@ def rotate(lost: bool) -> None:
     pairs = f"{done.members} {'pair' if done.members == 1 else 'pairs'} of tokens encrypted anew"
     click.echo(f"Key {done.key_id} encrypts now; {pairs}.")
     for user_id in done.unreadable:
-        click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` mends it.")
+        click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` fixes it.")
     if done.set_aside is not None:
         click.echo(f"The key file was not usable. It was renamed to {done.set_aside.name}.")
     if settings.token_key.get_secret_value():

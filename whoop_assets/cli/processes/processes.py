@@ -41,7 +41,8 @@ def child(
         folder: Its working folder.
         output: Where its output goes; by default where that of this process goes.
         locks: File descriptors of locks that last until the command has ended, also if this process is
-        killed. grace_seconds: Time that the command has to end before it is killed.
+            killed.
+        grace_seconds: Time that the command has to end before it is killed.
     """
     process = subprocess.Popen(
         [sys.executable, "-P", supervised.__file__, *command],

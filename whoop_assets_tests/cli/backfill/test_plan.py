@@ -29,7 +29,7 @@ def test_a_new_member_is_due_with_reason_days_lane_and_cost(command_line: Comman
     command_line.connect(member)
     due = planned(command_line)["due"]
     assert isinstance(due, list)
-    (new,) = [entry for entry in due if entry["reason"] == "new_member"]
+    (new,) = [entry for entry in due if entry["reason"] == "unread"]
     assert (new["members"], new["lane"], new["why"][-1]) == ([member], "schedule", ".")
     assert new["requests"] >= 4
     shown = command_line.run("plan").stdout

@@ -72,7 +72,7 @@ def test_init_makes_a_data_source_that_pages_can_be_written_to(
     keep(database, summary(MEMBER, DAY, recovery_score=12.0))
     sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
     assert f"Member {MEMBER}, {DAY}: the page is in the bin." in run("status").stdout
-    assert "No page" in run("renew", "--to", "2026-11-01").stdout
+    assert "None of these pages" in run("renew", "--to", "2026-11-01").stdout
     assert f"Member {MEMBER}, {DAY}" in run("renew", "--member", str(MEMBER)).stdout
     sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
     assert len(notion.by_day(source)) == 2

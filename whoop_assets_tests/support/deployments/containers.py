@@ -88,7 +88,7 @@ def consent(link: str, user_id: int, simulator: str) -> None:
         link: The link that `whoop-assets connect --link` printed.
         user_id: The member who agrees.
         simulator: Where this machine reaches the simulator, `HOST:PORT`; the service knows it by another
-        name.
+            name.
 
     Raises:
         Failed: The service did not connect the member.
