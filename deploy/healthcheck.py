@@ -1,7 +1,8 @@
 """The health checks of code location, daemon and Celery worker: `python healthcheck.py code|daemon|worker`.
 
-Exit status 0 if healthy; otherwise a sentence on stderr and 1. Each check does what Dagster's or Celery's own command does, without
-importing Dagster: 0.1 instead of 1.5 to 3 seconds of CPU. Only the libraries of one check are imported.
+Exit status 0 if healthy; otherwise a sentence on stderr and 1. Each check does what Dagster's or Celery's own
+command does, without importing Dagster: 0.1 instead of 1.5 to 3 seconds of CPU. Only the libraries of one
+check are imported.
 """
 
 import json
@@ -33,7 +34,8 @@ def code() -> str:
 def daemon() -> str:
     """Read the age of the heartbeats that the current daemon process has stored.
 
-    All threads of one daemon process store their heartbeats under one id. Rows of earlier processes are ignored.
+    All threads of one daemon process store their heartbeats under one id. Rows of earlier processes are
+    ignored.
     """
     import psycopg2
 
@@ -60,7 +62,8 @@ def daemon() -> str:
 
 
 def worker() -> str:
-    """Ask the Celery worker of this container through the broker: a worker that has lost the broker takes no runs."""
+    """Ask the Celery worker of this container through the broker: a worker that has lost the broker takes no
+    runs."""
     from celery import Celery
 
     name = f"celery@{socket.gethostname()}"

@@ -1,6 +1,8 @@
-"""Takes the screenshots of the documentation from the demo: `python docs/screenshots.py`, with Chromium on the path.
+"""Takes the screenshots of the documentation from the demo: `python docs/screenshots.py`, with Chromium on
+the path.
 
-Runs the demo in a temporary folder, so it takes about two minutes. The images differ from run to run, because the demo ends today.
+Runs the demo in a temporary folder, so it takes about two minutes. The images differ from run to run, because
+the demo ends today.
 """
 
 import os

@@ -1,6 +1,7 @@
 """Kinds and lineage of columns, from the definitions of the tables.
 
-Lineage covers values, not choices: ids, times and `nap` also decide which cycle, sleep and recovery belong to a day.
+Lineage covers values, not choices: ids, times and `nap` also decide which cycle, sleep and recovery belong to
+a day.
 """
 
 from collections.abc import Iterable

@@ -1,2 +1,2 @@
-"""The HTTP service: it receives WHOOP's webhooks, and members' consents where there is no browser, and gives daily rows to
-readers."""
+"""The HTTP service: it receives WHOOP's webhooks, and members' consents where there is no browser, and gives
+daily rows to readers."""

@@ -4,8 +4,8 @@
     GET /sign-in          begins an attempt of a known member
     GET /callback         ends either attempt
 
-An attempt has a random `state`, which works once and for ten minutes. It is stored as a hash, and a cookie holds it too,
-so an attempt ends only in the browser that began it.
+An attempt has a random `state`, which works once and for ten minutes. It is stored as a hash, and a cookie
+holds it too, so an attempt ends only in the browser that began it.
 """
 
 import logging
@@ -40,7 +40,8 @@ MAX_SECRET_CHARACTERS = 200
 
 
 def link(redirect_uri: str, secret: str) -> str:
-    """Return the address of an invitation. Raises ConfigurationError if the redirect URI is not the service's."""
+    """Return the address of an invitation. Raises ConfigurationError if the redirect URI is not the
+    service's."""
     return page_address(redirect_uri, f"connect/{secret}")
 
 
@@ -49,7 +50,8 @@ def page_address(redirect_uri: str, path: str) -> str:
     parts = urlsplit(redirect_uri)
     if parts.scheme not in ("http", "https") or not parts.path.endswith("/callback") or parts.query:
         raise ConfigurationError(
-            "WHOOP_REDIRECT_URI does not lead to the service's /callback: register https://YOUR-HOST/callback in the"
+            "WHOOP_REDIRECT_URI does not lead to the service's /callback: register "
+            "https://YOUR-HOST/callback in the"
             " WHOOP Developer Dashboard and set WHOOP_REDIRECT_URI to it, or connect with --paste."
         )
     return parts._replace(path=parts.path.removesuffix("callback") + path).geturl()

@@ -1,7 +1,9 @@
-"""Group commit: one transaction stores all deliveries that wait, and each gets its response after that commit.
+"""Group commit: one transaction stores all deliveries that wait, and each gets its response after that
+commit.
 
-One thread writes. While it waits for the disk or for SQLite's write lock, deliveries queue up, and the next transaction
-takes all of them. So the wait of a delivery depends on the time of a commit, not on the number of deliveries.
+One thread writes. While it waits for the disk or for SQLite's write lock, deliveries queue up, and the next
+transaction takes all of them. So the wait of a delivery depends on the time of a commit, not on the number of
+deliveries.
 """
 
 import asyncio
@@ -18,11 +20,13 @@ from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Delivery
 
 MAX_COMMIT_SECONDS = 1.0
-"""Seconds until a delivery that is not committed gets a 503. WHOOP waits about a second, then sends it again."""
+"""Seconds until a delivery that is not committed gets a 503. WHOOP waits about a second, then sends it
+again."""
 MAX_BATCH = 500
 MAX_WAITING = 20_000
 KEPT = timedelta(days=30)
-"""Retention of processed events. Longer than the window in which WHOOP repeats a delivery, to recognise duplicates."""
+"""Retention of processed events. Longer than the window in which WHOOP repeats a delivery, to recognise
+duplicates."""
 _TIDY_EVERY = timedelta(hours=1)
 _TIDY_AT_ONCE = 500
 
@@ -100,11 +104,13 @@ class InboxWriter:
         self._queue.put(waiting)
         try:
             async with asyncio.timeout(MAX_COMMIT_SECONDS):
-                # The shield keeps the delivery in the queue if its client disconnects. WHOOP's next attempt is then a duplicate.
+                # The shield keeps the delivery in the queue if its client disconnects. WHOOP's next attempt
+                # is then a duplicate.
                 return await asyncio.shield(waiting.answer)
         except TimeoutError:
             raise InboxBusy(
-                f"The database has not committed within {MAX_COMMIT_SECONDS:g} s: see which process holds its write lock."
+                f"The database has not committed within {MAX_COMMIT_SECONDS:g} s: see which "
+                f"process holds its write lock."
             ) from None
 
     def _work(self) -> None:

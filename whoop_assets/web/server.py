@@ -76,7 +76,8 @@ class HeaderTimeoutProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass the data on in pieces, so that the limit of headers does not depend on segmentation.
 
-        h11 checks the limit only while a request is incomplete. Headers of any size that arrive at once pass it.
+        h11 checks the limit only while a request is incomplete. Headers of any size that arrive at once pass
+        it.
         """
         while data and not self.transport.is_closing():
             held, _ = self.conn.trailing_data
@@ -117,6 +118,7 @@ def _bound(host: str, port: int) -> socket.socket:
         bound.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
-            f"The service cannot listen on {host}:{port} ({reason}): choose another --port, or end the program that uses it."
+            f"The service cannot listen on {host}:{port} ({reason}): choose another --port, or "
+            f"end the program that uses it."
         ) from None
     return bound

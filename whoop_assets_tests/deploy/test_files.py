@@ -1,4 +1,5 @@
-"""The files of the deployment agree with each other and with what the product reads, and open nothing to everybody."""
+"""The files of the deployment agree with each other and with what the product reads, and open nothing to
+everybody."""
 
 import json
 import re

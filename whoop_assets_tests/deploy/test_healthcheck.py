@@ -1,4 +1,5 @@
-"""The health checks of the containers, against the real things: a code location, PostgreSQL, a Celery worker."""
+"""The health checks of the containers, against the real things: a code location, PostgreSQL, a Celery
+worker."""
 
 import os
 import socket
@@ -19,7 +20,8 @@ from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.postgres import running_server
 from whoop_assets_tests.support.redis import running_redis
 
-# The check compares the times of heartbeats with its own clock, and gRPC compares deadlines with the machine's.
+# The check compares the times of heartbeats with its own clock, and gRPC compares deadlines with the
+# machine's.
 pytestmark = [pytest.mark.slow, pytest.mark.machine_time]
 
 

@@ -1,4 +1,5 @@
-"""What Kubernetes gets: valid manifests, and a job per run with the rights and resources that values.yaml states."""
+"""What Kubernetes gets: valid manifests, and a job per run with the rights and resources that values.yaml
+states."""
 
 import json
 import re

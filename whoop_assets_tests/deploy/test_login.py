@@ -1,6 +1,7 @@
 """The login in front of the UI: Caddy with the deployment's Caddyfile in front of real Dagster web servers.
 
-oauth2-proxy itself is a stand-in here: it answers `/oauth2/auth` as its documentation states, for a user that the cookie names.
+oauth2-proxy itself is a stand-in here: it answers `/oauth2/auth` as its documentation states, for a user that
+the cookie names.
 """
 
 import json

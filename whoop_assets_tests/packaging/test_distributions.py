@@ -1,4 +1,5 @@
-"""The wheel and the sdist work without the checkout: in an empty environment, with the working folder empty."""
+"""The wheel and the sdist work without the checkout: in an empty environment, with the working folder
+empty."""
 
 import os
 import re

@@ -195,7 +195,8 @@ HUNG_UP_ON = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
 def status_of(port: int, request: bytes, *, breaks_off: bool = False) -> int | None:
-    """Return the response's status; None if the service closed the connection without one. `breaks_off`: send nothing more."""
+    """Return the response's status; None if the service closed the connection without one. `breaks_off`: send
+    nothing more."""
     with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
         answer = b""
         try:
@@ -278,7 +279,8 @@ def test_the_service_closes_silent_and_slow_connections(
 
 
 def heard(port: int, *pieces: bytes) -> bytes:
-    """Send the pieces one by one and return the response, until the service closes the connection or stops sending."""
+    """Send the pieces one by one and return the response, until the service closes the connection or stops
+    sending."""
     with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:

@@ -41,7 +41,8 @@ GOOD = head(f"Content-Length: {len(BODY)}") + BODY
 
 @contextmanager
 def server(*answers: Callable[[], Pieces]) -> Iterator[tuple[str, list[str]]]:
-    """Start a server that uses one connection per response and repeats the last one. Yields URL and requests."""
+    """Start a server that uses one connection per response and repeats the last one. Yields URL and
+    requests."""
     heard: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
 

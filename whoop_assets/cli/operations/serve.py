@@ -36,7 +36,8 @@ def serve(host: str, port: int) -> None:
     with opening.connection(Settings.from_environment(), durable=True, create=True) as connection:
         app = create_app(connection, partial(_erase_member, connection))
         server = ServiceServer(app, host, port, _announce)
-        # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without an exception.
+        # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without
+        # an exception.
         with suppress(KeyboardInterrupt), ended_by_signals():
             server.serve_until_stopped()
         click.echo("Ended; what was answered is stored.")

@@ -44,8 +44,8 @@ class AssetFactory:
         kinds: Dagster's kinds.
         partitions: What the asset has one partition for.
         group: Suffix of the group; empty for the group of the daily assets. A job has one kind of partition
-            and people select assets by group, so assets with other partitions are in other groups. Sinks are in other
-            groups too, so that a run of the daily assets does not wait for them.
+            and people select assets by group, so assets with other partitions are in other groups. Sinks are
+            in other groups too, so that a run of the daily assets does not wait for them.
         deps: Assets that this one depends on.
         mapping: Maps the partitions of the dependencies to this asset's.
         table: The table that the asset writes.

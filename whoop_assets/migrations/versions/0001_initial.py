@@ -1,8 +1,8 @@
 """The first schema.
 
-This file is a record of what was released: a later change of the schema is a migration of its own. It names its types
-itself, so that no later change of the program changes what it makes. Comments of tables and columns are not part of
-migrations: `schema.upgrade` sets them from the tables' definitions.
+This file is a record of what was released: a later change of the schema is a migration of its own. It names
+its types itself, so that no later change of the program changes what it makes. Comments of tables and columns
+are not part of migrations: `schema.upgrade` sets them from the tables' definitions.
 
 Revision ID: 0001_initial
 """
@@ -103,7 +103,8 @@ def upgrade() -> None:
         *_optional(INT, "sleep_cycle_count disturbance_count"),
         *_optional(
             BIG,
-            "baseline_milli need_from_sleep_debt_milli need_from_recent_strain_milli need_from_recent_nap_milli",
+            "baseline_milli need_from_sleep_debt_milli need_from_recent_strain_milli "
+            "need_from_recent_nap_milli",
         ),
         *_optional(
             DOUBLE,

@@ -1,8 +1,9 @@
 """The daily API under /api/v1: daily rows, freshness of recoveries, and the OpenAPI document.
 
-Each request is checked in this order: key, rate limit, parameters, member. The API has separate threads, so that webhooks
-always find a thread and a database connection. It never asks WHOOP. Opening a member's today while its recovery
-is stale adds a row to `asked_readings`, after the response, and the planner plans a reading from it.
+Each request is checked in this order: key, rate limit, parameters, member. The API has separate threads, so
+that webhooks always find a thread and a database connection. It never asks WHOOP. Opening a member's today
+while its recovery is stale adds a row to `asked_readings`, after the response, and the planner plans a
+reading from it.
 """
 
 import asyncio
@@ -56,7 +57,8 @@ class DailyApi(FastAPI):
         self.database = database
         self.limits = limits if limits is not None else ClientRateLimits()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="daily-api")
-        # A write on SQLite can wait for a load. It runs on a separate thread, so that no response waits for it.
+        # A write on SQLite can wait for a load. It runs on a separate thread, so that no response waits for
+        # it.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="daily-api-asks")
         self._being_asked: set[int] = set()
         self.include_router(router)
@@ -138,7 +140,8 @@ Authenticated = Annotated[Reader, Depends(authenticate)]
     DAILY,
     operation_id="daily",
     summary="Daily rows, by day and member",
-    description="Opening a member's today while its recovery is stale requests a reading of the member's last days, at most"
+    description="Opening a member's today while its recovery is stale requests a reading of the member's "
+    "last days, at most"
     f" once in {schemas.ASK_MINUTES} minutes. The response does not wait for it.",
     response_model=schemas.DailyPage,
     responses=schemas.DAILY_RESPONSES,

@@ -85,7 +85,10 @@ class StatusParameters(BaseModel):
 
     member: MemberId | None = Field(
         None,
-        description="WHOOP user id, or the negative number of a member from an export; default: all members of the key",
+        description=(
+            "WHOOP user id, or the negative number of a member from an export; default: all members "
+            "of the key"
+        ),
     )
     format: Literal["json", "csv"] | None = Field(
         None, description="default: what Accept prefers, JSON if it accepts both equally"
@@ -132,7 +135,8 @@ def require_unique(query: QueryParams) -> None:
 
 
 def response_format(named: str | None, accept: str | None) -> str:
-    """Choose JSON or CSV: the parameter, else what Accept prefers, else JSON. Raises Problem if neither is accepted."""
+    """Choose JSON or CSV: the parameter, else what Accept prefers, else JSON. Raises Problem if neither is
+    accepted."""
     if named is not None:
         return named
     weights = {name: _weight(accept or "*/*", media) for name, media in MEDIA_TYPES.items()}
@@ -143,7 +147,8 @@ def response_format(named: str | None, accept: str | None) -> str:
 
 
 def _weight(accept: str, media: str) -> float:
-    """Return the quality that an Accept header gives the media type, by its most specific range (RFC 9110, 12.5.1)."""
+    """Return the quality that an Accept header gives the media type, by its most specific range (RFC 9110,
+    12.5.1)."""
     found = (-1, 0.0)
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))

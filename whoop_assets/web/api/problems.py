@@ -1,7 +1,7 @@
 """Errors of the API as RFC 9457 defines them: `application/problem+json` with type, title, status and detail.
 
-No error shows which members or keys exist: an unknown member and a member of other readers give the same 404, and a wrong
-key and a revoked key give the same 401.
+No error shows which members or keys exist: an unknown member and a member of other readers give the same 404,
+and a wrong key and a revoked key give the same 401.
 """
 
 import json

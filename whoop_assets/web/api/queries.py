@@ -54,8 +54,8 @@ Place = tuple[date, int]
 class Question:
     """The rows of a page: days first..last, of one member or of all members of the reader, by day and member.
 
-    `after` is the position of the previous page's last row, so rows that are added or deleted between two pages shift no
-    other row. `limit` is the maximum number of rows.
+    `after` is the position of the previous page's last row, so rows that are added or deleted between two
+    pages shift no other row. `limit` is the maximum number of rows.
     """
 
     reader_id: int
@@ -113,8 +113,8 @@ def stamp(connection: Connection, asked: Question) -> str:
 def _stamp(rows: Iterable[Sequence[Any]], more: bool) -> str:
     """Hash the key and the times of change of each row.
 
-    A change of a row renews `built_at`; a confirmation renews only the time of confirmation. A count with a maximum is not
-    enough, because a transaction can commit after another one that began later.
+    A change of a row renews `built_at`; a confirmation renews only the time of confirmation. A count with a
+    maximum is not enough, because a transaction can commit after another one that began later.
     """
     digest = hashlib.sha256(repr((NAMES, more)).encode())
     for row in rows:
@@ -144,9 +144,10 @@ def _keys(asked: Question) -> Select[Any]:
 class RecoveryStatus:
     """How fresh a member's recovery is: an advice, from what is stored alone.
 
-    `today`: the member's local date. `today_exists`: it has a daily row; `recovery_exists`: one with a recovery.
-    `changed_at`: when a recovery of the last two weeks last changed; `looked_at`: when WHOOP was last asked for what today's
-    would be in; `asked_at`: when a reader last asked for a reading. None: never, as far as is known.
+    `today`: the member's local date. `today_exists`: it has a daily row; `recovery_exists`: one with a
+    recovery. `changed_at`: when a recovery of the last two weeks last changed; `looked_at`: when WHOOP was
+    last asked for what today's would be in; `asked_at`: when a reader last asked for a reading. None: never,
+    as far as is known.
     """
 
     user_id: int
@@ -164,7 +165,8 @@ class RecoveryStatus:
         return self.looked_at is None or now - self.looked_at >= after
 
     def worth_asking(self, now: datetime) -> bool:
-        """Whether opening it should ask for a reading: it is stale, and nobody has asked for a few minutes."""
+        """Whether opening it should ask for a reading: it is stale, and nobody has asked for a few
+        minutes."""
         lately = self.asked_at is not None and now - self.asked_at < MIN_ASK_INTERVAL
         return self.connected and self.stale(now) and not lately
 
@@ -172,7 +174,8 @@ class RecoveryStatus:
 def recovery_status(
     connection: Connection, reader_id: int | None, now: datetime, member: int | None = None
 ) -> list[RecoveryStatus]:
-    """Of one member, or of all that the reader may read, by id; a number of queries that does not grow with them."""
+    """Of one member, or of all that the reader may read, by id; a number of queries that does not grow with
+    them."""
     who = connection.execute(_members_of(reader_id, member)).all()
     offsets = {user_id: offset for user_id, _, offset, *_ in who}
     today = {

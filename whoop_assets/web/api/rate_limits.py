@@ -1,7 +1,7 @@
 """Rate limits for readers and web pages: a token bucket per key, refilled evenly over a minute.
 
-The buckets are in this process: several services in front of one database allow that many times as much. They protect
-the service from one runaway client. WHOOP's own limits are kept by the request budget.
+The buckets are in this process: several services in front of one database allow that many times as much. They
+protect the service from one runaway client. WHOOP's own limits are kept by the request budget.
 """
 
 import math

@@ -51,7 +51,8 @@ class RecoveryStatusRow(BaseModel):
     today_exists: bool = Field(description="whether today has a daily row")
     recovery_exists: bool = Field(description="whether that row has a recovery")
     is_stale: bool = Field(
-        description=f"whether today's recovery was last requested {STALE_WITHOUT.seconds // 60} minutes ago or longer,"
+        description=f"whether today's recovery was last requested {STALE_WITHOUT.seconds // 60} minutes ago "
+        f"or longer,"
         f" or {STALE_WITH.seconds // 3600} hours once it is stored"
     )
     recovery_changed_at: datetime | None = Field(

@@ -1,4 +1,5 @@
-"""A member's own page with its buttons. Every button concerns the member of the session, whatever the form says."""
+"""A member's own page with its buttons. Every button concerns the member of the session, whatever the form
+says."""
 
 import logging
 from collections.abc import Callable
@@ -94,7 +95,8 @@ class MemberPages:
         return await self._pages.run(show)
 
     def _due_at(self, connection: Transaction, state: ConnectionState, now: datetime) -> datetime | None:
-        """Return when the planner will do the member's requested reading; None if it is due, done or not planned."""
+        """Return when the planner will do the member's requested reading; None if it is due, done or not
+        planned."""
         if state.read_now is None or state.read_now.done_at is not None or not state.is_connected:
             return None
         settings = self._pages.settings
@@ -198,7 +200,8 @@ class MemberPages:
         """Disconnect or erase the member once.
 
         Returns:
-            Whether everything was reached: the grant at WHOOP, and for `erase` every copy outside the database.
+            Whether everything was reached: the grant at WHOOP, and for `erase` every copy outside the
+                database.
         """
         user_id, number = visitor.user_id, form.get("form", "")
         if not await self._once(visitor, form, action):

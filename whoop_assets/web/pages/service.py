@@ -116,7 +116,8 @@ class PageService:
         """Run `work` in a write transaction, with the database's time.
 
         Args:
-            member: Whose rows `work` writes. The transaction locks the member, so that it cannot be erased meanwhile.
+            member: Whose rows `work` writes. The transaction locks the member, so that it cannot be erased
+                meanwhile.
         """
 
         def run() -> T:
@@ -168,7 +169,8 @@ class PageService:
         return self.guarded(endpoint)
 
     def action(self, handler: Action, *, operators: bool = False) -> Callable[[Request], Awaitable[Response]]:
-        """Return a POST endpoint that checks the session, the rate limit and the CSRF token before the handler runs."""
+        """Return a POST endpoint that checks the session, the rate limit and the CSRF token before the
+        handler runs."""
 
         async def endpoint(request: Request) -> Response:
             visitor = await self.visitor(request)

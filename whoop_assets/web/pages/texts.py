@@ -13,7 +13,10 @@ MEMBER = "Member {}"
 
 # Sign-in
 WELCOME = "See your WHOOP data"
-WELCOME_TEXT = "Sign in with your WHOOP account. WHOOP asks you which data this service may read. Your password stays at WHOOP."
+WELCOME_TEXT = (
+    "Sign in with your WHOOP account. WHOOP asks you which data this service may read. Your "
+    "password stays at WHOOP."
+)
 SIGN_IN = "Sign in with WHOOP"
 WELCOME_NEW = "Are you new here? Ask the person who runs this service for an invitation."
 LINK_TITLE = "Sign in once"
@@ -34,7 +37,8 @@ UNKNOWN_MEMBER = (
     "You are not a member here: ask the person who runs this service for an invitation. Nothing was stored."
 )
 OTHER_MEMBER = (
-    "You agreed with the WHOOP account of another member than the one signed in here: sign out first, or agree with your"
+    "You agreed with the WHOOP account of another member than the one signed in here: sign out "
+    "first, or agree with your"
     " own account. Nothing was changed."
 )
 CONNECTED_NOW = "Member {} is connected. You can close this page."
@@ -45,10 +49,14 @@ FORM_EXPIRED = (
 )
 TOO_OFTEN = "That was too often: try again in {} seconds. Nothing was done."
 DISCONNECTED_NOW = "You are disconnected. Your data is kept, and nothing new is read."
-DISCONNECTED_BUT = "You are disconnected here. WHOOP could not confirm it: also remove this app in the WHOOP app, under data sharing."
+DISCONNECTED_BUT = (
+    "You are disconnected here. WHOOP could not confirm it: also remove this app in the WHOOP app, "
+    "under data sharing."
+)
 ERASED_NOW = "Your data is deleted, and you are signed out."
 ERASED_NOT_ALL = (
-    "Your data in the database is deleted. Some copies could not be reached: the person who runs this service finds them"
+    "Your data in the database is deleted. Some copies could not be reached: the person who "
+    "runs this service finds them"
     " in the log and deletes them."
 )
 ERASE_NOT_TYPED = "To delete your data, type the word {}. Nothing was done."
@@ -84,7 +92,9 @@ SCOPES = "Permissions"
 ALL_SCOPES = "All permissions are granted."
 MISSING_SCOPES = {
     "profile": "Profile is not granted: your account cannot be checked daily.",
-    "body_measurement": "Body measurements are not granted: height, weight and maximum heart rate are missing.",
+    "body_measurement": (
+        "Body measurements are not granted: height, weight and maximum heart rate are missing."
+    ),
     "cycles": "Cycles are not granted: strain and all days are missing.",
     "sleeps": "Sleep is not granted: sleep, naps and sleep need are missing.",
     "recoveries": "Recovery is not granted: recovery, HRV and resting heart rate are missing.",
@@ -110,7 +120,8 @@ DISCONNECT_TEXT = "Ends the permission at WHOOP and signs you out everywhere. Yo
 DISCONNECT_CONFIRM = "Yes, disconnect me"
 ERASE = "Delete my data"
 ERASE_TEXT = (
-    "Disconnects you and deletes everything that is stored about you, also in reports, logs and copies. It cannot be"
+    "Disconnects you and deletes everything that is stored about you, also in reports, logs and "
+    "copies. It cannot be"
     " undone. Download your data first if you want to keep it."
 )
 ERASE_WORD = "DELETE"

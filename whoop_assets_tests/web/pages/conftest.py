@@ -1,4 +1,5 @@
-"""The pages on a real service, with two members connected to a simulator, their days loaded, and one clock for all."""
+"""The pages on a real service, with two members connected to a simulator, their days loaded, and one clock
+for all."""
 
 import html
 import re
@@ -31,7 +32,8 @@ ONE_DAY = timedelta(days=1)
 
 
 class Browser:
-    """A browser without JavaScript: keeps cookies, follows redirects, submits the forms of the page that it shows."""
+    """A browser without JavaScript: keeps cookies, follows redirects, submits the forms of the page that it
+    shows."""
 
     def __init__(self, site: "Site") -> None:
         self.site = site
@@ -134,7 +136,8 @@ def rebuild_trends(home: Home) -> None:
 
 @contextmanager
 def running_site(database_url: str, *, operators: tuple[int, ...] = (), members: int = 2) -> Iterator[Site]:
-    """A site with members whose last 40 days are loaded. The first member is an operator if `operators` is (0,)."""
+    """A site with members whose last 40 days are loaded. The first member is an operator if `operators` is
+    (0,)."""
     with at_home(database_url, frozen_world(members=members, days=60)) as home:
         home.load(FIRST_DAY, TODAY)
         port = free_port()

@@ -1,4 +1,5 @@
-"""Hostile and unlucky visitors: foreign tokens, double clicks, wrong states, expired sessions, failing databases."""
+"""Hostile and unlucky visitors: foreign tokens, double clicks, wrong states, expired sessions, failing
+databases."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

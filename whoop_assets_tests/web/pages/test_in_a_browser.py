@@ -1,4 +1,5 @@
-"""The pages, which have no JavaScript, in a real Chromium: accessibility, layout, console, and a whole visit."""
+"""The pages, which have no JavaScript, in a real Chromium: accessibility, layout, console, and a whole
+visit."""
 
 from datetime import timedelta
 from importlib.util import find_spec
