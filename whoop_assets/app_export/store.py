@@ -52,8 +52,8 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Span of an export: from its earliest to its newest cycle."""
+class ExportSpan:
+    """ExportSpan of an export: from its earliest to its newest cycle."""
 
     first: datetime
     as_of: datetime
@@ -79,7 +79,7 @@ def store(
     user_id: int,
     kind: str,
     rows: Sequence[Row],
-    span: Span,
+    span: ExportSpan,
     at: datetime,
     *,
     authoritative: bool,
@@ -94,7 +94,7 @@ def store(
         user_id: Member.
         kind: Kind of the rows.
         rows: Rows with distinct keys.
-        span: Span of the export.
+        span: ExportSpan of the export.
         at: Time of the import.
         authoritative: The kind's own file was complete, so that stored rows it does not contain are deleted,
             from its first record to the newest cycle of the export.
@@ -235,7 +235,7 @@ def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) ->
 
 
 def record_import(
-    connection: Connection, user_id: int, kinds: Iterable[str], span: Span, at: datetime
+    connection: Connection, user_id: int, kinds: Iterable[str], span: ExportSpan, at: datetime
 ) -> bool:
     """Records the kinds with a file in this export. Returns whether that is new."""
     c = imports.c
@@ -257,7 +257,9 @@ def record_import(
     return news
 
 
-def _newer(connection: Connection, user_id: int, kind: str, span: Span) -> list[tuple[datetime, datetime]]:
+def _newer(
+    connection: Connection, user_id: int, kind: str, span: ExportSpan
+) -> list[tuple[datetime, datetime]]:
     c = imports.c
     query = select(c.first_time, c.last_time).where(
         c.user_id == user_id, c.kind == kind, c.as_of > span.as_of

@@ -19,8 +19,14 @@ from whoop_assets.app_export.parsing import (
     read_export,
 )
 from whoop_assets.app_export.parsing.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
-from whoop_assets.app_export.parsing.rows import RECOVERY, Cycle, JournalEntry, Sleep, Workout
-from whoop_assets.app_export.store import Span, Stored, Unreadable
+from whoop_assets.app_export.parsing.rows import (
+    RECOVERY,
+    ExportedCycle,
+    ExportedSleep,
+    ExportedWorkout,
+    JournalEntry,
+)
+from whoop_assets.app_export.store import ExportSpan, Stored, Unreadable
 from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
@@ -137,7 +143,7 @@ def import_export(
     starts = export.cycle_starts
     if not starts:
         raise UnreadableExport(_nothing_to_import(export))
-    span = Span(starts[0], starts[-1])
+    span = ExportSpan(starts[0], starts[-1])
     locked = {member_store.NEWCOMERS if user_id is None else user_id, instead_of}
     with database.write([member for member in locked if member is not None]) as connection:
         at = database.now(connection)
@@ -205,7 +211,7 @@ def _store(
     result: Imported,
     contents: Mapping[str, bytes],
     export: Export,
-    span: Span,
+    span: ExportSpan,
     at: datetime,
 ) -> None:
     user_id = result.user_id
@@ -291,7 +297,7 @@ class _NapRule:
     def __init__(self, naps: Mapping[datetime, bool]) -> None:
         self._naps = naps
 
-    def names_one(self, cycle: Cycle) -> bool:
+    def names_one(self, cycle: ExportedCycle) -> bool:
         """Return whether the row of this cycle has the recovery of a nap."""
         return self._of_nap(cycle.start, cycle.sleep_start)
 
@@ -348,7 +354,7 @@ def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
     return {"cycles": cycles, "sleeps": [], "workouts": workouts, "journal": journal}
 
 
-def _sleep_row(user_id: int, sleep: Sleep, cycle_of: export_store.CycleOfSleep) -> dict[str, Any]:
+def _sleep_row(user_id: int, sleep: ExportedSleep, cycle_of: export_store.CycleOfSleep) -> dict[str, Any]:
     assigned, day = sleep.cycle_start, sleep.day
     cycle = cycle_of.of(sleep.start, sleep.cycle_start)
     if cycle is not None:
@@ -366,7 +372,10 @@ def _sleep_row(user_id: int, sleep: Sleep, cycle_of: export_store.CycleOfSleep) 
 
 
 def _row(
-    user_id: int, record: Cycle | Sleep | Workout | JournalEntry, values: dict[str, Any], **key: Any
+    user_id: int,
+    record: ExportedCycle | ExportedSleep | ExportedWorkout | JournalEntry,
+    values: dict[str, Any],
+    **key: Any,
 ) -> dict[str, Any]:
     return {
         "user_id": user_id,

@@ -8,7 +8,15 @@ from typing import Protocol, TypeVar
 from whoop_assets.app_export.parsing import rows
 from whoop_assets.app_export.parsing.archive import UnreadableExport
 from whoop_assets.app_export.parsing.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
-from whoop_assets.app_export.parsing.rows import Cycle, JournalEntry, Rejected, Row, Sleep, Texts, Workout
+from whoop_assets.app_export.parsing.rows import (
+    ExportedCycle,
+    ExportedSleep,
+    ExportedWorkout,
+    JournalEntry,
+    Rejected,
+    Row,
+    Texts,
+)
 from whoop_assets.app_export.parsing.table import Table, read_table
 from whoop_assets.whoop_day import begins_as_nap
 
@@ -70,9 +78,9 @@ class UnknownFile:
 class Export:
     """Content of an export. `files` has an entry for each file, by its English name."""
 
-    cycles: list[Cycle] = field(default_factory=list)
-    sleeps: list[Sleep] = field(default_factory=list)
-    workouts: list[Workout] = field(default_factory=list)
+    cycles: list[ExportedCycle] = field(default_factory=list)
+    sleeps: list[ExportedSleep] = field(default_factory=list)
+    workouts: list[ExportedWorkout] = field(default_factory=list)
     journal: list[JournalEntry] = field(default_factory=list)
     files: dict[str, FileRead] = field(default_factory=dict)
     unknown_files: list[UnknownFile] = field(default_factory=list)
@@ -165,8 +173,8 @@ def _cycles(table: Table, export: Export) -> None:
     """Reads the cycles with the recovery of the sleep in their row, and sleeps only in these rows."""
     found = export.files[CYCLES]
     listed = {sleep.start: sleep.nap for sleep in export.sleeps}
-    chosen: dict[datetime, tuple[bool, Cycle]] = {}
-    described: dict[datetime, Sleep] = {}
+    chosen: dict[datetime, tuple[bool, ExportedCycle]] = {}
+    described: dict[datetime, ExportedSleep] = {}
     for row in table.rows:
         try:
             cycle = rows.cycle(row)
@@ -201,8 +209,8 @@ def _cycles(table: Table, export: Export) -> None:
 
 
 def _with_its_sleep(
-    cycle: Cycle, row: Row, found: FileRead, listed: Container[datetime]
-) -> tuple[Cycle, Sleep | None]:
+    cycle: ExportedCycle, row: Row, found: FileRead, listed: Container[datetime]
+) -> tuple[ExportedCycle, ExportedSleep | None]:
     """The cycle with the onset that its row names, and the sleep that the row describes.
 
     A sleep with an unusable time is rejected, and its recovery with it, unless sleeps.csv lists a sleep with

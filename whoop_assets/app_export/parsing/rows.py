@@ -128,7 +128,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
+class ExportedCycle:
     """A cycle. `end` is None while it is open; values of STRAIN and RECOVERY.
 
     The values of RECOVERY describe the sleep that begins at `sleep_start`, which may be a nap; None: the row
@@ -150,7 +150,7 @@ class Cycle:
 
 
 @dataclass(frozen=True, slots=True)
-class Sleep:
+class ExportedSleep:
     """A main sleep or a nap; values of ASLEEP.
 
     `listed`: sleeps.csv says whether it is a nap. `cycle_end`: the end of the cycle that the row names.
@@ -172,13 +172,13 @@ class Sleep:
     def key(self) -> tuple[datetime]:
         return (self.start,)
 
-    def as_nap(self, nap: bool) -> "Sleep":
+    def as_nap(self, nap: bool) -> "ExportedSleep":
         """The same sleep with another answer to whether it is a nap."""
         return self if nap is self.nap else replace(self, nap=nap)
 
 
 @dataclass(frozen=True, slots=True)
-class Workout:
+class ExportedWorkout:
     """A workout or other activity; values of EXERTION and ZONES, whose percentages are milliseconds here."""
 
     start: datetime
@@ -215,7 +215,7 @@ class JournalEntry:
         return (self.cycle_start, self.question)
 
 
-def cycle(row: Row) -> Cycle:
+def cycle(row: Row) -> ExportedCycle:
     """The cycle of a row of physiological_cycles.csv.
 
     Raises ValueError with the reason when it cannot be read.
@@ -230,7 +230,7 @@ def cycle(row: Row) -> Cycle:
     values = _values(row, STRAIN | RECOVERY)
     if _cell(row, SKIN_FAHRENHEIT):
         values["skin_temp_celsius"] = _optional(row, SKIN_FAHRENHEIT, fahrenheit)
-    return Cycle(start, end, offset, day, None, values, row.line, row.raw)
+    return ExportedCycle(start, end, offset, day, None, values, row.line, row.raw)
 
 
 def onset_of_cycle(row: Row) -> datetime | None:
@@ -244,12 +244,12 @@ def onset_of_cycle(row: Row) -> datetime | None:
     return _needed_time(row, ONSET, offset)
 
 
-def sleep_of_cycle(row: Row) -> Sleep:
+def sleep_of_cycle(row: Row) -> ExportedSleep:
     """The sleep that a row of physiological_cycles.csv with an onset describes as well. Raises ValueError."""
     return _sleep(row, None)
 
 
-def sleep(row: Row) -> Sleep:
+def sleep(row: Row) -> ExportedSleep:
     """The sleep of a row of sleeps.csv.
 
     Raises ValueError. If it does not say whether it is a nap, the onset tells.
@@ -257,7 +257,7 @@ def sleep(row: Row) -> Sleep:
     return _sleep(row, _optional(row, NAP, flag))
 
 
-def _sleep(row: Row, nap: bool | None) -> Sleep:
+def _sleep(row: Row, nap: bool | None) -> ExportedSleep:
     cycle_start, offset, day = _cycle_of(row)
     start = _needed_time(row, ONSET, offset)
     end = _needed_time(row, WAKE, offset)
@@ -265,7 +265,7 @@ def _sleep(row: Row, nap: bool | None) -> Sleep:
         raise ValueError(f"{WAKE}: the sleep ends before it starts")
     is_nap = begins_as_nap(cycle_start, start) if nap is None else nap
     values = _values(row, ASLEEP)
-    return Sleep(
+    return ExportedSleep(
         start,
         end,
         is_nap,
@@ -280,7 +280,7 @@ def _sleep(row: Row, nap: bool | None) -> Sleep:
     )
 
 
-def workout(row: Row) -> Workout:
+def workout(row: Row) -> ExportedWorkout:
     """The workout of a row of workouts.csv. Raises ValueError."""
     cycle_start, offset, day = _cycle_of(row)
     start = _needed_time(row, BEGUN, offset)
@@ -291,7 +291,9 @@ def workout(row: Row) -> Workout:
     values = _values(row, EXERTION)
     zones = {name: share_of(percent, end - start) for name, percent in _values(row, ZONES).items()}
     name = slug(activity)
-    return Workout(start, end, activity, name, cycle_start, offset, day, values | zones, row.line, row.raw)
+    return ExportedWorkout(
+        start, end, activity, name, cycle_start, offset, day, values | zones, row.line, row.raw
+    )
 
 
 def journal_entry(row: Row) -> JournalEntry | None:

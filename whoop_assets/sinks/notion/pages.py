@@ -45,7 +45,7 @@ COLUMNS: dict[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class NotionPage:
     """An entry of the ledger."""
 
     user_id: int
@@ -63,7 +63,7 @@ class Day:
 
     user_id: int
     day: date
-    page: Page | None
+    page: NotionPage | None
 
 
 def behind(
@@ -88,7 +88,7 @@ def behind(
         if first is not None and last is not None:
             query = query.where(key.day.between(first, last))
         for user_id, day, *of_page in connection.execute(query):
-            page = None if of_page[1] is None else Page(user_id, day, *of_page)
+            page = None if of_page[1] is None else NotionPage(user_id, day, *of_page)
             found.append(Day(user_id, day, page))
     return sorted(found, key=lambda entry: (-entry.day.toordinal(), entry.user_id))
 
@@ -124,7 +124,7 @@ def summary(connection: Connection, user_id: int, day: date) -> dict[str, Any] |
     return None if found is None else dict(found)
 
 
-def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page | None:
+def claim(connection: Connection, source: str, entry: Day, at: datetime) -> NotionPage | None:
     """Records, before the request, that this process creates the day's page.
 
     Must run in a transaction of the member. Only the process with the entry in state `creating` may send the
@@ -135,7 +135,7 @@ def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page
     """
     generation = secrets.randbits(62)
     given_up = None if entry.page is None else entry.page.page_id
-    claimed = Page(entry.user_id, entry.day, given_up, CREATING, at, generation, None)
+    claimed = NotionPage(entry.user_id, entry.day, given_up, CREATING, at, generation, None)
     if entry.page is None:
         if not is_member(connection, entry.user_id):
             return None
@@ -155,7 +155,12 @@ def claim(connection: Connection, source: str, entry: Day, at: datetime) -> Page
 
 
 def release(
-    connection: Connection, source: str, claimed: Page, before: Page | None, *, refused: bool = False
+    connection: Connection,
+    source: str,
+    claimed: NotionPage,
+    before: NotionPage | None,
+    *,
+    refused: bool = False,
 ) -> None:
     """Withdraws a claim after a request that created no page.
 
@@ -327,7 +332,7 @@ def page_counts(
     return dict(connection.execute(query.group_by(c.day)).all())
 
 
-def _entry(source: str, page: Page | Day) -> ColumnElement[bool]:
+def _entry(source: str, page: NotionPage | Day) -> ColumnElement[bool]:
     c = notion_pages.c
     return and_(c.data_source_id == source, c.user_id == page.user_id, c.day == page.day)
 

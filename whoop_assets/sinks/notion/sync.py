@@ -19,7 +19,7 @@ from whoop_assets.sinks.notion import pages as notion_pages
 from whoop_assets.sinks.notion import sources
 from whoop_assets.sinks.notion.client import Notion
 from whoop_assets.sinks.notion.errors import NotionMissing, NotionRefused, NotionUnavailable, OutcomeUnknown
-from whoop_assets.sinks.notion.pages import CREATING, GONE, IN_BIN, WANTED, WRITTEN, Day, Page
+from whoop_assets.sinks.notion.pages import CREATING, GONE, IN_BIN, WANTED, WRITTEN, Day, NotionPage
 from whoop_assets.sinks.notion.schema import checked_types, title_property
 from whoop_assets.sinks.notion.target import Target, target
 
@@ -393,7 +393,7 @@ def _no_answer(pages: int) -> NotionUnavailable:
     return NotionUnavailable(f"Notion did not respond to the request for {asked}.")
 
 
-def _page_of(entry: Day) -> Page | None:
+def _page_of(entry: Day) -> NotionPage | None:
     """Returns the entry's page if it is known and in use."""
     return entry.page if entry.page is not None and entry.page.state in (WRITTEN, IN_BIN) else None
 
