@@ -275,7 +275,7 @@ def strain_and_recovery_chart(days: Sequence[ReportDay]) -> Chart:
 
 
 def _date_ticks(days: Sequence[ReportDay]) -> tuple[Tick, ...]:
-    """Return the labels of a time axis: Mondays, every second Monday after 5 weeks, months after 120 days."""
+    """Return a label for each Monday, each second one after 5 weeks, each third one after 10, or months."""
     count = len(days)
     if count > 120:
         return tuple(
@@ -284,7 +284,8 @@ def _date_ticks(days: Sequence[ReportDay]) -> tuple[Tick, ...]:
             if day.day.day == 1
         )
     mondays = [place for place, day in enumerate(days) if day.day.weekday() == 0] or [0]
-    chosen = mondays if count <= 35 else mondays[::-2][::-1]
+    step = 1 if count <= 35 else 2 if count <= 70 else 3
+    chosen = mondays[::-step][::-1]
     return tuple(
         Tick((place + 0.5) / count, short_date(days[place].day), minor=position % 2 == len(chosen) % 2)
         for position, place in enumerate(chosen)
