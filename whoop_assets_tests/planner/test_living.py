@@ -73,7 +73,7 @@ def test_a_new_members_history_is_read_newest_first_and_survives_being_killed(da
             if not plan.due:
                 break
             life.carry_out(plan)
-            firsts += [one.first for one in plan.due if one.reason.value in ("new_member", "history")]
+            firsts += [one.first for one in plan.due if one.reason.value in ("unread", "history")]
             home.advance(60)
             # Nothing is remembered but the ledger: every look is a new planner.
             life = Life(home, life.start_date, EAST)

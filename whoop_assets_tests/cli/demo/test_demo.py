@@ -56,7 +56,7 @@ def test_the_demo_connects_two_members_shows_their_days_and_runs_again(tmp_path:
     assert made.complete
     assert done.stdout.count("Report: ") == 2
     with sqlite3.connect(folder / "whoop.db") as connection:
-        (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+        (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "first-steps.md").read_text(), re.DOTALL)
         assert len(connection.execute(query).fetchall()) >= 4
 
     # The other commands work on the same data, also those that ask WHOOP, and the user's own environment is

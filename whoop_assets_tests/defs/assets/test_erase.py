@@ -79,7 +79,9 @@ def fill(p: Project) -> date:
         connection.execute(update(tables.cycles).values(strain=1.5, changed_at=p.home.clock.now()))
     deliver(p)
     assert p.run(p.today, p.today, "cycles", members=[p.home.member]).success
-    assert p.run(first, p.today, "weekly_summary").success
+    monday = first - timedelta(days=first.weekday())
+    last_monday = p.today - timedelta(days=p.today.weekday())
+    assert p.run(monday, last_monday, "weekly_summary").success
     report = CliRunner().invoke(main, ["report"])
     assert report.exit_code == 0
     return first

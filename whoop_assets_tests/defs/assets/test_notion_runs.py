@@ -157,10 +157,12 @@ def test_a_mistake_in_its_settings_stops_nothing_but_it(project, configured, mon
         monkeypatch.setenv("WHOOP_NOTION_DATA_SOURCE", "no id")
         dg.Definitions.validate_loadable(whoop_definitions())
         tick(p, stale_summaries)  # as ever
-        with pytest.raises(ConfigurationError, match="WHOOP_NOTION_DATA_SOURCE is not an id"):
+        with pytest.raises(ConfigurationError, match="WHOOP_NOTION_DATA_SOURCE is neither a Notion id"):
             tick(p)
         result = write_pages(p, p.today, p.today)
-        assert "WHOOP_NOTION_DATA_SOURCE is not an id" in failure(result).user_failure_data.description
+        assert (
+            "WHOOP_NOTION_DATA_SOURCE is neither a Notion id" in failure(result).user_failure_data.description
+        )
 
 
 @pytest.mark.slow
@@ -198,7 +200,7 @@ def test_while_notion_is_down_the_rest_goes_on_and_it_catches_up_by_itself(proje
         (request,) = tick(p).run_requests
         result = carry_out(p, request)
         assert not result.success
-        assert "What was not written stays behind" in failure(result).user_failure_data.description
+        assert "The remaining pages stay stale" in failure(result).user_failure_data.description
         assert TOKEN not in repr(result.all_events)
         assert "The last attempt failed" in tick(p).skip_message
 
@@ -269,7 +271,7 @@ def test_one_run_writes_pages_at_a_time(project, notion, configured):
                 tags=request.tags,
             )
         )
-        assert "under way" in tick(p).skip_message
+        assert "in flight" in tick(p).skip_message
 
 
 @pytest.mark.slow

@@ -156,7 +156,7 @@ def test_who_must_be_connected_again_is_named_by_a_check_and_by_the_loads_with_t
         assert result.success
         check = evaluation(result, "members_connected")
         assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
-        assert f"Members {dead} must be connected again: run `whoop-assets connect`" in check.description
+        assert f"Members {dead} must reconnect: run `whoop-assets connect`" in check.description
         assert str(alive) not in check.description
         shown = p.metadata("cycles", yesterday)["members_to_reconnect"]
         assert shown == f"{dead}: run `whoop-assets connect`"

@@ -108,7 +108,7 @@ def test_what_does_not_fit_is_a_warning_that_names_members_and_days_and_fails_no
     bounds = failed["values_within_bounds"]
     count = bounds.metadata["found"].value
     assert bounds.description == (
-        f"{count} records have values that cannot be: {', '.join(dict.fromkeys(newest))}, and"
+        f"{count} records have impossible values: {', '.join(dict.fromkeys(newest))}, and"
         f" {count - len(newest)} more."
     )
     assert len(bounds.metadata["named"].records) == 20

@@ -40,8 +40,8 @@ def test_new_members_share_a_run_of_the_last_month_and_its_work_leaves_less_to_a
         p.catch_up()
         asked = tick(p).run_requests
         reasons = {request.tags["whoop/reason"]: request for request in asked}
-        assert set(reasons) == {"new_member", "snapshot"}
-        first = reasons["new_member"]
+        assert set(reasons) == {"unread", "snapshot"}
+        first = reasons["unread"]
         members = first.run_config["resources"]["whoop"]["config"]["members"]
         assert sorted(members) == sorted(p.home.members)
         assert (first.tags["whoop/lane"], first.tags["dagster/max_runtime"]) == ("schedule", "7200")

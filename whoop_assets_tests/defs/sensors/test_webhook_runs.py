@@ -378,7 +378,7 @@ POINTS = [
     ("after", "whoop_assets.whoop_api.client.WhoopClient.record", 2),
     ("after", "whoop_assets.records.upsert.store", 1),
     ("after", "whoop_assets.records.upsert.store", 3),
-    ("before", "whoop_assets.webhooks.acknowledgement.settle", 2),
+    ("before", "whoop_assets.webhooks.attempts.close", 2),
     ("after", "whoop_assets.webhooks.attempts.close", 1),
     ("before", "whoop_assets.sync.load_events.rebuild_days", 1),
     ("after", "whoop_assets.records.stale_days.clear", 1),
