@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, String, Table, Text
 
 from whoop_assets.db.columns import column, count, key, measure, milliseconds
 from whoop_assets.db.metadata import metadata
@@ -191,22 +191,6 @@ record_versions = Table(
 )
 
 Index("ix_record_versions_user", record_versions.c.user_id, record_versions.c.stream)
-
-FROM_SINGLE_READS = text(
-    "endpoint NOT IN ('/v2/cycle', '/v2/recovery', '/v2/activity/sleep', '/v2/activity/workout')"
-)
-"""Contents from a record's own URL, not from a page of a collection.
-
-They are few and have their own index.
-"""
-
-Index(
-    "ix_record_versions_single",
-    record_versions.c.stream,
-    record_versions.c.record_key,
-    sqlite_where=FROM_SINGLE_READS,
-    postgresql_where=FROM_SINGLE_READS,
-)
 
 quarantine = Table(
     "quarantine",

@@ -22,10 +22,6 @@ TIME = sa.DateTime(timezone=True)
 JSON = sa.Text().with_variant(postgresql.JSON(), "postgresql")
 SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-SINGLE_READS = sa.text(
-    "endpoint NOT IN ('/v2/cycle', '/v2/recovery', '/v2/activity/sleep', '/v2/activity/workout')"
-)
-
 
 def _key(kind: Any, names: str) -> "list[sa.Column[Any]]":
     """Columns of the primary key; `names` are separated by spaces."""
@@ -178,13 +174,6 @@ def upgrade() -> None:
         *_required(sa.String(128), "endpoint"),
         *_required(TIME, "updated_at requested_at"),
         *_required(BOOL, "open"),
-    )
-    op.create_index(
-        "ix_record_versions_single",
-        "record_versions",
-        ["stream", "record_key"],
-        sqlite_where=SINGLE_READS,
-        postgresql_where=SINGLE_READS,
     )
     op.create_index("ix_record_versions_user", "record_versions", ["user_id", "stream"])
     op.create_table(
