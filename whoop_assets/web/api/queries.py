@@ -142,7 +142,7 @@ def _keys(asked: Question) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryStatus:
-    """How fresh a member's recovery is: an advice, from what is stored alone.
+    """How fresh a member's stored recovery is. WHOOP is not asked.
 
     `today`: the member's local date. `today_exists`: it has a daily row; `recovery_exists`: one with a
     recovery. `changed_at`: when a recovery of the last two weeks last changed; `looked_at`: when WHOOP was
@@ -165,8 +165,7 @@ class RecoveryStatus:
         return self.looked_at is None or now - self.looked_at >= after
 
     def worth_asking(self, now: datetime) -> bool:
-        """Whether opening it should ask for a reading: it is stale, and nobody has asked for a few
-        minutes."""
+        """Return whether opening the day should request a reading: stale and not requested lately."""
         lately = self.asked_at is not None and now - self.asked_at < MIN_ASK_INTERVAL
         return self.connected and self.stale(now) and not lately
 
@@ -215,7 +214,7 @@ def recovery_status(
 
 
 def opened_today(connection: Connection, asked: Question, now: datetime) -> list[RecoveryStatus]:
-    """Return the status of the members whose today is among the requested days and not before the page."""
+    """Return the status of members whose local date is a requested day and not before the page."""
     today, one_day = now.date(), timedelta(days=1)
     # The requested days can be all dates from year 1 to 9999.
     if not (today - one_day <= asked.last and today + one_day >= asked.first):
@@ -232,7 +231,7 @@ def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> list[i
     """Request a reading of these members' last days.
 
     Returns:
-        The members for whom nobody had requested one within `MIN_ASK_INTERVAL`.
+        The members without an earlier request within `MIN_ASK_INTERVAL`.
     """
     asked = []
     for user_id in sorted(user_ids):
@@ -252,7 +251,7 @@ def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> list[i
 def _visible(column: Any, reader_id: int | None, member: int | None) -> ColumnElement[bool]:
     """Restrict to the members that the reader may read, and to one member if given.
 
-    Without a reader, `member` is the one who is signed in.
+    Without a reader, `member` is the signed-in member.
     """
     if reader_id is None:
         return cast("ColumnElement[bool]", column == member)
