@@ -9,7 +9,7 @@ seconds from the creation of the run to its end exclude both waits.
 
 import argparse
 
-from whoop_assets_tests.support.deployments.dagster_environment import new_home
+from whoop_assets_tests.support.deployments.dagster_ui import new_ui_home
 from whoop_assets_tests.support.deployments.simulator_process import last_days, simulator_process
 from whoop_assets_tests.support.deployments.ui_backfill import backfill, connect, serving
 
@@ -23,7 +23,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with (
         simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
-        serving(stage, new_home(stage.folder / "dagster")) as ui,
+        serving(stage, new_ui_home(stage.folder / "dagster")) as ui,
     ):
         connect(stage)
         done = backfill(stage, ui, *last_days(stage, chosen.days))

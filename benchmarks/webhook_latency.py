@@ -31,7 +31,7 @@ from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.deployments.dagster_environment import child_environment
-from whoop_assets_tests.support.deployments.dagster_ui import Ui, new_home, running_ui, until
+from whoop_assets_tests.support.deployments.dagster_ui import Ui, new_ui_home, running_ui, until
 from whoop_assets_tests.support.deployments.simulator_process import (
     SimulatedWhoop,
     last_days,
@@ -73,7 +73,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with simulator_process(members=chosen.members, days=DAYS + 15, seed=chosen.seed) as stage:
         fill(stage)
-        home = new_home(stage.folder / "dagster")
+        home = new_ui_home(stage.folder / "dagster")
         with serving(stage, home), running_ui(home, child_environment(stage, NAME)) as ui:
             ui.stop_reading()
             database = open_database(stage.with_database(NAME), create=True)

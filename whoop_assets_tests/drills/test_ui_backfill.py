@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from whoop_assets.schema import metadata, open_database
-from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, new_home
+from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, new_ui_home
 from whoop_assets_tests.support.deployments.simulator_process import (
     SimulatedWhoop,
     last_days,
@@ -34,7 +34,7 @@ def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(
     stage: SimulatedWhoop, tmp_path: Path
 ) -> None:
     first, last = last_days(stage, DAYS)
-    home = new_home(tmp_path / "dagster")
+    home = new_ui_home(tmp_path / "dagster")
     with serving(stage, home) as ui:
         connect(stage)
         done = backfill(stage, ui, first, last)

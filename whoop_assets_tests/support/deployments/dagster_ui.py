@@ -201,8 +201,8 @@ def keys() -> list[dict[str, Sequence[str]]]:
     return [{"path": ["whoop", asset]} for asset in ASSETS]
 
 
-def new_home(folder: Path) -> Path:
-    """Create a Dagster home with the checkout's dagster.yaml and its state inside the folder."""
+def new_ui_home(folder: Path) -> Path:
+    """Create a Dagster home for the UI, with the dagster.yaml and workspace.yaml of the checkout."""
     folder.mkdir(parents=True)
     for name in ("dagster.yaml", "workspace.yaml"):
         shutil.copy(CHECKOUT / name, folder)
