@@ -1,7 +1,7 @@
 """Quarantine of records that failed validation, so that the rest of their page can be stored.
 
-Rejected rows of app exports have their own table, `export_quarantine`. `sync/quarantine_entries.py` lists and
-dismisses entries of both.
+Rejected rows of app exports have their own table, `export_quarantine`. `quality/quarantine_entries.py` lists
+and dismisses entries of both.
 """
 
 from collections.abc import Collection

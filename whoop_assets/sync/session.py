@@ -15,10 +15,10 @@ from whoop_assets.tokens.cipher import TokenCipher, token_cipher
 from whoop_assets.tokens.refresh import MemberTokens
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import Unauthorized
-from whoop_assets.whoop_api.fault_time import FaultTime
+from whoop_assets.whoop_api.http.fault_time import FaultTime
+from whoop_assets.whoop_api.http.transport import open_http
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.protocols import RateLimitLike, TokenSource
-from whoop_assets.whoop_api.transport import open_http
 
 CONNECT_LANE = "schedule"
 """Lane of the requests that connect a member."""

@@ -26,7 +26,7 @@ from whoop_assets.whoop_api.errors import (
     RefreshResponseLost,
     UnreadableTokenResponse,
 )
-from whoop_assets.whoop_api.fault_time import FaultTime
+from whoop_assets.whoop_api.http.fault_time import FaultTime
 from whoop_assets.whoop_api.oauth import OAuth, TokenPair
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
 

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from whoop_assets.sync.connecting import disconnect_member
+from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
 from whoop_assets.web.api.rate_limits import ClientRateLimits

@@ -20,7 +20,7 @@ from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.members import invitations, sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.members.sessions import Attempt
-from whoop_assets.sync.connecting import (
+from whoop_assets.sync.members.connecting import (
     ScopesMissing,
     connect_with_code,
     profile_owner,

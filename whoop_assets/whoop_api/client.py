@@ -15,9 +15,9 @@ from pydantic import ValidationError
 
 from whoop_assets.errors import ReconnectionNeeded
 from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableResponse
+from whoop_assets.whoop_api.http.transport import ApiResponse, RequestSender
 from whoop_assets.whoop_api.models import Cycle, Model, Recovery, Sleep, Workout
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, Key, Stream, valid_int64
-from whoop_assets.whoop_api.transport import ApiResponse, RequestSender
 from whoop_assets.whoop_api.validation import validation_reason
 
 MAX_PAGE_SIZE = 25

@@ -18,7 +18,6 @@ import tenacity
 
 from whoop_assets.clock import Clock
 from whoop_assets.retry import Backoff, retrying
-from whoop_assets.whoop_api import rate_limit_headers
 from whoop_assets.whoop_api.errors import (
     ConsentDenied,
     ConsentFailed,
@@ -28,10 +27,11 @@ from whoop_assets.whoop_api.errors import (
     StateMismatch,
     TokenResponseLost,
 )
-from whoop_assets.whoop_api.response_body import RawResponse, ResponseTooLarge, receive
+from whoop_assets.whoop_api.http import rate_limit_headers
+from whoop_assets.whoop_api.http.response_body import RawResponse, ResponseTooLarge, receive
+from whoop_assets.whoop_api.http.transport import USER_AGENT, checked_base_url, open_http
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
 from whoop_assets.whoop_api.token_response import TOKEN_PATH, TokenPair, error_code, read_error, read_pair
-from whoop_assets.whoop_api.transport import USER_AGENT, checked_base_url, open_http
 
 __all__ = ["OAuth", "TokenPair"]
 

@@ -16,7 +16,7 @@ from whoop_assets.whoop_api.errors import (
     UnreadableTokenResponse,
     from_status,
 )
-from whoop_assets.whoop_api.response_body import RawResponse
+from whoop_assets.whoop_api.http.response_body import RawResponse
 
 TOKEN_PATH = "/token"
 DEFAULT_LIFETIME_SECONDS = 3600

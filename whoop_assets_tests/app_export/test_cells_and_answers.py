@@ -8,10 +8,9 @@ from sqlalchemy import func, select
 from whoop_assets.app_export.parsing import UnreadableExport, read_export
 from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, imported_journal
 from whoop_assets.members import store as member_store
-from whoop_assets.quality import consistency
+from whoop_assets.quality import consistency, quarantine_entries
 from whoop_assets.summaries import tables
-from whoop_assets.sync import quarantine_entries
-from whoop_assets.sync.import_export import import_export
+from whoop_assets.sync.export_import.import_export import import_export
 from whoop_assets_tests.app_export.exports import (
     CYCLES_OF_THREE_DAYS,
     NIGHTS,

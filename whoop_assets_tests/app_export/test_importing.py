@@ -21,9 +21,9 @@ from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import tables as summary_tables
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync import membership
-from whoop_assets.sync.import_export import ForeignExport, LeavesSomethingBehind, import_export
+from whoop_assets.sync.export_import.import_export import ForeignExport, LeavesSomethingBehind, import_export
 from whoop_assets.sync.load_members import LoadRequest, load_members
+from whoop_assets.sync.members import membership
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import COLUMNS, NAMES, files_of, write_export

@@ -26,7 +26,7 @@ from whoop_assets.app_export.parsing.headings import (
 from whoop_assets.app_export.parsing.notation import Notation, notation_of
 from whoop_assets.app_export.parsing.values import flag, zone
 from whoop_assets.summaries import tables
-from whoop_assets.sync.import_export import import_export
+from whoop_assets.sync.export_import.import_export import import_export
 from whoop_assets_tests.app_export.exports import (
     CYCLES_OF_THREE_DAYS,
     KINDS,

@@ -18,7 +18,7 @@ from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.journal.store import outcomes
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
-from whoop_assets.sync.import_export import import_export
+from whoop_assets.sync.export_import.import_export import import_export
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import ALCOHOL, CAFFEINE, READ, files_of
 

@@ -20,7 +20,7 @@ from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.sinks.source import TABLES
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets_tests.sinks.delivery import FIRST, Delivering
 from whoop_assets_tests.support.delivered import (
     VERSIONS,

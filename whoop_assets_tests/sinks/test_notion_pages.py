@@ -11,7 +11,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.sinks.notion import pages as notion_pages
 from whoop_assets.sinks.notion import sources, tables
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets_tests.sinks.conftest import DAY, MEMBER, OTHER, days, drop, keep, summary
 
 

@@ -10,7 +10,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.records import upsert
 from whoop_assets.sinks import source
 from whoop_assets.sinks.source import TABLES
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, undone, workout
 
 OTHER = 20258

@@ -14,10 +14,10 @@ from whoop_assets.db.database import Database
 from whoop_assets.schema import metadata, prepare
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.connecting import connect_with_code
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
+from whoop_assets.sync.members.connecting import connect_with_code
 from whoop_assets.sync.session import Connection
-from whoop_assets.whoop_api.fault_time import FaultTime
+from whoop_assets.whoop_api.http.fault_time import FaultTime
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_assets_tests.support.fixed_time import NOW

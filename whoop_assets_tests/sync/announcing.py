@@ -6,7 +6,7 @@ from datetime import timedelta
 from whoop_assets.clock import SystemClock
 from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS
-from whoop_assets.sync.load_events import process_due_events
+from whoop_assets.sync.events.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.webhooks.row_locks import Event

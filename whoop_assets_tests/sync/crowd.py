@@ -14,7 +14,7 @@ from typing import Any
 from whoop_assets.db.database import Database
 from whoop_assets.errors import ReconnectionNeeded
 from whoop_assets.settings import Settings
-from whoop_assets.sync.connecting import connect_member
+from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import lease as leases
 from whoop_assets.whoop_api.oauth import TokenPair

@@ -18,8 +18,8 @@ from sqlalchemy.exc import OperationalError
 
 from whoop_assets.errors import DatabaseUnreachable
 from whoop_assets.sync.load_members import LoadResult
-from whoop_assets.whoop_api import transport
 from whoop_assets.whoop_api.fields import rfc3339
+from whoop_assets.whoop_api.http import transport
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import KEY, RECORDS, Home, at_home
 from whoop_assets_tests.sync.claims import Witness, differences, gaps, half_written, rows_of, untrue_claims

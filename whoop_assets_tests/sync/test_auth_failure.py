@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from whoop_assets.sync import auth_failure
-from whoop_assets.sync.connecting import disconnect_member
+from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, UnknownMember
 from whoop_assets.schema import metadata
-from whoop_assets.sync.connecting import Disconnected, ScopesMissing, disconnect_member
+from whoop_assets.sync.members.connecting import Disconnected, ScopesMissing, disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens.key_rotation import rotate
 from whoop_assets.webhooks import inbox

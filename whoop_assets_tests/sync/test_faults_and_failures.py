@@ -9,7 +9,7 @@ from whoop_assets.errors import DatabaseError
 from whoop_assets.records import load_failures, quarantine, tables
 from whoop_assets.sync import pagination
 from whoop_assets.sync.parsing import parse_record
-from whoop_assets.whoop_api.response_body import RawResponse
+from whoop_assets.whoop_api.http.response_body import RawResponse
 from whoop_assets.whoop_api.streams import WORKOUTS
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world

@@ -6,9 +6,9 @@ import pytest
 
 from whoop_assets.cli.connect.given_tokens import NotConfirmed, TokensOfTwo, connect_pair
 from whoop_assets.errors import BudgetExhausted
-from whoop_assets.sync.connecting import ScopesMissing, connect_with_code
+from whoop_assets.sync.members.connecting import ScopesMissing, connect_with_code
 from whoop_assets.tokens import store as token_store
-from whoop_assets.whoop_api import rate_limit_headers
+from whoop_assets.whoop_api.http import rate_limit_headers
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets_tests.support.home import at_home, frozen_world
 

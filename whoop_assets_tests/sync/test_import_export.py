@@ -5,13 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from whoop_assets.quality import quarantine_entries
 from whoop_assets.records import stale_days
 from whoop_assets.records.commit import Batch, ReadSpan, StreamBatch
 from whoop_assets.records.coverage import Span
 from whoop_assets.summaries.tables import daily_summary
-from whoop_assets.sync import quarantine_entries
 from whoop_assets.sync.commit import commit_batch
-from whoop_assets.sync.import_export import import_export
+from whoop_assets.sync.export_import.import_export import import_export
 from whoop_assets_tests.app_export.exports import CYCLES_OF_THREE_DAYS, csv_of, export
 from whoop_assets_tests.support.factories import stale
 

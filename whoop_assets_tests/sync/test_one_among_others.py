@@ -8,8 +8,8 @@ from sqlalchemy import update
 
 from whoop_assets.errors import BudgetExhausted, ConfigurationError
 from whoop_assets.members import store as member_store
-from whoop_assets.sync import membership
 from whoop_assets.sync.load_members import LoadRequest, load_members
+from whoop_assets.sync.members import membership
 from whoop_assets.tokens import cipher, tables
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoop_assets.sync.parsing import canonical
-from whoop_assets.whoop_api.response_body import RawResponse
+from whoop_assets.whoop_api.http.response_body import RawResponse
 
 NUMBERS = (
     st.floats(allow_nan=False, allow_infinity=False)

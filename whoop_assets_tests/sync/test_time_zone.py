@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from whoop_assets.defs.partitions import daily
-from whoop_assets.sync.time_zone import ZONES, east_of, zone_of
+from whoop_assets.sync.members.time_zone import ZONES, east_of, zone_of
 from whoop_assets_tests.support.fixed_time import NOW
 
 SUMMER = datetime(2026, 11, 21, 12, tzinfo=UTC)

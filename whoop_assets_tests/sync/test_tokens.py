@@ -11,7 +11,7 @@ from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy.exc import InternalError
 
 from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
-from whoop_assets.sync.connecting import disconnect_member
+from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.tokens import cipher, tables
 from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store

@@ -10,8 +10,8 @@ from whoop_assets.records import coverage, load_failures, stale_days
 from whoop_assets.records.coverage import Span
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync import stream_reader
-from whoop_assets.sync.connecting import disconnect_member
 from whoop_assets.sync.load_members import LoadRequest, load_members
+from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world, moment

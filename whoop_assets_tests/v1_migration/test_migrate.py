@@ -20,7 +20,7 @@ from whoop_assets.v1_migration.tables import v1_ids as log
 from whoop_assets.webhooks import deliveries, inbox
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import Refused
-from whoop_assets.whoop_api.fault_time import RESET_AFTER
+from whoop_assets.whoop_api.http.fault_time import RESET_AFTER
 from whoop_assets.whoop_api.token_response import TOKEN_PATH
 from whoop_assets_tests.support.home import at_home, frozen_world, moment
 from whoop_simulator.http.faults import API, Fault

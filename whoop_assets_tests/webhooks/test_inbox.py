@@ -10,7 +10,7 @@ from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members import store as member_store
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets.webhooks import attempts, inbox
 from whoop_assets.webhooks.inbox import Delivery
 from whoop_assets_tests.support.factories import MEMBER, NOW

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from whoop_assets.clock import ManualClock
-from whoop_assets.whoop_api import oauth, response_body
+from whoop_assets.whoop_api import oauth
 from whoop_assets.whoop_api.errors import (
     ApiError,
     NetworkFault,
@@ -19,8 +19,9 @@ from whoop_assets.whoop_api.errors import (
     Refused,
     UnreadableResponse,
 )
+from whoop_assets.whoop_api.http import response_body
+from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets.whoop_api.oauth import OAuth
-from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets_tests.support.ports import REFUSING_PORT
 from whoop_assets_tests.whoop_api.doubles import NOW, Bench
 

@@ -10,7 +10,7 @@ import pytest
 from whoop_assets.clock import ManualClock
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import ApiError, NetworkFault, NotFound, ServerFault, Unavailable
-from whoop_assets.whoop_api.fault_time import (
+from whoop_assets.whoop_api.http.fault_time import (
     MAX_ENDPOINT_SECONDS,
     MAX_RUN_SECONDS,
     RESET_AFTER,
@@ -18,7 +18,7 @@ from whoop_assets.whoop_api.fault_time import (
     FaultTime,
     endpoint,
 )
-from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS
+from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS
 from whoop_assets_tests.whoop_api.doubles import BASE, NOW, CountingBudget, ScriptedServer, TokenRow, ok
 
 ATTEMPT = 30.0

@@ -6,9 +6,9 @@ import pytest
 
 from whoop_assets.whoop_api.client import MAX_IDLE_PAGES
 from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableResponse
+from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS
 from whoop_assets.whoop_api.models import Cycle
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
-from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS
 from whoop_assets_tests.whoop_api.doubles import Bench, ok, page_of
 from whoop_assets_tests.whoop_api.records import Record, sample
 

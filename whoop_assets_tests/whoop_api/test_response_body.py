@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from whoop_assets.whoop_api.http.response_body import RawResponse, receive
 from whoop_assets.whoop_api.models import Workout
-from whoop_assets.whoop_api.response_body import RawResponse, receive
 from whoop_assets_tests.whoop_api.records import sample
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -19,7 +19,7 @@ from whoop_assets.whoop_api.errors import (
     Unauthorized,
     UnreadableResponse,
 )
-from whoop_assets.whoop_api.transport import MAX_RETRY_SECONDS, open_http
+from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets_tests.support.ports import REFUSING_PORT
 from whoop_assets_tests.whoop_api.doubles import BASE, NOW, Bench, TokenRow, ok
 

@@ -20,7 +20,7 @@ SHOWN = 12
 def plan(as_json: bool) -> None:
     """Show which readings are due, which come next, their reasons, and the expected requests per day."""
     from whoop_assets.planner.current_plan import plan_now
-    from whoop_assets.sync.time_zone import easternmost
+    from whoop_assets.sync.members.time_zone import easternmost
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:

@@ -12,9 +12,9 @@ from whoop_assets.errors import RECONNECT, WhoopError
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.sync.connecting import Connected
+    from whoop_assets.sync.members.connecting import Connected
+    from whoop_assets.sync.members.time_zone import EasternMember
     from whoop_assets.sync.session import Connection
-    from whoop_assets.sync.time_zone import EasternMember
 
 FIRST_BACKFILL = timedelta(days=365)
 LINK_HOURS = 24
@@ -101,9 +101,9 @@ def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember |
     """
     from whoop_assets.records.day_assignment import offset_of
     from whoop_assets.records.parsed_record import ParsedRecord
+    from whoop_assets.sync.members.time_zone import east_of
     from whoop_assets.sync.parsing import parse_record
     from whoop_assets.sync.session import CONNECT_LANE
-    from whoop_assets.sync.time_zone import east_of
     from whoop_assets.whoop_api.streams import CYCLES
 
     try:
@@ -121,7 +121,7 @@ def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember |
 
 def _by_pasting(connection: "Connection") -> "Connected":
     from whoop_assets.cli.prompts import ask
-    from whoop_assets.sync.connecting import connect_with_code
+    from whoop_assets.sync.members.connecting import connect_with_code
     from whoop_assets.whoop_api.scopes import SCOPES
 
     state = connection.oauth.new_state()

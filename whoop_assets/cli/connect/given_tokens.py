@@ -12,7 +12,7 @@ from typing import Any
 
 from whoop_assets.cli.prompts import ask
 from whoop_assets.errors import WhoopError
-from whoop_assets.sync.connecting import (
+from whoop_assets.sync.members.connecting import (
     Connected,
     connect_member,
     connected,
@@ -24,10 +24,10 @@ from whoop_assets.sync.connecting import (
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import InvalidGrant, NotFound
+from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets.whoop_api.transport import ApiResponse
 
 
 class NotConfirmed(WhoopError):

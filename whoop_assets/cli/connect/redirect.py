@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from whoop_assets.errors import ConfigurationError, WhoopError
-from whoop_assets.sync.connecting import Connected, connect_with_code
+from whoop_assets.sync.members.connecting import Connected, connect_with_code
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.scopes import SCOPES

@@ -9,7 +9,7 @@ from whoop_assets.cli import opening
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.sync.quarantine_entries import QuarantineEntry
+    from whoop_assets.quality.quarantine_entries import QuarantineEntry
 
 
 @click.group("quarantine")
@@ -22,7 +22,7 @@ def quarantine() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_entries(user_id: int | None, as_json: bool) -> None:
     """List the open entries with their reasons."""
-    from whoop_assets.sync import quarantine_entries as stored
+    from whoop_assets.quality import quarantine_entries as stored
 
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
         found = stored.entries(connection, user_id)
@@ -40,7 +40,7 @@ def list_entries(user_id: int | None, as_json: bool) -> None:
 @click.option("--member", "user_id", type=int, metavar="ID", help="Include only entries of this member.")
 def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> None:
     """Close entries permanently: the same record or row is not quarantined again."""
-    from whoop_assets.sync import quarantine_entries as stored
+    from whoop_assets.quality import quarantine_entries as stored
 
     if everything == bool(entries):
         raise click.UsageError(

@@ -28,7 +28,7 @@ def members(as_json: bool, keep_alive: bool) -> None:
             raise click.UsageError("--json and --keep-alive exclude each other: choose one.")
         _keep_alive()
         return
-    from whoop_assets.sync.time_zone import easternmost
+    from whoop_assets.sync.members.time_zone import easternmost
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
@@ -68,7 +68,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     from whoop_assets.members import store as stored
     from whoop_assets.planner.current_plan import progress_of_members
     from whoop_assets.records import load_failures, quarantine, stale_days
-    from whoop_assets.sync import membership
+    from whoop_assets.sync.members import membership
     from whoop_assets.tokens import lease
     from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
 
@@ -200,7 +200,7 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
     """Revoke a member's consent at WHOOP and delete the tokens."""
     from whoop_assets.members import store as stored
     from whoop_assets.sinks.notion import pages as notion_pages
-    from whoop_assets.sync import membership
+    from whoop_assets.sync.members import membership
 
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
@@ -233,7 +233,7 @@ def disconnect(member: int, erase: bool, yes: bool) -> None:
 
 def _disconnect(settings: Settings, member: int, *, erase: bool) -> bool:
     """Returns whether the grant has ended at WHOOP."""
-    from whoop_assets.sync.connecting import disconnect_member
+    from whoop_assets.sync.members.connecting import disconnect_member
 
     with opening.connection(settings) as connection:
         done = disconnect_member(connection, member, erase=erase)

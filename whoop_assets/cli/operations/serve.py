@@ -48,8 +48,8 @@ def _erase_member(connection: "Connection", user_id: int) -> bool:
     from whoop_assets.cli.members.erase import erase_outside_tables
     from whoop_assets.members import store as members
     from whoop_assets.sinks.notion import pages as notion_pages
-    from whoop_assets.sync import membership
-    from whoop_assets.sync.connecting import disconnect_member
+    from whoop_assets.sync.members import membership
+    from whoop_assets.sync.members.connecting import disconnect_member
 
     database = connection.database
     with database.read() as transaction:

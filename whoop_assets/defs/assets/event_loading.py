@@ -10,8 +10,8 @@ from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.summaries import daily_store
-from whoop_assets.sync.event_load import LANE
-from whoop_assets.sync.load_events import (
+from whoop_assets.sync.events.event_load import LANE
+from whoop_assets.sync.events.load_events import (
     ANNOUNCED_STREAMS,
     PartitionBounds,
     follow_touched,

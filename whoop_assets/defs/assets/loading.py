@@ -11,7 +11,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.request_budget import usage
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
-from whoop_assets.sync.membership import row_counts
+from whoop_assets.sync.members.membership import row_counts
 
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"

@@ -15,7 +15,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, quarantine
-from whoop_assets.sync.time_zone import easternmost
+from whoop_assets.sync.members.time_zone import easternmost
 from whoop_assets.webhooks import problems
 
 MAX_SHOWN = 20

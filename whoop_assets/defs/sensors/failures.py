@@ -11,7 +11,7 @@ from whoop_assets.defs.assets.loading import LANE_TAG, SINK_TAG
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.sync.event_load import LANE
+from whoop_assets.sync.events.event_load import LANE
 
 MAX_STEPS = 5
 

@@ -8,7 +8,7 @@ import dagster as dg
 from whoop_assets.clock import SystemClock
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import LANE_TAG
-from whoop_assets.sync.event_load import LANE
+from whoop_assets.sync.events.event_load import LANE
 
 MAX_RUNS = 200
 """Upper bound on the runs that a tick reads from the instance."""

@@ -17,8 +17,8 @@ from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events
-from whoop_assets.sync.event_load import LANE
-from whoop_assets.sync.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
+from whoop_assets.sync.events.event_load import LANE
+from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
 from whoop_assets.webhooks import attempts, claims, event_days
 from whoop_assets.webhooks.row_locks import Event
 

@@ -28,7 +28,7 @@ from whoop_assets.sinks.notion.errors import (
     NotionUnavailable,
     OutcomeUnknown,
 )
-from whoop_assets.whoop_api.transport import checked_base_url, open_http
+from whoop_assets.whoop_api.http.transport import checked_base_url, open_http
 
 log = logging.getLogger(__name__)
 

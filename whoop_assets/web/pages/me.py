@@ -27,7 +27,7 @@ from whoop_assets.report.cards import cards_of
 from whoop_assets.report.formatting import duration, long_date, weekday_date
 from whoop_assets.report.page import NEWEST_DAYS, NEWEST_WEEKS, chart_periods, first_day
 from whoop_assets.report.signals import signals_of
-from whoop_assets.sync.connecting import disconnect_member
+from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.web.api import queries as api_queries
 from whoop_assets.web.connecting import Connecting
 from whoop_assets.web.pages import texts

@@ -15,7 +15,7 @@ from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, BackfillRange, Bac
 from whoop_assets.cli.backfill.run_watcher import Watcher
 from whoop_assets.defs.assets.loading import SINCE_TAG
 from whoop_assets.summaries import daily_store
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
 from whoop_assets_tests.support.fixed_time import TODAY
 

@@ -7,7 +7,7 @@ from whoop_assets.definitions import defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.journal.tables import journal_effects
 from whoop_assets.summaries import tables
-from whoop_assets.sync.import_export import import_export
+from whoop_assets.sync.export_import.import_export import import_export
 from whoop_assets_tests.defs.conftest import job_of_assets
 from whoop_simulator.world.app_export import files_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.report.image import MAX_IMAGE_BYTES
-from whoop_assets.sync.event_load import LANE
+from whoop_assets.sync.events.event_load import LANE
 from whoop_assets_tests.defs.conftest import job_of_assets
 
 ONE_DAY = timedelta(days=1)

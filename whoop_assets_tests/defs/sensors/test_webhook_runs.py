@@ -380,9 +380,9 @@ POINTS = [
     ("after", "whoop_assets.records.upsert.store", 3),
     ("before", "whoop_assets.webhooks.attempts.close", 2),
     ("after", "whoop_assets.webhooks.attempts.close", 1),
-    ("before", "whoop_assets.sync.load_events.rebuild_days", 1),
+    ("before", "whoop_assets.sync.events.load_events.rebuild_days", 1),
     ("after", "whoop_assets.records.stale_days.clear", 1),
-    ("before", "whoop_assets.sync.load_events.rebuild_stale_trends", 1),
+    ("before", "whoop_assets.sync.events.load_events.rebuild_stale_trends", 1),
     ("after", "whoop_assets.summaries.trends_store.replace_trends", 1),
 ]
 
@@ -451,7 +451,7 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_twice(p, box, monkeypat
 KILLED_AT = """
 import os, signal, sys
 from whoop_assets.sync.session import Connection
-from whoop_assets.sync.load_events import process_due_events
+from whoop_assets.sync.events.load_events import process_due_events
 from whoop_assets.settings import Settings
 from whoop_assets.schema import open_database
 from sqlalchemy import event

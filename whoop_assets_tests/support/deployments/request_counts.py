@@ -10,7 +10,7 @@ import httpx
 
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.membership import row_counts
+from whoop_assets.sync.members.membership import row_counts
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.deployments.simulator_process import RECORDS, SimulatedWhoop
 

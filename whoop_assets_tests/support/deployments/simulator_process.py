@@ -17,7 +17,7 @@ import httpx
 from whoop_assets.db.database import Database
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.connecting import connect_member
+from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.scopes import SCOPES
 

@@ -28,8 +28,8 @@ from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.dependents import rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.event_load import LANE
-from whoop_assets.sync.load_events import (
+from whoop_assets.sync.events.event_load import LANE
+from whoop_assets.sync.events.load_events import (
     ANNOUNCED_STREAMS,
     MAX_EVENTS_PER_RUN,
     PartitionBounds,

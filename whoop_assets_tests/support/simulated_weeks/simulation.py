@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.settings import Settings
-from whoop_assets.sync.connecting import connect_member
+from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.support.simulated_weeks import processes, with_dagster

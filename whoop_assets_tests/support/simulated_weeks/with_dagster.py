@@ -27,7 +27,7 @@ from whoop_assets.defs.sensors import due_readings, stale_summaries, stale_weeks
 from whoop_assets.defs.sensors.readings import REASON_TAG
 from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
-from whoop_assets.sync.event_load import LANE
+from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.dagster_instance import event_log
 from whoop_assets_tests.support.plain_settings import plain

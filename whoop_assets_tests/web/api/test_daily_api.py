@@ -15,7 +15,7 @@ from sqlalchemy import delete, text
 from whoop_assets.db.database import Database
 from whoop_assets.members import readers
 from whoop_assets.summaries.tables import daily_summary
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets.web.api import parameters
 from whoop_assets.web.api.responses import plain
 from whoop_assets_tests.support.daily_rows import (

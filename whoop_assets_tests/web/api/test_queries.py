@@ -12,7 +12,7 @@ from whoop_assets.planner import Reason
 from whoop_assets.planner.current_plan import plan_now
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets.web.api import queries
 from whoop_assets.web.api.queries import MIN_ASK_INTERVAL, STALE_WITH, STALE_WITHOUT, Question
 from whoop_assets_tests.support.daily_rows import daily_row

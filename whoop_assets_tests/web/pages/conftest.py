@@ -150,7 +150,7 @@ def running_site(database_url: str, *, operators: tuple[int, ...] = (), members:
             erased: list[int] = []
 
             def erase(user_id: int) -> bool:
-                from whoop_assets.sync.connecting import disconnect_member
+                from whoop_assets.sync.members.connecting import disconnect_member
 
                 erased.append(user_id)
                 return disconnect_member(session, user_id, erase=True).revoked

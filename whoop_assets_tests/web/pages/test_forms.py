@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets.web.app import WEBHOOK_PATH, create_app
 from whoop_assets.web.pages.service import ACTIONS_PER_MINUTE, SIGN_INS_PER_MINUTE
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES, Service

@@ -8,7 +8,7 @@ from datetime import timedelta
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.planner.forced import MIN_FORCE_INTERVAL
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets.web.api.queries import STALE_WITH
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.pages.conftest import Site

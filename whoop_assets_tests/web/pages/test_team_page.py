@@ -9,7 +9,7 @@ from sqlalchemy import event, insert
 from whoop_assets.members import store as member_store
 from whoop_assets.members.tables import members
 from whoop_assets.report.calendar_days import ReportDay
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets.web.pages.queries import TeamMember, team
 from whoop_assets.web.pages.team import team_row
 from whoop_assets_tests.support.daily_rows import daily_row, store

@@ -36,7 +36,8 @@ from whoop_assets.records import stale_days
 from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_weeks
 from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
-from whoop_assets.sync import import_summary, membership
+from whoop_assets.sync.export_import import import_summary
+from whoop_assets.sync.members import membership
 from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
 KIND_OF = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}

@@ -20,7 +20,7 @@ from whoop_assets.records.ledgers import STALE_TRENDS
 from whoop_assets.summaries.dependents import rebuild_stale_trends
 from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
 from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_stream
-from whoop_assets.sync.event_load import LANE, EventLoad
+from whoop_assets.sync.events.event_load import LANE, EventLoad
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.session import Connection

@@ -26,8 +26,6 @@ from tenacity import RetryCallState
 from whoop_assets.clock import Clock
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.retry import Backoff, retrying
-from whoop_assets.whoop_api import rate_limit_headers
-from whoop_assets.whoop_api.auth import BearerAuth
 from whoop_assets.whoop_api.errors import (
     ApiError,
     NetworkFault,
@@ -36,9 +34,11 @@ from whoop_assets.whoop_api.errors import (
     UnreadableResponse,
     from_status,
 )
-from whoop_assets.whoop_api.fault_time import FaultTime
+from whoop_assets.whoop_api.http import rate_limit_headers
+from whoop_assets.whoop_api.http.auth import BearerAuth
+from whoop_assets.whoop_api.http.fault_time import FaultTime
+from whoop_assets.whoop_api.http.response_body import RawResponse, ResponseTooLarge, receive
 from whoop_assets.whoop_api.protocols import Budget, TokenSource
-from whoop_assets.whoop_api.response_body import RawResponse, ResponseTooLarge, receive
 
 log = logging.getLogger(__name__)
 

@@ -11,17 +11,17 @@ from whoop_assets.errors import RECONNECT, ConfigurationError, ReconnectionNeede
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, snapshots
-from whoop_assets.sync import membership
+from whoop_assets.sync.members import membership
 from whoop_assets.sync.parsing import parse_snapshot
 from whoop_assets.sync.session import CONNECT_LANE, Connection
 from whoop_assets.tokens import store as token_store
 from whoop_assets.webhooks import deliveries, inbox
 from whoop_assets.whoop_api.errors import Unauthorized
+from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.models import UserProfile
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES, allows, missing
 from whoop_assets.whoop_api.streams import PROFILE
-from whoop_assets.whoop_api.transport import ApiResponse
 from whoop_assets.whoop_api.validation import validation_reason
 
 

@@ -1,0 +1,1 @@
+"""The import of a WHOOP app export: storing it, rebuilding the summaries, and the report of both."""

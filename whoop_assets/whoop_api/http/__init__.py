@@ -1,0 +1,1 @@
+"""The HTTP transport: every request with its token, budget, retries and limits on time and size."""
