@@ -23,8 +23,7 @@ from sqlalchemy import func, select, text, update
 
 from benchmarks.peak import peak
 from whoop_assets.db.database import Database
-from whoop_assets.records import stale_days
-from whoop_assets.records.ledgers import STALE_TRENDS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
 from whoop_assets.records.tables import RECORD_TABLES, sleeps
 from whoop_assets.schema import prepare
 from whoop_assets.summaries import batches, daily_store, dependents, rebuild, trends_store
@@ -171,7 +170,7 @@ def change_days(cohort: Cohort) -> int:
             here = sleeps.c.user_id == user_id, sleeps.c.day == day
             longer = sleeps.c.total_light_sleep_time_milli + 600_000
             connection.execute(update(sleeps).where(*here).values(total_light_sleep_time_milli=longer))
-            stale_days.mark(connection, user_id, [day], cohort.database.now(connection))
+            STALE_DAYS.mark(connection, user_id, [day], cohort.database.now(connection))
         began = time.perf_counter()
         rebuild.rebuild_days(cohort.database, [user_id], day, day)
         with cohort.database.read() as connection:

@@ -31,8 +31,7 @@ from whoop_assets.db.metadata import metadata
 from whoop_assets.db.statements import insert_or_replace
 from whoop_assets.errors import SchemaMismatch
 from whoop_assets.journal.tables import journal_effects
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.records.stale_days import STALE_DAYS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 

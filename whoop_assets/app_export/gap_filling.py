@@ -9,8 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from whoop_assets.app_export.matching import rematch
 from whoop_assets.app_export.tables import IMPORTED_TABLES, imported_cycles, imports
-from whoop_assets.records import stale_days
 from whoop_assets.records.read_days import moved
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
 
 BESIDE = timedelta(days=2)
@@ -54,7 +54,7 @@ def imported_records(
         return None
     for user_id, day in rematch(connection, importing, first, last):
         if not first <= day <= last:
-            stale_days.mark(connection, user_id, [day], at)
+            STALE_DAYS.mark(connection, user_id, [day], at)
     found = {kind: _imported(connection, importing, kind, first, last) for kind in IMPORTED_KINDS}
     _follow_cycles(connection, found)
     found = {kind: [row for row in rows if first <= row["day"] <= last] for kind, rows in found.items()}

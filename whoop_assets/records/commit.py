@@ -11,10 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from whoop_assets.records import coverage, day_assignment, quarantine, read_days, stale_days, upsert
+from whoop_assets.records import coverage, day_assignment, quarantine, read_days, upsert
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.quarantine import RejectedRecord
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.upsert import StoreStats
 from whoop_assets.whoop_api.streams import STREAMS
 
@@ -124,4 +125,4 @@ def _record_coverage(
     before = read_days.read_days(connection, days, [read.stream])[read.stream]
     coverage.record(connection, user_id, read.stream, read.span, read.read_at, starts=starts, counted_at=at)
     after = read_days.read_days(connection, days, [read.stream])[read.stream]
-    stale_days.mark(connection, user_id, (day for _, day in before ^ after), at)
+    STALE_DAYS.mark(connection, user_id, (day for _, day in before ^ after), at)

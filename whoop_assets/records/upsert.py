@@ -11,10 +11,11 @@ from typing import Any, Literal
 from sqlalchemy import Column, Connection, Table, bindparam, or_, select, update
 
 from whoop_assets.db.statements import batched, insert_rows
-from whoop_assets.records import coverage, day_assignment, stale_days
+from whoop_assets.records import coverage, day_assignment
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.day_assignment import AffectedRecords
 from whoop_assets.records.parsed_record import ParsedRecord
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES, cycles, recoveries
 from whoop_assets.records.versions import add_versions
 from whoop_assets.whoop_api.streams import STREAMS
@@ -116,7 +117,7 @@ def delete_confirmed(
         stats.days |= nested.days
     if stream == "cycles":
         stats.days |= _reassign_after_cycles(connection, user_id, gone, [], latest, at)
-    stale_days.mark(connection, user_id, stats.days, at)
+    STALE_DAYS.mark(connection, user_id, stats.days, at)
     return stats
 
 
@@ -243,7 +244,7 @@ def _write(
     elif stream == "sleeps":
         affected = AffectedRecords(sleep_ids=frozenset(record.key for record in records))
         stats.days |= day_assignment.reassign_days(connection, user_id, affected, days, at)
-    stale_days.mark(connection, user_id, stats.days, at)
+    STALE_DAYS.mark(connection, user_id, stats.days, at)
 
 
 def _moved(cycle: ParsedRecord, row: Any | None) -> bool:

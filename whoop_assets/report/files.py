@@ -7,7 +7,7 @@ from pathlib import Path
 from whoop_assets import atomic_file
 from whoop_assets.db.database import Database
 from whoop_assets.journal.rebuild import rebuild_effects
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.report import queries
 from whoop_assets.report.calendar_days import ReportDay, calendar
 from whoop_assets.report.page import MemberReport, first_day, page

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Connection, func, select
 
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
 from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.tables import daily_summary

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, StaleDay
+from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS, StaleDay
 from whoop_assets.summaries import trends_store
 from whoop_assets.summaries.batches import day_batches, member_batches
 from whoop_assets.summaries.trends import BACK_DAYS, DAILY_READ, REACH_DAYS, trend_rows

@@ -9,8 +9,8 @@ import pandas as pd
 
 from whoop_assets.app_export.gap_filling import ImportedRecords, imported_records
 from whoop_assets.db.database import Database
-from whoop_assets.records import stale_days
 from whoop_assets.records.read_days import MemberDay, read_days
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.summaries import daily_store
 from whoop_assets.summaries.batches import day_batches, member_batches
 from whoop_assets.summaries.daily import daily_rows
@@ -47,13 +47,13 @@ def _rebuild(
 ) -> None:
     with database.write(members) as connection:
         at = database.now(connection)
-        read = stale_days.generations(connection, members, first, last)
+        read = STALE_DAYS.generations(connection, members, first, last)
         frames = daily_store.frames(connection, members, first, last)
         read_for = read_days(connection, _days_of(frames))
         latest = daily_store.latest_cycles(connection, members)
         rows = _rows(frames, read_for, latest, imported_records(connection, members, first, last, at))
         result.changed += daily_store.replace(connection, members, first, last, rows, at)
-        stale_days.clear(connection, read)
+        STALE_DAYS.clear(connection, read)
     for row in rows:
         day = cast("date", row["day"])
         result.rows[day] = result.rows.get(day, 0) + 1

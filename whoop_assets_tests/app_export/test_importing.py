@@ -14,10 +14,10 @@ from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, i
 from whoop_assets.errors import UnknownMember
 from whoop_assets.members import store as member_store
 from whoop_assets.quality import consistency
-from whoop_assets.records import coverage, stale_days
+from whoop_assets.records import coverage
 from whoop_assets.records import tables as record_tables
 from whoop_assets.records.coverage import Span
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import tables as summary_tables
 from whoop_assets.summaries.rebuild import rebuild_days
@@ -117,7 +117,7 @@ def test_the_same_export_again_changes_nothing_but_when_it_was_imported(database
         assert one.stored.same == one.in_export > 0
     assert again.days_rebuilt == 0
     with database.read() as connection:
-        for ledger in (stale_days.STALE_DAYS, STALE_TRENDS, STALE_WEEKS):
+        for ledger in (STALE_DAYS, STALE_TRENDS, STALE_WEEKS):
             assert ledger.stale(connection) == []
     # Trends and weeks have followed.
     assert len(rows_of(database, summary_tables.trends)) == len(daily(database)) == again.filled_days
@@ -271,7 +271,7 @@ def give(database, user_id, start, *, end=None, deleted=False, identity=1, offse
             "deleted_at": NOW if deleted else None,
         }
         connection.execute(insert(record_tables.cycles), [row])
-        stale_days.mark(connection, user_id, [row["day"]], NOW)
+        STALE_DAYS.mark(connection, user_id, [row["day"]], NOW)
 
 
 def night_utc(n):
@@ -322,7 +322,7 @@ def test_a_cycle_that_the_api_has_on_another_day_does_not_fill_its_own(sqlite_da
     give(sqlite_database, -1, night_utc(3), day=date(2026, 9, 6), offset="+14:00")
     rebuild_days(sqlite_database, [-1], date(2026, 9, 6), date(2026, 9, 6))
     with sqlite_database.read() as connection:
-        stale = [entry.day for entry in stale_days.stale(connection)]
+        stale = [entry.day for entry in STALE_DAYS.stale(connection)]
     assert stale == [date(2026, 9, 5)]  # its match is another one now, so it is built anew
     rebuild_days(sqlite_database, [-1], date(2026, 9, 5), date(2026, 9, 5))
     assert date(2026, 9, 5) not in daily(sqlite_database)

@@ -9,8 +9,7 @@ from sqlalchemy import true, update
 from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import stale_summaries, stale_weeks
-from whoop_assets.records import stale_days
-from whoop_assets.records.ledgers import STALE_TRENDS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.tokens import tables
 from whoop_assets_tests.support.fixed_time import NOW
@@ -55,7 +54,7 @@ def test_the_sensor_asks_for_the_stale_days_as_ranges_and_their_run_clears_them(
             assert carry_out(p, request).success
         assert tick(p).run_requests == []
         with home.database.read() as connection:
-            assert stale_days.stale(connection) == []
+            assert STALE_DAYS.stale(connection) == []
             assert STALE_TRENDS.stale(connection) == []
 
 
@@ -99,15 +98,15 @@ def test_a_change_while_the_summary_is_built_stays_stale(project):
     with project() as p:
         home, day = p.home, p.today - timedelta(days=3)
         with home.database.write() as connection:
-            stale_days.mark(connection, home.member, [day], home.clock.now())
-            (read,) = stale_days.generations(connection, [home.member], day, day)
+            STALE_DAYS.mark(connection, home.member, [day], home.clock.now())
+            (read,) = STALE_DAYS.generations(connection, [home.member], day, day)
         with home.database.write() as connection:
-            stale_days.mark(connection, home.member, [day], home.clock.now())
-            stale_days.clear(connection, [read])
-            assert [entry.day for entry in stale_days.stale(connection)] == [day]
+            STALE_DAYS.mark(connection, home.member, [day], home.clock.now())
+            STALE_DAYS.clear(connection, [read])
+            assert [entry.day for entry in STALE_DAYS.stale(connection)] == [day]
         rebuild_days(home.database, home.members, day, day)
         with home.database.read() as connection:
-            assert stale_days.stale(connection) == []
+            assert STALE_DAYS.stale(connection) == []
 
 
 def test_days_without_a_partition_wait_and_do_not_hold_up_the_others(project):
@@ -115,7 +114,7 @@ def test_days_without_a_partition_wait_and_do_not_hold_up_the_others(project):
         home = p.home
         tomorrow, long_ago = p.today + timedelta(days=1), datetime(1999, 1, 1).date()
         with home.database.write() as connection:
-            stale_days.mark(connection, home.member, [tomorrow, long_ago, p.today], home.clock.now())
+            STALE_DAYS.mark(connection, home.member, [tomorrow, long_ago, p.today], home.clock.now())
         (request,) = tick(p).run_requests
         assert request.tags["dagster/asset_partition_range_start"] == p.today.isoformat()
         assert request.tags["dagster/asset_partition_range_end"] == p.today.isoformat()
@@ -125,11 +124,11 @@ def test_the_same_work_is_asked_for_under_the_same_key_and_new_work_under_anothe
     with project() as p:
         home = p.home
         with home.database.write() as connection:
-            stale_days.mark(connection, home.member, [p.today], home.clock.now())
+            STALE_DAYS.mark(connection, home.member, [p.today], home.clock.now())
         first = tick(p).run_requests[0].run_key
         assert tick(p).run_requests[0].run_key == first
         with home.database.write() as connection:
-            stale_days.mark(connection, home.member, [p.today], home.clock.now())
+            STALE_DAYS.mark(connection, home.member, [p.today], home.clock.now())
         assert tick(p).run_requests[0].run_key != first
 
 

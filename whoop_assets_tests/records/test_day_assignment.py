@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.records import day_assignment, stale_days, upsert
+from whoop_assets.records import day_assignment, upsert
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import cycle_day, local_date
 from whoop_assets_tests.support.factories import (
@@ -30,7 +31,7 @@ def test_a_workout_stored_before_its_cycle_moves_to_the_cycles_day_and_both_days
         # One in the morning: by its own date the 4th, but the cycle of the 3rd is still going on.
         upsert.store(connection, MEMBER, "workouts", [workout("w1", at(4, 1))], NOW)
         assert rows(connection, "workouts")["w1"]["day"] == date(2026, 5, 4)
-        stale_days.clear(connection, stale_days.stale(connection))
+        STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4, 3))], NOW)
         assert rows(connection, "workouts")["w1"]["day"] == date(2026, 5, 3)
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
@@ -64,7 +65,7 @@ def test_sleep_and_recovery_follow_a_cycle_that_moves_to_another_day(database):
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3, 11), at(4, 6))], NOW)
         upsert.store(connection, MEMBER, "sleeps", [sleep("s1", 1, at(3, 11), at(3, 19))], NOW)
         upsert.store(connection, MEMBER, "recoveries", [recovery("s1", 1)], NOW)
-        stale_days.clear(connection, stale_days.stale(connection))
+        STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
         moved = cycle(1, at(3, 13), at(4, 6), updated_at=UPDATED + timedelta(hours=1))
         upsert.store(connection, MEMBER, "cycles", [moved], NOW)
         for table in ("cycles", "sleeps", "recoveries"):
@@ -97,7 +98,7 @@ def test_a_recovery_has_the_times_of_its_sleep_and_the_offset_of_its_cycle(datab
 def test_a_new_latest_cycle_makes_the_day_of_the_one_before_stale(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), None)], NOW)
-        stale_days.clear(connection, stale_days.stale(connection))
+        STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
         upsert.store(connection, MEMBER, "cycles", [cycle(2, at(4, 1), None)], NOW)
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
 
@@ -215,14 +216,14 @@ def test_every_changed_day_is_stale_afterwards(database, arrival, data):
     with undone(database) as connection:
         for stream, batch in batches:
             before = days_as_they_stand(connection)
-            stale_days.clear(connection, stale_days.stale(connection))
+            STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
             upsert.store(connection, MEMBER, stream, batch, NOW)
             after = days_as_they_stand(connection)
             changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
             assert changed <= stale(connection)
         gone = data.draw(st.sampled_from([(stream, a) for stream in STREAMS for a in life[stream]]))
         before = days_as_they_stand(connection)
-        stale_days.clear(connection, stale_days.stale(connection))
+        STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
         upsert.delete_confirmed(connection, MEMBER, gone[0], {gone[1].key: NOW + timedelta(hours=1)}, NOW)
         after = days_as_they_stand(connection)
         changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}

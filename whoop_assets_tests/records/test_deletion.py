@@ -2,7 +2,8 @@
 
 from datetime import date, timedelta
 
-from whoop_assets.records import stale_days, upsert
+from whoop_assets.records import upsert
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, recovery, rows, sleep, stale, workout
 
 LATER = NOW + timedelta(minutes=5)
@@ -17,7 +18,7 @@ def store_a_night(connection, requested_at=NOW):
 
 
 def summaries_are_built(connection):
-    stale_days.clear(connection, stale_days.stale(connection))
+    STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
 
 
 def test_deleting_a_sleep_deletes_its_recovery_and_marks_the_day_stale(database):

@@ -9,14 +9,13 @@ from whoop_assets import schema
 from whoop_assets.derived_versions import VERSIONS
 from whoop_assets.errors import SchemaMismatch
 from whoop_assets.journal.tables import journal_effects
-from whoop_assets.records import stale_days
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS
 from whoop_assets.summaries import daily_store, tables
 from whoop_assets_tests.support.factories import MEMBER, NOW
 
 OTHER = MEMBER + 1
 MONDAY = date(2026, 3, 2)
-LEDGERS = {"daily_summary": stale_days.STALE_DAYS, "trends": STALE_TRENDS, "weekly_summary": STALE_WEEKS}
+LEDGERS = {"daily_summary": STALE_DAYS, "trends": STALE_TRENDS, "weekly_summary": STALE_WEEKS}
 ROW = {"is_partial": False, "built_at": NOW}
 WEEK = {"iso_year": 2026, "iso_week": 10}
 EFFECT = {"question": "Alcohol?", "outcome": "recovery_score", "lag_days": 0}
@@ -75,12 +74,12 @@ def test_a_build_that_began_before_the_upgrade_leaves_its_days_stale(database, m
     new_day = MONDAY + timedelta(days=9)
     with database.write() as connection:
         build(connection)
-        stale_days.mark(connection, MEMBER, [MONDAY, new_day], NOW)
-        read = stale_days.stale(connection)
+        STALE_DAYS.mark(connection, MEMBER, [MONDAY, new_day], NOW)
+        read = STALE_DAYS.stale(connection)
     monkeypatch.setitem(VERSIONS, "daily_summary", 2)
     schema.upgrade(database)
     with database.write() as connection:
-        stale_days.clear(connection, read)
+        STALE_DAYS.clear(connection, read)
         assert stale(connection)["daily_summary"] == DAYS | {(MEMBER, new_day)}
 
 

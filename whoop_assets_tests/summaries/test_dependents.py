@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, select
 
 from whoop_assets.db.database import Database
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS
+from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.summaries import batches, daily_store, trends_store
 from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_trends, rebuild_weeks

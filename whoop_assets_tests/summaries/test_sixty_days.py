@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from whoop_assets.records import stale_days
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.rebuild import rebuild_days
@@ -121,7 +121,7 @@ def test_the_pipeline_gives_the_rows_worked_out_by_hand_and_marks_changed_days(h
     home.load(FIRST, LAST)
     assert filed(home) == expected_days(second=True)
     with home.database.read() as connection:
-        stale = {entry.day for entry in stale_days.stale(connection)}
+        stale = {entry.day for entry in STALE_DAYS.stale(connection)}
     assert stale == {day for day, told in DAYS.items() if "second_reading" in told}
     for day in stale:
         rebuild_days(home.database, [MEMBER], day, day)

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from whoop_assets.db.database import Database
-from whoop_assets.records import stale_days
 from whoop_assets.records.parsed_record import ParsedRecord
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_KEYS
 from whoop_assets.schema import metadata
 
@@ -114,4 +114,4 @@ def rows(connection: Connection, table: str) -> dict[Any, dict[str, Any]]:
 
 def stale(connection: Connection) -> set[Any]:
     """The days that are stale, of whichever member."""
-    return {entry.day for entry in stale_days.stale(connection)}
+    return {entry.day for entry in STALE_DAYS.stale(connection)}

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from whoop_assets.clock import SystemClock
-from whoop_assets.records import stale_days
-from whoop_assets.records.ledgers import STALE_TRENDS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
 from whoop_assets.sync.events.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
@@ -76,5 +75,5 @@ class Inbox:
 
     def nothing_stale(self) -> None:
         with self.home.database.read() as connection:
-            assert stale_days.stale(connection) == []
+            assert STALE_DAYS.stale(connection) == []
             assert STALE_TRENDS.stale(connection) == []

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from whoop_assets.quality import quarantine_entries
-from whoop_assets.records import stale_days
 from whoop_assets.records.commit import Batch, ReadSpan, StreamBatch
 from whoop_assets.records.coverage import Span
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.commit import commit_batch
 from whoop_assets.sync.export_import.import_export import import_export
@@ -60,7 +60,7 @@ def test_a_day_that_only_an_export_describes_is_stale_after_one_of_its_streams_w
 ):
     import_export(sqlite_database, export(cycles=CYCLES_OF_THREE_DAYS), None)
     with sqlite_database.write() as connection:
-        stale_days.clear(connection, stale_days.stale(connection))
+        STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
         now = sqlite_database.now(connection)
     span = Span(datetime(2025, 6, 2, tzinfo=UTC), datetime(2025, 6, 5, tzinfo=UTC))
     batch = Batch({stream: StreamBatch()}, ReadSpan(stream, span, now))
@@ -69,7 +69,7 @@ def test_a_day_that_only_an_export_describes_is_stale_after_one_of_its_streams_w
         assert JUNE_3 in stale(connection)
     again = Batch({stream: StreamBatch()}, ReadSpan(stream, span, now + timedelta(seconds=1)))
     with sqlite_database.write() as connection:
-        stale_days.clear(connection, stale_days.stale(connection))
+        STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
     commit_batch(sqlite_database, -1, again, {}, closed_by="test")
     with sqlite_database.read() as connection:
         assert stale(connection) == set()

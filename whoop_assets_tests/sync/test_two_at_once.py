@@ -6,8 +6,9 @@ import pytest
 
 from whoop_assets.errors import UnknownMember
 from whoop_assets.members import store as member_store
-from whoop_assets.records import coverage, load_failures, stale_days
+from whoop_assets.records import coverage, load_failures
 from whoop_assets.records.coverage import Span
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync import stream_reader
 from whoop_assets.sync.load_members import LoadRequest, load_members
@@ -150,7 +151,7 @@ def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(hom
     rebuild_days(home.database, [member.user_id for member in everybody], date(2026, 1, 1), TODAY)
     assert len(home.rows("daily_summary")) >= 9
     with home.database.read() as connection:
-        assert stale_days.stale(connection) == []
+        assert STALE_DAYS.stale(connection) == []
 
 
 def test_an_older_read_does_not_replace_newer_coverage(home):

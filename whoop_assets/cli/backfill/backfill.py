@@ -196,7 +196,7 @@ def _say(
     watcher: "Watcher",
     database: "Database",
 ) -> None:
-    from whoop_assets.records import stale_days
+    from whoop_assets.records.stale_days import STALE_DAYS
 
     rows = ", ".join(f"{name} {count}" for name, count in watcher.rows.items() if count)
     figures = watcher.figures
@@ -209,7 +209,7 @@ def _say(
     with database.read() as connection:
         left = [
             entry
-            for entry in stale_days.stale(connection)
+            for entry in STALE_DAYS.stale(connection)
             # Days before the first have no partition, and wait for an earlier WHOOP_START_DATE.
             if entry.day >= settings.start_date and not wanted.holds(entry.user_id, entry.day)
         ]

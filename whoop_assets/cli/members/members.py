@@ -67,7 +67,8 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     """One entry a member, by id; no names, no e-mail addresses."""
     from whoop_assets.members import store as stored
     from whoop_assets.planner.current_plan import progress_of_members
-    from whoop_assets.records import load_failures, quarantine, stale_days
+    from whoop_assets.records import load_failures, quarantine
+    from whoop_assets.records.stale_days import STALE_DAYS
     from whoop_assets.sync.members import membership
     from whoop_assets.tokens import lease
     from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
@@ -75,7 +76,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     progress = progress_of_members(database, settings)
     with database.read() as connection:
         # Days before the first have no partition, and wait for an earlier WHOOP_START_DATE.
-        stale = [entry.user_id for entry in stale_days.stale(connection) if entry.day >= settings.start_date]
+        stale = [entry.user_id for entry in STALE_DAYS.stale(connection) if entry.day >= settings.start_date]
         failing = load_failures.open_failures(connection)
         rejected = [record.user_id for record in quarantine.open_records(connection)]
         unanswered = lease.unanswered_refreshes(connection, database.now(connection))

@@ -14,7 +14,7 @@ from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_in_flight
 from whoop_assets.defs.sensors.summaries import MAX_RANGES, TRY_AGAIN_AFTER, askable, digest
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
-from whoop_assets.records.ledgers import StaleCount
+from whoop_assets.records.stale_days import StaleCount
 from whoop_assets.sinks.notion import pages as notion_pages
 from whoop_assets.sinks.notion import sources
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER

@@ -17,8 +17,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events, runs_in_flight
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, StaleCount
-from whoop_assets.records.stale_days import STALE_DAYS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, StaleCount
 
 MAX_RANGES = 10
 TRY_AGAIN_AFTER = timedelta(hours=1)

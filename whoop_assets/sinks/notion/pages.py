@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or
 from whoop_assets.db.statements import insert_or_ignore
 from whoop_assets.db.types import UtcDateTime
 from whoop_assets.members.store import exists as is_member
-from whoop_assets.records.ledgers import StaleCount
+from whoop_assets.records.stale_days import StaleCount
 from whoop_assets.sinks.notion.tables import notion_pages
 from whoop_assets.summaries.tables import daily_summary
 

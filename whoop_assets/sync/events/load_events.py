@@ -15,8 +15,7 @@ from whoop_assets.errors import (
 )
 from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
-from whoop_assets.records import stale_days
-from whoop_assets.records.ledgers import STALE_TRENDS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
 from whoop_assets.summaries.dependents import rebuild_stale_trends
 from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
 from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_stream
@@ -220,8 +219,8 @@ def rebuild_touched(
     """
     with database.read() as connection:
         touched = claims.served_members(connection, by) & set(members)
-        stale = stale_days.generations(connection, members, first, last)
-        stale += stale_days.changed_since(connection, touched, since)
+        stale = STALE_DAYS.generations(connection, members, first, last)
+        stale += STALE_DAYS.changed_since(connection, touched, since)
     spans = to_date_ranges_of_members(
         ((entry.user_id, entry.day) for entry in stale), max_gap=MAX_BRIDGED_GAP
     )

@@ -32,8 +32,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.members import store as member_store
-from whoop_assets.records import stale_days
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_weeks
 from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
 from whoop_assets.sync.export_import import import_summary
@@ -173,7 +172,7 @@ def import_export(
                     f" them for member {result.user_id}; nothing was stored."
                 )
             membership.erase_member(connection, instead_of)
-        days = stale_days.generations(connection, [result.user_id], date.min, date.max)
+        days = STALE_DAYS.generations(connection, [result.user_id], date.min, date.max)
     result.days_rebuilt = _follow(database, result.user_id, [entry.day for entry in days])
     rebuild_journal(database, [result.user_id])
     result.habits = rebuild_effects(database, [result.user_id]).rows
@@ -258,7 +257,7 @@ def _store(
     if export_store.record_import(connection, user_id, readable, span, at):
         # The first file for these days also shows which days have no record of its kind.
         days |= listed
-    stale_days.mark(connection, user_id, days, at)
+    STALE_DAYS.mark(connection, user_id, days, at)
 
 
 def _report_file(

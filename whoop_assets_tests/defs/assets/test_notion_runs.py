@@ -21,7 +21,7 @@ from whoop_assets.defs.sensors.notion import MAX_PAGES, next_batch
 from whoop_assets.defs.sensors.summaries import MAX_RANGES
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.errors import ConfigurationError
-from whoop_assets.records.ledgers import StaleCount
+from whoop_assets.records.stale_days import StaleCount
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.tables import notion_pages, notion_sources
 from whoop_assets.sinks.notion.target import target

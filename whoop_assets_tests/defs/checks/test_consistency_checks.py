@@ -11,7 +11,8 @@ from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets.defs.checks.consistency import MAX_IN_SENTENCE, records_fit_together
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors import due_readings, stale_summaries
-from whoop_assets.records import stale_days, tables
+from whoop_assets.records import tables
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.v1_migration import store as v1_store
 from whoop_assets.v1_migration.store import BY_ENDPOINT, BY_TIME, OldId
 
@@ -201,7 +202,7 @@ def test_the_runs_that_sensors_ask_for_leave_out_the_checks_that_look_at_everyth
 
     asked = tick(due_readings)
     with p.home.database.write() as connection:
-        stale_days.mark(connection, p.home.member, [p.today], p.home.clock.now())
+        STALE_DAYS.mark(connection, p.home.member, [p.today], p.home.clock.now())
     asked += tick(stale_summaries)
     assert len(asked) >= 3
     names = [{key.name for key in request.asset_check_keys} for request in asked]

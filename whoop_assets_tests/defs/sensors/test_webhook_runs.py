@@ -22,7 +22,7 @@ from whoop_assets.defs.sensors import webhooks as sensor_module
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.members import store as member_store
 from whoop_assets.members.tables import members as members_table
-from whoop_assets.records import stale_days
+from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import workouts as workouts_table
 from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.summaries.rebuild import rebuild_days
@@ -356,10 +356,10 @@ def test_what_changes_during_a_run_for_events_is_left_to_it_until_it_has_ended(p
     (request,) = tick(p).run_requests
     elsewhere = day(request) - timedelta(days=3)
     with p.home.database.write() as connection:
-        stale_days.mark(connection, p.home.member, [p.today], p.now() - timedelta(minutes=1))
+        STALE_DAYS.mark(connection, p.home.member, [p.today], p.now() - timedelta(minutes=1))
     run = under_way(p, request)
     with p.home.database.write() as connection:
-        stale_days.mark(connection, p.home.member, [elsewhere], p.now() + timedelta(seconds=1))
+        STALE_DAYS.mark(connection, p.home.member, [elsewhere], p.now() + timedelta(seconds=1))
     start = "dagster/asset_partition_range_start"
     assert [one.tags[start] for one in tick(p, stale_summaries).run_requests] == [p.today.isoformat()]
     p.instance.report_run_failed(run)
@@ -381,7 +381,7 @@ POINTS = [
     ("before", "whoop_assets.webhooks.attempts.close", 2),
     ("after", "whoop_assets.webhooks.attempts.close", 1),
     ("before", "whoop_assets.sync.events.load_events.rebuild_days", 1),
-    ("after", "whoop_assets.records.stale_days.clear", 1),
+    ("after", "whoop_assets.records.stale_days.Ledger.clear", 1),
     ("before", "whoop_assets.sync.events.load_events.rebuild_stale_trends", 1),
     ("after", "whoop_assets.summaries.trends_store.replace_trends", 1),
 ]

@@ -22,8 +22,7 @@ from whoop_assets.errors import WhoopError
 from whoop_assets.members import store as member_store
 from whoop_assets.planner.current_plan import Group, grouped, plan_now, planner_settings_at
 from whoop_assets.planner.fetch_tasks import SNAPSHOTS
-from whoop_assets.records.ledgers import STALE_TRENDS, STALE_WEEKS, Ledger
-from whoop_assets.records.stale_days import STALE_DAYS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.dependents import rebuild_trends, rebuild_weeks

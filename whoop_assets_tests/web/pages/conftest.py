@@ -127,7 +127,7 @@ class Site:
 
 
 def rebuild_trends(home: Home) -> None:
-    from whoop_assets.records.ledgers import STALE_TRENDS
+    from whoop_assets.records.stale_days import STALE_TRENDS
 
     with home.database.read() as connection:
         behind = STALE_TRENDS.generations(connection, home.members, date.min, date.max)
