@@ -10,8 +10,9 @@ import pytest
 
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER, sync
-from whoop_assets_tests.sinks.conftest import DEFAULTS
-from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+from whoop_assets_tests.support.fake_notion.server import serve_notion
+from whoop_assets_tests.support.fake_notion.summaries import DEFAULT_PROPERTIES
+from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 
@@ -33,9 +34,9 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
     dice, happened = random.Random(7), Counter()
     with (
         at_home(new_database_url(kind), frozen_world(days=LOADED + 10)) as home,
-        serving(NotionStandIn(home.clock)) as notion,
+        serve_notion(FakeNotion(home.clock)) as notion,
     ):
-        source = notion.make_source(**DEFAULTS)
+        source = notion.create_data_source(**DEFAULT_PROPERTIES)
         settings = Settings(notion_token=TOKEN, notion_data_source=source, notion_url=notion.url)
         odds = 0.1
 
@@ -47,14 +48,14 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
 
         def written():
             """Run as the sensor requests, until no work is left; return requests and results of the days."""
-            before, began, runs = len(notion.asked), home.clock.now(), []
+            before, began, runs = len(notion.requests), home.clock.now(), []
             while not runs or runs[-1].obstacle or runs[-1].lost or runs[-1].held:
                 if runs:
                     home.clock.advance(SETTLED_AFTER)
                 runs.append(sync(settings, home.database, home.members, first, TODAY)[1])
             pauses = (len(runs) - 1) * SETTLED_AFTER.total_seconds()
             return {name: sum(getattr(run, name) for run in runs) for name in COUNTED} | {
-                "requests": len(notion.asked) - before,
+                "requests": len(notion.requests) - before,
                 "runs": len(runs),
                 "seconds": round((home.clock.now() - began).total_seconds() - pauses),
             }
@@ -64,7 +65,7 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
         summarised = sorted((key[1] for key in home.rows("daily_summary")), reverse=True)[:DAYS]
         first = summarised[-1]
         once, again = written(), written()
-        assert len(notion.pages) == len(notion.by_day(source)) == len(summarised) == DAYS
+        assert len(notion.pages) == len(notion.pages_by_day(source)) == len(summarised) == DAYS
         assert once["created"] + once["adopted"] == DAYS
         assert again["requests"] == 0
 
@@ -76,9 +77,9 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
         for number, day in enumerate([*edited, thrown_away]):
             score = {"sleep_efficiency_percentage": 50.0 + number}
             home.world.edit(home.member, "sleeps", nights[day], {"score": score})
-        (binned,) = notion.by_day(source)[home.member, thrown_away.isoformat()]
-        notion.bin(binned)
-        before = dict(notion.shown(binned))
+        (binned,) = notion.pages_by_day(source)[home.member, thrown_away.isoformat()]
+        notion.move_to_trash(binned)
+        before = dict(notion.page_values(binned))
         home.advance(timedelta(seconds=1))
         home.load_and_summarise(first, TODAY)
         odds = 0.6
@@ -87,17 +88,17 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
         assert fourth["requests"] == 0
         assert len(notion.pages) == DAYS
         assert notion.pages[binned]["in_trash"]
-        assert notion.shown(binned) == before
-        limited = sum(one.status == 429 for one in notion.asked)
+        assert notion.page_values(binned) == before
+        limited = sum(one.status == 429 for one in notion.requests)
         assert limited == happened["429:3 before"]  # the limit was never reached
 
         rows = home.rows("daily_summary")
-        pages = notion.by_day(source)
+        pages = notion.pages_by_day(source)
         assert len(pages) == DAYS - 1
         for (user_id, day), (page,) in pages.items():
             row = next(row for key, row in rows.items() if (key[0], key[1].isoformat()) == (user_id, day))
             minutes = row["sleep_duration_minutes"]
-            assert notion.shown(page) == {
+            assert notion.page_values(page) == {
                 "Day": day,
                 "Date": day,
                 "Member": user_id,
@@ -109,9 +110,9 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
             assert happened.keys() == {f"{fault} {'after' if after else 'before'}" for fault, after in FAULTS}
             assert once["adopted"]
 
-        asked = len(notion.asked)
+        asked = len(notion.requests)
         sync(settings, home.database, home.members, TODAY - timedelta(days=50), TODAY - timedelta(days=50))
-        unchanged = len(notion.asked) - asked
+        unchanged = len(notion.requests) - asked
         assert unchanged == 0
         twice = len(notion.pages) - DAYS
         print(

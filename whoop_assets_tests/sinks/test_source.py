@@ -1,4 +1,4 @@
-"""A day's mark: another one whenever its rows are others, the same while they are the same."""
+"""The checksum of a day changes if, and only if, its rows change."""
 
 from datetime import date, timedelta
 
@@ -18,8 +18,8 @@ CHANGES = st.lists(
     st.tuples(
         st.sampled_from(["write", "confirm", "delete", "erase"]),
         st.sampled_from([MEMBER, OTHER]),
-        st.integers(1, 6),  # which workout
-        st.integers(1, 3),  # on which day it is
+        st.integers(1, 6),  # number of the workout
+        st.integers(1, 3),  # its day
         st.sampled_from(["running", "polo"]),
     ),
     max_size=12,
@@ -29,57 +29,57 @@ CHANGES = st.lists(
 @settings(max_examples=20)
 @given(changes=CHANGES)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_mark_changes_exactly_when_the_rows_do(kind: str, changes, request) -> None:
+def test_a_checksum_changes_exactly_if_the_rows_change(kind: str, changes, request) -> None:
     database: Database = request.getfixturevalue("a_database")(kind)
     table = TABLES["workout"]
     with undone(database) as connection:
         seen: dict[tuple[date, str], list[dict]] = {}
         now = NOW
-        for what, member, number, day, sport in changes:
+        for change, member, number, day, sport in changes:
             now += timedelta(microseconds=1)
             key = f"w{number}-{member}"
-            if what == "delete":
+            if change == "delete":
                 upsert.delete_confirmed(connection, member, "workouts", {key: now}, now)
-            elif what == "erase":
+            elif change == "erase":
                 membership.erase_member(connection, member)
             else:
-                updated = now if what == "write" else at(1)
-                answer = workout(key, at(day, 12), sport_name=sport, updated_at=updated, requested_at=now)
-                upsert.store(connection, member, "workouts", [answer], now)
-            marks = source.marks(connection, table)
-            rows = source.rows(connection, table, list(marks))
-            for on, mark in marks.items():
+                updated = now if change == "write" else at(1)
+                record = workout(key, at(day, 12), sport_name=sport, updated_at=updated, requested_at=now)
+                upsert.store(connection, member, "workouts", [record], now)
+            checksums = source.marks(connection, table)
+            rows = source.rows(connection, table, list(checksums))
+            for on, checksum in checksums.items():
                 of_day = [row for row in rows if row["day"] == on]
-                assert mark.rows == len(of_day)
-                # The same mark of a day never stands for other rows; and other marks not for the same.
-                assert seen.setdefault((on, mark.mark), of_day) == of_day
-                assert [old for (day, old), held in seen.items() if day == on and held == of_day] == [
-                    mark.mark
+                assert checksum.rows == len(of_day)
+                # Equal checksums of a day have equal rows, and equal rows have equal checksums.
+                assert seen.setdefault((on, checksum.mark), of_day) == of_day
+                assert [old for (day, old), rows in seen.items() if day == on and rows == of_day] == [
+                    checksum.mark
                 ]
-            assert source.marks(connection, table, list(marks)) == marks
+            assert source.marks(connection, table, list(checksums)) == checksums
 
 
 @pytest.fixture(scope="session")
 def a_database(sqlite_template, request, tmp_path_factory):
-    """One database of each kind for all examples, which leave nothing behind."""
-    opened: dict[str, Database] = {}
+    """One database of each kind for all examples; each example is rolled back."""
+    databases: dict[str, Database] = {}
 
-    def of(kind: str) -> Database:
-        if kind not in opened:
+    def database_of(kind: str) -> Database:
+        if kind not in databases:
             url = f"sqlite:///{sqlite_template}"
             if kind == "postgresql":
                 url = request.getfixturevalue("postgres_server").create(
                     "whoop_marks", template="whoop_template"
                 )
-            opened[kind] = Database(url)
-        return opened[kind]
+            databases[kind] = Database(url)
+        return databases[kind]
 
-    yield of
-    for database in opened.values():
+    yield database_of
+    for database in databases.values():
         database.close()
 
 
-def test_microseconds_are_counted_on_either_database(database: Database) -> None:
+def test_a_change_one_microsecond_later_changes_the_checksum(database: Database) -> None:
     with undone(database) as connection:
         first = cycle(1, at(1), at(2))
         upsert.store(connection, MEMBER, "cycles", [first], NOW)
@@ -91,7 +91,7 @@ def test_microseconds_are_counted_on_either_database(database: Database) -> None
     assert before.keys() == after.keys()
     assert before != after
     with undone(database) as connection:
-        for number in range(1, 400):  # the sum of many times stays a whole number
+        for number in range(1, 400):  # the sum of many times must stay exact
             upsert.store(connection, MEMBER, "workouts", [workout(f"w{number}", at(1, 12))], NOW)
-        (mark,) = source.marks(connection, TABLES["workout"]).values()
-    assert mark.rows == 399
+        (checksum,) = source.marks(connection, TABLES["workout"]).values()
+    assert checksum.rows == 399

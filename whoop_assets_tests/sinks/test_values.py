@@ -1,4 +1,4 @@
-"""What a column takes, and what becomes of fields that WHOOP added: said as it was, or told."""
+"""Conversion of values to column types, and columns for fields that WHOOP added."""
 
 import json
 from datetime import UTC, date, datetime
@@ -30,20 +30,20 @@ json_values = st.recursive(
 
 
 @given(json_values, st.sampled_from(KINDS))
-def test_a_value_that_fits_says_what_it_said_and_arrow_takes_it(value: Any, kind: str) -> None:
+def test_arrow_stores_a_converted_value_unchanged(value: Any, kind: str) -> None:
     try:
-        taken = fitted(value, kind)
+        converted = fitted(value, kind)
     except DoesNotFitError:
         return
-    (stored,) = pa.array([taken], type=arrow_type(kind)).to_pylist()
-    assert stored == taken
+    (stored,) = pa.array([converted], type=arrow_type(kind)).to_pylist()
+    assert stored == converted
     if kind in ("int", "long", "double", "boolean"):
         assert stored == value
         assert isinstance(stored, bool) is isinstance(value, bool)
 
 
 @given(json_values)
-def test_text_takes_everything(value: Any) -> None:
+def test_every_value_can_be_stored_as_text(value: Any) -> None:
     text = fitted(value, "string")
     text.encode()
     if not isinstance(value, str):
@@ -51,7 +51,7 @@ def test_text_takes_everything(value: Any) -> None:
 
 
 @given(st.lists(json_values, min_size=1))
-def test_all_values_fit_the_kind_that_is_found_for_them(values: list[Any]) -> None:
+def test_values_fit_the_column_type_chosen_for_them(values: list[Any]) -> None:
     kind = kind_of(values)
     for value in values:
         fitted(value, kind)
@@ -71,7 +71,7 @@ def test_all_values_fit_the_kind_that_is_found_for_them(values: list[Any]) -> No
         ([[1, 2]], "string"),
     ],
 )
-def test_the_kinds_of_values(values: list[Any], kind: str) -> None:
+def test_the_column_type_of_values(values: list[Any], kind: str) -> None:
     assert kind_of(values) == kind
 
 
@@ -82,17 +82,17 @@ def test_the_kinds_of_values(values: list[Any], kind: str) -> None:
         ("1", "long"), ("2026-13-01", "date"), ("2026-11-21T10:00:00", "timestamptz"), ("x", "decimal(3, 1)"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_told(value: Any, kind: str) -> None:
+def test_a_value_that_does_not_fit_its_column_type_is_an_error(value: Any, kind: str) -> None:
     with pytest.raises(DoesNotFitError):
         fitted(value, kind)
 
 
-def test_times_are_read() -> None:
+def test_dates_and_times_are_parsed() -> None:
     assert fitted("2026-11-21T10:00:00+02:00", "timestamptz") == datetime(2026, 11, 21, 8, tzinfo=UTC)
     assert fitted("2026-11-21", "date") == date(2026, 11, 21)
 
 
-def test_leaves_are_what_is_not_known_and_not_null() -> None:
+def test_leaves_are_unknown_fields_with_a_value() -> None:
     payload = {"id": 1, "new": None, "score": {"strain": 3, "a": {"b": 1}, "list": [{"x": 1}]}}
     known = frozenset({("id",), ("score", "strain")})
     assert dict(leaves(payload, known)) == {("score", "a", "b"): 1, ("score", "list"): [{"x": 1}]}
@@ -102,7 +102,7 @@ def test_leaves_are_what_is_not_known_and_not_null() -> None:
     ("path", "name"),
     [(["score", "New"], "score_new"), (["a b"], None), (["1st"], None), (["ü"], None), (["x" * 64], None)],
 )
-def test_names_of_columns(path: list[str], name: str | None) -> None:
+def test_column_names_of_unknown_fields(path: list[str], name: str | None) -> None:
     assert column_name(path) == name
 
 
@@ -115,29 +115,31 @@ objects = st.dictionaries(st.text(st.sampled_from("ab_1 É"), min_size=1, max_si
 
 
 @given(st.lists(objects, max_size=4), st.lists(objects, max_size=4))
-def test_two_batches_of_anything_can_be_laid_out_and_no_column_changes_its_kind(
+def test_any_two_batches_have_a_layout_without_changed_column_types(
     first: list[Any], second: list[Any]
 ) -> None:
-    there: dict[str, str] = {}
+    existing: dict[str, str] = {}
     for batch in (first, second):
         rows = [row(payload) for payload in batch]
-        layout = lay_out(TABLES["profile"], there, rows)
+        layout = lay_out(TABLES["profile"], existing, rows)
         assert layout.widened == []
-        assert not {column.name for column in layout.added} & there.keys()
-        there |= {column.name: column.kind for column in layout.added}
-        assert layout.columns.keys() <= there.keys()
+        assert not {column.name for column in layout.added} & existing.keys()
+        existing |= {column.name: column.kind for column in layout.added}
+        assert layout.columns.keys() <= existing.keys()
         for name, values in layout.columns.items():
-            pa.array(values, type=arrow_type(there[name]))
+            pa.array(values, type=arrow_type(existing[name]))
             assert len(values) == len(rows)
 
 
-def test_a_name_that_is_taken_and_an_object_of_data_stay_in_the_payload_and_are_said() -> None:
-    there = {column.name: column.kind for column in TABLES["profile"].columns}
-    layout = lay_out(TABLES["profile"], there, [row({"day": 3, "a": {"b_c": 1}, "a_b": {"c": 2}, "né": 1})])
+def test_fields_without_a_column_stay_in_the_payload_and_are_reported() -> None:
+    existing = {column.name: column.kind for column in TABLES["profile"].columns}
+    layout = lay_out(
+        TABLES["profile"], existing, [row({"day": 3, "a": {"b_c": 1}, "a_b": {"c": 2}, "né": 1})]
+    )
     assert [column.name for column in layout.added] == ["a_b_c"]
     assert len(layout.notes) == 3
     many = lay_out(
-        TABLES["profile"], there, [row({"by_day": {f"d{n}": n for n in range(MAX_ADDED_COLUMNS + 5)}})]
+        TABLES["profile"], existing, [row({"by_day": {f"d{n}": n for n in range(MAX_ADDED_COLUMNS + 5)}})]
     )
     assert len(many.added) == MAX_ADDED_COLUMNS
     assert len(many.notes) == 5

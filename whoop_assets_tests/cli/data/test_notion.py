@@ -15,14 +15,15 @@ from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.sync import sync
 from whoop_assets_tests.cli.conftest import is_one_error
-from whoop_assets_tests.sinks.conftest import DAY, MEMBER, keep, summary
-from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+from whoop_assets_tests.support.fake_notion.server import serve_notion
+from whoop_assets_tests.support.fake_notion.summaries import DAY, MEMBER, store_summaries, summary_row
+from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
 
 
 @pytest.fixture
-def notion(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Iterator[NotionStandIn]:
+def notion(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Iterator[FakeNotion]:
     """A Notion whose token is configured; no data source is there yet."""
-    with serving(NotionStandIn(per_second=None)) as served:
+    with serve_notion(FakeNotion(per_second=None)) as served:
         monkeypatch.setenv("NOTION_TOKEN", TOKEN)
         monkeypatch.setenv("WHOOP_NOTION_URL", served.url)
         monkeypatch.setenv("WHOOP_DATABASE_URL", sqlite_url)
@@ -35,13 +36,13 @@ def run(*arguments: str) -> Result:
     return result
 
 
-def address(notion: NotionStandIn) -> str:
+def address(notion: FakeNotion) -> str:
     (page,) = notion.shared_pages
     return f"https://www.notion.so/me/Health-{page.replace('-', '')}?pvs=4"
 
 
 def test_init_makes_a_data_source_that_pages_can_be_written_to(
-    notion: NotionStandIn, monkeypatch: pytest.MonkeyPatch, sqlite_url: str, clock: ManualClock
+    notion: FakeNotion, monkeypatch: pytest.MonkeyPatch, sqlite_url: str, clock: ManualClock
 ) -> None:
     made = run("init", "--parent", address(notion), "--title", "Body")
     assert made.exit_code == 0, made.output
@@ -62,23 +63,23 @@ def test_init_makes_a_data_source_that_pages_can_be_written_to(
 
     clock.advance(timedelta(days=1))
     database = Database(sqlite_url, clock)
-    keep(database, summary(MEMBER, DAY), summary(MEMBER, DAY - timedelta(days=1)))
+    store_summaries(database, summary_row(MEMBER, DAY), summary_row(MEMBER, DAY - timedelta(days=1)))
     assert "0 pages, 2 days behind" in run("status").stdout
     sync(Settings.from_environment(), database, [MEMBER], DAY - timedelta(days=1), DAY)
     assert "2 pages, 0 days behind" in run("status").stdout
 
-    (page,) = notion.by_day(source)[MEMBER, DAY.isoformat()]
-    notion.bin(page)
-    keep(database, summary(MEMBER, DAY, recovery_score=12.0))
+    (page,) = notion.pages_by_day(source)[MEMBER, DAY.isoformat()]
+    notion.move_to_trash(page)
+    store_summaries(database, summary_row(MEMBER, DAY, recovery_score=12.0))
     sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
     assert f"Member {MEMBER}, {DAY}: the page is in the bin." in run("status").stdout
     assert "None of these pages" in run("renew", "--to", "2026-11-01").stdout
     assert f"Member {MEMBER}, {DAY}" in run("renew", "--member", str(MEMBER)).stdout
     sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
-    assert len(notion.by_day(source)) == 2
+    assert len(notion.pages_by_day(source)) == 2
 
     notion.fault("500", "PATCH", times=100)
-    keep(database, summary(MEMBER, DAY, recovery_score=13.0))
+    store_summaries(database, summary_row(MEMBER, DAY, recovery_score=13.0))
     sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
     said = run("status")
     assert said.exit_code == 1
@@ -86,17 +87,17 @@ def test_init_makes_a_data_source_that_pages_can_be_written_to(
     database.close()
 
 
-def test_a_page_that_is_not_shared_is_said(notion: NotionStandIn) -> None:
+def test_a_page_that_is_not_shared_is_said(notion: FakeNotion) -> None:
     said = is_one_error(run("init", "--parent", "0123456789abcdef0123456789abcdef"))
     assert "share the page" in said
 
 
-def test_what_is_no_address_is_said_before_anything_is_asked(notion: NotionStandIn) -> None:
+def test_what_is_no_address_is_said_before_anything_is_asked(notion: FakeNotion) -> None:
     assert "--parent" in is_one_error(run("init", "--parent", "my page"))
-    assert notion.asked == []
+    assert notion.requests == []
 
 
-def test_a_database_that_may_have_been_made_is_not_asked_for_again(notion: NotionStandIn) -> None:
+def test_a_database_that_may_have_been_made_is_not_asked_for_again(notion: FakeNotion) -> None:
     notion.fault("silence", "POST /v1/databases", after=True)
     assert "Look at the page" in is_one_error(run("init", "--parent", address(notion)))
     assert len(notion.databases) == 1
@@ -115,7 +116,7 @@ WITHOUT = (
 
 
 @pytest.mark.slow
-def test_without_the_extra_its_name_is_said(notion: NotionStandIn) -> None:
+def test_without_the_extra_its_name_is_said(notion: FakeNotion) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT, "notion", "init", "--parent", address(notion)],
         capture_output=True,

@@ -30,8 +30,9 @@ from whoop_assets.sinks.notion.sync import sync as sync_notion
 from whoop_assets.sinks.source import TABLES
 from whoop_assets_tests.defs.conftest import Project
 from whoop_assets_tests.drills.searching import SQLITE
-from whoop_assets_tests.sinks.conftest import DEFAULTS
-from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+from whoop_assets_tests.support.fake_notion.server import serve_notion
+from whoop_assets_tests.support.fake_notion.summaries import DEFAULT_PROPERTIES
+from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
 
 DAYS = 3
 WORD_OR_TIME = re.compile(r"(?:[A-Za-z_ /]|/v2)+|[\d:.+TZ -]+")
@@ -50,7 +51,7 @@ class Later(datetime):
 
 @pytest.fixture
 def notion():
-    with serving(NotionStandIn(per_second=None)) as served:
+    with serve_notion(FakeNotion(per_second=None)) as served:
         yield served
 
 
@@ -59,7 +60,7 @@ def configured(notion, monkeypatch):
     """Iceberg and Notion are on, and charts are stored for two members."""
     for name, value in {
         "NOTION_TOKEN": TOKEN,
-        "WHOOP_NOTION_DATA_SOURCE": notion.make_source(**DEFAULTS),
+        "WHOOP_NOTION_DATA_SOURCE": notion.create_data_source(**DEFAULT_PROPERTIES),
         "WHOOP_NOTION_URL": notion.url,
         "WHOOP_ICEBERG_CATALOG": "local",
         "WHOOP_CHARTED_MEMBERS": "2",

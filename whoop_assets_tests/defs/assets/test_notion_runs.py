@@ -25,22 +25,23 @@ from whoop_assets.records.stale_days import StaleCount
 from whoop_assets.sinks.notion.sync import SETTLED_AFTER
 from whoop_assets.sinks.notion.tables import notion_pages, notion_sources
 from whoop_assets.sinks.notion.target import target
-from whoop_assets_tests.sinks.conftest import DEFAULTS
-from whoop_assets_tests.sinks.notion_stand_in import TOKEN, NotionStandIn, serving
+from whoop_assets_tests.support.fake_notion.server import serve_notion
+from whoop_assets_tests.support.fake_notion.summaries import DEFAULT_PROPERTIES
+from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
 from whoop_assets_tests.support.fixed_time import NOW
 
 
 @pytest.fixture
 def notion():
     # Its limit and the pace use `SystemClock`; that it is kept is shown where time is moved by hand.
-    with serving(NotionStandIn()) as served:
+    with serve_notion(FakeNotion()) as served:
         yield served
 
 
 @pytest.fixture
 def configured(notion, monkeypatch):
     """The environment has a token and a data source; returns its id."""
-    source = notion.make_source(**DEFAULTS)
+    source = notion.create_data_source(**DEFAULT_PROPERTIES)
     monkeypatch.setenv("NOTION_TOKEN", TOKEN)
     monkeypatch.setenv("WHOOP_NOTION_DATA_SOURCE", source)
     monkeypatch.setenv("WHOOP_NOTION_URL", notion.url)
@@ -136,8 +137,8 @@ def test_in_another_deployment_it_stands_under_its_prefix_and_in_its_group(confi
 
 def test_two_graphs_have_a_data_source_each(notion, monkeypatch):
     monkeypatch.setenv("NOTION_TOKEN", TOKEN)
-    monkeypatch.setenv("ANOTHERS_SOURCE", notion.make_source(**DEFAULTS))
-    sources = [notion.make_source(**DEFAULTS), dg.EnvVar("ANOTHERS_SOURCE")]
+    monkeypatch.setenv("ANOTHERS_SOURCE", notion.create_data_source(**DEFAULT_PROPERTIES))
+    sources = [notion.create_data_source(**DEFAULT_PROPERTIES), dg.EnvVar("ANOTHERS_SOURCE")]
     graphs = [
         whoop_definitions(prefix, resource=WhoopResource(notion_data_source=source))
         for prefix, source in zip(("one", "two"), sources, strict=True)
@@ -174,12 +175,12 @@ def test_what_is_behind_is_asked_for_and_written_and_then_nothing_is_asked_for(p
         assert request.tags[SINK_TAG] == "notion"
         assert request.tags["dagster/max_runtime"] == str(int(MAX_SINK_RUN_DURATION.total_seconds()))
         assert carry_out(p, request).success
-        assert len(notion.pages) == len(notion.by_day(configured)) == summaries
+        assert len(notion.pages) == len(notion.pages_by_day(configured)) == summaries
         assert p.metadata("notion_daily", p.today - timedelta(days=1))["dagster/partition_row_count"] == 1
-        before = len(notion.asked)
+        before = len(notion.requests)
         assert tick(p).run_requests == []
         assert write_pages(p, p.today - timedelta(days=3), p.today).success
-        assert len(notion.asked) == before
+        assert len(notion.requests) == before
 
         nights = [one for one in p.home.truth()["sleeps"] if not one["nap"] and "score" in one]
         one = sorted(nights, key=lambda night: night["start"])[-2]
@@ -189,7 +190,7 @@ def test_what_is_behind_is_asked_for_and_written_and_then_nothing_is_asked_for(p
         few_days(p)
         (request,) = tick(p).run_requests
         assert carry_out(p, request).success
-        assert 50.0 in {notion.shown(page)["Sleep efficiency (%)"] for page in notion.pages}
+        assert 50.0 in {notion.page_values(page)["Sleep efficiency (%)"] for page in notion.pages}
 
 
 @pytest.mark.slow

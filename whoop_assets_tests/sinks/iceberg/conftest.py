@@ -1,4 +1,4 @@
-"""A home whose data go to a catalog beside its database."""
+"""Fixture: a database with simulated members and a local Iceberg catalog."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,23 +22,23 @@ FIRST = TODAY - timedelta(days=12)
 
 
 @dataclass
-class Delivering:
-    """A home, its settings with a catalog in them, and the catalog."""
+class IcebergHome:
+    """A database with simulated members, and settings with a local catalog."""
 
     home: Home
     settings: Settings
 
     def catalog(self) -> Catalog:
-        """The catalog, opened anew."""
+        """Open the catalog."""
         return open_catalog(self.settings)
 
     def load(self, first: date = FIRST, last: date = TODAY) -> None:
-        """Read everything of these days again."""
-        for done in self.home.load(first, last, STREAMS):
-            assert done.failures == []
+        """Load all streams of the days first to last."""
+        for result in self.home.load(first, last, STREAMS):
+            assert result.failures == []
 
     def sync(self, *names: str, **options: Any) -> dict[str, Synced]:
-        """Bring these tables up to date, or all."""
+        """Write the stale days of the named tables, or of all tables."""
         catalog = self.catalog()
         return {
             name: sync(self.home.database, catalog, "whoop", TABLES[name], **options)
@@ -46,18 +46,25 @@ class Delivering:
         }
 
 
+def newest_record(iceberg: IcebergHome, stream: str, place: int = -1) -> dict[str, Any]:
+    """Return a closed record of the simulator, by default the newest."""
+    records = [record for record in iceberg.home.truth()[stream] if record.get("end", "has no end")]
+    return sorted(records, key=lambda record: str(record.get("start") or record["created_at"]))[place]
+
+
+OpenHome = Callable[..., AbstractContextManager[IcebergHome]]
+
+
 @pytest.fixture
-def delivering(
-    new_database_url: Callable[..., str], tmp_path: Path
-) -> Callable[..., AbstractContextManager[Delivering]]:
-    """`with delivering("postgresql", members=2) as d:`; nothing is loaded yet."""
+def open_iceberg_home(new_database_url: Callable[..., str], tmp_path: Path) -> OpenHome:
+    """Open homes without loaded data: `with open_iceberg_home("postgresql", members=2) as iceberg:`."""
 
     @contextmanager
-    def make(kind: str = "sqlite", **world: Any) -> Iterator[Delivering]:
+    def make(kind: str = "sqlite", **world: Any) -> Iterator[IcebergHome]:
         with at_home(new_database_url(kind), frozen_world(**{"days": 20, **world})) as home:
             settings = home.connection.settings.replace(
                 iceberg_catalog="local", data_folder=tmp_path / "data"
             )
-            yield Delivering(home, settings)
+            yield IcebergHome(home, settings)
 
     return make

@@ -1,4 +1,4 @@
-"""The mapping: what a page shows, and everything that is wrong with it named before anything is written."""
+"""The mapping of daily columns to Notion properties, and its validation before the first write."""
 
 import math
 from datetime import UTC, date, datetime
@@ -15,16 +15,16 @@ from whoop_assets.sinks.notion.mapping import DEFAULT, TYPES, parse, render
 from whoop_assets.sinks.notion.pages import COLUMNS
 from whoop_assets.sinks.notion.schema import checked_types, schema_of
 from whoop_assets.sinks.notion.target import page_mapping
-from whoop_assets_tests.sinks.conftest import DAY, MEMBER, keep, summary
-from whoop_assets_tests.sinks.notion_stand_in import misshapen
+from whoop_assets_tests.support.fake_notion.summaries import DAY, MEMBER, store_summaries, summary_row
+from whoop_assets_tests.support.fake_notion.values import shape_error
 
 
 def mapping(text):
     return parse(yaml.safe_load(text), COLUMNS)
 
 
-def test_by_default_recovery_sleep_and_efficiency_are_shown():
-    values = mapping(DEFAULT).values(summary(MEMBER, DAY, sleep_duration_minutes=431.5))
+def test_the_default_mapping_shows_recovery_sleep_time_and_efficiency():
+    values = mapping(DEFAULT).values(summary_row(MEMBER, DAY, sleep_duration_minutes=431.5))
     assert values == {
         "Recovery (%)": 66.0,
         "Sleep time (ms)": 25_890_000,
@@ -33,12 +33,12 @@ def test_by_default_recovery_sleep_and_efficiency_are_shown():
 
 
 @given(st.integers(0, 86_400_000))
-def test_milliseconds_are_those_that_whoop_gave(milli):
-    row = summary(MEMBER, DAY, sleep_duration_minutes=milli / 60_000)
+def test_a_sleep_time_is_whoops_exact_number_of_milliseconds(milli):
+    row = summary_row(MEMBER, DAY, sleep_duration_minutes=milli / 60_000)
     assert mapping(DEFAULT).values(row)["Sleep time (ms)"] == milli
 
 
-def test_everything_that_is_wrong_is_named_at_once():
+def test_one_error_names_every_mistake_in_a_mapping():
     with pytest.raises(ConfigurationError) as error:
         mapping("""
             titel: day
@@ -64,12 +64,12 @@ def test_everything_that_is_wrong_is_named_at_once():
 
 
 @pytest.mark.parametrize("text", ["", "[]", "properties: []", "properties: {}", "date: 7", "just text"])
-def test_what_is_no_mapping_is_refused(text):
+def test_a_text_that_is_not_a_mapping_is_rejected(text):
     with pytest.raises(ConfigurationError):
         mapping(text)
 
 
-def test_a_file_that_cannot_be_read_or_is_no_yaml_is_named_without_its_content(tmp_path):
+def test_an_unreadable_mapping_file_is_reported_without_its_content(tmp_path):
     path = tmp_path / "notion.yaml"
     with pytest.raises(ConfigurationError, match="cannot be read"):
         page_mapping(Settings(notion_mapping=str(path)))
@@ -79,9 +79,9 @@ def test_a_file_that_cannot_be_read_or_is_no_yaml_is_named_without_its_content(t
     assert "Anna" not in str(error.value)
 
 
-def test_the_fingerprint_follows_whatever_changes_a_page():
+def test_the_fingerprint_depends_on_everything_that_changes_a_page():
     base = "properties: {Strain: strain}"
-    others = [
+    changed = [
         "properties: {Strain: kilojoule}",
         "properties: {Load: strain}",
         "properties: {Strain: {column: strain, type: rich_text}}",
@@ -89,12 +89,12 @@ def test_the_fingerprint_follows_whatever_changes_a_page():
         f"{base}\nmember: Who",
         f"{base}\nmembers: {{10129: Me}}",
     ]
-    prints = {mapping(text).fingerprint for text in [base, *others]}
-    assert len(prints) == len(others) + 1
+    fingerprints = {mapping(text).fingerprint for text in [base, *changed]}
+    assert len(fingerprints) == len(changed) + 1
     assert mapping(f"title: day\n{base}").fingerprint == mapping(base).fingerprint
 
 
-# The values, against what Notion takes
+# Values
 
 _VALUES = {
     "integer": st.integers(-(2**40), 2**40),
@@ -107,18 +107,19 @@ _VALUES = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "shown_as"), [(kind, one) for kind, types in TYPES.items() for one in types]
+    ("kind", "property_type"),
+    [(kind, property_type) for kind, types in TYPES.items() for property_type in types],
 )
 @given(data=st.data())
-def test_whatever_a_column_holds_has_the_shape_that_notion_takes(kind, shown_as, data):
+def test_every_column_value_is_rendered_in_a_shape_that_notion_accepts(kind, property_type, data):
     value = data.draw(st.none() | _VALUES[kind])
-    (content,) = render(shown_as, value).values()
-    assert misshapen(shown_as, content) is None
-    if value is None and shown_as != "checkbox":
+    (content,) = render(property_type, value).values()
+    assert shape_error(property_type, content) is None
+    if value is None and property_type != "checkbox":
         assert content in (None, [])
 
 
-def test_a_number_as_text_is_short_and_right():
+def test_values_are_rendered_as_short_text():
     assert render("rich_text", 66.0)["rich_text"][0]["text"]["content"] == "66"
     assert render("rich_text", 123456.75)["rich_text"][0]["text"]["content"] == "123456.75"
     assert render("select", True) == {"select": {"name": "yes"}}
@@ -128,73 +129,73 @@ def test_a_number_as_text_is_short_and_right():
     assert not math.isnan(render("number", 1.5)["number"])
 
 
-# Against the data source
+# The data source
 
 WIDE = """
 properties:
   Strain: strain
   Sports: {column: sports, type: multi_select}
   Woke up: sleep_end_time
-  Still going on: is_partial
+  Open cycle: is_partial
   Band: {column: recovery_band, type: select}
   Steps: {column: step_count, type: rich_text}
 """
 
 
-def test_what_init_makes_fits_the_mapping_it_was_made_for(new_sink, sqlite_database):
+def test_a_data_source_created_from_a_mapping_fits_the_mapping(new_sink, sqlite_database):
     schema = {name: {"type": next(iter(kind))} for name, kind in schema_of(mapping(WIDE)).items()}
     checked_types(mapping(WIDE), schema)
     sink = new_sink(
-        sqlite_database, WIDE, **{name: one["type"] for name, one in schema.items() if one["type"] != "title"}
+        sqlite_database,
+        WIDE,
+        **{name: entry["type"] for name, entry in schema.items() if entry["type"] != "title"},
     )
-    row = summary(
+    row = summary_row(
         MEMBER, DAY, strain=14.25, sports="running,yoga", is_partial=True, recovery_band="yellow",
         step_count=9000,
         sleep_end_time=datetime(2026, 11, 20, 6, 30, tzinfo=UTC),
     )  # fmt: skip
-    keep(sqlite_database, row)
+    store_summaries(sqlite_database, row)
     assert sink.sync().created == 1
-    assert sink.notion.shown(sink.page()) == {
+    assert sink.notion.page_values(sink.page()) == {
         "Day": "2026-11-20",
         "Date": "2026-11-20",
         "Member": MEMBER,
         "Strain": 14.25,
         "Sports": ["running", "yoga"],
         "Woke up": "2026-11-20T06:30:00+00:00",
-        "Still going on": True,
+        "Open cycle": True,
         "Band": "yellow",
         "Steps": "9000",
     }
 
 
-def test_nothing_is_written_while_the_data_source_does_not_fit_and_all_of_it_is_named(
-    new_sink, sqlite_database
-):
+def test_an_unfit_data_source_gets_no_page_and_every_unfit_property_is_named(new_sink, sqlite_database):
     sink = new_sink(sqlite_database, WIDE, Date="rich_text", Member="number", Strain="select", Band="select")
-    keep(sqlite_database, summary(MEMBER, DAY))
-    said = str(sink.sync().obstacle)
-    for part in ("'Date'", "'Strain'", "'Sports'", "'Woke up'", "'Still going on'", "'Steps'"):
-        assert part in said
-    assert "'Band'" not in said
-    assert [(one.method, one.path.split("/")[2]) for one in sink.notion.asked] == [("GET", "data_sources")]
+    store_summaries(sqlite_database, summary_row(MEMBER, DAY))
+    error = str(sink.sync().obstacle)
+    for part in ("'Date'", "'Strain'", "'Sports'", "'Woke up'", "'Open cycle'", "'Steps'"):
+        assert part in error
+    assert "'Band'" not in error
+    assert [(request.method, request.path.split("/")[2]) for request in sink.notion.requests] == [
+        ("GET", "data_sources")
+    ]
 
 
 @pytest.mark.parametrize("kind", ["rich_text", "select"])
-def test_a_member_can_have_a_label_and_pages_are_found_by_it(new_sink, sqlite_database, kind):
-    text = f"members: {{{MEMBER}: 'Anna, at home'}}\nproperties: {{Strain: strain}}"
+def test_pages_are_found_by_a_members_label(new_sink, sqlite_database, kind):
+    text = f"members: {{{MEMBER}: 'Anna, team A'}}\nproperties: {{Strain: strain}}"
     sink = new_sink(sqlite_database, text, Date="date", Member=kind, Strain="number")
-    keep(sqlite_database, summary(MEMBER, DAY), summary(20222, DAY))
+    store_summaries(sqlite_database, summary_row(MEMBER, DAY), summary_row(20222, DAY))
     assert sink.sync().created == 2
-    shown = {sink.notion.shown(page)["Member"] for (page,) in sink.pages.values()}
-    assert shown == {"Anna, at home" if kind == "rich_text" else "Anna; at home", "20222"}
+    labels = {sink.notion.page_values(page)["Member"] for (page,) in sink.pages.values()}
+    assert labels == {"Anna, team A" if kind == "rich_text" else "Anna; team A", "20222"}
     with sqlite_database.write() as connection:
         connection.exec_driver_sql("delete from notion_pages")
     assert sink.sync().adopted == 2
 
 
-def test_a_changed_mapping_writes_the_pages_that_it_changes_and_no_others(
-    new_sink, sqlite_database, tmp_path
-):
+def test_a_changed_mapping_updates_only_the_pages_that_it_changes(new_sink, sqlite_database, tmp_path):
     sink = new_sink(
         sqlite_database,
         "properties: {Strain: strain}",
@@ -203,29 +204,31 @@ def test_a_changed_mapping_writes_the_pages_that_it_changes_and_no_others(
         Strain="number",
         Nap="number",
     )
-    keep(sqlite_database, *(summary(MEMBER, date(2026, 11, day), strain=9.5) for day in (18, 19, 20)))
+    store_summaries(
+        sqlite_database, *(summary_row(MEMBER, date(2026, 11, day), strain=9.5) for day in (18, 19, 20))
+    )
     sink.sync()
     Path(sink.settings.notion_mapping).write_text("title: null\nproperties: {Strain: strain}")
-    assert sink.cost() == 0
+    assert sink.requests_of_next_run() == 0
     Path(sink.settings.notion_mapping).write_text("properties: {Strain: strain, Nap: nap_minutes}")
     assert sink.sync().updated == 3
-    assert sink.cost() == 0
+    assert sink.requests_of_next_run() == 0
 
 
-def test_pages_move_with_the_property_that_holds_their_day(new_sink, sqlite_database):
+def test_pages_are_updated_if_another_property_holds_their_day(new_sink, sqlite_database):
     sink = new_sink(
         sqlite_database, "properties: {Strain: strain}", Date="date", Morning="date",
         Member="number", Strain="number"
     )  # fmt: skip
-    keep(sqlite_database, summary(MEMBER, DAY))
+    store_summaries(sqlite_database, summary_row(MEMBER, DAY))
     sink.sync()
     Path(sink.settings.notion_mapping).write_text("date: Morning\nproperties: {Strain: strain}")
     assert sink.sync().updated == 1
-    assert sink.notion.shown(sink.page())["Morning"] == DAY.isoformat()
+    assert sink.notion.page_values(sink.page())["Morning"] == DAY.isoformat()
 
 
-def test_the_id_of_a_database_is_told_from_that_of_its_data_source(sink):
-    keep(sink.database, summary(MEMBER, DAY))
+def test_the_id_of_a_database_gets_an_error_with_the_id_of_its_data_source(sink):
+    store_summaries(sink.database, summary_row(MEMBER, DAY))
     source = sink.source
     (database,) = sink.notion.databases
     sink.settings = Settings(
