@@ -2,7 +2,7 @@
 and day.
 
 The planner's code and the API's limits are real. Members, webhooks and pages are a model
-(`whoop_assets_tests/support/models/modelled.py`), without requests and database.
+(`whoop_assets_tests/support/models/modelled_whoop.py`), without requests and database.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from whoop_assets.records.coverage import Span
-from whoop_assets_tests.support.models.modelled import ModelledWhoop, Rescore
+from whoop_assets_tests.support.models.modelled_whoop import ModelledWhoop, Rescore
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -43,8 +43,8 @@ def main() -> None:
 def living(members: int, *, hooks: bool, days: int = 400, seed: int = 1, ahead: int = 140) -> ModelledWhoop:
     """Members with a loaded history, one day after their tiers have settled."""
     whoop = ModelledWhoop(members=members, now=NOW, days=days, ahead=ahead, webhooks=hooks, seed=seed)
-    whoop.know_everything()
-    whoop.spread()
+    whoop.import_everything()
+    whoop.spread_read_times()
     whoop.run(NOW + ONE_DAY, step=timedelta(minutes=5))
     return whoop
 
@@ -62,7 +62,7 @@ def rescores(until: int) -> None:
             whoop.rescores = [
                 Rescore(member.user_id, "cycles", (at - age * ONE_DAY).date(), at) for age in AGES
             ]
-            before = len(whoop.readings)
+            before = len(whoop.executed)
             end = at + until * ONE_DAY
             while whoop.now < end and any(one.found is None for one in whoop.rescores):
                 whoop.run(min(end, whoop.now + ONE_DAY))
@@ -70,7 +70,7 @@ def rescores(until: int) -> None:
                 if one.found is not None:
                     when, reading = one.found
                     cost = next(
-                        cost for moment, made, cost in whoop.readings[before:] if (moment, made) == one.found
+                        cost for moment, made, cost in whoop.executed[before:] if (moment, made) == one.found
                     )
                     rows[age].append((when - at, reading.reason.value, cost))
         for age, found in rows.items():

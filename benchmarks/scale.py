@@ -4,8 +4,8 @@
 
 Real code on a virtual clock: planner, choice of runs by its sensor, run slots of dagster.yaml, and the
 request budget with lanes and tables (100 a minute, 10,000 a day). Modelled: members, webhooks, and the times
-of runs and requests (`whoop_assets_tests/support/models/budgeted.py`). The output includes the predicted
-value of each figure; docs/scale.md derives the predictions.
+of runs and requests (`whoop_assets_tests/support/models/budgeted_whoop.py`). The output includes the
+predicted value of each figure; docs/scale.md derives the predictions.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from whoop_assets_tests.support.models.budgeted import BudgetedWhoop
+from whoop_assets_tests.support.models.budgeted_whoop import BudgetedWhoop
 
 NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 ONE_DAY, HOUR, MINUTE, SECOND = (
@@ -85,7 +85,7 @@ def living(members: int, every: timedelta, *, hooks: bool = True, **more: Any) -
             Path(folder),
             members=members,
             now=NOW,
-            look_every=every,
+            plan_interval=every,
             webhooks=hooks,
             per_minute=PER_MINUTE,
             per_day=PER_DAY,
@@ -100,11 +100,11 @@ def living(members: int, every: timedelta, *, hooks: bool = True, **more: Any) -
 def steady(members: int, hooks: bool, days: int, every: timedelta) -> None:
     """Steady state after all imports: requests, waits, and the age of nights when they are stored."""
     with living(members, every, hooks=hooks, days=YEAR, ahead=days + 5) as whoop:
-        whoop.know_everything()
-        whoop.spread()
-        whoop.live(NOW + 2 * ONE_DAY)
-        whoop.forget()
-        whoop.live(whoop.now + days * ONE_DAY)
+        whoop.import_everything()
+        whoop.spread_read_times()
+        whoop.run_until(NOW + 2 * ONE_DAY)
+        whoop.reset_counts()
+        whoop.run_until(whoop.now + days * ONE_DAY)
         counts, per = whoop.counts, members * days
         paper = on_paper(members, hooks)
         row = {
@@ -133,9 +133,9 @@ def imports(members: int, years: float, every: timedelta, at_most: timedelta) ->
     paper = import_on_paper(members, days)
     watched = min(at_most, 4 * paper["everything"] + 5 * ONE_DAY)
     with living(members, every, days=days, ahead=watched // ONE_DAY + 3) as whoop:
-        whoop.forget_webhooks()
+        whoop.forget_events()
         whoop.connect(whoop.members, milestones=tuple(MILESTONES.values()))
-        whoop.live(NOW + watched, done=lambda: _complete(whoop))
+        whoop.run_until(NOW + watched, done=lambda: _complete(whoop))
         reached = whoop.complete.values()
         row: dict[str, object] = {
             "members": members,
@@ -167,15 +167,15 @@ def newcomers(members: int, every: timedelta) -> None:
     with living(2 * members, every, days=YEAR, ahead=12) as whoop:
         new = whoop.members[1::2]
         here = {member.user_id for member in whoop.members[::2]}
-        whoop.know_everything()
-        whoop.spread()
+        whoop.import_everything()
+        whoop.spread_read_times()
         whoop.leave(new)
-        whoop.live(NOW + 2 * ONE_DAY)
+        whoop.run_until(NOW + 2 * ONE_DAY)
         for name in ("a day before", "the day on which they connect", "the day after"):
-            whoop.forget()
+            whoop.reset_counts()
             if name == "the day on which they connect":
                 whoop.connect(new, milestones=tuple(MILESTONES.values()))
-            whoop.live(whoop.now + ONE_DAY)
+            whoop.run_until(whoop.now + ONE_DAY)
             nights = [age for user_id, age in whoop.counts.nights if user_id in here]
             complete = sum(0 in one for one in whoop.complete.values())
             row = {

@@ -1,1 +1,1 @@
-"""The project as others get it: its distributions and the files around them."""
+"""Tests of the distributions and of the project's configuration files."""

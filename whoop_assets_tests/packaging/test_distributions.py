@@ -1,5 +1,4 @@
-"""The wheel and the sdist work without the checkout: in an empty environment, with the working folder
-empty."""
+"""The wheel and the sdist work without the checkout, in a new environment and an empty folder."""
 
 import os
 import re
@@ -17,7 +16,7 @@ import pytest
 
 from whoop_assets_tests.support.wheel import ROOT, copy_of_the_checkout
 
-# Nothing but the project and its dependencies is installed there, so nothing that could set the tests' clock.
+# The new environment contains only the project's dependencies, so nothing in it can set the tests' clock.
 pytestmark = [pytest.mark.slow, pytest.mark.machine_time]
 
 BIN = Path(sys.executable).parent
@@ -25,7 +24,7 @@ BIN = Path(sys.executable).parent
 
 @pytest.fixture(scope="module")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the sdist, and the wheel that was built from it; as `make build` makes them."""
+    """Builds the sdist and the wheel as `make build` does; returns their folder."""
     folder = tmp_path_factory.mktemp("distributions")
     copy_of_the_checkout(folder / "source")
     build: list[str | Path] = [
@@ -43,7 +42,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a new environment that has the wheel, its required dependencies and nothing else."""
+    """Installs the wheel and its dependencies in a new environment; returns its folder of programs."""
     environment = tmp_path_factory.mktemp("environment")
     (wheel,) = distributions.glob("*.whl")
     subprocess.run(
@@ -55,36 +54,36 @@ def installed(distributions: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> dict[str, str]:
-    """The variables of a shell that has the system's programs on its path and nothing of this checkout."""
+def empty_environment(tmp_path: Path) -> dict[str, str]:
+    """The variables of a shell without this checkout on its paths."""
     return {"PATH": os.defpath, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
 
 
 def test_twine_accepts_the_distributions(distributions: Path) -> None:
     found = sorted(distributions.iterdir())
-    checked = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "twine", "check", "--strict", *found], capture_output=True, text=True
     )
-    assert checked.returncode == 0, checked.stdout
-    assert checked.stdout.count("PASSED") == len(found) == 2
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.count("PASSED") == len(found) == 2
 
 
-def test_the_wheel_has_the_license_type_markers_and_addresses(distributions: Path) -> None:
+def test_the_wheel_has_the_license_type_markers_and_project_urls(distributions: Path) -> None:
     (path,) = distributions.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
         (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
         (license_file,) = [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
         assert wheel.read(license_file) == (ROOT / "LICENSE").read_bytes()
-        said = HeaderParser().parsestr(wheel.read(metadata).decode())
+        fields = HeaderParser().parsestr(wheel.read(metadata).decode())
     assert {"whoop_assets/py.typed", "whoop_simulator/py.typed"} <= set(names)
-    assert said["License-Expression"] == "Apache-2.0"
-    assert said["Author"]
-    labels = {entry.split(",")[0] for entry in said.get_all("Project-URL", [])}
+    assert fields["License-Expression"] == "Apache-2.0"
+    assert fields["Author"]
+    labels = {entry.split(",")[0] for entry in fields.get_all("Project-URL", [])}
     assert {"Homepage", "Issues", "Changelog"} <= labels
 
 
-def test_the_sdist_has_what_a_build_needs_and_no_data(distributions: Path) -> None:
+def test_the_sdist_contains_only_files_of_the_build(distributions: Path) -> None:
     (path,) = distributions.glob("*.tar.gz")
     with tarfile.open(path) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
@@ -94,22 +93,30 @@ def test_the_sdist_has_what_a_build_needs_and_no_data(distributions: Path) -> No
     assert {name for name in names if name and name.split("/")[0] not in allowed | folders} == set()
 
 
-def test_the_command_line_explains_itself(installed: Path, bare: dict[str, str], tmp_path: Path) -> None:
+def test_help_works_in_an_empty_folder(
+    installed: Path, empty_environment: dict[str, str], tmp_path: Path
+) -> None:
     for program in ("whoop-assets", "whoop-simulator"):
         run = subprocess.run(
-            [installed / program, "--help"], cwd=tmp_path, env=bare, capture_output=True, text=True
+            [installed / program, "--help"],
+            cwd=tmp_path,
+            env=empty_environment,
+            capture_output=True,
+            text=True,
         )
         assert (run.returncode, run.stderr) == (0, "")
         assert run.stdout.startswith("Usage:")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_demo_works_in_an_empty_folder(installed: Path, bare: dict[str, str], tmp_path: Path) -> None:
-    path = {"PATH": f"{installed}{os.pathsep}{bare['PATH']}"}
+def test_the_demo_works_in_an_empty_folder(
+    installed: Path, empty_environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = {"PATH": f"{installed}{os.pathsep}{empty_environment['PATH']}"}
     run = subprocess.run(
         ["whoop-assets", "demo", "--days", "4", "--members", "1"],
         cwd=tmp_path,
-        env={**bare, **path},
+        env={**empty_environment, **path},
         executable=installed / "whoop-assets",
         capture_output=True,
         text=True,
@@ -118,7 +125,7 @@ def test_the_demo_works_in_an_empty_folder(installed: Path, bare: dict[str, str]
     assert run.returncode == 0, run.stderr
     assert "has agreed and is connected" in run.stdout
     assert "daily_summary: 4 days done" in run.stderr
-    # What the user is told to do next works without the checkout too.
+    # The printed next steps work without the checkout.
     assert "whoop-assets --demo dev" in run.stdout
     assert not re.search(r"\bmake\b|\.venv", run.stdout)
     (report,) = [
@@ -129,7 +136,7 @@ def test_the_demo_works_in_an_empty_folder(installed: Path, bare: dict[str, str]
     listed = subprocess.run(
         [installed / "whoop-assets", "--demo", "members"],
         cwd=tmp_path,
-        env=bare,
+        env=empty_environment,
         capture_output=True,
         text=True,
     )
@@ -138,9 +145,13 @@ def test_the_demo_works_in_an_empty_folder(installed: Path, bare: dict[str, str]
 
 
 @pytest.fixture
-def simulator(installed: Path, bare: dict[str, str], tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+def simulator(
+    installed: Path, empty_environment: dict[str, str], tmp_path: Path
+) -> Iterator["subprocess.Popen[str]"]:
     command: list[str | Path] = [installed / "whoop-simulator", "serve", "--port", "0"]
-    with subprocess.Popen(command, cwd=tmp_path, env=bare, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=empty_environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         yield process
         process.kill()
 
@@ -150,7 +161,7 @@ def test_the_simulator_serves_from_an_empty_folder(simulator: "subprocess.Popen[
     url = next(
         found[1] for line in simulator.stdout if (found := re.search(r"listening on (http://\S+)", line))
     )
-    # Nobody has agreed yet: the simulator answers as WHOOP does.
+    # Without a consent the simulator returns 401, as WHOOP does.
     assert httpx.get(f"{url}/developer/v2/user/profile/basic", timeout=60).status_code == 401
     simulator.send_signal(signal.SIGTERM)
     assert simulator.wait(60) in (0, -signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The files around the code: valid for the services that read them, and in agreement with each other."""
+"""The project's configuration files are valid and consistent with each other."""
 
 import re
 import subprocess
@@ -45,16 +45,16 @@ def workflow_commands() -> list[str]:
         ("compose-spec", "deploy/compose.simulator.yaml"),
     ],
 )
-def test_a_file_is_valid_for_the_service_that_reads_it(schema: str, file: str) -> None:
+def test_a_configuration_file_is_valid_for_its_schema(schema: str, file: str) -> None:
     check: list[str | Path] = [BIN / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", ROOT / file]
-    checked = subprocess.run(check, capture_output=True, text=True)
-    assert checked.returncode == 0, checked.stdout
+    result = subprocess.run(check, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
 
 
 # Dependencies
 
 
-def test_ranges_are_in_pyproject_and_exact_versions_in_the_lock() -> None:
+def test_pyproject_has_ranges_instead_of_exact_versions() -> None:
     for requirement in REQUIREMENTS:
         operators = {clause.operator for clause in requirement.specifier}
         assert ">=" in operators, requirement
@@ -68,33 +68,35 @@ def test_the_lock_is_within_the_ranges() -> None:
         assert requirement.specifier.contains(pins[name]), requirement
 
 
-@pytest.mark.parametrize(("name", "repaired"), [("starlette", "1.0.1"), ("cryptography", "46.0.5")])
-def test_no_version_with_a_known_advisory_is_allowed(name: str, repaired: str) -> None:
-    """`repaired` is the first release without the advisories known at the release of 0.1.0."""
-    (requirement,) = [one for one in REQUIREMENTS if one.name == name]
+@pytest.mark.parametrize(("name", "fixed_in"), [("starlette", "1.0.1"), ("cryptography", "46.0.5")])
+def test_no_version_with_a_known_advisory_is_allowed(name: str, fixed_in: str) -> None:
+    """`fixed_in` is the first release without the advisories known at the release of 0.1.0."""
+    (requirement,) = [requirement for requirement in REQUIREMENTS if requirement.name == name]
     (lowest,) = [Version(clause.version) for clause in requirement.specifier if clause.operator == ">="]
-    assert lowest >= Version(repaired)
+    assert lowest >= Version(fixed_in)
 
 
 # Checks
 
 
-def test_ci_runs_every_supported_python_and_both_ends_of_the_ranges() -> None:
+def test_ci_runs_every_supported_python_and_the_oldest_and_newest_versions() -> None:
     jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
     supported = [
         line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: Python :: 3\.\d+$", line)
     ]
     assert jobs["test"]["strategy"]["matrix"]["python"] == supported
-    ends = jobs["dependencies"]["strategy"]["matrix"]["include"]
-    assert {f"test-{end['versions']}" for end in ends} == {"test-lowest", "test-newest"} <= TARGETS
+    ranges = jobs["dependencies"]["strategy"]["matrix"]["include"]
+    assert {f"test-{entry['versions']}" for entry in ranges} == {"test-lowest", "test-newest"} <= TARGETS
 
 
-def test_ci_runs_targets_of_the_makefile_and_everything_that_the_own_ci_runs() -> None:
-    public = {command.removeprefix("make ") for command in workflow_commands() if command.startswith("make ")}
-    public.remove('"test-${VERSIONS}"')
-    assert public <= TARGETS
-    own = set(re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
-    assert own <= public
+def test_ci_runs_make_targets_including_those_of_the_local_ci_script() -> None:
+    ci_targets = {
+        command.removeprefix("make ") for command in workflow_commands() if command.startswith("make ")
+    }
+    ci_targets.remove('"test-${VERSIONS}"')
+    assert ci_targets <= TARGETS
+    local_targets = set(re.findall(r"^make (\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
+    assert local_targets <= ci_targets
 
 
 def test_hooks_and_make_lint_run_the_same_tools() -> None:
@@ -116,7 +118,7 @@ def test_the_license_is_the_one_that_the_metadata_names() -> None:
 @pytest.mark.parametrize(
     "name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/release.md"]
 )
-def test_links_lead_to_files_of_the_repository(name: str) -> None:
+def test_relative_links_lead_to_existing_files(name: str) -> None:
     path = ROOT / name
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []

@@ -1,4 +1,4 @@
-"""What the planner is given is what the tables say, on both databases."""
+"""The planner's facts equal the content of the tables, on both databases."""
 
 from datetime import timedelta
 
@@ -21,35 +21,42 @@ ONE_DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 @pytest.fixture
 def home(database_url):
-    with at_home(database_url, frozen_world(members=2, days=80)) as one:
-        yield one
+    with at_home(database_url, frozen_world(members=2, days=80)) as connected:
+        yield connected
 
 
-def gathered(home, **given):
+def gather_facts(home, **given):
     with home.database.read() as connection:
         now = home.database.now(connection)
         return gather.gather(connection, now, now.date(), requests_per_day=10_000, **given)
 
 
-def test_cycles_sleeps_and_recoveries_of_the_last_weeks(home):
+def test_facts_contain_the_cycles_sleeps_and_recoveries_of_the_last_weeks(home):
     home.load(TODAY - 70 * ONE_DAY, TODAY)
-    found = gathered(home)
-    assert [one.user_id for one in found.members] == sorted(home.members)
+    found = gather_facts(home)
+    assert [member.user_id for member in found.members] == sorted(home.members)
     recoveries = home.rows("recoveries")
-    for one in found.members:
-        mine = sorted(
-            (row for row in home.rows("cycles").values() if row["user_id"] == one.user_id),
+    for member in found.members:
+        cycles = sorted(
+            (row for row in home.rows("cycles").values() if row["user_id"] == member.user_id),
             key=lambda row: row["start_time"],
         )
         back = (found.now - RECENT).date()
-        assert [(c.start, c.end, c.day, c.made_at) for c in one.cycles] == [
+        assert [(c.start, c.end, c.day, c.made_at) for c in member.cycles] == [
             (row["start_time"], row["end_time"], row["day"], row["created_at"])
-            for row in mine
+            for row in cycles
             if row["day"] >= back
         ]
-        assert (one.first_cycle, one.latest_cycle) == (mine[0]["start_time"], mine[-1]["start_time"])
+        assert (member.first_cycle, member.latest_cycle) == (
+            cycles[0]["start_time"],
+            cycles[-1]["start_time"],
+        )
         sleeps = sorted(
-            (row for row in home.rows("sleeps").values() if row["user_id"] == one.user_id and not row["nap"]),
+            (
+                row
+                for row in home.rows("sleeps").values()
+                if row["user_id"] == member.user_id and not row["nap"]
+            ),
             key=lambda row: row["start_time"],
         )
         states = {row["id"]: recoveries.get(row["id"], {}).get("score_state") for row in sleeps}
@@ -58,25 +65,27 @@ def test_cycles_sleeps_and_recoveries_of_the_last_weeks(home):
             for row in sleeps
             if row["day"] >= back
         ]
-        known = [(s.start, s.end, s.state, s.recovery_state) for s in one.sleeps]
+        known = [(s.start, s.end, s.state, s.recovery_state) for s in member.sleeps]
         assert [entry for entry in known if entry not in expected] == []
         assert [entry for entry in expected if entry not in known] == []
 
 
-def test_a_deleted_record_is_none(home):
+def test_a_deleted_recovery_counts_as_missing(home):
     home.load(TODAY - 20 * ONE_DAY, TODAY)
     newest = home.truth()["recoveries"][0]["sleep_id"]
     home.world.delete(home.member, "recoveries", newest)
     home.load(TODAY - 20 * ONE_DAY, TODAY)
-    lacking = [
-        sleep for sleep in gathered(home, only=home.member).members[0].sleeps if not sleep.recovery_state
+    without_recovery = [
+        sleep for sleep in gather_facts(home, only=home.member).members[0].sleeps if not sleep.recovery_state
     ]
     assert newest in {
-        row["id"] for row in home.rows("sleeps").values() if row["start_time"] in {s.start for s in lacking}
+        row["id"]
+        for row in home.rows("sleeps").values()
+        if row["start_time"] in {s.start for s in without_recovery}
     }
 
 
-def test_coverage_with_its_holes_wherever_they_are(home):
+def test_facts_contain_the_coverage_and_its_unread_spans(home):
     spans = [(-300, -250), (-200, -100), (-100, -60), (-50, -34), (-33, -20), (-10, 0)]
     with home.database.write([home.member]) as connection:
         for stream in ("cycles", "workouts"):
@@ -85,23 +94,23 @@ def test_coverage_with_its_holes_wherever_they_are(home):
                 coverage.record(
                     connection, home.member, stream, span, NOW + (end - 1) * ONE_DAY + number * HOUR
                 )
-    (one,) = gathered(home, only=home.member).members
+    (member,) = gather_facts(home, only=home.member).members
     holes = tuple(
         UnreadSpan(NOW + start * ONE_DAY, NOW + end * ONE_DAY)
         for start, end in ((-250, -200), (-60, -50), (-34, -33), (-20, -10))
     )
     for stream in ("cycles", "workouts"):
-        assert one.read[stream].oldest == NOW - 300 * ONE_DAY
-        assert one.read[stream].unread == holes
-    assert len(one.read["cycles"].spans) == len(spans)
-    assert [read.start for read in one.read["workouts"].spans] == [
+        assert member.read[stream].oldest == NOW - 300 * ONE_DAY
+        assert member.read[stream].unread == holes
+    assert len(member.read["cycles"].spans) == len(spans)
+    assert [read.start for read in member.read["workouts"].spans] == [
         NOW + start * ONE_DAY for start in (-50, -33, -10)
     ]
-    assert isinstance(one.read["workouts"].spans[0], CoveredSpan)
-    assert "sleeps" not in one.read
+    assert isinstance(member.read["workouts"].spans[0], CoveredSpan)
+    assert "sleeps" not in member.read
 
 
-def test_events_and_failed_loads(home):
+def test_facts_contain_webhook_events_and_failed_loads(home):
     def event(name, at, *, state="done", attempts=0, stream="workouts", user=None):
         return {
             "trace_id": name, "user_id": user or home.member, "event_type": "workout.updated",
@@ -116,7 +125,7 @@ def test_events_and_failed_loads(home):
             event("b", NOW - 8 * HOUR - timedelta(minutes=45)),
             event("c", NOW - 3 * HOUR, user=home.members[1]),
             event("tried once", NOW - 2 * HOUR, state="open", attempts=1),
-            event("tried often", NOW - 2 * HOUR, state="open", attempts=3),
+            event("tried three times", NOW - 2 * HOUR, state="open", attempts=3),
             event("parked", NOW - HOUR, state="parked"),
             event("of no stream", NOW - HOUR, state="parked", stream=None),
         ]
@@ -124,37 +133,37 @@ def test_events_and_failed_loads(home):
         failure = Failure(home.member, "sleeps", TODAY - ONE_DAY, TODAY, "a cause", True, "a run")
         load_failures.record(connection, failure, NOW - HOUR)
         load_failures.record(connection, failure, NOW)
-    found = gathered(home)
+    found = gather_facts(home)
     assert (found.events.count, found.events.first_at, found.events.last_at) == (
         7,
         NOW - 9 * HOUR,
         NOW - HOUR,
     )
-    one, other = sorted(found.members, key=lambda member: member.user_id != home.member)
-    assert (one.last_event_at, other.last_event_at) == (NOW - HOUR, NOW - 3 * HOUR)
-    assert set(one.events) == {
+    member, other = sorted(found.members, key=lambda member: member.user_id != home.member)
+    assert (member.last_event_at, other.last_event_at) == (NOW - HOUR, NOW - 3 * HOUR)
+    assert set(member.events) == {
         FailedEvent("workouts", TODAY, NOW - 2 * HOUR),
         FailedEvent("workouts", TODAY, NOW - HOUR),
     }
-    ((stream, first, last, transient, since, until),) = one.failures
+    ((stream, first, last, transient, since, until),) = member.failures
     assert (stream, first, last, transient) == ("sleeps", TODAY - ONE_DAY, TODAY, True)
     assert (since, until) == (NOW - HOUR, NOW)
 
 
-def test_only_connected_members_and_todays_snapshots(home):
+def test_facts_contain_connected_members_and_todays_snapshots(home):
     home.load(TODAY, TODAY, ("profile", "body_measurement"), members=[home.member])
     with home.database.write() as connection:
         set_status(connection, home.members[1], DISCONNECTED)
-    (one,) = gathered(home).members
-    assert one.user_id == home.member
-    assert one.body_read
-    assert one.profile_read_at is not None
+    (member,) = gather_facts(home).members
+    assert member.user_id == home.member
+    assert member.body_read
+    assert member.profile_read_at is not None
     home.clock.advance(ONE_DAY)
-    (one,) = gathered(home).members
-    assert (one.profile_read_at, one.body_read) == (None, False)
+    (member,) = gather_facts(home).members
+    assert (member.profile_read_at, member.body_read) == (None, False)
 
 
-def test_the_days_budget_as_whoop_states_it(home):
+def test_the_daily_budget_uses_the_limit_and_remaining_requests_that_whoop_states(home):
     with home.database.write() as connection:
         for hours in (30, 20, 1):
             connection.execute(
@@ -168,11 +177,11 @@ def test_the_days_budget_as_whoop_states_it(home):
             insert(budget_tables.request_gate),
             {"id": 1, "not_before": NOW + HOUR, "limited_at": NOW, "share": 0.5},
         )
-    budget = gathered(home).budget
+    budget = gather_facts(home).budget
     assert (budget.per_day, budget.closed_until, budget.oldest) == (777, NOW + HOUR, NOW - 20 * HOUR)
     assert 2 <= budget.used < 700
     with home.database.write() as connection:
         until = NOW + HOUR
-        said = {"window_seconds": 86_400, "remaining": 77, "as_of": NOW, "until": until}
-        connection.execute(insert(budget_tables.request_allowances), said)
-    assert gathered(home).budget.used == 700
+        stated = {"window_seconds": 86_400, "remaining": 77, "as_of": NOW, "until": until}
+        connection.execute(insert(budget_tables.request_allowances), stated)
+    assert gather_facts(home).budget.used == 700

@@ -1,6 +1,4 @@
-"""What is late: readings that have long been due, urgent ones that the budget holds back, nights that do not
-come.
-"""
+"""Overdue work: late tasks, urgent tasks that the budget holds back, and nights that did not arrive."""
 
 from datetime import timedelta
 
@@ -18,26 +16,26 @@ FIRST = TODAY - timedelta(days=20)
 
 @pytest.fixture
 def home(sqlite_url):
-    with at_home(sqlite_url, frozen_world(members=2, days=20)) as made:
-        made.load_and_summarise(FIRST, TODAY)
-        yield made
+    with at_home(sqlite_url, frozen_world(members=2, days=20)) as connected:
+        connected.load_and_summarise(FIRST, TODAY)
+        yield connected
 
 
-def seen(home, **settings):
+def lateness_now(home, **settings):
     return lateness(home.database, home.connection.settings.replace(start_date=FIRST, **settings))
 
 
-def read_ago(home, by):
+def set_age_of_coverage(home, age):
     with home.database.write() as connection:
-        connection.execute(update(tables.coverage).values(read_at=NOW - by))
+        connection.execute(update(tables.coverage).values(read_at=NOW - age))
 
 
-def test_what_has_just_been_read_is_not_late(home):
-    found = seen(home)
+def test_nothing_is_late_after_a_complete_load(home):
+    found = lateness_now(home)
     assert (list(found.late), list(found.held), list(found.awaited), found.members) == ([], [], [], 2)
 
 
-def test_a_gap_in_the_past_that_has_just_come_to_light_is_not_late(home):
+def test_a_gap_in_the_past_is_late_only_after_days_without_a_read(home):
     with home.database.write() as connection:
         connection.execute(
             delete(tables.recoveries).where(tables.recoveries.c.day == TODAY - timedelta(days=9))
@@ -47,37 +45,37 @@ def test_a_gap_in_the_past_that_has_just_come_to_light_is_not_late(home):
             .where(tables.coverage.c.stream == "recoveries")
             .values(read_at=NOW - timedelta(days=8))
         )
-    assert seen(home).late == []
-    read_ago(home, timedelta(hours=3))
-    assert {one.reason.value for one in seen(home).late} == set()
-    read_ago(home, timedelta(days=8))
-    assert "recovery" in {one.reason.value for one in seen(home).late}
+    assert lateness_now(home).late == []
+    set_age_of_coverage(home, timedelta(hours=3))
+    assert {task.reason.value for task in lateness_now(home).late} == set()
+    set_age_of_coverage(home, timedelta(days=8))
+    assert "recovery" in {task.reason.value for task in lateness_now(home).late}
 
 
-def test_a_reading_is_late_two_hours_after_it_was_due_and_one_that_can_wait_after_a_day(home):
-    read_ago(home, timedelta(hours=12))
-    assert seen(home).late == []
-    read_ago(home, timedelta(days=5))
-    late = seen(home).late
-    assert {one.user_id for one in late} == set(home.members)
-    assert {one.lane for one in late} == {SCHEDULE, BACKFILL}
-    for one in late:
-        limit = timedelta(hours=2) if one.lane == SCHEDULE else timedelta(hours=26)
-        assert NOW - one.due > limit
-    assert [one.due for one in late] == sorted(one.due for one in late)
+def test_a_task_is_late_after_two_hours_and_a_backfill_task_after_a_day(home):
+    set_age_of_coverage(home, timedelta(hours=12))
+    assert lateness_now(home).late == []
+    set_age_of_coverage(home, timedelta(days=5))
+    late = lateness_now(home).late
+    assert {task.user_id for task in late} == set(home.members)
+    assert {task.lane for task in late} == {SCHEDULE, BACKFILL}
+    for task in late:
+        limit = timedelta(hours=2) if task.lane == SCHEDULE else timedelta(hours=26)
+        assert NOW - task.due > limit
+    assert [task.due for task in late] == sorted(task.due for task in late)
 
 
-def test_an_urgent_reading_that_the_budget_holds_back_is_told_and_one_that_can_wait_is_not(home):
-    read_ago(home, timedelta(days=5))
-    found = seen(home, requests_per_day=1)
+def test_only_urgent_tasks_held_back_by_the_budget_are_reported(home):
+    set_age_of_coverage(home, timedelta(days=5))
+    found = lateness_now(home, requests_per_day=1)
     assert found.late == []
-    assert found.held and {one.lane for one in found.held} == {SCHEDULE}
+    assert found.held and {task.lane for task in found.held} == {SCHEDULE}
 
 
-def test_a_night_that_does_not_come_is_awaited_six_hours_after_the_usual_time_of_waking(home):
-    # It is 07:00 where the member lives, and the night is not here yet.
-    assert list(seen(home).awaited) == []
+def test_a_missing_night_is_reported_six_hours_after_the_usual_waking_time(home):
+    # It is 07:00 in the member's zone, and the night is not stored yet.
+    assert list(lateness_now(home).awaited) == []
     home.clock.advance(timedelta(hours=5))
-    assert list(seen(home).awaited) == []
+    assert list(lateness_now(home).awaited) == []
     home.clock.advance(timedelta(hours=3))
-    assert list(seen(home).awaited) == [home.member]
+    assert list(lateness_now(home).awaited) == [home.member]

@@ -1,4 +1,4 @@
-"""What holds of every plan, whatever is lacking."""
+"""Properties that hold for every plan, whatever data is missing."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,7 +6,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoop_assets.planner import Plan, PlannerSettings, Reason, plan
+from whoop_assets.planner import Plan, PlannerSettings, Reason
+from whoop_assets.planner import plan as make_plan
 from whoop_assets.planner.facts import (
     CoveredSpan,
     FailedEvent,
@@ -16,49 +17,49 @@ from whoop_assets.planner.facts import (
     UnreadSpan,
 )
 from whoop_assets.whoop_api.scopes import SCOPES
-from whoop_assets_tests.planner.moments import (
+from whoop_assets_tests.planner.planner_facts import (
     HOUR,
     MINUTE,
     NO_WEBHOOKS,
     NOON,
     ONE_DAY,
-    RULES,
+    SETTINGS,
     TODAY,
-    WORKING,
-    after,
+    WORKING_WEBHOOKS,
+    after_task,
     at,
     facts,
-    member,
-    without,
+    member_facts,
+    without_night,
 )
-from whoop_assets_tests.support.models.modelled import ModelledWhoop
+from whoop_assets_tests.support.models.modelled_whoop import ModelledWhoop
 
 STREAMS = ("cycles", "sleeps", "recoveries", "workouts")
 
 
 @st.composite
 def members(draw, user_id: int = 1) -> MemberFacts:
-    """A member with any mixture of what can be lacking."""
+    """Generates members with any combination of missing data."""
     if draw(st.integers(0, 9)) == 0:
         return MemberFacts(user_id, frozenset(SCOPES), NOON - HOUR)
-    one = member(
+    member = member_facts(
         user_id,
         read_at=NOON - draw(st.integers(1, 5000)) * MINUTE,
         nights=range(-34, draw(st.integers(-5, 1))),
     )
     for _ in range(draw(st.integers(0, 2))):
-        one = without(one, sleep=draw(st.integers(-33, 0)))
+        member = without_night(member, sleep=draw(st.integers(-33, 0)))
     for _ in range(draw(st.integers(0, 2))):
-        one = without(one, recovery=draw(st.integers(-33, 0)))
+        member = without_night(member, recovery=draw(st.integers(-33, 0)))
     lost = {TODAY + draw(st.integers(-33, -2)) * ONE_DAY for _ in range(draw(st.integers(0, 2)))}
     cycles = [
         cycle._replace(
             end=cycle.end if draw(st.integers(0, 20)) else None, pending=not draw(st.integers(0, 20))
         )
-        for cycle in one.cycles
+        for cycle in member.cycles
         if cycle.day not in lost
     ]
-    one = replace(one, cycles=tuple(cycles), offset=timedelta(hours=draw(st.integers(-11, 13))))
+    member = replace(member, cycles=tuple(cycles), offset=timedelta(hours=draw(st.integers(-11, 13))))
     if draw(st.booleans()):
         hole = UnreadSpan(at(-300, 0), at(draw(st.integers(-299, -41)), 0))
         read = {
@@ -71,14 +72,14 @@ def members(draw, user_id: int = 1) -> MemberFacts:
                 ),
                 (hole,),
             )
-            for name, known in one.read.items()
+            for name, known in member.read.items()
         }
-        one = replace(one, read=read)
+        member = replace(member, read=read)
     if draw(st.booleans()):
         start = at(draw(st.integers(-380, -36)), 0)
         streams = draw(st.sets(st.sampled_from(STREAMS), min_size=1))
         read = {name: StreamCoverage(start, (CoveredSpan(start, NOON, NOON - HOUR),)) for name in streams}
-        one = replace(one, read={**one.read, **read})
+        member = replace(member, read={**member.read, **read})
     events = tuple(
         FailedEvent(draw(st.sampled_from(STREAMS[1:])), at(-draw(st.integers(0, 9)), 0).date(), NOON - HOUR)
         for _ in range(draw(st.integers(0, 2)))
@@ -95,122 +96,127 @@ def members(draw, user_id: int = 1) -> MemberFacts:
         )
         for _ in range(draw(st.integers(0, 2)))
     )
-    return replace(one, events=events, failures=failures)
+    return replace(member, events=events, failures=failures)
 
 
-HOOKS = st.sampled_from([NO_WEBHOOKS, WORKING])
+WEBHOOKS = st.sampled_from([NO_WEBHOOKS, WORKING_WEBHOOKS])
 
 
-def carried_out(one: MemberFacts, made: Plan, now) -> MemberFacts:
-    for reading in made.due:
-        one = after(one, reading, now)
+def after_all_tasks(member: MemberFacts, plan: Plan, now) -> MemberFacts:
+    for task in plan.due:
+        member = after_task(member, task, now)
         kept = [
             failure
-            for failure in one.failures
-            if failure.stream not in reading.streams
-            or failure.first_day < reading.first
-            or failure.last_day > reading.last
+            for failure in member.failures
+            if failure.stream not in task.streams
+            or failure.first_day < task.first
+            or failure.last_day > task.last
         ]
-        one = replace(one, failures=tuple(kept))
-    return one
+        member = replace(member, failures=tuple(kept))
+    return member
 
 
-@given(members(), HOOKS)
-def test_what_has_just_been_read_is_not_asked_for_again(one, hooks):
-    made = plan(facts(one, events=hooks), RULES)
-    again = plan(facts(carried_out(one, made, NOON), events=hooks), RULES)
-    asked = {(reading.reason, reading.first, reading.last, reading.streams) for reading in made.due}
-    # A history goes on with its next piece; anything else would be the same once more.
-    rest = [reading for reading in again.due if reading.reason is not Reason.HISTORY]
-    assert [one for one in rest if (one.reason, one.first, one.last, one.streams) in asked] == []
+@given(members(), WEBHOOKS)
+def test_a_completed_task_is_not_due_again(member, webhooks):
+    plan = make_plan(facts(member, events=webhooks), SETTINGS)
+    next_plan = make_plan(facts(after_all_tasks(member, plan, NOON), events=webhooks), SETTINGS)
+    completed = {(task.reason, task.first, task.last, task.streams) for task in plan.due}
+    # HISTORY continues with its next piece.
+    repeatable = [task for task in next_plan.due if task.reason is not Reason.HISTORY]
+    assert [
+        task for task in repeatable if (task.reason, task.first, task.last, task.streams) in completed
+    ] == []
 
 
-@given(members(), HOOKS)
-def test_the_work_comes_to_an_end(one, hooks):
+@given(members(), WEBHOOKS)
+def test_planning_terminates(member, webhooks):
     for _ in range(40):
-        made = plan(facts(one, events=hooks), RULES)
-        if not made.due:
+        plan = make_plan(facts(member, events=webhooks), SETTINGS)
+        if not plan.due:
             break
-        one = carried_out(one, made, NOON)
-    assert made.due == ()
-    assert made.next_at is None or made.next_at > NOON
+        member = after_all_tasks(member, plan, NOON)
+    assert plan.due == ()
+    assert plan.next_at is None or plan.next_at > NOON
 
 
-@given(members(), HOOKS)
-def test_nothing_is_due_before_its_time_and_at_that_time_something_is(one, hooks):
+@given(members(), WEBHOOKS)
+def test_a_task_is_due_at_the_stated_next_time(member, webhooks):
     now = NOON
     for _ in range(15):
-        made = plan(
-            facts(one, events=replace(hooks, last_at=now) if hooks is WORKING else hooks, now=now), RULES
+        plan = make_plan(
+            facts(
+                member,
+                events=replace(webhooks, last_at=now) if webhooks is WORKING_WEBHOOKS else webhooks,
+                now=now,
+            ),
+            SETTINGS,
         )
-        if not made.due:
+        if not plan.due:
             break
-        one, now = carried_out(one, made, now), now + MINUTE
-    if made.next_at is not None:
-        then = made.next_at
-        hooks = replace(hooks, last_at=then) if hooks is WORKING else hooks
-        rules = replace(RULES, last_day=max(then.date(), RULES.last_day))
-        if one.profile_read_at is not None and one.profile_read_at.date() < rules.last_day:
-            one = replace(one, profile_read_at=None, body_read=False)
-        assert plan(facts(one, events=hooks, now=then), rules).due
+        member, now = after_all_tasks(member, plan, now), now + MINUTE
+    if plan.next_at is not None:
+        then = plan.next_at
+        webhooks = replace(webhooks, last_at=then) if webhooks is WORKING_WEBHOOKS else webhooks
+        then_settings = replace(SETTINGS, last_day=max(then.date(), SETTINGS.last_day))
+        if member.profile_read_at is not None and member.profile_read_at.date() < then_settings.last_day:
+            member = replace(member, profile_read_at=None, body_read=False)
+        assert make_plan(facts(member, events=webhooks, now=then), then_settings).due
 
 
 @given(st.lists(st.integers(1, 60), unique=True, min_size=2, max_size=6), st.data())
-def test_the_order_of_the_members_does_not_matter(ids, data):
+def test_the_plan_does_not_depend_on_the_order_of_members(ids, data):
     some = [data.draw(members(user_id)) for user_id in ids]
-    assert plan(facts(*some), RULES) == plan(facts(*some[::-1]), RULES)
+    assert make_plan(facts(*some), SETTINGS) == make_plan(facts(*some[::-1]), SETTINGS)
 
 
 @given(st.lists(members(), min_size=1, max_size=1), st.integers(0, 9_999))
-def test_the_days_limit_is_never_planned_beyond(some, used):
-    made = plan(facts(*some, used=used, oldest=NOON - HOUR), RULES)
-    assert used + sum(one.requests for one in made.due) <= 9_500 or len(made.due) == 0
+def test_due_tasks_fit_into_the_daily_limit(some, used):
+    plan = make_plan(facts(*some, used=used, oldest=NOON - HOUR), SETTINGS)
+    assert used + sum(task.requests for task in plan.due) <= 9_500 or len(plan.due) == 0
 
 
-@given(members(), HOOKS)
-def test_every_reading_is_within_the_partitions_and_the_grant(one, hooks):
-    some = replace(one, scopes=frozenset({"read:cycles", "read:recovery"}))
-    made = plan(facts(some, events=hooks), RULES)
-    for reading in (*made.due, *made.held, *made.later):
-        assert RULES.first_day <= reading.first <= reading.last <= RULES.last_day
-        assert set(reading.streams) <= {"cycles", "recoveries"}
-        assert reading.streams
-        assert reading.requests >= 1
+@given(members(), WEBHOOKS)
+def test_every_reading_is_within_the_partitions_and_the_grant(member, webhooks):
+    some = replace(member, scopes=frozenset({"read:cycles", "read:recovery"}))
+    plan = make_plan(facts(some, events=webhooks), SETTINGS)
+    for task in (*plan.due, *plan.held, *plan.later):
+        assert SETTINGS.first_day <= task.first <= task.last <= SETTINGS.last_day
+        assert set(task.streams) <= {"cycles", "recoveries"}
+        assert task.streams
+        assert task.requests >= 1
 
 
 @settings(max_examples=8)
 @given(st.integers(0, 1000), st.booleans(), st.integers(-18, 0))
-def test_every_gap_is_asked_for_in_the_end(seed, hooks, day):
-    """What is missing of a modelled member, whatever it is, is there within nine days, and was not there when
-    it was read last.
-    """
-    whoop = ModelledWhoop(members=1, now=NOON, days=60, ahead=12, seed=seed, webhooks=hooks, zones=(0,))
+def test_every_gap_is_filled_within_nine_days(seed, webhooks, day):
+    """The missing cycle, sleep and recovery of a modelled member are read within nine days."""
+    whoop = ModelledWhoop(members=1, now=NOON, days=60, ahead=12, seed=seed, webhooks=webhooks, zones=(0,))
     whoop.rules = replace(whoop.rules, first_day=(NOON - 50 * ONE_DAY).date())
-    whoop.know_everything()
-    one = whoop.members[0]
+    whoop.import_everything()
+    member = whoop.members[0]
     gap = TODAY + day * ONE_DAY
-    one.cycles.pop(gap, None)
-    one.sleeps.discard(gap)
-    one.recoveries.discard(TODAY + (day - 3) * ONE_DAY)
-    one.changed()
+    member.cycles.pop(gap, None)
+    member.sleeps.discard(gap)
+    member.recoveries.discard(TODAY + (day - 3) * ONE_DAY)
+    member.changed()
     whoop.run(NOON + 9 * ONE_DAY)
-    made = {night.day for night in one.made(NOON)}
-    assert made <= set(one.cycles)
-    assert made <= one.sleeps
-    assert made <= one.recoveries
+    created = {night.day for night in member.created_nights(NOON)}
+    assert created <= set(member.cycles)
+    assert created <= member.sleeps
+    assert created <= member.recoveries
 
 
-def test_a_strap_that_is_taken_off_costs_little_in_the_end():
+def test_a_member_without_new_records_costs_few_requests():
     whoop = ModelledWhoop(members=1, now=NOON, days=60, ahead=0, webhooks=False, zones=(0,))
-    whoop.know_everything()
+    whoop.import_everything()
     whoop.run(NOON + 20 * ONE_DAY)
     before = len(whoop.sent)
     whoop.run(NOON + 25 * ONE_DAY)
-    # A morning look, the last days, the month, the snapshots.
+    # Reads of the morning, the last days, the last month, and snapshots.
     assert (len(whoop.sent) - before) / 5 <= 1.5 + 4.5 + 8 + 2
 
 
-def test_the_rules_need_no_member_to_be_on_a_particular_day():
-    first = PlannerSettings(TODAY, TODAY)
-    made = plan(facts(MemberFacts(1, frozenset(SCOPES), NOON - MINUTE)), first)
-    assert {one.first for one in made.due} == {TODAY}
+def test_a_plan_covers_the_first_day_of_a_deployment():
+    only_today = PlannerSettings(TODAY, TODAY)
+    plan = make_plan(facts(MemberFacts(1, frozenset(SCOPES), NOON - MINUTE)), only_today)
+    assert {task.first for task in plan.due} == {TODAY}

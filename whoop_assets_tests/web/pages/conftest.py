@@ -21,7 +21,7 @@ from whoop_assets.sync.session import Connection
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
-from whoop_assets_tests.planner.living import Life
+from whoop_assets_tests.planner.planning_loop import PlanningLoop
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import Home, at_home, frozen_world
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES
@@ -117,8 +117,8 @@ class Site:
 
     def do_due_readings(self) -> None:
         """What the daemon does: load what the planner plans, and build the summaries."""
-        life = Life(self.home, FIRST_DAY, "UTC")
-        life.carry_out(life.plan())
+        loop = PlanningLoop(self.home, FIRST_DAY, "UTC")
+        loop.carry_out(loop.plan())
         self.build(FIRST_DAY)
 
     def build(self, first: date) -> None:

@@ -1,11 +1,10 @@
-"""Facts for tests, told in few words: a member of whom everything is known and read, and what is lacking
-then.
-"""
+"""Builds the planner's input for tests: a member whose data is complete, and changes to that member."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from whoop_assets.planner import FetchTask, Plan, PlannerSettings, Reason, plan
+from whoop_assets.planner import FetchTask, Plan, PlannerSettings, Reason
+from whoop_assets.planner import plan as make_plan
 from whoop_assets.planner.facts import (
     BudgetFacts,
     CoveredSpan,
@@ -25,36 +24,37 @@ from whoop_assets.whoop_day import utc_bounds
 HOUR, MINUTE, ONE_DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 TODAY = NOON.date()
-RULES = PlannerSettings(first_day=TODAY - 400 * ONE_DAY, last_day=TODAY)
+SETTINGS = PlannerSettings(first_day=TODAY - 400 * ONE_DAY, last_day=TODAY)
 FIRST = datetime(2025, 7, 1, tzinfo=UTC)
 
-WORKING = EventFacts(100, NOON - 13 * ONE_DAY, NOON - HOUR)
+WORKING_WEBHOOKS = EventFacts(100, NOON - 13 * ONE_DAY, NOON - HOUR)
 
 NO_WEBHOOKS = EventFacts()
 
 
 def at(day: int, hour: float) -> datetime:
-    """That hour of today (0), yesterday (-1), ..., UTC."""
+    """Returns the UTC time of an hour on a day; `day` is relative to today."""
     return datetime(TODAY.year, TODAY.month, TODAY.day, tzinfo=UTC) + day * ONE_DAY + timedelta(hours=hour)
 
 
 def night(day: int) -> tuple[KnownCycle, KnownSleep]:
-    """The night that ends at seven of that day, processed ten minutes later; its cycle closes with the next
-    one.
+    """Returns a night's cycle and sleep: 23:00 to 07:00 UTC, created ten minutes after waking.
+
+    The next night closes the cycle.
     """
     when = TODAY + day * ONE_DAY
-    made = at(day, 7) + 10 * MINUTE
+    made_at = at(day, 7) + 10 * MINUTE
     end = at(day + 1, -1) if day < 0 else None
     return (
-        KnownCycle(at(day, -1), end, when, timedelta(0), False, made),
-        KnownSleep(at(day, -1), at(day, 7), when, "SCORED", "SCORED", made),
+        KnownCycle(at(day, -1), end, when, timedelta(0), False, made_at),
+        KnownSleep(at(day, -1), at(day, 7), when, "SCORED", "SCORED", made_at),
     )
 
 
-def member(
+def member_facts(
     user_id: int = 1, *, read_at: datetime = NOON - MINUTE, nights: range = range(-34, 1)
 ) -> MemberFacts:
-    """A member of whom the nights are known, and everything was read at `read_at` but for the far past."""
+    """Returns a member whose nights are stored and whose last 40 days were read at `read_at`."""
     known = [night(day) for day in nights]
     read = {
         stream: StreamCoverage(
@@ -82,38 +82,40 @@ def member(
 
 
 def facts(
-    *members: MemberFacts, now: datetime = NOON, events: EventFacts = WORKING, **budget: object
+    *members: MemberFacts, now: datetime = NOON, events: EventFacts = WORKING_WEBHOOKS, **budget: object
 ) -> Facts:
     return Facts(now, members, events, BudgetFacts(**{"per_day": 10_000, **budget}))  # type: ignore[arg-type]
 
 
-def planned(*members: MemberFacts, rules: PlannerSettings = RULES, **given: object) -> Plan:
-    return plan(facts(*members, **given), rules)  # type: ignore[arg-type]
+def plan_for(*members: MemberFacts, settings: PlannerSettings = SETTINGS, **given: object) -> Plan:
+    return make_plan(facts(*members, **given), settings)  # type: ignore[arg-type]
 
 
-def due(made: Plan) -> dict[Reason, FetchTask]:
-    """What is due, of one member."""
-    assert len({(one.reason, one.streams) for one in made.due}) == len(made.due)
-    return {one.reason: one for one in made.due}
+def due_by_reason(plan: Plan) -> dict[Reason, FetchTask]:
+    """Returns the due tasks of a plan for one member; each reason has at most one."""
+    assert len({(task.reason, task.streams) for task in plan.due}) == len(plan.due)
+    return {task.reason: task for task in plan.due}
 
 
-def without(one: MemberFacts, *, sleep: int | None = None, recovery: int | None = None) -> MemberFacts:
-    """The member without the sleep, or the recovery, of that day."""
-    sleeps = [known for known in one.sleeps if sleep is None or known.day != TODAY + sleep * ONE_DAY]
+def without_night(
+    member: MemberFacts, *, sleep: int | None = None, recovery: int | None = None
+) -> MemberFacts:
+    """Returns the member without the sleep or without the recovery of a day; days are relative to today."""
+    sleeps = [known for known in member.sleeps if sleep is None or known.day != TODAY + sleep * ONE_DAY]
     if recovery is not None:
-        lost = TODAY + recovery * ONE_DAY
-        sleeps = [known._replace(recovery_state=None) if known.day == lost else known for known in sleeps]
-    return replace(one, sleeps=tuple(sleeps))
+        missing = TODAY + recovery * ONE_DAY
+        sleeps = [known._replace(recovery_state=None) if known.day == missing else known for known in sleeps]
+    return replace(member, sleeps=tuple(sleeps))
 
 
-def after(one: MemberFacts, reading: FetchTask, now: datetime) -> MemberFacts:
-    """The member after a reading that found nothing new: only the ledger has moved on."""
-    start, end = utc_bounds(reading.first, reading.last)
+def after_task(member: MemberFacts, task: FetchTask, now: datetime) -> MemberFacts:
+    """Returns the member after a task that found nothing new: only the coverage changes."""
+    start, end = utc_bounds(task.first, task.last)
     span = Span(start, min(end, now))
-    read = dict(one.read)
-    for stream in reading.streams:
+    read = dict(member.read)
+    for stream in task.streams:
         if stream not in RECORDS:
-            one = replace(one, profile_read_at=now, body_read=True)
+            member = replace(member, profile_read_at=now, body_read=True)
             continue
         before = read.get(stream, StreamCoverage(now, ()))
         kept = [
@@ -130,8 +132,8 @@ def after(one: MemberFacts, reading: FetchTask, now: datetime) -> MemberFacts:
         if before.spans and span.end < before.oldest:
             holes = (UnreadSpan(span.end, before.oldest), *holes)
         read[stream] = StreamCoverage(min(before.oldest, span.start), spans, holes)
-    return replace(one, read=read)
+    return replace(member, read=read)
 
 
-def days(reading: FetchTask) -> tuple[date, date]:
-    return reading.first, reading.last
+def days(task: FetchTask) -> tuple[date, date]:
+    return task.first, task.last

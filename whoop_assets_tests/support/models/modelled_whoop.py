@@ -1,10 +1,11 @@
-"""A modelled WHOOP on a virtual clock: nights, workouts, webhooks and re-scores of many members, without HTTP
+"""Models WHOOP on a virtual clock: nights, workouts, webhooks and corrections of many members, without HTTP
 or SQL.
 
-Real is the planner. Modelled are the members (they sleep once a day, are up at their hour give or take one,
-sync some minutes later), what a reading costs (pages of 25 records, of which each but the first repeats one),
-and what it
-finds: what WHOOP has made of the days asked for by then.
+The planner is real. The model covers:
+
+- members, who sleep once a day, wake near their usual hour, and sync some minutes later
+- the cost of a task: pages of 25 records, where each page but the first repeats one record
+- the result of a task: the records that WHOOP has created by then
 """
 
 import random
@@ -34,12 +35,12 @@ from whoop_assets.whoop_day import utc_bounds
 
 ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 EVENT_COST = {"sleeps": 2, "recoveries": 1, "workouts": 1}
-"""Requests for one webhook: the record's own URL, and for a sleep the cycles that it moved."""
+"""Requests per webhook: the record by its URL, and for a sleep also the cycles that it moved."""
 
 
 @dataclass(frozen=True)
 class Night:
-    """The night a day begins with: asleep at `start`, awake at `end`, processed by WHOOP at `made_at`."""
+    """A day's first sleep, from `start` to `end`; WHOOP creates its records at `made_at`."""
 
     day: date
     start: datetime
@@ -50,7 +51,7 @@ class Night:
 
 @dataclass
 class ModelledMember:
-    """What WHOOP has of a member, and what we have read of it."""
+    """A member's records at WHOOP, and the part of them that is stored."""
 
     user_id: int
     offset: timedelta
@@ -58,7 +59,7 @@ class ModelledMember:
     nights: list[Night]
     read: dict[str, list[CoveredSpan]] = field(default_factory=dict)
     cycles: dict[date, bool] = field(default_factory=dict)
-    """Known days, and whether we know that the cycle has closed."""
+    """Days with a stored cycle, and whether the stored cycle is closed."""
     sleeps: set[date] = field(default_factory=set)
     recoveries: set[date] = field(default_factory=set)
     last_event_at: datetime | None = None
@@ -67,31 +68,31 @@ class ModelledMember:
 
     def __post_init__(self) -> None:
         self._starts = [night.start for night in self.nights]
-        self._by_day = {night.day: place for place, night in enumerate(self.nights)}
+        self._by_day = {night.day: index for index, night in enumerate(self.nights)}
         self._facts: MemberFacts | None = None
         self._facts_at: date | None = None
 
     def changed(self) -> None:
         self._facts = None
 
-    def made(self, now: datetime) -> list[Night]:
-        """The nights that WHOOP has processed by now, oldest first."""
+    def created_nights(self, now: datetime) -> list[Night]:
+        """Returns the nights that WHOOP has created by now, oldest first."""
         return self.nights[: bisect_right(self.nights, now, key=lambda night: night.made_at)]
 
     def between(self, span: Span) -> list[Night]:
-        """The nights that start in the span, oldest first."""
+        """Returns the nights that start in the span, oldest first."""
         return self.nights[bisect_left(self._starts, span.start) : bisect_left(self._starts, span.end)]
 
     def night(self, day: date) -> Night | None:
-        place = self._by_day.get(day)
-        return None if place is None else self.nights[place]
+        index = self._by_day.get(day)
+        return None if index is None else self.nights[index]
 
     def following(self, day: date) -> Night | None:
-        place = self._by_day[day] + 1
-        return self.nights[place] if place < len(self.nights) else None
+        index = self._by_day[day] + 1
+        return self.nights[index] if index < len(self.nights) else None
 
     def facts(self, now: datetime) -> MemberFacts:
-        """What the warehouse would say."""
+        """Returns the facts that `gather` would read from a database."""
         if self._facts is not None and self._facts_at == now.date():
             return self._facts
         back = (now - RECENT).date()
@@ -133,7 +134,7 @@ def _stream_read(spans: list[CoveredSpan], stream: str, now: datetime) -> Stream
     holes = tuple(
         UnreadSpan(before.end, after.start) for before, after in pairwise(spans) if after.start > before.end
     )
-    recent = tuple(one for one in spans if stream == "cycles" or one.end > now - RECENT)
+    recent = tuple(span for span in spans if stream == "cycles" or span.end > now - RECENT)
     return StreamCoverage(spans[0].start, recent, holes)
 
 
@@ -142,7 +143,7 @@ Event = tuple[datetime, ModelledMember, str, date]
 
 @dataclass
 class Rescore:
-    """A record that WHOOP scores anew at `at`, without telling; `found`: when and by which reading."""
+    """A record that WHOOP scores again at `at` without an event; `found`: when and by which task."""
 
     user_id: int
     stream: str
@@ -152,7 +153,7 @@ class Rescore:
 
 
 class ModelledWhoop:
-    """Members, a clock, webhooks, and the requests that were sent."""
+    """Members, a clock, webhooks and sent requests."""
 
     def __init__(
         self,
@@ -167,56 +168,54 @@ class ModelledWhoop:
         rules: PlannerSettings | None = None,
         zones: tuple[int, ...] = (-8, -5, 0, 1, 10),
     ) -> None:
-        """`days` of history, `ahead` of future; everything up to now has been read a moment ago."""
+        """Creates members with `days` of history and `ahead` days of future; nothing is stored yet."""
         self.now, self.webhooks, self.per_day = now, webhooks, per_day
         self.rules = rules or PlannerSettings((now - days * ONE_DAY).date(), now.date())
         self.members = [
-            _member(1000 + place, timedelta(hours=zones[place % len(zones)]), now, days, ahead, seed)
-            for place in range(members)
+            _member(1000 + number, timedelta(hours=zones[number % len(zones)]), now, days, ahead, seed)
+            for number in range(members)
         ]
         self.by_id = {member.user_id: member for member in self.members}
         self.sent: list[datetime] = []
         self.by_reason: dict[str, int] = {}
-        self.readings: list[tuple[datetime, FetchTask, int]] = []
+        self.executed: list[tuple[datetime, FetchTask, int]] = []
         self.received: list[datetime] = []
         self.rescores: list[Rescore] = []
         self.dead = Span(now, now)
-        """While webhooks get lost."""
+        """Webhooks of this span are lost."""
         self._events = sorted(
             (event for member in self.members for event in _announcements(member)), key=lambda event: event[0]
         )
         self._next = bisect_right([event[0] for event in self._events], now)
         if webhooks:
-            # They have worked for two weeks, and everything they announced is here.
+            # Webhooks have worked for two weeks, and all announced changes are stored.
             for at, member, _stream, _day in self._events[: self._next]:
                 if at > now - EVENT_WINDOW:
                     self.received.append(at)
                     member.last_event_at = at
 
-    def know_everything(self) -> None:
-        """As after an import: all of it was read just now."""
+    def import_everything(self) -> None:
+        """Stores all records, as after an import that has just ended."""
         for member in self.members:
             start = member.nights[0].start - ONE_DAY
             for stream in RECORDS:
                 member.read[stream] = [CoveredSpan(start, self.now, self.now)]
-            for night in member.made(self.now):
-                self._learn(member, night.day, RECORDS)
+            for night in member.created_nights(self.now):
+                self._store(member, night.day, RECORDS)
             member.profile_read_at = self.now
 
-    def spread(self) -> None:
-        """As after some time of running: the past was not read in one go, but 90 days at a time, over their
-        intervals.
-        """
+    def spread_read_times(self) -> None:
+        """Sets different read times for each 90 days of the past, as after a long time of rereading."""
         dice = random.Random("spread")
         for member in self.members:
-            parts, end = [CoveredSpan(self.now - 31 * ONE_DAY, self.now, self.now)], self.now - 31 * ONE_DAY
+            spans, end = [CoveredSpan(self.now - 31 * ONE_DAY, self.now, self.now)], self.now - 31 * ONE_DAY
             while end > member.nights[0].start - ONE_DAY:
                 start = end - 90 * ONE_DAY
                 interval = min(365 * ONE_DAY, max(14 * ONE_DAY, (self.now - end) / 3))
-                parts.append(CoveredSpan(start, end, self.now - interval * dice.random()))
+                spans.append(CoveredSpan(start, end, self.now - interval * dice.random()))
                 end = start
             for stream in RECORDS:
-                member.read[stream] = sorted(parts)
+                member.read[stream] = sorted(spans)
             member.changed()
 
     @property
@@ -224,11 +223,11 @@ class ModelledWhoop:
         return self._events[self._next][0] if self.webhooks and self._next < len(self._events) else None
 
     def events_within(self, span: Span) -> list[Event]:
-        """The webhooks of that time: when, whose, of which stream and day."""
+        """Returns the webhooks of a span: time, member, stream and day."""
         return [event for event in self._events if span.start <= event[0] < span.end]
 
     def advance(self, to: datetime) -> None:
-        """Let time pass: webhooks come, and what they announce is loaded at once."""
+        """Advances the clock. Webhooks arrive, and the records that they announce are stored at once."""
         self.move_calendar(to)
         while self._next < len(self._events) and self._events[self._next][0] <= to:
             at, member, stream, day = self._events[self._next]
@@ -240,25 +239,25 @@ class ModelledWhoop:
             member.changed()
             self._send(EVENT_COST[stream], "webhooks")
             if stream != "workouts":
-                self._learn(member, day, ("cycles", stream))
+                self._store(member, day, ("cycles", stream))
 
     def move_calendar(self, to: datetime) -> None:
-        """It is then, and the partitions go on until that day in the easternmost zone."""
+        """Sets the clock, and the last partition to that day in the easternmost zone."""
         self.now = to
         last = (to + 14 * timedelta(hours=1)).date()
         self.rules = replace(self.rules, last_day=max(self.rules.last_day, last))
 
     def facts(self) -> Facts:
-        """What the warehouse would say of everybody."""
+        """Returns the facts that `gather` would read from a database."""
         since = self.now - EVENT_WINDOW
-        heard = self.received[bisect_right(self.received, since) :]
-        first_at, last_at = (heard[0], heard[-1]) if heard else (None, None)
-        events = EventFacts(len(heard), first_at, last_at)
+        received = self.received[bisect_right(self.received, since) :]
+        first_at, last_at = (received[0], received[-1]) if received else (None, None)
+        events = EventFacts(len(received), first_at, last_at)
         members = tuple(member.facts(self.now) for member in self.members)
         return Facts(self.now, members, events, self.budget_facts())
 
     def budget_facts(self) -> BudgetFacts:
-        """What was sent in the last day."""
+        """Returns the daily limit and the requests of the last 24 hours."""
         recent = self.sent[bisect_right(self.sent, self.now - ONE_DAY) :]
         return BudgetFacts(self.per_day, len(recent), recent[0] if recent else None)
 
@@ -266,85 +265,87 @@ class ModelledWhoop:
         return plan(self.facts(), self.rules)
 
     def run(self, until: datetime, *, step: timedelta = MINUTE) -> None:
-        """Live until then: what is due is read, then the clock moves on to what comes next."""
+        """Executes due tasks and advances the clock to the next task or webhook, until `until`."""
         while self.now < until:
-            made = self.plan()
-            for reading in made.due:
-                self.carry_out(reading)
-            upcoming = [at for at in (made.next_at, self.next_event_at) if at is not None]
-            to = min([self.now + step] if made.due else (upcoming or [until]))
-            self.advance(min(until, max(to, self.now + step)))
+            plan = self.plan()
+            for task in plan.due:
+                self.carry_out(task)
+            upcoming = [at for at in (plan.next_at, self.next_event_at) if at is not None]
+            next_time = min([self.now + step] if plan.due else (upcoming or [until]))
+            self.advance(min(until, max(next_time, self.now + step)))
 
-    def carry_out(self, reading: FetchTask) -> int:
-        """Do what a load would; the requests that it costs."""
-        cost = sum(self.read_stream(reading, stream) for stream in reading.streams)
-        self.done(reading, cost)
+    def carry_out(self, task: FetchTask) -> int:
+        """Stores what a load would store; returns the number of requests."""
+        cost = sum(self.read_stream(task, stream) for stream in task.streams)
+        self.done(task, cost)
         return cost
 
-    def done(self, reading: FetchTask, cost: int) -> None:
-        """Note the reading, and the re-scores that it has found."""
-        self.readings.append((self.now, reading, cost))
+    def done(self, task: FetchTask, cost: int) -> None:
+        """Records the task and the corrections that it found."""
+        self.executed.append((self.now, task, cost))
         for rescore in self.rescores:
             if (
                 rescore.found is None
-                and (rescore.user_id, True) == (reading.user_id, rescore.stream in reading.streams)
-                and reading.first <= rescore.day <= reading.last
+                and (rescore.user_id, True) == (task.user_id, rescore.stream in task.streams)
+                and task.first <= rescore.day <= task.last
                 and rescore.at <= self.now
             ):
-                rescore.found = (self.now, reading)
+                rescore.found = (self.now, task)
 
-    def read_stream(self, reading: FetchTask, stream: str) -> int:
-        """Send the requests that the stream needs, and know then what they have found; how many they were."""
-        member = self.by_id[reading.user_id]
+    def read_stream(self, task: FetchTask, stream: str) -> int:
+        """Sends the requests for a stream of a task and stores the result; returns their number."""
+        member = self.by_id[task.user_id]
         member.changed()
         if stream in SNAPSHOTS:
-            self._send(1, reading.reason.value)
+            self._send(1, task.reason.value)
             member.profile_read_at = self.now
             return 1
-        return self._read(member, stream, reading)
+        return self._read(member, stream, task)
 
-    def _read(self, member: ModelledMember, stream: str, reading: FetchTask) -> int:
+    def _read(self, member: ModelledMember, stream: str, task: FetchTask) -> int:
         cost = 0
-        if stream != "cycles" and "cycles" not in reading.streams:
+        if stream != "cycles" and "cycles" not in task.streams:
             frontier = member.read.get("cycles", [])[-1:]
-            if not frontier or frontier[0].read_at < reading.since:
-                cost += self._read(member, "cycles", reading)
-        span = self._span(member, stream, reading)
-        fresh = [
-            Span(one.start, one.end) for one in member.read.get(stream, []) if one.read_at >= reading.since
+            if not frontier or frontier[0].read_at < task.since:
+                cost += self._read(member, "cycles", task)
+        span = self._span(member, stream, task)
+        read_before = [
+            Span(known.start, known.end)
+            for known in member.read.get(stream, [])
+            if known.read_at >= task.since
         ]
-        parts = subtract(span, fresh)
+        parts = subtract(span, read_before)
         if not parts:
             return cost
         nights = self._nights(member, span)
         records = len(nights) if stream != "workouts" else sum(len(night.workouts) for night in nights)
         pages = max(len(parts), -(-records // 24))
         at = self.now
-        self._send(pages, reading.reason.value)
+        self._send(pages, task.reason.value)
         covered = member.read.setdefault(stream, [])
         kept = [
-            CoveredSpan(rest.start, rest.end, one.read_at)
-            for one in covered
-            for rest in subtract(Span(one.start, one.end), parts)
+            CoveredSpan(rest.start, rest.end, known.read_at)
+            for known in covered
+            for rest in subtract(Span(known.start, known.end), parts)
         ]
         member.read[stream] = sorted([*kept, *(CoveredSpan(part.start, part.end, at) for part in parts)])
         for night in nights:
-            self._learn(member, night.day, (stream,))
+            self._store(member, night.day, (stream,))
         return cost + pages
 
     def _nights(self, member: ModelledMember, span: Span) -> list[Night]:
-        """Those of the span that WHOOP has processed."""
+        """Returns the nights of the span that WHOOP has created."""
         return [night for night in member.between(span) if night.made_at <= self.now]
 
-    def _span(self, member: ModelledMember, stream: str, reading: FetchTask) -> Span:
-        start, end = utc_bounds(reading.first, reading.last)
+    def _span(self, member: ModelledMember, stream: str, task: FetchTask) -> Span:
+        start, end = utc_bounds(task.first, task.last)
         if stream != "cycles":
-            first, after = member.night(reading.first), member.night(reading.last + ONE_DAY)
+            first, after = member.night(task.first), member.night(task.last + ONE_DAY)
             start = first.start if first is not None else start + 12 * timedelta(hours=1)
             end = after.start if after is not None and after.day in member.cycles else self.now
         return Span(start, min(end, self.now))
 
-    def _learn(self, member: ModelledMember, day: date, streams: tuple[str, ...]) -> None:
+    def _store(self, member: ModelledMember, day: date, streams: tuple[str, ...]) -> None:
         member.changed()
         if "cycles" in streams:
             after = member.following(day)
@@ -382,14 +383,12 @@ def _member(
 
 
 def _announcements(member: ModelledMember) -> list[Event]:
-    """The webhooks that WHOOP sends for the member: some seconds after the change; every third sleep changes
-    twice.
-    """
+    """Returns the member's webhooks, sent some seconds after each change; every third sleep changes twice."""
     found = []
-    for place, night in enumerate(member.nights):
+    for number, night in enumerate(member.nights):
         for stream, seconds in (("sleeps", 5), ("recoveries", 8)):
             found.append((night.made_at + timedelta(seconds=seconds), member, stream, night.day))
-        if place % 3 == 0:
+        if number % 3 == 0:
             found.append((night.made_at + timedelta(hours=1), member, "sleeps", night.day))
         for workout in night.workouts:
             found.append((workout + timedelta(hours=1, minutes=5), member, "workouts", night.day))
