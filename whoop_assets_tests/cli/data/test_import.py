@@ -13,8 +13,8 @@ from whoop_assets.planner import current_plan, overdue
 from whoop_assets.settings import Settings
 from whoop_assets.summaries import tables
 from whoop_assets.tokens import keep_alive
-from whoop_assets_tests.app_export import exports
 from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_assets_tests.support import app_exports as exports
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.cli import main as simulator
 from whoop_simulator.world.app_export import files_of, write_export

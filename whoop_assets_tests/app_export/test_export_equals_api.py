@@ -1,8 +1,7 @@
-"""The export of a simulated member against the API's rows of the same member: day by day the same, as far as
-it can tell.
+"""Daily summaries from a simulated member's export equal those from the API, within the export's precision.
 
-Half a year until November: the clocks change in New York, Berlin and London, everybody travels, naps, and has
-days with two cycles and days without the strap.
+The half year until November contains clock changes in New York, Berlin and London, journeys, naps, days with
+two cycles and days without the strap.
 """
 
 import math
@@ -15,25 +14,25 @@ from whoop_assets.app_export.tables import IMPORTED_TABLES
 from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.records import tables as record_tables
-from whoop_assets.summaries import tables as summary_tables
 from whoop_assets.summaries.columns import DAILY_COLUMNS
 from whoop_assets.summaries.daily.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.record_columns import CYCLE_SCORE
 from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets_tests.support.app_exports import daily_by_day
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.support.marks import slow
 from whoop_simulator.world.app_export import NAMES, VARIANTS, files_of
 
 DAYS, MEMBERS, SEED = 190, 3, 7
-FIRST = TODAY - timedelta(days=DAYS + 10)  # some begin with a stray cycle, six days before the first
+FIRST = TODAY - timedelta(days=DAYS + 10)  # some members have a stray cycle six days before their first
 
-OURS = {"user_id", "source", "built_at"}
+NOT_COMPARED = {"user_id", "source", "built_at"}
 SECOND = timedelta(seconds=1)
 KCAL = 0.5 * 4.184 + 1e-6
 ROUNDED = {
-    # Half of the last digit that the app shows.
+    # Half of the last digit in the export
     "strain": 0.05,
     "kilojoule": KCAL,
     "average_heart_rate": 0.5,
@@ -43,7 +42,7 @@ ROUNDED = {
     "resting_heart_rate": 0.5,
     "spo2_percentage": 0.005,
     "skin_temp_celsius": 0.05,
-    "sleep_duration_minutes": 1.5,  # of three stages
+    "sleep_duration_minutes": 1.5,  # sum of three stages
     "in_bed_minutes": 0.5,
     "awake_minutes": 0.5,
     "light_minutes": 0.5,
@@ -59,8 +58,8 @@ ROUNDED = {
 }
 
 
-def allowed(name, row):
-    """How far the export's value may be from the API's, given the API's row."""
+def tolerance(name, row):
+    """Return the largest allowed difference between the values of export and API, given the API's row."""
     if name in ROUNDED:
         return ROUNDED[name]
     workouts, naps = row["workout_count"], row["nap_count"]
@@ -77,27 +76,27 @@ def allowed(name, row):
     return 0
 
 
-def differing(given, exported, *, without=()):
-    """Column -> both values, where they are further apart than rounding explains."""
-    found = {}
+def differences(api_row, export_row, *, without=()):
+    """Return the columns whose values differ by more than rounding, with both values."""
+    different = {}
     for name in DAILY_COLUMNS:
-        if name in OURS or name in without:
+        if name in NOT_COMPARED or name in without:
             continue
-        theirs, ours = given[name], exported[name]
-        if isinstance(theirs, datetime) and isinstance(ours, datetime):
-            same = timedelta(0) <= theirs - ours < SECOND
-        elif isinstance(theirs, int | float) and isinstance(ours, int | float):
-            same = math.isclose(theirs, ours, abs_tol=allowed(name, given) + 1e-9, rel_tol=0)
+        api, export = api_row[name], export_row[name]
+        if isinstance(api, datetime) and isinstance(export, datetime):
+            same = timedelta(0) <= api - export < SECOND
+        elif isinstance(api, int | float) and isinstance(export, int | float):
+            same = math.isclose(api, export, abs_tol=tolerance(name, api_row) + 1e-9, rel_tol=0)
         else:
-            same = theirs == ours
+            same = api == export
         if not same:
-            found[name] = (theirs, ours)
-    return found
+            different[name] = (api, export)
+    return different
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory):
-    """The world, and by member and day the API's rows of it."""
+def half_year(tmp_path_factory):
+    """The simulator's records, and the daily summaries from the API by member and day."""
     url = f"sqlite:///{tmp_path_factory.mktemp('api') / 'api.db'}"
     world = frozen_world(members=MEMBERS, days=DAYS, seed=SEED)
     with at_home(url, world) as home:
@@ -111,26 +110,19 @@ def lived(tmp_path_factory):
 
 
 @pytest.fixture
-def fresh(sqlite_url):
+def empty_database(sqlite_url):
     database = Database(sqlite_url, ManualClock(NOW))
     yield database
     database.close()
 
 
-def named(files):
-    """As a zip or a folder gives them: by the file's name."""
+def by_file_name(files):
+    """Return the files by name, as from a zip or folder."""
     return {path.rpartition("/")[2]: content for path, content in files.items()}
 
 
-def daily(database, user_id):
-    with database.read() as connection:
-        c = summary_tables.daily_summary.c
-        rows = connection.execute(select(summary_tables.daily_summary).where(c.user_id == user_id)).mappings()
-        return {row["day"]: dict(row) for row in rows}
-
-
-CANNOT_SAY = {
-    # Variant -> the further columns that it cannot give.
+MISSING_COLUMNS = {
+    # Variant of the export -> further columns without values
     "no-distance": {"distance_meter"},
     "no-sleeps": set(OF_NAPS),
     "no-workouts": set(OF_WORKOUTS),
@@ -138,61 +130,62 @@ CANNOT_SAY = {
 
 
 @pytest.mark.parametrize("variant", [*VARIANTS[:2], *slow(*VARIANTS[2:])])
-@pytest.mark.parametrize("place", [0, *slow(1, 2)])
-def test_day_by_day_the_export_says_what_the_api_says(lived, fresh, place, variant):
-    truth, by_member = lived
-    user_id = list(truth)[place]
-    if variant not in ("full", "no-sleeps") and place:
-        pytest.skip("the other variants differ in their files, not in whose days they are about")
-    done = import_export(fresh, named(files_of(truth[user_id], variant)), None)
-    assert done.rejected == [] and done.user_id == -1
-    given, exported = by_member[user_id], daily(fresh, -1)
-    assert {row["source"] for row in exported.values()} == {"export"}
-    # What lies outside of every cycle of the export is not in it; a cycle is on every day that the API has
-    # one.
-    assert set(exported) == {day for day, row in given.items() if row["cycle_id"] is not None}
-    cannot = set(NOT_EXPORTED) | CANNOT_SAY.get(variant, set())
-    wrong = {}
-    for day, row in exported.items():
-        open_day = set(CYCLE_SCORE) if given[day]["cycle_end_time"] is None else set()
-        found = differing(given[day], row, without=cannot | open_day)
+@pytest.mark.parametrize("member_index", [0, *slow(1, 2)])
+def test_summaries_from_the_export_equal_those_from_the_api(half_year, empty_database, member_index, variant):
+    truth, by_member = half_year
+    user_id = list(truth)[member_index]
+    if variant not in ("full", "no-sleeps") and member_index:
+        pytest.skip("one member is enough for variants of the files")
+    result = import_export(empty_database, by_file_name(files_of(truth[user_id], variant)), None)
+    assert result.rejected == [] and result.user_id == -1
+    api_rows, export_rows = by_member[user_id], daily_by_day(empty_database)
+    assert {row["source"] for row in export_rows.values()} == {"export"}
+    # The export has a row for each day with a cycle, and for no other day.
+    assert set(export_rows) == {day for day, row in api_rows.items() if row["cycle_id"] is not None}
+    missing = set(NOT_EXPORTED) | MISSING_COLUMNS.get(variant, set())
+    different = {}
+    for day, row in export_rows.items():
+        open_day = set(CYCLE_SCORE) if api_rows[day]["cycle_end_time"] is None else set()
+        found = differences(api_rows[day], row, without=missing | open_day)
         if found:
-            wrong[day] = found
-    assert wrong == {}
-    for name in cannot:
-        assert {row[name] for row in exported.values()} == {None}
+            different[day] = found
+    assert different == {}
+    for name in missing:
+        assert {row[name] for row in export_rows.values()} == {None}
 
 
-def test_the_half_year_has_everything_that_makes_days_difficult(lived):
-    truth, by_member = lived
+def test_the_half_year_contains_the_special_cases(half_year):
+    truth, by_member = half_year
     days = [row for rows in by_member.values() for row in rows.values()]
     assert any(row["cycle_count"] > 1 for row in days)
     assert sum(row["nap_count"] for row in days) > 20
     assert any(row["sleep_id"] is None for row in days)
     for records in truth.values():
         offsets = {cycle["timezone_offset"] for cycle in records["cycles"]}
-        assert len(offsets) > 2  # a journey, and the clocks
+        assert len(offsets) > 2  # a journey and a clock change
     assert any("Z" in {cycle["timezone_offset"] for cycle in records["cycles"]} for records in truth.values())
-    some = files_of(next(iter(truth.values())))
-    columns = {name: len(content.split(b"\n")[0].split(b",")) for name, content in some.items()}
+    files = files_of(next(iter(truth.values())))
+    columns = {name: len(content.split(b"\n")[0].split(b",")) for name, content in files.items()}
     assert [columns[NAMES[kind]] for kind in NAMES] == [26, 18, 20, 6]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_every_record_that_is_in_both_is_matched_and_nothing_else(lived, place, sqlite_url):
-    truth, _ = lived
+@pytest.mark.parametrize("member_index", [0, 1, 2])
+def test_exactly_the_records_in_both_sources_are_matched(half_year, member_index, sqlite_url):
+    truth, _ = half_year
     world = frozen_world(members=MEMBERS, days=DAYS, seed=SEED)
     with at_home(sqlite_url, world, connect=False) as home:
-        user_id = world.user_ids[place]
+        user_id = world.user_ids[member_index]
         home.connect(user_id)
         since = TODAY - timedelta(days=40)
         home.load(since, TODAY)
-        rebuild_days(home.database, [user_id], FIRST, TODAY)  # WHOOP gives neighbours of what it is asked for
-        before = daily(home.database, user_id)
-        done = import_export(home.database, named(files_of(truth[user_id])), user_id)
-        after = daily(home.database, user_id)
-        # The days that were read are the API's entirely; of their neighbours it read the cycles alone.
+        rebuild_days(
+            home.database, [user_id], FIRST, TODAY
+        )  # WHOOP also returns records around the requested days
+        before = daily_by_day(home.database, user_id)
+        result = import_export(home.database, by_file_name(files_of(truth[user_id])), user_id)
+        after = daily_by_day(home.database, user_id)
+        # Loaded days have only values of the API. Of the days around them the API read the cycles only.
         margin = {day: row for day, row in before.items() if day < since}
         assert {day: after[day] for day in before.keys() - margin} == {
             day: before[day] for day in before.keys() - margin
@@ -212,8 +205,8 @@ def test_every_record_that_is_in_both_is_matched_and_nothing_else(lived, place, 
                 ids = {row.id: row for row in connection.execute(select(r.id, r.start_time))}
                 assert set(pairs) - {None} == set(ids)
                 assert all(timedelta(0) <= ids[i].start_time - pairs[i].start_time < SECOND for i in ids)
-                assert done.kinds[kind].matched == len(ids)
-        # Read the rest too: no day is the export's any more.
+                assert result.kinds[kind].matched == len(ids)
+        # After loading all days, no value comes from the export.
         home.load_and_summarise(FIRST, TODAY)
-        whole = daily(home.database, user_id)
-        assert {row["source"] for row in whole.values()} == {"api"}
+        complete = daily_by_day(home.database, user_id)
+        assert {row["source"] for row in complete.values()} == {"api"}

@@ -1,14 +1,17 @@
-"""Small exports for tests: nights of one member in June 2025, in a zone five hours behind UTC."""
+"""Small app exports for tests: one member in June 2025, five hours behind UTC."""
+
+from sqlalchemy import select
 
 from whoop_assets.app_export.parsing.headings import CYCLES, HEADINGS, JOURNAL, SLEEPS, WORKOUTS
+from whoop_assets.summaries.tables import daily_summary
 from whoop_simulator.world.app_export import COLUMNS
 
-KINDS = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
+KIND_OF_FILE = {CYCLES: "cycles", SLEEPS: "sleeps", WORKOUTS: "workouts", JOURNAL: "journal"}
 ZONE = "UTC-05:00"
 
 
 def under(day):
-    """The columns that name the cycle which begins on the evening before that day of June."""
+    """Return the cells that name the cycle of a day of June; it begins on the evening before."""
     return {
         "Cycle start time": f"2025-06-{day - 1:02} 23:00:00",
         "Cycle end time": f"2025-06-{day:02} 23:00:00",
@@ -17,7 +20,7 @@ def under(day):
 
 
 def slept(onset, wake, minutes, **cells):
-    """The columns of a sleep; times as `03 15:00`, day of June and clock."""
+    """Return the cells of a sleep; times are day of June and local time, such as `03 15:00`."""
     return {
         "Sleep onset": f"2025-06-{onset}:00",
         "Wake onset": f"2025-06-{wake}:00",
@@ -38,17 +41,17 @@ def slept(onset, wake, minutes, **cells):
 
 
 def night(day, minutes=450, **cells):
-    """The night that ends on that day of June."""
+    """Return the cells of the night that ends on a day of June."""
     return slept(f"{day - 1:02} 23:00", f"{day:02} 07:00", minutes, **cells)
 
 
 def nap(day, minutes=65, clock="15:00", wake="16:20"):
-    """A nap on the afternoon of that day of June."""
+    """Return the cells of a nap on the afternoon of a day of June."""
     return slept(f"{day:02} {clock}", f"{day:02} {wake}", minutes, **{"Sleep consistency %": ""})
 
 
 def recovered(score, **cells):
-    """The columns of a recovery and of the day's strain."""
+    """Return the cells of a recovery and of the day's strain."""
     return {
         "Recovery score %": str(score),
         "Resting heart rate (bpm)": "54",
@@ -63,23 +66,40 @@ def recovered(score, **cells):
     }
 
 
-OF_NAP = recovered(3, **{"Resting heart rate (bpm)": "72", "Heart rate variability (ms)": "31"})
+NAP_RECOVERY = recovered(3, **{"Resting heart rate (bpm)": "72", "Heart rate variability (ms)": "31"})
 
 
 def cycle(day, score=60, sleep=None, **cells):
-    """A row of physiological_cycles.csv with the night of that day, or with another sleep."""
-    of = OF_NAP if score is None else recovered(score)
-    return under(day) | of | (night(day) if sleep is None else sleep) | cells
+    """Return a row of physiological_cycles.csv.
+
+    Args:
+        day: Day of June.
+        score: Recovery score; None for the recovery of a nap.
+        sleep: Cells of the sleep that the row names; None for the day's night.
+        cells: Cells to replace.
+    """
+    recovery = NAP_RECOVERY if score is None else recovered(score)
+    return under(day) | recovery | (night(day) if sleep is None else sleep) | cells
 
 
 def listed(day, sleep, *, is_nap=False, **cells):
-    """A row of sleeps.csv under the cycle of that day."""
+    """Return a row of sleeps.csv that names the cycle of a day."""
     return under(day) | sleep | {"Nap": "true" if is_nap else "false"} | cells
 
 
-def csv_of(kind, rows, *, language=None, delimiter=",", encoding="utf-8", newline="\n"):
-    """A file with these rows, newest first, and headings of a language (its place in HEADINGS)."""
-    columns = COLUMNS[kind]
+def csv_of(kind, rows, *, columns=None, language=None, delimiter=",", encoding="utf-8", newline="\n"):
+    """Return a CSV file.
+
+    Args:
+        kind: A key of COLUMNS.
+        rows: Cells by English heading, newest row first.
+        columns: English headings in the order of the file; None for the app's order.
+        language: Index of the language in HEADINGS; None for English.
+        delimiter: Character between cells.
+        encoding: Encoding of the file.
+        newline: End of each line.
+    """
+    columns = columns or COLUMNS[kind]
     headings = [
         column if language is None else HEADINGS[_known(column)][language] or column for column in columns
     ]
@@ -101,9 +121,21 @@ def _quoted(delimiter):
 
 
 def export(**kinds):
-    """An export with rows of these kinds, by the names that the app gives the files in English."""
-    return {name: csv_of(kind, kinds[kind]) for name, kind in KINDS.items() if kind in kinds}
+    """Return an export: the files of the given kinds by their English names."""
+    return {name: csv_of(kind, kinds[kind]) for name, kind in KIND_OF_FILE.items() if kind in kinds}
 
 
 CYCLES_OF_THREE_DAYS = [cycle(4, 60), cycle(3, 70), cycle(2, 65)]
 NIGHTS = [listed(4, night(4, 430)), listed(3, night(3)), listed(2, night(2, 440))]
+
+
+def stored_rows(database, table, user_id=-1):
+    """Return the member's rows of a table."""
+    with database.read() as connection:
+        query = select(table).where(table.c.user_id == user_id)
+        return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def daily_by_day(database, user_id=-1):
+    """Return the member's daily summaries by day."""
+    return {row["day"]: row for row in stored_rows(database, daily_summary, user_id)}
