@@ -1,4 +1,4 @@
-# Everything that is run in this checkout; `make` alone says what there is.
+# The commands of this checkout; `make` lists them.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## this list
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv: $(MADE)  ## the environment, made again when requirements.lock or pyproject.toml change
+.venv: $(MADE)  ## the environment; recreated when requirements.lock or pyproject.toml change
 
 $(MADE): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -26,7 +26,7 @@ $(MADE): requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The Dagster commands that are not ours (`dagster dev`, `dg launch`) read .env; DAGSTER_HOME stands in it.
+# Dagster's own commands (`dagster dev`, `dg launch`) read DAGSTER_HOME from .env.
 .env: | .env.example
 	@cp .env.example $@
 
@@ -42,7 +42,7 @@ test: $(MADE)  ## the fast tests, on SQLite and on a PostgreSQL that the tests s
 test-slow: $(MADE)  ## tests that start and kill processes, a browser or Dagster's daemon
 	@$(BIN)/python -m pytest -n 4 --dist worksteal -m "slow and not drill and not thirty_days"
 
-# Makes an environment with the oldest or the newest versions that pyproject.toml allows, and runs the fast tests in it.
+# Creates an environment with the oldest or newest versions that pyproject.toml allows, and runs the fast tests in it.
 define test-resolution
   @$(BIN)/uv venv --quiet --clear --python $(PYTHON) .venv-resolution
   @$(BIN)/uv pip install --quiet --python .venv-resolution --resolution $(1) --editable '.[dev]'
@@ -91,9 +91,9 @@ containers: $(MADE)  ## the image and compose on a container engine, end to end;
 docs: $(MADE)  ## the documentation site in site/, with checked links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(MADE)  ## the benchmarks: ratios, to be read by a human
+bench: $(MADE)  ## all benchmarks; they print ratios
 	@$(BIN)/python -m benchmarks
 
-clean:  ## remove what make and the tools made; data, .env and Dagster's state stay
+clean:  ## remove generated files; keeps data, .env and Dagster's state
 	@rm -rf .venv .venv-resolution mutants build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

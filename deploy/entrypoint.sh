@@ -1,5 +1,5 @@
 #!/bin/sh
-# Secrets from files: what NAME_FILE names is read into NAME, as the official PostgreSQL image does it. Then the command.
+# Reads secrets from files: for each variable NAME_FILE, sets NAME to the content of that file. Then runs the command.
 set -eu
 
 for name in PGPASSWORD DAGSTER_POSTGRES_PASSWORD DAGSTER_CELERY_BROKER_URL \

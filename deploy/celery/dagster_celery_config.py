@@ -11,14 +11,13 @@ broker_url = environ["DAGSTER_CELERY_BROKER_URL"]
 result_backend = broker_url
 broker_connection_retry_on_startup = True
 
-# A run has its process to itself, as it has everywhere else; what it took of memory goes with it.
+# Each run has its own process, as in the other deployments, so its memory is freed at its end.
 worker_max_tasks_per_child = 1
 
-# A worker takes a run only when it can begin it: one that lay in a busy worker's hands would be lost time, or
-# time out, while other hosts are idle.
+# A worker takes a run only when it can start it. A run that waits in a busy worker could time out while other hosts are
+# idle.
 worker_prefetch_multiplier = 1
 worker_disable_prefetch = True
 
-# A run is never handed out twice: Redis would give a long one to a second worker while the first is still at
-# it.
+# Longer than any run: after this time Redis gives a task to a second worker although the first still works on it.
 task_acks_late = False
