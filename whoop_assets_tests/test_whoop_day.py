@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from whoop_assets.whoop_day import (
     Calendar,
     CalendarCycle,
+    begins_as_nap,
     cycle_day,
     local_date,
     parse_offset,
@@ -161,13 +162,33 @@ def nearest_by_brute_force(cycles, instant):
 
 moments = st.integers(-20, 200).map(hour)
 
+# The second of these cycles begins and ends within the first.
+NESTED = [CalendarCycle(0, hour(0), hour(20), HOUR), CalendarCycle(1, hour(5), hour(10), HOUR)]
+
 
 @given(calendars(), moments)
 @example([CalendarCycle(0, hour(0), hour(10), HOUR), CalendarCycle(1, hour(5), hour(10), HOUR)], hour(12))
+@example(NESTED, hour(10))
+@example(NESTED, hour(12))
+@example(NESTED, hour(20))
+@example(NESTED, hour(22))
 def test_the_containing_and_the_nearest_cycle_are_those_that_looking_at_all_finds(cycles, instant):
     calendar = Calendar(cycles)
     assert calendar.containing(instant) == containing_by_brute_force(cycles, instant)
     assert calendar.nearest(instant) == nearest_by_brute_force(cycles, instant)
+
+
+def test_of_two_equally_near_cycles_the_earlier_is_the_nearest():
+    calendar = Calendar(
+        [CalendarCycle(1, hour(0), hour(10), HOUR), CalendarCycle(2, hour(14), hour(24), HOUR)]
+    )
+    assert calendar.nearest(hour(12)).id == 1
+    assert calendar.nearest(hour(12.5)).id == 2
+
+
+def test_a_sleep_that_begins_more_than_three_hours_after_its_cycle_is_a_nap():
+    assert not begins_as_nap(hour(0), hour(3))
+    assert begins_as_nap(hour(0), hour(3) + timedelta(seconds=1))
 
 
 @given(calendars(contiguous=True), moments)

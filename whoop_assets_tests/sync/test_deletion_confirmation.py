@@ -1,9 +1,16 @@
 """Order of responses, confirmed deletions, and the versions that remain."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
+from whoop_assets.records import upsert
+from whoop_assets.records.coverage import Span
+from whoop_assets.sync.deletion_confirmation import confirm_absences
+from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets_tests.support.factories import NOW, at
+from whoop_assets_tests.support.factories import workout as stored_workout
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world, moment
 
@@ -98,6 +105,41 @@ def test_if_most_of_a_span_is_missing_no_record_is_deleted(home):
     rounds = home.load(FIRST, TODAY, ["workouts"])
     assert home.rows("workouts").keys() == known.keys()
     assert "too many at once to be deletions" in rounds[0].warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("known", "missing", "confirmed"),
+    [
+        (2, 2, True),
+        (3, 3, False),
+        (11, 10, True),
+        (22, 11, True),
+        (21, 11, False),
+        (101, 50, True),
+        (103, 51, False),
+    ],
+)
+def test_missing_records_are_requested_unless_they_are_too_many(sqlite_url, known, missing, confirmed):
+    """Of an empty response at most two, else ten of any number, or half of the known ones up to fifty."""
+    keys = [str(UUID(int=number)) for number in range(known)]
+    span = Span(at(1), at(5))
+    with at_home(sqlite_url, frozen_world(days=2)) as home:
+        with home.database.write([home.member]) as connection:
+            stored = [stored_workout(key, at(3, number / 10)) for number, key in enumerate(keys)]
+            upsert.store(connection, home.member, "workouts", stored, NOW)
+        client = home.connection.client(home.member, "backfill")
+        before = home.world.requests
+        result = confirm_absences(
+            client, home.database, STREAMS["workouts"], home.member, span, set(keys[missing:]), NOW
+        )
+        assert home.world.requests - before == (missing if confirmed else 0)
+        assert set(result.batch.gone) == set(keys[:missing] if confirmed else ())
+        assert result.warning == (
+            None
+            if confirmed
+            else f"{missing} of {known} known workouts of member {home.member} between 2026-05-01 and"
+            " 2026-05-05 were not returned: too many at once to be deletions, so nothing was deleted."
+        )
 
 
 def test_an_edit_that_moves_a_workout_to_another_day_makes_both_days_stale(home):
