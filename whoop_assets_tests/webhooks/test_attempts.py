@@ -73,18 +73,55 @@ def test_an_event_that_crashes_its_process_is_parked(one):
         assert begin(one, now) == ["t1"]
         now = events(one)["t1"].next_attempt_at
     assert begin(one, now) == []
-    assert events(one)["t1"].state == "parked"
+    event = events(one)["t1"]
+    assert (event.state, event.begun_by) == ("parked", None)
+    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last one: it reported no end."
     with one.write() as connection:
         assert inbox.replay(connection, [delivery()], now) == {"t1": None}
     assert begin(one, now) == ["t1"]
 
 
+def test_an_attempt_that_reports_no_end_is_due_again_no_sooner_than_a_failed_one(one):
+    now = NOW
+    for delay in (*RETRY_DELAYS, RETRY_DELAYS[-1]):
+        begin(one, now)
+        again = events(one)["t1"].next_attempt_at
+        assert again == now + max(ATTEMPT_TIMEOUT, delay)
+        now = again
+
+
+def begin_in_a_run(database, now):
+    with database.write() as connection:
+        (event,) = attempts.begin_attempt(connection, ["t1"], now, "run 1")
+    assert (event, event.begun_by) == (events(database)["t1"], "run 1")
+
+
+def test_an_event_names_the_run_of_its_attempt_until_the_attempt_ends(one):
+    ends = [
+        lambda connection: attempts.failed(connection, ["t1"], "A fault.", NOW),
+        lambda connection: attempts.postpone(connection, ["t1"], "No requests left.", NOW),
+        lambda connection: attempts.park(connection, ["t1"], "Not connected."),
+        lambda connection: attempts.close(
+            connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run 1"
+        ),
+    ]
+    for end in ends:
+        with one.write() as connection:
+            inbox.replay(connection, [delivery()], NOW)
+        begin_in_a_run(one, NOW)
+        with one.write() as connection:
+            end(connection)
+        assert events(one)["t1"].begun_by is None
+
+
 def test_a_postponed_event_counts_no_attempt(one):
     begin(one, NOW)
-    with one.write() as connection:
-        attempts.postpone(connection, ["t1"], "The day's requests are spent.", NOW + timedelta(hours=5))
+    for _ in range(2):
+        with one.write() as connection:
+            attempts.postpone(connection, ["t1"], "The day's requests are spent.", NOW + timedelta(hours=5))
     event = events(one)["t1"]
     assert (event.attempts, event.next_attempt_at) == (0, NOW + timedelta(hours=5))
+    assert event.last_error == "The day's requests are spent."
 
 
 def test_only_a_request_sent_after_the_event_came_closes_it(one):
@@ -142,6 +179,16 @@ def test_due_events_are_listed_longest_waiting_first(home):
     with home.read() as connection:
         assert [event.trace_id for event in attempts.due(connection, NOW)] == ["early", "late"]
         assert [event.trace_id for event in attempts.due(connection, NOW, limit=1)] == ["early"]
+
+
+def test_events_due_at_the_same_time_are_listed_in_order_of_receipt(home):
+    receive(home, delivery("a", key="1"), delivery("c", key="2"), at=NOW)
+    receive(home, delivery("b", key="3"), at=NOW - SECOND)
+    with home.write() as connection:
+        attempts.postpone(connection, ["a", "b", "c"], "Later.", NOW + SECOND)
+        due = attempts.due(connection, NOW + SECOND)
+        assert [event.trace_id for event in due] == ["b", "a", "c"]
+        assert [event.trace_id for event in attempts.open_of(connection, MEMBER)] == ["b", "a", "c"]
 
 
 def test_an_event_gets_its_records_day_else_the_members_local_day(home):

@@ -145,6 +145,46 @@ def test_a_replay_resets_the_event_and_checks_membership_again(home):
     assert event.received_at == NOW
 
 
+def test_a_replayed_event_equals_a_new_one(home):
+    receive(home, delivery())
+    new = events(home)["t1"]
+    later = NOW + timedelta(hours=1)
+    with home.write() as connection:
+        attempts.begin_attempt(connection, ["t1"], NOW, "run 1")
+        attempts.failed(connection, ["t1"], "A fault.", NOW)
+        attempts.set_days(connection, {"t1": NOW.date()})
+        attempts.close(connection, MEMBER, {("sleeps", SLEEP): later}, later, "run 2")
+    assert events(home)["t1"].closed_at == later
+    with home.write() as connection:
+        inbox.replay(connection, [delivery()], later)
+    assert events(home)["t1"] == replace(new, open_since=later, next_attempt_at=later)
+
+
+def test_a_replay_stores_the_stream_and_the_record_as_they_are_read_now(home):
+    receive(home, replace(delivery(refusal="Not known."), stream=None, record_id=None))
+    with home.write() as connection:
+        inbox.replay(connection, [delivery()], NOW)
+    event = events(home)["t1"]
+    assert (event.state, event.stream, event.record_id) == ("open", "sleeps", SLEEP)
+
+
+def test_events_are_listed_newest_first_up_to_a_limit(home):
+    receive(home, delivery("b"), delivery("a"), delivery("c", user_id=STRANGER))
+    receive(home, delivery("d"), at=NOW + timedelta(hours=1))
+    with home.read() as connection:
+        assert [event.trace_id for event in inbox.listed(connection)] == ["d", "a", "b", "c"]
+        assert [event.trace_id for event in inbox.listed(connection, limit=2)] == ["d", "a"]
+        assert [event.trace_id for event in inbox.listed(connection, state="open", limit=2)] == ["d", "a"]
+        assert [event.trace_id for event in inbox.listed(connection, state="parked")] == ["c"]
+
+
+def test_a_users_parked_events_are_returned_with_their_payloads(home):
+    parked = delivery("a", user_id=STRANGER)
+    receive(home, parked, delivery("b"), delivery("c", user_id=STRANGER + 1), delivery("d", refusal="No."))
+    with home.read() as connection:
+        assert inbox.parked_of(connection, STRANGER) == [(events(home)["a"], parked.payload)]
+
+
 def test_a_replayed_done_event_is_closed_only_by_a_later_request(home):
     receive(home, delivery())
     asked, later = NOW + timedelta(seconds=1), NOW + timedelta(hours=1)
@@ -183,6 +223,17 @@ def test_only_old_done_events_are_deleted(home):
         assert inbox.forget_done(connection, NOW, limit=10) == 0
         assert inbox.forget_done(connection, month, limit=10) == 1
     assert set(events(home)) == {"b", "c"}
+
+
+def test_an_event_is_kept_until_it_has_been_done_for_long_and_at_most_the_limit_is_deleted(home):
+    receive(home, delivery("a"), delivery("b"), delivery("c"))
+    closed = NOW + timedelta(days=10)
+    with home.write() as connection:
+        attempts.close(connection, MEMBER, {("sleeps", SLEEP): closed}, closed, "run")
+        assert inbox.forget_done(connection, closed, limit=10) == 0
+        assert inbox.forget_done(connection, closed + timedelta(seconds=1), limit=2) == 2
+        assert inbox.forget_done(connection, closed + timedelta(seconds=1), limit=2) == 1
+    assert events(home) == {}
 
 
 def test_erasing_a_member_deletes_the_members_events(home):
