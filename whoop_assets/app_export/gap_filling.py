@@ -1,12 +1,13 @@
 """Finds the imported records that fill a day: those of streams without a read from the API."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from whoop_assets.app_export.import_ledger import ImportedSpan, imported_spans
 from whoop_assets.app_export.matching import rematch
 from whoop_assets.app_export.tables import IMPORTED_TABLES, imported_cycles, imports
 from whoop_assets.records.read_days import moved
@@ -20,7 +21,7 @@ IMPORTED_KINDS = ("cycles", "sleeps", "workouts")
 
 Row = dict[str, Any]
 Key = tuple[int, date]
-Spans = dict[tuple[int, str], list[tuple[datetime, datetime]]]
+Spans = Mapping[tuple[int, str], Sequence[ImportedSpan]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def imported_records(
     found = {kind: [row for row in rows if first <= row["day"] <= last] for kind, rows in found.items()}
     if not any(found.values()):
         return None
-    spans = _spans(connection, importing)
+    spans = imported_spans(connection, importing)
     return ImportedRecords(
         **found,
         newest_cycle=_newest_cycles(connection, importing),
@@ -70,13 +71,15 @@ def imported_records(
 
 
 def _known(kind: str, found: Mapping[str, list[Row]], spans: Spans) -> set[Key]:
-    """Returns the member-days with a cycle in an export that contains a file of the kind."""
+    """Returns the member-days with a cycle in an export that has every record of the kind of that day."""
     listed = [(row, row["start_time"]) for row in found["cycles"]]
     listed += [(row, _cycle_start(row)) for row in (*found["sleeps"], *found["workouts"])]
     return {
         (row["user_id"], row["day"])
         for row, start in listed
-        if any(low <= start <= high for low, high in spans.get((row["user_id"], kind), ()))
+        if any(
+            span.has_all_of(start, row["timezone_offset"]) for span in spans.get((row["user_id"], kind), ())
+        )
     }
 
 
@@ -141,16 +144,6 @@ def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> No
             day_of[row["user_id"], row["start_time"]] = row["day"] = day
     for row in (*found["sleeps"], *found["workouts"]):
         row["day"] = day_of.get((row["user_id"], _cycle_start(row)), row["day"])
-
-
-def _spans(connection: Connection, members: Collection[int]) -> Spans:
-    """Returns (member, kind) -> spans of the exports with a file of the kind."""
-    c = imports.c
-    query = select(c.user_id, c.kind, c.first_time, c.last_time).where(c.user_id.in_(list(members)))
-    found: Spans = {}
-    for user_id, kind, first, last in connection.execute(query):
-        found.setdefault((user_id, kind), []).append((first, last))
-    return found
 
 
 def _newest_cycles(connection: Connection, members: Collection[int]) -> dict[int, datetime]:

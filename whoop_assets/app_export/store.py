@@ -2,20 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select, update
 
+from whoop_assets.app_export.import_ledger import ExportSpan, ImportedSpan, newer_spans
 from whoop_assets.app_export.matching import TOLERANCE
 from whoop_assets.app_export.tables import (
     IMPORTED_TABLES,
+    cycle_column,
     export_quarantine,
     imported_cycles,
     imported_sleeps,
-    imports,
 )
 from whoop_assets.db.bulk_insert import add_rows
 from whoop_assets.db.statements import insert_or_replace
@@ -51,19 +52,6 @@ class Stored:
     days: set[date] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class ExportSpan:
-    """ExportSpan of an export: from its earliest to its newest cycle."""
-
-    first: datetime
-    as_of: datetime
-
-
-def cycle_column(table: Table) -> Any:
-    """Returns the column with the start of the row's cycle."""
-    return table.c.start_time if table is imported_cycles else table.c.cycle_start_time
-
-
 def content_hash(table: Table, row: Mapping[str, Any]) -> str:
     """Returns the hash of an imported row without its key."""
     content = {
@@ -87,14 +75,15 @@ def store(
 ) -> Stored:
     """Stores the rows of one kind of an export.
 
-    A row of an older export is replaced. A row in the span of a newer export is skipped.
+    A row of an older export is replaced. A row in the span of a newer export is skipped, except a new row on
+    a day on which that export may lack it.
 
     Args:
         connection: Database connection.
         user_id: Member.
         kind: Kind of the rows.
         rows: Rows with distinct keys.
-        span: ExportSpan of the export.
+        span: Span of the export.
         at: Time of the import.
         authoritative: The kind's own file was complete, so that stored rows it does not contain are deleted,
             from its first record to the newest cycle of the export.
@@ -102,7 +91,7 @@ def store(
     """
     table = IMPORTED_TABLES[kind]
     names = [column.name for column in table.primary_key.columns]
-    newer = _newer(connection, user_id, kind, span)
+    newer = newer_spans(connection, user_id, kind, span)
     start = cycle_column(table).name
     result = Stored()
     before: dict[tuple[Any, ...], Row] = {
@@ -114,7 +103,7 @@ def store(
         key = tuple(given[name] for name in names)
         old = before.get(key)
         row = given | {"content_hash": content_hash(table, given)}
-        if _inside(row[start], newer):
+        if any(_decides(other, row, start, old) for other in newer):
             kept = None if old is None or merge is None else _with_hash(table, merge(old, row), row)
             if old is None or kept is None or kept["content_hash"] == old["content_hash"]:
                 result.older += 1
@@ -150,7 +139,7 @@ def store(
         gone |= {
             key
             for key, row in before.items()
-            if lowest <= row[start] <= span.as_of and not _inside(row[start], newer)
+            if lowest <= row[start] <= span.as_of and not any(other.covers(row[start]) for other in newer)
         }
     if table is imported_sleeps:
         # A stored row of the same sleep with another nap flag is replaced.
@@ -160,6 +149,13 @@ def store(
     result.days |= {before[key]["day"] for key in gone}
     _delete(connection, table, names, gone)
     return result
+
+
+def _decides(newer: ImportedSpan, row: Row, start: str, old: Row | None) -> bool:
+    """Whether the newer export decides on the row, of which `old` is stored; None if it is not."""
+    if old is not None:
+        return newer.covers(row[start])
+    return newer.has_all_of(row[start], row["timezone_offset"])
 
 
 def _with_hash(table: Table, merged: Row, like: Row) -> Row:
@@ -232,43 +228,6 @@ def assign_sleeps(connection: Connection, user_id: int, cycles: CycleOfSleep) ->
             moving.values(assigned_cycle_start_time=bindparam("cycle"), day=bindparam("on")), moved
         )
     return days
-
-
-def record_import(
-    connection: Connection, user_id: int, kinds: Iterable[str], span: ExportSpan, at: datetime
-) -> bool:
-    """Records the kinds with a file in this export. Returns whether that is new."""
-    c = imports.c
-    news = False
-    for kind in kinds:
-        same = (c.user_id == user_id, c.kind == kind, c.first_time == span.first, c.as_of == span.as_of)
-        if connection.execute(update(imports).where(*same).values(imported_at=at)).rowcount:
-            continue
-        news = True
-        row = {
-            "user_id": user_id,
-            "kind": kind,
-            "first_time": span.first,
-            "last_time": span.as_of,
-            "as_of": span.as_of,
-            "imported_at": at,
-        }
-        connection.execute(insert(imports), [row])
-    return news
-
-
-def _newer(
-    connection: Connection, user_id: int, kind: str, span: ExportSpan
-) -> list[tuple[datetime, datetime]]:
-    c = imports.c
-    query = select(c.first_time, c.last_time).where(
-        c.user_id == user_id, c.kind == kind, c.as_of > span.as_of
-    )
-    return [(first, last) for first, last in connection.execute(query)]
-
-
-def _inside(moment: datetime, spans: Iterable[tuple[datetime, datetime]]) -> bool:
-    return any(first <= moment <= last for first, last in spans)
 
 
 def _delete(

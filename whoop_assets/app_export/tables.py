@@ -121,6 +121,12 @@ IMPORTED_TABLES = {
 }
 """Kind of imported record -> table."""
 
+
+def cycle_column(table: Table) -> Any:
+    """Return the column with the start of the row's cycle."""
+    return table.c.start_time if table is imported_cycles else table.c.cycle_start_time
+
+
 imports = Table(
     "imports",
     metadata,
@@ -130,6 +136,11 @@ imports = Table(
     column("first_time", UtcDateTime(), "start of the earliest record of that kind", nullable=False),
     column("last_time", UtcDateTime(), "start of the latest", nullable=False),
     column("as_of", UtcDateTime(), "start of the newest cycle that the export names", nullable=False),
+    column(
+        "incomplete_days",
+        JsonText(),
+        "WHOOP days that may lack a record, because a row was rejected; NULL: any day may",
+    ),
     column("imported_at", UtcDateTime(), "when it was imported", nullable=False),
     comment="Ledger: the span of each kind of record in each import, and the newest cycle of the export.",
 )

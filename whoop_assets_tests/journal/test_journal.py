@@ -19,6 +19,7 @@ from whoop_assets.journal.store import outcomes
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
 from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets_tests.journal.naive_effects import naive_effect_rows
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import ALCOHOL, CAFFEINE, READ, files_of
 
@@ -168,6 +169,42 @@ def test_lag_one_looks_at_the_night_after():
     rows = effect_rows(answers(range(28, 399), yes.__getitem__), history(values))
     assert effect(rows, lag=1)["difference"] == pytest.approx(-10, abs=1.5)
     assert effect(rows)["verdict"] == "cannot tell"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_column_equals_that_of_the_independent_implementation(seed):
+    """A member with gaps, missing values, a change of definition, and habits of weekends."""
+    rng = random.Random(seed)
+    first = date(2024, 12, 1)
+    days, asked, before = {}, [], 0.0
+    for day in (first + timedelta(days=n) for n in range(170)):
+        before = 0.4 * before + rng.gauss(0, 6)
+        if rng.random() < 0.1:
+            continue
+        chance = {"Alcohol?": 0.6 if day.weekday() > 4 else 0.2, "Sunday?": day.weekday() == 6, "Rare?": 0.02}
+        yes = {question: rng.random() < size for question, size in chance.items()}
+        values = {
+            "recovery_score": 60 + before - 15 * yes["Alcohol?"],
+            "hrv_rmssd_milli": math.exp(4 + before / 40),
+            "resting_heart_rate": 50 - before / 6,
+            "sleep_duration_minutes": 430 + before + 40 * yes["Sunday?"],
+        }
+        days[day] = {name: value if rng.random() < 0.9 else None for name, value in values.items()}
+        asked += [
+            {"user_id": 7, "day": day, "question": question, "answered_yes": answer}
+            for question, answer in yes.items()
+            if rng.random() < 0.8
+        ]
+    days[first + timedelta(days=60)] = dict.fromkeys(OUTCOMES, 0.0)  # a logarithm that does not exist
+    expected, found = naive_effect_rows(asked, days), effect_rows(asked, days)
+    assert [set(row) for row in found] == [set(row) for row in expected]
+    for row, naive in zip(found, expected, strict=True):
+        for name, value in naive.items():
+            near = pytest.approx(value, rel=1e-7, abs=1e-12) if isinstance(value, float) else value
+            assert row[name] == near, (row["question"], row["outcome"], row["lag_days"], name)
+    reasons = {row["missing"] for row in found}
+    assert {None, "the answers follow the weekday"} < reasons
+    assert any(reason and reason.endswith("of 10 days with") for reason in reasons)
 
 
 def test_nights_before_a_change_of_definition_are_no_baseline_for_nights_after_it():

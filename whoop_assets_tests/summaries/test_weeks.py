@@ -2,15 +2,16 @@
 
 import json
 import random
-import statistics
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, REDEFINED, weekly_rows
+from whoop_assets.summaries.record_columns import ZONES
+from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, REDEFINED, WEEKLY, weekly_rows
 from whoop_assets_tests.summaries.days import frame
+from whoop_assets_tests.summaries.naive_weeks import naive_weekly_rows
 
 MONDAY = date(2026, 12, 28)
 
@@ -100,68 +101,54 @@ def test_no_weekly_mean_mixes_two_definitions(column, monday, mixed):
     assert week["resting_heart_rate_mean"] == 50
 
 
-@given(st.integers(0, 2**32))
-def test_weeks_equal_those_of_plain_loops(seed):
+def some_day(rng, number, user_id):
+    """Return a day with random values and gaps in every column that weeks read."""
+
+    def maybe(value, chance=0.75):
+        return value if rng.random() < chance else None
+
+    not_worn = rng.random() < 0.1
+    workouts = maybe(rng.choice([0, 1, 3]))
+    numbers = {name: maybe(rng.uniform(1, 500)) for name in DAILY_READ_BY_WEEKS if name not in OTHER}
+    milli = {zone: rng.randrange(3_600_000) if workouts and rng.random() < 0.9 else None for zone in ZONES}
+    worked = {
+        f"workout_{name}": rng.uniform(1, 90) if workouts else workouts for name in ("minutes", "kilojoule")
+    }
+    others = {
+        "user_id": user_id,
+        "is_partial": rng.random() < 0.1,
+        "user_calibrating": maybe(rng.random() < 0.3),
+        "recovery_band": maybe(rng.choice(["green", "yellow", "red"])),
+        "recovery_score": maybe(rng.choice([20.0, 55.0, 80.0])),
+        "strain": 0.0 if not_worn else maybe(rng.choice([0.0, 7.25, 12.5])),
+        "kilojoule": 0.0 if not_worn else maybe(8000.0),
+        "workout_count": workouts,
+    }
+    return a_day(number, **numbers | milli | worked | others)
+
+
+MONDAYS = [MONDAY, date(2025, 2, 10), date(2025, 4, 21), date(2025, 5, 19)]
+OTHER = ("user_id", "day", "is_partial", "user_calibrating", "recovery_band")
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**32), st.sampled_from(MONDAYS))
+def test_every_column_equals_that_of_plain_loops(seed, monday):
+    """From 2025 the days contain WHOOP's changes of definition."""
     rng = random.Random(seed)
     rows = [
-        a_day(
-            n,
-            user_id=user_id,
-            is_partial=rng.random() < 0.1,
-            recovery_score=rng.choice([None, 20.0, 55.0, 80.0]),
-            strain=rng.choice([None, 0.0, 7.25, 12.5]),
-            kilojoule=rng.choice([None, 0.0, 8000.0]),
-            user_calibrating=rng.choice([None, False, False, True]),
-            hrv_rmssd_milli=rng.choice([None, 40.0, 61.5, 99.0]),
-            sleep_duration_minutes=rng.choice([None, 400.5, 430.0]),
-            workout_count=rng.choice([0, 1, 3]),
-            zone_five_milli=rng.choice([None, 0, 60_000]),
-        )
+        some_day(rng, n, user_id) | {"day": monday + timedelta(days=n)}
         for user_id in (1, 2)
         for n in range(25)
-        if rng.random() < 0.7
+        if rng.random() < 0.8
     ]
-    found = {(week["user_id"], week["week_start"]): week for week in weeks(rows)}
-    mondays = {(row["user_id"], row["day"] - timedelta(days=row["day"].weekday())) for row in rows}
-    assert set(found) == mondays
-    for user_id, monday in mondays:
-        week = found[user_id, monday]
-        days = [row for row in rows if row["user_id"] == user_id and 0 <= (row["day"] - monday).days < 7]
-        assert (week["iso_year"], week["iso_week"]) == monday.isocalendar()[:2]
-        assert week["days_with_data"] == len(days)
-        assert week["is_partial"] == any(row["is_partial"] for row in days)
-        reasons = json.loads(week["missing"] or "{}")
-        values = {
-            "strain": [
-                (row["strain"], row["day"])
-                for row in days
-                if row["strain"] is not None
-                and not row["is_partial"]
-                and not (row["strain"] == 0 and row["kilojoule"] == 0)
-            ],
-            "recovery_score": [
-                (row["recovery_score"], row["day"]) for row in days if not row["user_calibrating"]
-            ],
-            "sleep_duration_minutes": [(row["sleep_duration_minutes"], row["day"]) for row in days],
-            "hrv_rmssd_milli": [(row["hrv_rmssd_milli"], row["day"]) for row in days],
-        }
-        for name, pairs in values.items():
-            known = [(value, on) for value, on in pairs if value is not None]
-            alone = [value for value, _ in known]
-            assert week[f"{name}_days"] == len(known)
-            enough = len(known) >= 4
-            assert week[f"{name}_mean"] == (pytest.approx(statistics.fmean(alone)) if enough else None)
-            assert week[f"{name}_median"] == (statistics.median(alone) if enough else None)
-            assert reasons.get(f"{name}_mean") == (None if enough else f"{len(known)} of 4 days")
-            if name == "hrv_rmssd_milli":
-                continue
-            lowest = min(known, default=(None, None))
-            highest = min(known, key=lambda pair: (-pair[0], pair[1]), default=(None, None))
-            assert (week[f"{name}_min"], week[f"{name}_min_day"]) == lowest
-            assert (week[f"{name}_max"], week[f"{name}_max_day"]) == highest
-        assert week["workout_count"] == sum(row["workout_count"] for row in days)
-        zone = [row["zone_five_milli"] for row in days if row["zone_five_milli"] is not None]
-        assert week["zone_five_minutes"] == (sum(zone) / 60_000 if zone else None)
+    found, expected = weeks(rows), naive_weekly_rows(rows)
+    assert len(found) == len(expected)
+    for week, naive in zip(found, expected, strict=True):
+        assert set(week) == set(naive) == set(WEEKLY)
+        for name, value in naive.items():
+            near = pytest.approx(value) if isinstance(value, float) else value
+            assert week[name] == near, (name, week["week_start"])
 
 
 @settings(max_examples=10)

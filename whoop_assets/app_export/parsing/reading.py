@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from whoop_assets.app_export.parsing import rows
@@ -65,6 +65,12 @@ class FileRead:
         """Whether every row was accepted."""
         return not self.rejected
 
+    @property
+    def incomplete_days(self) -> list[date] | None:
+        """The days that may lack a record because of a rejected row, in order; None: any day may."""
+        days = {row.day for row in self.rejected if not row.repeats}
+        return None if None in days else sorted(day for day in days if day is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class UnknownFile:
@@ -118,9 +124,8 @@ def read_export(files: Mapping[str, bytes]) -> Export:
         if kind not in tables:
             continue
         table = tables[kind]
-        found = FileRead(
-            table.name, table.count, rejected=table.rejected, unknown_columns=table.columns.unknown
-        )
+        rejected = [_rejected(kind, row, reason) for row, reason in table.malformed]
+        found = FileRead(table.name, table.count, rejected=rejected, unknown_columns=table.columns.unknown)
         export.files[kind] = found
         if kind == SLEEPS:
             export.sleeps = _records(table, rows.sleep, found)
@@ -191,8 +196,7 @@ def _cycles(table: Table, export: Export) -> None:
             found.repeated += 1
             continue
         elif named is None or known[1].sleep_start == named:
-            reason = f"it contradicts line {known[1].line}, which is about the same"
-            found.rejected.append(_rejected(CYCLES, row, reason))
+            found.rejected.append(_contradicting(CYCLES, row, known[1].line))
             continue
         else:
             # A further row of the cycle for another sleep: the recovery of the main sleep is the cycle's.
@@ -248,11 +252,14 @@ def _records(table: Table, read: Callable[[Row], Record | None], found: FileRead
         if before.raw == row.raw:
             found.repeated += 1
         else:
-            reason = f"it contradicts line {before.line}, which is about the same"
-            found.rejected.append(_rejected(kind, row, reason))
+            found.rejected.append(_contradicting(kind, row, before.line))
     return list(known.values())
 
 
 def _rejected(kind: str, row: Row, reason: str) -> Rejected:
     shown = reason if len(reason) <= _MOST_SHOWN else reason[:_MOST_SHOWN] + "..."
-    return Rejected(kind, row.line, shown, ",".join(row.raw.values()))
+    return Rejected(kind, row.line, shown, ",".join(row.raw.values()), rows.day_of(row))
+
+
+def _contradicting(kind: str, row: Row, line: int) -> Rejected:
+    return replace(_rejected(kind, row, f"it contradicts line {line}, which is about the same"), repeats=True)

@@ -7,7 +7,7 @@ listed under, which the export names by its start.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from whoop_assets.app_export.parsing.activities import slug
@@ -118,13 +118,17 @@ class Row:
 class Rejected:
     """A row, or a cell of one, that was not understood: where it stood, why, and the row's text.
 
-    `reason` repeats a number, time or zone at most, and no word of it.
+    `reason` repeats a number, time or zone at most, and no word of it. `day` is the WHOOP day of the cycle
+    that the row names; None if the start of that cycle cannot be read. `repeats`: another row describes the
+    same record.
     """
 
     file: str
     line: int
     reason: str
     text: str = field(repr=False)
+    day: date | None = None
+    repeats: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +312,17 @@ def journal_entry(row: Row) -> JournalEntry | None:
     answer = _needed(row, ANSWER, flag)
     notes = _cell(row, NOTES) or None
     return JournalEntry(cycle_start, question, answer, notes, offset, day, row.line, row.raw)
+
+
+def day_of(row: Row) -> date | None:
+    """The WHOOP day of the cycle that a row names; None if its start cannot be read.
+
+    The day follows from the local time, so a row without a zone has one.
+    """
+    try:
+        return cycle_day(_needed_time(row, START, "Z"), timedelta(0))
+    except ValueError:
+        return None
 
 
 def _cycle_of(row: Row) -> tuple[datetime, str, date]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from whoop_assets.app_export.parsing.headings import NEEDED, Columns, columns_of, kind_of
 from whoop_assets.app_export.parsing.notation import Notation, notation_of
-from whoop_assets.app_export.parsing.rows import NUMBERS, TIMES, Rejected, Row
+from whoop_assets.app_export.parsing.rows import NUMBERS, TIMES, Row
 
 DELIMITERS = (",", ";", "\t")
 _CODECS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -20,8 +20,9 @@ class Table:
     Attributes:
         name: The name of the file in the export.
         kind: The English name of this kind of file; None if its headings are none of an export's.
-        headings: The cells of its first line.
-        rejected: Lines with another number of cells than there are headings, or that are not CSV.
+        headings: The cells of its first line that is not blank.
+        malformed: Lines with another number of cells than there are headings, or that are not CSV, each with
+            the reason.
         count: Lines that are not blank, without the headings.
     """
 
@@ -30,7 +31,7 @@ class Table:
     headings: list[str]
     columns: Columns
     rows: list[Row] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    malformed: list[tuple[Row, str]] = field(default_factory=list)
     count: int = 0
 
     def lacks(self) -> str | None:
@@ -45,23 +46,34 @@ def read_table(name: str, content: bytes) -> Table:
     text = _text_of(content)
     delimiter = _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        headings = next(reader, [])
-    except csv.Error:
-        headings = []
+    headings = _headings(reader)
     columns = columns_of(headings)
     table = Table(name, kind_of(columns, name), headings, columns)
     if table.kind is None or table.lacks() is not None:
         return table
     lines = list(_lines(reader, table))
+    readable = [cells for _, cells, problem in lines if problem is None]
     notation = notation_of(
-        (cells[key] for _, cells in lines for key in NUMBERS & cells.keys()),
-        (cells[key] for _, cells in lines for key in TIMES & cells.keys()),
+        (cells[key] for cells in readable for key in NUMBERS & cells.keys()),
+        (cells[key] for cells in readable for key in TIMES & cells.keys()),
         delimiter=delimiter,
         english=columns.english,
     )
-    table.rows = [Row(line, cells, _as_the_app_writes(cells, notation)) for line, cells in lines]
+    for line, cells, problem in lines:
+        row = Row(line, cells, _as_the_app_writes(cells, notation))
+        if problem is None:
+            table.rows.append(row)
+        else:
+            table.malformed.append((row, problem))
     return table
+
+
+def _headings(reader: "Iterator[list[str]]") -> list[str]:
+    """The first line that is not blank; empty if there is none, or if it is not CSV."""
+    try:
+        return next((cells for cells in reader if any(cell.strip() for cell in cells)), [])
+    except csv.Error:
+        return []
 
 
 def _text_of(content: bytes) -> str:
@@ -77,34 +89,36 @@ def _text_of(content: bytes) -> str:
 
 def _delimiter(text: str) -> str:
     """The character between the headings."""
-    heading = text.partition("\n")[0]
+    heading = text.lstrip().partition("\n")[0]
     return max(DELIMITERS, key=heading.count)
 
 
-def _lines(reader: "Iterator[list[str]]", table: Table) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields line and cells of each row with the right number of cells; other rows are rejected."""
-    kind, keys = table.kind or "", table.columns.keys
+def _lines(reader: "Iterator[list[str]]", table: Table) -> Iterator[tuple[int, dict[str, str], str | None]]:
+    """Yields line, cells and problem of each row that is not blank; the problem is None for most."""
+    keys = table.columns.keys
     while True:
         line = reader.line_num + 1  # type: ignore[attr-defined]
         try:
             cells = next(reader, None)
         except csv.Error as error:
             table.count += 1
-            table.rejected.append(Rejected(kind, line, f"it is not CSV: {error}", ""))
+            yield line, {}, f"it is not CSV: {error}"
             continue
         if cells is None:
             return
         if not any(cell.strip() for cell in cells):
             continue
         table.count += 1
+        problem = None
         if any("\x00" in cell for cell in cells):
-            shown = ",".join(cells).replace("\x00", "\N{REPLACEMENT CHARACTER}")
-            table.rejected.append(Rejected(kind, line, "it holds a character that no text has", shown))
+            problem = "it holds a character that no text has"
+            cells = [cell.replace("\x00", "\N{REPLACEMENT CHARACTER}") for cell in cells]
         elif len(cells) < len(keys) or any(cell.strip() for cell in cells[len(keys) :]):
-            reason = f"it has {len(cells)} cells where the heading has {len(keys)}"
-            table.rejected.append(Rejected(kind, line, reason, ",".join(cells)))
+            problem = f"it has {len(cells)} cells where the heading has {len(keys)}"
         else:
-            yield line, dict(zip(keys, cells, strict=False))
+            cells = cells[: len(keys)]
+        beyond = {f"cell {place}": cell for place, cell in enumerate(cells) if place >= len(keys)}
+        yield line, dict(zip(keys, cells, strict=False)) | beyond, problem
 
 
 def _as_the_app_writes(cells: dict[str, str], notation: Notation) -> dict[str, str]:

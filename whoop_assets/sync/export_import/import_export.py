@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from whoop_assets.app_export import import_ledger
 from whoop_assets.app_export import store as export_store
+from whoop_assets.app_export.import_ledger import ExportSpan
 from whoop_assets.app_export.parsing import (
     Export,
     FileRead,
@@ -26,7 +28,7 @@ from whoop_assets.app_export.parsing.rows import (
     ExportedWorkout,
     JournalEntry,
 )
-from whoop_assets.app_export.store import ExportSpan, Stored, Unreadable
+from whoop_assets.app_export.store import Stored, Unreadable
 from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
@@ -226,7 +228,8 @@ def _store(
     result.missing_files = [name for name in FILES if name not in export.files]
     result.unknown_files = export.unknown_files
     days: set[date] = set()
-    readable: list[str] = []  # without files in which every row was rejected: they describe no day
+    # Kind -> days on which its file may lack a record. A file with rejected rows only describes no day.
+    incomplete_days: dict[str, list[date] | None] = {}
     for file, kind in KIND_OF.items():
         found = export.files.get(file)
         if kind == "sleeps":  # after the cycles, because the day of a sleep follows from its cycle
@@ -250,13 +253,13 @@ def _store(
             continue
         _report_file(connection, result, entry, found, contents.get(found.name, b""), file, at)
         if rows[kind] or not entry.rejected:
-            readable.append(kind)
+            incomplete_days[kind] = found.incomplete_days
     days |= export_store.assign_sleeps(connection, user_id, export_store.CycleOfSleep(connection, user_id))
     listed = {row["day"] for kind in rows.values() for row in kind}
     result.first_day, result.last_day = min(listed, default=None), max(listed, default=None)
-    if export_store.record_import(connection, user_id, readable, span, at):
+    if import_ledger.record_import(connection, user_id, incomplete_days, span, at):
         # The first file for these days also shows which days have no record of its kind.
-        days |= listed
+        days |= listed | import_ledger.days_in(connection, user_id, span)
     STALE_DAYS.mark(connection, user_id, days, at)
 
 
