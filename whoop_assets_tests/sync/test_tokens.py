@@ -5,6 +5,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from psycopg2.errors import ReadOnlySqlTransaction
@@ -306,8 +307,11 @@ def test_waiting_too_long_for_a_lease_is_a_transient_error(home, monkeypatch):
             )
 
     monkeypatch.setattr(home.clock, "sleep", renewed_meanwhile)
+    begun = home.clock.now()
     with pytest.raises(StillRefreshing, match="try again") as error:
         profile(home)
+    longest = leases.MAX_EXCHANGE_DURATION + leases.LEASE_DURATION + leases.GRACE_PERIOD
+    assert longest < home.clock.now() - begun <= longest + timedelta(seconds=1)
     assert error.value.transient
 
 
@@ -388,8 +392,10 @@ def test_a_new_pair_is_stored_after_a_failover(home, monkeypatch):
 
 def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home, monkeypatch):
     home.advance(timedelta(hours=2))
+    attempts = []
 
     def never(*_, **__):
+        attempts.append(home.clock.now())
         raise DatabaseUnreachable("The database does not answer.")
 
     with monkeypatch.context() as broken:
@@ -398,6 +404,8 @@ def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home, monkeyp
             PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*answer"
         ):
             profile(home)
+    waits = [(later - earlier).total_seconds() for earlier, later in pairwise(attempts)]
+    assert waits == [1, 2, 3, 4, 5, 6, 7]
     home.advance(leases.LEASE_DURATION)
     with pytest.raises(ReconnectionNeeded, match="stopped during a token exchange"):
         profile(home)

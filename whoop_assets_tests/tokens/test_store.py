@@ -10,6 +10,7 @@ from sqlalchemy import select
 from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.errors import ConfigurationError
+from whoop_assets.members import store as member_store
 from whoop_assets.tokens import cipher as keys
 from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store
@@ -257,7 +258,87 @@ def test_an_exchange_that_nobody_waits_for_any_more_is_told_of(database, cipher)
     with database.read() as connection:
         assert leases.unanswered_refreshes(connection, NOW) == {}
         (unanswered,) = leases.unanswered_refreshes(connection, NOW + leases.LEASE_DURATION).values()
-    assert unanswered.stopped_holder == leases.this_process()
+    assert (unanswered.since, unanswered.stopped_holder) == (NOW, leases.this_process())
+
+
+@pytest.mark.parametrize(
+    ("ends_in", "is_held"),
+    [
+        (timedelta(0), False),
+        (timedelta(milliseconds=1), True),
+        (2 * leases.LEASE_DURATION, True),
+        (2 * leases.LEASE_DURATION + timedelta(milliseconds=1), False),
+    ],
+)
+def test_a_lease_that_is_held_cannot_be_taken_and_any_other_can(database, cipher, ends_in, is_held):
+    save(database, cipher)
+    with database.write([MEMBER]) as connection:
+        connection.execute(tables.tokens.update().values(lease_until=NOW + ends_in))
+    assert leases.held(NOW + ends_in, NOW) is is_held
+    assert (take(database, cipher) is None) is is_held
+    assert not leases.held(None, NOW)
+
+
+def test_a_fence_only_grows(database, cipher):
+    fences = []
+
+    def note():
+        fences.append(stored(database, cipher).fence)
+
+    save(database, cipher)
+    note()
+    lease = take(database, cipher)
+    note()
+    give_back(database, lease, answered=False)
+    note()
+    assert store_refreshed(database, cipher, take(database, cipher))
+    note()
+    save(database, cipher)
+    note()
+    assert fences == sorted(set(fences))
+
+
+def test_a_pair_is_stored_with_its_times_and_without_a_lease(database, cipher):
+    save(database, cipher)
+    assert store_refreshed(database, cipher, take(database, cipher))
+    pair = stored(database, cipher)
+    assert (pair.access_token, pair.refresh_token) == ("access-2", "refresh-2")
+    assert (pair.expires_at, pair.refreshed_at) == (NOW + 2 * HOUR, NOW)
+    assert (pair.lease_until, pair.intent_at, pair.lease_holder) == (None, None, None)
+
+
+def test_no_pair_is_stored_for_an_erased_member(database, cipher):
+    save(database, cipher)
+    lease = take(database, cipher)
+    with database.write([MEMBER]) as connection:
+        token_store.forget(connection, MEMBER)
+    assert not store_refreshed(database, cipher, lease)
+    assert stored(database, cipher) is None
+
+
+def test_a_late_pair_does_not_replace_one_under_a_key_that_its_process_lacks(database, cipher):
+    save(database, cipher)
+    late = take(database, cipher)
+    new = Fernet.generate_key().decode()
+    with database.write() as connection:
+        keys.switch(connection, token_cipher(database, new).first, NOW)
+    save(database, token_cipher(database, f"{new},{KEY}"), access="new consent")
+    assert not store_refreshed(database, cipher, late)
+    assert stored(database, token_cipher(database, new)).access_token == "new consent"
+
+
+def test_tokens_are_unused_since_their_last_refresh_if_their_member_is_connected(database, cipher):
+    nobody = {"email": None, "first_name": None, "last_name": None}
+    with database.write() as connection:
+        for user_id in (3, 1, 2, 4):
+            member_store.connect(connection, user_id, ["offline"], nobody, NOW)
+        member_store.set_status(connection, 2, member_store.RECONNECTION_NEEDED)
+    for user_id in (3, 2, 1):
+        save(database, cipher, user_id=user_id)
+    save(database, cipher, user_id=4, refresh=None)
+    with database.read() as connection:
+        assert token_store.unused_since(connection, NOW) == [1, 3]
+        assert token_store.unused_since(connection, NOW - timedelta(seconds=1)) == []
 
 
 def test_without_the_key_that_encrypts_now_no_lease_is_given(database, cipher):
