@@ -1,4 +1,4 @@
-"""Small real implementations of what the client is given, and a server that follows a script."""
+"""A counting budget, a fixed list of tokens, and a server that returns scripted responses."""
 
 import json
 import random
@@ -67,21 +67,21 @@ class TokenRow:
 
 
 class ScriptedServer:
-    """Answers each request with the next reply; the last one is repeated."""
+    """Returns the next reply for each request, and repeats the last reply."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
         self.requests: list[httpx.Request] = []
-        self.http = httpx.Client(transport=httpx.MockTransport(self._answer))
+        self.http = httpx.Client(transport=httpx.MockTransport(self._respond))
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        # The client sends one request object again and changes its header: keep a copy of what was sent.
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        # On a retry, the client changes the header of the same request object, so keep a copy.
         self.requests.append(
             httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
         )
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if isinstance(reply, httpx.Response):
-            # A response can be read by one client once: hand out a copy.
+            # A response can be read only once, so return a copy.
             return httpx.Response(reply.status_code, headers=reply.headers, content=reply.content)
         if isinstance(reply, httpx.TransportError):
             raise reply
@@ -93,7 +93,7 @@ class ScriptedServer:
 
 
 class Bench:
-    """A client with everything around it that a test wants to look at."""
+    """A client with its budget, tokens, clock and scripted server."""
 
     def __init__(
         self,

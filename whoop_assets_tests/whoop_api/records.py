@@ -1,4 +1,4 @@
-"""One record of each kind as WHOOP sends it, explicit nulls included. Every call gives a fresh copy."""
+"""One record of each stream as WHOOP sends it, with explicit nulls."""
 
 import copy
 from typing import Any
@@ -107,5 +107,5 @@ BODY: Record = {"height_meter": 1.8288, "weight_kilogram": 90.7185, "max_heart_r
 
 
 def sample(stream: str, **changes: Any) -> Record:
-    """A record of the stream, with top-level fields changed."""
+    """Return a copy of the stream's record with changed top-level fields."""
     return {**copy.deepcopy(_SAMPLES[stream]), **changes}

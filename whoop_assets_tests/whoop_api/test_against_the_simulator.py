@@ -1,4 +1,4 @@
-"""The client over real HTTP against the simulator: consent, tokens, endpoints, paging, limits, faults."""
+"""The client over HTTP with the simulator: consent, tokens, endpoints, pagination, limits and faults."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ STATE = "state-of-this-attempt"
 
 
 class WorldClock(ManualClock):
-    """The client's clock and the simulator's as one: a wait advances both."""
+    """A clock for client and simulator: a wait advances both."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.moment)
@@ -55,8 +55,8 @@ class WorldClock(ManualClock):
         self._world.advance(seconds)
 
 
-class Refreshing:
-    """A token source that keeps one pair and renews it when it is rejected."""
+class RefreshingTokens:
+    """A token source that refreshes its pair after a rejection."""
 
     def __init__(self, oauth: OAuth, access_token: str, refresh_token: str, user_id: int) -> None:
         self.oauth = oauth
@@ -97,10 +97,10 @@ class Account:
     def client(self, scopes: tuple[str, ...] = SCOPES) -> WhoopClient:
         pair = self.world.issue_tokens(self.user_id, scopes)
         return self.client_of(
-            Refreshing(self.oauth, pair["access_token"], pair["refresh_token"], self.user_id)
+            RefreshingTokens(self.oauth, pair["access_token"], pair["refresh_token"], self.user_id)
         )
 
-    def client_of(self, tokens: Refreshing | TokenRow) -> WhoopClient:
+    def client_of(self, tokens: RefreshingTokens | TokenRow) -> WhoopClient:
         return WhoopClient(
             base_url=self.sim.api_url, tokens=tokens, budget=self.budget, clock=self.clock, http=self.http
         )
@@ -130,7 +130,7 @@ def account(sim: RunningSimulator) -> Iterator[Account]:
 # Consent and tokens
 
 
-def test_a_member_consents_and_the_code_buys_tokens_that_work(account: Account) -> None:
+def test_a_consent_gives_a_code_for_working_tokens(account: Account) -> None:
     redirect = account.sim.consent(account.oauth.authorization_url(SCOPES, STATE), account.user_id)
     pair = account.oauth.exchange_code(account.oauth.read_redirect(redirect, STATE))
     assert pair.scopes == set(SCOPES)
@@ -139,7 +139,7 @@ def test_a_member_consents_and_the_code_buys_tokens_that_work(account: Account) 
     assert UserProfile.model_validate(profile.payload).user_id == account.user_id
 
 
-def test_a_code_is_good_once(account: Account) -> None:
+def test_a_code_works_once(account: Account) -> None:
     redirect = account.sim.consent(account.oauth.authorization_url(SCOPES, STATE), account.user_id)
     code = account.oauth.read_redirect(redirect, STATE)
     account.oauth.exchange_code(code)
@@ -147,13 +147,13 @@ def test_a_code_is_good_once(account: Account) -> None:
         account.oauth.exchange_code(code)
 
 
-def test_a_member_may_say_no(account: Account) -> None:
+def test_a_declined_consent_is_an_error(account: Account) -> None:
     redirect = account.sim.consent(account.oauth.authorization_url(SCOPES, STATE), account.user_id, "deny")
     with pytest.raises(ConsentDenied):
         account.oauth.read_redirect(redirect, STATE)
 
 
-def test_a_scope_whoop_does_not_have_fails_the_consent(account: Account) -> None:
+def test_an_unknown_scope_fails_the_consent(account: Account) -> None:
     redirect = account.sim.consent(account.oauth.authorization_url(["read:workouts"], STATE), account.user_id)
     with pytest.raises(ConsentFailed, match="invalid_scope"):
         account.oauth.read_redirect(redirect, STATE)
@@ -166,7 +166,7 @@ def test_without_offline_there_is_no_refresh_token(account: Account) -> None:
     assert pair.scopes == {"read:cycles"}
 
 
-def test_a_refresh_makes_the_old_pair_worthless_at_once(account: Account) -> None:
+def test_a_refresh_invalidates_the_old_pair(account: Account) -> None:
     old = account.world.issue_tokens(account.user_id)
     new = account.oauth.refresh(old["refresh_token"])
     with pytest.raises(InvalidGrant):
@@ -176,14 +176,14 @@ def test_a_refresh_makes_the_old_pair_worthless_at_once(account: Account) -> Non
     assert account.client_of(TokenRow(new.access_token)).profile().payload["user_id"] == account.user_id
 
 
-def test_a_wrong_client_secret_says_what_to_check(account: Account) -> None:
+def test_the_error_for_a_wrong_client_secret_names_the_setting(account: Account) -> None:
     oauth = OAuth(account.sim.oauth_url, account.world.app.client_id, "wrong", REDIRECT, clock=account.clock)
     with pytest.raises(InvalidClient, match="WHOOP_CLIENT_SECRET"):
         oauth.refresh(account.world.issue_tokens(account.user_id)["refresh_token"])
     oauth.close()
 
 
-def test_an_expired_token_is_renewed_in_the_middle_of_a_crawl(account: Account) -> None:
+def test_a_token_that_expires_between_pages_is_refreshed(account: Account) -> None:
     client = account.client()
     pages = client.pages(SLEEPS, limit=10)
     records = list(next(pages).records)
@@ -203,7 +203,7 @@ def test_a_revoked_grant_needs_a_new_consent(account: Account) -> None:
 
 
 @pytest.mark.parametrize("name", SCOPE_OF)
-def test_a_scope_opens_its_stream_and_no_other(account: Account, name: str) -> None:
+def test_a_scope_gives_access_only_to_its_stream(account: Account, name: str) -> None:
     granted = ("offline", SCOPE_OF[name])
     client = account.client(granted)
     reads = {"profile": client.profile, "body_measurement": client.body_measurement} | {
@@ -227,20 +227,20 @@ def test_profile_and_body_measurement_are_the_members(account: Account) -> None:
     assert BodyMeasurement.model_validate(client.body_measurement().payload).height_meter
 
 
-def test_each_record_is_at_its_own_url(account: Account) -> None:
+def test_each_record_has_its_url(account: Account) -> None:
     client = account.client()
     for stream in (CYCLES, SLEEPS, WORKOUTS):
         record = account.truth(stream)[3]
         assert client.record(stream, record["id"]).payload == record
     night = next(sleep for sleep in account.truth(SLEEPS) if not sleep["nap"])
-    recovery = next(one for one in account.truth(RECOVERIES) if one["sleep_id"] == night["id"])
+    recovery = next(record for record in account.truth(RECOVERIES) if record["sleep_id"] == night["id"])
     assert client.record(RECOVERIES, night["cycle_id"]).payload == recovery
     assert client.cycle_recovery(night["cycle_id"]).payload == recovery
     assert client.cycle_sleep(night["cycle_id"]).payload == night
 
 
-def test_a_v1_number_leads_to_the_v2_record() -> None:
-    # Only activities of the time before v2 have one.
+def test_a_v1_id_is_mapped_to_the_v2_id() -> None:
+    # Only activities from before v2 have a v1 id.
     with RunningSimulator(members=1, days=2, seed=11, now=datetime(2025, 6, 1, 12, tzinfo=UTC)) as sim:
         account = Account(sim)
         number, uuid = next(iter(sim.world.member(account.user_id).source.v1_ids.items()))
@@ -250,7 +250,7 @@ def test_a_v1_number_leads_to_the_v2_record() -> None:
         account.http.close()
 
 
-def test_what_does_not_exist_is_not_found(account: Account) -> None:
+def test_an_unknown_id_or_path_is_a_not_found_error(account: Account) -> None:
     client = account.client()
     for stream, key in ((CYCLES, 5), (RECOVERIES, 5), (SLEEPS, "0" * 8 + "-0000-4000-8000-" + "0" * 12)):
         with pytest.raises(NotFound):
@@ -259,22 +259,22 @@ def test_what_does_not_exist_is_not_found(account: Account) -> None:
         client.get("/v2/recovery/0c5d6d71-7e4c-4a8b-9f62-2f2b37a7a6b1")
 
 
-def test_a_query_whoop_does_not_understand_is_a_bad_request(account: Account) -> None:
+def test_an_invalid_query_is_a_bad_request_error(account: Account) -> None:
     with pytest.raises(BadRequest):
         account.client().get("/v2/cycle", {"limit": "26"})
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-def test_every_simulated_record_fits_its_model_and_comes_back_whole(account: Account, stream: Stream) -> None:
+def test_every_simulated_record_is_valid_and_dumped_unchanged(account: Account, stream: Stream) -> None:
     for raw in account.truth(stream):
         assert stream.model.model_validate(raw).model_dump(mode="json", exclude_unset=True) == raw
 
 
-# Paging
+# Pagination
 
 
 @pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
-def test_a_crawl_finds_every_record_once_newest_first(account: Account, stream: Stream) -> None:
+def test_all_pages_have_every_record_once_newest_first(account: Account, stream: Stream) -> None:
     pages = list(account.client().pages(stream, limit=7))
     records = [record for page in pages for record in page.records]
     assert records == account.truth(stream)
@@ -285,20 +285,20 @@ def test_a_crawl_finds_every_record_once_newest_first(account: Account, stream: 
     assert all(earlier.requested_at <= later.requested_at for earlier, later in pairwise(pages))
 
 
-def test_the_typed_iterators_read_a_span(account: Account) -> None:
+def test_typed_iterators_read_a_span(account: Account) -> None:
     client = account.client()
     start, end = NOW - timedelta(days=20), NOW - timedelta(days=10)
-    found: list[Cycle | Sleep | Workout] = [
+    records: list[Cycle | Sleep | Workout] = [
         *client.cycles(start, end),
         *client.sleeps(start, end),
         *client.workouts(start, end),
     ]
-    assert {type(one) for one in found} == {Cycle, Sleep, Workout}
-    assert all(one.start < end and (one.end is None or one.end >= start) for one in found)
+    assert {type(record) for record in records} == {Cycle, Sleep, Workout}
+    assert all(record.start < end and (record.end is None or record.end >= start) for record in records)
     assert list(client.recoveries(start, end))
 
 
-def test_a_cursor_that_stands_still_is_noticed(account: Account) -> None:
+def test_a_cursor_that_is_always_repeated_is_an_error(account: Account) -> None:
     client = account.client()
     account.world.inject_fault("repeat_cursor", count=None)
     with pytest.raises(CursorRepeated):
@@ -306,20 +306,20 @@ def test_a_cursor_that_stands_still_is_noticed(account: Account) -> None:
     assert 5 < client.requests < 30
 
 
-def test_a_cursor_that_stood_still_for_a_while_is_asked_for_again(account: Account) -> None:
+def test_a_page_with_a_temporarily_repeated_cursor_is_requested_again(account: Account) -> None:
     client = account.client()
     expected = [page.records for page in client.pages(SLEEPS, limit=10)]
     assert len(expected) > 2
     account.world.inject_fault("repeat_cursor", count=3)
     client = account.client()
     assert [page.records for page in client.pages(SLEEPS, limit=10)] == expected
-    assert client.requests == len(expected) + 2  # of the three, the first page named no cursor to repeat
+    assert client.requests == len(expected) + 2  # the first page has no cursor to repeat
 
 
 # Limits
 
 
-def test_the_limits_are_learned_from_the_headers(account: Account) -> None:
+def test_the_budget_gets_the_limits_from_the_headers(account: Account) -> None:
     account.world.set_limits(100, 10_000)
     account.client().profile()
     status, limit = account.budget.observed[-1]
@@ -329,7 +329,7 @@ def test_the_limits_are_learned_from_the_headers(account: Account) -> None:
     assert (limit.nearest, 0 < limit.reset_seconds <= 60) == (100, True)
 
 
-def test_a_minute_limit_is_waited_out_and_the_crawl_goes_on(account: Account) -> None:
+def test_the_client_waits_for_the_reset_of_a_minute_limit(account: Account) -> None:
     account.clock.sleep(61)
     account.world.set_limits(3, 10_000)
     client = account.client()
@@ -340,7 +340,7 @@ def test_a_minute_limit_is_waited_out_and_the_crawl_goes_on(account: Account) ->
     assert account.world.stats()["worst_minute"] <= 8
 
 
-def test_a_day_limit_is_not_waited_out(account: Account) -> None:
+def test_an_exhausted_day_limit_is_an_error(account: Account) -> None:
     account.clock.sleep(200)
     account.world.set_limits(100, account.world.limits.day.used)
     client = account.client()
@@ -355,7 +355,7 @@ def test_a_day_limit_is_not_waited_out(account: Account) -> None:
 
 
 @pytest.mark.parametrize("kind", ["status", "reset", "truncate", "not_json"])
-def test_a_fault_in_a_crawl_loses_nothing(account: Account, kind: str) -> None:
+def test_a_fault_between_pages_loses_no_record(account: Account, kind: str) -> None:
     client = account.client()
     pages = client.pages(WORKOUTS, limit=10)
     records = list(next(pages).records)
@@ -376,7 +376,7 @@ def test_a_fault_in_a_crawl_loses_nothing(account: Account, kind: str) -> None:
         ("not_json", UnreadableResponse),
     ],
 )
-def test_a_fault_that_stays_ends_in_its_error(account: Account, kind: str, error: type[Exception]) -> None:
+def test_a_lasting_fault_is_an_error(account: Account, kind: str, error: type[Exception]) -> None:
     account.world.inject_fault(kind, count=None)
     client = account.client()
     with pytest.raises(error):
@@ -384,12 +384,12 @@ def test_a_fault_that_stays_ends_in_its_error(account: Account, kind: str, error
     assert client.requests >= 9
 
 
-def test_a_slow_answer_is_waited_for(account: Account) -> None:
+def test_a_slow_response_is_read(account: Account) -> None:
     account.world.inject_fault("latency", seconds=0.2)
     assert account.client().profile().payload["user_id"] == account.user_id
 
 
-def test_a_grant_that_a_lost_answer_ended_is_revoked(account: Account) -> None:
+def test_revoking_succeeds_if_only_the_response_was_lost(account: Account) -> None:
     client = account.client()
     account.world.inject_fault("reset")
     client.revoke_access()
@@ -398,7 +398,7 @@ def test_a_grant_that_a_lost_answer_ended_is_revoked(account: Account) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reset", "truncate", "not_json", "status"])
-def test_a_refresh_whose_answer_is_lost_is_not_repeated(account: Account, kind: str) -> None:
+def test_a_refresh_with_a_lost_response_is_not_repeated(account: Account, kind: str) -> None:
     pair = account.world.issue_tokens(account.user_id)
     account.world.inject_fault(kind, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshResponseLost):
@@ -406,14 +406,14 @@ def test_a_refresh_whose_answer_is_lost_is_not_repeated(account: Account, kind: 
     assert account.world.stats()["token_requests"] <= 1
 
 
-def test_a_code_whose_answer_is_lost_means_a_new_consent(account: Account) -> None:
+def test_a_code_exchange_with_a_lost_response_is_an_error(account: Account) -> None:
     code = account.world.grant_code(account.user_id, SCOPES, REDIRECT)
     account.world.inject_fault("reset", path_prefix="/oauth/oauth2/token")
     with pytest.raises(TokenResponseLost):
         account.oauth.exchange_code(code)
 
 
-def test_nobody_at_the_address_is_a_network_fault(account: Account) -> None:
+def test_a_refused_connection_is_a_network_fault(account: Account) -> None:
     tokens = TokenRow("token")
     with (
         WhoopClient(

@@ -1,3 +1,5 @@
+"""Paths of single records, revoking a grant, and scopes."""
+
 from pathlib import Path
 from uuid import UUID
 
@@ -27,14 +29,14 @@ from whoop_assets_tests.whoop_api.records import BODY, PROFILE, SLEEP_ID, sample
         (lambda client: client.activity_mapping(2**63 - 1), "/v1/activity-mapping/9223372036854775807"),
     ],
 )
-def test_each_thing_is_asked_for_at_its_own_path(call, path: str) -> None:
+def test_each_record_is_requested_at_its_path(call, path: str) -> None:
     bench = Bench(ok({"user_id": 10129}))
-    answer = call(bench.client)
+    response = call(bench.client)
     assert bench.server.requests[0].method == "GET"
     assert bench.server.requests[0].url.path == "/developer" + path
     assert bench.server.requests[0].url.query == b""
-    assert answer.endpoint == path
-    assert answer.payload == {"user_id": 10129}
+    assert response.endpoint == path
+    assert response.payload == {"user_id": 10129}
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_each_thing_is_asked_for_at_its_own_path(call, path: str) -> None:
         (WORKOUTS, ""),
     ],
 )
-def test_what_is_no_id_never_becomes_part_of_a_url(stream: Stream, key: int | str) -> None:
+def test_an_invalid_id_is_an_error_before_the_request(stream: Stream, key: int | str) -> None:
     bench = Bench(ok({}))
     with pytest.raises(InvalidIdentifier):
         bench.client.record(stream, key)
@@ -64,20 +66,20 @@ def test_what_is_no_id_never_becomes_part_of_a_url(stream: Stream, key: int | st
     assert bench.budget.lanes == []
 
 
-def test_a_cycle_without_recovery_is_not_found() -> None:
+def test_a_404_is_a_not_found_error() -> None:
     with pytest.raises(NotFound):
         Bench(httpx.Response(404)).client.cycle_recovery(93845)
 
 
 @pytest.mark.parametrize("payload", [None, [], [PROFILE], "text", 5])
-def test_an_answer_that_is_no_object_is_no_record(payload: object) -> None:
+def test_a_response_that_is_not_an_object_is_an_error(payload: object) -> None:
     with pytest.raises(UnreadableResponse) as caught:
         Bench(ok(payload)).client.profile()
     assert not caught.value.transient
     assert "Jo" not in str(caught.value)
 
 
-def test_revoking_needs_no_body() -> None:
+def test_revoking_accepts_a_204_without_a_body() -> None:
     bench = Bench(httpx.Response(204))
     bench.client.revoke_access()
     assert bench.server.requests[0].method == "DELETE"
@@ -85,7 +87,7 @@ def test_revoking_needs_no_body() -> None:
     assert [status for status, _ in bench.budget.observed] == [204]
 
 
-def test_revoking_has_worked_when_the_answer_was_lost_and_the_grant_is_gone() -> None:
+def test_a_401_after_a_lost_response_means_that_the_grant_is_revoked() -> None:
     bench = Bench(httpx.ReadError("reset"), httpx.Response(401), tokens=TokenRow("only"))
     bench.client.revoke_access()
     bench = Bench(httpx.Response(401), tokens=TokenRow("only"))
@@ -93,12 +95,12 @@ def test_revoking_has_worked_when_the_answer_was_lost_and_the_grant_is_gone() ->
         bench.client.revoke_access()
 
 
-def test_a_recovery_is_known_by_its_sleep() -> None:
+def test_the_key_of_a_recovery_is_its_sleep_id() -> None:
     assert [stream.key for stream in STREAMS.values()] == ["id", "id", "sleep_id", "id"]
     assert RECOVERIES.key in sample("recoveries")
 
 
-def test_a_streams_scope_is_spelled_as_whoop_spells_it() -> None:
+def test_scopes_have_whoops_names() -> None:
     assert [stream.scope for stream in STREAMS.values()] == [
         "read:cycles",
         "read:sleep",
@@ -116,7 +118,7 @@ def test_a_streams_scope_is_spelled_as_whoop_spells_it() -> None:
     }
 
 
-def test_a_grant_says_what_may_be_read_and_what_is_missing() -> None:
+def test_granted_scopes_determine_readable_streams_and_missing_scopes() -> None:
     granted = frozenset({"offline", "read:cycles", "read:sleep"})
     assert [name for name in STREAM_NAMES if allows(granted, name)] == ["cycles", "sleeps"]
     assert missing(granted) == {"read:profile"}
@@ -124,12 +126,12 @@ def test_a_grant_says_what_may_be_read_and_what_is_missing() -> None:
     assert missing(REQUIRED_SCOPES) == frozenset()
 
 
-def test_body_measurements_come_as_received() -> None:
+def test_a_body_measurement_is_returned_as_received() -> None:
     client: WhoopClient = Bench(ok(BODY)).client
     assert client.body_measurement().payload == BODY
 
 
-def test_the_page_about_the_api_names_every_path_and_scope() -> None:
+def test_the_documentation_names_every_path_and_scope() -> None:
     page = (Path(__file__).parents[2] / "docs" / "whoop-api.md").read_text(encoding="utf-8")
     for stream in STREAMS.values():
         assert f"`{stream.path}`" in page

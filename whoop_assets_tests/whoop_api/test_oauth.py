@@ -1,3 +1,5 @@
+"""OAuth: authorization URL, redirect, code exchange and refresh."""
+
 import json
 import traceback
 from typing import Any
@@ -39,8 +41,8 @@ PAIR: dict[str, Any] = {
 }
 
 
-class Desk:
-    """An OAuth with the server it talks to."""
+class OAuthBench:
+    """An OAuth client with its clock and scripted server."""
 
     def __init__(self, *replies: Reply, url: str = URL) -> None:
         self.clock = ManualClock(NOW)
@@ -54,16 +56,16 @@ class Desk:
         return {name: values[0] for name, values in parse_qs(sent.content.decode()).items()}
 
 
-def refused(status: int, error: str) -> httpx.Response:
+def error_response(status: int, error: str) -> httpx.Response:
     return httpx.Response(status, json={"error": error, "error_description": "jo@example.org secret-refresh"})
 
 
-def shown(error: BaseException) -> str:
+def formatted(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def test_the_consent_page_is_asked_for_all_scopes() -> None:
-    url = urlsplit(Desk(ok(PAIR)).oauth.authorization_url(SCOPES, STATE))
+def test_the_authorization_url_has_all_parameters() -> None:
+    url = urlsplit(OAuthBench(ok(PAIR)).oauth.authorization_url(SCOPES, STATE))
     assert f"{url.scheme}://{url.netloc}{url.path}" == f"{URL}/auth"
     assert {name: values[0] for name, values in parse_qs(url.query).items()} == {
         "response_type": "code",
@@ -76,17 +78,19 @@ def test_the_consent_page_is_asked_for_all_scopes() -> None:
     assert "+" not in url.query
 
 
-def test_a_state_is_long_and_never_the_same() -> None:
+def test_a_state_is_long_and_random() -> None:
     states = {OAuth.new_state() for _ in range(50)}
     assert len(states) == 50
     assert min(map(len, states)) >= 30
     with pytest.raises(ValueError, match="8 characters"):
-        Desk(ok(PAIR)).oauth.authorization_url(SCOPES, "short")
+        OAuthBench(ok(PAIR)).oauth.authorization_url(SCOPES, "short")
 
 
-@pytest.mark.parametrize("frame", ["{}", " {}\n", "<{}>", '"{}"', "{}#_"])
-def test_the_code_is_read_from_the_redirect_however_it_was_pasted(frame: str) -> None:
-    assert OAuth.read_redirect(frame.format(f"{REDIRECT}?code=a%2Fb&scope=x&state={STATE}"), STATE) == "a/b"
+@pytest.mark.parametrize("template", ["{}", " {}\n", "<{}>", '"{}"', "{}#_"])
+def test_the_code_is_read_from_a_pasted_redirect_address(template: str) -> None:
+    assert (
+        OAuth.read_redirect(template.format(f"{REDIRECT}?code=a%2Fb&scope=x&state={STATE}"), STATE) == "a/b"
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,31 +116,33 @@ def test_the_code_is_read_from_the_redirect_however_it_was_pasted(frame: str) ->
         ("", ConsentFailed, "whole address"),
     ],
 )
-def test_a_redirect_without_a_good_code_says_why(query: str, kind: type[OAuthError], words: str) -> None:
+def test_a_redirect_without_a_valid_code_is_an_error_with_the_reason(
+    query: str, kind: type[OAuthError], words: str
+) -> None:
     with pytest.raises(kind, match=words) as caught:
         OAuth.read_redirect(f"{REDIRECT}?{query}", STATE)
-    assert "secret" not in shown(caught.value)
+    assert "secret" not in formatted(caught.value)
 
 
 @given(st.text() | st.text().map(lambda text: f"{REDIRECT}?code=1&state={text}"))
 @example("http://x/?code=1&state=\udcff")
-def test_any_pasted_text_is_answered_with_one_of_the_family(text: str) -> None:
+def test_any_other_pasted_text_is_an_oauth_error(text: str) -> None:
     with pytest.raises(OAuthError):
         OAuth.read_redirect(text, STATE)
 
 
 @pytest.mark.parametrize("text", ["http://[", "http://[::1/callback?code=1", "secret"])
-def test_a_pasted_text_that_is_no_address_is_explained(text: str) -> None:
+def test_a_pasted_text_that_is_not_an_address_is_an_error_with_a_hint(text: str) -> None:
     with pytest.raises(ConsentFailed, match="whole address"):
         OAuth.read_redirect(text, STATE)
 
 
 @pytest.mark.parametrize("url", [URL, URL + "/"])
-def test_a_code_is_exchanged_with_the_clients_secret_in_the_form(url: str) -> None:
-    desk = Desk(ok(PAIR), url=url)
-    pair = desk.oauth.exchange_code("the-code")
-    assert str(desk.server.requests[0].url) == f"{URL}/token"
-    assert desk.form() == {
+def test_a_code_exchange_sends_the_client_credentials_in_the_form(url: str) -> None:
+    bench = OAuthBench(ok(PAIR), url=url)
+    pair = bench.oauth.exchange_code("the-code")
+    assert str(bench.server.requests[0].url) == f"{URL}/token"
+    assert bench.form() == {
         "grant_type": "authorization_code",
         "code": "the-code",
         "redirect_uri": REDIRECT,
@@ -152,10 +158,10 @@ def test_a_code_is_exchanged_with_the_clients_secret_in_the_form(url: str) -> No
     assert "secret" not in repr(pair)
 
 
-def test_a_refresh_asks_for_offline_alone() -> None:
-    desk = Desk(ok({**PAIR, "scope": "offline"}))
-    assert desk.oauth.refresh("old-refresh").scopes == {"offline"}
-    assert desk.form() == {
+def test_a_refresh_requests_only_the_offline_scope() -> None:
+    bench = OAuthBench(ok({**PAIR, "scope": "offline"}))
+    assert bench.oauth.refresh("old-refresh").scopes == {"offline"}
+    assert bench.form() == {
         "grant_type": "refresh_token",
         "refresh_token": "old-refresh",
         "scope": "offline",
@@ -165,33 +171,36 @@ def test_a_refresh_asks_for_offline_alone() -> None:
 
 
 def test_a_grant_without_offline_has_no_refresh_token() -> None:
-    for answer in ({**PAIR, "refresh_token": None}, {k: v for k, v in PAIR.items() if k != "refresh_token"}):
-        assert Desk(ok(answer)).oauth.exchange_code("c").refresh_token is None
+    for response in (
+        {**PAIR, "refresh_token": None},
+        {k: v for k, v in PAIR.items() if k != "refresh_token"},
+    ):
+        assert OAuthBench(ok(response)).oauth.exchange_code("c").refresh_token is None
 
 
-def test_an_answer_that_names_no_scope_grants_what_was_asked_for() -> None:
-    answer = {**PAIR, "scope": ""}
-    assert Desk(ok(answer)).oauth.exchange_code("c").scopes == frozenset(SCOPES)
-    assert Desk(ok(answer)).oauth.exchange_code("c", ["read:cycles"]).scopes == {"read:cycles"}
+def test_a_response_without_scopes_grants_the_requested_scopes() -> None:
+    response = {**PAIR, "scope": ""}
+    assert OAuthBench(ok(response)).oauth.exchange_code("c").scopes == frozenset(SCOPES)
+    assert OAuthBench(ok(response)).oauth.exchange_code("c", ["read:cycles"]).scopes == {"read:cycles"}
 
 
 @pytest.mark.parametrize("lifetime", [None, "soon", 0, -5, True, 1e400, 2**40])
-def test_a_pair_is_not_thrown_away_for_a_lifetime_that_makes_no_sense(lifetime: object) -> None:
-    answer = httpx.Response(200, text=json.dumps({**PAIR, "expires_in": lifetime}))
-    assert Desk(answer).oauth.refresh("r").expires_in == 3600
+def test_an_invalid_lifetime_is_replaced_by_an_hour(lifetime: object) -> None:
+    response = httpx.Response(200, text=json.dumps({**PAIR, "expires_in": lifetime}))
+    assert OAuthBench(response).oauth.refresh("r").expires_in == 3600
 
 
 @pytest.mark.parametrize(
     ("reply", "kind", "words"),
     [
-        (refused(400, "invalid_grant"), InvalidGrant, "connect again"),
-        (refused(401, "invalid_grant"), InvalidGrant, "connect again"),
-        (refused(401, "invalid_client"), InvalidClient, "WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET"),
-        (refused(400, "invalid_client"), InvalidClient, "WHOOP_CLIENT_SECRET"),
-        (refused(400, "unauthorized_client"), InvalidClient, "WHOOP_CLIENT_SECRET"),
+        (error_response(400, "invalid_grant"), InvalidGrant, "connect again"),
+        (error_response(401, "invalid_grant"), InvalidGrant, "connect again"),
+        (error_response(401, "invalid_client"), InvalidClient, "WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET"),
+        (error_response(400, "invalid_client"), InvalidClient, "WHOOP_CLIENT_SECRET"),
+        (error_response(400, "unauthorized_client"), InvalidClient, "WHOOP_CLIENT_SECRET"),
         (httpx.Response(401, text="<html>"), InvalidClient, "WHOOP_CLIENT_SECRET"),
-        (refused(400, "invalid_request"), OAuthError, "invalid_request"),
-        (refused(400, "secret"), OAuthError, "does not document"),
+        (error_response(400, "invalid_request"), OAuthError, "invalid_request"),
+        (error_response(400, "secret"), OAuthError, "does not document"),
         (httpx.Response(400, json=["secret"]), UnreadableResponse, "not JSON"),
         (httpx.Response(403, text="<html>secret"), UnreadableResponse, "not JSON"),
         (httpx.Response(302, headers={"Location": "http://elsewhere.test"}), UnreadableResponse, "not JSON"),
@@ -206,46 +215,44 @@ def test_a_pair_is_not_thrown_away_for_a_lifetime_that_makes_no_sense(lifetime: 
         (httpx.WriteError("x"), RefreshResponseLost, "may be used up"),
     ],
 )
-def test_a_refresh_that_failed_is_never_sent_again_blindly(
-    reply: Reply, kind: type[WhoopError], words: str
-) -> None:
-    desk = Desk(reply)
+def test_a_failed_refresh_is_not_repeated(reply: Reply, kind: type[WhoopError], words: str) -> None:
+    bench = OAuthBench(reply)
     with pytest.raises(kind, match=words) as caught:
-        desk.oauth.refresh(PAIR["refresh_token"])
-    assert len(desk.server.requests) == 1
-    assert "secret-" not in shown(caught.value)
-    assert "jo@" not in shown(caught.value)
+        bench.oauth.refresh(PAIR["refresh_token"])
+    assert len(bench.server.requests) == 1
+    assert "secret-" not in formatted(caught.value)
+    assert "jo@" not in formatted(caught.value)
     assert caught.value.transient == isinstance(caught.value, RefreshResponseLost | RateLimited)
 
 
 @pytest.mark.parametrize("fault", [httpx.ReadTimeout("x"), httpx.Response(503)])
-def test_a_code_whose_answer_was_lost_requires_a_new_connection(fault: Reply) -> None:
-    desk = Desk(fault)
+def test_a_lost_response_to_a_code_exchange_requires_a_new_connection(fault: Reply) -> None:
+    bench = OAuthBench(fault)
     with pytest.raises(TokenResponseLost, match="connection again") as caught:
-        desk.oauth.exchange_code("secret-code")
+        bench.oauth.exchange_code("secret-code")
     assert not isinstance(caught.value, RefreshResponseLost)
-    assert len(desk.server.requests) == 1
+    assert len(bench.server.requests) == 1
 
 
-def test_a_bad_code_names_the_redirect_uri_as_a_cause() -> None:
+def test_the_error_for_an_invalid_code_mentions_the_redirect_uri() -> None:
     with pytest.raises(InvalidGrant, match="WHOOP_REDIRECT_URI"):
-        Desk(refused(400, "invalid_grant")).oauth.exchange_code("c")
+        OAuthBench(error_response(400, "invalid_grant")).oauth.exchange_code("c")
 
 
-def test_what_never_left_this_machine_is_sent_again() -> None:
-    desk = Desk(httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), ok(PAIR))
-    assert desk.oauth.refresh("r").access_token == "secret-access"
-    assert 0 < (desk.clock.now() - NOW).total_seconds() < 6
+def test_a_refresh_is_repeated_if_no_connection_was_made() -> None:
+    bench = OAuthBench(httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), ok(PAIR))
+    assert bench.oauth.refresh("r").access_token == "secret-access"
+    assert 0 < (bench.clock.now() - NOW).total_seconds() < 6
 
 
-def test_a_network_that_stays_dead_has_spent_nothing() -> None:
-    desk = Desk(httpx.ConnectError("refused"))
+def test_a_lasting_connection_failure_is_a_transient_network_fault() -> None:
+    bench = OAuthBench(httpx.ConnectError("refused"))
     with pytest.raises(NetworkFault, match="WHOOP_OAUTH_URL") as caught:
-        desk.oauth.refresh("secret-refresh")
+        bench.oauth.refresh("secret-refresh")
     assert caught.value.transient
-    assert len(desk.server.requests) == 3
+    assert len(bench.server.requests) == 3
 
 
-def test_an_oauth_url_that_is_none_is_refused_at_once() -> None:
+def test_an_invalid_oauth_url_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="WHOOP_OAUTH_URL"):
-        Desk(ok(PAIR), url="whoop.com/oauth")
+        OAuthBench(ok(PAIR), url="whoop.com/oauth")

@@ -1,4 +1,4 @@
-"""Verifying signatures of deliveries, and parsing events."""
+"""Webhook signatures and events."""
 
 import base64
 import hashlib
@@ -47,16 +47,16 @@ def check(body: bytes = BODY, **given: Any) -> datetime:
 # Signatures
 
 
-def test_the_signature_is_hmac_sha256_of_the_timestamp_and_the_bytes_with_nothing_between() -> None:
-    # Worked out with: printf '1640995200000{"id":1}' | openssl dgst -sha256 -hmac secret -binary | base64
+def test_the_signature_is_the_hmac_sha256_of_timestamp_and_body() -> None:
+    # Computed with: printf '1640995200000{"id":1}' | openssl dgst -sha256 -hmac secret -binary | base64
     assert signature("secret", "1640995200000", b'{"id":1}') == "0zRJzLnyLUc+Sq6FnJCvADjrmlHIMD+I3TAOodjA1zs="
 
 
-def test_the_simulator_signs_by_the_same_formula_written_separately() -> None:
+def test_the_simulators_own_implementation_gives_the_same_signature() -> None:
     assert delivery.signature(SECRET, TIMESTAMP, BODY) == signature(SECRET, TIMESTAMP, BODY)
 
 
-def test_a_good_signature_gives_its_time() -> None:
+def test_verifying_a_valid_signature_returns_its_time() -> None:
     assert int(NOW.timestamp() * 1000) == int(TIMESTAMP)
     assert check() == NOW
 
@@ -86,18 +86,18 @@ def test_a_good_signature_gives_its_time() -> None:
         {"secret": "another"},
     ],
 )
-def test_whatever_does_not_fit_is_not_whoops(wrong: dict[str, Any]) -> None:
+def test_a_changed_signature_timestamp_body_or_secret_is_invalid(wrong: dict[str, Any]) -> None:
     with pytest.raises(NotWhoops):
         check(**wrong)
 
 
-def test_without_a_secret_nothing_is_whoops() -> None:
+def test_without_a_secret_every_signature_is_invalid() -> None:
     with pytest.raises(NotWhoops):
         check(secret="", given=signature("", TIMESTAMP, BODY))
 
 
 @pytest.mark.parametrize(
-    ("age", "good"),
+    ("age", "valid"),
     [
         (timedelta(0), True),
         (timedelta(hours=1, minutes=5), True),
@@ -108,36 +108,38 @@ def test_without_a_secret_nothing_is_whoops() -> None:
         (timedelta(days=-30000), False),
     ],
 )
-def test_a_signature_counts_for_two_hours_and_hardly_before_its_time(age: timedelta, good: bool) -> None:
+def test_a_signature_is_valid_for_two_hours_and_up_to_five_minutes_early(age: timedelta, valid: bool) -> None:
     timestamp = str(round((NOW - age).timestamp() * 1000))
-    answer: dict[str, Any] = {"timestamp": timestamp, "given": signature(SECRET, timestamp, BODY)}
-    if good:
-        assert check(**answer) == NOW - age
+    headers: dict[str, Any] = {"timestamp": timestamp, "given": signature(SECRET, timestamp, BODY)}
+    if valid:
+        assert check(**headers) == NOW - age
     else:
         with pytest.raises(StaleSignature):
-            check(**answer)
+            check(**headers)
 
 
-def test_a_time_beyond_all_calendars_is_stale_and_no_crash() -> None:
+def test_a_timestamp_outside_the_calendar_is_stale() -> None:
     timestamp = "9" * 15
     with pytest.raises(StaleSignature):
         check(timestamp=timestamp, given=signature(SECRET, timestamp, BODY))
 
 
 @given(st.binary(max_size=300), st.text(max_size=40), st.text(max_size=80))
-def test_no_input_breaks_the_check(body: bytes, timestamp: str, given_signature: str) -> None:
+def test_any_input_without_a_valid_signature_gives_the_same_error(
+    body: bytes, timestamp: str, given_signature: str
+) -> None:
     with pytest.raises(NotWhoops):
         verify(SECRET, timestamp, given_signature, body, now=NOW, max_age=MAX_AGE)
 
 
-def test_the_comparison_takes_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     compared = []
 
-    def noted_compare(a: bytes, b: bytes) -> bool:
+    def record_and_compare(a: bytes, b: bytes) -> bool:
         compared.append((a, b))
         return a == b
 
-    monkeypatch.setattr(hmac, "compare_digest", noted_compare)
+    monkeypatch.setattr(hmac, "compare_digest", record_and_compare)
     check()
     assert len(compared) == 1
 
@@ -150,26 +152,26 @@ def body(**changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", KNOWN_TYPES)
-def test_the_six_types_name_their_stream_and_record(kind: str) -> None:
+def test_each_event_type_has_its_stream_and_record_id(kind: str) -> None:
     event = read_event(body(type=kind, id=SLEEP.upper()))
     assert event.stream == {"s": "sleeps", "r": "recoveries", "w": "workouts"}[kind[0]]
     assert (event.record_id, event.refusal) == (SLEEP, None)
     assert (event.user_id, event.trace_id) == (EVENT["user_id"], EVENT["trace_id"])
 
 
-def test_fields_that_we_do_not_know_are_let_pass() -> None:
+def test_unknown_fields_are_accepted() -> None:
     assert read_event(body(version=2, more={"a": [1, None]})).refusal is None
 
 
 @pytest.mark.parametrize("kind", ["sleep.updated", "recovery.deleted"])
-def test_a_number_for_an_id_is_of_v1(kind: str) -> None:
+def test_a_numeric_id_is_rejected_as_a_v1_id(kind: str) -> None:
     event = read_event(body(id=10235, type=kind))
     assert event.record_id == "10235"
     assert "v1" in (event.refusal or "")
 
 
 @pytest.mark.parametrize("key", [10235, SLEEP, None, {"a": 1}, "x" * 500])
-def test_an_unknown_type_is_kept_whatever_its_id(key: Any) -> None:
+def test_an_event_of_an_unknown_type_is_parsed_with_any_id(key: Any) -> None:
     event = read_event(body(type="cycle.updated", id=key))
     assert event.stream is None
     assert "type" in (event.refusal or "")
@@ -177,14 +179,17 @@ def test_an_unknown_type_is_kept_whatever_its_id(key: Any) -> None:
     assert read_event(json.dumps({k: v for k, v in EVENT.items() if k != "id"} | {"type": "a.b"}).encode())
 
 
-BAD = [
+NOT_EVENTS = [
     *[json.dumps({k: v for k, v in EVENT.items() if k != missing}).encode() for missing in EVENT],
-    *[body(user_id=bad) for bad in (None, "10129", 1.0, True, 0, -1, 2**63, [1])],
-    *[body(type=bad) for bad in (None, 1, "", "sleep updated", "x" * 65, "sleep\u0000", "schlaf.geändert")],
-    *[body(trace_id=bad) for bad in (None, 7, "", "a b", "x" * 129, "a\nb", "\ud800")],
+    *[body(user_id=invalid) for invalid in (None, "10129", 1.0, True, 0, -1, 2**63, [1])],
     *[
-        body(id=bad)
-        for bad in (None, "", "../../v2/cycle", SLEEP + "/", SLEEP[:-1], "٣" * 36, -1, 2**63, True, 1.5)
+        body(type=invalid)
+        for invalid in (None, 1, "", "sleep updated", "x" * 65, "sleep\u0000", "schlaf.geändert")
+    ],
+    *[body(trace_id=invalid) for invalid in (None, 7, "", "a b", "x" * 129, "a\nb", "\ud800")],
+    *[
+        body(id=invalid)
+        for invalid in (None, "", "../../v2/cycle", SLEEP + "/", SLEEP[:-1], "٣" * 36, -1, 2**63, True, 1.5)
     ],
     BODY[:-1],
     BODY + b"{}",
@@ -211,10 +216,10 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("bad", BAD, ids=range(len(BAD)))
-def test_what_is_no_event_is_refused_in_one_sentence_that_quotes_nothing(bad: bytes) -> None:
+@pytest.mark.parametrize("raw", NOT_EVENTS, ids=range(len(NOT_EVENTS)))
+def test_a_body_that_is_not_an_event_gives_one_sentence_without_its_content(raw: bytes) -> None:
     with pytest.raises(NotAnEvent) as error:
-        read_event(bad)
+        read_event(raw)
     sentence = str(error.value)
     assert sentence.startswith("The body is not a WHOOP event: ")
     assert len(sentence) < 120
@@ -231,8 +236,8 @@ VALUES = JSON | st.sampled_from([*EVENT.values(), *KNOWN_TYPES, 10235, SLEEP.upp
 
 
 @given(st.dictionaries(st.sampled_from([*EVENT, "more"]), VALUES, max_size=5), st.booleans())
-def test_any_json_is_an_event_or_refused(said: dict[str, Any], on_top: bool) -> None:
-    raw = json.dumps({**EVENT, **said} if on_top else said).encode()
+def test_any_json_is_an_event_or_rejected(fields: dict[str, Any], add_to_event: bool) -> None:
+    raw = json.dumps({**EVENT, **fields} if add_to_event else fields).encode()
     try:
         event = read_event(raw)
     except NotAnEvent:
@@ -248,13 +253,13 @@ def test_any_json_is_an_event_or_refused(said: dict[str, Any], on_top: bool) -> 
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_an_event_or_refused(raw: bytes) -> None:
+def test_random_bytes_are_rejected(raw: bytes) -> None:
     with pytest.raises(NotAnEvent):
         read_event(raw)
 
 
 @given(st.integers(0, len(BODY) - 1), st.integers(0, 255))
-def test_any_changed_byte_is_an_event_or_refused(place: int, byte: int) -> None:
+def test_an_event_with_a_changed_byte_is_valid_or_rejected(place: int, byte: int) -> None:
     try:
         event = read_event(BODY[:place] + bytes([byte]) + BODY[place + 1 :])
     except NotAnEvent:
@@ -262,5 +267,5 @@ def test_any_changed_byte_is_an_event_or_refused(place: int, byte: int) -> None:
     assert event.trace_id.isprintable()
 
 
-def test_base64_is_the_standard_alphabet() -> None:
+def test_signatures_use_the_standard_base64_alphabet() -> None:
     assert base64.b64decode(signature(SECRET, TIMESTAMP, BODY), validate=True)

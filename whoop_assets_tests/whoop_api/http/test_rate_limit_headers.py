@@ -1,3 +1,5 @@
+"""Parsing WHOOP's rate-limit headers."""
+
 from datetime import UTC, datetime
 
 import httpx
@@ -14,9 +16,9 @@ def headers(limit: str, remaining: str = "98", reset: str = "3") -> dict[str, st
     return {"X-RateLimit-Limit": limit, "X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": reset}
 
 
-def test_whoops_own_example_is_read() -> None:
-    stated = headers("100, 100;window=60, 10000;window=86400")
-    assert parse(stated) == RateLimit(((100, 60), (10000, 86400)), 100, 98, 3.0)
+def test_the_example_of_whoops_documentation_is_parsed() -> None:
+    received = headers("100, 100;window=60, 10000;window=86400")
+    assert parse(received) == RateLimit(((100, 60), (10000, 86400)), 100, 98, 3.0)
 
 
 @pytest.mark.parametrize(
@@ -28,22 +30,22 @@ def test_whoops_own_example_is_read() -> None:
         "100, 100;Window=60, nonsense, 10000;window=86400,",
     ],
 )
-def test_spaces_comments_and_unknown_parts_do_not_matter(limit: str) -> None:
+def test_spaces_comments_and_unknown_parts_are_ignored(limit: str) -> None:
     parsed = parse(headers(limit, " 98 ", " 3 "))
     assert parsed is not None
     assert parsed.limits == ((100, 60), (10000, 86400))
 
 
-def test_the_first_number_alone_is_the_nearest_limit() -> None:
+def test_a_single_number_is_the_nearest_limit() -> None:
     assert parse(headers("10000", "0", "40000.5")) == RateLimit((), 10000, 0, 40000.5)
 
 
-def test_names_of_headers_have_no_case() -> None:
+def test_header_names_are_case_insensitive() -> None:
     assert parse(httpx.Headers({key.lower(): value for key, value in headers("100").items()})) is not None
 
 
 @pytest.mark.parametrize(
-    "stated",
+    "received",
     [
         {},
         {"X-RateLimit-Limit": "100"},
@@ -61,26 +63,24 @@ def test_names_of_headers_have_no_case() -> None:
         headers("9" * 5000),
     ],
 )
-def test_what_cannot_be_read_is_no_information(stated: dict[str, str]) -> None:
-    assert parse(stated) is None
+def test_unreadable_headers_give_none(received: dict[str, str]) -> None:
+    assert parse(received) is None
 
 
 @given(st.dictionaries(st.sampled_from(list(headers("x"))), st.text()))
-def test_no_text_ever_raises(stated: dict[str, str]) -> None:
-    parse(stated)
-    seconds_to_wait({**stated, "Retry-After": stated.get("X-RateLimit-Limit", "")}, NOW, limited=True)
+def test_no_header_value_raises_an_error(received: dict[str, str]) -> None:
+    parse(received)
+    seconds_to_wait({**received, "Retry-After": received.get("X-RateLimit-Limit", "")}, NOW, limited=True)
 
 
 COUNTS = st.integers(0, 10**9)
 SPACE = st.sampled_from(["", " ", "  ", "\t"])
-
-
 WINDOWS = st.integers(1, 86_400)
 POLICIES = st.lists(st.tuples(COUNTS, WINDOWS), unique_by=lambda policy: policy[1])
 
 
 @given(COUNTS, POLICIES, COUNTS, WINDOWS, SPACE)
-def test_whatever_is_stated_is_read_back(
+def test_any_limits_are_parsed_back(
     nearest: int, limits: list[tuple[int, int]], remaining: int, reset: int, space: str
 ) -> None:
     policies = [f"{count}{space};{space}window={window}" for count, window in limits]
@@ -91,7 +91,7 @@ def test_whatever_is_stated_is_read_back(
 
 
 @pytest.mark.parametrize(
-    ("stated", "seconds"),
+    ("received", "seconds"),
     [
         ({"X-RateLimit-Reset": "3", "Retry-After": "50"}, 3.0),
         ({"Retry-After": "50"}, 50.0),
@@ -102,31 +102,31 @@ def test_whatever_is_stated_is_read_back(
         ({}, None),
     ],
 )
-def test_a_limited_request_waits_for_the_reset_or_as_it_is_told(
-    stated: dict[str, str], seconds: float | None
+def test_a_limited_request_waits_for_the_reset_or_retry_after(
+    received: dict[str, str], seconds: float | None
 ) -> None:
-    assert seconds_to_wait(stated, NOW, limited=True) == seconds
+    assert seconds_to_wait(received, NOW, limited=True) == seconds
 
 
-def test_the_reset_of_a_limit_says_nothing_about_a_fault() -> None:
+def test_after_a_fault_only_retry_after_counts() -> None:
     assert seconds_to_wait({"X-RateLimit-Reset": "3"}, NOW, limited=False) is None
     assert seconds_to_wait({"X-RateLimit-Reset": "3", "Retry-After": "7"}, NOW, limited=False) == 7.0
 
 
 @pytest.mark.parametrize("window", ["0", "86401", "99999999999"])
-def test_a_window_that_cannot_be_whoops_is_passed_over(window: str) -> None:
+def test_an_implausible_window_is_ignored(window: str) -> None:
     parsed = parse(headers(f"100, 100;window=60, 5;window={window}"))
     assert parsed is not None
     assert parsed.limits == ((100, 60),)
 
 
-def test_more_requests_than_can_be_counted_are_passed_over_and_of_two_limits_the_smaller_counts() -> None:
+def test_an_implausible_limit_is_ignored_and_the_smaller_of_two_limits_counts() -> None:
     parsed = parse(headers("100, 2147483648;window=3600, 100;window=60, 90;window=60"))
     assert parsed is not None
     assert parsed.limits == ((90, 60),)
 
 
 @pytest.mark.parametrize("reset", ["1795262400", "86401", "999999999999"])
-def test_a_reset_that_is_an_epoch_or_beyond_any_window_says_nothing(reset: str) -> None:
+def test_a_reset_that_is_an_epoch_or_longer_than_a_day_is_ignored(reset: str) -> None:
     assert parse(headers("100, 100;window=60", "0", reset)) is None
     assert seconds_to_wait({"X-RateLimit-Reset": reset}, NOW, limited=True) is None

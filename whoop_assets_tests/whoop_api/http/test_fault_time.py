@@ -74,7 +74,7 @@ STREAMS = ("/v2/cycle", "/v2/recovery", "/v2/activity/sleep", "/v2/activity/work
 
 
 @pytest.mark.parametrize("seconds", [None, ATTEMPT], ids=["500 at once", "no response"])
-def test_an_outage_ends_a_run_of_any_number_of_members_within_the_stated_time(seconds: float | None) -> None:
+def test_an_outage_ends_a_run_within_the_time_limit_for_any_number_of_members(seconds: float | None) -> None:
     run = Run({"/v2": seconds})
     errors = [run.error(path) for path in STREAMS for _ in range(50)]
     assert run.seconds <= MAX_RUN_SECONDS + (seconds or 0.0)
@@ -85,7 +85,7 @@ def test_an_outage_ends_a_run_of_any_number_of_members_within_the_stated_time(se
     assert len(run.budget.lanes) < 40
 
 
-def test_an_endpoint_that_keeps_failing_costs_the_other_endpoints_nothing() -> None:
+def test_a_failing_endpoint_does_not_affect_other_endpoints() -> None:
     run = Run({"/v2/activity/sleep": ATTEMPT})
     sleeps = [run.error("/v2/activity/sleep") for _ in range(50)]
     assert None not in sleeps
@@ -94,30 +94,30 @@ def test_an_endpoint_that_keeps_failing_costs_the_other_endpoints_nothing() -> N
     assert others == [None] * 100
 
 
-def test_a_record_that_keeps_failing_closes_nothing() -> None:
+def test_a_failing_record_does_not_affect_other_records_of_its_endpoint() -> None:
     run = Run({"/v2/cycle/7": None})
     assert isinstance(run.error("/v2/cycle/7"), ServerFault)
     assert run.error("/v2/cycle/8/recovery") is None
     assert run.error("/v2/cycle/8") is None
 
 
-def test_what_a_run_loses_is_bounded_by_what_it_reads() -> None:
+def test_the_time_lost_to_faults_is_limited_by_the_number_of_responses() -> None:
     run = Run({"/v2/cycle/7": None})
-    good = 0
+    responses = 0
     for _ in range(200):
         run.error("/v2/cycle/7")
-        good += run.error("/v2/cycle/8") is None
-    assert run.seconds < MAX_ENDPOINT_SECONDS + good * SECONDS_PER_RESPONSE + 0.001
+        responses += run.error("/v2/cycle/8") is None
+    assert run.seconds < MAX_ENDPOINT_SECONDS + responses * SECONDS_PER_RESPONSE + 0.001
 
 
-def test_a_refusal_is_no_fault() -> None:
+def test_a_404_uses_no_fault_time() -> None:
     run = Run({})
     run.server.replies = [httpx.Response(404)]
     assert all(isinstance(run.error("/v2/cycle/8/recovery"), NotFound) for _ in range(100))
     assert run.seconds == 0
 
 
-def test_a_process_that_outlives_an_outage_reads_again() -> None:
+def test_requests_are_sent_again_some_time_after_an_outage() -> None:
     run = Run({"/v2": ATTEMPT})
     while not isinstance(run.error("/v2/cycle"), Unavailable):
         pass
@@ -127,7 +127,7 @@ def test_a_process_that_outlives_an_outage_reads_again() -> None:
     assert run.error("/v2/cycle") is None
 
 
-def test_the_bounds_nest() -> None:
+def test_the_time_limits_of_request_endpoint_and_run_increase() -> None:
     assert MAX_RETRY_SECONDS < MAX_ENDPOINT_SECONDS < MAX_RUN_SECONDS
 
 

@@ -26,25 +26,25 @@ def received(body: bytes) -> RawResponse:
     return RawResponse(200, {}, body)
 
 
-def kinds(value: Any) -> Any:
+def with_types(value: Any) -> Any:
     """Return the value with its types, because 1, 1.0 and true are equal, and so are 0.0 and -0.0."""
     if isinstance(value, dict):
-        return {name: kinds(one) for name, one in value.items()}
-    return [kinds(one) for one in value] if isinstance(value, list) else (type(value), repr(value))
+        return {name: with_types(item) for name, item in value.items()}
+    return [with_types(item) for item in value] if isinstance(value, list) else (type(value), repr(value))
 
 
 @given(value=ANY_JSON, ascii_only=st.booleans())
-def test_json_is_what_python_reads(value: Any, ascii_only: bool) -> None:
+def test_json_equals_that_of_pythons_parser(value: Any, ascii_only: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only)
     try:
         body = text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, which only an escape can bring
+    except UnicodeEncodeError:  # a lone surrogate can only be sent as an escape
         body = json.dumps(value).encode()
-    assert kinds(received(body).json()) == kinds(json.loads(body))
+    assert with_types(received(body).json()) == with_types(json.loads(body))
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "-Infinity", "1" * 400 + ".0"])
-def test_numbers_that_are_not_finite_are_parsed(number: str) -> None:
+def test_non_finite_numbers_are_parsed(number: str) -> None:
     read = received(f'{{"a": [1, {number}], "b": 0.5}}'.encode()).json()
     assert (read["a"][0], read["b"]) == (1, 0.5)
     assert isinstance(read["a"][1], float)
@@ -58,33 +58,33 @@ def workout_with_not_a_number(field: str) -> Any:
 
 
 @pytest.mark.parametrize("field", ["score_state", "start", "id", "sport_name"])
-def test_a_number_that_is_not_finite_is_no_time_and_no_key(field: str) -> None:
+def test_a_non_finite_number_is_an_error_in_a_required_field(field: str) -> None:
     with pytest.raises(ValidationError):
         Workout.model_validate(workout_with_not_a_number(field))
 
 
 @pytest.mark.parametrize("field", ["strain", "distance_meter", "sport_id"])
-def test_a_number_that_is_not_finite_is_no_measurement(field: str) -> None:
+def test_a_non_finite_measurement_becomes_none(field: str) -> None:
     workout = Workout.model_validate(workout_with_not_a_number(field))
     value = getattr(workout.score if field in ("strain", "distance_meter") else workout, field)
     assert value is None
 
 
-@pytest.mark.parametrize("half", [rb"\ud800", b"\xed\xa0\x80"], ids=["escaped", "as bytes"])
-def test_lone_surrogates_are_parsed(half: bytes) -> None:
-    assert received(b'{"a": "%s", "b": 1.5}' % half).json() == {"a": "\ud800", "b": 1.5}
+@pytest.mark.parametrize("surrogate", [rb"\ud800", b"\xed\xa0\x80"], ids=["escaped", "as bytes"])
+def test_lone_surrogates_are_parsed(surrogate: bytes) -> None:
+    assert received(b'{"a": "%s", "b": 1.5}' % surrogate).json() == {"a": "\ud800", "b": 1.5}
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"{}x", b"\xff\xfe\xfd", b"'a'", b'"\xff"', b"1" * 5000, b"[" * 100_000]
 )
-def test_what_is_not_json_is_an_error(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_an_error(body: bytes) -> None:
     with pytest.raises((ValueError, RecursionError)):
         received(body).json()
 
 
 def test_repeated_headers_are_joined() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx.Request) -> httpx.Response:
         lines = [
             ("X-RateLimit-Limit", "100"),
             ("x-ratelimit-limit", "100;window=60"),
@@ -92,7 +92,7 @@ def test_repeated_headers_are_joined() -> None:
         ]
         return httpx.Response(200, headers=lines, content=b"{}")
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+    with httpx.Client(transport=httpx.MockTransport(respond)) as http:
         headers = receive(http, http.build_request("GET", "http://whoop.test/")).headers
     assert headers["x-ratelimit-limit"] == "100, 100;window=60"
     assert headers["x-ratelimit-reset"] == "3"
@@ -112,7 +112,7 @@ def test_redirects_are_not_followed() -> None:
     assert requested == ["whoop.test"]
 
 
-def test_a_closed_client_is_an_error() -> None:
+def test_a_request_with_a_closed_client_is_an_error() -> None:
     http = httpx.Client(transport=httpx.MockTransport(lambda request: httpx.Response(200)))
     request = http.build_request("GET", "http://whoop.test/")
     http.close()
@@ -120,7 +120,7 @@ def test_a_closed_client_is_an_error() -> None:
         receive(http, request)
 
 
-def test_finite_numbers_at_the_edge_are_numbers() -> None:
+def test_the_largest_and_smallest_floats_are_parsed() -> None:
     assert received(b"[1.7976931348623157e308, 5e-324, -0.0]").json() == [
         1.7976931348623157e308,
         5e-324,
