@@ -1,6 +1,4 @@
-"""Fixtures and settings of all tests: no developer settings, a fixed time, and a fresh database for each
-test.
-"""
+"""Fixtures of all tests: no settings of the developer, a fixed time, and a new database for each test."""
 
 import itertools
 import os
@@ -26,24 +24,26 @@ from whoop_assets_tests.support.postgres import TEMPLATE, Server, running_server
 from whoop_simulator.running import RunningSimulator
 
 ROOT = Path(__file__).parent.parent
-FOR_TESTS = {"WHOOP_OPENAPI"}
+TEST_VARIABLES = {"WHOOP_OPENAPI"}
 """Variables that configure the tests.
 
 All other WHOOP_* and NOTION_* variables belong to the developer's account.
 """
-OURS = ("WHOOP_", "NOTION_")
+PROJECT_PREFIXES = ("WHOOP_", "NOTION_")
 
 # Tests kill processes, not machines, so their files need no disk. On a disk the suite takes twice as long.
-IN_MEMORY, ROOM = Path("/dev/shm"), 8 << 30
+MEMORY_FOLDER, MIN_FREE_BYTES = Path("/dev/shm"), 8 << 30
 
 
-def _room_in_memory() -> int:
+def _free_memory_bytes() -> int:
     """Bytes that are free in memory for temporary files."""
     try:
         available = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
-        writable = os.access(IN_MEMORY, os.W_OK)
+        writable = os.access(MEMORY_FOLDER, os.W_OK)
         return (
-            min(shutil.disk_usage(IN_MEMORY).free, int(available[1]) << 10) if available and writable else 0
+            min(shutil.disk_usage(MEMORY_FOLDER).free, int(available[1]) << 10)
+            if available and writable
+            else 0
         )
     except OSError:
         return 0
@@ -64,14 +64,14 @@ def pytest_configure() -> None:
     """Set the environment of the test run; `pytest_unconfigure` restores it."""
     # The partitions read the settings when a test module imports them. An empty variable wins over .env.
     for name in {*os.environ, *dotenv_values(ROOT / ".env")}:
-        if name.startswith(OURS) and name not in FOR_TESTS:
+        if name.startswith(PROJECT_PREFIXES) and name not in TEST_VARIABLES:
             _environment.setenv(name, "")
     _environment.delenv("DAGSTER_HOME", raising=False)
     if os.environ.get("WHOOP_OPENAPI"):
         _environment.setenv("WHOOP_OPENAPI", str(Path(os.environ["WHOOP_OPENAPI"]).resolve()))
-    if "TMPDIR" not in os.environ and _room_in_memory() > ROOM:
-        _environment.setenv("TMPDIR", str(IN_MEMORY))
-        _environment.setattr(tempfile, "tempdir", str(IN_MEMORY))
+    if "TMPDIR" not in os.environ and _free_memory_bytes() > MIN_FREE_BYTES:
+        _environment.setenv("TMPDIR", str(MEMORY_FOLDER))
+        _environment.setattr(tempfile, "tempdir", str(MEMORY_FOLDER))
     # Background jobs of a shell ignore SIGINT, and so would the child processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -95,10 +95,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _without_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Remove .env and all WHOOP_* and NOTION_* variables from the test's environment."""
     for name in list(os.environ):
-        if name.startswith(OURS) and name not in FOR_TESTS:
+        if name.startswith(PROJECT_PREFIXES) and name not in TEST_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

@@ -1,4 +1,4 @@
-"""The files around the code: one name, one version, a complete lock, and nothing specific to one machine."""
+"""Project files: names, version, lock file, make targets, and no path of one machine."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from whoop_assets.defs.assets.loading import SINK_TAG
 from whoop_assets.defs.definitions import SINKS
 from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
 from whoop_assets.request_budget.lanes import LANES
-from whoop_simulator.cli import main as simulators_command_line
+from whoop_simulator.cli import main as simulator_command_line
 
 ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -30,7 +30,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def files():
-    """All files that are, or would be, in the repository."""
+    """Return all files that are in the repository, or would be."""
     if shutil.which("git") and (ROOT / ".git").exists():
         listing = [
             "git",
@@ -54,33 +54,33 @@ def files():
     ]
 
 
-def plain(name):
-    """The normalised name of a package."""
+def normalised(name):
+    """Return the normalised name of a package."""
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", name).group()).lower()
 
 
-def test_the_lock_pins_every_dependency_and_each_with_its_hashes():
+def test_the_lock_file_pins_every_dependency_with_hashes():
     project = PYPROJECT["project"]
-    wanted = [
+    required = [
         *project["dependencies"],
         *project["optional-dependencies"]["dev"],
         *PYPROJECT["build-system"]["requires"],
     ]
-    pinned = {plain(name) for name in re.findall(r"^([\w.-]+)==[\w.!+]+", LOCK, re.MULTILINE)}
-    assert {plain(name) for name in wanted} <= pinned
+    pinned = {normalised(name) for name in re.findall(r"^([\w.-]+)==[\w.!+]+", LOCK, re.MULTILINE)}
+    assert {normalised(name) for name in required} <= pinned
     entries = re.split(r"^(?=[\w])", LOCK, flags=re.MULTILINE)[1:]
     assert len(entries) >= len(pinned)
     assert [entry.splitlines()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-def test_the_dagster_family_is_of_one_release_line():
+def test_all_dagster_packages_have_the_same_release():
     pins = dict(re.findall(r"^(dagster[\w-]*)==([\w.]+)", LOCK, re.MULTILINE))
     core, integrations = pins["dagster"], pins["dagster-postgres"]
     assert {number for name, number in pins.items()} == {core, integrations}
     assert core.split(".")[1:][-1] == integrations.split(".")[-1]
 
 
-ELSEWHERE = {
+MACHINE_SPECIFIC = {
     "a package index": re.compile(
         r"--(?:extra-)?index-url|--find-links|https?://\S+/simple\b|pythonhosted\.", re.ASCII
     ),
@@ -88,7 +88,7 @@ ELSEWHERE = {
 }
 
 
-def test_no_file_names_a_package_index_or_a_folder_of_this_machine():
+def test_no_file_contains_a_package_index_or_a_path_of_this_machine():
     of_this_machine = {str(ROOT), f"{Path.home()}/", sys.base_prefix} - {"//", "/", "/usr", "/usr/local"}
     found = []
     for path in files():
@@ -96,7 +96,9 @@ def test_no_file_names_a_package_index_or_a_folder_of_this_machine():
             continue
         text = path.read_bytes().decode(errors="replace")
         found += [
-            f"{path.relative_to(ROOT)}: {what}" for what, pattern in ELSEWHERE.items() if pattern.search(text)
+            f"{path.relative_to(ROOT)}: {what}"
+            for what, pattern in MACHINE_SPECIFIC.items()
+            if pattern.search(text)
         ]
         found += [f"{path.relative_to(ROOT)}: {folder}" for folder in of_this_machine if folder in text]
     assert found == []
@@ -106,7 +108,7 @@ def test_no_file_is_too_large():
     assert [str(path) for path in files() if path.stat().st_size > 500_000] == []
 
 
-def test_the_code_location_has_one_name_and_one_module_wherever_dagster_looks():
+def test_every_dagster_configuration_has_the_same_code_location():
     (location,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
     dg_project, dagster = PYPROJECT["tool"]["dg"]["project"], PYPROJECT["tool"]["dagster"]
     names = {
@@ -123,16 +125,16 @@ def test_the_code_location_has_one_name_and_one_module_wherever_dagster_looks():
     assert modules == {"whoop_assets.definitions"}
 
 
-def test_the_version_is_the_same_everywhere():
-    stated = PYPROJECT["project"]["version"]
-    assert version("whoop-assets") == stated
+def test_package_pyproject_and_changelog_have_the_same_version():
+    project_version = PYPROJECT["project"]["version"]
+    assert version("whoop-assets") == project_version
     changelog = ROOT / "CHANGELOG.md"
     if changelog.exists():
         released = re.findall(r"^## \[?(\d[\w.]*)", changelog.read_text(), re.MULTILINE)
-        assert released[:1] == [stated]
+        assert released[:1] == [project_version]
 
 
-def test_the_env_example_names_every_setting_and_no_other():
+def test_the_env_example_has_exactly_the_existing_settings():
     read = set(
         re.findall(r"\"((?:WHOOP|NOTION)_[A-Z_]+)\"", (ROOT / "whoop_assets" / "settings.py").read_text())
     )
@@ -144,7 +146,7 @@ def test_the_env_example_names_every_setting_and_no_other():
     ]
 
 
-def test_the_instance_loads_and_keeps_its_state_below_dagster_home():
+def test_the_dagster_instance_keeps_its_state_below_dagster_home():
     with dg.DagsterInstance.from_config(str(ROOT)) as instance:
         assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
         assert not instance.telemetry_enabled
@@ -171,7 +173,7 @@ def test_the_ci_script_is_executable():
 
 
 TARGETS = set(re.findall(r"^([.\w-]+):(?!=)", MAKEFILE, re.MULTILINE))
-OTHERS = {
+OTHER_PROGRAMS = {
     "cd",
     "git",
     "cp",
@@ -185,11 +187,11 @@ OTHERS = {
     "pg_restore",
     "createdb",
 }
-"""Programs that every reader has."""
-OURS = {"whoop-assets": command_line, "whoop-simulator": simulators_command_line}
+"""Programs that are not part of the project."""
+COMMANDS = {"whoop-assets": command_line, "whoop-simulator": simulator_command_line}
 
 
-def test_make_lists_every_target():
+def test_make_help_describes_every_target():
     phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE).group(1).split()
     described = set(re.findall(r"^([.\w-]+):.*##", MAKEFILE, re.MULTILINE))
     assert described == set(phony)
@@ -197,7 +199,7 @@ def test_make_lists_every_target():
 
 
 def shown_commands():
-    """All commands in console blocks, and all of this project's commands in sentences and tables."""
+    """Return commands in console blocks, and this project's commands in sentences and tables."""
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = path.read_text().replace("\\\n", " ")
         for block in re.findall(r"^ *```console\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
@@ -211,7 +213,7 @@ def shown_commands():
 
 
 @pytest.mark.parametrize("shown", sorted(set(shown_commands())))
-def test_every_command_that_the_documentation_shows_exists(shown):
+def test_every_documented_command_exists(shown):
     words = shlex.split(shown.partition(": ")[2], comments=True)
     while words and re.match(r"[A-Z_]+=", words[0]):
         words = words[1:]
@@ -219,13 +221,13 @@ def test_every_command_that_the_documentation_shows_exists(shown):
     program = program.removeprefix(".venv/bin/")
     if program == "make":
         assert {word for word in arguments if "=" not in word} <= TARGETS
-    elif program in OURS:
-        assert_click_knows(OURS[program], arguments)
+    elif program in COMMANDS:
+        assert_command_exists(COMMANDS[program], arguments)
     else:
-        assert program in OTHERS or (Path(sys.executable).parent / program).exists()
+        assert program in OTHER_PROGRAMS or (Path(sys.executable).parent / program).exists()
 
 
-def assert_click_knows(command, arguments):
+def assert_command_exists(command, arguments):
     context = click.Context(command)
     for word in arguments:
         if word.startswith("-"):
@@ -240,6 +242,6 @@ def assert_click_knows(command, arguments):
 
 def test_the_reconnect_message_is_written_in_one_place():
     sources = [path for path in (ROOT / "whoop_assets").rglob("*.py") if path.name != "errors.py"]
-    again = [path.name for path in sources if "must be connected again, because" in path.read_text()]
-    named = [path.name for path in sources if '= "whoop-assets connect"' in path.read_text()]
-    assert (again, named) == ([], [])
+    messages = [path.name for path in sources if "must be connected again, because" in path.read_text()]
+    names = [path.name for path in sources if '= "whoop-assets connect"' in path.read_text()]
+    assert (messages, names) == ([], [])

@@ -1,4 +1,4 @@
-"""Settings: the environment over .env over the defaults, and a clear sentence for what cannot be used."""
+"""Settings: the order of environment, .env and defaults, and errors for invalid values."""
 
 from datetime import date
 from pathlib import Path
@@ -9,7 +9,7 @@ from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import API_URL, OAUTH_URL, REDIRECT_URI, Settings
 
 
-def test_without_anything_the_defaults_hold():
+def test_without_configuration_the_defaults_are_used():
     settings = Settings.from_environment()
     assert (settings.api_url, settings.oauth_url, settings.redirect_uri) == (API_URL, OAUTH_URL, REDIRECT_URI)
     assert (settings.start_date, settings.timezone) == (date(2020, 1, 1), "UTC")
@@ -17,7 +17,7 @@ def test_without_anything_the_defaults_hold():
     assert settings.database_url == f"sqlite:///{Path.cwd() / 'data' / 'whoop.db'}"
 
 
-def test_the_environment_wins_over_the_env_file_and_an_empty_value_means_the_default(monkeypatch):
+def test_the_environment_overrides_the_env_file_and_an_empty_value_is_the_default(monkeypatch):
     Path(".env").write_text(
         "WHOOP_CLIENT_ID=from the file\nWHOOP_CLIENT_SECRET=from the"
         " file\nWHOOP_TIMEZONE=Asia/Tokyo\nWHOOP_START_DATE\n"
@@ -30,13 +30,13 @@ def test_the_environment_wins_over_the_env_file_and_an_empty_value_means_the_def
     assert settings.timezone == "UTC"
 
 
-def test_an_env_file_that_is_not_utf_8_is_named():
+def test_an_env_file_that_is_not_utf_8_is_an_error_that_names_it():
     Path(".env").write_bytes(b"\xff\xfeW\0")
     with pytest.raises(ConfigurationError, match=r"\.env .* UTF-8"):
         Settings.from_environment()
 
 
-def test_every_variable_reaches_its_setting():
+def test_every_variable_sets_its_setting():
     settings = Settings.from_environment(
         {
             "WHOOP_CLIENT_ID": "id",
@@ -80,7 +80,7 @@ def test_every_variable_reaches_its_setting():
     )
 
 
-def test_space_and_newlines_around_a_value_are_no_part_of_it():
+def test_white_space_around_a_value_is_removed():
     settings = Settings.from_environment(
         {
             "WHOOP_CLIENT_ID": "two words\n",
@@ -121,7 +121,7 @@ def test_space_and_newlines_around_a_value_are_no_part_of_it():
         ("WHOOP_AUTOMATIC", "sometimes", "true or false"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_named_with_the_way_out(name, value, way_out):
+def test_an_invalid_value_is_an_error_with_the_valid_form(name, value, way_out):
     with pytest.raises(ConfigurationError) as error:
         Settings.from_environment({name: value})
     assert name in str(error.value)
@@ -141,13 +141,13 @@ def test_no_secret_is_in_the_repr():
     assert not any(secret in text for secret in secrets for text in (repr(settings), str(settings)))
 
 
-def test_a_secret_that_cannot_be_used_is_not_repeated():
+def test_the_error_for_an_invalid_secret_does_not_quote_it():
     with pytest.raises(ConfigurationError, match="WHOOP_ALERT_URL") as error:
         Settings.from_environment({"WHOOP_ALERT_URL": "hunter2"})
     assert "hunter2" not in str(error.value)
 
 
-def test_the_environment_and_the_file_are_read_at_each_call(monkeypatch, tmp_path):
+def test_environment_and_env_file_are_read_at_each_call(monkeypatch, tmp_path):
     (tmp_path / ".env").write_text("WHOOP_CLIENT_ID=elsewhere\n")
     Settings.from_environment()
     monkeypatch.chdir(tmp_path)
@@ -156,7 +156,7 @@ def test_the_environment_and_the_file_are_read_at_each_call(monkeypatch, tmp_pat
     assert settings.data_folder == tmp_path / "data"
 
 
-def test_missing_credentials_are_named():
+def test_the_error_for_missing_credentials_names_them():
     with pytest.raises(ConfigurationError, match="WHOOP_CLIENT_SECRET not set"):
         Settings(client_id="id").require_client()
     with pytest.raises(ConfigurationError, match="WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET not set"):

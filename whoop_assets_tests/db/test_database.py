@@ -1,4 +1,4 @@
-"""Opening a database: spellings of its address, errors, and transactions."""
+"""Database URLs, errors and transactions."""
 
 import socket
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from whoop_assets.schema import prepare
     "spelling",
     ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg"],
 )
-def test_every_spelling_of_postgresql_goes_to_psycopg2(spelling):
+def test_every_spelling_of_postgresql_uses_psycopg2(spelling):
     url = normalise_url(f"{spelling}://ann:s3cret@db.example:5433/whoop?sslmode=require")
     assert url.drivername == "postgresql+psycopg2"
     assert (url.username, url.password, url.host, url.port, url.database) == (
@@ -43,31 +43,31 @@ def test_every_spelling_of_postgresql_connects(postgres_url, spelling):
         "postgresql://ann:s3cret@db.example:port/whoop",
     ],
 )
-def test_what_is_no_database_is_refused_without_showing_it(wrong):
+def test_an_invalid_url_is_an_error_without_its_password(wrong):
     with pytest.raises(ConfigurationError) as error:
         Database(wrong)
     assert "WHOOP_DATABASE_URL" in str(error.value)
     assert "s3cret" not in str(error.value)
 
 
-def test_an_unreachable_server_is_one_sentence_without_user_and_password():
+def test_an_unreachable_server_is_one_sentence_without_credentials():
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound but not listening, so that no other program takes the port
         port = unused.getsockname()[1]
         database = Database(f"postgresql://ann:s3cret@127.0.0.1:{port}/whoop")
         with pytest.raises(DatabaseUnreachable) as error, database.read():
             pass
-    said = str(error.value)
-    assert said.startswith("The database postgresql://127.0.0.1/whoop does not answer")
-    assert "WHOOP_DATABASE_URL" in said
-    assert "\n" not in said
-    assert "ann" not in said
-    assert "s3cret" not in said
+    message = str(error.value)
+    assert message.startswith("The database postgresql://127.0.0.1/whoop does not answer")
+    assert "WHOOP_DATABASE_URL" in message
+    assert "\n" not in message
+    assert "ann" not in message
+    assert "s3cret" not in message
     assert error.value.__cause__ is None
     assert error.value.__suppress_context__
 
 
-def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
+def test_a_file_that_is_not_a_database_is_one_sentence(tmp_path):
     (tmp_path / "notes.txt").write_text("not a database, but longer than a file header\n" * 20)
     with pytest.raises(DatabaseUnreachable) as error:
         prepare(Database(f"sqlite:///{tmp_path}/notes.txt"))
@@ -75,7 +75,7 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+def test_a_folder_that_cannot_be_created_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError) as error:
         Database(f"sqlite:///{tmp_path}/file/whoop.db")
@@ -83,14 +83,14 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_the_folder_of_a_sqlite_file_is_made(tmp_path):
+def test_the_folder_of_a_sqlite_file_is_created(tmp_path):
     database = Database(f"sqlite:///{tmp_path}/a/b/whoop.db")
     with database.read() as connection:
         assert connection.scalar(text("select 1")) == 1
     database.close()
 
 
-def test_a_read_sees_one_state_from_beginning_to_end(database):
+def test_a_read_transaction_sees_one_state(database):
     gate = request_gate.c.not_before
     with database.write() as connection:
         connection.execute(insert(request_gate), {"id": 1, "not_before": database.clock.now()})
@@ -103,7 +103,7 @@ def test_a_read_sees_one_state_from_beginning_to_end(database):
         assert reader.scalar(select(gate)) == datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def test_a_write_that_fails_leaves_nothing_behind(database):
+def test_a_failed_write_transaction_is_rolled_back(database):
     with pytest.raises(ZeroDivisionError), database.write() as connection:
         connection.execute(insert(request_gate), {"id": 1, "not_before": database.clock.now()})
         raise ZeroDivisionError
@@ -111,7 +111,7 @@ def test_a_write_that_fails_leaves_nothing_behind(database):
         assert connection.execute(select(request_gate)).all() == []
 
 
-def test_times_come_back_aware_and_in_utc_whatever_the_zone_of_the_server(database):
+def test_times_are_returned_in_utc(database):
     moment = datetime.fromisoformat("2026-03-29T02:30:00.123456+05:30")
     with database.write() as connection:
         connection.execute(insert(request_gate), {"id": 1, "not_before": moment})
@@ -121,12 +121,12 @@ def test_times_come_back_aware_and_in_utc_whatever_the_zone_of_the_server(databa
     assert stored.tzinfo is UTC
 
 
-def test_a_time_without_a_zone_is_not_stored(database):
+def test_a_time_without_a_time_zone_is_an_error(database):
     with pytest.raises(Exception, match="without a zone"), database.write() as connection:
         connection.execute(insert(request_gate), {"id": 1, "not_before": datetime(2026, 1, 1)})
 
 
-def test_a_server_that_takes_no_writing_for_now_counts_as_away(postgres_url):
+def test_a_read_only_server_is_a_transient_error(postgres_url):
     database = Database(postgres_url)
     with pytest.raises(DatabaseUnreachable, match="25006") as error, database.write() as connection:
         connection.execute(text("set transaction read only"))

@@ -25,14 +25,14 @@ def bytes_of(database: Database) -> bytes:
     return b"".join(path.read_bytes() for path in files(database))
 
 
-def test_a_new_file_and_its_log_are_their_owners_alone(database):
+def test_only_the_owner_can_read_a_new_file_and_its_log(database):
     with database.write() as connection:
         connection.exec_driver_sql("create table t (v text)")
     assert len(files(database)) > 1
     assert {path.stat().st_mode & 0o777 for path in files(database)} == {0o600}
 
 
-def test_deleted_values_are_gone_after_compacting_and_the_others_stay(database):
+def test_compacting_removes_deleted_values_and_keeps_the_others(database):
     with database.write() as connection:
         connection.exec_driver_sql("create table t (v text)")
         connection.exec_driver_sql("insert into t values (?), ('kept-value')", (SECRET,))
@@ -44,7 +44,7 @@ def test_deleted_values_are_gone_after_compacting_and_the_others_stay(database):
     assert b"kept-value" in bytes_of(database)
 
 
-def test_a_reader_in_the_way_of_compacting_is_reported(database):
+def test_compacting_returns_false_while_another_process_reads(database):
     with database.write() as connection:
         connection.exec_driver_sql("create table t (v text)")
     with database.read() as reading:

@@ -47,7 +47,7 @@ def _version(key, **changes):
     return fields | {"endpoint": "/v2/activity/sleep", "open": False} | times | changes
 
 
-def test_every_value_comes_back_as_it_was_stored(database):
+def test_every_value_of_a_row_is_stored_unchanged(database):
     rows = [_sleep("full", FULL), _sleep("sparse", SPARSE)]
     with database.write() as connection:
         insert_rows(connection, sleeps, rows)
@@ -62,14 +62,14 @@ def test_every_value_comes_back_as_it_was_stored(database):
 
 
 @pytest.mark.parametrize("number", [0, 1, BATCH_SIZE, 2 * BATCH_SIZE + 1])
-def test_any_number_of_rows_is_stored(database, number):
+def test_any_number_of_rows_can_be_inserted(database, number):
     rows = [_sleep(f"{place:05}", FULL) for place in range(number)]
     with database.write() as connection:
         insert_rows(connection, sleeps, rows)
         assert [row[0] for row in _stored(connection, sleeps)] == [row["id"] for row in rows]
 
 
-def test_a_key_that_is_there_is_refused_without_a_word_of_what_was_to_be_stored(database):
+def test_an_existing_key_is_an_error_that_quotes_no_value(database):
     with database.write() as connection:
         insert_rows(connection, sleeps, [_sleep("secret", FULL)])
     with pytest.raises(DatabaseError) as error, database.write() as connection:
@@ -78,19 +78,19 @@ def test_a_key_that_is_there_is_refused_without_a_word_of_what_was_to_be_stored(
     assert error.value.__cause__ is None
 
 
-def test_a_row_whose_key_is_there_is_ignored(database):
+def test_insert_or_ignore_keeps_existing_rows(database):
     with database.write() as connection:
         insert_or_ignore(connection, record_versions, [_version("a")])
-        again = [_version("a", endpoint="later"), _version("b"), _version("b", endpoint="later")]
-        insert_or_ignore(connection, record_versions, again)
+        more = [_version("a", endpoint="later"), _version("b"), _version("b", endpoint="later")]
+        insert_or_ignore(connection, record_versions, more)
         query = select(record_versions.c.record_key, record_versions.c.endpoint).order_by(
             record_versions.c.record_key
         )
-        kept = connection.execute(query).all()
-    assert kept == [("a", "/v2/activity/sleep"), ("b", "/v2/activity/sleep")]
+        stored = connection.execute(query).all()
+    assert stored == [("a", "/v2/activity/sleep"), ("b", "/v2/activity/sleep")]
 
 
-def test_a_row_whose_key_is_there_is_replaced_but_for_what_is_to_be_kept(database):
+def test_insert_or_replace_keeps_the_named_columns_of_existing_rows(database):
     def rejected(reason, at):
         fields = {"user_id": MEMBER, "stream": "sleeps", "content_hash": "ab", "record_key": None}
         times = {"first_seen_at": at, "last_seen_at": at, "resolved_at": None}
@@ -104,14 +104,14 @@ def test_a_row_whose_key_is_there_is_replaced_but_for_what_is_to_be_kept(databas
     assert (row.reason, row.first_seen_at, row.last_seen_at) == ("second", NOW, later)
 
 
-def test_a_time_without_a_zone_is_not_stored(database):
+def test_a_time_without_a_time_zone_is_an_error(database):
     row = {"user_id": MEMBER, "day": DAY, "generation": 1, "changed_at": NOW.replace(tzinfo=None)}
     with pytest.raises(StatementError, match="without a zone"), database.write() as connection:
         insert_or_replace(connection, stale_days, [row], keep=set())
 
 
-def test_an_hour_that_comes_twice_is_told_apart(database):
-    """Where clocks go back, two instants an hour apart are equal in Python, and so is their hash."""
+def test_both_instants_of_a_repeated_hour_are_stored(database):
+    # When clocks go back, Python treats two instants an hour apart as equal, and their hashes too.
     first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
     second = first.replace(fold=1)
     assert first == second

@@ -1,4 +1,4 @@
-"""Invitations: one member a link, one attempt at a time, and nothing in the database that could be used."""
+"""Invitation links: one member per link, one attempt at a time, and no usable secret in the database."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 MINUTES = timedelta(minutes=9)
 
 
-def test_a_link_is_good_until_somebody_has_connected_or_its_time_is_up(database):
+def test_a_link_is_valid_until_a_member_connected_or_it_expired(database):
     with database.write() as connection:
         secret = invitations.invite(connection, NOW, DAY)
         assert not invitations.begin(connection, "guessed", "state-0", NOW)
@@ -24,10 +24,12 @@ def test_a_link_is_good_until_somebody_has_connected_or_its_time_is_up(database)
         assert link is not None
         assert not invitations.begin(connection, secret, "state-2", NOW)
         invitations.give_back(connection, link)
-        assert invitations.begin(connection, secret, "state-3", NOW), "an attempt that came to nothing"
+        assert invitations.begin(connection, secret, "state-3", NOW), (
+            "a failed attempt must leave the link valid"
+        )
 
 
-def test_an_attempt_counts_once_and_for_ten_minutes(database):
+def test_an_attempt_can_be_completed_once_within_ten_minutes(database):
     with database.write() as connection:
         secret = invitations.invite(connection, NOW, DAY)
         invitations.begin(connection, secret, "state-1", NOW)
@@ -39,7 +41,7 @@ def test_an_attempt_counts_once_and_for_ten_minutes(database):
         assert invitations.take(connection, "state-2", NOW) is None
 
 
-def test_opening_a_link_again_ends_the_attempt_before(database):
+def test_opening_a_link_again_ends_the_previous_attempt(database):
     with database.write() as connection:
         secret = invitations.invite(connection, NOW, DAY)
         invitations.begin(connection, secret, "state-1", NOW)
@@ -48,7 +50,7 @@ def test_opening_a_link_again_ends_the_attempt_before(database):
         assert invitations.take(connection, "state-2", NOW) is not None
 
 
-def test_the_database_holds_neither_links_nor_states(database):
+def test_the_database_contains_no_link_and_no_state(database):
     with database.write() as connection:
         secret = invitations.invite(connection, NOW, DAY)
         invitations.begin(connection, secret, "state-1", NOW)
@@ -67,13 +69,13 @@ def take_at(url, state):
 
 
 @pytest.mark.slow
-def test_of_two_that_finish_at_once_one_connects(database, database_url):
+def test_one_of_several_concurrent_attempts_succeeds(database, database_url):
     with database.write() as connection:
         invitations.begin(connection, invitations.invite(connection, NOW, DAY), "state-1", NOW)
     assert sorted(together(3, take_at, database_url, "state-1")) == [False, False, True]
 
 
-def test_old_links_are_forgotten(database):
+def test_expired_links_are_deleted(database):
     with database.write() as connection:
         invitations.invite(connection, NOW, DAY)
         invitations.invite(connection, NOW + timedelta(days=40), DAY)

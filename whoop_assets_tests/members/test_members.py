@@ -15,7 +15,7 @@ def connect(connection, user_id=MEMBER, scopes=SCOPES):
     member_store.connect(connection, user_id, scopes, PROFILE, NOW)
 
 
-def test_members_are_listed_by_id_and_their_repr_says_nothing_personal(database):
+def test_members_are_listed_by_id_without_personal_data_in_their_repr(database):
     with database.write() as connection:
         connect(connection, OTHER)
         connect(connection, MEMBER)
@@ -25,7 +25,7 @@ def test_members_are_listed_by_id_and_their_repr_says_nothing_personal(database)
     assert not any(value in repr(listed) for value in PROFILE.values())
 
 
-def test_unless_named_those_are_chosen_who_did_not_leave(database):
+def test_without_names_all_members_except_disconnected_ones_are_chosen(database):
     with database.write() as connection:
         for user_id in (MEMBER, OTHER, OTHER + 1):
             connect(connection, user_id)

@@ -1,8 +1,5 @@
-"""Tests of SQL: each runs on SQLite and on PostgreSQL."""
+"""Runs each test on SQLite and on PostgreSQL."""
 
-import pytest
+from whoop_assets_tests.support.both_databases import database_kind
 
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+__all__ = ["database_kind"]

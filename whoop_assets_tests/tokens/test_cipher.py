@@ -1,4 +1,4 @@
-"""Keys: from WHOOP_TOKEN_KEY, or made once and kept beside the embedded database."""
+"""Token keys: from WHOOP_TOKEN_KEY, or created once next to the SQLite file."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from whoop_assets_tests.support.factories import NOW
 from whoop_assets_tests.support.processes import together
 
 
-def test_the_key_beside_the_database_is_made_once_and_for_its_owner_alone(sqlite_database, tmp_path):
+def test_the_key_file_is_created_once_and_only_its_owner_can_read_it(sqlite_database, tmp_path):
     secret = token_cipher(sqlite_database, "").encrypt("token")
     (path,) = tmp_path.glob("*.token-key")
     assert path.stat().st_mode & 0o777 == 0o600
@@ -31,27 +31,27 @@ def encrypt_at(url):
 
 
 @pytest.mark.slow
-def test_processes_that_start_together_share_one_key(new_database_url):
+def test_processes_that_start_at_the_same_time_use_one_key(new_database_url):
     url = new_database_url("sqlite")
     secrets = together(3, encrypt_at, url)
     cipher = token_cipher(Database(url), "")
     assert [cipher.decrypt(secret) for secret in secrets] == ["token"] * 3
 
 
-def test_a_process_that_was_killed_before_it_wrote_the_key_is_no_obstacle(sqlite_database, tmp_path):
+def test_an_empty_key_file_of_a_killed_process_is_replaced(sqlite_database, tmp_path):
     token_cipher(sqlite_database, "")
     (path,) = tmp_path.glob("*.token-key")
     path.write_bytes(b"")
     assert token_cipher(sqlite_database, "").decrypt(token_cipher(sqlite_database, "").encrypt("a")) == "a"
 
 
-def test_on_postgresql_the_key_has_to_be_given(postgres_url):
+def test_postgresql_requires_a_configured_key(postgres_url):
     with pytest.raises(ConfigurationError, match="WHOOP_TOKEN_KEY is not set"):
         token_cipher(Database(postgres_url), "")
 
 
 @pytest.mark.parametrize("wrong", ["hunter2", "{key},hunter2", " , "])
-def test_what_is_no_key_is_refused_without_showing_it(sqlite_database, wrong):
+def test_an_invalid_key_is_an_error_without_its_value(sqlite_database, wrong):
     with pytest.raises(ConfigurationError) as error:
         token_cipher(sqlite_database, wrong.format(key=Fernet.generate_key().decode()))
     assert "WHOOP_TOKEN_KEY does not hold Fernet keys" in str(error.value)
@@ -59,32 +59,32 @@ def test_what_is_no_key_is_refused_without_showing_it(sqlite_database, wrong):
     assert error.value.__suppress_context__
 
 
-def test_a_lost_key_file_is_not_made_anew_while_tokens_need_the_old_one(sqlite_database, tmp_path):
+def test_a_lost_key_file_is_not_replaced_while_tokens_need_its_key(sqlite_database, tmp_path):
     cipher = token_cipher(sqlite_database, "")
     with sqlite_database.write([1]) as connection:
         pair = {"access_token": "a", "refresh_token": "b"}
         token_store.save(connection, 1, cipher, **pair, expires_at=NOW, at=NOW)
     (path,) = tmp_path.glob("*.token-key")
-    kept = path.rename(tmp_path / "backup")
+    backup = path.rename(tmp_path / "backup")
     with pytest.raises(ConfigurationError, match="restore it"):
         token_cipher(sqlite_database, "")
     assert not path.exists()
-    kept.rename(path)
+    backup.rename(path)
     with sqlite_database.read() as connection:
         assert token_store.load(connection, 1, token_cipher(sqlite_database, "")).access_token == "a"
 
 
-def test_two_first_connects_under_a_changed_key_do_not_wait_for_each_other(postgres_url, monkeypatch):
+def test_two_first_connections_with_a_new_key_do_not_block_each_other(postgres_url, monkeypatch):
     database = Database(postgres_url)
     with database.write() as connection:
         keys.switch(connection, "0" * 16, database.now(connection))
-    ask = keys.current
+    current = keys.current
 
-    def slowly(connection, cipher):
-        time.sleep(0.5)  # time for the other to lock the row too
-        return ask(connection, cipher)
+    def current_after_delay(connection, cipher):
+        time.sleep(0.5)  # lets the other thread lock the row too
+        return current(connection, cipher)
 
-    monkeypatch.setattr(keys, "current", slowly)
+    monkeypatch.setattr(keys, "current", current_after_delay)
 
     def connect(number):
         cipher = keys.TokenCipher([Fernet.generate_key()])

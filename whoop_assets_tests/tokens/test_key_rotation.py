@@ -1,4 +1,4 @@
-"""Rotating the keys: every pair stays readable, also if the rotation stops at any point."""
+"""Rotation of token keys. Every token pair stays readable if a rotation stops at any point."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ OTHER = MEMBER + 1
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 
 
-def name(key):
+def key_id(key):
     return fingerprint(key.encode() if isinstance(key, str) else key)
 
 
@@ -38,7 +38,7 @@ def stored(database, cipher, user_id=MEMBER):
         return token_store.load(connection, user_id, cipher)
 
 
-def used(database, cipher):
+def keys_in_use(database, cipher):
     with database.read() as connection:
         return [(use.key_id, use.members, use.current, use.at_hand) for use in in_use(connection, cipher)]
 
@@ -49,66 +49,69 @@ def key_file(sqlite_database):
     return keys.key_file(sqlite_database)
 
 
-def test_the_first_key_of_the_setting_becomes_the_one_that_encrypts(database):
+def test_a_rotation_encrypts_all_tokens_with_the_first_configured_key(database):
     save(database, token_cipher(database, OLD))
     save(database, token_cipher(database, OLD), OTHER)
     both = f"{NEW},{OLD}"
-    assert used(database, token_cipher(database, both)) == [(name(OLD), 2, True, True)]
-    done = rotate(database, both)
-    assert (done.key_id, done.members, done.unreadable) == (name(NEW), 2, [])
-    assert used(database, token_cipher(database, NEW)) == [(name(NEW), 2, True, True)]
+    assert keys_in_use(database, token_cipher(database, both)) == [(key_id(OLD), 2, True, True)]
+    result = rotate(database, both)
+    assert (result.key_id, result.members, result.unreadable) == (key_id(NEW), 2, [])
+    assert keys_in_use(database, token_cipher(database, NEW)) == [(key_id(NEW), 2, True, True)]
     for user_id in (MEMBER, OTHER):
         assert stored(database, token_cipher(database, NEW), user_id).refresh_token == "refresh of access-1"
     assert rotate(database, both).members == 0
 
 
-def test_a_pair_from_before_fingerprints_were_recorded_is_encrypted_anew_too(database):
+def test_a_pair_without_a_stored_key_id_is_encrypted_with_the_new_key_too(database):
     save(database, token_cipher(database, OLD))
     with database.write() as connection:
         connection.execute(update(tables.tokens).values(key_id=None))
-    assert used(database, token_cipher(database, OLD)) == [(name(OLD), 0, True, True), (None, 1, False, True)]
+    assert keys_in_use(database, token_cipher(database, OLD)) == [
+        (key_id(OLD), 0, True, True),
+        (None, 1, False, True),
+    ]
     assert rotate(database, f"{NEW},{OLD}").members == 1
     assert stored(database, token_cipher(database, NEW)).access_token == "access-1"
 
 
-def test_without_the_old_key_nothing_is_done_and_the_members_are_named(database):
+def test_without_the_old_key_a_rotation_changes_nothing_and_names_the_members(database):
     save(database, token_cipher(database, OLD))
-    with pytest.raises(ConfigurationError, match=rf"member {MEMBER} .*nothing was done: add that key"):
+    with pytest.raises(ConfigurationError, match=rf"member {MEMBER} .*nothing was result: add that key"):
         rotate(database, NEW)
-    assert used(database, token_cipher(database, OLD)) == [(name(OLD), 1, True, True)]
+    assert keys_in_use(database, token_cipher(database, OLD)) == [(key_id(OLD), 1, True, True)]
 
 
-def test_a_lost_key_costs_the_members_under_it_a_new_consent_and_nobody_else_anything(database):
+def test_after_a_lost_key_only_its_members_must_reconnect(database):
     save(database, token_cipher(database, OLD))
     with pytest.raises(ConfigurationError, match=r"rotate --lost"):
         rotate(database, NEW)
     assert rotate(database, NEW, lost=True).unreadable == [MEMBER]
     with database.read() as connection:
         assert "lost" in member_store.reason_to_reconnect(connection, MEMBER)
-        # Nothing deletes a credential: the key may turn up after all.
+        # The tokens are kept, because the operator may find the key again.
         assert token_store.load(connection, MEMBER, token_cipher(database, OLD)).access_token == "access-1"
     save(database, token_cipher(database, NEW), access="access-2")
-    assert used(database, token_cipher(database, NEW)) == [(name(NEW), 1, True, True)]
+    assert keys_in_use(database, token_cipher(database, NEW)) == [(key_id(NEW), 1, True, True)]
 
 
-def test_while_nothing_is_encrypted_any_key_will_do(database):
+def test_without_stored_tokens_a_new_key_is_accepted(database):
     save(database, token_cipher(database, OLD))
     with database.write() as connection:
         token_store.forget(connection, MEMBER)
     save(database, token_cipher(database, NEW))
-    assert used(database, token_cipher(database, NEW)) == [(name(NEW), 1, True, True)]
+    assert keys_in_use(database, token_cipher(database, NEW)) == [(key_id(NEW), 1, True, True)]
 
 
-def test_a_pair_that_is_being_refreshed_is_waited_for(database, clock, monkeypatch):
-    """Its process took the lease before the new key was the current one, and knows only the old."""
+def test_a_rotation_waits_for_a_running_refresh(database, clock, monkeypatch):
+    # The process with the lease knows only the old key.
     old = token_cipher(database, OLD)
     save(database, old)
     with database.write() as connection:
         lease = leases.take(connection, token_store.load(connection, MEMBER, old), old, clock.now())
-    wait = clock.sleep
+    sleep = clock.sleep
 
-    def it_comes_to_its_end(seconds):
-        wait(seconds)
+    def sleep_until_refresh_ends(seconds):
+        sleep(seconds)
         if clock.now() > NOW + timedelta(seconds=2):
             with database.write([MEMBER]) as connection:
                 leases.store_refreshed(
@@ -122,36 +125,34 @@ def test_a_pair_that_is_being_refreshed_is_waited_for(database, clock, monkeypat
                     at=clock.now(),
                 )
 
-    monkeypatch.setattr(clock, "sleep", it_comes_to_its_end)
+    monkeypatch.setattr(clock, "sleep", sleep_until_refresh_ends)
     rotate(database, f"{NEW},{OLD}")
     assert stored(database, token_cipher(database, NEW)).access_token == "access-2"
 
 
-def test_in_the_file_a_new_key_comes_first_and_the_one_before_stays_until_the_next_time(
-    sqlite_database, key_file
-):
+def test_the_key_file_has_the_new_key_first_and_keeps_the_previous_key(sqlite_database, key_file):
     (first,) = read_key_file(key_file)
     save(sqlite_database, token_cipher(sqlite_database, ""))
-    began_before = token_cipher(sqlite_database, "")
+    old_process_cipher = token_cipher(sqlite_database, "")
     for _ in range(3):
         before = read_key_file(key_file)
-        done = rotate(sqlite_database, "")
+        result = rotate(sqlite_database, "")
         now = read_key_file(key_file)
         assert now[1:] == before[:1]
-        assert done.key_id == name(now[0])
+        assert result.key_id == key_id(now[0])
         assert key_file.stat().st_mode & 0o777 == 0o600
     assert first not in read_key_file(key_file)
     assert list(key_file.parent.glob(f"{key_file.name}*")) == [key_file]
-    # A process that knows only the very first key finds the present one, reads with it and encrypts with it.
-    assert stored(sqlite_database, began_before).access_token == "access-1"
-    save(sqlite_database, began_before, access="access-2")
-    assert used(sqlite_database, token_cipher(sqlite_database, "")) == [(done.key_id, 1, True, True)]
+    # A process that started with the first key finds the current key, and uses it.
+    assert stored(sqlite_database, old_process_cipher).access_token == "access-1"
+    save(sqlite_database, old_process_cipher, access="access-2")
+    assert keys_in_use(sqlite_database, token_cipher(sqlite_database, "")) == [(result.key_id, 1, True, True)]
 
 
-def test_a_key_that_a_pair_still_needs_does_not_leave_the_file(sqlite_database, key_file, monkeypatch):
+def test_a_key_that_a_pair_needs_stays_in_the_file(sqlite_database, key_file, monkeypatch):
     save(sqlite_database, token_cipher(sqlite_database, ""))
-    with monkeypatch.context() as broken_off:
-        broken_off.setattr(key_rotation, "_encrypt_all", lambda *_: 0)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(key_rotation, "_encrypt_all", lambda *_: 0)
         for _ in range(3):
             rotate(sqlite_database, "")
     assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-1"
@@ -165,7 +166,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("where", ["switch", "_encrypt_all", "_encrypt"])
-def test_a_rotation_that_was_killed_leaves_everything_readable_and_the_next_completes_it(
+def test_after_a_killed_rotation_tokens_are_readable_and_the_next_rotation_completes(
     sqlite_database, key_file, monkeypatch, where
 ):
     save(sqlite_database, token_cipher(sqlite_database, ""))
@@ -173,95 +174,93 @@ def test_a_rotation_that_was_killed_leaves_everything_readable_and_the_next_comp
     def kill(*_):
         raise Killed
 
-    with monkeypatch.context() as dying:
-        dying.setattr(keys if where == "switch" else key_rotation, where, kill)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(keys if where == "switch" else key_rotation, where, kill)
         with pytest.raises(Killed):
             rotate(sqlite_database, "")
     assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-1"
     save(sqlite_database, token_cipher(sqlite_database, ""), OTHER)
-    done = rotate(sqlite_database, "")
-    assert used(sqlite_database, token_cipher(sqlite_database, "")) == [(done.key_id, 2, True, True)]
+    result = rotate(sqlite_database, "")
+    assert keys_in_use(sqlite_database, token_cipher(sqlite_database, "")) == [(result.key_id, 2, True, True)]
     assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-1"
 
 
 def test_a_process_finds_a_new_key_in_the_env_file(database, tmp_path):
     Path(".env").write_text(f"WHOOP_TOKEN_KEY={OLD}\n")
-    began_before = token_cipher(database, OLD)
-    save(database, began_before)
+    old_process_cipher = token_cipher(database, OLD)
+    save(database, old_process_cipher)
     Path(".env").write_text(f"WHOOP_TOKEN_KEY={NEW},{OLD}\n")
     rotate(database, f"{NEW},{OLD}")
-    assert stored(database, began_before).access_token == "access-1"
-    save(database, began_before, access="access-2")
+    assert stored(database, old_process_cipher).access_token == "access-1"
+    save(database, old_process_cipher, access="access-2")
     Path(".env").write_text(f"WHOOP_TOKEN_KEY={NEW}\n")
     assert stored(database, token_cipher(database, NEW)).access_token == "access-2"
 
 
-def test_no_key_stands_in_the_database_nor_in_what_is_said(database):
+def test_no_key_is_in_the_database_or_in_the_output(database):
     save(database, token_cipher(database, OLD))
-    done = rotate(database, f"{NEW},{OLD}")
+    result = rotate(database, f"{NEW},{OLD}")
     with database.read() as connection:
         rows = [connection.execute(select(table)).all() for table in (tables.tokens, tables.token_key)]
     for key in (OLD, NEW):
-        assert key not in f"{rows} {done} {used(database, token_cipher(database, NEW))}"
+        assert key not in f"{rows} {result} {keys_in_use(database, token_cipher(database, NEW))}"
 
 
 def damage(path, how):
-    held = path.read_bytes()
     if how == "folder":
         path.unlink()
         path.mkdir()
-    elif how == "gone":
+    elif how == "missing":
         path.unlink()
     else:
         path.write_bytes({"bytes": b"\xff\xfe\x00", "empty": b"", "garbage": b"garbage\n"}[how])
-    return held
 
 
-@pytest.mark.parametrize("how", ["bytes", "empty", "garbage", "folder", "gone"])
-def test_a_damaged_key_file_is_one_sentence_with_a_way_out_that_works(sqlite_database, key_file, how):
+@pytest.mark.parametrize("how", ["bytes", "empty", "garbage", "folder", "missing"])
+def test_a_damaged_key_file_is_one_sentence_with_a_working_way_out(sqlite_database, key_file, how):
     save(sqlite_database, token_cipher(sqlite_database, ""))
     damage(key_file, how)
-    for attempt in (lambda: token_cipher(sqlite_database, ""), lambda: rotate(sqlite_database, "")):
+    for command in (lambda: token_cipher(sqlite_database, ""), lambda: rotate(sqlite_database, "")):
         with pytest.raises(ConfigurationError, match=r"key file .* WHOOP_TOKEN_KEY .*rotate --lost"):
-            attempt()
-    done = rotate(sqlite_database, "", lost=True)
-    assert done.unreadable == [MEMBER]
-    assert (done.set_aside is None) == (how == "gone")
-    if done.set_aside is not None:
-        assert done.set_aside.exists()
+            command()
+    result = rotate(sqlite_database, "", lost=True)
+    assert result.unreadable == [MEMBER]
+    assert (result.set_aside is None) == (how == "missing")
+    if result.set_aside is not None:
+        assert result.set_aside.exists()
     save(sqlite_database, token_cipher(sqlite_database, ""), access="access-2")
     assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-2"
 
 
-def test_a_key_file_that_nobody_may_read_is_one_sentence(sqlite_database, key_file, monkeypatch):
-    def refuse(*_, **__):
+def test_a_key_file_without_permission_is_one_sentence(sqlite_database, key_file, monkeypatch):
+    def raise_permission_error(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    with monkeypatch.context() as forbidden:
-        forbidden.setattr(Path, "read_text", refuse)
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(Path, "read_text", raise_permission_error)
         with pytest.raises(ConfigurationError, match=r"cannot be read \(PermissionError\)"):
             token_cipher(sqlite_database, "")
-    monkeypatch.setattr(atomic_file.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(atomic_file.tempfile, "mkstemp", raise_permission_error)
     with pytest.raises(ConfigurationError, match=r"cannot be written \(PermissionError\)"):
         rotate(sqlite_database, "")
 
 
-def test_a_good_key_file_is_not_moved_aside(sqlite_database, key_file):
+def test_a_readable_key_file_is_not_moved(sqlite_database, key_file):
     save(sqlite_database, token_cipher(sqlite_database, ""))
-    done = rotate(sqlite_database, "", lost=True)
-    assert (done.unreadable, done.set_aside) == ([], None)
+    result = rotate(sqlite_database, "", lost=True)
+    assert (result.unreadable, result.set_aside) == ([], None)
     assert stored(sqlite_database, token_cipher(sqlite_database, "")).access_token == "access-1"
 
 
-def test_who_connects_again_while_a_lost_key_is_given_up_is_not_marked(database, monkeypatch):
+def test_a_member_who_reconnects_while_a_key_is_given_up_is_not_marked(database, monkeypatch):
     save(database, token_cipher(database, OLD))
     give_up = key_rotation._give_up
 
-    def connected_first(*arguments):
+    def connect_first(*arguments):
         save(database, token_cipher(database, NEW), access="access-2")
         return give_up(*arguments)
 
-    monkeypatch.setattr(key_rotation, "_give_up", connected_first)
+    monkeypatch.setattr(key_rotation, "_give_up", connect_first)
     assert rotate(database, NEW, lost=True).unreadable == []
     with database.read() as connection:
         assert member_store.status(connection, MEMBER) == member_store.CONNECTED

@@ -1,4 +1,4 @@
-"""Tokens: encrypted in the database, refreshed by one process at a time, never lost."""
+"""Token store and lease: encryption, one refresh at a time, and no lost pair."""
 
 import os
 from datetime import timedelta
@@ -67,7 +67,7 @@ def stored(database, cipher, user_id=MEMBER):
         return token_store.load(connection, user_id, cipher)
 
 
-def test_what_is_saved_is_what_is_loaded_and_no_repr_shows_it(database, cipher):
+def test_a_saved_pair_is_loaded_unchanged_and_no_repr_shows_it(database, cipher):
     save(database, cipher)
     pair = stored(database, cipher)
     assert (pair.access_token, pair.refresh_token, pair.expires_at) == ("access-1", "refresh-1", NOW + HOUR)
@@ -94,24 +94,24 @@ def test_no_token_is_readable_in_a_sqlite_file_or_its_journal(sqlite_database, t
         assert b"refresh-1" not in content
 
 
-def test_another_key_is_a_clear_sentence_and_the_tokens_stay_as_they_are(database, cipher):
+def test_a_wrong_key_is_an_error_and_changes_no_token(database, cipher):
     save(database, cipher)
     with pytest.raises(ConfigurationError, match=r"encrypted with another key .* set WHOOP_TOKEN_KEY"):
         stored(database, token_cipher(database, Fernet.generate_key().decode()))
     assert stored(database, cipher).access_token == "access-1"
 
 
-def test_any_of_several_keys_opens_and_the_current_one_encrypts(database, cipher):
+def test_any_configured_key_decrypts_and_the_current_key_encrypts(database, cipher):
     save(database, cipher)
     new = Fernet.generate_key().decode()
     both = token_cipher(database, f"{new}, {KEY}")
     assert stored(database, both).access_token == "access-1"
-    # A process that was started with the new key in front does not lock out those that do not have it yet.
+    # A process with the new key first still encrypts with the current key, which other processes have.
     save(database, both, access="access-2")
     assert stored(database, token_cipher(database, KEY)).access_token == "access-2"
 
 
-def test_a_lease_is_held_by_one_and_ends_by_itself(database, cipher):
+def test_one_process_holds_a_lease_until_it_expires(database, cipher):
     save(database, cipher)
     first = take(database, cipher)
     assert first is not None
@@ -120,13 +120,13 @@ def test_a_lease_is_held_by_one_and_ends_by_itself(database, cipher):
     assert second.fence > first.fence
 
 
-def test_a_lease_of_a_clock_that_was_set_back_since_is_in_nobodys_way(database, cipher):
+def test_a_lease_from_the_future_does_not_block_other_processes(database, cipher):
     save(database, cipher)
     assert take(database, cipher, NOW + timedelta(days=1)) is not None
     assert take(database, cipher, NOW) is not None
 
 
-def test_who_comes_back_after_its_lease_can_no_longer_store_over_a_newer_pair(database, cipher):
+def test_a_late_holder_cannot_overwrite_a_newer_pair(database, cipher):
     save(database, cipher)
     late = take(database, cipher)
     current = take(database, cipher, NOW + leases.LEASE_DURATION)
@@ -135,8 +135,8 @@ def test_who_comes_back_after_its_lease_can_no_longer_store_over_a_newer_pair(da
     assert stored(database, cipher).access_token == "access-2"
 
 
-def test_a_late_pair_is_kept_while_the_token_it_was_given_for_is_the_one_stored(database, cipher):
-    """WHOOP has rotated: the late pair is the only good one, under any later lease."""
+def test_a_late_holder_stores_its_pair_if_the_stored_token_is_the_one_it_spent(database, cipher):
+    # WHOOP accepts only the late pair, whatever lease exists now.
     save(database, cipher)
     late = take(database, cipher)
     current = take(database, cipher, NOW + leases.LEASE_DURATION)
@@ -146,7 +146,7 @@ def test_a_late_pair_is_kept_while_the_token_it_was_given_for_is_the_one_stored(
     assert stored(database, cipher).access_token == "late"
 
 
-def test_who_comes_back_late_does_not_end_the_lease_of_another(database, cipher):
+def test_a_late_holder_does_not_release_the_lease_of_another_process(database, cipher):
     save(database, cipher)
     late = take(database, cipher)
     take(database, cipher, NOW + leases.LEASE_DURATION)
@@ -156,7 +156,7 @@ def test_who_comes_back_late_does_not_end_the_lease_of_another(database, cipher)
     assert stored(database, cipher).intent_at == NOW + leases.LEASE_DURATION
 
 
-def test_a_new_consent_ends_every_lease_also_after_the_member_was_gone(database, cipher):
+def test_a_new_consent_ends_every_lease_even_after_a_disconnect(database, cipher):
     save(database, cipher)
     late = take(database, cipher)
     with database.write([MEMBER]) as connection:
@@ -168,7 +168,7 @@ def test_a_new_consent_ends_every_lease_also_after_the_member_was_gone(database,
     assert stored(database, cipher).access_token == "new consent"
 
 
-def test_the_intent_to_exchange_is_on_record_until_an_answer_is(database, cipher):
+def test_the_intent_to_exchange_is_stored_until_the_response_is(database, cipher):
     save(database, cipher)
     assert stored(database, cipher).intent_at is None
     lease = take(database, cipher)
@@ -185,7 +185,7 @@ def take_each(url, members):
     cipher = token_cipher(database, KEY_OF_ALL)
     taken = []
     for user_id in members:
-        # Without the member's lock, so that nothing but the compare-and-swap decides.
+        # Without the member's lock, only the compare-and-swap decides.
         with database.write() as connection:
             pair = token_store.load(connection, user_id, cipher)
             if leases.take(connection, pair, cipher, NOW) is not None:
@@ -199,7 +199,7 @@ def renew(database, lease, at):
         return leases.renew(connection, lease, at)
 
 
-def test_a_lease_lasts_as_long_as_its_holder_renews_it_but_not_for_ever(database, cipher):
+def test_a_lease_can_be_renewed_up_to_the_maximum_duration(database, cipher):
     save(database, cipher)
     lease = take(database, cipher)
     at = NOW
@@ -212,39 +212,39 @@ def test_a_lease_lasts_as_long_as_its_holder_renews_it_but_not_for_ever(database
     assert not renew(database, lease, at + leases.LEASE_DURATION)
 
 
-def test_a_lease_that_was_given_back_cannot_be_renewed(database, cipher):
+def test_a_released_lease_cannot_be_renewed(database, cipher):
     save(database, cipher)
     lease = take(database, cipher)
-    give_back(database, lease, answered=True)
+    release(database, lease, answered=True)
     assert not renew(database, lease, NOW)
     assert stored(database, cipher).lease_until is None
 
 
-def give_back(database, lease, *, answered):
+def release(database, lease, *, answered):
     with database.write([MEMBER]) as connection:
         leases.release(connection, lease, answered=answered)
 
 
-def test_who_takes_over_knows_who_stopped_and_when_until_an_answer_is_stored(database, cipher):
+def test_a_new_holder_gets_the_unanswered_refresh_until_a_response_is_stored(database, cipher):
     save(database, cipher)
     assert take(database, cipher).unanswered is None
-    after = NOW + leases.LEASE_DURATION
-    second = take(database, cipher, after)
+    expiry = NOW + leases.LEASE_DURATION
+    second = take(database, cipher, expiry)
     assert second.taken_over
     assert str(second.unanswered) == (
         f"a process (pid {os.getpid()}) stopped during a token exchange that began at 2026-11-21 12:00:00 UTC"
     )
     # Nothing was sent, so the previous intent is restored.
-    give_back(database, second, answered=True)
-    third = take(database, cipher, after)
+    release(database, second, answered=True)
+    third = take(database, cipher, expiry)
     assert third.unanswered == second.unanswered
     assert store_refreshed(database, cipher, third)
-    assert take(database, cipher, after).unanswered is None
+    assert take(database, cipher, expiry).unanswered is None
 
 
-def test_an_answer_that_is_known_to_be_lost_is_nothing_to_wait_for(database, cipher):
+def test_a_refresh_with_a_lost_response_is_not_taken_over(database, cipher):
     save(database, cipher)
-    give_back(database, take(database, cipher), answered=False)
+    release(database, take(database, cipher), answered=False)
     second = take(database, cipher, NOW + HOUR)
     assert not second.taken_over
     assert (
@@ -252,7 +252,7 @@ def test_an_answer_that_is_known_to_be_lost_is_nothing_to_wait_for(database, cip
     )
 
 
-def test_an_exchange_that_nobody_waits_for_any_more_is_told_of(database, cipher):
+def test_an_expired_unanswered_refresh_is_reported(database, cipher):
     save(database, cipher)
     take(database, cipher)
     with database.read() as connection:
@@ -341,7 +341,7 @@ def test_tokens_are_unused_since_their_last_refresh_if_their_member_is_connected
         assert token_store.unused_since(connection, NOW - timedelta(seconds=1)) == []
 
 
-def test_without_the_key_that_encrypts_now_no_lease_is_given(database, cipher):
+def test_without_the_current_key_no_lease_is_taken(database, cipher):
     save(database, cipher)
     new = Fernet.generate_key().decode()
     both = token_cipher(database, f"{KEY},{new}")
@@ -353,7 +353,7 @@ def test_without_the_key_that_encrypts_now_no_lease_is_given(database, cipher):
     assert take(database, both) is not None
 
 
-def test_a_pair_that_whoop_gave_is_rather_kept_under_the_old_key_than_lost(database, cipher):
+def test_a_refreshed_pair_is_stored_with_the_old_key_if_the_new_key_is_unknown(database, cipher):
     save(database, cipher)
     lease = take(database, cipher)
     with database.write() as connection:
@@ -363,10 +363,12 @@ def test_a_pair_that_whoop_gave_is_rather_kept_under_the_old_key_than_lost(datab
 
 
 @pytest.mark.slow
-def test_of_processes_that_race_for_a_lease_exactly_one_gets_it(database, database_url):
+def test_exactly_one_of_several_processes_takes_a_lease(database, database_url):
     cipher = token_cipher(database, KEY_OF_ALL)
     members = list(range(1, 41))
     for user_id in members:
         save(database, cipher, user_id=user_id)
-    taken = [user_id for one in together(2, take_each, database_url, members) for user_id in one]
+    taken = [
+        user_id for of_process in together(2, take_each, database_url, members) for user_id in of_process
+    ]
     assert sorted(taken) == members
