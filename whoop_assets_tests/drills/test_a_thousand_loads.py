@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from whoop_assets_tests.sync.storm import MEMBERS, Outcome, storms
+from whoop_assets_tests.support.random_faults.faulty_load import MEMBERS, Outcome, run_faulty_loads
 
 pytestmark = pytest.mark.drill
 
@@ -35,9 +35,9 @@ def test_after_any_faults_the_stored_data_equal_whoops(
 ) -> None:
     """Directly after the faults, each span that coverage claims is correct."""
     seeds = [int(ONE)] if ONE else range(world * MEMBERS, (world + 1) * MEMBERS)
-    outcomes = storms(new_database_url(KINDS[world // 2 % 2]), seeds, monkeypatch)
+    outcomes = run_faulty_loads(new_database_url(KINDS[world // 2 % 2]), seeds, monkeypatch)
     all_outcomes += outcomes
-    assert not (differing := [outcome for outcome in outcomes if outcome.wrong]), report(differing)
+    assert not (differing := [outcome for outcome in outcomes if outcome.errors]), report(differing)
 
 
 def test_the_loads_met_enough_faults(all_outcomes: list[Outcome]) -> None:
@@ -61,7 +61,7 @@ def tally(outcomes: list[Outcome]) -> Counter[str]:
         {
             "loads": len(outcomes),
             "hit": sum(bool(outcome.hits) for outcome in outcomes),
-            "mended": sum(outcome.mended for outcome in outcomes),
+            "mended": sum(outcome.recovered for outcome in outcomes),
             "failed": sum(bool(outcome.failed) for outcome in outcomes),
             "changed": sum(bool(outcome.changes) for outcome in outcomes),
             "ended": sum(bool(outcome.ended) for outcome in outcomes),
@@ -76,7 +76,7 @@ def report(differing: list[Outcome]) -> str:
     for outcome in differing:
         lines += [f"seed {outcome.seed}: DRILL_SEED={outcome.seed} python -m pytest -m drill {HERE}"]
         lines += [
-            f"    ordered: {outcome.orders}; ended: {outcome.ended or 'no'}; changes: {outcome.changes}"
+            f"    ordered: {outcome.injected}; ended: {outcome.ended or 'no'}; changes: {outcome.changes}"
         ]
-        lines += [f"    {what}" for what in outcome.wrong[:8]]
+        lines += [f"    {what}" for what in outcome.errors[:8]]
     return "\n".join(lines)

@@ -7,13 +7,13 @@ import os
 
 import pytest
 
-from whoop_assets_tests.sync.crowd import gathered
-from whoop_assets_tests.sync.under_fire import (
-    KeysOfTheTest,
-    kill_in_each,
-    race,
-    rotate_while_all_read,
-    stall_in_each,
+from whoop_assets_tests.support.token_processes.readers import open_token_readers
+from whoop_assets_tests.support.token_processes.rounds import (
+    KeySource,
+    kill_one_each_round,
+    refresh_each_round,
+    rotate_keys_during_reads,
+    stall_holder_each_round,
 )
 from whoop_simulator.http.grants import App
 
@@ -27,10 +27,10 @@ SEED = int(os.environ.get("DRILL_SEED", "20261121"))
 
 
 def test_one_of_eight_processes_refreshes_an_expired_token_and_all_are_served(database_url):
-    with gathered(database_url) as crowd:
-        crowd.join(PROCESSES)
-        served = race(crowd, ROUNDS)
-        counts = crowd.counts()
+    with open_token_readers(database_url) as group:
+        group.start(PROCESSES)
+        served = refresh_each_round(group, ROUNDS)
+        counts = group.counts()
         print(
             f"\n{ROUNDS} rounds of {PROCESSES} processes: {counts['refreshes']} refreshes,"
             f" {served} of {ROUNDS * PROCESSES} served, {counts['token_refusals']} refused by the token"
@@ -41,26 +41,26 @@ def test_one_of_eight_processes_refreshes_an_expired_token_and_all_are_served(da
 
 
 def test_after_a_kill_processes_are_served_and_only_a_used_token_is_lost(database_url):
-    with gathered(database_url) as crowd:
-        crowd.join(PROCESSES)
-        result = kill_in_each(crowd, ROUNDS, SEED)
+    with open_token_readers(database_url) as group:
+        group.start(PROCESSES)
+        result = kill_one_each_round(group, ROUNDS, SEED)
         print(f"\n{result}")
         assert result.rounds == ROUNDS
-        assert result.served + result.told == ROUNDS * (PROCESSES - 1)
+        assert result.served + result.reconnect == ROUNDS * (PROCESSES - 1)
 
 
 def test_a_stalled_process_stores_the_valid_pair_and_no_member_must_reconnect(database_url):
-    with gathered(database_url) as crowd:
-        crowd.join(PROCESSES)
-        served = stall_in_each(crowd, STALLS)
+    with open_token_readers(database_url) as group:
+        group.start(PROCESSES)
+        served = stall_holder_each_round(group, STALLS)
         print(f"\n{STALLS} rounds, the holder stopped for longer than its lease: {served} served, none lost")
         assert served == STALLS * PROCESSES
 
 
 def test_keys_can_be_rotated_while_all_processes_refresh(database_url):
-    keys = KeysOfTheTest(database_url)
-    with gathered(database_url, token_key=keys.setting, app=App(access_token_seconds=2)) as crowd:
-        crowd.join(4)
-        reads, refreshes = rotate_while_all_read(crowd, ROTATIONS, keys.next)
-        keys.assert_only_the_last_is_needed(crowd.database)
+    keys = KeySource(database_url)
+    with open_token_readers(database_url, token_key=keys.setting, app=App(access_token_seconds=2)) as group:
+        group.start(4)
+        reads, refreshes = rotate_keys_during_reads(group, ROTATIONS, keys.next)
+        keys.assert_only_newest_key_is_used(group.database)
         print(f"\n{ROTATIONS} rotations, {refreshes} refreshes, {reads} reads by 4 processes; none failed")

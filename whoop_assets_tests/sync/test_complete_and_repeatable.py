@@ -1,4 +1,4 @@
-"""A load brings everything, each record on one day, at the price of its pages; and can be repeated."""
+"""A load stores every record once on its day, costs little more than its pages, and can be repeated."""
 
 import random
 from datetime import date, timedelta
@@ -49,10 +49,10 @@ def test_repeating_a_load_changes_nothing_but_synced_at(database_url):
         before = home.contents(without={"synced_at", "last_recovery_synced_at"})
         versions = home.rows("record_versions")
         home.advance(timedelta(seconds=1))
-        rounds = home.load_and_summarise(FIRST, TODAY)
+        results = home.load_and_summarise(FIRST, TODAY)
         assert home.contents(without={"synced_at", "last_recovery_synced_at"}) == before
         assert home.rows("record_versions") == versions
-        assert sum(one.total("created") + one.total("changed") for one in rounds) == 0
+        assert sum(result.total("created") + result.total("changed") for result in results) == 0
         assert all(
             row["synced_at"] > home.clock.now() - timedelta(seconds=1)
             for row in home.rows("cycles").values()
@@ -121,9 +121,9 @@ def test_a_second_load_of_the_same_run_reads_no_page_again(sqlite_url):
         since = home.clock.now()
         home.load(FIRST, TODAY, since=since)
         before = home.world.requests
-        rounds = home.load(FIRST, TODAY, since=since)
-        # Only the time since then is new: one page of each stream.
-        assert home.world.requests - before <= len(rounds)
+        results = home.load(FIRST, TODAY, since=since)
+        # Only the time since the first load is read: one page per stream.
+        assert home.world.requests - before <= len(results)
 
 
 def test_a_day_in_a_gap_does_not_depend_on_distant_cycles(new_database_url):

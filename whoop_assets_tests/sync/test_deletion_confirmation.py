@@ -102,9 +102,9 @@ def test_if_most_of_a_span_is_missing_no_record_is_deleted(home):
         home.world.delete(home.member, "workouts", workout["id"])
     known = home.rows("workouts")
     assert len(known) > 10
-    rounds = home.load(FIRST, TODAY, ["workouts"])
+    results = home.load(FIRST, TODAY, ["workouts"])
     assert home.rows("workouts").keys() == known.keys()
-    assert "too many at once to be deletions" in rounds[0].warnings[0]
+    assert "too many at once to be deletions" in results[0].warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_night_that_moved_and_was_then_deleted_is_deleted_from_its_day(databas
         home.load(day, TODAY)
         assert night["id"] not in home.rows("sleeps")
         assert night["id"] not in home.rows("recoveries")
-        # That it is gone is known; the next load does not ask again.
+        # The database has the deletion, so the next load sends no request for the record.
         home.advance(1)
         before = home.world.requests
         home.load(day, TODAY)

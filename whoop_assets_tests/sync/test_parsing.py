@@ -1,4 +1,4 @@
-"""The canonical text of a record: one text for one content, whatever the order of its fields."""
+"""The canonical text of a record does not depend on the order of its fields."""
 
 import json
 from typing import Any
@@ -25,16 +25,16 @@ ANY_JSON = st.recursive(
 RECORDS = st.dictionaries(st.text(), ANY_JSON, max_size=6)
 
 
-def turned(value: Any) -> Any:
+def reordered(value: Any) -> Any:
     """The same with the fields of every object in the opposite order."""
     if isinstance(value, dict):
-        return {name: turned(one) for name, one in reversed(value.items())}
-    return [turned(one) for one in value] if isinstance(value, list) else value
+        return {name: reordered(item) for name, item in reversed(value.items())}
+    return [reordered(item) for item in value] if isinstance(value, list) else value
 
 
 @given(RECORDS)
 def test_the_text_does_not_depend_on_the_order_of_fields(record: dict[str, Any]) -> None:
-    assert canonical(record) == canonical(turned(record))
+    assert canonical(record) == canonical(reordered(record))
 
 
 @given(RECORDS)
@@ -65,9 +65,9 @@ def test_a_number_that_no_database_can_store_is_kept_as_text(number: bytes) -> N
 
 
 @given(RECORDS, RECORDS)
-def test_other_contents_have_other_hashes(one: dict[str, Any], other: dict[str, Any]) -> None:
-    same_text = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert (canonical(one)[1] == canonical(other)[1]) == same_text
+def test_other_contents_have_other_hashes(first: dict[str, Any], second: dict[str, Any]) -> None:
+    same_text = json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
+    assert (canonical(first)[1] == canonical(second)[1]) == same_text
 
 
 def test_one_and_one_point_nought_are_different_contents() -> None:

@@ -53,7 +53,7 @@ def test_every_record_of_the_days_starts_within_the_records_span(calendar, after
     own = timedelta(0)
     workout = calendar.workout_day(start=start, own_offset=own)
     cycle = calendar.containing(start)
-    # A main sleep of a cycle starts with it; one without a cycle is filed by the +12 h rule.
+    # A main sleep of a cycle starts with it; the +12 h rule gives the day of one without a cycle.
     sleep = calendar.sleep_day(
         cycle_id=None if cycle is None else cycle.id, start=start, nap=False, own_offset=own
     )

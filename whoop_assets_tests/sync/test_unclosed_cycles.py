@@ -6,7 +6,7 @@ import pytest
 
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
-from whoop_assets_tests.sync.announcing import Inbox
+from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
 
 GAP = timedelta(days=17)
 FIRST = TODAY - timedelta(days=9)
@@ -74,7 +74,7 @@ def test_the_same_cycle_is_not_read_once_more_by_the_next_load(home):
 def test_a_webhook_event_after_a_longer_gap_closes_it_too(home):
     (old,) = stored_as_open(home)
     home.advance(timedelta(days=20))  # the load for an event looks 30 days back
-    box = Inbox(home)
+    box = SimulatedInbox(home)
     night = next(sleep for sleep in home.truth()["sleeps"] if not sleep["nap"])
     home.world.rescore(home.member, "sleeps", night["id"])
     box.receive()

@@ -76,7 +76,7 @@ def test_a_pair_without_a_stored_key_id_is_encrypted_with_the_new_key_too(databa
 
 def test_without_the_old_key_a_rotation_changes_nothing_and_names_the_members(database):
     save(database, token_cipher(database, OLD))
-    with pytest.raises(ConfigurationError, match=rf"member {MEMBER} .*nothing was result: add that key"):
+    with pytest.raises(ConfigurationError, match=rf"member {MEMBER} .*nothing was done: add that key"):
         rotate(database, NEW)
     assert keys_in_use(database, token_cipher(database, OLD)) == [(key_id(OLD), 1, True, True)]
 

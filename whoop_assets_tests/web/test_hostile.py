@@ -13,7 +13,7 @@ import pytest
 
 from whoop_assets.web import server
 from whoop_assets.web.app import WEBHOOK_PATH
-from whoop_assets_tests.sync.crowd import until
+from whoop_assets_tests.support.waiting import wait_until
 from whoop_assets_tests.web.conftest import SECRET, Service, event, signed
 
 LONGEST_ANSWER = 60.0
@@ -238,7 +238,7 @@ def attack(service: Service, count: int, seed: int) -> None:
     assert set(seen["signed_nonsense"]) | set(seen["signed_noise"]) | set(seen["deep"]) == {400}
     assert set(service.stored()) == {"genuine"}
     assert service.deliver(event()).status_code == 204
-    until(lambda: not service.server.server_state.tasks, "the service to be done with every request")
+    wait_until(lambda: not service.server.server_state.tasks, "the service to be done with every request")
 
 
 def test_hundreds_of_hostile_requests_leave_no_trace(sqlite_service: Service) -> None:

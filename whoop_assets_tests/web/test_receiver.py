@@ -13,7 +13,7 @@ from sqlalchemy import text
 from whoop_assets.web import group_commit
 from whoop_assets.web.receiver import MAX_BODY_BYTES
 from whoop_assets.webhooks import inbox
-from whoop_assets_tests.sync.crowd import until
+from whoop_assets_tests.support.waiting import wait_until
 from whoop_assets_tests.web.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock, signed
 
 
@@ -98,7 +98,7 @@ def test_a_body_larger_than_any_event_is_rejected_before_it_is_read(sqlite_servi
     # sees the answer or the closed connection, so the service's own count decides.
     with suppress(httpx.TransportError):
         assert httpx.post(sqlite_service.url, content=iter([b"x" * 8192] * 1000)).status_code == 413
-    until(lambda: sqlite_service.count("too_large") == 2, "the second refusal")
+    wait_until(lambda: sqlite_service.count("too_large") == 2, "the second refusal")
     assert sqlite_service.stored() == {}
     said = json.dumps(event())
     assert sqlite_service.deliver(said.encode() + b" " * (MAX_BODY_BYTES - len(said))).status_code == 204
@@ -181,7 +181,7 @@ def test_running_requests_are_finished_when_the_service_ends(sqlite_service: Ser
     said = [event() for _ in range(5)]
     with ThreadPoolExecutor(5) as pool:
         answers = [pool.submit(sqlite_service.deliver, one) for one in said]
-        until(lambda: len(sqlite_service.server.server_state.tasks) == 5, "five deliveries under way")
+        wait_until(lambda: len(sqlite_service.server.server_state.tasks) == 5, "five deliveries under way")
         sqlite_service.server.should_exit = True
         release.set()
         held.join()

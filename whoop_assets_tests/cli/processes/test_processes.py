@@ -11,7 +11,7 @@ import pytest
 
 from whoop_assets.cli.processes.processes import child, end, held
 from whoop_assets.errors import ConfigurationError
-from whoop_assets_tests.sync.crowd import until
+from whoop_assets_tests.support.waiting import wait_until
 
 COMMAND = """
 import os, pathlib, subprocess, sys, time
@@ -47,7 +47,7 @@ def command(pids: Path, *options: str) -> list[str]:
 
 
 def started(pids: Path) -> list[int]:
-    until(pids.exists, "the command to start")
+    wait_until(pids.exists, "the command to start")
     return [int(pid) for pid in pids.read_text().split()]
 
 
@@ -80,7 +80,7 @@ def test_a_child_and_what_it_started_end_when_their_starter_is_killed(
         pass
     process.send_signal(signal.SIGKILL)
     process.wait()
-    until(lambda: not any(map(alive, pids)), "child and grandchild to end")
+    wait_until(lambda: not any(map(alive, pids)), "child and grandchild to end")
 
     def free() -> bool:
         try:
@@ -89,7 +89,7 @@ def test_a_child_and_what_it_started_end_when_their_starter_is_killed(
         except ConfigurationError:
             return False
 
-    until(free, "the lock to be free")
+    wait_until(free, "the lock to be free")
 
 
 @pytest.mark.slow
@@ -103,7 +103,7 @@ def test_the_lock_lasts_as_long_as_a_child_of_a_killed_starter(
     if any(map(alive, pids)):  # the supervisor waits for the child, which ignores the interrupt
         with pytest.raises(ConfigurationError, match="end it first"), held(tmp_path / "lock", "the test"):
             pass
-    until(lambda: not any(map(alive, pids)), "the stubborn child to be killed")
+    wait_until(lambda: not any(map(alive, pids)), "the stubborn child to be killed")
 
 
 @pytest.mark.slow
@@ -117,7 +117,7 @@ def test_the_lock_lasts_as_long_as_the_command_when_its_supervisor_is_killed(
     for number in (supervisor, process.pid):
         os.kill(number, signal.SIGKILL)
     process.wait()
-    until(lambda: not alive(supervisor), "the supervisor to end")
+    wait_until(lambda: not alive(supervisor), "the supervisor to end")
     try:
         with pytest.raises(ConfigurationError, match="end it first"), held(tmp_path / "lock", "the test"):
             pass
@@ -134,7 +134,7 @@ def test_several_children_are_ended_at_once_and_the_stubborn_are_killed(tmp_path
         end(one, other, within=0.5)
         assert one.returncode is not None
         assert other.returncode is not None
-        until(lambda: not any(map(alive, pids)), "all of them to end")
+        wait_until(lambda: not any(map(alive, pids)), "all of them to end")
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from whoop_assets.defs.checks import events_loaded
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.webhooks.tables import webhook_events
-from whoop_assets_tests.sync.announcing import Inbox
+from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def check():
 
 def put(p, user_id, trace_id):
     event = {"user_id": user_id, "id": str(uuid.uuid4()), "type": "sleep.updated", "trace_id": trace_id}
-    Inbox(p.home, real=True).put(json.dumps(event).encode())
+    SimulatedInbox(p.home, real=True).store(json.dumps(event).encode())
 
 
 def age(p, **by):

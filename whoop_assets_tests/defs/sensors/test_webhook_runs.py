@@ -30,7 +30,7 @@ from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.tables import webhook_events as ledger
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets_tests.defs.conftest import job_of_assets
-from whoop_assets_tests.sync.announcing import Inbox
+from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def p(project, database_kind):
 
 @pytest.fixture
 def box(p):
-    return Inbox(p.home, real=True)
+    return SimulatedInbox(p.home, real=True)
 
 
 def tick(p, sensor=webhook_events, namespace=NAMESPACE):
@@ -147,7 +147,7 @@ def test_a_burst_is_one_run_a_day_of_what_it_touches(p, box):
     assert stored_as_whoop_has_it(p, "sleeps", sleep)
     assert tick(p).run_requests == []
     assert tick(p, stale_summaries).run_requests == []
-    box.nothing_stale()
+    box.assert_nothing_stale()
 
 
 def test_the_run_says_how_many_rows_its_day_has_over_all_members(p, box):
@@ -223,7 +223,7 @@ def test_an_event_of_tomorrow_is_loaded_under_today(p, box):
     # Its record lies on another day than the run's, and is summarised all the same.
     assert box.states() == ["done"]
     assert stored_as_whoop_has_it(p, "workouts", workout)
-    box.nothing_stale()
+    box.assert_nothing_stale()
 
 
 def test_both_days_of_a_record_that_moves_are_rebuilt_by_its_run(p, box):
@@ -247,7 +247,7 @@ def test_both_days_of_a_record_that_moves_are_rebuilt_by_its_run(p, box):
     now = p.home.rows("daily_summary")
     for changed in (before, before - shift):
         assert rows[p.home.member, changed]["workout_count"] != now[p.home.member, changed]["workout_count"]
-    box.nothing_stale()
+    box.assert_nothing_stale()
 
 
 @pytest.mark.slow
@@ -437,7 +437,7 @@ def test_killed_at_any_point_nothing_is_lost_and_nothing_twice(p, box, monkeypat
         first, last = (request.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end"))
         assert p.run(date.fromisoformat(first), date.fromisoformat(last), *sorted(names(request))).success
     assert set(box.states()) == {"done"}
-    box.nothing_stale()
+    box.assert_nothing_stale()
     assert stored_as_whoop_has_it(p, "sleeps", night)
     assert gone not in p.home.rows("workouts")
     versions = [row for row in p.home.rows("record_versions").values() if row["record_key"] == night]
@@ -493,7 +493,7 @@ def test_a_process_killed_before_any_statement_leaves_everything_to_the_next(p, 
     for request in tick(p, stale_summaries).run_requests:
         first, last = (request.tags[f"dagster/asset_partition_range_{side}"] for side in ("start", "end"))
         assert p.run(date.fromisoformat(first), date.fromisoformat(last), *sorted(names(request))).success
-    box.nothing_stale()
+    box.assert_nothing_stale()
     kept = p.home.contents()["daily_summary"]
     rebuild_days(p.home.database, p.home.members, p.today - timedelta(days=12), p.today)
     assert kept == p.home.contents()["daily_summary"]

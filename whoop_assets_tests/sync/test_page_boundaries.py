@@ -1,6 +1,6 @@
-"""A page boundary that shifts during the read: no record is wrongly deleted and none is missed.
+"""Page boundaries that move during a read: no record is missed or wrongly deleted.
 
-WHOOP's cursor is an offset, so a deletion between two pages moves every later record up by one place.
+WHOOP's cursor is an offset, so after a deletion every later record moves to the previous position.
 """
 
 import shutil
@@ -20,15 +20,15 @@ def delete(world, user_id, stream, record):
 
 
 def delete_three(world, user_id, stream, record):
-    """Three at once: the record and the two read before it."""
+    """Delete the record and the two records before it."""
     records = world.truth(user_id)[stream]
     index = records.index(record)
-    for one in records[max(0, index - 2) : index + 1]:
-        world.delete(user_id, stream, one[KEY[stream]])
+    for deleted in records[max(0, index - 2) : index + 1]:
+        world.delete(user_id, stream, deleted[KEY[stream]])
 
 
 def add_one_more(world, user_id, stream, record):
-    """A new record right after the given one, which pushes everything older down by one place."""
+    """Add a record after the given one, so that older records move to the next position."""
     if stream in ("sleeps", "workouts"):
         added = {"start": record["end"], "end": record["end"]}
         world.add(user_id, stream, added | ({"nap": True} if stream == "sleeps" else {}))
@@ -43,15 +43,15 @@ STREAMS = ["cycles", "sleeps", "recoveries", "workouts"]
 
 @pytest.fixture(scope="module")
 def pages(sqlite_template, tmp_path_factory):
-    """The number of pages of each stream."""
+    """Return the number of pages of each stream."""
     path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("pages") / "whoop.db")
-    found = {}
+    counts = {}
     with at_home(f"sqlite:///{path}", frozen_world(days=80, seed=4)) as home:
         for stream in STREAMS:
             before = home.world.requests
             home.load(FIRST, LAST_DAY, [stream])
-            found[stream] = home.world.requests - before
-    return found
+            counts[stream] = home.world.requests - before
+    return counts
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
@@ -62,7 +62,7 @@ def test_a_change_after_the_first_or_before_the_last_page_loses_no_record(
     assert pages[stream] >= 3
     for read_before, position in ((1, 0), (pages[stream] - 1, 24)):
         with at_home(new_database_url("sqlite"), frozen_world(days=80, seed=4)) as home:
-            read_while_it_changes(home, stream, change, read_before, position)
+            load_during_change(home, stream, change, read_before, position)
 
 
 @pytest.mark.slow
@@ -72,52 +72,52 @@ def test_a_change_between_any_two_pages_loses_no_record(new_database_url, pages,
     for read_before in range(1, pages[stream]):
         for position in (0, 24):
             with at_home(new_database_url("sqlite"), frozen_world(days=80, seed=4)) as home:
-                read_while_it_changes(home, stream, change, read_before, position)
+                load_during_change(home, stream, change, read_before, position)
 
 
-def read_while_it_changes(home, stream, change, read_before, position):
-    """Load the stream; after `read_before` of its pages something happens at `position` of the first."""
+def load_during_change(home, stream, change, read_before, position):
+    """Load the stream, and change the record at `position` after `read_before` pages."""
     world, user_id = home.world, home.member
     if stream != "cycles":
         home.load(FIRST, LAST_DAY, ["cycles"])
-    begun = world.requests
+    before = world.requests
     record = world.truth(user_id)[stream][position]
 
-    def shift(number, _path, _query):
-        if number == begun + read_before + 1:
+    def change_data(number, _path, _query):
+        if number == before + read_before + 1:
             world.before_request = None
             change(world, user_id, stream, record)
 
-    world.before_request = shift
+    world.before_request = change_data
     known_before = keys_of_the_days(world.truth(user_id), stream)
     home.load(FIRST, LAST_DAY, [stream])
-    assert world.before_request is None, "the change never happened"
+    assert world.before_request is None, "the data did not change"
     truth = world.truth(user_id)
     expected = keys_of_the_days(truth, stream)
 
-    # Whatever was there all the time is stored, and nothing that exists is marked as deleted.
+    # Records that existed all the time are stored, and no existing record is marked as deleted.
     stored = home.rows(stream)
     assert (known_before & expected) - stored.keys() == set()
-    everything = home.rows(stream, deleted=True)
+    with_deleted = home.rows(stream, deleted=True)
     existing = {record[KEY[stream]] for record in truth[stream]}
-    assert not [key for key, row in everything.items() if row["deleted_at"] is not None and key in existing]
+    assert not [key for key, row in with_deleted.items() if row["deleted_at"] is not None and key in existing]
 
-    # The next load sees what happened, too.
+    # The next load reads the change too.
     home.advance(timedelta(seconds=1))
     home.load(FIRST, LAST_DAY, ["cycles", stream] if stream != "cycles" else [stream])
-    stored_then = {key for key, row in home.rows(stream).items() if FIRST <= row["day"] <= LAST_DAY}
-    assert expected - stored_then == set()
-    assert stored_then <= existing
+    stored_later = {key for key, row in home.rows(stream).items() if FIRST <= row["day"] <= LAST_DAY}
+    assert expected - stored_later == set()
+    assert stored_later <= existing
 
 
 def keys_of_the_days(truth, stream):
-    """The records of the asked days, by the rule and the simulator's truth alone."""
+    """Return the keys of the simulator's records on the requested days."""
     days = days_of(truth)[stream]
     return {key for key, day in days.items() if day is not None and FIRST <= day <= LAST_DAY}
 
 
 def test_a_rejected_record_at_the_end_of_a_page_loses_no_record(sqlite_url):
-    """It has no time for the next page; the last valid record before it has one."""
+    # The load continues with the time of the last valid record, because the rejected one has none.
     with at_home(sqlite_url, frozen_world(days=80, seed=4)) as home:
         world, user_id = home.world, home.member
         workouts = world.truth(user_id)["workouts"]
@@ -126,13 +126,13 @@ def test_a_rejected_record_at_the_end_of_a_page_loses_no_record(sqlite_url):
         home.load(FIRST, TODAY, ["cycles"])
         pages = []
 
-        def shift(_number, path, _query):
+        def delete_before_second_page(_number, path, _query):
             pages.append(path)
             if pages.count("/v2/activity/workout") == 2:
                 world.before_request = None
                 world.delete(user_id, "workouts", workouts[3]["id"])
 
-        world.before_request = shift
+        world.before_request = delete_before_second_page
         home.load(FIRST, TODAY, ["workouts"])
         assert world.before_request is None
         expected = keys_of_the_days(world.truth(user_id), "workouts")

@@ -25,7 +25,7 @@ def workout_counts(database):
 
 
 def with_bad_workout(letter="x"):
-    """An export with one workout row, a cell that is too long for CSV."""
+    """Return an export with one workout row that has a cell too long for CSV."""
     header = csv_of("workouts", [])
     return export(cycles=CYCLES_OF_THREE_DAYS) | {WORKOUTS: header + b"\n" + letter.encode() * 140_000}
 

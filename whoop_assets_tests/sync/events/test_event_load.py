@@ -11,7 +11,7 @@ from whoop_assets.sync.events.load_events import process_due_events
 from whoop_assets.webhooks import inbox
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import KEY, RECORDS, at_home, days_of, frozen_world, moment
-from whoop_assets_tests.sync.announcing import Inbox
+from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
 
 FIRST = TODAY - timedelta(days=19)
 
@@ -26,7 +26,7 @@ def home(database_url):
 
 @pytest.fixture
 def box(home):
-    return Inbox(home)
+    return SimulatedInbox(home)
 
 
 def assert_right(home, first=FIRST):
@@ -86,7 +86,7 @@ def test_an_event_for_a_recovery_is_found_by_its_sleep(home, box):
 def test_a_deleted_sleep_deletes_its_recovery_in_any_order_of_events(home, box, order):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
-    assert {one.type for one in box.receive(order)} == {"sleep.deleted", "recovery.deleted"}
+    assert {delivery.type for delivery in box.receive(order)} == {"sleep.deleted", "recovery.deleted"}
     box.process_due_events()
     assert sleep["id"] not in home.rows("sleeps")
     assert sleep["id"] not in home.rows("recoveries")
@@ -98,7 +98,7 @@ def test_a_deleted_sleep_deletes_its_recovery_in_any_order_of_events(home, box, 
 def test_the_sleeps_event_alone_deletes_the_recovery_and_closes_its_event(home, box):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
-    box.receive(lambda found: [one for one in found if one.type == "sleep.deleted"])
+    box.receive(lambda deliveries: [d for d in deliveries if d.type == "sleep.deleted"])
     box.process_due_events()
     assert sleep["id"] not in home.rows("recoveries")
     assert_right(home)
@@ -107,7 +107,7 @@ def test_the_sleeps_event_alone_deletes_the_recovery_and_closes_its_event(home, 
 def test_a_recoverys_delete_event_alone_detects_the_deleted_sleep(home, box):
     sleep = night(home)
     home.world.delete(home.member, "sleeps", sleep["id"])
-    box.receive(lambda found: [one for one in found if one.type == "recovery.deleted"])
+    box.receive(lambda deliveries: [d for d in deliveries if d.type == "recovery.deleted"])
     box.process_due_events()
     assert sleep["id"] not in home.rows("sleeps")
     assert_right(home)
@@ -149,7 +149,7 @@ def test_an_update_event_deletes_a_record_that_was_deleted_since(home, box):
     home.world.rescore(home.member, "workouts", workout["id"])
     home.advance(1)
     home.world.delete(home.member, "workouts", workout["id"])
-    box.receive(lambda found: [one for one in found if one.type == "workout.updated"])
+    box.receive(lambda deliveries: [d for d in deliveries if d.type == "workout.updated"])
     box.process_due_events()
     assert workout["id"] not in home.rows("workouts")
     assert_right(home)
@@ -208,7 +208,7 @@ def test_events_alone_bring_all_changes_and_new_cycles(home, box, hours):
 
 def test_an_event_loads_a_members_first_record(database_url):
     with at_home(database_url, frozen_world(days=40, seed=9)) as home:
-        box = Inbox(home)
+        box = SimulatedInbox(home)
         sleep = night(home, 0)
         home.world.rescore(home.member, "sleeps", sleep["id"])
         # The recovery's comes before anything is known of its sleep.
@@ -225,7 +225,7 @@ def test_a_naps_own_recovery_is_found_in_the_collection(database_url):
     with at_home(database_url, frozen_world(days=40, seed=7)) as home:
         home.load_and_summarise(FIRST, TODAY)
         home.advance(1)
-        box = Inbox(home)
+        box = SimulatedInbox(home)
         naps = {sleep["id"] for sleep in home.truth()["sleeps"] if sleep["nap"]}
         of_nap = next(r for r in home.truth()["recoveries"] if r["sleep_id"] in naps)
         home.world.rescore(home.member, "recoveries", of_nap["sleep_id"])
@@ -261,11 +261,11 @@ def test_an_event_received_during_the_request_stays_open(home, box, monkeypatch)
     real = WhoopClient.record
 
     def record(client, stream, key):
-        answer = real(client, stream, key)
+        response = real(client, stream, key)
         if stream.name == "workouts" and len(box.events()) == 1:
             home.world.rescore(home.member, "workouts", workout["id"])
             box.receive()
-        return answer
+        return response
 
     monkeypatch.setattr(WhoopClient, "record", record)
     process_due_events(home.connection, by="test")
@@ -280,7 +280,7 @@ def body(**fields):
 
 
 def test_an_event_of_an_unknown_record_is_done_and_of_an_unknown_member_parked(home, box):
-    assert box.put(body(user_id=home.member), body()) == ["open", "parked"]
+    assert box.store(body(user_id=home.member), body()) == ["open", "parked"]
     box.process_due_events()
     assert box.states() == ["done", "parked"]
     (parked,) = box.events("parked")
@@ -317,10 +317,10 @@ def test_an_event_of_another_user_changes_no_record(database_url):
     with at_home(database_url, frozen_world(days=20, seed=9, members=2)) as home:
         home.load_and_summarise(FIRST, TODAY)
         home.advance(1)
-        box = Inbox(home)
+        box = SimulatedInbox(home)
         mine = home.truth()["workouts"][0]
         before = home.rows("workouts")
-        box.put(body(user_id=home.members[1], id=mine["id"], type="workout.deleted"))
+        box.store(body(user_id=home.members[1], id=mine["id"], type="workout.deleted"))
         box.process_due_events()
         assert home.rows("workouts") == before
 
@@ -330,17 +330,17 @@ def test_an_event_of_another_user_changes_no_record(database_url):
 
 def test_a_range_load_closes_the_events_of_the_records_it_read_and_no_others(home, box):
     near, far = home.truth()["workouts"][1], home.truth()["workouts"][-1]
-    gone = home.truth()["workouts"][2]
+    deleted = home.truth()["workouts"][2]
     home.world.rescore(home.member, "workouts", near["id"])
-    home.world.delete(home.member, "workouts", gone["id"])
+    home.world.delete(home.member, "workouts", deleted["id"])
     box.receive()
-    box.put(body(user_id=home.member, id=far["id"], type="workout.updated"))
-    box.put(body(user_id=home.member, id=near["id"], type="sleep.updated"))
+    box.store(body(user_id=home.member, id=far["id"], type="workout.updated"))
+    box.store(body(user_id=home.member, id=near["id"], type="sleep.updated"))
     home.load(FIRST, TODAY, ["cycles", "workouts"])
     states = {(event.stream, event.record_id): event.state for event in box.events()}
     assert states == {
         ("workouts", near["id"]): "done",
-        ("workouts", gone["id"]): "done",
+        ("workouts", deleted["id"]): "done",
         ("workouts", far["id"]): "open",
         ("sleeps", near["id"]): "open",
     }
@@ -354,11 +354,11 @@ def test_a_read_that_began_before_the_event_came_does_not_close_it(home, box, mo
     real = WhoopClient.page
 
     def page(client, stream, **options):
-        answer = real(client, stream, **options)
+        response = real(client, stream, **options)
         if stream.name == "workouts" and not box.events():
             home.world.rescore(home.member, "workouts", workout["id"])
             box.receive()
-        return answer
+        return response
 
     monkeypatch.setattr(WhoopClient, "page", page)
     home.load(FIRST, TODAY, ["cycles", "workouts"])

@@ -14,7 +14,7 @@ SUMMER = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def year_in(zone, *, until=SUMMER, days=365):
-    """A member's cycles, one a day, with the offset that the zone had."""
+    """Return a member's cycles, one per day, with the offsets of a time zone."""
     starts = [until - timedelta(days=n) for n in range(days)]
     return [(start, start.astimezone(ZoneInfo(zone)).utcoffset()) for start in starts]
 

@@ -1,8 +1,7 @@
-"""Compares the claims of a database about a member's records with WHOOP's data; coverage is a claim.
+"""Compares a member's stored records and coverage with WHOOP's data.
 
-A claim was made at a time, and WHOOP's data may have changed since, or while it was being read: a claim is
-true if it agrees with what WHOOP had at any moment from then on. Without changes that leaves one state, and
-equality.
+WHOOP's data may change during or after a read. Stored data are therefore correct if they agree with any state
+of WHOOP's data since the read.
 """
 
 import json
@@ -24,23 +23,23 @@ Truth = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class State:
-    """WHOOP's data of one member from `at` on: stream -> key -> (start, record)."""
+    """WHOOP's data of one member since `at`: start and record, by stream and key."""
 
     at: datetime
     records: dict[str, dict[Any, tuple[datetime | None, dict[str, Any]]]]
 
 
 @dataclass
-class Witness:
-    """Every state of one member's data at WHOOP; `invalid` are keys of workouts without a sport."""
+class StateHistory:
+    """All states of one member's data at WHOOP; `invalid` contains the keys of invalid workouts."""
 
     home: Home
     user_id: int
     states: list[State] = field(default_factory=list)
     invalid: set[Any] = field(default_factory=set)
 
-    def look(self) -> None:
-        """Remember what WHOOP has now; to be called before and after every change."""
+    def record(self) -> None:
+        """Record the present state; must be called before and after every change."""
         truth = self.home.world.truth(self.user_id)
         starts = {sleep["id"]: moment(sleep["start"]) for sleep in truth["sleeps"]}
         cycles = {cycle["id"]: moment(cycle["start"]) for cycle in truth["cycles"]}
@@ -57,119 +56,121 @@ class Witness:
         self.states.append(State(self.home.clock.now(), records))
 
     def states_since(self, read_at: datetime) -> list[State]:
-        """States that a response to a request at `read_at` or later may have shown."""
+        """Return the states that a response to a request at `read_at` or later can contain."""
         before = [state for state in self.states if state.at < read_at]
         return before[-1:] + [state for state in self.states if state.at >= read_at]
 
 
-def rows_of(home: Home, table: str, user_id: int) -> list[dict[str, Any]]:
-    """The member's rows, the deleted too, their content parsed where it is needed."""
+def rows_of_member(home: Home, table: str, user_id: int) -> list[dict[str, Any]]:
+    """Return the member's rows with deleted records and parsed payloads."""
     source = metadata.tables[table]
     with home.database.read() as connection:
-        found = connection.execute(select(source).where(source.c.user_id == user_id)).mappings()
-        rows = [dict(row) for row in found]
-    if table in RECORDS and home.database.is_sqlite:  # PostgreSQL's driver has parsed it
+        query = select(source).where(source.c.user_id == user_id)
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    if table in RECORDS and home.database.is_sqlite:  # PostgreSQL's driver parses it
         for row in rows:
             row["payload"] = json.loads(row["payload"])
     return rows
 
 
 def records_of(home: Home, stream: str, user_id: int) -> dict[Any, dict[str, Any]]:
-    """The member's records by key, the deleted too."""
-    return {row[KEY[stream]]: row for row in rows_of(home, stream, user_id)}
+    """Return the member's records by key, with deleted records."""
+    return {row[KEY[stream]]: row for row in rows_of_member(home, stream, user_id)}
 
 
-def untrue_claims(witness: Witness) -> Iterator[str]:
-    """Everything the coverage of the member claims and that is not so."""
-    home, user_id = witness.home, witness.user_id
-    quarantined = {row["record_key"] for row in rows_of(home, "quarantine", user_id)}
-    covered = rows_of(home, "coverage", user_id)
+def coverage_errors(history: StateHistory) -> Iterator[str]:
+    """Yield contradictions between the member's coverage and WHOOP's data."""
+    home, user_id = history.home, history.user_id
+    quarantined = {row["record_key"] for row in rows_of_member(home, "quarantine", user_id)}
+    covered = rows_of_member(home, "coverage", user_id)
     for stream in RECORDS:
         stored = records_of(home, stream, user_id)
         for key, row in stored.items():
             if row["deleted_at"] is not None and all(
-                key in state.records[stream] for state in witness.states_since(row["deleted_at"])
+                key in state.records[stream] for state in history.states_since(row["deleted_at"])
             ):
                 yield f"{stream} {key} exists and is marked as deleted"
-        for claim in covered:
-            if claim["stream"] != stream:
+        for entry in covered:
+            if entry["stream"] != stream:
                 continue
-            begin, end = claim["start_time"], claim["end_time"]
-            states = [state.records[stream] for state in witness.states_since(claim["read_at"])]
-            where = f"{stream} {begin:%m-%d %H:%M}..{end:%m-%d %H:%M}"
+            start_time, end_time = entry["start_time"], entry["end_time"]
+            states = [state.records[stream] for state in history.states_since(entry["read_at"])]
+            span = f"{stream} {start_time:%m-%d %H:%M}..{end_time:%m-%d %H:%M}"
             for key, (start, _) in states[0].items():
-                if start is None or not begin <= start < end:
+                if start is None or not start_time <= start < end_time:
                     continue
                 if any(key not in state or state[key][0] != start for state in states):
                     continue
-                found = stored.get(key)
-                if key in witness.invalid:
-                    always = all(state[key][1].get("sport_name") is None for state in states)
-                    if always and str(key) not in quarantined:
-                        yield f"{where}: {key} is read, not understood, and not in quarantine"
-                elif found is None or found["deleted_at"] is not None:
-                    yield f"{where}: {key} of {start:%m-%d %H:%M} is missing"
+                row = stored.get(key)
+                if key in history.invalid:
+                    always_invalid = all(state[key][1].get("sport_name") is None for state in states)
+                    if always_invalid and str(key) not in quarantined:
+                        yield f"{span}: {key} is invalid and not in quarantine"
+                elif row is None or row["deleted_at"] is not None:
+                    yield f"{span}: {key} of {start:%m-%d %H:%M} is missing"
             for key, row in stored.items():
                 if (
                     row["deleted_at"] is not None
-                    or key in witness.invalid
+                    or key in history.invalid
                     or row["start_time"] is None
-                    or not begin <= row["start_time"] < end
+                    or not start_time <= row["start_time"] < end_time
                 ):
                     continue
                 versions = [state[key][1] for state in states if key in state]
                 if not versions:
-                    yield f"{where}: {key} is stored and does not exist"
+                    yield f"{span}: {key} is stored but does not exist"
                 elif row["payload"] not in versions:
-                    yield f"{where}: {key} is stored with a content it no longer has"
+                    yield f"{span}: {key} is stored with an outdated content"
 
 
-def half_written(home: Home, user_id: int) -> Iterator[str]:
-    """Records without what the same transaction should have brought: their version and their stale day."""
+def transaction_errors(home: Home, user_id: int) -> Iterator[str]:
+    """Yield records without the version or stale day that their transaction must write."""
     versions = {
         (row["stream"], row["record_key"], row["content_hash"])
-        for row in rows_of(home, "record_versions", user_id)
+        for row in rows_of_member(home, "record_versions", user_id)
     }
-    stale = {row["day"] for row in rows_of(home, "stale_days", user_id)}
+    stale = {row["day"] for row in rows_of_member(home, "stale_days", user_id)}
     for stream in RECORDS:
         for key, row in records_of(home, stream, user_id).items():
             if (stream, str(key), row["content_hash"]) not in versions:
                 yield f"{stream} {key} has no version"
             if row["day"] not in stale:
-                yield f"{stream} {key} came and {row['day']} is not stale"
+                yield f"{stream} {key} was stored, but {row['day']} is not stale"
 
 
-def differences(witness: Witness, first: date, last: date, until: datetime) -> Iterator[str]:
-    """Differences between stored data and WHOOP's data, after a load up to `until` without faults."""
-    home, user_id = witness.home, witness.user_id
+def differences(history: StateHistory, first: date, last: date, until: datetime) -> Iterator[str]:
+    """Yield differences between stored data and WHOOP's data after a load without faults."""
+    home, user_id = history.home, history.user_id
     truth = home.world.truth(user_id)
     true_days = days_of(truth)
     for stream in RECORDS:
         stored = {k: row for k, row in records_of(home, stream, user_id).items() if row["deleted_at"] is None}
         records = {record[KEY[stream]]: record for record in truth[stream]}
         for key, day in true_days[stream].items():
-            if day is None or not first <= day <= last or key in witness.invalid:
+            if day is None or not first <= day <= last or key in history.invalid:
                 continue
             row = stored.get(key)
             if row is None:
                 yield f"{stream} {key} of {day} is missing"
             elif row["payload"] != records[key]:
-                yield f"{stream} {key} of {day} is not what WHOOP has"
+                yield f"{stream} {key} of {day} differs from WHOOP's"
             elif row["day"] != day:
-                yield f"{stream} {key} of {day} is filed under {row['day']}"
+                yield f"{stream} {key} of {day} is stored on {row['day']}"
         for key, row in stored.items():
             if first <= row["day"] <= last and key not in records:
                 yield f"{stream} {key} of {row['day']} does not exist"
     for stream in RECORDS:
-        yield from gaps(home, user_id, stream, first, last, until)
+        yield from coverage_gaps(home, user_id, stream, first, last, until)
     with home.database.read() as connection:
-        failing = [f for f in load_failures.open_failures(connection) if f.user_id == user_id]
-    if failing:
-        yield f"failures are still open: {failing}"
+        failures = [f for f in load_failures.open_failures(connection) if f.user_id == user_id]
+    if failures:
+        yield f"failures are still open: {failures}"
 
 
-def gaps(home: Home, user_id: int, stream: str, first: date, last: date, until: datetime) -> Iterator[str]:
-    """Parts of the days without coverage since `until`, the start of a load that reported success."""
+def coverage_gaps(
+    home: Home, user_id: int, stream: str, first: date, last: date, until: datetime
+) -> Iterator[str]:
+    """Yield parts of the days without coverage since `until`, the start of a successful load."""
     with home.database.read() as connection:
         days = day_assignment.calendar(connection, user_id)
         span = cycle_span if stream == "cycles" else partial(record_span, days)

@@ -45,23 +45,23 @@ def test_every_attempt_uses_the_budget_once(database_url, faults):
     with at_home(database_url, frozen_world(days=40, seed=9)) as home:
         for order in faults:
             home.world.inject_fault(**order)
-        begun = home.world.requests, grants(home)
-        rounds = home.load(FIRST, TODAY, EVERYTHING)
-        asked = home.world.requests - begun[0]
-        assert asked >= len(EVERYTHING)
-        assert grants(home) - begun[1] == asked
-        assert sum(one.total("requests") for one in rounds) == asked
+        before = home.world.requests, grants(home)
+        results = home.load(FIRST, TODAY, EVERYTHING)
+        requests = home.world.requests - before[0]
+        assert requests >= len(EVERYTHING)
+        assert grants(home) - before[1] == requests
+        assert sum(result.total("requests") for result in results) == requests
 
 
 def test_a_token_that_expires_during_a_load_costs_one_request_and_one_grant(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=40, seed=9)) as home:
         home.load(FIRST, TODAY, ["cycles"])
-        begun = home.world.requests, grants(home)
+        before = home.world.requests, grants(home)
         home.world.expire_tokens(home.member)
         (cycles,) = home.load(FIRST, TODAY, ["cycles"])
         assert cycles.failures == []
         assert cycles.total("retries") == 1
-        assert grants(home) - begun[1] == home.world.requests - begun[0] == cycles.total("requests")
+        assert grants(home) - before[1] == home.world.requests - before[0] == cycles.total("requests")
 
 
 def test_retries_do_not_break_whoops_minute(sqlite_url):

@@ -1,4 +1,4 @@
-"""401 after a good refresh: one stream's failure, or the end of the grant."""
+"""A 401 after a successful refresh: the failure of one stream, or the end of the grant."""
 
 from datetime import timedelta
 
@@ -31,42 +31,43 @@ def status(home, user_id):
 
 def test_a_401_after_a_successful_refresh_fails_only_that_stream(home):
     refuse(home, "/v2/activity/workout")
-    rounds = home.load(FIRST, TODAY, ALL, members=[home.member])
-    (failure,) = [failure for one in rounds for failure in one.failures]
+    results = home.load(FIRST, TODAY, ALL, members=[home.member])
+    (failure,) = [failure for result in results for failure in result.failures]
     assert (failure.stream, failure.transient) == ("workouts", False)
     assert "answered 401" in failure.cause
-    assert [one.to_reconnect for one in rounds] == [[]] * len(ALL)
+    assert [result.to_reconnect for result in results] == [[]] * len(ALL)
     assert status(home, home.member) == "connected"
-    assert (
-        home.world.stats()["refreshes"] == 1
-    )  # one renewal was tried, and the trial of the others cost none
+    assert home.world.stats()["refreshes"] == 1  # one refresh; the requests of other streams need none
 
 
 def test_when_every_stream_answers_401_the_member_needs_reconnection(home):
-    gone, _ = home.members
+    revoked, _ = home.members
     refuse(home, "/v2")
-    rounds = home.load(FIRST, TODAY, ALL, members=[gone])
-    assert status(home, gone) == "reconnection_needed"
-    assert all(one.to_reconnect == [gone] for one in rounds)
+    results = home.load(FIRST, TODAY, ALL, members=[revoked])
+    assert status(home, revoked) == "reconnection_needed"
+    assert all(result.to_reconnect == [revoked] for result in results)
     assert {
         "whoop-assets connect" in f.cause and "every stream" in f.cause
-        for one in rounds
-        for f in one.failures
+        for result in results
+        for f in result.failures
     } == {True}
-    # Two for the first stream, one for each other with each token; after that nothing is asked any more.
-    assert sum(load.requests for one in rounds for load in one.loads) == 2 + auth_failure.MAX_TOKENS_TRIED * 5
+    # Two requests for the first stream, and one per token for each other stream; then no further request.
+    assert (
+        sum(load.requests for result in results for load in result.loads)
+        == 2 + auth_failure.MAX_TOKENS_TRIED * 5
+    )
     assert home.world.stats()["refreshes"] == auth_failure.MAX_TOKENS_TRIED
 
 
 def test_a_marked_member_is_connected_by_a_new_consent(home):
-    gone, other = home.members
+    revoked, other = home.members
     refuse(home, "/v2")
-    home.load(FIRST, TODAY, ALL, members=[gone])
+    home.load(FIRST, TODAY, ALL, members=[revoked])
 
     home.world.clear_faults()
     assert status(home, other) == "connected"
-    home.connect(gone)
-    assert [failure for one in home.load(FIRST, TODAY, ALL) for failure in one.failures] == []
+    home.connect(revoked)
+    assert [failure for result in home.load(FIRST, TODAY, ALL) for failure in result.failures] == []
 
 
 def test_tokens_that_expire_in_a_row_mark_no_member(home):
@@ -91,23 +92,23 @@ def test_other_errors_are_no_proof_of_a_revoked_grant(home, monkeypatch):
     monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
     refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
     home.world.inject_fault("status", status=500, count=None, path_prefix="/v2/user")
-    rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
-    assert "answered 401" in rounds[0].failures[0].cause
+    results = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    assert "answered 401" in results[0].failures[0].cause
     assert status(home, home.member) == "connected"
 
 
-def meanwhile(monkeypatch, at_request, happens):
-    """While that request of the trial is on its way, something happens in another process."""
-    ask, asked = auth_failure._is_rejected, []
+def during_request(monkeypatch, at_request, action):
+    """Run an action of another process during the given request of the trial."""
+    is_rejected, reads = auth_failure._is_rejected, []
 
-    def is_refused(read):
-        asked.append(read)
-        answer = ask(read)
-        if len(asked) == at_request:
-            happens()
-        return answer
+    def act_and_check(read):
+        reads.append(read)
+        rejected = is_rejected(read)
+        if len(reads) == at_request:
+            action()
+        return rejected
 
-    monkeypatch.setattr(auth_failure, "_is_rejected", is_refused)
+    monkeypatch.setattr(auth_failure, "_is_rejected", act_and_check)
 
 
 def test_a_401_for_a_replaced_token_marks_no_member(home, monkeypatch):
@@ -137,10 +138,10 @@ def test_a_401_for_a_replaced_token_marks_no_member(home, monkeypatch):
 
 def test_a_member_who_leaves_during_the_trial_is_not_marked(home, monkeypatch):
     refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
-    meanwhile(monkeypatch, 5, lambda: disconnect_member(home.connection, home.member, erase=False))
-    rounds = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
+    during_request(monkeypatch, 5, lambda: disconnect_member(home.connection, home.member, erase=False))
+    results = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert status(home, home.member) == "disconnected"
-    assert rounds[0].to_reconnect == []
+    assert results[0].to_reconnect == []
 
 
 def test_a_member_who_reconnects_during_the_trial_stays_connected(home, monkeypatch):
@@ -150,7 +151,7 @@ def test_a_member_who_reconnects_during_the_trial_stays_connected(home, monkeypa
         home.world.clear_faults()
         home.connect(home.member)
 
-    meanwhile(monkeypatch, 5, come_back)
+    during_request(monkeypatch, 5, come_back)
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert status(home, home.member) == "connected"
     assert home.load(FIRST, TODAY, ["cycles"], members=[home.member])[0].failures == []

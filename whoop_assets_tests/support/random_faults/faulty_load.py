@@ -1,6 +1,6 @@
-"""Random faults during a load: network faults, data that change during the read, and a sudden end.
+"""Loads with random faults: network faults, changes of the data during the load, and crashes.
 
-Everything follows from the seed. `Storm.over` is one such load, from the member's consent to the comparison.
+The seed determines everything. `FaultyLoad.run` runs one load, from the consent to the comparison.
 """
 
 import random
@@ -22,7 +22,14 @@ from whoop_assets.whoop_api.fields import rfc3339
 from whoop_assets.whoop_api.http import transport
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import KEY, RECORDS, Home, at_home
-from whoop_assets_tests.sync.claims import Witness, differences, gaps, half_written, rows_of, untrue_claims
+from whoop_assets_tests.support.random_faults.comparison import (
+    StateHistory,
+    coverage_errors,
+    coverage_gaps,
+    differences,
+    rows_of_member,
+    transaction_errors,
+)
 from whoop_simulator.http.faults import Fault, Faults
 from whoop_simulator.world.world import World
 
@@ -47,14 +54,14 @@ CAUSES = {
 """Text of a failure by the fault that caused it."""
 
 MAX_FAULTS = 500
-"""A load that meets more faults than this retries without end."""
+"""A load that hits more faults than this retries without limit."""
 
 PIECE = re.compile(
     r"(INSERT INTO|UPDATE|DELETE FROM) (cycles|sleeps|reco|workouts|coverage|stale_days|quarantine)"
 )
 
 SHORT = httpx.Timeout(0.1, connect=10.0)
-"""How long a load waits for a response if latency is ordered: less than that latency."""
+"""Timeout of a load with the fault `latency`; shorter than that latency."""
 
 
 class Killed(BaseException):
@@ -62,7 +69,7 @@ class Killed(BaseException):
 
 
 class CountedFaults(Faults):
-    """Faults that remember whom they hit."""
+    """Records the requests that faults hit."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
@@ -70,12 +77,12 @@ class CountedFaults(Faults):
         self.gave_up = False
 
     def matching(self, path: str) -> dict[str, Fault]:
-        hits = super().matching(path)
-        self.hits += [(kind, path.removeprefix("/developer")) for kind in hits]
+        matches = super().matching(path)
+        self.hits += [(kind, path.removeprefix("/developer")) for kind in matches]
         if len(self.hits) > MAX_FAULTS:
             self.gave_up = True
             self.clear()
-        return hits
+        return matches
 
 
 @dataclass
@@ -83,27 +90,27 @@ class Outcome:
     """Result of one load with faults."""
 
     seed: int
-    orders: list[dict[str, Any]] = field(default_factory=list)
+    injected: list[dict[str, Any]] = field(default_factory=list)
     hits: list[tuple[str, str]] = field(default_factory=list)
     changes: int = 0
     retries: int = 0
     ended: str = ""
-    """How the load was ended in the middle, if it was: Killed, DatabaseUnreachable."""
+    """Crash of the load, if any: Killed or DatabaseUnreachable."""
     failed: list[tuple[str, str]] = field(default_factory=list)
     """(stream, cause)"""
-    wrong: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
     @property
-    def mended(self) -> bool:
-        """Faults were met, and overcome by trying again."""
+    def recovered(self) -> bool:
+        """The load hit faults, and succeeded after retries."""
         return bool(self.hits) and self.retries > 0 and not self.failed and not self.ended
 
 
 MEMBERS, HISTORY = 25, 35
-"""Members of a world. Each is loaded once, on another day, so that no load depends on another."""
+"""Members of a world, and their days of history. Each member is loaded once, on another day."""
 
 
-def storms(database_url: str, seeds: Iterable[int], patch: pytest.MonkeyPatch) -> list[Outcome]:
+def run_faulty_loads(database_url: str, seeds: Iterable[int], patch: pytest.MonkeyPatch) -> list[Outcome]:
     """Run the loads of the seeds in one database; MEMBERS seeds share one world."""
     outcomes = []
     (world_seed,) = {seed // MEMBERS for seed in seeds}
@@ -114,22 +121,22 @@ def storms(database_url: str, seeds: Iterable[int], patch: pytest.MonkeyPatch) -
         seed=world_seed,
         now=NOW,
         frozen=True,
-        # With limits far away answers, and so 429s, state them in their headers; without, they have none.
+        # With high limits, responses have rate-limit headers; without limits they have none.
         **(limits if world_seed % 2 else {"limits": False}),
     )
     with at_home(database_url, world, connect=False) as home:
         for seed in sorted(seeds):
-            place = seed % MEMBERS
-            home.clock.advance(NOW + timedelta(days=place, hours=seed % 7) - home.clock.now())
+            member_index = seed % MEMBERS
+            home.clock.advance(NOW + timedelta(days=member_index, hours=seed % 7) - home.clock.now())
             world.set_clock(home.clock.now())
-            days = HISTORY + place
-            outcomes.append(Storm(home, seed, world.user_ids[place], days, patch).over())
+            days = HISTORY + member_index
+            outcomes.append(FaultyLoad(home, seed, world.user_ids[member_index], days, patch).run())
     return outcomes
 
 
 @dataclass
-class Storm:
-    """The weather of one seed, for one member of a home; `days` are those of the member's history."""
+class FaultyLoad:
+    """A load of one member with the faults of one seed; `days` is the length of the member's history."""
 
     home: Home
     seed: int
@@ -137,53 +144,57 @@ class Storm:
     days: int
     patch: pytest.MonkeyPatch
 
-    def over(self) -> Outcome:
-        """Connect, load with faults and check the claims; load again without faults and compare."""
+    def run(self) -> Outcome:
+        """Connect, load with faults and check the coverage; load again without faults and compare."""
         self.rng = rng = random.Random(self.seed)
         self.outcome = outcome = Outcome(self.seed)
-        self.witness = Witness(self.home, self.user_id)
+        self.history = StateHistory(self.home, self.user_id)
         self.home.connect(self.user_id)
         today = self.home.clock.now().date()
         last = today - timedelta(days=rng.choice([0, 0, 0, 1, 5]))
         first = last - timedelta(days=rng.randint(3, self.days - 8))
         self._prepare(first, last)
 
-        until = self._present
-        rounds = self._load_in_bad_weather(first, last)
-        outcome.wrong += [f"after the faults: {what}" for what in self._wrong_claims()]
-        outcome.wrong += self._wrong_failures(rounds)
+        until = self._next_start
+        results = self._load_with_faults(first, last)
+        outcome.errors += [f"after the faults: {error}" for error in self._comparison_errors()]
+        outcome.errors += self._failure_errors(results)
         if not outcome.changes and not outcome.ended:
-            done = set(RECORDS) - {stream for stream, _ in outcome.failed}
-            for stream in sorted(done):
-                outcome.wrong += gaps(self.home, self.user_id, stream, first, last, until)
+            loaded = set(RECORDS) - {stream for stream, _ in outcome.failed}
+            for stream in sorted(loaded):
+                outcome.errors += coverage_gaps(self.home, self.user_id, stream, first, last, until)
 
         self.home.world.clear_faults()
         self.home.advance(1)
-        self.witness.look()
-        until = self._present
-        rounds = self.home.load(first, last, STREAMS, members=[self.user_id])
-        outcome.wrong += [f"in the end: {f.stream} failed: {f.cause}" for one in rounds for f in one.failures]
-        outcome.wrong += [f"in the end: {what}" for what in self._wrong_claims()]
-        outcome.wrong += [f"in the end: {what}" for what in differences(self.witness, first, last, until)]
+        self.history.record()
+        until = self._next_start
+        results = self.home.load(first, last, STREAMS, members=[self.user_id])
+        outcome.errors += [
+            f"in the end: {failure.stream} failed: {failure.cause}"
+            for result in results
+            for failure in result.failures
+        ]
+        outcome.errors += [f"in the end: {error}" for error in self._comparison_errors()]
+        outcome.errors += [f"in the end: {error}" for error in differences(self.history, first, last, until)]
         return outcome
 
     @property
-    def _impatient(self) -> bool:
-        """Whether the load with faults waits at most SHORT for a response."""
-        return any(order["kind"] == "latency" for order in self.outcome.orders)
+    def _short_timeout(self) -> bool:
+        """Whether the load with faults uses the timeout SHORT."""
+        return any(fault["kind"] == "latency" for fault in self.outcome.injected)
 
     @property
-    def _present(self) -> datetime:
-        """The time at which the next load begins."""
+    def _next_start(self) -> datetime:
+        """Start of the next load."""
         return self.home.clock.now() + timedelta(milliseconds=1)
 
-    def _wrong_claims(self) -> list[str]:
-        return [*untrue_claims(self.witness), *half_written(self.home, self.user_id)]
+    def _comparison_errors(self) -> list[str]:
+        return [*coverage_errors(self.history), *transaction_errors(self.home, self.user_id)]
 
     def _prepare(self, first: date, last: date) -> None:
-        """Prepare the world: perhaps an earlier load, edits, odd records, many records at one moment."""
+        """Prepare the world: an earlier load, edits, an invalid record, many records at one time."""
         world, rng = self.home.world, self.rng
-        self.witness.look()
+        self.history.record()
         if rng.random() < 0.5:
             self.home.advance(1)
             self.home.load(first, last, STREAMS, members=[self.user_id])
@@ -192,20 +203,20 @@ class Storm:
             self._move_out_of(first)
         workouts = world.truth(self.user_id)["workouts"]
         if rng.random() < 0.15 and workouts:
-            odd = rng.choice(workouts)
-            world.edit(self.user_id, "workouts", odd["id"], {"sport_name": None})
-            self.witness.invalid.add(odd["id"])
+            invalid = rng.choice(workouts)
+            world.edit(self.user_id, "workouts", invalid["id"], {"sport_name": None})
+            self.history.invalid.add(invalid["id"])
         self.follows_cursor = rng.random() < 0.2
         if self.follows_cursor:
-            # More at one moment than a page holds: time leads no further, and the cursor has to be followed.
+            # More records at one time than a page has, so the load must follow the cursor.
             cycle = rng.choice(world.truth(self.user_id)["cycles"][1:5])
             for _ in range(30):
                 world.add(self.user_id, "workouts", {"start": cycle["start"], "end": cycle["end"]})
-        self.witness.look()
+        self.history.record()
         self.home.advance(1)
 
     def _move_out_of(self, first: date) -> None:
-        """A workout turns out to have been on an earlier day: it is missing where it was, and exists."""
+        """Move a workout to an earlier day: it is missing in the loaded span, but exists."""
         world = self.home.world
         workouts = world.truth(self.user_id)["workouts"]
         if workouts:
@@ -213,78 +224,80 @@ class Storm:
             times = {"start": rfc3339(earlier), "end": rfc3339(earlier + timedelta(hours=1))}
             world.edit(self.user_id, "workouts", workouts[0]["id"], times)
 
-    def _load_in_bad_weather(self, first: date, last: date) -> list[LoadResult]:
+    def _load_with_faults(self, first: date, last: date) -> list[LoadResult]:
         world, outcome = self.home.world, self.outcome
         faults = world.faults = CountedFaults(self.seed)
-        outcome.orders = self._orders()
-        for order in outcome.orders:
+        outcome.injected = self._random_faults()
+        for order in outcome.injected:
             world.inject_fault(**order)
-        rounds: list[LoadResult] = []
-        with self.patch.context() as patch, self._changing(), self._ending():
-            if self._impatient:
+        results: list[LoadResult] = []
+        with self.patch.context() as patch, self._change_data(), self._crash():
+            if self._short_timeout:
                 patch.setattr(transport, "TIMEOUT", SHORT)
             try:
-                rounds = self.home.load(first, last, STREAMS, members=[self.user_id])
+                results = self.home.load(first, last, STREAMS, members=[self.user_id])
             except (Killed, DatabaseUnreachable) as error:
                 outcome.ended = type(error).__name__
         outcome.hits = faults.hits
         if faults.gave_up:
-            outcome.wrong.append("the load would have retried without end")
-        outcome.retries = int(sum(one.total("retries") for one in rounds))
-        outcome.failed = [(f.stream, f.cause) for one in rounds for f in one.failures]
-        return rounds
+            outcome.errors.append("the load would have retried without limit")
+        outcome.retries = int(sum(result.total("retries") for result in results))
+        outcome.failed = [
+            (failure.stream, failure.cause) for result in results for failure in result.failures
+        ]
+        return results
 
-    def _orders(self) -> list[dict[str, Any]]:
+    def _random_faults(self) -> list[dict[str, Any]]:
         rng = self.rng
-        orders = []
+        faults = []
         for _ in range(rng.choice([1, 1, 2, 3])):
             kind = rng.choice(
                 ["status", "status", "status", "reset", "truncate", "not_json", "latency", "401"]
             )
             if self.follows_cursor and rng.random() < 0.8:
                 kind = "repeat_cursor"
-            order: dict[str, Any] = {"kind": kind}
+            fault: dict[str, Any] = {"kind": kind}
             if rng.random() < 0.5:
-                # With the slash: single records by their URL, not the collection.
-                order["path_prefix"] = rng.choice(list(PATHS.values())) + rng.choice(["", "", "/"])
-            often = rng.random()
+                # With a slash, the fault hits single records instead of the collection.
+                fault["path_prefix"] = rng.choice(list(PATHS.values())) + rng.choice(["", "", "/"])
+            draw = rng.random()
             if kind == "401":
-                order |= {"kind": "status", "status": 401, "count": 1 if often < 0.8 else 3}
+                fault |= {"kind": "status", "status": 401, "count": 1 if draw < 0.8 else 3}
             elif kind == "latency":
-                order |= {"seconds": 0.3, "count": rng.choice([1, 2, 5])}
+                fault |= {"seconds": 0.3, "count": rng.choice([1, 2, 5])}
             else:
                 if kind == "status":
-                    order["status"] = rng.choice([500, 502, 503, 429])
-                if often < 0.4:
-                    order["count"] = rng.randint(1, 6)
+                    fault["status"] = rng.choice([500, 502, 503, 429])
+                if draw < 0.4:
+                    fault["count"] = rng.randint(1, 6)
                 else:
-                    order["probability"] = rng.choice([0.05, 0.2, 0.5, 0.8, 1.0])
+                    fault["probability"] = rng.choice([0.05, 0.2, 0.5, 0.8, 1.0])
             if kind == "reset" and rng.random() < 0.5:
-                # Before anything is done, instead of after it.
-                orders.append({**order, "kind": "status", "status": 500})
-            orders.append(order)
-        return orders
+                # This status prevents the request; the reset happens after it was processed.
+                faults.append({**fault, "kind": "status", "status": 500})
+            faults.append(fault)
+        return faults
 
     @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """The member, or WHOOP, changes the data between two requests."""
+    def _change_data(self) -> Iterator[None]:
+        """Change the data between two requests."""
         world, rng = self.home.world, random.Random(f"{self.seed}/changes")
-        # Where the cursor has to be followed, a deletion can open a seam: that is WHOOP's cursor, and known.
+        # A deletion can hide a record while the load follows WHOOP's cursor; that is a known limit of WHOOP.
         if rng.random() < 0.4 or self.follows_cursor:
             yield
             return
-        begun = world.requests
-        moments = sorted(begun + rng.randint(1, 12) for _ in range(rng.randint(1, 3)))
+        before = world.requests
+        moments = sorted(before + rng.randint(1, 12) for _ in range(rng.randint(1, 3)))
 
-        def hook(number: int, _path: str, _query: dict[str, str]) -> None:
+        def change(number: int, _path: str, _query: dict[str, str]) -> None:
             while moments and number >= moments[0]:
                 moments.pop(0)
-                self.witness.look()
+                self.history.record()
                 self._change(rng)
-                self.witness.look()
+                self.history.record()
                 self.outcome.changes += 1
 
-        world.before_request = hook
+        world.before_request = change
         try:
             yield
         finally:
@@ -308,44 +321,44 @@ class Storm:
             world.add(self.user_id, stream, {"start": cycle["end"], "end": cycle["end"]} | nap)
 
     @contextmanager
-    def _ending(self) -> Iterator[None]:
+    def _crash(self) -> Iterator[None]:
         """End the process or the database during a transaction or its commit."""
         rng = random.Random(f"{self.seed}/ending")
-        left = rng.randint(1, 40) if rng.random() < 0.35 else -1
-        dies, name = rng.random() < 0.5, rng.choice(["commit", "before_cursor_execute"])
+        remaining = rng.randint(1, 40) if rng.random() < 0.35 else -1
+        kill, name = rng.random() < 0.5, rng.choice(["commit", "before_cursor_execute"])
 
-        def end(_connection: Any, *statement: Any) -> None:
-            nonlocal left
-            # Count only statements that write a piece; a request has other statements too.
-            left -= not statement or bool(PIECE.match(statement[1]))
-            if left == 0:
-                left = -1
-                raise Killed if dies else OperationalError("COMMIT", {}, Exception("the server is gone"))
+        def crash(_connection: Any, *statement: Any) -> None:
+            nonlocal remaining
+            # Count only statements that write a piece, because requests execute statements too.
+            remaining -= not statement or bool(PIECE.match(statement[1]))
+            if remaining == 0:
+                remaining = -1
+                raise Killed if kill else OperationalError("COMMIT", {}, Exception("the server is gone"))
 
         engine = self.home.database.engine
-        event.listen(engine, name, end)
+        event.listen(engine, name, crash)
         try:
             yield
         finally:
-            event.remove(engine, name, end)
+            event.remove(engine, name, crash)
 
-    def _wrong_failures(self, rounds: list[LoadResult]) -> Iterator[str]:
-        """Failures without a fault or without a record, and streams that were left out silently."""
+    def _failure_errors(self, results: list[LoadResult]) -> Iterator[str]:
+        """Yield failures without a fault or without a row in the database, and missing streams."""
         outcome = self.outcome
         for stream, cause in outcome.failed:
-            own = (PATHS[stream], PATHS["cycles"]) if stream in RECORDS else (PATHS[stream],)
-            met = {kind for kind, path in outcome.hits if path.startswith(own)}
-            if self._impatient:
-                # Then it can be the machine that was late, on any stream.
-                met.add("latency")
+            paths = (PATHS[stream], PATHS["cycles"]) if stream in RECORDS else (PATHS[stream],)
+            faults = {kind for kind, path in outcome.hits if path.startswith(paths)}
+            if self._short_timeout:
+                # With this timeout, a slow machine can cause the fault too.
+                faults.add("latency")
             if NOT_SENT in cause and outcome.hits:
-                continue  # The faults of other streams have used up the run's time for retries.
-            if not any(re.search(CAUSES[kind], cause) for kind in met):
-                yield f"{stream} failed, which met {sorted(met) or 'no fault'}: {cause}"
+                continue  # faults of other streams used up the run's retry time
+            if not any(re.search(CAUSES[kind], cause) for kind in faults):
+                yield f"{stream} failed after {sorted(faults) or 'no fault'}: {cause}"
         recorded = {
-            (row["stream"], row["cause"]) for row in rows_of(self.home, "load_failures", self.user_id)
+            (row["stream"], row["cause"]) for row in rows_of_member(self.home, "load_failures", self.user_id)
         }
         if not outcome.ended and recorded != set(outcome.failed):
-            yield f"failed: {outcome.failed}, on record: {recorded}"
-        if not outcome.ended and len(rounds) != len(STREAMS):
-            yield f"only {len(rounds)} streams were loaded"
+            yield f"failed: {outcome.failed}, in the database: {recorded}"
+        if not outcome.ended and len(results) != len(STREAMS):
+            yield f"only {len(results)} streams were loaded"

@@ -49,20 +49,20 @@ def connect_given(home, user_id):
     return connect_pair(home.connection, given["access_token"], given["refresh_token"])
 
 
-@pytest.mark.parametrize("what", ["503", "budget", "ctrl-c"])
-def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkeypatch, what):
+@pytest.mark.parametrize("fault", ["503", "budget", "ctrl-c"])
+def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkeypatch, fault):
     fault = {
         "503": lambda: home.world.inject_fault(
             "status", status=503, count=None, path_prefix="/v2/user/profile"
         ),
         "budget": close_the_budget(home, BudgetExhausted("Nothing before noon.", retry_at=home.clock.now())),
         "ctrl-c": close_the_budget(home, KeyboardInterrupt()),
-    }[what]
+    }[fault]
     acquire = home.connection.budget.acquire
     after_the_exchange(home, monkeypatch, fault)
-    with pytest.raises(KeyboardInterrupt if what == "ctrl-c" else NotConfirmed) as error:
+    with pytest.raises(KeyboardInterrupt if fault == "ctrl-c" else NotConfirmed) as error:
         connect_given(home, home.member)
-    if what != "ctrl-c":
+    if fault != "ctrl-c":
         assert f"Member {home.member} is connected" in str(error.value)
     home.connection.budget.acquire = acquire
     home.world.clear_faults()
@@ -70,16 +70,16 @@ def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkey
 
 
 def test_tokens_of_two_members_change_no_connected_member(home):
-    one, other = home.members
-    home.connect(one)
-    pair, row = stored(home, one), home.rows("members")[one]
-    given, others = home.world.issue_tokens(one), home.world.issue_tokens(other)
+    connected, other = home.members
+    home.connect(connected)
+    pair, row = stored(home, connected), home.rows("members")[connected]
+    given, others = home.world.issue_tokens(connected), home.world.issue_tokens(other)
     with pytest.raises(TokensOfTwo):
         connect_pair(home.connection, given["access_token"], others["refresh_token"])
-    kept = stored(home, one)
+    kept = stored(home, connected)
     assert (kept.access_token, kept.refresh_token) == (pair.access_token, pair.refresh_token)
     assert kept.fence > pair.fence
-    assert home.rows("members") == {one: row}
+    assert home.rows("members") == {connected: row}
 
 
 def test_given_tokens_without_required_scopes_are_rejected_before_the_exchange(home):

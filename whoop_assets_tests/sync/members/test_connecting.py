@@ -58,7 +58,7 @@ def test_connecting_replays_the_members_parked_events(home):
         {"user_id": newcomer, "type": "sleep.dreamt", "id": str(UUID(int=2)), "trace_id": "of-no-type"},
         {"user_id": stranger, "type": "sleep.updated", "id": str(UUID(int=3)), "trace_id": "of-another"},
     ]
-    deliveries = [delivery_of(json.dumps(one).encode(), home.clock.now()) for one in announced]
+    deliveries = [delivery_of(json.dumps(event).encode(), home.clock.now()) for event in announced]
     with home.database.write() as transaction:
         assert inbox.receive(transaction, deliveries, home.clock.now()) == ["parked"] * 3
     home.connect(newcomer)
@@ -82,12 +82,12 @@ def test_erasing_leaves_no_row_of_the_member_and_every_row_of_the_others(home):
     for user_id in home.world.user_ids:
         home.connect(user_id)
     home.load_and_summarise(TODAY, TODAY)
-    gone, other = home.world.user_ids
+    erased, other = home.world.user_ids
     kept = {name: len(rows_of(home, name, other)) for name in with_members()}
-    count = sum(len(rows_of(home, name, gone)) for name in with_members())
-    assert disconnect_member(home.connection, gone, erase=True) == Disconnected(count, revoked=True)
+    count = sum(len(rows_of(home, name, erased)) for name in with_members())
+    assert disconnect_member(home.connection, erased, erase=True) == Disconnected(count, revoked=True)
     for name in with_members():
-        assert rows_of(home, name, gone) == []
+        assert rows_of(home, name, erased) == []
         assert len(rows_of(home, name, other)) == kept[name]
 
 
@@ -127,7 +127,7 @@ def test_a_member_can_be_erased_without_the_key(home):
 
 
 def test_only_whoops_response_proves_the_end_of_a_grant(home, monkeypatch):
-    """A page that answers in WHOOP's place must not cost the only token that can end the grant."""
+    # A proxy's page must not delete the only token that can end the grant.
     user_id = home.world.user_ids[0]
     home.connect(user_id)
     elsewhere = home.connection.settings.replace(api_url=f"{home.simulator.base_url}/_control/stats?")

@@ -21,7 +21,7 @@ from whoop_assets.tokens.refresh import MemberTokens, PairLost, StillRefreshing,
 from whoop_assets.whoop_api.errors import RefreshResponseLost
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.support.home import at_home, frozen_world
-from whoop_assets_tests.sync.crowd import until
+from whoop_assets_tests.support.waiting import wait_until
 from whoop_simulator.http.grants import App
 
 
@@ -163,17 +163,17 @@ def test_a_crash_during_a_refresh_is_reported_and_a_late_pair_resolves_it(home):
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     pair = home.connection.oauth.refresh(spent)
-    begun = home.clock.now()
-    with pytest.raises(ReconnectionNeeded) as told:
+    start = home.clock.now()
+    with pytest.raises(ReconnectionNeeded) as error:
         profile(home)
-    assert home.clock.now() - begun <= leases.LEASE_DURATION + leases.GRACE_PERIOD + timedelta(seconds=1)
+    assert home.clock.now() - start <= leases.LEASE_DURATION + leases.GRACE_PERIOD + timedelta(seconds=1)
     reason = home.rows("members")[home.member]["status_reason"]
     assert reason == (
         "WHOOP no longer accepts the refresh token, which was probably used up when a process"
-        f" (pid {os.getpid()}) stopped during a token exchange that began at {begun:%Y-%m-%d %H:%M:%S}"
+        f" (pid {os.getpid()}) stopped during a token exchange that began at {start:%Y-%m-%d %H:%M:%S}"
         " UTC"
     )
-    assert reason in str(told.value)
+    assert reason in str(error.value)
 
     bring(home, lease, spent, pair)
     assert home.rows("members")[home.member]["status"] == "connected"
@@ -194,10 +194,10 @@ def test_the_reason_to_reconnect_names_a_lost_response(home):
     home.world.inject_fault(kind="reset", count=1, path_prefix="/oauth/oauth2/token")
     with pytest.raises(RefreshResponseLost):
         profile(home)
-    begun = home.clock.now()
+    start = home.clock.now()
     with pytest.raises(ReconnectionNeeded, match=r"response to a token exchange of .* was lost"):
         profile(home)
-    assert home.clock.now() == begun
+    assert home.clock.now() == start
 
 
 def test_a_revoked_grant_is_detected_once(home):
@@ -220,17 +220,17 @@ def test_a_slow_response_does_not_end_the_lease(home, monkeypatch):
 
     monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(profile, home)
-        until(lambda: stored(home).lease_until, "the lease")
+        read = pool.submit(profile, home)
+        wait_until(lambda: stored(home).lease_until, "the lease")
         for _ in range(5):
             home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
-            until(
+            wait_until(
                 lambda: stored(home).lease_until == home.clock.now() + leases.LEASE_DURATION,
                 "the lease to be renewed",
             )
             assert lease_of_another(home) is None
         go_on.set()
-        assert asked.result(120).payload["user_id"] == home.member
+        assert read.result(120).payload["user_id"] == home.member
     assert home.world.stats()["token_refusals"] == 0
 
 
@@ -247,7 +247,7 @@ def test_a_new_pair_is_stored_after_a_short_database_outage(home, monkeypatch):
     monkeypatch.setattr(leases, "store_refreshed", sometimes)
     assert profile(home).payload["user_id"] == home.member
     assert failing == []
-    assert home.world.stats()["token_requests"] == 2  # the code, and one refresh
+    assert home.world.stats()["token_requests"] == 2  # one for the code, one for the refresh
 
 
 def test_a_member_who_leaves_during_a_refresh_is_not_marked_for_reconnection(home):
@@ -284,12 +284,12 @@ def test_only_due_tokens_of_connected_members_are_kept_alive(database_url):
     with at_home(database_url, frozen_world(members=3, days=5)) as home:
         home.advance(RENEW_AFTER - timedelta(minutes=1))
         assert keep_alive(home.connection).renewed == []
-        used, gone, quiet = home.members
+        used, disconnected, unused = home.members
         home.connection.client(used, "backfill").profile()
-        disconnect_member(home.connection, gone, erase=False)
+        disconnect_member(home.connection, disconnected, erase=False)
         refreshes = home.world.stats()["refreshes"]
         home.advance(timedelta(minutes=2))
-        assert keep_alive(home.connection).renewed == [quiet]
+        assert keep_alive(home.connection).renewed == [unused]
         assert home.world.stats()["refreshes"] == refreshes + 1
         assert keep_alive(home.connection).renewed == []
 
@@ -299,19 +299,19 @@ def test_waiting_too_long_for_a_lease_is_a_transient_error(home, monkeypatch):
     lease_of_another(home)
     sleep = home.clock.sleep
 
-    def renewed_meanwhile(seconds):
+    def refresh_during_sleep(seconds):
         sleep(seconds)
         with home.database.write() as connection:
             connection.execute(
                 tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE_DURATION)
             )
 
-    monkeypatch.setattr(home.clock, "sleep", renewed_meanwhile)
-    begun = home.clock.now()
+    monkeypatch.setattr(home.clock, "sleep", refresh_during_sleep)
+    start = home.clock.now()
     with pytest.raises(StillRefreshing, match="try again") as error:
         profile(home)
     longest = leases.MAX_EXCHANGE_DURATION + leases.LEASE_DURATION + leases.GRACE_PERIOD
-    assert longest < home.clock.now() - begun <= longest + timedelta(seconds=1)
+    assert longest < home.clock.now() - start <= longest + timedelta(seconds=1)
     assert error.value.transient
 
 

@@ -1,4 +1,4 @@
-"""Odd responses: a few attempts, one recorded sentence, and the other streams continue."""
+"""Unexpected responses: a few attempts, one recorded sentence, and the other streams continue."""
 
 import json
 from datetime import timedelta
@@ -15,7 +15,7 @@ FIRST = TODAY - timedelta(days=19)
 PATH = "/v2/activity/workout"
 
 MAX_ATTEMPTS = 25
-"""More than fit into the time for which one request is retried, each failing at once."""
+"""More attempts than fit into the retry time of a request, each with an immediate failure."""
 
 ODD: dict[str, dict[str, Any]] = {
     "a list": {"body": "[]"},
@@ -50,7 +50,7 @@ def test_an_odd_response_fails_only_its_stream_with_one_sentence(sqlite_url, ord
         home.world.inject_fault(**order, count=None, path_prefix=PATH)
         home.load(FIRST, TODAY, ["workouts"])
         most = MAX_IDLE_PAGES + 2 if order["kind"] == "endless" else MAX_ATTEMPTS
-        # The calendar of each member is brought up to date with one request first.
+        # Each load first reads the member's newest cycles with one request.
         assert home.world.requests - begun <= 2 * (1 + most)
 
         home.load(FIRST, TODAY, ["sleeps"])
@@ -93,11 +93,11 @@ def test_an_odd_response_deletes_no_stored_record(sqlite_url):
 
 def test_records_of_another_member_are_quarantined(database_url):
     with at_home(database_url, frozen_world(members=2, days=40, seed=9)) as home:
-        one, other = home.members
+        member, other = home.members
         theirs = home.truth(other)["workouts"][:3]
         page = json.dumps({"records": theirs, "next_token": None})
         home.world.inject_fault("answer", body=page, count=1, path_prefix=PATH)
-        home.load(FIRST, TODAY, members=[one])
+        home.load(FIRST, TODAY, members=[member])
         assert home.rows("workouts") == {}
         kept = list(home.rows("quarantine").values())
         assert {row["record_key"] for row in kept} == {record["id"] for record in theirs}
@@ -106,5 +106,5 @@ def test_records_of_another_member_are_quarantined(database_url):
         home.advance(1)
         home.load(FIRST, TODAY)
         workouts = home.rows("workouts")
-        assert {row["user_id"] for row in workouts.values()} == {one, other}
+        assert {row["user_id"] for row in workouts.values()} == {member, other}
         assert all(workouts[record["id"]]["user_id"] == other for record in theirs)

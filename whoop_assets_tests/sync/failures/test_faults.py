@@ -59,9 +59,9 @@ def test_transient_faults_are_retried_until_the_data_are_complete(sqlite_url, ne
         expected = calm.contents(FIRST, TODAY)
     with at_home(sqlite_url, world) as home:
         world.inject_fault(**fault, count=3, path_prefix="/developer/v2/activity")
-        rounds = home.load(FIRST, TODAY)
-        assert [failure for one in rounds for failure in one.failures] == []
-        assert sum(one.total("retries") for one in rounds) == 3
+        results = home.load(FIRST, TODAY)
+        assert [failure for result in results for failure in result.failures] == []
+        assert sum(result.total("retries") for result in results) == 3
         assert home.contents(FIRST, TODAY) == expected
 
 
@@ -88,8 +88,8 @@ def test_one_members_revoked_grant_does_not_affect_other_members(database_url):
     with at_home(database_url, frozen_world(members=3, days=40, seed=9)) as home:
         dead = home.members[0]
         home.world.revoke_tokens(dead)
-        rounds = home.load(FIRST, TODAY)
-        assert {failure.user_id for one in rounds for failure in one.failures} == {dead}
+        results = home.load(FIRST, TODAY)
+        assert {failure.user_id for result in results for failure in result.failures} == {dead}
         assert all(not failure.transient for failure in open_failures(home))
         status = home.rows("members")[dead]
         assert status["status"] == "reconnection_needed"
@@ -106,11 +106,11 @@ def test_a_missing_scope_skips_its_stream_with_a_warning_that_names_it(sqlite_ur
         user_id = home.world.user_ids[0]
         home.connect(user_id, ["offline", "read:profile", "read:cycles", "read:sleep"])
         before = home.world.requests
-        rounds = home.load(FIRST, TODAY, ["workouts"])
+        results = home.load(FIRST, TODAY, ["workouts"])
         assert home.world.requests == before
-        assert "read:workout" in rounds[0].warnings[0]
-        assert str(user_id) in rounds[0].warnings[0]
-        assert rounds[0].failures == []
+        assert "read:workout" in results[0].warnings[0]
+        assert str(user_id) in results[0].warnings[0]
+        assert results[0].failures == []
 
 
 def test_an_exhausted_budget_ends_the_load_and_the_next_load_continues(database_url):
@@ -119,15 +119,15 @@ def test_an_exhausted_budget_ends_the_load_and_the_next_load_continues(database_
     with at_home(database_url, world, per_day=30) as home:
         home.clock.advance(1)
         since = home.clock.now()
-        rounds = home.load(first, TODAY, since=since)
+        results = home.load(first, TODAY, since=since)
         assert any("run the same again after that time" in failure.cause for failure in open_failures(home))
         stored = len(home.rows("cycles"))
         assert stored > 0
         read = home.world.requests
         for _ in range(4):
             home.advance(timedelta(days=1, minutes=1))
-            rounds = home.load(first, TODAY, since=since)
-        assert [failure for one in rounds for failure in one.failures] == []
+            results = home.load(first, TODAY, since=since)
+        assert [failure for result in results for failure in result.failures] == []
         first_pages = 2 * len(RECORDS) * 5
         assert home.world.requests - read < 75 + first_pages
 
@@ -199,7 +199,7 @@ def test_a_database_error_quotes_no_stored_value(database_url):
             "user_id": 1,
             "day": TODAY,
             "email": "somebody@example.com",
-        }  # what must not be NULL is missing
+        }  # a required field is missing
         with pytest.raises(DatabaseError) as refused, home.database.write([1]) as connection:
             connection.execute(insert(tables.profiles), row)
         assert "somebody" not in str(refused.value)

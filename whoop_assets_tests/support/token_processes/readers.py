@@ -1,15 +1,13 @@
-"""Processes that all want one member's data, and a simulator that honours a refresh token once."""
+"""Processes that read one member's data with one stored token pair, and a simulator."""
 
 import multiprocessing
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing.connection import Connection as Pipe
-from typing import Any
 
 from whoop_assets.db.database import Database
 from whoop_assets.errors import ReconnectionNeeded
@@ -18,20 +16,20 @@ from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import lease as leases
 from whoop_assets.whoop_api.oauth import TokenPair
+from whoop_assets_tests.support.waiting import TIMEOUT_SECONDS
 from whoop_simulator.http.grants import App
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world.world import World
 
-PATIENCE = 180.0
 KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
-SERVED, TOLD = "served", "told"
+SERVED, RECONNECT = "served", "reconnect"
 
 _spawn = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """The lease's times; shorter ones where a test has only seconds."""
+class LeaseTimes:
+    """Duration and grace period of a lease; a short test uses shorter times."""
 
     lease: timedelta = leases.LEASE_DURATION
     grace: timedelta = leases.GRACE_PERIOD
@@ -44,25 +42,16 @@ class Bounds:
         )
 
 
-def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Return the first true result of the condition."""
-    give_up = time.monotonic() + patience
-    while not (found := condition()):
-        assert time.monotonic() < give_up, f"timed out waiting for {what}"
-        time.sleep(0.002)
-    return found
+class ReaderProcess:
+    """A process that reads the member's profile on command."""
 
-
-class Reader:
-    """One process that reads the member's profile whenever it is asked to."""
-
-    def __init__(self, settings: Settings, member: int, bounds: Bounds) -> None:
-        self._pipe, theirs = _spawn.Pipe()
+    def __init__(self, settings: Settings, member: int, lease_times: LeaseTimes) -> None:
+        self._pipe, child_end = _spawn.Pipe()
         self._process = _spawn.Process(
-            target=_read_when_asked, args=(theirs, settings, member, bounds), daemon=True
+            target=_read_on_command, args=(child_end, settings, member, lease_times), daemon=True
         )
         self._process.start()
-        theirs.close()
+        child_end.close()
 
     @property
     def pid(self) -> int:
@@ -70,63 +59,63 @@ class Reader:
         return self._process.pid
 
     def ready(self) -> None:
-        assert self._pipe.poll(PATIENCE), "the process did not start"
+        assert self._pipe.poll(TIMEOUT_SECONDS), "the process did not start"
         assert self._pipe.recv() == "ready"
 
-    def ask(self, order: str) -> None:
-        """Orders: `read`, `read afresh` (like a new process), `read on` (until the next order)."""
-        self._pipe.send(order)
+    def send(self, command: str) -> None:
+        """Send `read`, `read as new process`, or `read until next command`."""
+        self._pipe.send(command)
 
-    def answer(self) -> tuple[str, str]:
-        """SERVED, TOLD or an error's name, and its sentence; for `read on` the number of reads."""
-        assert self._pipe.poll(PATIENCE), "the process did not answer"
+    def result(self) -> tuple[str, str]:
+        """Return SERVED and the number of reads, or RECONNECT or an error's name and its message."""
+        assert self._pipe.poll(TIMEOUT_SECONDS), "the process returned no result"
         outcome: tuple[str, str] = self._pipe.recv()
         return outcome
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
-        self._process.join(PATIENCE)
+        self._process.join(TIMEOUT_SECONDS)
 
     def end(self) -> None:
         self._process.kill()
-        self._process.join(PATIENCE)
+        self._process.join(TIMEOUT_SECONDS)
 
 
-def _read_when_asked(pipe: Pipe, settings: Settings, member: int, bounds: Bounds) -> None:
-    bounds.apply()
+def _read_on_command(pipe: Pipe, settings: Settings, member: int, lease_times: LeaseTimes) -> None:
+    lease_times.apply()
     database = Database(settings.database_url)
     connection = Connection(settings, database)
     pipe.send("ready")
     while True:
-        order = pipe.recv()
-        if order == "read afresh":
+        command = pipe.recv()
+        if command == "read as new process":
             connection = Connection(settings, database)
         reads = 0
         try:
             while True:
                 connection.client(member, "webhook").profile()
                 reads += 1
-                if order != "read on":
+                if command != "read until next command":
                     break
                 if pipe.poll():
                     pipe.recv()
                     break
             pipe.send((SERVED, str(reads)))
         except ReconnectionNeeded as error:
-            pipe.send((TOLD, str(error)))
+            pipe.send((RECONNECT, str(error)))
         except Exception as error:  # noqa: BLE001 - the test shows what went wrong in there
             pipe.send((type(error).__name__, str(error)))
 
 
 @dataclass
-class Crowd:
-    """The readers, the simulator and the database that they meet in; all on `SystemClock`."""
+class TokenReaders:
+    """Reader processes, the simulator and the shared database; all use `SystemClock`."""
 
     simulator: RunningSimulator
     settings: Settings
     connection: Connection
-    bounds: Bounds
-    readers: list[Reader] = field(default_factory=list)
+    lease_times: LeaseTimes
+    readers: list[ReaderProcess] = field(default_factory=list)
 
     @property
     def world(self) -> World:
@@ -141,33 +130,38 @@ class Crowd:
         return self.world.user_ids[0]
 
     def connect(self) -> None:
-        """A new consent, as `connect` stores it."""
-        given = self.world.issue_tokens(self.member)
+        """Store a new consent of the member."""
+        issued = self.world.issue_tokens(self.member)
         pair = TokenPair(
-            given["access_token"],
-            given["refresh_token"],
-            given["expires_in"],
-            frozenset(given["scope"].split()),
+            issued["access_token"],
+            issued["refresh_token"],
+            issued["expires_in"],
+            frozenset(issued["scope"].split()),
         )
         connect_member(self.connection, pair)
 
-    def join(self, count: int) -> list[Reader]:
+    def start(self, count: int) -> list[ReaderProcess]:
         """Start further readers and wait until they are ready."""
-        new = [Reader(self.settings, self.member, self.bounds) for _ in range(count)]
+        new = [ReaderProcess(self.settings, self.member, self.lease_times) for _ in range(count)]
         self.readers += new
         for reader in new:
             reader.ready()
         return new
 
     def counts(self) -> dict[str, int]:
+        """Return the simulator's counters."""
         return {name: value for name, value in self.world.stats().items() if isinstance(value, int)}
 
 
 @contextmanager
-def gathered(
-    database_url: str, *, bounds: Bounds | None = None, token_key: str | None = None, app: App | None = None
-) -> Iterator[Crowd]:
-    """A crowd without readers yet, of one connected member."""
+def open_token_readers(
+    database_url: str,
+    *,
+    lease_times: LeaseTimes | None = None,
+    token_key: str | None = None,
+    app: App | None = None,
+) -> Iterator[TokenReaders]:
+    """Connect one member; `start` starts its reader processes."""
     with ExitStack() as stack:
         world = World(members=1, days=2, seed=7, limits=False, app=app)
         simulator = stack.enter_context(RunningSimulator(world=world))
@@ -184,12 +178,12 @@ def gathered(
             requests_per_day=10_000_000,
         )
         connection = stack.enter_context(Connection(settings, database))
-        crowd = Crowd(simulator, settings, connection, bounds or Bounds())
+        group = TokenReaders(simulator, settings, connection, lease_times or LeaseTimes())
 
         def end_readers() -> None:
-            for reader in crowd.readers:
+            for reader in group.readers:
                 reader.end()
 
         stack.callback(end_readers)
-        crowd.connect()
-        yield crowd
+        group.connect()
+        yield group

@@ -23,10 +23,10 @@ def test_backfills_complete_with_a_quarter_of_the_responses_broken(sqlite_url):
             # Each of the three hits a twelfth of the requests: together 23 to 25 percent.
             for kind in ("status", "reset", "truncate"):
                 home.world.inject_fault(kind, probability=1 / 12)
-            rounds = home.load(FIRST, TODAY, EVERYTHING)
-            assert [(seed, failure) for one in rounds for failure in one.failures] == []
-            requests += sum(one.total("requests") for one in rounds)
-            retries += sum(one.total("retries") for one in rounds)
+            results = home.load(FIRST, TODAY, EVERYTHING)
+            assert [(seed, failure) for result in results for failure in result.failures] == []
+            requests += sum(result.total("requests") for result in results)
+            retries += sum(result.total("retries") for result in results)
         assert 0.18 < retries / requests < 0.32
         assert len(home.rows("cycles")) > 45
 

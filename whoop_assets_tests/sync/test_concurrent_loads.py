@@ -1,4 +1,4 @@
-"""Loads that overlap, and what happens in between: nothing good is lost by it."""
+"""Overlapping loads, and changes during a load."""
 
 from datetime import date, timedelta
 
@@ -26,7 +26,7 @@ def home(sqlite_url):
         yield home
 
 
-def order(home, stream, first, last, run_id):
+def load_request(home, stream, first, last, run_id):
     home.clock.advance(1)
     now = home.clock.now()
     return LoadRequest(stream, first, last, now.date(), now, now, run_id=run_id)
@@ -41,45 +41,49 @@ def test_a_load_of_other_days_does_not_clear_a_failure(home):
     home.world.inject_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
-    load_members(home.connection, order(home, "workouts", FIRST - timedelta(days=5), FIRST, "backfill"))
+    load_members(
+        home.connection, load_request(home, "workouts", FIRST - timedelta(days=5), FIRST, "backfill")
+    )
     home.world.clear_faults()
-    load_members(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh"))
+    load_members(home.connection, load_request(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh"))
     assert [failure.stream for failure in open_failures(home, "backfill")] == ["workouts"]
 
     home.world.inject_fault(
         kind="status", status=403, count=1000, path_prefix="/developer/v2/activity/workout"
     )
-    load_members(home.connection, order(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh2"))
+    load_members(
+        home.connection, load_request(home, "workouts", TODAY - timedelta(days=2), TODAY, "refresh2")
+    )
     assert [failure.first_day for failure in open_failures(home, "backfill")] == [FIRST - timedelta(days=5)]
 
     home.world.clear_faults()
-    load_members(home.connection, order(home, "workouts", FIRST - timedelta(days=9), TODAY, "again"))
+    load_members(home.connection, load_request(home, "workouts", FIRST - timedelta(days=9), TODAY, "again"))
     assert open_failures(home) == []
 
 
 def test_a_snapshot_load_of_a_past_day_does_not_clear_todays_failure(home):
     home.world.inject_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/user/measurement")
-    load_members(home.connection, order(home, "body_measurement", TODAY, TODAY, "today"))
+    load_members(home.connection, load_request(home, "body_measurement", TODAY, TODAY, "today"))
     home.world.clear_faults()
     yesterday = TODAY - timedelta(days=1)
-    load_members(home.connection, order(home, "body_measurement", yesterday, yesterday, "yesterday"))
+    load_members(home.connection, load_request(home, "body_measurement", yesterday, yesterday, "yesterday"))
     assert len(open_failures(home, "today")) == 1
 
 
 def test_a_pair_that_arrives_after_the_lease_expired_is_stored(home, monkeypatch):
-    """Another process took over and got a rejection, because this process had used the token."""
+    # Another process takes the lease over and is rejected, because this process has used the token.
     home.world.expire_tokens(home.member)
     other = Connection(home.connection.settings, home.database)
     refresh = home.connection.oauth.refresh
 
-    def slow(token):
+    def refresh_slowly(token):
         pair = refresh(token)
         home.clock.advance(timedelta(minutes=5))
         with pytest.raises(Exception, match="connected again"):
             other.client(home.member, "schedule").profile()
         return pair
 
-    monkeypatch.setattr(home.connection.oauth, "refresh", slow)
+    monkeypatch.setattr(home.connection.oauth, "refresh", refresh_slowly)
     assert home.connection.client(home.member, "schedule").profile().payload["user_id"] == home.member
     assert home.rows("members")[home.member]["status"] == "connected"
     assert other.client(home.member, "schedule").profile().payload["user_id"] == home.member
@@ -99,11 +103,11 @@ def test_a_naps_recovery_stored_by_another_load_is_not_deleted(home, monkeypatch
         "end": text(start + timedelta(minutes=30)),
     }
     confirm = stream_reader.confirm_absences
-    begun = []
+    started = []
 
-    def meanwhile(client, database, stream, *rest):
-        if stream.name == "recoveries" and not begun:
-            begun.append(True)
+    def load_concurrently(client, database, stream, *rest):
+        if stream.name == "recoveries" and not started:
+            started.append(True)
             home.world.add(home.member, "sleeps", nap)
             home.world.add(home.member, "recoveries", recovery | {"sleep_id": nap_id})
             home.clock.advance(1)
@@ -111,7 +115,7 @@ def test_a_naps_recovery_stored_by_another_load_is_not_deleted(home, monkeypatch
             home.clock.advance(1)
         return confirm(client, database, stream, *rest)
 
-    monkeypatch.setattr(stream_reader, "confirm_absences", meanwhile)
+    monkeypatch.setattr(stream_reader, "confirm_absences", load_concurrently)
     home.load(FIRST, TODAY, ["recoveries"])
     assert nap_id in home.rows("recoveries")
 
@@ -122,23 +126,23 @@ def text(time):
 
 def test_a_piece_read_during_an_erase_is_not_stored(home, monkeypatch):
     confirm = stream_reader.confirm_absences
-    begun = []
+    started = []
 
-    def meanwhile(*arguments):
-        if not begun:
-            begun.append(True)
+    def erase_member(*arguments):
+        if not started:
+            started.append(True)
             disconnect_member(home.connection, home.member, erase=True)
         return confirm(*arguments)
 
-    monkeypatch.setattr(stream_reader, "confirm_absences", meanwhile)
-    load_members(home.connection, order(home, "cycles", FIRST, TODAY, "run"))
+    monkeypatch.setattr(stream_reader, "confirm_absences", erase_member)
+    load_members(home.connection, load_request(home, "cycles", FIRST, TODAY, "run"))
     for table in ("cycles", "record_versions", "coverage", "stale_days", "load_failures", "members"):
         assert home.rows(table) == {}, table
     with home.database.read() as connection, pytest.raises(UnknownMember):
         member_store.require(connection, home.member)
 
 
-def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(home):
+def test_days_of_a_disconnected_member_are_summarised_without_open_failures(home):
     home.load(FIRST, TODAY)
     home.world.inject_fault(kind="status", status=403, count=10, path_prefix="/developer/v2/activity/workout")
     home.load(FIRST, TODAY, ["workouts"])
@@ -146,9 +150,9 @@ def test_a_disconnected_members_days_are_still_summarised_and_cause_no_alarm(hom
     disconnect_member(home.connection, home.member, erase=False)
     assert open_failures(home) == []
     with home.database.read() as connection:
-        everybody = member_store.chosen(connection, (), with_disconnected=True)
+        members = member_store.chosen(connection, (), with_disconnected=True)
         assert member_store.chosen(connection, ()) == []
-    rebuild_days(home.database, [member.user_id for member in everybody], date(2026, 1, 1), TODAY)
+    rebuild_days(home.database, [member.user_id for member in members], date(2026, 1, 1), TODAY)
     assert len(home.rows("daily_summary")) >= 9
     with home.database.read() as connection:
         assert STALE_DAYS.stale(connection) == []
@@ -169,7 +173,7 @@ def test_an_older_read_does_not_replace_newer_coverage(home):
 
 
 def test_the_hourly_schedule_requests_snapshots_only_every_few_hours(home):
-    def ask(lane):
+    def requests_of_load(lane):
         home.clock.advance(1)
         now = home.clock.now()
         before = home.world.requests
@@ -177,8 +181,8 @@ def test_the_hourly_schedule_requests_snapshots_only_every_few_hours(home):
             load_members(home.connection, LoadRequest(stream, TODAY, TODAY, TODAY, now, now, lane=lane))
         return home.world.requests - before
 
-    assert ask("schedule") == 1  # the profile was asked for by `connect` just now
-    assert ask("schedule") == 0
-    assert ask("backfill") == 2
+    assert requests_of_load("schedule") == 1  # `connect` has just read the profile
+    assert requests_of_load("schedule") == 0
+    assert requests_of_load("backfill") == 2
     home.clock.advance(timedelta(hours=6, minutes=1))
-    assert ask("schedule") == 2
+    assert requests_of_load("schedule") == 2

@@ -29,8 +29,8 @@ def change_tokens(home, user_id, **values):
     home.connection._tokens.clear()
 
 
-def failed(one):
-    return {failure.user_id: failure.transient for failure in one.failures}
+def failed(result):
+    return {failure.user_id: failure.transient for failure in result.failures}
 
 
 def with_cycles(home):
@@ -38,11 +38,11 @@ def with_cycles(home):
 
 
 def test_tokens_that_cannot_be_decrypted_fail_only_their_member(home):
-    unlucky = sorted(home.members)[0]
-    change_tokens(home, unlucky, key_id="0" * 16, access_token="broken")
-    (one,) = home.load(FIRST, TODAY, ["cycles"])
-    assert failed(one) == {unlucky: False}
-    assert with_cycles(home) == set(home.members) - {unlucky}
+    failing_member = sorted(home.members)[0]
+    change_tokens(home, failing_member, key_id="0" * 16, access_token="broken")
+    (result,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(result) == {failing_member: False}
+    assert with_cycles(home) == set(home.members) - {failing_member}
 
 
 def test_a_missing_key_is_an_error_before_any_request(home):
@@ -62,72 +62,73 @@ def limit_the_token_endpoint(home, count, reset):
 def test_a_429_of_the_token_endpoint_is_retried_without_a_failure(home):
     change_tokens(home, sorted(home.members)[0], expires_at=home.clock.now())
     limit_the_token_endpoint(home, 2, "2")
-    began = home.clock.now()
-    (one,) = home.load(FIRST, TODAY, ["cycles"])
-    assert failed(one) == {}
-    assert timedelta(seconds=4) <= home.clock.now() - began < timedelta(seconds=10)
+    start = home.clock.now()
+    (result,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(result) == {}
+    assert timedelta(seconds=4) <= home.clock.now() - start < timedelta(seconds=10)
     assert home.world.stats()["refreshes"] == 1
 
 
 def test_a_lasting_429_of_the_token_endpoint_fails_only_its_member(home):
-    unlucky = sorted(home.members)[0]
-    change_tokens(home, unlucky, expires_at=home.clock.now())
+    failing_member = sorted(home.members)[0]
+    change_tokens(home, failing_member, expires_at=home.clock.now())
     limit_the_token_endpoint(home, None, "3600")
-    began = home.clock.now()
-    (one,) = home.load(FIRST, TODAY, ["cycles"])
-    assert failed(one) == {unlucky: True}
-    assert with_cycles(home) == set(home.members) - {unlucky}
-    assert home.clock.now() - began < timedelta(minutes=2)
+    start = home.clock.now()
+    (result,) = home.load(FIRST, TODAY, ["cycles"])
+    assert failed(result) == {failing_member: True}
+    assert with_cycles(home) == set(home.members) - {failing_member}
+    assert home.clock.now() - start < timedelta(minutes=2)
 
 
 def test_a_member_erased_during_a_rejected_response_leaves_no_row(home, monkeypatch):
-    """Not in quarantine either."""
-    leaves = home.member
+    member = home.member
     home.world.inject_fault(
         "answer", body='{"height_meter": "tall"}', count=None, path_prefix="/v2/user/measurement"
     )
     acquire = home.connection.budget.acquire
 
-    def erased_meanwhile(lane):
-        with home.database.write([leaves]) as connection:
-            membership.erase_member(connection, leaves)
+    def erase_and_acquire(lane):
+        with home.database.write([member]) as connection:
+            membership.erase_member(connection, member)
         return acquire(lane)
 
-    home.connection.tokens(leaves).access_token()
-    monkeypatch.setattr(home.connection.budget, "acquire", erased_meanwhile)
-    (one,) = home.load(FIRST, TODAY, ["body_measurement"], members=[leaves])
-    assert one.failures == []
+    home.connection.tokens(member).access_token()
+    monkeypatch.setattr(home.connection.budget, "acquire", erase_and_acquire)
+    (result,) = home.load(FIRST, TODAY, ["body_measurement"], members=[member])
+    assert result.failures == []
     assert home.rows("quarantine") == {}
 
 
 def test_an_exhausted_budget_fails_only_members_that_need_a_request(home, monkeypatch):
-    asks, has_all, must_come_back = sorted(home.members)
+    needs_request, is_complete, must_reconnect = sorted(home.members)
     present = home.clock.now()
-    order = LoadRequest("cycles", FIRST, TODAY, TODAY, present, present)
-    load_members(home.connection, replace(order, members=(has_all,)))
+    request = LoadRequest("cycles", FIRST, TODAY, TODAY, present, present)
+    load_members(home.connection, replace(request, members=(is_complete,)))
     with home.database.write() as connection:
-        member_store.set_status(connection, must_come_back, member_store.RECONNECTION_NEEDED, "it is gone")
+        member_store.set_status(
+            connection, must_reconnect, member_store.RECONNECTION_NEEDED, "the grant ended"
+        )
 
-    def spent(lane):
+    def raise_exhausted(lane):
         raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
 
-    monkeypatch.setattr(home.connection.budget, "acquire", spent)
-    one = load_members(home.connection, order)
-    assert {failure.user_id: failure.cause.split(":")[0] for failure in one.failures} == {
-        asks: "nothing before noon",
-        must_come_back: f"Member {must_come_back} must be connected again, because it is gone",
+    monkeypatch.setattr(home.connection.budget, "acquire", raise_exhausted)
+    result = load_members(home.connection, request)
+    assert {failure.user_id: failure.cause.split(":")[0] for failure in result.failures} == {
+        needs_request: "nothing before noon",
+        must_reconnect: f"Member {must_reconnect} must be connected again, because the grant ended",
     }
-    assert one.to_reconnect == [must_come_back]
+    assert result.to_reconnect == [must_reconnect]
 
 
 def test_an_exhausted_budget_is_detected_once(home, monkeypatch):
-    asked = []
+    lanes = []
 
-    def spent(lane):
-        asked.append(lane)
+    def raise_exhausted(lane):
+        lanes.append(lane)
         raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
 
-    monkeypatch.setattr(home.connection.budget, "acquire", spent)
-    (one,) = home.load(FIRST, TODAY, ["cycles"])
-    assert set(failed(one)) == set(home.members)
-    assert len(asked) == 1
+    monkeypatch.setattr(home.connection.budget, "acquire", raise_exhausted)
+    (result,) = home.load(FIRST, TODAY, ["cycles"])
+    assert set(failed(result)) == set(home.members)
+    assert len(lanes) == 1

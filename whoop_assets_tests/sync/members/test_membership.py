@@ -25,9 +25,7 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 def test_connecting_again_deletes_the_members_load_failures(database_url):
     with at_home(database_url, frozen_world(members=1, days=3)) as home:
-        failure = load_failures.Failure(
-            home.member, "sleeps", TODAY, TODAY, "the grant is gone", False, "run"
-        )
+        failure = load_failures.Failure(home.member, "sleeps", TODAY, TODAY, "the grant ended", False, "run")
         with home.database.write() as connection:
             load_failures.record(connection, failure, home.clock.now())
         home.connect(home.member)
@@ -79,14 +77,14 @@ def test_erasing_a_member_leaves_no_row_of_theirs_in_any_table_and_every_row_of_
 
 
 def rows_of(table):
-    """How many rows one member can have in it."""
+    """Return the largest number of rows of one member in the table."""
     return 1 if [column.name for column in table.primary_key.columns] == ["user_id"] else 2
 
 
 def test_every_table_about_people_names_them_by_user_id():
     without = {table.name for table in metadata.sorted_tables if "user_id" not in table.c}
     assert without == {
-        "export_only_ids",  # they outlast their members, so that no other gets one
+        "export_only_ids",  # ids are kept after an erase, so that no other member gets them
         "iceberg_days",
         "invitations",
         "notion_sources",

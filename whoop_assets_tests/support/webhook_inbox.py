@@ -19,10 +19,12 @@ SECOND = timedelta(seconds=1)
 Reorder = Callable[[list[Delivery]], Iterable[Delivery]]
 
 
-class Inbox:
-    """The inbox of a home; its simulator announces changes from now on.
+class SimulatedInbox:
+    """The inbox of a home, and the events of its simulator.
 
-    `real`: events get the time of `SystemClock`, which Dagster's runs use.
+    Args:
+        home: The home.
+        real: Events get the time of `SystemClock`, which Dagster's runs use.
     """
 
     def __init__(self, home: Home, *, real: bool = False) -> None:
@@ -32,30 +34,31 @@ class Inbox:
         self._known = 0
 
     def announced(self) -> list[Delivery]:
-        """Events announced since the last call, in order."""
-        new = [one for one in self.home.world.webhooks.deliveries() if one.number > self._known]
-        self._known = max((one.number for one in new), default=self._known)
-        return sorted(new, key=lambda one: one.number)
+        """Return the events announced since the last call, in order."""
+        deliveries = self.home.world.webhooks.deliveries()
+        new = [delivery for delivery in deliveries if delivery.number > self._known]
+        self._known = max((delivery.number for delivery in new), default=self._known)
+        return sorted(new, key=lambda delivery: delivery.number)
 
     def receive(self, order: Reorder = list) -> list[Delivery]:
-        """Put the announced events into the inbox, reordered by `order`; time passes before and after."""
-        self._pass(SECOND)
+        """Store the announced events in the order that `order` returns; advance the clock around it."""
+        self._advance(SECOND)
         deliveries = list(order(self.announced()))
-        self.put(*(one.body for one in deliveries))
+        self.store(*(delivery.body for delivery in deliveries))
         return deliveries
 
-    def put(self, *bodies: bytes) -> list[str]:
-        """Put the bodies into the inbox in this order."""
+    def store(self, *bodies: bytes) -> list[str]:
+        """Store the bodies of deliveries in this order."""
         outcomes = []
         for body in bodies:
-            self._pass(timedelta(milliseconds=10))
+            self._advance(timedelta(milliseconds=10))
             now = SystemClock().now() if self._real else self.home.clock.now()
             with self.home.database.write() as connection:
                 outcomes += inbox.receive(connection, [delivery_of(body, now)], now)
-        self._pass(SECOND)
+        self._advance(SECOND)
         return outcomes
 
-    def _pass(self, time: timedelta) -> None:
+    def _advance(self, time: timedelta) -> None:
         if not self._real:
             self.home.advance(time)
 
@@ -67,13 +70,13 @@ class Inbox:
         return sorted(event.state for event in self.events())
 
     def process_due_events(self, by: str = "test") -> None:
-        """Load the due events; none may fail or stay open, and no day may stay stale."""
-        rounds = process_due_events(self.home.connection, by=by)
-        assert [failure for one in rounds for failure in one.failures] == []
+        """Load the due events; check that no event failed or is open, and that no day is stale."""
+        results = process_due_events(self.home.connection, by=by)
+        assert [failure for result in results for failure in result.failures] == []
         assert [event for event in self.events() if event.state == "open"] == []
-        self.nothing_stale()
+        self.assert_nothing_stale()
 
-    def nothing_stale(self) -> None:
+    def assert_nothing_stale(self) -> None:
         with self.home.database.read() as connection:
             assert STALE_DAYS.stale(connection) == []
             assert STALE_TRENDS.stale(connection) == []
