@@ -279,22 +279,22 @@ def test_a_lease_that_is_held_cannot_be_taken_and_any_other_can(database, cipher
     assert not leases.held(None, NOW)
 
 
-def test_a_fence_only_grows(database, cipher):
+def test_fencing_numbers_increase(database, cipher):
     fences = []
 
-    def note():
+    def append_fence():
         fences.append(stored(database, cipher).fence)
 
     save(database, cipher)
-    note()
+    append_fence()
     lease = take(database, cipher)
-    note()
-    give_back(database, lease, answered=False)
-    note()
+    append_fence()
+    release(database, lease, answered=False)
+    append_fence()
     assert store_refreshed(database, cipher, take(database, cipher))
-    note()
+    append_fence()
     save(database, cipher)
-    note()
+    append_fence()
     assert fences == sorted(set(fences))
 
 
