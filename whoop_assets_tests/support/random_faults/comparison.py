@@ -101,12 +101,12 @@ def coverage_errors(history: StateHistory) -> Iterator[str]:
                     continue
                 if any(key not in state or state[key][0] != start for state in states):
                     continue
-                row = stored.get(key)
+                stored_row = stored.get(key)
                 if key in history.invalid:
                     always_invalid = all(state[key][1].get("sport_name") is None for state in states)
                     if always_invalid and str(key) not in quarantined:
                         yield f"{span}: {key} is invalid and not in quarantine"
-                elif row is None or row["deleted_at"] is not None:
+                elif stored_row is None or stored_row["deleted_at"] is not None:
                     yield f"{span}: {key} of {start:%m-%d %H:%M} is missing"
             for key, row in stored.items():
                 if (
