@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from whoop_assets.errors import ConfigurationError, WhoopError
+from whoop_assets.errors import ConfigurationError, UnknownMember, WhoopError
 from whoop_assets.members import invitations, sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.members.sessions import Attempt
@@ -72,7 +72,6 @@ class Connecting:
     def __init__(self, pages: PageService) -> None:
         self._pages = pages
         self._whoop = pages.whoop
-        self._secure = pages.is_secure
         self.begin = pages.guarded(self._begin)
         self.sign_in = pages.guarded(self._sign_in)
         self.callback = pages.guarded(self._callback)
@@ -108,27 +107,21 @@ class Connecting:
     def to_consent_page(self, state: str) -> Response:
         """Send the browser to WHOOP with this state, and keep the state in a cookie."""
         response = self._pages.leave(self._whoop.oauth.authorization_url(SCOPES, state))
-        response.set_cookie(
-            COOKIE,
-            state,
-            max_age=int(sessions.ATTEMPT_LIFETIME.total_seconds()),
-            secure=self._secure,
-            httponly=True,
-            samesite="lax",
-        )
+        self._pages.set_cookie(response, COOKIE, state, sessions.ATTEMPT_LIFETIME)
         return response
 
     async def _callback(self, request: Request) -> Response:
         """End an attempt with WHOOP's answer, and start a session."""
         self._pages.limit_sign_in(request)
-        state = request.cookies.get(COOKIE, "")
+        state = self._pages.cookie(request, COOKIE)
         is_usable = 0 < len(state) <= MAX_SECRET_CHARACTERS
         if request.method != "GET" or not is_usable or not request.query_params:
             raise PageRefused(400, texts.NO_ATTEMPT)
-        url = str(request.url)
+        # The query alone: the rest of the URL is the client's Host header.
+        redirected_to = "?" + request.scope["query_string"].decode("latin-1")
         before = await self._pages.visitor(request)
         try:
-            response = self._signed_in(await run_in_threadpool(self._finish, url, state))
+            response = self._signed_in(await run_in_threadpool(self._finish, redirected_to, state))
             if before is not None:  # the new cookie replaces the one of this session
                 await self._pages.write(
                     lambda transaction, _: sessions.end(transaction, before.user_id, before.session.id)
@@ -141,7 +134,7 @@ class Connecting:
             # The sentence names things that only the operator should know.
             log.error("A member could not be connected. %s", error)
             response = self._pages.message(texts.TRY_LATER, 503)
-        response.delete_cookie(COOKIE, secure=self._secure, httponly=True, samesite="lax")
+        self._pages.delete_cookie(response, COOKIE)
         return response
 
     def _signed_in(self, consented: Consented) -> Response:
@@ -182,17 +175,22 @@ class Connecting:
         client = whoop.client_for_new(pair.access_token)
         profile = client.profile()
         user_id = profile_owner(profile)
-        if attempt.user_id not in (None, user_id):
-            raise PageRefused(400, texts.OTHER_MEMBER)
-        with whoop.database.read() as transaction:
-            is_known = member_store.exists(transaction, user_id)
-        if not is_known:
+        is_other = attempt.user_id not in (None, user_id)
+        try:
+            if is_other:
+                with whoop.database.read() as transaction:
+                    member_store.require(transaction, user_id)
+            else:
+                store_member(whoop, user_id, pair, profile, only_known=True)
+        except UnknownMember:
             try:
                 client.revoke_access()
             except WhoopError as error:
                 log.warning("The grant of an unknown member could not be revoked. %s", error)
-            raise PageRefused(403, texts.UNKNOWN_MEMBER)
-        store_member(whoop, user_id, pair, profile)
+            if not is_other:
+                raise PageRefused(403, texts.UNKNOWN_MEMBER) from None
+        if is_other:
+            raise PageRefused(400, texts.OTHER_MEMBER)
         return user_id
 
     def _session_for(self, user_id: int, action: str, *, is_new: bool) -> Consented:

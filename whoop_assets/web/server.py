@@ -22,12 +22,22 @@ GRACE_SECONDS = 20
 class ServiceServer(uvicorn.Server):
     """Serves an application until SIGINT or SIGTERM, and finishes running requests first."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, on_started: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        on_started: Callable[[str], None],
+        *,
+        trusted_proxies: str = "",
+    ) -> None:
         """Bind the socket.
 
         Args:
             port: 0 for any free port.
             on_started: Called with the base URL when the service is ready.
+            trusted_proxies: Addresses and networks, separated by commas, whose X-Forwarded-For is the
+                client's address; * for all.
 
         Raises:
             ConfigurationError: The address cannot be bound.
@@ -47,7 +57,8 @@ class ServiceServer(uvicorn.Server):
                 access_log=False,
                 log_level="critical",
                 server_header=False,
-                proxy_headers=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=trusted_proxies,
                 limit_concurrency=MAX_CONNECTIONS,
                 timeout_keep_alive=int(MAX_HEADER_SECONDS),
                 timeout_graceful_shutdown=GRACE_SECONDS,

@@ -17,6 +17,8 @@ from whoop_assets_tests.web.conftest import MEMBER, Service
 from whoop_simulator.running import RunningSimulator
 
 PUBLIC = "https://whoop.example.org"
+HOST_ONLY = "__Host-"
+"""Prefix of a cookie that no other host of the domain can set."""
 
 
 @dataclass
@@ -30,14 +32,15 @@ class Browser:
     def open(self, url: str) -> httpx.Response:
         assert url.startswith(PUBLIC + "/")
         path = url.removeprefix(PUBLIC)
-        headers = {"Cookie": f"{COOKIE}={self.cookie}"} if self.cookie else {}
+        headers = {"Cookie": f"{HOST_ONLY}{COOKIE}={self.cookie}"} if self.cookie else {}
         answer = self.service.get(path, headers=headers, follow_redirects=False)
         for value in answer.headers.get_list("set-cookie"):
             ((name, morsel),) = SimpleCookie(value).items()
             assert morsel["secure"]
             assert morsel["httponly"]
             assert morsel["samesite"] == "lax"
-            if name == COOKIE:
+            assert name.startswith(HOST_ONLY)
+            if name == HOST_ONLY + COOKIE:
                 self.cookie = morsel.value
         return answer
 

@@ -26,7 +26,14 @@ log = logging.getLogger(__name__)
     show_default=True,
     help="0 picks a free port.",
 )
-def serve(host: str, port: int) -> None:
+@click.option(
+    "--trusted-proxies",
+    default="",
+    metavar="ADDRESSES",
+    help="Addresses or networks of proxies whose X-Forwarded-For names the client, separated by commas;"
+    " * for all. Sign-ins are limited by client.",
+)
+def serve(host: str, port: int, trusted_proxies: str) -> None:
     """Receive WHOOP's webhooks and serve the daily API and the web pages, until interrupted."""
     from whoop_assets.cli.processes.processes import ended_by_signals
     from whoop_assets.web.app import create_app
@@ -35,7 +42,7 @@ def serve(host: str, port: int) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     with opening.connection(Settings.from_environment(), durable=True, create=True) as connection:
         app = create_app(connection, partial(_erase_member, connection))
-        server = ServiceServer(app, host, port, _announce)
+        server = ServiceServer(app, host, port, _announce, trusted_proxies=trusted_proxies)
         # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without
         # an exception.
         with suppress(KeyboardInterrupt), ended_by_signals():

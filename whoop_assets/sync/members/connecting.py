@@ -82,16 +82,25 @@ def profile_owner(answer: ApiResponse) -> int:
 
 
 def store_member(
-    session: Connection, user_id: int, pair: TokenPair, answer: ApiResponse
+    session: Connection, user_id: int, pair: TokenPair, answer: ApiResponse, *, only_known: bool = False
 ) -> membership.MemberBackup:
     """Store member, tokens and profile in one transaction, and replay the member's parked events.
 
+    Args:
+        answer: The member's profile.
+        only_known: Whether a member who is not stored yet is rejected.
+
     Returns:
         The state before, for `take_back`.
+
+    Raises:
+        UnknownMember: The member is not stored, and `only_known` is set. Nothing was stored.
     """
     fields = parse_snapshot(PROFILE, answer.payload)
     database = session.database
     with database.write([user_id]) as connection:
+        if only_known:
+            member_store.require(connection, user_id)
         now = database.now(connection)
         before = membership.back_up(connection, user_id)
         names = {name: fields[name] for name in PROFILE.columns}

@@ -1,6 +1,7 @@
 """A member's own page with its buttons. Every button concerns the member of the session, whatever the form
 says."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -45,6 +46,7 @@ class MemberPages:
     def __init__(self, pages: PageService, connecting: Connecting) -> None:
         self._pages = pages
         self._connecting = connecting
+        self._leaving: dict[tuple[int, str], asyncio.Task[bool]] = {}
         self.me = pages.page(self._me)
         self.confirm_disconnect = pages.page(self._confirm_disconnect)
         self.confirm_erase = pages.page(self._confirm_erase)
@@ -189,7 +191,7 @@ class MemberPages:
         return response
 
     async def _erase(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
-        if form.get("word", "").strip() != texts.ERASE_WORD:
+        if form.get("word", "").strip().upper() != texts.ERASE_WORD:
             raise PageRefused(400, texts.ERASE_NOT_TYPED.format(texts.ERASE_WORD))
         complete = await self._leave(visitor, form, "erase")
         response = self._pages.message(texts.ERASED_NOW if complete else texts.ERASED_NOT_ALL)
@@ -197,19 +199,26 @@ class MemberPages:
         return response
 
     async def _leave(self, visitor: Visitor, form: dict[str, str], action: str) -> bool:
-        """Disconnect or erase the member once.
+        """Disconnect or erase the member once. Clicks that arrive meanwhile get the same outcome.
 
         Returns:
             Whether everything was reached: the grant at WHOOP, and for `erase` every copy outside the
                 database.
         """
+        key = visitor.user_id, action
+        if key not in self._leaving:
+            task = self._leaving[key] = asyncio.create_task(self._leave_once(visitor, form, action))
+            task.add_done_callback(lambda _: self._leaving.pop(key))
+        return await asyncio.shield(self._leaving[key])
+
+    async def _leave_once(self, visitor: Visitor, form: dict[str, str], action: str) -> bool:
         user_id, number = visitor.user_id, form.get("form", "")
         if not await self._once(visitor, form, action):
-            return True
+            raise PageRefused(409, texts.DONE_BEFORE)
         try:
             return await run_in_threadpool(self._leave_now, user_id, erase=action == "erase")
         except UnknownMember:
-            return True  # erased by another request meanwhile
+            return True  # erased by another process meanwhile
         except WhoopError:
             await self._pages.write(
                 lambda connection, _: sessions.withdraw(connection, user_id, action, number)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,6 +24,7 @@ from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.pages import texts
 
 THREADS = 4
+SESSION_COOKIE = "whoop_session"
 MAX_FORM_BYTES = 8 * 1024
 FORM_TIMEOUT_SECONDS = 10.0
 SIGN_INS_PER_MINUTE = 60
@@ -76,8 +77,6 @@ class PageService:
         self.is_secure = redirect.scheme == "https"
         at_callback = redirect.path.endswith("/callback")
         self.root = redirect.path.removesuffix("callback") if at_callback else "/"
-        # A browser accepts a cookie with this prefix only for the whole host and only over https.
-        self.cookie = "__Host-whoop_session" if self.is_secure else "whoop_session"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="member-pages")
         self._templates = template_environment("whoop_assets.web.pages")
         oauth = urlsplit(self.settings.oauth_url)
@@ -129,8 +128,8 @@ class PageService:
     # Sessions
 
     async def visitor(self, request: Request) -> Visitor | None:
-        """Return who is signed in in this browser, or None."""
-        token = request.cookies.get(self.cookie, "")
+        """Return the member who is signed in in this browser, or None."""
+        token = self.cookie(request, SESSION_COOKIE)
         if not token:
             return None
         session = await self.read(lambda connection, now: sessions.find(connection, token, now))
@@ -140,18 +139,37 @@ class PageService:
 
     def set_session(self, response: Response, token: str) -> None:
         """Give the browser the cookie of a session."""
+        self.set_cookie(response, SESSION_COOKIE, token, sessions.SESSION_LIFETIME)
+
+    def delete_session(self, response: Response) -> None:
+        """Delete the browser's cookie of a session."""
+        self.delete_cookie(response, SESSION_COOKIE)
+
+    # Cookies
+
+    def cookie(self, request: Request, name: str) -> str:
+        """Return the value of a cookie; empty if the browser has none."""
+        return request.cookies.get(self._cookie_name(name), "")
+
+    def set_cookie(self, response: Response, name: str, value: str, lifetime: timedelta) -> None:
+        """Set a cookie that scripts cannot read and that other sites' forms do not send."""
         response.set_cookie(
-            self.cookie,
-            token,
-            max_age=int(sessions.SESSION_LIFETIME.total_seconds()),
+            self._cookie_name(name),
+            value,
+            max_age=int(lifetime.total_seconds()),
             secure=self.is_secure,
             httponly=True,
             samesite="lax",
         )
 
-    def delete_session(self, response: Response) -> None:
-        """Delete the browser's cookie."""
-        response.delete_cookie(self.cookie, secure=self.is_secure, httponly=True, samesite="lax")
+    def delete_cookie(self, response: Response, name: str) -> None:
+        """Delete a cookie."""
+        response.delete_cookie(self._cookie_name(name), secure=self.is_secure, httponly=True, samesite="lax")
+
+    def _cookie_name(self, name: str) -> str:
+        # A browser accepts a cookie with this prefix only from this host and over https. So a neighbouring
+        # subdomain cannot set it.
+        return f"__Host-{name}" if self.is_secure else name
 
     # Endpoints
 
@@ -199,6 +217,10 @@ class PageService:
             except WhoopError as error:
                 log.error("A page could not be shown. %s", error)
                 return self.message(texts.TRY_LATER, 503)
+            except Exception as error:
+                # Without its text, which can contain values of rows.
+                log.error("A page failed with %s.", type(error).__name__)
+                raise
 
         return endpoint
 

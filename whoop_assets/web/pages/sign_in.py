@@ -39,7 +39,7 @@ class SignIn:
         if request.method != "POST":
             return self._confirm(secret)
         form = await read_form(request)
-        form_cookie = request.cookies.get(FORM_COOKIE, "")
+        form_cookie = self._pages.cookie(request, FORM_COOKIE)
         # The cookie proves that this browser has opened the page: another site cannot sign its visitors in.
         if not sessions.is_form_token(form_cookie, form.get("csrf", "")):
             raise PageRefused(403, texts.FORM_EXPIRED)
@@ -57,20 +57,13 @@ class SignIn:
             raise PageRefused(404, texts.LINK_ENDED)
         response = self._pages.redirect("me")
         self._pages.set_session(response, token)
-        response.delete_cookie(FORM_COOKIE, secure=self._pages.is_secure, httponly=True, samesite="strict")
+        self._pages.delete_cookie(response, FORM_COOKIE)
         return response
 
     def _confirm(self, secret: str) -> Response:
         form_cookie = secrets.token_urlsafe(32)
         response = self._pages.html("link.html", secret=secret, link_csrf=sessions.form_token(form_cookie))
-        response.set_cookie(
-            FORM_COOKIE,
-            form_cookie,
-            max_age=int(sessions.ATTEMPT_LIFETIME.total_seconds()),
-            secure=self._pages.is_secure,
-            httponly=True,
-            samesite="strict",
-        )
+        self._pages.set_cookie(response, FORM_COOKIE, form_cookie, sessions.ATTEMPT_LIFETIME)
         return response
 
     async def _sign_out(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:

@@ -47,6 +47,7 @@ SIGN_IN_AGAIN = "Your session has ended: sign in again."
 FORM_EXPIRED = (
     "This form is not valid in this session: go back, reload the page and try again. Nothing was done."
 )
+DONE_BEFORE = "This form was submitted before: open your page to see the result. Nothing was done again."
 TOO_OFTEN = "That was too often: try again in {} seconds. Nothing was done."
 DISCONNECTED_NOW = "You are disconnected. Your data is kept, and nothing new is read."
 DISCONNECTED_BUT = (

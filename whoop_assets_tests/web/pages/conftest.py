@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets.members import sessions
+from whoop_assets.members import invitations, sessions
 from whoop_assets.summaries.dependents import rebuild_stale_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.session import Connection
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.app import create_app
+from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets.web.server import ServiceServer
 from whoop_assets_tests.planner.planning_loop import PlanningLoop
 from whoop_assets_tests.support.fixed_time import TODAY
@@ -86,6 +88,7 @@ class Site:
 
     home: Home
     session: Connection
+    app: Starlette
     server: ServiceServer
     erased: list[int]
     browsers: list[Browser] = field(default_factory=list)
@@ -110,10 +113,22 @@ class Site:
     def browser_with_session(self, user_id: int) -> Browser:
         """A new browser with a session of this member, without the way through WHOOP."""
         browser = self.browser()
-        with self.home.database.write() as connection:
-            token = sessions.begin(connection, user_id, self.home.clock.now())
-        browser.http.cookies.set("whoop_session", token)
+        browser.http.cookies.set(SESSION_COOKIE, self.session_token(user_id))
         return browser
+
+    def session_token(self, user_id: int) -> str:
+        """Start a session of this member, and return the value of its cookie."""
+        with self.home.database.write() as connection:
+            return sessions.begin(connection, user_id, self.home.clock.now())
+
+    def secrets_of_links(self, user_id: int) -> dict[str, str]:
+        """Make a sign-in link of this member and an invitation; path pattern -> secret."""
+        with self.home.database.write() as connection:
+            now = self.home.clock.now()
+            return {
+                "/sign-in/{secret}": sessions.make_link(connection, user_id, now, timedelta(hours=1)),
+                "/connect/{secret}": invitations.invite(connection, now, timedelta(hours=1)),
+            }
 
     def do_due_readings(self) -> None:
         """What the daemon does: load what the planner plans, and build the summaries."""
@@ -135,7 +150,9 @@ def rebuild_trends(home: Home) -> None:
 
 
 @contextmanager
-def running_site(database_url: str, *, operators: tuple[int, ...] = (), members: int = 2) -> Iterator[Site]:
+def running_site(
+    database_url: str, *, operators: tuple[int, ...] = (), members: int = 2, trusted_proxies: str = ""
+) -> Iterator[Site]:
     """A site with members whose last 40 days are loaded. The first member is an operator if `operators` is
     (0,)."""
     with at_home(database_url, frozen_world(members=members, days=60)) as home:
@@ -158,13 +175,14 @@ def running_site(database_url: str, *, operators: tuple[int, ...] = (), members:
             # The limits follow the site's clock, so that a slow machine refills nothing.
             limits = ClientRateLimits(lambda: home.clock.now().timestamp())
             ready = threading.Event()
+            app = create_app(session, erase, limits)
             server = ServiceServer(
-                create_app(session, erase, limits), "127.0.0.1", port, lambda _: ready.set()
+                app, "127.0.0.1", port, lambda _: ready.set(), trusted_proxies=trusted_proxies
             )
             thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
             thread.start()
             assert ready.wait(START_SECONDS)
-            site = Site(home, session, server, erased)
+            site = Site(home, session, app, server, erased)
             site.build(FIRST_DAY)
             yield site
             for browser in site.browsers:

@@ -2,75 +2,18 @@
 databases."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy import text
-from starlette.routing import Route
 
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.sync.members import membership
-from whoop_assets.web.app import WEBHOOK_PATH, create_app
 from whoop_assets.web.pages.service import ACTIONS_PER_MINUTE, SIGN_INS_PER_MINUTE
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES, Service
 from whoop_assets_tests.web.pages.conftest import Site
-
-BUTTONS = {
-    "/me/read-now",
-    "/me/force-sync",
-    "/me/reconnect",
-    "/me/download",
-    "/me/disconnect",
-    "/me/delete",
-    "/sign-out",
-    "/team/invite",
-}
-
-
-def contents(site: Site) -> dict[str, object]:
-    """Everything that a button could change."""
-    tables = (
-        "members",
-        "tokens",
-        "asked_readings",
-        "forced_readings",
-        "invitations",
-        "page_actions",
-        "member_sessions",
-    )
-    return {table: site.home.rows(table) for table in tables}
-
-
-def test_these_are_all_buttons(site: Site) -> None:
-    routes = [route for route in create_app(site.session).routes if isinstance(route, Route)]
-    posts = {route.path for route in routes if "POST" in (route.methods or ())}
-    assert posts == {*BUTTONS, WEBHOOK_PATH, "/sign-in/{secret}"}
-
-
-@pytest.mark.parametrize("path", sorted(BUTTONS))
-def test_every_post_without_the_sessions_own_token_is_refused(site: Site, path: str) -> None:
-    mine, other = (site.browser_with_session(user_id).open("/me") for user_id in site.members)
-    good = mine.form("/me/read-now")
-    foreign = other.form("/me/read-now")["csrf"]
-    before = contents(site)
-    for fields in (
-        {},
-        {"csrf": "", "form": good["form"]},
-        {"csrf": foreign, "form": good["form"]},
-        {"csrf": good["csrf"][:-1], "form": good["form"]},
-        {"csrf": "é" * 64, "form": good["form"]},
-    ):
-        response = mine.http.post(path, data={"word": "DELETE", **fields})
-        assert response.status_code == 403
-        assert "Nothing was done." in response.text
-    as_json = mine.http.post(path, json={**good, "word": "DELETE"})
-    assert as_json.status_code in (400, 403)
-    nobody = httpx.post(site.base_url + path, data={**good, "word": "DELETE"}, verify=NO_CERTIFICATES)
-    assert nobody.status_code == 403
-    assert contents(site) == before
 
 
 def test_a_link_cannot_be_used_from_another_site(site: Site) -> None:
@@ -85,42 +28,6 @@ def test_a_link_cannot_be_used_from_another_site(site: Site) -> None:
     assert victim.press(path).status == 200
 
 
-@pytest.mark.parametrize("button", ["/me/read-now", "/me/force-sync"])
-def test_two_hundred_double_clicks_are_one_action(site: Site, monkeypatch, button: str) -> None:
-    monkeypatch.setattr("whoop_assets.web.pages.service.ACTIONS_PER_MINUTE", 1000)
-    browser = site.browser_with_session(site.members[0]).open("/me")
-    fields, cookies = browser.form(button), dict(browser.http.cookies)
-
-    def click(_: int) -> int:
-        return httpx.post(
-            site.base_url + button, data=fields, cookies=cookies, verify=NO_CERTIFICATES, timeout=120
-        ).status_code
-
-    with ThreadPoolExecutor(20) as clicks:
-        assert set(clicks.map(click, range(200))) == {303}
-    action = {"/me/read-now": "read now", "/me/force-sync": "force sync"}[button]
-    done = [row for row in site.home.rows("page_actions").values() if row["action"] == action]
-    assert len(done) == 1
-    table = {"/me/read-now": "asked_readings", "/me/force-sync": "forced_readings"}[button]
-    assert len(site.home.rows(table)) == 1
-
-
-def test_two_hundred_deletions_delete_once(site: Site, monkeypatch) -> None:
-    monkeypatch.setattr("whoop_assets.web.pages.service.ACTIONS_PER_MINUTE", 1000)
-    browser = site.browser_with_session(site.members[1]).open("/me/delete")
-    fields, cookies = {**browser.form("/me/delete"), "word": "DELETE"}, dict(browser.http.cookies)
-
-    def click(_: int) -> int:
-        return httpx.post(
-            site.base_url + "/me/delete", data=fields, cookies=cookies, verify=NO_CERTIFICATES, timeout=120
-        ).status_code
-
-    with ThreadPoolExecutor(20) as clicks:
-        assert set(clicks.map(click, range(200))) <= {200, 403}
-    assert site.erased == [site.members[1]]
-    assert site.members[1] not in {row["user_id"] for row in site.home.rows("page_actions").values()}
-
-
 def test_buttons_have_a_rate_limit_for_each_session(site: Site) -> None:
     mine, other = (site.browser_with_session(user_id).open("/me") for user_id in site.members)
     fields = mine.form("/me/read-now")
@@ -133,6 +40,19 @@ def test_signing_in_has_a_rate_limit(site: Site) -> None:
     browser = site.browser()
     answers = [browser.http.get("/sign-in").status_code for _ in range(SIGN_INS_PER_MINUTE + 1)]
     assert answers == [303] * SIGN_INS_PER_MINUTE + [429]
+
+
+@pytest.mark.parametrize(("trusted", "limited"), [("", 429), ("127.0.0.1", 303)])
+def test_signing_in_is_limited_for_each_client_behind_a_trusted_proxy(
+    new_site: Callable[..., Site], trusted: str, limited: int
+) -> None:
+    """A client cannot choose its address: only a proxy can name it."""
+    site = new_site(trusted_proxies=trusted)
+    browser = site.browser()
+    for _ in range(SIGN_INS_PER_MINUTE):
+        browser.http.get("/sign-in", headers={"X-Forwarded-For": "192.0.2.1"})
+    assert browser.http.get("/sign-in", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 429
+    assert browser.http.get("/sign-in", headers={"X-Forwarded-For": "192.0.2.2"}).status_code == limited
 
 
 # Signing in
@@ -187,6 +107,18 @@ def test_reconnecting_as_another_member_changes_nothing(site: Site) -> None:
     assert "another member" in browser.text
     assert (site.home.rows("tokens"), site.home.rows("members")) == before
     assert browser.open("/me").text.startswith(f" Member {mine}")
+
+
+def test_reconnecting_as_someone_who_is_not_stored_leaves_no_grant_at_whoop(site: Site) -> None:
+    mine, other = site.members
+    with site.home.database.write() as connection:
+        membership.erase_member(connection, other)
+    browser = site.browser_with_session(mine).open("/me")
+    browser.press("/me/reconnect")
+    browser.consent(browser.location, other)
+    assert (browser.status, "another member" in browser.text) == (400, True)
+    assert other not in {row["user_id"] for row in site.home.rows("members").values()}
+    assert not site.home.world.grants.live(other, site.home.world.now())
 
 
 # Buttons at a bad moment
@@ -253,3 +185,15 @@ def test_without_the_database_a_page_is_one_sentence_that_names_nothing(site: Si
 def test_the_service_without_members_still_has_a_start_page(sqlite_service: Service) -> None:
     assert "Sign in with WHOOP" in sqlite_service.get("/").text
     assert sqlite_service.get("/me", follow_redirects=False).status_code == 303
+
+
+def test_a_bug_is_logged_by_its_kind_and_shows_nothing(site: Site, caplog, monkeypatch) -> None:
+    browser = site.browser_with_session(site.members[0])
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a value of a row")
+
+    monkeypatch.setattr("whoop_assets.web.pages.me.connection_state", fail)
+    assert browser.http.get("/me").status_code == 500
+    assert "A page failed with RuntimeError." in caplog.text
+    assert "a value of a row" not in caplog.text + browser.http.get("/me").text

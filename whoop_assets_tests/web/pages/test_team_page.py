@@ -4,15 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, insert
 
 from whoop_assets.members import store as member_store
-from whoop_assets.members.tables import members
 from whoop_assets.report.calendar_days import ReportDay
 from whoop_assets.sync.members import membership
-from whoop_assets.web.pages.queries import TeamMember, team
+from whoop_assets.web.pages.queries import TeamMember
 from whoop_assets.web.pages.team import team_row
-from whoop_assets_tests.support.daily_rows import daily_row, store
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.web.pages.conftest import Site
 
@@ -105,18 +102,3 @@ def test_a_row_compares_with_the_members_own_baseline() -> None:
     assert (row.hrv, row.hrv_usual) == ("60", "usual 55 to 67")
     assert (row.resting_heart_rate, row.resting_heart_rate_usual) == ("50", "usual 48 to 52")
     assert (row.sleep, row.load_ratio, row.age) == ("8:00 / 8:00", "1.00", "3 h")
-
-
-def test_the_team_is_one_query_for_five_hundred_members(database) -> None:
-    user_ids = range(1, 501)
-    with database.write() as connection:
-        rows = [{"user_id": n, "status": "connected", "scopes": "", "connected_at": NOW} for n in user_ids]
-        connection.execute(insert(members), rows)
-    store(database, [daily_row(n, TODAY - back * ONE_DAY) for n in user_ids for back in range(2)])
-    statements: list[str] = []
-    with database.read() as connection:
-        event.listen(connection, "before_cursor_execute", lambda *given: statements.append(given[2]))
-        found = team(connection, NOW)
-    assert len(statements) == 1
-    assert [one.user_id for one in found] == list(user_ids)
-    assert all(one.today is not None and one.yesterday is not None for one in found)
