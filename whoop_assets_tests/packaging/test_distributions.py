@@ -76,6 +76,9 @@ def test_the_wheel_has_the_license_type_markers_and_project_urls(distributions: 
         (license_file,) = [name for name in names if name.endswith(".dist-info/licenses/LICENSE")]
         assert wheel.read(license_file) == (ROOT / "LICENSE").read_bytes()
         fields = HeaderParser().parsestr(wheel.read(metadata).decode())
+    # The page of the package index. A test of the files checks that its links are absolute.
+    assert fields["Description-Content-Type"] == "text/markdown"
+    assert fields.get_payload() == (ROOT / "README.md").read_text()
     assert {"whoop_assets/py.typed", "whoop_simulator/py.typed"} <= set(names)
     assert fields["License-Expression"] == "Apache-2.0"
     assert fields["Author"]

@@ -115,9 +115,27 @@ def test_the_license_is_the_one_that_the_metadata_names() -> None:
     assert "END OF TERMS AND CONDITIONS" in text
 
 
-@pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/release.md"]
-)
+def test_every_link_of_the_readme_works_outside_of_the_repository_too() -> None:
+    """A package index shows the file, and has no other file of the repository."""
+    text = (ROOT / "README.md").read_text()
+    named = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", text, re.MULTILINE))
+    used = {name or words for words, name in re.findall(r"\[([^\]]+)\](?:\[([^\]]+)\])?(?![:(])", text)}
+    assert {name.lower() for name in used} == set(named)
+    repository = PROJECT["urls"]["Homepage"]
+    pictures = repository.replace("https://github.com", "https://raw.githubusercontent.com")
+    targets = [*named.values(), *re.findall(r"\]\(([^)]+)\)", text)]
+    assert [target for target in targets if not target.startswith("https://")] == []
+    own = [
+        target.removeprefix(start)
+        for target in targets
+        for start in (f"{repository}/blob/main/", f"{pictures}/main/")
+        if target.startswith(start)
+    ]
+    assert len(own) >= 20
+    assert [path for path in own if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "docs/release.md"])
 def test_relative_links_lead_to_existing_files(name: str) -> None:
     path = ROOT / name
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text())
