@@ -120,16 +120,19 @@ def project(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., AbstractContextManager[Project]]:
-    """`with project(members=2, days=20) as p:`; Dagster's runs begin at the same moment as the home."""
+    """`with project(members=2, days=20) as p:`; Dagster's runs begin at the same moment as the home.
+
+    `dagster_url`: the PostgreSQL database of Dagster's storages; by default they are files.
+    """
 
     @contextmanager
-    def make(kind: str = "sqlite", **world: Any) -> Iterator[Project]:
+    def make(kind: str = "sqlite", *, dagster_url: str | None = None, **world: Any) -> Iterator[Project]:
         still = {"now": NOW, "frozen": True, "limits": False}
         served = World(**{"members": 1, "days": 25, "seed": 7, **still, **world})
         folder = Path(shutil.copytree(dagster_template, tmp_path / f"dagster{next(_numbers)}"))
         with (
             at_home(new_database_url(kind), served, now=SystemClock().now()) as home,
-            instance_in(folder) as instance,
+            instance_in(folder, dagster_url) as instance,
         ):
             settings = home.connection.settings
             for name in ("client_id", "client_secret", "api_url", "oauth_url", "database_url", "token_key"):

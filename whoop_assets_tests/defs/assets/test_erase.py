@@ -152,24 +152,40 @@ def tables_with(database: Database, traces: set[bytes]) -> set[str]:
     found = set()
     with database.read() as connection:
         for name in inspect(connection).get_table_names():
-            rows = repr(connection.execute(select(text("*")).select_from(table(name))).all()).encode()
-            if any(trace in rows for trace in traces):
+            # A row of SQLAlchemy shortens its long texts, a tuple does not.
+            rows = [tuple(row) for row in connection.execute(select(text("*")).select_from(table(name)))]
+            content = repr(rows).encode()
+            if any(trace in content for trace in traces):
                 found.add(name)
     return found
+
+
+def tables_of_dagster(url: str, traces: set[bytes]) -> set[str]:
+    """The tables of Dagster's database that hold any trace."""
+    database = Database(url)
+    try:
+        return tables_with(database, traces)
+    finally:
+        database.close()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_nothing_of_an_erased_member_is_left_anywhere(
-    project, configured, notion, monkeypatch, tmp_path, kind
+    project, configured, notion, monkeypatch, tmp_path, new_database_url, kind
 ):
-    with project(kind, members=2, days=DAYS + 4) as p:
+    """With PostgreSQL, Dagster's storages are in a database there too."""
+    dagster_url = None if kind == "sqlite" else new_database_url(kind, empty=True)
+    with project(kind, dagster_url=dagster_url, members=2, days=DAYS + 4) as p:
         first = fill(p)
         member, other = p.home.members
         traces, kept = traces_of(p.home.database, member), traces_of(p.home.database, other)
         before = places(tmp_path, traces)
-        for written in ("index.db", ".html", ".parquet", ".avro", *(["whoop"] if kind == "sqlite" else [])):
+        of_sqlite = ["whoop", "index.db"] if kind == "sqlite" else []
+        for written in (".html", ".parquet", ".avro", *of_sqlite):
             assert any(written in place for place in before), written
+        if dagster_url is not None:
+            assert tables_of_dagster(dagster_url, traces) >= {"event_logs", "runs"}
         assert tables_with(p.home.database, traces) >= {"members", "cycles", "record_versions", "trends"}
         mine = [page for page in notion.pages.values() if str(member) in json.dumps(page)]
         assert mine
@@ -181,6 +197,8 @@ def test_nothing_of_an_erased_member_is_left_anywhere(
 
         assert places(tmp_path, traces) == set()
         assert tables_with(p.home.database, traces) == set()
+        if dagster_url is not None:
+            assert tables_of_dagster(dagster_url, traces) == set()
         assert all(page["in_trash"] for page in mine)
         for said in ("report", "Iceberg", "Notion", "event log", "backups"):
             assert said in result.stdout
