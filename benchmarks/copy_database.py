@@ -20,7 +20,7 @@ from whoop_assets_tests.support import postgres
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     size_of,
-    surroundings,
+    stage_environment,
 )
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop, simulator_process
 
@@ -39,7 +39,7 @@ def main() -> None:
     postgres.OPTIONS.update(DURABLE)
     with (
         simulator_process(members=chosen.members, days=days + 15, seed=chosen.seed) as stage,
-        surroundings(stage),
+        stage_environment(stage),
         postgres.running_server() as server,
     ):
         database, connection = stage.database(NAME)

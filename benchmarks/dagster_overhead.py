@@ -20,7 +20,7 @@ from whoop_assets_tests.support.deployments.dagster_environment import (
     choose_database,
     new_instance,
     quiet_run_config,
-    surroundings,
+    stage_environment,
 )
 from whoop_assets_tests.support.deployments.simulator_process import (
     SimulatedWhoop,
@@ -42,7 +42,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    with simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
+    with (
+        simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
+        stage_environment(stage),
+    ):
         from benchmarks.empty_bodies import with_empty_bodies
         from whoop_assets.definitions import defs
 

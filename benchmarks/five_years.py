@@ -18,7 +18,7 @@ from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     new_home,
     size_of,
-    surroundings,
+    stage_environment,
 )
 from whoop_assets_tests.support.deployments.simulator_process import (
     RECORDS,
@@ -43,7 +43,7 @@ def main() -> None:
     days = round(chosen.years * 365.25)
     with (
         simulator_process(members=chosen.members, days=days + 15, seed=chosen.seed) as stage,
-        surroundings(stage),
+        stage_environment(stage),
     ):
         database, connection = stage.database(NAME)
         connection.close()

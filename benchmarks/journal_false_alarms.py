@@ -23,7 +23,7 @@ from whoop_assets.app_export.parsing import read_files
 from whoop_assets.db.database import Database
 from whoop_assets.journal import store as stored
 from whoop_assets.sync.export_import.import_export import import_export
-from whoop_assets_tests.support.models.rotated_journal import Answers, Days, Tally, made_up, rotations
+from whoop_assets_tests.support.models.rotated_journal import Answers, Days, Tally, generate_member, rotations
 
 
 def exported(path: Path) -> tuple[Answers, Days]:
@@ -56,7 +56,7 @@ def main() -> None:
     if chosen.members:
         tally = Tally()
         for seed in range(chosen.members):
-            rotations(*made_up(seed, chosen.days), chosen.rotations, rng, tally)
+            rotations(*generate_member(seed, chosen.days), chosen.rotations, rng, tally)
         print(f"{chosen.members} made-up members of {chosen.days} days: {tally}")
     for place, path in enumerate(chosen.export, start=1):
         tally = Tally()

@@ -18,9 +18,9 @@ from benchmarks.requests import connect
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     new_home,
-    surroundings,
+    stage_environment,
 )
-from whoop_assets_tests.support.deployments.request_counts import Counting
+from whoop_assets_tests.support.deployments.request_counts import RequestCounter
 from whoop_assets_tests.support.deployments.simulator_process import (
     SimulatedWhoop,
     last_days,
@@ -39,18 +39,21 @@ def main() -> None:
     chosen = parser.parse_args()
     complete = 0
     for seed in range(chosen.seeds):
-        with simulator_process(members=1, days=chosen.days + 15, seed=seed) as stage, surroundings(stage):
+        with (
+            simulator_process(members=1, days=chosen.days + 15, seed=seed) as stage,
+            stage_environment(stage),
+        ):
             connect(stage, "warehouse")
             for kind in ("status", "reset", "truncate"):
                 order = {"kind": kind, "probability": 1 / 12}
                 httpx.post(f"{stage.base_url}/_control/faults", json=order, timeout=60).raise_for_status()
-            counting = Counting(stage)
+            counter = RequestCounter(stage)
             status, seconds, _ = backfill(stage, chosen.days)
             complete += status == 0
-            sent = sum(counting.requests().values())
+            sent = sum(counter.requests().values())
             print(f"seed {seed}: exit status {status}, {sent} requests, {seconds:.1f} s", flush=True)
     print(f"{complete} of {chosen.seeds} complete", flush=True)
-    with simulator_process(members=1, days=chosen.days + 15, seed=0) as stage, surroundings(stage):
+    with simulator_process(members=1, days=chosen.days + 15, seed=0) as stage, stage_environment(stage):
         connect(stage, "warehouse")
         status, seconds, said = backfill(stage, chosen.days, WHOOP_API_URL=NOWHERE)
         print(f"unreachable: exit status {status} after {seconds:.1f} s\n{said}")

@@ -100,7 +100,7 @@ def backfilled(deployment: Deployment, module: str, first: date, last: date) -> 
     serve(deployment, module)
     backfill_id = deployment.ui.launch_backfill(first, last)
     ended = deployment.ui.finished(backfill_id, WITHIN)
-    assert ended["status"] == "COMPLETED_SUCCESS", deployment.said("code")
+    assert ended["status"] == "COMPLETED_SUCCESS", deployment.output_of("code")
     (run,) = ended["runs"]
     return Took(
         ended["endTimestamp"] - ended["timestamp"],

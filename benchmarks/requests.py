@@ -18,9 +18,9 @@ from benchmarks.without_dagster import load_and_summarise
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     new_home,
-    surroundings,
+    stage_environment,
 )
-from whoop_assets_tests.support.deployments.request_counts import Counting, Sent, least_pages
+from whoop_assets_tests.support.deployments.request_counts import RequestCounter, SentRequests, least_pages
 from whoop_assets_tests.support.deployments.simulator_process import (
     SimulatedWhoop,
     last_days,
@@ -35,15 +35,18 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=7)
     chosen = parser.parse_args()
-    with simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage, surroundings(stage):
+    with (
+        simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
+        stage_environment(stage),
+    ):
         print(habits(stage))
         for name, work in (("the loads alone", load), ("whoop-assets backfill", backfill)):
             database = name.replace(" ", "-")
             connect(stage, database)
-            counting = Counting(stage)
+            counter = RequestCounter(stage)
             work(stage, database, chosen.days)
             least = least_pages(stage.with_database(database), stage.members, *last_days(stage, chosen.days))
-            sent = Sent(counting.requests(), least)
+            sent = SentRequests(counter.requests(), least)
             print(f"{name}, {chosen.days} days:", *sent.lines(), sep="\n")
             print(f"ratio {sent.ratio:.3f} (at most 1.10)", flush=True)
 

@@ -157,7 +157,7 @@ def _way(
     assert received_at is not None
 
     def ended() -> dict[str, float] | None:
-        runs = {run["id"]: run for run in ui.ask(RUNS)["runsOrError"]["results"]}
+        runs = {run["id"]: run for run in ui.query(RUNS)["runsOrError"]["results"]}
         run = runs.get(run_id)
         return run if run is not None and run["endTime"] is not None else None
 

@@ -243,7 +243,7 @@ def main() -> None:
 
 def live_through(week: Week, days: int) -> None:
     before = time.monotonic()
-    week.live(week.began)
+    week.run_until(week.began)
     first_day = sum(week.counts.requests.values())
     print(
         f"-- a day for waiting events and first imports: {first_day} requests,"
@@ -253,7 +253,7 @@ def live_through(week: Week, days: int) -> None:
     week.watch()
     for day in range(days):
         week.look_at_memory()
-        week.live(week.began + (day + 1) * DAY)
+        week.run_until(week.began + (day + 1) * DAY)
         if day + 1 < days:
             print(f"\n== After {day + 1} of {days} days, {time.monotonic() - before:.0f} s", flush=True)
             tell(week, day + 1)

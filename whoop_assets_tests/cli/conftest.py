@@ -1,13 +1,12 @@
-"""A command line with a WHOOP behind it: a running simulator, a SQLite file, the settings in the
-environment."""
+"""The command line with a running simulator, a SQLite file, and settings in the environment."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -21,7 +20,7 @@ from whoop_simulator.world.world import World
 
 @dataclass
 class CommandLine:
-    """`whoop-assets`, run in this process, or as a process of its own when one has to talk with it."""
+    """Runs `whoop-assets` in this process, or as a separate process for interaction."""
 
     simulator: RunningSimulator
     database_url: str
@@ -36,23 +35,25 @@ class CommandLine:
     def members(self) -> list[int]:
         return self.world.user_ids
 
-    def run(self, *arguments: str, answers: str = "") -> Result:
-        """Run the command to its end; `answers` is what is typed."""
-        result = CliRunner().invoke(main, list(arguments), input=answers)
+    def run(self, *arguments: str, typed: str = "") -> Result:
+        """Runs a command to its end; `typed` is its standard input."""
+        result = CliRunner().invoke(main, list(arguments), input=typed)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         return result
 
     def connect(self, user_id: int) -> None:
-        """Connect a member with tokens, the quickest way."""
-        tokens = self.world.issue_tokens(user_id)
-        result = self.run(
-            "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
-        )
+        """Connects a member with tokens from the simulator."""
+        result = self.connect_with(self.world.issue_tokens(user_id))
         assert result.exit_code == 0, result.output
 
+    def connect_with(self, tokens: Mapping[str, Any]) -> Result:
+        """Runs `connect --tokens` and types these tokens."""
+        typed = f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
+        return self.run("connect", "--tokens", typed=typed)
+
     @contextmanager
-    def talk(self, *arguments: str, **environment: str) -> Iterator["Talk"]:
-        """Start the command as a process; it is ended with the block."""
+    def start(self, *arguments: str, **environment: str) -> Iterator["RunningCommand"]:
+        """Starts a command as a process, which ends with the block."""
         process = subprocess.Popen(
             [sys.executable, "-m", "whoop_assets.cli", *arguments],
             stdin=subprocess.PIPE,
@@ -62,7 +63,7 @@ class CommandLine:
             env={**os.environ, **environment},
         )
         try:
-            yield Talk(process)
+            yield RunningCommand(process)
         finally:
             process.kill()
             process.communicate()
@@ -71,8 +72,8 @@ class CommandLine:
         return Database(self.database_url)
 
 
-class Talk:
-    """A running command: what it prints, what it is told, how it ends."""
+class RunningCommand:
+    """A running command with its standard input and output."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
@@ -81,9 +82,9 @@ class Talk:
     def line(self) -> str:
         return self._stdout.readline().rstrip("\n")
 
-    def end(self, say: str = "") -> tuple[int, str, str]:
-        """Exit status, the rest of stdout, stderr."""
-        stdout, stderr = self.process.communicate(say, timeout=120)
+    def end(self, typed: str = "") -> tuple[int, str, str]:
+        """Waits for the end; returns the exit status, the rest of stdout, and stderr."""
+        stdout, stderr = self.process.communicate(typed, timeout=120)
         return self.process.returncode, stdout, stderr
 
 
@@ -91,7 +92,7 @@ class Talk:
 def command_line(
     simulator: Callable[..., RunningSimulator], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> CommandLine:
-    """One whose settings lead to two members with two weeks of data; nobody is connected yet."""
+    """The command line with a simulator of two members and two weeks of data; no member is connected."""
     running = simulator(members=2, days=14, seed=11, limits=False)
     port = free_port()
     for name, value in {
@@ -107,10 +108,10 @@ def command_line(
     return CommandLine(running, sqlite_url, port, monkeypatch)
 
 
-def is_one_error(result: Result, status: int = 1) -> str:
-    """Assert that the command ended with one sentence on stderr; returns it."""
+def error_of(result: Result, status: int = 1) -> str:
+    """Asserts that the command failed with one error line on stderr; returns that line."""
     assert result.exit_code == status, result.output
-    said = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert said == result.stderr.splitlines()[-1:], result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert errors == result.stderr.splitlines()[-1:], result.stderr
     assert "Traceback" not in result.output
-    return said[0]
+    return errors[0]

@@ -1,4 +1,4 @@
-"""What the documents say of commands and variables is what there is."""
+"""The docs list all commands, options and environment variables."""
 
 import re
 from pathlib import Path
@@ -13,19 +13,19 @@ DOCS = Path(__file__).parents[2] / "docs"
 SETTINGS = Path(__file__).parents[2] / "whoop_assets" / "settings.py"
 
 
-def leaves(group: click.Group, before: str = "") -> dict[str, click.Command]:
-    """Every command that does something, by its full name."""
+def commands_of(group: click.Group, before: str = "") -> dict[str, click.Command]:
+    """Returns the commands of a group and of its subgroups, by full name."""
     found: dict[str, click.Command] = {}
     for name, command in group.commands.items():
         full = f"{before}{name}"
         if isinstance(command, click.Group):
-            found |= leaves(command, f"{full} ")
+            found |= commands_of(command, f"{full} ")
         if not isinstance(command, click.Group) or command.invoke_without_command:
             found[full] = command
     return found
 
 
-COMMANDS = leaves(main)
+COMMANDS = commands_of(main)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -41,11 +41,11 @@ def test_every_command_is_documented_with_its_options(name: str) -> None:
         )
 
 
-def test_no_command_is_documented_that_does_not_exist() -> None:
+def test_all_documented_commands_exist() -> None:
     assert set(re.findall(r"^## (.+)$", (DOCS / "command-line.md").read_text(), re.M)) == set(COMMANDS)
 
 
-def test_every_variable_is_documented_with_its_default() -> None:
+def test_every_environment_variable_is_documented_with_its_default() -> None:
     read = set(re.findall(r'"((?:WHOOP|NOTION)_[A-Z_]+)"', SETTINGS.read_text()))
     rows = dict(
         re.findall(

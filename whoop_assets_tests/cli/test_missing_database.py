@@ -1,4 +1,4 @@
-"""A mistyped address of the database: an error with the whole path, and nothing is made."""
+"""A missing database is an error with its path; only some commands create a database."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from whoop_assets.cli import main
 from whoop_assets.cli.main import Commands
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import ConfigurationError, SchemaMismatch
-from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_assets_tests.cli.conftest import error_of
 
 ARGUMENTS: dict[str, list[list[str]]] = {
     "members": [[], ["--keep-alive"]],
@@ -29,12 +29,12 @@ ARGUMENTS: dict[str, list[list[str]]] = {
     "db": [["copy", "--to", "sqlite:///copy.db"], ["compare", "--with", "sqlite:///other.db"]],
 }
 CREATE = {"connect", "import", "demo", "serve", "dev"}
-"""And `db upgrade`."""
+"""These commands and `db upgrade` create a missing database."""
 
 
 @pytest.fixture
-def mistyped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Settings that name a database that does not exist, in a folder that does not."""
+def missing_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings with the path of a missing database in a missing folder; returns the path."""
     path = tmp_path / "dtaa" / "whoop.db"
     for name, value in {
         "WHOOP_DATABASE_URL": f"sqlite:///{path}",
@@ -48,33 +48,35 @@ def mistyped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_every_command_is_known_here() -> None:
+def test_every_command_is_listed() -> None:
     assert isinstance(main, Commands)
     assert set(main.commands) == ARGUMENTS.keys() | CREATE
 
 
 @pytest.mark.parametrize(
-    "arguments", [[name, *given] for name, several in ARGUMENTS.items() for given in several], ids=" ".join
+    "arguments", [[name, *given] for name, variants in ARGUMENTS.items() for given in variants], ids=" ".join
 )
-def test_a_command_that_reads_names_the_path_and_makes_nothing(mistyped: Path, arguments: list[str]) -> None:
-    error = is_one_error(CliRunner().invoke(main, arguments))
-    assert f"There is no database at {mistyped}: correct WHOOP_DATABASE_URL" in error
-    assert not mistyped.parent.exists()
+def test_a_command_that_reads_fails_and_creates_nothing(missing_database: Path, arguments: list[str]) -> None:
+    error = error_of(CliRunner().invoke(main, arguments))
+    assert f"There is no database at {missing_database}: correct WHOOP_DATABASE_URL" in error
+    assert not missing_database.parent.exists()
 
 
-def test_a_run_of_dagster_makes_nothing_either(mistyped: Path) -> None:
-    with pytest.raises(ConfigurationError, match=str(mistyped)):
+def test_a_dagster_run_creates_no_database(missing_database: Path) -> None:
+    with pytest.raises(ConfigurationError, match=str(missing_database)):
         _ = WhoopResource().database
-    assert not mistyped.parent.exists()
+    assert not missing_database.parent.exists()
 
 
-def test_upgrading_makes_it(mistyped: Path) -> None:
+def test_db_upgrade_creates_the_database(missing_database: Path) -> None:
     assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
-    assert str(mistyped) in CliRunner().invoke(main, ["db", "upgrade"]).stdout
+    assert str(missing_database) in CliRunner().invoke(main, ["db", "upgrade"]).stdout
     assert CliRunner().invoke(main, ["members"]).exit_code == 0
 
 
-def test_an_empty_database_is_named(new_database_url, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_database_is_rejected_with_the_command_that_fills_it(
+    new_database_url, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WHOOP_DATABASE_URL", new_database_url("postgresql", empty=True))
     with pytest.raises(SchemaMismatch, match=r"has no tables of whoop-assets.*db upgrade"):
         _ = WhoopResource().database

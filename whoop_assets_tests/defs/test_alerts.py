@@ -1,4 +1,4 @@
-"""Alerts: what is sent, and that nothing breaks when it cannot be."""
+"""Alerts by HTTP and e-mail, and the sensor that sends them for failed runs."""
 
 import email
 import json
@@ -22,7 +22,7 @@ ALERT = Alert("refresh", "0123456789ab", "Run 0123456789ab of refresh failed.", 
 
 @pytest.fixture
 def listener():
-    """A server that keeps what is posted to it."""
+    """An HTTP server; yields its URL and the list of posted bodies."""
     posted = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,7 +43,7 @@ def listener():
 
 @pytest.fixture
 def mailbox():
-    """As much of a mail server as a message needs."""
+    """A minimal SMTP server; yields its URL and the list of received messages."""
     messages = []
 
     class Handler(socketserver.StreamRequestHandler):
@@ -55,12 +55,12 @@ def mailbox():
                     if line == b".\r\n":
                         messages.append(email.message_from_bytes(b"".join(data)))
                         data = None
-                        self.wfile.write(b"250 taken\r\n")
+                        self.wfile.write(b"250 accepted\r\n")
                     else:
                         data.append(line)
                 elif line.upper().startswith(b"DATA"):
                     data = []
-                    self.wfile.write(b"354 go on\r\n")
+                    self.wfile.write(b"354 send data\r\n")
                 elif line.upper().startswith(b"QUIT"):
                     self.wfile.write(b"221 bye\r\n")
                     return
@@ -75,7 +75,7 @@ def mailbox():
     server.server_close()
 
 
-def test_without_settings_nothing_is_sent():
+def test_without_settings_no_alert_is_sent():
     assert send(ALERT, Settings()) == []
 
 
@@ -93,7 +93,7 @@ def test_an_alert_is_posted_as_json(listener):
     ]
 
 
-def test_an_alert_is_sent_by_mail(mailbox):
+def test_an_alert_is_sent_by_e_mail(mailbox):
     url, messages = mailbox
     settings = Settings(
         alert_smtp_url=url, alert_from="whoop@example.org", alert_to="a@example.org, b@example.org"
@@ -104,7 +104,9 @@ def test_an_alert_is_sent_by_mail(mailbox):
     assert ALERT.sentence in message.get_payload()
 
 
-def test_a_way_that_does_not_work_is_told_without_its_address_and_costs_no_other(listener, mailbox, caplog):
+def test_a_failed_channel_is_reported_without_its_url_and_does_not_affect_the_other(
+    listener, mailbox, caplog
+):
     url, _ = listener
     smtp_url, messages = mailbox
     broken = url.replace("127.0.0.1", "user:pass-word@127.0.0.1") + "/broken"
@@ -117,7 +119,7 @@ def test_a_way_that_does_not_work_is_told_without_its_address_and_costs_no_other
     assert len(messages) == 1
 
 
-def test_a_password_is_not_sent_in_the_clear(mailbox):
+def test_a_password_is_not_sent_without_encryption(mailbox):
     url, messages = mailbox
     settings = Settings(
         alert_smtp_url=url.replace("//", "//user:pass-word@"),
@@ -133,12 +135,12 @@ def test_a_password_is_not_sent_in_the_clear(mailbox):
     "settings",
     [
         {"WHOOP_ALERT_URL": "file:///etc/passwd"},
-        {"WHOOP_ALERT_URL": "https:///nobody"},
+        {"WHOOP_ALERT_URL": "https:///no-host"},
         {"WHOOP_ALERT_SMTP_URL": "https://mail.example.org", "WHOOP_ALERT_FROM": "a", "WHOOP_ALERT_TO": "b"},
         {"WHOOP_ALERT_SMTP_URL": "smtp://user:pass-word@mail.example.org", "WHOOP_ALERT_TO": "b"},
     ],
 )
-def test_settings_that_cannot_be_used_are_refused_without_being_quoted(settings):
+def test_invalid_settings_are_rejected_without_quoting_them(settings):
     with pytest.raises(ConfigurationError) as error:
         Settings.from_environment(settings)
     assert "WHOOP_ALERT" in str(error.value)
@@ -148,21 +150,21 @@ def test_settings_that_cannot_be_used_are_refused_without_being_quoted(settings)
 
 # The sensor
 
-HEARS = failed_runs(AssetNamespace(), WhoopResource())
+SENSOR = failed_runs(AssetNamespace(), WhoopResource())
 
 
 @dg.op
-def breaks():
+def raise_error():
     raise RuntimeError("a secret in a traceback")
 
 
 @dg.job(name="keep_tokens")
-def broken():
-    breaks()
+def failing_job():
+    raise_error()
 
 
-def failing(instance, tags):
-    result = broken.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
+def failure_context(instance, tags):
+    result = failing_job.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
     run = instance.get_run_by_id(result.run_id)
     event = next(entry for entry in result.all_events if entry.is_failure and not entry.is_step_event)
     return dg.build_run_status_sensor_context(
@@ -186,23 +188,23 @@ def failing(instance, tags):
         ({"whoop/lane": "schedule"}, True),
     ],
 )
-def test_a_failed_run_is_an_alert_but_one_that_is_tried_again_is_not(monkeypatch, tags, sent):
-    told = []
-    monkeypatch.setattr(alerts, "send", lambda alert, settings: told.append(alert) or [])
+def test_a_failed_run_sends_an_alert_unless_it_is_retried(monkeypatch, tags, sent):
+    alerts_sent = []
+    monkeypatch.setattr(alerts, "send", lambda alert, settings: alerts_sent.append(alert) or [])
     with dg.instance_for_test() as instance:
-        context = failing(instance, tags)
-        HEARS(context)
+        context = failure_context(instance, tags)
+        SENSOR(context)
     if not sent:
-        assert told == []
+        assert alerts_sent == []
         return
-    (alert,) = told
+    (alert,) = alerts_sent
     assert alert.job == "keep_tokens"
     assert alert.run_id in alert.sentence
-    assert "breaks" in alert.sentence
+    assert "raise_error" in alert.sentence
     assert "secret" not in repr(alert)
 
 
-def test_settings_that_cannot_be_used_do_not_break_the_sensor(monkeypatch):
+def test_invalid_alert_settings_do_not_fail_the_sensor(monkeypatch):
     monkeypatch.setenv("WHOOP_ALERT_URL", "nonsense")
     with dg.instance_for_test() as instance:
-        HEARS(failing(instance, {}))
+        SENSOR(failure_context(instance, {}))

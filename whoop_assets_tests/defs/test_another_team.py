@@ -1,4 +1,4 @@
-"""The asset graph in another team's deployment: from the wheel, under its prefix, group and configuration."""
+"""The asset graph in another team's deployment, from the installed wheel, with its prefix and settings."""
 
 import json
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from whoop_assets_tests.support.fixed_time import python_path
-from whoop_assets_tests.support.wheel import ROOT, built
+from whoop_assets_tests.support.wheel import ROOT, install_wheel
 
 pytestmark = pytest.mark.slow
 
-THEIR_SCRIPT = """
+TEAM_SCRIPT = """
 import json, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,13 +24,13 @@ from another_team.definitions import defs
 
 assert Path(whoop_assets.__file__).is_relative_to(sys.argv[1]), whoop_assets.__file__
 dg.Definitions.validate_loadable(defs)
-# Today has no cycle before somebody has slept.
+# Today has no cycle until the member's next sleep.
 yesterday = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
 repository = defs.get_repository_def()
-said = {
+found = {
     "groups": {spec.key.to_user_string(): spec.group_name for spec in defs.resolve_all_asset_specs()},
     "checks": [key.to_user_string() for key in defs.resolve_asset_graph().asset_check_keys],
-    "jobs": [job.name for job in defs.jobs], "schedules": [one.name for one in defs.schedules],
+    "jobs": [job.name for job in defs.jobs], "schedules": [schedule.name for schedule in defs.schedules],
     "sensors": [sensor.name for sensor in defs.sensors], "resources": list(defs.resources),
 }
 
@@ -38,33 +38,35 @@ said = {
 def run(*names, **tags):
     job = defs.resolve_implicit_global_asset_job_def()
     keys = [dg.AssetKey(name.split("/")) for name in names]
-    done = job.execute_in_process(
+    result = job.execute_in_process(
         instance=instance, asset_selection=keys, tags=tags, raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         partition_key=None if names[0] == "health/sleep_report" else yesterday,
     )
-    return done.success
+    return result.success
 
 
 with dg.DagsterInstance.ephemeral() as instance:
     records = [f"health/whoop/{name}" for name in ("cycles", "sleeps", "recoveries", "workouts")]
-    said["loaded"] = run(*records)
-    sensor = next(one for one in defs.sensors if one.name == "health_whoop_stale_summaries")
+    found["loaded"] = run(*records)
+    sensor = next(sensor for sensor in defs.sensors if sensor.name == "health_whoop_stale_summaries")
     with dg.build_sensor_context(
         instance, repository_def=repository, resources={"health_whoop": defs.resources["health_whoop"]}
     ) as context:
-        asked = sensor.evaluate_tick(context).run_requests
-    said["asked"] = [[key.to_user_string() for key in one.asset_selection] for one in asked]
-    said["asked_checks"] = [[key.to_user_string() for key in one.asset_check_keys] for one in asked]
-    said["days"] = [list(one.tags.values())[:2] for one in asked]
-    said["summed_up"] = run("health/whoop/daily_summary", "health/whoop/trends")
-    said["theirs"] = run("health/sleep_report") and run("health/short_nights")
+        requests = sensor.evaluate_tick(context).run_requests
+    found["requested"] = [[key.to_user_string() for key in request.asset_selection] for request in requests]
+    found["requested_checks"] = [
+        [key.to_user_string() for key in request.asset_check_keys] for request in requests
+    ]
+    found["days"] = [list(request.tags.values())[:2] for request in requests]
+    found["summaries_built"] = run("health/whoop/daily_summary", "health/whoop/trends")
+    found["team_assets_built"] = run("health/sleep_report") and run("health/short_nights")
     event = instance.get_latest_materialization_event(dg.AssetKey(["health", "sleep_report"]))
-    said["nights"] = event.asset_materialization.metadata["nights"].value
-    said["materialized"] = sorted(
+    found["nights"] = event.asset_materialization.metadata["nights"].value
+    found["materialized"] = sorted(
         instance.get_materialized_partitions(dg.AssetKey(["health", "whoop", "daily_summary"])))
     short = instance.get_latest_materialization_event(dg.AssetKey(["health", "short_nights"]))
-    said["short_nights"] = short.asset_materialization.metadata["nights"].value
+    found["short_nights"] = short.asset_materialization.metadata["nights"].value
 
 
 def requested(cursor):
@@ -80,26 +82,18 @@ with dg.DagsterInstance.ephemeral() as following:
         dg.AssetMaterialization(dg.AssetKey(["health", "whoop", "daily_summary"]), partition="2026-01-05"))
     cursor, after = requested(cursor)
     cursor, then = requested(cursor)
-    said["automation"] = [before, after, then]
-print(json.dumps(said))
+    found["automation"] = [before, after, then]
+print(json.dumps(found))
 """
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder with the wheel installed, and nothing of the checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile"]
-    site = folder / "site"
-    subprocess.run(
-        [*install, "--disable-pip-version-check", "--target", site, built(folder)],
-        check=True,
-        capture_output=True,
-    )
-    return site
+    """A folder with the installed wheel, without the checkout."""
+    return install_wheel(tmp_path_factory.mktemp("wheel"))
 
 
-def test_three_lines_give_another_team_the_graph_under_its_own_names(project, installed, tmp_path):
+def test_another_team_gets_the_asset_graph_under_its_prefix(project, installed, tmp_path):
     with project(days=5) as p:
         settings = p.home.connection.settings
         elsewhere = tmp_path / "elsewhere"
@@ -107,7 +101,7 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
         key = Path(p.home.database.url.database).with_suffix(".token-key").read_text().strip()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
         run = subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-c", THEIR_SCRIPT, str(installed)],
+            [sys.executable, "-P", "-W", "ignore", "-c", TEAM_SCRIPT, str(installed)],
             cwd=elsewhere,
             env=environment
             | {
@@ -116,10 +110,10 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
                 "TEAM_WHOOP_CLIENT_ID": settings.client_id,
                 "TEAM_WHOOP_CLIENT_SECRET": settings.client_secret.get_secret_value(),
                 "TEAM_WHOOP_TOKEN_KEY": key,
-                # WHOOP's own addresses are nothing that a team would set; here they are the simulator's.
+                # A team would not set these; here they lead to the simulator.
                 "WHOOP_API_URL": settings.api_url,
                 "WHOOP_OAUTH_URL": settings.oauth_url,
-                # What a program of another kind may have said with our names for this is not looked at.
+                # The team's resource uses its own variables, so these are ignored.
                 "WHOOP_START_DATE": "nonsense",
                 "WHOOP_DATABASE_URL": "mysql://nowhere",
             },
@@ -128,28 +122,28 @@ def test_three_lines_give_another_team_the_graph_under_its_own_names(project, in
             timeout=120,
         )
         assert run.returncode == 0, run.stderr
-        said = json.loads(run.stdout.splitlines()[-1])
+        found = json.loads(run.stdout.splitlines()[-1])
         records = len(p.home.rows("cycles"))
-    ours = {name: group for name, group in said["groups"].items() if name.startswith("health/whoop/")}
+    ours = {name: group for name, group in found["groups"].items() if name.startswith("health/whoop/")}
     assert len(ours) == 13
-    assert set(said["groups"]) - set(ours) == {"health/sleep_report", "health/short_nights"}
+    assert set(found["groups"]) - set(ours) == {"health/sleep_report", "health/short_nights"}
     assert set(ours.values()) == {"health", "health_weekly", "health_report", "health_journal", "health_api"}
-    assert all(name.startswith("health/whoop/") for name in said["checks"])
+    assert all(name.startswith("health/whoop/") for name in found["checks"])
     for kind in ("jobs", "schedules", "sensors"):
-        assert said[kind]
-        assert all(name.startswith("health_whoop_") for name in said[kind])
-    assert said["resources"] == ["health_whoop"]
-    assert said["loaded"]
+        assert found[kind]
+        assert all(name.startswith("health_whoop_") for name in found[kind])
+    assert found["resources"] == ["health_whoop"]
+    assert found["loaded"]
     assert records >= 1
-    assert said["asked"] == [["health/whoop/daily_summary", "health/whoop/trends"]]
-    assert sorted(said["asked_checks"][0]) == [
+    assert found["requested"] == [["health/whoop/daily_summary", "health/whoop/trends"]]
+    assert sorted(found["requested_checks"][0]) == [
         "health/whoop/daily_summary:events_loaded", "health/whoop/trends:loads_complete",
     ]  # fmt: skip
-    assert said["summed_up"]
-    assert said["theirs"]
-    assert said["nights"] >= 1
-    assert said["short_nights"] == 1
-    # An old day is followed at once, by the partition of that day and by the asset without partitions.
-    assert said["automation"] == [[[], 0], [["2026-01-05"], 1], [[], 0]]
-    assert len(said["materialized"]) == 1
+    assert found["summaries_built"]
+    assert found["team_assets_built"]
+    assert found["nights"] >= 1
+    assert found["short_nights"] == 1
+    # A materialized day requests the same day of one asset, and the asset without partitions.
+    assert found["automation"] == [[[], 0], [["2026-01-05"], 1], [[], 0]]
+    assert len(found["materialized"]) == 1
     assert list(elsewhere.iterdir()) == []

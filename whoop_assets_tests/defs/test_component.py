@@ -1,4 +1,4 @@
-"""WhoopComponent: its attributes, and Dagster's command line with an installed wheel."""
+"""WhoopComponent: its attributes, and its use by Dagster's command line from an installed wheel."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ import whoop_assets
 from whoop_assets import WhoopComponent, WhoopResource
 from whoop_assets.errors import ConfigurationError
 from whoop_assets_tests.support.fixed_time import python_path
-from whoop_assets_tests.support.wheel import ROOT, built
+from whoop_assets_tests.support.wheel import ROOT, install_wheel
 
 EXAMPLE = ROOT / "examples" / "component"
 
@@ -23,7 +23,7 @@ def load(**attributes):
     return component.build_defs(dg.ComponentTree.for_test().load_context)
 
 
-def test_the_attributes_are_those_of_the_function(monkeypatch):
+def test_the_attributes_equal_the_arguments_of_whoop_definitions(monkeypatch):
     defs = load(
         key_prefix=["health", "whoop"],
         group_name="health",
@@ -40,7 +40,7 @@ def test_the_attributes_are_those_of_the_function(monkeypatch):
     assert not defs.sensors
 
 
-def test_a_secret_is_written_as_the_name_of_its_variable_and_stays_one():
+def test_a_secret_given_as_env_stays_an_environment_variable():
     defs = load(resource={"client_secret": "env:TEAM_SECRET", "requests_per_day": "env:TEAM_REQUESTS"})
     resource = defs.resources["whoop"]
     assert isinstance(resource, WhoopResource)
@@ -48,50 +48,32 @@ def test_a_secret_is_written_as_the_name_of_its_variable_and_stays_one():
     assert resource.requests_per_day == dg.EnvVar.int("TEAM_REQUESTS")
 
 
-def test_a_secret_in_plain_text_is_rejected_with_the_way_to_hide_it():
-    with pytest.raises(ConfigurationError, match=r"client_secret.*env:WHOOP_CLIENT_SECRET") as refused:
+def test_a_secret_in_plain_text_is_rejected_with_the_alternative():
+    with pytest.raises(ConfigurationError, match=r"client_secret.*env:WHOOP_CLIENT_SECRET") as error:
         load(resource={"client_secret": "hunter2"})
-    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(error.value)
 
 
-def test_an_unknown_field_of_the_resource_is_named():
+def test_an_unknown_field_is_rejected_with_the_closest_known_field():
     with pytest.raises(ConfigurationError, match=r"resource\.databse_url.*database_url"):
         load(resource={"databse_url": "sqlite:///x.db"})
 
 
-def test_the_module_lists_what_dagster_looks_for():
+def test_the_public_names_of_the_package_exist():
     assert set(whoop_assets.__all__) <= set(dir(whoop_assets))
 
 
 @pytest.fixture(scope="module")
 def dg_command(tmp_path_factory):
-    """Run `dg` in a folder, with the wheel installed and nothing of the checkout."""
+    """Returns a function that runs `dg` in a folder with the installed wheel and without the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    site = folder / "site"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-index",
-            "--no-deps",
-            "--no-compile",
-            "--disable-pip-version-check",
-            "--target",
-            site,
-            built(folder),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    site = install_wheel(folder)
 
     def run(project: Path, *arguments: str) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
         home = folder / "home"
         home.mkdir(exist_ok=True)
-        done = subprocess.run(
+        result = subprocess.run(
             [Path(sys.executable).parent / "dg", *arguments],
             cwd=project,
             env=environment
@@ -104,14 +86,14 @@ def dg_command(tmp_path_factory):
             text=True,
             timeout=300,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     return run
 
 
 @pytest.fixture
-def project(tmp_path):
+def example_project(tmp_path):
     """A copy of the example project, without components."""
     folder = tmp_path / "team"
     for path in EXAMPLE.rglob("*"):
@@ -123,11 +105,11 @@ def project(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_wheel_gives_a_project_two_components_under_two_prefixes(dg_command, project):
-    assert "whoop_assets.WhoopComponent" in dg_command(project, "list", "components")
-    dg_command(project, "check", "defs")
+def test_a_project_can_have_two_components_under_two_prefixes(dg_command, example_project):
+    assert "whoop_assets.WhoopComponent" in dg_command(example_project, "list", "components")
+    dg_command(example_project, "check", "defs")
     dg_command(
-        project,
+        example_project,
         "scaffold",
         "defs",
         "whoop_assets.WhoopComponent",
@@ -141,7 +123,7 @@ def test_the_wheel_gives_a_project_two_components_under_two_prefixes(dg_command,
         "--automatic",
         "false",
     )
-    written = yaml.safe_load(next(project.rglob("study/defs.yaml")).read_text())
+    written = yaml.safe_load(next(example_project.rglob("study/defs.yaml")).read_text())
     assert written == {
         "type": "whoop_assets.WhoopComponent",
         "attributes": {
@@ -154,8 +136,8 @@ def test_the_wheel_gives_a_project_two_components_under_two_prefixes(dg_command,
             },
         },
     }
-    dg_command(project, "check", "yaml")
-    dg_command(project, "check", "defs")
-    listed = dg_command(project, "list", "defs", "--json")
+    dg_command(example_project, "check", "yaml")
+    dg_command(example_project, "check", "defs")
+    listed = dg_command(example_project, "list", "defs", "--json")
     assert '"health/whoop/cycles"' in listed
     assert '"study/whoop/cycles"' in listed

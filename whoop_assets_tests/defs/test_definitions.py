@@ -1,4 +1,4 @@
-"""The definitions: what Dagster sees, all of it and nothing by accident; also from an installed wheel."""
+"""The definitions that Dagster loads, from the checkout and from an installed wheel."""
 
 import importlib
 import inspect
@@ -19,10 +19,10 @@ from whoop_assets.defs.assets.factory import AssetFactory
 from whoop_assets.defs.checks.factory import CheckFactory
 from whoop_assets.defs.sensors.factory import SensorFactory
 from whoop_assets.schema import metadata
-from whoop_assets_tests.support.fixed_time import only_time
-from whoop_assets_tests.support.wheel import built
+from whoop_assets_tests.support.fixed_time import minimal_environment
+from whoop_assets_tests.support.wheel import build_wheel
 
-# A key that changes its name loses its history in Dagster: a change here is a decision.
+# A changed key loses the asset's history in Dagster.
 ASSETS = {
     "whoop/api": set(),
     "whoop/profile": {"whoop/api"},
@@ -74,12 +74,12 @@ def test_the_definitions_can_be_loaded():
     dg.Definitions.validate_loadable(defs)
 
 
-def test_exactly_these_assets_exist_and_depend_on_each_other_so():
+def test_the_assets_and_their_dependencies_are_as_listed():
     found = {key: {dep.asset_key.to_user_string() for dep in spec.deps} for key, spec in SPECS.items()}
     assert found == ASSETS
 
 
-def test_exactly_these_checks_jobs_schedules_and_sensors_exist():
+def test_the_checks_jobs_schedules_and_sensors_are_as_listed():
     keys = defs.resolve_asset_graph().asset_check_keys
     assert {f"{key.asset_key.to_user_string()}:{key.name}" for key in keys} == CHECKS
     assert {job.name for job in defs.jobs or ()} == JOBS
@@ -87,7 +87,7 @@ def test_exactly_these_checks_jobs_schedules_and_sensors_exist():
     assert {sensor.name for sensor in defs.sensors or ()} == SENSORS
 
 
-def test_everything_that_runs_by_itself_does_so_without_being_switched_on():
+def test_schedules_and_sensors_are_active_by_default():
     for schedule in defs.schedules or ():
         assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     for sensor in defs.sensors or ():
@@ -102,19 +102,21 @@ FACTORIES = {
 
 
 def modules():
-    for place in (assets_package, schedules, checks, sensors):
-        names = pkgutil.walk_packages(getattr(place, "__path__", []), f"{place.__name__}.")
+    for package in (assets_package, schedules, checks, sensors):
+        names = pkgutil.walk_packages(getattr(package, "__path__", []), f"{package.__name__}.")
         yield from (importlib.import_module(module.name) for module in names)
-        yield place
+        yield package
 
 
 @pytest.mark.parametrize("kind", FACTORIES)
-def test_every_factory_in_the_package_is_in_the_list(kind):
+def test_every_factory_in_the_package_is_listed(kind):
     found = {
         id(value): value for module in modules() for value in vars(module).values() if isinstance(value, kind)
     }
     assert found
-    assert [value.name for value in found.values() if not any(value is one for one in FACTORIES[kind])] == []
+    assert [
+        value.name for value in found.values() if not any(value is listed for listed in FACTORIES[kind])
+    ] == []
 
 
 def test_no_module_creates_definitions_outside_a_namespace():
@@ -128,7 +130,7 @@ def test_no_module_creates_definitions_outside_a_namespace():
 
 
 @pytest.mark.parametrize("key", sorted(ASSETS.keys() - WITHOUT_TABLE))
-def test_every_asset_says_whose_it_is_and_what_it_holds(key):
+def test_every_asset_has_owners_group_description_and_column_schema(key):
     spec = SPECS[key]
     assert spec.owners
     groups = dict.fromkeys(WEEKLY_ASSETS, "whoop_weekly") | dict.fromkeys(JOURNAL, "whoop_journal")
@@ -147,20 +149,20 @@ def test_every_asset_says_whose_it_is_and_what_it_holds(key):
 
 
 @pytest.mark.parametrize("key", sorted(ASSETS.keys() - {"whoop/api"}))
-def test_every_asset_links_to_its_own_function(key):
+def test_every_asset_links_to_its_function(key):
     (source,) = SPECS[key].metadata["dagster/code_references"].code_references
     lines = Path(source.file_path).read_text().splitlines()[source.line_number - 1 :]
     function = next(line for line in lines if line.startswith("def "))
     assert function.startswith(f"def {key.removeprefix('whoop/')}(")
 
 
-def test_the_whoop_api_is_an_external_asset_with_its_address():
+def test_the_whoop_api_is_an_external_asset_with_its_url():
     api = SPECS["whoop/api"]
     assert api.metadata["dagster/uri"] == "https://api.prod.whoop.com/developer"
     assert not defs.resolve_asset_graph().get(api.key).is_executable
 
 
-def test_a_range_of_any_assets_is_one_run():
+def test_a_backfill_of_any_asset_is_one_run():
     for asset in defs.assets or ():
         if isinstance(asset, dg.AssetSpec) or asset.partitions_def is None:
             continue
@@ -168,7 +170,7 @@ def test_a_range_of_any_assets_is_one_run():
         assert asset.backfill_policy == dg.BackfillPolicy.single_run()
 
 
-def test_no_asset_hands_its_data_to_an_io_manager():
+def test_no_asset_uses_an_io_manager():
     for asset in defs.assets or ():
         if isinstance(asset, dg.AssetSpec):
             continue
@@ -176,7 +178,7 @@ def test_no_asset_hands_its_data_to_an_io_manager():
         assert annotation is None or "MaterializeResult" in str(annotation)
 
 
-IN_A_WHEEL = """
+WHEEL_SCRIPT = """
 import sys
 from pathlib import Path
 
@@ -200,15 +202,15 @@ with database.read() as connection:
 def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_path):
     installed, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    wheel = built(tmp_path)
+    wheel = build_wheel(tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
         archive.extractall(installed)
     assert {top for top in tops if not top.endswith(".dist-info")} == {"whoop_assets", "whoop_simulator"}
     run = subprocess.run(
-        [sys.executable, "-P", "-W", "ignore", "-c", IN_A_WHEEL, installed],
+        [sys.executable, "-P", "-W", "ignore", "-c", WHEEL_SCRIPT, installed],
         cwd=elsewhere,
-        env=only_time(installed),
+        env=minimal_environment(installed),
         check=False,
         capture_output=True,
         text=True,
@@ -220,11 +222,11 @@ def test_the_definitions_and_the_migrations_load_from_an_installed_wheel(tmp_pat
 
 
 @pytest.mark.slow
-def test_loading_the_definitions_needs_no_credentials_and_no_database_and_says_nothing(tmp_path):
+def test_loading_the_definitions_needs_no_credentials_or_database_and_prints_nothing(tmp_path):
     run = subprocess.run(
         [sys.executable, "-c", "import whoop_assets.definitions"],
         cwd=tmp_path,
-        env=only_time(Path(whoop_assets.__file__).parent.parent),
+        env=minimal_environment(Path(whoop_assets.__file__).parent.parent),
         check=False,
         capture_output=True,
         text=True,

@@ -14,7 +14,7 @@ FIRST, LAST = TODAY - timedelta(days=4), TODAY
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_a_frame_has_the_days_the_members_and_the_types_of_the_table(project, kind):
+def test_a_frame_contains_the_requested_days_and_members_with_the_tables_types(project, kind):
     with project(kind=kind, members=2, days=8) as p:
         assert p.run(FIRST - timedelta(days=2), LAST).success
         whoop = WhoopResource()
@@ -46,6 +46,6 @@ def test_a_frame_without_rows_has_the_same_types(project, table):
     assert frame.dtypes["user_id"] == "Int64"
 
 
-def test_an_unknown_table_is_one_sentence(project):
+def test_an_unknown_table_is_rejected_with_the_known_ones(project):
     with project(days=1), pytest.raises(UnknownTable, match=r"no table tokens.*daily_summary"):
         WhoopResource().frame("tokens", FIRST, LAST)

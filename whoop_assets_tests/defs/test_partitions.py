@@ -1,4 +1,4 @@
-"""A run for partitions that do not exist."""
+"""Runs for partitions that do not exist."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ import pytest
 
 from whoop_assets.cli.backfill.range_run import daily_assets
 from whoop_assets.defs.partitions import range_tags
-from whoop_assets_tests.defs.conftest import job_of_assets
+from whoop_assets_tests.defs.dagster_project import job_of_assets
 from whoop_assets_tests.support.fixed_time import TODAY
 
 
@@ -22,7 +22,7 @@ from whoop_assets_tests.support.fixed_time import TODAY
         {},
     ],
 )
-def test_it_is_rejected_with_a_sentence_and_without_a_verdict_of_the_checks(project, tags):
+def test_a_run_without_existing_partitions_is_canceled_with_a_reason(project, tags):
     with project(days=1) as p:
         result = job_of_assets().execute_in_process(
             instance=p.instance, tags=tags, asset_selection=daily_assets(), raise_on_error=False

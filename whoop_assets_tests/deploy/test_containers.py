@@ -84,21 +84,21 @@ def test_a_member_connects_through_the_printed_link(tmp_path: Path) -> None:
             **deployment.defaults,
             "WHOOP_REDIRECT_URI": f"http://{LOOPBACK}:{deployment.ports['webhooks']}/callback",
         }
-        deployment.once("upgrade")
+        deployment.run_to_end("upgrade")
         deployment.start("webhooks")
         until(deployment.receives, containers.WITHIN_SECONDS, "the webhook service")
         deployment.services["link"] = {
             **deployment.services["webhooks"],
             "command": ["whoop-assets", "connect", "--link", "--hours", "1"],
         }
-        deployment.once("link")
-        link = deployment.said("link").split()[-1]
+        deployment.run_to_end("link")
+        link = deployment.output_of("link").split()[-1]
         user_id = stage.members[1]
         containers.consent(link, user_id, stage.base_url.removeprefix("http://"))
         deployment.services["members"] = {
             **deployment.services["webhooks"],
             "command": ["whoop-assets", "members"],
         }
-        deployment.once("members")
-        assert str(user_id) in deployment.said("members")
-        assert str(stage.members[0]) not in deployment.said("members")
+        deployment.run_to_end("members")
+        assert str(user_id) in deployment.output_of("members")
+        assert str(stage.members[0]) not in deployment.output_of("members")

@@ -15,7 +15,7 @@ import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, STARTS_WITHIN
+from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, MAX_START_SECONDS
 from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.postgres import running_server
 from whoop_assets_tests.support.redis import running_redis
@@ -43,7 +43,7 @@ def await_health(process: "subprocess.Popen[bytes]", kind: str, **variables: str
         assert process.poll() is None
         return check(kind, **variables).returncode == 0
 
-    until(healthy, STARTS_WITHIN, f"a healthy {kind}")
+    until(healthy, MAX_START_SECONDS, f"a healthy {kind}")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.session import Connection
 from whoop_assets.web.app import create_app
-from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, STARTS_WITHIN
+from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, MAX_START_SECONDS
 from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.web.routes import filled, routes_of
 
@@ -159,7 +159,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
                 )
             return False
 
-        until(ready, STARTS_WITHIN, "Caddy and the web servers")
+        until(ready, MAX_START_SECONDS, "Caddy and the web servers")
         yield found
 
 

@@ -1,6 +1,6 @@
 """After a thousand loads with faults, kills and changes, half on each database, the data equal WHOOP's.
 
-One of the loads: `DRILL_SEED=437 python -m pytest -m drill
+A single load: `DRILL_SEED=437 python -m pytest -m drill
 whoop_assets_tests/drills/test_a_thousand_loads.py`. More loads: `DRILL_LOADS=20000`.
 """
 
@@ -14,10 +14,10 @@ from whoop_assets_tests.support.random_faults.faulty_load import MEMBERS, Outcom
 
 pytestmark = pytest.mark.drill
 
-HERE = "whoop_assets_tests/drills/test_a_thousand_loads.py"
+THIS_FILE = "whoop_assets_tests/drills/test_a_thousand_loads.py"
 LOADS = int(os.environ.get("DRILL_LOADS", "1000"))
-ONE = os.environ.get("DRILL_SEED")
-WORLDS = [int(ONE) // MEMBERS] if ONE else range(LOADS // MEMBERS)
+SINGLE_SEED = os.environ.get("DRILL_SEED")
+WORLDS = [int(SINGLE_SEED) // MEMBERS] if SINGLE_SEED else range(LOADS // MEMBERS)
 KINDS = ("sqlite", "postgresql")
 
 
@@ -33,25 +33,23 @@ def test_after_any_faults_the_stored_data_equal_whoops(
     all_outcomes: list[Outcome],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Directly after the faults, each span that coverage claims is correct."""
-    seeds = [int(ONE)] if ONE else range(world * MEMBERS, (world + 1) * MEMBERS)
+    """Also checks, directly after the faults, that each covered span is correct."""
+    seeds = [int(SINGLE_SEED)] if SINGLE_SEED else range(world * MEMBERS, (world + 1) * MEMBERS)
     outcomes = run_faulty_loads(new_database_url(KINDS[world // 2 % 2]), seeds, monkeypatch)
     all_outcomes += outcomes
     assert not (differing := [outcome for outcome in outcomes if outcome.errors]), report(differing)
 
 
 def test_the_loads_met_enough_faults(all_outcomes: list[Outcome]) -> None:
-    """Enough loads met faults; enough of them succeeded, failed or were killed; enough records changed
-    meanwhile.
-    """
+    """Enough loads met faults, recovered, failed or were killed, and enough records changed meanwhile."""
     if len(all_outcomes) < 4 * MEMBERS:
-        pytest.skip("too few loads to tell")
+        pytest.skip("too few loads")
     counts = tally(all_outcomes)
     print(", ".join(f"{name} {count}" for name, count in counts.items()))
     loads = counts["loads"]
     assert counts["hit"] > 0.6 * loads
     assert counts["mended"] > 0.15 * loads
-    assert counts["failed"] > 0.1 * loads  # retries last for a time, so many loads survive their faults
+    assert counts["failed"] > 0.1 * loads  # Most loads survive their faults by retries.
     assert counts["changed"] > 0.15 * loads
     assert counts["ended"] > 0.15 * loads
 
@@ -74,7 +72,7 @@ def tally(outcomes: list[Outcome]) -> Counter[str]:
 def report(differing: list[Outcome]) -> str:
     lines = []
     for outcome in differing:
-        lines += [f"seed {outcome.seed}: DRILL_SEED={outcome.seed} python -m pytest -m drill {HERE}"]
+        lines += [f"seed {outcome.seed}: DRILL_SEED={outcome.seed} python -m pytest -m drill {THIS_FILE}"]
         lines += [
             f"    ordered: {outcome.injected}; ended: {outcome.ended or 'no'}; changes: {outcome.changes}"
         ]

@@ -1,4 +1,4 @@
-"""Migration of a v1 store with 2,000 rows, of which 5% have unknown ids.
+"""Migration of a v1 store with 2,000 rows, 5% of them with unknown ids.
 
 The command is killed twice; report and requests are checked.
 """
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.slow
 
 ROWS, UNKNOWN_SHARE, BY_RECORD_SHARE = 2_000, 0.05, 0.1
 UNKNOWN = 10**15
-WITHIN = 600
-KILLED_AT = 0.5, 0.8
+MAX_WAIT_SECONDS = 600
+KILL_SHARES = 0.5, 0.8
 """Shares of the ids after which the command is killed, each between requests.
 
 At three quarters the second member's first request would exchange a token: a kill there may cost the grant,
@@ -58,14 +58,14 @@ def decided(home):
 def write_old_store(home, path):
     """The v1 store of all members: sleeps and workouts by number, recoveries by cycle and sleep.
 
-    Of the rows, 5% have a number that WHOOP does not know, and half of these have no start either. Of the
-    records, 10% contain their v1 id.
+    5% of the rows have an id that WHOOP does not know; half of them have no start. 10% of the records contain
+    their v1 id.
 
     Returns:
         The number of ids to find by each method, and the true key of each known number.
     """
     rng = random.Random(7)
-    rows, expected, truth, said = [], Counter(), {}, set()
+    rows, expected, truth, with_v1_id = [], Counter(), {}, set()
     naps = {key for key, row in home.rows("sleeps").items() if row["nap"]}
     for member in home.members:
         numbers = {uuid: number for number, uuid in home.world.member(member).source.v1_ids.items()}
@@ -85,14 +85,16 @@ def write_old_store(home, path):
                         start = end = ""
                     expected["start_time" if start else "unmapped"] += 1
                 elif kind == "recovery":
-                    expected["v1_id" if key in said else "cycle_id"] += 1
+                    expected["v1_id" if key in with_v1_id else "cycle_id"] += 1
                     truth[kind, number] = key
                 else:
                     truth[kind, number] = key
                     if draw < BY_RECORD_SHARE:
-                        say_v1_id(home, tables.RECORD_TABLES[stream], key, row["payload"] | {"v1_id": number})
-                        said.add(key)
-                    expected["v1_id" if key in said else "mapping"] += 1
+                        store_payload(
+                            home, tables.RECORD_TABLES[stream], key, row["payload"] | {"v1_id": number}
+                        )
+                        with_v1_id.add(key)
+                    expected["v1_id" if key in with_v1_id else "mapping"] += 1
                 rows.append([kind, number, sleep, member, start, end])
     assert len(rows) == ROWS
     with Path(path).open("w", newline="") as lines:
@@ -102,34 +104,38 @@ def write_old_store(home, path):
     return expected, truth
 
 
-def say_v1_id(home, table, key, payload):
+def store_payload(home, table, key, payload):
     with home.database.write() as connection:
         connection.execute(update(table).where(table.c.id == key).values(payload=json.dumps(payload)))
 
 
-def test_a_migration_of_two_thousand_rows_survives_two_kills(database_url, tmp_path, capsys):
+def test_a_migration_of_two_thousand_rows_completes_despite_two_kills(database_url, tmp_path, capsys):
     with at_home(database_url, frozen_world(members=2, days=800)) as home:
         home.load(date(2024, 9, 15), date(2025, 8, 30), ("cycles", "sleeps", "recoveries", "workouts"))
         source = tmp_path / "old.csv"
         expected, truth = write_old_store(home, source)
         home.world.reset_stats()
         command = [sys.executable, "-m", "whoop_assets.cli", "migrate-v1", str(source)]
-        at_the_kills = []
-        for share in KILLED_AT:
-            with (tmp_path / "said.txt").open("w") as said:
-                process = subprocess.Popen(command, env=environment(home), stdout=said, stderr=said)
-            until = time.monotonic() + WITHIN
-            while (decided(home) or 0) < share * ROWS and process.poll() is None and time.monotonic() < until:
+        decided_at_kills = []
+        for share in KILL_SHARES:
+            with (tmp_path / "output.txt").open("w") as output:
+                process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=output)
+            deadline = time.monotonic() + MAX_WAIT_SECONDS
+            while (
+                (decided(home) or 0) < share * ROWS and process.poll() is None and time.monotonic() < deadline
+            ):
                 time.sleep(0.2)
-            assert process.poll() is None, (tmp_path / "said.txt").read_text()
+            assert process.poll() is None, (tmp_path / "output.txt").read_text()
             process.send_signal(signal.SIGKILL)
             process.wait()
-            at_the_kills.append(decided(home))
-        assert at_the_kills[-1] < ROWS
-        ended = subprocess.run(command, env=environment(home), capture_output=True, text=True, timeout=WITHIN)
+            decided_at_kills.append(decided(home))
+        assert decided_at_kills[-1] < ROWS
+        ended = subprocess.run(
+            command, env=environment(home), capture_output=True, text=True, timeout=MAX_WAIT_SECONDS
+        )
         with capsys.disabled():
             print(
-                f"\n{' and '.join(map(str, at_the_kills))} of {ROWS} ids decided when it was killed\n"
+                f"\n{' and '.join(map(str, decided_at_kills))} of {ROWS} ids decided when it was killed\n"
                 f"{ended.stdout}{ended.stderr}"
             )
         assert ended.returncode == 1
@@ -140,7 +146,7 @@ def test_a_migration_of_two_thousand_rows_survives_two_kills(database_url, tmp_p
         assert Counter(row.way or row.state for row in rows) == expected
         assert {(row.kind, row.v1_id): row.v2_id for row in rows if row.v1_id < UNKNOWN} == truth
         paths = [entry.path for entry in home.world.request_log]
-        asked = Counter(path for path in paths if "/activity-mapping/" in path or "/cycle/" in path)
-        assert len(asked) == expected["mapping"] + expected["start_time"] + expected["unmapped"]
-        # A request whose response the kill discarded is sent again: at most one per kill.
-        assert sum(asked.values()) - len(asked) <= 2
+        requests = Counter(path for path in paths if "/activity-mapping/" in path or "/cycle/" in path)
+        assert len(requests) == expected["mapping"] + expected["start_time"] + expected["unmapped"]
+        # A kill can discard one response; that request is sent again.
+        assert sum(requests.values()) - len(requests) <= 2

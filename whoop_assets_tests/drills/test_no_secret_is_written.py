@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets_tests.drills.searching import Wanted, in_bytes, in_database, in_folder
+from whoop_assets_tests.drills.secret_search import ForbiddenValues, in_bytes, in_database, in_folder
 from whoop_assets_tests.support.fixed_time import SET_CLOCK, TODAY
 from whoop_assets_tests.support.ports import REFUSING_PORT
 from whoop_simulator.http.grants import App
@@ -56,14 +56,14 @@ python_logs:
 
 
 @dataclass
-class Scene:
+class SecretSearch:
     """A folder with all written data, a simulator, and the forbidden values."""
 
     folder: Path
     simulator: RunningSimulator
     database_url: str
     port: int
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: ForbiddenValues = field(default_factory=ForbiddenValues)
     runs: int = 0
 
     def __post_init__(self) -> None:
@@ -95,12 +95,12 @@ class Scene:
         return self.simulator.world.user_ids
 
     def hide(self, what: str, secret: str) -> str:
-        """Add a secret of the user that the simulator does not know."""
+        """Adds a user's secret that the simulator does not know."""
         self.wanted.secrets[what] = secret
         return secret
 
     def start(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
-        """Run a process whose output is part of the search."""
+        """Starts a process; `end` adds its output to the searched data."""
         return subprocess.Popen(
             [sys.executable, "-m", *command],
             stdin=subprocess.PIPE,
@@ -111,18 +111,18 @@ class Scene:
             env={**self.environment, **environment},
         )
 
-    def end(self, process: "subprocess.Popen[str]", say: str = "", *, fails: bool | None = False) -> str:
-        stdout, stderr = process.communicate(say, timeout=300)
+    def end(self, process: "subprocess.Popen[str]", typed: str = "", *, fails: bool | None = False) -> str:
+        stdout, stderr = process.communicate(typed, timeout=300)
         self.runs += 1
         (self.logs / f"output{self.runs}.txt").write_text(stdout + stderr)
         assert fails is None or (process.returncode != 0) == fails, stdout[-3000:] + stderr[-3000:]
         return stdout + stderr
 
-    def run(self, *command: str, say: str = "", fails: bool | None = False, **environment: str) -> str:
-        return self.end(self.start(*command, **environment), say, fails=fails)
+    def run(self, *command: str, typed: str = "", fails: bool | None = False, **environment: str) -> str:
+        return self.end(self.start(*command, **environment), typed, fails=fails)
 
-    def whoop(self, *arguments: str, say: str = "", fails: bool | None = False, **environment: str) -> str:
-        return self.run("whoop_assets.cli", *arguments, say=say, fails=fails, **environment)
+    def whoop(self, *arguments: str, typed: str = "", fails: bool | None = False, **environment: str) -> str:
+        return self.run("whoop_assets.cli", *arguments, typed=typed, fails=fails, **environment)
 
     def connect_by_pasting(self, user_id: int, *, fails: bool | None = False, **environment: str) -> str:
         process = self.start("whoop_assets.cli", "connect", "--paste", **environment)
@@ -138,12 +138,12 @@ class Scene:
 
     def connect_with_tokens(self, user_id: int) -> None:
         pair = self.simulator.world.issue_tokens(user_id)
-        self.whoop("connect", "--tokens", say=f"{pair['access_token']}\n{pair['refresh_token']}\n")
+        self.whoop("connect", "--tokens", typed=f"{pair['access_token']}\n{pair['refresh_token']}\n")
 
-    def everything_secret(self) -> Wanted:
+    def forbidden_values(self) -> ForbiddenValues:
         """All secrets of the simulator and of the user."""
         known = self.simulator.control.get("secrets")
-        wanted = Wanted(dict(self.wanted.secrets), dict(self.wanted.personal))
+        wanted = ForbiddenValues(dict(self.wanted.secrets), dict(self.wanted.personal))
         wanted.secrets["client secret"] = known["client_secret"]
         for number, token in enumerate(known["tokens"]):
             wanted.secrets[f"token {number}"] = token
@@ -156,15 +156,15 @@ class Scene:
         return wanted
 
     def search(self) -> list[str]:
-        wanted = self.everything_secret()
+        wanted = self.forbidden_values()
         found = [*in_folder(self.folder, wanted, leave_out=[self.site / "sitecustomize.py"])]
         if not self.database_url.startswith("sqlite"):
             found += in_database(self.database_url, wanted)
-        return sorted({f"{one.what}: {one.where}" for one in found})
+        return sorted({f"{finding.what}: {finding.where}" for finding in found})
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Callable[..., str]):
+def search_run(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Callable[..., str]):
     folder = tmp_path / "everything"
     folder.mkdir()
     url = f"sqlite:///{folder / 'whoop.db'}" if request.param == "sqlite" else new_database_url("postgresql")
@@ -175,38 +175,39 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path, new_database_url: Call
         name = {"first_name": f"Zwyx{number}oëlle", "last_name": f"Qvist-Nameofmember{number}"}
         world.edit(user_id, "profile", None, {**name, "email": f"zwyx{number}@mail-of-member.example"})
     with RunningSimulator(world=world) as simulator:
-        yield Scene(folder, simulator, url, free_port())
+        yield SecretSearch(folder, simulator, url, free_port())
 
 
-def test_no_token_secret_email_or_name_is_written(scene: Scene) -> None:
-    connect_in_every_way_and_fail_in_every_way(scene)
-    load_in_bad_weather(scene)
-    fail_for_reasons_of_our_own(scene)
+def test_no_token_secret_email_or_name_is_written(search_run: SecretSearch) -> None:
+    connect_with_all_methods_and_errors(search_run)
+    load_with_faults(search_run)
+    fail_with_invalid_settings(search_run)
     # Search before and after: erasing a member would remove findings.
-    assert scene.search() == []
-    say_goodbye(scene)
-    assert scene.search() == []
+    assert search_run.search() == []
+    disconnect_members(search_run)
+    assert search_run.search() == []
 
-    logs = "\n".join(path.read_text(errors="replace") for path in scene.logs.iterdir())
+    logs = "\n".join(path.read_text(errors="replace") for path in search_run.logs.iterdir())
     # The searched logs really contain the debug lines of the HTTP client, Dagster and this project.
     assert "httpcore.http11:receive_response_headers.complete" in logs
     assert "send_request_headers.started request=<Request [b'POST']>" in logs
     assert "answered 500" in logs
-    assert any("STEP_" in str(row) for row in event_log(scene.home))
-    assert len(scene.everything_secret().secrets) > 20
+    assert any("STEP_" in str(row) for row in event_log(search_run.home))
+    assert len(search_run.forbidden_values().secrets) > 20
 
     # The search finds planted values in every kind of place.
-    wanted = scene.everything_secret()
-    token = next(iter(scene.simulator.world.grants.issued_tokens))
-    first = wanted.personal[f"first_name of {scene.members[0]}"]
-    (scene.logs / "planted.log").write_text(f"DEBUG Authorization: Bearer {token}\n")
-    (scene.home / "planted.json").write_text(json.dumps({"name": first}))
-    with closing(sqlite3.connect(scene.home / "planted.db")) as planted, planted:
+    wanted = search_run.forbidden_values()
+    token = next(iter(search_run.simulator.world.grants.issued_tokens))
+    first = wanted.personal[f"first_name of {search_run.members[0]}"]
+    (search_run.logs / "planted.log").write_text(f"DEBUG Authorization: Bearer {token}\n")
+    (search_run.home / "planted.json").write_text(json.dumps({"name": first}))
+    with closing(sqlite3.connect(search_run.home / "planted.db")) as planted, planted:
         planted.execute("create table event_logs (event text)")
         planted.execute(
-            "insert into event_logs values (?)", [f"of {wanted.personal[f'email of {scene.members[1]}']}"]
+            "insert into event_logs values (?)",
+            [f"of {wanted.personal[f'email of {search_run.members[1]}']}"],
         )
-    found = scene.search()
+    found = search_run.search()
     assert any(line.startswith("token ") and "planted.log" in line for line in found)
     assert any(line.startswith("email of ") and "planted.db, table event_logs" in line for line in found)
     assert {line.split(": ")[1].split(",")[0] for line in found} == {
@@ -216,42 +217,42 @@ def test_no_token_secret_email_or_name_is_written(scene: Scene) -> None:
     }
 
 
-def connect_in_every_way_and_fail_in_every_way(scene: Scene) -> None:
-    one, two, three, four = scene.members
-    world = scene.simulator.world
-    scene.connect_by_redirect(one)
-    spent = scene.connect_by_pasting(two)
-    scene.connect_with_tokens(three)
-    scene.connect_by_pasting(four)
+def connect_with_all_methods_and_errors(search_run: SecretSearch) -> None:
+    one, two, three, four = search_run.members
+    world = search_run.simulator.world
+    search_run.connect_by_redirect(one)
+    spent = search_run.connect_by_pasting(two)
+    search_run.connect_with_tokens(three)
+    search_run.connect_by_pasting(four)
 
-    scene.whoop("connect", "--paste", say=spent + "\n", fails=True)
-    wrong = scene.hide("wrong client secret", "a-client-secret-of-yesterday")
-    scene.connect_by_pasting(two, fails=True, WHOOP_CLIENT_SECRET=wrong)
-    garbage = scene.hide("garbage token", "garbage-token-0815-typed-by-somebody")
-    scene.whoop("connect", "--tokens", say=f"{garbage}\n{garbage}\n", fails=True)
-    scene.whoop("connect", "--tokens", say=f"{garbage} with a blank\n{garbage}\n", fails=True)
+    search_run.whoop("connect", "--paste", typed=spent + "\n", fails=True)
+    wrong = search_run.hide("wrong client secret", "a-client-secret-of-yesterday")
+    search_run.connect_by_pasting(two, fails=True, WHOOP_CLIENT_SECRET=wrong)
+    garbage = search_run.hide("garbage token", "garbage-token-0815-typed-by-a-user")
+    search_run.whoop("connect", "--tokens", typed=f"{garbage}\n{garbage}\n", fails=True)
+    search_run.whoop("connect", "--tokens", typed=f"{garbage} with a blank\n{garbage}\n", fails=True)
     world.inject_fault("truncate", path_prefix="/oauth/oauth2/token")
-    scene.connect_by_pasting(one, fails=True)
+    search_run.connect_by_pasting(one, fails=True)
     world.inject_fault("not_json", path_prefix="/v2/user/profile", count=None)
-    scene.connect_by_pasting(one, fails=True)
+    search_run.connect_by_pasting(one, fails=True)
     world.clear_faults()
     profile = world.profile(one) or {}
     world.edit(one, "profile", None, {"last_name": 4711})
-    scene.connect_by_pasting(one, fails=True)
+    search_run.connect_by_pasting(one, fails=True)
     world.edit(one, "profile", None, {"last_name": profile["last_name"]})
 
 
-def load_in_bad_weather(scene: Scene) -> None:
-    """Faults whose responses quote secrets, invalid records, and revoked grants."""
-    one, two, three, four = scene.members
-    world = scene.simulator.world
+def load_with_faults(search_run: SecretSearch) -> None:
+    """Loads with faults that quote secrets in responses, invalid records, and revoked grants."""
+    one, two, three, four = search_run.members
+    world = search_run.simulator.world
     quoting = " ".join(map(str, [*world.grants.issued_tokens, world.app.client_secret, world.profile(one)]))
     world.inject_fault("answer", status=500, body=quoting, probability=0.2)
     world.inject_fault("answer", body=quoting, probability=0.1)
     world.inject_fault("truncate", probability=0.1)
     world.inject_fault("reset", probability=0.1)
     # Whether every request succeeds in the end depends on the faults.
-    scene.whoop(
+    search_run.whoop(
         "backfill", "--from", FROM, "--to", TO, "--member", str(one), "--member", str(two), fails=None
     )
     world.clear_faults()
@@ -261,51 +262,51 @@ def load_in_bad_weather(scene: Scene) -> None:
     world.revoke_tokens(three)
     world.expire_tokens(one)
     world.inject_fault("answer", status=400, body=quoting, path_prefix="/v2/recovery", count=None)
-    output = scene.whoop("backfill", "--from", FROM, "--to", TO, fails=True)
+    output = search_run.whoop("backfill", "--from", FROM, "--to", TO, fails=True)
     assert str(three) in output
-    materialize(scene)
+    materialize(search_run)
     world.clear_faults()
     # The response to a refresh is lost, and with it the grant.
     world.expire_tokens(four)
     world.inject_fault("reset", path_prefix="/oauth/oauth2/token", count=None)
-    materialize(scene)
+    materialize(search_run)
     world.clear_faults()
-    materialize(scene)
-    scene.whoop("members")
-    scene.whoop("members", "--json")
+    materialize(search_run)
+    search_run.whoop("members")
+    search_run.whoop("members", "--json")
 
 
-def materialize(scene: Scene, **environment: str) -> None:
+def materialize(search_run: SecretSearch, **environment: str) -> None:
     """Materialize all assets of today with Dagster's own command; the run may fail."""
-    scene.run(
+    search_run.run(
         "dagster", "asset", "materialize", "--select", "*", "-m", "whoop_assets.definitions",
         "--partition", TO,
         fails=None, **environment,
     )  # fmt: skip
 
 
-def fail_for_reasons_of_our_own(scene: Scene) -> None:
-    """A missing database, an invalid key and a wrong key, in this project's commands and in Dagster's."""
-    password = scene.hide("database password", "p4ssw0rd-of-the-warehouse")
+def fail_with_invalid_settings(search_run: SecretSearch) -> None:
+    """Runs commands with a missing database, an invalid key and a wrong key."""
+    password = search_run.hide("database password", "p4ssw0rd-of-the-warehouse")
     url = f"postgresql://keeper:{password}@127.0.0.1:{REFUSING_PORT}/whoop"
     odd = f"postgresql://keeper:{password}@127.0.0.1:port/whoop"
-    other = scene.hide("another token key", "jQ0h6pX6kP2cWm3D8nYvJx8bH3yTQm0u4f6oWJ0r5pY=")
-    none = scene.hide("no token key", "this-is-no-fernet-key-at-all")
+    other = search_run.hide("another token key", "jQ0h6pX6kP2cWm3D8nYvJx8bH3yTQm0u4f6oWJ0r5pY=")
+    none = search_run.hide("no token key", "this-is-no-fernet-key-at-all")
     for broken in (
         {"WHOOP_DATABASE_URL": url},
         {"WHOOP_DATABASE_URL": odd},
         {"WHOOP_TOKEN_KEY": other},
         {"WHOOP_TOKEN_KEY": none},
     ):
-        scene.whoop("backfill", "--from", FROM, "--to", TO, fails=True, **broken)
-        materialize(scene, **broken)
+        search_run.whoop("backfill", "--from", FROM, "--to", TO, fails=True, **broken)
+        materialize(search_run, **broken)
 
 
-def say_goodbye(scene: Scene) -> None:
-    _, two, _, four = scene.members
-    scene.whoop("disconnect", str(two))
+def disconnect_members(search_run: SecretSearch) -> None:
+    _, two, _, four = search_run.members
+    search_run.whoop("disconnect", str(two))
     # Whether the grant can be revoked depends on lost responses.
-    scene.whoop("disconnect", str(four), "--erase", "--yes", fails=None)
+    search_run.whoop("disconnect", str(four), "--erase", "--yes", fails=None)
 
 
 def event_log(home: Path) -> list[object]:
@@ -329,4 +330,4 @@ def test_the_search_finds_all_encodings_of_a_secret() -> None:
         "Basic b3VyLWFwcDpzw6ljcmV0L29mIGEgbWVtYmVyKzE=",
     ):
         assert [found.where for found in in_bytes(written.encode(), "here", wanted)] == ["here"]
-    assert not [*in_bytes(re.sub("member", "nobody", "sécret/of a member+1").encode(), "here", wanted)]
+    assert not [*in_bytes(re.sub("member", "reader", "sécret/of a member+1").encode(), "here", wanted)]

@@ -1,6 +1,4 @@
-"""180 days of one member in Notion, with and without faults: written twice, three days corrected, one page in
-the trash.
-"""
+"""180 days of one member in Notion, with and without faults: repeated syncs, corrections, a trashed page."""
 
 import random
 from collections import Counter
@@ -22,16 +20,16 @@ DAYS, EDITS = 180, 3
 LOADED = DAYS + 20
 """Some days have no record and therefore no summary."""
 
-# Faults, and whether Notion has processed the request; None is a closed connection.
+# Faults, and whether Notion processes the request before it fails.
 FAULTS = [("500", False), ("502", True), ("503", False), ("429:3", False), ("529:2", False),
           ("silence", False), ("silence", True), ("garbage", True)]  # fmt: skip
 COUNTED = ("created", "adopted", "updated", "in_bin")
 
 
-@pytest.mark.parametrize("weather", ["calm", "foul"])
+@pytest.mark.parametrize("with_faults", [False, True])
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather):
-    dice, happened = random.Random(7), Counter()
+def test_180_days_become_180_pages_despite_faults(new_database_url, kind, with_faults):
+    rng, injected = random.Random(7), Counter()
     with (
         at_home(new_database_url(kind), frozen_world(days=LOADED + 10)) as home,
         serve_notion(FakeNotion(home.clock)) as notion,
@@ -40,14 +38,14 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
         settings = Settings(notion_token=TOKEN, notion_data_source=source, notion_url=notion.url)
         odds = 0.1
 
-        def something_fails(asked):
-            if dice.random() < odds:
-                fault, after = FAULTS[happened.total() % len(FAULTS)]
-                happened[f"{fault} {'after' if after else 'before'}"] += 1
-                notion.fault(fault, f"^{asked.method} {asked.path}$", after=after)
+        def inject_fault(request):
+            if rng.random() < odds:
+                fault, after = FAULTS[injected.total() % len(FAULTS)]
+                injected[f"{fault} {'after' if after else 'before'}"] += 1
+                notion.fault(fault, f"^{request.method} {request.path}$", after=after)
 
-        def written():
-            """Run as the sensor requests, until no work is left; return requests and results of the days."""
+        def sync_all():
+            """Syncs until no page is stale, as the sensor's runs do; returns counts."""
             before, began, runs = len(notion.requests), home.clock.now(), []
             while not runs or runs[-1].obstacle or runs[-1].lost or runs[-1].held:
                 if runs:
@@ -60,37 +58,37 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
                 "seconds": round((home.clock.now() - began).total_seconds() - pauses),
             }
 
-        notion.on_request = something_fails if weather == "foul" else None
+        notion.on_request = inject_fault if with_faults else None
         home.load_and_summarise(TODAY - timedelta(days=LOADED), TODAY)
         summarised = sorted((key[1] for key in home.rows("daily_summary")), reverse=True)[:DAYS]
         first = summarised[-1]
-        once, again = written(), written()
+        first_sync, second_sync = sync_all(), sync_all()
         assert len(notion.pages) == len(notion.pages_by_day(source)) == len(summarised) == DAYS
-        assert once["created"] + once["adopted"] == DAYS
-        assert again["requests"] == 0
+        assert first_sync["created"] + first_sync["adopted"] == DAYS
+        assert second_sync["requests"] == 0
 
         # WHOOP corrects three nights, and the page of a fourth is in the trash.
         sleeps = [row for row in home.rows("sleeps").values() if not row["nap"]]
         nights = {row["day"]: row["id"] for row in sleeps if row["score_state"] == "SCORED"}
         edited = [day for day in summarised[20:] if day in nights][: (EDITS + 1) * 30 : 30]
-        thrown_away = edited.pop()
-        for number, day in enumerate([*edited, thrown_away]):
+        trashed_day = edited.pop()
+        for number, day in enumerate([*edited, trashed_day]):
             score = {"sleep_efficiency_percentage": 50.0 + number}
             home.world.edit(home.member, "sleeps", nights[day], {"score": score})
-        (binned,) = notion.pages_by_day(source)[home.member, thrown_away.isoformat()]
-        notion.move_to_trash(binned)
-        before = dict(notion.page_values(binned))
+        (trashed_page,) = notion.pages_by_day(source)[home.member, trashed_day.isoformat()]
+        notion.move_to_trash(trashed_page)
+        before = dict(notion.page_values(trashed_page))
         home.advance(timedelta(seconds=1))
         home.load_and_summarise(first, TODAY)
         odds = 0.6
-        third, fourth = written(), written()
-        assert (third["updated"], third["in_bin"]) == (EDITS, 1)
-        assert fourth["requests"] == 0
+        third_sync, fourth_sync = sync_all(), sync_all()
+        assert (third_sync["updated"], third_sync["in_bin"]) == (EDITS, 1)
+        assert fourth_sync["requests"] == 0
         assert len(notion.pages) == DAYS
-        assert notion.pages[binned]["in_trash"]
-        assert notion.page_values(binned) == before
-        limited = sum(one.status == 429 for one in notion.requests)
-        assert limited == happened["429:3 before"]  # the limit was never reached
+        assert notion.pages[trashed_page]["in_trash"]
+        assert notion.page_values(trashed_page) == before
+        limited = sum(request.status == 429 for request in notion.requests)
+        assert limited == injected["429:3 before"]  # Only injected faults returned 429.
 
         rows = home.rows("daily_summary")
         pages = notion.pages_by_day(source)
@@ -106,19 +104,18 @@ def test_180_days_give_180_pages_under_any_fault(new_database_url, kind, weather
                 "Sleep time (ms)": None if minutes is None else round(minutes * 60_000),
                 "Sleep efficiency (%)": row["sleep_efficiency_percentage"],
             }
-        if weather == "foul":
-            assert happened.keys() == {f"{fault} {'after' if after else 'before'}" for fault, after in FAULTS}
-            assert once["adopted"]
+        if with_faults:
+            assert injected.keys() == {f"{fault} {'after' if after else 'before'}" for fault, after in FAULTS}
+            assert first_sync["adopted"]
 
-        asked = len(notion.requests)
+        requests_before = len(notion.requests)
         sync(settings, home.database, home.members, TODAY - timedelta(days=50), TODAY - timedelta(days=50))
-        unchanged = len(notion.requests) - asked
+        unchanged = len(notion.requests) - requests_before
         assert unchanged == 0
-        twice = len(notion.pages) - DAYS
+        duplicates = len(notion.pages) - DAYS
         print(
-            f"\n{kind}, {weather}: {DAYS} days, {len(notion.pages)} pages, {twice} duplicates; faults"
-            f" {dict(happened)};"
-            f"\n  first {once};\n  again {again};\n  {EDITS} edits and 1 in the bin {third};\n  again"
-            f" {fourth};"
+            f"\n{kind}: {DAYS} days, {len(notion.pages)} pages, {duplicates} twice; faults {dict(injected)};"
+            f"\n  first {first_sync};\n  second {second_sync};"
+            f"\n  {EDITS} edits and 1 trashed page {third_sync};\n  again {fourth_sync};"
             f"\n  an unchanged day {unchanged} requests"
         )

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from whoop_assets_tests.drills.production import SLOWLY, WITHIN, Drill, Log, differences, left_over
+from whoop_assets_tests.drills.deployment_drill import (
+    MAX_WAIT_SECONDS,
+    RESPONSE_SECONDS,
+    Drill,
+    Log,
+    differences,
+    unfinished_work,
+)
 from whoop_assets_tests.support.deployments.compose_processes import deployed
 from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.deployments.simulator_process import last_days, simulator_process
@@ -26,8 +33,8 @@ pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
 
 MEMBERS, DAYS = 3, 7
 SEED = 7
-AT_MOST = int(os.environ.get("DRILL_AT_MOST", "120"))
-"""Maximum seconds of a run in the drill that loses a host; the loss is noticed only after them."""
+MAX_RUN_SECONDS = int(os.environ.get("DRILL_AT_MOST", "120"))
+"""Maximum seconds of a run in the drill that loses a host. Dagster notices the loss after this time."""
 
 
 @contextmanager
@@ -49,19 +56,21 @@ def drilled(folder: Path, *, broker_url: str = "", services: tuple[str, ...] = (
             # The first delivery may reach a service that is still starting.
             control.post("webhooks/faults", timeout_seconds=15)
             database, connection = stage.connected(deployment.settings)
-            control.post("faults", kind="latency", seconds=SLOWLY, count=None, path_prefix="/developer/v2")
+            control.post(
+                "faults", kind="latency", seconds=RESPONSE_SECONDS, count=None, path_prefix="/developer/v2"
+            )
             try:
                 yield Drill(deployment, stage, database, log)
             except BaseException:
                 for service in deployment.running:
-                    print(f"\n== {service}:\n{deployment.said(service)}")
+                    print(f"\n== {service}:\n{deployment.output_of(service)}")
                 raise
             finally:
                 connection.close()
                 database.close()
 
 
-def test_daemon_runs_services_and_postgres_are_killed_in_the_middle_of_a_backfill(tmp_path: Path) -> None:
+def test_a_backfill_completes_although_each_process_is_killed(tmp_path: Path) -> None:
     with drilled(tmp_path) as drill:
         deployment, stage, ui, log = drill.deployment, drill.stage, drill.deployment.ui, drill.log
         first, last = last_days(stage, DAYS)
@@ -85,7 +94,7 @@ def test_daemon_runs_services_and_postgres_are_killed_in_the_middle_of_a_backfil
         assert (delivered, refused > 0) == (0, True)
         log(f"webhook service killed (-9); {refused} deliveries were refused")
         deployment.start("webhooks")
-        until(deployment.receives, WITHIN, "the webhook service")
+        until(deployment.receives, MAX_WAIT_SECONDS, "the webhook service")
         drill.control.post("clock", advance_seconds=90)
         assert drill.announced() == (refused, 0)
         log("webhook service started again, and the deliveries repeated by WHOOP")
@@ -98,21 +107,21 @@ def test_daemon_runs_services_and_postgres_are_killed_in_the_middle_of_a_backfil
         os.kill(drill.process_of(run), signal.SIGKILL)
         drill.control.post("faults", clear=True)
         log(f"the process of the backfill's run {run['id'][:8]} killed (-9)")
-        again = drill.started(dagster__parent_run_id=run["id"], requests=0)
-        log(f"the daemon retries it as run {again['id'][:8]}")
+        retry = drill.started(dagster__parent_run_id=run["id"], requests=0)
+        log(f"the daemon retries it as run {retry['id'][:8]}")
 
         ended = drill.await_end(backfill)
         log(f"backfill {ended['status']}: {[(run['id'][:8], run['status']) for run in ended['runs']]}")
-        drill.await_rest()
+        drill.await_idle()
         log("every event is done and every summary built")
         found = differences(drill, first, last)
         log(f"{len(found)} differences from WHOOP's truth; {stage.requests()} requests in all")
         assert found == []
-        assert left_over(drill.database) == []
+        assert unfinished_work(drill.database) == []
         assert ended["status"] == "COMPLETED_SUCCESS"
 
 
-def test_a_run_whose_process_dies_and_one_whose_host_is_lost_are_finished_by_other_celery_workers(
+def test_other_celery_workers_complete_the_runs_of_a_killed_process_and_a_lost_host(
     tmp_path: Path,
 ) -> None:
     with (
@@ -121,15 +130,15 @@ def test_a_run_whose_process_dies_and_one_whose_host_is_lost_are_finished_by_oth
     ):
         deployment, stage, ui, log = drill.deployment, drill.stage, drill.deployment.ui, drill.log
         first, last = last_days(stage, DAYS)
-        backfill = ui.launch_backfill(first, last, {"dagster/max_runtime": str(AT_MOST)})
-        log(f"backfill {backfill} launched through GraphQL; its runs may take {AT_MOST} s, not six hours")
+        backfill = ui.launch_backfill(first, last, {"dagster/max_runtime": str(MAX_RUN_SECONDS)})
+        log(f"backfill {backfill} launched through GraphQL; its runs may take {MAX_RUN_SECONDS} s")
         run = drill.started(dagster__backfill=backfill)
         log(f"a Celery worker has taken run {run['id'][:8]}")
 
         os.kill(drill.process_of(run), signal.SIGKILL)
         log("the worker's process of this run killed (-9)")
-        again = drill.started(dagster__parent_run_id=run["id"], requests=1)
-        log(f"run {run['id'][:8]} failed, and is retried as {again['id'][:8]}")
+        retry = drill.started(dagster__parent_run_id=run["id"], requests=1)
+        log(f"run {run['id'][:8]} failed, and is retried as {retry['id'][:8]}")
 
         deployment.kill("worker")
         log("the worker killed (-9), with all its processes, as if its host were lost")
@@ -139,16 +148,16 @@ def test_a_run_whose_process_dies_and_one_whose_host_is_lost_are_finished_by_oth
         deployment.start("worker")
         log("another worker started")
         drill.control.post("faults", clear=True)
-        third = drill.started(dagster__parent_run_id=again["id"], requests=0)
-        log(f"run {again['id'][:8]} had its time, and is retried as {third['id'][:8]}")
+        second_retry = drill.started(dagster__parent_run_id=retry["id"], requests=0)
+        log(f"run {retry['id'][:8]} exceeded its maximum time, and is retried as {second_retry['id'][:8]}")
 
         ended = drill.await_end(backfill)
         log(f"backfill {ended['status']}: {[(run['id'][:8], run['status']) for run in ended['runs']]}")
-        drill.await_rest()
+        drill.await_idle()
         log("every event is done and every summary built")
         found = differences(drill, first, last)
         log(f"{len(found)} differences from WHOOP's truth; {stage.requests()} requests in all")
         assert refused == 0
         assert found == []
-        assert left_over(drill.database) == []
+        assert unfinished_work(drill.database) == []
         assert ended["status"] == "COMPLETED_SUCCESS"

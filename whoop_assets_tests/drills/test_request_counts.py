@@ -1,19 +1,17 @@
-"""The shared memory of the simulation counts the requests of a process, which a killed process cannot
-report.
-"""
+"""The simulation's shared memory counts the requests of a process, because a killed process cannot report."""
 
 from datetime import timedelta
 from pathlib import Path
 
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
-from whoop_assets_tests.support.simulated_weeks.processes import watch_requests
+from whoop_assets_tests.support.simulated_weeks.runs import watch_requests
 from whoop_assets_tests.support.simulated_weeks.shared_clock import Activity, Page
 
 SLOT = 3
 
 
-def test_shared_memory_counts_the_same_requests_and_token_exchanges_as_whoop(
+def test_shared_memory_and_whoop_count_the_same_requests_and_token_exchanges(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     page = Page(tmp_path / "page")

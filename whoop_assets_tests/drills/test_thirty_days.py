@@ -35,7 +35,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from whoop_assets_tests.drills import truth
+from whoop_assets_tests.drills import comparisons
 from whoop_assets_tests.support.simulated_weeks.scenario import Scenario
 from whoop_assets_tests.support.simulated_weeks.simulation import Simulation
 
@@ -73,54 +73,54 @@ WITH_DAGSTER = replace(SMALL, members=3, life=DAY, settling=DAY, kills=9, edits_
 
 
 @pytest.mark.drill
-def test_after_three_days_of_five_members_and_fifteen_kills_everything_is_as_whoop_has_it(
+def test_data_equal_whoops_after_three_days_of_five_members_with_fifteen_kills(
     database_kind: str, database_url: str, new_database_url: Callable[[str], str], tmp_path: Path
 ) -> None:
-    live_through(SMALL, database_kind, database_url, new_database_url, tmp_path)
+    simulate_and_compare(SMALL, database_kind, database_url, new_database_url, tmp_path)
 
 
 @pytest.mark.drill
-def test_after_a_day_through_dagster_and_nine_kills_everything_is_as_whoop_has_it(
+def test_data_equal_whoops_after_one_day_with_dagster_and_nine_kills(
     database_kind: str, database_url: str, new_database_url: Callable[[str], str], tmp_path: Path
 ) -> None:
-    live_through(WITH_DAGSTER, database_kind, database_url, new_database_url, tmp_path)
+    simulate_and_compare(WITH_DAGSTER, database_kind, database_url, new_database_url, tmp_path)
 
 
 @pytest.mark.thirty_days
-def test_after_thirty_days_of_twenty_members_and_a_hundred_kills_everything_is_as_whoop_has_it(
+def test_data_equal_whoops_after_thirty_days_of_twenty_members_with_a_hundred_kills(
     postgres_url: str, new_database_url: Callable[[str], str], tmp_path: Path
 ) -> None:
-    live_through(FULL, "postgresql", postgres_url, new_database_url, tmp_path)
+    simulate_and_compare(FULL, "postgresql", postgres_url, new_database_url, tmp_path)
 
 
-def live_through(
+def simulate_and_compare(
     scenario: Scenario, kind: str, database_url: str, new_database_url: Callable[[str], str], folder: Path
 ) -> None:
-    """Run the simulation, let it settle, print its report, and compare all tables."""
+    """Runs the simulation until all work is done, prints its report, and compares all tables."""
     began = time.monotonic()
     with Simulation(
         scenario, database_url, Fernet.generate_key().decode() if kind == "postgresql" else "", folder
     ) as simulation:
-        simulation.live(simulation.end)
-        simulation.settle(lambda: not truth.against_whoop(simulation))
-        differences = truth.against_whoop(simulation) + truth.against_naive(simulation.database)
-        differences += truth.of_versions(simulation) + truth.of_ledgers(simulation)
-        announced, looked_for = truth.of_announced_contents(simulation)
+        simulation.run_until(simulation.end)
+        simulation.finish(lambda: not comparisons.differences_from_whoop(simulation))
+        differences = comparisons.differences_from_whoop(
+            simulation
+        ) + comparisons.differences_from_naive_rules(simulation.database)
+        differences += comparisons.version_problems(simulation) + comparisons.ledger_problems(simulation)
+        announced, checked = comparisons.announced_content_problems(simulation)
         differences += announced
-        # Before the fresh load, whose requests are not part of the simulation.
-        said = simulation.report()
-        with truth.freshly_loaded(simulation, new_database_url(kind)) as fresh:
-            differences += truth.against_fresh(simulation, fresh)
-        print(f"\n{said}")
-        print(truth.report(simulation))
-        print(
-            f"{looked_for} announced contents were looked for, each at the time at which its event was closed"
-        )
+        # Report before the fresh load, because its requests are not part of the simulation.
+        summary = simulation.report()
+        with comparisons.fresh_load(simulation, new_database_url(kind)) as fresh:
+            differences += comparisons.differences_from_fresh_load(simulation, fresh)
+        print(f"\n{summary}")
+        print(comparisons.report(simulation))
+        print(f"{checked} announced contents checked, each at the time at which its event was closed")
         print(f"{time.monotonic() - began:.0f} seconds; {len(differences)} differences")
-        for one in differences[:20]:
-            print("   ", one)
+        for difference in differences[:20]:
+            print("   ", difference)
         assert simulation.counts.problems == []
         assert simulation.counts.kills == scenario.kills
         assert sum(simulation.counts.requests.values()) > 0
-        assert looked_for > 0
+        assert checked > 0
         assert differences == []

@@ -30,35 +30,37 @@ def stage() -> Iterator[SimulatedWhoop]:
         yield running
 
 
-def test_a_backfill_from_the_ui_is_one_run_that_reads_each_page_once(
+def test_a_backfill_from_the_ui_is_one_run_without_repeated_requests(
     stage: SimulatedWhoop, tmp_path: Path
 ) -> None:
     first, last = last_days(stage, DAYS)
     home = new_ui_home(tmp_path / "dagster")
     with serving(stage, home) as ui:
         connect(stage)
-        done = backfill(stage, ui, first, last)
+        result = backfill(stage, ui, first, last)
         log = (home / "dev.log").read_text(errors="replace")
-        assert done.status == "COMPLETED_SUCCESS", log[-3000:]
-        assert len(done.runs) == 1
-        assert done.sent.ratio <= 1.10, "\n".join(done.sent.lines())
-        read_once(ui.materialized())
+        assert result.status == "COMPLETED_SUCCESS", log[-3000:]
+        assert len(result.runs) == 1
+        assert result.sent.ratio <= 1.10, "\n".join(result.sent.lines())
+        assert_read_once(ui.materialized())
         assert "database is locked" not in log
     assert summary_days(stage, first, last) == cycle_days(stage, first, last)
-    assert len(summary_days(stage, first, last)) > DAYS * 0.9  # the strap is off on a few days
+    assert (
+        len(summary_days(stage, first, last)) > DAYS * 0.9
+    )  # The member does not wear the strap on a few days.
 
     with serving(stage, home) as ui:  # restarted with the same Dagster home
-        assert ui.backfill(done.backfill_id)["status"] == "COMPLETED_SUCCESS"
-        assert {run["id"]: run["status"] for run in ui.runs()}[done.runs[0]] == "SUCCESS"
-        read_once(ui.materialized())
+        assert ui.backfill(result.backfill_id)["status"] == "COMPLETED_SUCCESS"
+        assert {run["id"]: run["status"] for run in ui.runs()}[result.runs[0]] == "SUCCESS"
+        assert_read_once(ui.materialized())
 
 
-def read_once(materialized: dict[str, tuple[int, int]]) -> None:
-    """Assert that every asset has the requested days, none failed, and that nothing else was read."""
+def assert_read_once(materialized: dict[str, tuple[int, int]]) -> None:
+    """Asserts that each asset has exactly the requested days and no failed partition."""
     # Neighbouring days are read too, and the sensor requests their summaries.
-    beside = {name: materialized[name][0] - DAYS for name in SUMMARIES}
-    assert all(0 <= more <= 3 for more in beside.values()), beside
-    assert materialized == {name: (DAYS + beside.get(name, 0), 0) for name in ASSETS}
+    additional = {name: materialized[name][0] - DAYS for name in SUMMARIES}
+    assert all(0 <= more <= 3 for more in additional.values()), additional
+    assert materialized == {name: (DAYS + additional.get(name, 0), 0) for name in ASSETS}
 
 
 def summary_days(stage: SimulatedWhoop, first: date, last: date) -> set[date]:

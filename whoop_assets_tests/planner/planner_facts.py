@@ -1,4 +1,4 @@
-"""Builds the planner's input for tests: a member whose data is complete, and changes to that member."""
+"""Builds the planner's input for tests: a member with complete data, and changes to that member."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -54,7 +54,7 @@ def night(day: int) -> tuple[KnownCycle, KnownSleep]:
 def member_facts(
     user_id: int = 1, *, read_at: datetime = NOON - MINUTE, nights: range = range(-34, 1)
 ) -> MemberFacts:
-    """Returns a member whose nights are stored and whose last 40 days were read at `read_at`."""
+    """Returns a member with stored nights; the last 40 days were read at `read_at`."""
     known = [night(day) for day in nights]
     read = {
         stream: StreamCoverage(

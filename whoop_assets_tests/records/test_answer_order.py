@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoop_assets.records import upsert
-from whoop_assets_tests.support.factories import MEMBER, NOW, UPDATED, at, cycle, rows, undone, workout
+from whoop_assets_tests.support.factories import MEMBER, NOW, UPDATED, at, cycle, rolled_back, rows, workout
 
 KEY = 93845
 
@@ -89,7 +89,7 @@ def test_the_same_response_wins_in_any_order_of_arrival(database, arrivals, batc
         )
         for number, (updated, strain, still_open) in arrivals
     ]
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         rest = list(incoming)
         for size in batches:
             store(connection, *rest[:size])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from whoop_assets.records import coverage
 from whoop_assets.records.coverage import Span, subtract
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, undone
+from whoop_assets_tests.support.factories import MEMBER, NOW, at, rolled_back
 
 HOURS = 40
 
@@ -41,7 +41,7 @@ reads = st.lists(st.tuples(spans, st.integers(0, 1)), max_size=8)
 @given(reads, spans, st.none() | st.integers(0, 8))
 def test_unread_spans_are_those_without_a_fresh_read(database, reads, asked, since):
     model = {}
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         read_at = NOW
         for what, minutes in reads:
             read_at += timedelta(minutes=minutes)

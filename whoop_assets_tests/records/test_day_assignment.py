@@ -16,10 +16,10 @@ from whoop_assets_tests.support.factories import (
     at,
     cycle,
     recovery,
+    rolled_back,
     rows,
     sleep,
     stale,
-    undone,
     workout,
 )
 
@@ -180,11 +180,11 @@ def filed(connection):
 @given(arrivals())
 def test_the_days_of_records_do_not_depend_on_the_order_of_arrival(database, arrival):
     life, batches = arrival
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         for stream in ("cycles", "sleeps", "recoveries", "workouts"):
             upsert.store(connection, MEMBER, stream, life[stream], NOW)
         at_once = filed(connection)
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         for stream, batch in batches:
             upsert.store(connection, MEMBER, stream, batch, NOW)
         assert filed(connection) == at_once
@@ -213,7 +213,7 @@ def days_as_they_stand(connection):
 @given(arrivals(), st.data())
 def test_every_changed_day_is_stale_afterwards(database, arrival, data):
     life, batches = arrival
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         for stream, batch in batches:
             before = days_as_they_stand(connection)
             STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))

@@ -67,7 +67,7 @@ def test_the_page_draws_all_charts_without_requests_or_console_messages(browser,
     shown = browser.open(year, width=width, dark=dark)
     assert shown.evaluate(SHOWN_CHARTS) == 5
     assert shown.evaluate(UNDRAWN) == []
-    assert shown.complaints() == []
+    assert shown.console_messages() == []
     assert shown.requests() == [year]
     # Only the boxes of the tables scroll sideways.
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
@@ -120,5 +120,5 @@ def test_a_member_with_no_day_or_one_day_has_a_page(browser, tmp_path, rows):
     path = tmp_path / "new.html"
     path.write_text(page(report_of(rows, trends=False)))
     shown = browser.open(path.as_uri(), width=360)
-    assert shown.complaints() == []
+    assert shown.console_messages() == []
     assert shown.evaluate("document.documentElement.scrollWidth") <= 360

@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 
 import whoop_assets.report
 from whoop_assets.report.rendering import stylesheet, template_environment
-from whoop_assets_tests.support.wheel import ROOT, built
+from whoop_assets_tests.support.wheel import ROOT, build_wheel
 
 TEMPLATES = Path(whoop_assets.report.__file__).with_name("templates")
 
@@ -30,7 +30,7 @@ def test_the_package_provides_templates_and_style_sheet():
 
 @pytest.mark.slow
 def test_the_wheel_contains_templates_and_style_sheet(tmp_path):
-    with zipfile.ZipFile(built(tmp_path)) as wheel:
+    with zipfile.ZipFile(build_wheel(tmp_path)) as wheel:
         names = set(wheel.namelist())
     assert {f"whoop_assets/report/templates/{path.name}" for path in TEMPLATES.iterdir()} <= names
 

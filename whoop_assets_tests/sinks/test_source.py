@@ -11,7 +11,7 @@ from whoop_assets.records import upsert
 from whoop_assets.sinks import source
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.members import membership
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, undone, workout
+from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, rolled_back, workout
 
 OTHER = 20258
 CHANGES = st.lists(
@@ -32,7 +32,7 @@ CHANGES = st.lists(
 def test_a_checksum_changes_exactly_if_the_rows_change(kind: str, changes, request) -> None:
     database: Database = request.getfixturevalue("a_database")(kind)
     table = TABLES["workout"]
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         seen: dict[tuple[date, str], list[dict]] = {}
         now = NOW
         for change, member, number, day, sport in changes:
@@ -80,7 +80,7 @@ def a_database(sqlite_template, request, tmp_path_factory):
 
 
 def test_a_change_one_microsecond_later_changes_the_checksum(database: Database) -> None:
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         first = cycle(1, at(1), at(2))
         upsert.store(connection, MEMBER, "cycles", [first], NOW)
         before = source.marks(connection, TABLES["cycles"])
@@ -90,7 +90,7 @@ def test_a_change_one_microsecond_later_changes_the_checksum(database: Database)
         after = source.marks(connection, TABLES["cycles"])
     assert before.keys() == after.keys()
     assert before != after
-    with undone(database) as connection:
+    with rolled_back(database) as connection:
         for number in range(1, 400):  # the sum of many times must stay exact
             upsert.store(connection, MEMBER, "workouts", [workout(f"w{number}", at(1, 12))], NOW)
         (checksum,) = source.marks(connection, TABLES["workout"]).values()

@@ -1,7 +1,6 @@
 """A headless Chromium for the tests, controlled by the DevTools protocol over two pipes.
 
-WHOOP_TESTS_BROWSER names the program, else the path is searched; root on a machine with apt installs
-Debian's. Nothing listens on the network, and the browser's background services are off.
+WHOOP_TESTS_BROWSER names the program; otherwise it is searched on the path, or installed with apt.
 """
 
 import base64
@@ -11,20 +10,16 @@ import itertools
 import json
 import os
 import select
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import pytest
+from whoop_assets_tests.support.programs import require_program
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE = 60.0
-"""Maximum seconds for a response of the browser, also on a slow machine."""
+MAX_RESPONSE_SECONDS = 60.0
 
 OPTIONS = (
     "--headless",
@@ -44,57 +39,17 @@ _TO_BROWSER, _FROM_BROWSER = 3, 4
 """The file descriptors on which Chromium expects its two pipes."""
 
 
-class Missing(Exception):
-    """No browser exists, and none can be installed."""
-
-
-@lru_cache(maxsize=1)
-def executable() -> str:
-    """The path of the browser; installs Debian's Chromium if needed and allowed. Raises Missing."""
-    named = os.environ.get("WHOOP_TESTS_BROWSER")
-    found = named or next(filter(None, map(shutil.which, NAMES)), None)
-    if found:
-        return found
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Missing(
-            "There is no browser for the tests: install chromium, or name one in WHOOP_TESTS_BROWSER."
-        )
-    # Only one test worker may install at a time.
-    with (Path(tempfile.gettempdir()) / "whoop-tests-browser.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (
-            ["apt-get", "update"],
-            ["apt-get", "install", "-y", "--no-install-recommends", NAMES[0]],
-        ):
-            if shutil.which(NAMES[0]):
-                break
-            subprocess.run(command, env=environment, capture_output=True, stdin=subprocess.DEVNULL)
-    installed = shutil.which(NAMES[0])
-    if installed is None:
-        raise Missing(
-            "Chromium could not be installed with apt-get: install it by hand, or name one in"
-            " WHOOP_TESTS_BROWSER."
-        )
-    return installed
-
-
 @contextmanager
 def running_browser() -> Iterator["Browser"]:
     """Run a browser during the block. Without a browser the test is skipped, in CI it fails."""
-    try:
-        program = executable()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+    program = require_program(NAMES, "chromium", "WHOOP_TESTS_BROWSER")
     with tempfile.TemporaryDirectory(prefix="whoop-browser-", ignore_cleanup_errors=True) as profile:
         read_by_browser, write = os.pipe()
         read, written_by_browser = os.pipe()
         # Duplicate to high numbers first: the pipes themselves may have the required numbers.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 20) for end in (read_by_browser, written_by_browser)]
 
-        def hand_over() -> None:
+        def connect_pipes() -> None:
             os.dup2(ends[0], _TO_BROWSER)
             os.dup2(ends[1], _FROM_BROWSER)
 
@@ -103,7 +58,7 @@ def running_browser() -> Iterator["Browser"]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=hand_over,
+            preexec_fn=connect_pipes,
             pass_fds=(_TO_BROWSER, _FROM_BROWSER),
             env={**os.environ, "HOME": profile},
         )
@@ -134,18 +89,18 @@ class Browser:
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
         """Send a command and return its response; events that arrive meanwhile are kept."""
         number = next(self._numbers)
-        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        command: dict[str, Any] = {"id": number, "method": method, "params": parameters}
         if session is not None:
-            message["sessionId"] = session
-        self._send(message)
+            command["sessionId"] = session
+        self._send(command)
         while True:
-            answer = self._receive()
-            if answer.get("id") == number:
-                if "error" in answer:
-                    raise AssertionError(f"{method}: {answer['error']['message']}")
-                result: dict[str, Any] = answer["result"]
+            message = self._receive()
+            if message.get("id") == number:
+                if "error" in message:
+                    raise AssertionError(f"{method}: {message['error']['message']}")
+                result: dict[str, Any] = message["result"]
                 return result
-            self.events.append(answer)
+            self.events.append(message)
 
     def await_event(self, method: str, session: str) -> None:
         """Wait for this event, including kept ones."""
@@ -180,8 +135,8 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._waiting:
-            if not select.select([self._read], [], [], PATIENCE)[0]:
-                raise AssertionError(f"The browser has said nothing for {PATIENCE:.0f} s.")
+            if not select.select([self._read], [], [], MAX_RESPONSE_SECONDS)[0]:
+                raise AssertionError(f"The browser sent nothing for {MAX_RESPONSE_SECONDS:.0f} s.")
             piece = os.read(self._read, 1 << 20)
             if not piece:
                 raise AssertionError("The browser has ended.")
@@ -202,9 +157,9 @@ class Page:
 
     def evaluate(self, expression: str) -> Any:
         """Evaluate a JavaScript expression, awaiting promises; an exception in it fails the test."""
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
-        return answer["result"].get("value")
+        response = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in response, response["exceptionDetails"]
+        return response["result"].get("value")
 
     def visit(self, url: str) -> None:
         """Open another address in this page and wait until it is loaded."""
@@ -218,7 +173,7 @@ class Page:
         self.evaluate(f"void document.querySelector({selector!r}).click()")
         self._browser.await_event("Page.loadEventFired", self._session)
 
-    def complaints(self) -> list[str]:
+    def console_messages(self) -> list[str]:
         """Console messages and exceptions of the page."""
         self.evaluate("new Promise(done => requestAnimationFrame(() => done(1)))")
         kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")

@@ -25,15 +25,15 @@ DAILY, RECOVERY_STATUS, OPENAPI = (
 def daily_row(user_id: int, day: date, *, full: bool = True, **changes: Any) -> dict[str, Any]:
     """Return a row with all columns, or with the required columns only."""
     row: dict[str, Any] = {}
-    for place, column in enumerate(daily_summary.columns):
+    for number, column in enumerate(daily_summary.columns):
         if isinstance(column.type, UtcDateTime):
-            value: Any = BUILT + timedelta(minutes=place)
+            value: Any = BUILT + timedelta(minutes=number)
         elif isinstance(column.type, Date):
             value = day
         elif isinstance(column.type, Double):
-            value = place + 0.1
+            value = number + 0.1
         else:
-            value = {int: place, bool: True, str: 'a,"b"'}[column.type.python_type]
+            value = {int: number, bool: True, str: 'a,"b"'}[column.type.python_type]
         row[column.name] = value if full or not column.nullable else None
     return (
         row
@@ -58,10 +58,10 @@ def stored(connection: Connection) -> list[dict[str, Any]]:
 
 def connect(database: Database, *user_ids: int) -> None:
     """Insert connected members without data."""
-    nobody = {"email": None, "first_name": None, "last_name": None}
+    profile = {"email": None, "first_name": None, "last_name": None}
     with database.write() as connection:
         for user_id in user_ids:
-            member_store.connect(connection, user_id, ["offline"], nobody, database.now(connection))
+            member_store.connect(connection, user_id, ["offline"], profile, database.now(connection))
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Key:
 
 
 def key_for(database: Database, base_url: str, *user_ids: int, rate: int = 100_000) -> Key:
-    """Add a reader of these members."""
+    """Adds a reader of the given members."""
     with database.write() as connection:
         number, key = readers.add(connection, "a dashboard", user_ids, database.now(connection), rate)
     return Key(base_url, number, key)

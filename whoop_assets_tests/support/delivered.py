@@ -1,6 +1,4 @@
-"""What was delivered, read by others than who wrote it, and what the warehouse says, read past
-`warehouse.delivered`.
-"""
+"""Compares Iceberg tables, read by pyiceberg and by DuckDB, with the database."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +18,7 @@ VERSIONS = {"cycle_by_id", "recovery_for_cycle", "sleep_for_cycle", "sleep_by_id
 
 
 def keyed(name: str, rows: Iterable[dict[str, Any]]) -> Rows:
-    """The rows by the table's key; none may come twice."""
+    """Returns the rows by the table's key; asserts that each key occurs once."""
     listed = list(rows)
     found = {tuple(row[column] for column in TABLES[name].key): row for row in listed}
     assert len(found) == len(listed)
@@ -32,10 +30,10 @@ def by_pyiceberg(catalog: Catalog, name: str, namespace: str = "whoop") -> Rows:
 
 
 def by_duckdb(catalog: Catalog, name: str, namespace: str = "whoop") -> Rows:
-    """The data files of the current snapshot, by DuckDB's own reader of Parquet.
+    """Returns the rows in the data files of the current snapshot, read by DuckDB's Parquet reader.
 
-    Its extension for Iceberg has to be downloaded; the files are what it would read, as nothing is deleted
-    from a file.
+    DuckDB's Iceberg extension would need a download. It would read the same files, because no file has
+    deletions.
     """
     table = catalog.load_table(f"{namespace}.{name}")
     paths = data_files(table)
@@ -51,14 +49,14 @@ def by_duckdb(catalog: Catalog, name: str, namespace: str = "whoop") -> Rows:
 
 
 def data_files(table: Table) -> list[str]:
-    """The paths of the current snapshot's data files; it has no files of deletions."""
+    """Returns the paths of the current snapshot's data files; asserts that it has no delete files."""
     tasks = list(table.scan().plan_files())
     assert not any(task.delete_files for task in tasks)
     return [task.file.file_path.removeprefix("file://") for task in tasks]
 
 
-def of_warehouse(database: Database, name: str) -> Rows:
-    """What the Iceberg table is to hold: the existing records, or all contents of the records."""
+def expected_rows(database: Database, name: str) -> Rows:
+    """Returns the rows that the Iceberg table must contain: existing records, or all record versions."""
     stream = TABLES[name].stream
     with database.read() as connection:
         if name not in VERSIONS:
@@ -78,18 +76,18 @@ def of_warehouse(database: Database, name: str) -> Rows:
                 if name != "sleep_for_cycle" or row["record_key"] not in naps
             ]
     for row in rows:
-        if isinstance(row["payload"], dict):  # PostgreSQL's driver has parsed it
+        if isinstance(row["payload"], dict):  # PostgreSQL's driver parses JSON.
             del row["payload"]
     return keyed(name, rows)
 
 
 def assert_delivered(database: Database, catalog: Catalog, names: Iterable[str] = TABLES) -> None:
-    """Every row and column of the warehouse is in the table, and no other row, whoever reads."""
+    """Asserts that both readers return exactly the database's rows."""
     for name in names:
-        wanted = of_warehouse(database, name)
+        expected = expected_rows(database, name)
         for found in (by_pyiceberg(catalog, name), by_duckdb(catalog, name)):
-            assert found.keys() == wanted.keys()
-            for key, row in wanted.items():
+            assert found.keys() == expected.keys()
+            for key, row in expected.items():
                 shared = (
                     row.keys() - {"stream", "open"}
                     if name not in VERSIONS

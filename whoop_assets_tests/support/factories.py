@@ -1,4 +1,4 @@
-"""Answers about records, as the loader hands them to `records.store`, and what the tables then say."""
+"""Builds parsed records for `records` tests, and reads the tables."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ UPDATED = datetime(2026, 5, 1, 9, tzinfo=UTC)
 
 
 def at(day: int, hour: float = 0.0) -> datetime:
-    """That hour of that day of May 2026, UTC; day 0 is the last of April."""
+    """Returns the UTC time of an hour of a day in May 2026; day 0 is April 30."""
     return datetime(2026, 5, 1, tzinfo=UTC) + timedelta(days=day - 1, hours=hour)
 
 
@@ -32,12 +32,12 @@ def cycle(
     *,
     offset: str = "+00:00",
     strain: float = 10.0,
-    **answer: Any,
+    **options: Any,
 ) -> ParsedRecord:
-    return _answer(
+    return _record(
         "cycles",
         {"id": key, "start_time": start, "end_time": end, "timezone_offset": offset, "strain": strain},
-        **answer,
+        **options,
     )
 
 
@@ -49,10 +49,10 @@ def sleep(
     *,
     nap: bool = False,
     offset: str = "+00:00",
-    **answer: Any,
+    **options: Any,
 ) -> ParsedRecord:
     fields = {"id": key, "cycle_id": cycle_id, "nap": nap, "start_time": start, "end_time": end}
-    return _answer("sleeps", fields | {"timezone_offset": offset}, **answer)
+    return _record("sleeps", fields | {"timezone_offset": offset}, **options)
 
 
 def recovery(
@@ -61,14 +61,14 @@ def recovery(
     *,
     created_at: datetime = UPDATED,
     recovery_score: float = 60.0,
-    **answer: Any,
+    **options: Any,
 ) -> ParsedRecord:
     fields = {"sleep_id": sleep_id, "cycle_id": cycle_id, "created_at": created_at}
-    return _answer("recoveries", fields | {"recovery_score": recovery_score}, **answer)
+    return _record("recoveries", fields | {"recovery_score": recovery_score}, **options)
 
 
 def workout(
-    key: str, start: datetime, *, offset: str = "+00:00", sport_name: str = "running", **answer: Any
+    key: str, start: datetime, *, offset: str = "+00:00", sport_name: str = "running", **options: Any
 ) -> ParsedRecord:
     fields = {
         "id": key,
@@ -76,10 +76,10 @@ def workout(
         "end_time": start + timedelta(hours=1),
         "timezone_offset": offset,
     }
-    return _answer("workouts", fields | {"sport_name": sport_name}, **answer)
+    return _record("workouts", fields | {"sport_name": sport_name}, **options)
 
 
-def _answer(
+def _record(
     stream: str,
     given: dict[str, Any],
     *,
@@ -95,15 +95,15 @@ def _answer(
 
 
 @contextmanager
-def undone(database: Database) -> Iterator[Connection]:
-    """A write transaction that leaves nothing behind: one database serves many examples."""
+def rolled_back(database: Database) -> Iterator[Connection]:
+    """A write transaction that is rolled back, so that many examples can use one database."""
     with database.write([MEMBER]) as connection:
         yield connection
         connection.rollback()
 
 
 def rows(connection: Connection, table: str) -> dict[Any, dict[str, Any]]:
-    """The rows of a table by their primary key (a tuple when it has several columns)."""
+    """Returns the rows of a table by primary key; the key is a tuple if it has several columns."""
     source = metadata.tables[table]
     keys = [column.name for column in source.primary_key.columns]
     return {
@@ -113,5 +113,5 @@ def rows(connection: Connection, table: str) -> dict[Any, dict[str, Any]]:
 
 
 def stale(connection: Connection) -> set[Any]:
-    """The days that are stale, of whichever member."""
+    """Returns the stale days of all members."""
     return {entry.day for entry in STALE_DAYS.stale(connection)}

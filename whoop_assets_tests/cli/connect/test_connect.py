@@ -1,4 +1,4 @@
-"""Connecting a member: four ways in, and what a consent that goes wrong leaves behind: nothing."""
+"""Connecting a member by browser, pasted redirect or tokens; a failed consent stores nothing."""
 
 import shlex
 import socket
@@ -16,10 +16,10 @@ from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import tables
 from whoop_assets.whoop_api.errors import ConsentDenied
 from whoop_assets.whoop_api.scopes import SCOPES
-from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.cli.conftest import CommandLine, error_of
 from whoop_assets_tests.support.fixed_time import TODAY
 
-FOREIGN_ANSWERS = (
+FOREIGN_QUERIES = (
     "code=abc&state=of-an-earlier-tab",
     "code=abc",
     "code=abc&state=",
@@ -27,10 +27,10 @@ FOREIGN_ANSWERS = (
     "error=access_denied&state=of-an-earlier-tab",
     "error=server_error&error_description=x",
 )
-"""What a stale tab, a foreign page or a forged link sends to the redirect URI."""
+"""Queries that an old tab, another page or a forged link sends to the redirect URI."""
 
 
-def connected(command_line: CommandLine) -> list[int]:
+def connected_members(command_line: CommandLine) -> list[int]:
     database = command_line.database()
     with database.read() as connection:
         found = [member.user_id for member in member_store.listed(connection, member_store.CONNECTED)]
@@ -39,59 +39,59 @@ def connected(command_line: CommandLine) -> list[int]:
 
 
 @pytest.mark.slow
-def test_pasting_the_redirect_connects_the_member_who_agreed(command_line: CommandLine) -> None:
+def test_a_pasted_redirect_connects_the_consenting_member(command_line: CommandLine) -> None:
     member = command_line.members[1]
-    with command_line.talk("connect", "--paste") as talk:
-        redirect = command_line.simulator.consent(talk.line(), member)
-        status, said, _ = talk.end(redirect + "\n")
+    with command_line.start("connect", "--paste") as command:
+        redirect = command_line.simulator.consent(command.line(), member)
+        status, stdout, _ = command.end(redirect + "\n")
     assert status == 0
-    assert f"Member {member} is connected." in said
-    assert "whoop-assets backfill --from" in said
-    assert connected(command_line) == [member]
+    assert f"Member {member} is connected." in stdout
+    assert "whoop-assets backfill --from" in stdout
+    assert connected_members(command_line) == [member]
 
 
 @pytest.mark.slow
-def test_no_browser_prints_the_url_alone_on_a_line_and_waits_for_the_redirect(
+def test_no_browser_prints_the_consent_url_and_waits_for_the_redirect(
     command_line: CommandLine,
 ) -> None:
-    with command_line.talk("connect", "--no-browser") as talk:
-        url = talk.line()
+    with command_line.start("connect", "--no-browser") as command:
+        url = command.line()
         assert url.startswith(command_line.simulator.oauth_url)
         assert " " not in url
         urllib.request.urlopen(command_line.simulator.consent(url, command_line.members[0])).close()
-        status, _, _ = talk.end()
+        status, _, _ = command.end()
     assert status == 0
-    assert connected(command_line) == command_line.members[:1]
+    assert connected_members(command_line) == command_line.members[:1]
 
 
 @pytest.mark.slow
-def test_the_browser_is_opened_at_the_consent_page(command_line: CommandLine) -> None:
+def test_connect_opens_the_consent_page_in_the_browser(command_line: CommandLine) -> None:
     script = "import sys; from whoop_assets.cli.demo.consent import agree; agree(sys.argv[1], 1)"
     browser = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)} %s"
-    with command_line.talk("connect", BROWSER=browser) as talk:
-        status, said, _ = talk.end()
-    assert status == 0, said
-    assert connected(command_line) == command_line.members[1:]
+    with command_line.start("connect", BROWSER=browser) as command:
+        status, stdout, _ = command.end()
+    assert status == 0, stdout
+    assert connected_members(command_line) == command_line.members[1:]
 
 
 @pytest.mark.slow
 def test_a_denied_consent_stores_nothing(command_line: CommandLine) -> None:
-    with command_line.talk("connect", "--paste") as talk:
-        redirect = command_line.simulator.consent(talk.line(), command_line.members[0], decision="deny")
-        status, _, said = talk.end(redirect + "\n")
+    with command_line.start("connect", "--paste") as command:
+        redirect = command_line.simulator.consent(command.line(), command_line.members[0], decision="deny")
+        status, _, stderr = command.end(redirect + "\n")
     assert status == 1
-    assert said.splitlines()[-1] == "error: The member declined on WHOOP's page: nothing was connected."
-    assert connected(command_line) == []
+    assert stderr.splitlines()[-1] == "error: The member declined on WHOOP's page: nothing was connected."
+    assert connected_members(command_line) == []
 
 
-def test_connect_refuses_the_answer_of_another_attempt_and_waits_for_its_own(
+def test_a_redirect_with_a_foreign_state_is_rejected_and_the_wait_continues(
     command_line: CommandLine,
 ) -> None:
     member = command_line.members[0]
     callback = f"http://127.0.0.1:{command_line.callback_port}/callback"
 
     def browse(url: str) -> None:
-        for foreign in FOREIGN_ANSWERS:
+        for foreign in FOREIGN_QUERIES:
             with pytest.raises(HTTPError, match="400"):
                 urllib.request.urlopen(f"{callback}?{foreign}")
         assert command_line.world.stats()["token_requests"] == 0
@@ -101,7 +101,7 @@ def test_connect_refuses_the_answer_of_another_attempt_and_waits_for_its_own(
         assert connect_by_redirect(connection, browse).user_id == member
 
 
-def test_a_denial_with_the_state_of_this_attempt_ends_the_wait(command_line: CommandLine) -> None:
+def test_a_denied_consent_ends_the_wait(command_line: CommandLine) -> None:
     member = command_line.members[0]
 
     def browse(url: str) -> None:
@@ -112,54 +112,54 @@ def test_a_denial_with_the_state_of_this_attempt_ends_the_wait(command_line: Com
         pytest.raises(ConsentDenied),
     ):
         connect_by_redirect(connection, browse)
-    assert connected(command_line) == []
+    assert connected_members(command_line) == []
 
 
 @pytest.mark.slow
-def test_a_wrong_client_secret_is_named_and_not_shown(command_line: CommandLine) -> None:
-    with command_line.talk("connect", "--paste", WHOOP_CLIENT_SECRET="not-the-secret") as talk:
-        redirect = command_line.simulator.consent(talk.line(), command_line.members[0])
-        status, said, error = talk.end(redirect + "\n")
+def test_a_wrong_client_secret_is_reported_without_its_value(command_line: CommandLine) -> None:
+    with command_line.start("connect", "--paste", WHOOP_CLIENT_SECRET="not-the-secret") as command:
+        redirect = command_line.simulator.consent(command.line(), command_line.members[0])
+        status, stdout, stderr = command.end(redirect + "\n")
     assert status == 1
-    assert "WHOOP_CLIENT_SECRET" in error.splitlines()[-1]
-    assert "not-the-secret" not in said + error
-    assert connected(command_line) == []
+    assert "WHOOP_CLIENT_SECRET" in stderr.splitlines()[-1]
+    assert "not-the-secret" not in stdout + stderr
+    assert connected_members(command_line) == []
 
 
-def test_without_credentials_it_says_where_to_get_them(command_line: CommandLine) -> None:
+def test_without_credentials_connect_names_the_developer_dashboard(command_line: CommandLine) -> None:
     command_line.environment.delenv("WHOOP_CLIENT_ID")
-    assert "WHOOP Developer Dashboard" in is_one_error(command_line.run("connect"))
+    assert "WHOOP Developer Dashboard" in error_of(command_line.run("connect"))
 
 
-def test_a_port_in_use_is_named_with_the_ways_out(command_line: CommandLine) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", command_line.callback_port))
-        taken.listen()
-        said = is_one_error(command_line.run("connect", "--no-browser"))
-    assert f"Port {command_line.callback_port}" in said
-    assert "--paste" in said
+def test_a_port_in_use_is_named_with_the_alternative(command_line: CommandLine) -> None:
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", command_line.callback_port))
+        occupied.listen()
+        error = error_of(command_line.run("connect", "--no-browser"))
+    assert f"Port {command_line.callback_port}" in error
+    assert "--paste" in error
 
 
 @pytest.mark.parametrize(
     "uri", ["https://example.org/callback", "whoop://callback", "http://localhost:seventy/"]
 )
-def test_a_redirect_that_does_not_come_here_is_left_to_pasting(command_line: CommandLine, uri: str) -> None:
+def test_a_redirect_uri_of_another_machine_requires_paste(command_line: CommandLine, uri: str) -> None:
     command_line.environment.setenv("WHOOP_REDIRECT_URI", uri)
-    assert "`whoop-assets connect --paste`" in is_one_error(command_line.run("connect", "--no-browser"))
+    assert "`whoop-assets connect --paste`" in error_of(command_line.run("connect", "--no-browser"))
 
 
-def test_an_empty_answer_does_nothing(command_line: CommandLine) -> None:
-    assert "nothing was done" in is_one_error(command_line.run("connect", "--paste", answers="\n"))
+def test_an_empty_redirect_changes_nothing(command_line: CommandLine) -> None:
+    assert "nothing was done" in error_of(command_line.run("connect", "--paste", typed="\n"))
 
 
-def test_two_ways_at_once_are_refused(command_line: CommandLine) -> None:
-    is_one_error(command_line.run("connect", "--paste", "--tokens"), status=2)
+def test_two_connect_methods_at_once_are_rejected(command_line: CommandLine) -> None:
+    error_of(command_line.run("connect", "--paste", "--tokens"), status=2)
 
 
-def test_a_favicon_or_a_reload_does_not_end_the_wait(command_line: CommandLine) -> None:
+def test_unrelated_requests_do_not_end_the_wait(command_line: CommandLine) -> None:
     base = f"http://127.0.0.1:{command_line.callback_port}"
-    with listening(f"{base}/callback", "b") as answers:
-        for stray in (
+    with listening(f"{base}/callback", "b") as redirects:
+        for unrelated in (
             "/favicon.ico",
             "/callback",
             "/callback?fbclid=1",
@@ -168,55 +168,51 @@ def test_a_favicon_or_a_reload_does_not_end_the_wait(command_line: CommandLine) 
             "/elsewhere?code=a&state=b",
         ):
             with pytest.raises(HTTPError):
-                urllib.request.urlopen(base + stray)
-        assert answers.empty()
+                urllib.request.urlopen(base + unrelated)
+        assert redirects.empty()
         urllib.request.urlopen(f"{base}/callback?code=a&state=b").close()
-        assert answers.get(timeout=60) == "/callback?code=a&state=b"
+        assert redirects.get(timeout=60) == "/callback?code=a&state=b"
 
 
-def test_a_silent_connection_does_not_block_the_redirect(command_line: CommandLine) -> None:
+def test_an_idle_connection_does_not_block_the_redirect(command_line: CommandLine) -> None:
     base = f"http://127.0.0.1:{command_line.callback_port}"
     with (
-        listening(f"{base}/callback", "b") as answers,
+        listening(f"{base}/callback", "b") as redirects,
         socket.create_connection(("127.0.0.1", command_line.callback_port)),
     ):
         urllib.request.urlopen(f"{base}/callback?code=a&state=b", timeout=60).close()
-        assert answers.get(timeout=60)
+        assert redirects.get(timeout=60)
 
 
-def test_a_consent_that_nobody_gives_ends_with_the_ways_out(command_line: CommandLine) -> None:
-    shown: list[str] = []
+def test_a_missing_consent_ends_the_wait_with_the_alternative(command_line: CommandLine) -> None:
+    opened: list[str] = []
     with Connection(Settings.from_environment(), command_line.database()) as connection:
         with pytest.raises(NoConsentInTime, match="--paste"):
-            connect_by_redirect(connection, shown.append, patience=0.05)
-        assert len(shown) == 1
+            connect_by_redirect(connection, opened.append, patience=0.05)
+        assert len(opened) == 1
 
 
-def test_the_port_is_free_again_afterwards(command_line: CommandLine) -> None:
+def test_the_port_is_released_after_the_wait(command_line: CommandLine) -> None:
     uri = f"http://127.0.0.1:{command_line.callback_port}/callback"
     for _ in range(2):
         with listening(uri, "b"), pytest.raises(ConfigurationError), listening(uri, "b"):
             pass
 
 
-def test_tokens_made_elsewhere_connect_their_member(command_line: CommandLine) -> None:
+def test_given_tokens_connect_their_member(command_line: CommandLine) -> None:
     tokens = command_line.world.issue_tokens(command_line.members[0])
-    result = command_line.run(
-        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
-    )
+    result = command_line.connect_with(tokens)
     assert result.exit_code == 0, result.output
-    assert connected(command_line) == command_line.members[:1]
+    assert connected_members(command_line) == command_line.members[:1]
     assert "Left out" not in result.stdout
     assert tokens["access_token"] not in result.output
     assert tokens["refresh_token"] not in result.output
 
 
-def test_what_tokens_made_elsewhere_may_read_is_found_out(command_line: CommandLine) -> None:
+def test_the_scopes_of_given_tokens_are_detected(command_line: CommandLine) -> None:
     scopes = [scope for scope in SCOPES if scope not in ("read:sleep", "read:body_measurement")]
     tokens = command_line.world.issue_tokens(command_line.members[0], scopes)
-    result = command_line.run(
-        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
-    )
+    result = command_line.connect_with(tokens)
     assert "Left out: sleeps" in result.stdout
     assert "Left out: body_measurement" in result.stdout
     assert "Left out: workouts" not in result.stdout
@@ -226,47 +222,36 @@ def test_what_tokens_made_elsewhere_may_read_is_found_out(command_line: CommandL
     database.close()
 
 
-def test_an_access_token_that_has_ended_is_renewed_with_the_refresh_token(command_line: CommandLine) -> None:
+def test_an_expired_access_token_is_refreshed(command_line: CommandLine) -> None:
     tokens = command_line.world.issue_tokens(command_line.members[0])
     command_line.world.expire_tokens(command_line.members[0])
-    result = command_line.run(
-        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
-    )
+    result = command_line.connect_with(tokens)
     assert result.exit_code == 0, result.output
-    assert connected(command_line) == command_line.members[:1]
+    assert connected_members(command_line) == command_line.members[:1]
 
 
-def test_a_refresh_token_that_whoop_refuses_connects_nobody(command_line: CommandLine) -> None:
+def test_a_rejected_refresh_token_connects_no_member(command_line: CommandLine) -> None:
     tokens = command_line.world.issue_tokens(command_line.members[0])
-    said = is_one_error(
-        command_line.run("connect", "--tokens", answers=f"{tokens['access_token']}\nnever-issued\n")
-    )
-    assert "WHOOP does not accept the refresh token" in said
-    assert connected(command_line) == []
+    error = error_of(command_line.connect_with({**tokens, "refresh_token": "never-issued"}))
+    assert "WHOOP does not accept the refresh token" in error
+    assert connected_members(command_line) == []
 
 
-def test_a_key_that_cannot_be_used_is_found_before_any_token_is_spent(command_line: CommandLine) -> None:
+def test_an_invalid_token_key_is_reported_before_any_token_is_exchanged(command_line: CommandLine) -> None:
     command_line.environment.setenv("WHOOP_TOKEN_KEY", "rubbish")
     tokens = command_line.world.issue_tokens(command_line.members[0])
-    said = is_one_error(
-        command_line.run(
-            "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
-        )
-    )
-    assert "WHOOP_TOKEN_KEY" in said
+    assert "WHOOP_TOKEN_KEY" in error_of(command_line.connect_with(tokens))
     assert command_line.world.stats()["token_requests"] == 0
 
 
 def test_tokens_of_two_members_connect_neither(command_line: CommandLine) -> None:
-    one, other = (command_line.world.issue_tokens(member) for member in command_line.members)
-    said = is_one_error(
-        command_line.run("connect", "--tokens", answers=f"{one['access_token']}\n{other['refresh_token']}\n")
-    )
-    assert "belong to two members: nothing was stored" in said
-    assert connected(command_line) == []
+    first, second = (command_line.world.issue_tokens(member) for member in command_line.members)
+    error = error_of(command_line.connect_with({**first, "refresh_token": second["refresh_token"]}))
+    assert "belong to two members: nothing was stored" in error
+    assert connected_members(command_line) == []
 
 
-def test_a_given_refresh_token_is_exchanged_so_that_the_stored_pair_is_ours_alone(
+def test_a_given_refresh_token_is_exchanged_once(
     command_line: CommandLine,
 ) -> None:
     command_line.connect(command_line.members[0])
@@ -275,28 +260,27 @@ def test_a_given_refresh_token_is_exchanged_so_that_the_stored_pair_is_ours_alon
     assert command_line.world.stats()["refreshes"] == 1
 
 
-def test_a_start_date_to_come_suggests_no_backfill_that_would_be_refused(command_line: CommandLine) -> None:
+def test_with_a_future_start_date_connect_suggests_no_backfill(command_line: CommandLine) -> None:
     command_line.environment.setenv("WHOOP_START_DATE", "2999-01-01")
     tokens = command_line.world.issue_tokens(command_line.members[0])
-    said = command_line.run(
-        "connect", "--tokens", answers=f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
-    )
-    assert said.exit_code == 0
-    assert "whoop-assets backfill" not in said.stdout
-    assert "WHOOP_START_DATE" in said.stdout
+    result = command_line.connect_with(tokens)
+    assert result.exit_code == 0
+    assert "whoop-assets backfill" not in result.stdout
+    assert "WHOOP_START_DATE" in result.stdout
 
 
-def test_tokens_that_whoop_does_not_know_connect_nobody(command_line: CommandLine) -> None:
-    said = is_one_error(command_line.run("connect", "--tokens", answers="never-issued\nnor-this\n"))
-    assert "never-issued" not in said
-    assert connected(command_line) == []
+def test_unknown_tokens_connect_no_member(command_line: CommandLine) -> None:
+    tokens = {"access_token": "never-issued", "refresh_token": "nor-this"}
+    error = error_of(command_line.connect_with(tokens))
+    assert "never-issued" not in error
+    assert connected_members(command_line) == []
 
 
-def test_connecting_again_does_not_make_a_second_member(command_line: CommandLine) -> None:
+def test_connecting_again_creates_no_second_member(command_line: CommandLine) -> None:
     for _ in range(2):
         command_line.connect(command_line.members[0])
     database = command_line.database()
     with database.read() as connection:
         assert len(connection.execute(tables.tokens.select()).all()) == 1
     database.close()
-    assert connected(command_line) == command_line.members[:1]
+    assert connected_members(command_line) == command_line.members[:1]

@@ -1,4 +1,4 @@
-"""Daily rows for reading."""
+"""The table of daily rows that commands print."""
 
 from collections import defaultdict
 from datetime import UTC, date, datetime
@@ -10,21 +10,21 @@ from rich.console import Console
 from whoop_assets.cli.data.daily_table import daily_table, hours, notes
 
 
-def row(**said: Any) -> dict[str, Any]:
+def row(**values: Any) -> dict[str, Any]:
     return defaultdict(
-        lambda: None, {"user_id": 7, "day": date(2026, 11, 20), "cycle_id": 1, "sleep_id": "s", **said}
+        lambda: None, {"user_id": 7, "day": date(2026, 11, 20), "cycle_id": 1, "sleep_id": "s", **values}
     )
 
 
-def shown(*rows: dict[str, Any]) -> str:
+def printed(*rows: dict[str, Any]) -> str:
     console = Console(width=120, no_color=True)
     with console.capture() as capture:
         console.print(daily_table(rows))
     return capture.get()
 
 
-def test_a_day_is_shown_in_the_numbers_a_member_knows() -> None:
-    text = shown(
+def test_a_day_is_printed_in_the_units_of_the_whoop_app() -> None:
+    text = printed(
         row(
             recovery_score=67.0,
             recovery_band="green",
@@ -41,26 +41,26 @@ def test_a_day_is_shown_in_the_numbers_a_member_knows() -> None:
         assert part in text
 
 
-def test_what_whoop_did_not_score_is_a_dash_and_never_a_zero() -> None:
-    line = shown(row()).splitlines()[-2]
+def test_missing_values_are_printed_as_dashes() -> None:
+    line = printed(row()).splitlines()[-2]
     assert "0:00" not in line
     assert line.split()[2:7] == ["-"] * 5
 
 
 @pytest.mark.parametrize(("minutes", "text"), [(None, "-"), (0, "0:00"), (59.6, "1:00"), (605.2, "10:05")])
-def test_minutes_are_shown_as_hours(minutes: float | None, text: str) -> None:
+def test_minutes_are_printed_as_hours(minutes: float | None, text: str) -> None:
     assert hours(minutes) == text
 
 
-def test_a_day_unlike_others_says_why() -> None:
+def test_unusual_days_have_a_note() -> None:
     assert notes(row(is_partial=True, cycle_count=2)) == ["partial", "2 cycles"]
     assert notes(row(sleep_id=None)) == ["no sleep"]
     assert notes(row(cycle_id=None)) == ["no cycle"]
     assert notes(row()) == []
 
 
-def test_a_day_from_an_export_says_so_and_lacks_no_cycle_for_having_no_id() -> None:
+def test_a_day_from_an_export_has_a_note_and_needs_no_cycle_id() -> None:
     night = datetime(2026, 11, 19, 23, tzinfo=UTC)
-    told = {"source": "export", "cycle_id": None, "sleep_id": None, "cycle_start_time": night}
-    assert notes(row(**told, sleep_start_time=night)) == ["from the export"]
-    assert notes(row(**told)) == ["from the export", "no sleep"]
+    values = {"source": "export", "cycle_id": None, "sleep_id": None, "cycle_start_time": night}
+    assert notes(row(**values, sleep_start_time=night)) == ["from the export"]
+    assert notes(row(**values)) == ["from the export", "no sleep"]

@@ -1,4 +1,4 @@
-"""`export`: Parquet files and Iceberg tables from the command line."""
+"""`export`: writes Parquet files and Iceberg tables."""
 
 from pathlib import Path
 
@@ -6,37 +6,33 @@ import pytest
 
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
-from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.cli.conftest import CommandLine, error_of
 from whoop_assets_tests.support.delivered import by_duckdb
 from whoop_assets_tests.support.ports import REFUSING_PORT
 
 
-def test_tables_are_written_as_parquet(command_line: CommandLine, tmp_path: Path) -> None:
+def test_export_writes_parquet_files(command_line: CommandLine, tmp_path: Path) -> None:
     command_line.connect(command_line.members[0])
     result = command_line.run("export", "parquet", "cycles", "trends", "--to", str(tmp_path / "out"))
     assert result.exit_code == 0, result.output
     assert len(result.stdout.splitlines()) == 2
-    assert "daily_summary" in is_one_error(
-        command_line.run("export", "parquet", "tokens", "--to", str(tmp_path))
-    )
+    assert "daily_summary" in error_of(command_line.run("export", "parquet", "tokens", "--to", str(tmp_path)))
 
 
-def test_iceberg_tables_are_brought_up_to_date(
-    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_export_updates_iceberg_tables(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     command_line.connect(command_line.members[0])
-    assert "WHOOP_ICEBERG_CATALOG" in is_one_error(command_line.run("export", "iceberg"))
+    assert "WHOOP_ICEBERG_CATALOG" in error_of(command_line.run("export", "iceberg"))
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
     monkeypatch.setenv("WHOOP_ICEBERG_NAMESPACE", "mine")
     result = command_line.run("export", "iceberg")
     assert result.exit_code == 0, result.output
     assert len(result.stdout.splitlines()) == 11
-    assert "There is no Iceberg table" in is_one_error(command_line.run("export", "iceberg", "nothing"), 2)
+    assert "There is no Iceberg table" in error_of(command_line.run("export", "iceberg", "nothing"), 2)
     assert by_duckdb(open_catalog(Settings.from_environment()), "cycles", "mine") == {}
     assert command_line.run("export", "iceberg", "cycles", "--rewrite", "--purge").exit_code == 0
 
 
-def test_a_catalog_that_is_down_is_one_error(
+def test_an_unreachable_catalog_is_one_error(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "down")
@@ -44,6 +40,6 @@ def test_a_catalog_that_is_down_is_one_error(
     monkeypatch.setenv(
         "PYICEBERG_CATALOG__DOWN__URI", f"postgresql+psycopg2://me:hunter2@127.0.0.1:{REFUSING_PORT}/none"
     )
-    said = is_one_error(command_line.run("export", "iceberg"))
-    assert "down" in said
-    assert "hunter2" not in said
+    error = error_of(command_line.run("export", "iceberg"))
+    assert "down" in error
+    assert "hunter2" not in error

@@ -1,5 +1,4 @@
-"""`whoop-assets notion`: making the data source, how things are with it, and pages for days that lost
-theirs."""
+"""`notion`: create the data source, print its status, and create pages again for days that lost them."""
 
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.sync import sync
-from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_assets_tests.cli.conftest import error_of
 from whoop_assets_tests.support.fake_notion.server import serve_notion
 from whoop_assets_tests.support.fake_notion.summaries import DAY, MEMBER, store_summaries, summary_row
 from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
@@ -22,7 +21,7 @@ from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
 
 @pytest.fixture
 def notion(monkeypatch: pytest.MonkeyPatch, sqlite_url: str) -> Iterator[FakeNotion]:
-    """A Notion whose token is configured; no data source is there yet."""
+    """A fake Notion with a configured token, without a data source."""
     with serve_notion(FakeNotion(per_second=None)) as served:
         monkeypatch.setenv("NOTION_TOKEN", TOKEN)
         monkeypatch.setenv("WHOOP_NOTION_URL", served.url)
@@ -36,20 +35,20 @@ def run(*arguments: str) -> Result:
     return result
 
 
-def address(notion: FakeNotion) -> str:
+def page_url(notion: FakeNotion) -> str:
     (page,) = notion.shared_pages
     return f"https://www.notion.so/me/Health-{page.replace('-', '')}?pvs=4"
 
 
-def test_init_makes_a_data_source_that_pages_can_be_written_to(
+def test_init_creates_a_data_source_for_pages_and_renew_replaces_trashed_ones(
     notion: FakeNotion, monkeypatch: pytest.MonkeyPatch, sqlite_url: str, clock: ManualClock
 ) -> None:
-    made = run("init", "--parent", address(notion), "--title", "Body")
-    assert made.exit_code == 0, made.output
-    name, _, source = made.stdout.strip().partition("=")
+    created = run("init", "--parent", page_url(notion), "--title", "Body")
+    assert created.exit_code == 0, created.output
+    name, _, source = created.stdout.strip().partition("=")
     assert (name, source) == ("WHOOP_NOTION_DATA_SOURCE", *notion.sources)
     schema = notion.sources[source]["properties"]
-    assert {name: one["type"] for name, one in schema.items()} == {
+    assert {name: column["type"] for name, column in schema.items()} == {
         "Day": "title",
         "Date": "date",
         "Member": "number",
@@ -58,7 +57,7 @@ def test_init_makes_a_data_source_that_pages_can_be_written_to(
         "Sleep efficiency (%)": "number",
     }
     monkeypatch.setenv(name, source)
-    assert "set already" in is_one_error(run("init", "--parent", address(notion)))
+    assert "set already" in error_of(run("init", "--parent", page_url(notion)))
     assert len(notion.sources) == 1
 
     clock.advance(timedelta(days=1))
@@ -81,47 +80,47 @@ def test_init_makes_a_data_source_that_pages_can_be_written_to(
     notion.fault("500", "PATCH", times=100)
     store_summaries(database, summary_row(MEMBER, DAY, recovery_score=13.0))
     sync(Settings.from_environment(), database, [MEMBER], DAY, DAY)
-    said = run("status")
-    assert said.exit_code == 1
-    assert "The last attempt came to nothing" in said.stderr
+    status = run("status")
+    assert status.exit_code == 1
+    assert "The last attempt came to nothing" in status.stderr
     database.close()
 
 
-def test_a_page_that_is_not_shared_is_said(notion: FakeNotion) -> None:
-    said = is_one_error(run("init", "--parent", "0123456789abcdef0123456789abcdef"))
+def test_init_rejects_a_page_that_is_not_shared(notion: FakeNotion) -> None:
+    said = error_of(run("init", "--parent", "0123456789abcdef0123456789abcdef"))
     assert "share the page" in said
 
 
-def test_what_is_no_address_is_said_before_anything_is_asked(notion: FakeNotion) -> None:
-    assert "--parent" in is_one_error(run("init", "--parent", "my page"))
+def test_init_rejects_an_invalid_url_before_any_request(notion: FakeNotion) -> None:
+    assert "--parent" in error_of(run("init", "--parent", "my page"))
     assert notion.requests == []
 
 
-def test_a_database_that_may_have_been_made_is_not_asked_for_again(notion: FakeNotion) -> None:
+def test_init_does_not_repeat_a_request_with_an_unknown_outcome(notion: FakeNotion) -> None:
     notion.fault("silence", "POST /v1/databases", after=True)
-    assert "Look at the page" in is_one_error(run("init", "--parent", address(notion)))
+    assert "Look at the page" in error_of(run("init", "--parent", page_url(notion)))
     assert len(notion.databases) == 1
 
 
-def test_without_a_token_or_a_data_source_each_command_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "NOTION_TOKEN" in is_one_error(run("init", "--parent", "0123456789abcdef0123456789abcdef"))
+def test_commands_name_the_missing_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "NOTION_TOKEN" in error_of(run("init", "--parent", "0123456789abcdef0123456789abcdef"))
     monkeypatch.setenv("NOTION_TOKEN", TOKEN)
     for command in ("status", "renew"):
-        assert "WHOOP_NOTION_DATA_SOURCE" in is_one_error(run(command))
+        assert "WHOOP_NOTION_DATA_SOURCE" in error_of(run(command))
 
 
-WITHOUT = (
+WITHOUT_NOTION_CLIENT = (
     "import sys; sys.modules['notion_client'] = None; from whoop_assets.cli import main; main(sys.argv[1:])"
 )
 
 
 @pytest.mark.slow
-def test_without_the_extra_its_name_is_said(notion: FakeNotion) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, "notion", "init", "--parent", address(notion)],
+def test_without_the_notion_extra_its_name_is_in_the_error(notion: FakeNotion) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_NOTION_CLIENT, "notion", "init", "--parent", page_url(notion)],
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 1
-    assert "whoop-assets[notion]" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert result.returncode == 1
+    assert "whoop-assets[notion]" in result.stderr
+    assert "Traceback" not in result.stderr

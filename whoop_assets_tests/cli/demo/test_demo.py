@@ -1,4 +1,4 @@
-"""The demo, run as a newcomer runs it."""
+"""`demo` and the option `--demo`."""
 
 import json
 import os
@@ -14,87 +14,86 @@ from click.testing import CliRunner
 from whoop_assets.cli import main
 from whoop_assets.cli.demo import folder as demo_folder
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_assets_tests.cli.conftest import error_of
 from whoop_assets_tests.conftest import ROOT
 from whoop_assets_tests.support.ports import REFUSING_PORT
 
 
 def run_demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    # DAGSTER_HOME and the account of whoever runs the demo do not reach it.
-    theirs = {
+    # The demo ignores the user's DAGSTER_HOME and WHOOP account.
+    user_settings = {
         "DAGSTER_HOME": "/no/such/folder",
-        "WHOOP_CLIENT_ID": "theirs",
+        "WHOOP_CLIENT_ID": "user",
         "WHOOP_API_URL": f"http://127.0.0.1:{REFUSING_PORT}",
     }
     return subprocess.run(
         [sys.executable, "-m", "whoop_assets.cli", "demo", *arguments],
         capture_output=True,
         text=True,
-        env={**os.environ, **theirs},
+        env={**os.environ, **user_settings},
         timeout=300,
     )
 
 
 @pytest.mark.slow
-def test_the_demo_connects_two_members_shows_their_days_and_runs_again(tmp_path: Path) -> None:
+def test_the_demo_can_run_twice_and_other_commands_use_its_data(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "demo"
     for _ in range(2):
-        done = run_demo("--days", "3")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("has agreed and is connected") == 2
-        assert "daily rows:" in done.stdout
-        assert "Cost: " in done.stdout
-        # The account of whoever runs the demo is configured, so `make dev` would open that.
-        assert "whoop-assets --demo dev" in done.stdout
-        assert "make dev" not in done.stdout
-        assert "use your account" in done.stdout
-        assert "daily_summary: 3 days done" in done.stderr
-        assert "Warning" not in done.stderr
-        assert "Traceback" not in done.stderr
-    made = demo_folder.saved(folder)
-    assert made is not None
-    assert made.complete
-    assert done.stdout.count("Report: ") == 2
+        demo = run_demo("--days", "3")
+        assert demo.returncode == 0, demo.stderr
+        assert demo.stdout.count("has agreed and is connected") == 2
+        assert "daily rows:" in demo.stdout
+        assert "Cost: " in demo.stdout
+        # A WHOOP account is configured, and `make dev` would use that.
+        assert "whoop-assets --demo dev" in demo.stdout
+        assert "make dev" not in demo.stdout
+        assert "use your account" in demo.stdout
+        assert "daily_summary: 3 days demo" in demo.stderr
+        assert "Warning" not in demo.stderr
+        assert "Traceback" not in demo.stderr
+    saved = demo_folder.saved(folder)
+    assert saved is not None
+    assert saved.complete
+    assert demo.stdout.count("Report: ") == 2
     with sqlite3.connect(folder / "whoop.db") as connection:
         (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "first-steps.md").read_text(), re.DOTALL)
         assert len(connection.execute(query).fetchall()) >= 4
 
-    # The other commands work on the same data, also those that ask WHOOP, and the user's own environment is
-    # as before.
+    # Other commands use the demo's data and simulator, and leave the user's environment unchanged.
     before = dict(os.environ)
     listed = json.loads(CliRunner().invoke(main, ["--demo", "members", "--json"]).stdout)
-    assert [(one["status"], one["stale_days"]) for one in listed] == [("connected", 0)] * 2
+    assert [(member["status"], member["stale_days"]) for member in listed] == [("connected", 0)] * 2
     assert "days, " in CliRunner().invoke(main, ["--demo", "report"]).stdout
-    again = CliRunner().invoke(main, ["--demo", "disconnect", str(listed[0]["user_id"])])
-    assert "is disconnected" in again.stdout
+    disconnected = CliRunner().invoke(main, ["--demo", "disconnect", str(listed[0]["user_id"])])
+    assert "is disconnected" in disconnected.stdout
     assert dict(os.environ) == before
     without = CliRunner().invoke(main, ["members"])
-    assert "run `whoop-assets --demo` with this command" in is_one_error(without)
+    assert "run `whoop-assets --demo` with this command" in error_of(without)
     assert "nux" in (folder / "dagster" / "dagster.yaml").read_text()
 
 
-def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path) -> None:
-    precious = tmp_path / "data" / "demo" / "precious.txt"
-    precious.parent.mkdir(parents=True)
-    precious.write_text("mine")
-    assert "move it away" in is_one_error(CliRunner().invoke(main, ["demo"]))
-    assert precious.read_text() == "mine"
+def test_a_folder_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
+    user_file = tmp_path / "data" / "demo" / "notes.txt"
+    user_file.parent.mkdir(parents=True)
+    user_file.write_text("mine")
+    assert "move it away" in error_of(CliRunner().invoke(main, ["demo"]))
+    assert user_file.read_text() == "mine"
 
 
-def test_without_a_demo_the_option_says_how_to_make_one() -> None:
+def test_without_a_demo_the_option_names_the_command_that_creates_one() -> None:
     for command in (["members"], ["report"], ["backfill", "--all"]):
-        error = is_one_error(CliRunner().invoke(main, ["--demo", *command]))
+        error = error_of(CliRunner().invoke(main, ["--demo", *command]))
         assert "run `whoop-assets demo` first" in error
     assert not Path("data").exists()
 
 
-def test_the_demo_is_not_remade_while_it_is_in_use(tmp_path: Path) -> None:
+def test_the_demo_is_not_replaced_while_it_is_in_use(tmp_path: Path) -> None:
     with demo_folder.held(tmp_path / "data" / "demo"):
         for command in (["demo"], ["dev", "--port", str(free_port())]):
-            assert "end it first" in is_one_error(CliRunner().invoke(main, command))
+            assert "end it first" in error_of(CliRunner().invoke(main, command))
 
 
-@pytest.mark.parametrize("said", ["", "{}", '{"first_day": "2026-01-01"}', "not json"])
-def test_a_demo_that_did_not_come_to_its_end_is_made_again(tmp_path: Path, said: str) -> None:
-    (tmp_path / demo_folder.MARKER).write_text(said)
+@pytest.mark.parametrize("content", ["", "{}", '{"first_day": "2026-01-01"}', "not json"])
+def test_an_incomplete_demo_is_created_again(tmp_path: Path, content: str) -> None:
+    (tmp_path / demo_folder.MARKER).write_text(content)
     assert demo_folder.saved(tmp_path) is None

@@ -1,4 +1,4 @@
-"""The Dagster UI on the demo's data, started and ended as `make dev` does."""
+"""`dev`: starts the Dagster UI and the service, and ends all processes."""
 
 import os
 import signal
@@ -20,40 +20,36 @@ from whoop_assets.cli.processes.ports import free_port, is_free
 from whoop_assets.db.database import Database
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Event
-from whoop_assets_tests.cli.conftest import is_one_error
+from whoop_assets_tests.cli.conftest import error_of
 from whoop_simulator.running import Control
 
 
-def test_a_port_in_use_is_named_before_anything_starts() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert f"Port {port} is in use" in is_one_error(
-            CliRunner().invoke(main, ["dev", "--port", str(port)])
-        )
+def test_a_port_in_use_is_an_error_before_any_process_starts() -> None:
+    with socket.socket() as occupied:
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        port = occupied.getsockname()[1]
+        assert f"Port {port} is in use" in error_of(CliRunner().invoke(main, ["dev", "--port", str(port)]))
     assert not Path("data").exists()
 
 
-def test_two_dagster_homes_are_not_mistaken_for_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_contradicting_dagster_homes_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("WHOOP_CLIENT_ID", "an-app")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "one"))
     Path(".env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
-    assert "make them agree" in is_one_error(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
+    assert "make them agree" in error_of(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("config", "batch_size", "noted"),
+    ("config", "batch_size", "is_reported"),
     [("{}", "", True), (None, "0", True), (None, "", False)],
     ids=["Dagster's own storage", "no batches", "batches"],
 )
-def test_a_home_that_stores_events_one_by_one_is_mentioned_once(
-    tmp_path: Path, config: str | None, batch_size: str, noted: bool
+def test_a_home_that_stores_single_events_is_reported_once(
+    tmp_path: Path, config: str | None, batch_size: str, is_reported: bool
 ) -> None:
     home = make_home(tmp_path / "home")
     if config is not None:
@@ -73,23 +69,23 @@ def test_a_home_that_stores_events_one_by_one_is_mentioned_once(
         text=True,
     )
     assert process.stdout is not None
-    said = ""
-    while "Ctrl-C ends everything" not in said:
+    output = ""
+    while "Ctrl-C ends everything" not in output:
         line = process.stdout.readline()
-        assert line, said
-        said += line
+        assert line, output
+        output += line
     process.send_signal(signal.SIGTERM)
     try:
-        said += process.communicate(timeout=300)[0]
+        output += process.communicate(timeout=300)[0]
     finally:
         process.kill()
-    assert said.count("does not store its events in batches") == noted
+    assert output.count("does not store its events in batches") == is_reported
 
 
 @pytest.mark.slow
 @pytest.mark.machine_time
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
-def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended_by: signal.Signals) -> None:
+@pytest.mark.parametrize("end_signal", [signal.SIGINT, signal.SIGTERM])
+def test_dev_serves_the_demo_and_ends_all_processes(tmp_path: Path, end_signal: signal.Signals) -> None:
     folder = tmp_path / "data" / "demo"
     command = [sys.executable, "-m", "whoop_assets.cli"]
     subprocess.run([*command, "demo", "--days", "2"], check=True, capture_output=True)
@@ -100,24 +96,24 @@ def test_the_ui_serves_the_demo_and_leaves_nothing_running(tmp_path: Path, ended
         stderr=subprocess.STDOUT,
     )
     try:
-        answer = _await_answer(process, f"http://127.0.0.1:{port}/server_info")
-        assert b"dagster_version" in answer
-        made = demo_folder.saved(folder)
-        assert made is not None
-        simulator = Control(f"http://127.0.0.1:{made.port}")
+        response = _await_response(process, f"http://127.0.0.1:{port}/server_info")
+        assert b"dagster_version" in response
+        saved = demo_folder.saved(folder)
+        assert saved is not None
+        simulator = Control(f"http://127.0.0.1:{saved.port}")
         assert len(simulator.get("webhooks")["urls"]) == 1
         member = simulator.get("members")[0]["user_id"]
         simulator.post("add", user_id=member, stream="workouts", record={})
-        stored = f"sqlite:///{folder / 'whoop.db'}"
-        assert _eventually(lambda: "workout.updated" in [event.event_type for event in _events(stored)])
-        process.send_signal(ended_by)
-        said, _ = process.communicate(timeout=300)
+        database_url = f"sqlite:///{folder / 'whoop.db'}"
+        assert _eventually(lambda: "workout.updated" in [event.event_type for event in _events(database_url)])
+        process.send_signal(end_signal)
+        output, _ = process.communicate(timeout=300)
     finally:
         process.kill()
-    assert process.returncode == 0, said.decode()
-    assert said.decode().rstrip().endswith("Ended; the state is kept.")
+    assert process.returncode == 0, output.decode()
+    assert output.decode().rstrip().endswith("Ended; the state is kept.")
     assert is_free(port)
-    assert is_free(made.port)
+    assert is_free(saved.port)
     assert os.listdir(folder / "dagster" / "schedules")
 
 
@@ -129,21 +125,21 @@ def _events(url: str) -> list[Event]:
     return found
 
 
-def _eventually(look: Callable[[], bool]) -> bool:
-    give_up = time.monotonic() + 300
-    while not (found := look()) and time.monotonic() < give_up:
+def _eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 300
+    while not (found := condition()) and time.monotonic() < deadline:
         time.sleep(0.2)
     return found
 
 
-def _await_answer(process: "subprocess.Popen[bytes]", url: str) -> bytes:
-    give_up = time.monotonic() + 300
+def _await_response(process: "subprocess.Popen[bytes]", url: str) -> bytes:
+    deadline = time.monotonic() + 300
     while process.poll() is None:
         try:
-            with urllib.request.urlopen(url, timeout=60) as answer:
-                return bytes(answer.read())
+            with urllib.request.urlopen(url, timeout=60) as response:
+                return bytes(response.read())
         except OSError:
-            if time.monotonic() > give_up:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
-    pytest.fail(f"the command ended by itself:\n{process.communicate()[0].decode()}")
+    pytest.fail(f"the command has ended:\n{process.communicate()[0].decode()}")

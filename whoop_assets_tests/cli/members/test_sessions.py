@@ -1,4 +1,4 @@
-"""`sessions`: list and end sign-ins, make one-time links, print the audit log."""
+"""`sessions`: list and end sign-ins, create one-time links, print the audit log."""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import pytest
 from whoop_assets.members import sessions
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets_tests.cli.conftest import CommandLine, is_one_error
+from whoop_assets_tests.cli.conftest import CommandLine, error_of
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def sign_in(user_id: int) -> str:
     return token
 
 
-def test_sessions_are_listed_without_tokens_and_end(command_line: CommandLine, member: int) -> None:
+def test_sessions_are_listed_without_tokens_and_can_be_ended(command_line: CommandLine, member: int) -> None:
     tokens = [sign_in(member) for _ in range(3)]
     listed = json.loads(command_line.run("sessions", "list", "--json").stdout)
     assert [entry["user_id"] for entry in listed] == [member] * 3
-    shown = command_line.run("sessions", "list").stdout
-    assert shown.splitlines()[-1] == "3 sessions."
-    assert not any(token in shown for token in tokens)
+    printed = command_line.run("sessions", "list").stdout
+    assert printed.splitlines()[-1] == "3 sessions."
+    assert not any(token in printed for token in tokens)
     number = str(listed[0]["session"])
     assert "1 sessions" in command_line.run("sessions", "end", str(member), "--session", number).stdout
     assert "2 sessions" in command_line.run("sessions", "end", str(member)).stdout
@@ -40,10 +40,10 @@ def test_sessions_are_listed_without_tokens_and_end(command_line: CommandLine, m
     assert "command: sessions ended" in command_line.run("sessions", "log", str(member)).stdout
 
 
-def test_a_link_is_made_for_a_stored_member_only(command_line: CommandLine, member: int) -> None:
-    made = command_line.run("sessions", "link", str(member))
-    assert made.exit_code == 0
-    assert "/sign-in/" in made.stdout
-    assert "4711" in is_one_error(command_line.run("sessions", "link", "4711"))
-    assert "4711" in is_one_error(command_line.run("sessions", "end", "4711"))
-    assert "4711" in is_one_error(command_line.run("sessions", "log", "4711"))
+def test_a_link_is_created_only_for_a_stored_member(command_line: CommandLine, member: int) -> None:
+    link = command_line.run("sessions", "link", str(member))
+    assert link.exit_code == 0
+    assert "/sign-in/" in link.stdout
+    assert "4711" in error_of(command_line.run("sessions", "link", "4711"))
+    assert "4711" in error_of(command_line.run("sessions", "end", "4711"))
+    assert "4711" in error_of(command_line.run("sessions", "log", "4711"))

@@ -1,28 +1,29 @@
-"""`budget`: the windows, who used what, and when there is more."""
+"""`budget`: the windows, their use by process and lane, and the next free slots."""
 
 import json
 from datetime import datetime, timedelta
 from typing import Any
 
+from whoop_assets.request_budget import wait_queue
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets_tests.cli.conftest import CommandLine
 
 
-def shown(command_line: CommandLine) -> dict[str, Any]:
+def budget_json(command_line: CommandLine) -> dict[str, Any]:
     result = command_line.run("budget", "--json")
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
     return found
 
 
-class Stated:
+class StatedLimits:
     limits = ((100, 60), (10_000, 86_400))
     nearest, remaining, reset_seconds = 100, 0, 3600.0
 
 
-def test_it_says_who_used_what_of_each_window(command_line: CommandLine) -> None:
+def test_the_use_of_each_window_is_printed_by_lane_and_process(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
-    found = shown(command_line)
+    found = budget_json(command_line)
     minute, day = found["windows"]
     assert (minute["seconds"], day["seconds"]) == (60, 86_400)
     assert minute["used"] == day["used"] == minute["by_lane"]["schedule"] > 0
@@ -38,19 +39,19 @@ def test_it_says_who_used_what_of_each_window(command_line: CommandLine) -> None
     assert "Every lane can send at once." in printed
 
 
-def test_it_needs_no_credentials_and_says_that_nothing_was_used(command_line: CommandLine) -> None:
-    found = shown(command_line)
+def test_an_unused_budget_is_printed_without_credentials(command_line: CommandLine) -> None:
+    found = budget_json(command_line)
     assert [window["used"] for window in found["windows"]] == [0, 0]
     assert found["used_by"] == []
 
 
-def test_a_429_is_shown_with_the_time_when_it_ends(command_line: CommandLine) -> None:
+def test_a_429_is_printed_with_its_end(command_line: CommandLine) -> None:
     database = command_line.database()
     before = database.clock.now()
-    RequestBudget(database, per_minute=100, per_day=10_000).observe(429, Stated())
+    RequestBudget(database, per_minute=100, per_day=10_000).observe(429, StatedLimits())
     after = database.clock.now()
     database.close()
-    found = shown(command_line)
+    found = budget_json(command_line)
     until = datetime.fromisoformat(found["closed_until"])
     assert before <= until - timedelta(hours=1) <= after
     assert set(found["next_slot"].values()) == {found["closed_until"]}
@@ -59,13 +60,11 @@ def test_a_429_is_shown_with_the_time_when_it_ends(command_line: CommandLine) ->
     assert "The backfill lane can send again at" in printed
 
 
-def test_who_waits_is_counted(command_line: CommandLine) -> None:
-    from whoop_assets.request_budget import wait_queue
-
+def test_waiting_processes_are_counted(command_line: CommandLine) -> None:
     database = command_line.database()
     with database.write() as connection:
         now = database.now(connection)
         wait_queue.wait(connection, "backfill", "run 1a2b3c4d", None, now, now + timedelta(seconds=14))
     database.close()
-    assert [one["used_by"] for one in shown(command_line)["waiting"]] == ["run 1a2b3c4d"]
+    assert [entry["used_by"] for entry in budget_json(command_line)["waiting"]] == ["run 1a2b3c4d"]
     assert "1 waiting, the longest since" in command_line.run("budget").stdout

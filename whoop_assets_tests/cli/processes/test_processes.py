@@ -1,4 +1,4 @@
-"""Processes that a command starts end with it, however it ends, and one lock keeps a second start away."""
+"""Child processes end with the command that started them, and a lock prevents a second start."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from whoop_assets_tests.support.waiting import wait_until
 COMMAND = """
 import os, pathlib, subprocess, sys, time
 grandchild = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-if "stubborn" in sys.argv:
+if "ignore-interrupt" in sys.argv:
     import signal
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 path = pathlib.Path(sys.argv[1])
@@ -32,8 +32,8 @@ with held(pathlib.Path(sys.argv[2]), "the test") as lock, child(sys.argv[3:], lo
 """
 
 
-def alive(pid: int) -> bool:
-    """Whether the process runs; one that only waits for its parent's notice does not."""
+def is_running(pid: int) -> bool:
+    """Returns whether the process runs; a zombie process does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -46,14 +46,14 @@ def command(pids: Path, *options: str) -> list[str]:
     return [sys.executable, "-c", COMMAND, str(pids), *options]
 
 
-def started(pids: Path) -> list[int]:
-    wait_until(pids.exists, "the command to start")
-    return [int(pid) for pid in pids.read_text().split()]
+def wait_for_pids(path: Path) -> list[int]:
+    wait_until(path.exists, "the command to start")
+    return [int(pid) for pid in path.read_text().split()]
 
 
 @pytest.fixture
 def starter(tmp_path: Path):
-    """`starter(*options)`: a process that holds a lock and runs the command as its child."""
+    """Returns a function that starts a process, which holds a lock and runs the command as its child."""
     processes = []
 
     def start(*options: str) -> "subprocess.Popen[bytes]":
@@ -68,11 +68,11 @@ def starter(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_child_and_what_it_started_end_when_their_starter_is_killed(
+def test_child_and_grandchild_end_when_their_starter_is_killed(
     starter: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path
 ) -> None:
     process = starter()
-    pids = started(tmp_path / "pids")
+    pids = wait_for_pids(tmp_path / "pids")
     with (
         pytest.raises(ConfigurationError, match=rf"process {process.pid}.*end it first"),
         held(tmp_path / "lock", "the test"),
@@ -80,44 +80,44 @@ def test_a_child_and_what_it_started_end_when_their_starter_is_killed(
         pass
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not any(map(alive, pids)), "child and grandchild to end")
+    wait_until(lambda: not any(map(is_running, pids)), "child and grandchild to end")
 
-    def free() -> bool:
+    def lock_is_free() -> bool:
         try:
             with held(tmp_path / "lock", "the test"):
                 return True
         except ConfigurationError:
             return False
 
-    wait_until(free, "the lock to be free")
+    wait_until(lock_is_free, "the lock to be free")
 
 
 @pytest.mark.slow
-def test_the_lock_lasts_as_long_as_a_child_of_a_killed_starter(
+def test_the_lock_is_held_until_the_child_of_a_killed_starter_ends(
     starter: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path
 ) -> None:
-    process = starter("stubborn")
-    pids = started(tmp_path / "pids")
+    process = starter("ignore-interrupt")
+    pids = wait_for_pids(tmp_path / "pids")
     process.send_signal(signal.SIGKILL)
     process.wait()
-    if any(map(alive, pids)):  # the supervisor waits for the child, which ignores the interrupt
+    if any(map(is_running, pids)):  # The supervisor waits for the child, which ignores the interrupt.
         with pytest.raises(ConfigurationError, match="end it first"), held(tmp_path / "lock", "the test"):
             pass
-    wait_until(lambda: not any(map(alive, pids)), "the stubborn child to be killed")
+    wait_until(lambda: not any(map(is_running, pids)), "the child to be killed")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the supervisor in /proc")
-def test_the_lock_lasts_as_long_as_the_command_when_its_supervisor_is_killed(
+def test_the_lock_is_held_while_the_command_runs_without_its_supervisor(
     starter: Callable[..., "subprocess.Popen[bytes]"], tmp_path: Path
 ) -> None:
     process = starter()
-    pid, grandchild = started(tmp_path / "pids")
+    pid, grandchild = wait_for_pids(tmp_path / "pids")
     supervisor = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     for number in (supervisor, process.pid):
         os.kill(number, signal.SIGKILL)
     process.wait()
-    wait_until(lambda: not alive(supervisor), "the supervisor to end")
+    wait_until(lambda: not is_running(supervisor), "the supervisor to end")
     try:
         with pytest.raises(ConfigurationError, match="end it first"), held(tmp_path / "lock", "the test"):
             pass
@@ -127,18 +127,18 @@ def test_the_lock_lasts_as_long_as_the_command_when_its_supervisor_is_killed(
 
 
 @pytest.mark.slow
-def test_several_children_are_ended_at_once_and_the_stubborn_are_killed(tmp_path: Path) -> None:
+def test_children_that_ignore_the_interrupt_are_killed(tmp_path: Path) -> None:
     files = [tmp_path / "one", tmp_path / "other"]
-    with child(command(files[0], "stubborn")) as one, child(command(files[1])) as other:
-        pids = [pid for file in files for pid in started(file)]
-        end(one, other, within=0.5)
-        assert one.returncode is not None
-        assert other.returncode is not None
-        wait_until(lambda: not any(map(alive, pids)), "all of them to end")
+    with child(command(files[0], "ignore-interrupt")) as first, child(command(files[1])) as second:
+        pids = [pid for file in files for pid in wait_for_pids(file)]
+        end(first, second, within=0.5)
+        assert first.returncode is not None
+        assert second.returncode is not None
+        wait_until(lambda: not any(map(is_running, pids)), "all of them to end")
 
 
 @pytest.mark.slow
-def test_a_child_gives_its_exit_status_and_output(tmp_path: Path) -> None:
+def test_a_child_returns_its_exit_status_and_output(tmp_path: Path) -> None:
     with (
         (tmp_path / "log").open("wb") as log,
         child([sys.executable, "-c", "import sys; print('hello'); sys.exit(7)"], output=log) as process,

@@ -1,5 +1,4 @@
-"""An erased member is found in no file, no table, no Iceberg file and no Notion page; the others keep
-everything."""
+"""Erasing a member removes their data from all tables, files, Iceberg tables and Notion pages."""
 
 import json
 import re
@@ -28,21 +27,21 @@ from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.sinks.iceberg.sync import sync as sync_iceberg
 from whoop_assets.sinks.notion.sync import sync as sync_notion
 from whoop_assets.sinks.source import TABLES
-from whoop_assets_tests.defs.conftest import Project
-from whoop_assets_tests.drills.searching import SQLITE
+from whoop_assets_tests.defs.dagster_project import DagsterProject
+from whoop_assets_tests.drills.secret_search import SQLITE
 from whoop_assets_tests.support.fake_notion.server import serve_notion
 from whoop_assets_tests.support.fake_notion.summaries import DEFAULT_PROPERTIES
 from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
 
 DAYS = 3
-WORD_OR_TIME = re.compile(r"(?:[A-Za-z_ /]|/v2)+|[\d:.+TZ -]+")
-"""Values that say nothing of a member by themselves: a state such as UNSCORABLE, a time."""
+SHARED_VALUE = re.compile(r"(?:[A-Za-z_ /]|/v2)+|[\d:.+TZ -]+")
+"""Values that identify no member: words such as UNSCORABLE, and times."""
 
 PURGE = ["db", "purge-events", "--older-than", "30"]
 
 
-class Later(datetime):
-    """The present in forty days."""
+class FortyDaysLater(datetime):
+    """A `datetime` with a `now` that is forty days ahead."""
 
     @classmethod
     def now(cls, tz=None):
@@ -57,7 +56,7 @@ def notion():
 
 @pytest.fixture
 def configured(notion, monkeypatch):
-    """Iceberg and Notion are on, and charts are stored for two members."""
+    """Enables Iceberg, Notion, and charts for two members."""
     for name, value in {
         "NOTION_TOKEN": TOKEN,
         "WHOOP_NOTION_DATA_SOURCE": notion.create_data_source(**DEFAULT_PROPERTIES),
@@ -68,17 +67,16 @@ def configured(notion, monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-def fill(p: Project) -> date:
-    """Write the members' data everywhere the project writes, twice, so that there are old states; returns the
-    first day."""
+def write_everywhere(p: DagsterProject) -> date:
+    """Writes the members' data to all targets twice, so that old versions exist; returns the first day."""
     first = p.today - timedelta(days=DAYS)
     assert p.run(first, p.today).success
     p.catch_up()
-    deliver(p)
+    export_to_sinks(p)
     with p.home.database.write() as connection:
         p.home.advance(1)
         connection.execute(update(tables.cycles).values(strain=1.5, changed_at=p.home.clock.now()))
-    deliver(p)
+    export_to_sinks(p)
     assert p.run(p.today, p.today, "cycles", members=[p.home.member]).success
     monday = first - timedelta(days=first.weekday())
     last_monday = p.today - timedelta(days=p.today.weekday())
@@ -88,11 +86,11 @@ def fill(p: Project) -> date:
     return first
 
 
-def deliver(p: Project) -> None:
+def export_to_sinks(p: DagsterProject) -> None:
     settings = Settings.from_environment()
     catalog = open_catalog(settings)
-    for exported in ("profile", "cycles", "sleep"):
-        sync_iceberg(p.home.database, catalog, "whoop", TABLES[exported])
+    for name in ("profile", "cycles", "sleep"):
+        sync_iceberg(p.home.database, catalog, "whoop", TABLES[name])
     sync_notion(settings, p.home.database, p.home.members, p.today - timedelta(days=1), p.today)
 
 
@@ -101,54 +99,52 @@ def erase(member: int) -> Result:
 
 
 def traces_of(database: Database, member: int) -> set[bytes]:
-    """The member's id and every value of their rows that no other member's row holds, as text and as SQLite
-    stores it."""
-    mine: set[object] = {member}
-    theirs: set[object] = set()
+    """Returns the member's id and the values of their rows only, as text and as SQLite stores them."""
+    own: set[object] = {member}
+    others: set[object] = set()
     with database.read() as connection:
         for source in metadata.sorted_tables:
             if "user_id" in source.c and source.name != "tokens":
                 for row in connection.execute(select(source)).mappings():
                     values = {value for value in row.values() if isinstance(value, float | str | uuid.UUID)}
-                    (mine if row["user_id"] == member else theirs).update(values)
+                    (own if row["user_id"] == member else others).update(values)
     found = set()
-    for value in mine - theirs:
-        written = str(value)
-        if value == member or (len(written) >= 8 and not WORD_OR_TIME.fullmatch(written)):
-            found.add(written.encode())
-        if isinstance(value, float) and len(written) >= 7:
+    for value in own - others:
+        as_text = str(value)
+        if value == member or (len(as_text) >= 8 and not SHARED_VALUE.fullmatch(as_text)):
+            found.add(as_text.encode())
+        if isinstance(value, float) and len(as_text) >= 7:
             found.add(struct.pack(">d", value))
-    # A manifest of Iceberg holds the least and the greatest value of a file, as bytes, which `contents` shows
-    # as Python does.
+    # An Iceberg manifest contains the lowest and highest value of a file, as bytes.
     found.add(repr(struct.pack("<q", member))[2:-1].encode())
     assert len(found) > 50
     return found
 
 
 def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file as bytes; of SQLite, Parquet and Avro files what they say, too."""
+    """Yields the bytes of each file; for SQLite, Parquet and Avro files also their parsed content."""
     for path in sorted(folder.rglob("*")):
         if not path.is_file():
             continue
-        content, where = path.read_bytes(), str(path.relative_to(folder))
-        yield where, content
+        content, name = path.read_bytes(), str(path.relative_to(folder))
+        yield name, content
         if content.startswith(SQLITE):
             with sqlite3.connect(path) as connection:
-                yield where, "\n".join(connection.iterdump()).encode()
+                yield name, "\n".join(connection.iterdump()).encode()
         elif path.suffix == ".parquet":
-            yield where, repr(pq.read_table(path).to_pylist()).encode()
+            yield name, repr(pq.read_table(path).to_pylist()).encode()
         elif path.suffix == ".avro":
             with AvroFile[Record](PyArrowFileIO().new_input(f"file://{path}")) as records:
-                yield where, repr(list(records)).encode()
+                yield name, repr(list(records)).encode()
 
 
-def places(folder: Path, traces: set[bytes]) -> set[str]:
-    """The files that hold any trace."""
-    return {where for where, content in contents(folder) if any(trace in content for trace in traces)}
+def files_with(folder: Path, traces: set[bytes]) -> set[str]:
+    """Returns the files that contain any of the traces."""
+    return {name for name, content in contents(folder) if any(trace in content for trace in traces)}
 
 
 def tables_with(database: Database, traces: set[bytes]) -> set[str]:
-    """The tables of whichever database that hold any trace."""
+    """Returns the tables that contain any of the traces."""
     found = set()
     with database.read() as connection:
         for name in inspect(connection).get_table_names():
@@ -160,8 +156,8 @@ def tables_with(database: Database, traces: set[bytes]) -> set[str]:
     return found
 
 
-def tables_of_dagster(url: str, traces: set[bytes]) -> set[str]:
-    """The tables of Dagster's database that hold any trace."""
+def dagster_tables_with(url: str, traces: set[bytes]) -> set[str]:
+    """Returns the tables of Dagster's database that contain any of the traces."""
     database = Database(url)
     try:
         return tables_with(database, traces)
@@ -171,42 +167,41 @@ def tables_of_dagster(url: str, traces: set[bytes]) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_nothing_of_an_erased_member_is_left_anywhere(
+def test_an_erased_member_leaves_no_trace_and_other_members_keep_their_data(
     project, configured, notion, monkeypatch, tmp_path, new_database_url, kind
 ):
-    """With PostgreSQL, Dagster's storages are in a database there too."""
+    """With PostgreSQL, Dagster's storages are in a database of the same server."""
     dagster_url = None if kind == "sqlite" else new_database_url(kind, empty=True)
     with project(kind, dagster_url=dagster_url, members=2, days=DAYS + 4) as p:
-        first = fill(p)
+        first = write_everywhere(p)
         member, other = p.home.members
-        traces, kept = traces_of(p.home.database, member), traces_of(p.home.database, other)
-        before = places(tmp_path, traces)
-        of_sqlite = ["whoop", "index.db"] if kind == "sqlite" else []
-        for written in (".html", ".parquet", ".avro", *of_sqlite):
-            assert any(written in place for place in before), written
+        traces, other_traces = traces_of(p.home.database, member), traces_of(p.home.database, other)
+        before = files_with(tmp_path, traces)
+        sqlite_files = ["whoop", "index.db"] if kind == "sqlite" else []
+        for part in (".html", ".parquet", ".avro", *sqlite_files):
+            assert any(part in name for name in before), part
         if dagster_url is not None:
-            assert tables_of_dagster(dagster_url, traces) >= {"event_logs", "runs"}
+            assert dagster_tables_with(dagster_url, traces) >= {"event_logs", "runs"}
         assert tables_with(p.home.database, traces) >= {"members", "cycles", "record_versions", "trends"}
-        mine = [page for page in notion.pages.values() if str(member) in json.dumps(page)]
-        assert mine
+        own_pages = [page for page in notion.pages.values() if str(member) in json.dumps(page)]
+        assert own_pages
         charted = p.metadata("daily_summary", p.today)["charts"]
         assert str(member) in charted and "data:image" in charted
 
         result = erase(member)
         assert (result.exit_code, result.stderr) == (0, ""), result.output
 
-        assert places(tmp_path, traces) == set()
+        assert files_with(tmp_path, traces) == set()
         assert tables_with(p.home.database, traces) == set()
         if dagster_url is not None:
-            assert tables_of_dagster(dagster_url, traces) == set()
-        assert all(page["in_trash"] for page in mine)
-        for said in ("report", "Iceberg", "Notion", "event log", "backups"):
-            assert said in result.stdout
+            assert dagster_tables_with(dagster_url, traces) == set()
+        assert all(page["in_trash"] for page in own_pages)
+        for target in ("report", "Iceberg", "Notion", "event log", "backups"):
+            assert target in result.stdout
 
-        # The other member's rows, pages and report are as before, and Dagster still knows what is
-        # materialized.
-        assert kept <= traces_of(p.home.database, other)
-        assert any(place.endswith(f"{other}.html") for place in places(tmp_path, {str(other).encode()}))
+        # The other member's rows, pages and report are unchanged, and partitions stay materialized.
+        assert other_traces <= traces_of(p.home.database, other)
+        assert any(name.endswith(f"{other}.html") for name in files_with(tmp_path, {str(other).encode()}))
         assert not any(page["in_trash"] for page in notion.pages.values() if str(other) in json.dumps(page))
         partitions = p.instance.get_materialized_partitions(NAMESPACE.key("daily_summary"))
         assert {first.isoformat(), p.today.isoformat()} <= partitions
@@ -214,7 +209,7 @@ def test_nothing_of_an_erased_member_is_left_anywhere(
 
 
 @pytest.mark.slow
-def test_pages_that_could_not_be_reached_are_named_and_a_second_attempt_reaches_them(
+def test_unreachable_notion_pages_are_named_and_a_second_attempt_erases_them(
     project, configured, notion, monkeypatch
 ):
     monkeypatch.delenv("WHOOP_ICEBERG_CATALOG")
@@ -236,7 +231,7 @@ def test_pages_that_could_not_be_reached_are_named_and_a_second_attempt_reaches_
 
 
 @pytest.mark.slow
-def test_old_runs_lose_their_logs_and_charts_and_keep_what_shows_their_partitions(project, monkeypatch):
+def test_purging_old_runs_removes_logs_and_charts_and_keeps_partitions(project, monkeypatch):
     with project(days=4) as p:
         first = p.today - timedelta(days=2)
         result = p.run(first, p.today)
@@ -245,10 +240,10 @@ def test_old_runs_lose_their_logs_and_charts_and_keep_what_shows_their_partition
         log = len(p.instance.all_logs(result.run_id))
 
         assert "0 events of 0 runs" in CliRunner().invoke(main, PURGE).stdout
-        monkeypatch.setattr("whoop_assets.cli.operations.db.datetime", Later)
-        said = CliRunner().invoke(main, PURGE)
-        assert (said.exit_code, said.stderr) == (0, "")
-        assert "events of 1 runs" in said.stdout
+        monkeypatch.setattr("whoop_assets.cli.operations.db.datetime", FortyDaysLater)
+        purged = CliRunner().invoke(main, PURGE)
+        assert (purged.exit_code, purged.stderr) == (0, "")
+        assert "events of 1 runs" in purged.stdout
 
         assert p.metadata("daily_summary", p.today)["charts"] == "(removed)"
         assert len(p.instance.all_logs(result.run_id)) < log / 2
@@ -258,7 +253,7 @@ def test_old_runs_lose_their_logs_and_charts_and_keep_what_shows_their_partition
         assert "0 events of 0 runs" in CliRunner().invoke(main, PURGE).stdout
 
 
-def test_an_id_of_which_nothing_is_found_is_unknown(project, monkeypatch):
+def test_erasing_an_unknown_member_fails(project, monkeypatch):
     with project():
         result = erase(4711)
         assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""Iceberg's assets and sensor: there when a catalog is named, catching up by themselves, in nobody's way."""
+"""Iceberg's assets and sensor: present only with a configured catalog, and isolated from other runs."""
 
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from whoop_assets.definitions import NAMESPACE
 from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.loading import MAX_RUNTIME_TAG, SINK_TAG
 from whoop_assets.defs.definitions import whoop_definitions
-from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.iceberg import SINK, iceberg_behind
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.records import tables
@@ -25,28 +24,30 @@ with pytest.MonkeyPatch.context() as environment:
     DEFS = whoop_definitions()
 
 
-def test_the_assets_and_the_sensor_are_there_only_where_a_catalog_is_named(monkeypatch):
+def test_assets_and_sensor_exist_only_with_a_configured_catalog(monkeypatch):
     monkeypatch.delenv("WHOOP_ICEBERG_CATALOG", raising=False)
-    off = whoop_definitions()
-    assert not [spec.key for spec in off.resolve_all_asset_specs() if "iceberg" in str(spec.key)]
-    assert not [one.name for one in off.sensors if "iceberg" in one.name]
+    without_catalog = whoop_definitions()
+    assert not [spec.key for spec in without_catalog.resolve_all_asset_specs() if "iceberg" in str(spec.key)]
+    assert not [sensor.name for sensor in without_catalog.sensors if "iceberg" in sensor.name]
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
-    on = whoop_definitions(["health", "whoop"], "health")
-    found = {spec.key: spec for spec in on.resolve_all_asset_specs() if "iceberg" in str(spec.key)}
+    with_catalog = whoop_definitions(["health", "whoop"], "health")
+    found = {spec.key: spec for spec in with_catalog.resolve_all_asset_specs() if "iceberg" in str(spec.key)}
     assert {
         key.to_user_string(): [dep.asset_key.to_user_string() for dep in spec.deps]
         for key, spec in found.items()
     } == {f"health/whoop/iceberg_{name}": [f"health/whoop/{table.stream}"] for name, table in TABLES.items()}
     assert {spec.group_name for spec in found.values()} == {"health_iceberg"}
-    assert [one.name for one in on.sensors if "iceberg" in one.name] == ["health_whoop_iceberg_behind"]
-    assert list(Path().iterdir()) == []  # nothing is opened to show them
+    assert [sensor.name for sensor in with_catalog.sensors if "iceberg" in sensor.name] == [
+        "health_whoop_iceberg_behind"
+    ]
+    assert list(Path().iterdir()) == []  # Loading definitions opens no catalog.
 
 
 def key_of(table):
     return NAMESPACE.key(ICEBERG_ASSETS[table].name)
 
 
-def test_every_table_says_whose_it_is_and_what_it_holds():
+def test_every_table_has_owners_kinds_and_described_columns():
     specs = {spec.key: spec for spec in DEFS.resolve_all_asset_specs()}
     for name, table in TABLES.items():
         spec = specs[key_of(name)]
@@ -58,61 +59,51 @@ def test_every_table_says_whose_it_is_and_what_it_holds():
         assert all(column.description and column.type for column in columns)
 
 
-def tick(p):
-    with dg.build_sensor_context(
-        instance=p.instance, definitions=DEFS, resources={"whoop": WhoopResource()}
-    ) as context:
-        return iceberg_behind.build(NAMESPACE).evaluate_tick(context).run_requests
+def requests(p):
+    return p.tick(iceberg_behind, definitions=DEFS).run_requests
 
 
-def carry_out(p, request, config=None):
-    return DEFS.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=p.instance,
-        asset_selection=request.asset_selection,
-        tags=request.tags,
-        run_config=config or {},
-        raise_on_error=False,
-    )
+def execute(p, request, config=None):
+    return p.execute(request, definitions=DEFS, run_config=config)
 
 
-def delivered(p):
-    settings = Settings.from_environment()
-    assert_delivered(p.home.database, open_catalog(settings))
+def assert_all_delivered(p):
+    assert_delivered(p.home.database, open_catalog(Settings.from_environment()))
 
 
 @pytest.mark.slow
-def test_what_changed_is_delivered_and_then_nothing_is_asked_for(project, monkeypatch):
+def test_changed_tables_are_requested_once_and_delivered(project, monkeypatch):
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
     with project() as p:
         p.home.load(
             p.today, p.today, ("profile", "body_measurement", "cycles", "sleeps", "recoveries", "workouts")
         )
-        (request,) = tick(p)
+        (request,) = requests(p)
         assert request.tags[SINK_TAG] == SINK
         assert int(request.tags[MAX_RUNTIME_TAG]) > 0
         assert key_of("cycles") in request.asset_selection
-        assert carry_out(p, request).success
-        assert tick(p) == []
-        delivered(p)
+        assert execute(p, request).success
+        assert requests(p) == []
+        assert_all_delivered(p)
         with p.home.database.write() as connection:
             p.home.advance(1)
             connection.execute(update(tables.cycles).values(strain=1.5, changed_at=p.home.clock.now()))
-        (request,) = tick(p)
+        (request,) = requests(p)
         assert request.asset_selection == [key_of("cycles")]
-        assert carry_out(p, request).success
-        delivered(p)
-        done = p.instance.get_latest_materialization_event(key_of("cycles")).asset_materialization
-        assert done.metadata["dagster/row_count"].value == len(p.home.rows("cycles"))
-        assert done.metadata["commits"].value == 1
-        again = {"ops": {"whoop__iceberg_cycles": {"config": {"rewrite": True}}}}
-        assert carry_out(p, request, again).success
-        done = p.instance.get_latest_materialization_event(key_of("cycles")).asset_materialization
-        assert done.metadata["rows"].value == done.metadata["dagster/row_count"].value
-        delivered(p)
+        assert execute(p, request).success
+        assert_all_delivered(p)
+        materialization = p.instance.get_latest_materialization_event(key_of("cycles")).asset_materialization
+        assert materialization.metadata["dagster/row_count"].value == len(p.home.rows("cycles"))
+        assert materialization.metadata["commits"].value == 1
+        rewrite = {"ops": {"whoop__iceberg_cycles": {"config": {"rewrite": True}}}}
+        assert execute(p, request, rewrite).success
+        materialization = p.instance.get_latest_materialization_event(key_of("cycles")).asset_materialization
+        assert materialization.metadata["rows"].value == materialization.metadata["dagster/row_count"].value
+        assert_all_delivered(p)
 
 
 @pytest.mark.slow
-def test_a_catalog_that_is_down_fails_its_own_run_alone_and_is_made_good_later(project, monkeypatch):
+def test_an_unreachable_catalog_fails_only_its_own_run_which_is_retried(project, monkeypatch):
     monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "down")
     monkeypatch.setenv("PYICEBERG_CATALOG__DOWN__TYPE", "sql")
     monkeypatch.setenv(
@@ -122,34 +113,37 @@ def test_a_catalog_that_is_down_fails_its_own_run_alone_and_is_made_good_later(p
     with project() as p:
         p.catch_up()
         p.home.load(p.today, p.today)
-        (request,) = tick(p)
-        result = carry_out(p, request)
+        (request,) = requests(p)
+        result = execute(p, request)
         assert not result.success
-        said = [
+        messages = [
             event.event_specific_data.error.message for event in result.all_events if event.is_step_failure
         ]
-        assert len(said) == len(request.asset_selection)
-        assert all("SinkUnavailable" not in one and "pyiceberg's configuration" in one for one in said)
+        assert len(messages) == len(request.asset_selection)
+        assert all(
+            "SinkUnavailable" not in message and "pyiceberg's configuration" in message
+            for message in messages
+        )
         events = p.instance.all_logs(result.run_id)
         assert events
         assert not any("hunter2" in str(event) for event in events)
         assert p.run(p.today, p.today, "cycles", "daily_summary").success
-        (again,) = tick(p)
-        assert [one.tags[ATTEMPT_TAG] for one in (request, again)] == [
+        (retry,) = requests(p)
+        assert [each.tags[ATTEMPT_TAG] for each in (request, retry)] == [
             "1",
             "2",
-        ]  # an alert of the first alone
-        assert set(request.asset_selection) <= set(again.asset_selection)
+        ]  # Only the first attempt sends an alert.
+        assert set(request.asset_selection) <= set(retry.asset_selection)
         monkeypatch.setenv("WHOOP_ICEBERG_CATALOG", "local")
-        assert carry_out(p, again).success
-        assert tick(p) == []
+        assert execute(p, retry).success
+        assert requests(p) == []
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED])
-def test_while_a_run_is_writing_none_is_asked_for(project, status):
+def test_no_second_run_is_requested_while_a_run_is_active(project, status):
     with project() as p:
         p.catch_up()
         p.home.load(p.today, p.today, ("cycles",))
         job = DEFS.resolve_implicit_global_asset_job_def()
         p.instance.create_run_for_job(job, status=status, tags={SINK_TAG: SINK})
-        assert tick(p) == []
+        assert requests(p) == []

@@ -1,4 +1,4 @@
-"""The Notion sink as Dagster runs it: not there until configured, level-triggered, and in nobody's way."""
+"""Notion's asset and sensor: present only when configured, level-triggered, and isolated from other runs."""
 
 import itertools
 from datetime import date, timedelta
@@ -33,14 +33,14 @@ from whoop_assets_tests.support.fixed_time import NOW
 
 @pytest.fixture
 def notion():
-    # Its limit and the pace use `SystemClock`; that it is kept is shown where time is moved by hand.
+    # The rate limit uses `SystemClock`; other tests check it with a manual clock.
     with serve_notion(FakeNotion()) as served:
         yield served
 
 
 @pytest.fixture
 def configured(notion, monkeypatch):
-    """The environment has a token and a data source; returns its id."""
+    """Sets a token and a data source in the environment; returns the id of the data source."""
     source = notion.create_data_source(**DEFAULT_PROPERTIES)
     monkeypatch.setenv("NOTION_TOKEN", TOKEN)
     monkeypatch.setenv("WHOOP_NOTION_DATA_SOURCE", source)
@@ -49,28 +49,18 @@ def configured(notion, monkeypatch):
 
 
 def tick(p, sensor=stale_pages):
-    """What the sensor asks for now, as it stands in the definitions of this environment."""
-    with dg.build_sensor_context(
-        instance=p.instance, definitions=(defs := whoop_definitions()), resources=defs.resources
-    ) as context:
-        return sensor.build(NAMESPACE).evaluate_tick(context)
+    """Evaluates the sensor with the definitions of this environment."""
+    return p.tick(sensor, definitions=whoop_definitions())
 
 
-def carry_out(p, request):
-    """Run what a sensor asked for."""
-    job = whoop_definitions().resolve_implicit_global_asset_job_def()
-    return job.execute_in_process(
-        instance=p.instance,
-        tags=request.tags,
-        asset_selection=request.asset_selection,
-        raise_on_error=False,
-    )
+def execute(p, request):
+    return p.execute(request, definitions=whoop_definitions())
 
 
 def write_pages(p, first, last):
-    """Materialize the pages of these days by hand."""
+    """Materializes the pages of a range of days, as a user does."""
     request = dg.RunRequest(asset_selection=[NAMESPACE.key("notion_daily")], tags=range_tags(first, last))
-    return carry_out(p, request)
+    return execute(p, request)
 
 
 def failure(result):
@@ -78,38 +68,38 @@ def failure(result):
     return event.event_specific_data
 
 
-def few_days(p, count=4):
-    """Load and summarise the last days; how many have a summary."""
+def build_days(p, count=4):
+    """Loads and summarises the last days; returns the number of summaries."""
     first = p.today - timedelta(days=count - 1)
     assert p.run(first, p.today).success
     with p.home.database.read() as connection:
         return connection.exec_driver_sql("select count(*) from daily_summary").scalar()
 
 
-def yesterday(p):
-    """Load and summarise yesterday: today has no cycle before somebody has slept."""
+def build_yesterday(p):
+    """Loads and summarises yesterday; today has no cycle until the member's next sleep."""
     day = p.today - timedelta(days=1)
     assert p.run(day, day).success
 
 
-def named(definitions):
+def asset_and_sensor_names(definitions):
     return (
         {spec.key.to_user_string() for spec in definitions.resolve_all_asset_specs()},
         {sensor.name for sensor in definitions.sensors},
     )
 
 
-@pytest.mark.parametrize("left_out", ["NOTION_TOKEN", "WHOOP_NOTION_DATA_SOURCE"])
-def test_it_is_in_the_graph_only_where_it_is_configured(configured, monkeypatch, left_out):
-    with_notion = named(whoop_definitions())
-    monkeypatch.delenv(left_out)
-    without = named(whoop_definitions())
+@pytest.mark.parametrize("missing", ["NOTION_TOKEN", "WHOOP_NOTION_DATA_SOURCE"])
+def test_asset_and_sensor_exist_only_when_configured(configured, monkeypatch, missing):
+    with_notion = asset_and_sensor_names(whoop_definitions())
+    monkeypatch.delenv(missing)
+    without = asset_and_sensor_names(whoop_definitions())
     assert with_notion[0] - without[0] == {"whoop/notion_daily"}
     assert with_notion[1] - without[1] == {"stale_pages"}
     assert without[0] == {"whoop/api", *(f"whoop/{asset.name}" for asset in ASSETS)}
 
 
-def test_neither_jobs_nor_backfills_hold_it(configured):
+def test_no_job_and_no_backfill_includes_the_asset(configured):
     definitions = whoop_definitions()
     dg.Definitions.validate_loadable(definitions)
     key = NAMESPACE.key("notion_daily")
@@ -117,7 +107,7 @@ def test_neither_jobs_nor_backfills_hold_it(configured):
         assert key not in definitions.resolve_job_def(job.name).asset_layer.selected_asset_keys
     assert key not in daily_assets()
     spec = {spec.key: spec for spec in definitions.resolve_all_asset_specs()}[key]
-    others = {one.group_name for one in definitions.resolve_all_asset_specs() if one.key != key}
+    others = {spec.group_name for spec in definitions.resolve_all_asset_specs() if spec.key != key}
     assert spec.group_name == "whoop_notion"
     assert spec.group_name not in others
     assert spec.partitions_def == NAMESPACE.days
@@ -125,7 +115,7 @@ def test_neither_jobs_nor_backfills_hold_it(configured):
     assert len(spec.description) > 40
 
 
-def test_in_another_deployment_it_stands_under_its_prefix_and_in_its_group(configured):
+def test_asset_and_sensor_follow_the_prefix_and_group_of_another_deployment(configured):
     theirs = whoop_definitions(["health", "whoop"], "health")
     specs = {spec.key.to_user_string(): spec for spec in theirs.resolve_all_asset_specs()}
     assert specs["health/whoop/notion_daily"].group_name == "health_notion"
@@ -135,29 +125,31 @@ def test_in_another_deployment_it_stands_under_its_prefix_and_in_its_group(confi
     assert "health_whoop_stale_pages" in {sensor.name for sensor in theirs.sensors}
 
 
-def test_two_graphs_have_a_data_source_each(notion, monkeypatch):
+def test_two_deployments_have_separate_data_sources(notion, monkeypatch):
     monkeypatch.setenv("NOTION_TOKEN", TOKEN)
-    monkeypatch.setenv("ANOTHERS_SOURCE", notion.create_data_source(**DEFAULT_PROPERTIES))
-    sources = [notion.create_data_source(**DEFAULT_PROPERTIES), dg.EnvVar("ANOTHERS_SOURCE")]
+    monkeypatch.setenv("SECOND_SOURCE", notion.create_data_source(**DEFAULT_PROPERTIES))
+    sources = [notion.create_data_source(**DEFAULT_PROPERTIES), dg.EnvVar("SECOND_SOURCE")]
     graphs = [
         whoop_definitions(prefix, resource=WhoopResource(notion_data_source=source))
         for prefix, source in zip(("one", "two"), sources, strict=True)
     ]
     dg.Definitions.validate_loadable(dg.Definitions.merge(*graphs))
-    assert "one/notion_daily" in named(graphs[0])[0]
-    assert "two/notion_daily" in named(graphs[1])[0]
-    assert "whoop/notion_daily" not in named(whoop_definitions())[0]
-    (resource,) = (one for one in graphs[0].resources.values() if isinstance(one, WhoopResource))
+    assert "one/notion_daily" in asset_and_sensor_names(graphs[0])[0]
+    assert "two/notion_daily" in asset_and_sensor_names(graphs[1])[0]
+    assert "whoop/notion_daily" not in asset_and_sensor_names(whoop_definitions())[0]
+    (resource,) = (
+        resource for resource in graphs[0].resources.values() if isinstance(resource, WhoopResource)
+    )
     assert target(resource.settings()).source.replace("-", "") == sources[0].replace("-", "")
 
 
 @pytest.mark.slow
-def test_a_mistake_in_its_settings_stops_nothing_but_it(project, configured, monkeypatch):
+def test_invalid_settings_fail_only_the_notion_sensor_and_asset(project, configured, monkeypatch):
     with project(days=4) as p:
-        few_days(p, 2)
+        build_days(p, 2)
         monkeypatch.setenv("WHOOP_NOTION_DATA_SOURCE", "no id")
         dg.Definitions.validate_loadable(whoop_definitions())
-        tick(p, stale_summaries)  # as ever
+        tick(p, stale_summaries)  # Raises no error.
         with pytest.raises(ConfigurationError, match="WHOOP_NOTION_DATA_SOURCE is neither a Notion id"):
             tick(p)
         result = write_pages(p, p.today, p.today)
@@ -167,46 +159,45 @@ def test_a_mistake_in_its_settings_stops_nothing_but_it(project, configured, mon
 
 
 @pytest.mark.slow
-def test_what_is_behind_is_asked_for_and_written_and_then_nothing_is_asked_for(project, notion, configured):
+def test_stale_pages_are_requested_once_and_written(project, notion, configured):
     with project(days=6) as p:
-        summaries = few_days(p)
+        summaries = build_days(p)
         (request,) = tick(p).run_requests
         assert [key.to_user_string() for key in request.asset_selection] == ["whoop/notion_daily"]
         assert request.tags[SINK_TAG] == "notion"
         assert request.tags["dagster/max_runtime"] == str(int(MAX_SINK_RUN_DURATION.total_seconds()))
-        assert carry_out(p, request).success
+        assert execute(p, request).success
         assert len(notion.pages) == len(notion.pages_by_day(configured)) == summaries
         assert p.metadata("notion_daily", p.today - timedelta(days=1))["dagster/partition_row_count"] == 1
-        before = len(notion.requests)
+        requests_before = len(notion.requests)
         assert tick(p).run_requests == []
         assert write_pages(p, p.today - timedelta(days=3), p.today).success
-        assert len(notion.requests) == before
+        assert len(notion.requests) == requests_before
 
-        nights = [one for one in p.home.truth()["sleeps"] if not one["nap"] and "score" in one]
-        one = sorted(nights, key=lambda night: night["start"])[-2]
+        nights = [sleep for sleep in p.home.truth()["sleeps"] if not sleep["nap"] and "score" in sleep]
+        edited = sorted(nights, key=lambda night: night["start"])[-2]
         p.home.world.edit(
-            p.home.member, "sleeps", one["id"], {"score": {"sleep_efficiency_percentage": 50.0}}
+            p.home.member, "sleeps", edited["id"], {"score": {"sleep_efficiency_percentage": 50.0}}
         )
-        few_days(p)
+        build_days(p)
         (request,) = tick(p).run_requests
-        assert carry_out(p, request).success
+        assert execute(p, request).success
         assert 50.0 in {notion.page_values(page)["Sleep efficiency (%)"] for page in notion.pages}
 
 
 @pytest.mark.slow
-def test_while_notion_is_down_the_rest_goes_on_and_it_catches_up_by_itself(project, notion, configured):
+def test_an_unreachable_notion_affects_no_other_run_and_catches_up_later(project, notion, configured):
     with project(days=6) as p:
-        summaries = few_days(p)
+        summaries = build_days(p)
         notion.fault("429:900", "data_sources", times=1)
         (request,) = tick(p).run_requests
-        result = carry_out(p, request)
+        result = execute(p, request)
         assert not result.success
         assert "The remaining pages stay stale" in failure(result).user_failure_data.description
         assert TOKEN not in repr(result.all_events)
         assert "The last attempt failed" in tick(p).skip_message
 
-        # Everything else goes on as ever.
-        assert few_days(p) == summaries
+        assert build_days(p) == summaries
 
         with p.home.database.write() as connection:
             connection.execute(
@@ -214,20 +205,20 @@ def test_while_notion_is_down_the_rest_goes_on_and_it_catches_up_by_itself(proje
                     try_after=None, next_request_at=p.home.database.now(connection)
                 )
             )
-        (again,) = tick(p).run_requests
-        assert again.run_key != request.run_key
-        assert carry_out(p, again).success
+        (retry,) = tick(p).run_requests
+        assert retry.run_key != request.run_key
+        assert execute(p, retry).success
         assert len(notion.pages) == summaries
         assert tick(p).run_requests == []
 
 
 @pytest.mark.slow
-def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, notion, configured):
+def test_a_page_with_an_unknown_outcome_is_retried_after_notion_has_settled(project, notion, configured):
     with project(days=4) as p:
-        yesterday(p)
+        build_yesterday(p)
         notion.fault("silence", "POST /v1/pages", times=1)
         (request,) = tick(p).run_requests
-        assert not carry_out(p, request).success
+        assert not execute(p, request).success
         assert "did not respond to the request for a page" in tick(p).skip_message
         with p.home.database.write() as connection:
             connection.execute(notion_sources.update().values(try_after=None))
@@ -238,31 +229,34 @@ def test_a_page_whose_fate_is_not_known_is_asked_for_when_it_can_be(project, not
                 .where(notion_pages.c.state == "creating")
                 .values(state_at=p.home.database.now(connection) - 2 * SETTLED_AFTER)
             )
-        (again,) = tick(p).run_requests
-        assert (request.tags[ATTEMPT_TAG], again.tags[ATTEMPT_TAG]) == ("1", "2")  # no second alert
-        assert carry_out(p, again).success
+        (retry,) = tick(p).run_requests
+        assert (request.tags[ATTEMPT_TAG], retry.tags[ATTEMPT_TAG]) == (
+            "1",
+            "2",
+        )  # Only the first attempt sends an alert.
+        assert execute(p, retry).success
         assert tick(p).run_requests == []
 
 
 @pytest.mark.slow
-def test_a_page_that_notion_refuses_is_the_same_work_again_and_news_only_once(project, notion, configured):
+def test_a_refused_page_is_retried_under_the_same_key_with_one_alert(project, notion, configured):
     with project(days=4) as p:
-        yesterday(p)
+        build_yesterday(p)
         notion.fault("400", "POST /v1/pages", times=1)
         (request,) = tick(p).run_requests
-        assert not carry_out(p, request).success
-        (again,) = tick(p).run_requests
-        assert (request.tags[ATTEMPT_TAG], again.tags[ATTEMPT_TAG]) == ("1", "2")
-        work = [one.run_key.rsplit(":", 1)[0] for one in (request, again)]  # without the hour
-        assert work[0] == work[1]
-        assert carry_out(p, again).success
+        assert not execute(p, request).success
+        (retry,) = tick(p).run_requests
+        assert (request.tags[ATTEMPT_TAG], retry.tags[ATTEMPT_TAG]) == ("1", "2")
+        keys = [each.run_key.rsplit(":", 1)[0] for each in (request, retry)]  # Without the hour.
+        assert keys[0] == keys[1]
+        assert execute(p, retry).success
         assert tick(p).run_requests == []
 
 
 @pytest.mark.slow
-def test_one_run_writes_pages_at_a_time(project, notion, configured):
+def test_only_one_run_at_a_time_writes_pages(project, notion, configured):
     with project(days=4) as p:
-        yesterday(p)
+        build_yesterday(p)
         (request,) = tick(p).run_requests
         p.instance.add_run(
             dg.DagsterRun(
@@ -276,21 +270,21 @@ def test_one_run_writes_pages_at_a_time(project, notion, configured):
 
 
 @pytest.mark.slow
-def test_days_without_a_partition_wait(project, notion, configured):
+def test_days_without_a_partition_are_not_requested(project, notion, configured):
     with project(days=4) as p:
-        yesterday(p)
+        build_yesterday(p)
         with p.home.database.write() as connection:
             connection.exec_driver_sql("update daily_summary set day = '2019-05-01'")
         assert "no partition" in tick(p).skip_message
 
 
 def pages_behind(*pages, refused=(), before=date(2026, 11, 20)):
-    """So many pages on the days up to then, the newest last, and so many of them refused."""
+    """Returns stale days up to `before`, newest last, with their numbers of pages and of refused pages."""
     first = before - timedelta(days=len(pages) - 1)
-    both = itertools.zip_longest(pages, refused, fillvalue=0)
+    counts = itertools.zip_longest(pages, refused, fillvalue=0)
     return [
-        StaleCount(first + timedelta(days=n), count, (0, 0, NOW), no)
-        for n, (count, no) in enumerate(both)
+        StaleCount(first + timedelta(days=n), count, (0, 0, NOW), refused_count)
+        for n, (count, refused_count) in enumerate(counts)
         if count
     ]
 
@@ -299,32 +293,32 @@ PAGES = st.sampled_from([0, 1, 3, MAX_PAGES // 2, MAX_PAGES])
 
 
 @given(days=st.lists(st.tuples(PAGES, st.booleans()), max_size=80), hour=st.integers(0, 10_000))
-def test_what_notion_refuses_never_keeps_another_day_from_its_page(days, hour):
+def test_refused_pages_never_block_the_pages_of_other_days(days, hour):
     pages = [count for count, _ in days]
-    waiting = pages_behind(*pages, refused=[count if no else 0 for count, no in days])
+    waiting = pages_behind(*pages, refused=[count if is_refused else 0 for count, is_refused in days])
     refused = [entry for entry in waiting if entry.refused]
     for _ in range(len(waiting) - len(refused)):
         if waiting == refused:
             break
-        lot = next_batch(waiting, hour)
-        assert lot and not any(entry.refused for entry in lot)
-        waiting = [entry for entry in waiting if entry not in lot]
+        batch = next_batch(waiting, hour)
+        assert batch and not any(entry.refused for entry in batch)
+        waiting = [entry for entry in waiting if entry not in batch]
     assert waiting == refused
-    # And whatever is refused is asked for again, within as many hours as there are days at most.
-    again = [entry for later in range(len(refused) + 1) for entry in next_batch(waiting, hour + later)]
-    assert all(entry in again for entry in refused)
+    # Each refused page is requested again within as many hours as there are days.
+    repeated = [entry for later in range(len(refused) + 1) for entry in next_batch(waiting, hour + later)]
+    assert all(entry in repeated for entry in refused)
 
 
 @given(pages=st.lists(PAGES, max_size=80), refused=st.booleans())
-def test_a_run_is_asked_for_no_more_than_it_can_write(pages, refused):
+def test_a_batch_is_limited_in_pages_and_ranges(pages, refused):
     behind = pages_behind(*pages, refused=pages if refused else ())
-    lot = next_batch(behind, 0)
-    assert sum(entry.members for entry in lot[:-1]) < MAX_PAGES
-    assert len(to_date_ranges(entry.day for entry in lot)) <= MAX_RANGES
-    assert bool(lot) == bool(behind)
+    batch = next_batch(behind, 0)
+    assert sum(entry.members for entry in batch[:-1]) < MAX_PAGES
+    assert len(to_date_ranges(entry.day for entry in batch)) <= MAX_RANGES
+    assert bool(batch) == bool(behind)
 
 
-def test_a_day_with_a_page_that_was_not_refused_is_asked_for_as_ever():
+def test_a_day_with_a_page_that_was_not_refused_keeps_its_turn():
     old, new = pages_behind(2, 3, refused=(0, 2))
     assert next_batch([old, new], 0) == [new, old]
     old, new = pages_behind(2, 3, refused=(0, 3))

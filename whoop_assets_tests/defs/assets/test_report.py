@@ -1,4 +1,4 @@
-"""Charts in the metadata of a run's newest day, and the asset that writes the reports."""
+"""Charts in the metadata of materializations, and the asset that writes the reports."""
 
 import re
 from datetime import timedelta
@@ -9,29 +9,29 @@ import pytest
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.report.image import MAX_IMAGE_BYTES
 from whoop_assets.sync.events.event_load import LANE
-from whoop_assets_tests.defs.conftest import job_of_assets
+from whoop_assets_tests.defs.dagster_project import job_of_assets
 
 ONE_DAY = timedelta(days=1)
 
 
 @pytest.mark.slow
-def test_charts_stand_at_the_newest_day_of_a_run_alone_as_small_images(project, monkeypatch):
+def test_only_the_newest_partition_of_a_run_has_charts(project, monkeypatch):
     monkeypatch.setenv("WHOOP_CHARTED_MEMBERS", "2")
     with project(members=2) as p:
         first = p.today - 9 * ONE_DAY
         assert p.run(first, p.today).success
         for asset, count in (("daily_summary", 3), ("trends", 2)):
-            shown = p.metadata(asset, p.today)["charts"]
-            images = re.findall(r"\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", shown)
+            charts = p.metadata(asset, p.today)["charts"]
+            images = re.findall(r"\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", charts)
             assert len(images) == 2 * count
             assert max(map(len, images)) <= MAX_IMAGE_BYTES
             for member in p.home.members:
-                assert f"Member {member}" in shown
+                assert f"Member {member}" in charts
             for n in range(1, 10):
                 assert "charts" not in p.metadata(asset, p.today - n * ONE_DAY)
 
 
-def test_by_default_no_charts_of_more_than_one_member_are_stored(project):
+def test_by_default_several_members_get_no_charts(project):
     with project(members=2, days=4) as p:
         only = p.home.members[:1]
         assert p.run(p.today - 2 * ONE_DAY, p.today, members=only).success
@@ -39,7 +39,7 @@ def test_by_default_no_charts_of_more_than_one_member_are_stored(project):
 
 
 @pytest.mark.slow
-def test_the_many_runs_for_webhooks_carry_no_charts(project):
+def test_runs_of_webhook_events_store_no_charts(project):
     with project() as p:
         assert p.run(p.today, p.today).success
         assert p.run(p.today, p.today, "daily_summary", "trends", tags={LANE_TAG: LANE}).success
@@ -48,7 +48,7 @@ def test_the_many_runs_for_webhooks_carry_no_charts(project):
 
 
 @pytest.mark.slow
-def test_the_report_asset_writes_a_page_per_member_with_what_was_behind_built(project, tmp_path, monkeypatch):
+def test_the_report_asset_writes_one_page_per_member_and_builds_stale_weeks(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with project(members=2) as p:
         assert p.run(p.today - 9 * ONE_DAY, p.today).success
@@ -59,6 +59,6 @@ def test_the_report_asset_writes_a_page_per_member_with_what_was_behind_built(pr
         for member in p.home.members:
             page = (tmp_path / "data" / "reports" / f"{member}.html").read_text()
             assert f"Member {member}" in page
-            assert "Weeks</h2>" in page  # nothing else in this test builds weeks
+            assert "Weeks</h2>" in page  # No other code in this test builds weeks.
         asset = p.instance.get_latest_materialization_event(dg.AssetKey(["whoop", "report"]))
         assert asset.asset_materialization.metadata["members"].value == 2

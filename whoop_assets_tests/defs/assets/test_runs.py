@@ -1,5 +1,4 @@
-"""What a Dagster run does: a range at once, counts per day, and failures shown after everything was
-written."""
+"""Dagster runs: one run per range, counts per day, and failures that checks report after the load."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,7 @@ from whoop_assets_tests.support.home import RECORDS
 
 
 def evaluation(result, name):
-    """What the run's check of that name came to."""
+    """Returns the run's evaluation of a check."""
     (found,) = [check for check in result.get_asset_check_evaluations() if check.check_name == name]
     return found
 
@@ -20,7 +19,7 @@ def evaluation(result, name):
 ASSETS = ("profile", "body_measurement", *RECORDS, "daily_summary")
 
 
-def test_a_range_of_all_assets_is_one_run_that_marks_every_day(project):
+def test_one_run_materializes_all_assets_for_every_day_of_a_range(project):
     with project() as p:
         first = p.today - timedelta(days=9)
         result = p.run(first, p.today)
@@ -31,7 +30,7 @@ def test_a_range_of_all_assets_is_one_run_that_marks_every_day(project):
         assert len(p.instance.get_runs()) == 1
 
 
-def test_each_day_carries_its_own_row_count(project):
+def test_each_partition_has_the_row_count_of_its_day(project):
     with project() as p:
         first = p.today - timedelta(days=9)
         p.run(first, p.today)
@@ -43,7 +42,7 @@ def test_each_day_carries_its_own_row_count(project):
                 assert count == sum(row["day"] == day for row in rows), (stream, day)
 
 
-def test_the_costs_of_a_run_stand_at_its_newest_day_alone(project):
+def test_only_the_newest_partition_has_the_number_of_requests(project):
     with project() as p:
         first = p.today - timedelta(days=4)
         p.run(first, p.today)
@@ -51,21 +50,21 @@ def test_the_costs_of_a_run_stand_at_its_newest_day_alone(project):
         assert "requests" not in p.metadata("cycles", first)
 
 
-def test_a_materialization_says_what_is_left_of_the_budget_and_the_budget_which_run_used_it(project):
+def test_the_metadata_has_the_budget_and_the_budget_has_the_run(project):
     with project() as p:
         before = p.home.world.requests
         run_id = p.run(p.today, p.today).run_id
-        of_a_day = int(p.metadata("workouts", p.today)["budget_day"].split(" of ")[0])
-        assert of_a_day >= p.home.world.requests - before > 0  # a slow machine lets go of slots
+        used_today = int(p.metadata("workouts", p.today)["budget_day"].split(" of ")[0])
+        assert used_today >= p.home.world.requests - before > 0  # On a slow machine some slots expire unused.
         assert "budget_minute" in p.metadata("workouts", p.today)
         with p.home.database.read() as connection:
             found = report(connection, p.home.connection.budget, p.home.database.now(connection))
-        used = {user.used_by: user.day for user in found.users}
-        assert used[f"run {run_id[:8]}"] >= p.home.world.requests - before > 0
+        used_by_run = {user.used_by: user.day for user in found.users}
+        assert used_by_run[f"run {run_id[:8]}"] >= p.home.world.requests - before > 0
 
 
 @pytest.mark.slow
-def test_a_spent_day_ends_the_run_with_a_failure_that_names_the_time_to_come_back(project, monkeypatch):
+def test_an_exhausted_daily_budget_fails_the_run_with_the_time_to_resume(project, monkeypatch):
     with project(days=60) as p:
         monkeypatch.setenv("WHOOP_REQUESTS_PER_DAY", "12")
         assert not p.run(p.today - timedelta(days=50), p.today).success
@@ -76,15 +75,15 @@ def test_a_spent_day_ends_the_run_with_a_failure_that_names_the_time_to_come_bac
         assert p.home.rows("cycles")
 
 
-def test_a_range_is_read_once_and_not_day_by_day(project):
+def test_a_range_is_read_in_pages_instead_of_day_by_day(project):
     with project(days=40) as p:
         before = p.home.world.requests
         p.run(p.today - timedelta(days=19), p.today)
-        # Two snapshots, and one page or two of each of the four streams.
+        # Two snapshots, and up to three pages of each of the four streams.
         assert p.home.world.requests - before <= 2 + 4 * 3
 
 
-def test_a_past_day_of_the_snapshots_costs_no_request_and_invents_nothing(project):
+def test_snapshots_of_a_past_day_send_no_request_and_store_nothing(project):
     with project() as p:
         yesterday = p.today - timedelta(days=1)
         before = p.home.world.requests
@@ -95,7 +94,7 @@ def test_a_past_day_of_the_snapshots_costs_no_request_and_invents_nothing(projec
         assert [day for _, day in p.home.rows("body_measurements")] == [p.today]
 
 
-def test_members_in_the_run_config_narrow_the_run(project):
+def test_members_in_the_run_config_limit_the_run(project):
     with project(members=3) as p:
         chosen = p.home.members[1]
         assert p.run(p.today - timedelta(days=5), p.today, members=[chosen]).success
@@ -104,8 +103,8 @@ def test_members_in_the_run_config_narrow_the_run(project):
 
 
 @pytest.mark.slow
-def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monkeypatch):
-    monkeypatch.setenv("WHOOP_TIMEZONE", "Europe/Berlin")  # the easternmost zone of these members
+def test_a_transient_failure_fails_the_run_after_all_other_data_is_written(project, monkeypatch):
+    monkeypatch.setenv("WHOOP_TIMEZONE", "Europe/Berlin")  # The members' easternmost zone.
     with project(members=2) as p:
         p.home.world.inject_fault(
             kind="status", status=500, count=10_000, path_prefix="/developer/v2/activity/workout"
@@ -125,49 +124,49 @@ def test_a_passing_failure_turns_the_run_red_after_all_was_written(project, monk
             assert any(line.startswith(f"Member {member}, workouts: GET ") for line in logged)
 
         p.home.world.clear_faults()
-        again = p.run(first, p.today)
-        assert again.success
-        assert all(check.passed for check in again.get_asset_check_evaluations())
+        rerun = p.run(first, p.today)
+        assert rerun.success
+        assert all(check.passed for check in rerun.get_asset_check_evaluations())
 
 
-def test_a_dead_grant_is_a_warning_that_names_the_member_and_the_command(project):
+def test_a_revoked_grant_is_a_warning_with_the_member_and_the_command(project):
     with project(members=2) as p:
-        dead, alive = p.home.members
-        p.home.world.revoke_tokens(dead)
+        revoked, connected = p.home.members
+        p.home.world.revoke_tokens(revoked)
         result = p.run(p.today - timedelta(days=5), p.today)
         assert result.success
         check = evaluation(result, "loads_complete")
         assert not check.passed
         assert check.severity == dg.AssetCheckSeverity.WARN
-        assert str(dead) in check.description
-        assert str(alive) not in check.description
+        assert str(revoked) in check.description
+        assert str(connected) not in check.description
         assert "whoop-assets connect" in check.description
-        assert {user_id for user_id, _ in p.home.rows("daily_summary")} == {alive}
+        assert {user_id for user_id, _ in p.home.rows("daily_summary")} == {connected}
 
 
 @pytest.mark.slow
-def test_who_must_be_connected_again_is_named_by_a_check_and_by_the_loads_with_the_command(project):
+def test_a_check_and_the_load_metadata_name_members_who_must_reconnect(project):
     with project(members=2) as p:
-        dead, alive = p.home.members
-        p.home.world.revoke_tokens(dead)
-        # Not today: profile asks nothing then, and it is the cycles' load that finds it out.
+        revoked, connected = p.home.members
+        p.home.world.revoke_tokens(revoked)
+        # Yesterday: the profile sends no request then, so the load of cycles meets the revoked grant.
         yesterday = p.today - timedelta(days=1)
         result = p.run(yesterday, yesterday)
         assert result.success
         check = evaluation(result, "members_connected")
         assert (check.passed, check.severity, check.blocking) == (False, dg.AssetCheckSeverity.WARN, False)
-        assert f"Members {dead} must reconnect: run `whoop-assets connect`" in check.description
-        assert str(alive) not in check.description
+        assert f"Members {revoked} must reconnect: run `whoop-assets connect`" in check.description
+        assert str(connected) not in check.description
         shown = p.metadata("cycles", yesterday)["members_to_reconnect"]
-        assert shown == f"{dead}: run `whoop-assets connect`"
+        assert shown == f"{revoked}: run `whoop-assets connect`"
 
-        p.home.connect(dead)
-        again = p.run(yesterday, yesterday)
-        assert evaluation(again, "members_connected").passed
+        p.home.connect(revoked)
+        rerun = p.run(yesterday, yesterday)
+        assert evaluation(rerun, "members_connected").passed
         assert "members_to_reconnect" not in p.metadata("cycles", yesterday)
 
 
-def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project):
+def test_no_secret_and_no_name_is_stored_by_dagster(project):
     with project(members=2) as p:
         world = p.home.world
         world.revoke_tokens(p.home.members[0])
@@ -187,7 +186,7 @@ def test_no_secret_and_nobodys_name_reaches_dagsters_storage(project):
 
 
 @pytest.mark.slow
-def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project):
+def test_a_rerun_of_a_failed_run_reads_only_the_missing_data(project):
     with project(days=40) as p:
         first = p.today - timedelta(days=29)
         p.home.world.inject_fault(
@@ -198,16 +197,16 @@ def test_a_rerun_of_a_failed_run_goes_on_where_it_stopped(project):
         p.home.world.clear_faults()
         began = p.instance.get_run_record_by_id(failed.run_id).start_time
         before = p.home.world.requests
-        again = p.run(
+        rerun = p.run(
             first, p.today, tags={"whoop/since": datetime.fromtimestamp(began - 60, UTC).isoformat()}
         )
-        assert again.success
+        assert rerun.success
         workouts = sum(first <= row["day"] for row in p.home.rows("workouts").values())
-        # Two snapshots, what has passed since of the other streams, and the workouts.
+        # Two snapshots, the time since the failed run of the other streams, and the workouts.
         assert p.home.world.requests - before <= 2 + 3 + -(-workouts // 24) + 1
 
 
-def test_a_record_that_is_not_understood_is_shown_by_the_check(project):
+def test_a_check_reports_a_record_that_cannot_be_parsed(project):
     with project() as p:
         workout = p.home.truth()["workouts"][2]
         p.home.world.edit(p.home.member, "workouts", workout["id"], {"sport_name": None})

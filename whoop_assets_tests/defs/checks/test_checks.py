@@ -1,4 +1,4 @@
-"""The check on the inbox: what waits too long, and what was parked."""
+"""The check of the inbox, and the descriptions of passed checks."""
 
 import json
 import uuid
@@ -16,8 +16,8 @@ from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
 
 @pytest.fixture
 def p(project, database_kind):
-    with project(kind=database_kind) as made:
-        yield made
+    with project(kind=database_kind) as connected:
+        yield connected
 
 
 def check():
@@ -26,28 +26,28 @@ def check():
     return result
 
 
-def put(p, user_id, trace_id):
+def receive_event(p, user_id, trace_id):
     event = {"user_id": user_id, "id": str(uuid.uuid4()), "type": "sleep.updated", "trace_id": trace_id}
     SimulatedInbox(p.home, real=True).store(json.dumps(event).encode())
 
 
-def age(p, **by):
+def set_age_of_events(p, **age):
     with p.home.database.write() as connection:
-        moment = p.now() - timedelta(**by)
+        moment = p.now() - timedelta(**age)
         connection.execute(update(webhook_events).values(open_since=moment))
 
 
-def test_an_empty_inbox_and_a_fresh_event_are_well(p):
+def test_the_check_passes_with_an_empty_inbox_and_a_new_event(p):
     assert check().passed
-    put(p, p.home.member, "t1")
+    receive_event(p, p.home.member, "t1")
     result = check()
     assert result.passed
     assert result.metadata["open"].value == 1
 
 
-def test_an_event_that_has_been_open_for_too_long_is_named(p, monkeypatch):
-    put(p, p.home.member, "t1")
-    age(p, minutes=31)
+def test_an_event_that_is_open_too_long_is_named(p, monkeypatch):
+    receive_event(p, p.home.member, "t1")
+    set_age_of_events(p, minutes=31)
     result = check()
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.WARN
@@ -59,23 +59,23 @@ def test_an_event_that_has_been_open_for_too_long_is_named(p, monkeypatch):
     assert check().passed
 
 
-def test_what_was_parked_is_told_for_a_week(p):
-    put(p, 12345, "t2")
+def test_a_parked_event_is_reported_for_a_week(p):
+    receive_event(p, 12345, "t2")
     result = check()
     assert not result.passed
     assert "12345" in result.description
     (row,) = result.metadata["events"].records
     assert row.data["cause"] == "The user is not a member here."
-    age(p, days=8)
+    set_age_of_events(p, days=8)
     result = check()
     assert result.passed
     assert result.metadata["parked"].value == 1
 
 
-def test_a_check_that_passes_says_what_it_looked_at(project):
+def test_a_passed_check_describes_the_checked_data(project):
     with project(days=6) as p:
         result = p.run(p.today - timedelta(days=2), p.today, checked=True)
-        passed = [one for one in result.get_asset_check_evaluations() if one.passed]
+        passed = [evaluation for evaluation in result.get_asset_check_evaluations() if evaluation.passed]
         assert len(passed) > 8
-        for one in passed:
-            assert (one.description or "").startswith("Looked at "), one.check_name
+        for evaluation in passed:
+            assert (evaluation.description or "").startswith("Looked at "), evaluation.check_name

@@ -16,7 +16,7 @@ from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 from whoop_assets_tests.support.postgres import running_server
 
-WEBHOOKS_A_MINUTE = 5
+WEBHOOKS_PER_MINUTE = 5
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -36,7 +36,7 @@ class Outcome:
         return (sum(self.served) + len(self.waits)) / self.seconds * 60
 
 
-def ask_without_end(settings: Settings, user_id: int, ready: Any, stop: Any, served: Any) -> None:
+def send_without_pause(settings: Settings, user_id: int, ready: Any, stop: Any, served: Any) -> None:
     """Send the smallest request in the backfill lane without pause, until `stop` is set."""
     database = Database(settings.database_url)
     with Connection(settings, database, "flat out") as connection:
@@ -48,16 +48,18 @@ def ask_without_end(settings: Settings, user_id: int, ready: Any, stop: Any, ser
     database.close()
 
 
-def ask_now_and_then(settings: Settings, user_id: int, ready: Any, stop: Any, waits: Any, seed: int) -> None:
+def send_at_random_times(
+    settings: Settings, user_id: int, ready: Any, stop: Any, waits: Any, seed: int
+) -> None:
     """Send requests in the webhook lane at random times, and record the seconds of each."""
     database = Database(settings.database_url)
     with Connection(settings, database, "webhooks") as connection:
         client, chance = connection.client(user_id, "webhook"), random.Random(seed)
         ready.wait()
-        while not stop.wait(chance.expovariate(WEBHOOKS_A_MINUTE / 60)):
-            begun = time.monotonic()
+        while not stop.wait(chance.expovariate(WEBHOOKS_PER_MINUTE / 60)):
+            start = time.monotonic()
             client.profile()
-            waits.append(time.monotonic() - begun)
+            waits.append(time.monotonic() - start)
     database.close()
 
 
@@ -78,12 +80,12 @@ def flat_out(
         waits = manager.list()
         user_id = stage.members[0]
         workers = [
-            SPAWN.Process(target=ask_without_end, args=(settings, user_id, ready, stop, count))
+            SPAWN.Process(target=send_without_pause, args=(settings, user_id, ready, stop, count))
             for count in served
         ]
         if webhooks:
             workers.append(
-                SPAWN.Process(target=ask_now_and_then, args=(settings, user_id, ready, stop, waits, seed))
+                SPAWN.Process(target=send_at_random_times, args=(settings, user_id, ready, stop, waits, seed))
             )
         for worker in workers:
             worker.start()

@@ -7,7 +7,6 @@ file systems and restarts are missing.
 
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -31,9 +30,9 @@ from whoop_assets_tests.support.deployments.simulator_process import SimulatedWh
 from whoop_assets_tests.support.postgres import Server
 
 DEPLOY = CHECKOUT / "deploy"
-STARTS_WITHIN = 300.0
+MAX_START_SECONDS = 300.0
 DATABASES = ("dagster", "whoop")
-GRACE = 5.0
+STOP_SECONDS = 5.0
 """Seconds that a service has to stop before it is killed."""
 
 
@@ -79,12 +78,12 @@ class Deployment:
 
     def environment(self, service: str) -> dict[str, str]:
         """The environment of the service's container, with addresses of this machine."""
-        ours = dict(self.services[service].get("environment", {}))
-        ours = {name: self._interpolated(str(value)) for name, value in ours.items()}
-        for name, value in ours.items():
+        variables = dict(self.services[service].get("environment", {}))
+        variables = {name: self._interpolated(str(value)) for name, value in variables.items()}
+        for name, value in variables.items():
             if value.startswith("/run/secrets/"):
-                ours[name] = str(self.secrets / Path(value).name)
-        celery = "DAGSTER_CELERY_BROKER_URL_FILE" in ours
+                variables[name] = str(self.secrets / Path(value).name)
+        celery = "DAGSTER_CELERY_BROKER_URL_FILE" in variables
         here = {
             "DAGSTER_POSTGRES_HOST": LOOPBACK,
             "DAGSTER_POSTGRES_PORT": str(self.server.port),
@@ -94,11 +93,11 @@ class Deployment:
             "WHOOP_DATABASE_URL": f"postgresql://postgres@{LOOPBACK}:{self.server.port}/whoop",
             "PYTHONPATH": str(DEPLOY / "celery"),
         }
-        ours |= {name: value for name, value in here.items() if name in ours}
-        if "WHOOP_DATABASE_URL" in ours:
+        variables |= {name: value for name, value in here.items() if name in variables}
+        if "WHOOP_DATABASE_URL" in variables:
             # The address of the simulator, which no compose file contains.
             settings = self.stage.settings
-            ours |= {
+            variables |= {
                 "WHOOP_API_URL": settings.api_url,
                 "WHOOP_OAUTH_URL": settings.oauth_url,
                 "WHOOP_REQUESTS_PER_MINUTE": str(settings.requests_per_minute),
@@ -116,9 +115,9 @@ class Deployment:
             "DAGSTER_POSTGRES_PORT": str(self.server.port),
             EVENT_BATCH_SIZE: str(DEFAULT_EVENT_BATCH_SIZE),
         }
-        ours.pop("DAGSTER_HOME", None)
-        paths = [str(CHECKOUT), *filter(None, [ours.pop("PYTHONPATH", "")])]
-        return machine | image | ours | {"PYTHONPATH": os.pathsep.join(paths)}
+        variables.pop("DAGSTER_HOME", None)
+        paths = [str(CHECKOUT), *filter(None, [variables.pop("PYTHONPATH", "")])]
+        return machine | image | variables | {"PYTHONPATH": os.pathsep.join(paths)}
 
     def _interpolated(self, text: str) -> str:
         def value(found: "re.Match[str]") -> str:
@@ -143,14 +142,14 @@ class Deployment:
         """The log file of the service, over all its starts."""
         return self.folder / f"{service}.log"
 
-    def said(self, service: str, characters: int = 3000) -> str:
+    def output_of(self, service: str, characters: int = 3000) -> str:
         return self.log(service).read_text(errors="replace")[-characters:]
 
-    def once(self, service: str) -> None:
-        """Run a service until it exits; raises RuntimeError with the end of its log if it fails."""
+    def run_to_end(self, service: str) -> None:
+        """Runs a service until it exits; raises RuntimeError with the end of its log if it fails."""
         process = self.start(service)
-        if process.wait(STARTS_WITHIN):
-            raise RuntimeError(f"{service} ended with {process.returncode}:\n{self.said(service)}")
+        if process.wait(MAX_START_SECONDS):
+            raise RuntimeError(f"{service} ended with {process.returncode}:\n{self.output_of(service)}")
         del self.running[service]
 
     def start(self, service: str) -> "subprocess.Popen[bytes]":
@@ -168,7 +167,7 @@ class Deployment:
         return process
 
     def kill(self, service: str) -> None:
-        """Kill all processes of the service with SIGKILL, like the loss of its host."""
+        """Kills all processes of the service with SIGKILL, as if its host were lost."""
         process = self.running.pop(service)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -180,12 +179,12 @@ class Deployment:
         The switch comes before the daemon: a sensor that is stopped during its tick can be started again by
         the end of the tick, which writes the sensor's state.
         """
-        self.once("upgrade")
+        self.run_to_end("upgrade")
         self.start("code")
         self.await_code()
         for service in ("webserver", "webhooks", *more):
             self.start(service)
-        until(self.ui.loaded, STARTS_WITHIN, "the web server")
+        until(self.ui.loaded, MAX_START_SECONDS, "the web server")
         self.ui.stop_reading()
         self.start("daemon")
         self.await_ready("webserver", "daemon", "webhooks", *more)
@@ -196,7 +195,7 @@ class Deployment:
         check = [str(DEPLOY / "healthcheck.py") if word == "/opt/healthcheck.py" else word for word in check]
 
         def healthy() -> bool:
-            self._look_after("code")
+            self._raise_if_ended("code")
             environment = self.environment("code")
             program = shutil.which(check[0], path=environment["PATH"]) or check[0]
             return (
@@ -206,16 +205,16 @@ class Deployment:
                 == 0
             )
 
-        until(healthy, STARTS_WITHIN, "the code location")
+        until(healthy, MAX_START_SECONDS, "the code location")
 
     def await_ready(self, *services: str) -> None:
         """Wait until web server and daemon have loaded the definitions and the webhook service listens."""
 
         def ready() -> bool:
-            self._look_after(*services)
+            self._raise_if_ended(*services)
             return self.ui.ready() and self.receives()
 
-        until(ready, STARTS_WITHIN, "the services")
+        until(ready, MAX_START_SECONDS, "the services")
 
     def receives(self) -> bool:
         """Whether the webhook service can store deliveries."""
@@ -224,12 +223,12 @@ class Deployment:
             return httpx.get(url, timeout=10).status_code == 200
         return False
 
-    def _look_after(self, *services: str) -> None:
+    def _raise_if_ended(self, *services: str) -> None:
         for service in services:
             process = self.running[service]
             if process.poll() is not None:
                 raise RuntimeError(
-                    f"{service} ended unexpectedly with {process.returncode}:\n{self.said(service)}"
+                    f"{service} ended unexpectedly with {process.returncode}:\n{self.output_of(service)}"
                 )
 
     def end(self) -> None:
@@ -237,10 +236,10 @@ class Deployment:
         for process in self.running.values():
             with suppress(ProcessLookupError):
                 process.terminate()
-        give_up = time.monotonic() + GRACE
+        deadline = time.monotonic() + STOP_SECONDS
         for process in self.running.values():
             with suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.1, give_up - time.monotonic()))
+                process.wait(max(0.1, deadline - time.monotonic()))
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -256,7 +255,7 @@ def deployed(
     broker_url: str = "",
     values: Mapping[str, str] | None = None,
 ) -> Iterator[Deployment]:
-    """The deployment, with no service started; with a broker URL it includes compose.celery.yaml."""
+    """Creates the deployment without starting a service; a broker URL adds compose.celery.yaml."""
     for name in DATABASES:
         server.create(name)
     files = ["compose.yaml", *(["compose.celery.yaml"] if broker_url else [])]
@@ -272,17 +271,12 @@ def services(files: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The services of the compose files, merged as compose does: later files override earlier ones."""
     merged: dict[str, dict[str, Any]] = {}
     for name in files:
-        for service, said in yaml.safe_load((DEPLOY / name).read_text())["services"].items():
+        for service, definition in yaml.safe_load((DEPLOY / name).read_text())["services"].items():
             before = merged.setdefault(service, {})
-            for key, value in said.items():
+            for key, value in definition.items():
                 if key == "environment":
                     value = {**before.get(key, {}), **value}
                 elif key in ("secrets", "networks"):
                     value = [*before.get(key, []), *value]
                 before[key] = value
     return merged
-
-
-def new_password() -> str:
-    """A random password for a Redis server."""
-    return secrets.token_hex(16)

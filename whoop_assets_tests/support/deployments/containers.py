@@ -41,7 +41,7 @@ MEMBERS, DAYS = 2, 14
 WITHIN_SECONDS = 900.0
 MIN_SECRET_LENGTH = 8
 """Shorter values, such as a first name, occur by chance."""
-OURS = ("code", "webserver", "daemon", "webhooks", "simulator")
+OUR_SERVICES = ("code", "webserver", "daemon", "webhooks", "simulator")
 CONTROL = """
 import json, sys
 from whoop_simulator.running import Control
@@ -50,7 +50,7 @@ print(json.dumps(control.get(sys.argv[1]) if order is None else control.post(sys
 """
 
 
-class Failed(RuntimeError):
+class CheckFailed(RuntimeError):
     """A check of the deployment failed."""
 
 
@@ -91,7 +91,7 @@ def consent(link: str, user_id: int, simulator: str) -> None:
             name.
 
     Raises:
-        Failed: The service did not connect the member.
+        CheckFailed: The service did not connect the member.
     """
     opened = httpx.get(link, timeout=60)
     cookies = [value.partition(";")[0] for value in opened.headers.get_list("set-cookie")]
@@ -101,7 +101,7 @@ def consent(link: str, user_id: int, simulator: str) -> None:
     agreed = httpx.post(page, data=fields, timeout=60)
     done = httpx.get(agreed.headers["location"], headers={"Cookie": "; ".join(cookies)}, timeout=60)
     if done.status_code != 200:
-        raise Failed(f"Member {user_id} was not connected: the service answered {done.status_code}.")
+        raise CheckFailed(f"Member {user_id} was not connected: the service answered {done.status_code}.")
 
 
 @dataclass
@@ -124,15 +124,15 @@ class Containers:
             # Use a separate image, so that its removal affects no other deployment.
             path = self.folder / "deploy" / name
             path.write_text(re.sub(r"whoop-assets:[\d.]+", self.image, path.read_text()))
-        kept = self.folder / "deploy" / "secrets"
-        kept.mkdir(mode=0o700)
+        secrets_folder = self.folder / "deploy" / "secrets"
+        secrets_folder.mkdir(mode=0o700)
         for name, value in (
             ("database_password", self.password),
             ("whoop_client_secret", CLIENT_SECRET),
             ("whoop_token_key", self.token_key),
         ):
-            (kept / name).write_text(value)
-            (kept / name).chmod(0o444)
+            (secrets_folder / name).write_text(value)
+            (secrets_folder / name).chmod(0o444)
         first_day = today() - timedelta(days=60)
         (self.folder / "deploy" / ".env").write_text(
             "WHOOP_CLIENT_ID=whoop-simulator\n"
@@ -148,13 +148,13 @@ class Containers:
         print(f"{time.monotonic() - self.began:6.0f} s  {line}", flush=True)
 
     def docker(self, *arguments: str) -> str:
-        """Run docker and return its output; raises Failed with the end of its error output."""
-        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, cwd=self.folder)
-        if done.returncode:
-            raise Failed(
-                f"docker {' '.join(arguments[:8])} ended with {done.returncode}: {done.stderr[-2000:]}"
+        """Run docker and return its output; raises CheckFailed with the end of its error output."""
+        result = subprocess.run(["docker", *arguments], capture_output=True, text=True, cwd=self.folder)
+        if result.returncode:
+            raise CheckFailed(
+                f"docker {' '.join(arguments[:8])} ended with {result.returncode}: {result.stderr[-2000:]}"
             )
-        return done.stdout
+        return result.stdout
 
     def compose(self, *arguments: str) -> str:
         files = [word for name in FILES for word in ("--file", str(self.folder / "deploy" / name))]
@@ -186,9 +186,12 @@ class Containers:
         until(self.healthy, WITHIN_SECONDS, "the health checks")
 
     def healthy(self) -> bool:
-        states = [json.loads(self.docker("inspect", one))[0]["State"] for one in self.container_ids()]
+        states = [
+            json.loads(self.docker("inspect", container_id))[0]["State"]
+            for container_id in self.container_ids()
+        ]
         if any(state["Status"] == "exited" and state["ExitCode"] for state in states):
-            raise Failed("A container ended with an error.")
+            raise CheckFailed("A container ended with an error.")
         running = [state for state in states if state["Status"] != "exited"]
         return all(state.get("Health", {}).get("Status") == "healthy" for state in running)
 
@@ -205,10 +208,10 @@ def build_and_start(containers: Containers) -> None:
 def connect(containers: Containers) -> list[int]:
     members = [int(member["user_id"]) for member in containers.control("members")][:MEMBERS]
     for user_id in members:
-        said = containers.compose(
+        printed = containers.compose(
             "run", "--rm", "-T", "webhooks", "whoop-assets", "connect", "--link", "--hours", "1"
         )
-        consent(said.split()[-1], user_id, f"{LOOPBACK}:8766")
+        consent(printed.split()[-1], user_id, f"{LOOPBACK}:8766")
     containers.log(f"members {members} connected through links")
     return members
 
@@ -218,10 +221,10 @@ def backfill(containers: Containers, ui: Ui) -> None:
     launched = ui.launch_backfill(last - timedelta(days=DAYS - 1), last)
     ended = ui.finished(launched, WITHIN_SECONDS)
     if ended["status"] != "COMPLETED_SUCCESS":
-        raise Failed(f"The backfill ended as {ended['status']}: {ended['error']}")
+        raise CheckFailed(f"The backfill ended as {ended['status']}: {ended['error']}")
     rows = containers.sql("select count(*) from daily_summary")
     if int(rows) < MEMBERS * (DAYS - 1):
-        raise Failed(f"The backfill of {DAYS} days left {rows} daily rows.")
+        raise CheckFailed(f"The backfill of {DAYS} days left {rows} daily rows.")
     containers.log(f"{DAYS} days backfilled through GraphQL: {rows} daily rows")
 
 
@@ -233,8 +236,10 @@ def receive(containers: Containers, members: list[int], seed: int) -> None:
     containers.control("webhooks/deliver", {})
 
     def done() -> bool:
-        said = containers.sql("select count(*), count(*) filter (where state <> 'done') from webhook_events")
-        received, waiting = map(int, said.split("|"))
+        counts = containers.sql(
+            "select count(*), count(*) filter (where state <> 'done') from webhook_events"
+        )
+        received, waiting = map(int, counts.split("|"))
         return received > before and not waiting
 
     until(done, WITHIN_SECONDS, "the end of every webhook event")
@@ -252,7 +257,7 @@ def compare(containers: Containers, members: list[int]) -> None:
     }
     absent = wanted - set(containers.sql("select id from workouts where deleted_at is null").split())
     if absent:
-        raise Failed(f"{len(absent)} of {len(wanted)} workouts are not stored.")
+        raise CheckFailed(f"{len(absent)} of {len(wanted)} workouts are not stored.")
     containers.log("every workout of the simulator is stored")
 
 
@@ -269,17 +274,17 @@ def check_rights(containers: Containers) -> None:
     for container in containers.container_ids():
         (found,) = json.loads(containers.docker("inspect", container))
         service = found["Config"]["Labels"]["com.docker.compose.service"]
-        if service not in OURS:
+        if service not in OUR_SERVICES:
             continue
         host = found["HostConfig"]
         rights = (host["ReadonlyRootfs"], host["CapDrop"], host["Privileged"], found["Config"]["User"])
         if rights != (True, ["ALL"], False, "10001:10001"):
-            raise Failed(f"{service} runs with other rights: {rights}")
+            raise CheckFailed(f"{service} runs with other rights: {rights}")
         # Try as root, the owner of the folder: only a read-only file system prevents the write.
         attempt = ["docker", "exec", "--user", "0", container, "touch", "/opt/attempt"]
         tried = subprocess.run(attempt, capture_output=True, text=True)
         if "Read-only file system" not in tried.stderr:
-            raise Failed(f"{service} can write to its root file system.")
+            raise CheckFailed(f"{service} can write to its root file system.")
     containers.log("read-only root file systems, user 10001, no capabilities")
 
 
@@ -302,12 +307,12 @@ def search_secrets(containers: Containers) -> None:
         "exec", "-T", "postgres", "pg_dump", "--username", "whoop", "dagster"
     )
     if found := leaked(texts, values):
-        raise Failed(f"A secret stands in {', '.join(found)}.")
+        raise CheckFailed(f"A secret is in {', '.join(found)}.")
     containers.log(f"none of {len(values)} secrets, names and addresses in logs, inspect, history and dump")
 
 
 def check(containers: Containers) -> None:
-    """Run all steps in order; raises Failed or UiError."""
+    """Run all steps in order; raises CheckFailed or UiError."""
     build_and_start(containers)
     ui = Ui(f"http://{LOOPBACK}:3000", containers.folder)
     until(ui.ready, WITHIN_SECONDS, "the definitions and the daemon")
@@ -323,8 +328,8 @@ def check(containers: Containers) -> None:
 
 def main(reason: Callable[[], str] = missing) -> int:
     """Run the check and return the exit status; see the module's docstring."""
-    if why_not := reason():
-        print(f"Skipped: {why_not}.")
+    if missing_part := reason():
+        print(f"Skipped: {missing_part}.")
         return 1 if os.environ.get("CONTAINERS") == "required" else 0
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="whoop-containers-")))

@@ -17,8 +17,8 @@ PARTITIONS = {"WHOOP_START_DATE": "2020-01-01", "WHOOP_TIMEZONE": "UTC"}
 
 
 @contextlib.contextmanager
-def surroundings(stage: SimulatedWhoop) -> Iterator[None]:
-    """Use the stage's folder and WHOOP settings during the block. Import the definitions inside the block."""
+def stage_environment(stage: SimulatedWhoop) -> Iterator[None]:
+    """Uses the stage's folder and WHOOP settings during the block; import the definitions inside it."""
     before = dict(os.environ)
     with contextlib.chdir(stage.folder):
         try:
@@ -30,14 +30,14 @@ def surroundings(stage: SimulatedWhoop) -> Iterator[None]:
 
 
 def choose_database(stage: SimulatedWhoop, name: str) -> None:
-    """Set the environment to this database of the stage."""
+    """Sets the environment to a database of the stage."""
     os.environ.update(child_environment(stage, name))
 
 
 def child_environment(stage: SimulatedWhoop, name: str) -> dict[str, str]:
-    """The environment of a process that uses this database of the stage."""
-    nobodys = {key: value for key, value in os.environ.items() if not key.startswith("WHOOP_")}
-    return nobodys | PARTITIONS | stage.environment(name)
+    """Returns the environment of a process that uses a database of the stage."""
+    variables = {key: value for key, value in os.environ.items() if not key.startswith("WHOOP_")}
+    return variables | PARTITIONS | stage.environment(name)
 
 
 def new_home(folder: Path) -> Path:

@@ -29,8 +29,8 @@ ASSETS = (
     "trends",
 )
 LOCATION = "whoop_assets"
-STARTS_WITHIN = 400.0
-EVERY = 0.25
+MAX_START_SECONDS = 400.0
+POLL_SECONDS = 0.25
 T = TypeVar("T")
 
 LAUNCH = """
@@ -97,10 +97,12 @@ class Ui:
     url: str
     home: Path
 
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Send a GraphQL query and return its data; raises UiError."""
-        answer = httpx.post(f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=300)
-        body = answer.json()
+    def query(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Sends a GraphQL query and returns its data; raises UiError."""
+        response = httpx.post(
+            f"{self.url}/graphql", json={"query": query, "variables": variables}, timeout=300
+        )
+        body = response.json()
         if "errors" in body:
             raise UiError(str(body["errors"][0]["message"]))
         (*_, found) = body["data"].values()
@@ -120,11 +122,11 @@ class Ui:
                 for key, value in {"dagster/from_ui": "true", **(tags or {})}.items()
             ],
         }
-        return str(self.ask(LAUNCH, params=params)["launchPartitionBackfill"]["backfillId"])
+        return str(self.query(LAUNCH, params=params)["launchPartitionBackfill"]["backfillId"])
 
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """Status, times, error and runs of the backfill."""
-        return dict(self.ask(BACKFILL, id=backfill_id)["partitionBackfillOrError"])
+        return dict(self.query(BACKFILL, id=backfill_id)["partitionBackfillOrError"])
 
     def finished(self, backfill_id: str, within: float) -> dict[str, Any]:
         """Wait for the end of the backfill, with any status; raises UiError after `within` seconds."""
@@ -139,7 +141,7 @@ class Ui:
         """All runs of the instance, newest first, with tags as a dict."""
         return [
             {**run, "tags": {tag["key"]: tag["value"] for tag in run["tags"]}}
-            for run in self.ask(RUNS)["runsOrError"]["results"]
+            for run in self.query(RUNS)["runsOrError"]["results"]
         ]
 
     def materialized(self) -> dict[str, tuple[int, int]]:
@@ -149,7 +151,7 @@ class Ui:
                 node["partitionStats"]["numMaterialized"],
                 node["partitionStats"]["numFailed"],
             )
-            for node in self.ask(PARTITIONS, assets=keys())["assetNodes"]
+            for node in self.query(PARTITIONS, assets=keys())["assetNodes"]
         }
 
     def stop_reading(self) -> None:
@@ -157,15 +159,15 @@ class Ui:
         measurement.
         """
         repository = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION}
-        for schedule in self.ask(SCHEDULES, repository=repository)["schedulesOrError"]["results"]:
-            self.ask(STOP_SCHEDULE, id=schedule["scheduleState"]["id"])
-        for sensor in self.ask(SENSORS, repository=repository)["sensorsOrError"]["results"]:
+        for schedule in self.query(SCHEDULES, repository=repository)["schedulesOrError"]["results"]:
+            self.query(STOP_SCHEDULE, id=schedule["scheduleState"]["id"])
+        for sensor in self.query(SENSORS, repository=repository)["sensorsOrError"]["results"]:
             if sensor["name"] == "due_readings":
-                self.ask(STOP_SENSOR, id=sensor["sensorState"]["id"])
+                self.query(STOP_SENSOR, id=sensor["sensorState"]["id"])
 
     def reload(self) -> None:
         """Reload the code locations."""
-        self.ask(RELOAD)
+        self.query(RELOAD)
 
     def ready(self) -> bool:
         """Whether the definitions are loaded and every daemon has reported."""
@@ -182,7 +184,7 @@ class Ui:
 
     def _state(self) -> dict[str, Any] | None:
         try:
-            return self.ask(READY)
+            return self.query(READY)
         except (httpx.TransportError, ValueError):
             return None
 
@@ -227,7 +229,7 @@ def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
         str(port),
     ]
     paths = os.pathsep.join([str(CHECKOUT), *filter(None, [environment.get("PYTHONPATH")])])
-    surroundings = {
+    child_variables = {
         **environment,
         HOME: str(home),
         EVENT_BATCH_SIZE: str(DEFAULT_EVENT_BATCH_SIZE),
@@ -235,24 +237,24 @@ def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
     }
     with (
         log.open("ab") as output,
-        child(command, environment=surroundings, folder=home, output=output) as process,
+        child(command, environment=child_variables, folder=home, output=output) as process,
     ):
         ui = Ui(f"http://127.0.0.1:{port}", home)
 
-        def answers() -> bool:
+        def is_ready() -> bool:
             if process.poll() is not None:
                 raise UiError(f"dagster dev ended unexpectedly:\n{log.read_text(errors='replace')[-3000:]}")
             return ui.ready()
 
-        until(answers, STARTS_WITHIN, "dagster dev")
+        until(is_ready, MAX_START_SECONDS, "dagster dev")
         yield ui
 
 
-def until(condition: Callable[[], T | None], within: float, what: str) -> T:
+def until(condition: Callable[[], T | None], within: float, description: str) -> T:
     """Wait until the condition is true, and return its value; raises UiError after `within` seconds."""
-    give_up = time.monotonic() + within
+    deadline = time.monotonic() + within
     while not (found := condition()):
-        if time.monotonic() > give_up:
-            raise UiError(f"Waited {within:.0f} s for {what}.")
-        time.sleep(EVERY)
+        if time.monotonic() > deadline:
+            raise UiError(f"Waited {within:.0f} s for {description}.")
+        time.sleep(POLL_SECONDS)
     return found

@@ -15,19 +15,19 @@ from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.deployments.simulator_process import RECORDS, SimulatedWhoop
 
 PAGE = 25
-LOGGED = 1000
-"""Number of requests that the simulator lists."""
+MAX_LISTED_REQUESTS = 1000
+"""The simulator lists at most this number of requests."""
 
 PATHS = {STREAMS[name].path: name for name in RECORDS} | {
     "/v2/user/profile/basic": "profile",
     "/v2/user/measurement/body": "body_measurement",
 }
-ELSE = "single records"
+SINGLE_RECORDS = "single records"
 
 
 @dataclass(frozen=True)
-class Sent:
-    """Sent requests and the least possible number of requests, by stream."""
+class SentRequests:
+    """SentRequests requests and the least possible number of requests, by stream."""
 
     requests: Counter[str]
     least: dict[str, int]
@@ -38,7 +38,7 @@ class Sent:
 
     def lines(self) -> list[str]:
         rows = [f"  {'':<17}requests  least  ratio"]
-        for name in (*self.least, ELSE):
+        for name in (*self.least, SINGLE_RECORDS):
             least, sent = self.least.get(name, 0), self.requests[name]
             rows.append(f"  {name:<17}{sent:8}{least:7}" + (f"{sent / least:7.2f}" if least else ""))
         return [
@@ -47,7 +47,7 @@ class Sent:
         ]
 
 
-class Counting:
+class RequestCounter:
     """Counts the simulator's requests from its creation on."""
 
     def __init__(self, stage: SimulatedWhoop) -> None:
@@ -57,18 +57,18 @@ class Counting:
     def requests(self) -> Counter[str]:
         """Requests by stream. Requests for a single record by its URL count separately."""
         number = self._stage.requests() - self._before
-        if number > LOGGED:
+        if number > MAX_LISTED_REQUESTS:
             raise ValueError(
-                f"{number} requests, and the simulator lists its last {LOGGED}: choose fewer days."
+                f"{number} requests, but the simulator lists only {MAX_LISTED_REQUESTS}: choose fewer days."
             )
         listed = httpx.get(f"{self._stage.base_url}/_control/requests", timeout=60).json()
-        return Counter(PATHS.get(_bare(entry["path"]), ELSE) for entry in listed[len(listed) - number :])
+        return Counter(
+            PATHS.get(_bare(entry["path"]), SINGLE_RECORDS) for entry in listed[len(listed) - number :]
+        )
 
 
 def least_pages(settings: Settings, members: Sequence[int], first: date, last: date) -> dict[str, int]:
-    """The number of full pages for the stored records of these days, plus one request each for profile and
-    body.
-    """
+    """Returns the minimal number of requests by stream: full pages of stored records, and snapshots."""
     least = {"profile": len(members), "body_measurement": len(members)}
     database = open_database(settings, create=True)
     try:

@@ -36,11 +36,11 @@ class SimulatedWhoop:
     today: date
 
     def database(self, name: str, *members: int) -> tuple[Database, Connection]:
-        """Create a SQLite database with these members connected, or all members if none is given."""
+        """Creates a SQLite database with these members connected; without members, all are connected."""
         return self.connected(self.with_database(name), *members)
 
     def connected(self, settings: Settings, *members: int) -> tuple[Database, Connection]:
-        """Open the database of the settings, and connect these members, or all members if none is given."""
+        """Opens the database of the settings and connects these members; without members, all of them."""
         database = open_database(settings, create=True)
         connection = Connection(settings, database)
         for user_id in members or self.members:
@@ -69,17 +69,15 @@ class SimulatedWhoop:
 
     def stats(self) -> dict[str, Any]:
         """Statistics of the simulator."""
-        counted: dict[str, Any] = httpx.get(f"{self.base_url}/_control/stats", timeout=60).json()
-        return counted
+        stats: dict[str, Any] = httpx.get(f"{self.base_url}/_control/stats", timeout=60).json()
+        return stats
 
 
 @contextmanager
 def simulator_process(
     *, members: int, days: int, seed: int, limits: bool = False
 ) -> Iterator[SimulatedWhoop]:
-    """Run a simulator with that many days of history; with `limits` WHOOP's limits of 100 a minute and 10,000
-    a day.
-    """
+    """Runs a simulator; with `limits` it enforces 100 requests a minute and 10,000 a day."""
     command = [sys.executable, "-m", "whoop_simulator", "serve", "--port", "0"]
     command += [] if limits else ["--no-limits"]
     command += ["--members", str(members), "--days", str(days), "--seed", str(seed)]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from whoop_assets_tests.support.deployments.dagster_environment import child_environment
 from whoop_assets_tests.support.deployments.dagster_ui import Ui, running_ui
-from whoop_assets_tests.support.deployments.request_counts import Counting, Sent, least_pages
+from whoop_assets_tests.support.deployments.request_counts import RequestCounter, SentRequests, least_pages
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 
 NAME = "ui"
-AT_LEAST, A_DAY = 180.0, 2.0
+MAX_BASE_SECONDS, MAX_SECONDS_PER_DAY = 180.0, 2.0
 """Maximum seconds of a backfill: a constant and an amount per day."""
 
 
@@ -30,11 +30,11 @@ class Backfilled:
     """Seconds from the mutation to the creation of the first run."""
     worked: float
     """Seconds from the creation of the first run to the end of the last run."""
-    sent: Sent
+    sent: SentRequests
 
 
 def connect(stage: SimulatedWhoop) -> None:
-    """Create the warehouse and connect all members. Call it when no sensor runs, or their import begins."""
+    """Creates the database and connects all members. Stop the sensors before, or they start imports."""
     database, connection = stage.database(NAME)
     connection.close()
     database.close()
@@ -50,9 +50,9 @@ def serving(stage: SimulatedWhoop, home: Path) -> Iterator[Ui]:
 
 def backfill(stage: SimulatedWhoop, ui: Ui, first: date, last: date) -> Backfilled:
     """Backfill all assets over the days and wait for the end."""
-    counting = Counting(stage)
+    counter = RequestCounter(stage)
     backfill_id = ui.launch_backfill(first, last)
-    ended = ui.finished(backfill_id, AT_LEAST + A_DAY * ((last - first).days + 1))
+    ended = ui.finished(backfill_id, MAX_BASE_SECONDS + MAX_SECONDS_PER_DAY * ((last - first).days + 1))
     created = min(run["creationTime"] for run in ended["runs"])
     least = least_pages(stage.with_database(NAME), stage.members, first, last)
     return Backfilled(
@@ -62,5 +62,5 @@ def backfill(stage: SimulatedWhoop, ui: Ui, first: date, last: date) -> Backfill
         ended["endTimestamp"] - ended["timestamp"],
         created - ended["timestamp"],
         max(run["endTime"] for run in ended["runs"]) - created,
-        Sent(counting.requests(), least),
+        SentRequests(counter.requests(), least),
     )

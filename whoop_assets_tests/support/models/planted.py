@@ -1,6 +1,4 @@
-"""Members made of daily rows with known noise, with an illness, an overreach and a journey planted into
-them.
-"""
+"""Generated daily rows with known noise, an illness, an overreaching phase and a journey."""
 
 import math
 import random
@@ -17,7 +15,7 @@ FIRST = date(2025, 1, 1)
 YEAR = 365
 ILL, OVERREACH, AWAY = range(150, 155), range(220, 241), range(300, 310)
 FOLLOWS_ILLNESS = 3
-"""Nights after an illness whose flag is no false alarm."""
+"""A flag in this number of nights after an illness is no false alarm."""
 
 NOISE = {"hrv": 0.16, "resting_heart_rate": 1.9, "respiratory_rate": 0.35, "skin_temp": 0.35}
 """Standard deviation of a night around the member's level: ln RMSSD, bpm, breaths per minute, degrees."""
@@ -42,7 +40,7 @@ def healthy_and(severity: float, seed: int) -> list[dict[str, Any]]:
         ill = severity if n in ILL else 0.0
         state = 0.3 * state + math.sqrt(1 - 0.09) * rng.gauss(
             0, 1
-        )  # consecutive days are slightly correlated
+        )  # Consecutive days are slightly correlated.
 
         def mixed(state: float = state) -> float:
             return math.sqrt(SHARED) * state + math.sqrt(1 - SHARED) * rng.gauss(0, 1)
@@ -51,7 +49,7 @@ def healthy_and(severity: float, seed: int) -> list[dict[str, Any]]:
         strain = min(20.5, max(2.0, weekly + rng.gauss(0, 2.5) + (5.0 if n in OVERREACH else 0.0)))
         offset = 480 if n in AWAY else 0
         local = datetime.combine(day, time(), UTC) + timedelta(hours=-1 + rng.gauss(0, 0.6))
-        minutes = max(0.0, 6 * (strain - 5) + rng.gauss(0, 8))  # in zone 2, of a workout every other day
+        minutes = max(0.0, 6 * (strain - 5) + rng.gauss(0, 8))  # Minutes in zone 2.
         row = dict.fromkeys(DAILY_READ) | {
             "user_id": seed,
             "day": day,
@@ -69,7 +67,7 @@ def healthy_and(severity: float, seed: int) -> list[dict[str, Any]]:
             "sleep_start_time": local - timedelta(minutes=offset),
             "sleep_end_time": local + timedelta(hours=7.5) - timedelta(minutes=offset),
         }
-        if rng.random() > 0.03:  # a night without the strap
+        if rng.random() > 0.03:  # The other nights are without the strap.
             rows.append(row)
     return rows
 

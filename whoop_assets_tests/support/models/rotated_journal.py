@@ -14,12 +14,12 @@ from whoop_assets.journal.effects import CANNOT_TELL, LAGS, MIN_DAYS, effect_row
 
 FIRST = date(2023, 1, 2)
 MIN_ROTATION_DAYS = 45
-AT_MOST = 0.07
+MAX_ALARM_SHARE = 0.07
 Days = Mapping[date, Mapping[str, float | None]]
 Answers = list[dict[str, Any]]
 
 
-def made_up(seed: int, days: int) -> tuple[Answers, Days]:
+def generate_member(seed: int, days: int) -> tuple[Answers, Days]:
     """Generate answers to five questions, and outcomes that do not depend on them."""
     rng = random.Random(seed)
     weekdays = [rng.gauss(0, 5) for _ in range(7)]
@@ -38,7 +38,7 @@ def made_up(seed: int, days: int) -> tuple[Answers, Days]:
                 "resting_heart_rate": round(54 - 1.6 * good + rng.gauss(0, 1.0)),
                 "sleep_duration_minutes": 430 + 35 * good + rng.gauss(0, 40),
             }
-    return [answer for place in range(5) for answer in _habit(rng, seed, f"Habit {place}?", days)], outcomes
+    return [answer for number in range(5) for answer in _habit(rng, seed, f"Habit {number}?", days)], outcomes
 
 
 def _habit(rng: random.Random, member: int, question: str, days: int) -> Iterator[dict[str, Any]]:
@@ -68,7 +68,7 @@ class Tally:
 
     intervals: int = 0
     alarms: int = 0
-    told: int = 0
+    reported: int = 0
     plain_intervals: int = 0
     plain_alarms: int = 0
 
@@ -78,7 +78,7 @@ class Tally:
             if row["difference"] is not None:
                 self.intervals += 1
                 self.alarms += not row["difference_low"] < 0 < row["difference_high"]
-                self.told += row["verdict"] != CANNOT_TELL
+                self.reported += row["verdict"] != CANNOT_TELL
         for question in sorted({answer["question"] for answer in answers}):
             asked = [answer for answer in answers if answer["question"] == question]
             for outcome in next(iter(days.values())):
@@ -92,8 +92,8 @@ class Tally:
         return (
             f"{self.alarms} of {self.intervals} intervals leave out zero"
             f" ({self.alarms / self.intervals:.1%}; at most"
-            f" {AT_MOST:.0%}); {self.told} are reported as strong or weak"
-            f" ({self.told / self.intervals:.2%}). A plain"
+            f" {MAX_ALARM_SHARE:.0%}); {self.reported} are reported as strong or weak"
+            f" ({self.reported / self.intervals:.2%}). A plain"
             f" comparison of means: {self.plain_alarms} of {self.plain_intervals}"
             f" ({self.plain_alarms / self.plain_intervals:.1%})"
         )
@@ -115,14 +115,14 @@ def _welch_leaves_out_zero(answers: Answers, days: Days, outcome: str, lag: int)
         return None
     shares = zip(parts, groups.values(), strict=True)
     freedom = sum(parts) ** 2 / sum(part**2 / (len(values) - 1) for part, values in shares)
-    apart = abs(fmean(groups[True]) - fmean(groups[False]))
-    return apart > float(stats.t.ppf(0.975, freedom)) * math.sqrt(sum(parts))
+    difference = abs(fmean(groups[True]) - fmean(groups[False]))
+    return difference > float(stats.t.ppf(0.975, freedom)) * math.sqrt(sum(parts))
 
 
 def rotations(answers: Answers, days: Days, count: int, rng: random.Random, tally: Tally) -> None:
     """Count the false alarms of `count` rotations of one member."""
     weeks = ((max(days) - min(days)).days + 1) // 7
-    least = -(-MIN_ROTATION_DAYS // 7)
-    possible = range(least, weeks - least)
+    min_weeks = -(-MIN_ROTATION_DAYS // 7)
+    possible = range(min_weeks, weeks - min_weeks)
     for by in rng.sample(possible, min(count, len(possible))):
         tally.add(answers, rotated(days, 7 * by))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from whoop_assets_tests.support.simulated_weeks.processes import Work
+from whoop_assets_tests.support.simulated_weeks.work import Work
 
 MAX_WAIT_SECONDS = 120.0
 """Real seconds that the simulation waits for a message or the end of a process."""
@@ -19,11 +19,11 @@ class Process:
 
     def __init__(self, target: Callable[..., None], slot: int, *arguments: Any) -> None:
         self.slot = slot
-        self._heard: list[Any] = []
-        self.pipe, theirs = FORK.Pipe()
-        self._process = FORK.Process(target=target, args=(*arguments, theirs), daemon=True)
+        self._messages: list[Any] = []
+        self.pipe, child_end = FORK.Pipe()
+        self._process = FORK.Process(target=target, args=(*arguments, child_end), daemon=True)
         self._process.start()
-        theirs.close()
+        child_end.close()
 
     @property
     def pid(self) -> int:
@@ -35,37 +35,37 @@ class Process:
         return self._process.is_alive()
 
     @property
-    def speaks(self) -> bool:
-        """Whether a message waits, or the process has ended."""
-        return bool(self._heard) or self.pipe.poll()
+    def has_message(self) -> bool:
+        """Whether a message is available, or the process has ended."""
+        return bool(self._messages) or self.pipe.poll()
 
-    def said(self) -> Any:
-        """Return the next message; raises EOFError if the process ends without one."""
-        if self._heard:
-            return self._heard.pop()
-        assert self.pipe.poll(MAX_WAIT_SECONDS), "a process of the drill said nothing"
+    def receive(self) -> Any:
+        """Returns the next message; raises EOFError if the process ends without one."""
+        if self._messages:
+            return self._messages.pop()
+        assert self.pipe.poll(MAX_WAIT_SECONDS), "a process of the simulation sent no message in time"
         return self.pipe.recv()
 
-    def has_spoken(self) -> bool:
-        """Whether an ended process sent a message first. `said` then returns it."""
+    def sent_last_message(self) -> bool:
+        """Whether an ended process has sent a message before its end; `receive` then returns it."""
         try:
-            self._heard.append(self.pipe.recv())
-        except (EOFError, OSError):  # reset: the process had not read its own message
+            self._messages.append(self.pipe.recv())
+        except (EOFError, OSError):  # A reset: the process did not read its own message.
             return False
         return True
 
     def kill(self) -> bool:
-        """Kill the process with SIGKILL; return whether it was alive."""
-        lived = self._process.is_alive()
-        if lived:
+        """Kills the process with SIGKILL; returns whether it was alive."""
+        was_alive = self._process.is_alive()
+        if was_alive:
             os.kill(self.pid, signal.SIGKILL)
         self._process.join(MAX_WAIT_SECONDS)
-        return lived
+        return was_alive
 
 
 @dataclass
 class RunInFlight:
-    """An active run, or a killed run whose end the daemon has not noticed yet."""
+    """An active run, or a killed run before the daemon notices its end."""
 
     work: Work
     process: Process

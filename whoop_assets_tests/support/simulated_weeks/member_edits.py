@@ -22,7 +22,7 @@ class Change:
 
 @dataclass
 class MemberEdits:
-    """Makes edits and logs them."""
+    """Edits records and logs the changes."""
 
     control: Control
     members: list[int]
@@ -31,8 +31,8 @@ class MemberEdits:
     changes: list[Change] = field(default_factory=list)
     _numbers: int = 0
 
-    def do(self, now: datetime) -> None:
-        """Make one random edit of a random member."""
+    def edit(self, now: datetime) -> None:
+        """Edits a random record of a random member."""
         user_id = self.rng.choice(self.members)
         kinds = {
             self.random_edit: 62,
@@ -41,29 +41,33 @@ class MemberEdits:
             self.move_to_another_day: 9,
             self.delete_three: 7,
             self.delete_cycle_and_night: 2,
-            self.bring_back: 3,
+            self.restore: 3,
         }
         touched = self.rng.choices(list(kinds), list(kinds.values()))[0](user_id, now)
         if not touched:
             return
         truth = self.control.get(f"truth/{user_id}")
         for stream, key in touched:
-            content = next((one for one in truth[stream] if str(one[KEY[stream]]) == key), None)
+            content = next((record for record in truth[stream] if str(record[KEY[stream]]) == key), None)
             self.changes.append(Change(user_id, stream, key, now, content))
 
-    def _did(self, what: str, touched: list[dict[str, str]]) -> list[tuple[str, str]]:
+    def _log(self, action: str, touched: list[dict[str, str]]) -> list[tuple[str, str]]:
         if touched:
-            self.done[what] = self.done.get(what, 0) + 1
-        return [(one["stream"], one["id"]) for one in touched]
+            self.done[action] = self.done.get(action, 0) + 1
+        return [(change["stream"], change["id"]) for change in touched]
 
     def _closed(self, user_id: int, stream: str) -> list[dict[str, Any]]:
-        return [one for one in self.control.get(f"truth/{user_id}")[stream] if one.get("end", "") is not None]
+        return [
+            record
+            for record in self.control.get(f"truth/{user_id}")[stream]
+            if record.get("end", "") is not None
+        ]
 
     def random_edit(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
         self._numbers += 1
         found = []
-        for one in self.control.post("random_edits", user_id=user_id, count=1, seed=self._numbers):
-            found += self._did(one["action"], one["touched"])
+        for edit in self.control.post("random_edits", user_id=user_id, count=1, seed=self._numbers):
+            found += self._log(edit["action"], edit["touched"])
         return found
 
     def rescore_an_old_cycle(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
@@ -71,41 +75,45 @@ class MemberEdits:
         cycles = self._closed(user_id, "cycles")
         if not cycles:
             return []
-        one = self.rng.choice(cycles)
-        answer = self.control.post("rescore", user_id=user_id, stream="cycles", id=one["id"])
-        return self._did("rescore_cycle", answer["touched"])
+        cycle = self.rng.choice(cycles)
+        response = self.control.post("rescore", user_id=user_id, stream="cycles", id=cycle["id"])
+        return self._log("rescore_cycle", response["touched"])
 
     def nap_of_days_ago(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
         cycles = [
-            one for one in self._closed(user_id, "cycles") if moment(one["start"]) < now - timedelta(days=2)
+            record
+            for record in self._closed(user_id, "cycles")
+            if moment(record["start"]) < now - timedelta(days=2)
         ]
         if not cycles:
             return []
-        one = self.rng.choice(cycles[:6])
-        start = moment(one["start"]) + timedelta(hours=self.rng.uniform(10, 13))
+        cycle = self.rng.choice(cycles[:6])
+        start = moment(cycle["start"]) + timedelta(hours=self.rng.uniform(10, 13))
         end = start + timedelta(minutes=self.rng.randint(20, 80))
-        if end >= moment(one["end"]):
+        if end >= moment(cycle["end"]):
             return []
         record = {"start": start.isoformat(), "end": end.isoformat(), "nap": True}
         nap = self.control.post("add", user_id=user_id, stream="sleeps", record=record)
-        return self._did("late_nap", [{"stream": "sleeps", "id": nap["id"]}])
+        return self._log("late_nap", [{"stream": "sleeps", "id": nap["id"]}])
 
     def move_to_another_day(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
         workouts = self._closed(user_id, "workouts")
         if not workouts:
             return []
-        one = self.rng.choice(workouts)
+        workout = self.rng.choice(workouts)
         by = timedelta(days=self.rng.choice((-2, -1, 1, 2)))
-        start, end = moment(one["start"]) + by, moment(one["end"]) + by
+        start, end = moment(workout["start"]) + by, moment(workout["end"]) + by
         if end >= now:
             return []
         changes = {"start": start.isoformat(), "end": end.isoformat()}
-        answer = self.control.post("edit", user_id=user_id, stream="workouts", id=one["id"], changes=changes)
-        return self._did("move_to_another_day", answer["touched"])
+        response = self.control.post(
+            "edit", user_id=user_id, stream="workouts", id=workout["id"], changes=changes
+        )
+        return self._log("move_to_another_day", response["touched"])
 
     def delete_three(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
         """Edit a night, its recovery, and a workout of the next day at once."""
-        nights = [one for one in self._closed(user_id, "sleeps") if not one["nap"]]
+        nights = [record for record in self._closed(user_id, "sleeps") if not record["nap"]]
         workouts = self._closed(user_id, "workouts")
         if not nights or not workouts:
             return []
@@ -114,7 +122,7 @@ class MemberEdits:
         touched += self.control.post("delete", user_id=user_id, stream="workouts", id=workout["id"])[
             "touched"
         ]
-        return self._did("delete_three", touched)
+        return self._log("delete_three", touched)
 
     def delete_cycle_and_night(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
         cycles = self._closed(user_id, "cycles")[1:]
@@ -128,25 +136,31 @@ class MemberEdits:
                     "touched"
                 ]
         touched += self.control.post("delete", user_id=user_id, stream="cycles", id=cycle["id"])["touched"]
-        return self._did("delete_cycle_and_night", touched)
+        return self._log("delete_cycle_and_night", touched)
 
-    def bring_back(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
+    def restore(self, user_id: int, now: datetime) -> list[tuple[str, str]]:
         """Restore a record that was deleted some time ago."""
-        gone = [one for one in self.changes if one.content is None and one.stream == "workouts"]
-        if not gone:
+        deletions = [
+            deletion
+            for deletion in self.changes
+            if deletion.content is None and deletion.stream == "workouts"
+        ]
+        if not deletions:
             return []
-        one = self.rng.choice(gone)
+        deletion = self.rng.choice(deletions)
         try:
-            answer = self.control.post("undelete", user_id=one.user_id, stream=one.stream, id=one.key)
+            response = self.control.post(
+                "undelete", user_id=deletion.user_id, stream=deletion.stream, id=deletion.key
+            )
         except RuntimeError:
-            return []  # already restored
-        if one.user_id != user_id:
-            truth = self.control.get(f"truth/{one.user_id}")[one.stream]
+            return []  # Already restored.
+        if deletion.user_id != user_id:
+            truth = self.control.get(f"truth/{deletion.user_id}")[deletion.stream]
             self.changes += [
-                Change(one.user_id, one.stream, one.key, now, record)
+                Change(deletion.user_id, deletion.stream, deletion.key, now, record)
                 for record in truth
-                if record["id"] == one.key
+                if record["id"] == deletion.key
             ]
-            self._did("bring_back", answer["touched"])
+            self._log("restore", response["touched"])
             return []
-        return self._did("bring_back", answer["touched"])
+        return self._log("restore", response["touched"])

@@ -31,22 +31,15 @@ from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.dagster_instance import event_log
 from whoop_assets_tests.support.plain_settings import plain
-from whoop_assets_tests.support.simulated_weeks.processes import (
-    DAEMON,
-    PLAN_EVERY,
-    Outcome,
-    Tick,
-    TickResult,
-    Work,
-    next_look,
-    watch_requests,
-)
+from whoop_assets_tests.support.simulated_weeks.processes import PLAN_EVERY, next_tick_at
+from whoop_assets_tests.support.simulated_weeks.runs import watch_requests
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
     Page,
     SharedClock,
     WatchedDatabase,
 )
+from whoop_assets_tests.support.simulated_weeks.work import DAEMON, Outcome, Tick, TickResult, Work
 
 FOLDER = "dagster"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -92,8 +85,8 @@ class WatchedResource(WhoopResource):
         return connection
 
 
-def in_the_environment(settings: Settings, page: Path, slot: int) -> None:
-    """Set the environment variables of runs and sensors."""
+def set_environment(settings: Settings, page: Path, slot: int) -> None:
+    """Sets the environment variables of runs and sensors."""
     os.environ |= {"DRILL_PAGE": str(page), "DRILL_SLOT": str(slot)}
     os.environ[EVENT_BATCH_SIZE] = str(DEFAULT_EVENT_BATCH_SIZE)
     for name in (
@@ -125,25 +118,25 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
 
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
     """Evaluate the sensors on demand, until the process is killed."""
-    in_the_environment(settings, page_path, DAEMON)
+    set_environment(settings, page_path, DAEMON)
     page = Page(page_path)
     page.clear(DAEMON)
     whoop = WatchedResource()
     with instance_in(page_path.parent) as instance:
         pipe.send("ready")
         while True:
-            told: Tick = pipe.recv()
+            tick: Tick = pipe.recv()
             page.set(DAEMON, Activity.BEGAN, 1)
             try:
-                asked = _tick(whoop, instance, told)
-            except Exception:  # noqa: BLE001 - the drill shows it
-                asked = TickResult([], page.now() + PLAN_EVERY, [], traceback.format_exc())
+                result = _tick(whoop, instance, tick)
+            except Exception:  # noqa: BLE001 - the simulation reports it
+                result = TickResult([], page.now() + PLAN_EVERY, [], traceback.format_exc())
             page.set(DAEMON, Activity.BEGAN, 0)
-            pipe.send(asked)
+            pipe.send(result)
 
 
-def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> TickResult:
-    for run_id in told.ended:
+def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, tick: Tick) -> TickResult:
+    for run_id in tick.ended:
         run = instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
             instance.report_run_failed(run)
@@ -157,12 +150,12 @@ def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, told: Tick) -> T
         works += [_work(request) for request in found.run_requests]
     database = whoop.database
     with database.read() as connection:
-        lost = [
+        to_reconnect = [
             member.user_id
             for member in member_store.listed(connection)
             if member.status == member_store.RECONNECTION_NEEDED
         ]
-    return TickResult(works, next_look(database, whoop.settings()), lost)
+    return TickResult(works, next_tick_at(database, whoop.settings()), to_reconnect)
 
 
 def _work(request: dg.RunRequest) -> DagsterWork:
@@ -184,16 +177,16 @@ def _work(request: dg.RunRequest) -> DagsterWork:
 
 def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
     """Execute one Dagster run after the other, until the process is killed."""
-    in_the_environment(settings, page_path, slot)
+    set_environment(settings, page_path, slot)
     page = Page(page_path)
     page.clear(slot)
-    ours = dg.Definitions(
+    definitions = dg.Definitions(
         assets=defs.assets,
         asset_checks=defs.asset_checks,
         resources={"whoop": WatchedResource()},
         executor=dg.in_process_executor,
     )
-    job = ours.resolve_implicit_global_asset_job_def()
+    job = definitions.resolve_implicit_global_asset_job_def()
     with instance_in(page_path.parent) as instance:
         pipe.send("ready")
         while True:
@@ -210,7 +203,7 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
                 )
                 if not result.success:
                     outcome.failures.append(f"run for {work.reason} failed")
-            except Exception:  # noqa: BLE001 - the drill shows it
+            except Exception:  # noqa: BLE001 - the simulation reports it
                 outcome.problem = traceback.format_exc()
             page.set(slot, Activity.BEGAN, 0)
             pipe.send(outcome)

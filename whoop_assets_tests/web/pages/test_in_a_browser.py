@@ -77,7 +77,7 @@ def test_every_page_is_accessible_fits_its_width_and_asks_no_other_host(browser,
                 page.call("Network.setCookie", name="whoop_session", value=token, url=site.base_url)
             visit(page, site.base_url + path.format(other=site.members[1]))
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-            assert page.complaints() == []
+            assert page.console_messages() == []
             assert {urlsplit(url).netloc for url in page.requests()} == {urlsplit(site.base_url).netloc}
             page.evaluate(axe() + ";1")
             assert page.evaluate(SERIOUS) == [], path

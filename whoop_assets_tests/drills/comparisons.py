@@ -22,24 +22,24 @@ from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.summaries.naive_daily import naive_daily_rows, naive_unknown
 from whoop_assets_tests.support.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
 from whoop_assets_tests.support.simulated_weeks.member_edits import Change
-from whoop_assets_tests.support.simulated_weeks.processes import DRIVER
 from whoop_assets_tests.support.simulated_weeks.shared_clock import SharedClock
 from whoop_assets_tests.support.simulated_weeks.simulation import Simulation
+from whoop_assets_tests.support.simulated_weeks.work import DRIVER
 from whoop_simulator.running import Control
 from whoop_simulator.world.world import World
 
 ACTIVITIES = ("sleeps", "workouts")
-PASSING = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate", "step_count")
+OPEN_CYCLE_COLUMNS = ("strain", "kilojoule", "average_heart_rate", "max_heart_rate", "step_count")
 """Columns of an open cycle's score, which changes without webhooks."""
 
-UNTIL_READ = ("nap_count", "nap_minutes", "workout_count", "workout_minutes")
-"""Columns whose 0 in the fresh load may be unknown in the simulation: the end of the day was not read."""
+UNREAD_OR_ZERO = ("nap_count", "nap_minutes", "workout_count", "workout_minutes")
+"""Columns that are 0 in the fresh load, but may be NULL in the simulation if the day's end was not read."""
 
 Difference = tuple[Any, ...]
 
 
 def rows(database: Database, table: str) -> list[dict[str, Any]]:
-    """All rows of a table, with parsed payloads."""
+    """Returns all rows of a table, with parsed payloads."""
     with database.read() as connection:
         found = [dict(row) for row in connection.execute(select(metadata.tables[table])).mappings()]
     for row in found:
@@ -48,7 +48,7 @@ def rows(database: Database, table: str) -> list[dict[str, Any]]:
     return found
 
 
-def against_whoop(simulation: Simulation) -> list[Difference]:
+def differences_from_whoop(simulation: Simulation) -> list[Difference]:
     """Find records that differ from WHOOP's, are missing, or exist only here.
 
     Two differences are allowed, because WHOOP announces neither: the offset of sleeps and workouts, which is
@@ -58,15 +58,15 @@ def against_whoop(simulation: Simulation) -> list[Difference]:
     truths = {user_id: simulation.control.get(f"truth/{user_id}") for user_id in simulation.members}
     for stream in RECORDS:
         stored = {str(row[KEY[stream]]): row for row in rows(simulation.database, stream)}
-        theirs = {str(record[KEY[stream]]): record for truth in truths.values() for record in truth[stream]}
-        for key, record in theirs.items():
+        expected = {str(record[KEY[stream]]): record for truth in truths.values() for record in truth[stream]}
+        for key, record in expected.items():
             row = stored.get(key)
             if row is None or row["deleted_at"] is not None:
-                found.append((stream, key, "lacking here", record["user_id"], record["updated_at"]))
+                found.append((stream, key, "missing here", record["user_id"], record["updated_at"]))
             elif comparable(stream, row["payload"]) != comparable(stream, record):
                 found.append((stream, key, "differs", record["user_id"], record["updated_at"]))
         for key, row in stored.items():
-            if key not in theirs and row["deleted_at"] is None:
+            if key not in expected and row["deleted_at"] is None:
                 found.append((stream, key, "only here", row["user_id"], str(row["day"])))
     return found + _snapshots(simulation)
 
@@ -77,25 +77,25 @@ def _snapshots(simulation: Simulation) -> list[Difference]:
     for table in ("profiles", "body_measurements"):
         for row in sorted(rows(simulation.database, table), key=lambda row: row["day"]):
             newest[table, row["user_id"]] = row
-    for one in simulation.control.get("members"):
+    for member in simulation.control.get("members"):
         for table, name in (("profiles", "profile"), ("body_measurements", "body_measurement")):
-            stored = newest.get((table, one["user_id"]))
-            if stored is None or stored["payload"] != one[name]:
-                found.append((table, one["user_id"], "differs", stored and str(stored["day"])))
+            stored = newest.get((table, member["user_id"]))
+            if stored is None or stored["payload"] != member[name]:
+                found.append((table, member["user_id"], "differs", stored and str(stored["day"])))
     return found
 
 
 def comparable(stream: str, record: dict[str, Any]) -> dict[str, Any]:
-    """The record without the fields that change without webhooks."""
-    without = {"timezone_offset"} if stream in ACTIVITIES else set()
+    """Returns the record without the fields that change without webhooks."""
+    ignored = {"timezone_offset"} if stream in ACTIVITIES else set()
     if stream == "cycles" and record["end"] is None:
-        without = {"score", "updated_at", "step_count", "score_state"}
-    return {name: value for name, value in record.items() if name not in without}
+        ignored = {"score", "updated_at", "step_count", "score_state"}
+    return {name: value for name, value in record.items() if name not in ignored}
 
 
 @contextmanager
-def freshly_loaded(simulation: Simulation, database_url: str) -> Iterator[Database]:
-    """Load all data as WHOOP has them now into another database."""
+def fresh_load(simulation: Simulation, database_url: str) -> Iterator[Database]:
+    """Loads all of WHOOP's present data into another database."""
     control: Control = simulation.control
     control.post("limits", per_minute=1_000_000, per_day=10_000_000)
     settings = simulation.settings.replace(
@@ -126,7 +126,7 @@ def freshly_loaded(simulation: Simulation, database_url: str) -> Iterator[Databa
         database.close()
 
 
-def against_fresh(simulation: Simulation, fresh: Database) -> list[Difference]:
+def differences_from_fresh_load(simulation: Simulation, fresh: Database) -> list[Difference]:
     """Find rows of records, summaries and trends that differ from a fresh load, ignoring our own
     timestamps.
     """
@@ -145,15 +145,15 @@ def against_fresh(simulation: Simulation, fresh: Database) -> list[Difference]:
                 continue
             passing: set[str] = set()
             if table == "cycles" and right["end_time"] is None:
-                passing = {*PASSING, "updated_at", "score_state"}
+                passing = {*OPEN_CYCLE_COLUMNS, "updated_at", "score_state"}
             if table == "daily_summary" and right["is_partial"]:
-                passing = set(PASSING)
+                passing = set(OPEN_CYCLE_COLUMNS)
             differing = [
                 name
                 for name in right
                 if name not in without | passing
                 and left.get(name) != right[name]
-                and not (name in UNTIL_READ and left.get(name) is None and right[name] == 0)
+                and not (name in UNREAD_OR_ZERO and left.get(name) is None and right[name] == 0)
             ]
             if differing:
                 found.append((table, key, *((name, left.get(name), right[name]) for name in differing)))
@@ -164,7 +164,7 @@ def _key(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[column.name] for column in metadata.tables[table].primary_key.columns)
 
 
-def against_naive(database: Database) -> list[Difference]:
+def differences_from_naive_rules(database: Database) -> list[Difference]:
     """Find summaries that differ from those that the written rules, applied day by day, give for the stored
     records.
     """
@@ -205,26 +205,26 @@ def _alike(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def of_versions(simulation: Simulation) -> list[Difference]:
+def version_problems(simulation: Simulation) -> list[Difference]:
     """Find versions with a wrong hash, duplicate versions, and contents without a version."""
     found: list[Difference] = []
     versions = rows(simulation.database, "record_versions")
     seen: Counter[tuple[str, str, str]] = Counter()
-    for one in versions:
-        digest = canonical(one["payload"])[1]
-        seen[one["stream"], one["record_key"], digest] += 1
-        if digest != one["content_hash"]:
-            found.append(("record_versions", one["record_key"], "the hash is not the content's"))
+    for version in versions:
+        digest = canonical(version["payload"])[1]
+        seen[version["stream"], version["record_key"], digest] += 1
+        if digest != version["content_hash"]:
+            found.append(("record_versions", version["record_key"], "wrong hash"))
     found += [("record_versions", *key, "twice") for key, count in seen.items() if count > 1]
     for stream in RECORDS:
         for row in rows(simulation.database, stream):
             if (stream, str(row[KEY[stream]]), row["content_hash"]) not in seen:
-                found.append(("record_versions", stream, row[KEY[stream]], "lacks the present content"))
+                found.append(("record_versions", stream, row[KEY[stream]], "present content is missing"))
     return found
 
 
-def of_announced_contents(simulation: Simulation) -> tuple[list[Difference], int]:
-    """Find edited contents whose event was closed before a request had returned them.
+def announced_content_problems(simulation: Simulation) -> tuple[list[Difference], int]:
+    """Finds edited contents with an event that was closed before a request returned the content.
 
     Re-reading would load these contents too, so only this check shows an event that a killed run closed too
     early. It covers contents that were loaded before the record changed again.
@@ -233,9 +233,9 @@ def of_announced_contents(simulation: Simulation) -> tuple[list[Difference], int
         The differences, and the number of contents checked.
     """
     contents: dict[tuple[str, str], list[tuple[datetime, dict[str, Any]]]] = {}
-    for one in rows(simulation.database, "record_versions"):
-        known = contents.setdefault((one["stream"], one["record_key"]), [])
-        known.append((one["requested_at"], comparable(one["stream"], one["payload"])))
+    for version in rows(simulation.database, "record_versions"):
+        known = contents.setdefault((version["stream"], version["record_key"]), [])
+        known.append((version["requested_at"], comparable(version["stream"], version["payload"])))
     closed: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
     for event in rows(simulation.database, "webhook_events"):
         if event["state"] == "done":
@@ -244,7 +244,7 @@ def of_announced_contents(simulation: Simulation) -> tuple[list[Difference], int
             )
     changes = _moments_of_changes(simulation)
     found: list[Difference] = []
-    looked_for = 0
+    checked = 0
     for change in simulation.edits.changes:
         if change.content is None or change.stream == "cycles":
             continue
@@ -257,31 +257,31 @@ def of_announced_contents(simulation: Simulation) -> tuple[list[Difference], int
         ]
         if not ends:
             continue
-        looked_for += 1
+        checked += 1
         wanted = comparable(change.stream, change.content)
         if not any(content == wanted and at <= min(ends) for at, content in contents.get(key, [])):
-            found.append((*key, "closed before its content was here", change.at.isoformat()))
-    return found, looked_for
+            found.append((*key, "closed before its content was stored", change.at.isoformat()))
+    return found, checked
 
 
 def _moments_of_changes(simulation: Simulation) -> dict[tuple[str, str], list[datetime]]:
-    """The times of all changes of each record: generated ones, from a second copy of the world, and edits."""
+    """Returns the times of each record's changes: edits, and generated changes from a copy of the world."""
     found: dict[tuple[str, str], list[datetime]] = {}
     world = World(
         **simulation.whoop_options, now=simulation.scenario.start - simulation.scenario.prelude, frozen=True
     )
     until = simulation.page.whoops_now_milli()
     for user_id in simulation.members:
-        for one in world.members[user_id].source.operations_to(until):
-            at = datetime.fromtimestamp(one.at / 1000, tz=simulation.scenario.start.tzinfo)
-            found.setdefault((one.stream, one.key), []).append(at)
-    one_change: Change
-    for one_change in simulation.edits.changes:
-        found.setdefault((one_change.stream, one_change.key), []).append(one_change.at)
+        for operation in world.members[user_id].source.operations_to(until):
+            at = datetime.fromtimestamp(operation.at / 1000, tz=simulation.scenario.start.tzinfo)
+            found.setdefault((operation.stream, operation.key), []).append(at)
+    change: Change
+    for change in simulation.edits.changes:
+        found.setdefault((change.stream, change.key), []).append(change.at)
     return found
 
 
-def of_ledgers(simulation: Simulation) -> list[Difference]:
+def ledger_problems(simulation: Simulation) -> list[Difference]:
     """Find open events, claims, stale days, leases and quarantined records, and deliveries that are not
     stored.
     """
@@ -296,9 +296,13 @@ def of_ledgers(simulation: Simulation) -> list[Difference]:
             found.append(("webhook_events", event["trace_id"], "parked", event["reason"]))
     # Closed events are deleted after thirty days.
     lately = now - timedelta(days=29)
-    answered = {trace_id for trace_id, at in simulation.counts.delivered.items() if at > lately}
-    found += [("webhook_events", trace_id, "answered and not stored") for trace_id in answered - stored]
-    found += [("webhook_events", one, "never announced") for one in stored - simulation.counts.announced]
+    acknowledged = {trace_id for trace_id, at in simulation.counts.delivered.items() if at > lately}
+    found += [
+        ("webhook_events", trace_id, "acknowledged but not stored") for trace_id in acknowledged - stored
+    ]
+    found += [
+        ("webhook_events", trace_id, "never announced") for trace_id in stored - simulation.counts.announced
+    ]
     for ledger in ("stale_days", "stale_trends", "stale_weeks"):
         found += [(ledger, row["user_id"], row["day"]) for row in rows(simulation.database, ledger)]
     found += [
@@ -328,24 +332,23 @@ def of_ledgers(simulation: Simulation) -> list[Difference]:
 
 
 def report(simulation: Simulation) -> str:
-    """The maximum and median times until an event was closed and a new record was stored."""
+    """Returns the median and maximum times until events were closed and new records were stored."""
     start, end = simulation.scenario.start, simulation.end
     waits = {
-        "an event was open": [
+        "until an event was closed": [
             row["closed_at"] - row["open_since"]
             for row in rows(simulation.database, "webhook_events")
             if row["closed_at"] is not None and start < row["open_since"] < end
         ]
     }
     for stream in RECORDS:
-        waits[f"a new record of {stream} was not here"] = [
+        waits[f"until a new record of {stream} was stored"] = [
             row["first_seen_at"] - moment(row["payload"]["created_at"])
             for row in rows(simulation.database, stream)
             if start < moment(row["payload"]["created_at"]) < end
         ]
     return "\n".join(
-        f"So long {what}: {sorted(found)[len(found) // 2]} in the middle, {max(found)} at worst, of"
-        f" {len(found)}"
-        for what, found in waits.items()
+        f"Time {name}: median {sorted(found)[len(found) // 2]}, maximum {max(found)}, of {len(found)}"
+        for name, found in waits.items()
         if found
     )

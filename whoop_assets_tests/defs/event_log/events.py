@@ -1,4 +1,4 @@
-"""Events as a run of a range of partitions stores them."""
+"""Events of a run for a range of partitions, as Dagster stores them."""
 
 from collections.abc import Sequence
 

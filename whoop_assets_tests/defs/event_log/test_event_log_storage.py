@@ -1,4 +1,4 @@
-"""Storages that store batches have the result of Dagster's own, which store one event at a time."""
+"""The batched event log storages store the same rows as Dagster's storages, which store single events."""
 
 import itertools
 import shutil
@@ -25,7 +25,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from whoop_assets.defs.event_log_storage import MAX_ROWS_PER_INSERT, BatchedSqliteEventLogStorage
 from whoop_assets.defs.postgres_event_log_storage import BatchedPostgresEventLogStorage
-from whoop_assets_tests.defs.events import (
+from whoop_assets_tests.defs.event_log.events import (
     ASSETS,
     CHECKS,
     KEYS,
@@ -57,7 +57,7 @@ asset_events = st.one_of(
 
 @st.composite
 def runs(draw: st.DrawFn) -> list[list[DagsterEvent]]:
-    """The batches of a run: it plans each check at most once, and evaluates checks that it has planned."""
+    """Generates the batches of a run. It plans each check at most once, and evaluates only planned checks."""
     checks = draw(st.lists(st.sampled_from(CHECKS), unique=True))
     plans = [check_planned(check, draw(st.lists(st.sampled_from(KEYS), unique=True))) for check in checks]
     first = draw(st.permutations([*draw(st.lists(asset_events, max_size=10)), *plans]))
@@ -72,25 +72,27 @@ def runs(draw: st.DrawFn) -> list[list[DagsterEvent]]:
 
 
 histories = st.lists(st.one_of(runs(), assets), min_size=1, max_size=len(RUNS))
-"""Runs, and assets that are wiped between them."""
+"""Runs, and assets that a user wipes between them."""
 
 
-def report(instance: dg.DagsterInstance, history: Sequence[list[list[DagsterEvent]] | dg.AssetKey]) -> None:
-    """Report the events to the instance as Dagster does; whether it collects them, the environment says."""
+def report_events(
+    instance: dg.DagsterInstance, history: Sequence[list[list[DagsterEvent]] | dg.AssetKey]
+) -> None:
+    """Reports the events as Dagster does; an environment variable decides whether it batches them."""
     clock = itertools.count(NOW.timestamp())
     for run_id, step in zip(RUNS, history, strict=False):
         if isinstance(step, dg.AssetKey):
-            with time_machine.travel(next(clock), tick=False):  # the time of a wipe is stored too
+            with time_machine.travel(next(clock), tick=False):  # The time of a wipe is stored.
                 instance.wipe_assets([step])
             continue
         for number, events in enumerate(step):
-            for place, event in enumerate(events):
-                batch = DagsterEventBatchMetadata(f"{run_id}-{number}", place == len(events) - 1)
+            for index, event in enumerate(events):
+                batch = DagsterEventBatchMetadata(f"{run_id}-{number}", index == len(events) - 1)
                 instance.report_dagster_event(event, run_id, batch_metadata=batch, timestamp=next(clock))
 
 
-def queried(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """What the UI asks about assets, partitions, checks and runs."""
+def query_results(instance: dg.DagsterInstance) -> dict[str, Any]:
+    """Returns the results of the Dagster UI's queries about assets, partitions, checks and runs."""
     storage = instance.event_log_storage
     found: dict[str, Any] = {f"log of {run_id}": instance.all_logs(run_id) for run_id in RUNS}
     for key in ASSETS:
@@ -113,13 +115,13 @@ def queried(instance: dg.DagsterInstance) -> dict[str, Any]:
     return found
 
 
-# Both kinds of storage
+# The compared storages
 
 
-class Sqlite:
-    """Two instances on files of their own: Dagster's storage, which stores each event by itself, and ours."""
+class SqliteStorages:
+    """Creates instances on separate files, with Dagster's storage or with the batched one."""
 
-    theirs, ours = SqliteEventLogStorage, BatchedSqliteEventLogStorage
+    single, batched = SqliteEventLogStorage, BatchedSqliteEventLogStorage
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -132,17 +134,19 @@ class Sqlite:
     def instance(
         self, storage: type[SqliteEventLogStorage], folder: Path | None = None
     ) -> Iterator[dg.DagsterInstance]:
-        home = folder or self.new()
+        home = folder or self.new_home()
         config = {"base_dir": str(home / "history" / "runs")}
-        named = {"module": storage.__module__, "class": storage.__name__, "config": config}
-        with dg.instance_for_test(temp_dir=str(home), overrides={"event_log_storage": named}) as instance:
+        configuration = {"module": storage.__module__, "class": storage.__name__, "config": config}
+        with dg.instance_for_test(
+            temp_dir=str(home), overrides={"event_log_storage": configuration}
+        ) as instance:
             yield instance
 
-    def new(self) -> Path:
+    def new_home(self) -> Path:
         return Path(shutil.copytree(self.template, self.folder / f"home{next(_numbers)}"))
 
     def tables(self, instance: dg.DagsterInstance) -> dict[str, list[Any]]:
-        """All rows of all tables of all files, but for the times at which the database made them."""
+        """Returns all rows of all tables of all files, without their creation times."""
         storage = instance.event_log_storage
         assert isinstance(storage, SqliteEventLogStorage)
         files = {"index", *storage.get_all_run_ids()}
@@ -153,27 +157,33 @@ class Sqlite:
         }
 
 
-class Postgres:
-    """The same on databases of one server."""
+class PostgresStorages:
+    """Creates instances on separate databases of one server."""
 
-    theirs, ours = PostgresEventLogStorage, BatchedPostgresEventLogStorage
+    single, batched = PostgresEventLogStorage, BatchedPostgresEventLogStorage
 
-    def __init__(self, new_url: Callable[..., str], sqlite: Sqlite) -> None:
+    def __init__(self, new_url: Callable[..., str], sqlite: SqliteStorages) -> None:
         self.new_url = new_url
         self.sqlite = sqlite
 
     @contextmanager
     def instance(self, storage: type[PostgresEventLogStorage]) -> Iterator[dg.DagsterInstance]:
         url = self.new_url("postgresql", empty=True)
-        named = {"module": storage.__module__, "class": storage.__name__, "config": {"postgres_url": url}}
-        home = self.sqlite.new()
-        with dg.instance_for_test(temp_dir=str(home), overrides={"event_log_storage": named}) as instance:
+        configuration = {
+            "module": storage.__module__,
+            "class": storage.__name__,
+            "config": {"postgres_url": url},
+        }
+        home = self.sqlite.new_home()
+        with dg.instance_for_test(
+            temp_dir=str(home), overrides={"event_log_storage": configuration}
+        ) as instance:
             yield instance
 
     def tables(self, instance: dg.DagsterInstance) -> dict[str, list[Any]]:
         storage = instance.event_log_storage
         assert isinstance(storage, PostgresEventLogStorage)
-        # An insert that becomes an update uses up an id.
+        # An upsert that updates a row skips an id.
         return rows_of(storage.postgres_url, {"asset_keys": "id"})
 
 
@@ -196,13 +206,15 @@ def rows_of(url: str, without: Mapping[str, str] = MappingProxyType({})) -> dict
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> Sqlite:
-    return Sqlite(tmp_path)
+def sqlite(tmp_path: Path) -> SqliteStorages:
+    return SqliteStorages(tmp_path)
 
 
 @pytest.fixture
-def both(database_kind: str, sqlite: Sqlite, new_database_url: Callable[..., str]) -> Sqlite | Postgres:
-    return sqlite if database_kind == "sqlite" else Postgres(new_database_url, sqlite)
+def storages(
+    database_kind: str, sqlite: SqliteStorages, new_database_url: Callable[..., str]
+) -> SqliteStorages | PostgresStorages:
+    return sqlite if database_kind == "sqlite" else PostgresStorages(new_database_url, sqlite)
 
 
 def with_runs(instance: dg.DagsterInstance) -> dg.DagsterInstance:
@@ -227,53 +239,53 @@ def with_runs(instance: dg.DagsterInstance) -> dg.DagsterInstance:
     ]
 )
 @given(history=histories)
-def test_batches_leave_the_rows_and_answers_of_events_that_are_stored_one_by_one(
-    both: Any, history: list[Any]
+def test_batches_store_the_same_rows_and_query_results_as_single_events(
+    storages: Any, history: list[Any]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         found = []
-        for storage, batch_size in ((both.theirs, "0"), (both.ours, "8")):
+        for storage, batch_size in ((storages.single, "0"), (storages.batched, "8")):
             patch.setenv("DAGSTER_EVENT_BATCH_SIZE", batch_size)
-            instance = with_runs(stack.enter_context(both.instance(storage)))
-            report(instance, history)
-            found.append((queried(instance), both.tables(instance)))
+            instance = with_runs(stack.enter_context(storages.instance(storage)))
+            report_events(instance, history)
+            found.append((query_results(instance), storages.tables(instance)))
         assert found[0] == found[1]
 
 
-def test_a_batch_with_more_rows_than_a_statement_takes_is_stored_without_single_events(
-    both: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_batch_larger_than_one_statement_is_stored_without_single_events(
+    storages: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = 2 * MAX_ROWS_PER_INSERT + 1
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", str(number))
     first = date(2020, 1, 1).toordinal()
-    events = [materialized(ASSETS[0], str(date.fromordinal(first + place))) for place in range(number)]
-    with both.instance(both.ours) as instance:
+    events = [materialized(ASSETS[0], str(date.fromordinal(first + index))) for index in range(number)]
+    with storages.instance(storages.batched) as instance:
 
-        def refused(*_events: object) -> None:
-            raise AssertionError("an event was stored by itself")
+        def fail(*_events: object) -> None:
+            raise AssertionError("an event was stored without a batch")
 
-        monkeypatch.setattr(instance.event_log_storage, "store_event", refused)
-        report(instance, [[events]])
+        monkeypatch.setattr(instance.event_log_storage, "store_event", fail)
+        report_events(instance, [[events]])
         assert len(instance.get_materialized_partitions(ASSETS[0])) == number
         assert len(instance.all_logs("run-0")) == number
 
 
-def test_a_batch_that_sqlite_refuses_leaves_nothing_so_that_its_events_can_be_stored_one_by_one(
-    sqlite: Sqlite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_failed_batch_is_rolled_back_and_its_events_are_stored_singly(
+    sqlite: SqliteStorages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "8")
     events = [materialized(ASSETS[0], key) for key in KEYS]
-    with sqlite.instance(sqlite.ours) as instance:
+    with sqlite.instance(sqlite.batched) as instance:
         storage = instance.event_log_storage
         assert isinstance(storage, BatchedSqliteEventLogStorage)
         store_asset_event = storage.store_asset_event
 
-        def refused_once(event: dg.EventLogEntry, event_id: int) -> None:
+        def fail_once(event: dg.EventLogEntry, event_id: int) -> None:
             monkeypatch.setattr(storage, "store_asset_event", store_asset_event)
             raise OSError("the disk is full")
 
-        monkeypatch.setattr(storage, "store_asset_event", refused_once)
-        report(instance, [[events]])
+        monkeypatch.setattr(storage, "store_asset_event", fail_once)
+        report_events(instance, [[events]])
         assert "the disk is full" in capsys.readouterr().err
         assert [entry.dagster_event for entry in instance.all_logs("run-0")] == events
         assert instance.get_materialized_partitions(ASSETS[0]) == set(KEYS)
@@ -281,22 +293,22 @@ def test_a_batch_that_sqlite_refuses_leaves_nothing_so_that_its_events_can_be_st
         assert [len(tables[f"{file}.event_logs"]) for file in ("run-0", "index")] == [len(KEYS)] * 2
 
 
-def test_a_home_goes_from_dagsters_storage_to_ours_and_back(
-    sqlite: Sqlite, monkeypatch: pytest.MonkeyPatch
+def test_an_instance_can_switch_between_dagsters_storage_and_the_batched_one(
+    sqlite: SqliteStorages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "8")
-    home = sqlite.new()
-    for number, storage in enumerate((sqlite.theirs, sqlite.ours, sqlite.theirs, sqlite.ours)):
+    home = sqlite.new_home()
+    for number, storage in enumerate((sqlite.single, sqlite.batched, sqlite.single, sqlite.batched)):
         keys = KEYS[number : number + 2]
         with sqlite.instance(storage, home) as instance:
-            report(instance, [[[materialized(ASSETS[0], key) for key in keys]]])
+            report_events(instance, [[[materialized(ASSETS[0], key) for key in keys]]])
             assert instance.get_materialized_partitions(ASSETS[0]) == set(KEYS[: number + 2])
 
 
-def test_the_folder_may_be_named_by_an_environment_variable(
-    sqlite: Sqlite, monkeypatch: pytest.MonkeyPatch
+def test_the_storage_folder_may_contain_an_environment_variable(
+    sqlite: SqliteStorages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = sqlite.new()
+    home = sqlite.new_home()
     monkeypatch.setenv("HOME", str(home.parent))
     config = {"base_dir": "$SOME_HOME/history/runs"}
     for value in (str(home), f"~/{home.name}"):

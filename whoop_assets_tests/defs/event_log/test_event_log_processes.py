@@ -1,4 +1,4 @@
-"""Storing processes that are killed, and several at once: what is left in the two files of SQLite."""
+"""Killed and concurrent processes that store events in SQLite: the content of the two database files."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
-from whoop_assets_tests.defs.events import ASSETS, KEYS, materialized
+from whoop_assets_tests.defs.event_log.events import ASSETS, KEYS, materialized
 from whoop_assets_tests.support.fixed_time import NOW, python_path
 
 pytestmark = pytest.mark.slow
@@ -27,18 +27,18 @@ from whoop_assets.defs.event_log_storage import BatchedSqliteEventLogStorage
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from {__name__} import ASSETS, entries
 
-def kill_at(words, before):
-    def look(connection, cursor, statement, *rest):
+def kill_at_statement(words, before):
+    def compare(connection, cursor, statement, *rest):
         if words in statement:
             os.kill(os.getpid(), signal.SIGKILL)
-    event.listen(Engine, "before_cursor_execute" if before else "after_cursor_execute", look)
+    event.listen(Engine, "before_cursor_execute" if before else "after_cursor_execute", compare)
 
 folder, run_id = sys.argv[1:3]
 """
 
 
 def entries(run_id: str, keys: Sequence[str]) -> list[dg.EventLogEntry]:
-    """Materializations of these partitions, as the storage gets them."""
+    """Returns materialization events of these partitions."""
     return [
         dg.EventLogEntry(
             error_info=None,
@@ -52,7 +52,7 @@ def entries(run_id: str, keys: Sequence[str]) -> list[dg.EventLogEntry]:
     ]
 
 
-def child(program: str, folder: Path, run_id: str) -> "subprocess.Popen[str]":
+def start_process(program: str, folder: Path, run_id: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", CHILD + textwrap.dedent(program), str(folder), run_id],
         env={**os.environ, "PYTHONPATH": python_path(Path(__file__).parents[2])},
@@ -63,7 +63,7 @@ def child(program: str, folder: Path, run_id: str) -> "subprocess.Popen[str]":
 
 
 def partitions(folder: Path, file: str) -> list[str]:
-    """The partitions whose materializations are in this file, in the order in which they were stored."""
+    """Returns the partitions of the materializations in a database file, in the order of storage."""
     connection = sqlite3.connect(folder / f"{file}.db")
     try:
         return [row[0] for row in connection.execute("select partition from event_logs order by id")]
@@ -79,14 +79,14 @@ def partitions(folder: Path, file: str) -> list[str]:
         ("UPDATE all_runs.asset_keys", False),
     ],
 )
-def test_a_process_that_is_killed_before_the_commit_leaves_nothing_of_its_batch(
+def test_a_process_killed_before_the_commit_stores_nothing_of_its_batch(
     tmp_path: Path, words: str, before: bool
 ) -> None:
     storage = BatchedSqliteEventLogStorage(str(tmp_path))
     storage.store_event_batch(entries("run", KEYS[:2]))
-    killed = child(
+    killed = start_process(
         f"""
-        kill_at({words!r}, {before})
+        kill_at_statement({words!r}, {before})
         BatchedSqliteEventLogStorage(folder).store_event_batch(entries(run_id, {KEYS[2:]!r}))
         """,
         tmp_path,
@@ -99,11 +99,11 @@ def test_a_process_that_is_killed_before_the_commit_leaves_nothing_of_its_batch(
     assert partitions(tmp_path, "index") == partitions(tmp_path, "run") == KEYS
 
 
-def test_dagsters_own_storage_leaves_an_event_in_one_file_when_it_is_killed_between_the_two(
+def test_dagsters_storage_killed_between_the_two_files_leaves_an_event_in_one(
     tmp_path: Path,
 ) -> None:
     SqliteEventLogStorage(str(tmp_path))
-    killed = child(
+    killed = start_process(
         f"""
         SqliteEventLogStorage.index_transaction = lambda self: os.kill(os.getpid(), signal.SIGKILL)
         SqliteEventLogStorage(folder).store_event_batch(entries(run_id, {KEYS!r}))
@@ -116,22 +116,20 @@ def test_dagsters_own_storage_leaves_an_event_in_one_file_when_it_is_killed_betw
     assert (partitions(tmp_path, "run"), partitions(tmp_path, "index")) == (KEYS[:1], [])
 
 
-def test_a_process_that_is_killed_between_the_commits_of_the_two_files_leaves_the_batch_in_the_runs_log_alone(
+def test_a_process_killed_between_the_two_commits_leaves_the_batch_in_the_runs_file_only(
     tmp_path: Path,
 ) -> None:
-    """The state of Dagster's own class, and the way out of it is the same: the next run materializes the
-    partitions."""
+    """Dagster's storage can leave the same state. The next run materializes the partitions again."""
     storage = BatchedSqliteEventLogStorage(str(tmp_path))
     storage.store_event_batch(entries("run", KEYS[:1]))
     limit = 1_000_000
     index = sqlite3.connect(tmp_path / "index.db")
     try:
-        # A write-ahead log of index.db that is longer than the child may write: its first write there ends
-        # it.
+        # The write-ahead log of index.db exceeds the child's file size limit: its first write there kills it.
         index.execute("create table filler (data blob)")
         index.execute("insert into filler values (zeroblob(?))", (limit,))
         index.commit()
-        killed = child(
+        killed = start_process(
             f"""
             import resource
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -150,15 +148,15 @@ def test_a_process_that_is_killed_between_the_commits_of_the_two_files_leaves_th
     assert storage.get_materialized_partitions(ASSETS[0]) == set(KEYS)
 
 
-def test_a_process_that_is_killed_at_any_moment_leaves_whole_batches(tmp_path: Path) -> None:
+def test_a_process_killed_at_any_time_leaves_complete_batches(tmp_path: Path) -> None:
     for number in range(4):
         folder = tmp_path / str(number)
         BatchedSqliteEventLogStorage(str(folder))
-        killed = child(
+        killed = start_process(
             """
             storage = BatchedSqliteEventLogStorage(folder)
             for number in range(1000):
-                storage.store_event_batch(entries(run_id, [f"{number}-{place}" for place in range(50)]))
+                storage.store_event_batch(entries(run_id, [f"{number}-{index}" for index in range(50)]))
                 print(number, flush=True)
             """,
             folder,
@@ -175,12 +173,12 @@ def test_a_process_that_is_killed_at_any_moment_leaves_whole_batches(tmp_path: P
         assert in_index in (in_run, in_run[:-50])
 
 
-def test_runs_a_reader_and_single_events_at_once_do_not_lock_each_other_out(tmp_path: Path) -> None:
+def test_concurrent_runs_and_readers_cause_no_lock_errors(tmp_path: Path) -> None:
     BatchedSqliteEventLogStorage(str(tmp_path))
     batches = """
         storage = BatchedSqliteEventLogStorage(folder)
         for number in range(15):
-            storage.store_event_batch(entries(run_id, [f"{run_id}-{number}-{place}" for place in range(100)]))
+            storage.store_event_batch(entries(run_id, [f"{run_id}-{number}-{index}" for index in range(100)]))
         """
     singles = """
         storage = BatchedSqliteEventLogStorage(folder)
@@ -194,15 +192,15 @@ def test_runs_a_reader_and_single_events_at_once_do_not_lock_each_other_out(tmp_
             storage.get_latest_materialization_events(ASSETS)
         """
     writers = [
-        child(batches, tmp_path, "one"),
-        child(batches, tmp_path, "two"),
-        child(singles, tmp_path, "two"),
+        start_process(batches, tmp_path, "one"),
+        start_process(batches, tmp_path, "two"),
+        start_process(singles, tmp_path, "two"),
     ]
-    reading = child(reader, tmp_path, "none")
-    ended = [writer.communicate() for writer in writers]
+    reader_process = start_process(reader, tmp_path, "none")
+    outputs = [writer.communicate() for writer in writers]
     (tmp_path / "stop").touch()
-    ended.append(reading.communicate())
-    assert [error for _, error in ended] == [""] * 4
+    outputs.append(reader_process.communicate())
+    assert [error for _, error in outputs] == [""] * 4
     assert len(partitions(tmp_path, "index")) == 2 * 1500 + 60
     assert len(partitions(tmp_path, "one")) == 1500
     assert len(partitions(tmp_path, "two")) == 1560

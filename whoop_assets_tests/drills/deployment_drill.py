@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 from whoop_assets.db.database import Database
-from whoop_assets_tests.drills.truth import against_naive, comparable, rows
+from whoop_assets_tests.drills.comparisons import comparable, differences_from_naive_rules, rows
 from whoop_assets_tests.support.deployments.compose_processes import Deployment
 from whoop_assets_tests.support.deployments.dagster_ui import UiError, until
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
@@ -17,7 +17,7 @@ from whoop_simulator.running import Control
 
 T = TypeVar("T")
 
-WITHIN = 900.0
+MAX_WAIT_SECONDS = 900.0
 """Maximum seconds of any wait on a busy machine."""
 
 STARTED = re.compile(r"Started process for (?:resumed )?run \(pid: (\d+)\)")
@@ -27,7 +27,7 @@ query ($id: ID!) {
    ... on Error { message } }
 }"""
 
-SLOWLY = 6.0
+RESPONSE_SECONDS = 6.0
 """Response time of WHOOP in seconds, long enough to kill a process during a request."""
 
 
@@ -39,9 +39,9 @@ class Log:
     lines: list[str] = field(default_factory=list)
 
     def __call__(self, line: str) -> None:
-        said = f"{time.monotonic() - self.began:6.1f} s  {line}"
-        self.lines.append(said)
-        print(said, flush=True)
+        entry = f"{time.monotonic() - self.began:6.1f} s  {line}"
+        self.lines.append(entry)
+        print(entry, flush=True)
 
 
 @dataclass
@@ -67,33 +67,31 @@ class Drill:
     def announced(self) -> tuple[int, int]:
         """Send all due deliveries; return the numbers of those with and without a 2xx response."""
         sent = self.control.post("webhooks/deliver")
-        delivered = sum(one["status"] == "delivered" for one in sent)
+        delivered = sum(delivery["status"] == "delivered" for delivery in sent)
         return delivered, len(sent) - delivered
 
     def runs(self, **tags: str) -> list[dict[str, Any]]:
         """The runs with these tags, newest first. `__` in a tag name stands for `/`."""
         wanted = {name.replace("__", "/"): value for name, value in tags.items()}
-        return [run for run in self.answer(self.deployment.ui.runs) if wanted.items() <= run["tags"].items()]
+        return [run for run in self.query(self.deployment.ui.runs) if wanted.items() <= run["tags"].items()]
 
-    def answer(self, ask: Callable[[], T]) -> T:
-        """Query the web server, again after a crash of PostgreSQL: a lost pooled connection fails its first
-        query.
-        """
+    def query(self, send: Callable[[], T]) -> T:
+        """Queries the web server; repeats the query if a connection was lost in a crash of PostgreSQL."""
 
-        def answered() -> list[T] | None:
+        def response() -> list[T] | None:
             try:
-                return [ask()]
+                return [send()]
             except UiError as error:
                 if "OperationalError" not in str(error):
                     raise
                 return None
 
-        return until(answered, WITHIN, "the web server's answer")[0]
+        return until(response, MAX_WAIT_SECONDS, "a response of the web server")[0]
 
     def await_reading(self, more: int) -> None:
         """Wait until WHOOP has received that many more requests."""
-        aim = self.stage.requests() + more
-        until(lambda: self.stage.requests() >= aim, WITHIN, f"{more} more requests")
+        target = self.stage.requests() + more
+        until(lambda: self.stage.requests() >= target, MAX_WAIT_SECONDS, f"{more} more requests")
 
     def started(self, *, requests: int = 4, **tags: str) -> dict[str, Any]:
         """Wait until the newest run with these tags is active and has sent that many requests."""
@@ -102,15 +100,15 @@ class Drill:
             found = [run for run in self.runs(**tags) if run["status"] == "STARTED"]
             return found[0] if found else None
 
-        run = until(active, WITHIN, f"a run with {tags}")
+        run = until(active, MAX_WAIT_SECONDS, f"a run with {tags}")
         self.await_reading(requests)
         return run
 
     def process_of(self, run: dict[str, Any]) -> int:
         """The process id of the run, from its log."""
-        logs = self.answer(lambda: self.deployment.ui.ask(LOGS, id=run["id"]))["logsForRun"]
+        logs = self.query(lambda: self.deployment.ui.query(LOGS, id=run["id"]))["logsForRun"]
         found = [STARTED.search(event.get("message", "")) for event in logs["events"]]
-        (process,) = {int(one[1]) for one in found if one is not None}
+        (process,) = {int(match[1]) for match in found if match is not None}
         return process
 
     def open_events(self) -> int:
@@ -120,35 +118,34 @@ class Drill:
         """Wait for the end of the backfill, with any status."""
 
         def ended() -> dict[str, Any] | None:
-            found = self.answer(lambda: self.deployment.ui.backfill(backfill_id))
+            found = self.query(lambda: self.deployment.ui.backfill(backfill_id))
             return found if found["status"].startswith(("COMPLETED", "FAILED", "CANCELED")) else None
 
-        return until(ended, WITHIN, f"the end of backfill {backfill_id}")
+        return until(ended, MAX_WAIT_SECONDS, f"the end of backfill {backfill_id}")
 
-    def await_rest(self) -> None:
+    def await_idle(self) -> None:
         """Wait until no event is open and no summary is stale."""
 
-        def at_rest() -> bool:
+        def is_idle() -> bool:
             ledgers = ("stale_days", "stale_trends")
-            return self.open_events() == 0 and not any(rows(self.database, one) for one in ledgers)
+            return self.open_events() == 0 and not any(rows(self.database, ledger) for ledger in ledgers)
 
-        until(at_rest, WITHIN, "events and summaries")
+        until(is_idle, MAX_WAIT_SECONDS, "events and summaries")
 
 
 def differences(drill: Drill, first: date, last: date) -> list[tuple[Any, ...]]:
     """Compare the warehouse with WHOOP.
 
     Returns:
-        Records that are missing, different, on the wrong day, or unknown to WHOOP; and summaries that the
-        written rules
-        would build differently from the stored records.
+        Records that are missing, different, on the wrong day, or unknown to WHOOP, and summaries that
+        differ from those by the written rules.
     """
     found: list[tuple[Any, ...]] = []
     for user_id in drill.stage.members:
         truth = drill.control.get(f"truth/{user_id}")
         days = days_of(truth)
         for stream in RECORDS:
-            theirs = {str(record[KEY[stream]]): record for record in truth[stream]}
+            expected = {str(record[KEY[stream]]): record for record in truth[stream]}
             stored = {
                 str(row[KEY[stream]]): row
                 for row in rows(drill.database, stream)
@@ -156,20 +153,20 @@ def differences(drill: Drill, first: date, last: date) -> list[tuple[Any, ...]]:
             }
             for key, day in days[stream].items():
                 if day is not None and first <= day <= last and str(key) not in stored:
-                    found.append((stream, key, "lacking here", str(day)))
+                    found.append((stream, key, "missing here", str(day)))
             for key, row in stored.items():
-                record = theirs.get(key)
+                record = expected.get(key)
                 if record is None:
                     found.append((stream, key, "only here", str(row["day"])))
                 elif comparable(stream, row["payload"]) != comparable(stream, record):
                     found.append((stream, key, "differs", str(row["day"])))
                 elif {str(k): day for k, day in days[stream].items()}[key] not in (row["day"], None):
-                    found.append((stream, key, "filed elsewhere", str(row["day"])))
-    return found + against_naive(drill.database)
+                    found.append((stream, key, "wrong day", str(row["day"])))
+    return found + differences_from_naive_rules(drill.database)
 
 
-def left_over(database: Database) -> list[tuple[Any, ...]]:
-    """Events that are not done or stored twice, open failures, and stale summaries."""
+def unfinished_work(database: Database) -> list[tuple[Any, ...]]:
+    """Returns open and duplicate events, open failures, stale days and quarantined records."""
     events = rows(database, "webhook_events")
     found: list[tuple[Any, ...]] = [
         ("webhook_events", row["trace_id"], row["state"], row["last_error"])

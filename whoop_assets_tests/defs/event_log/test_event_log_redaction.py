@@ -1,4 +1,4 @@
-"""What is removed from Dagster's storages when a member is erased: ids in text, in numbers and in tables."""
+"""Redaction of an erased member in Dagster's storages: ids in text, numbers and tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from whoop_assets.defs.event_log_redaction import redact_member
 from whoop_assets_tests.support.dagster_instance import instance_in
 
 OTHER = 62450
-CAUSE = "a cause that only this member has"
+CAUSE = "a cause of this member only"
 
 
 @dg.asset
 def records() -> None:
-    """An asset whose check fails."""
+    """An asset with a failing check."""
 
 
 def failing_check(member: int) -> dg.AssetChecksDefinition:
@@ -46,7 +46,7 @@ def instance_with_a_failed_check(folder: Path, member: int) -> Iterator[dg.Dagst
 
 
 def evaluation(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
-    """The check's result as the UI reads it."""
+    """Returns the check's result as the Dagster UI reads it."""
     (run,) = instance.get_runs()
     events = [entry.dagster_event for entry in instance.all_logs(run.run_id) if entry.dagster_event]
     (found,) = [event for event in events if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION]
@@ -54,9 +54,7 @@ def evaluation(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
 
 
 @pytest.mark.parametrize("member", [10129, 7, -1])
-def test_an_id_is_removed_from_the_text_the_numbers_and_the_tables_of_a_check(
-    tmp_path: Path, member: int
-) -> None:
+def test_an_id_is_removed_from_the_text_numbers_and_tables_of_a_check(tmp_path: Path, member: int) -> None:
     with instance_with_a_failed_check(tmp_path, member) as instance:
         assert redact_member(instance, member).unreached == []
         found = evaluation(instance)
@@ -72,7 +70,7 @@ def test_an_id_is_removed_from_the_text_the_numbers_and_the_tables_of_a_check(
         assert CAUSE not in str(instance.all_logs(instance.get_runs()[0].run_id))
 
 
-def test_a_database_that_cannot_be_changed_is_named_without_what_it_holds(
+def test_a_locked_database_is_reported_without_its_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def locked() -> None:
@@ -80,8 +78,8 @@ def test_a_database_that_cannot_be_changed_is_named_without_what_it_holds(
 
     with instance_with_a_failed_check(tmp_path, 10129) as instance:
         monkeypatch.setattr(instance.event_log_storage, "index_connection", locked)
-        done = redact_member(instance, 10129)
-        (sentence,) = done.unreached
+        result = redact_member(instance, 10129)
+        (sentence,) = result.unreached
         assert "end the processes that use it" in sentence
         assert CAUSE not in sentence
-        assert done.values > 0  # the other databases are changed all the same
+        assert result.values > 0  # The other databases are still redacted.

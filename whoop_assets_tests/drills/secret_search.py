@@ -12,12 +12,12 @@ from urllib.parse import quote
 from sqlalchemy import create_engine, inspect, select, table, text
 
 SQLITE = b"SQLite format 3\0"
-HOMES_OF_NAMES = ("members", "profiles")
+TABLES_WITH_NAMES = ("members", "profiles")
 
 
 @dataclass
-class Wanted:
-    """The values to search for: secrets are allowed nowhere, e-mail and name only in their two tables."""
+class ForbiddenValues:
+    """The values to search for. Secrets are forbidden everywhere, e-mail and name outside of two tables."""
 
     secrets: dict[str, str] = field(default_factory=dict)
     """Description -> value."""
@@ -29,14 +29,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Found:
-    """A forbidden value in a place. The value itself is not repeated."""
+    """The place of a forbidden value, without the value."""
 
     what: str
     where: str
 
 
 def forms(secret: str) -> set[bytes]:
-    """The secret as plain text, in JSON, in a URL, and in base64 at each of its three alignments."""
+    """Returns the secret as plain text, in JSON, in a URL, and in base64 at its three alignments."""
     raw = secret.encode()
     found = {raw, json.dumps(secret)[1:-1].encode(), quote(secret).encode(), secret.encode("utf-16-le")}
     if len(raw) >= 12:
@@ -53,8 +53,8 @@ def in_bytes(content: bytes, where: str, wanted: dict[str, str]) -> Iterator[Fou
             yield Found(what, where)
 
 
-def in_folder(folder: Path, wanted: Wanted, *, leave_out: Iterable[Path] = ()) -> Iterator[Found]:
-    """Search every file of the folder as bytes, and every row of SQLite files."""
+def in_folder(folder: Path, wanted: ForbiddenValues, *, leave_out: Iterable[Path] = ()) -> Iterator[Found]:
+    """Searches each file of a folder as bytes, and each row of SQLite files."""
     left_out = {path.resolve() for path in leave_out}
     warehouses = set()
     for path in sorted(folder.rglob("*")):
@@ -63,7 +63,7 @@ def in_folder(folder: Path, wanted: Wanted, *, leave_out: Iterable[Path] = ()) -
         content, where = path.read_bytes(), str(path.relative_to(folder))
         if content.startswith(SQLITE):
             tables = _tables(path)
-            if set(HOMES_OF_NAMES) <= tables.keys():
+            if set(TABLES_WITH_NAMES) <= tables.keys():
                 warehouses.add(path)
             for name, rows in tables.items():
                 yield from in_table(name, rows, where, wanted)
@@ -72,8 +72,8 @@ def in_folder(folder: Path, wanted: Wanted, *, leave_out: Iterable[Path] = ()) -
         yield from in_bytes(content, where, wanted.secrets if of_warehouse else wanted.everything())
 
 
-def in_database(url: str, wanted: Wanted) -> Iterator[Found]:
-    """Search every row of every table of a database server."""
+def in_database(url: str, wanted: ForbiddenValues) -> Iterator[Found]:
+    """Searches each row of each table of a database server."""
     engine = create_engine(url)
     with engine.connect() as connection:
         for name in inspect(connection).get_table_names():
@@ -82,9 +82,11 @@ def in_database(url: str, wanted: Wanted) -> Iterator[Found]:
     engine.dispose()
 
 
-def in_table(name: str, rows: Iterable[Iterable[Any]], where: str, wanted: Wanted) -> Iterator[Found]:
+def in_table(
+    name: str, rows: Iterable[Iterable[Any]], where: str, wanted: ForbiddenValues
+) -> Iterator[Found]:
     content = "\n".join(repr(value) + "\n" + str(value) for row in rows for value in row).encode()
-    allowed = name in HOMES_OF_NAMES
+    allowed = name in TABLES_WITH_NAMES
     yield from in_bytes(content, f"{where}, table {name}", wanted.secrets if allowed else wanted.everything())
 
 
