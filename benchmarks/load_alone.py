@@ -23,10 +23,10 @@ from typing import Any
 import httpx
 
 from whoop_assets.schema import open_database
+from whoop_assets.sync.load import cycle_span
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.pagination import PAGES_PER_PIECE
 from whoop_assets.sync.parsing import canonical
-from whoop_assets.sync.time_windows import cycle_span
 from whoop_assets.whoop_api.client import instant
 from whoop_assets.whoop_api.streams import STREAMS as COLLECTIONS
 from whoop_assets_tests.support.deployments.simulator_process import (

@@ -14,9 +14,9 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.factory import AssetFactory, Partitions
 from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.journal import journal, journal_effects
-from whoop_assets.defs.assets.members import body_measurement, profile
+from whoop_assets.defs.assets.members import SNAPSHOT_ASSETS
 from whoop_assets.defs.assets.notion_daily import notion_daily
-from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.defs.assets.records import RECORD_ASSETS
 from whoop_assets.defs.assets.report import report
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.assets.weekly_summary import weekly_summary
@@ -44,12 +44,8 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.target import is_configured as notion_is_configured
 
 ASSETS = (
-    profile,
-    body_measurement,
-    cycles,
-    sleeps,
-    recoveries,
-    workouts,
+    *SNAPSHOT_ASSETS,
+    *RECORD_ASSETS,
     daily_summary,
     trends,
     weekly_summary,

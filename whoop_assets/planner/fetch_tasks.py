@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-RECORDS = ("cycles", "sleeps", "recoveries", "workouts")
-SNAPSHOTS = ("profile", "body_measurement")
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS
+
+RECORDS = tuple(STREAMS)
+SNAPSHOTS = tuple(SNAPSHOT_STREAMS)
 
 SCHEDULE, BACKFILL = "schedule", "backfill"
 LANES_IN_ORDER = (SCHEDULE, BACKFILL)
@@ -19,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RECORDS_PER_PAGE = 24
 """Pages contain 25 records, and each but the first repeats one."""
 
-RECORDS_PER_DAY = {"cycles": 1.0, "sleeps": 1.2, "recoveries": 1.0, "workouts": 1.0}
+RECORDS_PER_DAY = dict.fromkeys(RECORDS, 1.0) | {"sleeps": 1.2}
 """Expected records; every fifth day has a nap."""
 
 

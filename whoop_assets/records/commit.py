@@ -1,7 +1,8 @@
 """The write path of a load: stores a batch of responses in the caller's transaction.
 
 A batch holds what one or more responses say about streams of one member. Every load builds one: of a range of
-days, of announced events, and of single cycles. `sync/commit.py` opens the transaction and closes the events.
+days, of announced events, and of single cycles. `sync/stream_reader.py` opens the transaction and closes
+the events.
 """
 
 from collections.abc import Collection

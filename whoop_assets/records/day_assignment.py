@@ -142,8 +142,8 @@ def affected_by_cycles(
 ) -> AffectedRecords:
     """Return the records that a change of cycles affects: up to the unchanged neighbours on both sides.
 
-    A record between two cycles takes its day from the nearer one. A cycle that appears in a gap therefore
-    affects records up to the next cycle.
+    A record between two cycles gets its day from the offset of the nearer one. A cycle that appears in a gap
+    therefore affects records up to the next cycle.
 
     Args:
         spans: Old and new times of the changed cycles.

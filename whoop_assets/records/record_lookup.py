@@ -1,14 +1,12 @@
-"""Looks up times and cycle of a stored record, and when it was last confirmed.
+"""Looks up stored records: times and cycle of one, cycles to read again, and the number per day."""
 
-The load of an event uses it.
-"""
-
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
 
-from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES, cycles
+from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES, SNAPSHOT_TABLES, cycles
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +69,29 @@ def unclosed_cycles(connection: Connection, user_id: int) -> list[int]:
         c.user_id == user_id, c.end_time.is_(None), c.deleted_at.is_(None), c.synced_at < seen
     )
     return list(connection.scalars(query.order_by(c.start_time)))
+
+
+def row_counts(
+    connection: Connection, members: Collection[int], stream: str, first: date, last: date
+) -> dict[date, int]:
+    """Return the number of existing records, or snapshots, per day.
+
+    Args:
+        connection: The transaction.
+        members: WHOOP user ids.
+        stream: Name of the stream.
+        first: First day.
+        last: Last day.
+
+    Returns:
+        Day -> number, for the days that have any.
+    """
+    table = (RECORD_TABLES | SNAPSHOT_TABLES)[stream]
+    query = (
+        select(table.c.day, func.count())
+        .where(table.c.user_id.in_(list(members)), table.c.day.between(first, last))
+        .group_by(table.c.day)
+    )
+    if stream in RECORD_TABLES:
+        query = query.where(table.c.deleted_at.is_(None))
+    return dict(connection.execute(query).all())

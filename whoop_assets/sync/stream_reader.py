@@ -1,23 +1,38 @@
-"""Reads streams of one member and commits each piece. Loads of a range and loads of events both use it."""
+"""Reads streams of one member and commits each piece. Loads of a range and loads of events both use it.
 
-from datetime import date, datetime
+`commit_batch` is the write path: one transaction stores a batch and closes the events that it answers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select, union
+
+from whoop_assets.app_export.tables import imported_cycles, imported_sleeps, imported_workouts
+from whoop_assets.db.database import Database, Transaction
+from whoop_assets.members import store as member_store
+from whoop_assets.records import commit as records
 from whoop_assets.records import coverage, day_assignment, record_lookup
 from whoop_assets.records.commit import Batch, ReadSpan, StreamBatch
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.quarantine import RejectedRecord
-from whoop_assets.sync.commit import Answered, commit_batch
+from whoop_assets.records.upsert import StoreStats
 from whoop_assets.sync.deletion_confirmation import confirm_absences
 from whoop_assets.sync.fetching import fetch_record
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.pagination import Piece, paginate
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.sync.session import Connection
+from whoop_assets.webhooks import attempts
 from whoop_assets.whoop_api.errors import BadRequest, Refused, ServerFault, Unavailable, UnreadableResponse
 from whoop_assets.whoop_api.streams import CYCLES, Stream
 from whoop_assets.whoop_day import Calendar
+
+Answered = Mapping[str, Mapping[Any, datetime]]
+"""Stream -> key of a record (of a recovery its sleep's id) -> when it was requested."""
 
 
 class StreamReader:
@@ -200,3 +215,49 @@ class StreamReader:
     def _warn(self, warning: str | None) -> None:
         if warning is not None:
             self.stats.warnings.append(warning)
+
+
+def commit_batch(
+    database: Database, user_id: int, batch: Batch, answered: Answered, *, closed_by: str
+) -> dict[str, StoreStats]:
+    """Store the batch and close the events of the answered records.
+
+    An event stays open if it came after the request, or if the response was older than the stored content.
+
+    Args:
+        answered: The records that the batch answers completely.
+        closed_by: Written to the events: a Dagster run, a command or a lane.
+
+    Returns:
+        Stream -> numbers of records by outcome.
+
+    Raises:
+        UnknownMember: The member was erased meanwhile. Nothing was stored.
+    """
+    with database.write([user_id]) as connection:
+        member_store.require(connection, user_id)
+        at = database.now(connection)
+        if batch.read is not None:
+            batch.read = replace(batch.read, other_days=_exported_days(connection, user_id, batch.read.span))
+        stats = records.commit(connection, user_id, batch, at)
+        requested = {
+            (stream, str(key)): moment
+            for stream, moments in answered.items()
+            for key, moment in moments.items()
+            if key not in stats[stream].outdated
+        }
+        attempts.close(connection, user_id, requested, at, closed_by)
+    return stats
+
+
+def _exported_days(connection: Transaction, user_id: int, span: Span) -> set[date]:
+    """Return the days around the span that app exports describe.
+
+    Such a day may have no cycle from the API. It changes when the API provides one of its streams.
+    """
+    first, last = span.start.date() - timedelta(days=1), span.end.date() + timedelta(days=1)
+    queries = (
+        select(table.c.day).where(table.c.user_id == user_id, table.c.day.between(first, last))
+        for table in (imported_cycles, imported_sleeps, imported_workouts)
+    )
+    return set(connection.scalars(union(*queries)))

@@ -117,7 +117,7 @@ def current(connection: Connection, cipher: TokenCipher) -> str:
     )
 
 
-def claim(connection: Connection, cipher: TokenCipher, at: datetime) -> str:
+def lock_current(connection: Connection, cipher: TokenCipher, at: datetime) -> str:
     """Return the current key, and lock it: no other key becomes current before the transaction ends."""
     insert_or_ignore(connection, key_in_use, [{"id": 1, "key_id": cipher.first, "since": at}])
     # A shared lock suffices unless the key may have to be switched, which is so only while nothing is
@@ -139,7 +139,7 @@ def for_storing(connection: Connection, cipher: TokenCipher, otherwise: str, at:
     """Return the key for a pair that WHOOP has returned: the current key, or `otherwise` if it is not
     available."""
     try:
-        return claim(connection, cipher, at)
+        return lock_current(connection, cipher, at)
     except ConfigurationError:
         return otherwise
 

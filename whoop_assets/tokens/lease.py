@@ -106,7 +106,7 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
     Raises:
         ConfigurationError: The current key is not available, so the new pair could not be stored.
     """
-    key_id = keys.claim(connection, cipher, at)
+    key_id = keys.lock_current(connection, cipher, at)
     taken = connection.execute(
         update(tokens)
         .where(

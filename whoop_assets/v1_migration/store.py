@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, case, func, or_, s
 from whoop_assets.db.statements import batched, insert_or_ignore
 from whoop_assets.records.tables import RECORD_TABLES, recoveries, sleeps, workouts
 from whoop_assets.v1_migration.tables import v1_ids
-from whoop_assets.webhooks.row_locks import PARKED
+from whoop_assets.webhooks.events import PARKED
 from whoop_assets.webhooks.tables import webhook_events
 
 OPEN, MAPPED, UNMAPPED = "open", "mapped", "unmapped"

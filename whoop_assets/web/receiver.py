@@ -33,7 +33,7 @@ from whoop_assets.whoop_api.webhooks import (
 MAX_BODY_BYTES = 64 * 1024
 """WHOOP's events have about 200 bytes."""
 MAX_BODY_SECONDS = 10.0
-"""Seconds."""
+"""A body that takes longer gets a 408."""
 
 log = logging.getLogger(__name__)
 

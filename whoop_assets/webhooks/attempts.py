@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from whoop_assets.webhooks.row_locks import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
+from whoop_assets.webhooks.events import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events
 
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 120, 360, 720))

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, or_, select
 
 from whoop_assets.webhooks import attempts
-from whoop_assets.webhooks.row_locks import COLUMNS, DONE, OPEN, Event, locked
+from whoop_assets.webhooks.events import COLUMNS, DONE, OPEN, Event, locked
 from whoop_assets.webhooks.tables import webhook_events
 
 RUN_DIED = "The run that was to load it ended without a result."

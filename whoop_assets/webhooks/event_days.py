@@ -16,7 +16,7 @@ from whoop_assets.db.statements import batched
 from whoop_assets.records.offsets import newest_offsets
 from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES
 from whoop_assets.webhooks import attempts
-from whoop_assets.webhooks.row_locks import COLUMNS, OPEN, Event
+from whoop_assets.webhooks.events import COLUMNS, OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets.whoop_day import local_date
 

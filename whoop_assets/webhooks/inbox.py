@@ -20,7 +20,7 @@ from whoop_assets.db.statements import batched, upsert
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members.store import DISCONNECTED
 from whoop_assets.members.tables import members
-from whoop_assets.webhooks.row_locks import COLUMNS, DONE, OPEN, PARKED, STATES, Event, change, locked, write
+from whoop_assets.webhooks.events import COLUMNS, DONE, OPEN, PARKED, STATES, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events
 
 __all__ = ["DONE", "OPEN", "PARKED", "STATES", "Delivery", "Event", "Figures"]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from whoop_assets.webhooks import inbox
-from whoop_assets.webhooks.row_locks import COLUMNS, OPEN, PARKED, Event
+from whoop_assets.webhooks.events import COLUMNS, OPEN, PARKED, Event
 from whoop_assets.webhooks.tables import webhook_events
 
 

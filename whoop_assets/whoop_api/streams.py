@@ -36,7 +36,7 @@ _NOT_STORED = {"user_id", "v1_id"}
 
 Key = int | str | UUID
 DayRule = Literal["cycle", "sleep", "recovery", "workout"]
-"""Names the function in `records/day_assignment.py` that gives a record its WHOOP day."""
+"""Which rule of `whoop_day.py` gives a record its day; `records/day_assignment.py` has a case for each."""
 
 
 @dataclass(frozen=True, eq=False)

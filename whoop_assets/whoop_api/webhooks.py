@@ -23,14 +23,16 @@ from typing import Any, NoReturn
 
 from whoop_assets.errors import WhoopError
 from whoop_assets.whoop_api.errors import InvalidIdentifier
-from whoop_assets.whoop_api.streams import valid_uuid
+from whoop_assets.whoop_api.streams import STREAMS, valid_uuid
 
 SIGNATURE_HEADER = "X-WHOOP-Signature"
 TIMESTAMP_HEADER = "X-WHOOP-Signature-Timestamp"
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far in the future a signature may be."""
 
-STREAM_OF = {"sleep": "sleeps", "recovery": "recoveries", "workout": "workouts"}
+STREAM_OF = {stream.event: stream.name for stream in STREAMS.values() if stream.event is not None}
+"""First word of a type, as in `sleep.updated` -> stream."""
+
 KNOWN_TYPES = {
     f"{kind}.{what}": stream for kind, stream in STREAM_OF.items() for what in ("updated", "deleted")
 }

@@ -57,7 +57,8 @@ def test_an_upgrade_marks_all_rows_of_a_table_with_an_older_version(database, mo
     monkeypatch.setitem(VERSIONS, name, VERSIONS[name] + 1)
     for refuse in (schema.check, schema.prepare):
         with pytest.raises(
-            SchemaMismatch, match=f"The table {name} has version 1, .*`whoop-assets db upgrade`"
+            SchemaMismatch,
+            match=f"The table {name} has version {VERSIONS[name] - 1}, .*`whoop-assets db upgrade`",
         ):
             refuse(database)
     assert schema.upgrade(database).outdated == [name]
@@ -76,7 +77,7 @@ def test_a_build_that_began_before_the_upgrade_leaves_its_days_stale(database, m
         build(connection)
         STALE_DAYS.mark(connection, MEMBER, [MONDAY, new_day], NOW)
         read = STALE_DAYS.stale(connection)
-    monkeypatch.setitem(VERSIONS, "daily_summary", 2)
+    monkeypatch.setitem(VERSIONS, "daily_summary", VERSIONS["daily_summary"] + 1)
     schema.upgrade(database)
     with database.write() as connection:
         STALE_DAYS.clear(connection, read)
@@ -87,7 +88,7 @@ def test_a_program_with_an_older_version_is_refused_and_writes_no_rows(database,
     with database.write() as connection:
         build(connection)
     with monkeypatch.context() as newer:
-        newer.setitem(VERSIONS, "daily_summary", 2)
+        newer.setitem(VERSIONS, "daily_summary", VERSIONS["daily_summary"] + 1)
         schema.upgrade(database)
     for refuse in (schema.check, schema.prepare, schema.upgrade):
         with pytest.raises(SchemaMismatch, match="install the newer whoop-assets"):

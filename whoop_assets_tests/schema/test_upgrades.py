@@ -53,7 +53,8 @@ def test_older_code_can_read_and_write_after_the_upgrade(empty, revision, tmp_pa
         # No migration removes or renames what older code reads.
         assert all(had[name] <= columns(connection)[name] for name in older)
         assert contents(connection, older) == before
-        assert columns(connection)["daily_summary"] - had["daily_summary"] == {"of_the_next_release"}
+        declared = {column.name for column in schema.metadata.tables["daily_summary"].columns}
+        assert columns(connection)["daily_summary"] == declared | {"of_the_next_release"}
     with empty.write() as connection:
         fill(connection, older, first=10)  # its INSERTs know no newer column
         counts = {name: len(rows) for name, rows in contents(connection, older).items()}

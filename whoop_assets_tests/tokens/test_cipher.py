@@ -89,7 +89,7 @@ def test_two_first_connections_with_a_new_key_do_not_block_each_other(postgres_u
     def connect(number):
         cipher = keys.TokenCipher([Fernet.generate_key()])
         with database.write([number]) as connection:
-            return keys.claim(connection, cipher, database.now(connection)) == cipher.first
+            return keys.lock_current(connection, cipher, database.now(connection)) == cipher.first
 
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(connect, [1, 2])) == [True, True]

@@ -6,22 +6,15 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.defs.assets.factory import AssetFactory, Partitions
-from whoop_assets.defs.assets.members import body_measurement, profile
-from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.defs.assets.members import SNAPSHOT_ASSETS
+from whoop_assets.defs.assets.records import RECORD_ASSETS
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import WhoopError
 from whoop_assets.sinks.iceberg.catalog import namespace_of, open_catalog
 from whoop_assets.sinks.iceberg.sync import Synced, make_all, sync
 from whoop_assets.sinks.source import TABLES, ExportTable
 
-_STREAMS: Mapping[str, AssetFactory] = {
-    "profile": profile,
-    "body_measurement": body_measurement,
-    "cycles": cycles,
-    "sleeps": sleeps,
-    "recoveries": recoveries,
-    "workouts": workouts,
-}
+_STREAMS: Mapping[str, AssetFactory] = {asset.name: asset for asset in (*SNAPSHOT_ASSETS, *RECORD_ASSETS)}
 _REWRITE = dg.Field(
     bool,
     default_value=False,

@@ -9,9 +9,9 @@ import dagster as dg
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
+from whoop_assets.records.record_lookup import row_counts
 from whoop_assets.request_budget import usage
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
-from whoop_assets.sync.members.membership import row_counts
 
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"

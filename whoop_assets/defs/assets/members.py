@@ -27,3 +27,7 @@ def body_measurement(context: dg.AssetExecutionContext, whoop: WhoopResource) ->
     it, if any.
     """
     return load(context, whoop, "body_measurement")
+
+
+SNAPSHOT_ASSETS = (profile, body_measurement)
+"""The assets of all snapshots."""

@@ -36,3 +36,7 @@ def workouts(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Mate
     """Workouts and other activities with strain and zones, assigned to the day of the cycle in which they
     start."""
     return load(context, whoop, "workouts")
+
+
+RECORD_ASSETS = (cycles, sleeps, recoveries, workouts)
+"""The assets of all streams of records, in loading order."""

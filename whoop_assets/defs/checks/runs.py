@@ -8,7 +8,7 @@ import dagster as dg
 
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.members import body_measurement, profile
-from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.defs.assets.records import RECORD_ASSETS, cycles
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.checks.factory import check
 from whoop_assets.defs.resources import WhoopResource
@@ -144,7 +144,7 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
 
 
 # After the loads, so that the check sees a consent that this run found revoked.
-@check(profile, after=[body_measurement, cycles, sleeps, recoveries, workouts])
+@check(profile, after=[body_measurement, *RECORD_ASSETS])
 def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
     """WHOOP accepts the consent of every member. The severity is WARN, because only a person can reconnect a
     member."""

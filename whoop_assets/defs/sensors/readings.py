@@ -10,8 +10,8 @@ import dagster as dg
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import SINCE_TAG, lane_tags
-from whoop_assets.defs.assets.members import body_measurement, profile
-from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.defs.assets.members import SNAPSHOT_ASSETS
+from whoop_assets.defs.assets.records import RECORD_ASSETS
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
@@ -20,6 +20,7 @@ from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_in_flight
 from whoop_assets.planner import FetchTask, Plan
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 
 REASON_TAG = "whoop/reason"
 MAX_MEMBERS_PER_RUN = 100
@@ -30,7 +31,6 @@ TRY_AGAIN_AFTER = timedelta(hours=1)
 """Re-request work that is still due this long after its run."""
 
 SUMMARIES = ("daily_summary", "trends")
-SNAPSHOTS = ("profile", "body_measurement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,7 @@ class InFlight:
         )
 
 
-@sensor(
-    targets=[profile, body_measurement, cycles, sleeps, recoveries, workouts, daily_summary, trends],
-    seconds=60,
-)
+@sensor(targets=[*SNAPSHOT_ASSETS, *RECORD_ASSETS, daily_summary, trends], seconds=60)
 def due_readings(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
@@ -85,7 +82,7 @@ def runs_of(due: Iterable[FetchTask], flights: Iterable[InFlight]) -> list[Group
 def request(group: Group, now: datetime, namespace: AssetNamespace) -> dg.RunRequest:
     """Return the run request of a group."""
     one = group.any
-    assets = [*one.streams, *(SUMMARIES if set(one.streams) - set(SNAPSHOTS) else ())]
+    assets = [*one.streams, *(SUMMARIES if set(one.streams) - set(SNAPSHOT_STREAMS) else ())]
     return dg.RunRequest(
         run_key=run_key(group, now),
         run_config=namespace.members_config(group.members),

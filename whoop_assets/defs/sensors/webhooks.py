@@ -12,7 +12,7 @@ from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.event_loading import keys
 from whoop_assets.defs.assets.loading import lane_tags
-from whoop_assets.defs.assets.records import cycles, recoveries, sleeps, workouts
+from whoop_assets.defs.assets.records import RECORD_ASSETS, cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
@@ -20,7 +20,7 @@ from whoop_assets.defs.sensors.in_flight import runs_for_events
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
 from whoop_assets.webhooks import attempts, claims, event_days
-from whoop_assets.webhooks.row_locks import Event
+from whoop_assets.webhooks.events import Event
 
 MAX_DAYS = 20
 """Maximum number of runs that a tick requests. The next tick requests the rest."""
@@ -39,7 +39,7 @@ TAGS = {
 }
 
 
-@sensor(targets=[cycles, sleeps, recoveries, workouts, daily_summary, trends], seconds=1)
+@sensor(targets=[*RECORD_ASSETS, daily_summary, trends], seconds=1)
 def webhook_events(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:

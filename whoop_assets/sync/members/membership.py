@@ -1,7 +1,6 @@
 """Operations on members that concern tables of several packages: add, erase, undo a connect, and count stored
-data."""
+rows."""
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +12,7 @@ from whoop_assets.db.metadata import metadata
 from whoop_assets.db.statements import insert_or_ignore, insert_or_replace
 from whoop_assets.members.store import EXPORT_ONLY
 from whoop_assets.members.tables import members
-from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES
+from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.tables import tokens
 
@@ -120,29 +119,3 @@ def stored_data(connection: Connection, user_id: int) -> StoredData:
         count,
         imported,
     )
-
-
-def row_counts(
-    connection: Connection, members: Collection[int], stream: str, first: date, last: date
-) -> dict[date, int]:
-    """Return the number of existing records, or snapshots, per day.
-
-    Args:
-        connection: The transaction.
-        members: WHOOP user ids.
-        stream: Name of the stream.
-        first: First day.
-        last: Last day.
-
-    Returns:
-        Day -> number, for the days that have any.
-    """
-    table = (RECORD_TABLES | SNAPSHOT_TABLES)[stream]
-    query = (
-        select(table.c.day, func.count())
-        .where(table.c.user_id.in_(list(members)), table.c.day.between(first, last))
-        .group_by(table.c.day)
-    )
-    if stream in RECORD_TABLES:
-        query = query.where(table.c.deleted_at.is_(None))
-    return dict(connection.execute(query).all())

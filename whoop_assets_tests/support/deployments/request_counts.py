@@ -8,9 +8,9 @@ from datetime import date
 
 import httpx
 
+from whoop_assets.records.record_lookup import row_counts
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.members.membership import row_counts
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.support.deployments.simulator_process import RECORDS, SimulatedWhoop
 

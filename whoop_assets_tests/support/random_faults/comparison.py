@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from whoop_assets.records import coverage, day_assignment, load_failures
 from whoop_assets.schema import metadata
-from whoop_assets.sync.time_windows import cycle_span, record_span
+from whoop_assets.sync.load import cycle_span, record_span
 from whoop_assets_tests.support.home import KEY, RECORDS, Home, days_of, moment
 
 Truth = dict[str, list[dict[str, Any]]]

@@ -31,7 +31,7 @@ from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import attempts, claims, event_days
-from whoop_assets.webhooks.row_locks import OPEN, Event
+from whoop_assets.webhooks.events import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,

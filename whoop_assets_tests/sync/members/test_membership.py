@@ -9,6 +9,7 @@ from whoop_assets.db.types import ColumnKind, column_kind
 from whoop_assets.members import store as member_store
 from whoop_assets.members import tables as member_tables
 from whoop_assets.records import load_failures, upsert
+from whoop_assets.records.record_lookup import row_counts
 from whoop_assets.schema import metadata
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle
@@ -41,7 +42,7 @@ def test_stored_data_are_the_first_and_last_day_and_the_number_of_cycles(databas
         assert membership.stored_data(connection, MEMBER) == membership.StoredData(
             date(2026, 5, 3), date(2026, 5, 4), 2
         )
-        counts = membership.row_counts(connection, [MEMBER], "cycles", date(2026, 5, 4), date(2026, 5, 9))
+        counts = row_counts(connection, [MEMBER], "cycles", date(2026, 5, 4), date(2026, 5, 9))
         assert counts == {date(2026, 5, 4): 1}
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.sync.time_windows import cycle_span, record_span
+from whoop_assets.sync.load import cycle_span, record_span
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -1,4 +1,7 @@
-"""Row locks on `webhook_events`, locked in the order of trace ids to prevent deadlocks."""
+"""Events: the rows of `webhook_events`, their states, and how a transaction locks and changes them.
+
+Rows are locked in the order of trace ids, so that two transactions cannot deadlock.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
