@@ -99,6 +99,11 @@ def _identifier(value: str) -> str:
     return value
 
 
+def _no_variable(value: object) -> object:
+    """Ignore an environment variable of this name, which belongs to another program."""
+    return () if isinstance(value, str) else value
+
+
 def _url(*schemes: str) -> AfterValidator:
     def validate(value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
@@ -205,8 +210,8 @@ class Settings(BaseSettings):
     """Name of a catalog; empty: Iceberg is off."""
     iceberg_namespace: Name = Field(default="", validation_alias="WHOOP_ICEBERG_NAMESPACE")
     """Empty: the key prefix of the assets."""
-    iceberg_properties: tuple[tuple[str, str], ...] = Field(
-        default=(), repr=False, validation_alias="iceberg_properties"
+    iceberg_properties: Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_no_variable)] = (
+        Field(default=(), repr=False, validation_alias="iceberg_properties")
     )
     """pyiceberg's own variables of the catalog, PYICEBERG_CATALOG__NAME__..."""
 

@@ -30,6 +30,12 @@ def test_the_environment_overrides_the_env_file_and_an_empty_value_is_the_defaul
     assert settings.timezone == "UTC"
 
 
+@pytest.mark.parametrize("name", ["ICEBERG_PROPERTIES", "WHOOP_ICEBERG_PROPERTIES"])
+def test_a_variable_with_the_name_of_a_computed_setting_is_ignored(monkeypatch, name):
+    monkeypatch.setenv(name, "of another program")
+    assert Settings.from_environment().iceberg_properties == ()
+
+
 def test_an_env_file_that_is_not_utf_8_is_an_error_that_names_it():
     Path(".env").write_bytes(b"\xff\xfeW\0")
     with pytest.raises(ConfigurationError, match=r"\.env .* UTF-8"):
