@@ -14,7 +14,7 @@ from benchmarks.peak import peak
 from whoop_assets.db.database import Database
 from whoop_assets.quality import consistency
 from whoop_assets.schema import prepare
-from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.servers.postgres import running_server
 
 LOOKS: tuple[Callable[[Connection], consistency.Findings], ...] = (
     consistency.out_of_bounds,

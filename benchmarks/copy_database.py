@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 
 from benchmarks.five_years import MEGABYTE, NAME, run
-from whoop_assets_tests.support import postgres
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     size_of,
     stage_environment,
 )
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop, simulator_process
+from whoop_assets_tests.support.servers import postgres
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 

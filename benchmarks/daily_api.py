@@ -34,8 +34,8 @@ from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.web.api.responses import plain
-from whoop_assets_tests.support import postgres
-from whoop_assets_tests.support.daily_rows import connect, daily_row
+from whoop_assets_tests.support.data.daily_rows import connect, daily_row
+from whoop_assets_tests.support.servers import postgres
 
 FIRST = date(2025, 1, 1)
 FORMS = {"JSON": "", "CSV": "&format=csv"}

@@ -38,7 +38,7 @@ from whoop_assets.sinks.layout import lay_out
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets_tests.support.delivered import assert_delivered, by_duckdb, data_files
+from whoop_assets_tests.support.data.delivered import assert_delivered, by_duckdb, data_files
 from whoop_simulator.world.world import World
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -23,7 +23,7 @@ from whoop_assets_tests.support.deployments.simulator_process import (
     last_days,
     simulator_process,
 )
-from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.servers.postgres import running_server
 
 EMPTY = "benchmarks.empty_definitions"
 REAL = "whoop_assets.definitions"

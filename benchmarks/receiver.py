@@ -32,13 +32,13 @@ from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
-from whoop_assets_tests.support import postgres
 from whoop_assets_tests.support.deployments.simulator_process import (
     STREAMS,
     SimulatedWhoop,
     last_days,
     simulator_process,
 )
+from whoop_assets_tests.support.servers import postgres
 
 SECRET = "simulator-secret"
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

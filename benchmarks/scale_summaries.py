@@ -31,7 +31,7 @@ from whoop_assets.summaries.tables import daily_summary, weekly_summary
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.trends import BACK_DAYS, DAILY_READ
 from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS
-from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.servers.postgres import running_server
 
 MEGABYTE = 1_000_000
 FIRST = date(2021, 1, 1)

@@ -44,7 +44,7 @@ from whoop_assets.webhooks.events import OPEN
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.deployments.simulator_process import table
 from whoop_assets_tests.support.home import KEY, moment
-from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.servers.postgres import running_server
 from whoop_assets_tests.support.simulated_weeks.child_processes import Process, RunInFlight
 from whoop_assets_tests.support.simulated_weeks.scenario import Scenario
 from whoop_assets_tests.support.simulated_weeks.simulation import Simulation

@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets_tests.support.browser import Browser, Page, running_browser
+from whoop_assets_tests.support.servers.browser import Browser, Page, running_browser
 
 IMAGES = Path(__file__).parent / "images"
 MAX_START_SECONDS = 300.0

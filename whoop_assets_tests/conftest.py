@@ -20,7 +20,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.schema import prepare
 from whoop_assets_tests.support.fixed_time import NOW, fixed_time
 from whoop_assets_tests.support.marks import slow
-from whoop_assets_tests.support.postgres import TEMPLATE, Server, running_server
+from whoop_assets_tests.support.servers.postgres import TEMPLATE, Server, running_server
 from whoop_simulator.running import RunningSimulator
 
 ROOT = Path(__file__).parent.parent

@@ -8,8 +8,8 @@ from sqlalchemy import insert
 from whoop_assets.records import tables, upsert
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.export_import.import_export import import_export
-from whoop_assets_tests.support import factories
-from whoop_assets_tests.support.app_exports import (
+from whoop_assets_tests.support.data import factories
+from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,
     NIGHTS,
     cycle,

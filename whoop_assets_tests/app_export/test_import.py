@@ -18,7 +18,7 @@ from whoop_assets.sync.export_import.import_export import ForeignExport, LeavesS
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.app_export.export_rows import connect, night_utc, nights, workout
-from whoop_assets_tests.support.app_exports import daily_by_day, export, stored_rows
+from whoop_assets_tests.support.data.app_exports import daily_by_day, export, stored_rows
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import files_of

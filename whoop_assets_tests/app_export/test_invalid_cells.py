@@ -10,7 +10,7 @@ from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, i
 from whoop_assets.members import store as member_store
 from whoop_assets.quality import consistency, quarantine_entries
 from whoop_assets.sync.export_import.import_export import import_export
-from whoop_assets_tests.support.app_exports import (
+from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,
     NIGHTS,
     cycle,

@@ -7,7 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from whoop_assets.sync.export_import.import_export import import_export
-from whoop_assets_tests.support.app_exports import (
+from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,
     NIGHTS,
     cycle,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from whoop_assets.cli import main
 from whoop_assets_tests.cli.conftest import CommandLine, error_of
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 
 COMMANDS = {
     "demo",

@@ -11,7 +11,7 @@ from sqlalchemy.exc import StatementError
 from whoop_assets.db.statements import BATCH_SIZE, insert_or_ignore, insert_or_replace, insert_rows
 from whoop_assets.errors import DatabaseError
 from whoop_assets.records.tables import quarantine, record_versions, sleeps, stale_days
-from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.data.factories import MEMBER, NOW
 
 DAY = date(2026, 5, 3)
 ELSEWHERE = timezone(timedelta(hours=-4))

@@ -10,7 +10,7 @@ from whoop_assets_tests.support.deployments import containers
 from whoop_assets_tests.support.deployments.compose_processes import deployed
 from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.deployments.simulator_process import simulator_process
-from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.servers.postgres import running_server
 
 
 def test_without_an_engine_it_is_skipped_with_the_reason(

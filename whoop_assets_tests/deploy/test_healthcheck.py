@@ -17,8 +17,8 @@ from dagster._daemon.types import DaemonHeartbeat
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, MAX_START_SECONDS
 from whoop_assets_tests.support.deployments.dagster_ui import until
-from whoop_assets_tests.support.postgres import running_server
-from whoop_assets_tests.support.redis import running_redis
+from whoop_assets_tests.support.servers.postgres import running_server
+from whoop_assets_tests.support.servers.redis import running_redis
 
 # The check compares the times of heartbeats with its own clock, and gRPC compares deadlines with the
 # machine's.

@@ -17,7 +17,7 @@ from dagster_postgres import PostgresRunStorage, PostgresScheduleStorage
 from whoop_assets.defs.postgres_event_log_storage import BatchedPostgresEventLogStorage
 from whoop_assets_tests.support.deployments.compose_processes import DEPLOY
 from whoop_assets_tests.support.fixed_time import python_path
-from whoop_assets_tests.support.postgres import Server, running_server
+from whoop_assets_tests.support.servers.postgres import Server, running_server
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ import pytest
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets_tests.drills.secret_search import ForbiddenValues, in_bytes, in_database, in_folder
 from whoop_assets_tests.support.fixed_time import SET_CLOCK, TODAY
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_simulator.http.grants import App
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world.world import World

@@ -25,8 +25,8 @@ from whoop_assets_tests.drills.deployment_drill import (
 from whoop_assets_tests.support.deployments.compose_processes import deployed
 from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.deployments.simulator_process import last_days, simulator_process
-from whoop_assets_tests.support.postgres import running_server
-from whoop_assets_tests.support.redis import running_redis
+from whoop_assets_tests.support.servers.postgres import running_server
+from whoop_assets_tests.support.servers.redis import running_redis
 from whoop_simulator.running import Control
 
 pytestmark = [pytest.mark.drill, pytest.mark.machine_time]

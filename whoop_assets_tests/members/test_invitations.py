@@ -7,7 +7,7 @@ import pytest
 from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.members import invitations
-from whoop_assets_tests.support.factories import NOW, rows
+from whoop_assets_tests.support.data.factories import NOW, rows
 from whoop_assets_tests.support.processes import together
 
 DAY = timedelta(days=1)

@@ -4,7 +4,7 @@ import pytest
 
 from whoop_assets.errors import UnknownMember
 from whoop_assets.members import store as member_store
-from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.data.factories import MEMBER, NOW
 
 OTHER = MEMBER + 1
 SCOPES = ["offline", "read:profile", "read:cycles"]

@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whoop_assets.records import upsert
-from whoop_assets_tests.support.factories import MEMBER, NOW, UPDATED, at, cycle, rolled_back, rows, workout
+from whoop_assets_tests.support.data.factories import (
+    MEMBER,
+    NOW,
+    UPDATED,
+    at,
+    cycle,
+    rolled_back,
+    rows,
+    workout,
+)
 
 KEY = 93845
 

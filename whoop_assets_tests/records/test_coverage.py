@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from whoop_assets.records import coverage
 from whoop_assets.records.coverage import Span, subtract
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, rolled_back
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, rolled_back
 
 HOURS = 40
 

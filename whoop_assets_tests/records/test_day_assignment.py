@@ -9,7 +9,7 @@ from whoop_assets.records import day_assignment, upsert
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import cycle_day, local_date
-from whoop_assets_tests.support.factories import (
+from whoop_assets_tests.support.data.factories import (
     MEMBER,
     NOW,
     UPDATED,

@@ -4,7 +4,17 @@ from datetime import date, timedelta
 
 from whoop_assets.records import upsert
 from whoop_assets.records.stale_days import STALE_DAYS
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, recovery, rows, sleep, stale, workout
+from whoop_assets_tests.support.data.factories import (
+    MEMBER,
+    NOW,
+    at,
+    cycle,
+    recovery,
+    rows,
+    sleep,
+    stale,
+    workout,
+)
 
 LATER = NOW + timedelta(minutes=5)
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from whoop_assets.records import load_failures
 from whoop_assets.records import tables as record_tables
-from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.data.factories import MEMBER, NOW
 
 OTHER = MEMBER + 1
 

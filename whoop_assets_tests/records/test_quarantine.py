@@ -8,7 +8,7 @@ from whoop_assets.errors import UnknownEntry
 from whoop_assets.quality import quarantine_entries
 from whoop_assets.records import quarantine
 from whoop_assets.records.quarantine import RejectedRecord
-from whoop_assets_tests.support.factories import MEMBER, NOW, rows
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, rows
 
 HOUR = timedelta(hours=1)
 

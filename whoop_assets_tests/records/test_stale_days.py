@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from whoop_assets.records import upsert
 from whoop_assets.records.stale_days import STALE_DAYS
-from whoop_assets_tests.support.factories import MEMBER, NOW, UPDATED, at, cycle, stale
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, UPDATED, at, cycle, stale
 
 FIRST, SECOND = date(2026, 5, 3), date(2026, 5, 4)
 

@@ -14,7 +14,7 @@ from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES
 from whoop_assets.whoop_api.scopes import SCOPE_OF
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS, WORKOUTS
 from whoop_assets.whoop_day import Calendar
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, rows, stale, workout
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, rows, stale, workout
 
 PROVENANCE = {
     *("payload", "content_hash", "first_seen_at", "changed_at", "synced_at", "deleted_at"),

@@ -6,7 +6,7 @@ import pytest
 
 from whoop_assets.report.page import page
 from whoop_assets_tests.report.rows import full, report_of, year_with_gaps
-from whoop_assets_tests.support.browser import running_browser
+from whoop_assets_tests.support.servers.browser import running_browser
 
 pytestmark = pytest.mark.slow
 

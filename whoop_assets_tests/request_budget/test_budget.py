@@ -17,7 +17,7 @@ from whoop_assets.request_budget import lanes, tables, wait_queue
 from whoop_assets.request_budget.budget import DAY_SECONDS, RequestBudget
 from whoop_assets.request_budget.stated_limits import read_gate
 from whoop_assets.schema import metadata
-from whoop_assets_tests.support.factories import NOW
+from whoop_assets_tests.support.data.factories import NOW
 from whoop_assets_tests.support.processes import together
 
 MINUTE = timedelta(minutes=1)

@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from whoop_assets import database_copy
 from whoop_assets.db.database import Database
 from whoop_assets.records import tables
-from whoop_assets_tests.support.filling import DAY, fill, tables_of
-from whoop_assets_tests.support.postgres import _binaries
+from whoop_assets_tests.support.data.filling import DAY, fill, tables_of
+from whoop_assets_tests.support.servers.postgres import _binaries
 from whoop_assets_tests.support.wheel import ROOT
 
 pytestmark = pytest.mark.slow

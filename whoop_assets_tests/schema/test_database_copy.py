@@ -22,7 +22,7 @@ from whoop_assets.request_budget import tables as budget_tables
 from whoop_assets.schema import metadata
 from whoop_assets.tokens import tables as token_tables
 from whoop_assets.tokens.cipher import TokenCipher, key_file, token_cipher
-from whoop_assets_tests.support.filling import contents, fill, tables_of
+from whoop_assets_tests.support.data.filling import contents, fill, tables_of
 
 PAIRS = [(one, other) for one in ("sqlite", "postgresql") for other in ("sqlite", "postgresql")]
 

@@ -11,7 +11,7 @@ from whoop_assets.errors import SchemaMismatch
 from whoop_assets.journal.tables import journal_effects
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS
 from whoop_assets.summaries import daily_store, tables
-from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.data.factories import MEMBER, NOW
 
 OTHER = MEMBER + 1
 MONDAY = date(2026, 3, 2)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from whoop_assets import schema
 from whoop_assets.db.database import Database
 from whoop_assets_tests.schema.next_release import NEXT, add_migration
-from whoop_assets_tests.support.filling import columns, contents, fill, tables_of
+from whoop_assets_tests.support.data.filling import columns, contents, fill, tables_of
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.processes import together
 

@@ -12,7 +12,7 @@ import pytest
 
 from whoop_assets_tests.simulator.conftest import NOW, make_world
 from whoop_assets_tests.simulator.mailbox import Mailbox, mailbox
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_simulator.errors import SimulatorError
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.webhooks.webhooks import WebhookFaults

@@ -17,7 +17,7 @@ from whoop_assets.records import upsert
 from whoop_assets.records.tables import body_measurements, cycles, sleeps
 from whoop_assets.sinks.parquet import export
 from whoop_assets.sinks.source import PLAIN
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, sleep
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, sleep
 
 
 def read_with_duckdb(folder: Path, table: str, day: str = "day") -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from whoop_assets.records import upsert
 from whoop_assets.sinks import source
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.members import membership
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, rolled_back, workout
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, rolled_back, workout
 
 OTHER = 20258
 CHANGES = st.lists(

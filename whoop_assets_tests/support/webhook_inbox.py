@@ -10,7 +10,7 @@ from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
 from whoop_assets.webhooks.events import Event
 from whoop_assets_tests.support.home import Home
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_simulator.webhooks.delivery import WebhookDelivery as Delivery
 
 NOWHERE = f"http://127.0.0.1:{REFUSING_PORT}/webhooks"

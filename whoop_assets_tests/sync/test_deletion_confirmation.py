@@ -9,8 +9,8 @@ from whoop_assets.records import upsert
 from whoop_assets.records.coverage import Span
 from whoop_assets.sync.deletion_confirmation import confirm_absences
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets_tests.support.factories import NOW, at
-from whoop_assets_tests.support.factories import workout as stored_workout
+from whoop_assets_tests.support.data.factories import NOW, at
+from whoop_assets_tests.support.data.factories import workout as stored_workout
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world, moment
 

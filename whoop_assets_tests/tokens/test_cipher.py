@@ -11,7 +11,7 @@ from whoop_assets.errors import ConfigurationError
 from whoop_assets.tokens import cipher as keys
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.cipher import token_cipher
-from whoop_assets_tests.support.factories import NOW
+from whoop_assets_tests.support.data.factories import NOW
 from whoop_assets_tests.support.processes import together
 
 

@@ -16,7 +16,7 @@ from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.cipher import fingerprint, read_key_file, token_cipher
 from whoop_assets.tokens.key_rotation import in_use, rotate
-from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.data.factories import MEMBER, NOW
 
 OTHER = MEMBER + 1
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))

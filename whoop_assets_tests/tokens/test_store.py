@@ -16,7 +16,7 @@ from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens import tables
 from whoop_assets.tokens.cipher import token_cipher
-from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.data.factories import MEMBER, NOW
 from whoop_assets_tests.support.processes import together
 
 KEY = Fernet.generate_key().decode()

@@ -11,7 +11,7 @@ from whoop_assets.web import group_commit, health
 from whoop_assets.web.metrics import OUTCOMES
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.fixed_time import NOW
-from whoop_assets_tests.support.postgres import Server
+from whoop_assets_tests.support.servers.postgres import Server
 from whoop_assets_tests.web.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock
 
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\\\n]*"\})? [0-9.e+-]+')

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from whoop_assets.members import store as member_store
 from whoop_assets_tests.support.fixed_time import NOW
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_assets_tests.web.conftest import Service
 from whoop_simulator.webhooks.webhooks import WebhookFaults
 from whoop_simulator.world.world import World

@@ -9,7 +9,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.records import upsert
 from whoop_assets.webhooks import attempts, event_days, inbox
 from whoop_assets.webhooks.attempts import ATTEMPT_TIMEOUT, MAX_ATTEMPTS, RETRY_DELAYS
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle, recovery, sleep, workout
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, recovery, sleep, workout
 from whoop_assets_tests.support.processes import together
 from whoop_assets_tests.webhooks.test_inbox import SLEEP, delivery, events, home, receive
 
@@ -219,6 +219,6 @@ def test_an_event_gets_its_records_day_else_the_members_local_day(home):
 
 
 def records_day(connection):
-    from whoop_assets_tests.support.factories import rows
+    from whoop_assets_tests.support.data.factories import rows
 
     return rows(connection, "sleeps")["s"]["day"]

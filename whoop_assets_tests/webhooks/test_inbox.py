@@ -13,7 +13,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.sync.members import membership
 from whoop_assets.webhooks import attempts, inbox
 from whoop_assets.webhooks.inbox import Delivery
-from whoop_assets_tests.support.factories import MEMBER, NOW
+from whoop_assets_tests.support.data.factories import MEMBER, NOW
 from whoop_assets_tests.support.processes import together
 
 SLEEP = "ecfc6a15-4661-442f-a9a4-f160dd7afae8"

@@ -32,7 +32,7 @@ from whoop_assets.whoop_api.models import BodyMeasurement, Cycle, Sleep, UserPro
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.scopes import SCOPE_OF, SCOPES, allows
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_assets_tests.whoop_api.doubles import CountingBudget, TokenRow
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world.world import World

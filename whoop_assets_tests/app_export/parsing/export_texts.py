@@ -4,7 +4,7 @@ from whoop_assets.app_export.parsing import read_export
 from whoop_assets.app_export.parsing.headings import (
     NAMES,
 )
-from whoop_assets_tests.support.app_exports import (
+from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,
     KIND_OF_FILE,
     NIGHTS,

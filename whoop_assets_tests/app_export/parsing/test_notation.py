@@ -5,7 +5,7 @@ import pytest
 from whoop_assets.app_export.parsing.notation import Notation, notation_of
 from whoop_assets.app_export.parsing.values import flag, zone
 from whoop_assets_tests.app_export.parsing.export_texts import ROWS, in_language, records_of
-from whoop_assets_tests.support.app_exports import (
+from whoop_assets_tests.support.data.app_exports import (
     KIND_OF_FILE,
     csv_of,
 )

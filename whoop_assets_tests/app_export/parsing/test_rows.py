@@ -11,7 +11,7 @@ from whoop_assets.app_export.parsing.activities import slug
 from whoop_assets.app_export.parsing.headings import plain
 from whoop_assets.app_export.parsing.rows import STRAIN
 from whoop_assets.app_export.parsing.values import instant, zone
-from whoop_assets_tests.support.app_exports import csv_of
+from whoop_assets_tests.support.data.app_exports import csv_of
 from whoop_simulator.world.app_export import COLUMNS
 
 CYCLES, SLEEPS, WORKOUTS, JOURNAL = FILES

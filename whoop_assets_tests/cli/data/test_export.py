@@ -7,8 +7,8 @@ import pytest
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets_tests.cli.conftest import CommandLine, error_of
-from whoop_assets_tests.support.delivered import by_duckdb
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.data.delivered import by_duckdb
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 
 
 def test_export_writes_parquet_files(command_line: CommandLine, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.summaries import tables
 from whoop_assets.tokens import keep_alive
 from whoop_assets_tests.cli.conftest import error_of
-from whoop_assets_tests.support import app_exports as exports
+from whoop_assets_tests.support.data import app_exports as exports
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.cli import main as simulator
 from whoop_simulator.world.app_export import files_of, write_export

@@ -16,7 +16,7 @@ from whoop_assets.cli.demo import folder as demo_folder
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets_tests.cli.conftest import error_of
 from whoop_assets_tests.conftest import ROOT
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 
 
 def run_demo(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -16,8 +16,8 @@ from whoop_assets.records import tables
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.sinks.source import TABLES
-from whoop_assets_tests.support.delivered import assert_delivered
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.data.delivered import assert_delivered
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 
 with pytest.MonkeyPatch.context() as environment:
     environment.setenv("WHOOP_ICEBERG_CATALOG", "local")

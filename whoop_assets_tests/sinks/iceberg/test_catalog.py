@@ -9,7 +9,7 @@ from whoop_assets.errors import ConfigurationError, SinkUnavailable
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.iceberg.catalog import local_folder, open_catalog, reaching
 from whoop_assets_tests.sinks.iceberg.conftest import IcebergHome, OpenHome
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 
 
 def test_an_unreachable_catalog_gives_one_sentence_without_the_password(open_iceberg_home: OpenHome) -> None:

@@ -15,7 +15,7 @@ from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.sinks.source import TABLES
 from whoop_assets_tests.sinks.iceberg.conftest import OpenHome, newest_record
-from whoop_assets_tests.support.delivered import (
+from whoop_assets_tests.support.data.delivered import (
     assert_delivered,
     by_duckdb,
 )

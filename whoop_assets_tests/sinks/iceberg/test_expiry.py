@@ -12,7 +12,7 @@ from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.sinks.iceberg.conftest import OpenHome
-from whoop_assets_tests.support.delivered import (
+from whoop_assets_tests.support.data.delivered import (
     assert_delivered,
     by_pyiceberg,
     data_files,

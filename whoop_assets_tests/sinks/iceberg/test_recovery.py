@@ -8,7 +8,7 @@ import pytest
 from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.source import TABLES
 from whoop_assets_tests.sinks.iceberg.conftest import FIRST, OpenHome
-from whoop_assets_tests.support.delivered import (
+from whoop_assets_tests.support.data.delivered import (
     assert_delivered,
     by_pyiceberg,
 )

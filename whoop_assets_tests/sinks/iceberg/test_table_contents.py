@@ -12,7 +12,7 @@ from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets_tests.sinks.iceberg.conftest import FIRST, OpenHome, newest_record
-from whoop_assets_tests.support.delivered import (
+from whoop_assets_tests.support.data.delivered import (
     VERSIONS,
     assert_delivered,
     by_duckdb,

@@ -14,7 +14,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.session import Connection
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
-from whoop_assets_tests.support.postgres import running_server
+from whoop_assets_tests.support.servers.postgres import running_server
 
 WEBHOOKS_PER_MINUTE = 5
 SPAWN = multiprocessing.get_context("spawn")

@@ -27,7 +27,7 @@ from whoop_assets.cli.processes.ports import LOOPBACK, free_port
 from whoop_assets.settings import Settings
 from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui, until
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
-from whoop_assets_tests.support.postgres import Server
+from whoop_assets_tests.support.servers.postgres import Server
 
 DEPLOY = CHECKOUT / "deploy"
 MAX_START_SECONDS = 300.0

@@ -7,7 +7,7 @@ from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.http.fault_time import MAX_RUN_SECONDS
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_simulator.http.faults import Faults
 
 FIRST = TODAY - timedelta(days=49)

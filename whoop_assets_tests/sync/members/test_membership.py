@@ -12,7 +12,7 @@ from whoop_assets.records import load_failures, upsert
 from whoop_assets.records.record_lookup import row_counts
 from whoop_assets.schema import metadata
 from whoop_assets.sync.members import membership
-from whoop_assets_tests.support.factories import MEMBER, NOW, at, cycle
+from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 

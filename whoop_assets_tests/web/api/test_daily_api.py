@@ -18,7 +18,7 @@ from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.members import membership
 from whoop_assets.web.api import parameters
 from whoop_assets.web.api.responses import plain
-from whoop_assets_tests.support.daily_rows import (
+from whoop_assets_tests.support.data.daily_rows import (
     BUILT,
     DAILY,
     DAY,

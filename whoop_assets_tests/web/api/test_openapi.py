@@ -14,7 +14,7 @@ from referencing.jsonschema import DRAFT202012
 from whoop_assets.db.database import Database
 from whoop_assets.web.api.endpoints import DAILY as DAILY_PATH
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, router
-from whoop_assets_tests.support.daily_rows import (
+from whoop_assets_tests.support.data.daily_rows import (
     DAILY,
     DAY,
     OPENAPI,

@@ -15,7 +15,7 @@ from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.members import membership
 from whoop_assets.web.api import queries
 from whoop_assets.web.api.queries import MIN_ASK_INTERVAL, STALE_WITH, STALE_WITHOUT, Question
-from whoop_assets_tests.support.daily_rows import daily_row
+from whoop_assets_tests.support.data.daily_rows import daily_row
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from whoop_assets.members import store as member_store
-from whoop_assets_tests.support.browser import Page, running_browser
+from whoop_assets_tests.support.servers.browser import Page, running_browser
 from whoop_assets_tests.web.pages.conftest import Site, running_site
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from whoop_assets.members.tables import members
 from whoop_assets.records.tables import coverage
 from whoop_assets.web.pages.download import ROWS_PER_CHUNK, zip_of
 from whoop_assets.web.pages.queries import connection_state, team
-from whoop_assets_tests.support.daily_rows import daily_row, store
+from whoop_assets_tests.support.data.daily_rows import daily_row, store
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 
 ONE_DAY = timedelta(days=1)

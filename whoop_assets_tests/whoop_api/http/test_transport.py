@@ -20,7 +20,7 @@ from whoop_assets.whoop_api.errors import (
     UnreadableResponse,
 )
 from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS, open_http
-from whoop_assets_tests.support.ports import REFUSING_PORT
+from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_assets_tests.whoop_api.doubles import BASE, NOW, Bench, TokenRow, ok
 
 LIMITS = {

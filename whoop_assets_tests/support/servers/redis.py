@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NotReachable
 
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets_tests.support.programs import require_program
+from whoop_assets_tests.support.servers.programs import require_program
 
 PROGRAM = "redis-server"
 LOOPBACK = "127.0.0.1"

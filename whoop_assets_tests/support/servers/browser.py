@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from whoop_assets_tests.support.programs import require_program
+from whoop_assets_tests.support.servers.programs import require_program
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAX_RESPONSE_SECONDS = 60.0

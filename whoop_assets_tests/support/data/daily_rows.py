@@ -13,7 +13,7 @@ from whoop_assets.db.types import UtcDateTime
 from whoop_assets.members import readers
 from whoop_assets.members import store as member_store
 from whoop_assets.summaries.tables import daily_summary
-from whoop_assets_tests.support.ports import NO_CERTIFICATES
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 
 DAY = date(2026, 11, 2)
 BUILT = datetime(2026, 11, 3, 4, 5, 6, 789, tzinfo=UTC)

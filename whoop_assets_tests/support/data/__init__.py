@@ -1,0 +1,1 @@
+"""Records, daily rows and exports for tests, and comparisons with stored rows."""

@@ -1,0 +1,1 @@
+"""Servers and programs that the tests start: PostgreSQL, Redis and a browser."""
