@@ -1,9 +1,9 @@
 """A fixed time for the whole suite: each test, and each process that it starts, begins at `NOW`.
 
 Python's clock continues from there, in UTC, in this process and its children, so `SystemClock`, Dagster and
-the simulator agree. `servers/postgres.py` does the same for `clock_timestamp()` of the test servers. No test may
-depend on the clocks that stay the machine's: SQL's `CURRENT_TIMESTAMP` in Dagster's tables, times of files,
-other programs. The machine's clock must be later than `NOW`.
+the simulator agree. `servers/postgres.py` does the same for `clock_timestamp()` of the test servers. Tests
+must not depend on clocks that stay the machine's: SQL's `CURRENT_TIMESTAMP` in Dagster's tables, times of
+files, other programs. The machine's clock must be later than `NOW`.
 
 Tests that start Dagster's web server, daemon or code server have the marker `machine_time` and use the
 machine's time: gRPC's native code compares deadlines with the machine's clock, so with another clock every
