@@ -51,6 +51,14 @@ def test_a_response_to_an_earlier_request_is_superseded(database):
         assert rows(connection, "cycles")[KEY]["strain"] == 9.5
 
 
+def test_a_superseded_record_is_outdated_unless_a_later_request_has_confirmed_the_stored_one(database):
+    with database.write([MEMBER]) as connection:
+        store(connection, the_open_cycle(9.5, sent=2, updated=1))
+        assert store(connection, the_open_cycle(4.0, sent=1)).outdated == set()
+        assert store(connection, the_open_cycle(4.0, sent=2)).outdated == set()
+        assert store(connection, the_open_cycle(4.0, sent=3)).outdated == {KEY}
+
+
 def test_updated_at_counts_more_than_the_send_time(database):
     with database.write([MEMBER]) as connection:
         store(connection, the_open_cycle(9.5, sent=1, updated=2))

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +94,25 @@ def test_a_recovery_has_the_times_of_its_sleep_and_the_offset_of_its_cycle(datab
         upsert.store(connection, MEMBER, "sleeps", [sleep("s1", 1, at(3, 1), at(3, 8))], NOW)
         (row,) = rows(connection, "recoveries").values()
         assert (row["start_time"], row["end_time"]) == (at(3, 1), at(3, 8))
+
+
+@pytest.mark.parametrize("offset", ["-10:00", "-03:30", "-00:30", "+00:00", "+05:30"])
+def test_a_recovery_has_the_offset_as_whoop_writes_it(database, offset):
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4), offset=offset)], NOW)
+        upsert.store(connection, MEMBER, "recoveries", [recovery("s1", 1)], NOW)
+        assert rows(connection, "recoveries")["s1"]["timezone_offset"] == offset
+
+
+def test_a_deleted_record_stays_on_its_day(database):
+    with database.write([MEMBER]) as connection:
+        upsert.store(connection, MEMBER, "workouts", [workout("w1", at(4, 1))], NOW)
+        upsert.delete_confirmed(connection, MEMBER, "workouts", {"w1": NOW}, NOW)
+        before = rows(connection, "workouts")
+        STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
+        upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4, 3))], NOW + timedelta(hours=1))
+        assert rows(connection, "workouts") == before
+        assert stale(connection) == {date(2026, 5, 3)}
 
 
 def test_a_new_latest_cycle_makes_the_day_of_the_one_before_stale(database):

@@ -112,3 +112,17 @@ def test_the_keys_within_a_span_are_those_of_existing_records_that_start_in_it(d
         upsert.delete_confirmed(connection, MEMBER, "workouts", {"w9": LATER}, LATER)
         span = upsert.Span(at(3, 8), at(3, 11))
         assert upsert.keys_within(connection, MEMBER, "workouts", span) == {"w8", "w10"}
+
+
+def test_the_keys_of_days_outside_a_span_are_those_of_existing_records_that_start_before_or_after_it(
+    database,
+):
+    with database.write([MEMBER]) as connection:
+        known = [workout(f"w{hour}", at(3, hour)) for hour in (7, 8, 9, 10, 11, 12)]
+        known += [workout("the day before", at(2, 23)), workout("the day after", at(4, 0))]
+        upsert.store(connection, MEMBER, "workouts", known, NOW)
+        upsert.store(connection, MEMBER + 1, "workouts", [workout("another member", at(3, 7))], NOW)
+        upsert.delete_confirmed(connection, MEMBER, "workouts", {"w12": LATER}, LATER)
+        day, span = date(2026, 5, 3), upsert.Span(at(3, 8), at(3, 10))
+        found = upsert.keys_of_days_outside(connection, MEMBER, "workouts", day, day, span)
+        assert found == {"w7", "w10", "w11"}
