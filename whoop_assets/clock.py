@@ -1,5 +1,7 @@
-"""The injected clock. Code that needs the time, or waits, gets a `Clock`, so that tests can simulate
-months."""
+"""The injected clock.
+
+Code that needs the time, or waits, gets a `Clock`, so that tests can simulate months.
+"""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -83,8 +83,10 @@ class SinkUnavailable(WhoopError):
 
 
 class BudgetExhausted(WhoopError):
-    """The request budget has no slot within the lane's maximum wait. `retry_at` is the time of the next
-    one."""
+    """The request budget has no slot within the lane's maximum wait.
+
+    `retry_at` is the time of the next one.
+    """
 
     transient = True
 

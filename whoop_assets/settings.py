@@ -1,5 +1,6 @@
-"""Settings from environment variables and from a `.env` file in the working folder. The environment wins over
-the file.
+"""Settings from environment variables and from a `.env` file in the working folder.
+
+The environment wins over the file.
 
 Nothing is read at import: `Settings.from_environment()` reads each time.
 """
@@ -133,8 +134,9 @@ Name = Annotated[str, AfterValidator(_identifier)]
 
 
 class Settings(BaseSettings):
-    """All settings of one process; docs/configuration.md describes the variables. An empty value means the
-    default.
+    """All settings of one process; docs/configuration.md describes the variables.
+
+    An empty value means the default.
 
     The sinks check the values of their settings when they use them, so that a mistake there does not stop
     reading WHOOP.

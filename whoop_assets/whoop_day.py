@@ -56,14 +56,18 @@ def local_date(instant: datetime, offset: timedelta) -> date:
 
 
 def cycle_day(start: datetime, offset: timedelta) -> date:
-    """Return the WHOOP day of a cycle, or of a main sleep without a known cycle: the local date of start + 12
-    h."""
+    """Return the WHOOP day of a cycle: the local date of start + 12 h.
+
+    Also gives the day of a main sleep without a known cycle.
+    """
     return local_date(start, offset + HALF_A_DAY)
 
 
 def begins_as_nap(cycle_start: datetime, onset: datetime) -> bool:
-    """Return whether a sleep without a nap flag is a nap: it begins more than `MAX_ONSET_DELAY` after its
-    cycle."""
+    """Return whether a sleep without a nap flag is a nap.
+
+    A nap begins more than `MAX_ONSET_DELAY` after its cycle.
+    """
     return onset - cycle_start > MAX_ONSET_DELAY
 
 
@@ -131,8 +135,10 @@ class Calendar:
         return self._by_id.get(cycle_id)
 
     def end_of(self, index: int) -> datetime:
-        """Return the end of the cycle at this index: its own, else the next one's start, else the maximum
-        time."""
+        """Return the end of the cycle at this index.
+
+        Its own, else the next one's start, else the maximum time.
+        """
         end = self._cycles[index].end
         if end is not None:
             return end
@@ -150,8 +156,10 @@ class Calendar:
         return None
 
     def nearest(self, instant: datetime) -> CalendarCycle | None:
-        """Return the cycle with the smallest distance from the instant, the earlier one if equal; None
-        without cycles."""
+        """Return the cycle with the smallest distance from the instant.
+
+        The earlier one if equal; None without cycles.
+        """
         inside = self.containing(instant)
         if inside is not None:
             return inside
@@ -189,8 +197,7 @@ class Calendar:
         return (others[before - 1] if before else None), (others[after] if after < len(others) else None)
 
     def sleep_day(self, *, cycle_id: int | None, start: datetime, nap: bool, own_offset: timedelta) -> date:
-        """Return the day of a sleep: its cycle's; else by start + 12 h (main sleep) or by local date
-        (nap)."""
+        """Return the day of a sleep: its cycle's, else by start + 12 h (main sleep) or local date (nap)."""
         cycle = self._by_id.get(cycle_id) if cycle_id is not None else None
         if cycle is not None:
             return cycle.day

@@ -1,4 +1,4 @@
-"""`python -m whoop_simulator`"""
+"""Runs the command line: `python -m whoop_simulator`."""
 
 from whoop_simulator.cli import main
 

@@ -1,5 +1,6 @@
-"""The commands `whoop-simulator serve` (the simulator as a process) and `whoop-simulator export` (the app's
-export of a member).
+"""The commands `whoop-simulator serve` and `whoop-simulator export`.
+
+`serve` is the simulator as a process, `export` writes the app's export of a member.
 """
 
 import contextlib

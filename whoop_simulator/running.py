@@ -1,4 +1,4 @@
-"""A simulator for tests: `with RunningSimulator(members=1, days=30, seed=7, limits=False) as sim: ...`
+"""A simulator for tests: `with RunningSimulator(members=1, days=30, seed=7, limits=False) as sim:`.
 
 A thread of this process serves a `World` on a free loopback port. Tests change the world directly
 (`sim.world`) or through HTTP (`sim.control`).
@@ -60,8 +60,9 @@ class RunningSimulator:
         self._end()
 
     def consent(self, authorization_url: str, user_id: int, decision: str = "allow") -> str:
-        """Act as the member's browser: open the consent page, submit the decision, and return the redirect
-        URL.
+        """Act as the member's browser on the consent page.
+
+        Opens the page, submits the decision, and returns the redirect URL.
         """
         parts = urlsplit(authorization_url)
         status, location, page = self._browse("GET", f"{parts.path}?{parts.query}")
@@ -95,8 +96,9 @@ class Control:
         return self._call("GET", path, None)
 
     def post(self, path: str, **order: Any) -> Any:
-        """Send a POST request, as in `post("clock", advance_seconds=3600)`; raises RuntimeError as `get`
-        does.
+        """Send a POST request, as in `post("clock", advance_seconds=3600)`.
+
+        Raises RuntimeError as `get` does.
         """
         return self._call("POST", path, json.dumps(order))
 

@@ -19,7 +19,7 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|
 
 
 def to_text(instant: int) -> str:
-    """2026-11-20T06:12:09.314Z"""
+    """Return the time as 2026-11-20T06:12:09.314Z."""
     return (EPOCH + timedelta(milliseconds=instant)).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
@@ -33,8 +33,9 @@ def from_datetime(moment: datetime) -> int:
 
 
 def from_text(text: str) -> int:
-    """Milliseconds since 1970 of an RFC 3339 date-time; raises ValueError for other texts (a date alone, no
-    offset).
+    """Return the milliseconds since 1970 of an RFC 3339 date-time.
+
+    Raises ValueError for other texts (a date alone, no offset).
     """
     if not _RFC3339.fullmatch(text):
         raise ValueError(f"{text!r} is not an RFC 3339 date-time such as 2022-04-24T11:25:44.774Z")

@@ -120,8 +120,9 @@ def _imported(
 
 
 def _follow_cycles(connection: Connection, found: Mapping[str, list[Row]]) -> None:
-    """Moves records of matched cycles to the day of the API's cycle, because the API's cycles are the
-    calendar.
+    """Move records of matched cycles to the day of the API's cycle.
+
+    The API's cycles are the calendar.
     """
     for row in found["cycles"]:
         row["moved"] = False

@@ -167,8 +167,9 @@ class Database:
             yield connection
 
     def now(self, connection: Connection) -> datetime:
-        """Return the time of the clock that all processes share: the database server's, or this machine's on
-        SQLite.
+        """Return the time of the clock that all processes share.
+
+        It is the database server's clock, or this machine's on SQLite.
 
         A test's manual clock replaces it.
         """

@@ -1,5 +1,7 @@
-"""Statements with named parameters, executed by SQLAlchemy. Temporary: callers are moving to
-`connection.execute`."""
+"""Statements with named parameters, executed by SQLAlchemy.
+
+Temporary: callers are moving to `connection.execute`.
+"""
 
 from collections.abc import Sequence
 from typing import Any

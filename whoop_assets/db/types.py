@@ -1,5 +1,4 @@
-"""Column types with the same meaning on SQLite and PostgreSQL, and the one mapping from column types to kinds
-of values."""
+"""Column types with the same meaning on SQLite and PostgreSQL, and their kinds of values."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -81,8 +80,10 @@ _KINDS: tuple[tuple[type, ColumnKind], ...] = (
 
 
 def column_kind(column: "Column[Any]") -> ColumnKind:
-    """Return the kind of values that the column holds. Sinks, API and summaries derive their own types from
-    it."""
+    """Return the kind of values that the column holds.
+
+    Sinks, API and summaries derive their own types from it.
+    """
     return next((kind for type_, kind in _KINDS if isinstance(column.type, type_)), ColumnKind.TEXT)
 
 

@@ -1,5 +1,6 @@
-"""The asset namespace: key prefix, group, partitions, and every name that Dagster must not confuse with
-another's.
+"""The asset namespace: key prefix, group, partitions and names.
+
+Dagster must not confuse these names with those of another namespace.
 
 Asset keys, jobs, sensors, ops and the resource take their names from the namespace. So the assets can stand
 beside other assets, and twice in one deployment.
@@ -80,8 +81,7 @@ class AssetNamespace:
         return "_".join(self.prefix)
 
     def group_of(self, suffix: str) -> str:
-        """Return the group whose name ends in the suffix; the group of the daily assets for an empty
-        suffix."""
+        """Return the group whose name ends in the suffix; with an empty one that of the daily assets."""
         return f"{self.group}_{suffix}" if suffix else self.group
 
     def resource_in(self, context: object) -> WhoopResource:
@@ -105,8 +105,7 @@ class AssetNamespace:
         return [key.path[-1] for key in keys if tuple(key.path[:-1]) == self.prefix]
 
     def has_part_in(self, run: dg.DagsterRun) -> bool:
-        """Return whether the run materializes or checks assets of this namespace, or belongs to one of its
-        jobs."""
+        """Return whether the run belongs to a job of this namespace, or to its assets or checks."""
         if run.asset_selection:
             return bool(self.ours_among(run.asset_selection))
         if run.asset_check_selection:

@@ -102,8 +102,9 @@ class WhoopComponent(dg.Component, dg.Model, dg.Resolvable):
 
 
 def _value(name: str, value: str | int) -> Any:
-    """Return the value of a field of the resource; `env:NAME` becomes a reference that Dagster resolves in
-    each run.
+    """Return the value of a field of the resource.
+
+    `env:NAME` becomes a reference that Dagster resolves in each run.
 
     A template such as `{{ env.NAME }}` is no alternative: Dagster resolves it when it loads, and shows the
     value.

@@ -1,5 +1,7 @@
-"""All definitions of the project, for any deployment: assets, checks, jobs, schedules, sensors and the
-resource."""
+"""All definitions of the project, for any deployment.
+
+These are assets, checks, jobs, schedules, sensors and the resource.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -172,8 +174,10 @@ def namespace_at(
 
 
 def daily_keys(namespace: AssetNamespace) -> list[dg.AssetKey]:
-    """Return the assets with a partition per day, without sinks: what a run of a range of days
-    materializes."""
+    """Return the assets with a partition per day, without sinks.
+
+    A run of a range of days materializes them.
+    """
     return namespace.keys(factory.name for factory in ASSETS if factory.partitions is Partitions.DAY)
 
 

@@ -117,8 +117,10 @@ class Purged:
 
 
 def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
-    """Remove each line that names the member, and each chart beside it, from the instance's storages and log
-    files."""
+    """Remove each line that names the member, and each chart beside it.
+
+    Covers the instance's storages and log files.
+    """
     done = Redacted()
     redaction = _Redaction(user_id)
     for connect in _databases(instance, done):
@@ -235,8 +237,10 @@ class _Redaction:
         return f"%{self._user_id}%"
 
     def text(self, text: str) -> str:
-        """The text without the member: JSON keeps its structure, other text loses each line that names the
-        member."""
+        """Return the text without the member.
+
+        JSON keeps its structure; other text loses each line that names the member.
+        """
         if str(self._user_id) not in text:
             return text
         if text[:1] in ("{", "["):
@@ -258,8 +262,10 @@ class _Redaction:
         return after != before
 
     def _json(self, value: Any) -> Any:
-        """A copy of the JSON value that does not name the member: ids become 0, and a table's row loses its
-        texts."""
+        """Return a copy of the JSON value that does not name the member.
+
+        Ids become 0, and a table's row loses its texts.
+        """
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):

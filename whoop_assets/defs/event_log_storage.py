@@ -103,8 +103,10 @@ class BatchedEventLogStorage(SqlEventLogStorage):
             yield connection
 
     def insert_events(self, connection: "Connection", events: "Events") -> list[int]:
-        """Insert the events in their order and return their ids, which the database assigns in ascending
-        order."""
+        """Insert the events in their order and return their ids.
+
+        The database assigns ids in ascending order.
+        """
         insert: Insert = self.prepare_insert_event_batch(events)
         return sorted(connection.execute(insert.returning(SqlEventLogStorageTable.c.id)).scalars())
 
@@ -141,8 +143,10 @@ class BatchedSqliteEventLogStorage(BatchedEventLogStorage, SqliteEventLogStorage
 
     @contextmanager
     def batch_transaction(self, run_id: str) -> Iterator["Connection"]:
-        """A transaction of the run's file with `index.db` attached, which holds all tables that have no
-        schema here."""
+        """Open a transaction of the run's file with `index.db` attached.
+
+        `index.db` holds all tables that have no schema here.
+        """
         with self.run_connection(run_id) as connection:
             connection.exec_driver_sql("ATTACH DATABASE ? AS all_runs", (self.path_for_shard("index"),))
             yield connection.execution_options(schema_translate_map={None: "all_runs"})

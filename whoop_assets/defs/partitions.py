@@ -16,8 +16,7 @@ def daily(start_date: date, timezone: str) -> dg.DailyPartitionsDefinition:
 
 
 def weekly(start_date: date, timezone: str) -> dg.WeeklyPartitionsDefinition:
-    """Return one partition per week, named by its Monday, from the week of the first day to the current
-    week."""
+    """Return one partition per week, named by its Monday, from the first day's week to the current one."""
     return dg.WeeklyPartitionsDefinition(
         start_date=(start_date - timedelta(days=start_date.weekday())).isoformat(),
         timezone=timezone,
@@ -46,8 +45,9 @@ def first_and_last(keys: Sequence[str]) -> tuple[date, date]:
 def reject_unknown_partitions(
     context: dg.AssetExecutionContext, partitions: dg.TimeWindowPartitionsDefinition
 ) -> None:
-    """Cancel a run for partitions that do not exist; Dagster does not check the tags of a launch through
-    GraphQL.
+    """Cancel a run for partitions that do not exist.
+
+    Dagster does not check the tags of a launch through GraphQL.
 
     The run ends as canceled: Dagster then shows its planned checks as skipped. After a failed run it would
     show every check as failed, although none was executed.

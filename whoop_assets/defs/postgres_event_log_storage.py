@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 
 class BatchedPostgresEventLogStorage(BatchedEventLogStorage, PostgresEventLogStorage):
-    """Dagster's event log storage for PostgreSQL, with batches of planned materializations and planned checks
-    too.
+    """Dagster's event log storage for PostgreSQL, with batches of planned events too.
 
     If the rest of a batch fails after its events were committed, Dagster stores the events a second time, as
     with dagster-postgres.

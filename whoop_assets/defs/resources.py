@@ -135,8 +135,10 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
 
     @property
     def connection(self) -> Connection:
-        """The session with WHOOP, opened at first use. A run that only builds summaries needs no
-        credentials."""
+        """The session with WHOOP, opened at first use.
+
+        A run that only builds summaries needs no credentials.
+        """
         if self._connection is None:
             self._connection = Connection(self.settings(), self.database, self._used_by)
         return self._connection

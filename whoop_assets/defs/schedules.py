@@ -100,8 +100,10 @@ class Automation:
 
 
 def renew_unused_tokens(context: dg.OpExecutionContext, whoop: WhoopResource) -> None:
-    """Renew unused tokens. A member's failure does not affect other members; the run fails if a retry may
-    help."""
+    """Renew unused tokens.
+
+    A member's failure does not affect other members; the run fails if a retry may help.
+    """
     done = keep_alive.keep_alive(whoop.connection)
     for cause in [*done.to_reconnect.values(), *done.failed.values()]:
         context.log.warning(cause)

@@ -222,15 +222,16 @@ def _difference(
 
 
 def _mean(outcome: Outcome, chosen: Sequence[date], days: Mapping[date, Mapping[str, float | None]]) -> float:
-    """Return the mean of the outcome on these days in its unit; the geometric mean for logarithmic
-    outcomes."""
+    """Return the mean of the outcome on these days in its unit; the geometric mean for a logarithmic one."""
     values = [float(value) for day in chosen if (value := days[day][outcome.name]) is not None]
     return math.exp(fmean(map(math.log, values))) if outcome.logarithmic else fmean(values)
 
 
 def hedges_g(one: Sequence[float], other: Sequence[float]) -> float:
-    """Return the difference of two means in pooled standard deviations, corrected for small samples (Hedges
-    1981)."""
+    """Return the difference of two means in pooled standard deviations.
+
+    Corrected for small samples (Hedges 1981).
+    """
     freedom = len(one) + len(other) - 2
     pooled = ((len(one) - 1) * variance(one) + (len(other) - 1) * variance(other)) / freedom
     if pooled <= 0:

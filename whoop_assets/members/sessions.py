@@ -1,5 +1,4 @@
-"""Sign-in to the web pages: sessions, one-time links, attempts at WHOOP, and the audit log of what members
-did.
+"""Sign-in to the web pages: sessions, one-time links, attempts at WHOOP, and the audit log.
 
 Only hashes of tokens, links and states are stored. Every token has 256 random bits, so one SHA-256 is enough.
 All rows carry `user_id`, so that erasing a member deletes them.

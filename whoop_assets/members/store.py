@@ -142,8 +142,7 @@ def reason_to_reconnect(connection: Connection, user_id: int) -> str | None:
 
 
 def mend(connection: Connection, user_id: int) -> None:
-    """Set the status from reconnection_needed to connected, because a valid token pair was stored after
-    all."""
+    """Set the status from reconnection_needed to connected: a valid token pair was stored after all."""
     connection.execute(
         update(members)
         .where(members.c.user_id == user_id, members.c.status == RECONNECTION_NEEDED)

@@ -27,9 +27,7 @@ WITHOUT_DUE_TIME = frozenset({Reason.HISTORY, Reason.UNREAD})
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """Overdue tasks, the latest first; tasks of the schedule lane that wait for the budget; members with a
-    late night.
-    """
+    """Overdue tasks (latest first), tasks that wait for the budget, and members with a late night."""
 
     now: datetime
     late: Sequence[FetchTask]

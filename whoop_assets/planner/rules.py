@@ -37,8 +37,9 @@ RETRY_HELD_AFTER = timedelta(minutes=15)
 
 
 def snapshot(view: MemberView, pace: Pace) -> list[Wanted]:
-    """Reads profile and body measurements once a day. They have no webhooks, and WHOOP keeps no history of
-    them.
+    """Reads profile and body measurements once a day.
+
+    They have no webhooks, and WHOOP keeps no history of them.
 
     An account without body measurements returns 404 and stores no row. The profile, which is read just
     before, then shows that both were requested.

@@ -88,8 +88,9 @@ class Findings:
 
 
 def out_of_bounds(connection: Connection) -> Findings:
-    """Return values outside their valid range, in records and in exported records without a record of the
-    API.
+    """Return values outside their valid range.
+
+    Covers records, and exported records without a record of the API.
 
     All-zero scores of cycles in which the strap was not worn are allowed.
     """
@@ -162,7 +163,9 @@ def duplicates(connection: Connection) -> Findings:
 
 
 def broken_links(connection: Connection) -> Findings:
-    """Return recoveries without their sleep or cycle, sleeps without their cycle, and workouts outside their
+    """Return records that do not fit a cycle or sleep.
+
+    These are recoveries without their sleep or cycle, sleeps without their cycle, and workouts outside their
     day's cycles.
 
     Recoveries without sleeps are allowed for members who did not grant the scope for sleeps.
@@ -200,8 +203,7 @@ def _has_cycle(table: FromClause) -> ColumnElement[bool]:
 
 
 def stage_mismatches(connection: Connection) -> Findings:
-    """Return scored sleeps whose stages, time awake and time without data do not add up to the time in
-    bed."""
+    """Return scored sleeps whose stages, awake time and time without data do not add up to time in bed."""
     c = sleeps.c
     parts: ColumnElement[Any] = sum((c[name] for name in STAGES[1:]), start=c[STAGES[0]])
     apart = parts - c.total_in_bed_time_milli
@@ -231,8 +233,10 @@ def cycle_gaps(connection: Connection) -> Findings:
 
 
 def _pairs_of_cycles() -> FromClause:
-    """Select each cycle with the member's next one. `before_the_first`: a member's first cycle with zeros
-    only."""
+    """Select each cycle with the member's next one.
+
+    `before_the_first`: a member's first cycle with zeros only.
+    """
     c = cycles.c
     of_member: dict[str, Any] = {"partition_by": c.user_id, "order_by": (c.start_time, c.id)}
     every = (
@@ -326,8 +330,9 @@ def _days_apart(
 
 
 def missing_summaries(connection: Connection) -> Findings:
-    """Return days with a record but without a summary, and summaries without a record. Stale days are
-    allowed.
+    """Return days with a record but without a summary, and summaries without a record.
+
+    Stale days are allowed.
 
     Exported records without a record of the API count as records.
     """

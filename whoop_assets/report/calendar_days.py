@@ -47,8 +47,7 @@ class ReportDay:
         return float(value)
 
     def usual(self, name: str) -> UsualRange | None:
-        """Return the usual range of a measure before this day; None if the days before have too few
-        values."""
+        """Return the usual range of a measure before this day; None if there are too few values."""
         middle, spread = self.number(f"{name}_usual_mean_28"), self.number(f"{name}_usual_sd_28")
         if middle is None or spread is None:
             return None

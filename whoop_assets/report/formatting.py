@@ -91,8 +91,10 @@ def counted(count: int, singular: str) -> str:
 
 
 def workouts_text(summary: Mapping[str, Any]) -> str:
-    """Return the sports of a day as text. WHOOP's list of sport slugs is open, so unknown ones are shown
-    too."""
+    """Return the sports of a day as text.
+
+    WHOOP's list of sport slugs is open, so unknown ones are shown too.
+    """
     count = summary.get("workout_count")
     if not count:
         return ""

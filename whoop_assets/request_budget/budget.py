@@ -1,5 +1,6 @@
-"""The request budget. WHOOP counts requests per app, so every process acquires a slot here before it sends a
-request.
+"""The request budget.
+
+WHOOP counts requests per app, so every process acquires a slot here before it sends a request.
 
 The database keeps a sliding log of the requests of the last day, and its clock decides. No window ever
 contains more requests than its limit, whichever process or host sends them. Lanes share the limits (`lanes`).
@@ -130,8 +131,10 @@ class RequestBudget:
             raise _exhausted(lane, opens_at, now)
 
     def next_slot(self, connection: Connection, lane: str, now: datetime) -> datetime:
-        """Return when the limits allow one more request of the lane; `now` if at once. Ignores the wait
-        queue."""
+        """Return when the limits allow one more request of the lane; `now` if at once.
+
+        Ignores the wait queue.
+        """
         limits = self.limits(connection)
         gate = stated_limits.read_gate(connection, now)
         opens_at = max(now, gate.not_before or now)
@@ -141,8 +144,10 @@ class RequestBudget:
         return max(opens_at, stated_limits.allowed_from(connection, LANES[lane], limits, now))
 
     def limits(self, connection: Connection) -> dict[int, int]:
-        """Return the limits: window in seconds -> requests. Those that WHOOP stated replace the configured
-        ones."""
+        """Return the limits: window in seconds -> requests.
+
+        Those that WHOOP stated replace the configured ones.
+        """
         self._learned = stated_limits.read_limits(connection)
         return self._configured | self._learned
 
@@ -167,8 +172,10 @@ class RequestBudget:
             connection.execute(delete(request_grants).where(request_grants.c.granted_at < old))
 
     def _counts_more_than_we_sent(self, stated: RateLimitLike) -> bool:
-        """Return whether another user of the same app must have sent requests. False while half of the limit
-        is left."""
+        """Return whether another user of the same app must have sent requests.
+
+        False while half of the limit is left.
+        """
         if stated.remaining >= stated.nearest // 2:
             return False
         with self._database.read() as connection:
@@ -196,8 +203,10 @@ def _latest(connection: Connection, limit: LaneLimit, now: datetime) -> list[dat
 
 
 def _correct_future_grants(connection: Connection, now: datetime) -> bool:
-    """Set grants with a future time, from before the clock was set back, to now. Returns whether there were
-    any."""
+    """Set grants with a future time, from before the clock was set back, to now.
+
+    Returns whether there were any.
+    """
     future = update(request_grants).where(request_grants.c.granted_at > now + _MAX_CLOCK_SKEW)
     return connection.execute(future.values(granted_at=now)).rowcount > 0
 

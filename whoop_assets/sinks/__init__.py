@@ -1,3 +1,4 @@
-"""Where data go from the warehouse, each an optional extra and off until configured: no Dagster in here, and
-no SQL.
+"""Sinks: destinations of the data outside the database. Each is an optional extra.
+
+A sink is off until it is configured. This package imports no Dagster.
 """

@@ -1,5 +1,4 @@
-"""What the sinks deliver: tables, their columns from the table metadata, the rows of a day, and a checksum of
-each day.
+"""The content that sinks deliver: tables, columns, the rows of a day and a checksum of each day.
 
 A checksum contains the number of each member's rows of the day, and the sum of the times at which they last
 changed. Every change of a record sets a later time under the member's lock. If the number stays the same, the

@@ -57,8 +57,9 @@ def replace(
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Replace the members' summaries of first..last by the rows, and mark trends and weeks of changed days as
-    stale.
+    """Replace the members' summaries of first..last by the rows.
+
+    Marks trends and weeks of changed days as stale.
 
     An unchanged row keeps its `built_at`. A new `last_recovery_synced_at` alone is not a change.
 

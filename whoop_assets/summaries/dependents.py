@@ -19,8 +19,9 @@ REACH = timedelta(days=REACH_DAYS)
 
 
 def rebuild_trends(database: Database, members: Collection[int], first: date, last: date) -> int:
-    """Rebuild the members' trends of first..last, and of later days whose windows contain a stale day of
-    them.
+    """Rebuild the members' trends of first..last.
+
+    Also rebuilds those of later days that have a stale one of these days in their windows.
 
     A stale mark before `first` stays: the rebuild of its own day clears it.
 
@@ -50,8 +51,10 @@ def _rebuild_trends(database: Database, members: Collection[int], first: date, l
 
 
 def rebuild_stale_trends(database: Database, stale: Collection[StaleDay]) -> int:
-    """Rebuild the trends of the stale days and of the days that depend on them; return the number of
-    changed rows."""
+    """Rebuild the trends of the stale days and of the days that depend on them.
+
+    Returns the number of changed rows.
+    """
     # Days closer than the longest window are one range, because their rebuilds would overlap.
     spans = to_date_ranges_of_members(((entry.user_id, entry.day) for entry in stale), max_gap=REACH)
     return sum(rebuild_trends(database, users, start, stop) for users, start, stop in spans)

@@ -248,8 +248,10 @@ trends = Table(
 
 
 def _week_of(name: str, what: str, unit: str, *, extremes: bool = False) -> "list[Column[Any]]":
-    """How many days of a week have a value, its mean and median, and its extremes with the first day that has
-    them."""
+    """Return the weekly columns of a value: days with it, mean, median and extremes.
+
+    An extreme has the first day with that value.
+    """
     found = [
         count(f"{name}_days", f"number of days with a value of {what}"),
         measure(f"{name}_mean", f"mean of {what}, {unit}; needs 4 days"),

@@ -56,8 +56,10 @@ def replace_weeks(
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Replace the members' weekly summaries by the rows, first..last Monday; return the number of changed
-    rows."""
+    """Replace the members' weekly summaries of first..last Monday by the rows.
+
+    Returns the number of changed rows.
+    """
     c = weekly_summary.c
     where = (c.user_id.in_(list(members)), c.week_start.between(first, last))
     return derived_rows.replace(connection, weekly_summary, where, rows, at).written

@@ -136,8 +136,10 @@ def switch(connection: Connection, key_id: str, at: datetime) -> None:
 
 
 def for_storing(connection: Connection, cipher: TokenCipher, otherwise: str, at: datetime) -> str:
-    """Return the key for a pair that WHOOP has returned: the current key, or `otherwise` if it is not
-    available."""
+    """Return the key for a pair that WHOOP has returned.
+
+    The current key, or `otherwise` if it is not available.
+    """
     try:
         return lock_current(connection, cipher, at)
     except ConfigurationError:
@@ -167,8 +169,10 @@ def token_cipher(database: Database, token_key: str) -> TokenCipher:
 
 
 def key_file(database: Database) -> Path:
-    """Return the path of the key file next to the SQLite database. Raises ConfigurationError for other
-    databases."""
+    """Return the path of the key file next to the SQLite database.
+
+    Raises ConfigurationError for other databases.
+    """
     if database.path is None:
         raise ConfigurationError(
             'WHOOP_TOKEN_KEY is not set: create a key with `python -c "from cryptography.fernet import'
@@ -221,8 +225,10 @@ def read_key_file(path: Path) -> list[bytes]:
 
 
 def replace_unusable_file(path: Path, database: Database) -> Path | None:
-    """Write a new key if the file contains no usable one. Returns where the old file was moved; None without
-    any."""
+    """Write a new key if the file contains no usable one.
+
+    Returns where the old file was moved; None without any.
+    """
     with database.write():
         try:
             read_key_file(path)

@@ -1,5 +1,6 @@
-"""Refreshes tokens that have not been used for days, so that a member without requests need not connect
-again.
+"""Refreshes tokens that have not been used for days.
+
+So a member without requests need not connect again.
 
 WHOOP does not document how long a refresh token is valid. The refresh uses the same lease as any other and
 costs no API request.

@@ -184,8 +184,10 @@ def _readable(connection: Connection, user_id: int, cipher: TokenCipher) -> bool
 
 
 def _give_up(database: Database, user_id: int, cipher: TokenCipher) -> bool:
-    """Set the member to reconnection_needed unless the pair can be read now, or is deleted. Returns whether
-    it did."""
+    """Set the member to reconnection_needed unless the pair can be read now, or is deleted.
+
+    Returns whether it did.
+    """
     with database.write([user_id]) as connection:
         if _readable(connection, user_id, cipher):
             return False

@@ -125,8 +125,10 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
 
 
 def unanswered_refreshes(connection: Connection, at: datetime) -> dict[int, UnansweredRefresh]:
-    """Return the members with a refresh token that may be used up, because an exchange without lease has no
-    response."""
+    """Return the members with a refresh token that may be used up.
+
+    An exchange of theirs has no response and no lease.
+    """
     c = tokens.c
     query = select(c.user_id, c.intent_at, c.lease_holder).where(c.intent_at.is_not(None), _free(at))
     return {user_id: UnansweredRefresh(since, holder) for user_id, since, holder in connection.execute(query)}

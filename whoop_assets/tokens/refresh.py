@@ -111,8 +111,10 @@ class MemberTokens:
         return self._get(lambda pair, now: pair.access_token != rejected and _lasts(pair, now))
 
     def stored_since(self, rejected: str) -> str | None:
-        """Return the token that another process stored in place of this one; None if this one is still
-        stored."""
+        """Return the token that another process stored in place of this one.
+
+        None if this one is still stored.
+        """
         with self._services.database.read() as connection:
             pair = token_store.load(connection, self._user_id, self._services.cipher)
         if pair is None or pair.access_token == rejected:
@@ -254,8 +256,10 @@ class MemberTokens:
                 self._services.clock.sleep(_STORE_PAUSE_SECONDS * attempt)
 
     def store(self, lease: Lease, spent: str, fresh: TokenPair) -> None:
-        """Store the pair that WHOOP returned for the refresh token `spent`, unless a later lease stored
-        another."""
+        """Store the pair that WHOOP returned for the refresh token `spent`.
+
+        Does nothing if a later lease stored another pair.
+        """
         database = self._services.database
         with database.write([self._user_id]) as connection:
             now = database.now(connection)
@@ -274,8 +278,10 @@ class MemberTokens:
                 member_store.mend(connection, self._user_id)
 
     def _confirm_rejection(self, lease: Lease, refresh_token: str) -> None:
-        """Handle invalid_grant: raise ReconnectionNeeded if it concerns the stored token; return if the pair
-        has changed."""
+        """Handle invalid_grant: return if the stored pair has changed.
+
+        Raises ReconnectionNeeded if it concerns the stored token.
+        """
         database, clock = self._services.database, self._services.clock
         until: datetime | None = None
         while True:

@@ -42,8 +42,10 @@ class StoredPair:
 
 
 def load(connection: Connection, user_id: int, cipher: TokenCipher) -> StoredPair | None:
-    """Return the member's tokens; None without any. Raises ConfigurationError if their key is not
-    available."""
+    """Return the member's tokens; None without any.
+
+    Raises ConfigurationError if their key is not available.
+    """
     row = connection.execute(select(tokens).where(tokens.c.user_id == user_id)).first()
     if row is None:
         return None

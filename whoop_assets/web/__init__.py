@@ -1,2 +1,1 @@
-"""The HTTP service: it receives WHOOP's webhooks, and members' consents where there is no browser, and gives
-daily rows to readers."""
+"""The HTTP service: webhooks, consents of members, member pages and the daily API."""

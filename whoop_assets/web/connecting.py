@@ -40,8 +40,10 @@ MAX_SECRET_CHARACTERS = 200
 
 
 def link(redirect_uri: str, secret: str) -> str:
-    """Return the address of an invitation. Raises ConfigurationError if the redirect URI is not the
-    service's."""
+    """Return the address of an invitation.
+
+    Raises ConfigurationError if the redirect URI is not the service's.
+    """
     return page_address(redirect_uri, f"connect/{secret}")
 
 

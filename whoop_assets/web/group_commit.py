@@ -1,5 +1,6 @@
-"""Group commit: one transaction stores all deliveries that wait, and each gets its response after that
-commit.
+"""Group commit: one transaction stores all deliveries that wait.
+
+Each gets its response after that commit.
 
 One thread writes. While it waits for the disk or for SQLite's write lock, deliveries queue up, and the next
 transaction takes all of them. So the wait of a delivery depends on the time of a commit, not on the number of

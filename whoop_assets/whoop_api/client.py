@@ -176,8 +176,10 @@ class WhoopClient(RequestSender):
         return self._models(SLEEPS, Sleep, start, end)
 
     def recoveries(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Recovery]:
-        """Read recoveries, newest first, without duplicates. The range selects by the start of their
-        sleeps."""
+        """Read recoveries, newest first, without duplicates.
+
+        The range selects by the start of their sleeps.
+        """
         return self._models(RECOVERIES, Recovery, start, end)
 
     def workouts(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[Workout]:
@@ -187,8 +189,10 @@ class WhoopClient(RequestSender):
     # Single records
 
     def record(self, stream: Stream, key: Key) -> ApiResponse:
-        """Read one record by its own URL; a recovery by the id of its cycle. Raises NotFound,
-        InvalidIdentifier."""
+        """Read one record by its own URL; a recovery by the id of its cycle.
+
+        Raises NotFound, InvalidIdentifier.
+        """
         return self._object(stream.record_url_path(key))
 
     def cycle_sleep(self, cycle_id: Key) -> ApiResponse:

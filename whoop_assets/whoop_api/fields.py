@@ -34,8 +34,10 @@ _SCORE_STATES = {state.value: state for state in ScoreState}
 
 
 def rfc3339(moment: datetime) -> str:
-    """Return an aware time in WHOOP's format, `2026-11-20T06:30:00.000Z`, with microseconds only if there are
-    any."""
+    """Return an aware time in WHOOP's format, `2026-11-20T06:30:00.000Z`.
+
+    Contains microseconds only if there are any.
+    """
     precision = "microseconds" if moment.microsecond % 1000 else "milliseconds"
     return moment.astimezone(UTC).isoformat(timespec=precision).removesuffix("+00:00") + "Z"
 

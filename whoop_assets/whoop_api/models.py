@@ -1,5 +1,6 @@
-"""WHOOP's records as typed, immutable models. Unknown fields stay in `model_extra`; optional fields may be
-null.
+"""WHOOP's records as typed, immutable models.
+
+Unknown fields stay in `model_extra`; optional fields may be null.
 
 Units are WHOOP's: `_milli` fields are milliseconds (`hrv_rmssd_milli` too), energy is in kilojoules,
 distances are in metres, heart rates in beats per minute, times in UTC. `scored` returns the score only if
@@ -116,8 +117,10 @@ class Cycle(SpanRecord[CycleScore]):
 
 
 class SleepStageSummary(Measurements):
-    """Durations in ms, and two counts. Time in bed is the sum of the three stages, awake time and time
-    without data."""
+    """Durations in ms, and two counts.
+
+    Time in bed is the sum of the three stages, awake time and time without data.
+    """
 
     total_in_bed_time_milli: Whole | None = None
     total_awake_time_milli: Whole | None = None
@@ -165,8 +168,10 @@ class Sleep(SpanRecord[SleepScore]):
 
 
 class RecoveryScore(Measurements):
-    """Recovery 0 to 100; resting heart rate in bpm (a float); HRV in ms; SpO2 in percent; skin temperature in
-    Celsius."""
+    """Recovery 0 to 100; resting heart rate in bpm (a float); HRV in ms.
+
+    SpO2 in percent; skin temperature in degrees Celsius.
+    """
 
     user_calibrating: Flag | None = None
     recovery_score: Number | None = None
@@ -177,8 +182,10 @@ class RecoveryScore(Measurements):
 
 
 class Recovery(Record[RecoveryScore]):
-    """The recovery of a sleep. Its key is `sleep_id`, because the recovery of a nap can have the night's
-    `cycle_id`."""
+    """The recovery of a sleep.
+
+    Its key is `sleep_id`, because the recovery of a nap can have the night's `cycle_id`.
+    """
 
     cycle_id: Identifier
     sleep_id: Uuid
@@ -213,8 +220,10 @@ class WorkoutScore(Measurements):
 
 
 class Workout(SpanRecord[WorkoutScore]):
-    """An activity. `sport_name` is a slug of an open list (`hiking-rucking`). WHOOP is phasing out
-    `sport_id`."""
+    """An activity.
+
+    `sport_name` is a slug of an open list (`hiking-rucking`). WHOOP is phasing out `sport_id`.
+    """
 
     id: Uuid
     v1_id: Int64 | None = None

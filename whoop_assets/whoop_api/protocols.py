@@ -55,5 +55,7 @@ class TokenSource(Protocol):
         """Return another token than the rejected one. Raises ReconnectionNeeded if there is none."""
 
     def stored_since(self, rejected: str) -> str | None:
-        """Return the token that another process stored in place of the rejected one; None if it is still
-        stored."""
+        """Return the token that another process stored in place of the rejected one.
+
+        None if the rejected one is still stored.
+        """

@@ -1,5 +1,7 @@
-"""Reads responses of the token endpoint: a token pair or an error. Messages quote only the error codes listed
-here."""
+"""Reads responses of the token endpoint: a token pair or an error.
+
+Messages quote only the error codes listed here.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _MAX_FIELDS = 3
 
 
 def validation_reason(exc: ValidationError) -> str:
-    """Return for example `Sleep: end must be a time with an offset or Z; nap is missing (and 2 more).`"""
+    """Return a reason like `Sleep: end must be a time with an offset or Z; nap is missing (and 2 more)`."""
     found: dict[str, str] = {}
     for error in exc.errors(include_url=False, include_context=False, include_input=False):
         kind = error["type"]

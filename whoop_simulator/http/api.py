@@ -1,5 +1,4 @@
-"""The member-data API below /developer: the endpoints with their scopes, and the checks that each request
-passes.
+"""The member-data API below /developer: endpoints, scopes and the checks of each request.
 
 The order of the checks: the test's hook, rate limits (429), injected faults, bearer token (401), scope (401,
 as observed with real tokens), id in the path (400), query (400), data (404). Error bodies are short texts,

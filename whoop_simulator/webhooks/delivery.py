@@ -56,7 +56,7 @@ class WebhookDelivery:
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
-    """base64(HMAC-SHA256(client secret, timestamp header + body))"""
+    """Return base64(HMAC-SHA256(client secret, timestamp header + body))."""
     return base64.b64encode(
         hmac.new(secret.encode(), timestamp.encode() + body, hashlib.sha256).digest()
     ).decode()

@@ -1,5 +1,6 @@
-"""The app's data export of a simulated member: four CSV files with the app's names and rounding, in several
-variants.
+"""The app's data export of a simulated member, in several variants.
+
+Four CSV files with the app's names and rounding.
 
 Times are local and without offset, next to the zone of the cycle. Energy is in kilocalories, durations in
 whole minutes, heart rate zones 1 to 5 in percent. There are no ids. The newest row is first, and the newest

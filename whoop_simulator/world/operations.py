@@ -1,5 +1,6 @@
-"""Operations that change a member's records; the history generates them, and the control API adds manual
-ones.
+"""Operations that change a member's records.
+
+The history generates them, and the control API adds manual ones.
 """
 
 from dataclasses import dataclass, field

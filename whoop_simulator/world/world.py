@@ -165,8 +165,9 @@ class World(RecordEditing):
             self.save()
 
     def next_at(self) -> int | None:
-        """The time of the next change of a record or the next due webhook; None if there is none within three
-        days.
+        """Return the time of the next change of a record or the next due webhook.
+
+        None if there is none within three days.
 
         A test can move the clock from one such time to the next without missing a change.
         """

@@ -1,5 +1,6 @@
-"""The rows of an export as records: UTC, kilojoules, milliseconds and WHOOP's field names, as the API has
-them.
+"""Rows of an export as records.
+
+Like the API's records, they have UTC times, kilojoules, milliseconds and WHOOP's field names.
 
 A record knows the line it stood in and the row as it was (`raw`), and its WHOOP day: that of the cycle it is
 listed under, which the export names by its start.
@@ -102,8 +103,9 @@ TIMES = frozenset(map(plain, (START, END, ONSET, WAKE, BEGUN, ENDED)))
 
 @dataclass(slots=True)
 class Row:
-    """A row of a file. `raw`: its cells as exported; `cells`: the same with numbers and times as the app
-    writes them.
+    """A row of a file.
+
+    `raw`: its cells as exported; `cells`: the same with numbers and times as the app writes them.
 
     `faults` collects why single cells could not be read.
     """
@@ -370,8 +372,9 @@ def _time(row: Row, heading: str, offset: str) -> datetime | None:
 
 
 def _end_of_cycle(row: Row, offset: str) -> datetime | None:
-    """The end of the cycle that a sleep is listed under, as far as it can be read: the sleep does not depend
-    on it.
+    """Return the end of the cycle that lists a sleep; None if it is unreadable.
+
+    The sleep does not depend on it.
     """
     try:
         return _time(row, END, offset)

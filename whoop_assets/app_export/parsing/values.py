@@ -102,8 +102,9 @@ def flag(text: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """A cell as an error repeats it: words may be a note or an answer that slipped into another column, and
-    are not.
+    """Return the cell as an error message may repeat it: numbers and times, but no words.
+
+    Words can be a note or an answer that is in the wrong column.
     """
     if _HARMLESS.fullmatch(text):
         return repr(text)

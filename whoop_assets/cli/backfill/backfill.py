@@ -1,5 +1,7 @@
-"""`backfill`: read a range of days again and rebuild its summaries, through Dagster, in one run of this
-process."""
+"""The command `backfill`: reads a range of days again and rebuilds its summaries.
+
+It uses one Dagster run in this process.
+"""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime
@@ -169,8 +171,10 @@ def run_backfill(
 
 
 def check_way(connection: "Connection", wanted: "BackfillRange") -> None:
-    """Raise an error that would end the run at its first request: no member, or an unusable URL or token
-    key."""
+    """Raise the error that would end the run at its first request.
+
+    There is no member, or a URL or the token key is not usable.
+    """
     from whoop_assets.members import store as members
     from whoop_assets.tokens import store as token_store
 

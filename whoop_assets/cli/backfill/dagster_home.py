@@ -1,5 +1,6 @@
-"""The project's Dagster instance, the same that `make dev` shows: where DAGSTER_HOME says, or beside the
-data.
+"""The project's Dagster instance, the same that `make dev` shows.
+
+Its folder is DAGSTER_HOME, or a folder beside the data.
 
 Looked for in this order: DAGSTER_HOME of the environment, DAGSTER_HOME of `.env`, a dagster.yaml in the
 working folder, and a home of our own in the data folder, made when it is missing.
@@ -116,8 +117,9 @@ def stores_batches(home: Path) -> bool:
 
 @contextmanager
 def open_instance(home: Path, *, compute_logs: bool = False) -> Iterator["dg.DagsterInstance"]:
-    """The instance of that home, for runs in this process; raises ConfigurationError when it cannot be
-    opened.
+    """Return the instance of that home, for runs in this process.
+
+    Raises ConfigurationError if it cannot be opened.
 
     Sets `DAGSTER_HOME` and `DAGSTER_EVENT_BATCH_SIZE` while it is open, because Dagster reads them from the
     environment. Such runs write no compute logs, unless asked for: they would hold this command's own

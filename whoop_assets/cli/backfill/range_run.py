@@ -62,8 +62,9 @@ class BackfillResult:
 
 
 def unfinished_since(instance: "dg.DagsterInstance", wanted: BackfillRange) -> datetime | None:
-    """Return the time since which an unfinished run of this range has been reading; None if there is none to
-    resume.
+    """Return the time since which an unfinished run of this range has been reading.
+
+    None if there is no run to resume.
 
     A run is finished if it succeeded and no load failed.
     """

@@ -1,5 +1,7 @@
-"""`connect`: a member consents and is stored. The five ways differ in how the redirect reaches the
-command."""
+"""`connect`: a member consents and is stored.
+
+The five ways differ in how the redirect reaches the command.
+"""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -66,8 +68,10 @@ def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int)
 
 
 def report(connection: "Connection", connected: "Connected") -> None:
-    """Print the member's id, the streams that the grant leaves out, whether WHOOP_TIMEZONE fits, and the next
-    command."""
+    """Print the member's id, the streams without a scope, and the next command.
+
+    Also says whether WHOOP_TIMEZONE fits the member.
+    """
     from whoop_assets.whoop_api.scopes import SCOPE_OF
 
     click.echo(f"Member {connected.user_id} is connected.")

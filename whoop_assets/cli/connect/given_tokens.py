@@ -46,8 +46,10 @@ def connect_with_tokens(connection: Connection) -> Connected:
 
 
 def connect_pair(connection: Connection, access: str, refresh: str) -> Connected:
-    """Renew the pair and connect its member; raises InvalidGrant, TokensOfTwo and what connect_member
-    raises."""
+    """Renew the pair and connect its member.
+
+    Raises InvalidGrant, TokensOfTwo and the errors of `connect_member`.
+    """
     client = connection.client_for_new(access)
     profile = _profile(client)
     if profile is None:

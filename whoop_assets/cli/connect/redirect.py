@@ -52,8 +52,7 @@ def connect_by_redirect(
 
 @contextmanager
 def listening(redirect_uri: str, state: str) -> "Iterator[queue.Queue[str]]":
-    """Listen at the redirect URI and put each URL that answers the attempt with this `state` into the
-    queue."""
+    """Listen at the redirect URI, and put each URL that answers this attempt (`state`) into the queue."""
     host, port, path = address(redirect_uri)
     answers: queue.Queue[str] = queue.Queue()
     try:

@@ -1,5 +1,7 @@
-"""`notion`: making the data source that pages go to, how things are with it, and pages for days that lost
-theirs."""
+"""The command `notion`: creates the data source of the pages, and shows its state.
+
+It also creates the pages of days that lost theirs.
+"""
 
 from datetime import date
 from typing import TYPE_CHECKING

@@ -1,5 +1,6 @@
-"""The demo's browser: opens the simulator's consent page, chooses a member, presses Allow, follows the
-redirect.
+"""The demo's browser, which gives consent as a simulated member.
+
+It opens the simulator's consent page, chooses the member, presses Allow and follows the redirect.
 
 It speaks to the simulator alone; a real member's consent is given in a real browser.
 """

@@ -1,5 +1,6 @@
-"""`dev`: the Dagster UI with its daemon, on the real account if WHOOP_CLIENT_ID is set, else on the demo's
-data.
+"""The command `dev`: the Dagster UI with its daemon.
+
+It uses the real account if WHOOP_CLIENT_ID is set, else the demo's data.
 
 The HTTP service runs beside it and receives webhooks; the demo's simulator sends them. State is kept between
 starts.

@@ -1,5 +1,6 @@
-"""The demo's folder in the data folder: warehouse, Dagster home, the simulator's state, and a marker that it
-is ours.
+"""The demo's folder in the data folder.
+
+It holds the database, the Dagster home, the simulator's state, and a marker that the demo made it.
 
 The marker also holds what a later `dev` needs to bring the same demo up again.
 """

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def budget(as_json: bool) -> None:
-    """Show WHOOP's rate limits, how much of them each process has used, and when requests are possible
-    again."""
+    """Show WHOOP's rate limits, their use by each process, and when requests are possible again."""
     from whoop_assets.request_budget.budget import RequestBudget
     from whoop_assets.request_budget.usage import report
 

@@ -64,8 +64,10 @@ def child(
 
 
 def end(*processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS) -> None:
-    """Interrupt all processes at once. Kill those that have not ended after `within` seconds, with their
-    children."""
+    """Interrupt all processes at once.
+
+    Kill those that have not ended after `within` seconds, with their children.
+    """
     deadline = time.monotonic() + within
     for process in processes:
         if process.poll() is None:

@@ -49,8 +49,10 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
 
 
 def summarise(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[dict[date, int], int]:
-    """Rebuild what the run's events have made stale, on its days and on others: rows per day of the run, rows
-    changed."""
+    """Rebuild the daily summaries that the run's events made stale, on its days and on others.
+
+    Returns the rows per day of the run, and the number of changed rows.
+    """
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]
     changed = rebuild_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)

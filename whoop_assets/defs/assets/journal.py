@@ -27,8 +27,9 @@ JOURNAL_GROUP = "journal"
     sources=JOURNAL_SOURCES,
 )
 def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Answers of the app's journal, one row per member, day and question, beside the recovery that they
-    precede.
+    """Answers of the app's journal, one row per member, day and question.
+
+    Each row also has the recovery that follows the answer.
 
     They come with `whoop-assets import`; the API does not give them. `day` is that of the morning on which
     was answered.

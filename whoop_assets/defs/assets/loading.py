@@ -1,5 +1,7 @@
-"""Shared code of the assets that read WHOOP: build the load request from the run, load, and report
-metadata."""
+"""Shared code of the assets that read WHOOP.
+
+It builds the load request from the run, loads, and reports metadata.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -102,8 +104,10 @@ def report(
 
 
 def _since(context: dg.AssetExecutionContext, whoop: WhoopResource) -> datetime:
-    """Return the time since which completely read data are not read again: a retry resumes its first
-    attempt."""
+    """Return the time since which completely read data are not read again.
+
+    A retry resumes its first attempt.
+    """
     tag = context.run.tags.get(SINCE_TAG)
     if tag is not None:
         return datetime.fromisoformat(tag)

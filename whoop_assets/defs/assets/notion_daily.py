@@ -20,8 +20,9 @@ MAX_NAMED = 5
 
 @asset(group=NOTION, kinds={"notion"}, deps=[daily_summary])
 def notion_daily(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """One Notion page per member and day, with the properties of the mapping. Other content of a page is not
-    changed.
+    """One Notion page per member and day, with the properties of the mapping.
+
+    Other content of a page is not changed.
 
     Requires NOTION_TOKEN and WHOOP_NOTION_DATA_SOURCE (docs/notion.md). An unchanged summary costs no
     request. A page in Notion's trash is neither restored nor created again.

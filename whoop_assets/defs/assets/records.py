@@ -26,15 +26,19 @@ def sleeps(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
 
 @asset(table="recoveries", kinds={WHOOP}, deps=[cycles])
 def recoveries(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Recoveries: score, HRV, resting heart rate, SpO2 and skin temperature, assigned to the day of their
-    cycle."""
+    """Recoveries: score, HRV, resting heart rate, SpO2 and skin temperature.
+
+    A recovery belongs to the day of its cycle.
+    """
     return load(context, whoop, "recoveries")
 
 
 @asset(table="workouts", kinds={WHOOP}, deps=[cycles])
 def workouts(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Workouts and other activities with strain and zones, assigned to the day of the cycle in which they
-    start."""
+    """Workouts and other activities with strain and zones.
+
+    A workout belongs to the day of the cycle in which it starts.
+    """
     return load(context, whoop, "workouts")
 
 

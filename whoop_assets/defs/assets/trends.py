@@ -22,8 +22,9 @@ from whoop_assets.summaries.trends_store import trend_counts
 # mapping by window would turn the run of a range into two runs.
 @asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
 def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Each day compared with the days before it: usual ranges, HRV status, training load, sleep timing, signs
-    of illness.
+    """Each day compared with the days before it.
+
+    Usual ranges, HRV status, training load, sleep timing and signs of illness.
 
     A changed summary changes later days that its windows reach; the run builds these too. A day never depends
     on later days. The column `missing` gives the reason of a NULL.

@@ -26,8 +26,9 @@ _ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=
     mapping=_ITS_DAYS,
 )
 def weekly_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-    """Means, medians, extremes and sums of each ISO week, one row per member. The key of a week is its
-    Monday.
+    """Means, medians, extremes and sums of each ISO week, one row per member.
+
+    The key of a week is its Monday.
 
     Strain, energy and training load include only finished days. A mean needs four days, and a column has
     their number. A week with an unfinished day has `is_partial`.

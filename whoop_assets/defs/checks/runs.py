@@ -1,5 +1,7 @@
-"""Checks of reading: failures, open events, and members to reconnect. They name members by their WHOOP user
-id."""
+"""Checks of reading: failures, open events, and members to reconnect.
+
+They name members by their WHOOP user id.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -26,8 +28,9 @@ it."""
 
 @check(trends, blocking=True)
 def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
-    """Every stream of every member was read, and every record was parsed. The check runs last, after all data
-    are written.
+    """Every stream of every member was read, and every record was parsed.
+
+    The check runs last, after all data are written.
 
     The severity is ERROR for a failure of this run that a retry may fix. It is WARN if a person must act, for
     example reconnect a member, so that later runs do not fail.
@@ -82,8 +85,9 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
 
 @check(daily_summary)
 def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
-    """No webhook event has been open for longer than WHOOP_OPEN_EVENT_MINUTES, and none was parked in the
-    last week.
+    """No webhook event is open for too long, and none was parked in the last week.
+
+    The setting WHOOP_OPEN_EVENT_MINUTES gives the limit for open events.
 
     The severity is WARN. Open events are retried automatically; `whoop-assets events replay` retries parked
     events.
@@ -146,8 +150,10 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
 # After the loads, so that the check sees a consent that this run found revoked.
 @check(profile, after=[body_measurement, *RECORD_ASSETS])
 def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
-    """WHOOP accepts the consent of every member. The severity is WARN, because only a person can reconnect a
-    member."""
+    """WHOOP accepts the consent of every member.
+
+    The severity is WARN, because only a person can reconnect a member.
+    """
     with whoop.database.read() as connection:
         gone = member_store.listed(connection, member_store.RECONNECTION_NEEDED)
         connected = len(member_store.listed(connection, member_store.CONNECTED))
@@ -175,8 +181,10 @@ def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResou
 def timezone_covers_members(
     _context: dg.AssetCheckExecutionContext, whoop: WhoopResource
 ) -> dg.AssetCheckResult:
-    """No member lives east of WHOOP_TIMEZONE. The severity is WARN: such a member's days are read hours
-    late."""
+    """No member lives east of WHOOP_TIMEZONE.
+
+    The severity is WARN: such a member's days are read hours late.
+    """
     east = easternmost(whoop.database, whoop.settings())
     if east is None:
         with whoop.database.read() as connection:

@@ -1,5 +1,7 @@
-"""The sensor of failed runs: it logs them and sends alerts. Its HTTP is the exception to ticks with only
-SQL."""
+"""The sensor of failed runs: it logs them and sends alerts.
+
+Its HTTP is the exception to ticks with only SQL.
+"""
 
 import inspect
 

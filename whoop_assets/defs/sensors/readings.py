@@ -95,8 +95,10 @@ def request(group: Group, now: datetime, namespace: AssetNamespace) -> dg.RunReq
 
 
 def run_key(group: Group, now: datetime) -> str:
-    """What names the run of a group: the work, and since when it is due, so that the same is not asked for
-    twice in an hour; what is due at this very moment is so at the next one too, and has no time of its own.
+    """Return the run key of a group: its work and the time at which it became due.
+
+    So the same work is requested at most once per hour. Work that is due at the moment of the tick stays due
+    at the next tick, so its key contains no time.
     """
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     work = [(r.user_id, r.streams, r.first, r.last, r.due if r.due < now else None) for r in group.tasks]

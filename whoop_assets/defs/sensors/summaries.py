@@ -116,8 +116,10 @@ def _requests(
     wanted: Sequence[tuple[date, date]],
     now: datetime,
 ) -> list[dg.RunRequest]:
-    """Return one run per range. Its key contains the work and the hour, so failed work is requested again
-    after an hour."""
+    """Return one run per range.
+
+    Its key contains the work and the hour, so failed work is requested again after an hour.
+    """
     hour = int(now.timestamp() // TRY_AGAIN_AFTER.total_seconds())
     return [
         dg.RunRequest(

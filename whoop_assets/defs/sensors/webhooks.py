@@ -43,8 +43,9 @@ TAGS = {
 def webhook_events(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
-    """Request one run per day with due events: cycles, the streams of the events, the daily summary and the
-    trends.
+    """Request one run per day with due events.
+
+    The run loads cycles and the streams of the events, then builds the daily summary and the trends.
 
     The sensor looks at which events are due, so a killed run loses nothing. While a run for a day is in
     flight, new events of that day wait for its end unless the run loads them.

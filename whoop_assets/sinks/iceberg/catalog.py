@@ -72,8 +72,9 @@ def _loaded(name: str, properties: Mapping[str, str]) -> "Catalog":
 
 @contextmanager
 def reaching(catalog: str) -> Iterator[None]:
-    """Turns errors of the catalog or its storage into SinkUnavailable, without a message that may contain a
-    password.
+    """Turn errors of the catalog or its storage into SinkUnavailable.
+
+    The message of such an error may contain a password, so it is left out.
 
     Programming errors pass through.
     """

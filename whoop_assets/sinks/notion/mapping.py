@@ -1,5 +1,6 @@
-"""Maps columns of the daily summary to properties of a page: from a YAML document to Notion's values. Pure
-functions.
+"""Maps columns of the daily summary to properties of a page: from a YAML document to Notion's values.
+
+Pure functions.
 
 Kinds of values are integer, number, text, boolean, date and time (an instant). Each kind fits several
 property types; the data source defines which type a property has.

@@ -38,8 +38,9 @@ def choose_cycle(cycles: pd.DataFrame, main_sleeps: pd.DataFrame) -> pd.DataFram
 
 
 def choose_sleep(main_sleeps: pd.DataFrame, cycle_of_day: pd.DataFrame) -> pd.DataFrame:
-    """Choose one main sleep per `at`: first a sleep of the day's cycle, then the longer one, then the lower
-    id.
+    """Choose one main sleep per `at`.
+
+    A sleep of the day's cycle comes first, then the longer one, then the lower id.
 
     The duration is end - start, which a sleep has even if WHOOP could not score it.
     """

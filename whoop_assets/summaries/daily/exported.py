@@ -179,8 +179,9 @@ def _name_sleeps_of_recoveries(
     cycle_id: Mapping[Place, int | None],
     begun_with: dict[Place, tuple[bool, datetime, str | None]],
 ) -> None:
-    """Give exported main sleeps the `sleep_id` of the API's recovery, if the API has the recovery without its
-    sleep.
+    """Give exported main sleeps the `sleep_id` of the API's recovery.
+
+    Applies if the API has the recovery without its sleep.
 
     A cycle can also have the recovery of a nap. The sleep gets the id only if the export has the same
     recovery score, or if all recoveries were read and the cycle has one recovery and no naps.

@@ -1,5 +1,6 @@
-"""Training load from the time in heart rate zones: means, ratio of recent to earlier load, monotony and
-strain.
+"""Training load from the time in heart rate zones.
+
+Means, ratio of recent to earlier load, monotony and strain.
 
 Published formulas for training load need an additive quantity that is zero on a rest day. Day strain is
 neither: it is a compressed score from 0 to 21 that is never near zero. So no formula here uses it.

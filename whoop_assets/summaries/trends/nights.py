@@ -39,8 +39,9 @@ _ROUNDING_ERROR = 1e-9
 
 
 def balance_measures(shortfall: Floats) -> dict[str, Measure]:
-    """Return the sleep balance of 7 and 14 nights in minutes: time asleep - need; negative for too little
-    sleep.
+    """Return the sleep balance of 7 and 14 nights: time asleep - need.
+
+    In minutes; negative for too little sleep.
 
     Nights without a value count with the mean of the others. Surplus sleep compensates short nights fully.
     This is a convention, because the real effect is not known, so the balance is compared with the member's
@@ -62,8 +63,10 @@ def balance_measures(shortfall: Floats) -> dict[str, Measure]:
 
 
 class CircularWindow:
-    """Circular mean and mean resultant length of times of day over `days` days that end `ago` days before the
-    day."""
+    """Return circular mean and mean resultant length of times of day.
+
+    The window has `days` days and ends `ago` days before the day.
+    """
 
     def __init__(self, minutes: Floats, days: int, *, ago: int = 0) -> None:
         turn = minutes * (2 * math.pi / DAY_MINUTES)
@@ -87,8 +90,9 @@ class CircularWindow:
 
 
 def clock_deviation(minutes: Floats) -> Measure:
-    """Return the deviation of a local time of day from the usual one, -720 to 720 minutes; positive for
-    later.
+    """Return the deviation of a local time of day from the usual one.
+
+    In minutes, -720 to 720; positive for later.
 
     The usual time is the circular mean of the 28 days before, so it also works across midnight. It is
     undefined if the times are scattered around the clock. A flight causes no deviation:

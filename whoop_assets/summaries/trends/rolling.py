@@ -76,8 +76,9 @@ def rolling(name: str, values: Floats, windows: Sequence[int] = ROLLING) -> dict
 
 
 def usual(name: str, values: Floats) -> dict[str, Measure]:
-    """Return `name_usual_mean_28` and `name_usual_sd_28` of the 28 days before the day, and the day's
-    `name_z_28`.
+    """Return `name_usual_mean_28`, `name_usual_sd_28` and `name_z_28`.
+
+    Mean and standard deviation of the 28 days before the day, and the z-score of the day.
 
     The window excludes the day. Otherwise an outlier would shift its own baseline, and its z-score could not
     exceed 27 / sqrt(28) = 5.1.
@@ -116,8 +117,9 @@ def of_one_definition(
 
 
 def hrv_measures(ln_hrv: Floats) -> dict[str, Measure]:
-    """Return the variability of 7 days of HRV, and its status: the mean of 7 days against the 60 days before
-    them.
+    """Return the variability of 7 days of HRV, and its status.
+
+    The status compares the mean of 7 days with the 60 days before them.
 
     `hrv_cv_7` is 100 x the standard deviation of ln RMSSD, in percent. It approximates the coefficient of
     variation of RMSSD and does not depend on the unit. The normal band is the smallest worthwhile change of

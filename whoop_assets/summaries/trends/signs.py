@@ -43,8 +43,9 @@ def strain_target(grid: Grid, bands: pd.Series, calibrating: Flags) -> dict[str,
 
 
 def illness(scores: Mapping[str, Measure]) -> dict[str, Measure]:
-    """Return the number of systems with a sign, the number of known systems, and the flag (1 or 0): at least
-    two.
+    """Return the number of systems with a sign, the number of known systems, and the flag.
+
+    The flag is 1 if at least two systems have a sign, else 0.
 
     The systems are heart (resting heart rate up or HRV down), respiratory rate up, and skin temperature up,
     compared with the 28 days before. A system is known if one of its z-scores is. `illness_signs` has one bit
@@ -79,8 +80,9 @@ def sign_names(bits: int) -> str:
 
 
 def green_streak(grid: Grid, bands: pd.Series, calibrating: Flags) -> Measure:
-    """Return the number of consecutive green days up to this one, at most MAX_STREAK_DAYS; 0 if it is not
-    green.
+    """Return the number of consecutive green days up to this one.
+
+    At most MAX_STREAK_DAYS; 0 if the day is not green.
 
     A day without a recovery, or with one from WHOOP's calibration, ends a streak.
     """

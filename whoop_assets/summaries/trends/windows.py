@@ -1,5 +1,7 @@
-"""Lengths of the windows of trends, the number of values that each needs, and the days that depend on a
-changed day."""
+"""Lengths of the windows of trends, and the number of values that each needs.
+
+Also gives the days that depend on a changed day.
+"""
 
 ACUTE, FORTNIGHT, THREE_WEEKS, CHRONIC, LONG = 7, 14, 21, 28, 60
 """Lengths in days. A window ends on the day; that of a usual value ends on the day before."""

@@ -1,5 +1,7 @@
-"""Operations on members that concern tables of several packages: add, erase, undo a connect, and count stored
-rows."""
+"""Operations on members that concern tables of several packages.
+
+Add, erase, undo a connect, and sum up stored data.
+"""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime

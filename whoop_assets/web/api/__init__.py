@@ -1,2 +1,4 @@
-"""The daily API: daily rows and the state of today's recovery, over HTTP, for readers with keys. It only
-reads."""
+"""The daily API: daily rows and the state of today's recovery, over HTTP, for readers with keys.
+
+It only reads.
+"""

@@ -135,8 +135,10 @@ def require_unique(query: QueryParams) -> None:
 
 
 def response_format(named: str | None, accept: str | None) -> str:
-    """Choose JSON or CSV: the parameter, else what Accept prefers, else JSON. Raises Problem if neither is
-    accepted."""
+    """Choose JSON or CSV: the parameter, else what Accept prefers, else JSON.
+
+    Raises Problem if neither is accepted.
+    """
     if named is not None:
         return named
     weights = {name: _weight(accept or "*/*", media) for name, media in MEDIA_TYPES.items()}
@@ -147,8 +149,10 @@ def response_format(named: str | None, accept: str | None) -> str:
 
 
 def _weight(accept: str, media: str) -> float:
-    """Return the quality that an Accept header gives the media type, by its most specific range (RFC 9110,
-    12.5.1)."""
+    """Return the quality that an Accept header gives the media type.
+
+    Its most specific range counts (RFC 9110, 12.5.1).
+    """
     found = (-1, 0.0)
     for part in accept.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))

@@ -173,8 +173,10 @@ class RecoveryStatus:
 def recovery_status(
     connection: Connection, reader_id: int | None, now: datetime, member: int | None = None
 ) -> list[RecoveryStatus]:
-    """Of one member, or of all that the reader may read, by id; a number of queries that does not grow with
-    them."""
+    """Return those of one member, or of all that the reader may read, by id.
+
+    The number of queries does not grow with the members.
+    """
     who = connection.execute(_members_of(reader_id, member)).all()
     offsets = {user_id: offset for user_id, _, offset, *_ in who}
     today = {

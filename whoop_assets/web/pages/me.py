@@ -1,5 +1,7 @@
-"""A member's own page with its buttons. Every button concerns the member of the session, whatever the form
-says."""
+"""A member's own page with its buttons.
+
+Every button concerns the member of the session, whatever the form says.
+"""
 
 import asyncio
 import logging
@@ -97,8 +99,10 @@ class MemberPages:
         return await self._pages.run(show)
 
     def _due_at(self, connection: Transaction, state: ConnectionState, now: datetime) -> datetime | None:
-        """Return when the planner will do the member's requested reading; None if it is due, done or not
-        planned."""
+        """Return when the planner will do the member's requested reading.
+
+        None if it is due, done or not planned.
+        """
         if state.read_now is None or state.read_now.done_at is not None or not state.is_connected:
             return None
         settings = self._pages.settings

@@ -187,8 +187,10 @@ class PageService:
         return self.guarded(endpoint)
 
     def action(self, handler: Action, *, operators: bool = False) -> Callable[[Request], Awaitable[Response]]:
-        """Return a POST endpoint that checks the session, the rate limit and the CSRF token before the
-        handler runs."""
+        """Return a POST endpoint.
+
+        It checks the session, the rate limit and the CSRF token before the handler runs.
+        """
 
         async def endpoint(request: Request) -> Response:
             visitor = await self.visitor(request)

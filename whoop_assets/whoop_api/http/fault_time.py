@@ -1,5 +1,6 @@
-"""Limits how much time faults of WHOOP may cost one endpoint and one run. `transport` limits it for one
-request.
+"""Limits how much time faults of WHOOP may cost one endpoint and one run.
+
+`transport` limits it for one request.
 
 Failed attempts and the waits after them add up. A good response subtracts `SECONDS_PER_RESPONSE`, so a long
 run survives transient faults, and an outage ends it. All members and streams of a run share the limits: one
@@ -79,8 +80,9 @@ class FaultTime:
 
 
 def endpoint(path: str) -> str:
-    """Return the path with `{id}` in place of ids: `/v2/cycle/93845/recovery` becomes
-    `/v2/cycle/{id}/recovery`.
+    """Return the path with `{id}` in place of ids.
+
+    `/v2/cycle/93845/recovery` becomes `/v2/cycle/{id}/recovery`.
 
     So a record that always fails counts apart from its collection.
     """

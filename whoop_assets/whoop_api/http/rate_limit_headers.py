@@ -1,4 +1,4 @@
-"""Reads WHOOP's rate-limit headers (format of draft-polli-ratelimit-headers-05):
+"""Reads WHOOP's rate-limit headers, in the format of draft-polli-ratelimit-headers-05.
 
     X-RateLimit-Limit: 100, 100;window=60, 10000;window=86400
     X-RateLimit-Remaining: 98
