@@ -17,13 +17,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from whoop_assets_tests.support.deployments.compose_processes import Deployment, deployed
-from whoop_assets_tests.support.deployments.dagster_ui import ASSETS, until
+from whoop_assets_tests.support.deployments.dagster_ui import ASSETS
 from whoop_assets_tests.support.deployments.simulator_process import (
     SimulatedWhoop,
     last_days,
     simulator_process,
 )
 from whoop_assets_tests.support.servers.postgres import running_server
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 EMPTY = "benchmarks.empty_definitions"
 REAL = "whoop_assets.definitions"
@@ -118,7 +119,7 @@ def serve(deployment: Deployment, module: str) -> None:
     deployment.start("code")
     deployment.await_code()
     deployment.ui.reload()
-    until(deployment.ui.loaded, WITHIN, "the definitions")
+    wait_until(deployment.ui.loaded, "the definitions", WITHIN, SLOW_POLL_SECONDS)
     deployment.ui.stop_reading()
     deployment.start("daemon")
     deployment.await_ready("code", "daemon")

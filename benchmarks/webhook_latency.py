@@ -31,13 +31,14 @@ from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.deployments.dagster_environment import child_environment
-from whoop_assets_tests.support.deployments.dagster_ui import Ui, new_ui_home, running_ui, until
+from whoop_assets_tests.support.deployments.dagster_ui import Ui, new_ui_home, running_ui
 from whoop_assets_tests.support.deployments.simulator_process import (
     SimulatedWhoop,
     last_days,
     simulator_process,
     table,
 )
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 NAME = "latency"
 DAYS = 30
@@ -116,7 +117,7 @@ def serving(stage: SimulatedWhoop, folder: Path) -> Iterator[None]:
             said = log.read_text()
             return said.split()[-1] if "/webhooks/whoop" in said else None
 
-        url = until(address, WITHIN, "the service")
+        url = wait_until(address, "the service", WITHIN, SLOW_POLL_SECONDS)
         httpx.post(f"{stage.base_url}/_control/webhooks/subscribe", json={"url": url}).raise_for_status()
         yield
 
@@ -141,7 +142,7 @@ def measured(
                 query = select(c.built_at).where(c.user_id == of, c.day == on, c.built_at > since)
                 return connection.scalar(query)
 
-        built_at = until(row, WITHIN, f"the row of {day}")
+        built_at = wait_until(row, f"the row of {day}", WITHIN, SLOW_POLL_SECONDS)
         yield _way(ui, database, source.name, (stage.today - day).days, key, before, built_at)
 
 
@@ -161,7 +162,7 @@ def _way(
         run = runs.get(run_id)
         return run if run is not None and run["endTime"] is not None else None
 
-    run = until(ended, WITHIN, f"the end of run {run_id}")
+    run = wait_until(ended, f"the end of run {run_id}", WITHIN, SLOW_POLL_SECONDS)
     zero = received_at.timestamp()
     made, began, end = (round(run[name] - zero, 2) for name in ("creationTime", "startTime", "endTime"))
     return Way(stream, days_back, made, began, round((built_at - received_at).total_seconds(), 2), end)

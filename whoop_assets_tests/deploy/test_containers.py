@@ -8,9 +8,9 @@ from whoop_assets.cli.processes.ports import LOOPBACK
 from whoop_assets_tests.deploy.files import DEPLOY, WITH_SIMULATOR, ours
 from whoop_assets_tests.support.deployments import containers
 from whoop_assets_tests.support.deployments.compose_processes import deployed
-from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.deployments.simulator_process import simulator_process
 from whoop_assets_tests.support.servers.postgres import running_server
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 
 def test_without_an_engine_it_is_skipped_with_the_reason(
@@ -86,7 +86,7 @@ def test_a_member_connects_through_the_printed_link(tmp_path: Path) -> None:
         }
         deployment.run_to_end("upgrade")
         deployment.start("webhooks")
-        until(deployment.receives, containers.WITHIN_SECONDS, "the webhook service")
+        wait_until(deployment.receives, "the webhook service", containers.WITHIN_SECONDS, SLOW_POLL_SECONDS)
         deployment.services["link"] = {
             **deployment.services["webhooks"],
             "command": ["whoop-assets", "connect", "--link", "--hours", "1"],

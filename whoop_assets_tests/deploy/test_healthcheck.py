@@ -16,9 +16,9 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, MAX_START_SECONDS
-from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.servers.postgres import running_server
 from whoop_assets_tests.support.servers.redis import running_redis
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 # The check compares the times of heartbeats with its own clock, and gRPC compares deadlines with the
 # machine's.
@@ -43,7 +43,7 @@ def await_health(process: "subprocess.Popen[bytes]", kind: str, **variables: str
         assert process.poll() is None
         return check(kind, **variables).returncode == 0
 
-    until(healthy, MAX_START_SECONDS, f"a healthy {kind}")
+    wait_until(healthy, f"a healthy {kind}", MAX_START_SECONDS, SLOW_POLL_SECONDS)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ the cookie names.
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,7 +29,8 @@ from whoop_assets.settings import Settings
 from whoop_assets.sync.session import Connection
 from whoop_assets.web.app import create_app
 from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, MAX_START_SECONDS
-from whoop_assets_tests.support.deployments.dagster_ui import until
+from whoop_assets_tests.support.servers.programs import MissingProgram, find_or_install
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 from whoop_assets_tests.web.routes import filled, routes_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.machine_time]
@@ -89,17 +89,11 @@ class Sites:
 
 
 def caddy() -> str:
-    """The program; root on a machine with apt installs Debian's. Skips the test where there is none."""
-    if shutil.which("caddy") is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", "caddy"]):
-            subprocess.run(
-                ["apt-get", *command], env=environment, capture_output=True, stdin=subprocess.DEVNULL
-            )
-    program = shutil.which("caddy")
-    if program is None:
-        pytest.skip("There is no Caddy for the tests: install the program caddy.")
-    return program
+    """Returns the path of Caddy. Skips the test if Caddy does not exist and cannot be installed."""
+    try:
+        return find_or_install(("caddy",), "caddy", "WHOOP_TESTS_CADDY")
+    except MissingProgram as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +153,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
                 )
             return False
 
-        until(ready, MAX_START_SECONDS, "Caddy and the web servers")
+        wait_until(ready, "Caddy and the web servers", MAX_START_SECONDS, SLOW_POLL_SECONDS)
         yield found
 
 

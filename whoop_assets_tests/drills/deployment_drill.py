@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from whoop_assets.db.database import Database
 from whoop_assets_tests.drills.comparisons import comparable, differences_from_naive_rules, rows
 from whoop_assets_tests.support.deployments.compose_processes import Deployment
-from whoop_assets_tests.support.deployments.dagster_ui import UiError, until
+from whoop_assets_tests.support.deployments.dagster_ui import UiError
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 from whoop_assets_tests.support.home import KEY, RECORDS, days_of
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 from whoop_simulator.running import Control
 
 T = TypeVar("T")
@@ -86,12 +87,17 @@ class Drill:
                     raise
                 return None
 
-        return until(response, MAX_WAIT_SECONDS, "a response of the web server")[0]
+        return wait_until(response, "a response of the web server", MAX_WAIT_SECONDS, SLOW_POLL_SECONDS)[0]
 
     def await_reading(self, more: int) -> None:
         """Wait until WHOOP has received that many more requests."""
         target = self.stage.requests() + more
-        until(lambda: self.stage.requests() >= target, MAX_WAIT_SECONDS, f"{more} more requests")
+        wait_until(
+            lambda: self.stage.requests() >= target,
+            f"{more} more requests",
+            MAX_WAIT_SECONDS,
+            SLOW_POLL_SECONDS,
+        )
 
     def started(self, *, requests: int = 4, **tags: str) -> dict[str, Any]:
         """Wait until the newest run with these tags is active and has sent that many requests."""
@@ -100,7 +106,7 @@ class Drill:
             found = [run for run in self.runs(**tags) if run["status"] == "STARTED"]
             return found[0] if found else None
 
-        run = until(active, MAX_WAIT_SECONDS, f"a run with {tags}")
+        run = wait_until(active, f"a run with {tags}", MAX_WAIT_SECONDS, SLOW_POLL_SECONDS)
         self.await_reading(requests)
         return run
 
@@ -121,7 +127,7 @@ class Drill:
             found = self.query(lambda: self.deployment.ui.backfill(backfill_id))
             return found if found["status"].startswith(("COMPLETED", "FAILED", "CANCELED")) else None
 
-        return until(ended, MAX_WAIT_SECONDS, f"the end of backfill {backfill_id}")
+        return wait_until(ended, f"the end of backfill {backfill_id}", MAX_WAIT_SECONDS, SLOW_POLL_SECONDS)
 
     def await_idle(self) -> None:
         """Wait until no event is open and no summary is stale."""
@@ -130,7 +136,7 @@ class Drill:
             ledgers = ("stale_days", "stale_trends")
             return self.open_events() == 0 and not any(rows(self.database, ledger) for ledger in ledgers)
 
-        until(is_idle, MAX_WAIT_SECONDS, "events and summaries")
+        wait_until(is_idle, "events and summaries", MAX_WAIT_SECONDS, SLOW_POLL_SECONDS)
 
 
 def differences(drill: Drill, first: date, last: date) -> list[tuple[Any, ...]]:

@@ -23,10 +23,10 @@ from whoop_assets_tests.drills.deployment_drill import (
     unfinished_work,
 )
 from whoop_assets_tests.support.deployments.compose_processes import deployed
-from whoop_assets_tests.support.deployments.dagster_ui import until
 from whoop_assets_tests.support.deployments.simulator_process import last_days, simulator_process
 from whoop_assets_tests.support.servers.postgres import running_server
 from whoop_assets_tests.support.servers.redis import running_redis
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 from whoop_simulator.running import Control
 
 pytestmark = [pytest.mark.drill, pytest.mark.machine_time]
@@ -94,7 +94,7 @@ def test_a_backfill_completes_although_each_process_is_killed(tmp_path: Path) ->
         assert (delivered, refused > 0) == (0, True)
         log(f"webhook service killed (-9); {refused} deliveries were refused")
         deployment.start("webhooks")
-        until(deployment.receives, MAX_WAIT_SECONDS, "the webhook service")
+        wait_until(deployment.receives, "the webhook service", MAX_WAIT_SECONDS, SLOW_POLL_SECONDS)
         drill.control.post("clock", advance_seconds=90)
         assert drill.announced() == (refused, 0)
         log("webhook service started again, and the deliveries repeated by WHOOP")

@@ -5,9 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Event
 from whoop_assets_tests.cli.conftest import error_of
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 from whoop_simulator.running import Control
 
 
@@ -96,7 +96,8 @@ def test_dev_serves_the_demo_and_ends_all_processes(tmp_path: Path, end_signal: 
         stderr=subprocess.STDOUT,
     )
     try:
-        response = _await_response(process, f"http://127.0.0.1:{port}/server_info")
+        url = f"http://127.0.0.1:{port}/server_info"
+        response = wait_until(lambda: _response(process, url), "the web server", 300, SLOW_POLL_SECONDS)
         assert b"dagster_version" in response
         saved = demo_folder.saved(folder)
         assert saved is not None
@@ -105,7 +106,12 @@ def test_dev_serves_the_demo_and_ends_all_processes(tmp_path: Path, end_signal: 
         member = simulator.get("members")[0]["user_id"]
         simulator.post("add", user_id=member, stream="workouts", record={})
         database_url = f"sqlite:///{folder / 'whoop.db'}"
-        assert _eventually(lambda: "workout.updated" in [event.event_type for event in _events(database_url)])
+        wait_until(
+            lambda: "workout.updated" in [event.event_type for event in _events(database_url)],
+            "the event in the inbox",
+            300,
+            SLOW_POLL_SECONDS,
+        )
         process.send_signal(end_signal)
         output, _ = process.communicate(timeout=300)
     finally:
@@ -125,21 +131,10 @@ def _events(url: str) -> list[Event]:
     return found
 
 
-def _eventually(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 300
-    while not (found := condition()) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
-
-
-def _await_response(process: "subprocess.Popen[bytes]", url: str) -> bytes:
-    deadline = time.monotonic() + 300
-    while process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=60) as response:
-                return bytes(response.read())
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-    pytest.fail(f"the command has ended:\n{process.communicate()[0].decode()}")
+def _response(process: "subprocess.Popen[bytes]", url: str) -> bytes | None:
+    """Returns the response of the URL; None while the process does not serve it."""
+    if process.poll() is not None:
+        pytest.fail(f"the command has ended:\n{process.communicate()[0].decode()}")
+    with suppress(OSError), urllib.request.urlopen(url, timeout=60) as response:
+        return bytes(response.read())
+    return None

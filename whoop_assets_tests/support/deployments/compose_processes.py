@@ -25,9 +25,10 @@ from cryptography.fernet import Fernet
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE
 from whoop_assets.cli.processes.ports import LOOPBACK, free_port
 from whoop_assets.settings import Settings
-from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui, until
+from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 from whoop_assets_tests.support.servers.postgres import Server
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 DEPLOY = CHECKOUT / "deploy"
 MAX_START_SECONDS = 300.0
@@ -184,7 +185,7 @@ class Deployment:
         self.await_code()
         for service in ("webserver", "webhooks", *more):
             self.start(service)
-        until(self.ui.loaded, MAX_START_SECONDS, "the web server")
+        wait_until(self.ui.loaded, "the web server", MAX_START_SECONDS, SLOW_POLL_SECONDS)
         self.ui.stop_reading()
         self.start("daemon")
         self.await_ready("webserver", "daemon", "webhooks", *more)
@@ -205,7 +206,7 @@ class Deployment:
                 == 0
             )
 
-        until(healthy, MAX_START_SECONDS, "the code location")
+        wait_until(healthy, "the code location", MAX_START_SECONDS, SLOW_POLL_SECONDS)
 
     def await_ready(self, *services: str) -> None:
         """Wait until web server and daemon have loaded the definitions and the webhook service listens."""
@@ -214,7 +215,7 @@ class Deployment:
             self._raise_if_ended(*services)
             return self.ui.ready() and self.receives()
 
-        until(ready, MAX_START_SECONDS, "the services")
+        wait_until(ready, "the services", MAX_START_SECONDS, SLOW_POLL_SECONDS)
 
     def receives(self) -> bool:
         """Whether the webhook service can store deliveries."""

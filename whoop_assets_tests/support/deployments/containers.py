@@ -32,7 +32,8 @@ import httpx
 from cryptography.fernet import Fernet
 
 from whoop_assets.cli.processes.ports import LOOPBACK
-from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui, until
+from whoop_assets_tests.support.deployments.dagster_ui import CHECKOUT, Ui
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 FILES = ("compose.yaml", "compose.simulator.yaml")
 CLIENT_SECRET = "simulator-secret"
@@ -183,7 +184,7 @@ class Containers:
     def start(self) -> None:
         """Start all stopped services, and wait until every health check passes."""
         self.compose("up", "--detach")
-        until(self.healthy, WITHIN_SECONDS, "the health checks")
+        wait_until(self.healthy, "the health checks", WITHIN_SECONDS, SLOW_POLL_SECONDS)
 
     def healthy(self) -> bool:
         states = [
@@ -242,7 +243,7 @@ def receive(containers: Containers, members: list[int], seed: int) -> None:
         received, waiting = map(int, counts.split("|"))
         return received > before and not waiting
 
-    until(done, WITHIN_SECONDS, "the end of every webhook event")
+    wait_until(done, "the end of every webhook event", WITHIN_SECONDS, SLOW_POLL_SECONDS)
     containers.log("webhook events received and loaded")
 
 
@@ -266,7 +267,7 @@ def restart(containers: Containers, ui: Ui) -> None:
     containers.compose("restart", "postgres")
     containers.compose("restart", "code", "webserver")
     containers.start()
-    until(ui.ready, WITHIN_SECONDS, "the definitions and the daemon")
+    wait_until(ui.ready, "the definitions and the daemon", WITHIN_SECONDS, SLOW_POLL_SECONDS)
     containers.log("daemon and webhook service killed, all restarted")
 
 
@@ -315,7 +316,7 @@ def check(containers: Containers) -> None:
     """Run all steps in order; raises CheckFailed or UiError."""
     build_and_start(containers)
     ui = Ui(f"http://{LOOPBACK}:3000", containers.folder)
-    until(ui.ready, WITHIN_SECONDS, "the definitions and the daemon")
+    wait_until(ui.ready, "the definitions and the daemon", WITHIN_SECONDS, SLOW_POLL_SECONDS)
     members = connect(containers)
     backfill(containers, ui)
     receive(containers, members, seed=1)

@@ -3,8 +3,7 @@
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +15,7 @@ import httpx
 from whoop_assets.cli.backfill.dagster_home import DEFAULT_EVENT_BATCH_SIZE, EVENT_BATCH_SIZE, HOME
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.cli.processes.processes import child
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 ASSETS = (
@@ -30,7 +30,6 @@ ASSETS = (
 )
 LOCATION = "whoop_assets"
 MAX_START_SECONDS = 400.0
-POLL_SECONDS = 0.25
 T = TypeVar("T")
 
 LAUNCH = """
@@ -135,7 +134,7 @@ class Ui:
             found = self.backfill(backfill_id)
             return found if found["status"].startswith(("COMPLETED", "FAILED", "CANCELED")) else None
 
-        return until(ended, within, f"the end of backfill {backfill_id}")
+        return wait_until(ended, f"the end of backfill {backfill_id}", within, SLOW_POLL_SECONDS)
 
     def runs(self) -> list[dict[str, Any]]:
         """All runs of the instance, newest first, with tags as a dict."""
@@ -246,15 +245,5 @@ def running_ui(home: Path, environment: Mapping[str, str]) -> Iterator[Ui]:
                 raise UiError(f"dagster dev ended unexpectedly:\n{log.read_text(errors='replace')[-3000:]}")
             return ui.ready()
 
-        until(is_ready, MAX_START_SECONDS, "dagster dev")
+        wait_until(is_ready, "dagster dev", MAX_START_SECONDS, SLOW_POLL_SECONDS)
         yield ui
-
-
-def until(condition: Callable[[], T | None], within: float, description: str) -> T:
-    """Wait until the condition is true, and return its value; raises UiError after `within` seconds."""
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            raise UiError(f"Waited {within:.0f} s for {description}.")
-        time.sleep(POLL_SECONDS)
-    return found

@@ -5,9 +5,8 @@ WHOOP_TESTS_REDIS names the program; otherwise it is searched on the path, or in
 
 import secrets
 import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from redis import Redis
@@ -15,6 +14,7 @@ from redis.exceptions import ConnectionError as NotReachable
 
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets_tests.support.servers.programs import require_program
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
 PROGRAM = "redis-server"
 LOOPBACK = "127.0.0.1"
@@ -38,21 +38,15 @@ def running_redis(folder: Path) -> Iterator[str]:
     with (folder / "redis.log").open("wb") as output:
         process = subprocess.Popen([program, str(configuration)], stdout=output, stderr=output)
     try:
-        _await(Redis(host=LOOPBACK, port=port, password=password))
+        client = Redis(host=LOOPBACK, port=port, password=password)
+        wait_until(lambda: _responds(client), "Redis", MAX_START_SECONDS, SLOW_POLL_SECONDS)
         yield f"redis://:{password}@{LOOPBACK}:{port}/0"
     finally:
         process.terminate()
         process.wait()
 
 
-def _await(client: Redis) -> None:
-    deadline = time.monotonic() + MAX_START_SECONDS
-    while True:
-        try:
-            client.ping()
-        except NotReachable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+def _responds(client: Redis) -> bool:
+    with suppress(NotReachable):
+        return bool(client.ping())
+    return False
