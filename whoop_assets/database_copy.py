@@ -96,8 +96,7 @@ def copy(source: Database, target: Database) -> list[TableComparison]:
         if unlike := [compared.table for compared in found if not compared.equal]:
             raise CopyRefused(
                 f"The copy in {target.shown} differs from {source.shown} in {', '.join(unlike)}, so nothing"
-                " was kept"
-                " there. Please report it; the source is unchanged."
+                " was kept there. Please report it; the source is unchanged."
             )
     return found
 
@@ -123,8 +122,7 @@ def key_notice(source: Database, target: Database, token_key: str) -> str:
     )
     return (
         f"The tokens are encrypted as before, with the key in the file {name} beside {source.shown}: set"
-        " WHOOP_TOKEN_KEY"
-        f" to what it holds{otherwise}."
+        f" WHOOP_TOKEN_KEY to what it holds{otherwise}."
     )
 
 
@@ -150,8 +148,7 @@ def _require_empty(target: Database, connection: Connection) -> None:
         if connection.execute(select(table).limit(1)).first() is not None:
             raise CopyRefused(
                 f"{target.shown} holds rows already, in {table.name}, and a copy would mix with them: name"
-                " an empty"
-                " database, or compare the two with `whoop-assets db compare --with URL`."
+                " an empty database, or compare the two with `whoop-assets db compare --with URL`."
             )
 
 
@@ -168,8 +165,7 @@ def _lock_tables(database: Database, connection: Connection, mode: str) -> None:
     except DatabaseError:
         raise CopyRefused(
             f"Another process writes in {database.shown}, and the copy could miss its rows: stop the"
-            " service, the daemon and"
-            " all runs, then try again."
+            " service, the daemon and all runs, then try again."
         ) from None
 
 

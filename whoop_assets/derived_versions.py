@@ -45,8 +45,7 @@ def require_current(connection: Connection) -> None:
         name = outdated[0]
         raise SchemaMismatch(
             f"The table {name} has version {stored.get(name, 0)}, and this version of whoop-assets computes"
-            " version"
-            f" {VERSIONS[name]}: run `whoop-assets db upgrade`."
+            f" version {VERSIONS[name]}: run `whoop-assets db upgrade`."
         )
 
 
@@ -64,6 +63,5 @@ def require_none_newer(stored: Mapping[str, int]) -> None:
         if stored.get(name, 0) > version:
             raise SchemaMismatch(
                 f"The table {name} has version {stored[name]}, which is newer than this version of"
-                " whoop-assets"
-                f" computes ({version}): install the newer whoop-assets."
+                f" whoop-assets computes ({version}): install the newer whoop-assets."
             )

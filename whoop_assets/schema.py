@@ -109,14 +109,12 @@ def _require_known(database: Database, found: str) -> None:
             f"The database {database.shown} has schema {found} of an unreleased version of whoop-assets,"
             " which"
             " cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect`"
-            " and"
-            " `whoop-assets backfill --all`, and import exports again."
+            " and `whoop-assets backfill --all`, and import exports again."
         )
     if found not in {script.revision for script in _scripts().walk_revisions()}:
         raise SchemaMismatch(
             f"The database {database.shown} has schema {found}, which is newer than this version of"
-            " whoop-assets"
-            f" ({_newest()}): install the newer whoop-assets."
+            f" whoop-assets ({_newest()}): install the newer whoop-assets."
         )
 
 

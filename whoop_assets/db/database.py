@@ -240,8 +240,7 @@ class Database:
             )
         return DatabaseError(
             f"The database {self.shown} rejected a statement ({what}); the transaction was rolled back."
-            " This is a fault of"
-            " whoop-assets: please report it with this code."
+            " This is a fault of whoop-assets: please report it with this code."
         )
 
     @property

@@ -222,7 +222,6 @@ def _exhausted(lane: str, opens_at: datetime, now: datetime) -> BudgetExhausted:
         )
     return BudgetExhausted(
         f"WHOOP's request limit leaves nothing to the {lane} lane before {opens_at:%Y-%m-%d %H:%M:%S} UTC."
-        " Stored data"
-        " are kept; run the same again after that time to continue.",
+        " Stored data are kept; run the same again after that time to continue.",
         retry_at=opens_at,
     )

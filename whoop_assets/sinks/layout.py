@@ -60,8 +60,7 @@ def lay_out(table: ExportTable, there: Mapping[str, str], rows: Sequence[Mapping
         if name not in there and room <= 0:
             layout.notes.append(
                 f"The field {_shown(path)} is in the payload only: the table has {MAX_ADDED_COLUMNS}"
-                " columns for"
-                " fields that WHOOP added."
+                " columns for fields that WHOOP added."
             )
             continue
         room -= name not in there
@@ -96,8 +95,7 @@ def _place(layout: Layout, there: Mapping[str, str], column: ExportColumn, value
     if aside.name in layout.columns:
         layout.notes.append(
             f"Column {name} is {kind}, and {len(beside)} of its values are not: they are in the payload"
-            " only, because the column"
-            f" {aside.name} exists."
+            f" only, because the column {aside.name} exists."
         )
         return
     layout.notes.append(

@@ -96,8 +96,7 @@ def load_members(session: Connection, request: LoadRequest) -> LoadResult:
         if not allows(member.scopes, request.stream):
             result.skipped.append(
                 f"Member {member.user_id} has not granted {SCOPE_OF[request.stream]}: {request.stream} is"
-                " skipped."
-                f" Run `{RECONNECT}` and grant it to change that."
+                f" skipped. Run `{RECONNECT}` and grant it to change that."
             )
             continue
         stats = LoadStats(member.user_id, request.stream)

@@ -112,8 +112,7 @@ def current(connection: Connection, cipher: TokenCipher) -> str:
         return str(known)
     raise ConfigurationError(
         f"Tokens are now encrypted with another key (fingerprint {known}), which is not available here:"
-        " add it to"
-        f" WHOOP_TOKEN_KEY and start again; no token was used up, and {LOST}."
+        f" add it to WHOOP_TOKEN_KEY and start again; no token was used up, and {LOST}."
     )
 
 
@@ -191,8 +190,7 @@ def keys_in(text: str, source: str) -> list[bytes]:
     except ValueError:
         raise ConfigurationError(
             f"{source} does not hold Fernet keys: each is 44 characters of url-safe base64, several are"
-            " separated"
-            " by commas."
+            " separated by commas."
         ) from None
     return keys
 
@@ -205,8 +203,7 @@ def write_key_file(path: Path, keys: Iterable[bytes]) -> None:
     except OSError as error:
         raise ConfigurationError(
             f"The key file {path.name} cannot be written ({type(error).__name__}): check its permissions"
-            " and that the"
-            " disk has space, or set WHOOP_TOKEN_KEY."
+            " and that the disk has space, or set WHOOP_TOKEN_KEY."
         ) from None
 
 
@@ -251,8 +248,7 @@ def _move_aside(path: Path) -> Path | None:
         except OSError as error:
             raise ConfigurationError(
                 f"The key file {path.name} cannot be moved aside ({type(error).__name__}): move it away,"
-                " then run"
-                " `whoop-assets keys rotate --lost` again."
+                " then run `whoop-assets keys rotate --lost` again."
             ) from None
         return backup
     raise ConfigurationError(

@@ -250,8 +250,7 @@ class MemberTokens:
                 if attempt == _MAX_STORE_ATTEMPTS:
                     raise PairLost(
                         f"New tokens of member {self._user_id} could not be stored and are lost, and the"
-                        " stored ones are"
-                        f" used up: repair the database, then run `{RECONNECT}`. {error}"
+                        f" stored ones are used up: repair the database, then run `{RECONNECT}`. {error}"
                     ) from None
                 self._services.clock.sleep(_STORE_PAUSE_SECONDS * attempt)
 

@@ -91,8 +91,7 @@ def csv_rows(path: Path) -> Iterator[Row]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigurationError(
             f"The file {path.name} cannot be read as CSV in UTF-8 ({type(error).__name__}): name another"
-            " file, or a"
-            " database URL with --table."
+            " file, or a database URL with --table."
         ) from None
 
 
@@ -129,8 +128,7 @@ def table_rows(url: str, name: str) -> tuple[str, Iterator[Row]]:
         except DBAPIError as error:
             raise DatabaseError(
                 f"The table {display_name} cannot be read ({type(error.orig).__name__}): check the URL, the"
-                " table name"
-                " and the database user's rights."
+                " table name and the database user's rights."
             ) from None
         finally:
             engine.dispose()

@@ -81,8 +81,7 @@ class Cursor:
             if self._idle_pages > MAX_IDLE_PAGES:
                 raise CursorRepeated(
                     f"GET {self._stream.path} named one next page after the other and none brought"
-                    " anything new: the"
-                    " read was stopped.",
+                    " anything new: the read was stopped.",
                     path=self._stream.path,
                 )
             self.followed.add(self.token)

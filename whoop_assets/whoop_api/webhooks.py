@@ -40,8 +40,7 @@ KNOWN_TYPES = {
 UNKNOWN_TYPE = "This version of whoop-assets does not know events of this type."
 OLD_ID = (
     "The id is a number of WHOOP's v1 model: choose model version v2 for the webhook in the Developer"
-    " Dashboard;"
-    " `whoop-assets migrate-v1` finds the v2 ids of events received so far."
+    " Dashboard; `whoop-assets migrate-v1` finds the v2 ids of events received so far."
 )
 
 _TIMESTAMP = re.compile(r"[0-9]{1,15}", re.ASCII)

@@ -110,8 +110,7 @@ def test_after_the_migrations_the_comments_are_in_postgresql(postgres_url):
     query = text(
         "select c.relname, a.attname, col_description(c.oid, a.attnum) from pg_class c"
         " join pg_attribute a on a.attrelid = c.oid where c.relkind = 'r' and c.relnamespace ="
-        " 'public'::regnamespace"
-        " and a.attnum > 0 and not a.attisdropped"
+        " 'public'::regnamespace and a.attnum > 0 and not a.attisdropped"
     )
     with database.read() as connection:
         kept = {(table, column): comment for table, column, comment in connection.execute(query)}

@@ -129,8 +129,7 @@ def _require_total(contents: Mapping[str, bytes], shown: str) -> None:
     if sum(map(len, contents.values())) > MAX_TOTAL_BYTES:
         raise UnreadableExport(
             f"The CSV files in {shown} are larger than {MAX_TOTAL_BYTES // 1024 // 1024} MiB together,"
-            " which no export is: give"
-            " the export alone."
+            " which no export is: give the export alone."
         )
 
 

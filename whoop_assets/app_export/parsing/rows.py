@@ -228,8 +228,7 @@ def cycle(row: Row) -> ExportedCycle:
     """
     start, offset, day = _cycle_of(row)
     # The end is written by the clock of this cycle, the start of the next one by the clock of the next: after
-    # a journey
-    # or when the clocks change they are hours apart, and the same instant.
+    # a journey or when the clocks change they are hours apart, and the same instant.
     end = _time(row, END, offset)
     if end is not None and end <= start:
         raise ValueError(f"{END}: the cycle ends before it starts")

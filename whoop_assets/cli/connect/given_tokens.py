@@ -69,8 +69,7 @@ def connect_pair(connection: Connection, access: str, refresh: str) -> Connected
         take_back(connection, owner, before)
         raise TokensOfTwo(
             "The access token and the refresh token belong to two members: nothing was stored, and the"
-            " refresh token is"
-            " spent; make a new pair of tokens of one member and give both."
+            " refresh token is spent; make a new pair of tokens of one member and give both."
         )
     return connected(owner, pair)
 
@@ -82,8 +81,7 @@ def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> T
     except InvalidGrant:
         raise InvalidGrant(
             "WHOOP does not accept the refresh token, which is spent, revoked or another app's: nothing"
-            " was stored; make"
-            " a new pair of tokens and give both."
+            " was stored; make a new pair of tokens and give both."
         ) from None
     scopes = granted or fresh.scopes - {OFFLINE} or frozenset(SCOPES)
     return TokenPair(fresh.access_token, fresh.refresh_token or refresh, fresh.expires_in, scopes | {OFFLINE})

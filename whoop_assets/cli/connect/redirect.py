@@ -84,8 +84,7 @@ def address(redirect_uri: str) -> tuple[str, int, str]:
     if host is None or parts.scheme != "http":
         raise ConfigurationError(
             "WHOOP_REDIRECT_URI is not an http:// address of this machine, so the redirect cannot be"
-            " caught here: use"
-            " `whoop-assets connect --paste`."
+            " caught here: use `whoop-assets connect --paste`."
         )
     return host, port, parts.path or "/"
 
@@ -102,8 +101,7 @@ def _handler(path: str, state: str, answers: "queue.Queue[str]") -> type[BaseHTT
                 self._say(
                     400,
                     "This is not WHOOP's answer to the connection that is waiting (it lacks its state)."
-                    " The command still"
-                    " waits: open the consent page that it shows.",
+                    " The command still waits: open the consent page that it shows.",
                 )
             else:
                 self._say(

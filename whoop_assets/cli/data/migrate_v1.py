@@ -118,6 +118,5 @@ def _require_complete(counts: dict[str, int], problems: "Findings", stats: "Impo
         raise MigrationIncomplete(
             f"{counts['unmapped']} ids are unmapped, {counts['contradicting']} contradict their records, and"
             f" {counts['doubles']} records have more than one id: see the table v1_ids or --log. Backfill"
-            " missing"
-            " days, then run the command with --retry."
+            " missing days, then run the command with --retry."
         )

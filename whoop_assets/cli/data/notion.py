@@ -42,8 +42,7 @@ def init(parent: str, title: str) -> None:
     if not settings.notion_token.get_secret_value():
         raise ConfigurationError(
             "NOTION_TOKEN is not set: make an integration in Notion, share the page with it, and put its"
-            " secret into the"
-            " environment or the .env file."
+            " secret into the environment or the .env file."
         )
     if settings.notion_data_source:
         raise ConfigurationError(

@@ -163,8 +163,7 @@ def _farewell(*, real_account: bool) -> None:
     else:
         click.echo(
             "Connect a real account: set WHOOP_CLIENT_ID and WHOOP_CLIENT_SECRET in .env (from the WHOOP"
-            " Developer"
-            f" Dashboard), then run `{program} connect`."
+            f" Developer Dashboard), then run `{program} connect`."
         )
 
 

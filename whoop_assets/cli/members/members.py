@@ -275,6 +275,5 @@ def _wanted(member: int) -> bool:
     except NoAnswer:
         raise NoAnswer(
             "Whether to erase was not answered, and nothing was done: answer y, or add --yes to erase"
-            " without being"
-            " asked."
+            " without being asked."
         ) from None

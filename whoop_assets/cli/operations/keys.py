@@ -72,6 +72,5 @@ def rotate(lost: bool) -> None:
     if settings.token_key.get_secret_value():
         click.echo(
             "The keys behind the first may go from WHOOP_TOKEN_KEY as soon as every process has been"
-            " started with this"
-            " one and `whoop-assets keys` names no other."
+            " started with this one and `whoop-assets keys` names no other."
         )

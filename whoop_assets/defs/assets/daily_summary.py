@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.defs.assets.charting import add_charts
-from whoop_assets.defs.assets.event_loading import is_for_events, summarise
+from whoop_assets.defs.assets.event_loading import is_for_events, rebuild_summaries
 from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.assets.records import RECORD_ASSETS
@@ -32,7 +32,7 @@ def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]
     if is_for_events(context):
-        rows, changed = summarise(context, whoop)
+        rows, changed = rebuild_summaries(context, whoop)
     else:
         rebuilt = rebuild_days(whoop.database, members, first, last)
         rows, changed = rebuilt.rows, rebuilt.changed

@@ -21,12 +21,12 @@ from whoop_assets.sync.events.load_events import (
 
 
 def is_for_events(context: dg.AssetExecutionContext) -> bool:
-    """Whether events have asked for this run."""
+    """Return whether this run was requested for webhook events."""
     return context.run.tags.get(LANE_TAG) == LANE
 
 
-def keys(days: dg.PartitionsDefinition[Any] | None) -> PartitionBounds | None:
-    """The first and last day that have a partition now; None before the first day has come."""
+def partition_bounds(days: dg.PartitionsDefinition[Any] | None) -> PartitionBounds | None:
+    """Return the first and last day that have a partition now; None if the first day is in the future."""
     if not isinstance(days, dg.TimeWindowPartitionsDefinition):
         raise TypeError("not days")  # every stream has a partition a day
     first, last = days.get_first_partition_key(), days.get_last_partition_key()
@@ -43,12 +43,15 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
         return loading.load(context, whoop, stream)
     order = loading.order_of(context, whoop, stream, since=whoop.began)
     result = load_events(
-        whoop.connection, order, streams=_announced(context), keys=keys(context.assets_def.partitions_def)
+        whoop.connection,
+        order,
+        streams=_announced(context),
+        bounds=partition_bounds(context.assets_def.partitions_def),
     )
     return loading.report(context, whoop, order, result)
 
 
-def summarise(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[dict[date, int], int]:
+def rebuild_summaries(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[dict[date, int], int]:
     """Rebuild the daily summaries that the run's events made stale, on its days and on others.
 
     Returns the rows per day of the run, and the number of changed rows.
@@ -60,15 +63,15 @@ def summarise(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[
         return daily_store.row_counts(connection, members, first, last), changed
 
 
-def follow(context: dg.AssetExecutionContext, whoop: WhoopResource) -> int:
-    """Rebuild the trends that the run's summaries have put behind, and no others: how many rows changed."""
+def rebuild_trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> int:
+    """Rebuild the trends that the run's events made stale. Returns the number of changed rows."""
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]
     return follow_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
 
 
 def _announced(context: dg.AssetExecutionContext) -> list[str]:
-    """The streams of this run that have events; the run loads no others."""
+    """Return the streams of this run that have events; the run loads no others."""
     selected = context.run.asset_selection
     if selected is None:
         return list(ANNOUNCED_STREAMS)

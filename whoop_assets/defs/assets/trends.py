@@ -18,8 +18,7 @@ from whoop_assets.summaries.trends_store import trend_counts
 
 
 # The windows cover many days, but the asset depends on the same day only: the ledger `stale_trends` marks the
-# later days. A
-# mapping by window would turn the run of a range into two runs.
+# later days. A mapping by window would turn the run of a range into two runs.
 @asset(table="trends", kinds={"pandas"}, deps=[daily_summary])
 def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
     """Each day compared with the days before it.
@@ -32,7 +31,7 @@ def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
     first, last = first_and_last(context.partition_keys)
     members = [member.user_id for member in whoop.chosen_members()]
     if event_loading.is_for_events(context):
-        changed = event_loading.follow(context, whoop)
+        changed = event_loading.rebuild_trends(context, whoop)
     else:
         changed = rebuild_trends(whoop.database, members, first, last)
     with whoop.database.read() as connection:

@@ -10,7 +10,7 @@ import dagster as dg
 from whoop_assets.db.database import Database
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
-from whoop_assets.defs.assets.event_loading import keys
+from whoop_assets.defs.assets.event_loading import partition_bounds
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.assets.records import RECORD_ASSETS, cycles, recoveries, sleeps, workouts
 from whoop_assets.defs.assets.trends import trends
@@ -50,7 +50,7 @@ def webhook_events(
     The sensor looks at which events are due, so a killed run loses nothing. While a run for a day is in
     flight, new events of that day wait for its end unless the run loads them.
     """
-    existing = keys(namespace.days)
+    existing = partition_bounds(namespace.days)
     if existing is None:
         return dg.SkipReason(
             "There is no partition yet: the first day (WHOOP_START_DATE) lies in the future."

@@ -36,8 +36,7 @@ def open_catalog(settings: Settings) -> "Catalog":
     if not name:
         raise ConfigurationError(
             f"Iceberg is off: set WHOOP_ICEBERG_CATALOG to {LOCAL}, or to the name of a catalog in"
-            " pyiceberg's"
-            " configuration."
+            " pyiceberg's configuration."
         )
     try:
         import pyiceberg  # noqa: F401

@@ -167,8 +167,7 @@ def _write(
         return
     raise SinkUnavailable(
         f"The Iceberg table {table.name} was changed by another writer during each of {ATTEMPTS} attempts:"
-        " find the"
-        " other writer. The stale days are written after it stops."
+        " find the other writer. The stale days are written after it stops."
     )
 
 

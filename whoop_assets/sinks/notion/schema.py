@@ -36,8 +36,7 @@ def checked_types(mapping: PageMapping, properties: Mapping[str, Any]) -> dict[s
     if problems:
         raise ConfigurationError(
             f"The Notion data source does not fit the mapping: {'; '.join(problems)}. Nothing was written:"
-            " change"
-            " the data source's properties, or the file in WHOOP_NOTION_MAPPING."
+            " change the data source's properties, or the file in WHOOP_NOTION_MAPPING."
         )
     return found
 
@@ -62,7 +61,6 @@ def schema_of(mapping: PageMapping, title: str = "Day") -> dict[str, Any]:
     if len(made) < len(mapping.entries) + 3:
         raise ConfigurationError(
             f"The Notion mapping contains a property {title!r}, which is the title of a new data source:"
-            " rename it"
-            " in the file in WHOOP_NOTION_MAPPING."
+            " rename it in the file in WHOOP_NOTION_MAPPING."
         )
     return made

@@ -67,8 +67,7 @@ def page_mapping(settings: Settings) -> PageMapping:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"The file {path.name} in WHOOP_NOTION_MAPPING cannot be read ({type(error).__name__}): check"
-            " the path,"
-            " and that it is UTF-8."
+            " the path, and that it is UTF-8."
         ) from None
     return parse(_yaml(text), COLUMNS)
 

@@ -200,8 +200,7 @@ class EventLoad:
             if sleep.start is None or sleep.cycle_id is None:
                 raise UnreadableResponse(
                     f"The recovery of sleep {key} is not on WHOOP's newest page, and the sleep that says"
-                    " where else to"
-                    " look cannot be read.",
+                    " where else to look cannot be read.",
                     path=page.endpoint,
                 )
             part.gone[key] = asked_at

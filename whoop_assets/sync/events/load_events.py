@@ -60,7 +60,7 @@ def load_events(
     request: LoadRequest,
     *,
     streams: Collection[str] = ANNOUNCED_STREAMS,
-    keys: PartitionBounds | None = None,
+    bounds: PartitionBounds | None = None,
 ) -> LoadResult:
     """Claim the due events of the request's days and members, and load those of its stream.
 
@@ -70,18 +70,18 @@ def load_events(
     Args:
         request: `run_id` names the claim.
         streams: Streams to claim events of, if the request is for cycles.
-        keys: The days that have a partition; all days if None.
+        bounds: The days that have a partition; all days if None.
 
     Raises:
         DatabaseError: An error that concerns all members, like ConfigurationError.
     """
     database = session.database
     wanted = streams if request.stream == CYCLES.name else (request.stream,)
-    keys = keys or PartitionBounds()
+    bounds = bounds or PartitionBounds()
     session.require_key()
     with database.write() as connection:
         at = database.now(connection)
-        event_days.assign_due(connection, at, keys.first, keys.last, limit=MAX_EVENTS_PER_RUN)
+        event_days.assign_due(connection, at, bounds.first, bounds.last, limit=MAX_EVENTS_PER_RUN)
         claims.claim(
             connection,
             wanted,
@@ -124,8 +124,7 @@ class _EventWork:
         if not allows(member.scopes, stream):
             reason = (
                 f"Member {member.user_id} has not granted {SCOPE_OF[stream]}: run `whoop-assets connect`,"
-                " grant it, and"
-                " replay the event."
+                " grant it, and replay the event."
             )
             self._park(events, reason)
             self.result.skipped.append(reason)

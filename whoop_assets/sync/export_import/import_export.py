@@ -161,8 +161,7 @@ def import_export(
             if replaced.status != member_store.EXPORT_ONLY or instead_of == result.user_id:
                 raise LeavesSomethingBehind(
                     f"Member {instead_of} cannot be replaced: only a member without a connection to WHOOP"
-                    " can be replaced by"
-                    " another member."
+                    " can be replaced by another member."
                 )
         _store(connection, result, files, export, span, at)
         if instead_of is not None:
@@ -170,8 +169,7 @@ def import_export(
             if left:
                 raise LeavesSomethingBehind(
                     f"{left} records of member {instead_of} are not in this export: first import the export"
-                    " that contains"
-                    f" them for member {result.user_id}; nothing was stored."
+                    f" that contains them for member {result.user_id}; nothing was stored."
                 )
             membership.erase_member(connection, instead_of)
         days = STALE_DAYS.generations(connection, [result.user_id], date.min, date.max)
@@ -193,8 +191,7 @@ def _require_own(user_id: int, comparable: int, agreeing: int) -> None:
             f"Only {agreeing} of {comparable} cycles of this export agree with those of member {user_id}, so"
             " it is probably another"
             " member's, and nothing was stored: name that member with --member ID, or a new one with"
-            " --member new; if it is this"
-            " member's, add --force."
+            " --member new; if it is this member's, add --force."
         )
 
 

@@ -133,8 +133,7 @@ def require_scopes(scopes: frozenset[str]) -> None:
     if not_granted:
         raise ScopesMissing(
             f"The consent leaves out {', '.join(sorted(not_granted))}, without which no data can be kept up"
-            " to date:"
-            f" run `{RECONNECT}` again and grant it; nothing was stored."
+            f" to date: run `{RECONNECT}` again and grant it; nothing was stored."
         )
 
 

@@ -38,8 +38,7 @@ UNKNOWN_MEMBER = (
 )
 OTHER_MEMBER = (
     "You agreed with the WHOOP account of another member than the one signed in here: sign out "
-    "first, or agree with your"
-    " own account. Nothing was changed."
+    "first, or agree with your own account. Nothing was changed."
 )
 CONNECTED_NOW = "Member {} is connected. You can close this page."
 START_ONCE_MORE = "{} Start again from the sign-in page or from your link."
@@ -57,8 +56,7 @@ DISCONNECTED_BUT = (
 ERASED_NOW = "Your data is deleted, and you are signed out."
 ERASED_NOT_ALL = (
     "Your data in the database is deleted. Some copies could not be reached: the person who "
-    "runs this service finds them"
-    " in the log and deletes them."
+    "runs this service finds them in the log and deletes them."
 )
 ERASE_NOT_TYPED = "To delete your data, type the word {}. Nothing was done."
 CANNOT_READ = "You are not connected to WHOOP: reconnect first. Nothing was done."
@@ -122,8 +120,7 @@ DISCONNECT_CONFIRM = "Yes, disconnect me"
 ERASE = "Delete my data"
 ERASE_TEXT = (
     "Disconnects you and deletes everything that is stored about you, also in reports, logs and "
-    "copies. It cannot be"
-    " undone. Download your data first if you want to keep it."
+    "copies. It cannot be undone. Download your data first if you want to keep it."
 )
 ERASE_WORD = "DELETE"
 ERASE_LABEL = "Type {} to confirm"

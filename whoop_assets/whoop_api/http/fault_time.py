@@ -52,8 +52,7 @@ class FaultTime:
             if lost.left(now) <= 0.0:
                 raise Unavailable(
                     f"{method} {path} was not sent, because WHOOP kept failing and retries for {what} have"
-                    " taken"
-                    f" {lost.max_seconds:.0f} s: try again later.",
+                    f" taken {lost.max_seconds:.0f} s: try again later.",
                     path=path,
                 )
 

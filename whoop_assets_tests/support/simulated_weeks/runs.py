@@ -134,10 +134,10 @@ def execute(connection: Connection, work: Work, run_id: str) -> list[LoadResult]
     today = planner_settings_at(settings, now).last_day
     results = []
     if work.kind == "events":
-        keys = partition_bounds(settings, now)
+        bounds = partition_bounds(settings, now)
         for stream in ("cycles", *work.streams):
             order = LoadRequest(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
-            results.append(load_events(connection, order, streams=work.streams, keys=keys))
+            results.append(load_events(connection, order, streams=work.streams, bounds=bounds))
         for rebuild in (rebuild_touched, follow_touched):
             rebuild(database, user_ids, work.first, work.last, by=run_id, since=now)
     elif work.kind == "reading":

@@ -52,8 +52,7 @@ def test_the_sentence_names_the_member_the_setting_and_the_value_to_use():
     east = east_of(10129, year_in("Pacific/Auckland"), "UTC", SUMMER)
     assert east.sentence == (
         "Member 10129 lives at UTC+13:00, east of WHOOP_TIMEZONE (UTC): each day can be read only 13 h"
-        " after the member's"
-        " midnight. Set WHOOP_TIMEZONE=Pacific/Auckland and start Dagster again."
+        " after the member's midnight. Set WHOOP_TIMEZONE=Pacific/Auckland and start Dagster again."
     )
 
 
