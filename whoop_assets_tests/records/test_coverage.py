@@ -126,13 +126,14 @@ def test_without_starts_or_a_commit_time_the_number_is_unknown(database, starts,
     ("second", "starts", "merged"),
     [
         (span(10, 5), [12], Covered(span(0, 15), NOW, 3, NOW + MINUTE)),
+        (span(-5, 5), [-2], Covered(span(-5, 15), NOW, 3, NOW + MINUTE)),
         (span(10, 5), None, Covered(span(0, 15), NOW)),
         (span(9, 6), [12], Covered(span(0, 15), NOW)),
         (span(3, 4), [4], Covered(span(0, 10), NOW)),
         (span(0, 10), [4], Covered(span(0, 10), NOW, 1, NOW + MINUTE)),
         (span(0, 12), [4, 11], Covered(span(0, 12), NOW, 2, NOW + MINUTE)),
     ],
-    ids=["neighbours", "one unknown", "overlapping", "within", "the same", "around"],
+    ids=["neighbours", "the neighbour before", "one unknown", "overlapping", "within", "the same", "around"],
 )
 def test_numbers_of_one_read_are_added_unless_a_record_could_count_twice(database, second, starts, merged):
     with database.write([MEMBER]) as connection:

@@ -15,7 +15,7 @@ from whoop_assets.errors import BudgetExhausted
 from whoop_assets.request_budget import budget as ledger
 from whoop_assets.request_budget import lanes, tables, wait_queue
 from whoop_assets.request_budget.budget import DAY_SECONDS, RequestBudget
-from whoop_assets.request_budget.stated_limits import read_gate
+from whoop_assets.request_budget.stated_limits import Gate, read_gate
 from whoop_assets.schema import metadata
 from whoop_assets_tests.support.data.factories import NOW
 from whoop_assets_tests.support.processes import together
@@ -347,6 +347,122 @@ def test_a_slot_whose_transaction_ended_late_is_not_used(database):
     database.clock = Slow(NOW)
     assert budget.acquire("webhook") == NOW + timedelta(seconds=20)
     assert len(granted(database)) == 2
+
+
+def test_after_three_late_slots_the_request_is_sent(database):
+    class AlwaysSlow(ManualClock):
+        def now(self):
+            self.advance(1)
+            return super().now()
+
+    budget = RequestBudget(database, per_minute=100, per_day=1000)
+    database.clock = AlwaysSlow(NOW)
+    budget.acquire("webhook")
+    assert len(granted(database)) == 3
+
+
+def test_a_request_that_others_precede_for_too_long_is_an_error(database):
+    """A waiting webhook request checks again and again, as if many of them came one after another."""
+    with database.write() as connection:
+        urgent = wait_queue.wait(connection, "webhook", None, None, NOW, NOW + SOON)
+
+    class Crowded(ManualClock):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            with database.write() as connection:
+                wait_queue.wait(connection, "webhook", None, urgent, self.now(), self.now() + SOON)
+
+    database.clock = Crowded(NOW)
+    budget = RequestBudget(database, per_minute=100, per_day=1000)
+    with pytest.raises(BudgetExhausted, match=r"Too many .* schedule lane got no slot within 180 s") as error:
+        budget.acquire("schedule")
+    waited = database.clock.now() - NOW
+    assert timedelta(minutes=3) < waited <= timedelta(minutes=3, seconds=15)
+    assert error.value.retry_at == database.clock.now()
+    assert granted(database) == []
+    with database.read() as connection:
+        assert [waiter.lane for waiter in wait_queue.waiting(connection, database.clock.now())] == ["webhook"]
+
+
+def test_a_requirement_fails_if_a_request_would_wait_too_long_and_takes_no_slot(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    budget.observe(429, Stated(remaining=0, reset_seconds=181))
+    with pytest.raises(BudgetExhausted, match="schedule lane before 2026-11-21 12:03:01 UTC") as error:
+        budget.require("schedule")
+    assert error.value.retry_at == NOW + timedelta(seconds=181)
+    budget.require("backfill")
+    database.clock.advance(1)
+    budget.require("schedule")
+    assert granted(database) == []
+
+
+def test_waiting_requests_are_listed_with_lane_sender_and_time(database):
+    with database.write() as connection:
+        wait_queue.wait(connection, "backfill", "run 1", None, NOW, NOW + SOON)
+        wait_queue.wait(connection, "webhook", None, None, NOW + timedelta(seconds=1), NOW + SOON)
+        assert wait_queue.waiting(connection, NOW + timedelta(seconds=1)) == [
+            wait_queue.Waiter("backfill", "run 1", NOW),
+            wait_queue.Waiter("webhook", "", NOW + timedelta(seconds=1)),
+        ]
+
+
+def test_a_request_that_waits_again_keeps_its_place_and_its_time(database):
+    with database.write() as connection:
+        ticket = wait_queue.wait(connection, "backfill", None, None, NOW, NOW + SOON)
+        later = NOW + timedelta(seconds=5)
+        assert wait_queue.wait(connection, "backfill", None, ticket, later, later + SOON) == ticket
+        after_its_expiry = NOW + timedelta(minutes=5)
+        wait_queue.wait(connection, "webhook", None, None, after_its_expiry, after_its_expiry)
+        again = wait_queue.wait(connection, "backfill", None, ticket, after_its_expiry, after_its_expiry)
+        assert again.since == NOW
+
+
+@pytest.mark.parametrize(
+    ("lane", "window", "share", "expected"),
+    [
+        ("webhook", 60, 1.0, (100, 100)),
+        ("schedule", 60, 1.0, (99, 80)),
+        ("backfill", 60, 1.0, (98, 60)),
+        ("backfill", 3600, 1.0, (98, 60)),
+        ("backfill", 3601, 1.0, (90, 90)),
+        ("backfill", DAY_SECONDS, 0.5, (90, 90)),
+        ("webhook", 60, 0.5, (50, 5)),
+        ("backfill", 60, 0.1, (9, 1)),
+    ],
+)
+def test_each_lane_has_its_share_of_a_limit_of_100(lane, window, share, expected):
+    limit = lanes.lane_limit(lanes.LANES[lane], window, 100, share)
+    assert (limit.total, limit.burst) == expected
+    assert limit.window == timedelta(seconds=window) + lanes.MARGIN
+
+
+@pytest.mark.parametrize("window", [60, DAY_SECONDS])
+def test_every_lane_may_send_one_request_in_a_window(window):
+    for lane in lanes.LANES.values():
+        limit = lanes.lane_limit(lane, window, 1, 0.1)
+        assert (limit.total, limit.burst) == (1, 1)
+
+
+def test_a_backfill_leaves_its_reserve_of_what_whoop_says_is_left(database):
+    """Of the ten requests left, two of a hundred are not a backfill's."""
+    one, other = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
+    one.acquire("webhook")
+    one.observe(200, Stated(remaining=10, reset_seconds=40))
+    sent = [other.acquire("backfill") for _ in range(9)]
+    assert sent[7] == NOW
+    assert sent[8] == NOW + timedelta(seconds=40)
+
+
+def test_the_gate_reports_the_last_429_and_opens_within_a_day(database):
+    budget = RequestBudget(database, per_minute=100, per_day=10_000)
+    with database.read() as connection:
+        assert read_gate(connection, NOW) == Gate()
+    budget.observe(429, Stated(remaining=0, reset_seconds=1e9))
+    with database.read() as connection:
+        assert read_gate(connection, NOW) == Gate(NOW + DAY, NOW, 0.5)
+        assert read_gate(connection, NOW + DAY + 2 * MINUTE).share == pytest.approx(0.7)
+        assert read_gate(connection, NOW + 2 * DAY).share == 1.0
+        assert read_gate(connection, NOW - MINUTE) == Gate(limited_at=NOW)
 
 
 def test_a_window_that_whoop_no_longer_states_is_forgotten(database):
