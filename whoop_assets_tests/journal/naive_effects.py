@@ -21,8 +21,8 @@ OUTCOMES = {
 
 def naive_effect_rows(answers, days):
     rows = [
-        _effect([one for one in answers if one["question"] == question], outcome, lag, days)
-        for question in sorted({one["question"] for one in answers})
+        _effect([answer for answer in answers if answer["question"] == question], outcome, lag, days)
+        for question in sorted({answer["question"] for answer in answers})
         for outcome in OUTCOMES
         for lag in (0, 1)
     ]
@@ -43,9 +43,9 @@ def naive_effect_rows(answers, days):
 def _effect(answers, outcome, lag, days):
     change = _minus_usual(outcome, days)
     used = [
-        (one["day"] + timedelta(days=lag), one["answered_yes"])
-        for one in sorted(answers, key=lambda one: one["day"])
-        if one["day"] + timedelta(days=lag) in change
+        (answer["day"] + timedelta(days=lag), answer["answered_yes"])
+        for answer in sorted(answers, key=lambda answer: answer["day"])
+        if answer["day"] + timedelta(days=lag) in change
     ]
     yes, no = ([day for day, answered in used if answered is wanted] for wanted in (True, False))
     row = {
@@ -53,10 +53,10 @@ def _effect(answers, outcome, lag, days):
         "question": answers[0]["question"],
         "outcome": outcome,
         "lag_days": lag,
-        "answered_yes_days": [one["answered_yes"] for one in answers].count(True),
-        "answered_no_days": [one["answered_yes"] for one in answers].count(False),
-        "first_day": min(one["day"] for one in answers),
-        "last_day": max(one["day"] for one in answers),
+        "answered_yes_days": [answer["answered_yes"] for answer in answers].count(True),
+        "answered_no_days": [answer["answered_yes"] for answer in answers].count(False),
+        "first_day": min(answer["day"] for answer in answers),
+        "last_day": max(answer["day"] for answer in answers),
         "days_with": len(yes),
         "days_without": len(no),
         **dict.fromkeys(("mean_with", "mean_without", "difference", "difference_low", "difference_high")),
@@ -74,10 +74,10 @@ def _effect(answers, outcome, lag, days):
     slope = sum(answered[day] * rest[day] for day in rest) / squares
     score = {day: answered[day] * (rest[day] - slope * answered[day]) / squares for day in rest}
     variance = sum(
-        (1 - abs((one - other).days) / 8) * score[one] * score[other]
-        for one in score
+        (1 - abs((day - other).days) / 8) * score[day] * score[other]
+        for day in score
         for other in score
-        if abs((one - other).days) < 8
+        if abs((day - other).days) < 8
     )
     freedom = len(used) - 1 - len({day.weekday() for day, _ in used})
     error = math.sqrt(variance * len(used) / freedom)
@@ -101,9 +101,9 @@ def _minus_usual(outcome, days):
     for day in days:
         before = [day - timedelta(days=lag) for lag in range(28, 0, -1)]
         if outcome == "sleep_duration_minutes":
-            before = [one for one in before if (one >= NEW_STAGES) == (day >= NEW_STAGES)]
+            before = [earlier for earlier in before if (earlier >= NEW_STAGES) == (day >= NEW_STAGES)]
         value = _value(outcome, days, day)
-        usual = [known for one in before if (known := _value(outcome, days, one)) is not None]
+        usual = [known for earlier in before if (known := _value(outcome, days, earlier)) is not None]
         if value is not None and len(usual) >= 14:
             found[day] = value - sum(usual) / len(usual)
     return found
@@ -123,8 +123,8 @@ def _without_weekdays(values):
     return {day: value - statistics.fmean(by_weekday[day.weekday()]) for day, value in values.items()}
 
 
-def _hedges_g(one, other):
-    freedom = len(one) + len(other) - 2
-    squares = sum((value - statistics.fmean(group)) ** 2 for group in (one, other) for value in group)
-    distance = statistics.fmean(one) - statistics.fmean(other)
+def _hedges_g(first, other):
+    freedom = len(first) + len(other) - 2
+    squares = sum((value - statistics.fmean(group)) ** 2 for group in (first, other) for value in group)
+    distance = statistics.fmean(first) - statistics.fmean(other)
     return distance / math.sqrt(squares / freedom) * (1 - 3 / (4 * freedom - 1))

@@ -263,8 +263,8 @@ def naive_coefficient(y, x, days, lag):
         for row, error in zip(design, errors, strict=True)
     ]
     total = sum(
-        max(0.0, 1 - abs(a - b) / (lag + 1)) * one * other
-        for a, one in zip(days, scores, strict=True)
+        max(0.0, 1 - abs(a - b) / (lag + 1)) * score * other
+        for a, score in zip(days, scores, strict=True)
         for b, other in zip(days, scores, strict=True)
     )
     return weights[1], math.sqrt(total * len(y) / (len(y) - width))
@@ -322,13 +322,13 @@ def test_a_q_value_is_the_least_false_discovery_rate_that_accepts_its_test(p_val
 @given(
     st.lists(st.floats(0, 100), min_size=2, max_size=20), st.lists(st.floats(0, 100), min_size=2, max_size=20)
 )
-def test_hedges_g_is_cohens_d_with_the_small_sample_correction(one, other):
-    assume(len({*one}) > 1 or len({*other}) > 1)
-    squares = sum((value - fmean(values)) ** 2 for values in (one, other) for value in values)
+def test_hedges_g_is_cohens_d_with_the_small_sample_correction(first, other):
+    assume(len({*first}) > 1 or len({*other}) > 1)
+    squares = sum((value - fmean(values)) ** 2 for values in (first, other) for value in values)
     assume(squares > 1e-6)
-    freedom = len(one) + len(other) - 2
-    cohens_d = (fmean(one) - fmean(other)) / math.sqrt(squares / freedom)
-    assert hedges_g(one, other) == pytest.approx(cohens_d * (1 - 3 / (4 * freedom - 1)))
+    freedom = len(first) + len(other) - 2
+    cohens_d = (fmean(first) - fmean(other)) / math.sqrt(squares / freedom)
+    assert hedges_g(first, other) == pytest.approx(cohens_d * (1 - 3 / (4 * freedom - 1)))
 
 
 def test_the_journal_of_an_export_has_the_values_of_its_days_and_follows_changes(database):

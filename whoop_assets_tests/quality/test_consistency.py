@@ -38,12 +38,12 @@ DAYS = 40
 def named(connection):
     """Return rule -> reported members and days, for rules with violations."""
     found = {name: look(connection) for name, look in LOOKS.items()}
-    for one in found.values():
-        assert (one.count == 0) == (one.examples == [])
+    for violations in found.values():
+        assert (violations.count == 0) == (violations.examples == [])
     return {
-        name: sorted((example.user_id, example.day) for example in one.examples)
-        for name, one in found.items()
-        if one.count
+        name: sorted((example.user_id, example.day) for example in violations.examples)
+        for name, violations in found.items()
+        if violations.count
     }
 
 
@@ -311,7 +311,7 @@ def test_a_lost_row_is_still_reported_after_a_partial_reload(home):
         home.load(who.day + timedelta(days=2), TODAY)
         with home.database.read() as connection:
             found = consistency.count_mismatches(connection)
-        assert sorted((one.user_id, one.what.split()[0]) for one in found.examples) == [
+        assert sorted((example.user_id, example.what.split()[0]) for example in found.examples) == [
             (who.user_id, "sleeps"),
             (who.user_id, "workouts"),
         ]
@@ -336,7 +336,7 @@ def test_counts_match_after_any_edits_and_partial_reloads(sqlite_url, seed):
             home.load(last - timedelta(days=chance.randint(0, 8)), last, streams)
             with home.database.read() as connection:
                 assert consistency.count_mismatches(connection).examples == []
-        # And they are counts: a row that is lost from a span whose number is known is told.
+        # And they are counts: a lost row is reported if coverage has the number of rows of its span.
         with home.database.write(home.members) as connection:
             known = select(t.coverage.c.start_time, t.coverage.c.end_time).where(
                 t.coverage.c.stream == "sleeps", t.coverage.c.records > 0
@@ -354,8 +354,8 @@ def test_exactly_the_known_oddities_of_the_sixty_days_are_reported(sixty_days): 
         assert named(connection) == {
             "broken_links": [
                 (MEMBER, date(2026, 10, 20)),  # a sauna outside of any cycle
-                (MEMBER, date(2026, 11, 2)),  # a recovery whose sleep does not exist
-                (MEMBER, date(2026, 11, 4)),  # a nap whose cycle does not exist
+                (MEMBER, date(2026, 11, 2)),  # a recovery without its sleep
+                (MEMBER, date(2026, 11, 4)),  # a nap without its cycle
             ],
             "cycle_gaps": [(MEMBER, date(2026, 10, 19))],
             "missing_days": [(MEMBER, date(2026, 10, 21))],

@@ -27,11 +27,11 @@ spans = st.builds(span, st.integers(0, HOURS - 1), st.integers(1, 15))
 
 @given(spans, st.lists(spans, max_size=6))
 def test_subtract_returns_the_time_without_the_taken_spans(whole, taken):
-    left = subtract(whole, taken)
-    assert hours(left) == hours([whole]) - hours(taken)
-    assert all(left)
-    assert left == sorted(left)
-    assert all(one.end < other.start for one, other in itertools.pairwise(left))
+    remaining = subtract(whole, taken)
+    assert hours(remaining) == hours([whole]) - hours(taken)
+    assert all(remaining)
+    assert remaining == sorted(remaining)
+    assert all(earlier.end < later.start for earlier, later in itertools.pairwise(remaining))
 
 
 reads = st.lists(st.tuples(spans, st.integers(0, 1)), max_size=8)
@@ -39,7 +39,7 @@ reads = st.lists(st.tuples(spans, st.integers(0, 1)), max_size=8)
 
 
 @given(reads, spans, st.none() | st.integers(0, 8))
-def test_unread_spans_are_those_without_a_fresh_read(database, reads, asked, since):
+def test_unread_spans_are_those_without_a_fresh_read(database, reads, requested, since):
     model = {}
     with rolled_back(database) as connection:
         read_at = NOW
@@ -48,13 +48,13 @@ def test_unread_spans_are_those_without_a_fresh_read(database, reads, asked, sin
             coverage.record(connection, MEMBER, "sleeps", what, read_at)
             model |= dict.fromkeys(hours([what]), read_at)
         limit = None if since is None else NOW + timedelta(minutes=since)
-        unread = coverage.unread(connection, MEMBER, "sleeps", asked, since=limit)
+        unread = coverage.unread(connection, MEMBER, "sleeps", requested, since=limit)
         fresh = {hour for hour, when in model.items() if limit is None or when >= limit}
-        assert hours(unread) == hours([asked]) - fresh
+        assert hours(unread) == hours([requested]) - fresh
         assert unread == sorted(unread, reverse=True)
 
         kept = coverage.covered(connection, MEMBER, "sleeps", Span(at(0), at(9)))
-        assert all(one.span.end <= other.span.start for one, other in itertools.pairwise(kept))
+        assert all(earlier.span.end <= later.span.start for earlier, later in itertools.pairwise(kept))
         for hour, when in model.items():
             assert [entry.read_at for entry in kept if hour in hours([entry.span])] == [when]
 
@@ -67,15 +67,15 @@ def test_neighbours_of_one_read_become_one_span(database):
         assert entry == coverage.Covered(span(0, 30), NOW)
 
 
-@pytest.mark.parametrize("whose", [(MEMBER + 1, "sleeps"), (MEMBER, "cycles")])
-def test_coverage_of_one_stream_and_member_does_not_affect_others(database, whose):
+@pytest.mark.parametrize("key", [(MEMBER + 1, "sleeps"), (MEMBER, "cycles")])
+def test_coverage_of_one_stream_and_member_does_not_affect_others(database, key):
     with database.write([MEMBER]) as connection:
         coverage.record(connection, MEMBER, "sleeps", span(0, 10), NOW)
-        coverage.record(connection, *whose, span(5, 2), NOW + timedelta(hours=1))
+        coverage.record(connection, *key, span(5, 2), NOW + timedelta(hours=1))
         assert coverage.covered(connection, MEMBER, "sleeps", span(0, 40)) == [
             coverage.Covered(span(0, 10), NOW)
         ]
-        assert coverage.unread(connection, *whose, span(0, 10), since=None) == [span(7, 3), span(0, 5)]
+        assert coverage.unread(connection, *key, span(0, 10), since=None) == [span(7, 3), span(0, 5)]
 
 
 def test_an_empty_span_is_not_stored(database):

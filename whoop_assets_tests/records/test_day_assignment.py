@@ -43,7 +43,7 @@ def test_the_calendar_is_that_of_the_transaction_and_of_the_member(database):
 
     def known(connection, user_id):
         days = day_assignment.calendar(connection, user_id)
-        return [(one.id, one.start, one.end, one.day) for one in days.cycles]
+        return [(cycle.id, cycle.start, cycle.end, cycle.day) for cycle in days.cycles]
 
     first, longer = cycle(1, at(3), at(4)), cycle(1, at(3), at(4, 2), updated_at=UPDATED + timedelta(hours=1))
     day = date(2026, 5, 3)
@@ -158,7 +158,7 @@ def lives(draw):
 
 
 def earlier_word_on(answer):
-    """The same cycle as WHOOP gave it before: still open, begun an hour later, in another zone."""
+    """Return an earlier version of a cycle: open, begun an hour later, in another time zone."""
     fields = answer.fields
     return cycle(
         answer.key,
@@ -241,15 +241,17 @@ def test_every_changed_day_is_stale_afterwards(database, arrival, data):
             after = days_as_they_stand(connection)
             changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
             assert changed <= stale(connection)
-        gone = data.draw(st.sampled_from([(stream, a) for stream in STREAMS for a in life[stream]]))
+        deleted = data.draw(st.sampled_from([(stream, a) for stream in STREAMS for a in life[stream]]))
         before = days_as_they_stand(connection)
         STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
-        upsert.delete_confirmed(connection, MEMBER, gone[0], {gone[1].key: NOW + timedelta(hours=1)}, NOW)
+        upsert.delete_confirmed(
+            connection, MEMBER, deleted[0], {deleted[1].key: NOW + timedelta(hours=1)}, NOW
+        )
         after = days_as_they_stand(connection)
         changed = {day for day in before.keys() | after.keys() if before.get(day) != after.get(day)}
         assert changed
         assert changed <= stale(connection)
-        # Filing again by the rule alone finds nothing left to move.
+        # A further day assignment changes no day.
         days = day_assignment.calendar(connection, MEMBER)
         everything = day_assignment.AffectedRecords(day_assignment.BEGINNING, day_assignment.END)
         assert day_assignment.reassign_days(connection, MEMBER, everything, days, NOW) == set()

@@ -35,12 +35,14 @@ def test_stale_counts_have_one_entry_per_day_and_change_with_new_work(database):
         for user_id in range(MEMBER, MEMBER + 20):
             STALE_DAYS.mark(connection, user_id, [FIRST], NOW)
         STALE_DAYS.mark(connection, MEMBER, [SECOND], NOW + timedelta(hours=1))
-        found = {one.day: one for one in STALE_DAYS.days(connection)}
-        assert {day: one.members for day, one in found.items()} == {FIRST: 20, SECOND: 1}
+        found = {count.day: count for count in STALE_DAYS.days(connection)}
+        assert {day: count.members for day, count in found.items()} == {FIRST: 20, SECOND: 1}
         assert found[SECOND].state[2] == NOW + timedelta(hours=1)
-        assert [one.day for one in STALE_DAYS.days(connection, before=NOW + timedelta(minutes=1))] == [FIRST]
+        assert [count.day for count in STALE_DAYS.days(connection, before=NOW + timedelta(minutes=1))] == [
+            FIRST
+        ]
         STALE_DAYS.mark(connection, MEMBER, [SECOND], NOW + timedelta(hours=1))
-        again = {one.day: one for one in STALE_DAYS.days(connection)}
+        again = {count.day: count for count in STALE_DAYS.days(connection)}
         assert again[SECOND].state != found[SECOND].state
         assert again[FIRST] == found[FIRST]
 
@@ -61,8 +63,8 @@ def test_stale_days_are_listed_newest_first_without_unchanged_days(database):
     with database.write([MEMBER]) as connection:
         upsert.store(connection, MEMBER, "cycles", [cycle(1, at(3), at(4)), cycle(2, at(4), at(5))], NOW)
         STALE_DAYS.mark(connection, MEMBER + 1, [SECOND], NOW)
-        asked = [(entry.day, entry.user_id) for entry in STALE_DAYS.stale(connection)]
-        assert asked == [(SECOND, MEMBER), (SECOND, MEMBER + 1), (FIRST, MEMBER)]
+        days = [(entry.day, entry.user_id) for entry in STALE_DAYS.stale(connection)]
+        assert days == [(SECOND, MEMBER), (SECOND, MEMBER + 1), (FIRST, MEMBER)]
         assert [entry.day for entry in STALE_DAYS.stale(connection, limit=1)] == [SECOND]
         STALE_DAYS.clear(connection, STALE_DAYS.stale(connection))
         again = cycle(1, at(3), at(4), requested_at=NOW.replace(hour=13), updated_at=UPDATED)

@@ -70,11 +70,11 @@ def test_no_window_ever_holds_more_requests_than_its_limit(database, arrivals, p
     processes = [RequestBudget(database, per_minute=per_minute, per_day=per_day) for _ in range(2)]
     for lane, gap, process in arrivals:
         clock.advance(gap)
-        asked = clock.now()
+        requested_at = clock.now()
         try:
             let_through = processes[process].acquire(lane)
         except BudgetExhausted as spent:
-            assert spent.retry_at > asked + lanes.LANES[lane].max_wait - (clock.now() - asked)
+            assert spent.retry_at > requested_at + lanes.LANES[lane].max_wait - (clock.now() - requested_at)
             clock.advance(spent.retry_at - clock.now())
             let_through = processes[process].acquire(lane)
         assert let_through == clock.now()
@@ -145,9 +145,9 @@ def test_a_request_beyond_the_minute_limit_waits_for_the_next_window(database):
 
 
 def test_a_429_closes_the_gate_for_every_lane_and_every_process_until_whoops_reset(database):
-    one, other = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
-    one.observe(429, Stated(remaining=0, reset_seconds=42))
-    assert other.acquire("webhook") == NOW + timedelta(seconds=42)
+    first, second = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
+    first.observe(429, Stated(remaining=0, reset_seconds=42))
+    assert second.acquire("webhook") == NOW + timedelta(seconds=42)
 
 
 def test_a_429_without_headers_closes_the_gate_for_a_minute(database):
@@ -200,11 +200,11 @@ def test_when_whoop_states_no_remaining_request_all_lanes_wait_for_the_reset(dat
 
 
 def test_requests_of_another_program_of_the_same_app_reduce_our_limit(database):
-    """WHOOP says that 10 are left after our first request: another program has sent 89."""
-    one, other = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
-    one.acquire("webhook")
-    one.observe(200, Stated(remaining=10, reset_seconds=40))
-    sent = [other.acquire("webhook") for _ in range(11)]
+    """WHOOP states 10 remaining requests after our first, so another program has sent 89."""
+    first, second = (RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(2))
+    first.acquire("webhook")
+    first.observe(200, Stated(remaining=10, reset_seconds=40))
+    sent = [second.acquire("webhook") for _ in range(11)]
     assert sent[9] == NOW
     assert sent[10] == NOW + timedelta(seconds=40)
 
@@ -313,7 +313,10 @@ def test_a_waiting_request_that_does_not_return_is_passed_over_and_later_removed
         back = wait_queue.wait(connection, "backfill", None, dead, long_after, long_after)
         assert back.number != other.number
         wait_queue.leave(connection, dead)
-        assert [one.lane for one in wait_queue.waiting(connection, long_after)] == ["schedule", "backfill"]
+        assert [ticket.lane for ticket in wait_queue.waiting(connection, long_after)] == [
+            "schedule",
+            "backfill",
+        ]
 
 
 def test_a_clock_that_was_set_back_delays_no_request(database):

@@ -21,8 +21,8 @@ class Letter:
 
     @property
     def event(self) -> dict[str, Any]:
-        said: dict[str, Any] = json.loads(self.body)
-        return said
+        content: dict[str, Any] = json.loads(self.body)
+        return content
 
     @property
     def timestamp(self) -> str:

@@ -259,8 +259,8 @@ def test_an_unknown_member_is_an_error(simulator: RunningSimulator) -> None:
 def test_a_member_can_be_without_a_body_measurement(simulator: RunningSimulator, api: Api) -> None:
     order = {"user_id": api.user_id, "stream": "body_measurement"}
     before = api.get("/v2/user/measurement/body").json()
-    told = simulator.control.post("delete", **order)
-    assert told == {"touched": [{"stream": "body_measurement", "id": str(api.user_id)}]}
+    result = simulator.control.post("delete", **order)
+    assert result == {"touched": [{"stream": "body_measurement", "id": str(api.user_id)}]}
     assert api.get("/v2/user/measurement/body").status_code == 404
     assert api.get("/v2/user/profile/basic").status_code == 200
     assert simulator.control.get("members")[0]["body_measurement"] is None

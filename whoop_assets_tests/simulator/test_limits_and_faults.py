@@ -143,9 +143,9 @@ def test_endless_pages_are_empty_and_have_new_cursors(simulator: RunningSimulato
 
 def test_latency_delays_no_other_request(simulator: RunningSimulator, api: Api) -> None:
     simulator.world.inject_fault("latency", seconds=0.2)
-    begun = time.monotonic()
+    start = time.monotonic()
     assert api.get("/v2/cycle").status_code == 200
-    assert time.monotonic() - begun >= 0.2
+    assert time.monotonic() - start >= 0.2
 
 
 def test_a_repeated_cursor_returns_the_same_page(simulator: RunningSimulator, api: Api) -> None:
@@ -184,8 +184,8 @@ def test_every_request_is_logged(simulator: RunningSimulator, api: Api) -> None:
         ("GET", "/v2/nonsense", {}, 404),
     ]
     assert simulator.world.requests == 2
-    told = simulator.control.get("requests")
-    assert [(entry["path"], entry["status"]) for entry in told] == [
+    log = simulator.control.get("requests")
+    assert [(entry["path"], entry["status"]) for entry in log] == [
         ("/v2/activity/sleep", 200),
         ("/v2/nonsense", 404),
     ]

@@ -155,15 +155,15 @@ def test_recorded_records_are_served_unchanged(tmp_path: Path) -> None:
 
 def test_several_members_are_read_from_one_folder_or_subfolders(tmp_path: Path) -> None:
     world = make_world(members=2, days=5)
-    one, two = world.user_ids
-    write(tmp_path / "a" / "first", cycles=world.truth(one)["cycles"], profile=world.profile(one))
-    write(tmp_path / "a" / "second", cycles=world.truth(two)["cycles"])
-    write(tmp_path / "b", cycles=world.truth(one)["cycles"] + world.truth(two)["cycles"])
+    first, second = world.user_ids
+    write(tmp_path / "a" / "first", cycles=world.truth(first)["cycles"], profile=world.profile(first))
+    write(tmp_path / "a" / "second", cycles=world.truth(second)["cycles"])
+    write(tmp_path / "b", cycles=world.truth(first)["cycles"] + world.truth(second)["cycles"])
     for folder in ("a", "b"):
         served = World(data=tmp_path / folder, now=NOW, frozen=True)
-        assert sorted(served.user_ids) == sorted([one, two])
-        assert served.truth(two)["cycles"] == world.truth(two)["cycles"]
-    assert World(data=tmp_path / "a").body_measurement(one) is None
+        assert sorted(served.user_ids) == sorted([first, second])
+        assert served.truth(second)["cycles"] == world.truth(second)["cycles"]
+    assert World(data=tmp_path / "a").body_measurement(first) is None
 
 
 @pytest.mark.parametrize(

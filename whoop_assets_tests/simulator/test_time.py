@@ -35,12 +35,12 @@ def plain_night(world: World) -> dict[str, Any]:
 
 
 def test_the_same_seed_and_start_give_the_same_bytes() -> None:
-    one, two = make_world(members=3, days=90), make_world(members=3, days=90)
-    assert json.dumps([one.truth(user) for user in one.user_ids]) == json.dumps(
-        [two.truth(user) for user in two.user_ids]
+    first, second = make_world(members=3, days=90), make_world(members=3, days=90)
+    assert json.dumps([first.truth(user) for user in first.user_ids]) == json.dumps(
+        [second.truth(user) for user in second.user_ids]
     )
     other = make_world(members=3, days=90, seed=8)
-    assert set(other.user_ids).isdisjoint(one.user_ids)
+    assert set(other.user_ids).isdisjoint(first.user_ids)
 
 
 @pytest.mark.slow
@@ -59,8 +59,8 @@ def test_history_does_not_depend_on_the_steps_in_which_the_clock_moved() -> None
 
 
 def test_another_member_changes_no_data_of_the_first() -> None:
-    one, three = make_world(), make_world(members=3)
-    assert truth(one) == truth(three)
+    single, three = make_world(), make_world(members=3)
+    assert truth(single) == truth(three)
 
 
 def test_a_night_appears_only_when_it_is_processed() -> None:

@@ -254,9 +254,11 @@ def test_the_control_api_manages_webhooks(box: Mailbox) -> None:
         assert control.post("webhooks/subscribe", url=box.url) == {"urls": [box.url]}
         assert control.post("webhooks/faults", duplicates=1, timeout_seconds=60)["duplicates"] == 1
         control.post("add", user_id=user_id, stream="workouts", record={})
-        assert [one["status"] for one in control.post("webhooks/deliver")] == ["delivered"] * 2
+        assert [delivery["status"] for delivery in control.post("webhooks/deliver")] == ["delivered"] * 2
         assert control.get("webhooks")["counts"]["delivered"] == 2
-        assert [one["type"] for one in control.get("webhooks/deliveries")] == ["workout.updated"] * 2
+        assert [delivery["type"] for delivery in control.get("webhooks/deliveries")] == [
+            "workout.updated"
+        ] * 2
         assert control.post("webhooks/unsubscribe", url=box.url) == {"urls": []}
         for order in ({"duplicates": 2}, {"unheard": 1}, {"resign": 1}, {"delay_seconds": "1"}):
             with pytest.raises(RuntimeError):

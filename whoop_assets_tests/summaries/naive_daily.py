@@ -28,8 +28,8 @@ def naive_daily_rows(
 
 
 def _row(cycles: list, sleeps: list, recoveries: list, workouts: list, latest: int | None) -> Record:
-    mains = [one for one in sleeps if not one["nap"]]
-    naps = [one for one in sleeps if one["nap"]]
+    mains = [sleep for sleep in sleeps if not sleep["nap"]]
+    naps = [sleep for sleep in sleeps if sleep["nap"]]
     cycle = _cycle_of(cycles, mains)
     sleep = _sleep_of(mains, cycle)
     recovery = _recovery_of(recoveries, naps, sleep, cycle)
@@ -49,37 +49,44 @@ def _hours(record: Record) -> float:
 
 
 def _cycle_of(cycles: list, mains: list) -> Record | None:
-    with_sleep = [one for one in cycles if any(main["cycle_id"] == one["id"] for main in mains)]
+    with_sleep = [cycle for cycle in cycles if any(main["cycle_id"] == cycle["id"] for main in mains)]
     if with_sleep:
-        theirs = [main for main in mains if any(main["cycle_id"] == one["id"] for one in with_sleep)]
+        theirs = [
+            main for main in mains if any(main["cycle_id"] == candidate["id"] for candidate in with_sleep)
+        ]
         longest = max(_hours(main) for main in theirs)
         ids = {main["cycle_id"] for main in theirs if _hours(main) == longest}
-        cycles = [one for one in with_sleep if one["id"] in ids]
-    closed = [one for one in cycles if one["end_time"] is not None]
+        cycles = [candidate for candidate in with_sleep if candidate["id"] in ids]
+    closed = [cycle for cycle in cycles if cycle["end_time"] is not None]
     if closed:
-        longest = max(_hours(one) for one in closed)
-        cycles = [one for one in closed if _hours(one) == longest]
-    return min(cycles, key=lambda one: one["id"], default=None)
+        longest = max(_hours(closed_cycle) for closed_cycle in closed)
+        cycles = [closed_cycle for closed_cycle in closed if _hours(closed_cycle) == longest]
+    return min(cycles, key=lambda record: record["id"], default=None)
 
 
 def _sleep_of(mains: list, cycle: Record | None) -> Record | None:
-    of_cycle = [one for one in mains if cycle is not None and one["cycle_id"] == cycle["id"]]
+    of_cycle = [main for main in mains if cycle is not None and main["cycle_id"] == cycle["id"]]
     candidates = of_cycle or mains
     if not candidates:
         return None
-    longest = max(_hours(one) for one in candidates)
-    return min((one for one in candidates if _hours(one) == longest), key=lambda one: one["id"])
+    longest = max(_hours(candidate) for candidate in candidates)
+    return min(
+        (candidate for candidate in candidates if _hours(candidate) == longest),
+        key=lambda record: record["id"],
+    )
 
 
 def _recovery_of(recoveries: list, naps: list, sleep: Record | None, cycle: Record | None) -> Record | None:
     if sleep is not None:
-        candidates = [one for one in recoveries if one["sleep_id"] == sleep["id"]]
+        candidates = [recovery for recovery in recoveries if recovery["sleep_id"] == sleep["id"]]
     else:
-        of_naps = {one["id"] for one in naps}
+        of_naps = {nap["id"] for nap in naps}
         candidates = [
-            one
-            for one in recoveries
-            if cycle is not None and one["cycle_id"] == cycle["id"] and one["sleep_id"] not in of_naps
+            recovery
+            for recovery in recoveries
+            if cycle is not None
+            and recovery["cycle_id"] == cycle["id"]
+            and recovery["sleep_id"] not in of_naps
         ]
     return candidates[0] if len(candidates) == 1 else None
 
@@ -177,19 +184,19 @@ def _sum(values: list) -> float | None:
 
 
 def _nap_minutes(naps: list) -> float | None:
-    return _sum([_minutes(one, *_ASLEEP) for one in naps]) if naps else 0.0
+    return _sum([_minutes(nap, *_ASLEEP) for nap in naps]) if naps else 0.0
 
 
 def _from_workouts(workouts: list) -> Record:
-    strains = [one["strain"] for one in workouts if _value(one, "strain") is not None]
+    strains = [workout["strain"] for workout in workouts if _value(workout, "strain") is not None]
     return {
         "workout_count": len(workouts),
-        "workout_minutes": sum((_hours(one) * 60 for one in workouts), 0.0),
+        "workout_minutes": sum((_hours(workout) * 60 for workout in workouts), 0.0),
         "workout_strain_max": max(strains, default=None),
-        "workout_kilojoule": _sum([_value(one, "kilojoule") for one in workouts]),
-        "distance_meter": _sum([_value(one, "distance_meter") for one in workouts]),
-        **{zone: _sum([_value(one, zone) for one in workouts]) for zone in ZONES},
-        "sports": ",".join(sorted({one["sport_name"] for one in workouts})) or None,
+        "workout_kilojoule": _sum([_value(workout, "kilojoule") for workout in workouts]),
+        "distance_meter": _sum([_value(workout, "distance_meter") for workout in workouts]),
+        **{zone: _sum([_value(workout, zone) for workout in workouts]) for zone in ZONES},
+        "sports": ",".join(sorted({workout["sport_name"] for workout in workouts})) or None,
     }
 
 
@@ -203,13 +210,14 @@ def naive_unknown(
     found = []
     for row in rows:
         of_member = sorted(
-            (one for one in cycles if one["user_id"] == row["user_id"]), key=lambda one: one["start_time"]
+            (cycle for cycle in cycles if cycle["user_id"] == row["user_id"]),
+            key=lambda record: record["start_time"],
         )
-        ends = [*(one["start_time"] for one in of_member[1:]), None]
+        ends = [*(cycle["start_time"] for cycle in of_member[1:]), None]
         of_day = [
-            (one["start_time"], one["end_time"] or after)
-            for one, after in zip(of_member, ends, strict=True)
-            if one["day"] == row["day"]
+            (cycle["start_time"], cycle["end_time"] or after)
+            for cycle, after in zip(of_member, ends, strict=True)
+            if cycle["day"] == row["day"]
         ]
         changed = dict(row)
         for stream, count, names in (
@@ -217,9 +225,9 @@ def naive_unknown(
             ("workouts", "workout_count", ("workout_count", "workout_minutes")),
         ):
             spans = sorted(
-                (one["start_time"], one["end_time"])
-                for one in coverage
-                if one["user_id"] == row["user_id"] and one["stream"] == stream
+                (entry["start_time"], entry["end_time"])
+                for entry in coverage
+                if entry["user_id"] == row["user_id"] and entry["stream"] == stream
             )
             if of_day and row[count] == 0 and not _is_covered(of_day, spans):
                 changed.update(dict.fromkeys(names))

@@ -203,12 +203,12 @@ def same_state(earlier, later):
     """The share of 24 hours in which both nights have the member in the same state: the borders of both cut
     the day."""
     day = timedelta(days=1)
-    one = (earlier["sleep_start_time"] + day, earlier["sleep_end_time"] + day)
+    first = (earlier["sleep_start_time"] + day, earlier["sleep_end_time"] + day)
     other = (later["sleep_start_time"], later["sleep_end_time"])
-    borders = sorted({*one, *other})
+    borders = sorted({*first, *other})
     different = timedelta()
     for start, end in pairwise(borders):
-        asleep = [span[0] <= start and end <= span[1] for span in (one, other)]
+        asleep = [span[0] <= start and end <= span[1] for span in (first, other)]
         if asleep[0] != asleep[1]:
             different += end - start
     return 1 - min(different / day, 1)
@@ -273,8 +273,8 @@ def _signs(give, out, values, today):
     give("illness_signs", None if few else ",".join(there), few)
     give("illness_flag", None if few else len(set(there.values())) >= 2, few)
     streak = 0
-    for one in reversed(values(lambda row: None if row["user_calibrating"] else row["recovery_band"], 60)):
-        if one != "green":
+    for band in reversed(values(lambda row: None if row["user_calibrating"] else row["recovery_band"], 60)):
+        if band != "green":
             break
         streak += 1
     give("green_streak_days", None if band is None or today["user_calibrating"] else streak, lack)
@@ -326,7 +326,7 @@ def middle(row):
 
 def circular(minutes):
     """Mean time of day in minutes, and mean resultant length, by complex numbers."""
-    total = sum(cmath.exp(1j * math.tau * one / 1440) for one in minutes) / len(minutes)
+    total = sum(cmath.exp(1j * math.tau * minute / 1440) for minute in minutes) / len(minutes)
     return cmath.phase(total) * 1440 / math.tau % 1440, min(1.0, abs(total))
 
 

@@ -116,7 +116,7 @@ def test_column_types_of_sqlite_postgresql_and_pandas_give_the_same_rows():
     typed = [pd.DataFrame(records) for records in EVERYTHING]
     typed[0]["day"] = pd.to_datetime(typed[0]["day"])
     assert daily_rows(*typed, latest_cycle={}) == expected
-    shuffled_index = [one.set_index(pd.Index([7] * len(one))) for one in typed]
+    shuffled_index = [table.set_index(pd.Index([7] * len(table))) for table in typed]
     assert daily_rows(*shuffled_index, latest_cycle={}) == expected
 
 
@@ -144,7 +144,7 @@ def test_a_missing_column_is_an_error_with_its_name():
 
 def test_the_frames_of_the_caller_are_not_changed():
     frames = [frame(records) for records in EVERYTHING]
-    before = [one.copy() for one in frames]
+    before = [table.copy() for table in frames]
     daily_rows(*frames, latest_cycle={1: 100})
-    for one, copy in zip(frames, before, strict=True):
-        pd.testing.assert_frame_equal(one, copy)
+    for table, copy in zip(frames, before, strict=True):
+        pd.testing.assert_frame_equal(table, copy)

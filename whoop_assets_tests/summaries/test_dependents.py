@@ -85,7 +85,7 @@ def built(database):
 def test_new_days_are_stale_until_they_are_built(database):
     store(database, everything([ME]))
     assert stale(database) == {(ME, day(n)) for n in range(LENGTH)}
-    assert all(one.weekday() == 0 for _, one in stale(database, STALE_WEEKS))
+    assert all(monday.weekday() == 0 for _, monday in stale(database, STALE_WEEKS))
     build_everything(database)
     assert stale(database) == stale(database, STALE_WEEKS) == set()
     rows, _ = kept(database)
@@ -207,23 +207,23 @@ from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.db.database import Database
 
 database = Database(sys.argv[1])
-left = int(sys.argv[2])
+remaining = int(sys.argv[2])
 
 def statement(*_):
-    global left
-    left -= 1
-    if left == 0:
+    global remaining
+    remaining -= 1
+    if remaining == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
 event.listen(database.engine, "after_cursor_execute", statement)
 rebuild_trends(database, [1, 2], date(2026, 1, 1), date(2026, 12, 31))
-print("built, with statements left:", left)
+print("built, with statements left:", remaining)
 """
 
 
 @pytest.mark.slow
 def test_a_killed_process_leaves_the_days_stale(database, database_url):
-    """Kill the process at one statement after another, until one process completes."""
+    """Kill a process at each statement in turn, until a process completes."""
     store(database, [row(ME, number) for number in range(20)], members=[ME])
     behind = stale(database)
     assert behind

@@ -40,11 +40,13 @@ def test_three_weeks_of_overreach_bring_the_highest_load_of_the_year(by_member):
         for name in ("strain_mean_7", "training_load_mean_7"):
             means = {n: row[name] for n, row in rows.items() if row[name] is not None}
             assert max(means, key=means.__getitem__) in range(OVERREACH[0], OVERREACH[-1] + 2)
-        begun = [rows[n]["training_load_ratio_7_21"] for n in range(OVERREACH[4], OVERREACH[12]) if n in rows]
+        during = [
+            rows[n]["training_load_ratio_7_21"] for n in range(OVERREACH[4], OVERREACH[12]) if n in rows
+        ]
         usual = sorted(
             row["training_load_ratio_7_21"] for row in rows.values() if row["training_load_ratio_7_21"]
         )
-        assert max(begun) > usual[round(0.9 * len(usual))]
+        assert max(during) > usual[round(0.9 * len(usual))]
 
 
 def test_a_journey_shifts_the_zone_on_exactly_its_nights(by_member):

@@ -20,7 +20,10 @@ from whoop_simulator.world.world import World
 FOLDER = Path(__file__).parent / "sixty_days"
 MEMBER = 4021
 FIRST, LAST = date(2026, 9, 24), date(2026, 11, 22)
-DAYS = {date.fromisoformat(day): told for day, told in json.loads((FOLDER / "days.json").read_text()).items()}
+DAYS = {
+    date.fromisoformat(day): expected
+    for day, expected in json.loads((FOLDER / "days.json").read_text()).items()
+}
 SERVED = {stream: json.loads((FOLDER / "records" / f"{stream}.json").read_text()) for stream in RECORDS}
 CHANGES = json.loads((FOLDER / "changes.json").read_text())
 SYNC_COLUMNS = {"last_recovery_data_changed_at", "last_recovery_synced_at"}
@@ -33,10 +36,10 @@ READINGS = {
 def expected_rows(*, second, without=frozenset()):
     """Return day -> row worked out by hand, for days with a row."""
     rows = {}
-    for day, told in DAYS.items():
-        row = dict(told["row"] or {})
-        if second and "second_reading" in told:
-            row |= told["second_reading"]["row"]
+    for day, expected in DAYS.items():
+        row = dict(expected["row"] or {})
+        if second and "second_reading" in expected:
+            row |= expected["second_reading"]["row"]
         if row:
             row["source"] = "api"
         if row:
@@ -57,11 +60,11 @@ def read(name, value):
 def expected_days(*, second):
     """Stream -> the day of each record, by key."""
     found = {stream: {} for stream in RECORDS}
-    for day, told in DAYS.items():
-        filed = told["records"]
-        if second and "second_reading" in told:
-            filed = filed | told["second_reading"]["records"]
-        for stream, keys in filed.items():
+    for day, expected in DAYS.items():
+        records = expected["records"]
+        if second and "second_reading" in expected:
+            records = records | expected["second_reading"]["records"]
+        for stream, keys in records.items():
             found[stream] |= dict.fromkeys(keys, day)
     return found
 
@@ -89,7 +92,7 @@ def kept(home):
     return {day: row for (_, day), row in rows.items()}
 
 
-def filed(home):
+def records_by_day(home):
     return {stream: {key: row["day"] for key, row in home.rows(stream).items()} for stream in RECORDS}
 
 
@@ -113,16 +116,16 @@ def home(database_url):
 
 def test_the_pipeline_gives_the_rows_worked_out_by_hand_and_marks_changed_days(home):
     home.load_and_summarise(FIRST, LAST)
-    assert filed(home) == expected_days(second=False)
+    assert records_by_day(home) == expected_days(second=False)
     assert differing(kept(home), expected_rows(second=False)) == {}
 
     home.advance(timedelta(days=1))
     carry_out(home.world)
     home.load(FIRST, LAST)
-    assert filed(home) == expected_days(second=True)
+    assert records_by_day(home) == expected_days(second=True)
     with home.database.read() as connection:
         stale = {entry.day for entry in STALE_DAYS.stale(connection)}
-    assert stale == {day for day, told in DAYS.items() if "second_reading" in told}
+    assert stale == {day for day, expected in DAYS.items() if "second_reading" in expected}
     for day in stale:
         rebuild_days(home.database, [MEMBER], day, day)
     assert differing(kept(home), expected_rows(second=True)) == {}
@@ -131,7 +134,7 @@ def test_the_pipeline_gives_the_rows_worked_out_by_hand_and_marks_changed_days(h
 def test_percent_recorded_stays_a_fraction(home):
     home.load(FIRST, LAST)
     kept_shares = {key: row["percent_recorded"] for key, row in home.rows("workouts").items()}
-    sent = {one["id"]: one.get("score", {}).get("percent_recorded") for one in SERVED["workouts"]}
+    sent = {record["id"]: record.get("score", {}).get("percent_recorded") for record in SERVED["workouts"]}
     assert kept_shares == sent
     assert {share for share in sent.values() if share is not None} == {0.5, 0.9875, 1.0}
 
@@ -141,7 +144,10 @@ def test_percent_recorded_stays_a_fraction(home):
 
 def records_then(*, second):
     """Return the records of that reading as flat rows with the expected day."""
-    records = {stream: {one[KEY[stream]]: one for one in copy.deepcopy(SERVED[stream])} for stream in RECORDS}
+    records = {
+        stream: {record[KEY[stream]]: record for record in copy.deepcopy(SERVED[stream])}
+        for stream in RECORDS
+    }
     for change in CHANGES if second else ():
         of = records[change["stream"]]
         if change["order"] == "add":
@@ -152,7 +158,8 @@ def records_then(*, second):
             del records["sleeps"][change["id"]], records["recoveries"][change["id"]]
     days = expected_days(second=second)
     return {
-        stream: [flat(one, days[stream][key]) for key, one in records[stream].items()] for stream in RECORDS
+        stream: [flat(record, days[stream][key]) for key, record in records[stream].items()]
+        for stream in RECORDS
     }
 
 
@@ -191,7 +198,7 @@ def test_the_pure_function_gives_the_rows_worked_out_by_hand(second):
 def test_the_fixture_covers_sixty_days_every_contract_column_and_every_record():
     assert list(DAYS) == [FIRST + timedelta(days=n) for n in range(60)]
     assert DAYS[date(2026, 10, 21)]["row"] is None
-    columns = {tuple(told["row"]) for told in DAYS.values() if told["row"]}
+    columns = {tuple(expected["row"]) for expected in DAYS.values() if expected["row"]}
     assert columns == {tuple(name for name in CONTRACT_COLUMNS if name not in ("user_id", "day", "source"))}
     for stream, days in expected_days(second=False).items():
-        assert set(days) == {one[KEY[stream]] for one in SERVED[stream]}
+        assert set(days) == {record[KEY[stream]] for record in SERVED[stream]}

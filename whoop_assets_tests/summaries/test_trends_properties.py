@@ -126,8 +126,8 @@ def test_the_order_of_the_rows_does_not_matter(seed, rng):
 
 @settings(max_examples=12)
 @given(SEEDS, DAYS, DAYS)
-def test_a_subset_of_days_gives_identical_trends(seed, one, other):
-    first, last = day(min(one, other)), day(max(one, other))
+def test_a_subset_of_days_gives_identical_trends(seed, bound, other):
+    first, last = day(min(bound, other)), day(max(bound, other))
     mine, others = history(seed), history(seed + 1, user_id=2)
     together = by_key(trends([*mine, *others]))
     alone = trends(mine, first, last)
@@ -144,13 +144,15 @@ def test_later_days_have_no_influence(seed, end):
 
 @settings(max_examples=12)
 @given(SEEDS, DAYS, st.booleans())
-def test_a_changed_day_changes_only_itself_and_the_days_within_reach(seed, number, gone):
+def test_a_changed_day_changes_only_itself_and_the_days_within_reach(seed, number, deleted):
     rows = history(seed)
     others = [row for row in rows if row["day"] != day(number)]
-    changed = others if gone else [*others, some_day(random.Random(seed + 7), number)]
+    changed = others if deleted else [*others, some_day(random.Random(seed + 7), number)]
     before, after = by_key(trends(rows)), by_key(trends(changed))
     differing = {key[1] for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    assert all(day(number) <= one <= day(number) + timedelta(days=REACH_DAYS) for one in differing)
+    assert all(
+        day(number) <= other_day <= day(number) + timedelta(days=REACH_DAYS) for other_day in differing
+    )
 
 
 def test_the_last_day_within_reach_can_change():

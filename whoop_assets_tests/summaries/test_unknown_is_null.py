@@ -192,7 +192,7 @@ def test_partly_read_days_have_the_counts_of_the_written_rule(sqlite_url, seed):
             home.advance(timedelta(hours=rng.randint(1, 9)))
         rebuild_days(home.database, home.members, TODAY - timedelta(days=60), TODAY)
         records = {stream: list(home.rows(stream).values()) for stream in RECORDS}
-        latest = {home.member: max(records["cycles"], key=lambda one: one["start_time"])["id"]}
+        latest = {home.member: max(records["cycles"], key=lambda cycle: cycle["start_time"])["id"]}
         expected = naive_unknown(
             naive_daily_rows(*(records[stream] for stream in RECORDS), latest),
             records["cycles"],

@@ -1,4 +1,4 @@
-"""The HTTP service, really listening, on a fresh database of either kind, with one member."""
+"""Fixtures: a running HTTP service on a new database of each kind, with one member."""
 
 import json
 import ssl
@@ -31,13 +31,13 @@ START_SECONDS = 60
 
 def event(**changes: Any) -> dict[str, Any]:
     """An event as WHOOP sends it, with a new trace id."""
-    said = {
+    body_fields = {
         "user_id": MEMBER,
         "id": str(uuid.uuid4()),
         "type": "sleep.updated",
         "trace_id": str(uuid.uuid4()),
     }
-    return said | changes
+    return body_fields | changes
 
 
 def signed(body: bytes, *, secret: str = SECRET, age: float = 0.0) -> dict[str, str]:
@@ -70,8 +70,8 @@ class Service:
     def get(self, path: str, **options: Any) -> httpx.Response:
         return httpx.get(self.server.base_url + path, verify=NO_CERTIFICATES, **{"timeout": 60, **options})
 
-    def deliver(self, said: dict[str, Any] | bytes, **headers: str) -> httpx.Response:
-        body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    def deliver(self, body_fields: dict[str, Any] | bytes, **headers: str) -> httpx.Response:
+        body = body_fields if isinstance(body_fields, bytes) else json.dumps(body_fields).encode()
         signature = {**signed(body), **headers}
         return httpx.post(self.url, content=body, headers=signature, verify=NO_CERTIFICATES, timeout=60)
 
@@ -117,15 +117,15 @@ def hold_the_write_lock(database: Database) -> tuple[threading.Thread, threading
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Service]]:
-    """`serve(database_url, **settings)`: a running service; its one member is MEMBER."""
+    """Start services with the member MEMBER: `serve(database_url, **settings)`."""
     with ExitStack() as cleanup:
 
         def start(url: str, **changes: Any) -> Service:
             database = Database(url)
             cleanup.callback(database.close)
             with database.write() as connection:
-                nobody = {"email": None, "first_name": None, "last_name": None}
-                member_store.connect(connection, MEMBER, ["offline"], nobody, database.now(connection))
+                no_profile = {"email": None, "first_name": None, "last_name": None}
+                member_store.connect(connection, MEMBER, ["offline"], no_profile, database.now(connection))
             settings = Settings(
                 client_id="app", client_secret=SECRET, database_url=url, token_key=TOKEN_KEY
             ).replace(**changes)

@@ -99,16 +99,16 @@ def test_a_link_connects_one_member(stage: Stage) -> None:
 
 
 def test_a_consent_works_only_in_the_browser_that_began_it(stage: Stage) -> None:
-    one, other = Browser(stage.service), Browser(stage.service)
-    consented = stage.consent(one.open(stage.invitation()).headers["location"])
-    assert other.open(consented).status_code == 400
-    other.open(stage.invitation())
-    answer = other.open(consented)
+    first, second = Browser(stage.service), Browser(stage.service)
+    consented = stage.consent(first.open(stage.invitation()).headers["location"])
+    assert second.open(consented).status_code == 400
+    second.open(stage.invitation())
+    answer = second.open(consented)
     assert answer.status_code == 400
     assert "another attempt" in answer.text
     assert stage.connected() == set()
     assert stage.simulator.world.stats()["token_requests"] == 0
-    assert one.open(consented).status_code == 200
+    assert first.open(consented).status_code == 200
 
 
 def test_a_redirect_works_once(stage: Stage) -> None:

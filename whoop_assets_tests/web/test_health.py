@@ -50,14 +50,14 @@ def test_a_database_whose_write_lock_another_process_holds_is_not_healthy(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "CHECK_VALID_SECONDS", -1.0)
-    held, release = hold_the_write_lock(sqlite_service.database)
+    lock_holder, release = hold_the_write_lock(sqlite_service.database)
     monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 0.05)
     answer = sqlite_service.get("/healthz")
     assert answer.status_code == 503
     assert answer.json()["reason"] == "the database does not take writes within a second"
     monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 60.0)
     release.set()
-    held.join()
+    lock_holder.join()
     assert sqlite_service.get("/healthz").status_code == 200
 
 

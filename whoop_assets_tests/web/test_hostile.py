@@ -126,12 +126,12 @@ class Attacker:
             "type": anything,
             "trace_id": (*anything, 7, "a b"),
         }
-        said = event()
+        event_body = event()
         name = self._rng.choice(list(bad))
-        said[name] = self._rng.choice(bad[name])
+        event_body[name] = self._rng.choice(bad[name])
         if self._rng.random() < 0.2:
-            del said[name]
-        body = json.dumps(said).encode()
+            del event_body[name]
+        body = json.dumps(event_body).encode()
         return self._delivery(body, signed(body))
 
     def _as_signed_noise(self) -> bytes:
@@ -194,14 +194,14 @@ class Attacker:
 HUNG_UP_ON = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 
 
-def status_of(port: int, request: bytes, *, breaks_off: bool = False) -> int | None:
-    """Return the response's status; None if the service closed the connection without one. `breaks_off`: send
+def status_of(port: int, request: bytes, *, stops_early: bool = False) -> int | None:
+    """Return the response's status; None if the service closed the connection without one. `stops_early`: send
     nothing more."""
     with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
         answer = b""
         try:
             connection.sendall(request)
-            if breaks_off:
+            if stops_early:
                 connection.shutdown(socket.SHUT_WR)
         except OSError as error:  # the service closes the connection before the whole body is sent
             if error.errno not in HUNG_UP_ON:
@@ -224,7 +224,7 @@ def attack(service: Service, count: int, seed: int) -> None:
     longest = 0.0
     for kind, request in attacker.requests(count):
         began = time.perf_counter()
-        seen[kind][status_of(service.port, request, breaks_off=kind in INCOMPLETE)] += 1
+        seen[kind][status_of(service.port, request, stops_early=kind in INCOMPLETE)] += 1
         longest = max(longest, time.perf_counter() - began)
     print(
         f"longest answer {longest * 1000:.0f} ms", {kind: dict(statuses) for kind, statuses in seen.items()}
@@ -259,7 +259,7 @@ def test_the_service_closes_silent_and_slow_connections(
     half = f"POST {WEBHOOK_PATH} HTTP/1.1\r\nHost: x\r\n".encode()
     slow = half + b"Content-Length: 10\r\n\r\nabc"
     health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-    for said, answered in (
+    for sent, answered in (
         (b"", b""),
         (half, b""),
         (slow, b"HTTP/1.1 408"),
@@ -268,7 +268,7 @@ def test_the_service_closes_silent_and_slow_connections(
         with socket.create_connection(
             ("127.0.0.1", sqlite_service.port), timeout=LONGEST_ANSWER
         ) as connection:
-            connection.sendall(said)
+            connection.sendall(sent)
             heard = b""
             while data := connection.recv(4096):  # ends when the service hangs up
                 heard += data
@@ -279,7 +279,7 @@ def test_the_service_closes_silent_and_slow_connections(
 
 
 def heard(port: int, *pieces: bytes) -> bytes:
-    """Send the pieces one by one and return the response, until the service closes the connection or stops
+    """Send the pieces separately and return the response, until the service closes the connection or stops
     sending."""
     with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

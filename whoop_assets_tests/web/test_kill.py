@@ -52,9 +52,9 @@ def service_process(url: str, *, background: bool = False) -> Iterator[tuple["su
         process.communicate()
 
 
-def deliver(http: httpx.Client, address: str, said: dict[str, Any]) -> int | None:
+def deliver(http: httpx.Client, address: str, event_body: dict[str, Any]) -> int | None:
     """Return the status; None without a response."""
-    body = json.dumps(said).encode()
+    body = json.dumps(event_body).encode()
     try:
         return http.post(address, content=body, headers=signed(body), timeout=60).status_code
     except httpx.TransportError:
@@ -64,8 +64,8 @@ def deliver(http: httpx.Client, address: str, said: dict[str, Any]) -> int | Non
 def kill_while_delivering(url: str, kills: int, seed: int) -> None:
     database = Database(url)
     with database.write() as connection:
-        nobody = {"email": None, "first_name": None, "last_name": None}
-        member_store.connect(connection, MEMBER, ["offline"], nobody, database.now(connection))
+        no_profile = {"email": None, "first_name": None, "last_name": None}
+        member_store.connect(connection, MEMBER, ["offline"], no_profile, database.now(connection))
     rng = random.Random(seed)
     answered: set[str] = set()
     sent: set[str] = set()
@@ -79,19 +79,19 @@ def kill_while_delivering(url: str, kills: int, seed: int) -> None:
         ):
             # Like WHOOP: a delivery without a response is sent again with the same trace id.
             waiting = [*unanswered, *(event() for _ in range(0 if last else 400))]
-            sent |= {said["trace_id"] for said in waiting}
+            sent |= {event_body["trace_id"] for event_body in waiting}
             unanswered, dies_after = [], rng.randrange(1, 300)
-            results = pool.map(lambda said: (said, deliver(http, address, said)), waiting)
-            for number, (said, status) in enumerate(results):
+            results = pool.map(lambda event_body: (event_body, deliver(http, address, event_body)), waiting)
+            for number, (event_body, status) in enumerate(results):
                 assert status in (204, None)
                 if status == 204:
-                    answered.add(said["trace_id"])
+                    answered.add(event_body["trace_id"])
                 else:
-                    unanswered.append(said)
+                    unanswered.append(event_body)
                 if number == dies_after and not last:
                     process.send_signal(signal.SIGKILL)
         with database.read() as connection:
-            stored = [one.trace_id for one in inbox.listed(connection)]
+            stored = [event.trace_id for event in inbox.listed(connection)]
         assert len(stored) == len(set(stored))
         assert answered <= set(stored) <= sent, f"after kill {kill}: lost {len(answered - set(stored))}"
     assert unanswered == []
@@ -108,18 +108,20 @@ def test_a_service_killed_ten_times_loses_nothing(database_url: str) -> None:
 
 
 def test_a_burst_of_five_thousand_deliveries_is_stored(service: Service) -> None:
-    said = waiting = [event() for _ in range(5000)]
+    event_bodies = waiting = [event() for _ in range(5000)]
     with (
         httpx.Client(limits=httpx.Limits(max_connections=100), timeout=60) as http,
         ThreadPoolExecutor(100) as pool,
     ):
-        for _ in range(1 + RETRIES):  # as WHOOP does: a busy machine may leave one without an answer
-            statuses = list(pool.map(lambda one: deliver(http, service.url, one), waiting))
+        for _ in range(1 + RETRIES):  # as WHOOP does, because a busy machine may send no response
+            statuses = list(pool.map(lambda event_body: deliver(http, service.url, event_body), waiting))
             assert set(statuses) <= {204, None}
-            waiting = [one for one, status in zip(waiting, statuses, strict=True) if status is None]
+            waiting = [
+                event_body for event_body, status in zip(waiting, statuses, strict=True) if status is None
+            ]
             assert len(waiting) < 50
     assert waiting == []
-    assert set(service.stored()) == {one["trace_id"] for one in said}
+    assert set(service.stored()) == {event_body["trace_id"] for event_body in event_bodies}
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -131,8 +133,8 @@ def test_a_service_that_gets_a_signal_ends_with_status_zero(
         with httpx.Client(timeout=60) as http:
             assert deliver(http, address, event()) == 204
         process.send_signal(number)
-        said, _ = process.communicate(timeout=120)
-    assert (process.returncode, said) == (0, "Ended; what was answered is stored.\n")
+        output, _ = process.communicate(timeout=120)
+    assert (process.returncode, output) == (0, "Ended; what was answered is stored.\n")
 
 
 def test_the_service_leaves_the_callbacks_secrets_out_of_its_output(
@@ -147,5 +149,5 @@ def test_the_service_leaves_the_callbacks_secrets_out_of_its_output(
         )
         httpx.get(f"{base}/connect/the-link", timeout=60)
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=120)
-    assert not re.search("the-(code|state|link)", said + "".join(capfd.readouterr()))
+        output, _ = process.communicate(timeout=120)
+    assert not re.search("the-(code|state|link)", output + "".join(capfd.readouterr()))

@@ -1,4 +1,4 @@
-"""The simulator repeats and reorders webhooks like WHOOP; each change is one open event."""
+"""The simulator repeats and reorders webhooks like WHOOP; each change becomes one open event."""
 
 from collections.abc import Callable
 
@@ -16,8 +16,10 @@ def test_every_announced_change_is_stored_once(serve: Callable[..., Service], da
     for user_id in world.user_ids:
         world.issue_tokens(user_id)
         with service.database.write() as connection:
-            nobody = {"email": None, "first_name": None, "last_name": None}
-            member_store.connect(connection, user_id, ["offline"], nobody, service.database.now(connection))
+            no_profile = {"email": None, "first_name": None, "last_name": None}
+            member_store.connect(
+                connection, user_id, ["offline"], no_profile, service.database.now(connection)
+            )
     world.webhooks.subscribe(service.url)
     world.webhooks.set_faults(WebhookFaults(duplicates=0.5, timeout_seconds=60))
     for user_id in world.user_ids:

@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-def one(home):
+def event_database(home):
     receive(home, delivery())
     return home
 
@@ -28,12 +28,12 @@ def begin(database, now, *names):
         return [event.trace_id for event in attempts.begin_attempt(connection, names or ["t1"], now)]
 
 
-def test_an_attempt_begins_once_and_is_due_again_after_its_timeout(one):
-    assert begin(one, NOW) == ["t1"]
-    assert begin(one, NOW) == []
-    event = events(one)["t1"]
+def test_an_attempt_begins_once_and_is_due_again_after_its_timeout(event_database):
+    assert begin(event_database, NOW) == ["t1"]
+    assert begin(event_database, NOW) == []
+    event = events(event_database)["t1"]
     assert (event.attempts, event.next_attempt_at) == (1, NOW + ATTEMPT_TIMEOUT)
-    assert begin(one, NOW + ATTEMPT_TIMEOUT) == ["t1"]
+    assert begin(event_database, NOW + ATTEMPT_TIMEOUT) == ["t1"]
 
 
 def begin_at(url):
@@ -46,46 +46,46 @@ def begin_at(url):
 @pytest.mark.slow
 def test_each_event_is_claimed_by_one_of_several_processes(home, database_url):
     receive(home, *(delivery(f"t{number}") for number in range(30)))
-    begun = together(3, begin_at, database_url)
-    assert sorted(name for found in begun for name in found) == sorted(events(home))
+    started = together(3, begin_at, database_url)
+    assert sorted(name for names in started for name in names) == sorted(events(home))
 
 
-def test_delays_grow_and_the_last_failure_parks_the_event(one):
+def test_delays_grow_and_the_last_failure_parks_the_event(event_database):
     now = NOW
     for number in range(MAX_ATTEMPTS):
-        assert begin(one, now) == ["t1"], number
-        with one.write() as connection:
+        assert begin(event_database, now) == ["t1"], number
+        with event_database.write() as connection:
             attempts.failed(connection, ["t1"], "WHOOP has a fault.", now)
-        event = events(one)["t1"]
+        event = events(event_database)["t1"]
         assert event.last_error == "WHOOP has a fault."
         if number < len(RETRY_DELAYS):
             assert event.next_attempt_at == now + RETRY_DELAYS[number]
-            assert begin(one, event.next_attempt_at - SECOND) == []
+            assert begin(event_database, event.next_attempt_at - SECOND) == []
             now = event.next_attempt_at
     assert list(RETRY_DELAYS) == sorted(RETRY_DELAYS)
     assert (event.state, event.next_attempt_at) == ("parked", None)
-    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last one: WHOOP has a fault."
+    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last event_database: WHOOP has a fault."
 
 
-def test_an_event_that_crashes_its_process_is_parked(one):
+def test_an_event_that_crashes_its_process_is_parked(event_database):
     now = NOW
     for _ in range(MAX_ATTEMPTS):
-        assert begin(one, now) == ["t1"]
-        now = events(one)["t1"].next_attempt_at
-    assert begin(one, now) == []
-    event = events(one)["t1"]
+        assert begin(event_database, now) == ["t1"]
+        now = events(event_database)["t1"].next_attempt_at
+    assert begin(event_database, now) == []
+    event = events(event_database)["t1"]
     assert (event.state, event.begun_by) == ("parked", None)
-    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last one: it reported no end."
-    with one.write() as connection:
+    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last event_database: it reported no end."
+    with event_database.write() as connection:
         assert inbox.replay(connection, [delivery()], now) == {"t1": None}
-    assert begin(one, now) == ["t1"]
+    assert begin(event_database, now) == ["t1"]
 
 
-def test_an_attempt_that_reports_no_end_is_due_again_no_sooner_than_a_failed_one(one):
+def test_an_attempt_that_reports_no_end_is_due_again_no_sooner_than_a_failed_one(event_database):
     now = NOW
     for delay in (*RETRY_DELAYS, RETRY_DELAYS[-1]):
-        begin(one, now)
-        again = events(one)["t1"].next_attempt_at
+        begin(event_database, now)
+        again = events(event_database)["t1"].next_attempt_at
         assert again == now + max(ATTEMPT_TIMEOUT, delay)
         now = again
 
@@ -96,7 +96,7 @@ def begin_in_a_run(database, now):
     assert (event, event.begun_by) == (events(database)["t1"], "run 1")
 
 
-def test_an_event_names_the_run_of_its_attempt_until_the_attempt_ends(one):
+def test_an_event_names_the_run_of_its_attempt_until_the_attempt_ends(event_database):
     ends = [
         lambda connection: attempts.failed(connection, ["t1"], "A fault.", NOW),
         lambda connection: attempts.postpone(connection, ["t1"], "No requests left.", NOW),
@@ -106,32 +106,32 @@ def test_an_event_names_the_run_of_its_attempt_until_the_attempt_ends(one):
         ),
     ]
     for end in ends:
-        with one.write() as connection:
+        with event_database.write() as connection:
             inbox.replay(connection, [delivery()], NOW)
-        begin_in_a_run(one, NOW)
-        with one.write() as connection:
+        begin_in_a_run(event_database, NOW)
+        with event_database.write() as connection:
             end(connection)
-        assert events(one)["t1"].begun_by is None
+        assert events(event_database)["t1"].begun_by is None
 
 
-def test_a_postponed_event_counts_no_attempt(one):
-    begin(one, NOW)
+def test_a_postponed_event_counts_no_attempt(event_database):
+    begin(event_database, NOW)
     for _ in range(2):
-        with one.write() as connection:
+        with event_database.write() as connection:
             attempts.postpone(connection, ["t1"], "The day's requests are spent.", NOW + timedelta(hours=5))
-    event = events(one)["t1"]
+    event = events(event_database)["t1"]
     assert (event.attempts, event.next_attempt_at) == (0, NOW + timedelta(hours=5))
     assert event.last_error == "The day's requests are spent."
 
 
-def test_only_a_request_sent_after_the_event_came_closes_it(one):
-    with one.write() as connection:
+def test_only_a_request_sent_after_the_event_came_closes_it(event_database):
+    with event_database.write() as connection:
         for asked in (NOW - SECOND, NOW):
             assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, NOW + SECOND, "run-1") == 0
         assert (
             attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW + SECOND, "run-1") == 1
         )
-    event = events(one)["t1"]
+    event = events(event_database)["t1"]
     assert (event.state, event.closed_at, event.closed_by) == ("done", NOW + SECOND, "run-1")
     assert event.next_attempt_at is None
 
@@ -153,24 +153,27 @@ def test_one_response_closes_all_events_of_its_record_and_no_others(home):
     assert set(events(home, state="done")) == {"a", "b"}
 
 
-def test_a_rollback_leaves_the_event_open(one):
-    with one.write() as connection:
+def test_a_rollback_leaves_the_event_open(event_database):
+    with event_database.write() as connection:
         attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run")
         connection.rollback()
-    assert events(one)["t1"].state == "open"
+    assert events(event_database)["t1"].state == "open"
 
 
-def test_events_done_or_parked_meanwhile_stay_so(one):
-    receive(one, delivery("t2", key="another"))
-    begin(one, NOW, "t1", "t2")
-    with one.write() as connection:
+def test_events_done_or_parked_meanwhile_stay_so(event_database):
+    receive(event_database, delivery("t2", key="another"))
+    begin(event_database, NOW, "t1", "t2")
+    with event_database.write() as connection:
         attempts.close(connection, MEMBER, {("sleeps", SLEEP): NOW + SECOND}, NOW, "run")
         attempts.park(connection, ["t1", "t2", "t3"], "The member must be connected again.")
         for late in (attempts.failed, attempts.postpone):
             late(connection, ["t1", "t2", "t3"], "Late.", NOW)
-    assert {name: event.state for name, event in events(one).items()} == {"t1": "done", "t2": "parked"}
-    assert events(one)["t2"].reason == "The member must be connected again."
-    assert begin(one, NOW + timedelta(days=9), "t1", "t2") == []
+    assert {name: event.state for name, event in events(event_database).items()} == {
+        "t1": "done",
+        "t2": "parked",
+    }
+    assert events(event_database)["t2"].reason == "The member must be connected again."
+    assert begin(event_database, NOW + timedelta(days=9), "t1", "t2") == []
 
 
 def test_due_events_are_listed_longest_waiting_first(home):

@@ -187,11 +187,11 @@ def test_a_users_parked_events_are_returned_with_their_payloads(home):
 
 def test_a_replayed_done_event_is_closed_only_by_a_later_request(home):
     receive(home, delivery())
-    asked, later = NOW + timedelta(seconds=1), NOW + timedelta(hours=1)
+    requested_at, later = NOW + timedelta(seconds=1), NOW + timedelta(hours=1)
     with home.write() as connection:
-        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, asked, "run") == 1
+        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): requested_at}, requested_at, "run") == 1
         inbox.replay(connection, [delivery()], later)
-        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): asked}, later, "run") == 0
+        assert attempts.close(connection, MEMBER, {("sleeps", SLEEP): requested_at}, later, "run") == 0
         assert (
             attempts.close(connection, MEMBER, {("sleeps", SLEEP): later + timedelta(seconds=1)}, later, "r")
             == 1

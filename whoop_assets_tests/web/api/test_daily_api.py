@@ -46,7 +46,7 @@ def key(service: Service) -> Key:
 
 
 def as_told(service: Service, *user_ids: int) -> list[dict[str, object]]:
-    """The expected rows of these members."""
+    """Return the expected rows of the members."""
     with service.database.read() as connection:
         rows = stored(connection)
     return [{name: plain(value) for name, value in row.items()} for row in rows if row["user_id"] in user_ids]
@@ -64,7 +64,7 @@ def test_a_row_has_the_stored_values(service: Service, key: Key) -> None:
 
 def test_csv_has_the_same_values(service: Service, key: Key) -> None:
     store(service.database, [daily_row(MEMBER, DAY), daily_row(OTHER, DAY, full=False)])
-    told = key.days(DAY, DAY).json()["data"]
+    data = key.days(DAY, DAY).json()["data"]
     asked_for = [
         key.days(DAY, DAY, format="csv"),
         key.days(DAY, DAY, headers={"Accept": "text/csv"}),
@@ -81,16 +81,18 @@ def test_csv_has_the_same_values(service: Service, key: Key) -> None:
                 else repr(value)
                 for name, value in row.items()
             }
-            for row in told
+            for row in data
         ]
 
 
 def test_the_bounds_are_included_and_the_order_is_day_then_member(service: Service, key: Key) -> None:
     days = [DAY + n * ONE_DAY for n in range(-1, 4)]
-    store(service.database, [daily_row(who, day) for who in (OTHER, MEMBER) for day in reversed(days)])
-    told = key.days(DAY, DAY + 2 * ONE_DAY).json()["data"]
-    assert [(row["day"], row["user_id"]) for row in told] == [
-        (day.isoformat(), who) for day in days[1:4] for who in (MEMBER, OTHER)
+    store(
+        service.database, [daily_row(user_id, day) for user_id in (OTHER, MEMBER) for day in reversed(days)]
+    )
+    data = key.days(DAY, DAY + 2 * ONE_DAY).json()["data"]
+    assert [(row["day"], row["user_id"]) for row in data] == [
+        (day.isoformat(), user_id) for day in days[1:4] for user_id in (MEMBER, OTHER)
     ]
     only = key.days(DAY, DAY, member=OTHER).json()["data"]
     assert [(row["day"], row["user_id"]) for row in only] == [(DAY.isoformat(), OTHER)]
@@ -116,7 +118,10 @@ def walk(key: Key, *, limit: int, between: Callable[[], None] = lambda: None) ->
 
 
 def test_pages_hold_every_row_once(service: Service, key: Key) -> None:
-    store(service.database, [daily_row(who, DAY + n * ONE_DAY) for n in range(7) for who in (MEMBER, OTHER)])
+    store(
+        service.database,
+        [daily_row(user_id, DAY + n * ONE_DAY) for n in range(7) for user_id in (MEMBER, OTHER)],
+    )
     everything = [(row["day"], row["user_id"]) for row in as_told(service, MEMBER, OTHER)]
     for limit in (1, 3, 7, 14, 15):
         assert walk(key, limit=limit) == everything
@@ -196,9 +201,9 @@ def test_without_a_valid_key_nothing_is_shown(service: Service, key: Key) -> Non
             'Bearer realm="whoop-assets"',
         )
         wrong = Key(key.base_url, 0, key.key[:-1] + ("a" if key.key[-1] != "a" else "b"))
-        refused = [one.get(path) for one in (wrong, revoked, Key(key.base_url, 0, "x"))]
-        assert {one.status_code for one in refused} == {401}
-        assert len({one.content for one in refused}) == 1
+        refused = [reader.get(path) for reader in (wrong, revoked, Key(key.base_url, 0, "x"))]
+        assert {response.status_code for response in refused} == {401}
+        assert len({response.content for response in refused}) == 1
         assert 'error="invalid_token"' in refused[0].headers["www-authenticate"]
         basic = httpx.get(key.base_url + path, headers={"Authorization": f"Basic {key.key}"}, timeout=60)
         assert basic.status_code == 401
@@ -212,7 +217,7 @@ def test_an_unknown_member_and_another_readers_member_give_the_same_response(
     store(service.database, [daily_row(STRANGER, DAY)])
     days: dict[str, Any] = {"from": str(DAY), "to": str(DAY)}
     for path, query in ((DAILY, days), (RECOVERY_STATUS, {})):
-        strange, absent = (key.get(path, **query, member=who) for who in (STRANGER, NOBODY))
+        strange, absent = (key.get(path, **query, member=user_id) for user_id in (STRANGER, NOBODY))
         assert (strange.status_code, strange.content) == (404, absent.content)
         assert str(STRANGER) not in strange.text
 
@@ -257,7 +262,7 @@ def test_a_key_shows_only_its_own_members(
     connect(database, *MEMBERS)
     with database.write() as connection:
         connection.execute(delete(daily_summary))
-    store(database, [daily_row(who, day, full=False) for day, who in rows])
+    store(database, [daily_row(user_id, day, full=False) for day, user_id in rows])
     key = key_for(database, sqlite_service.server.base_url, *mine)
     cursor = None if after is None else parameters.encode_cursor(after)
     answer = key.days(first, last, member=member, cursor=cursor, limit=limit, format=form)
@@ -268,22 +273,22 @@ def test_a_key_shows_only_its_own_members(
     if member is not None and member not in mine:
         assert (answer.status_code, status.status_code) == (404, 404)
         return
-    whose = mine if member is None else {member}
-    assert {row["user_id"] for row in status.json()["data"]} == whose
+    visible = mine if member is None else {member}
+    assert {row["user_id"] for row in status.json()["data"]} == visible
     expected = sorted(
-        (day.isoformat(), who)
-        for day, who in rows
-        if who in whose and first <= day <= last and (after is None or (day, who) > after)
+        (day.isoformat(), user_id)
+        for day, user_id in rows
+        if user_id in visible and first <= day <= last and (after is None or (day, user_id) > after)
     )[:limit]
-    told = list(csv.DictReader(io.StringIO(answer.text))) if form == "csv" else answer.json()["data"]
-    assert [(row["day"], int(row["user_id"])) for row in told] == expected
+    data = list(csv.DictReader(io.StringIO(answer.text))) if form == "csv" else answer.json()["data"]
+    assert [(row["day"], int(row["user_id"])) for row in data] == expected
     if "next" in answer.links:
         following = httpx.get(
             key.base_url + answer.links["next"]["url"],
             headers={"Authorization": f"Bearer {key.key}"},
             timeout=60,
         )
-        for stranger in {str(who) for who in MEMBERS} - {str(who) for who in whose}:
+        for stranger in {str(user_id) for user_id in MEMBERS} - {str(user_id) for user_id in visible}:
             assert stranger not in following.text
 
 

@@ -52,20 +52,20 @@ def references(part: Any) -> Iterator[str]:
         yield from (value for name, value in part.items() if name == "$ref")
         part = list(part.values())
     if isinstance(part, list):
-        for one in part:
-            yield from references(one)
+        for item in part:
+            yield from references(item)
 
 
 def assert_described(answer: httpx.Response) -> None:
     """Assert that status, content type and body match the document."""
     path = httpx.URL(answer.request.url).path.removeprefix(PREFIX)
-    told = resolved(DOCUMENT["paths"][path]["get"]["responses"][str(answer.status_code)])
-    assert {name.lower() for name in told.get("headers", {}) if name != "Link"} <= set(answer.headers)
+    described = resolved(DOCUMENT["paths"][path]["get"]["responses"][str(answer.status_code)])
+    assert {name.lower() for name in described.get("headers", {}) if name != "Link"} <= set(answer.headers)
     if not answer.content:
-        assert "content" not in told
+        assert "content" not in described
         return
     media = answer.headers["content-type"].split(";")[0]
-    schema = told["content"][media]["schema"]
+    schema = described["content"][media]["schema"]
     body = answer.text if media == "text/csv" else answer.json()
     within = {"$ref": "doc" + schema["$ref"]} if "$ref" in schema else schema
     Draft202012Validator(within, registry=REGISTRY, format_checker=FormatChecker()).validate(body)
@@ -120,7 +120,9 @@ def test_every_reference_resolves_and_every_schema_is_valid() -> None:
 
 def test_the_described_limits_are_enforced(sqlite_service: Service) -> None:
     (limit,) = (
-        one["schema"] for one in DOCUMENT["paths"][DAILY_PATH]["get"]["parameters"] if one["name"] == "limit"
+        parameter["schema"]
+        for parameter in DOCUMENT["paths"][DAILY_PATH]["get"]["parameters"]
+        if parameter["name"] == "limit"
     )
     key = key_for(sqlite_service.database, sqlite_service.server.base_url, MEMBER)
     store(
@@ -129,5 +131,5 @@ def test_the_described_limits_are_enforced(sqlite_service: Service) -> None:
     )
     last = DAY + timedelta(days=500)
     assert len(key.days(DAY, last).json()["data"]) == limit["default"]
-    for asked, status in ((limit["minimum"], 200), (limit["maximum"], 200), (limit["maximum"] + 1, 400)):
-        assert key.days(DAY, last, limit=asked).status_code == status
+    for requested, status in ((limit["minimum"], 200), (limit["maximum"], 200), (limit["maximum"] + 1, 400)):
+        assert key.days(DAY, last, limit=requested).status_code == status

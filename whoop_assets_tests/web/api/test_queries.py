@@ -24,10 +24,10 @@ ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 @pytest.fixture
 def home(database_url):
-    with at_home(database_url, frozen_world(members=2, days=40)) as one:
-        one.load(TODAY - 35 * ONE_DAY, TODAY)
-        rebuild_days(one.database, one.members, TODAY - 35 * ONE_DAY, TODAY)
-        yield one
+    with at_home(database_url, frozen_world(members=2, days=40)) as opened:
+        opened.load(TODAY - 35 * ONE_DAY, TODAY)
+        rebuild_days(opened.database, opened.members, TODAY - 35 * ONE_DAY, TODAY)
+        yield opened
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def opened(home, reader, first=TODAY, last=TODAY, **given):
     with home.database.read() as connection:
         now = home.database.now(connection)
         found = queries.opened_today(connection, Question(reader, first, last, 200, **given), now)
-    wanted = [one.user_id for one in found if one.worth_asking(now)]
+    wanted = [member.user_id for member in found if member.worth_asking(now)]
     with home.database.write() as connection:
         return queries.ask(connection, wanted, now)
 
@@ -56,17 +56,17 @@ def opened(home, reader, first=TODAY, last=TODAY, **given):
 def asked_for(home):
     """Return the planned readings that a reader requested."""
     made = plan_now(home.database, home.connection.settings)
-    return [one for one in (*made.due, *made.later) if one.reason is Reason.ASKED]
+    return [task for task in (*made.due, *made.later) if task.reason is Reason.ASKED]
 
 
 def test_the_status_matches_the_stored_rows(home, reader):
     found, now = status(home, reader)
     row = home.rows("daily_summary").get((home.member, found.today))
-    mine = [row for row in home.rows("recoveries").values() if row["user_id"] == home.member]
+    member_rows = [row for row in home.rows("recoveries").values() if row["user_id"] == home.member]
     assert (found.today, found.connected) == (TODAY, True)
     assert found.today_exists == (row is not None)
     assert found.recovery_exists == (row is not None and row["last_recovery_synced_at"] is not None)
-    assert found.changed_at == max(one["changed_at"] for one in mine)
+    assert found.changed_at == max(row["changed_at"] for row in member_rows)
     assert now - found.looked_at < MINUTE
     assert not found.stale(now)
 
@@ -74,8 +74,8 @@ def test_the_status_matches_the_stored_rows(home, reader):
 def test_a_member_without_data_has_a_status(home, reader):
     with home.database.write() as connection:
         membership.erase_member(connection, home.member)
-        nobody = {"email": None, "first_name": None, "last_name": None}
-        member_store.connect(connection, home.member, ["offline"], nobody, home.clock.now())
+        no_profile = {"email": None, "first_name": None, "last_name": None}
+        member_store.connect(connection, home.member, ["offline"], no_profile, home.clock.now())
         reader = readers.add(connection, "another", [home.member], home.clock.now())[0]
     found, now = status(home, reader)
     assert (found.today, found.today_exists, found.looked_at, found.changed_at) == (TODAY, False, None, None)
@@ -85,16 +85,16 @@ def test_a_member_without_data_has_a_status(home, reader):
 def test_a_member_from_an_export_has_a_today_and_no_readings(home):
     at = home.database.now
     with home.database.write([member_store.NEWCOMERS]) as connection:
-        who = membership.add_export_only(connection, at(connection))
+        user_id = membership.add_export_only(connection, at(connection))
         today = (at(connection) + timedelta(hours=14)).date()
         cycle = {
-            "user_id": who, "start_time": at(connection), "timezone_offset": "+14:00", "day": today, "payload": "{}",
+            "user_id": user_id, "start_time": at(connection), "timezone_offset": "+14:00", "day": today, "payload": "{}",
             "content_hash": "", "first_seen_at": at(connection), "changed_at": at(connection), "imported_at": at(connection),
         }  # fmt: skip
         connection.execute(insert(imported_cycles), [cycle])
-        row = daily_row(who, today, full=False, recovery_score=66.0, timezone_offset="+14:00")
+        row = daily_row(user_id, today, full=False, recovery_score=66.0, timezone_offset="+14:00")
         connection.execute(insert(daily_summary), [row])
-        reader, _ = readers.add(connection, "a dashboard", [who], at(connection))
+        reader, _ = readers.add(connection, "a dashboard", [user_id], at(connection))
     with home.database.read() as connection:
         now = at(connection)
         (found,) = queries.recovery_status(connection, reader, now)

@@ -15,7 +15,7 @@ def test_at_most_twice_the_limit_in_a_minute_and_the_limit_in_the_long_run(rate,
         if limits.wait(1, rate) is None:
             taken.append(now)
     for moment in taken:
-        assert sum(moment - MINUTE < one <= moment for one in taken) <= 2 * rate
+        assert sum(moment - MINUTE < earlier <= moment for earlier in taken) <= 2 * rate
     assert len(taken) <= rate + now * rate / MINUTE + 1e-6
 
 

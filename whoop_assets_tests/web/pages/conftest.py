@@ -1,5 +1,4 @@
-"""The pages on a real service, with two members connected to a simulator, their days loaded, and one clock
-for all."""
+"""Fixtures: a running service with two connected members of a simulator, loaded days, and one clock."""
 
 import html
 import re
@@ -34,8 +33,7 @@ ONE_DAY = timedelta(days=1)
 
 
 class Browser:
-    """A browser without JavaScript: keeps cookies, follows redirects, submits the forms of the page that it
-    shows."""
+    """A browser without JavaScript: it keeps cookies, follows redirects and submits forms."""
 
     def __init__(self, site: "Site") -> None:
         self.site = site
@@ -47,23 +45,23 @@ class Browser:
         return self._show(self.http.get(path, follow_redirects=False))
 
     def press(self, action: str, **fields: str) -> "Browser":
-        """Submit the form with this action, with its hidden fields."""
+        """Submit the form with the action, with its hidden fields."""
         return self._show(self.http.post(action, data={**self.form(action), **fields}))
 
     def form(self, action: str) -> dict[str, str]:
-        """The hidden fields of the first form with this action."""
+        """Return the hidden fields of the first form with the action."""
         forms = re.findall(r'<form method="post" action="([^"]*)">(.*?)</form>', self.page, re.DOTALL)
         (content, *_) = [content for target, content in forms if target == action]
         found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', content)
         return {name: html.unescape(value) for name, value in found}
 
     def sign_in(self, user_id: int, decision: str = "allow") -> "Browser":
-        """Sign in at WHOOP as this member."""
+        """Sign in at WHOOP as the member."""
         self.open("/sign-in")
         return self.consent(self.location, user_id, decision)
 
     def consent(self, location: str, user_id: int, decision: str = "allow") -> "Browser":
-        """Answer WHOOP's consent page and follow the redirect back."""
+        """Allow or deny on WHOOP's consent page, and follow the redirect."""
         back = urlsplit(self.site.home.simulator.consent(location, user_id, decision))
         return self._show(self.http.get(f"{back.path}?{back.query}"))
 
@@ -78,13 +76,13 @@ class Browser:
 
     @property
     def text(self) -> str:
-        """The page's text without tags."""
+        """Return the page's text without tags."""
         return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", self.page)))
 
 
 @dataclass
 class Site:
-    """The running service with the data behind it."""
+    """A running service and its data."""
 
     home: Home
     session: Connection
@@ -102,7 +100,7 @@ class Site:
         return self.home.members
 
     def browser(self, signed_in: int | None = None) -> Browser:
-        """A new browser, signed in at WHOOP as this member."""
+        """Open a browser that signs in at WHOOP as the member."""
         browser = Browser(self)
         self.browsers.append(browser)
         if signed_in is not None:
@@ -111,7 +109,7 @@ class Site:
         return browser
 
     def browser_with_session(self, user_id: int) -> Browser:
-        """A new browser with a session of this member, without the way through WHOOP."""
+        """Open a browser with a session of the member, without signing in at WHOOP."""
         browser = self.browser()
         browser.http.cookies.set(SESSION_COOKIE, self.session_token(user_id))
         return browser
@@ -131,7 +129,7 @@ class Site:
             }
 
     def do_due_readings(self) -> None:
-        """What the daemon does: load what the planner plans, and build the summaries."""
+        """Load the planned fetch tasks and build the summaries, as the daemon does."""
         loop = PlanningLoop(self.home, FIRST_DAY, "UTC")
         loop.carry_out(loop.plan())
         self.build(FIRST_DAY)
@@ -153,8 +151,10 @@ def rebuild_trends(home: Home) -> None:
 def running_site(
     database_url: str, *, operators: tuple[int, ...] = (), members: int = 2, trusted_proxies: str = ""
 ) -> Iterator[Site]:
-    """A site with members whose last 40 days are loaded. The first member is an operator if `operators` is
-    (0,)."""
+    """Open a site with the last 40 days of its members loaded.
+
+    The first member is an operator if `operators` is (0,).
+    """
     with at_home(database_url, frozen_world(members=members, days=60)) as home:
         home.load(FIRST_DAY, TODAY)
         port = free_port()

@@ -126,10 +126,10 @@ def test_reconnecting_as_someone_who_is_not_stored_leaves_no_grant_at_whoop(site
 
 def test_a_member_who_disconnected_in_another_tab_gets_one_sentence(site: Site) -> None:
     user_id = site.members[1]
-    one, two = site.browser_with_session(user_id).open("/me"), site.browser_with_session(user_id)
-    two.open("/me/disconnect").press("/me/disconnect")
-    one.press("/me/read-now")
-    assert (one.status, "sign in again" in one.text) == (403, True)
+    first, second = site.browser_with_session(user_id).open("/me"), site.browser_with_session(user_id)
+    second.open("/me/disconnect").press("/me/disconnect")
+    first.press("/me/read-now")
+    assert (first.status, "sign in again" in first.text) == (403, True)
     assert site.home.rows("asked_readings") == {}
 
 

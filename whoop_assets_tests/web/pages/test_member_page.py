@@ -48,7 +48,7 @@ def test_pages_have_a_strict_policy_and_no_script(site: Site) -> None:
 
 def test_the_session_cookie_is_not_readable_by_scripts_and_lasts_thirty_days(site: Site) -> None:
     browser = site.browser(site.members[0])
-    (cookie,) = [one for one in browser.http.cookies.jar if one.name == "whoop_session"]
+    (cookie,) = [cookie for cookie in browser.http.cookies.jar if cookie.name == "whoop_session"]
     assert cookie.has_nonstandard_attr("HttpOnly")
     with site.home.database.read() as connection:
         (session,) = sessions.listed(connection, site.home.clock.now(), site.members[0])
@@ -65,7 +65,9 @@ def test_read_now_shows_when_it_is_due_and_brings_the_new_value(site: Site) -> N
         key=lambda row: row["day"],
     )
     new_score = 2.0
-    truth = next(one for one in home.truth(user_id)["recoveries"] if one["sleep_id"] == recovery["sleep_id"])
+    truth = next(
+        record for record in home.truth(user_id)["recoveries"] if record["sleep_id"] == recovery["sleep_id"]
+    )
     home.world.edit(
         user_id,
         "recoveries",

@@ -38,7 +38,10 @@ def test_an_operator_sees_every_member_and_opens_a_members_page(site: Site) -> N
     operator, other = site.members
     browser = site.browser(operator).open("/team")
     assert browser.status == 200
-    assert {int(one) for one in re.findall(r'href="/team/(-?\d+)"', browser.page)} == {operator, other}
+    assert {int(user_id) for user_id in re.findall(r'href="/team/(-?\d+)"', browser.page)} == {
+        operator,
+        other,
+    }
     browser.open(f"/team/{other}")
     assert browser.text.startswith(f" Member {other}")
     assert '<form method="post" action="/me/' not in browser.page
