@@ -19,7 +19,7 @@ from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.parsing import canonical
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets_tests.summaries.naive_daily import naive_daily_rows, naive_unknown
+from whoop_assets_tests.summaries.daily.naive_daily import naive_daily_rows, naive_unknown
 from whoop_assets_tests.support.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
 from whoop_assets_tests.support.simulated_weeks.member_edits import Change
 from whoop_assets_tests.support.simulated_weeks.shared_clock import SharedClock

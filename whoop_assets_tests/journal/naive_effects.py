@@ -1,4 +1,4 @@
-"""Effects of habits once more, from their written rules, in plain Python.
+"""Independent implementation of journal effects in plain Python, from their written rules.
 
 The weekdays are taken out of answers and outcomes before the regression, instead of being regressors.
 """

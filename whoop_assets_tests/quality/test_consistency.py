@@ -13,8 +13,8 @@ from whoop_assets.quality import consistency
 from whoop_assets.quality.valid_ranges import BOUNDS
 from whoop_assets.records import tables
 from whoop_assets.schema import metadata
-from whoop_assets_tests.summaries.test_sixty_days import FIRST, LAST, MEMBER
-from whoop_assets_tests.summaries.test_sixty_days import home as sixty_days  # noqa: F401 - a fixture
+from whoop_assets_tests.summaries.daily.test_sixty_days import FIRST, LAST, MEMBER
+from whoop_assets_tests.summaries.daily.test_sixty_days import home as sixty_days  # noqa: F401 - a fixture
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 

@@ -1,4 +1,4 @@
-"""The ledger of coverage, against a model that keeps one time of reading per hour."""
+"""The coverage ledger, compared with a model that keeps the read time of each hour."""
 
 import itertools
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Deletion: only after WHOOP confirmed it, only if no later request saw the record, and never final."""
+"""Deletion requires WHOOP's confirmation and no later read of the record, and can be undone."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""The ledger of stale days: a change stays visible until a summary has been built that has seen it."""
+"""The ledger of stale days: a changed day stays stale until a summary of the change was built."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""The stream registry: tables, columns and events agree with it, and a further stream needs no other list."""
+"""The stream registry: tables, columns and events agree with it, and a new stream needs no other list."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,6 +1,4 @@
-"""Webhooks of the simulator: six event types, in order, signed, for members with a live grant, retried for an
-hour.
-"""
+"""Webhooks of the simulator: event types, order, signatures, recipients and retries."""
 
 from collections import Counter
 from collections.abc import Iterator

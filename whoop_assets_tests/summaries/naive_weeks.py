@@ -1,10 +1,10 @@
-"""Weekly summaries once more, from their written rules, in plain Python."""
+"""Independent implementation of weekly summaries in plain Python, from their written rules."""
 
 import json
 import statistics
 from datetime import date, timedelta
 
-from whoop_assets_tests.summaries.naive_trends import load_of, recovery_of, strain_of
+from whoop_assets_tests.summaries.trends.naive_trends import load_of, recovery_of, strain_of
 
 OLD_PERFORMANCE_UNTIL, NEW_PERFORMANCE_FROM = date(2025, 4, 30), date(2025, 6, 1)
 NEW_STAGES = date(2025, 2, 24)

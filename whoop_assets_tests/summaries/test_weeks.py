@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from whoop_assets.summaries.record_columns import ZONES
 from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, REDEFINED, WEEKLY, weekly_rows
-from whoop_assets_tests.summaries.days import frame
 from whoop_assets_tests.summaries.naive_weeks import naive_weekly_rows
+from whoop_assets_tests.summaries.trends.days import frame
 
 MONDAY = date(2026, 12, 28)
 

@@ -1,4 +1,4 @@
-"""Which span is read for which days."""
+"""The spans that a load reads for the requested days."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A cycle that is stored as open although a later cycle is stored: that load reads it again."""
+"""A load reads a cycle again that is stored as open although a later cycle exists."""
 
 from datetime import timedelta
 

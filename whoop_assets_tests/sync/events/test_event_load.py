@@ -1,4 +1,4 @@
-"""Events of every type, order and number: afterwards tables and summary equal WHOOP's data."""
+"""After events of any type, order and number, tables and summaries equal WHOOP's data."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""Answers that break at random do not end a backfill; an unreachable WHOOP ends it within the stated time."""
+"""Random broken responses do not end a backfill; an unreachable WHOOP ends it within a time limit."""
 
 from datetime import timedelta
 

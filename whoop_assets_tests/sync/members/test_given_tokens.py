@@ -1,4 +1,4 @@
-"""A pair that WHOOP has just given has no second copy: nothing that goes wrong afterwards may cost it."""
+"""A newly issued token pair is kept through every later error, because no copy of it exists."""
 
 from datetime import timedelta
 

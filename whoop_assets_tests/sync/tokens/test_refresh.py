@@ -1,4 +1,4 @@
-"""A member's tokens: renewed in time, once, and never lost by us."""
+"""A member's tokens are refreshed in time, by one process, and never lost."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""A key's requests of a minute: in a burst or evenly, and never more."""
+"""The rate limit of an API key, for bursts and evenly spaced requests."""
 
 from hypothesis import given
 from hypothesis import strategies as st

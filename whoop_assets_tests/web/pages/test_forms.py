@@ -1,5 +1,4 @@
-"""Hostile and unlucky visitors: foreign tokens, double clicks, wrong states, expired sessions, failing
-databases."""
+"""Forms with foreign tokens, double clicks, wrong states, expired sessions and failing databases."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,5 +1,4 @@
-"""The pages, which have no JavaScript, in a real Chromium: accessibility, layout, console, and a whole
-visit."""
+"""The pages in Chromium: accessibility, layout, console messages, and complete visits."""
 
 from datetime import timedelta
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""The team's morning, for operators only."""
+"""The team page, for operators only."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Trends once more, from their written rules, day by day in plain Python: slow, easy to check."""
+"""Independent implementation of trends in plain Python, from their written rules, one day at a time."""
 
 import cmath
 import json

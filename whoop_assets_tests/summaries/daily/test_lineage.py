@@ -9,8 +9,8 @@ from whoop_assets.definitions import defs
 from whoop_assets.records import tables
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.columns import CYCLES, DAILY_SOURCES, RECOVERIES, SLEEPS, WORKOUTS
-from whoop_assets_tests.summaries.records import frame
-from whoop_assets_tests.summaries.test_sixty_days import MEMBER, records_then
+from whoop_assets_tests.summaries.daily.records import frame
+from whoop_assets_tests.summaries.daily.test_sixty_days import MEMBER, records_then
 from whoop_assets_tests.support.home import RECORDS
 
 CHOOSING = {"user_id", "day", "id", "cycle_id", "sleep_id", "nap", "start_time", "end_time", "score_state"}

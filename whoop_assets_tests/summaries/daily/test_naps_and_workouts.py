@@ -4,7 +4,15 @@ from itertools import permutations
 
 import pytest
 
-from whoop_assets_tests.summaries.records import WORKOUT_SCORE, cycle, hour, nap, sleep, the_day, workout
+from whoop_assets_tests.summaries.daily.records import (
+    WORKOUT_SCORE,
+    cycle,
+    hour,
+    nap,
+    sleep,
+    the_day,
+    workout,
+)
 
 ZONES = [name for name in WORKOUT_SCORE if name.startswith("zone_")]
 SAUNA = workout(

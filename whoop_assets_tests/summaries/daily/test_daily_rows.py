@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
-from whoop_assets_tests.summaries.records import (
+from whoop_assets_tests.summaries.daily.records import (
     DAY,
     cycle,
     frame,

@@ -1,7 +1,6 @@
-"""What a day's values are, for each way in which a stream was or was not read and each export: the API's, the
-export's, or NULL.
+"""Values of a day for each combination of read streams and exports: from the API, from the export, or NULL.
 
-The same table stands in docs/data-dictionary.md.
+docs/data-dictionary.md contains the same table.
 """
 
 import random
@@ -13,7 +12,7 @@ import pytest
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.export_import.import_export import import_export
 from whoop_assets.whoop_api.scopes import SCOPES
-from whoop_assets_tests.summaries.naive_daily import naive_daily_rows, naive_unknown
+from whoop_assets_tests.summaries.daily.naive_daily import naive_daily_rows, naive_unknown
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, days_of, frozen_world
 from whoop_simulator.world.app_export import NAMES, files_of

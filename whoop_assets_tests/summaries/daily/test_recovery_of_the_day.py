@@ -2,7 +2,7 @@
 
 import pytest
 
-from whoop_assets_tests.summaries.records import cycle, hour, nap, recovery, sleep, summarised, the_day
+from whoop_assets_tests.summaries.daily.records import cycle, hour, nap, recovery, sleep, summarised, the_day
 
 OF_NAP = recovery(sleep_id="nap", recovery_score=12.0)
 

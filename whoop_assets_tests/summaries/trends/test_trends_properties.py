@@ -1,7 +1,6 @@
-"""Trends of generated histories: compared with an independent implementation, in any order, without later
-days.
+"""Trends of generated histories equal those of an independent implementation, in any order and for any days.
 
-A history is drawn by a seed: it varies its gaps, its kinds of days and its length, not each digit.
+A seed determines the gaps, kinds of days and length of a history.
 """
 
 import json
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 
 from whoop_assets.summaries.trends import MEASURES, REACH_DAYS, trend_rows
 from whoop_assets.summaries.trends.columns import LOAD_ZONES
-from whoop_assets_tests.summaries.days import daily, day, frame, night
-from whoop_assets_tests.summaries.naive_trends import naive_trend_rows
+from whoop_assets_tests.summaries.trends.days import daily, day, frame, night
+from whoop_assets_tests.summaries.trends.naive_trends import naive_trend_rows
 
 LENGTH = 150
 START, END = day(0), day(LENGTH)

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from whoop_assets_tests.summaries.records import cycle, hour, nap, sleep, the_day
+from whoop_assets_tests.summaries.daily.records import cycle, hour, nap, sleep, the_day
 
 
 def test_a_day_shows_its_cycles_bounds_in_utc_and_their_plain_local_dates():

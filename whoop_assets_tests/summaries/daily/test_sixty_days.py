@@ -11,8 +11,8 @@ from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets_tests.summaries.records import frame
-from whoop_assets_tests.summaries.test_daily_rows import CONTRACT_COLUMNS
+from whoop_assets_tests.summaries.daily.records import frame
+from whoop_assets_tests.summaries.daily.test_daily_rows import CONTRACT_COLUMNS
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import KEY, RECORDS, at_home
 from whoop_simulator.world.world import World

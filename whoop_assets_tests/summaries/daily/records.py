@@ -1,7 +1,6 @@
-"""Rows of the record tables with plausible values, to be bent by the test that needs them; frames of them.
+"""Rows of the record tables with plausible values, and data frames of them.
 
-Times are hours counted from the noon before the first day, so that a test can say "from hour 10 to hour 18"
-and mean the night into that day.
+Times are hours since noon of the day before DAY. A sleep from hour 10 to hour 18 is the night into DAY.
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,8 +9,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoop_assets_tests.summaries import records as make
-from whoop_assets_tests.summaries.naive_daily import naive_daily_rows
+from whoop_assets_tests.summaries.daily import records as make
+from whoop_assets_tests.summaries.daily.naive_daily import naive_daily_rows
 
 STATES = st.sampled_from(["SCORED", "SCORED", "SCORED", "PENDING_SCORE", "UNSCORABLE"])
 OFFSETS = st.sampled_from(["Z", "+00:00", "-05:00", "+05:30", "+14:00", "-12:00"])
