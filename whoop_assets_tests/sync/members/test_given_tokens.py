@@ -51,7 +51,7 @@ def connect_given(home, user_id):
 
 @pytest.mark.parametrize("fault", ["503", "budget", "ctrl-c"])
 def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkeypatch, fault):
-    fault = {
+    inject_fault = {
         "503": lambda: home.world.inject_fault(
             "status", status=503, count=None, path_prefix="/v2/user/profile"
         ),
@@ -59,7 +59,7 @@ def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkey
         "ctrl-c": close_the_budget(home, KeyboardInterrupt()),
     }[fault]
     acquire = home.connection.budget.acquire
-    after_the_exchange(home, monkeypatch, fault)
+    after_the_exchange(home, monkeypatch, inject_fault)
     with pytest.raises(KeyboardInterrupt if fault == "ctrl-c" else NotConfirmed) as error:
         connect_given(home, home.member)
     if fault != "ctrl-c":
