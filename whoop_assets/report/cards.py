@@ -137,11 +137,17 @@ def _strain(day: ReportDay) -> Card:
         "Strain",
         number(strain, 1),
         "of 21" if strain is not None else "",
-        "so far" if day.is_partial else "" if strain is not None else "no score",
+        _strain_label(day, strain),
         "",
         _gauge(strain, usual, 21.0, "strain"),
         (comparison, target),
     )
+
+
+def _strain_label(day: ReportDay, strain: float | None) -> str:
+    if day.is_partial:
+        return "not finished" if strain is None else "so far"
+    return "no score" if strain is None else ""
 
 
 def _gauge(value: float | None, usual: UsualRange | None, maximum: float, kind: str) -> Gauge | None:

@@ -120,11 +120,15 @@ def gap_kinds(day: ReportDay) -> list[GapKind]:
     exported = row.get("source") in ("export", "mixed")  # an export has no ids
     has_cycle = row.get("cycle_start_time" if exported else "cycle_id") is not None
     has_sleep = row.get("sleep_start_time" if exported else "sleep_id") is not None
+    # An export has no states. It lists a night without scores with its times only.
+    unscored_in_export = (
+        exported and states[1] is None and has_sleep and day.number("sleep_duration_minutes") is None
+    )
     only_cycle_pending = day.is_partial and states[1:] == ["SCORED", "SCORED"]
     found = {
         PARTIAL: day.is_partial,
         WAITING: PENDING in known and not only_cycle_pending,
-        UNSCORABLE: any(state not in ("SCORED", PENDING) for state in known),
+        UNSCORABLE: unscored_in_export or any(state not in ("SCORED", PENDING) for state in known),
         NO_SLEEP: has_cycle and not has_sleep and day.number("recovery_score") is None,
         NOT_WORN: has_cycle and states[0] == "SCORED" and day.number("strain") is None,
         NO_CYCLE: not has_cycle,

@@ -269,6 +269,20 @@ def test_all_violations_are_counted_and_the_newest_twenty_are_examples(home):
         connection.rollback()
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [(t.recoveries, "spo2_percentage", 65.0), (t.cycles, "step_count", 260_000)],
+    ids=["a high mountain", "a run of a day"],
+)
+def test_a_rare_but_real_value_is_kept_and_reported(home, table, column, value):
+    """The ranges are plausible ones, not the limits of what can happen."""
+    with home.database.write(home.members) as connection:
+        connection.execute(update(table).values({column: value}))
+        assert f"{column} {value:g} is not" in consistency.out_of_bounds(connection).examples[0].what
+        assert set(connection.scalars(select(table.c[column]).distinct())) == {value}
+        connection.rollback()
+
+
 def test_later_changes_do_not_affect_the_counts(home):
     """Delete, move and reject records, and read a part again: the counts still match WHOOP's pages."""
     who = somebody(home)

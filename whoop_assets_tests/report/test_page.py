@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
 from xml.etree import ElementTree
 
@@ -13,8 +13,10 @@ from markupsafe import escape
 
 from whoop_assets.report import charts, formatting, gaps
 from whoop_assets.report.calendar_days import calendar
+from whoop_assets.report.cards import cards_of
 from whoop_assets.report.image import MAX_IMAGE_BYTES, image, markdown
 from whoop_assets.report.page import MemberReport, page
+from whoop_assets.whoop_day import cycle_day
 from whoop_assets_tests.report.rows import (
     AT,
     ME,
@@ -32,6 +34,49 @@ from whoop_assets_tests.report.rows import (
 def text_of(html):
     """Return the text of a page without tags and styles."""
     return re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.S))
+
+
+def test_each_heading_of_the_tables_is_explained():
+    html = page(report_of(year_with_gaps()))
+    explanations = plain(html[html.index('id="meanings"') :])
+    headings = {
+        heading.partition(",")[0] for heading in re.findall(r'<th scope="col"[^>]*>([^<]+)</th>', html)
+    }
+    assert headings > {"Recovery", "Need met", "Resting HR", "Workouts"}
+    known = {"Week", "Day", "Notes", "Sleep"}  # words of every day
+    assert [heading for heading in headings - known if heading.lower() not in explanations.lower()] == []
+
+
+def test_a_night_of_an_export_without_scores_could_not_be_scored():
+    scores = ("sleep_duration_minutes", "recovery_score", "hrv_rmssd_milli")
+    states = dict.fromkeys(("cycle_state", "sleep_state", "recovery_state"))
+    times = dict.fromkeys(("cycle_start_time", "sleep_start_time"), AT)
+    exported = full(TODAY) | states | times | {"source": "export"}
+    assert gaps.UNSCORABLE in gaps.gap_kinds(*calendar([exported | dict.fromkeys(scores)]))
+    assert gaps.UNSCORABLE not in gaps.gap_kinds(*calendar([exported]))
+
+
+def test_an_unfinished_day_without_a_strain_is_not_finished():
+    (_, _, card) = cards_of(*calendar([full(TODAY) | {"strain": None, "is_partial": True}]))
+    assert (card.value, card.label) == ("–", "not finished")
+
+
+@pytest.mark.parametrize(
+    ("asleep", "day"),
+    [(datetime(2026, 11, 20, 11, 59), date(2026, 11, 20)), (datetime(2026, 11, 20, 12), date(2026, 11, 21))],
+)
+def test_the_page_states_the_rule_of_the_day_as_the_code_has_it(asleep, day):
+    """The rule looks at the begin of the cycle, not at the end of its sleep."""
+    text = plain(page(report_of([full(TODAY)])))
+    assert "The date of a day is your local date twelve hours after its cycle began" in text
+    assert cycle_day(asleep.replace(tzinfo=UTC), timedelta(0)) == day == (asleep + timedelta(hours=12)).date()
+
+
+def test_no_chart_and_no_card_shows_a_ratio_monotony_or_strain_of_a_week():
+    """Day strain is a compressed score: a formula for additive loads means nothing on it."""
+    html = plain(page(report_of(year_with_gaps())))
+    shown = html + " ".join(chart.summary for chart in charts.all_charts(report_of(year_with_gaps()).days))
+    assert not re.search(r"monotony|acute|chronic|ratio\b|Foster|times as much", shown, re.IGNORECASE)
 
 
 def test_a_report_of_a_year_is_small_and_loads_nothing():

@@ -124,7 +124,7 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
     if instead_of is not None:
         click.echo(f"Member {instead_of} is erased; the export now belongs to member {done.user_id}.")
     click.echo(
-        f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} habits of the"
+        f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} effects in the"
         f" journal."
         f" Of all the days of this member {done.filled_days} are filled from exports."
     )
