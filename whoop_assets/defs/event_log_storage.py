@@ -19,8 +19,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import dagster as dg
-from dagster._core.storage.event_log import SqlEventLogStorage, SqlEventLogStorageTable, SqliteEventLogStorage
 from sqlalchemy import MetaData, select
+
+from whoop_assets.defs.dagster_internals import (
+    SqlEventLogStorage,
+    SqlEventLogStorageTable,
+    SqliteEventLogStorage,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Insert

@@ -23,26 +23,17 @@ EVENT_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
 DEFAULT_EVENT_BATCH_SIZE = 200
 """Events that Dagster stores at once. More is not faster; fewer let a progress bar move more often."""
 
-_FORMER_CONFIG = """\
+_OWN_CONFIG = """\
 telemetry: {enabled: false}
 nux: {enabled: false}
 run_queue: {dequeue_interval_seconds: 1}
 concurrency: {runs: {max_concurrent_runs: 4}}
-"""
-_OWN_CONFIG = f"""\
-{_FORMER_CONFIG}\
-sensors: {{use_threads: true, num_workers: 4}}
+sensors: {use_threads: true, num_workers: 4}
 event_log_storage:
   module: whoop_assets.defs.event_log_storage
   class: BatchedSqliteEventLogStorage
-  config: {{base_dir: $DAGSTER_HOME/history/runs}}
+  config: {base_dir: $DAGSTER_HOME/history/runs}
 """
-_NO_COMPUTE_LOGS = {
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    }
-}
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -84,7 +75,7 @@ def make_home(folder: Path) -> Path:
     """A Dagster home with a dagster.yaml; one that was edited stays as it is."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "dagster.yaml"
-    if not config.exists() or config.read_bytes() == _FORMER_CONFIG.encode():
+    if not config.exists():
         config.write_text(_OWN_CONFIG)
     return folder
 
@@ -130,7 +121,7 @@ def open_instance(home: Path, *, compute_logs: bool = False) -> Iterator["dg.Dag
     before = {name: os.environ[name] for name in ours if name in os.environ}
     os.environ.update(ours)
     try:
-        with _instance(home, {} if compute_logs else _NO_COMPUTE_LOGS) as instance:
+        with _instance(home, compute_logs=compute_logs) as instance:
             yield instance
     finally:
         for name in ours:
@@ -138,13 +129,15 @@ def open_instance(home: Path, *, compute_logs: bool = False) -> Iterator["dg.Dag
         os.environ.update(before)
 
 
-def _instance(home: Path, overrides: "dict[str, dict[str, str]]") -> "dg.DagsterInstance":
+def _instance(home: Path, *, compute_logs: bool) -> "dg.DagsterInstance":
     import dagster as dg
-    from dagster._check import CheckError
-    from dagster._core.instance.ref import InstanceRef
+    from dagster_shared.check import CheckError
     from sqlalchemy.exc import SQLAlchemyError
     from yaml import YAMLError
 
+    from whoop_assets.defs.dagster_internals import NO_COMPUTE_LOGS, InstanceRef
+
+    overrides = {} if compute_logs else NO_COMPUTE_LOGS
     try:
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))
     except (YAMLError, UnicodeDecodeError, CheckError):

@@ -96,15 +96,11 @@ def test_the_batch_size_comes_from_the_environment_else_dotenv_else_the_default(
         event_batch_size()
 
 
-def test_an_unedited_home_of_an_earlier_version_gets_the_batched_storage(tmp_path: Path) -> None:
-    created = make_home(tmp_path / "made")
-    old_configuration = (
-        "telemetry: {enabled: false}\nnux: {enabled: false}\nrun_queue: {dequeue_interval_seconds: 1}\n"
-        "concurrency: {runs: {max_concurrent_runs: 4}}\n"
-    )
-    for text, batches in ((old_configuration, True), (old_configuration + "# edited\n", False)):
-        (created / "dagster.yaml").write_text(text)
-        assert stores_batches(make_home(created)) == batches
+def test_a_new_home_gets_the_storage_and_an_edited_one_stays_as_it_is(tmp_path: Path) -> None:
+    made = make_home(tmp_path / "made")
+    assert stores_batches(made)
+    (made / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    assert not stores_batches(make_home(made))
 
 
 @pytest.mark.parametrize("config", ["storage: {sqlite: {base_dir: .}}", "event_log_storage: 1", "[", ""])
