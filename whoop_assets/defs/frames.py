@@ -2,24 +2,24 @@
 
 from collections.abc import Collection
 from datetime import date
-from typing import Any
 
 import pandas as pd
-from sqlalchemy import Boolean, Column, Connection, Date, Double, Integer, select
+from sqlalchemy import Connection, select
 
-from whoop_assets.db.types import JsonText, UtcDateTime
+from whoop_assets.db.types import ColumnKind, column_kind
 from whoop_assets.errors import UnknownTable
 from whoop_assets.sinks.source import PLAIN
 
-_DTYPES = (
-    (UtcDateTime, "datetime64[us, UTC]"),
-    (Date, "datetime64[us]"),
-    (Boolean, "boolean"),
-    (Double, "float64"),
-    (Integer, "Int64"),
-    (JsonText, "object"),
-)
-"""Column type -> dtype; BigInteger is an Integer. All other columns are strings."""
+_DTYPES = {
+    ColumnKind.TIME: "datetime64[us, UTC]",
+    ColumnKind.DATE: "datetime64[us]",
+    ColumnKind.BOOLEAN: "boolean",
+    ColumnKind.DOUBLE: "float64",
+    ColumnKind.INTEGER: "Int64",
+    ColumnKind.BIG_INTEGER: "Int64",
+    ColumnKind.JSON: "object",
+    ColumnKind.TEXT: "str",
+}
 
 
 def read_frame(
@@ -51,8 +51,4 @@ def read_frame(
         query = query.where(table.c.deleted_at.is_(None))
     rows = [tuple(row) for row in connection.execute(query)]
     frame = pd.DataFrame(rows, columns=[column.name for column in table.c], dtype=object)
-    return frame.astype({column.name: _dtype(column) for column in table.c})
-
-
-def _dtype(column: "Column[Any]") -> str:
-    return next((dtype for kind, dtype in _DTYPES if isinstance(column.type, kind)), "str")
+    return frame.astype({column.name: _DTYPES[column_kind(column)] for column in table.c})

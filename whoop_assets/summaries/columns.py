@@ -5,8 +5,9 @@ Tuples that end in `_SCORE` name the columns that only a scored record has.
 
 from sqlalchemy import Table
 
+from whoop_assets.db.types import ColumnKind
 from whoop_assets.records.tables import cycles, recoveries, sleeps, workouts
-from whoop_assets.summaries.column_metadata import ColumnKind, kinds_of, sources_of
+from whoop_assets.summaries.column_metadata import kinds_of, sources_of
 from whoop_assets.summaries.record_columns import DURATIONS
 from whoop_assets.summaries.tables import daily_summary
 
@@ -26,6 +27,6 @@ def _read(table: Table, *choosing: str) -> dict[str, ColumnKind]:
 
 CYCLES = _read(cycles, "id")
 # Durations are read as doubles, because minutes are not rounded.
-SLEEPS: dict[str, ColumnKind] = _read(sleeps, "id", "cycle_id") | dict.fromkeys(DURATIONS, "number")
+SLEEPS: dict[str, ColumnKind] = _read(sleeps, "id", "cycle_id") | dict.fromkeys(DURATIONS, ColumnKind.DOUBLE)
 RECOVERIES = _read(recoveries, "sleep_id", "cycle_id")
 WORKOUTS = _read(workouts, "id")

@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionDtype
 
-from whoop_assets.summaries.column_metadata import ColumnKind
+from whoop_assets.db.types import ColumnKind
 
 _DTYPES: dict[ColumnKind, np.dtype[Any] | ExtensionDtype] = {
-    "integer": pd.Int64Dtype(),
-    "number": np.dtype("float64"),
-    "flag": pd.BooleanDtype(),
-    "text": pd.StringDtype(na_value=np.nan),
-    "time": pd.DatetimeTZDtype("us", "UTC"),
-    "date": np.dtype("datetime64[s]"),
+    ColumnKind.INTEGER: pd.Int64Dtype(),
+    ColumnKind.BIG_INTEGER: pd.Int64Dtype(),
+    ColumnKind.DOUBLE: np.dtype("float64"),
+    ColumnKind.BOOLEAN: pd.BooleanDtype(),
+    ColumnKind.TEXT: pd.StringDtype(na_value=np.nan),
+    ColumnKind.TIME: pd.DatetimeTZDtype("us", "UTC"),
+    ColumnKind.DATE: np.dtype("datetime64[s]"),
 }
 
 
@@ -45,14 +46,14 @@ def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> pd
 
 def _cast(values: pd.Series, kind: ColumnKind) -> pd.Series:
     dtype = _DTYPES[kind]
-    if kind == "number":
+    if kind is ColumnKind.DOUBLE:
         return pd.Series(values.to_numpy(dtype="float64", na_value=np.nan), dtype=dtype)
-    if kind == "flag":
+    if kind is ColumnKind.BOOLEAN:
         number = values.to_numpy(dtype="float64", na_value=np.nan)
         return pd.Series(pd.array(number != 0, dtype="boolean")).mask(np.isnan(number))
-    if kind == "time":
+    if kind is ColumnKind.TIME:
         return pd.to_datetime(values, utc=True, format="ISO8601").astype(dtype)
-    if kind == "date":
+    if kind is ColumnKind.DATE:
         return pd.to_datetime(values, format="ISO8601").astype(dtype)
     return values.astype(dtype)
 
@@ -82,9 +83,9 @@ def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> list[dic
 
 def _plain(values: pd.Series, kind: ColumnKind) -> list[object]:
     given: Any
-    if kind == "time":
+    if kind is ColumnKind.TIME:
         given = pd.DatetimeIndex(values).to_pydatetime()
-    elif kind == "date":
+    elif kind is ColumnKind.DATE:
         given = values.dt.date
     else:
         given = values.astype(object)

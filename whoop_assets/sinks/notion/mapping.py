@@ -2,8 +2,7 @@
 
 Pure functions.
 
-Kinds of values are integer, number, text, boolean, date and time (an instant). Each kind fits several
-property types; the data source defines which type a property has.
+Each kind of value fits several property types; the data source defines which type a property has.
 """
 
 import hashlib
@@ -13,15 +12,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NoReturn
 
+from whoop_assets.db.types import ColumnKind
 from whoop_assets.errors import ConfigurationError
 
-TYPES: dict[str, tuple[str, ...]] = {
-    "integer": ("number", "rich_text"),
-    "number": ("number", "rich_text"),
-    "text": ("rich_text", "select", "multi_select"),
-    "boolean": ("checkbox", "select", "rich_text"),
-    "date": ("date", "rich_text"),
-    "time": ("date", "rich_text"),
+_NUMBER, _DATE = ("number", "rich_text"), ("date", "rich_text")
+TYPES: dict[ColumnKind, tuple[str, ...]] = {
+    ColumnKind.INTEGER: _NUMBER,
+    ColumnKind.BIG_INTEGER: _NUMBER,
+    ColumnKind.DOUBLE: _NUMBER,
+    ColumnKind.TEXT: ("rich_text", "select", "multi_select"),
+    ColumnKind.BOOLEAN: ("checkbox", "select", "rich_text"),
+    ColumnKind.DATE: _DATE,
+    ColumnKind.TIME: _DATE,
 }
 """Kind of value -> property types; `notion init` creates the first."""
 
@@ -58,7 +60,7 @@ class PageMapping:
     member_property: str
     title: str | None
     entries: tuple[Entry, ...]
-    kinds: Mapping[str, str] = field(repr=False)
+    kinds: Mapping[str, ColumnKind] = field(repr=False)
     labels: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -137,14 +139,16 @@ properties:
 """
 
 
-def with_milliseconds(kinds: Mapping[str, str]) -> dict[str, str]:
+def with_milliseconds(kinds: Mapping[str, ColumnKind]) -> dict[str, ColumnKind]:
     """Adds a column in milliseconds for each column in minutes."""
     return dict(kinds) | {
-        name.removesuffix(_UNIT_OF_TIME) + _MILLI: "integer" for name in kinds if name.endswith(_UNIT_OF_TIME)
+        name.removesuffix(_UNIT_OF_TIME) + _MILLI: ColumnKind.INTEGER
+        for name in kinds
+        if name.endswith(_UNIT_OF_TIME)
     }
 
 
-def parse(content: object, columns: Mapping[str, str]) -> PageMapping:
+def parse(content: object, columns: Mapping[str, ColumnKind]) -> PageMapping:
     """Returns the mapping of a YAML document.
 
     Args:
@@ -182,7 +186,7 @@ def parse(content: object, columns: Mapping[str, str]) -> PageMapping:
     return PageMapping(names["date"], names["member"], title, tuple(entries), kinds, dict(labels))
 
 
-def _entries(given: object, kinds: Mapping[str, str]) -> tuple[list[Entry], list[str]]:
+def _entries(given: object, kinds: Mapping[str, ColumnKind]) -> tuple[list[Entry], list[str]]:
     if not isinstance(given, Mapping) or not given:
         return [], ["properties is not a mapping of properties to columns"]
     entries, problems = [], []

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, or_, select, update
 
 from whoop_assets.db.statements import insert_or_ignore
-from whoop_assets.db.types import UtcDateTime
+from whoop_assets.db.types import ColumnKind, column_kind
 from whoop_assets.members.store import exists as is_member
 from whoop_assets.records.stale_days import StaleCount
 from whoop_assets.sinks.notion.tables import notion_pages
@@ -35,9 +35,8 @@ WRITTEN, CREATING, IN_BIN, GONE, WANTED, REFUSED = (
 _NONE_YET = 0
 """Generation of a day without an entry, or with one for a refused page only."""
 
-_KINDS = {int: "integer", float: "number", str: "text", bool: "boolean", date: "date"}
-COLUMNS: dict[str, str] = {
-    column.name: "time" if isinstance(column.type, UtcDateTime) else _KINDS[column.type.python_type]
+COLUMNS: dict[str, ColumnKind] = {
+    column.name: column_kind(column)
     for column in daily_summary.columns
     if column.name not in ("built_at", "last_recovery_synced_at")
 }

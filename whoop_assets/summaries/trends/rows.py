@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from whoop_assets.summaries.column_metadata import ColumnKind
+from whoop_assets.db.types import ColumnKind
 from whoop_assets.summaries.frames import read
 from whoop_assets.summaries.trends import grid as on
 from whoop_assets.summaries.trends.columns import BASELINED, DAILY_READ, LOAD_ZONES, MEASURES
@@ -86,7 +86,7 @@ def trend_rows(daily: pd.DataFrame, first: date, last: date) -> list[dict[str, o
 
 def _measures(grid: Grid, frame: pd.DataFrame) -> dict[str, Measure]:
     partial, calibrating = grid.flags(frame["is_partial"]), grid.flags(frame["user_calibrating"])
-    values = {name: grid.fill(frame[name]) for name, kind in DAILY_READ.items() if kind == "number"}
+    values = {name: grid.fill(frame[name]) for name, kind in DAILY_READ.items() if kind is ColumnKind.DOUBLE}
     values["ln_hrv_rmssd"] = on.log(values["hrv_rmssd_milli"])
     values["strain"] = finished_strain(values["strain"], values["kilojoule"], partial)
     # The score depends on a baseline that WHOOP still learns; HRV and resting heart rate do not.
@@ -139,13 +139,13 @@ def _at(measure: Measure, place: tuple[np.ndarray, np.ndarray]) -> Measure:
 def _plain(name: str, values: Floats, kind: ColumnKind) -> list[object]:
     """Return the values as plain Python; None for NaN."""
     given: list[object]
-    if kind == "number":
+    if kind is ColumnKind.DOUBLE:
         given = values.astype(object).tolist()
     else:
         whole = np.nan_to_num(values).astype(np.int64)
-        if kind == "text":
+        if kind is ColumnKind.TEXT:
             given = [LABELS[name](number) for number in whole.tolist()]
-        elif kind == "flag":
+        elif kind is ColumnKind.BOOLEAN:
             given = (whole != 0).tolist()
         else:
             given = whole.tolist()

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whoop_assets.db.types import ColumnKind
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.mapping import DEFAULT, TYPES, parse, render
@@ -97,12 +98,13 @@ def test_the_fingerprint_depends_on_everything_that_changes_a_page():
 # Values
 
 _VALUES = {
-    "integer": st.integers(-(2**40), 2**40),
-    "number": st.floats(allow_nan=False, allow_infinity=False, width=32),
-    "text": st.text(max_size=3000),
-    "boolean": st.booleans(),
-    "date": st.dates().map(date.isoformat),
-    "time": st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
+    ColumnKind.INTEGER: st.integers(-(2**40), 2**40),
+    ColumnKind.BIG_INTEGER: st.integers(-(2**40), 2**40),
+    ColumnKind.DOUBLE: st.floats(allow_nan=False, allow_infinity=False, width=32),
+    ColumnKind.TEXT: st.text(max_size=3000),
+    ColumnKind.BOOLEAN: st.booleans(),
+    ColumnKind.DATE: st.dates().map(date.isoformat),
+    ColumnKind.TIME: st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
 }
 
 
