@@ -1,11 +1,17 @@
 """Rebuild the tables `journal` and `journal_effects`."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Connection, Table
 
 from whoop_assets.db.database import Database
 from whoop_assets.journal import store as journal_store
 from whoop_assets.journal.effects import effect_rows, journal_rows
+from whoop_assets.journal.store import Row
+from whoop_assets.journal.tables import journal, journal_effects
+from whoop_assets.summaries import derived_rows
 
 
 @dataclass(slots=True)
@@ -18,29 +24,30 @@ class RebuiltRows:
 
 def rebuild_journal(database: Database, members: Collection[int]) -> RebuiltRows:
     """Rebuild the members' journal from imported answers and daily summaries, one transaction per member."""
-    result = RebuiltRows()
-    for user_id in sorted(members):
-        with database.write([user_id]) as connection:
-            rows = journal_rows(
-                journal_store.entries(connection, user_id), journal_store.measures(connection, user_id)
-            )
-            result.changed += journal_store.replace_answers(
-                connection, user_id, rows, database.now(connection)
-            )
-        result.rows += len(rows)
-    return result
+    return _rebuild(database, members, journal, journal_store.entries, journal_store.measures, journal_rows)
 
 
 def rebuild_effects(database: Database, members: Collection[int]) -> RebuiltRows:
     """Rebuild the members' effects from journal and daily summaries, one transaction per member."""
+    return _rebuild(
+        database, members, journal_effects, journal_store.answers, journal_store.outcomes, effect_rows
+    )
+
+
+def _rebuild(
+    database: Database,
+    members: Collection[int],
+    table: Table,
+    read_answers: Callable[[Connection, int], list[Row]],
+    read_days: Callable[[Connection, int], dict[date, Row]],
+    compute: Callable[[list[Row], dict[date, Row]], list[Row]],
+) -> RebuiltRows:
     result = RebuiltRows()
     for user_id in sorted(members):
         with database.write([user_id]) as connection:
-            rows = effect_rows(
-                journal_store.answers(connection, user_id), journal_store.outcomes(connection, user_id)
-            )
-            result.changed += journal_store.replace_effects(
-                connection, user_id, rows, database.now(connection)
-            )
+            rows = compute(read_answers(connection, user_id), read_days(connection, user_id))
+            where = (table.c.user_id == user_id,)
+            at = database.now(connection)
+            result.changed += derived_rows.replace(connection, table, where, rows, at).written
         result.rows += len(rows)
     return result

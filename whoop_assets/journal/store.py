@@ -1,14 +1,12 @@
 """Read the answers and outcomes of journals, and store journals and effects."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
 from whoop_assets.app_export.tables import imported_journal
-from whoop_assets.journal.tables import journal, journal_effects
-from whoop_assets.summaries import derived_rows
+from whoop_assets.journal.tables import journal
 from whoop_assets.summaries.tables import daily_summary
 
 Row = dict[str, Any]
@@ -47,17 +45,6 @@ def outcomes(connection: Connection, user_id: int) -> dict[date, Row]:
     query = select(d.day, score, d.hrv_rmssd_milli, d.resting_heart_rate, d.sleep_duration_minutes)
     rows = connection.execute(query.where(d.user_id == user_id).order_by(d.day)).mappings()
     return {row["day"]: {name: row[name] for name in row if name != "day"} for row in rows}
-
-
-def replace_answers(connection: Connection, user_id: int, rows: Sequence[Row], at: datetime) -> int:
-    """Replace the member's journal by the rows; return the number of changed rows."""
-    return derived_rows.replace(connection, journal, (journal.c.user_id == user_id,), rows, at).written
-
-
-def replace_effects(connection: Connection, user_id: int, rows: Sequence[Row], at: datetime) -> int:
-    """Replace the member's effects by the rows; return the number of changed rows."""
-    where = (journal_effects.c.user_id == user_id,)
-    return derived_rows.replace(connection, journal_effects, where, rows, at).written
 
 
 def count(connection: Connection) -> int:

@@ -229,34 +229,38 @@ coverage = Table(
 
 Index("ix_coverage_user_stream", coverage.c.user_id, coverage.c.stream, coverage.c.start_time)
 
-stale_days = Table(
+
+def _stale_ledger(name: str, day: str, changed_at: str, comment: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        key("user_id", BigInteger, "WHOOP user id"),
+        key("day", Date, day),
+        column("generation", BigInteger, "random number that every change renews", nullable=False),
+        column("changed_at", UtcDateTime(), changed_at, nullable=False),
+        comment=f"Ledger: {comment}",
+    )
+
+
+stale_days = _stale_ledger(
     "stale_days",
-    metadata,
-    key("user_id", BigInteger, "WHOOP user id"),
-    key("day", Date, "WHOOP day"),
-    column("generation", BigInteger, "random number that every change renews", nullable=False),
-    column("changed_at", UtcDateTime(), "when the day last changed", nullable=False),
-    comment="Ledger: days with changed records since the daily summary was built.",
+    "WHOOP day",
+    "when the day last changed",
+    "days with changed records since the daily summary was built.",
 )
 
-stale_trends = Table(
+stale_trends = _stale_ledger(
     "stale_trends",
-    metadata,
-    key("user_id", BigInteger, "WHOOP user id"),
-    key("day", Date, "WHOOP day with a changed daily summary"),
-    column("generation", BigInteger, "random number that every change renews", nullable=False),
-    column("changed_at", UtcDateTime(), "when the daily summary last changed", nullable=False),
-    comment="Ledger: days with a changed daily summary since the trends that it reaches were built.",
+    "WHOOP day with a changed daily summary",
+    "when the daily summary last changed",
+    "days with a changed daily summary since the trends that it reaches were built.",
 )
 
-stale_weeks = Table(
+stale_weeks = _stale_ledger(
     "stale_weeks",
-    metadata,
-    key("user_id", BigInteger, "WHOOP user id"),
-    key("day", Date, "Monday of the ISO week"),
-    column("generation", BigInteger, "random number that every change renews", nullable=False),
-    column("changed_at", UtcDateTime(), "when a daily summary of the week last changed", nullable=False),
-    comment="Ledger: weeks in which a daily summary changed since their weekly summary was built.",
+    "Monday of the ISO week",
+    "when a daily summary of the week last changed",
+    "weeks in which a daily summary changed since their weekly summary was built.",
 )
 
 load_failures = Table(

@@ -78,13 +78,6 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def row_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
-    """Return day -> number of the members' summaries."""
-    c = daily_summary.c
-    query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
-    return dict(connection.execute(query.group_by(c.day)).all())
-
-
 def newest_rows(connection: Connection, count: int) -> list[dict[str, Any]]:
     """Return the newest daily rows of all members, newest day first."""
     query = (

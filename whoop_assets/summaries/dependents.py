@@ -12,6 +12,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS, StaleDay
 from whoop_assets.summaries import trends_store
 from whoop_assets.summaries.batches import day_batches, member_batches
+from whoop_assets.summaries.tables import trends, weekly_summary
 from whoop_assets.summaries.trends import BACK_DAYS, DAILY_READ, REACH_DAYS, trend_rows
 from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, weekly_rows
 
@@ -45,7 +46,7 @@ def _rebuild_trends(database: Database, members: Collection[int], first: date, l
                 connection, members, start - timedelta(days=BACK_DAYS), stop, DAILY_READ
             )
             rows = trend_rows(daily, start, stop)
-            changed += trends_store.replace_trends(connection, members, start, stop, rows, at)
+            changed += trends_store.replace_rows(connection, trends.c.day, members, start, stop, rows, at)
         STALE_TRENDS.clear(connection, read)
     return changed
 
@@ -70,6 +71,8 @@ def rebuild_weeks(database: Database, members: Collection[int], first: date, las
             daily = trends_store.daily_rows(
                 connection, batch, first, last + timedelta(days=6), DAILY_READ_BY_WEEKS
             )
-            changed += trends_store.replace_weeks(connection, batch, first, last, weekly_rows(daily), at)
+            changed += trends_store.replace_rows(
+                connection, weekly_summary.c.week_start, batch, first, last, weekly_rows(daily), at
+            )
             STALE_WEEKS.clear(connection, read)
     return changed

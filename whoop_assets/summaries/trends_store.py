@@ -5,10 +5,10 @@ from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, func, select
 
 from whoop_assets.summaries import derived_rows
-from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
+from whoop_assets.summaries.tables import daily_summary, trends
 
 
 def daily_rows(
@@ -35,49 +35,27 @@ def latest_day(connection: Connection, members: Collection[int]) -> date | None:
     return max((day for day in found if day is not None), default=None)
 
 
-def replace_trends(
+def replace_rows(
     connection: Connection,
+    day: Column[date],
     members: Collection[int],
     first: date,
     last: date,
     rows: Sequence[dict[str, Any]],
     at: datetime,
 ) -> int:
-    """Replace the members' trends of first..last by the rows; return the number of changed rows."""
-    where = (trends.c.user_id.in_(list(members)), trends.c.day.between(first, last))
-    return derived_rows.replace(connection, trends, where, rows, at).written
+    """Replace the members' rows of first..last in the table of this day column.
 
-
-def replace_weeks(
-    connection: Connection,
-    members: Collection[int],
-    first: date,
-    last: date,
-    rows: Sequence[dict[str, Any]],
-    at: datetime,
-) -> int:
-    """Replace the members' weekly summaries of first..last Monday by the rows.
-
-    Returns the number of changed rows.
+    Returns:
+        The number of changed rows.
     """
-    c = weekly_summary.c
-    where = (c.user_id.in_(list(members)), c.week_start.between(first, last))
-    return derived_rows.replace(connection, weekly_summary, where, rows, at).written
+    where = (day.table.c.user_id.in_(list(members)), day.between(first, last))
+    return derived_rows.replace(connection, day.table, where, rows, at).written
 
 
-def trend_counts(
-    connection: Connection, members: Collection[int], first: date, last: date
+def row_counts(
+    connection: Connection, day: Column[date], members: Collection[int], first: date, last: date
 ) -> dict[date, int]:
-    """Return day -> number of the members' rows of trends."""
-    c = trends.c
-    query = select(c.day, func.count()).where(c.user_id.in_(list(members)), c.day.between(first, last))
-    return dict(connection.execute(query.group_by(c.day)).all())
-
-
-def week_counts(connection: Connection, members: Collection[int], first: date, last: date) -> dict[date, int]:
-    """Return Monday -> number of the members' weekly summaries."""
-    c = weekly_summary.c
-    query = select(c.week_start, func.count()).where(
-        c.user_id.in_(list(members)), c.week_start.between(first, last)
-    )
-    return dict(connection.execute(query.group_by(c.week_start)).all())
+    """Return day -> number of the members' rows in the table of this day column."""
+    where = (day.table.c.user_id.in_(list(members)), day.between(first, last))
+    return dict(connection.execute(select(day, func.count()).where(*where).group_by(day)).all())

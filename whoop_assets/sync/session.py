@@ -2,7 +2,6 @@
 
 from copy import copy
 from datetime import datetime
-from types import TracebackType
 from typing import Self
 
 from whoop_assets.clock import Clock
@@ -131,9 +130,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

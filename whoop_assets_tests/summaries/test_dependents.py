@@ -156,7 +156,7 @@ def test_building_again_changes_nothing(built):
 def test_batches_give_the_same_rows(built, monkeypatch):
     whole = kept(built)[0]
     with built.write(MEMBERS) as connection:
-        trends_store.replace_trends(connection, MEMBERS, day(0), day(LENGTH), [], NOW)
+        trends_store.replace_rows(connection, trends_table.c.day, MEMBERS, day(0), day(LENGTH), [], NOW)
     monkeypatch.setattr(batches, "MAX_BATCH_DAYS", 17)
     monkeypatch.setattr(batches, "MAX_BATCH_MEMBERS", 1)
     rebuild_trends(built, MEMBERS, day(0), day(LENGTH))

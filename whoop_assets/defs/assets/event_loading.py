@@ -9,7 +9,8 @@ from whoop_assets.defs.assets import loading
 from whoop_assets.defs.assets.loading import LANE_TAG
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.summaries import daily_store
+from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.summaries.trends_store import row_counts
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import (
     ANNOUNCED_STREAMS,
@@ -60,7 +61,7 @@ def rebuild_summaries(context: dg.AssetExecutionContext, whoop: WhoopResource) -
     members = [member.user_id for member in whoop.chosen_members()]
     changed = rebuild_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
     with whoop.database.read() as connection:
-        return daily_store.row_counts(connection, members, first, last), changed
+        return row_counts(connection, daily_summary.c.day, members, first, last), changed
 
 
 def rebuild_trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> int:

@@ -14,7 +14,8 @@ from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report import charts
 from whoop_assets.summaries.dependents import rebuild_trends
-from whoop_assets.summaries.trends_store import trend_counts
+from whoop_assets.summaries.tables import trends as table
+from whoop_assets.summaries.trends_store import row_counts
 
 
 # The windows cover many days, but the asset depends on the same day only: the ledger `stale_trends` marks the
@@ -35,7 +36,7 @@ def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
     else:
         changed = rebuild_trends(whoop.database, members, first, last)
     with whoop.database.read() as connection:
-        rows = trend_counts(connection, members, first, last)
+        rows = row_counts(connection, table.c.day, members, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
     add_charts(context, whoop, charts.trend_charts, members)

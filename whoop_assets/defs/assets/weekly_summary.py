@@ -11,7 +11,8 @@ from whoop_assets.defs.assets.loading import ROW_COUNT
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.summaries.dependents import rebuild_weeks
-from whoop_assets.summaries.trends_store import week_counts
+from whoop_assets.summaries.tables import weekly_summary as table
+from whoop_assets.summaries.trends_store import row_counts
 
 # The first week may begin before WHOOP_START_DATE, and the last is not over.
 _ITS_DAYS = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
@@ -37,7 +38,7 @@ def weekly_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> d
     members = [member.user_id for member in whoop.chosen_members()]
     changed = rebuild_weeks(whoop.database, members, first, last)
     with whoop.database.read() as connection:
-        rows = week_counts(connection, members, first, last)
+        rows = row_counts(connection, table.c.week_start, members, first, last)
     for key in context.partition_keys:
         context.add_asset_metadata({ROW_COUNT: rows.get(date.fromisoformat(key), 0)}, partition_key=key)
     context.add_asset_metadata({"changed": changed}, partition_key=max(context.partition_keys))
