@@ -25,7 +25,6 @@ from whoop_assets.members.tables import (
 
 SESSION_LIFETIME = timedelta(days=30)
 ATTEMPT_LIFETIME = timedelta(minutes=10)
-DEFAULT_LINK_HOURS = 24
 AUDIT_KEPT = timedelta(days=365)
 MAX_TOKEN_CHARACTERS = 64
 

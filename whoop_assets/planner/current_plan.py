@@ -12,7 +12,6 @@ from whoop_assets.planner.facts import Facts
 from whoop_assets.planner.history import Progress, progress
 from whoop_assets.planner.member_view import MemberView
 from whoop_assets.settings import Settings
-from whoop_assets.sync.load_members import LoadRequest
 
 
 def gather(database: Database, settings: Settings) -> tuple[Facts, PlannerSettings]:
@@ -70,24 +69,6 @@ class Group:
     def requests(self) -> int:
         """Expected number of requests."""
         return sum(task.requests for task in self.tasks)
-
-    def orders(self, until: datetime, today: date, run_id: str = "") -> list[LoadRequest]:
-        """Returns the loads of the run, one per stream."""
-        task = self.any
-        return [
-            LoadRequest(
-                stream,
-                task.first,
-                task.last,
-                today,
-                until,
-                task.since,
-                lane=task.lane,
-                members=self.members,
-                run_id=run_id,
-            )
-            for stream in task.streams
-        ]
 
 
 def grouped(tasks: Iterable[FetchTask]) -> list[Group]:

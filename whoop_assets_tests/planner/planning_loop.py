@@ -7,7 +7,7 @@ from typing import Any
 from whoop_assets.planner import FetchTask, Plan
 from whoop_assets.planner.current_plan import grouped, plan_now, planner_settings_at
 from whoop_assets.sync.load_members import load_members
-from whoop_assets_tests.support.home import KEY, RECORDS, Home, moment
+from whoop_assets_tests.support.home import KEY, RECORDS, Home, load_requests, moment
 
 MINUTE = timedelta(minutes=1)
 
@@ -35,9 +35,8 @@ class PlanningLoop:
         for group in grouped(plan.due):
             before = self.home.world.requests
             self.home.clock.advance(0.001)
-            for order in group.orders(
-                self.home.clock.now(), planner_settings_at(self.settings, plan.now).last_day
-            ):
+            today = planner_settings_at(self.settings, plan.now).last_day
+            for order in load_requests(group, self.home.clock.now(), today):
                 assert load_members(self.home.connection, order).failures == []
             reason = group.any.reason.value
             cost = self.home.world.requests - before

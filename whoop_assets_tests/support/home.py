@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
+from whoop_assets.planner.current_plan import Group
 from whoop_assets.schema import metadata, prepare
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.rebuild import rebuild_days
@@ -30,6 +31,25 @@ KEY = {"cycles": "id", "sleeps": "id", "recoveries": "sleep_id", "workouts": "id
 OURS = {"first_seen_at", "changed_at", "synced_at", "deleted_at", "built_at"}
 """Columns that say when we did something."""
 FOLLOWS_OURS = {"last_recovery_data_changed_at", "last_recovery_synced_at"}
+
+
+def load_requests(group: Group, until: datetime, today: date, run_id: str = "") -> list[LoadRequest]:
+    """The loads of the run that the sensor requests for the group, one per stream."""
+    task = group.any
+    return [
+        LoadRequest(
+            stream,
+            task.first,
+            task.last,
+            today,
+            until,
+            task.since,
+            lane=task.lane,
+            members=group.members,
+            run_id=run_id,
+        )
+        for stream in task.streams
+    ]
 
 
 def moment(text: str) -> datetime:
