@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from whoop_assets.app_export.import_ledger import ImportedSpan, imported_spans
 from whoop_assets.app_export.matching import rematch
-from whoop_assets.app_export.tables import IMPORTED_TABLES, imported_cycles, imports
+from whoop_assets.app_export.tables import IMPORTED_RECORDS, imported_cycles, imports
 from whoop_assets.records.read_days import moved
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
@@ -17,7 +17,6 @@ from whoop_assets.records.tables import RECORD_TABLES, cycles
 BESIDE = timedelta(days=2)
 """Maximum distance of an imported record from its day in the API's calendar."""
 
-IMPORTED_KINDS = ("cycles", "sleeps", "workouts")
 
 Row = dict[str, Any]
 Key = tuple[int, date]
@@ -56,7 +55,7 @@ def imported_records(
     for user_id, day in rematch(connection, importing, first, last):
         if not first <= day <= last:
             STALE_DAYS.mark(connection, user_id, [day], at)
-    found = {kind: _imported(connection, importing, kind, first, last) for kind in IMPORTED_KINDS}
+    found = {kind: _imported(connection, importing, kind, first, last) for kind in IMPORTED_RECORDS}
     _follow_cycles(connection, found)
     found = {kind: [row for row in rows if first <= row["day"] <= last] for kind, rows in found.items()}
     if not any(found.values()):
@@ -99,7 +98,7 @@ def _imported(
     connection: Connection, members: Collection[int], kind: str, first: date, last: date
 ) -> list[Row]:
     """Returns the imported records of these and the neighbouring days, by start."""
-    table, records = IMPORTED_TABLES[kind], RECORD_TABLES[kind]
+    table, records = IMPORTED_RECORDS[kind], RECORD_TABLES[kind]
     columns = [column for column in table.c if column.name not in ("payload", "content_hash")]
     query = (
         select(*columns, records.c.id.label("found"), records.c.deleted_at)

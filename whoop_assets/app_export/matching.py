@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, and_, bindparam, select, update
 
-from whoop_assets.app_export.tables import IMPORTED_TABLES
+from whoop_assets.app_export.tables import IMPORTED_RECORDS
 from whoop_assets.records.tables import RECORD_TABLES
 
 TOLERANCE = timedelta(seconds=60)
@@ -65,13 +65,13 @@ def rematch(
     return {
         (user_id, day)
         for user_id in members
-        for kind in ("cycles", "sleeps", "workouts")
+        for kind in IMPORTED_RECORDS
         for day in _rematch(connection, user_id, kind, first, last)
     }
 
 
 def _rematch(connection: Connection, user_id: int, kind: str, first: date, last: date) -> set[date]:
-    table, records = IMPORTED_TABLES[kind], RECORD_TABLES[kind]
+    table, records = IMPORTED_RECORDS[kind], RECORD_TABLES[kind]
     names = [column.name for column in table.primary_key.columns]
     c = table.c
     rows = connection.execute(

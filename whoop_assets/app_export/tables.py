@@ -113,12 +113,10 @@ imported_journal = _imported(
     comment="Answers of the journal, from the app's export.",
 )
 
-IMPORTED_TABLES = {
-    "cycles": imported_cycles,
-    "sleeps": imported_sleeps,
-    "workouts": imported_workouts,
-    "journal": imported_journal,
-}
+IMPORTED_RECORDS = {"cycles": imported_cycles, "sleeps": imported_sleeps, "workouts": imported_workouts}
+"""Stream -> table of its imported records."""
+
+IMPORTED_TABLES = {**IMPORTED_RECORDS, "journal": imported_journal}
 """Kind of imported record -> table."""
 
 

@@ -16,10 +16,9 @@ from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.factory import AssetFactory, Partitions
 from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.journal import journal, journal_effects
-from whoop_assets.defs.assets.members import SNAPSHOT_ASSETS
 from whoop_assets.defs.assets.notion_daily import notion_daily
-from whoop_assets.defs.assets.records import RECORD_ASSETS
 from whoop_assets.defs.assets.report import report
+from whoop_assets.defs.assets.streams import STREAM_ASSETS
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.assets.weekly_summary import weekly_summary
 from whoop_assets.defs.catalog import API_ASSET, api_asset, table_location
@@ -46,8 +45,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.target import is_configured as notion_is_configured
 
 ASSETS = (
-    *SNAPSHOT_ASSETS,
-    *RECORD_ASSETS,
+    *STREAM_ASSETS.values(),
     daily_summary,
     trends,
     weekly_summary,

@@ -7,9 +7,6 @@ from enum import StrEnum
 
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS
 
-RECORDS = tuple(STREAMS)
-SNAPSHOTS = tuple(SNAPSHOT_STREAMS)
-
 SCHEDULE, BACKFILL = "schedule", "backfill"
 LANES_IN_ORDER = (SCHEDULE, BACKFILL)
 
@@ -20,9 +17,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 RECORDS_PER_PAGE = 24
 """Pages contain 25 records, and each but the first repeats one."""
-
-RECORDS_PER_DAY = dict.fromkeys(RECORDS, 1.0) | {"sleeps": 1.2}
-"""Expected records; every fifth day has a nap."""
 
 
 class Reason(StrEnum):
@@ -55,11 +49,6 @@ class Reason(StrEnum):
     def rank(self) -> int:
         """Urgency; 0 is the most urgent."""
         return _RANKS[self]
-
-    @property
-    def tier(self) -> bool:
-        """Whether the task reads known days again."""
-        return self in (Reason.RECENT, Reason.MONTH, Reason.ALL)
 
 
 _RANKS = {reason: rank for rank, reason in enumerate(Reason)}
@@ -148,7 +137,9 @@ class Plan:
 def pages(streams: Iterable[str], days: int) -> int:
     """Returns the expected number of requests for that number of days of the streams."""
     return sum(
-        1 if stream in SNAPSHOTS else max(1, -int(-days * RECORDS_PER_DAY[stream] // RECORDS_PER_PAGE))
+        1
+        if stream in SNAPSHOT_STREAMS
+        else max(1, -int(-days * STREAMS[stream].records_per_day // RECORDS_PER_PAGE))
         for stream in streams
     )
 

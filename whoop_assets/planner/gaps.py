@@ -12,6 +12,7 @@ from whoop_assets.planner.fetch_tasks import on_grid
 from whoop_assets.planner.member_view import ONE_DAY, MemberView, Wanted, growing_interval, midnight
 from whoop_assets.planner.pace import LOOK_EVERY, Pace
 from whoop_assets.planner.waking import next_waking
+from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS
 from whoop_assets.whoop_day import local_date
 
 HOUR = timedelta(hours=1)
@@ -34,7 +35,7 @@ MAX_RETRIED_SPAN = timedelta(days=120)
 """A failed load of more days was started by a person, who got an error message."""
 
 ASKED_DAYS = timedelta(days=3)
-ASKED_STREAMS = ("cycles", "sleeps", "recoveries")
+ASKED_STREAMS = (CYCLES.name, SLEEPS.name, RECOVERIES.name)
 
 UNSCORABLE, PENDING = "UNSCORABLE", "PENDING_SCORE"
 

@@ -50,13 +50,13 @@ from whoop_assets.request_budget.tables import (
 )
 from whoop_assets.webhooks.events import OPEN, PARKED
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets.whoop_api.streams import CYCLES
 
 DAY_SECONDS = 86_400
 FAILED_ATTEMPTS = 3
 """After so many failed attempts the day of an event is read."""
 
 MAX_EVENTS = 2_000
-CYCLES = "cycles"
 WEBHOOK, BACKFILL = "webhook", "backfill"
 _PENDING = "PENDING_SCORE"
 
@@ -165,7 +165,7 @@ def _coverage(connection: Connection, now: datetime) -> dict[int, dict[str, Stre
     c = coverage.c
     spans: dict[tuple[int, str], list[CoveredSpan]] = defaultdict(list)
     recent = select(c.user_id, c.stream, c.start_time, c.end_time, c.read_at).where(
-        or_(c.stream == CYCLES, c.end_time > now - RECENT)
+        or_(c.stream == CYCLES.name, c.end_time > now - RECENT)
     )
     for user_id, stream, start, end, read_at in connection.execute(recent):
         spans[user_id, stream].append(CoveredSpan(start, end, read_at))
@@ -202,7 +202,7 @@ def _edges(now: datetime) -> Select[Any]:
     )
     rows = (
         select(c.user_id, c.stream, c.start_time, before.label("before"))
-        .where(c.stream != CYCLES, c.start_time < now - RECENT + timedelta(days=1))
+        .where(c.stream != CYCLES.name, c.start_time < now - RECENT + timedelta(days=1))
         .subquery()
     )
     return select(rows).where(or_(rows.c.before.is_(None), rows.c.start_time > rows.c.before))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from whoop_assets.planner.facts import CoveredSpan, KnownCycle, MemberFacts, StreamCoverage
-from whoop_assets.planner.fetch_tasks import RECORDS, PlannerSettings
+from whoop_assets.planner.fetch_tasks import PlannerSettings
 from whoop_assets.whoop_api.scopes import allows
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import local_date
 
 ONE_DAY = timedelta(days=1)
@@ -33,7 +34,7 @@ class MemberView:
 
     def __init__(self, facts: MemberFacts, settings: PlannerSettings, now: datetime) -> None:
         self.facts, self.settings, self.now = facts, settings, now
-        self.streams = tuple(stream for stream in RECORDS if allows(facts.scopes, stream))
+        self.streams = tuple(stream for stream in STREAMS if allows(facts.scopes, stream))
         self._blocked = _blocked(facts)
 
     @property

@@ -13,7 +13,6 @@ from whoop_assets.planner.fetch_tasks import (
     BACKFILL,
     LANES_IN_ORDER,
     SCHEDULE,
-    SNAPSHOTS,
     FetchTask,
     Plan,
     PlannerSettings,
@@ -23,6 +22,7 @@ from whoop_assets.planner.fetch_tasks import (
 from whoop_assets.planner.member_view import ONE_DAY, MemberView, Wanted, midnight
 from whoop_assets.planner.pace import Pace, expected_event_requests, pace, webhooks_work
 from whoop_assets.whoop_api.scopes import allows
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 
 SNAPSHOT_DELAY = timedelta(minutes=30)
 """Snapshots of all members are taken so long after the day begins."""
@@ -46,12 +46,14 @@ def snapshot(view: MemberView, pace: Pace) -> list[Wanted]:
     """
     facts, today = view.facts, view.settings.last_day
     taken = facts.profile_read_at
-    failed = any(failure.stream in SNAPSHOTS and failure.last_day >= today for failure in facts.failures)
+    failed = any(
+        failure.stream in SNAPSHOT_STREAMS and failure.last_day >= today for failure in facts.failures
+    )
     # The connection stores a profile, but no body measurements.
     after_connecting = taken is not None and taken > facts.connected_at + timedelta(seconds=CONNECT_SECONDS)
     done = not failed and taken is not None and (after_connecting or facts.body_read)
     due = midnight(today + ONE_DAY if done else today, timedelta(0)) + SNAPSHOT_DELAY
-    return [Wanted(dict.fromkeys(SNAPSHOTS, due if done else min(due, view.now)), today, today)]
+    return [Wanted(dict.fromkeys(SNAPSHOT_STREAMS, due if done else min(due, view.now)), today, today)]
 
 
 def open_cycle(view: MemberView, pace: Pace) -> list[Wanted]:

@@ -29,7 +29,7 @@ from sqlalchemy import (
     select,
 )
 
-from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine
+from whoop_assets.app_export.tables import IMPORTED_RECORDS, IMPORTED_TABLES, export_quarantine
 from whoop_assets.members.tables import members
 from whoop_assets.quality.valid_ranges import BOUNDS, IMPORTED_BOUNDS, Bound
 from whoop_assets.records.coverage import was_here
@@ -347,7 +347,7 @@ def missing_summaries(connection: Connection) -> Findings:
             .distinct()
         )
         found += _findings(connection, query, lambda row: str(row.what))
-    imported = [table for kind, table in IMPORTED_TABLES.items() if kind != "journal"]
+    imported = list(IMPORTED_RECORDS.values())
     for table in imported:
         c = table.c
         built = exists().where(d.user_id == c.user_id, d.day == c.day)

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from whoop_assets.sinks import fields
+from pydantic import ValidationError
+
 from whoop_assets.sinks.source import ExportColumn, ExportTable
 from whoop_assets.sinks.values import DoesNotFitError, column_name, fitted, kind_of, leaves
+from whoop_assets.whoop_api.streams import ALL_STREAMS, STREAMS
 
 MAX_ADDED_COLUMNS = 200
 """Objects with data as names (dates, ids) would add a column for each name."""
@@ -42,10 +44,11 @@ def lay_out(table: ExportTable, there: Mapping[str, str], rows: Sequence[Mapping
     for column in table.columns:
         _place(layout, there, column, [row[column.name] for row in rows])
     if table.from_payload:
-        read = [fields.read(table.stream, payload) for payload in payloads]
+        read = [_values(table.stream, payload) for payload in payloads]
         for column in table.from_payload:
             _place(layout, there, column, [values.get(column.name) for values in read])
-    paths = frozenset(path for path, name in fields.known(table.stream).items() if name in own)
+    fields = {"user_id": "user_id", **ALL_STREAMS[table.stream].columns}
+    paths = frozenset(tuple(path.split(".")) for name, path in fields.items() if name in own)
     found: dict[Path, dict[int, Any]] = {}
     for place, payload in enumerate(payloads):
         for path, value in leaves(payload, paths):
@@ -69,6 +72,15 @@ def lay_out(table: ExportTable, there: Mapping[str, str], rows: Sequence[Mapping
         column = ExportColumn(name, kind, comment)
         _place(layout, there, column, [values.get(place) for place in range(len(rows))])
     return layout
+
+
+def _values(stream: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns column -> value of a payload. Empty if the payload is invalid."""
+    try:
+        record = STREAMS[stream].model.model_validate(payload)
+    except ValidationError:
+        return {}
+    return STREAMS[stream].values(record)
 
 
 def _place(layout: Layout, there: Mapping[str, str], column: ExportColumn, values: Sequence[Any]) -> None:

@@ -14,14 +14,10 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ColumnElement,
     Connection,
-    Date,
-    Double,
     FromClause,
-    Integer,
     Select,
     Table,
     Text,
@@ -33,9 +29,10 @@ from sqlalchemy import (
 )
 
 from whoop_assets.db.statements import batched
-from whoop_assets.db.types import JsonText, UtcDateTime
+from whoop_assets.db.types import ColumnKind, JsonText, column_kind
 from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES, SNAPSHOT_TABLES, record_versions
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
+from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, Stream
 
 _EPOCH = 1_600_000_000
 """Times are summed in microseconds since 2020-09-13, so that ten thousand rows of a member and day fit into
@@ -102,22 +99,20 @@ class ExportTable:
         return self.columns + self.from_payload
 
 
-def _kind(column: "Column[Any]") -> str:
-    for of, kind in (
-        (UtcDateTime, "timestamptz"),
-        (BigInteger, "long"),
-        (Integer, "int"),
-        (Double, "double"),
-        (Boolean, "boolean"),
-        (Date, "date"),
-    ):
-        if isinstance(column.type, of):
-            return kind
-    return "string"
+_KINDS = {
+    ColumnKind.TIME: "timestamptz",
+    ColumnKind.BIG_INTEGER: "long",
+    ColumnKind.INTEGER: "int",
+    ColumnKind.DOUBLE: "double",
+    ColumnKind.BOOLEAN: "boolean",
+    ColumnKind.DATE: "date",
+    ColumnKind.JSON: "string",
+    ColumnKind.TEXT: "string",
+}
 
 
 def _column(column: "Column[Any]", *, required: bool = False) -> ExportColumn:
-    return ExportColumn(column.name, _kind(column), column.comment or "", required)
+    return ExportColumn(column.name, _KINDS[column_kind(column)], column.comment or "", required)
 
 
 def _current(name: str, stream: str, table: Table) -> ExportTable:
@@ -140,7 +135,7 @@ def _versions(name: str, stream: str, endpoint: str, *, main_sleeps: bool = Fals
         *(_column(c[column]) for column in ("endpoint", "requested_at", "payload")),
     )
     skipped = {*own, "day", *_INTERNAL, *_NOT_DELIVERED}
-    if stream == "recoveries":
+    if stream == RECOVERIES.name:
         skipped |= {"start_time", "end_time", "timezone_offset"}  # derived from the cycle
     from_payload = tuple(_column(column) for column in record.c if column.name not in skipped)
     comment = (
@@ -150,20 +145,19 @@ def _versions(name: str, stream: str, endpoint: str, *, main_sleeps: bool = Fals
     return ExportTable(name, stream, comment, key, columns, from_payload, True, main_sleeps)
 
 
+def _versions_name(stream: Stream) -> str:
+    """Return `sleep_by_id` for `/v2/activity/sleep/{id}`, and `recovery_for_cycle` for a recovery."""
+    word = stream.path.rpartition("/")[2]
+    return f"{word}_by_id" if stream.key == "id" else f"{word}_for_cycle"
+
+
 TABLES: Mapping[str, ExportTable] = {
     table.name: table
     for table in (
-        _current("profile", "profile", SNAPSHOT_TABLES["profile"]),
-        _current("body_measurement", "body_measurement", SNAPSHOT_TABLES["body_measurement"]),
-        _current("cycles", "cycles", RECORD_TABLES["cycles"]),
-        _current("recovery", "recoveries", RECORD_TABLES["recoveries"]),
-        _current("sleep", "sleeps", RECORD_TABLES["sleeps"]),
-        _current("workout", "workouts", RECORD_TABLES["workouts"]),
-        _versions("cycle_by_id", "cycles", "/v2/cycle/{id}"),
-        _versions("recovery_for_cycle", "recoveries", "/v2/cycle/{id}/recovery"),
-        _versions("sleep_for_cycle", "sleeps", "/v2/cycle/{id}/sleep", main_sleeps=True),
-        _versions("sleep_by_id", "sleeps", "/v2/activity/sleep/{id}"),
-        _versions("workout_by_id", "workouts", "/v2/activity/workout/{id}"),
+        *(_current(name, name, table) for name, table in SNAPSHOT_TABLES.items()),
+        *(_current(stream.event or name, name, RECORD_TABLES[name]) for name, stream in STREAMS.items()),
+        *(_versions(_versions_name(stream), stream.name, stream.record_path) for stream in STREAMS.values()),
+        _versions("sleep_for_cycle", SLEEPS.name, "/v2/cycle/{id}/sleep", main_sleeps=True),
     )
 }
 """Each stream and each single-record endpoint, with the table names that connectors for WHOOP commonly use.
@@ -254,7 +248,7 @@ def _source(table: ExportTable) -> "tuple[FromClause, ColumnElement[Any], Column
         return source, source.c.day, source.c.changed_at
     record, c = RECORD_TABLES[table.stream], record_versions.c
     key: ColumnElement[Any] = c.record_key
-    if table.stream == "cycles":
+    if table.stream == CYCLES.name:
         key = cast(key, BigInteger)
     joined = record_versions.join(record, record.c[RECORD_KEYS[table.stream]] == key)
     return joined, record.c.day, c.requested_at

@@ -9,19 +9,18 @@ from whoop_assets.db.metadata import metadata
 from whoop_assets.db.types import UtcDateTime
 from whoop_assets.summaries.column_metadata import derived
 from whoop_assets.summaries.record_columns import ASLEEP, MINUTES_OF_SLEEP, ZONES
+from whoop_assets.whoop_api.streams import STREAMS
 
 
 def _minutes_of_sleep(name: str, comment: str) -> "Column[Any]":
     return derived(measure(name, comment), f"sleeps.{' '.join(MINUTES_OF_SLEEP[name])}")
 
 
-EVERY_STREAM = ("cycles", "sleeps", "recoveries", "workouts")
-
 daily_summary = Table(
     "daily_summary",
     metadata,
-    derived(key("user_id", BigInteger, "WHOOP user id"), *(f"{stream}.user_id" for stream in EVERY_STREAM)),
-    derived(key("day", Date, "WHOOP day"), *(f"{stream}.day" for stream in EVERY_STREAM)),
+    derived(key("user_id", BigInteger, "WHOOP user id"), *(f"{stream}.user_id" for stream in STREAMS)),
+    derived(key("day", Date, "WHOOP day"), *(f"{stream}.day" for stream in STREAMS)),
     derived(column("cycle_id", BigInteger, "the day's cycle"), "cycles.id"),
     derived(column("cycle_start_time", UtcDateTime(), "start of the cycle, UTC"), "cycles.start_time"),
     derived(
@@ -129,7 +128,7 @@ daily_summary = Table(
             nullable=False,
             server_default=text("'api'"),
         ),
-        *(f"{stream}.day" for stream in EVERY_STREAM),
+        *(f"{stream}.day" for stream in STREAMS),
     ),
     column("built_at", UtcDateTime(), "time of the row's last change, UTC", nullable=False),
     comment="One row per member and WHOOP day that has any record.",

@@ -1,8 +1,5 @@
 """Decides whether a 401 that persists after a token refresh affects one stream or the whole grant."""
 
-from collections.abc import Callable
-from typing import Any
-
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import store as member_store
 from whoop_assets.members.store import Member
@@ -10,9 +7,9 @@ from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import store as token_store
 from whoop_assets.whoop_api.client import WhoopClient
-from whoop_assets.whoop_api.errors import NotFound, Unauthorized
-from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
-from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets.whoop_api.errors import Unauthorized
+from whoop_assets.whoop_api.scopes import allows
+from whoop_assets.whoop_api.streams import ALL_STREAMS, SnapshotStream, Stream
 
 MAX_TOKENS_TRIED = 3
 
@@ -78,10 +75,10 @@ def _replaced(user_id: int) -> TokenReplaced:
 def _all_reject(
     session: Connection, member: Member, stream: str, token: str, lane: str, stats: LoadStats
 ) -> bool:
-    others = [other for other in SCOPE_OF if other != stream and allows(member.scopes, other)]
+    others = [other for name, other in ALL_STREAMS.items() if name != stream and allows(member.scopes, name)]
     client = session.client_for_trial(token, lane)
     try:
-        return all(_is_rejected(_cheapest_request(client, other)) for other in others)
+        return all(_is_rejected(client, other) for other in others)
     except WhoopError:
         return False
     finally:
@@ -91,19 +88,9 @@ def _all_reject(
         stats.waited_seconds += client.waited_seconds
 
 
-def _cheapest_request(client: WhoopClient, stream: str) -> Callable[[], Any]:
-    if stream == "profile":
-        return client.profile
-    if stream == "body_measurement":
-        return client.body_measurement
-    return lambda: client.page(STREAMS[stream], limit=1)
-
-
-def _is_rejected(send: Callable[[], Any]) -> bool:
+def _is_rejected(client: WhoopClient, stream: Stream | SnapshotStream) -> bool:
     try:
-        send()
+        client.probe(stream)
     except Unauthorized:
         return True
-    except NotFound:
-        pass
     return False

@@ -5,13 +5,11 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from pydantic import ValidationError
 
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.quarantine import RejectedRecord
-from whoop_assets.whoop_api.models import Record
 from whoop_assets.whoop_api.streams import SnapshotStream, Stream
 from whoop_assets.whoop_api.validation import validation_reason
 
@@ -50,7 +48,7 @@ def parse_record(
         return rejected(validation_reason(error))
     if record.user_id != user_id:
         return rejected(f"{stream.model.__name__}: user_id is not that of the member.")
-    fields = _columns(stream, record)
+    fields = stream.values(record)
     return ParsedRecord(
         fields[stream.key], fields | {"payload": text, "content_hash": content_hash}, requested_at, endpoint
     )
@@ -62,18 +60,6 @@ def parse_snapshot(stream: SnapshotStream, payload: Mapping[str, Any]) -> dict[s
     text, content_hash = canonical(payload)
     columns = {name: getattr(snapshot, name) for name in stream.columns}
     return columns | {"payload": text, "content_hash": content_hash}
-
-
-def _columns(stream: Stream, record: Record[Any]) -> dict[str, Any]:
-    """Return column -> value. Values of a score that WHOOP did not score are None."""
-    columns = {}
-    for column, path in stream.columns.items():
-        value: Any = record
-        for name in path.split("."):
-            # `scored` is None unless score_state is SCORED. A part of a score can be missing.
-            value = None if value is None else getattr(value, "scored" if name == "score" else name)
-        columns[column] = str(value) if isinstance(value, UUID | str) else value
-    return columns
 
 
 def _readable_key(raw: Mapping[str, Any], stream: Stream) -> str | None:

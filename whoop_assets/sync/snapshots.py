@@ -13,7 +13,7 @@ from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.parsing import canonical, parse_snapshot
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.errors import NotFound
-from whoop_assets.whoop_api.streams import PROFILE, SNAPSHOT_STREAMS
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 from whoop_assets.whoop_api.validation import validation_reason
 
 
@@ -28,20 +28,21 @@ def load_snapshot(session: Connection, today: date, *, lane: str, stats: LoadSta
         Whether a request was sent.
     """
     user_id, stream, database = stats.user_id, stats.stream, session.database
+    snapshot = SNAPSHOT_STREAMS[stream]
     with database.read() as connection:
         if snapshots.taken_since(connection, stream, user_id, today, since):
             return False
     client = session.client(user_id, lane)
     try:
-        response = client.profile() if stream == PROFILE.name else client.body_measurement()
+        response = client.snapshot(snapshot)
     except NotFound:
         return True
     finally:
         stats.count_requests(client)
     try:
-        fields = parse_snapshot(SNAPSHOT_STREAMS[stream], response.payload)
+        fields = parse_snapshot(snapshot, response.payload)
     except ValidationError as error:
-        shown = _types_of(response.payload) if stream == PROFILE.name else response.payload
+        shown = _types_of(response.payload) if snapshot.identifies else response.payload
         reason = validation_reason(error)
         rejected = RejectedRecord(str(user_id), *canonical(shown), reason, response.endpoint)
         with database.write([user_id]) as connection:

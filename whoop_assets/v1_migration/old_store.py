@@ -30,7 +30,8 @@ from sqlalchemy.exc import DBAPIError
 
 from whoop_assets.db.database import normalise_url
 from whoop_assets.errors import ConfigurationError, DatabaseError
-from whoop_assets.v1_migration.store import RECOVERY, STREAM_OF, OldId
+from whoop_assets.v1_migration.store import RECOVERY, OldId
+from whoop_assets.whoop_api.webhooks import STREAM_OF
 
 Row = Mapping[str, Any]
 

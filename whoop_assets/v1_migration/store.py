@@ -12,10 +12,10 @@ from whoop_assets.records.tables import RECORD_TABLES, recoveries, sleeps, worko
 from whoop_assets.v1_migration.tables import v1_ids
 from whoop_assets.webhooks.events import PARKED
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets.whoop_api.webhooks import STREAM_OF
 
 OPEN, MAPPED, UNMAPPED = "open", "mapped", "unmapped"
 SLEEP, WORKOUT, RECOVERY = KINDS = ("sleep", "workout", "recovery")
-STREAM_OF = {SLEEP: "sleeps", WORKOUT: "workouts", RECOVERY: "recoveries"}
 BY_RECORD, BY_CYCLE, BY_ENDPOINT, BY_TIME = WAYS = ("v1_id", "cycle_id", "mapping", "start_time")
 FOUND, NOT_FOUND = 200, 404
 

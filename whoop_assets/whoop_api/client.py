@@ -14,18 +14,27 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from whoop_assets.errors import ReconnectionNeeded
-from whoop_assets.whoop_api.errors import CursorRepeated, UnreadableResponse
+from whoop_assets.whoop_api.errors import CursorRepeated, NotFound, UnreadableResponse
 from whoop_assets.whoop_api.http.transport import ApiResponse, RequestSender
 from whoop_assets.whoop_api.models import Cycle, Model, Recovery, Sleep, Workout
-from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, WORKOUTS, Key, Stream, valid_int64
+from whoop_assets.whoop_api.streams import (
+    BODY_MEASUREMENT,
+    CYCLES,
+    PROFILE,
+    RECOVERIES,
+    SLEEPS,
+    WORKOUTS,
+    Key,
+    SnapshotStream,
+    Stream,
+    valid_int64,
+)
 from whoop_assets.whoop_api.validation import validation_reason
 
 MAX_PAGE_SIZE = 25
 MAX_IDLE_PAGES = 10
 """Consecutive pages without a new record. A few can occur when records are deleted or move to an earlier
 page."""
-PROFILE_PATH = "/v2/user/profile/basic"
-BODY_MEASUREMENT_PATH = "/v2/user/measurement/body"
 ACCESS_PATH = "/v2/user/access"
 
 SomeModel = TypeVar("SomeModel", bound=Model)
@@ -208,13 +217,35 @@ class WhoopClient(RequestSender):
 
     # The member
 
+    def probe(self, stream: Stream | SnapshotStream) -> bool:
+        """Send the cheapest request that shows whether WHOOP lets the token read the stream.
+
+        Returns:
+            Whether there is data; False if WHOOP answers 404.
+
+        Raises:
+            WhoopError: The request failed; Unauthorized or Refused if the token cannot read the stream.
+        """
+        try:
+            if isinstance(stream, SnapshotStream):
+                self.snapshot(stream)
+            else:
+                self.page(stream, limit=1)
+        except NotFound:
+            return False
+        return True
+
+    def snapshot(self, stream: SnapshotStream) -> ApiResponse:
+        """Read present values of the member. Raises NotFound if the account has none."""
+        return self._object(stream.path)
+
     def profile(self) -> ApiResponse:
         """Read the member's id, e-mail address and name."""
-        return self._object(PROFILE_PATH)
+        return self.snapshot(PROFILE)
 
     def body_measurement(self) -> ApiResponse:
         """Read the current height, weight and maximum heart rate. Raises NotFound if the account has none."""
-        return self._object(BODY_MEASUREMENT_PATH)
+        return self.snapshot(BODY_MEASUREMENT)
 
     def revoke_access(self) -> None:
         """End the member's grant at WHOOP: tokens and webhooks. Stored data stay."""

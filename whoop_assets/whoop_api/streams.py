@@ -25,7 +25,6 @@ from whoop_assets.whoop_api.models import (
     UserProfile,
     Workout,
 )
-from whoop_assets.whoop_api.scopes import SCOPE_OF
 
 _INT64 = re.compile(r"[0-9]{1,19}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -48,25 +47,27 @@ class Stream:
         path: Path of the collection.
         record_path: Path of one record. A recovery has no id; its path takes the id of its cycle.
         scope: OAuth scope that permits reading.
+        provides: What its records contain, as a phrase for users.
         model: Model of one record.
         key: Column that is unique within the stream.
         url_key: Type of the id in `record_path`.
         day_rule: How a record gets its WHOOP day.
-        columns: Table column -> field of the model, with dots for nested fields. Fields under `score` are
-            NULL unless WHOOP scored the record.
         event: First word of this stream's webhook types (`sleep.updated`); None if WHOOP announces no
             changes.
+        records_per_day: Expected records of a member, for estimates of the number of pages.
     """
 
     name: str
     path: str
     record_path: str
     scope: str
+    provides: str
     model: type[Record[Any]]
     key: str
     url_key: type[int] | type[UUID]
     day_rule: DayRule
     event: str | None = None
+    records_per_day: float = 1.0
 
     @cached_property
     def columns(self) -> Mapping[str, str]:
@@ -75,6 +76,17 @@ class Stream:
         Fields under `score` are NULL unless WHOOP scored the record.
         """
         return _columns(self.model)
+
+    def values(self, record: Record[Any]) -> dict[str, Any]:
+        """Return column -> value. Values of a score that WHOOP did not score are None."""
+        values = {}
+        for column, path in self.columns.items():
+            value: Any = record
+            for name in path.split("."):
+                # `scored` is None unless score_state is SCORED. A part of a score can be missing.
+                value = None if value is None else getattr(value, "scored" if name == "score" else name)
+            values[column] = str(value) if isinstance(value, UUID | str) else value
+        return values
 
     def record_url_path(self, key: Key) -> str:
         """Return the path of one record. Raises InvalidIdentifier if `key` cannot be an id of this stream."""
@@ -90,14 +102,18 @@ class SnapshotStream:
         table: Name of its table.
         path: Path of the request.
         scope: OAuth scope that permits reading.
+        provides: What the response contains, as a phrase for users.
         model: Model of the response.
+        identifies: Whether it contains the member's name and e-mail address.
     """
 
     name: str
     table: str
     path: str
     scope: str
+    provides: str
     model: type[UserProfile] | type[BodyMeasurement]
+    identifies: bool = False
 
     @cached_property
     def columns(self) -> Mapping[str, str]:
@@ -137,11 +153,14 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
+# The scope `read:workout` is singular and `read:cycles` is plural: this is WHOOP's spelling.
+
 CYCLES = Stream(
     name="cycles",
     path="/v2/cycle",
     record_path="/v2/cycle/{id}",
-    scope=SCOPE_OF["cycles"],
+    scope="read:cycles",
+    provides="physiological cycles, from one sleep onset to the next, with strain, energy and heart rate",
     model=Cycle,
     key="id",
     url_key=int,
@@ -152,19 +171,22 @@ SLEEPS = Stream(
     name="sleeps",
     path="/v2/activity/sleep",
     record_path="/v2/activity/sleep/{id}",
-    scope=SCOPE_OF["sleeps"],
+    scope="read:sleep",
+    provides="sleeps and naps with stages and sleep need",
     model=Sleep,
     key="id",
     url_key=UUID,
     day_rule="sleep",
     event="sleep",
+    records_per_day=1.2,  # every fifth day has a nap
 )
 
 RECOVERIES = Stream(
     name="recoveries",
     path="/v2/recovery",
     record_path="/v2/cycle/{id}/recovery",
-    scope=SCOPE_OF["recoveries"],
+    scope="read:recovery",
+    provides="recovery score, HRV, resting heart rate, SpO2 and skin temperature",
     model=Recovery,
     key="sleep_id",  # not the cycle: a nap can have its own recovery in the same cycle
     url_key=int,
@@ -176,7 +198,8 @@ WORKOUTS = Stream(
     name="workouts",
     path="/v2/activity/workout",
     record_path="/v2/activity/workout/{id}",
-    scope=SCOPE_OF["workouts"],
+    scope="read:workout",
+    provides="workouts and other activities with strain and heart rate zones",
     model=Workout,
     key="id",
     url_key=UUID,
@@ -188,15 +211,18 @@ PROFILE = SnapshotStream(
     name="profile",
     table="profiles",
     path="/v2/user/profile/basic",
-    scope=SCOPE_OF["profile"],
+    scope="read:profile",
+    provides="name and e-mail address",
     model=UserProfile,
+    identifies=True,
 )
 
 BODY_MEASUREMENT = SnapshotStream(
     name="body_measurement",
     table="body_measurements",
     path="/v2/user/measurement/body",
-    scope=SCOPE_OF["body_measurement"],
+    scope="read:body_measurement",
+    provides="height, weight and maximum heart rate",
     model=BodyMeasurement,
 )
 
@@ -204,6 +230,8 @@ STREAMS = {stream.name: stream for stream in (CYCLES, SLEEPS, RECOVERIES, WORKOU
 """The collections, in loading order: a record's day depends on streams before it."""
 
 SNAPSHOT_STREAMS = {stream.name: stream for stream in (PROFILE, BODY_MEASUREMENT)}
+
+ALL_STREAMS: Mapping[str, Stream | SnapshotStream] = {**SNAPSHOT_STREAMS, **STREAMS}
 
 ANNOUNCED_STREAMS = tuple(stream.name for stream in STREAMS.values() if stream.event is not None)
 """Streams with changes that WHOOP announces by webhook."""

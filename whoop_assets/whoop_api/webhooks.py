@@ -31,8 +31,6 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far in the future a signature may be."""
 
 STREAM_OF = {stream.event: stream.name for stream in STREAMS.values() if stream.event is not None}
-"""First word of a type, as in `sleep.updated` -> stream."""
-
 KNOWN_TYPES = {
     f"{kind}.{what}": stream for kind, stream in STREAM_OF.items() for what in ("updated", "deleted")
 }

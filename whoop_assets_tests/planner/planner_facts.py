@@ -16,9 +16,9 @@ from whoop_assets.planner.facts import (
     StreamCoverage,
     UnreadSpan,
 )
-from whoop_assets.planner.fetch_tasks import RECORDS
 from whoop_assets.records.coverage import Span, subtract
 from whoop_assets.whoop_api.scopes import SCOPES
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import utc_bounds
 
 HOUR, MINUTE, ONE_DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
@@ -64,7 +64,7 @@ def member_facts(
                 CoveredSpan(at(-40, 0), read_at, read_at),
             ),
         )
-        for stream in RECORDS
+        for stream in STREAMS
     }
     return MemberFacts(
         user_id=user_id,
@@ -114,7 +114,7 @@ def after_task(member: MemberFacts, task: FetchTask, now: datetime) -> MemberFac
     span = Span(start, min(end, now))
     read = dict(member.read)
     for stream in task.streams:
-        if stream not in RECORDS:
+        if stream not in STREAMS:
             member = replace(member, profile_read_at=now, body_read=True)
             continue
         before = read.get(stream, StreamCoverage(now, ()))

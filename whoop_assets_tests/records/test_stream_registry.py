@@ -7,12 +7,15 @@ import pytest
 from sqlalchemy import MetaData
 from sqlalchemy.schema import CreateTable
 
+from whoop_assets.defs.assets.streams import STREAM_ASSETS
 from whoop_assets.records import day_assignment, upsert
 from whoop_assets.records.commit import Batch, ReadSpan, StreamBatch, commit
 from whoop_assets.records.coverage import Span, covered
 from whoop_assets.records.tables import RECORD_TABLES, SNAPSHOT_TABLES
+from whoop_assets.sinks.source import TABLES
 from whoop_assets.whoop_api.scopes import SCOPE_OF
-from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS, WORKOUTS
+from whoop_assets.whoop_api.streams import ALL_STREAMS, ANNOUNCED_STREAMS, SNAPSHOT_STREAMS, STREAMS, WORKOUTS
+from whoop_assets.whoop_api.webhooks import KNOWN_TYPES
 from whoop_assets.whoop_day import Calendar
 from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, rows, stale, workout
 
@@ -40,6 +43,13 @@ def test_every_column_of_a_snapshot_table_comes_from_the_registry_or_the_load(na
 def test_the_registry_has_a_stream_for_every_scope():
     streams = {**STREAMS, **SNAPSHOT_STREAMS}
     assert {name: stream.scope for name, stream in streams.items()} == SCOPE_OF
+
+
+def test_scopes_events_assets_and_iceberg_tables_follow_from_the_registry():
+    assert set(STREAM_ASSETS) == set(SCOPE_OF) == set(ALL_STREAMS)
+    assert {table.stream for table in TABLES.values()} == set(ALL_STREAMS)
+    assert {table.stream for table in TABLES.values() if table.versions} == set(STREAMS)
+    assert set(KNOWN_TYPES.values()) == set(ANNOUNCED_STREAMS)
 
 
 def test_an_unknown_day_rule_is_an_error_and_not_another_streams_rule():

@@ -9,7 +9,7 @@ import pytest
 from whoop_assets.errors import ReconnectionNeeded
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import InvalidIdentifier, NotFound, UnreadableResponse
-from whoop_assets.whoop_api.scopes import REQUIRED_SCOPES, SCOPES, STREAM_NAMES, allows, missing
+from whoop_assets.whoop_api.scopes import REQUIRED_SCOPES, SCOPE_OF, SCOPES, allows, missing
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
 from whoop_assets_tests.whoop_api.doubles import Bench, TokenRow, ok
 from whoop_assets_tests.whoop_api.records import BODY, PROFILE, SLEEP_ID, sample
@@ -120,7 +120,7 @@ def test_scopes_have_whoops_names() -> None:
 
 def test_granted_scopes_determine_readable_streams_and_missing_scopes() -> None:
     granted = frozenset({"offline", "read:cycles", "read:sleep"})
-    assert [name for name in STREAM_NAMES if allows(granted, name)] == ["cycles", "sleeps"]
+    assert [name for name in SCOPE_OF if allows(granted, name)] == ["cycles", "sleeps"]
     assert missing(granted) == {"read:profile"}
     assert missing(granted, SCOPES) == frozenset(SCOPES) - granted
     assert missing(REQUIRED_SCOPES) == frozenset()

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from whoop_assets.whoop_api import models
-from whoop_assets.whoop_api.client import ACCESS_PATH, BODY_MEASUREMENT_PATH, PROFILE_PATH
-from whoop_assets.whoop_api.scopes import SCOPE_OF
-from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets.whoop_api.client import ACCESS_PATH
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS
 
 pytestmark = pytest.mark.skipif(not os.environ.get("WHOOP_OPENAPI"), reason="WHOOP_OPENAPI names no document")
 
@@ -60,6 +59,6 @@ def test_every_stream_has_the_path_and_scope_of_the_document(document: Any) -> N
     for stream in STREAMS.values():
         for path in (stream.path, stream.record_path):
             assert operations[path]["get"]["security"] == [{"OAuth": [stream.scope]}]
-    for name, path in (("profile", PROFILE_PATH), ("body_measurement", BODY_MEASUREMENT_PATH)):
-        assert operations[path]["get"]["security"] == [{"OAuth": [SCOPE_OF[name]]}]
+    for snapshot in SNAPSHOT_STREAMS.values():
+        assert operations[snapshot.path]["get"]["security"] == [{"OAuth": [snapshot.scope]}]
     assert "delete" in operations[ACCESS_PATH]

@@ -7,9 +7,6 @@ the new pair before it asks WHOOP for the owner, under the member of the old acc
 copy exists.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 from whoop_assets.cli.prompts import ask
 from whoop_assets.errors import WhoopError
 from whoop_assets.sync.members.connecting import (
@@ -23,11 +20,11 @@ from whoop_assets.sync.members.connecting import (
 )
 from whoop_assets.sync.session import Connection
 from whoop_assets.whoop_api.client import WhoopClient
-from whoop_assets.whoop_api.errors import InvalidGrant, NotFound
+from whoop_assets.whoop_api.errors import InvalidGrant
 from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES
-from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
+from whoop_assets.whoop_api.streams import ALL_STREAMS, PROFILE, SnapshotStream, Stream
 
 
 class NotConfirmed(WhoopError):
@@ -99,22 +96,15 @@ def _profile(client: WhoopClient) -> ApiResponse | None:
 
 def _granted(client: WhoopClient) -> frozenset[str]:
     """The scopes of what can be read, of a token that reads the profile."""
-    reads: dict[str, Callable[[], Any]] = {
-        name: lambda stream=stream: client.page(stream, limit=1)  # type: ignore[misc]
-        for name, stream in STREAMS.items()
-    }
-    reads["body_measurement"] = client.body_measurement
     return frozenset(
-        {SCOPE_OF["profile"], *(SCOPE_OF[name] for name, read in reads.items() if _allowed(read))}
+        stream.scope for stream in ALL_STREAMS.values() if stream is PROFILE or _allowed(client, stream)
     )
 
 
-def _allowed(read: Callable[[], Any]) -> bool:
-    """Return whether WHOOP accepts the token for this request. Raises transient errors."""
+def _allowed(client: WhoopClient, stream: Stream | SnapshotStream) -> bool:
+    """Return whether WHOOP accepts the token for this stream. Raises transient errors."""
     try:
-        read()
-    except NotFound:
-        return True
+        client.probe(stream)
     except WhoopError as error:
         if error.transient:
             raise

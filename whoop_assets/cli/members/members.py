@@ -71,7 +71,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
     from whoop_assets.records.stale_days import STALE_DAYS
     from whoop_assets.sync.members import membership
     from whoop_assets.tokens import lease
-    from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
+    from whoop_assets.whoop_api.scopes import not_granted
 
     progress = progress_of_members(database, settings)
     with database.read() as connection:
@@ -90,9 +90,7 @@ def overview(database: "Database", settings: Settings) -> list[dict[str, Any]]:
                     "reason": member.status_reason,
                     "mended_by": RECONNECT if member.status == stored.RECONNECTION_NEEDED else None,
                     "unanswered_exchange": _said(unanswered.get(member.user_id)),
-                    "left_out": []
-                    if member.status == stored.EXPORT_ONLY
-                    else [stream for stream in SCOPE_OF if not allows(member.scopes, stream)],
+                    "left_out": [] if member.status == stored.EXPORT_ONLY else not_granted(member.scopes),
                     "first_day": held.first_day,
                     "last_day": held.last_day,
                     "cycles": held.cycles,

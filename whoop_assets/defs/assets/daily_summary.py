@@ -9,7 +9,7 @@ from whoop_assets.defs.assets.charting import add_charts
 from whoop_assets.defs.assets.event_loading import is_for_events, rebuild_summaries
 from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
-from whoop_assets.defs.assets.records import RECORD_ASSETS
+from whoop_assets.defs.assets.streams import RECORD_ASSETS
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report import charts
@@ -20,7 +20,7 @@ from whoop_assets.summaries.rebuild import rebuild_days
 @asset(
     table="daily_summary",
     kinds={"pandas"},
-    deps=RECORD_ASSETS,
+    deps=tuple(RECORD_ASSETS.values()),
     sources=DAILY_SOURCES,
 )
 def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:

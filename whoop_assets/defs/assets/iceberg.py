@@ -6,15 +6,13 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.defs.assets.factory import AssetFactory, Partitions
-from whoop_assets.defs.assets.members import SNAPSHOT_ASSETS
-from whoop_assets.defs.assets.records import RECORD_ASSETS
+from whoop_assets.defs.assets.streams import STREAM_ASSETS
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import WhoopError
 from whoop_assets.sinks.iceberg.catalog import namespace_of, open_catalog
 from whoop_assets.sinks.iceberg.sync import Synced, make_all, sync
 from whoop_assets.sinks.source import TABLES, ExportTable
 
-_STREAMS: Mapping[str, AssetFactory] = {asset.name: asset for asset in (*SNAPSHOT_ASSETS, *RECORD_ASSETS)}
 _REWRITE = dg.Field(
     bool,
     default_value=False,
@@ -53,7 +51,7 @@ def _asset(table: ExportTable) -> AssetFactory:
         frozenset({"iceberg"}),
         Partitions.NONE,
         "iceberg",
-        (_STREAMS[table.stream],),
+        (STREAM_ASSETS[table.stream],),
         asset_name=f"iceberg_{table.name}",
         description=f"The Iceberg table {table.name}, by WHOOP day. {table.comment}\n\n"
         "A materialization writes the changed days only.",

@@ -11,13 +11,14 @@ from datetime import timedelta
 import dagster as dg
 
 from whoop_assets.defs.assets.daily_summary import daily_summary
-from whoop_assets.defs.assets.records import cycles, sleeps
+from whoop_assets.defs.assets.streams import STREAM_ASSETS, cycles
 from whoop_assets.defs.checks.factory import Spec, checks
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.planner.overdue import MAX_DELAY, lateness
 from whoop_assets.quality import consistency
 from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
 from whoop_assets.v1_migration.integrity import check_integrity
+from whoop_assets.whoop_api.streams import SLEEPS
 
 MAX_IN_SENTENCE = 5
 
@@ -57,7 +58,7 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
         (
             Spec(
                 "stages_add_up",
-                sleeps,
+                STREAM_ASSETS[SLEEPS.name],
                 "Light, slow wave and REM sleep, time awake and time without data add up to the time in bed.",
             ),
             consistency.stage_mismatches,

@@ -9,8 +9,7 @@ from typing import Any
 import dagster as dg
 
 from whoop_assets.defs.assets.daily_summary import daily_summary
-from whoop_assets.defs.assets.members import body_measurement, profile
-from whoop_assets.defs.assets.records import RECORD_ASSETS, cycles
+from whoop_assets.defs.assets.streams import STREAM_ASSETS, cycles, profile
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.checks.factory import check
 from whoop_assets.defs.resources import WhoopResource
@@ -148,7 +147,7 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
 
 
 # After the loads, so that the check sees a consent that this run found revoked.
-@check(profile, after=[body_measurement, *RECORD_ASSETS])
+@check(profile, after=[asset for asset in STREAM_ASSETS.values() if asset is not profile])
 def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource) -> dg.AssetCheckResult:
     """WHOOP accepts the consent of every member.
 

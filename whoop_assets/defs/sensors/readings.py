@@ -10,8 +10,7 @@ import dagster as dg
 from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import SINCE_TAG, lane_tags
-from whoop_assets.defs.assets.members import SNAPSHOT_ASSETS
-from whoop_assets.defs.assets.records import RECORD_ASSETS
+from whoop_assets.defs.assets.streams import STREAM_ASSETS
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
@@ -53,7 +52,10 @@ class InFlight:
         )
 
 
-@sensor(targets=[*SNAPSHOT_ASSETS, *RECORD_ASSETS, daily_summary, trends], seconds=60)
+@sensor(
+    targets=[*STREAM_ASSETS.values(), daily_summary, trends],
+    seconds=60,
+)
 def due_readings(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:

@@ -12,7 +12,7 @@ from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.event_loading import partition_bounds
 from whoop_assets.defs.assets.loading import lane_tags
-from whoop_assets.defs.assets.records import RECORD_ASSETS, cycles, recoveries, sleeps, workouts
+from whoop_assets.defs.assets.streams import RECORD_ASSETS, cycles
 from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
@@ -21,6 +21,7 @@ from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
 from whoop_assets.webhooks import attempts, claims, event_days
 from whoop_assets.webhooks.events import Event
+from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, RECOVERIES, SLEEPS
 
 MAX_DAYS = 20
 """Maximum number of runs that a tick requests. The next tick requests the rest."""
@@ -29,8 +30,9 @@ POLL_INTERVAL = timedelta(seconds=0.25)
 """Time between two reads of the inbox in a tick that waits."""
 
 ATTEMPT_TAG = "whoop/attempt"
-# A sleep and its recovery are loaded together: WHOOP announces both within a second.
-TOUCHED = {"sleeps": [sleeps, recoveries], "recoveries": [sleeps, recoveries], "workouts": [workouts]}
+NIGHT = frozenset({SLEEPS.name, RECOVERIES.name})
+"""A sleep and its recovery are loaded together: WHOOP announces both within a second."""
+
 TAGS = {
     **lane_tags(LANE),
     "dagster/priority": "10",
@@ -39,7 +41,7 @@ TAGS = {
 }
 
 
-@sensor(targets=[*RECORD_ASSETS, daily_summary, trends], seconds=1)
+@sensor(targets=[*RECORD_ASSETS.values(), daily_summary, trends], seconds=1)
 def webhook_events(
     context: dg.SensorEvaluationContext, whoop: WhoopResource, namespace: AssetNamespace
 ) -> dg.SensorResult | dg.SkipReason:
@@ -119,13 +121,14 @@ def _due(database: Database, existing: PartitionBounds) -> list[Burst]:
             events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
     by_day: dict[date, list[Event]] = {}
     for event in events:
-        if event.day is not None and event.stream in TOUCHED:
+        if event.day is not None and event.stream in ANNOUNCED_STREAMS:
             by_day.setdefault(event.day, []).append(event)
     return [Burst(day, theirs) for day, theirs in by_day.items()]
 
 
 def _request(burst: Burst, namespace: AssetNamespace) -> dg.RunRequest:
-    touched = {asset.name for event in burst.events for asset in TOUCHED[event.stream or ""]}
+    touched = {event.stream for event in burst.events if event.stream is not None}
+    touched |= NIGHT if touched & NIGHT else set()
     return dg.RunRequest(
         run_key=burst.run_key,
         partition_key=burst.day.isoformat(),

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from whoop_assets.summaries.columns import DAILY_SOURCES
 from whoop_assets.summaries.record_columns import ASLEEP, CYCLE_SCORE, RECOVERY_SCORE, WORKOUT_SCORE
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import begins_as_nap
 
 Row = Mapping[str, Any]
@@ -121,7 +122,7 @@ def fill_gaps(
         workouts: Rows of `imported_workouts` with `alive`.
         newest_cycle: Member -> start of the newest cycle from API or export; only that one can be partial.
     """
-    anything = set().union(*map(api.days, ("cycles", "sleeps", "recoveries", "workouts")))
+    anything = set().union(*map(api.days, STREAMS))
 
     def fills(stream: str, row: Row) -> bool:
         return _key(row) not in anything or _key(row) not in api.read.get(stream, ())
@@ -280,7 +281,7 @@ def finish(
         naps_known: Member-days with complete naps in an export.
         workouts_known: Member-days with complete workouts in an export.
     """
-    given = set().union(*(api.days(stream) for stream in ("cycles", "sleeps", "recoveries", "workouts")))
+    given = set().union(*map(api.days, STREAMS))
     workouts_added = {_key(row) for row in added_records.workouts}
     naps_added = {_key(row) for row in added_records.sleeps if row["nap"]}
     added = workouts_added | {_key(row) for row in (*added_records.cycles, *added_records.sleeps)}

@@ -20,7 +20,7 @@ from whoop_assets.whoop_api.errors import Unauthorized
 from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.models import UserProfile
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets.whoop_api.scopes import OFFLINE, SCOPE_OF, SCOPES, allows, missing
+from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES, missing, not_granted
 from whoop_assets.whoop_api.streams import PROFILE
 from whoop_assets.whoop_api.validation import validation_reason
 
@@ -67,7 +67,7 @@ def connect_member(session: Connection, pair: TokenPair) -> Connected:
 
 def connected(user_id: int, pair: TokenPair) -> Connected:
     """Return the result for a stored member."""
-    return Connected(user_id, [stream for stream in SCOPE_OF if not allows(pair.scopes, stream)])
+    return Connected(user_id, not_granted(pair.scopes))
 
 
 def profile_owner(answer: ApiResponse) -> int:

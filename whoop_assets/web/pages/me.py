@@ -37,6 +37,7 @@ from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.download import zip_of
 from whoop_assets.web.pages.queries import ConnectionState, connection_state
 from whoop_assets.web.pages.service import PageRefused, PageService, Visitor
+from whoop_assets.whoop_api.streams import ALL_STREAMS
 from whoop_assets.whoop_day import local_date
 
 log = logging.getLogger(__name__)
@@ -326,7 +327,9 @@ def _connection_card(state: ConnectionState, due_at: datetime | None, now: datet
         "can_reconnect": status != member_store.EXPORT_ONLY,
         "last_read": local(state.last_read_at),
         "last_webhook": local(state.last_webhook_at),
-        "missing": [texts.MISSING_SCOPES[stream] for stream in state.missing_streams],
+        "missing": [
+            texts.MISSING_SCOPE.format(ALL_STREAMS[stream].provides) for stream in state.missing_streams
+        ],
         "read_now": _read_now_text(state, due_at, local),
         "forced": _forced_text(state, local),
     }

@@ -12,16 +12,17 @@ from whoop_assets.members.store import Member
 from whoop_assets.members.tables import members
 from whoop_assets.planner import forced
 from whoop_assets.planner.forced import ForcedProgress
+from whoop_assets.planner.gaps import ASKED_STREAMS
 from whoop_assets.planner.tables import asked_readings
 from whoop_assets.records.day_assignment import offset_of
 from whoop_assets.records.tables import coverage
 from whoop_assets.report.calendar_days import ReportDay
 from whoop_assets.summaries.tables import daily_summary, trends
 from whoop_assets.webhooks.tables import webhook_events
-from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
+from whoop_assets.whoop_api.scopes import allows, not_granted
+from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import local_date
 
-READ_NOW_STREAMS = ("cycles", "sleeps", "recoveries")
 IMPORT_EDGE = timedelta(days=6)
 """The first records can start this long after the first partition."""
 ONE_DAY = timedelta(days=1)
@@ -99,9 +100,7 @@ def connection_state(
         _importing(read, member, now, first_day) if is_connected else None,
         max((read_at for _, read_at in read.values()), default=None),
         webhook_at,
-        ()
-        if member.status == member_store.EXPORT_ONLY
-        else tuple(stream for stream in SCOPE_OF if not allows(member.scopes, stream)),
+        () if member.status == member_store.EXPORT_ONLY else tuple(not_granted(member.scopes)),
         _read_now(read, member, asked_at),
         forced.progress(connection, user_id),
     )
@@ -123,7 +122,7 @@ def newest_offset(connection: Connection, user_id: int) -> timedelta:
 def _importing(
     read: dict[str, tuple[datetime, datetime]], member: Member, now: datetime, first_day: date
 ) -> ImportProgress | None:
-    streams = [stream for stream in (*READ_NOW_STREAMS, "workouts") if allows(member.scopes, stream)]
+    streams = [stream for stream in STREAMS if allows(member.scopes, stream)]
     begin = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
     if any(stream not in read for stream in streams):
         return ImportProgress(None, 0.0, None)
@@ -141,7 +140,7 @@ def _read_now(
 ) -> ReadNow | None:
     if asked_at is None:
         return None
-    granted = [stream for stream in READ_NOW_STREAMS if allows(member.scopes, stream)]
+    granted = [stream for stream in ASKED_STREAMS if allows(member.scopes, stream)]
     newest = [read[stream][1] for stream in granted if stream in read]
     done_at = min(newest) if newest and len(newest) == len(granted) else None
     return ReadNow(asked_at, done_at if done_at is not None and done_at >= asked_at else None)

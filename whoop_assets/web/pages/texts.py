@@ -89,16 +89,7 @@ LAST_WEBHOOK = "Last message from WHOOP"
 NEVER = "never"
 SCOPES = "Permissions"
 ALL_SCOPES = "All permissions are granted."
-MISSING_SCOPES = {
-    "profile": "Profile is not granted: your account cannot be checked daily.",
-    "body_measurement": (
-        "Body measurements are not granted: height, weight and maximum heart rate are missing."
-    ),
-    "cycles": "Cycles are not granted: strain and all days are missing.",
-    "sleeps": "Sleep is not granted: sleep, naps and sleep need are missing.",
-    "recoveries": "Recovery is not granted: recovery, HRV and resting heart rate are missing.",
-    "workouts": "Workouts are not granted: workouts and heart rate zones are missing.",
-}
+MISSING_SCOPE = "Not granted: {}."
 
 READ_NOW = "Read now"
 READ_NOW_TEXT = "Reads your last days again."

@@ -28,9 +28,9 @@ from whoop_assets.planner.facts import (
     StreamCoverage,
     UnreadSpan,
 )
-from whoop_assets.planner.fetch_tasks import RECORDS, SNAPSHOTS
 from whoop_assets.records.coverage import Span, subtract
 from whoop_assets.whoop_api.scopes import SCOPES
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS, STREAMS
 from whoop_assets.whoop_day import utc_bounds
 
 ONE_DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -198,10 +198,10 @@ class ModelledWhoop:
         """Stores all records, as after an import that has just ended."""
         for member in self.members:
             start = member.nights[0].start - ONE_DAY
-            for stream in RECORDS:
+            for stream in STREAMS:
                 member.read[stream] = [CoveredSpan(start, self.now, self.now)]
             for night in member.created_nights(self.now):
-                self._store(member, night.day, RECORDS)
+                self._store(member, night.day, tuple(STREAMS))
             member.profile_read_at = self.now
 
     def spread_read_times(self) -> None:
@@ -214,7 +214,7 @@ class ModelledWhoop:
                 interval = min(365 * ONE_DAY, max(14 * ONE_DAY, (self.now - end) / 3))
                 spans.append(CoveredSpan(start, end, self.now - interval * dice.random()))
                 end = start
-            for stream in RECORDS:
+            for stream in STREAMS:
                 member.read[stream] = sorted(spans)
             member.changed()
 
@@ -296,7 +296,7 @@ class ModelledWhoop:
         """Sends the requests for a stream of a task and stores the result; returns their number."""
         member = self.by_id[task.user_id]
         member.changed()
-        if stream in SNAPSHOTS:
+        if stream in SNAPSHOT_STREAMS:
             self._send(1, task.reason.value)
             member.profile_read_at = self.now
             return 1

@@ -9,7 +9,6 @@ from typing import Any
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import store as member_store
 from whoop_assets.planner.current_plan import planner_settings_at
-from whoop_assets.planner.fetch_tasks import SNAPSHOTS
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.settings import Settings
 from whoop_assets.summaries.dependents import rebuild_trends, rebuild_weeks
@@ -24,6 +23,8 @@ from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 from whoop_assets.sync.session import Connection
 from whoop_assets.tokens import keep_alive
 from whoop_assets.whoop_api.oauth import OAuth, TokenPair
+from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
+from whoop_assets_tests.support.home import load_requests
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
     Page,
@@ -142,8 +143,8 @@ def execute(connection: Connection, work: Work, run_id: str) -> list[LoadResult]
             rebuild(database, user_ids, work.first, work.last, by=run_id, since=now)
     elif work.kind == "reading":
         assert work.group is not None
-        results = [load_members(connection, order) for order in work.group.orders(now, today, run_id)]
-        if set(work.streams) - set(SNAPSHOTS):
+        results = [load_members(connection, order) for order in load_requests(work.group, now, today, run_id)]
+        if set(work.streams) - set(SNAPSHOT_STREAMS):
             rebuild_days(database, work.group.members, work.first, work.last)
             rebuild_trends(database, work.group.members, work.first, work.last)
     elif work.kind == "summary":

@@ -101,9 +101,9 @@ def during_request(monkeypatch, at_request, action):
     """Run an action of another process during the given request of the trial."""
     is_rejected, reads = auth_failure._is_rejected, []
 
-    def act_and_check(read):
-        reads.append(read)
-        rejected = is_rejected(read)
+    def act_and_check(client, stream):
+        reads.append(stream)
+        rejected = is_rejected(client, stream)
         if len(reads) == at_request:
             action()
         return rejected

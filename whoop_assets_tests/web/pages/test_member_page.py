@@ -220,6 +220,6 @@ def test_the_card_names_what_a_missing_scope_costs(site: Site) -> None:
     user_id = site.members[0]
     site.home.connect(user_id, ["offline", "read:profile", "read:cycles", "read:sleep"])
     text = site.browser_with_session(user_id).open("/me").text
-    assert "Recovery is not granted" in text
-    assert "Workouts are not granted" in text
-    assert "Sleep is not granted" not in text
+    assert "Not granted: recovery score" in text
+    assert "Not granted: workouts" in text
+    assert "Not granted: sleeps" not in text
