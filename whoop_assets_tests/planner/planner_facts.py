@@ -22,6 +22,9 @@ from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import utc_bounds
 
 HOUR, MINUTE, ONE_DAY = timedelta(hours=1), timedelta(minutes=1), timedelta(days=1)
+REREADING = (Reason.RECENT, Reason.MONTH, Reason.ALL)
+"""Tasks that read known days again."""
+
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 TODAY = NOON.date()
 SETTINGS = PlannerSettings(first_day=TODAY - 400 * ONE_DAY, last_day=TODAY)

@@ -22,6 +22,7 @@ from whoop_assets_tests.planner.planner_facts import (
     NO_WEBHOOKS,
     NOON,
     ONE_DAY,
+    REREADING,
     SETTINGS,
     TODAY,
     WORKING_WEBHOOKS,
@@ -127,7 +128,7 @@ def test_the_last_days_and_the_last_month_are_reread_at_their_intervals(events, 
     assert all(
         task.lane == "backfill"
         for task in plan_for(member_facts(read_at=at(-2, 0)), events=events).due
-        if task.reason.tier
+        if task.reason in REREADING
     )
 
 
@@ -135,10 +136,12 @@ def test_days_before_the_first_partition_do_not_keep_rereading_due():
     settings = replace(SETTINGS, first_day=TODAY - 10 * ONE_DAY)
     member = member_facts(read_at=NOON - 8 * ONE_DAY)
     plan = plan_for(member, settings=settings)
-    assert any(task.reason.tier for task in plan.due)
+    assert any(task.reason in REREADING for task in plan.due)
     for task in plan.due:
         member = after_task(member, task, NOON)
-    assert not any(task.reason.tier for task in plan_for(member, settings=settings, now=NOON + MINUTE).due)
+    assert not any(
+        task.reason in REREADING for task in plan_for(member, settings=settings, now=NOON + MINUTE).due
+    )
 
 
 def test_older_days_are_reread_when_their_age_has_grown_by_half():
@@ -166,4 +169,4 @@ def test_a_share_of_zero_disables_rereading():
     plan = plan_for(
         member_facts(read_at=at(-2, 0)), settings=replace(SETTINGS, reread_share=0.0), events=NO_WEBHOOKS
     )
-    assert not [task for task in (*plan.due, *plan.later) if task.reason.tier]
+    assert not [task for task in (*plan.due, *plan.later) if task.reason in REREADING]

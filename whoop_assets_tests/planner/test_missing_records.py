@@ -21,6 +21,7 @@ from whoop_assets_tests.planner.planner_facts import (
     NO_WEBHOOKS,
     NOON,
     ONE_DAY,
+    REREADING,
     SETTINGS,
     TODAY,
     WORKING_WEBHOOKS,
@@ -154,7 +155,7 @@ def test_the_daily_read_after_a_webhook_outage_covers_the_outage():
     assert task.first <= (NOON - 31 * HOUR).date()
     assert set(task.streams) == {"cycles", "sleeps", "recoveries", "workouts"}
     stopped = plan_for(member, events=replace(WORKING_WEBHOOKS, last_at=NOON - 31 * HOUR))
-    assert any(task.reason.tier and task.last == TODAY for task in stopped.due)
+    assert any(task.reason in REREADING and task.last == TODAY for task in stopped.due)
 
 
 def test_the_day_of_an_event_with_failed_loads_is_read_once():

@@ -17,6 +17,7 @@ from whoop_assets_tests.planner.planner_facts import (
     NO_WEBHOOKS,
     NOON,
     ONE_DAY,
+    REREADING,
     SETTINGS,
     TODAY,
     WORKING_WEBHOOKS,
@@ -204,9 +205,6 @@ def in_auckland(member: MemberFacts) -> MemberFacts:
         ),
     )
 
-
-REREADING = (Reason.RECENT, Reason.MONTH, Reason.ALL)
-"""Tasks that read known days again."""
 
 WITHOUT_TOMORROW = replace(SETTINGS, last_day=TODAY)
 EVENING = at(0, 20)
