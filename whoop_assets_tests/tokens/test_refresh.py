@@ -1,4 +1,4 @@
-"""Waits after the token endpoint answered 429. `sync/test_tokens.py` tests the refresh itself."""
+"""Waits after the token endpoint answered 429. `sync/tokens/test_refresh.py` tests the refresh itself."""
 
 import pytest
 
