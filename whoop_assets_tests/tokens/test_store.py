@@ -307,6 +307,17 @@ def test_a_pair_is_stored_with_its_times_and_without_a_lease(database, cipher):
     assert (pair.lease_until, pair.intent_at, pair.lease_holder) == (None, None, None)
 
 
+def test_a_stored_pair_names_the_key_that_encrypts_it(database, cipher):
+    def key_id():
+        with database.read() as connection:
+            return connection.scalar(select(tables.tokens.c.key_id))
+
+    save(database, cipher)
+    assert key_id() == cipher.first
+    assert store_refreshed(database, cipher, take(database, cipher))
+    assert key_id() == cipher.first
+
+
 def test_no_pair_is_stored_for_an_erased_member(database, cipher):
     save(database, cipher)
     lease = take(database, cipher)
