@@ -107,9 +107,8 @@ def _require_known(database: Database, found: str) -> None:
     if found in UNRELEASED:
         raise SchemaMismatch(
             f"The database {database.shown} has schema {found} of an unreleased version of whoop-assets,"
-            " which"
-            " cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets connect`"
-            " and `whoop-assets backfill --all`, and import exports again."
+            " which cannot be upgraded: set WHOOP_DATABASE_URL to a new database, then run `whoop-assets"
+            " connect` and `whoop-assets backfill --all`, and import exports again."
         )
     if found not in {script.revision for script in _scripts().walk_revisions()}:
         raise SchemaMismatch(

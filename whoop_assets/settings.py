@@ -254,9 +254,8 @@ class Settings(BaseSettings):
         missing = [name for name in ("client_id", "client_secret") if not getattr(self, name)]
         if missing:
             raise ConfigurationError(
-                f"{' and '.join(_variable(name) for name in missing)} not set: take them from your app in"
-                f" the WHOOP"
-                " Developer Dashboard and put them into the environment or the .env file."
+                f"{' and '.join(_variable(name) for name in missing)} not set: take them from your app in the"
+                " WHOOP Developer Dashboard and put them into the environment or the .env file."
             )
 
     @model_validator(mode="before")

@@ -234,9 +234,8 @@ class Database:
         if transient or (len(code) == 5 and code.startswith(_TRANSIENT_CODES)):
             return DatabaseUnreachable(
                 f"The database {self.shown} failed during a transaction ({what}), which was rolled back:"
-                " check that the"
-                " server is running and writable, that its disk has space and that nothing else locks it,"
-                " then try again."
+                " check that the server is running and writable, that its disk has space and that nothing"
+                " else locks it, then try again."
             )
         return DatabaseError(
             f"The database {self.shown} rejected a statement ({what}); the transaction was rolled back."

@@ -45,8 +45,7 @@ def send(alert: Alert, settings: Settings) -> list[str]:
             # Only the type: the text of such an error can contain the address and a password.
             problems.append(
                 f"The alert about run {alert.run_id} could not be sent to {name} ({type(error).__name__}):"
-                f" check the"
-                " setting and the receiver."
+                " check the setting and the receiver."
             )
             log.warning(problems[-1])
     return problems

@@ -57,8 +57,7 @@ class AssetNamespace:
             if not names or not all(_NAME.fullmatch(name) for name in names):
                 raise ConfigurationError(
                     f"The {label} {'/'.join(names)!r} cannot be used: give one or more words of letters,"
-                    f" digits and"
-                    " underscores."
+                    " digits and underscores."
                 )
 
     @cached_property

@@ -134,9 +134,8 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
         except SQLAlchemyError as error:
             # Its text holds the values of the statement: lines of the log.
             done.unreached.append(
-                f"A database of Dagster could not be changed ({cause_of(error)}): end the processes that"
-                f" use it, then run"
-                " this command again."
+                f"A database of Dagster could not be changed ({cause_of(error)}): end the processes that use"
+                " it, then run this command again."
             )
             continue
         done.values += changed
@@ -153,9 +152,8 @@ def redact_member(instance: dg.DagsterInstance, user_id: int) -> Redacted:
                 )
     elif type(manager).__name__ != "NoOpComputeLogManager":
         done.unreached.append(
-            f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete"
-            f" those that name"
-            f" member {user_id} there."
+            f"The logs of runs that {type(manager).__name__} keeps elsewhere were not searched: delete those"
+            f" that name member {user_id} there."
         )
     return done
 

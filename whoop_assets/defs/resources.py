@@ -105,8 +105,7 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
                     f"The {name} of WhoopResource is a plain"
                     f" text{' with a password' if name in _URLS else ''}, which Dagster's"
                     f' UI shows: write {name}=dg.EnvVar("WHOOP_{name.upper()}"), in defs.yaml'
-                    f" env:WHOOP_{name.upper()}, or leave it empty and set"
-                    " that variable."
+                    f" env:WHOOP_{name.upper()}, or leave it empty and set that variable."
                 )
 
     def days(self) -> dg.DailyPartitionsDefinition:

@@ -33,8 +33,7 @@ class Automation:
             namespace.name("refresh"),
             selection=dg.AssetSelection.assets(*days),
             description="Reads the chosen days of every member and rebuilds their summaries. The sensor"
-            " `due_readings`"
-            " requests all regular readings.",
+            " `due_readings` requests all regular readings.",
         )
         check = dg.define_asset_job(
             namespace.name("check"),

@@ -320,9 +320,8 @@ def _range(days: Sequence[ReportDay], values: Values, digits: int, unit: str = "
         return "nothing measured"
     (low, on), (high, when) = min(known), max(known)
     return (
-        f"mean {number(mean(value for value, _ in known), digits, unit)}, lowest "
-        f"{number(low, digits, unit)} on {short_date(on)}, highest {number(high, digits, unit)} on "
-        f"{short_date(when)}"
+        f"mean {number(mean(value for value, _ in known), digits, unit)}, lowest {number(low, digits, unit)}"
+        f" on {short_date(on)}, highest {number(high, digits, unit)} on {short_date(when)}"
     )
 
 

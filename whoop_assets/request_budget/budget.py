@@ -215,9 +215,8 @@ def _exhausted(lane: str, opens_at: datetime, now: datetime) -> BudgetExhausted:
     if opens_at <= now:
         return BudgetExhausted(
             f"Too many requests wait for WHOOP's request limit: a request of the {lane} lane got no slot"
-            " within"
-            f" {LANES[lane].max_wait.total_seconds():.0f} s. Stored data are kept; run the same again to"
-            " continue.",
+            f" within {LANES[lane].max_wait.total_seconds():.0f} s. Stored data are kept; run the same again"
+            " to continue.",
             retry_at=now,
         )
     return BudgetExhausted(

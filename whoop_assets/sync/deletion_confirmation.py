@@ -64,9 +64,8 @@ def confirm_absences(
     if _too_many(len(missing), len(known), nothing_came=not seen):
         result.warning = (
             f"{len(missing)} of {len(known)} known {stream.name} of member {user_id} between"
-            f" {span.start:%Y-%m-%d} and"
-            f" {span.end:%Y-%m-%d} were not returned: too many at once to be deletions, so nothing was"
-            " deleted."
+            f" {span.start:%Y-%m-%d} and {span.end:%Y-%m-%d} were not returned: too many at once to be"
+            " deletions, so nothing was deleted."
         )
         return result
     for key in missing:

@@ -101,9 +101,8 @@ def rotate(database: Database, token_key: str, *, lost: bool = False) -> Rotated
     if unreadable and not lost:
         raise ConfigurationError(
             f"The tokens of member {', '.join(map(str, unreadable))} use a key that is not available, and"
-            " nothing was"
-            f" done: add that key to WHOOP_TOKEN_KEY, after the first; {keys.LOST}, and those members"
-            " connect again."
+            f" nothing was done: add that key to WHOOP_TOKEN_KEY, after the first; {keys.LOST}, and those"
+            " members connect again."
         )
     with database.write() as connection:
         before = connection.scalar(select(key_in_use.c.key_id).with_for_update())

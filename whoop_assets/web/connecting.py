@@ -52,9 +52,8 @@ def page_address(redirect_uri: str, path: str) -> str:
     parts = urlsplit(redirect_uri)
     if parts.scheme not in ("http", "https") or not parts.path.endswith("/callback") or parts.query:
         raise ConfigurationError(
-            "WHOOP_REDIRECT_URI does not lead to the service's /callback: register "
-            "https://YOUR-HOST/callback in the"
-            " WHOOP Developer Dashboard and set WHOOP_REDIRECT_URI to it, or connect with --paste."
+            "WHOOP_REDIRECT_URI does not lead to the service's /callback: register https://YOUR-HOST/callback"
+            " in the WHOOP Developer Dashboard and set WHOOP_REDIRECT_URI to it, or connect with --paste."
         )
     return parts._replace(path=parts.path.removesuffix("callback") + path).geturl()
 

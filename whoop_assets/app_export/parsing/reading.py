@@ -168,9 +168,8 @@ def _no_export(unknown: Iterable[UnknownFile]) -> str:
     headings = "; ".join(f"{file.name}: {file.headings or '(empty)'}" for file in unknown)
     return (
         "No file has the headings of the app's data export in English, German, Spanish, French or Brazilian"
-        " Portuguese, so"
-        f" nothing was stored. Report these headings if they are of an export in another language:"
-        f" {headings or 'none'}."
+        " Portuguese, so nothing was stored. Report these headings if they are of an export in another"
+        f" language: {headings or 'none'}."
     )
 
 

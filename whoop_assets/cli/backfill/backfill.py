@@ -113,8 +113,7 @@ def check_days(first: date, last: date, settings: Settings, now: datetime) -> No
     if first < settings.start_date:
         raise click.UsageError(
             f"--from {first} is before the first day, {settings.start_date}: set WHOOP_START_DATE to an"
-            f" earlier day, or"
-            " begin there."
+            " earlier day, or begin there."
         )
     if last > today:
         raise click.UsageError(
@@ -145,9 +144,8 @@ def run_backfill(
             since = None if force else unfinished_since(instance, wanted)
             if since is not None:
                 click.echo(
-                    f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC:"
-                    f" what it read is"
-                    " not read again (--force does)."
+                    f"Taking up the unfinished backfill that has read since {since:%Y-%m-%d %H:%M} UTC: what"
+                    " it read is not read again (--force does)."
                 )
             with database.read() as transaction:
                 began = database.now(transaction)
@@ -206,8 +204,7 @@ def _say(
     figures = watcher.figures
     click.echo(
         f"{wanted.days} days: {figures['requests']} requests, {ran.seconds:.1f} s; {figures['created']}"
-        f" records new,"
-        f" {figures['changed']} changed, {figures['deleted']} deleted."
+        f" records new, {figures['changed']} changed, {figures['deleted']} deleted."
     )
     click.echo(f"Rows of these days: {rows or 'none'}.")
     with database.read() as connection:
@@ -219,9 +216,8 @@ def _say(
         ]
     if left:
         click.echo(
-            f"{len(left)} summaries outside this range are behind their records: the sensor"
-            f" stale_summaries rebuilds"
-            " them while Dagster runs (`whoop-assets dev`)."
+            f"{len(left)} summaries outside this range are behind their records: the sensor stale_summaries"
+            " rebuilds them while Dagster runs (`whoop-assets dev`)."
         )
 
 

@@ -143,8 +143,7 @@ def _instance(home: Path, *, compute_logs: bool) -> "dg.DagsterInstance":
     except (YAMLError, UnicodeDecodeError, CheckError):
         raise ConfigurationError(
             f"The Dagster instance in {home} cannot be opened: its dagster.yaml is not YAML of names and"
-            f" values in"
-            " UTF-8, so correct it."
+            " values in UTF-8, so correct it."
         ) from None
     except (dg.DagsterError, SQLAlchemyError) as error:
         reason = (

@@ -43,9 +43,8 @@ def connect_by_redirect(
             redirected_to = answers.get(timeout=patience)
         except queue.Empty:
             raise NoConsentInTime(
-                f"WHOOP's answer did not come within {patience / 60:.0f} minutes: run `whoop-assets"
-                f" connect` again, or"
-                " with --paste if the browser cannot reach this machine."
+                f"WHOOP's answer did not come within {patience / 60:.0f} minutes: run `whoop-assets connect`"
+                " again, or with --paste if the browser cannot reach this machine."
             ) from None
     return connect_with_code(connection, oauth.read_redirect(redirected_to, state))
 
@@ -60,9 +59,8 @@ def listening(redirect_uri: str, state: str) -> "Iterator[queue.Queue[str]]":
     except OSError as error:
         raise ConfigurationError(
             f"Port {port} of WHOOP_REDIRECT_URI cannot be listened on ({error.strerror}): end the program"
-            f" that uses it,"
-            " choose another port there and in the WHOOP Developer Dashboard, or use `whoop-assets connect"
-            " --paste`."
+            " that uses it, choose another port there and in the WHOOP Developer Dashboard, or use"
+            " `whoop-assets connect --paste`."
         ) from None
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="redirect", daemon=True)

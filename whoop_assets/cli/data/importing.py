@@ -25,8 +25,7 @@ NOT_ALL_DONE = 1
     "wanted",
     metavar="ID|new",
     help="The owner of the export. `new` adds a member without a connection. The default is the only"
-    " member, or a new"
-    " member if there is none.",
+    " member, or a new member if there is none.",
 )
 @click.option(
     "--instead-of",
@@ -69,9 +68,8 @@ def _member(database: "Database", wanted: str | None) -> int | None:
         known = member_store.listed(connection)
     if len(known) > 1:
         raise UnknownMember(
-            f"The database has several members: name the owner of the export with --member, or use"
-            f" `--member {NEW}`"
-            " for a new member. `whoop-assets members` lists the members."
+            "The database has several members: name the owner of the export with --member, or use `--member"
+            f" {NEW}` for a new member. `whoop-assets members` lists the members."
         )
     return known[0].user_id if known else None
 
@@ -113,8 +111,7 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
     if done.nap_days:
         click.echo(
             f"On {done.nap_days} days the export has the recovery of a nap, which is not the day's: these"
-            f" days keep the recovery"
-            " of an earlier import, or have none."
+            " days keep the recovery of an earlier import, or have none."
         )
     for name, unknown in done.unknown_columns.items():
         click.echo(f"{name} has columns that are not known, kept only in payload: {', '.join(unknown)}.")
@@ -125,13 +122,11 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
         click.echo(f"Member {instead_of} is erased; the export now belongs to member {done.user_id}.")
     click.echo(
         f"Rebuilt: {done.days_rebuilt} daily summaries, with trends and weeks; {done.habits} effects in the"
-        f" journal."
-        f" Of all the days of this member {done.filled_days} are filled from exports."
+        f" journal. Of all the days of this member {done.filled_days} are filled from exports."
     )
     click.echo(
         f"Now: `whoop-assets report --member {done.user_id} --open` shows them. A later export is imported"
-        f" the same way, with"
-        f" `--member {done.user_id}`."
+        f" the same way, with `--member {done.user_id}`."
     )
 
 

@@ -84,8 +84,7 @@ def _real_account(settings: Settings) -> Iterator[Start]:
     if in_file and not (Path(in_file).exists() and home.samefile(in_file)):
         raise ConfigurationError(
             f"DAGSTER_HOME is {home} in the environment and {in_file} in .env, and Dagster would use the"
-            f" second:"
-            " make them agree."
+            " second: make them agree."
         )
     settings.require_client()
     settings.data_folder.mkdir(parents=True, exist_ok=True)
@@ -159,8 +158,7 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
             except KeyboardInterrupt:
                 click.echo(
                     f"Stopping: waiting at most {GRACE_SECONDS:.0f} s for the HTTP service (process"
-                    f" {receiving.pid}) and"
-                    f" Dagster (process {showing.pid})."
+                    f" {receiving.pid}) and Dagster (process {showing.pid})."
                 )
                 raise
             finally:

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from whoop_assets.db.database import Database
 
 NOT_REACHABLE = (
-    "Not reached, because this program does not know where they are: backups, archived logs of the"
-    " database server, Parquet"
-    " files, app exports, alerts that were sent, answers of the daily API, and reports in the data folder"
-    " of another deployment."
+    "Not reached, because this program does not know where they are: backups, archived logs of the database"
+    " server, Parquet files, app exports, alerts that were sent, answers of the daily API, and reports in the"
+    " data folder of another deployment."
 )
 
 
@@ -71,9 +70,8 @@ def _erase_from_iceberg(settings: Settings, database: "Database", done: Erased) 
     if not settings.iceberg_catalog:
         if (folder := local_folder(settings)).exists():
             done.left.append(
-                f"The Iceberg tables in {folder} were not changed, because WHOOP_ICEBERG_CATALOG is not"
-                f" set: set it to local"
-                " and run `whoop-assets export iceberg --purge`, or delete the folder."
+                f"The Iceberg tables in {folder} were not changed, because WHOOP_ICEBERG_CATALOG is not set:"
+                " set it to local and run `whoop-assets export iceberg --purge`, or delete the folder."
             )
         return
     days = 0
@@ -177,9 +175,8 @@ def _compact(database: "Database", done: Erased) -> None:
 
     if not database.compact([table.name for table in metadata.sorted_tables if "user_id" in table.c]):
         done.left.append(
-            f"Deleted rows can still be in the file {database.path} or its -wal file, because another"
-            f" process uses it: end"
-            " that process, then run this again."
+            f"Deleted rows can still be in the file {database.path} or its -wal file, because another process"
+            " uses it: end that process, then run this again."
         )
 
 

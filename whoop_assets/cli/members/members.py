@@ -191,8 +191,7 @@ def _told(history: dict[str, Any] | None) -> str:
     "--erase",
     is_flag=True,
     help="Also delete the member's data: rows, reports, lines and charts in Dagster's event log, Iceberg"
-    " rows with old"
-    " snapshots, and Notion pages.",
+    " rows with old snapshots, and Notion pages.",
 )
 @click.option("--yes", is_flag=True, help="Erase without confirmation.")
 def disconnect(member: int, erase: bool, yes: bool) -> None:

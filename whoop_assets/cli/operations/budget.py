@@ -110,9 +110,8 @@ def sentences(found: "BudgetReport") -> list[str]:
         said.append(f"WHOOP answered 429: no request before {_utc(found.gate.not_before)}.")
     elif found.gate.share < 1.0:
         said.append(
-            f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use;"
-            f" a tenth more"
-            " with each minute."
+            f"After the 429 of {_utc(found.gate.limited_at)} {found.gate.share:.0%} of the rate is in use; a"
+            " tenth more with each minute."
         )
     for window in found.windows:
         if window.whoop_left is not None:

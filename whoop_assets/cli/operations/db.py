@@ -123,8 +123,7 @@ def purge_events(days: int) -> None:
             # Its text holds the values of the statement: lines of the log.
             raise DatabaseError(
                 f"Dagster's event log could not be changed ({cause_of(error)}): end the processes that use"
-                f" it, then run this"
-                " again."
+                " it, then run this again."
             ) from None
     in_use = [path for path in sorted(done.databases) if not compact_sqlite(path)]
     click.echo(

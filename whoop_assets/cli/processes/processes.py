@@ -111,9 +111,8 @@ def held(lock: Path, what: str) -> Iterator[int]:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             raise InUse(
-                f"Another `demo` or `dev` (process {holder}, or what it started) uses {what}: end it"
-                f" first, then run this"
-                " again."
+                f"Another `demo` or `dev` (process {holder}, or what it started) uses {what}: end it first,"
+                " then run this again."
             ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")

@@ -79,13 +79,11 @@ def problem_of(done: Done) -> str | None:
         more = f" and {len(done.refused) - MAX_NAMED} more" if len(done.refused) > MAX_NAMED else ""
         return (
             f"Notion refused the pages of {', '.join(days)}{more}: {next(iter(done.refused.values()))} All"
-            f" other pages are"
-            " written."
+            " other pages are written."
         )
     if done.lost:
         return (
-            f"Notion gave no answer when it was asked for {done.lost} pages, and has not made them: they"
-            f" are asked for"
-            " again in some minutes. All others are written."
+            f"Notion gave no answer when it was asked for {done.lost} pages, and has not made them: they are"
+            " asked for again in some minutes. All others are written."
         )
     return None

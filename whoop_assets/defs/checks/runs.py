@@ -128,14 +128,12 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     if found.late:
         sentences.append(
             f"{found.late} events have been open for more than {allowed.total_seconds() / 60:.0f} minutes,"
-            f" the oldest for"
-            f" {age / 60:.0f}."
+            f" the oldest for {age / 60:.0f}."
         )
     if found.newly_parked:
         sentences.append(
-            f"{found.newly_parked} events were parked in the last week: see why in the table, and replay"
-            f" them when the cause"
-            " is fixed."
+            f"{found.newly_parked} events were parked in the last week: see why in the table, and replay them"
+            " when the cause is fixed."
         )
     whose = sorted({event.user_id for event in found.examples})
     return dg.AssetCheckResult(

@@ -189,9 +189,8 @@ def _require_own(user_id: int, comparable: int, agreeing: int) -> None:
     if comparable >= MIN_COMPARABLE_CYCLES and agreeing < MIN_AGREEMENT * comparable:
         raise ForeignExport(
             f"Only {agreeing} of {comparable} cycles of this export agree with those of member {user_id}, so"
-            " it is probably another"
-            " member's, and nothing was stored: name that member with --member ID, or a new one with"
-            " --member new; if it is this member's, add --force."
+            " it is probably another member's, and nothing was stored: name that member with --member ID, or"
+            " a new one with --member new; if it is this member's, add --force."
         )
 
 

@@ -72,9 +72,8 @@ class EasternMember:
         hours = f"{self.late.total_seconds() / 3600:g} h"
         return (
             f"Member {self.user_id} lives at UTC{_written(self.offset)}, east of WHOOP_TIMEZONE"
-            f" ({self.setting}): each day can be"
-            f" read only {hours} after the member's midnight. Set WHOOP_TIMEZONE={self.zone} and start"
-            " Dagster again."
+            f" ({self.setting}): each day can be read only {hours} after the member's midnight. Set"
+            f" WHOOP_TIMEZONE={self.zone} and start Dagster again."
         )
 
 

@@ -141,8 +141,7 @@ Authenticated = Annotated[Reader, Depends(authenticate)]
     operation_id="daily",
     summary="Daily rows, by day and member",
     description="Opening a member's today while its recovery is stale requests a reading of the member's "
-    "last days, at most"
-    f" once in {schemas.ASK_MINUTES} minutes. The response does not wait for it.",
+    f"last days, at most once in {schemas.ASK_MINUTES} minutes. The response does not wait for it.",
     response_model=schemas.DailyPage,
     responses=schemas.DAILY_RESPONSES,
 )

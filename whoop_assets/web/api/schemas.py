@@ -52,8 +52,7 @@ class RecoveryStatusRow(BaseModel):
     recovery_exists: bool = Field(description="whether that row has a recovery")
     is_stale: bool = Field(
         description=f"whether today's recovery was last requested {STALE_WITHOUT.seconds // 60} minutes ago "
-        f"or longer,"
-        f" or {STALE_WITH.seconds // 3600} hours once it is stored"
+        f"or longer, or {STALE_WITH.seconds // 3600} hours once it is stored"
     )
     recovery_changed_at: datetime | None = Field(
         description=f"when a stored recovery of the last {LOOKED_BACK.days} days last changed"
