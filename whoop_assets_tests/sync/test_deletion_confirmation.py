@@ -9,7 +9,7 @@ from whoop_assets.records import upsert
 from whoop_assets.records.coverage import Span
 from whoop_assets.sync.deletion_confirmation import confirm_absences
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets_tests.support.data.factories import NOW, at
+from whoop_assets_tests.support.data.factories import NOW, at, cycle, recovery, sleep
 from whoop_assets_tests.support.data.factories import workout as stored_workout
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world, moment
@@ -127,11 +127,8 @@ def test_missing_records_are_requested_unless_they_are_too_many(sqlite_url, know
         with home.database.write([home.member]) as connection:
             stored = [stored_workout(key, at(3, number / 10)) for number, key in enumerate(keys)]
             upsert.store(connection, home.member, "workouts", stored, NOW)
-        client = home.connection.client(home.member, "backfill")
         before = home.world.requests
-        result = confirm_absences(
-            client, home.database, STREAMS["workouts"], home.member, span, set(keys[missing:]), NOW
-        )
+        result = absences(home, "workouts", span, set(keys[missing:]))
         assert home.world.requests - before == (missing if confirmed else 0)
         assert set(result.batch.gone) == set(keys[:missing] if confirmed else ())
         assert result.warning == (
@@ -140,6 +137,46 @@ def test_missing_records_are_requested_unless_they_are_too_many(sqlite_url, know
             else f"{missing} of {known} known workouts of member {home.member} between 2026-05-01 and"
             " 2026-05-05 were not returned: too many at once to be deletions, so nothing was deleted."
         )
+
+
+def absences(home, stream, span, seen, read_at=NOW):
+    client = home.connection.client(home.member, "backfill")
+    return confirm_absences(client, home.database, STREAMS[stream], home.member, span, seen, read_at)
+
+
+def test_a_record_that_came_but_was_rejected_is_not_missing(sqlite_url):
+    """The key of a rejected record is seen as text, also that of a cycle."""
+    with at_home(sqlite_url, frozen_world(days=2)) as home:
+        with home.database.write([home.member]) as connection:
+            upsert.store(
+                connection, home.member, "cycles", [cycle(1, at(3), at(4)), cycle(2, at(4), None)], NOW
+            )
+        before = home.world.requests
+        result = absences(home, "cycles", Span(at(1), at(9)), {"1", 2})
+        assert (home.world.requests - before, result.batch.gone) == (0, {})
+
+
+def test_a_missing_recovery_is_gone_if_its_cycle_has_another_one(sqlite_url):
+    with at_home(sqlite_url, frozen_world(days=5)) as home:
+        present = home.truth()["recoveries"][1]
+        replaced = recovery(str(UUID(int=7)), present["cycle_id"])
+        with home.database.write([home.member]) as connection:
+            stored = [
+                replaced,
+                recovery(present["sleep_id"], present["cycle_id"]),
+            ]
+            night = [sleep(record.key, 1, at(3, hour), at(3, 9)) for hour, record in enumerate(stored)]
+            upsert.store(connection, home.member, "sleeps", night, NOW)
+            upsert.store(connection, home.member, "recoveries", stored, NOW)
+        read_at = NOW - timedelta(minutes=1)
+        span = Span(at(1), at(9))
+        result = absences(home, "recoveries", span, {present["sleep_id"]}, read_at)
+        assert result.batch.gone == {replaced.key: read_at}
+        assert [record.key for record in result.batch.records] == [present["sleep_id"]]
+        # A recovery that its cycle still has is not gone.
+        result = absences(home, "recoveries", span, {replaced.key}, read_at)
+        assert result.batch.gone == {}
+        assert [record.key for record in result.batch.records] == [present["sleep_id"]]
 
 
 def test_an_edit_that_moves_a_workout_to_another_day_makes_both_days_stale(home):
