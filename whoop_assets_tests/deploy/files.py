@@ -1,4 +1,4 @@
-"""The files of `deploy/`, read as what they are."""
+"""Reads the files of `deploy/`."""
 
 from pathlib import Path
 from typing import Any
@@ -11,27 +11,27 @@ ROOT = DEPLOY.parent
 COMPOSE, WITH_CELERY = ("compose.yaml",), ("compose.yaml", "compose.celery.yaml")
 WITH_LOGIN = ("compose.yaml", "compose.auth.yaml")
 WITH_SIMULATOR = ("compose.yaml", "compose.simulator.yaml")
-OFFICIAL = {"postgres", "redis", "caddy", "oauth2-proxy"}
-"""Services of others' images, which have their own users and variables."""
+THIRD_PARTY = {"postgres", "redis", "caddy", "oauth2-proxy"}
+"""Services with third-party images, which have their own users and variables."""
 
 
 def parsed(name: str) -> Any:
-    """The YAML file."""
+    """Returns the content of a YAML file."""
     return yaml.safe_load((DEPLOY / name).read_text())
 
 
 def documents(name: str) -> list[Any]:
-    """The documents of a file of several."""
+    """Returns the documents of a YAML file with several documents."""
     return list(yaml.safe_load_all((DEPLOY / name).read_text()))
 
 
-def ours(files: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """The services of our own image."""
-    return {name: said for name, said in services(files).items() if name not in OFFICIAL}
+def own_services(files: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Returns the services that use this project's image."""
+    return {name: service for name, service in services(files).items() if name not in THIRD_PARTY}
 
 
 def dockerfile() -> list[tuple[str, str]]:
-    """The instructions of the Dockerfile, each with its arguments on one line."""
+    """Returns the instructions of the Dockerfile, each with its arguments on one line."""
     text = "\n".join(
         line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")
     )
@@ -42,14 +42,14 @@ def dockerfile() -> list[tuple[str, str]]:
 __all__ = [
     "COMPOSE",
     "DEPLOY",
-    "OFFICIAL",
     "ROOT",
+    "THIRD_PARTY",
     "WITH_CELERY",
     "WITH_LOGIN",
     "WITH_SIMULATOR",
     "Path",
     "dockerfile",
     "documents",
-    "ours",
+    "own_services",
     "parsed",
 ]

@@ -1,5 +1,4 @@
-"""The health checks of the containers, against the real things: a code location, PostgreSQL, a Celery
-worker."""
+"""The health checks of the containers, with a real code location, PostgreSQL and a Celery worker."""
 
 import os
 import socket
@@ -26,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.machine_time]
 
 
 def check(kind: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """The health check as the container runs it, with these variables and no others."""
+    """Runs a health check as the container does, with only these variables."""
     return subprocess.run(
         [sys.executable, DEPLOY / "healthcheck.py", kind],
         env={"PATH": os.defpath, **variables},
@@ -37,7 +36,7 @@ def check(kind: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 
 def await_health(process: "subprocess.Popen[bytes]", kind: str, **variables: str) -> None:
-    """Repeat the check until it passes, as an engine does while a container starts."""
+    """Repeats the check until it passes, as an engine does while a container starts."""
 
     def healthy() -> bool:
         assert process.poll() is None
@@ -50,7 +49,7 @@ def await_health(process: "subprocess.Popen[bytes]", kind: str, **variables: str
 def instance(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[dg.DagsterInstance, dict[str, str]]]:
-    """The instance of deploy/dagster.yaml on a real PostgreSQL, and the variables that name it."""
+    """The instance of deploy/dagster.yaml on a real PostgreSQL, and its environment variables."""
     with running_server(network=True) as server:
         server.create("dagster")
         variables = {
@@ -66,8 +65,8 @@ def instance(
             yield opened, variables
 
 
-def beat(instance: dg.DagsterInstance, daemon_type: str, daemon_id: str, age: float) -> None:
-    """Store a heartbeat as Dagster's daemon does, so many seconds ago."""
+def add_heartbeat(instance: dg.DagsterInstance, daemon_type: str, daemon_id: str, age: float) -> None:
+    """Stores a heartbeat of the daemon; `age` is in seconds."""
     instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() - age, daemon_type, daemon_id, []))
 
 
@@ -77,29 +76,29 @@ def test_a_daemon_is_healthy_while_all_its_threads_send_heartbeats(
     opened, variables = instance
     never = check("daemon", **variables)
     assert (never.returncode, never.stderr) == (1, "The daemon has not stored a heartbeat.\n")
-    beat(opened, "SENSOR", "this process", age=5)
-    beat(opened, "SCHEDULER", "this process", age=60)
-    # What an earlier process left behind does not count.
-    beat(opened, "BACKFILL", "an earlier process", age=100_000)
+    add_heartbeat(opened, "SENSOR", "this process", age=5)
+    add_heartbeat(opened, "SCHEDULER", "this process", age=60)
+    # Heartbeats of an earlier process do not count.
+    add_heartbeat(opened, "BACKFILL", "an earlier process", age=100_000)
     assert check("daemon", **variables).returncode == 0
-    beat(opened, "SCHEDULER", "this process", age=2000)
+    add_heartbeat(opened, "SCHEDULER", "this process", age=2000)
     stuck = check("daemon", **variables)
     assert stuck.returncode == 1
     assert stuck.stderr.startswith("The last heartbeat of SCHEDULER is 20")
 
 
-def test_without_its_database_the_daemon_is_not_healthy_and_the_password_is_not_printed(
+def test_without_its_database_the_daemon_is_unhealthy_and_no_password_is_printed(
     instance: tuple[dg.DagsterInstance, dict[str, str]],
 ) -> None:
     _, variables = instance
-    elsewhere = check("daemon", **{**variables, "DAGSTER_POSTGRES_PORT": str(free_port())})
-    assert elsewhere.returncode == 1
-    assert variables["DAGSTER_POSTGRES_PASSWORD"] not in elsewhere.stdout + elsewhere.stderr
+    unreachable = check("daemon", **{**variables, "DAGSTER_POSTGRES_PORT": str(free_port())})
+    assert unreachable.returncode == 1
+    assert variables["DAGSTER_POSTGRES_PASSWORD"] not in unreachable.stdout + unreachable.stderr
 
 
 @pytest.fixture
 def started() -> Iterator[Any]:
-    """Starts processes, and kills them in the end."""
+    """Returns a function that starts processes; they are killed after the test."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(*command: str, folder: Path, **variables: str) -> "subprocess.Popen[bytes]":
@@ -117,7 +116,7 @@ def started() -> Iterator[Any]:
         process.wait()
 
 
-def test_a_code_location_is_healthy_when_it_serves(started: Any, tmp_path: Path) -> None:
+def test_a_code_location_is_healthy_while_it_responds(started: Any, tmp_path: Path) -> None:
     (tmp_path / "some_definitions.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n")
     port = str(free_port())
     nobody = check("code", DAGSTER_CODE_PORT=port)
@@ -129,7 +128,7 @@ def test_a_code_location_is_healthy_when_it_serves(started: Any, tmp_path: Path)
     await_health(process, "code", DAGSTER_CODE_PORT=port)
 
 
-def test_a_worker_is_healthy_while_it_answers_through_the_broker(started: Any, tmp_path: Path) -> None:
+def test_a_worker_is_healthy_while_it_responds_through_the_broker(started: Any, tmp_path: Path) -> None:
     with running_redis(tmp_path) as broker:
         celery = str(Path(sys.executable).with_name("celery"))
         name = f"celery@{socket.gethostname()}"

@@ -1,4 +1,4 @@
-"""The deployment's instances load on a real PostgreSQL; its entrypoint reads secrets from files."""
+"""The deployment's Dagster instances on a real PostgreSQL, and its entrypoint, which reads secrets from files."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def surroundings(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the containers have in their environment."""
+    """Sets the environment variables of the containers."""
     for name, value in {
         "DAGSTER_POSTGRES_HOST": "127.0.0.1",
         "DAGSTER_POSTGRES_PORT": str(server.port),
@@ -47,13 +47,13 @@ def surroundings(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @dg.asset
-def anything() -> None:
-    """Something to store events of."""
+def some_asset() -> None:
+    """An asset that causes events."""
 
 
 @pytest.mark.usefixtures("surroundings")
 @pytest.mark.parametrize("folder", [".", "celery"])
-def test_the_instance_keeps_runs_events_and_ticks_on_postgres(folder: str, tmp_path: Path) -> None:
+def test_the_instance_stores_runs_events_and_ticks_in_postgresql(folder: str, tmp_path: Path) -> None:
     with dg.DagsterInstance.from_config(str(DEPLOY / folder)) as instance:
         storages = [instance.run_storage, instance.event_log_storage, instance.schedule_storage]
         assert [type(storage) for storage in storages] == [
@@ -61,13 +61,13 @@ def test_the_instance_keeps_runs_events_and_ticks_on_postgres(folder: str, tmp_p
             BatchedPostgresEventLogStorage,
             PostgresScheduleStorage,
         ]
-        result = dg.materialize([anything], instance=instance)
+        result = dg.materialize([some_asset], instance=instance)
         assert result.success
         run_id = result.run_id
     with dg.DagsterInstance.from_config(str(DEPLOY / folder)) as again:
         run = again.get_run_by_id(run_id)
         assert run is not None and run.is_success
-        assert again.get_latest_materialization_event(dg.AssetKey("anything")) is not None
+        assert again.get_latest_materialization_event(dg.AssetKey("some_asset")) is not None
         assert again.run_retries_enabled and not again.run_retries_retry_on_asset_or_op_failure
         assert again.run_monitoring_enabled
         assert not again.telemetry_enabled
@@ -75,7 +75,7 @@ def test_the_instance_keeps_runs_events_and_ticks_on_postgres(folder: str, tmp_p
 
 
 @pytest.mark.usefixtures("surroundings")
-def test_the_celery_instance_starts_runs_as_tasks_whose_results_any_process_can_read() -> None:
+def test_the_celery_instance_starts_runs_as_tasks_with_shared_results() -> None:
     with dg.DagsterInstance.from_config(str(DEPLOY / "celery")) as instance:
         launcher: Any = instance.run_launcher
         assert type(launcher).__name__ == "CeleryRunLauncher"
@@ -86,20 +86,20 @@ def test_the_celery_instance_starts_runs_as_tasks_whose_results_any_process_can_
 
 
 @pytest.mark.usefixtures("surroundings")
-def test_celerys_workers_find_their_settings_and_the_brokers_url_in_the_environment() -> None:
+def test_celery_workers_read_settings_and_broker_url_from_the_environment() -> None:
     program = (
         "from dagster_celery.app import app; c = app.conf;"
         "print(c.broker_url, c.result_backend, c.worker_max_tasks_per_child, c.worker_disable_prefetch, c.task_acks_late)"
     )
     environment = {**os.environ, "PYTHONPATH": python_path(DEPLOY / "celery")}
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     ).stdout
-    assert said.split() == ["redis://127.0.0.1:1/0", "redis://127.0.0.1:1/0", "1", "True", "False"]
+    assert output.split() == ["redis://127.0.0.1:1/0", "redis://127.0.0.1:1/0", "1", "True", "False"]
 
 
 @pytest.mark.usefixtures("surroundings")
-def test_the_workspace_names_a_code_location_elsewhere() -> None:
+def test_the_workspace_names_the_code_location_of_another_container() -> None:
     config = process_workspace_config(yaml.safe_load((DEPLOY / "workspace.yaml").read_text())).value
     assert config is not None
     origins: Mapping[str, Any] = location_origins_from_config(config, str(DEPLOY / "workspace.yaml"))
@@ -107,8 +107,8 @@ def test_the_workspace_names_a_code_location_elsewhere() -> None:
     assert (origin.location_name, origin.host, origin.port) == ("whoop_assets", "127.0.0.1", 4000)
 
 
-def entered(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """The command behind the entrypoint."""
+def run_entrypoint(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a command through the entrypoint."""
     return subprocess.run(
         ["sh", str(DEPLOY / "entrypoint.sh"), *command],
         env={"PATH": os.environ["PATH"], **variables},
@@ -120,26 +120,26 @@ def entered(*command: str, **variables: str) -> "subprocess.CompletedProcess[str
 def test_a_secret_is_read_from_its_file_and_given_to_the_command_unchanged(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("a'b\"c $HOME `id` \\ d\n")
-    done = entered("printenv", "WHOOP_CLIENT_SECRET", WHOOP_CLIENT_SECRET_FILE=str(secret))
+    done = run_entrypoint("printenv", "WHOOP_CLIENT_SECRET", WHOOP_CLIENT_SECRET_FILE=str(secret))
     assert (done.returncode, done.stdout) == (0, "a'b\"c $HOME `id` \\ d\n")
 
 
-def test_what_is_in_the_environment_stays_and_the_commands_exit_status_is_the_containers() -> None:
-    done = entered("sh", "-c", 'echo "$WHOOP_TOKEN_KEY"; exit 7', WHOOP_TOKEN_KEY="key")
+def test_the_entrypoint_keeps_the_environment_and_returns_the_commands_exit_status() -> None:
+    done = run_entrypoint("sh", "-c", 'echo "$WHOOP_TOKEN_KEY"; exit 7', WHOOP_TOKEN_KEY="key")
     assert (done.returncode, done.stdout) == (7, "key\n")
 
 
-def test_a_secret_that_is_said_twice_or_cannot_be_read_ends_the_container_with_a_sentence(
+def test_an_ambiguous_or_unreadable_secret_ends_the_container_with_an_error(
     tmp_path: Path,
 ) -> None:
     secret = tmp_path / "secret"
     secret.write_text("word in file")
-    twice = entered("true", PGPASSWORD="word in environment", PGPASSWORD_FILE=str(secret))
+    twice = run_entrypoint("true", PGPASSWORD="word in environment", PGPASSWORD_FILE=str(secret))
     assert (twice.returncode, twice.stderr) == (
         64,
         "Both PGPASSWORD and PGPASSWORD_FILE are set: leave one of them out.\n",
     )
-    gone = entered("true", PGPASSWORD_FILE=str(tmp_path / "none"))
+    gone = run_entrypoint("true", PGPASSWORD_FILE=str(tmp_path / "none"))
     assert gone.returncode == 66
     assert gone.stderr.startswith(f"PGPASSWORD_FILE names {tmp_path / 'none'}, which cannot be read by user")
     assert "word in" not in twice.stderr + gone.stderr

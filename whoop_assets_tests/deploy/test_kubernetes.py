@@ -1,5 +1,4 @@
-"""What Kubernetes gets: valid manifests, and a job per run with the rights and resources that values.yaml
-states."""
+"""The Kubernetes manifests are valid, and the job of a run has the rights and resources of values.yaml."""
 
 import json
 import re
@@ -19,7 +18,7 @@ from dagster._core.launcher import LaunchRunContext
 from whoop_assets_tests.deploy.files import DEPLOY, dockerfile, documents, parsed
 
 KUBERNETES = "1.34"
-"""The release whose schemas the manifests are compared with."""
+"""The Kubernetes release for the validation of manifests."""
 MANIFESTS = [path.name for path in (DEPLOY / "kubernetes").glob("*.yaml") if "values" not in path.name]
 IMAGE = "registry.example.org/whoop-assets:test"
 
@@ -37,7 +36,7 @@ def test_the_validation_notices_a_misspelt_field() -> None:
         kubernetes_validate.validate(service, KUBERNETES, strict=True)
 
 
-def test_the_web_server_listens_where_a_user_without_rights_may_and_where_the_probe_asks() -> None:
+def test_the_web_server_listens_on_an_unprivileged_port_that_the_probe_uses() -> None:
     server = parsed("kubernetes/values.yaml")["dagsterWebserver"]
     assert server["service"]["port"] >= 1024
     assert server["readinessProbe"]["httpGet"]["port"] == server["service"]["port"]
@@ -58,8 +57,11 @@ def test_the_workspace_names_the_location_and_its_service() -> None:
 # The login
 
 
-def test_every_host_leads_to_a_login_and_each_login_to_its_own_web_server() -> None:
-    found = {(one["kind"], one["metadata"]["name"]): one for one in documents("kubernetes/auth.yaml")}
+def test_every_host_has_a_login_in_front_of_its_web_server() -> None:
+    found = {
+        (document["kind"], document["metadata"]["name"]): document
+        for document in documents("kubernetes/auth.yaml")
+    }
     rules = found["Ingress", "dagster-login"]["spec"]["rules"]
     port = str(parsed("kubernetes/values.yaml")["dagsterWebserver"]["service"]["port"])
     reached = {}
@@ -80,8 +82,12 @@ def test_every_host_leads_to_a_login_and_each_login_to_its_own_web_server() -> N
     }
 
 
-def test_only_its_login_reaches_a_web_server() -> None:
-    policies = [one["spec"] for one in documents("kubernetes/auth.yaml") if one["kind"] == "NetworkPolicy"]
+def test_only_the_login_reaches_a_web_server() -> None:
+    policies = [
+        document["spec"]
+        for document in documents("kubernetes/auth.yaml")
+        if document["kind"] == "NetworkPolicy"
+    ]
     allowed = {
         policy["podSelector"]["matchLabels"]["component"]: [
             peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"]
@@ -105,9 +111,9 @@ def snake_case(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def launcher_config(kubeconfig: Path) -> dict[str, Any]:
-    """The run launcher's configuration as the chart writes it into the instance's dagster.yaml."""
+    """Returns the run launcher's configuration, as the chart writes it to the instance's dagster.yaml."""
     given = dict(parsed("kubernetes/values.yaml")["runLauncher"]["config"]["k8sRunLauncher"])
-    named = {key: [one["name"] for one in given.pop(key)] for key in ("envConfigMaps", "envSecrets")}
+    named = {key: [source["name"] for source in given.pop(key)] for key in ("envConfigMaps", "envSecrets")}
     runs = snake_case(given.pop("runK8sConfig"))
     return {
         **snake_case(given),
@@ -124,8 +130,8 @@ def launcher_config(kubeconfig: Path) -> dict[str, Any]:
     }
 
 
-class Cluster(BaseHTTPRequestHandler):
-    """The one call of the Kubernetes API that starts a run: a job is created."""
+class KubernetesApi(BaseHTTPRequestHandler):
+    """A minimal Kubernetes API that accepts new jobs."""
 
     jobs: list[dict[str, Any]]
 
@@ -143,9 +149,9 @@ class Cluster(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
-    """The kubeconfig of an API server that accepts jobs, and the list of those it accepted."""
+    """Runs an API server; returns its kubeconfig and the list of accepted jobs."""
     jobs: list[dict[str, Any]] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (Cluster,), {"jobs": jobs}))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (KubernetesApi,), {"jobs": jobs}))
     Thread(target=server.serve_forever, daemon=True).start()
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(
@@ -168,13 +174,13 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
 
 
 @dg.op
-def nothing() -> None:
-    """Do nothing."""
+def some_op() -> None:
+    """Does nothing."""
 
 
 @dg.job
 def some_run() -> None:
-    nothing()
+    some_op()
 
 
 @dg.repository
@@ -184,7 +190,7 @@ def some_repository() -> list[dg.JobDefinition]:
 
 @pytest.fixture
 def job(cluster: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> dict[str, Any]:
-    """The job that Dagster creates for a run, with the run launcher of values.yaml."""
+    """Launches a run with the run launcher of values.yaml; returns its Kubernetes job."""
     kubeconfig, jobs = cluster
     launcher = {"module": "dagster_k8s", "class": "K8sRunLauncher", "config": launcher_config(kubeconfig)}
     home = tmp_path / "home"
@@ -204,7 +210,9 @@ def job(cluster: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> dict[str,
     return created
 
 
-def test_a_runs_job_is_valid_and_has_the_rights_and_resources_of_the_values(job: dict[str, Any]) -> None:
+def test_the_job_of_a_run_is_valid_and_has_the_rights_and_resources_of_the_values(
+    job: dict[str, Any],
+) -> None:
     kubernetes_validate.validate(job, KUBERNETES, strict=True)
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -223,7 +231,7 @@ def test_a_runs_job_is_valid_and_has_the_rights_and_resources_of_the_values(job:
     assert job["spec"]["ttlSecondsAfterFinished"] == 86400
 
 
-def test_a_run_can_write_to_its_scratch_folders_and_finds_its_configuration(job: dict[str, Any]) -> None:
+def test_the_job_of_a_run_has_scratch_folders_and_its_configuration(job: dict[str, Any]) -> None:
     pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
@@ -235,6 +243,6 @@ def test_a_run_can_write_to_its_scratch_folders_and_finds_its_configuration(job:
     assert {"name": "DAGSTER_EVENT_BATCH_SIZE", "value": "200"} in container["env"]
 
 
-def test_nothing_of_the_code_location_replaces_what_the_launcher_states() -> None:
+def test_the_code_location_does_not_override_the_run_launcher() -> None:
     (user_code,) = parsed("kubernetes/values.yaml")["dagster-user-deployments"]["deployments"]
     assert user_code["includeConfigInLaunchedRuns"] == {"enabled": False}

@@ -1,4 +1,4 @@
-"""The login in front of the UI: Caddy with the deployment's Caddyfile in front of real Dagster web servers.
+"""The login of the UI: Caddy with the deployment's Caddyfile, and real Dagster web servers.
 
 oauth2-proxy itself is a stand-in here: it answers `/oauth2/auth` as its documentation states, for a user that
 the cookie names.
@@ -42,7 +42,7 @@ LAUNCH = "mutation { reloadWorkspace { __typename } }"
 
 
 class OAuth2Proxy(BaseHTTPRequestHandler):
-    """What Caddy uses of oauth2-proxy."""
+    """A minimal oauth2-proxy with the two routes that Caddy uses."""
 
     def do_GET(self) -> None:
         path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
@@ -51,7 +51,7 @@ class OAuth2Proxy(BaseHTTPRequestHandler):
             return
         assert path == "/oauth2/auth"
         user = self.headers.get("Cookie", "").partition(f"{COOKIE}=")[2]
-        allowed = [one for part in query.get("allowed_emails", []) for one in part.split(",")]
+        allowed = [email for part in query.get("allowed_emails", []) for email in part.split(",")]
         if not user:
             self.answer(401)
         elif "constraints_required" in query and user not in allowed:
@@ -70,7 +70,7 @@ class OAuth2Proxy(BaseHTTPRequestHandler):
 
 
 class Webhooks(OAuth2Proxy):
-    """Answers every request, as proof that it arrived."""
+    """Responds to every request, so that a test sees that the request arrived."""
 
     def do_GET(self) -> None:
         self.answer(204)
@@ -81,7 +81,7 @@ class Webhooks(OAuth2Proxy):
 
 @dataclass(frozen=True)
 class Sites:
-    """The addresses that a browser and WHOOP see."""
+    """The public URLs."""
 
     everything: str
     reading: str
@@ -109,7 +109,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 
         def start(command: list[str], name: str, **variables: str) -> None:
             output = cleanup.enter_context((folder / f"{name}.log").open("wb"))
-            # Two processes that make the same SQLite files at the same time can fail.
+            # Separate homes: processes that create the same SQLite files at the same time can fail.
             home = folder / name
             home.mkdir()
             (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
@@ -130,7 +130,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         text = (DEPLOY / "auth" / "Caddyfile").read_text()
         for name in ("webserver-read-only", "webserver"):
             upstreams[f"{name}:3000"] = ports[name]
-        for name, port in sorted(upstreams.items(), key=lambda one: -len(one[0])):
+        for name, port in sorted(upstreams.items(), key=lambda item: -len(item[0])):
             assert name in text
             text = text.replace(name, f"{LOOPBACK}:{port}")
         (folder / "Caddyfile").write_text(text)
@@ -173,24 +173,24 @@ def logged_in(user: str) -> dict[str, str]:
 
 
 def mutate(site: str, user: str) -> tuple[int, str]:
-    """Ask the site to reload its code, which needs the right to change something."""
-    answer = httpx.post(f"{site}/graphql", json={"query": LAUNCH}, headers=logged_in(user), timeout=60)
-    said: Any = (
-        answer.json() if answer.status_code == 200 else {"data": {"reloadWorkspace": {"__typename": ""}}}
+    """Requests a reload of the code location, which needs write permission; returns status and result."""
+    response = httpx.post(f"{site}/graphql", json={"query": LAUNCH}, headers=logged_in(user), timeout=60)
+    body: Any = (
+        response.json() if response.status_code == 200 else {"data": {"reloadWorkspace": {"__typename": ""}}}
     )
-    return answer.status_code, said["data"]["reloadWorkspace"]["__typename"]
+    return response.status_code, body["data"]["reloadWorkspace"]["__typename"]
 
 
 def subscribe(site: str, **headers: str) -> dict[str, Any]:
-    """Open the WebSocket that the UI follows runs with; its server's first message."""
+    """Opens the UI's WebSocket; returns the server's first message."""
     address = f"{site.replace('http', 'ws', 1)}/graphql"
     with connect(address, subprotocols=[Subprotocol("graphql-ws")], additional_headers=headers) as socket:
         socket.send(json.dumps({"type": "connection_init", "payload": {}}))
-        said: dict[str, Any] = json.loads(socket.recv(timeout=60))
-        return said
+        message: dict[str, Any] = json.loads(socket.recv(timeout=60))
+        return message
 
 
-def test_a_page_leads_to_the_login_and_a_scripts_call_gets_401(sites: Sites) -> None:
+def test_without_a_login_a_page_redirects_to_it_and_an_api_request_gets_401(sites: Sites) -> None:
     for site in (sites.everything, sites.reading):
         page = httpx.get(f"{site}/runs", headers=PAGE)
         assert (page.status_code, page.headers["Location"]) == (302, "/oauth2/start?rd=/runs")
@@ -199,20 +199,20 @@ def test_a_page_leads_to_the_login_and_a_scripts_call_gets_401(sites: Sites) -> 
         assert httpx.post(f"{site}/graphql", json={"query": "{ version }"}).status_code == 401
 
 
-def test_without_a_login_no_websocket_is_opened(sites: Sites) -> None:
+def test_a_websocket_needs_a_login(sites: Sites) -> None:
     for site in (sites.everything, sites.reading):
         with pytest.raises(InvalidStatus) as refused:
             subscribe(site)
         assert refused.value.response.status_code == 401
 
 
-def test_an_operator_can_do_everything_and_gets_websockets(sites: Sites) -> None:
+def test_an_operator_can_read_and_write_and_open_websockets(sites: Sites) -> None:
     assert mutate(sites.everything, OPERATOR) == (200, "Workspace")
     assert subscribe(sites.everything, **logged_in(OPERATOR))["type"] == "connection_ack"
     assert httpx.get(f"{sites.everything}/runs", headers=PAGE | logged_in(OPERATOR)).status_code == 200
 
 
-def test_a_viewer_can_read_and_change_nothing(sites: Sites) -> None:
+def test_a_viewer_can_only_read(sites: Sites) -> None:
     assert httpx.get(f"{sites.everything}/runs", headers=PAGE | logged_in(VIEWER)).status_code == 403
     with pytest.raises(InvalidStatus) as refused:
         subscribe(sites.everything, **logged_in(VIEWER))
@@ -223,12 +223,14 @@ def test_a_viewer_can_read_and_change_nothing(sites: Sites) -> None:
     assert mutate(sites.reading, OPERATOR) == (200, "UnauthorizedError")
 
 
-def test_a_client_cannot_forge_the_answer_of_the_login(sites: Sites) -> None:
+def test_a_client_cannot_forge_the_response_of_the_login(sites: Sites) -> None:
     for forged in ("/graphql?allowed_emails=", "//oauth2/auth", "/oauth2/../graphql"):
         assert httpx.post(f"{sites.everything}{forged}", json={"query": "{ version }"}).status_code >= 400
 
 
-def test_whoop_and_members_reach_their_paths_and_nothing_else(sites: Sites, paths: set[str]) -> None:
+def test_without_a_login_only_the_paths_of_whoop_and_members_are_reachable(
+    sites: Sites, paths: set[str]
+) -> None:
     assert httpx.post(f"{sites.whoop}/webhooks/whoop").status_code == 204
     inside = {"/healthz", "/metrics", *(path for path in paths if path.startswith("/api/"))}
     assert len(inside) >= 4
