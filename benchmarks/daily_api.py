@@ -42,7 +42,7 @@ FORMS = {"JSON": "", "CSV": "&format=csv"}
 
 
 @dataclass(frozen=True)
-class SimulatedWhoop:
+class DailyApiData:
     """A database with rows, and a reader's key for them."""
 
     url: str
@@ -55,7 +55,7 @@ class SimulatedWhoop:
         return FIRST + timedelta(days=self.days - 1)
 
 
-def simulator_process(url: str, members: int, days: int) -> SimulatedWhoop:
+def daily_api_data(url: str, members: int, days: int) -> DailyApiData:
     """Rows with a value in every column."""
     database = open_database(Settings(database_url=url), create=True)
     who = tuple(range(10_001, 10_001 + members))
@@ -66,13 +66,13 @@ def simulator_process(url: str, members: int, days: int) -> SimulatedWhoop:
             connection.execute(insert(daily_summary), rows)
         _, key = readers.add(connection, "benchmark", who, database.now(connection), 100_000)
     database.close()
-    return SimulatedWhoop(url, key, who, days)
+    return DailyApiData(url, key, who, days)
 
 
 class Client:
     """Requests on persistent connections."""
 
-    def __init__(self, netloc: str, stage: SimulatedWhoop) -> None:
+    def __init__(self, netloc: str, stage: DailyApiData) -> None:
         self._host, _, self._port = netloc.partition(":")
         self._stage = stage
         self._next = cycle(stage.members)
@@ -136,7 +136,7 @@ class Client:
 
 
 def by_sql(
-    database: Database, stage: SimulatedWhoop, make: Callable[[list[dict[str, Any]]], Any], reads: int
+    database: Database, stage: DailyApiData, make: Callable[[list[dict[str, Any]]], Any], reads: int
 ) -> tuple[float, float]:
     """Reads per second of a member's year, one transaction each, and the CPU seconds of each."""
     who = cycle(stage.members)
@@ -163,7 +163,7 @@ def as_json(rows: list[dict[str, Any]]) -> str:
     return json.dumps([{name: plain(value) for name, value in row.items()} for row in rows])
 
 
-def measure(name: str, stage: SimulatedWhoop, chosen: argparse.Namespace) -> None:
+def measure(name: str, stage: DailyApiData, chosen: argparse.Namespace) -> None:
     """Run both sides alternately on one database, and keep the best round."""
     database = Database(stage.url)
     best: dict[str, tuple[float, float, str]] = {}
@@ -224,7 +224,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with places() as urls:
         for name, url in urls.items():
-            measure(name, simulator_process(url, chosen.members, chosen.days), chosen)
+            measure(name, daily_api_data(url, chosen.members, chosen.days), chosen)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.support.simulated_weeks.runs import watch_requests
-from whoop_assets_tests.support.simulated_weeks.shared_clock import Activity, Page
+from whoop_assets_tests.support.simulated_weeks.shared_clock import Activity, SharedMemory
 
 SLOT = 3
 
@@ -14,7 +14,7 @@ SLOT = 3
 def test_shared_memory_and_whoop_count_the_same_requests_and_token_exchanges(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    page = Page(tmp_path / "page")
+    page = SharedMemory(tmp_path / "page")
     with at_home(sqlite_url, frozen_world(days=20)) as home:
         watch_requests(home.connection, page, SLOT)
         home.world.expire_tokens(home.member)

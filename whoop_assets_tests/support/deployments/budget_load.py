@@ -21,7 +21,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BudgetLoadResult:
     """Counts of a measurement: `served` per process, `limited` and `worst_minute` from the simulator."""
 
     served: list[int]
@@ -71,7 +71,7 @@ def flat_out(
     seconds: float,
     webhooks: bool,
     seed: int = 1,
-) -> Outcome:
+) -> BudgetLoadResult:
     """Run the processes for some seconds on a database that `SimulatedWhoop.connected` created."""
     before = stage.stats()
     with SPAWN.Manager() as manager:
@@ -99,7 +99,9 @@ def flat_out(
             worker.join()
         waited = list(waits)
     after = stage.stats()
-    return Outcome(counts, elapsed, after["limited"] - before["limited"], after["worst_minute"], waited)
+    return BudgetLoadResult(
+        counts, elapsed, after["limited"] - before["limited"], after["worst_minute"], waited
+    )
 
 
 @contextmanager

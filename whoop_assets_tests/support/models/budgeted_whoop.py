@@ -50,7 +50,7 @@ SLOTS = yaml.safe_load((Path(__file__).parents[3] / "dagster.yaml").read_text())
 
 
 @dataclass
-class Run:
+class ModelledRun:
     """A queued or active run."""
 
     lane: str
@@ -70,8 +70,8 @@ class OpenEvent:
 
 
 @dataclass
-class Counts:
-    """Counts since the last `reset_counts`."""
+class BudgetedCounts:
+    """BudgetedCounts since the last `reset_counts`."""
 
     requests: Counter[str] = field(default_factory=Counter)
     """Requests by reason."""
@@ -124,15 +124,15 @@ class BudgetedWhoop(ModelledWhoop):
         self.database = Database(f"sqlite:///{folder / 'budget.db'}", self.time)
         prepare(self.database)
         self.per_minute = per_minute
-        self.counts = Counts()
+        self.counts = BudgetedCounts()
         self.complete: dict[int, dict[int, datetime]] = {}
         """Member -> days back -> when all later days were read. The key 0 means the whole history."""
         self.milestones: tuple[int, ...] = ()
         self.plan_interval = plan_interval
         self._connected_on: dict[int, date] = {}
         self._not_connected: set[int] = set()
-        self._queues: dict[str, deque[Run]] = {lane: deque() for lane in LANES}
-        self._running: list[Run] = []
+        self._queues: dict[str, deque[ModelledRun]] = {lane: deque() for lane in LANES}
+        self._running: list[ModelledRun] = []
         self._open_events: list[OpenEvent] = []
         self._days_loading: set[date] = set()
         self._failed: dict[int, list[FailedLoad]] = {}
@@ -177,7 +177,7 @@ class BudgetedWhoop(ModelledWhoop):
 
     def reset_counts(self) -> None:
         """Starts counting again at zero."""
-        self.counts = Counts()
+        self.counts = BudgetedCounts()
 
     # Time
 
@@ -206,14 +206,14 @@ class BudgetedWhoop(ModelledWhoop):
         in_flight = [run.in_flight for run in self._all_runs() if run.in_flight is not None]
         for group in runs_of(plan.due, in_flight):
             self._queue(
-                Run(
+                ModelledRun(
                     group.any.lane,
                     partial(self._carry_out, group=group),
                     _in_flight(group),
                 )
             )
 
-    def _all_runs(self) -> list[Run]:
+    def _all_runs(self) -> list[ModelledRun]:
         return [*self._running, *(run for queue in self._queues.values() for run in queue)]
 
     # Webhooks
@@ -247,7 +247,7 @@ class BudgetedWhoop(ModelledWhoop):
             event.day == day and event.due <= now for event in self._open_events
         ):
             self._days_loading.add(day)
-            self._queue(Run(WEBHOOK, lambda budget: self._load_day(budget, day)))
+            self._queue(ModelledRun(WEBHOOK, lambda budget: self._load_day(budget, day)))
 
     def _load_day(self, budget: RequestBudget, day: date) -> None:
         due = [event for event in self._open_events if event.day == day and event.due <= self.time.now()]
@@ -273,7 +273,7 @@ class BudgetedWhoop(ModelledWhoop):
 
     # Runs
 
-    def _queue(self, run: Run) -> None:
+    def _queue(self, run: ModelledRun) -> None:
         self._queues[run.lane].append(run)
         self.counts.queued = max(self.counts.queued, sum(len(queue) for queue in self._queues.values()))
         self._start_runs()
@@ -295,7 +295,7 @@ class BudgetedWhoop(ModelledWhoop):
                 self._running.append(run)
                 self.time.begin(lambda run=run: self._run(run))  # type: ignore[misc]
 
-    def _run(self, run: Run) -> None:
+    def _run(self, run: ModelledRun) -> None:
         self.time.sleep((EVENTS_RUN_START_DELAY if run.lane == WEBHOOK else RUN_START_DELAY).total_seconds())
         budget = RequestBudget(
             self.database, per_minute=self.per_minute, per_day=self.per_day, used_by=run.lane

@@ -107,11 +107,11 @@ class Browser:
         while not any(e.get("method") == method and e.get("sessionId") == session for e in self.events):
             self.events.append(self._receive())
 
-    def open(self, url: str, *, width: int = 1280, height: int = 900, dark: bool = False) -> "Page":
+    def open(self, url: str, *, width: int = 1280, height: int = 900, dark: bool = False) -> "BrowserPage":
         """Open a page, and wait until it has loaded."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session)
+        page = BrowserPage(self, session)
         for domain in ("Page", "Runtime", "Log", "Network", "Accessibility"):
             page.call(f"{domain}.enable")
         page.call(
@@ -146,7 +146,7 @@ class Browser:
         return found
 
 
-class Page:
+class BrowserPage:
     """One page: its content, console and requests."""
 
     def __init__(self, browser: Browser, session: str) -> None:

@@ -35,14 +35,14 @@ from whoop_assets.webhooks.events import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
-    Page,
     SharedClock,
+    SharedMemory,
     WatchedDatabase,
 )
 from whoop_assets_tests.support.simulated_weeks.work import (
     DAEMON,
     RECEIVER,
-    Tick,
+    TickInput,
     TickResult,
     Work,
     partition_bounds,
@@ -77,7 +77,7 @@ class WhoopsClock:
 
     frozen = True
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: SharedMemory) -> None:
         self._page = page
 
     def now(self) -> int:
@@ -89,7 +89,7 @@ class WhoopsClock:
 
 def whoop(page_path: Path, options: dict[str, Any], pipe: Pipe) -> None:
     """Run the simulator on the shared clock until it is killed."""
-    page = Page(page_path)
+    page = SharedMemory(page_path)
     world = World(**options, now=page.now())
     world.clock = WhoopsClock(page)  # type: ignore[assignment]
     server = SimulatorServer(world, "127.0.0.1", 0, pipe.send)
@@ -101,7 +101,7 @@ def whoop(page_path: Path, options: dict[str, Any], pipe: Pipe) -> None:
 
 def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None:
     """Run `whoop-assets serve` on the shared clock until it is killed."""
-    page = Page(page_path)
+    page = SharedMemory(page_path)
     page.clear(RECEIVER)
     clock = SharedClock(page, RECEIVER)
     database = WatchedDatabase(settings.database_url, clock, durable=True)
@@ -125,13 +125,13 @@ def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None
 
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
     """Computes the requests of the sensors and the schedule on demand, until the process is killed."""
-    page = Page(page_path)
+    page = SharedMemory(page_path)
     page.clear(DAEMON)
     database = WatchedDatabase(settings.database_url, SharedClock(page, DAEMON))
     planned_at: datetime | None = None
     pipe.send("ready")
     while True:
-        tick: Tick = pipe.recv()
+        tick: TickInput = pipe.recv()
         page.set(DAEMON, Activity.BEGAN, 1)
         try:
             with_plan = planned_at is None or page.now() - planned_at >= PLAN_EVERY
@@ -144,7 +144,7 @@ def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
         pipe.send(result)
 
 
-def _tick(database: Database, settings: Settings, tick: Tick, *, with_plan: bool) -> TickResult:
+def _tick(database: Database, settings: Settings, tick: TickInput, *, with_plan: bool) -> TickResult:
     works: list[Work] = []
     with database.read() as connection:
         holders = claims.claimants(connection)

@@ -27,11 +27,11 @@ from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 from whoop_assets_tests.support.home import load_requests
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
-    Page,
     SharedClock,
+    SharedMemory,
     WatchedDatabase,
 )
-from whoop_assets_tests.support.simulated_weeks.work import Outcome, Work, partition_bounds
+from whoop_assets_tests.support.simulated_weeks.work import RunOutcome, Work, partition_bounds
 
 
 def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
@@ -40,7 +40,7 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
     The worker keeps the interpreter, the database connection and the HTTP client, because creating them takes
     longer than a short run. It forgets the cached tokens, as a new run would not have them.
     """
-    page = Page(page_path)
+    page = SharedMemory(page_path)
     page.clear(slot)
     database = WatchedDatabase(settings.database_url, SharedClock(page, slot))
     connection = Connection(settings, database)
@@ -56,7 +56,7 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
         )
         watch_requests(connection, page, slot)
         page.set(slot, Activity.ASKS, 0)
-        outcome = Outcome()
+        outcome = RunOutcome()
         page.set(slot, Activity.BEGAN, 1)
         try:
             for result in execute(connection, work, run_id):
@@ -78,7 +78,7 @@ class WatchedBudget:
     Each attempt passes the budget, whereas event hooks of the HTTP client are not called on every path.
     """
 
-    def __init__(self, budget: RequestBudget, page: Page, slot: int) -> None:
+    def __init__(self, budget: RequestBudget, page: SharedMemory, slot: int) -> None:
         self._budget, self._page, self._slot = budget, page, slot
 
     def acquire(self, lane: str) -> datetime:
@@ -97,7 +97,7 @@ class WatchedBudget:
 class WatchedOAuth:
     """The OAuth client of a process; counts each exchange of a refresh token in the shared memory."""
 
-    def __init__(self, oauth: OAuth, page: Page, slot: int) -> None:
+    def __init__(self, oauth: OAuth, page: SharedMemory, slot: int) -> None:
         self._oauth, self._page, self._slot = oauth, page, slot
 
     def refresh(self, refresh_token: str) -> TokenPair:
@@ -111,7 +111,7 @@ class WatchedOAuth:
         return getattr(self._oauth, name)
 
 
-def watch_requests(connection: Connection, page: Page, slot: int) -> None:
+def watch_requests(connection: Connection, page: SharedMemory, slot: int) -> None:
     """Writes the active request and the number of requests to the shared memory.
 
     A killed process cannot report them.
@@ -121,7 +121,7 @@ def watch_requests(connection: Connection, page: Page, slot: int) -> None:
         connection.oauth = WatchedOAuth(connection.oauth, page, slot)  # type: ignore[assignment]
 
 
-def _request_begins(page: Page, slot: int, counter: Activity) -> None:
+def _request_begins(page: SharedMemory, slot: int, counter: Activity) -> None:
     page.set(slot, Activity.ASKS, 2 if counter is Activity.EXCHANGES else 1)
     page.set(slot, counter, page.get(slot, counter) + 1)
 

@@ -38,7 +38,7 @@ class Activity(IntEnum):
     EXCHANGES = 7
 
 
-class Page:
+class SharedMemory:
     """The shared memory. The first slot holds the clock; each other slot belongs to one process."""
 
     def __init__(self, path: Path) -> None:
@@ -79,7 +79,7 @@ class Page:
 class SharedClock:
     """The product's clock, backed by the shared memory."""
 
-    def __init__(self, page: Page, slot: int, *, drives: bool = False) -> None:
+    def __init__(self, page: SharedMemory, slot: int, *, drives: bool = False) -> None:
         """Create the clock. With `drives` a sleep moves the clock, because no other process works."""
         self.page, self.slot, self._drives = page, slot, drives
 

@@ -24,8 +24,8 @@ from whoop_assets_tests.support.simulated_weeks.member_edits import MemberEdits
 from whoop_assets_tests.support.simulated_weeks.scenario import Counts, Scenario
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
-    Page,
     SharedClock,
+    SharedMemory,
     WatchedDatabase,
 )
 from whoop_assets_tests.support.simulated_weeks.work import (
@@ -34,7 +34,7 @@ from whoop_assets_tests.support.simulated_weeks.work import (
     FIRST_RUN,
     RECEIVER,
     SIMULATOR,
-    Outcome,
+    RunOutcome,
     Work,
 )
 from whoop_simulator.http.grants import App
@@ -55,7 +55,7 @@ class SimulatedProcesses:
     def __init__(self, scenario: Scenario, database_url: str, token_key: str, folder: Path) -> None:
         self.scenario = scenario
         self.rng = random.Random(scenario.seed)
-        self.page = Page(folder / "page")
+        self.page = SharedMemory(folder / "page")
         self.page.leap(scenario.start - scenario.prelude)
         self.counts = Counts()
         daemon, worker = (
@@ -179,12 +179,12 @@ class SimulatedProcesses:
 
     def run_ended(self, run_id: str, run: RunInFlight) -> None:
         try:
-            outcome: Outcome = run.process.receive()
+            outcome: RunOutcome = run.process.receive()
             self._duration["run"] = 0.9 * self._duration["run"] + 0.1 * (time.monotonic() - run.began)
             if run.process.alive:
                 self.workers.append(run.process)
         except EOFError:
-            outcome = Outcome(problem=f"A run for {run.work.reason} ended without a result.")
+            outcome = RunOutcome(problem=f"A run for {run.work.reason} ended without a result.")
         self.counts.failures.update(
             re.sub(r"\(pid .*?UTC", "(...) UTC", failure) for failure in outcome.failures
         )
@@ -264,7 +264,7 @@ class SimulatedProcesses:
         self._duration[kind] = 0.9 * self._duration[kind] + 0.1 * (time.monotonic() - self._since[kind])
 
 
-def _where(page: Page, slot: int) -> str:
+def _where(page: SharedMemory, slot: int) -> str:
     """The activity of a process at the time of its kill."""
     if page.get(slot, Activity.WRITES):
         return "in a writing transaction"

@@ -22,7 +22,7 @@ from whoop_assets_tests.support.simulated_weeks.simulated_processes import (
     SimulatedProcesses,
 )
 from whoop_assets_tests.support.simulated_weeks.work import (
-    Tick,
+    TickInput,
     TickResult,
     moment_of,
 )
@@ -142,7 +142,7 @@ class Simulation(SimulatedProcesses):
                 runs_in_flight = {run_id: run.work for run_id, run in self.runs_in_flight.items()}
                 runs_in_flight |= {f"queued {number}": work for number, work in enumerate(self.waiting)}
                 self._work_begins("daemon")
-                self.daemon.pipe.send(Tick(runs_in_flight, tuple(self.ended), frozenset(self.run_keys)))
+                self.daemon.pipe.send(TickInput(runs_in_flight, tuple(self.ended), frozenset(self.run_keys)))
                 self._ticking = True
                 self.counts.ticks += 1
             return

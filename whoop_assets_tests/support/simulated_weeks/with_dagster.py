@@ -35,11 +35,11 @@ from whoop_assets_tests.support.simulated_weeks.processes import PLAN_EVERY, nex
 from whoop_assets_tests.support.simulated_weeks.runs import watch_requests
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
-    Page,
     SharedClock,
+    SharedMemory,
     WatchedDatabase,
 )
-from whoop_assets_tests.support.simulated_weeks.work import DAEMON, Outcome, Tick, TickResult, Work
+from whoop_assets_tests.support.simulated_weeks.work import DAEMON, RunOutcome, TickInput, TickResult, Work
 
 FOLDER = "dagster"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -65,8 +65,8 @@ class WatchedResource(WhoopResource):
     """
 
     @property
-    def place(self) -> tuple[Page, int]:
-        return Page(Path(os.environ["DRILL_PAGE"])), int(os.environ["DRILL_SLOT"])
+    def place(self) -> tuple[SharedMemory, int]:
+        return SharedMemory(Path(os.environ["DRILL_PAGE"])), int(os.environ["DRILL_SLOT"])
 
     @property
     def database(self) -> Database:
@@ -119,13 +119,13 @@ def instance_in(folder: Path) -> Iterator[dg.DagsterInstance]:
 def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
     """Evaluate the sensors on demand, until the process is killed."""
     set_environment(settings, page_path, DAEMON)
-    page = Page(page_path)
+    page = SharedMemory(page_path)
     page.clear(DAEMON)
     whoop = WatchedResource()
     with instance_in(page_path.parent) as instance:
         pipe.send("ready")
         while True:
-            tick: Tick = pipe.recv()
+            tick: TickInput = pipe.recv()
             page.set(DAEMON, Activity.BEGAN, 1)
             try:
                 result = _tick(whoop, instance, tick)
@@ -135,7 +135,7 @@ def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
             pipe.send(result)
 
 
-def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, tick: Tick) -> TickResult:
+def _tick(whoop: WatchedResource, instance: dg.DagsterInstance, tick: TickInput) -> TickResult:
     for run_id in tick.ended:
         run = instance.get_run_by_id(run_id)
         if run is not None and not run.is_finished:
@@ -178,7 +178,7 @@ def _work(request: dg.RunRequest) -> DagsterWork:
 def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
     """Execute one Dagster run after the other, until the process is killed."""
     set_environment(settings, page_path, slot)
-    page = Page(page_path)
+    page = SharedMemory(page_path)
     page.clear(slot)
     definitions = dg.Definitions(
         assets=defs.assets,
@@ -191,7 +191,7 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
         pipe.send("ready")
         while True:
             work, run_id = pipe.recv()
-            outcome = Outcome()
+            outcome = RunOutcome()
             try:
                 result = job.execute_in_process(
                     instance=instance,

@@ -57,7 +57,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Tick:
+class TickInput:
     """Input of a tick: active runs, and killed runs with a noticed end."""
 
     in_flight: dict[str, Work]
@@ -77,7 +77,7 @@ class TickResult:
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """The result of a run that was not killed."""
 
     failures: list[str] = field(default_factory=list)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from whoop_assets.members import store as member_store
-from whoop_assets_tests.support.servers.browser import Page, running_browser
+from whoop_assets_tests.support.servers.browser import BrowserPage, running_browser
 from whoop_assets_tests.web.pages.conftest import Site, running_site
 
 pytestmark = pytest.mark.slow
@@ -40,21 +40,21 @@ def axe() -> str:
     return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
 
 
-def visit(page: Page, url: str) -> Page:
+def visit(page: BrowserPage, url: str) -> BrowserPage:
     page.visit(url)
     return page
 
 
-def click(page: Page, selector: str) -> Page:
+def click(page: BrowserPage, selector: str) -> BrowserPage:
     page.click(selector)
     return page
 
 
-def text(page: Page) -> str:
+def text(page: BrowserPage) -> str:
     return str(page.evaluate("document.body.innerText"))
 
 
-def sign_in(page: Page, site: Site, user_id: int) -> Page:
+def sign_in(page: BrowserPage, site: Site, user_id: int) -> BrowserPage:
     """Sign in through the simulator's consent page, as a person does."""
     visit(page, site.base_url + "/")
     click(page, "a.button")
@@ -62,7 +62,7 @@ def sign_in(page: Page, site: Site, user_id: int) -> Page:
     return click(page, "button[value=allow]")
 
 
-def press(page: Page, action: str) -> Page:
+def press(page: BrowserPage, action: str) -> BrowserPage:
     return click(page, f"form[action='{action}'] button")
 
 
