@@ -29,7 +29,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.load_members import LoadRequest, load_members
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from whoop_assets_tests.support.deployments.simulator_process import (
@@ -172,7 +172,7 @@ def load_again_and_again(
     today = date.fromisoformat(stage_today)
     database = open_database(settings, create=True)
     done = 0
-    with Connection(settings, database) as connection:
+    with WhoopSession(settings, database) as connection:
         while not stop.is_set():
             with database.read() as transaction:
                 until = database.now(transaction)

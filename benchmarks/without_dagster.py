@@ -12,7 +12,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.summaries.dependents import rebuild_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import LoadRequest, load_members
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets_tests.support.deployments.simulator_process import STREAMS
 
 
@@ -21,7 +21,7 @@ def load_and_summarise(settings: Settings, first: date, last: date) -> None:
     complete.
     """
     database = open_database(settings, create=True)
-    with Connection(settings, database) as connection:
+    with WhoopSession(settings, database) as connection:
         with database.read() as transaction:
             until = database.now(transaction)
             everybody = [member.user_id for member in member_store.chosen(transaction, ())]

@@ -12,7 +12,7 @@ from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.db.database import Database
-    from whoop_assets.sync.session import Connection
+    from whoop_assets.sync.session import WhoopSession
 
 
 @contextmanager
@@ -35,15 +35,17 @@ def warehouse(settings: Settings, *, durable: bool = False, create: bool = False
 
 
 @contextmanager
-def connection(settings: Settings, *, durable: bool = False, create: bool = False) -> "Iterator[Connection]":
+def connection(
+    settings: Settings, *, durable: bool = False, create: bool = False
+) -> "Iterator[WhoopSession]":
     """Open the database and a session with WHOOP. Raises ConfigurationError without the app's credentials."""
-    from whoop_assets.sync.session import Connection
+    from whoop_assets.sync.session import WhoopSession
 
     settings.require_client()
     command = click.get_current_context(silent=True)
     used_by = "whoop-assets" if command is None else f"whoop-assets {command.info_name}"
     with (
         warehouse(settings, durable=durable, create=create) as database,
-        Connection(settings, database, used_by) as opened,
+        WhoopSession(settings, database, used_by) as opened,
     ):
         yield opened

@@ -18,7 +18,7 @@ from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
     members: list[int] = Field(default=[], description="WHOOP user ids to narrow the run to; none: all.")
 
     _database: Database | None = PrivateAttr(default=None)
-    _connection: Connection | None = PrivateAttr(default=None)
+    _connection: WhoopSession | None = PrivateAttr(default=None)
     _began: datetime | None = PrivateAttr(default=None)
     _used_by: str = PrivateAttr(default="")
 
@@ -133,13 +133,13 @@ class WhoopResource(dg.ConfigurableResource["WhoopResource"]):
         return self._database
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> WhoopSession:
         """The session with WHOOP, opened at first use.
 
         A run that only builds summaries needs no credentials.
         """
         if self._connection is None:
-            self._connection = Connection(self.settings(), self.database, self._used_by)
+            self._connection = WhoopSession(self.settings(), self.database, self._used_by)
         return self._connection
 
     @property

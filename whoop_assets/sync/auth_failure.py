@@ -4,7 +4,7 @@ from whoop_assets.errors import WhoopError
 from whoop_assets.members import store as member_store
 from whoop_assets.members.store import Member
 from whoop_assets.sync.load_stats import LoadStats
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import store as token_store
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import Unauthorized
@@ -21,7 +21,7 @@ class TokenReplaced(WhoopError):
 
 
 def is_rejected_by_every_stream(
-    session: Connection, member: Member, stream: str, lane: str, stats: LoadStats
+    session: WhoopSession, member: Member, stream: str, lane: str, stats: LoadStats
 ) -> bool:
     """Return whether every other granted stream rejects the member's current token too; then mark the member.
 
@@ -73,7 +73,7 @@ def _replaced(user_id: int) -> TokenReplaced:
 
 
 def _all_reject(
-    session: Connection, member: Member, stream: str, token: str, lane: str, stats: LoadStats
+    session: WhoopSession, member: Member, stream: str, token: str, lane: str, stats: LoadStats
 ) -> bool:
     others = [other for name, other in ALL_STREAMS.items() if name != stream and allows(member.scopes, name)]
     client = session.client_for_trial(token, lane)

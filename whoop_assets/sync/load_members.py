@@ -19,7 +19,7 @@ from whoop_assets.records.load_failures import Failure
 from whoop_assets.sync.auth_failure import is_rejected_by_every_stream
 from whoop_assets.sync.load import RangeLoad
 from whoop_assets.sync.load_stats import LoadStats
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.sync.snapshots import load_snapshot
 from whoop_assets.sync.stream_reader import StreamReader
 from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
@@ -78,7 +78,7 @@ class LoadResult:
         return self.skipped + [warning for load in self.loads for warning in load.warnings]
 
 
-def load_members(session: Connection, request: LoadRequest) -> LoadResult:
+def load_members(session: WhoopSession, request: LoadRequest) -> LoadResult:
     """Load the stream for each member. A failure is recorded, and the load continues with the next member.
 
     Raises:
@@ -153,7 +153,7 @@ def require_connected(member: Member) -> None:
         raise ReconnectionNeeded.because(reason, user_id=member.user_id)
 
 
-def _load(session: Connection, member: Member, request: LoadRequest, stats: LoadStats) -> bool:
+def _load(session: WhoopSession, member: Member, request: LoadRequest, stats: LoadStats) -> bool:
     """Load one member's stream. Returns False if no request was necessary."""
     require_connected(member)
     try:
@@ -166,7 +166,7 @@ def _load(session: Connection, member: Member, request: LoadRequest, stats: Load
     raise ReconnectionNeeded.because(members.REFUSES_EVERYTHING, user_id=member.user_id)
 
 
-def _load_stream(session: Connection, request: LoadRequest, stats: LoadStats) -> bool:
+def _load_stream(session: WhoopSession, request: LoadRequest, stats: LoadStats) -> bool:
     if request.stream not in SNAPSHOT_STREAMS:
         reader = StreamReader(
             session,

@@ -31,7 +31,7 @@ MAX_CONNECT_RETRY_SECONDS = 30.0
 """The same while a member waits in the browser for the result of connecting."""
 
 
-class Connection:
+class WhoopSession:
     """Gives a run or command access to WHOOP for any member.
 
     `used_by` names the run or command in the record of used requests.

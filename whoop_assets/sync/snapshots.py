@@ -11,13 +11,15 @@ from whoop_assets.records import quarantine, snapshots
 from whoop_assets.records.quarantine import RejectedRecord
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.parsing import canonical, parse_snapshot
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.errors import NotFound
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
 from whoop_assets.whoop_api.validation import validation_reason
 
 
-def load_snapshot(session: Connection, today: date, *, lane: str, stats: LoadStats, since: datetime) -> bool:
+def load_snapshot(
+    session: WhoopSession, today: date, *, lane: str, stats: LoadStats, since: datetime
+) -> bool:
     """Request the snapshot and store it under today. A member without body measurements (404) gets no row.
 
     Args:

@@ -25,7 +25,7 @@ from whoop_assets.sync.fetching import fetch_record
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.pagination import Piece, paginate
 from whoop_assets.sync.parsing import parse_record
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.webhooks import attempts
 from whoop_assets.whoop_api.errors import BadRequest, Refused, ServerFault, Unavailable, UnreadableResponse
 from whoop_assets.whoop_api.streams import CYCLES, Stream
@@ -48,7 +48,7 @@ class StreamReader:
 
     def __init__(
         self,
-        session: Connection,
+        session: WhoopSession,
         stats: LoadStats,
         *,
         lane: str,

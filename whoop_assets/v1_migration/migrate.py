@@ -23,7 +23,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.errors import DatabaseError, WhoopError
 from whoop_assets.members import store as member_store
 from whoop_assets.sync.load_members import stops_all_requests
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.v1_migration import store as v1_store
 from whoop_assets.v1_migration.store import OldId
 from whoop_assets.webhooks import deliveries, inbox
@@ -64,7 +64,9 @@ def import_event_ids(database: Database) -> None:
     import_ids(database, ids, "webhook events")
 
 
-def migrate(connection: Connection, progress: Callable[[int], None] = lambda decided: None) -> dict[int, str]:
+def migrate(
+    connection: WhoopSession, progress: Callable[[int], None] = lambda decided: None
+) -> dict[int, str]:
     """Decides every open id.
 
     A failure of one member leaves that member's ids open. An exhausted budget ends the requests of all
@@ -112,7 +114,10 @@ def reopen_events(database: Database) -> int:
 
 
 def _decide_all(
-    connection: Connection, client: WhoopClient | None, ids: Sequence[OldId], progress: Callable[[int], None]
+    connection: WhoopSession,
+    client: WhoopClient | None,
+    ids: Sequence[OldId],
+    progress: Callable[[int], None],
 ) -> None:
     """Decides one member's ids, with requests if there is a client. Raises the last error of the requests."""
     database, decided = connection.database, 0

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from whoop_assets.sync.members.connecting import disconnect_member
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.connecting import Connecting
@@ -32,7 +32,7 @@ API = "/api/"
 
 
 def create_app(
-    connection: Connection,
+    connection: WhoopSession,
     erase_member: EraseMember | None = None,
     page_limits: ClientRateLimits | None = None,
 ) -> Starlette:

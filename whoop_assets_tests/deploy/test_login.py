@@ -26,7 +26,7 @@ from websockets.typing import Subprotocol
 from whoop_assets.cli.processes.ports import LOOPBACK, free_port
 from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web.app import create_app
 from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, MAX_START_SECONDS
 from whoop_assets_tests.support.servers.programs import MissingProgram, find_or_install
@@ -160,7 +160,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 @pytest.fixture
 def paths(sqlite_url: str) -> Iterator[set[str]]:
     """The paths of all routes of the webhook service, with values for their parameters."""
-    with Connection(
+    with WhoopSession(
         Settings(database_url=sqlite_url, client_id="app", client_secret="s"), Database(sqlite_url)
     ) as connection:
         values = {"secret": "abc", "user_id": "10129", "name": "pages.css"}

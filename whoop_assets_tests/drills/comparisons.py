@@ -17,7 +17,7 @@ from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.parsing import canonical
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.summaries.daily.naive_daily import naive_daily_rows, naive_unknown
 from whoop_assets_tests.support.home import FOLLOWS_OURS, KEY, OURS, RECORDS, moment
@@ -105,7 +105,7 @@ def fresh_load(simulation: Simulation, database_url: str) -> Iterator[Database]:
     )
     database = Database(database_url, SharedClock(simulation.page, DRIVER, drives=True))
     try:
-        with Connection(settings, database) as connection:
+        with WhoopSession(settings, database) as connection:
             for user_id in simulation.members:
                 given = control.post("tokens/issue", user_id=user_id)
                 scopes = frozenset(given["scope"].split())

@@ -17,7 +17,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 from whoop_assets.sync.members.connecting import connect_with_code
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.http.fault_time import FaultTime
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets.whoop_day import cycle_day, parse_offset
@@ -91,7 +91,7 @@ class Home:
 
     simulator: RunningSimulator
     database: Database
-    connection: Connection
+    connection: WhoopSession
     clock: ManualClock
     members: list[int] = field(default_factory=list)
 
@@ -211,7 +211,7 @@ def at_home(
             requests_per_minute=per_minute,
             requests_per_day=per_day,
         )
-        connection = stack.enter_context(Connection(settings, database))
+        connection = stack.enter_context(WhoopSession(settings, database))
         home = Home(simulator, database, connection, clock)
         if connect:
             for user_id in world.user_ids:

@@ -13,7 +13,7 @@ from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync import stream_reader
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.members.connecting import disconnect_member
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world, moment
 
@@ -73,7 +73,7 @@ def test_a_snapshot_load_of_a_past_day_does_not_clear_todays_failure(home):
 def test_a_pair_that_arrives_after_the_lease_expired_is_stored(home, monkeypatch):
     # Another process takes the lease over and is rejected, because this process has used the token.
     home.world.expire_tokens(home.member)
-    other = Connection(home.connection.settings, home.database)
+    other = WhoopSession(home.connection.settings, home.database)
     refresh = home.connection.oauth.refresh
 
     def refresh_slowly(token):

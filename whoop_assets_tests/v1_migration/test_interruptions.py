@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text, update
 
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.v1_migration import migrate as v1_migration
 from whoop_assets.v1_migration import store as v1_store
 from whoop_assets.v1_migration.store import OldId
@@ -82,7 +82,7 @@ def test_an_exhausted_budget_leaves_only_the_ids_open_that_need_a_request(home):
         sent = len(connection.execute(text("select id from request_grants")).all())
     # The backfill lane may use nine tenths of the daily limit.
     settings = home.connection.settings.replace(requests_per_day=-(-(sent + 5) * 10 // 9))
-    with Connection(settings, home.database) as limited:
+    with WhoopSession(settings, home.database) as limited:
         failures = migrate(home, [*needing_requests.values(), *containing_ids.values()], connection=limited)
     assert set(failures) == {first}
     found = integrity_report(home)

@@ -16,7 +16,7 @@ import pytest
 from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web import group_commit
 from whoop_assets.web.app import WEBHOOK_PATH, create_app
 from whoop_assets.web.server import ServiceServer
@@ -129,7 +129,7 @@ def serve() -> Iterator[Callable[..., Service]]:
             settings = Settings(
                 client_id="app", client_secret=SECRET, database_url=url, token_key=TOKEN_KEY
             ).replace(**changes)
-            session = cleanup.enter_context(Connection(settings, database))
+            session = cleanup.enter_context(WhoopSession(settings, database))
             ready = threading.Event()
             server = ServiceServer(create_app(session), "127.0.0.1", 0, lambda _: ready.set())
             thread = threading.Thread(target=server.serve_until_stopped, daemon=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from whoop_assets.cli.backfill.run_watcher import Watcher
     from whoop_assets.db.database import Database
     from whoop_assets.records.load_failures import Failure
-    from whoop_assets.sync.session import Connection
+    from whoop_assets.sync.session import WhoopSession
 
 NOT_ALL_DONE = 1
 _NAMED_AT_MOST = 3
@@ -168,7 +168,7 @@ def run_backfill(
     return ran, watcher
 
 
-def check_way(connection: "Connection", wanted: "BackfillRange") -> None:
+def check_way(connection: "WhoopSession", wanted: "BackfillRange") -> None:
     """Raise the error that would end the run at its first request.
 
     There is no member, or a URL or the token key is not usable.

@@ -16,7 +16,7 @@ from whoop_assets.settings import Settings
 if TYPE_CHECKING:
     from whoop_assets.sync.members.connecting import Connected
     from whoop_assets.sync.members.time_zone import EasternMember
-    from whoop_assets.sync.session import Connection
+    from whoop_assets.sync.session import WhoopSession
 
 FIRST_BACKFILL = timedelta(days=365)
 LINK_HOURS = 24
@@ -67,7 +67,7 @@ def connect(no_browser: bool, paste: bool, tokens: bool, link: bool, hours: int)
         report(connection, connected)
 
 
-def report(connection: "Connection", connected: "Connected") -> None:
+def report(connection: "WhoopSession", connected: "Connected") -> None:
     """Print the member's id, the streams without a scope, and the next command.
 
     Also says whether WHOOP_TIMEZONE fits the member.
@@ -98,7 +98,7 @@ def report(connection: "Connection", connected: "Connected") -> None:
     )
 
 
-def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember | None":
+def _east_of_setting(connection: "WhoopSession", user_id: int) -> "EasternMember | None":
     """The member, if WHOOP_TIMEZONE lies west of where the newest cycle began; it costs one request.
 
     None also if the cycle cannot be read now: `members`, `plan` and a check find the same later.
@@ -123,7 +123,7 @@ def _east_of_setting(connection: "Connection", user_id: int) -> "EasternMember |
     return east_of(user_id, history, connection.settings.timezone, connection.clock.now())
 
 
-def _by_pasting(connection: "Connection") -> "Connected":
+def _by_pasting(connection: "WhoopSession") -> "Connected":
     from whoop_assets.cli.prompts import ask
     from whoop_assets.sync.members.connecting import connect_with_code
     from whoop_assets.whoop_api.scopes import SCOPES

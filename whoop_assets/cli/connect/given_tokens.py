@@ -18,7 +18,7 @@ from whoop_assets.sync.members.connecting import (
     store_member,
     take_back,
 )
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import InvalidGrant
 from whoop_assets.whoop_api.http.transport import ApiResponse
@@ -35,14 +35,14 @@ class TokensOfTwo(WhoopError):
     """The access token and the refresh token belong to two members."""
 
 
-def connect_with_tokens(connection: Connection) -> Connected:
+def connect_with_tokens(connection: WhoopSession) -> Connected:
     """Ask for both tokens and connect the member they belong to."""
     access = _as_token(ask("Access token", hidden=True))
     refresh = _as_token(ask("Refresh token", hidden=True))
     return connect_pair(connection, access, refresh)
 
 
-def connect_pair(connection: Connection, access: str, refresh: str) -> Connected:
+def connect_pair(connection: WhoopSession, access: str, refresh: str) -> Connected:
     """Renew the pair and connect its member.
 
     Raises InvalidGrant, TokensOfTwo and the errors of `connect_member`.
@@ -71,7 +71,7 @@ def connect_pair(connection: Connection, access: str, refresh: str) -> Connected
     return connected(owner, pair)
 
 
-def _renewed(connection: Connection, refresh: str, granted: frozenset[str]) -> TokenPair:
+def _renewed(connection: WhoopSession, refresh: str, granted: frozenset[str]) -> TokenPair:
     """Return a new token pair with the tested scopes, or the scopes of the response."""
     try:
         fresh = connection.oauth.refresh(refresh)

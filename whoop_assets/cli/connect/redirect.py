@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.sync.members.connecting import Connected, connect_with_code
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.scopes import SCOPES
 
@@ -29,7 +29,7 @@ class NoConsentInTime(WhoopError):
 
 
 def connect_by_redirect(
-    connection: Connection, show: Callable[[str], None], patience: float = PATIENCE
+    connection: WhoopSession, show: Callable[[str], None], patience: float = PATIENCE
 ) -> Connected:
     """Show the consent page with `show`, wait for WHOOP's redirect and connect the member who agreed.
 

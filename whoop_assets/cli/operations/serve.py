@@ -12,7 +12,7 @@ from whoop_assets.cli.processes.ports import LOOPBACK, SERVICE_PORT
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
-    from whoop_assets.sync.session import Connection
+    from whoop_assets.sync.session import WhoopSession
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def serve(host: str, port: int, trusted_proxies: str) -> None:
         click.echo("Ended; what was answered is stored.")
 
 
-def _erase_member(connection: "Connection", user_id: int) -> bool:
+def _erase_member(connection: "WhoopSession", user_id: int) -> bool:
     """Do what `disconnect --erase` does. Returns whether every copy was reached, and logs the others."""
     from whoop_assets.cli.members.erase import erase_outside_tables
     from whoop_assets.members import store as members

@@ -30,7 +30,7 @@ from whoop_assets.records.quarantine import RejectedRecord
 from whoop_assets.records.record_lookup import RecordLookup
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.parsing import parse_record
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.sync.stream_reader import StreamReader
 from whoop_assets.webhooks.events import Event
 from whoop_assets.whoop_api.errors import (
@@ -77,7 +77,7 @@ class _Responses:
 class EventLoad:
     """Loads what a member's events of one stream name; of cycles, everything from the latest known one on."""
 
-    def __init__(self, session: Connection, member: Member, stats: LoadStats, *, closed_by: str) -> None:
+    def __init__(self, session: WhoopSession, member: Member, stats: LoadStats, *, closed_by: str) -> None:
         with session.database.read() as connection:
             now = session.database.now(connection)
         self._reader = StreamReader(session, stats, lane=LANE, until=now, since=now, closed_by=closed_by)

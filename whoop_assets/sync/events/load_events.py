@@ -22,7 +22,7 @@ from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_s
 from whoop_assets.sync.events.event_load import LANE, EventLoad
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests
 from whoop_assets.sync.load_stats import LoadStats
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.webhooks import attempts, claims, event_days, inbox
 from whoop_assets.webhooks.events import Event
 from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
@@ -56,7 +56,7 @@ class PartitionBounds:
 
 
 def load_events(
-    session: Connection,
+    session: WhoopSession,
     request: LoadRequest,
     *,
     streams: Collection[str] = ANNOUNCED_STREAMS,
@@ -110,7 +110,7 @@ class _EventWork:
     `stopped_by`: the error after which no request can be sent.
     """
 
-    session: Connection
+    session: WhoopSession
     request: LoadRequest
     result: LoadResult = field(default_factory=LoadResult)
     stopped_by: WhoopError | None = None
@@ -241,7 +241,7 @@ def follow_touched(
     return rebuild_stale_trends(database, stale)
 
 
-def process_due_events(session: Connection, *, by: str) -> list[LoadResult]:
+def process_due_events(session: WhoopSession, *, by: str) -> list[LoadResult]:
     """Load all due events and rebuild the summaries, without Dagster. A run does the same for one day."""
     database = session.database
     with database.read() as connection:

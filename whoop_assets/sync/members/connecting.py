@@ -13,7 +13,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, snapshots
 from whoop_assets.sync.members import membership
 from whoop_assets.sync.parsing import parse_snapshot
-from whoop_assets.sync.session import CONNECT_LANE, Connection
+from whoop_assets.sync.session import CONNECT_LANE, WhoopSession
 from whoop_assets.tokens import store as token_store
 from whoop_assets.webhooks import deliveries, inbox
 from whoop_assets.whoop_api.errors import Unauthorized
@@ -37,7 +37,7 @@ class Connected:
     left_out: list[str]
 
 
-def connect_with_code(session: Connection, code: str, requested: Iterable[str] = SCOPES) -> Connected:
+def connect_with_code(session: WhoopSession, code: str, requested: Iterable[str] = SCOPES) -> Connected:
     """Exchange the authorization code and connect the member who gave the consent.
 
     Args:
@@ -51,7 +51,7 @@ def connect_with_code(session: Connection, code: str, requested: Iterable[str] =
     return connect_member(session, session.oauth.exchange_code(code, requested))
 
 
-def connect_member(session: Connection, pair: TokenPair) -> Connected:
+def connect_member(session: WhoopSession, pair: TokenPair) -> Connected:
     """Read the profile to find the member, then store member, tokens and profile in one transaction.
 
     Raises:
@@ -82,7 +82,7 @@ def profile_owner(answer: ApiResponse) -> int:
 
 
 def store_member(
-    session: Connection, user_id: int, pair: TokenPair, answer: ApiResponse, *, only_known: bool = False
+    session: WhoopSession, user_id: int, pair: TokenPair, answer: ApiResponse, *, only_known: bool = False
 ) -> membership.MemberBackup:
     """Store member, tokens and profile in one transaction, and replay the member's parked events.
 
@@ -121,7 +121,7 @@ def store_member(
     return before
 
 
-def take_back(session: Connection, user_id: int, before: membership.MemberBackup) -> None:
+def take_back(session: WhoopSession, user_id: int, before: membership.MemberBackup) -> None:
     """Undo `store_member`, because the tokens belong to another member."""
     with session.database.write([user_id]) as connection:
         membership.restore(connection, user_id, before)
@@ -145,7 +145,7 @@ class Disconnected:
     revoked: bool
 
 
-def disconnect_member(session: Connection, user_id: int, *, erase: bool) -> Disconnected:
+def disconnect_member(session: WhoopSession, user_id: int, *, erase: bool) -> Disconnected:
     """End the grant at WHOOP and delete the tokens; with `erase`, delete every row of the member too.
 
     The grant has ended if WHOOP answers 204, or if it rejects tokens that this program cannot have used up
@@ -179,7 +179,7 @@ def disconnect_member(session: Connection, user_id: int, *, erase: bool) -> Disc
     return Disconnected(0, revoked)
 
 
-def _revoke(session: Connection, user_id: int) -> bool:
+def _revoke(session: WhoopSession, user_id: int) -> bool:
     """Return whether the grant has ended at WHOOP, by this request or before."""
     with session.database.read() as connection:
         token_store.load(connection, user_id, session.cipher)
@@ -192,14 +192,14 @@ def _revoke(session: Connection, user_id: int) -> bool:
     return True
 
 
-def _whoop_rejected_tokens(session: Connection, user_id: int) -> bool:
+def _whoop_rejected_tokens(session: WhoopSession, user_id: int) -> bool:
     """Return whether WHOOP rejected the tokens, as opposed to a local error."""
     with session.database.read() as connection:
         reason = member_store.reason_to_reconnect(connection, user_id) or ""
     return reason.startswith((member_store.NO_LONGER_ACCEPTED, member_store.REFUSES_EVERYTHING))
 
 
-def _has_unanswered_refresh(session: Connection, user_id: int) -> bool:
+def _has_unanswered_refresh(session: WhoopSession, user_id: int) -> bool:
     """Return whether a refresh was sent and its response never arrived. A rejection then proves nothing."""
     with session.database.read() as connection:
         pair = token_store.load(connection, user_id, session.cipher)

@@ -19,7 +19,7 @@ from whoop_assets.errors import WhoopError
 from whoop_assets.members import sessions
 from whoop_assets.members.sessions import Session
 from whoop_assets.report.rendering import template_environment
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.pages import texts
 
@@ -67,7 +67,7 @@ Action = Callable[[Request, Visitor, dict[str, str]], Awaitable[Response]]
 class PageService:
     """Database access, sessions and rendering for the pages; `close` ends its threads."""
 
-    def __init__(self, whoop: Connection, erase_member: EraseMember, limits: ClientRateLimits) -> None:
+    def __init__(self, whoop: WhoopSession, erase_member: EraseMember, limits: ClientRateLimits) -> None:
         self.whoop = whoop
         self.database = whoop.database
         self.settings = whoop.settings

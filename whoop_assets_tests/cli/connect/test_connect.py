@@ -12,7 +12,7 @@ from whoop_assets.cli.connect.redirect import NoConsentInTime, connect_by_redire
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import tables
 from whoop_assets.whoop_api.errors import ConsentDenied
 from whoop_assets.whoop_api.scopes import SCOPES
@@ -97,7 +97,7 @@ def test_a_redirect_with_a_foreign_state_is_rejected_and_the_wait_continues(
         assert command_line.world.stats()["token_requests"] == 0
         urllib.request.urlopen(command_line.simulator.consent(url, member)).close()
 
-    with Connection(Settings.from_environment(), command_line.database()) as connection:
+    with WhoopSession(Settings.from_environment(), command_line.database()) as connection:
         assert connect_by_redirect(connection, browse).user_id == member
 
 
@@ -108,7 +108,7 @@ def test_a_denied_consent_ends_the_wait(command_line: CommandLine) -> None:
         urllib.request.urlopen(command_line.simulator.consent(url, member, decision="deny")).close()
 
     with (
-        Connection(Settings.from_environment(), command_line.database()) as connection,
+        WhoopSession(Settings.from_environment(), command_line.database()) as connection,
         pytest.raises(ConsentDenied),
     ):
         connect_by_redirect(connection, browse)
@@ -186,7 +186,7 @@ def test_an_idle_connection_does_not_block_the_redirect(command_line: CommandLin
 
 def test_a_missing_consent_ends_the_wait_with_the_alternative(command_line: CommandLine) -> None:
     opened: list[str] = []
-    with Connection(Settings.from_environment(), command_line.database()) as connection:
+    with WhoopSession(Settings.from_environment(), command_line.database()) as connection:
         with pytest.raises(NoConsentInTime, match="--paste"):
             connect_by_redirect(connection, opened.append, patience=0.05)
         assert len(opened) == 1

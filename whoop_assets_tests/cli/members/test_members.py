@@ -13,7 +13,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.schema import metadata
 from whoop_assets.settings import Settings
 from whoop_assets.sync.load_members import LoadRequest, load_members
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import tables
 from whoop_assets_tests.cli.conftest import CommandLine, error_of
 from whoop_assets_tests.support.fixed_time import TODAY
@@ -190,7 +190,7 @@ def test_commands_advise_a_time_zone_that_covers_the_easternmost_member(
     answers = f"{tokens['access_token']}\n{tokens['refresh_token']}\n"
     assert advice in command_line.run("connect", "--tokens", typed=answers).stdout
     database = command_line.database()
-    with Connection(Settings.from_environment(), database) as connection:
+    with WhoopSession(Settings.from_environment(), database) as connection:
         now = database.clock.now()
         load_members(connection, LoadRequest("cycles", TODAY, TODAY, TODAY, now, now))
     database.close()

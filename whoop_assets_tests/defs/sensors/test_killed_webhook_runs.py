@@ -102,7 +102,7 @@ def test_a_run_killed_at_any_point_loses_nothing_and_stores_nothing_twice(
 
 KILL_AT_STATEMENT = """
 import os, signal, sys
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.sync.events.load_events import process_due_events
 from whoop_assets.settings import Settings
 from whoop_assets.schema import open_database
@@ -119,7 +119,7 @@ def statement(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 event.listen(database.engine, "before_cursor_execute", statement)
-process_due_events(Connection(settings, database), by="killed")
+process_due_events(WhoopSession(settings, database), by="killed")
 """
 
 

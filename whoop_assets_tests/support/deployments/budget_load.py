@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets_tests.support.deployments.simulator_process import SimulatedWhoop
 from whoop_assets_tests.support.servers.postgres import running_server
 
@@ -39,7 +39,7 @@ class BudgetLoadResult:
 def send_without_pause(settings: Settings, user_id: int, ready: Any, stop: Any, served: Any) -> None:
     """Send the smallest request in the backfill lane without pause, until `stop` is set."""
     database = Database(settings.database_url)
-    with Connection(settings, database, "flat out") as connection:
+    with WhoopSession(settings, database, "flat out") as connection:
         client = connection.client(user_id, "backfill")
         ready.wait()
         while not stop.is_set():
@@ -53,7 +53,7 @@ def send_at_random_times(
 ) -> None:
     """Send requests in the webhook lane at random times, and record the seconds of each."""
     database = Database(settings.database_url)
-    with Connection(settings, database, "webhooks") as connection:
+    with WhoopSession(settings, database, "webhooks") as connection:
         client, chance = connection.client(user_id, "webhook"), random.Random(seed)
         ready.wait()
         while not stop.wait(chance.expovariate(WEBHOOKS_PER_MINUTE / 60)):

@@ -18,7 +18,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
 from whoop_assets.sync.members.connecting import connect_member
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.scopes import SCOPES
 
 RECORDS = ("cycles", "sleeps", "recoveries", "workouts")
@@ -35,14 +35,14 @@ class SimulatedWhoop:
     members: list[int]
     today: date
 
-    def database(self, name: str, *members: int) -> tuple[Database, Connection]:
+    def database(self, name: str, *members: int) -> tuple[Database, WhoopSession]:
         """Creates a SQLite database with these members connected; without members, all are connected."""
         return self.connected(self.with_database(name), *members)
 
-    def connected(self, settings: Settings, *members: int) -> tuple[Database, Connection]:
+    def connected(self, settings: Settings, *members: int) -> tuple[Database, WhoopSession]:
         """Opens the database of the settings and connects these members; without members, all of them."""
         database = open_database(settings, create=True)
-        connection = Connection(settings, database)
+        connection = WhoopSession(settings, database)
         for user_id in members or self.members:
             _consent(connection, user_id)
         return database, connection
@@ -112,7 +112,7 @@ def table(rows: list[dict[str, object]]) -> str:
     return "\n".join(json.dumps(row) for row in rows)
 
 
-def _consent(connection: Connection, user_id: int) -> None:
+def _consent(connection: WhoopSession, user_id: int) -> None:
     state = connection.oauth.new_state()
     url = urllib.parse.urlsplit(connection.oauth.authorization_url(SCOPES, state))
     fields = dict(urllib.parse.parse_qsl(url.query)) | {"member": str(user_id), "decision": "allow"}

@@ -26,7 +26,7 @@ from whoop_assets.sync.events.load_events import (
     ANNOUNCED_STREAMS,
     MAX_EVENTS_PER_RUN,
 )
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
@@ -105,7 +105,7 @@ def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None
     page.clear(RECEIVER)
     clock = SharedClock(page, RECEIVER)
     database = WatchedDatabase(settings.database_url, clock, durable=True)
-    app = create_app(Connection(settings, database, "receiver"))
+    app = create_app(WhoopSession(settings, database, "receiver"))
 
     async def watched(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":

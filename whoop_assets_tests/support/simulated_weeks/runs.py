@@ -20,7 +20,7 @@ from whoop_assets.sync.events.load_events import (
     rebuild_touched,
 )
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import keep_alive
 from whoop_assets.whoop_api.oauth import OAuth, TokenPair
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
@@ -43,7 +43,7 @@ def worker(page_path: Path, slot: int, settings: Settings, pipe: Pipe) -> None:
     page = SharedMemory(page_path)
     page.clear(slot)
     database = WatchedDatabase(settings.database_url, SharedClock(page, slot))
-    connection = Connection(settings, database)
+    connection = WhoopSession(settings, database)
     pipe.send("ready")
     while True:
         work, run_id = pipe.recv()
@@ -111,7 +111,7 @@ class WatchedOAuth:
         return getattr(self._oauth, name)
 
 
-def watch_requests(connection: Connection, page: SharedMemory, slot: int) -> None:
+def watch_requests(connection: WhoopSession, page: SharedMemory, slot: int) -> None:
     """Writes the active request and the number of requests to the shared memory.
 
     A killed process cannot report them.
@@ -126,7 +126,7 @@ def _request_begins(page: SharedMemory, slot: int, counter: Activity) -> None:
     page.set(slot, counter, page.get(slot, counter) + 1)
 
 
-def execute(connection: Connection, work: Work, run_id: str) -> list[LoadResult]:
+def execute(connection: WhoopSession, work: Work, run_id: str) -> list[LoadResult]:
     """Executes the steps of a run in the same order as the assets of a Dagster run."""
     database, settings = connection.database, connection.settings
     with database.read() as transaction:

@@ -16,7 +16,7 @@ from typing import Any
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.settings import Settings
 from whoop_assets.sync.members.connecting import connect_member
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.support.simulated_weeks import processes, runs, with_dagster
 from whoop_assets_tests.support.simulated_weeks.child_processes import FORK, Process, RunInFlight
@@ -124,7 +124,7 @@ class SimulatedProcesses:
             given["expires_in"],
             frozenset(given["scope"].split()),
         )
-        with Connection(self.settings, self.database, "connect") as connection:
+        with WhoopSession(self.settings, self.database, "connect") as connection:
             connect_member(connection, pair)
 
     def edit(self) -> None:

@@ -28,7 +28,7 @@ from whoop_assets.defs.sensors.readings import REASON_TAG
 from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
 from whoop_assets.sync.events.event_load import LANE
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets_tests.support.dagster_instance import event_log
 from whoop_assets_tests.support.plain_settings import plain
 from whoop_assets_tests.support.simulated_weeks.processes import PLAN_EVERY, next_tick_at
@@ -77,7 +77,7 @@ class WatchedResource(WhoopResource):
         return self._database
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> WhoopSession:
         opened = self._connection is None
         connection = super().connection
         if opened:

@@ -13,7 +13,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.errors import ReconnectionNeeded
 from whoop_assets.settings import Settings
 from whoop_assets.sync.members.connecting import connect_member
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import lease as leases
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.support.waiting import TIMEOUT_SECONDS
@@ -84,12 +84,12 @@ class ReaderProcess:
 def _read_on_command(pipe: Pipe, settings: Settings, member: int, lease_times: LeaseTimes) -> None:
     lease_times.apply()
     database = Database(settings.database_url)
-    connection = Connection(settings, database)
+    connection = WhoopSession(settings, database)
     pipe.send("ready")
     while True:
         command = pipe.recv()
         if command == "read as new process":
-            connection = Connection(settings, database)
+            connection = WhoopSession(settings, database)
         reads = 0
         try:
             while True:
@@ -113,7 +113,7 @@ class TokenReaders:
 
     simulator: RunningSimulator
     settings: Settings
-    connection: Connection
+    connection: WhoopSession
     lease_times: LeaseTimes
     readers: list[ReaderProcess] = field(default_factory=list)
 
@@ -177,7 +177,7 @@ def open_token_readers(
             requests_per_minute=1_000_000,
             requests_per_day=10_000_000,
         )
-        connection = stack.enter_context(Connection(settings, database))
+        connection = stack.enter_context(WhoopSession(settings, database))
         group = TokenReaders(simulator, settings, connection, lease_times or LeaseTimes())
 
         def end_readers() -> None:

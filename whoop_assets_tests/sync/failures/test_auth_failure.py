@@ -6,7 +6,7 @@ import pytest
 
 from whoop_assets.sync import auth_failure
 from whoop_assets.sync.members.connecting import disconnect_member
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 
@@ -113,7 +113,7 @@ def during_request(monkeypatch, at_request, action):
 
 def test_a_401_for_a_replaced_token_marks_no_member(home, monkeypatch):
     refuse(home, "/v2/activity/workout")
-    another = Connection(home.connection.settings, home.database)
+    another = WhoopSession(home.connection.settings, home.database)
 
     def renewed():
         another.tokens(home.member).after_rejection(another.tokens(home.member).access_token())

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from whoop_assets.records import load_failures
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.http.fault_time import MAX_RUN_SECONDS
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
@@ -34,7 +34,7 @@ def test_backfills_complete_with_a_quarter_of_the_responses_broken(sqlite_url):
 def test_an_unreachable_whoop_ends_the_loads_of_all_members_within_the_stated_time(sqlite_url):
     with at_home(sqlite_url, frozen_world(members=4, days=5)) as home:
         nowhere = home.connection.settings.replace(api_url=f"http://127.0.0.1:{REFUSING_PORT}")
-        with Connection(nowhere, home.database) as connection:
+        with WhoopSession(nowhere, home.database) as connection:
             home.connection = connection
             began = home.clock.now()
             home.load(FIRST, TODAY, EVERYTHING)
@@ -53,7 +53,7 @@ def test_a_token_endpoint_that_cannot_be_reached_ends_within_the_stated_time_too
             home.world.expire_tokens(member)
         home.clock.advance(timedelta(hours=2))
         nowhere = home.connection.settings.replace(oauth_url=f"http://127.0.0.1:{REFUSING_PORT}")
-        with Connection(nowhere, home.database) as connection:
+        with WhoopSession(nowhere, home.database) as connection:
             home.connection = connection
             began = home.clock.now()
             home.load(FIRST, TODAY, EVERYTHING)

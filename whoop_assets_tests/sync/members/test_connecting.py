@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from whoop_assets.errors import ConfigurationError, ReconnectionNeeded, UnknownMember
 from whoop_assets.schema import metadata
 from whoop_assets.sync.members.connecting import Disconnected, ScopesMissing, disconnect_member
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens.key_rotation import rotate
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.deliveries import delivery_of
@@ -117,7 +117,7 @@ def test_a_member_can_be_erased_without_the_key(home):
     home.connect(user_id)
     home.load(TODAY, TODAY)
     lost = home.connection.settings.replace(token_key=Fernet.generate_key().decode())
-    with Connection(lost, home.database) as without_key:
+    with WhoopSession(lost, home.database) as without_key:
         with pytest.raises(ConfigurationError, match="another key"):
             disconnect_member(without_key, user_id, erase=False)
         assert home.rows("tokens")
@@ -131,7 +131,7 @@ def test_only_whoops_response_proves_the_end_of_a_grant(home, monkeypatch):
     user_id = home.world.user_ids[0]
     home.connect(user_id)
     elsewhere = home.connection.settings.replace(api_url=f"{home.simulator.base_url}/_control/stats?")
-    with Connection(elsewhere, home.database) as connection, pytest.raises(ApiError):
+    with WhoopSession(elsewhere, home.database) as connection, pytest.raises(ApiError):
         disconnect_member(connection, user_id, erase=False)
     assert home.rows("tokens")
     assert home.rows("members")[user_id]["status"] == "connected"
@@ -176,7 +176,7 @@ def test_after_a_key_was_given_up_as_lost_its_member_can_leave(home):
     new = Fernet.generate_key().decode()
     rotate(home.database, new, lost=True)
     lost = home.connection.settings.replace(token_key=new)
-    with Connection(lost, home.database) as connection:
+    with WhoopSession(lost, home.database) as connection:
         assert not disconnect_member(connection, user_id, erase=False).revoked
     assert home.rows("tokens") == {}
     assert home.rows("members")[user_id]["status"] == "disconnected"

@@ -17,7 +17,7 @@ from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.members import invitations, sessions
 from whoop_assets.summaries.dependents import rebuild_stale_trends
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.session import Connection
+from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.app import create_app
 from whoop_assets.web.pages.service import SESSION_COOKIE
@@ -85,7 +85,7 @@ class Site:
     """A running service and its data."""
 
     home: Home
-    session: Connection
+    session: WhoopSession
     app: Starlette
     server: ServiceServer
     erased: list[int]
@@ -163,7 +163,7 @@ def running_site(
             start_date=FIRST_DAY,
             operators=frozenset(home.members[place] for place in operators),
         )
-        with Connection(settings, home.database) as session:
+        with WhoopSession(settings, home.database) as session:
             erased: list[int] = []
 
             def erase(user_id: int) -> bool:
