@@ -16,7 +16,9 @@ MAX_WHOLE = 2**31 - 1
 """The largest value of an INTEGER column."""
 
 _TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.\d+)?", re.ASCII)
-_ZONE = re.compile(r"(?:(?:UTC|GMT) ?)?(?:(Z)|([+-])(\d{1,2})(?::?(\d{2}))?)|UTC|GMT", re.ASCII)
+_ZONE = re.compile(
+    r"(?:(?:UTC|GMT) ?)?(?:(Z)|([+-])(\d{1,2})(?::?(\d{2}))?)|UTC|GMT", re.ASCII | re.IGNORECASE
+)
 _NUMBER = re.compile(r"-?\d{1,12}(?:\.\d{1,12})?", re.ASCII)
 _HARMLESS = re.compile(r"(?:[0-9:.,/+% -]|UTC|GMT|[ZT]){0,25}", re.ASCII)
 """The characters of numbers, times and zones: an error may repeat them."""

@@ -6,6 +6,7 @@ docs/data-dictionary.md contains the same table.
 import random
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,20 @@ TABLE = {
 }
 EXPORTS = ("no export", "cycles alone", "every file")
 CELLS = [(how, export, TABLE[how][place]) for how in TABLE for place, export in enumerate(EXPORTS)]
+
+
+def test_the_data_dictionary_has_this_table():
+    text = (Path(__file__).parents[3] / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
+    lines = text.partition("#### Unknown is NULL, never 0")[2].partition("\n| --- ")[2].splitlines()[1:5]
+    documented = {}
+    for line in lines:
+        how, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        name = next(name for name in ("not granted", "failed", "not read yet", "read") if name in how)
+        documented[name] = tuple(
+            next(kind for kind in (API, EXPORT, UNKNOWN) if cell.startswith(kind.removesuffix(" values")))
+            for cell in cells
+        )
+    assert documented == TABLE
 
 
 def summaries(home):
