@@ -60,10 +60,10 @@ def test_an_answer_on_a_day_without_a_summary_has_no_values():
     assert (row["recovery_score"], row["hrv_rmssd_milli"]) == (None, None)
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_of_two_answers_on_a_day_that_of_the_days_cycle_wins_else_the_later(turned):
+@pytest.mark.parametrize("reversed_order", [False, True])
+def test_of_two_answers_the_one_of_the_days_cycle_is_used_else_the_later_one(reversed_order):
     both = [entry(0, True), entry(0, False, start=START + timedelta(hours=9))]
-    both = both[::-1] if turned else both
+    both = both[::-1] if reversed_order else both
     (row,) = journal_rows(both, {DAY: measured(0)})
     assert row["answered_yes"] is True
     (row,) = journal_rows(both, {})
@@ -223,11 +223,11 @@ def test_nights_before_a_change_of_definition_are_no_baseline_for_nights_after_i
 
 
 @pytest.mark.parametrize(
-    ("q_value", "hedges", "said"),
+    ("q_value", "hedges", "expected"),
     [(0.05, -0.5, "strong"), (0.05, 0.49, "weak"), (0.051, 2.0, "cannot tell")],
 )
-def test_a_member_is_told_strong_weak_or_cannot_tell(q_value, hedges, said):
-    assert verdict(q_value, hedges) == said
+def test_the_verdict_is_strong_weak_or_cannot_tell(q_value, hedges, expected):
+    assert verdict(q_value, hedges) == expected
 
 
 def solved(matrix, right):

@@ -38,8 +38,8 @@ def test_a_workout_stored_before_its_cycle_moves_to_the_cycles_day_and_both_days
         assert stale(connection) == {date(2026, 5, 3), date(2026, 5, 4)}
 
 
-def test_the_calendar_is_that_of_the_transaction_and_of_the_member(database):
-    """It is kept in memory while its rows stay the same, and never longer, whatever the clock says."""
+def test_the_calendar_contains_the_members_cycles_of_the_present_transaction(database):
+    # The calendar is cached only while its rows are unchanged.
 
     def known(connection, user_id):
         days = day_assignment.calendar(connection, user_id)

@@ -173,7 +173,7 @@ def test_after_a_429_half_of_the_rate_is_in_use_and_a_tenth_more_with_each_minut
     assert_never_more_than(100, MINUTE, sent)
 
 
-def test_a_429_that_several_processes_meet_at_once_counts_once(database):
+def test_a_429_of_several_processes_at_the_same_time_counts_once(database):
     processes = [RequestBudget(database, per_minute=100, per_day=10_000) for _ in range(4)]
     for process in processes:
         process.observe(429, Stated(remaining=0, reset_seconds=30))
@@ -221,7 +221,7 @@ def test_requests_of_another_program_of_the_same_app_reduce_our_limit(database):
     assert sent[10] == NOW + timedelta(seconds=40)
 
 
-def test_what_whoop_says_is_left_changes_nothing_while_it_agrees_with_our_own_count(database):
+def test_whoops_remaining_count_changes_nothing_if_it_agrees_with_ours(database):
     budget = RequestBudget(database, per_minute=100, per_day=10_000)
     for number in range(1, 99):
         budget.acquire("webhook")
@@ -236,7 +236,7 @@ def test_a_shorter_reset_does_not_open_a_gate_that_is_closed_for_longer(database
     assert budget.acquire("webhook") == NOW + timedelta(seconds=50)
 
 
-def test_limits_that_whoop_states_take_the_place_of_the_configured_ones(database):
+def test_limits_stated_by_whoop_replace_the_configured_ones(database):
     budget = RequestBudget(database, per_minute=1, per_day=10)
     budget.acquire("webhook")
     budget.observe(200, Stated(limits=((3, 60), (1000, DAY_SECONDS))))
@@ -245,14 +245,14 @@ def test_limits_that_whoop_states_take_the_place_of_the_configured_ones(database
     assert budget.acquire("webhook") > NOW + MINUTE
 
 
-def test_a_process_that_starts_later_knows_the_limits_that_others_learned(database):
+def test_a_new_process_uses_the_limits_that_others_learned(database):
     RequestBudget(database, per_minute=100, per_day=10_000).observe(200, Stated(limits=((2, 60),)))
     later = RequestBudget(database, per_minute=100, per_day=10_000)
     times = [later.acquire("webhook") for _ in range(3)]
     assert_never_more_than(2, MINUTE, times)
 
 
-def test_what_is_used_is_counted_within_the_window(database):
+def test_used_requests_are_counted_within_the_window(database):
     budget = RequestBudget(database, per_minute=100, per_day=10_000)
     for _ in range(3):
         budget.acquire("webhook")
@@ -263,7 +263,7 @@ def test_what_is_used_is_counted_within_the_window(database):
         assert ledger.used(connection, now, DAY_SECONDS) == 3
 
 
-def test_requests_of_the_day_before_yesterday_are_forgotten(database):
+def test_grants_older_than_the_day_limits_window_are_deleted(database):
     budget = RequestBudget(database, per_minute=1_000, per_day=10_000)
     for _ in range(10):
         budget.acquire("webhook")

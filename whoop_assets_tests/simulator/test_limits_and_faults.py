@@ -95,7 +95,7 @@ def test_a_share_of_the_requests_can_fail(simulator: RunningSimulator, api: Api)
     assert {api.get("/v2/cycle", limit=1).status_code for _ in range(20)} == {200}
 
 
-def test_broken_answers(simulator: RunningSimulator, api: Api) -> None:
+def test_a_fault_can_truncate_reset_or_replace_a_response(simulator: RunningSimulator, api: Api) -> None:
     simulator.world.inject_fault("truncate")
     with pytest.raises(httpx.RemoteProtocolError):
         api.get("/v2/cycle")

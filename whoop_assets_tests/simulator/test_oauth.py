@@ -251,7 +251,7 @@ def test_the_token_endpoint_reads_only_forms(simulator: RunningSimulator) -> Non
     assert_refused(httpx.post(f"{simulator.oauth_url}/token", json=form, timeout=60), 400, "invalid_request")
 
 
-def test_a_wrong_method_gets_the_allowed_ones(simulator: RunningSimulator) -> None:
+def test_a_wrong_method_gets_a_405_with_the_allowed_methods(simulator: RunningSimulator) -> None:
     for method, url, allowed in (
         ("GET", f"{simulator.oauth_url}/token", {"POST"}),
         ("DELETE", f"{simulator.oauth_url}/auth", {"GET", "HEAD", "POST"}),

@@ -54,7 +54,7 @@ def days(truth: dict[str, list[dict[str, Any]]]) -> Iterator[Day]:
         )
 
 
-def test_sleep_is_7_2_hours_give_or_take_one(truths: list[Any]) -> None:
+def test_sleeps_have_a_mean_of_7_2_hours_and_a_deviation_of_one_hour(truths: list[Any]) -> None:
     for truth in truths:
         hours = [day.hours_asleep for day in days(truth)]
         assert 7.0 < fmean(hours) < 7.45
@@ -103,7 +103,7 @@ def test_resting_heart_rate_and_hrv_correlate_as_in_real_members(truths: list[An
     assert -0.87 < correlation(heart_rates, hrvs) < -0.81
 
 
-def test_up_to_three_workouts_a_cycle_of_several_sports(truths: list[Any]) -> None:
+def test_cycles_have_up_to_three_workouts_of_several_sports(truths: list[Any]) -> None:
     for truth in truths:
         starts = [cycle["start"] for cycle in truth["cycles"]]
         per_cycle = Counter(max(s for s in starts if s <= w["start"]) for w in truth["workouts"])

@@ -56,7 +56,9 @@ def test_sleeps_and_workouts_do_not_overlap_their_own_kind(big_world: World) -> 
             assert all(a["end"] <= b["start"] for a, b in pairwise(records))
 
 
-def test_stages_add_up_and_the_bed_is_left_within_448_seconds(big_world: World) -> None:
+def test_stages_add_up_to_the_time_in_bed_and_a_sleep_ends_at_most_448_seconds_later(
+    big_world: World,
+) -> None:
     for truth in everyone(big_world):
         gaps = []
         for sleep in truth["sleeps"]:
@@ -80,7 +82,7 @@ def test_zones_add_up_to_the_workout_within_seconds(big_world: World) -> None:
                 assert -35_000 <= difference <= 1_000
 
 
-def test_a_recovery_carries_its_sleeps_times_of_record(big_world: World) -> None:
+def test_a_recovery_has_the_created_at_and_updated_at_of_its_sleep(big_world: World) -> None:
     for truth in everyone(big_world):
         stamps = {sleep["id"]: (sleep["created_at"], sleep["updated_at"]) for sleep in truth["sleeps"]}
         for recovery in truth["recoveries"]:
@@ -107,7 +109,7 @@ def test_sleeps_and_workouts_have_one_offset_and_cycles_their_own(big_world: Wor
         assert len(offsets) >= 4, "travel"
 
 
-def test_travel_goes_east_and_west(big_world: World) -> None:
+def test_members_travel_east_and_west(big_world: World) -> None:
     for truth in everyone(big_world)[:3]:
         offsets = [offset(cycle["timezone_offset"]) for cycle in truth["cycles"][::-1][1:]]
         home = sorted(Counter(offsets), key=Counter(offsets).get, reverse=True)[:2]  # type: ignore[arg-type]
@@ -196,7 +198,7 @@ def test_most_sleeps_are_processed_minutes_after_waking_and_some_hours_later(big
     assert timedelta(hours=6) < lags[-1] <= timedelta(hours=14, minutes=1)
 
 
-def test_restatements_come_up_to_nine_days_late(big_world: World) -> None:
+def test_some_records_change_up_to_nine_days_later(big_world: World) -> None:
     late = []
     for truth in everyone(big_world):
         late += [
@@ -251,7 +253,7 @@ def test_a_member_without_a_newer_strap_has_neither_spo2_nor_temperature(big_wor
         assert None in temperature
 
 
-def test_naps_lower_the_next_nights_need(big_world: World) -> None:
+def test_a_nap_reduces_the_sleep_need_of_the_next_night(big_world: World) -> None:
     for truth in everyone(big_world):
         nights = [s for s in truth["sleeps"] if not s["nap"] and "score" in s]
         needs = [night["score"]["sleep_needed"]["need_from_recent_nap_milli"] for night in nights]
@@ -259,7 +261,7 @@ def test_naps_lower_the_next_nights_need(big_world: World) -> None:
         assert needs.count(0) > len(needs) / 2
 
 
-def test_explicit_nulls_and_fractions(big_world: World) -> None:
+def test_some_values_are_explicit_nulls_or_fractions(big_world: World) -> None:
     truth = everyone(big_world)[0]
     assert all(record["v1_id"] is None for record in truth["sleeps"] + truth["workouts"])
     scores = [workout["score"] for workout in truth["workouts"] if "score" in workout]

@@ -75,7 +75,7 @@ def test_an_event_has_four_fields_and_is_signed_with_the_client_secret(box: Mail
     assert letter.timestamp == str(int(NOW.timestamp() * 1000))
 
 
-def test_a_leap_of_a_month_announces_all_changes_of_the_month_in_order(box: Mailbox) -> None:
+def test_advancing_by_a_month_announces_all_changes_of_the_month_in_order(box: Mailbox) -> None:
     world = subscribed(box, members=2, days=20)
     before = {user_id: records(world, user_id) for user_id in world.user_ids}
     world.advance(timedelta(days=30))

@@ -172,7 +172,7 @@ def test_an_older_read_does_not_replace_newer_coverage(home):
         assert coverage.unread(connection, 1, "sleeps", Span(at(0), at(6)), since=at(7)) == []
 
 
-def test_the_hourly_schedule_requests_snapshots_only_every_few_hours(home):
+def test_the_schedule_lane_reads_snapshots_only_every_few_hours(home):
     def requests_of_load(lane):
         home.clock.advance(1)
         now = home.clock.now()

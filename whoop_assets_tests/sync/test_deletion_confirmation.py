@@ -30,7 +30,7 @@ def newest(home, stream, skip=3):
     return home.truth()[stream][skip]
 
 
-def test_the_open_cycles_strain_grows_though_whoop_says_it_was_not_updated(home):
+def test_the_open_cycles_strain_is_updated_although_updated_at_is_unchanged(home):
     home.advance(timedelta(hours=6))
     home.load(TODAY - timedelta(days=1), TODAY, ["cycles"])
     before = max(home.rows("cycles").values(), key=lambda row: row["start_time"])

@@ -76,7 +76,7 @@ def test_the_span_of_a_contiguous_day_is_that_of_its_cycle():
     assert (span.start, span.end) == (cycles[1].start, cycles[1].end)
 
 
-def test_today_while_the_member_still_sleeps_there_is_nothing_to_read():
+def test_nothing_is_read_for_today_while_the_member_still_sleeps():
     yesterday = CalendarCycle(1, NOW - timedelta(hours=30), None, timedelta(0))
     assert yesterday.day < NOW.date()
     assert not record_span(Calendar([yesterday]), NOW.date(), NOW.date(), NOW)

@@ -76,20 +76,20 @@ def test_a_zero_among_real_values_is_a_zero():
     assert the_day([cycle(strain=0.0)])["strain"] == 0.0
 
 
-def test_of_two_cycles_on_a_day_the_one_with_a_main_sleep_is_the_days_however_short():
+def test_a_cycle_with_a_main_sleep_is_preferred_to_a_longer_one_without():
     stretch = cycle(id=99, start_time=hour(1), end_time=hour(23), strain=4.0)
     slept = cycle(id=100, start_time=hour(23), end_time=hour(30), strain=9.0)
     row = the_day([stretch, slept], [sleep(start_time=hour(23), end_time=hour(28))])
     assert (row["cycle_id"], row["strain"], row["cycle_count"]) == (100, 9.0, 2)
 
 
-def test_a_nap_does_not_make_a_cycle_the_days():
+def test_a_nap_does_not_decide_between_two_cycles():
     longer = cycle(id=99, start_time=hour(1), end_time=hour(20))
     napped = cycle(id=100, start_time=hour(20), end_time=hour(30))
     assert the_day([longer, napped], [nap(cycle_id=100)])["cycle_id"] == 99
 
 
-def test_without_a_main_sleep_the_longer_closed_cycle_is_the_days():
+def test_without_main_sleeps_the_longer_closed_cycle_is_used():
     shorter = cycle(id=98, start_time=hour(0), end_time=hour(10))
     longer = cycle(id=99, start_time=hour(10), end_time=hour(23))
     open_one = cycle(id=97, start_time=hour(23), end_time=None)
@@ -97,7 +97,7 @@ def test_without_a_main_sleep_the_longer_closed_cycle_is_the_days():
     assert the_day([open_one, shorter])["cycle_id"] == 98
 
 
-def test_between_equals_the_lower_cycle_id_is_the_days():
+def test_of_equal_cycles_the_one_with_the_lower_id_is_used():
     assert the_day([cycle(id=102), cycle(id=101)])["cycle_id"] == 101
     assert the_day([cycle(id=102, end_time=None), cycle(id=101, end_time=None)])["cycle_id"] == 101
 
@@ -127,19 +127,19 @@ def test_of_cycles_with_equally_long_main_sleeps_the_longer_closed_one_wins():
     assert (row["cycle_id"], row["sleep_id"]) == (100, "b")
 
 
-def test_of_two_main_sleeps_in_one_cycle_the_longer_is_the_days():
+def test_of_two_main_sleeps_in_one_cycle_the_longer_is_used():
     short = sleep(id="a", start_time=hour(10), end_time=hour(13))
     long = sleep(id="b", start_time=hour(14), end_time=hour(19))
     row = the_day([cycle()], [short, long])
     assert (row["sleep_id"], row["sleep_start_time"], row["sleep_end_time"]) == ("b", hour(14), hour(19))
 
 
-def test_a_main_sleep_whose_cycle_is_missing_still_is_the_days_sleep():
+def test_a_main_sleep_without_its_cycle_is_used():
     assert the_day([], [sleep(cycle_id=77)])["sleep_id"] == "night"
     assert the_day([cycle()], [sleep(cycle_id=77)])["sleep_id"] == "night"
 
 
-def test_the_days_cycles_own_sleep_comes_before_a_longer_one_of_a_missing_cycle():
+def test_the_sleep_of_the_days_cycle_is_preferred_to_a_longer_one_of_a_missing_cycle():
     stray = sleep(id="stray", cycle_id=77, start_time=hour(1), end_time=hour(13))
     assert the_day([cycle()], [stray, sleep()])["sleep_id"] == "night"
 

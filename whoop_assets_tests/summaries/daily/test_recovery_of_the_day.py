@@ -22,7 +22,7 @@ def test_the_recovery_follows_the_longer_of_two_main_sleeps():
     assert the_day([cycle()], sleeps, recoveries)["recovery_score"] == 80.0
 
 
-def test_a_recovery_that_arrives_before_its_sleep_is_the_days_already():
+def test_a_recovery_is_used_before_its_sleep_arrives():
     assert the_day([cycle()], [], [recovery()])["recovery_score"] == 72.0
     assert the_day([cycle()], [nap()], [OF_NAP, recovery()])["recovery_score"] == 72.0
 
@@ -33,12 +33,12 @@ def test_naps_of_other_days_have_no_influence():
     assert [row["recovery_score"] for row in rows] == [72.0, None]
 
 
-def test_of_two_recoveries_without_sleeps_none_is_chosen():
+def test_two_recoveries_without_sleeps_give_the_day_no_recovery():
     row = the_day([cycle()], [], [OF_NAP, recovery()])
     assert row["recovery_score"] is None and row["last_recovery_synced_at"] is None
 
 
-def test_without_its_sleep_a_recovery_of_another_cycle_is_not_the_days():
+def test_a_recovery_without_its_sleep_is_used_only_if_it_belongs_to_the_days_cycle():
     two = [
         cycle(id=99, start_time=hour(1), end_time=hour(20)),
         cycle(id=100, start_time=hour(20), end_time=hour(30)),
@@ -48,7 +48,7 @@ def test_without_its_sleep_a_recovery_of_another_cycle_is_not_the_days():
     assert the_day([], [], [recovery()])["recovery_score"] is None
 
 
-def test_beside_a_main_sleep_the_recovery_of_an_unknown_sleep_is_not_the_days():
+def test_a_recovery_of_an_unknown_sleep_is_not_used_if_there_is_a_main_sleep():
     assert the_day([cycle()], [sleep()], [recovery(sleep_id="elsewhere")])["recovery_score"] is None
 
 

@@ -82,7 +82,7 @@ def test_a_member_without_data_has_a_status(home, reader):
     assert found.stale(now)
 
 
-def test_a_member_from_an_export_has_a_today_and_no_readings(home):
+def test_a_member_from_an_export_has_a_local_day_and_no_requested_readings(home):
     at = home.database.now
     with home.database.write([member_store.NEWCOMERS]) as connection:
         user_id = membership.add_export_only(connection, at(connection))
@@ -102,7 +102,7 @@ def test_a_member_from_an_export_has_a_today_and_no_readings(home):
     assert (found.looked_at, found.stale(now), found.worth_asking(now)) == (None, True, False)
 
 
-def test_today_is_the_members_own(home, reader):
+def test_today_is_the_members_local_day(home, reader):
     offset = home.truth()["cycles"][0]["timezone_offset"]
     assert status(home, reader)[0].today == (home.clock.now()).date()
     home.clock.advance(timedelta(hours=12) + timedelta(minutes=1))
