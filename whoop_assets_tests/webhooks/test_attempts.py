@@ -64,7 +64,7 @@ def test_delays_grow_and_the_last_failure_parks_the_event(event_database):
             now = event.next_attempt_at
     assert list(RETRY_DELAYS) == sorted(RETRY_DELAYS)
     assert (event.state, event.next_attempt_at) == ("parked", None)
-    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last event_database: WHOOP has a fault."
+    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last one: WHOOP has a fault."
 
 
 def test_an_event_that_crashes_its_process_is_parked(event_database):
@@ -75,7 +75,7 @@ def test_an_event_that_crashes_its_process_is_parked(event_database):
     assert begin(event_database, now) == []
     event = events(event_database)["t1"]
     assert (event.state, event.begun_by) == ("parked", None)
-    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last event_database: it reported no end."
+    assert event.reason == f"{MAX_ATTEMPTS} attempts failed; the last one: it reported no end."
     with event_database.write() as connection:
         assert inbox.replay(connection, [delivery()], now) == {"t1": None}
     assert begin(event_database, now) == ["t1"]
