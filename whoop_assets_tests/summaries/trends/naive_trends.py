@@ -273,8 +273,10 @@ def _signs(give, out, values, today):
     give("illness_signs", None if few else ",".join(there), few)
     give("illness_flag", None if few else len(set(there.values())) >= 2, few)
     streak = 0
-    for band in reversed(values(lambda row: None if row["user_calibrating"] else row["recovery_band"], 60)):
-        if band != "green":
+    for past_band in reversed(
+        values(lambda row: None if row["user_calibrating"] else row["recovery_band"], 60)
+    ):
+        if past_band != "green":
             break
         streak += 1
     give("green_streak_days", None if band is None or today["user_calibrating"] else streak, lack)
