@@ -20,8 +20,8 @@ from whoop_assets.app_export.parsing.rows import (
 from whoop_assets.app_export.parsing.table import Table, read_table
 from whoop_assets.whoop_day import begins_as_nap
 
-_MOST_SHOWN = 200
-_MOST_HEADINGS_SHOWN = 1_000
+_MAX_REASON_CHARACTERS = 200
+_MAX_HEADINGS_SHOWN = 1_000
 
 
 class _Keyed(Protocol):
@@ -148,13 +148,13 @@ def _tables(files: Mapping[str, bytes], export: Export) -> dict[str, Table]:
         table = read_table(name, content)
         if table.kind is None:
             headings = ", ".join(heading.strip() for heading in table.headings)
-            export.unknown_files.append(UnknownFile(name, headings[:_MOST_HEADINGS_SHOWN]))
+            export.unknown_files.append(UnknownFile(name, headings[:_MAX_HEADINGS_SHOWN]))
             continue
         lacking = table.lacks()
         if lacking is not None:
             raise UnreadableExport(
                 f"{name} lacks the required column {lacking!r}: import the export as the app sent it."
-                f" Its headings are: {', '.join(table.headings)[:_MOST_HEADINGS_SHOWN]}."
+                f" Its headings are: {', '.join(table.headings)[:_MAX_HEADINGS_SHOWN]}."
             )
         before = found.setdefault(table.kind, table)
         if before is not table and files[before.name] != content:
@@ -256,7 +256,7 @@ def _records(table: Table, read: Callable[[Row], Record | None], found: FileRead
 
 
 def _rejected(kind: str, row: Row, reason: str) -> Rejected:
-    shown = reason if len(reason) <= _MOST_SHOWN else reason[:_MOST_SHOWN] + "..."
+    shown = reason if len(reason) <= _MAX_REASON_CHARACTERS else reason[:_MAX_REASON_CHARACTERS] + "..."
     return Rejected(kind, row.line, shown, ",".join(row.raw.values()), rows.day_of(row))
 
 

@@ -46,7 +46,7 @@ Texts = Mapping[str, str]
 """Cells by the key of their column; see `headings.columns_of`."""
 
 Reader = Callable[[str], Any]
-MOST_QUESTION, MOST_ACTIVITY = 500, 128
+MAX_QUESTION_CHARACTERS, MAX_ACTIVITY_CHARACTERS = 500, 128
 
 RECOVERY: dict[str, tuple[str, Reader]] = {
     "recovery_score": ("Recovery score %", number),
@@ -292,7 +292,7 @@ def workout(row: Row) -> ExportedWorkout:
     end = _needed_time(row, ENDED, offset)
     if end <= start:
         raise ValueError(f"{ENDED}: the workout ends before it starts")
-    activity = _text(row, ACTIVITY, MOST_ACTIVITY)
+    activity = _text(row, ACTIVITY, MAX_ACTIVITY_CHARACTERS)
     values = _values(row, EXERTION)
     zones = {name: share_of(percent, end - start) for name, percent in _values(row, ZONES).items()}
     name = slug(activity)
@@ -309,7 +309,7 @@ def journal_entry(row: Row) -> JournalEntry | None:
     if not _cell(row, START):
         return None
     cycle_start, offset, day = _cycle_of(row)
-    question = _text(row, QUESTION, MOST_QUESTION)
+    question = _text(row, QUESTION, MAX_QUESTION_CHARACTERS)
     answer = _needed(row, ANSWER, flag)
     notes = _cell(row, NOTES) or None
     return JournalEntry(cycle_start, question, answer, notes, offset, day, row.line, row.raw)

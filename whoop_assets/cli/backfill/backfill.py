@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from whoop_assets.sync.session import WhoopSession
 
 NOT_ALL_DONE = 1
-_NAMED_AT_MOST = 3
+_MAX_NAMED = 3
 
 
 class BackfillIncomplete(WhoopError):
@@ -234,9 +234,9 @@ def _all_understood(database: "Database", wanted: "BackfillRange", since: dateti
     if rejected:
         named = [
             f"member {record.user_id}, {record.stream}: {record.reason.rstrip('.')}"
-            for record in rejected[:_NAMED_AT_MOST]
+            for record in rejected[:_MAX_NAMED]
         ]
-        if len(rejected) > _NAMED_AT_MOST:
+        if len(rejected) > _MAX_NAMED:
             named.append("...")
         were = (
             "1 record was not understood and is"

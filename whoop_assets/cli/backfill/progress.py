@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from whoop_assets.db.database import Database
 
 EVERY = 1.0
-_QUIET_FOR = 10.0
+_MIN_PROGRESS_INTERVAL_SECONDS = 10.0
 
 
 @contextmanager
@@ -132,7 +132,7 @@ class Lines:
 
     def requested(self, requests: int) -> None:
         news, self._requests = requests - self._requests, requests
-        if news and time.monotonic() - self._said > _QUIET_FOR:
+        if news and time.monotonic() - self._said > _MIN_PROGRESS_INTERVAL_SECONDS:
             self._say(f"{requests} requests so far")
 
     def _say(self, text: str) -> None:

@@ -22,7 +22,7 @@ INCOMPLETE_TAG = "whoop/incomplete"
 itself."""
 
 NO_RETRIES_TAG = "dagster/max_retries"
-MOST_TRIES = 10
+MAX_EARLIER_RUNS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,9 @@ def unfinished_since(instance: "dg.DagsterInstance", wanted: BackfillRange) -> d
 
     from whoop_assets.defs.assets.loading import MAX_CLOCK_SKEW, MAX_RESUME_AGE, SINCE_TAG
 
-    earlier = instance.get_run_records(dg.RunsFilter(tags={BACKFILL_TAG: wanted.digest}), limit=MOST_TRIES)
+    earlier = instance.get_run_records(
+        dg.RunsFilter(tags={BACKFILL_TAG: wanted.digest}), limit=MAX_EARLIER_RUNS
+    )
     for record in earlier:  # newest first
         if (
             record.dagster_run.is_success and INCOMPLETE_TAG not in record.dagster_run.tags

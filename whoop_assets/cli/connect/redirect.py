@@ -18,7 +18,8 @@ from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.scopes import SCOPES
 
-PATIENCE = 300.0  # seconds a member has for the consent page
+MAX_CONSENT_SECONDS = 300.0
+"""How long a member has for the consent page."""
 LOOPBACK = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1"}
 
 _PAGE = "<!doctype html><html lang=en><meta charset=utf-8><title>whoop-assets</title><p>{text}</p></html>"
@@ -29,7 +30,7 @@ class NoConsentInTime(WhoopError):
 
 
 def connect_by_redirect(
-    connection: WhoopSession, show: Callable[[str], None], patience: float = PATIENCE
+    connection: WhoopSession, show: Callable[[str], None], max_seconds: float = MAX_CONSENT_SECONDS
 ) -> Connected:
     """Show the consent page with `show`, wait for WHOOP's redirect and connect the member who agreed.
 
@@ -40,10 +41,10 @@ def connect_by_redirect(
     with listening(connection.settings.redirect_uri, state) as answers:
         show(oauth.authorization_url(SCOPES, state))
         try:
-            redirected_to = answers.get(timeout=patience)
+            redirected_to = answers.get(timeout=max_seconds)
         except queue.Empty:
             raise NoConsentInTime(
-                f"WHOOP's answer did not come within {patience / 60:.0f} minutes: run `whoop-assets connect`"
+                f"WHOOP's answer did not come within {max_seconds / 60:.0f} minutes: run `whoop-assets connect`"
                 " again, or with --paste if the browser cannot reach this machine."
             ) from None
     return connect_with_code(connection, oauth.read_redirect(redirected_to, state))

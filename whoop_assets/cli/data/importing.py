@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from whoop_assets.sync.export_import.import_export import Imported
 
 NEW = "new"
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 NOT_ALL_DONE = 1
 
 
@@ -133,16 +133,16 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
 def _say_what_is_wrong(done: "Imported") -> None:
     """Print on stderr what could not be read."""
     names = {one.file: one.name for one in done.kinds.values()}
-    for fault in done.faults[:MOST_SHOWN]:
+    for fault in done.faults[:MAX_SHOWN]:
         click.echo(
             f"{names[fault.file]}, line {fault.line}: {fault.reason}; the cell is left empty.", err=True
         )
-    if len(done.faults) > MOST_SHOWN:
-        click.echo(f"{len(done.faults) - MOST_SHOWN} further cells are left empty.", err=True)
-    for rejected in done.rejected[:MOST_SHOWN]:
+    if len(done.faults) > MAX_SHOWN:
+        click.echo(f"{len(done.faults) - MAX_SHOWN} further cells are left empty.", err=True)
+    for rejected in done.rejected[:MAX_SHOWN]:
         click.echo(f"{names[rejected.file]}, line {rejected.line}: {rejected.reason}.", err=True)
-    if len(done.rejected) > MOST_SHOWN:
-        click.echo(f"{len(done.rejected) - MOST_SHOWN} further rows were not understood.", err=True)
+    if len(done.rejected) > MAX_SHOWN:
+        click.echo(f"{len(done.rejected) - MAX_SHOWN} further rows were not understood.", err=True)
     if done.rejected:
         click.echo(
             "These rows are kept in the table export_quarantine: `whoop-assets quarantine list` shows them,"

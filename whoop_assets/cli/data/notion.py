@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from whoop_assets.sinks.notion.sources import Obstacle
 
 NOT_ALL_DONE = 1
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 
 
 @click.group()
@@ -78,12 +78,12 @@ def status() -> None:
         refused = pages.refusals(connection, to.source)
         obstacle = sources.obstacle(connection, to.source)
     click.echo(f"Data source {to.source}: {counts.get(pages.WRITTEN, 0)} pages, {len(behind)} days behind.")
-    for user_id, day, state in given_up[:MOST_SHOWN]:
+    for user_id, day, state in given_up[:MAX_SHOWN]:
         said = "in the bin" if state == pages.IN_BIN else "gone"
         click.echo(f"Member {user_id}, {day}: the page is {said}.")
-    if len(given_up) > MOST_SHOWN:
-        click.echo(f"{len(given_up) - MOST_SHOWN} more pages are deleted or in the trash.")
-    for user_id, day, cause in refused[:MOST_SHOWN]:
+    if len(given_up) > MAX_SHOWN:
+        click.echo(f"{len(given_up) - MAX_SHOWN} more pages are deleted or in the trash.")
+    for user_id, day, cause in refused[:MAX_SHOWN]:
         click.echo(f"Member {user_id}, {day}: {cause}", err=True)
     _say(obstacle)
     if refused or obstacle.failure:

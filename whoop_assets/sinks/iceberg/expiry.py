@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
     from pyiceberg.table.snapshots import Snapshot
 
-KEPT, MOST = 20, 40
-"""If there are more than MOST snapshots, only the newest KEPT stay.
+KEPT_SNAPSHOTS, MAX_SNAPSHOTS = 20, 40
+"""If there are more than MAX_SNAPSHOTS snapshots, only the newest KEPT_SNAPSHOTS stay.
 
 A commit that replaces days creates two.
 """
 
 
-def expire(iceberg: "Table", *, most: int = MOST, kept: int = KEPT) -> int:
+def expire(iceberg: "Table", *, most: int = MAX_SNAPSHOTS, kept: int = KEPT_SNAPSHOTS) -> int:
     """Expires old snapshots and returns their number.
 
     Snapshots of branches and tags stay, and all snapshots of a table with `gc.enabled=false`. pyiceberg

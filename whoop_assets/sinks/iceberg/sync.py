@@ -18,7 +18,7 @@ from whoop_assets.errors import SinkUnavailable
 from whoop_assets.sinks import source
 from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg.catalog import reaching
-from whoop_assets.sinks.iceberg.expiry import KEPT, MOST, expire
+from whoop_assets.sinks.iceberg.expiry import KEPT_SNAPSHOTS, MAX_SNAPSHOTS, expire
 from whoop_assets.sinks.iceberg.iceberg_tables import arrow_table, evolve, held, kinds, open_table
 from whoop_assets.sinks.layout import Layout, lay_out
 from whoop_assets.sinks.source import Checksum, ExportTable
@@ -98,7 +98,11 @@ def sync(
     for days in batches(behind):
         _write(database, catalog.name, iceberg, table, days, done)
     with reaching(catalog.name):
-        done.expired = expire(iceberg, most=1, kept=1) if purge else expire(iceberg, most=MOST, kept=KEPT)
+        done.expired = (
+            expire(iceberg, most=1, kept=1)
+            if purge
+            else expire(iceberg, most=MAX_SNAPSHOTS, kept=KEPT_SNAPSHOTS)
+        )
         done.snapshots = len(iceberg.snapshots())
     with database.read() as connection:
         done.held = ledger.row_count(connection, table)

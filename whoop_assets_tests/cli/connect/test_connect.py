@@ -188,7 +188,7 @@ def test_a_missing_consent_ends_the_wait_with_the_alternative(command_line: Comm
     opened: list[str] = []
     with WhoopSession(Settings.from_environment(), command_line.database()) as connection:
         with pytest.raises(NoConsentInTime, match="--paste"):
-            connect_by_redirect(connection, opened.append, patience=0.05)
+            connect_by_redirect(connection, opened.append, max_seconds=0.05)
         assert len(opened) == 1
 
 

@@ -9,7 +9,7 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from whoop_assets.errors import SinkUnavailable
 from whoop_assets.sinks.iceberg import sync as syncing
-from whoop_assets.sinks.iceberg.expiry import KEPT, MOST
+from whoop_assets.sinks.iceberg.expiry import KEPT_SNAPSHOTS, MAX_SNAPSHOTS
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.sinks.iceberg.conftest import OpenHome
 from whoop_assets_tests.support.data.delivered import (
@@ -44,9 +44,9 @@ def test_the_number_of_snapshots_and_files_is_limited(
     open_iceberg_home: OpenHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, maximum = 3, 6
-    assert 0 < KEPT < MOST
-    monkeypatch.setattr(syncing, "KEPT", kept)
-    monkeypatch.setattr(syncing, "MOST", maximum)
+    assert 0 < KEPT_SNAPSHOTS < MAX_SNAPSHOTS
+    monkeypatch.setattr(syncing, "KEPT_SNAPSHOTS", kept)
+    monkeypatch.setattr(syncing, "MAX_SNAPSHOTS", maximum)
     with open_iceberg_home() as iceberg:
         iceberg.load(TODAY - timedelta(days=5))
         iceberg.sync("workout")
@@ -66,8 +66,8 @@ def test_the_number_of_snapshots_and_files_is_limited(
 def test_files_that_cannot_be_deleted_are_counted_without_missing_files(
     open_iceberg_home: OpenHome, monkeypatch: pytest.MonkeyPatch, purge: bool
 ) -> None:
-    monkeypatch.setattr(syncing, "KEPT", 1)
-    monkeypatch.setattr(syncing, "MOST", 1)
+    monkeypatch.setattr(syncing, "KEPT_SNAPSHOTS", 1)
+    monkeypatch.setattr(syncing, "MAX_SNAPSHOTS", 1)
     delete_file = PyArrowFileIO.delete
     kept: list[str] = []
 
