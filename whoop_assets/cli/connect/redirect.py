@@ -44,8 +44,8 @@ def connect_by_redirect(
             redirected_to = answers.get(timeout=max_seconds)
         except queue.Empty:
             raise NoConsentInTime(
-                f"WHOOP's answer did not come within {max_seconds / 60:.0f} minutes: run `whoop-assets connect`"
-                " again, or with --paste if the browser cannot reach this machine."
+                f"WHOOP's answer did not come within {max_seconds / 60:.0f} minutes: run"
+                " `whoop-assets connect` again, or with --paste if the browser cannot reach this machine."
             ) from None
     return connect_with_code(connection, oauth.read_redirect(redirected_to, state))
 
