@@ -2,10 +2,14 @@
 commit.
 
     python -m benchmarks.receiver [--deliveries 10000] [--connections 50] [--seconds 20] [--rate 50]
+                                  [--pages 50] [--page-seconds 30] [--rounds 5]
 
 `whoop-assets serve` is a process on SQLite and on a PostgreSQL that syncs to disk. SQLite is measured again
 while another process loads a year repeatedly into the same file. Every delivery has a valid signature, and
 finally the rows are counted.
+
+The last figure is the ratio of the response times with and without open pages. Signed-in members open their
+page and reload it every `--page-seconds`, spread evenly. Rounds with and without them alternate.
 """
 
 import argparse
@@ -20,16 +24,19 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.synchronize import Event
 from urllib.parse import urlsplit
 
 from whoop_assets.db.database import Database
+from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
+from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import WhoopSession
+from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from whoop_assets_tests.support.deployments.simulator_process import (
@@ -86,6 +93,36 @@ def delivery(user_id: int) -> bytes:
     return head.encode() + body
 
 
+class Reader:
+    """Signed-in members who keep their page open: each reloads it after a pause."""
+
+    def __init__(self, netloc: str, tokens: list[str], pause_seconds: float) -> None:
+        self._host, _, self._port = netloc.partition(":")
+        self._tokens = tokens
+        self._pause = pause_seconds
+        self.pages = 0
+
+    async def read(self) -> None:
+        """Reload all pages until the task is canceled."""
+        count = len(self._tokens)
+        await asyncio.gather(
+            *(self._keep_open(token, self._pause * place / count) for place, token in enumerate(self._tokens))
+        )
+
+    async def _keep_open(self, token: str, first_pause: float) -> None:
+        await asyncio.sleep(first_pause)
+        while True:
+            reader, writer = await asyncio.open_connection(self._host, int(self._port))
+            head = f"GET /me HTTP/1.1\r\nHost: x\r\nCookie: {SESSION_COOKIE}={token}\r\n"
+            writer.write(f"{head}Connection: close\r\n\r\n".encode())
+            page = await reader.read(-1)
+            writer.close()
+            assert page.startswith(b"HTTP/1.1 200"), page[:100]
+            assert b"Connection to WHOOP" in page
+            self.pages += 1
+            await asyncio.sleep(self._pause)
+
+
 class Sender:
     """Persistent connections. `send` records the status and the seconds to the response."""
 
@@ -105,6 +142,8 @@ class Sender:
             reader, writer = self._idle.get_nowait()
         writer.write(request)
         answer = await reader.readuntil(b"\r\n\r\n")
+        if b"content-length: " in answer:
+            await reader.readexactly(int(answer.partition(b"content-length: ")[2].split()[0]))
         self.seconds.append(time.perf_counter() - began)
         self.statuses[int(answer.split()[1])] += 1
         self._idle.put_nowait((reader, writer))
@@ -131,10 +170,14 @@ class Sender:
             sent.append(asyncio.create_task(self.send()))
         await asyncio.gather(*sent)
 
+    def percentiles(self) -> tuple[float, float]:
+        """Median and 99th percentile of the response, in milliseconds."""
+        cuts = statistics.quantiles(self.seconds, n=100)
+        return cuts[49] * 1000, cuts[98] * 1000
+
     def said(self) -> str:
         assert set(self.statuses) == {204}, self.statuses
-        cuts = statistics.quantiles(self.seconds, n=100)
-        p50, p99, longest = cuts[49] * 1000, cuts[98] * 1000, max(self.seconds) * 1000
+        (p50, p99), longest = self.percentiles(), max(self.seconds) * 1000
         return f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, longest {longest:.0f} ms"
 
 
@@ -161,6 +204,52 @@ def measure(
         stored = inbox.figures(connection).open
     database.close()
     print(f"{name:<24} {sent} answered 204, {stored} stored", flush=True)
+
+
+def with_open_pages(stage: SimulatedWhoop, chosen: argparse.Namespace) -> None:
+    """Measure the response at the rate with and without open pages, in turns."""
+    database, connection = stage.database("pages")
+    settings = stage.with_database("pages")
+    first, last = last_days(stage, chosen.days)
+    with database.read() as transaction:
+        until = database.now(transaction)
+    for stream in STREAMS:
+        load_members(connection, LoadRequest(stream, first, last, last, until, until))
+    members = stage.members
+    rebuild_days(database, members, first, last)
+    with database.write() as transaction:
+        now = database.now(transaction)
+        tokens = [sessions.begin(transaction, members[n % len(members)], now) for n in range(chosen.pages)]
+    connection.close()
+    database.close()
+    medians: list[float] = []
+    ratios: list[float] = []
+    with service(settings.database_url) as netloc:
+
+        async def once(*, pages: bool) -> tuple[float, float]:
+            sender, reader = Sender(netloc, members[0]), Reader(netloc, tokens, chosen.page_seconds)
+            reading = asyncio.create_task(reader.read()) if pages else None
+            await sender.paced(chosen.seconds, chosen.rate)
+            if reading is not None:
+                reading.cancel()
+                with suppress(asyncio.CancelledError):
+                    await reading
+            text = f"{reader.pages} pages meanwhile" if pages else "no page open"
+            print(f"{'SQLite, ' + text:<34} at {chosen.rate:.0f}/s: {sender.said()}", flush=True)
+            return sender.percentiles()
+
+        asyncio.run(once(pages=True))  # warms the templates up
+        for _ in range(chosen.rounds):
+            alone, beside = asyncio.run(once(pages=False)), asyncio.run(once(pages=True))
+            medians.append(beside[0] / alone[0])
+            ratios.append(beside[1] / alone[1])
+    for name, found in (("median", medians), ("p99", ratios)):
+        spread = f"{min(found):.2f} to {max(found):.2f}"
+        print(
+            f"{chosen.pages} open pages: {name} {statistics.median(found):.2f} times that without pages"
+            f" ({spread} in {chosen.rounds} rounds)",
+            flush=True,
+        )
 
 
 def load_again_and_again(
@@ -226,6 +315,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--rate", type=float, default=50)
+    parser.add_argument("--pages", type=int, default=50, help="pages of signed-in members")
+    parser.add_argument("--page-seconds", type=float, default=30, help="pause before a page is reloaded")
+    parser.add_argument("--rounds", type=int, default=5, help="with and without pages")
     parser.add_argument("--days", type=int, default=365, help="days that the other process loads")
     chosen = parser.parse_args()
     with simulator_process(members=1, days=chosen.days + 15, seed=3) as stage:
@@ -235,6 +327,8 @@ def main() -> None:
         postgres.OPTIONS.update(DURABLE)
         with postgres.running_server() as server:
             measure("PostgreSQL", with_member(server.create("receiver"), user_id), user_id, chosen)
+    with simulator_process(members=5, days=chosen.days + 15, seed=4) as team:
+        with_open_pages(team, chosen)
 
 
 if __name__ == "__main__":

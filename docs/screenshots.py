@@ -17,7 +17,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from whoop_assets.cli.processes.ports import free_port
-from whoop_assets_tests.support.servers.browser import Browser, Page, running_browser
+from whoop_assets_tests.support.servers.browser import Browser, BrowserPage, running_browser
 
 IMAGES = Path(__file__).parent / "images"
 MAX_START_SECONDS = 300.0
@@ -25,7 +25,7 @@ MAX_RENDER_SECONDS = 60.0
 COMMAND = [sys.executable, "-m", "whoop_assets.cli"]
 
 
-def take(page: Page, name: str) -> None:
+def take(page: BrowserPage, name: str) -> None:
     """Store a screenshot of the visible part of the page."""
     (IMAGES / name).write_bytes(page.screenshot(whole=False))
 

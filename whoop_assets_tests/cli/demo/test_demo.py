@@ -48,12 +48,15 @@ def test_the_demo_can_run_twice_and_other_commands_use_its_data(tmp_path: Path) 
         assert "whoop-assets --demo dev" in demo.stdout
         assert "make dev" not in demo.stdout
         assert "use your account" in demo.stdout
-        assert "daily_summary: 3 days demo" in demo.stderr
+        assert "daily_summary: 3 days done" in demo.stderr
         assert "Warning" not in demo.stderr
         assert "Traceback" not in demo.stderr
     saved = demo_folder.saved(folder)
     assert saved is not None
     assert saved.complete
+    assert re.search(r"Web pages, while `.*` runs: http://127.0.0.1:8767/\n", demo.stdout)
+    links = re.findall(r"Sign in once as member \d+.*: http://127.0.0.1:8767/sign-in/\S+", demo.stdout)
+    assert len(links) == 2
     assert demo.stdout.count("Report: ") == 2
     with sqlite3.connect(folder / "whoop.db") as connection:
         (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "first-steps.md").read_text(), re.DOTALL)

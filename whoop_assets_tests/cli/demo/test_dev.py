@@ -1,6 +1,7 @@
 """`dev`: starts the Dagster UI and the service, and ends all processes."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -88,10 +89,12 @@ def test_a_home_that_stores_single_events_is_reported_once(
 def test_dev_serves_the_demo_and_ends_all_processes(tmp_path: Path, end_signal: signal.Signals) -> None:
     folder = tmp_path / "data" / "demo"
     command = [sys.executable, "-m", "whoop_assets.cli"]
-    subprocess.run([*command, "demo", "--days", "2"], check=True, capture_output=True)
-    port = free_port()
+    made_demo = subprocess.run(
+        [*command, "demo", "--days", "2"], check=True, stdout=subprocess.PIPE, text=True
+    )
+    port, service_port = free_port(), free_port()
     process = subprocess.Popen(
-        [*command, "dev", "--port", str(port), "--service-port", str(free_port())],
+        [*command, "dev", "--port", str(port), "--service-port", str(service_port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -99,6 +102,10 @@ def test_dev_serves_the_demo_and_ends_all_processes(tmp_path: Path, end_signal: 
         url = f"http://127.0.0.1:{port}/server_info"
         response = wait_until(lambda: _response(process, url), "the web server", 300, SLOW_POLL_SECONDS)
         assert b"dagster_version" in response
+        (link, *_) = re.findall(r"/sign-in/\S+", made_demo.stdout)
+        address = f"http://127.0.0.1:{service_port}{link}"
+        page = wait_until(lambda: _response(process, address), "the service", 300, SLOW_POLL_SECONDS)
+        assert b"Sign in once" in page
         saved = demo_folder.saved(folder)
         assert saved is not None
         simulator = Control(f"http://127.0.0.1:{saved.port}")

@@ -8,17 +8,20 @@ from urllib.parse import urlsplit
 import pytest
 
 from whoop_assets.members import store as member_store
+from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets_tests.support.servers.browser import BrowserPage, running_browser
 from whoop_assets_tests.web.pages.conftest import Site, running_site
+from whoop_assets_tests.web.routes import filled, routes_of
 
 pytestmark = pytest.mark.slow
 
-PATHS = ("/", "/me", "/me/disconnect", "/me/delete", "/team", "/team/{other}")
 WIDTHS = (360, 768, 1280, 1920)
 SERIOUS = """
 axe.run().then(found => found.violations
   .filter(one => ['serious', 'critical'].includes(one.impact))
   .map(one => `${one.id}: ${one.nodes[0].html.slice(0, 120)}`))"""
+PAPER_WIDTH = 688
+"""Pixels of A4 between margins of 14 mm."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -66,27 +69,70 @@ def press(page: BrowserPage, action: str) -> BrowserPage:
     return click(page, f"form[action='{action}'] button")
 
 
+def html_paths(site: Site, token: str) -> list[str]:
+    """Return the address of every route that answers a GET with a page, in this session or without one."""
+    other = site.members[1]
+    secrets = site.secrets_of_links(other)
+    found = []
+    for _, path in routes_of(site.app, "GET"):
+        values = {"secret": secrets.get(path, ""), "user_id": str(other), "name": "pages.css"}
+        address = filled(path, values)
+        cookie = {"Cookie": f"{SESSION_COOKIE}={token}"} if token else {}
+        response = site.browser().http.get(address, headers=cookie)
+        if response.headers.get("content-type", "").startswith("text/html"):
+            found.append(address)
+    return found
+
+
+def require_usable(page: BrowserPage, site: Site, width: int) -> None:
+    """The page fits its width, uses no other host, and has no serious finding of axe-core."""
+    path = page.evaluate("location.pathname")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    own_status = "the server responded with a status of 4"
+    assert [text for text in page.console_messages() if own_status not in text] == [], path
+    assert {urlsplit(url).netloc for url in page.requests()} == {urlsplit(site.base_url).netloc}
+    page.evaluate(axe() + ";1")
+    assert page.evaluate(SERIOUS) == [], path
+
+
 @pytest.mark.parametrize("dark", [False, True])
-def test_every_page_is_accessible_fits_its_width_and_asks_no_other_host(browser, site, dark):
-    token = site.browser_with_session(site.members[0]).http.cookies["whoop_session"]
-    for width in WIDTHS:
-        page = browser.open(site.base_url + "/", width=width, dark=dark)
-        for path in PATHS:
-            if path == "/me":
-                page.call("Network.setCookie", name="whoop_session", value=token, url=site.base_url)
-            visit(page, site.base_url + path.format(other=site.members[1]))
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-            assert page.console_messages() == []
-            assert {urlsplit(url).netloc for url in page.requests()} == {urlsplit(site.base_url).netloc}
-            page.evaluate(axe() + ";1")
-            assert page.evaluate(SERIOUS) == [], path
-        page.call("Network.clearBrowserCookies")
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_is_accessible_fits_its_width_and_asks_no_other_host(browser, site, width, dark):
+    token = site.session_token(site.members[0])
+    without_session, with_session = html_paths(site, ""), html_paths(site, token)
+    assert {"/", "/callback"} < set(without_session)
+    assert {"/me", "/me/delete", "/me/disconnect", "/team", f"/team/{site.members[1]}"} < set(with_session)
+    page = browser.open(site.base_url + "/", width=width, dark=dark)
+    for path in without_session:
+        visit(page, site.base_url + path)
+        require_usable(page, site, width)
+    page.call("Network.setCookie", name=SESSION_COOKIE, value=token, url=site.base_url)
+    for path in with_session:
+        visit(page, site.base_url + path)
+        require_usable(page, site, width)
+    visit(page, site.base_url + "/team")
+    require_usable(press(page, "/team/invite"), site, width)
+    page.call("Network.clearBrowserCookies")
+
+
+@pytest.mark.parametrize("path", ["/me", "/team"])
+def test_a_printed_page_loses_no_column_and_has_no_empty_card(browser, site, path):
+    page = browser.open(site.base_url + "/", width=PAPER_WIDTH)
+    token = site.session_token(site.members[0])
+    page.call("Network.setCookie", name=SESSION_COOKIE, value=token, url=site.base_url)
+    visit(page, site.base_url + path)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    widths = page.evaluate("[...document.querySelectorAll('table')].map(one => one.offsetWidth)")
+    assert widths
+    assert max(widths) <= PAPER_WIDTH
+    shown = "[...document.querySelectorAll('.card')].filter(one => one.offsetHeight)"
+    assert page.evaluate(f"{shown}.filter(one => !one.innerText.trim()).length") == 0
 
 
 def test_every_control_is_reached_with_the_tab_key_and_has_a_name(browser, site):
-    token = site.browser_with_session(site.members[0]).http.cookies["whoop_session"]
+    token = site.session_token(site.members[0])
     page = browser.open(site.base_url + "/")
-    page.call("Network.setCookie", name="whoop_session", value=token, url=site.base_url)
+    page.call("Network.setCookie", name=SESSION_COOKIE, value=token, url=site.base_url)
     visit(page, site.base_url + "/me")
     controls = page.evaluate("document.querySelectorAll('a[href], button').length")
     reached = set()
@@ -146,4 +192,4 @@ def test_a_whole_visit_of_an_operator(browser, site):
     assert "You see this page as an operator" in text(page)
     click(page, "a[href='/team']")
     assert "shown only once" in text(press(page, "/team/invite"))
-    assert "/connect/" in page.evaluate("document.getElementById('address').value")
+    assert "/connect/" in page.evaluate("document.getElementById('address').innerText")

@@ -64,7 +64,7 @@ def test_an_operator_invites_and_the_new_member_connects(new_site) -> None:
     with site.home.database.write() as connection:
         membership.erase_member(connection, new)
     browser.open("/team").press("/team/invite")
-    (path,) = re.findall(r'value="http://127.0.0.1:\d+(/connect/[^"]+)"', browser.page)
+    (path,) = re.findall(r"http://127.0.0.1:\d+(/connect/[\w-]+)", browser.page)
     newcomer = site.browser().open(path)
     newcomer.consent(newcomer.location, new)
     assert f"Member {new} is connected" in newcomer.text
