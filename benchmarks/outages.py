@@ -1,6 +1,6 @@
 """`whoop-assets backfill` with a quarter of WHOOP's responses broken, and without any WHOOP.
 
-    python -m benchmarks.outages [--days 90] [--seeds 20]
+    python -m benchmarks.outages [--days 90] [--seeds 20] [--first-seed 0]
 
 For each seed the simulator returns 500 to a twelfth of the requests, resets a twelfth and truncates a
 twelfth. Each seed prints exit status, requests and seconds. Finally the API refuses connections, and the last
@@ -36,9 +36,10 @@ def main() -> None:
     )
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=0)
     chosen = parser.parse_args()
     complete = 0
-    for seed in range(chosen.seeds):
+    for seed in range(chosen.first_seed, chosen.first_seed + chosen.seeds):
         with (
             simulator_process(members=1, days=chosen.days + 15, seed=seed) as stage,
             stage_environment(stage),
@@ -48,10 +49,12 @@ def main() -> None:
                 order = {"kind": kind, "probability": 1 / 12}
                 httpx.post(f"{stage.base_url}/_control/faults", json=order, timeout=60).raise_for_status()
             counter = RequestCounter(stage)
-            status, seconds, _ = backfill(stage, chosen.days)
+            status, seconds, said = backfill(stage, chosen.days)
             complete += status == 0
             sent = sum(counter.requests().values())
             print(f"seed {seed}: exit status {status}, {sent} requests, {seconds:.1f} s", flush=True)
+            if status:
+                print(said)
     print(f"{complete} of {chosen.seeds} complete", flush=True)
     with simulator_process(members=1, days=chosen.days + 15, seed=0) as stage, stage_environment(stage):
         connect(stage, "warehouse")
