@@ -2,7 +2,7 @@
 
 python -m benchmarks             # all in order
 python -m benchmarks --list
-python -m benchmarks requests    # one; for its options: python -m benchmarks.requests --help
+python -m benchmarks requests    # one; for its options: python -m benchmarks.loads.requests --help
 python -m benchmarks --small     # all with small sizes, to check that they work
 """
 
@@ -15,12 +15,23 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark module, its subject, and its options for a small run."""
+    """A benchmark.
 
-    name: str
+    Attributes:
+        module: Name of the module in this package.
+        measures: Subject of the benchmark.
+        small: Options for a run with small sizes.
+        options: Options of every run.
+    """
+
+    module: str
     measures: str
     small: tuple[str, ...]
     options: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.module.rpartition(".")[2]
 
     @property
     def command(self) -> str:
@@ -28,95 +39,103 @@ class Benchmark:
 
 
 BENCHMARKS = (
-    Benchmark("requests", "requests for a year against the least possible number of pages", ("--days", "60")),
     Benchmark(
-        "outages",
+        "loads.requests", "requests for a year against the least possible number of pages", ("--days", "60")
+    ),
+    Benchmark(
+        "loads.outages",
         "backfills with a quarter of WHOOP's responses broken, and the time to report an unreachable WHOOP",
         ("--days", "10", "--seeds", "1"),
     ),
     Benchmark(
-        "load_alone", "the load against a loop that reads the same pages", ("--days", "60", "--rounds", "2")
+        "loads.load_alone",
+        "the load against a loop that reads the same pages",
+        ("--days", "60", "--rounds", "2"),
     ),
     Benchmark(
-        "dagster_overhead",
+        "runs.dagster_overhead",
         "a year through Dagster against the same graph with empty bodies",
         ("--days", "15", "--rounds", "2"),
     ),
     Benchmark(
-        "one_budget",
+        "loads.one_budget",
         "six processes and a webhook's requests on one budget of 100 a minute",
         ("--seconds", "20", "--databases", "sqlite"),
     ),
     Benchmark(
-        "webhook_latency", "from WHOOP's POST to the daily row, through a real daemon", ("--events", "3")
+        "service.webhook_latency",
+        "from WHOOP's POST to the daily row, through a real daemon",
+        ("--events", "3"),
     ),
     Benchmark(
-        "daily_api",
+        "service.daily_api",
         "the daily API under load, against reading the same rows by SQL",
         ("--requests", "20", "--rounds", "1", "--days", "60", "--members", "2"),
     ),
-    Benchmark("ui_backfill", "a year through the UI's backfill, with a real daemon", ("--days", "15")),
+    Benchmark("runs.ui_backfill", "a year through the UI's backfill, with a real daemon", ("--days", "15")),
     Benchmark(
-        "production_backfill",
+        "runs.production_backfill",
         "a year of ten members on PostgreSQL through the daemon, as deploy/ runs it, against empty bodies",
         ("--days", "10", "--members", "2"),
     ),
     Benchmark(
-        "five_years", "five years of five members: time, memory, sizes", ("--years", "0.1", "--members", "2")
+        "loads.five_years",
+        "five years of five members: time, memory, sizes",
+        ("--years", "0.1", "--members", "2"),
     ),
     Benchmark(
-        "five_years",
+        "loads.five_years",
         "the same loads and summaries alone",
         ("--years", "0.1", "--members", "2"),
         ("--without-dagster",),
     ),
     Benchmark(
-        "copy_database",
+        "loads.copy_database",
         "five years of five members copied from SQLite to PostgreSQL and back: time, hashes, memory",
         ("--years", "0.1", "--members", "2"),
     ),
     Benchmark(
-        "planner",
+        "planning.planner",
         "the planner on a virtual clock: corrections, an outage of webhooks, requests a member and day",
         ("--members", "1", "5", "--days", "1", "--until", "3"),
     ),
     Benchmark(
-        "scale",
+        "planning.scale",
         "planner and request budget on a virtual clock: members kept fresh, first imports and their shares",
         ("--members", "3", "--years", "0.5", "--days", "1", "--look-every", "10"),
     ),
     Benchmark(
-        "week_of_traffic",
+        "planning.week_of_traffic",
         "a week of members in fast motion: requests, staleness, queues, memory of each process",
         ("--members", "3", "--days", "1"),
     ),
     Benchmark(
-        "scale_summaries",
+        "summaries.scale_summaries",
         "summaries and trends of 500 members over five years on PostgreSQL, against a bare SELECT",
         ("--members", "5", "--days", "100"),
     ),
     Benchmark(
-        "planted",
+        "summaries.planted",
         "planted illnesses, overreach and journeys: detection and false alarms",
         ("--members", "3", "--simulated", "1", "--days", "120"),
     ),
     Benchmark(
-        "journal_false_alarms",
+        "summaries.journal_false_alarms",
         "journal effects where there are none, against a plain comparison of means",
         ("--members", "2", "--days", "200", "--rotations", "2"),
     ),
     Benchmark(
-        "consistency",
+        "summaries.consistency",
         "the checks of all that is stored, 500 members over five years: time, memory",
         ("--members", "5", "--days", "60"),
     ),
     Benchmark(
-        "iceberg",
+        "loads.iceberg",
         "a year of ten members into Iceberg, then changes, against the same Parquet files written bare",
         ("--days", "20", "--members", "2", "--changes", "10", "--deletions", "2"),
     ),
     Benchmark(
-        "receiver",
+        "service.receiver",
         "webhook deliveries a second, and their answers at 50 a second",
         ("--deliveries", "300", "--seconds", "2", "--days", "30", "--rounds", "2"),
     ),
@@ -143,7 +162,7 @@ def main() -> None:
             print(f"{benchmark.command:<29} {benchmark.measures}")
             continue
         print(f"\n== {benchmark.command}: {benchmark.measures}", flush=True)
-        command = [sys.executable, "-m", f"benchmarks.{benchmark.name}", *benchmark.options]
+        command = [sys.executable, "-m", f"benchmarks.{benchmark.module}", *benchmark.options]
         command += benchmark.small if chosen.small else ()
         if subprocess.run(command, cwd=Path(__file__).parents[1]).returncode:
             failed.append(benchmark.command)

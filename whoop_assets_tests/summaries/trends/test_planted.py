@@ -1,4 +1,4 @@
-"""Planted illnesses, overreaching and journeys are detected. `benchmarks.planted` measures the rates."""
+"""Planted illnesses, overreaching and journeys are detected; `benchmarks.summaries.planted` has the rates."""
 
 from datetime import timedelta
 

@@ -1,7 +1,7 @@
 """Several processes on one request budget; the simulator enforces WHOOP's limits (100 a minute, 10,000 a
 day).
 
-    python -m benchmarks.one_budget [--seconds 180] [--processes 6] [--databases sqlite postgresql]
+    python -m benchmarks.loads.one_budget [--seconds 180] [--processes 6] [--databases sqlite postgresql]
 
 First all processes send requests in the backfill lane without pause. Figures: number of 429s, share of the
 allowed rate, worst minute in the simulator, and requests per process. Then the webhook lane adds five

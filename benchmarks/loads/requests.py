@@ -1,6 +1,6 @@
 """Requests for a year of one member, against the least possible number of pages.
 
-    python -m benchmarks.requests [--days 365] [--seed 7]
+    python -m benchmarks.loads.requests [--days 365] [--seed 7]
 
 The seed has naps and workouts. The simulator counts requests by path: for the loads alone, and for
 `whoop-assets backfill`, each into a new warehouse. A page has 25 records. The least is the number of full
@@ -14,7 +14,7 @@ from collections import Counter
 
 import httpx
 
-from benchmarks.without_dagster import load_and_summarise
+from benchmarks.loads.without_dagster import load_and_summarise
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     new_home,

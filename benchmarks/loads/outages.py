@@ -1,6 +1,6 @@
 """`whoop-assets backfill` with a quarter of WHOOP's responses broken, and without any WHOOP.
 
-    python -m benchmarks.outages [--days 90] [--seeds 20] [--first-seed 0]
+    python -m benchmarks.loads.outages [--days 90] [--seeds 20] [--first-seed 0]
 
 For each seed the simulator returns 500 to a twelfth of the requests, resets a twelfth and truncates a
 twelfth. Each seed prints exit status, requests and seconds. Finally the API refuses connections, and the last
@@ -14,7 +14,7 @@ import time
 
 import httpx
 
-from benchmarks.requests import connect
+from benchmarks.loads.requests import connect
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     new_home,

@@ -1,6 +1,6 @@
 """Loads and summaries of a range of days without Dagster, on the warehouse WHOOP_DATABASE_URL.
 
-python -m benchmarks.without_dagster FIRST LAST
+python -m benchmarks.loads.without_dagster FIRST LAST
 """
 
 import sys

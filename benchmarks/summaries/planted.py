@@ -1,6 +1,6 @@
 """Detection of planted illnesses, overreach and journeys, and false alarms.
 
-    python -m benchmarks.planted [--members 200] [--simulated 8] [--days 400]
+    python -m benchmarks.summaries.planted [--members 200] [--simulated 8] [--days 400]
 
 The first members are daily rows with known parameters: an illness, three weeks of overreach, a journey. Then
 come members of the simulator, with illnesses of five to eight days, loaded over HTTP and summarised. A night
@@ -155,7 +155,7 @@ def _episodes(ill: set[date]) -> list[list[date]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.planted",
+        prog="python -m benchmarks.summaries.planted",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

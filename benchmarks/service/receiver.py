@@ -1,8 +1,8 @@
 """The webhook receiver: deliveries per second, and response times at 50 a second; each response follows its
 commit.
 
-    python -m benchmarks.receiver [--deliveries 10000] [--connections 50] [--seconds 20] [--rate 50]
-                                  [--pages 50] [--page-seconds 30] [--rounds 5]
+    python -m benchmarks.service.receiver [--deliveries 10000] [--connections 50] [--seconds 20] [--rate 50]
+                                          [--pages 50] [--page-seconds 30] [--rounds 5]
 
 `whoop-assets serve` is a process on SQLite and on a PostgreSQL that syncs to disk. SQLite is measured again
 while another process loads a year repeatedly into the same file. Every delivery has a valid signature, and

@@ -1,11 +1,11 @@
 """A year of ten members on PostgreSQL through the daemon of `deploy/`, against the same graph with empty
 bodies.
 
-    python -m benchmarks.production_backfill [--days 365] [--members 10] [--seed 7] [--rounds 1]
+    python -m benchmarks.runs.production_backfill [--days 365] [--members 10] [--seed 7] [--rounds 1]
 
 Each service of the compose file is a process. GraphQL launches the backfill, the daemon plans it, and the
 code location executes it in one run. For the empty graph another code location serves
-`benchmarks.empty_definitions`; all other services stay the same. The simulator has no limits. Figures:
+`benchmarks.runs.empty_definitions`; all other services stay the same. The simulator has no limits. Figures:
 seconds from the mutation to the end of the backfill, and seconds of the run.
 """
 
@@ -26,7 +26,7 @@ from whoop_assets_tests.support.deployments.simulator_process import (
 from whoop_assets_tests.support.servers.postgres import running_server
 from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 
-EMPTY = "benchmarks.empty_definitions"
+EMPTY = "benchmarks.runs.empty_definitions"
 REAL = "whoop_assets.definitions"
 WITHIN = 7200.0
 

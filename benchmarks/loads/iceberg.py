@@ -1,7 +1,7 @@
 """A year of ten members into Iceberg tables, then changes and deletions, against plain Parquet files of
 the same rows.
 
-    python -m benchmarks.iceberg [--days 365] [--members 10] [--changes 300] [--deletions 20] [--seed 7]
+    python -m benchmarks.loads.iceberg [--days 365] [--members 10] [--changes 300] [--deletions 20] [--seed 7]
     [--upsert]
 
 The simulator's records are validated and stored as a load does, without HTTP. All steps run in one process.

@@ -1,7 +1,7 @@
 """A year of one member through Dagster, against the same asset graph with empty bodies, and the parts of
 Dagster's time.
 
-    python -m benchmarks.dagster_overhead [--days 365] [--seed 7] [--rounds 3]
+    python -m benchmarks.runs.dagster_overhead [--days 365] [--seed 7] [--rounds 3]
 
 Both sides alternate; each is one in-process run on a new Dagster instance in SQLite. The real side loads into
 a new warehouse from a simulator without limits.
@@ -14,7 +14,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from benchmarks.event_costs import EventCosts, watched
+from benchmarks.runs.event_costs import EventCosts, watched
 from whoop_assets.cli.backfill.range_run import daily_assets
 from whoop_assets_tests.support.deployments.dagster_environment import (
     choose_database,
@@ -46,7 +46,7 @@ def main() -> None:
         simulator_process(members=1, days=chosen.days + 15, seed=chosen.seed) as stage,
         stage_environment(stage),
     ):
-        from benchmarks.empty_bodies import with_empty_bodies
+        from benchmarks.runs.empty_bodies import with_empty_bodies
         from whoop_assets.definitions import defs
 
         empty = with_empty_bodies(defs)

@@ -1,6 +1,6 @@
 """A year of one member through a backfill of the Dagster UI, with a real `dagster dev`.
 
-    python -m benchmarks.ui_backfill [--days 365] [--seed 7]
+    python -m benchmarks.runs.ui_backfill [--days 365] [--seed 7]
 
 Prints seconds, number of runs, and requests against the least possible number of pages. Dagster's daemon
 checks backfills every 30 s, a constant in its code: once to create the run, and once to notice its end. The

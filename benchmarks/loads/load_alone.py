@@ -1,7 +1,7 @@
 """A year of one member: the load (read, validate, assign days, store) against a bare httpx loop without
 storage.
 
-    python -m benchmarks.load_alone [--days 365] [--seed 3] [--rounds 5]
+    python -m benchmarks.loads.load_alone [--days 365] [--seed 3] [--rounds 5]
 
 A third side is the minimum of any load into these tables: the bare loop, with one committed budget row before
 each page, and with validation and hashing of each record after it. Every eight pages it inserts rows that

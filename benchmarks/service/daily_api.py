@@ -1,6 +1,6 @@
 """The daily API under load, against reading the same rows by SQL.
 
-    python -m benchmarks.daily_api [--members 20] [--days 365] [--connections 8] [--requests 400] [--rounds 3]
+    python -m benchmarks.service.daily_api [--members 20] [--days 365] [--connections 8] [--requests 400]
 
 `whoop-assets serve` is a process on SQLite and on PostgreSQL. A request is a page with a year of one member.
 The comparison is a program that reads the same rows by SQL on one connection, with and without conversion to
@@ -27,7 +27,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
-from benchmarks.receiver import service_process
+from benchmarks.service.receiver import service_process
 from whoop_assets.db.database import Database
 from whoop_assets.members import readers
 from whoop_assets.schema import open_database

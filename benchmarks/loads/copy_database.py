@@ -1,6 +1,6 @@
 """Copy of a database from SQLite to PostgreSQL and back: time, rows, hashes, peak memory.
 
-    python -m benchmarks.copy_database [--years 5] [--members 5] [--seed 7]
+    python -m benchmarks.loads.copy_database [--years 5] [--members 5] [--seed 7]
 
 The database is that of `five_years --without-dagster`. Each copy is a `whoop-assets db copy` process, on a
 PostgreSQL that syncs to disk; `cp` of the file shows the time of the disk. Progress goes to stderr.
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.five_years import MEGABYTE, NAME, run
+from benchmarks.loads.five_years import MEGABYTE, NAME, run
 from whoop_assets_tests.support.deployments.dagster_environment import (
     child_environment,
     size_of,
@@ -70,7 +70,7 @@ def main() -> None:
 def show(name: str, stage: SimulatedWhoop, verb: str, database: str, option: str, other: str) -> None:
     """Run `whoop-assets db VERB`, and print seconds, peak memory and the last line of output."""
     report = stage.folder / "peak"
-    checkout = str(Path(__file__).resolve().parents[1])
+    checkout = str(Path(__file__).resolve().parents[2])
     # PostgreSQL has no key file, so the command needs the key file of the SQLite database.
     key = (stage.folder / f"{NAME}.token-key").read_text().strip()
     environment = child_environment(stage, NAME) | {"WHOOP_DATABASE_URL": database, "PYTHONPATH": checkout}

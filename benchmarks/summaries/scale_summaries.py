@@ -1,8 +1,8 @@
 """Summaries, trends and weeks of a cohort on PostgreSQL: time and peak memory, against a bare SELECT of the
 same rows.
 
-    python -m benchmarks.scale_summaries                         # 500 members, five years: 912,500 days
-    python -m benchmarks.scale_summaries --members 50 --days 365
+    python -m benchmarks.summaries.scale_summaries    # 500 members, five years: 912,500 days
+    python -m benchmarks.summaries.scale_summaries --members 50 --days 365
 
 SQL generates the records in the database. Each phase is a process, so that its memory is its own. The bare
 SELECT reads the same columns and rows in the same pieces into pandas.
@@ -212,7 +212,7 @@ PHASES: dict[str, Callable[[Cohort], int]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.scale_summaries",
+        prog="python -m benchmarks.summaries.scale_summaries",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -231,7 +231,7 @@ def main() -> None:
         url = server.create("scale")
         for phase in [name for name in PHASES if not (chosen.once and name.endswith("again"))]:
             report = Path(folder) / "seconds"
-            command = [sys.executable, "-m", "benchmarks.scale_summaries", "--phase", phase]
+            command = [sys.executable, "-m", "benchmarks.summaries.scale_summaries", "--phase", phase]
             sizes = ["--members", str(chosen.members), "--days", str(chosen.days)]
             with report.open("w") as output:
                 subprocess.run([*command, *sizes, "--database", url], check=True, stdout=output)

@@ -1,7 +1,7 @@
 """Five years of five members in one backfill: time, peak memory, and the size of warehouse and Dagster
 storage.
 
-    python -m benchmarks.five_years [--years 5] [--members 5] [--seed 7] [--without-dagster]
+    python -m benchmarks.loads.five_years [--years 5] [--members 5] [--seed 7] [--without-dagster]
 
 `whoop-assets backfill` is a process on SQLite, with a simulator without limits. `--without-dagster` runs only
 the loads and summaries. Progress goes to stderr.
@@ -69,8 +69,8 @@ def run(stage: SimulatedWhoop, days: int, *, with_dagster: bool) -> tuple[float,
     if with_dagster:
         work = ["whoop_assets.cli", "backfill", "--from", str(first), "--to", str(last)]
     else:
-        work = ["benchmarks.without_dagster", str(first), str(last)]
-    checkout = str(Path(__file__).resolve().parents[1])
+        work = ["benchmarks.loads.without_dagster", str(first), str(last)]
+    checkout = str(Path(__file__).resolve().parents[2])
     began = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "benchmarks.peak", str(report), *work],

@@ -1,6 +1,6 @@
 """Capacity of WHOOP's limits: members kept fresh, duration of first imports, and fairness between members.
 
-    python -m benchmarks.scale [--members 10 100] [--years 1 5] [--days 3] [--only steady|imports|newcomers]
+    python -m benchmarks.planning.scale [--members 10 100] [--years 1 5] [--days 3] [--only PART]
 
 Real code on a virtual clock: planner, choice of runs by its sensor, run slots of dagster.yaml, and the
 request budget with lanes and tables (100 a minute, 10,000 a day). Modelled: members, webhooks, and the times

@@ -1,6 +1,6 @@
 """False alarms of journal effects where no effect exists.
 
-    python -m benchmarks.journal_false_alarms [--members 40] [--days 700] [--rotations 10] [--export
+    python -m benchmarks.summaries.journal_false_alarms [--members 40] [--days 700] [--rotations 10] [--export
     FOLDER_OR_ZIP ...]
 
 Each member's outcomes are rotated against the answers by at least 45 days and by whole weeks. So both are
@@ -41,7 +41,7 @@ def exported(path: Path) -> tuple[Answers, Days]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.journal_false_alarms",
+        prog="python -m benchmarks.summaries.journal_false_alarms",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

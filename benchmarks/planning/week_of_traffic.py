@@ -1,7 +1,7 @@
 """A week of a hundred members in minutes to hours: requests, staleness, queues, and memory of each
 process.
 
-    python -m benchmarks.week_of_traffic [--members 100] [--days 7] [--history 30] [--edits-a-day N]
+    python -m benchmarks.planning.week_of_traffic [--members 100] [--days 7] [--history 30] [--edits-a-day N]
     [--database postgresql]
 
 Uses the simulated weeks of the thirty-day drill (`whoop_assets_tests/support/simulated_weeks`) without kills:

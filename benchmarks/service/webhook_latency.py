@@ -1,7 +1,7 @@
 """Time from WHOOP's POST to the new daily row, with the service, `dagster dev` and the simulator as
 processes.
 
-    python -m benchmarks.webhook_latency [--events 30] [--members 2] [--seed 7]
+    python -m benchmarks.service.webhook_latency [--events 30] [--members 2] [--seed 7]
 
 The simulator rescores a record and announces it. The latency is the difference between the row's `built_at`
 and the event's `received_at`, both by the database's clock. Prints the seconds until the run was created,

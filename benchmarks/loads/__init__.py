@@ -1,0 +1,1 @@
+"""Loads: requests, time, memory, faults, copies and exports."""

@@ -1,0 +1,1 @@
+"""The planner and the request budget on a simulated clock."""

@@ -1,0 +1,1 @@
+"""Dagster runs: overhead, and backfills from the UI and in production."""

@@ -1,0 +1,1 @@
+"""The service: webhook deliveries, their latency, and the daily API."""

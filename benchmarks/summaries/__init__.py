@@ -1,0 +1,1 @@
+"""Summaries, trends, journal effects and checks: cost and accuracy."""
