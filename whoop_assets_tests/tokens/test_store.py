@@ -318,6 +318,15 @@ def test_a_stored_pair_names_the_key_that_encrypts_it(database, cipher):
     assert key_id() == cipher.first
 
 
+def test_forgetting_one_members_tokens_keeps_those_of_others(database, cipher):
+    save(database, cipher)
+    save(database, cipher, user_id=MEMBER + 1)
+    with database.write([MEMBER]) as connection:
+        token_store.forget(connection, MEMBER)
+    assert stored(database, cipher) is None
+    assert stored(database, cipher, MEMBER + 1) is not None
+
+
 def test_no_pair_is_stored_for_an_erased_member(database, cipher):
     save(database, cipher)
     lease = take(database, cipher)
