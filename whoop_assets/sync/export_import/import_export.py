@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -247,9 +247,9 @@ def _store(
         entry = result.kinds[kind] = KindImported(None, None, len(rows[kind]), stored)
         if found is None:
             continue
-        _report_file(connection, result, entry, found, contents.get(found.name, b""), file, at)
-        if rows[kind] or not entry.rejected:
-            incomplete_days[kind] = found.incomplete_days
+        open_rows = _report_file(connection, result, entry, found, contents.get(found.name, b""), file, at)
+        if rows[kind] or not open_rows:
+            incomplete_days[kind] = replace(found, rejected=open_rows).incomplete_days
     days |= export_store.assign_sleeps(connection, user_id, export_store.CycleOfSleep(connection, user_id))
     listed = {row["day"] for kind in rows.values() for row in kind}
     result.first_day, result.last_day = min(listed, default=None), max(listed, default=None)
@@ -267,8 +267,12 @@ def _report_file(
     content: bytes,
     file: str,
     at: datetime,
-) -> None:
-    """Quarantine the rejected rows of a file, and add to the result how the file was read."""
+) -> list[Rejected]:
+    """Quarantine the rejected rows of a file, and add to the result how the file was read.
+
+    Returns:
+        Rejected rows that were not dismissed before.
+    """
     lines = content.splitlines()
     entry.file, entry.name, entry.in_export, entry.repeated = file, found.name, found.rows, found.repeated
     result.without_day += found.without_day
@@ -288,6 +292,7 @@ def _report_file(
     entry.rejected = len(open_ones)
     result.rejected += open_ones
     result.dismissed += len(found.rejected) - len(open_ones)
+    return open_ones
 
 
 class _NapRule:
