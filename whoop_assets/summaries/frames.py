@@ -5,6 +5,7 @@ computation each kind of value has one dtype. Elsewhere values are plain Python;
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,14 @@ from pandas.api.extensions import ExtensionDtype
 
 from whoop_assets.db.types import ColumnKind
 
+# Python's strings, because pyarrow's cost more in frames of a few rows.
+TEXT = pd.StringDtype("python", na_value=np.nan)
 _DTYPES: dict[ColumnKind, np.dtype[Any] | ExtensionDtype] = {
     ColumnKind.INTEGER: pd.Int64Dtype(),
     ColumnKind.BIG_INTEGER: pd.Int64Dtype(),
     ColumnKind.DOUBLE: np.dtype("float64"),
     ColumnKind.BOOLEAN: pd.BooleanDtype(),
-    ColumnKind.TEXT: pd.StringDtype(na_value=np.nan),
+    ColumnKind.TEXT: TEXT,
     ColumnKind.TIME: pd.DatetimeTZDtype("us", "UTC"),
     ColumnKind.DATE: np.dtype("datetime64[s]"),
 }
@@ -36,12 +39,17 @@ def read(table: str, frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> pd
         ValueError: A column is missing.
     """
     if frame.empty:
-        return pd.DataFrame({name: pd.Series(dtype=_DTYPES[kind]) for name, kind in kinds.items()})
+        return _empty_frame(tuple(kinds.items())).copy()
     missing = [name for name in kinds if name not in frame.columns]
     if missing:
         raise ValueError(f"The frame of {table} lacks the column(s) {', '.join(missing)}: select them too.")
     frame = frame.reset_index(drop=True)
     return pd.DataFrame({name: _cast(frame[name], kind) for name, kind in kinds.items()}, index=frame.index)
+
+
+@cache
+def _empty_frame(kinds: tuple[tuple[str, ColumnKind], ...]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=_DTYPES[kind]) for name, kind in kinds})
 
 
 def _cast(values: pd.Series, kind: ColumnKind) -> pd.Series:
@@ -58,20 +66,20 @@ def _cast(values: pd.Series, kind: ColumnKind) -> pd.Series:
     return values.astype(dtype)
 
 
-def sums(values: pd.Series, by: Any) -> pd.Series:
-    """Return the sum of each group's known values; missing if there are none.
+def sums(values: pd.DataFrame, by: Any) -> pd.DataFrame:
+    """Return the sum of each group's known values per column; missing if there are none.
 
     Floats are added one by one, because the last bit of pandas' own sum of a group with gaps depends on the
-    other groups.
+    other groups. All columns are grouped at once, because each grouping has a fixed cost.
 
     Args:
-        values: The values.
+        values: The columns to sum.
         by: The groups, as for `groupby`.
     """
-    grouped = values.groupby(by)
-    if values.dtype != np.float64:
-        return grouped.sum(min_count=1)
-    return grouped.cumsum().groupby(by).last()
+    is_float = values.dtypes == np.float64
+    floats, others = values.loc[:, is_float], values.loc[:, ~is_float]
+    added = floats.groupby(by).cumsum().groupby(by).last()
+    return pd.concat([added, others.groupby(by).sum(min_count=1)], axis="columns")
 
 
 def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> list[dict[str, object]]:
@@ -82,14 +90,13 @@ def plain_rows(frame: pd.DataFrame, kinds: Mapping[str, ColumnKind]) -> list[dic
 
 
 def _plain(values: pd.Series, kind: ColumnKind) -> list[object]:
-    given: Any
-    if kind is ColumnKind.TIME:
-        given = pd.DatetimeIndex(values).to_pydatetime()
-    elif kind is ColumnKind.DATE:
-        given = values.dt.date
-    else:
-        given = values.astype(object)
-    objects = np.array(given, dtype=object)
-    objects[values.isna().to_numpy()] = None
-    plain: list[object] = objects.tolist()
+    given: Any = values
+    plain: list[object]
+    if kind not in (ColumnKind.TIME, ColumnKind.DATE):
+        plain = given.to_numpy(dtype=object, na_value=None).tolist()
+        return plain
+    given = pd.DatetimeIndex(values).to_pydatetime() if kind is ColumnKind.TIME else values.dt.date
+    moments = np.array(given, dtype=object)
+    moments[values.isna().to_numpy()] = None
+    plain = moments.tolist()
     return plain

@@ -44,13 +44,10 @@ def choose_sleep(main_sleeps: pd.DataFrame, cycle_of_day: pd.DataFrame) -> pd.Da
 
     The duration is end - start, which a sleep has even if WHOOP could not score it.
     """
-    ranked = main_sleeps.merge(_ids_of(cycle_of_day, "days_cycle"), on="at", how="left")
-    ranked = ranked.assign(
-        of_cycle=(ranked["cycle_id"] == ranked["days_cycle"]).fillna(False).astype(bool),
-        slept=span_milli(ranked),
-    )
+    of_cycle = main_sleeps["cycle_id"] == _chosen_ids(cycle_of_day, main_sleeps["at"])
+    ranked = main_sleeps.assign(of_cycle=of_cycle.fillna(False).astype(bool), slept=span_milli(main_sleeps))
     return _first_per_day(ranked, ["of_cycle", "slept", "id"], ascending=[False, False, True]).drop(
-        columns=["days_cycle", "of_cycle", "slept"]
+        columns=["of_cycle", "slept"]
     )
 
 
@@ -65,26 +62,19 @@ def choose_recovery(
     of any other sleep is not the day's, even if the main sleep has none yet.
     """
     nap_keys = naps[["at", "id"]].rename(columns={"id": "sleep_id"}).assign(of_nap=True)
-    known = (
-        recoveries.merge(_ids_of(sleep_of_day, "days_sleep"), on="at", how="left")
-        .merge(_ids_of(cycle_of_day, "days_cycle"), on="at", how="left")
-        .merge(nap_keys, on=["at", "sleep_id"], how="left")
-    )
-    of_main_sleep = (known["sleep_id"] == known["days_sleep"]).fillna(False).astype(bool)
-    is_candidate = (
-        known["days_sleep"].isna()
-        & known["of_nap"].isna()
-        & (known["cycle_id"] == known["days_cycle"]).fillna(False).astype(bool)
-    )
+    known = recoveries.merge(nap_keys, on=["at", "sleep_id"], how="left")
+    days_sleep = _chosen_ids(sleep_of_day, known["at"])
+    of_main_sleep = (known["sleep_id"] == days_sleep).fillna(False).astype(bool)
+    of_days_cycle = known["cycle_id"] == _chosen_ids(cycle_of_day, known["at"])
+    is_candidate = days_sleep.isna() & known["of_nap"].isna() & of_days_cycle.fillna(False).astype(bool)
     only_one = is_candidate.groupby(known["at"]).transform("sum") == 1
     chosen = known[of_main_sleep | (is_candidate & only_one)]
-    return _first_per_day(chosen, ["sleep_id"], ascending=[True]).drop(
-        columns=["days_sleep", "days_cycle", "of_nap"]
-    )
+    return _first_per_day(chosen, ["sleep_id"], ascending=[True]).drop(columns=["of_nap"])
 
 
-def _ids_of(chosen: pd.DataFrame, name: str) -> pd.DataFrame:
-    return chosen[["at", "id"]].rename(columns={"id": name})
+def _chosen_ids(chosen: pd.DataFrame, at: pd.Series) -> pd.Series:
+    """Return the id of the record that was chosen for each `at`; missing if none was."""
+    return chosen.set_index("at")["id"].reindex(at).set_axis(at.index)
 
 
 def _first_per_day(records: pd.DataFrame, order: list[str], *, ascending: list[bool]) -> pd.DataFrame:

@@ -4,12 +4,14 @@
 frame with the index of `days`. Values are missing on days without such a record.
 """
 
+import functools
+import operator
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
 from whoop_assets.summaries.daily.choice import span_milli
-from whoop_assets.summaries.frames import sums
+from whoop_assets.summaries.frames import TEXT, sums
 from whoop_assets.summaries.record_columns import (
     ASLEEP,
     CYCLE_SCORE,
@@ -83,7 +85,7 @@ def sleep_columns(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
 def recovery_columns(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     recovery = _one_per_day(_scored(chosen, RECOVERY_SCORE), days)
     score = recovery["recovery_score"]
-    band = pd.Series(pd.NA, index=score.index, dtype="str")
+    band = pd.Series(pd.NA, index=score.index, dtype=TEXT)
     band = (
         band.mask(score < MIN_YELLOW_SCORE, "red")
         .mask(score >= MIN_YELLOW_SCORE, "yellow")
@@ -102,20 +104,22 @@ def recovery_columns(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
 def nap_columns(naps: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     naps = _scored(naps, SLEEP_SCORE).sort_values(["at", "id"])
     count = _count(naps, days)
-    asleep = _minutes(_per_day(_total(naps, ASLEEP), naps["at"], days))
-    return pd.DataFrame({"nap_count": count, "nap_minutes": asleep.mask(count == 0, 0.0)})
+    asleep = sums(pd.DataFrame({"milli": _total(naps, ASLEEP)}), naps["at"]).reindex(days.index)
+    return pd.DataFrame({"nap_count": count, "nap_minutes": _minutes(asleep["milli"]).mask(count == 0, 0.0)})
 
 
 def workout_columns(workouts: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
     # The last digits of a floating-point sum depend on the order of the addends, so sort them.
     workouts = _scored(workouts, WORKOUT_SCORE).sort_values(["at", "id"])
     at, count = workouts["at"], _count(workouts, days)
+    summed = workouts[list(SUMS_OF_WORKOUTS.values())].assign(duration_milli=span_milli(workouts))
+    summed = sums(summed, at).reindex(days.index)
     return pd.DataFrame(
         {
             "workout_count": count,
-            "workout_minutes": _minutes(_per_day(span_milli(workouts), at, days)).mask(count == 0, 0.0),
+            "workout_minutes": _minutes(summed["duration_milli"]).mask(count == 0, 0.0),
             "workout_strain_max": workouts["strain"].groupby(at).max().reindex(days.index),
-            **{name: _per_day(workouts[column], at, days) for name, column in SUMS_OF_WORKOUTS.items()},
+            **{name: summed[column] for name, column in SUMS_OF_WORKOUTS.items()},
             "sports": _sports(workouts).reindex(days.index),
         }
     )
@@ -151,14 +155,10 @@ def _count(records: pd.DataFrame, days: pd.DataFrame) -> pd.Series:
     return records.groupby("at").size().reindex(days.index, fill_value=0).astype("Int64")
 
 
-def _per_day(values: pd.Series, at: pd.Series, days: pd.DataFrame) -> pd.Series:
-    """Return the sum of each day's known values; missing if there are none."""
-    return sums(values, at).reindex(days.index)
-
-
 def _total(records: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
     """Return the sum of the columns; missing if one of them is."""
-    return records[list(names)].sum(axis="columns", skipna=False)
+    total: pd.Series = functools.reduce(operator.add, (records[name] for name in names))
+    return total
 
 
 def _minutes(milliseconds: pd.Series) -> pd.Series:

@@ -19,7 +19,7 @@ from whoop_assets.summaries.daily.parts import (
     sleep_columns,
     workout_columns,
 )
-from whoop_assets.summaries.frames import plain_rows, read
+from whoop_assets.summaries.frames import TEXT, plain_rows, read
 
 FROM_API = "api"
 """The `source` of a row that is computed from the API's records only."""
@@ -65,7 +65,7 @@ def daily_rows(
         recovery_columns(recovery, days),
         nap_columns(naps, days),
         workout_columns(workouts, days),
-        pd.DataFrame({"source": pd.Series(FROM_API, index=days.index, dtype="str")}),
+        pd.DataFrame({"source": pd.Series(FROM_API, index=days.index, dtype=TEXT)}),
     ]
     return plain_rows(pd.concat(parts, axis="columns"), DAILY)
 
