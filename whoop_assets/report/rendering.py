@@ -2,11 +2,13 @@
 
 from functools import cache
 from pathlib import Path
-
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from whoop_assets.report import formatting
 from whoop_assets.report.gaps import gap_kinds
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _FILTERS = (
@@ -32,13 +34,16 @@ def stylesheet() -> str:
 
 
 @cache
-def template_environment(*packages: str) -> Environment:
+def template_environment(*packages: str) -> "Environment":
     """Return the environment for the templates of the packages and of the report.
 
     Args:
         packages: Names of packages that have a folder `templates`. They are searched in this order, the
             report's last.
     """
+    # Imported here because every run imports this module, and few runs render a page.
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
     loaders = [PackageLoader(package) for package in (*packages, "whoop_assets.report")]
     environment = Environment(
         loader=ChoiceLoader(loaders),
