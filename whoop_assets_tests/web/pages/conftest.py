@@ -149,18 +149,24 @@ def rebuild_trends(home: Home) -> None:
 
 @contextmanager
 def running_site(
-    database_url: str, *, operators: tuple[int, ...] = (), members: int = 2, trusted_proxies: str = ""
+    database_url: str,
+    *,
+    operators: tuple[int, ...] = (),
+    members: int = 2,
+    trusted_proxies: str = "",
+    first: date = FIRST_DAY,
 ) -> Iterator[Site]:
-    """Open a site with the last 40 days of its members loaded.
+    """Open a site with the days of its members from `first` to today loaded.
 
     The first member is an operator if `operators` is (0,).
     """
-    with at_home(database_url, frozen_world(members=members, days=60)) as home:
-        home.load(FIRST_DAY, TODAY)
+    world = frozen_world(members=members, days=(TODAY - first).days + 20)
+    with at_home(database_url, world) as home:
+        home.load(first, TODAY)
         port = free_port()
         settings = home.connection.settings.replace(
             redirect_uri=f"http://127.0.0.1:{port}/callback",
-            start_date=FIRST_DAY,
+            start_date=first,
             operators=frozenset(home.members[place] for place in operators),
         )
         with WhoopSession(settings, home.database) as session:
@@ -183,7 +189,7 @@ def running_site(
             thread.start()
             assert ready.wait(START_SECONDS)
             site = Site(home, session, app, server, erased)
-            site.build(FIRST_DAY)
+            site.build(first)
             yield site
             for browser in site.browsers:
                 browser.http.close()
@@ -201,6 +207,12 @@ def new_site(database_url: str) -> Iterator[Callable[..., Site]]:
 
 
 @pytest.fixture
-def site(new_site: Callable[..., Site]) -> Site:
+def first_day() -> date:
+    """The first day that `site` has loaded. A module whose tests need few days overrides this fixture."""
+    return FIRST_DAY
+
+
+@pytest.fixture
+def site(new_site: Callable[..., Site], first_day: date) -> Site:
     """Two members; the first is an operator."""
-    return new_site(operators=(0,))
+    return new_site(operators=(0,), first=first_day)

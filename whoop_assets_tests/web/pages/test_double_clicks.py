@@ -2,6 +2,7 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.web.app import WEBHOOK_PATH
 from whoop_assets.web.pages.service import SESSION_COOKIE
+from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES
 from whoop_assets_tests.web.pages.conftest import Site
 from whoop_assets_tests.web.routes import routes_of
@@ -27,6 +29,12 @@ ACTIONS = {
 WITHOUT_EFFECT_THE_SECOND_TIME = {"/sign-out", "/me/download"}
 
 
+@pytest.fixture
+def first_day() -> date:
+    """A few days suffice, because these tests are about forms and sessions."""
+    return TODAY - timedelta(days=3)
+
+
 @pytest.fixture(autouse=True)
 def _no_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("whoop_assets.web.pages.service.ACTIONS_PER_MINUTE", 10 * CLICKS)
@@ -37,12 +45,14 @@ def clicked(site: Site, path: str, fields: dict[str, str], cookies: dict[str, st
     """Submit the same form many times at once; status -> number of answers."""
     header = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
 
-    def click(_: int) -> int:
-        return httpx.post(
-            site.base_url + path, data=fields, headers=header, verify=NO_CERTIFICATES, timeout=300
-        ).status_code
+    with (
+        httpx.Client(base_url=site.base_url, verify=NO_CERTIFICATES, timeout=300) as http,
+        ThreadPoolExecutor(BROWSER_CONNECTIONS) as clicks,
+    ):
 
-    with ThreadPoolExecutor(BROWSER_CONNECTIONS) as clicks:
+        def click(_: int) -> int:
+            return http.post(path, data=fields, headers=header).status_code
+
         return Counter(clicks.map(click, range(CLICKS)))
 
 

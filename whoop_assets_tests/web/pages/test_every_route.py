@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from datetime import date, timedelta
 from http.cookies import SimpleCookie
 
 import httpx
@@ -12,6 +13,7 @@ from whoop_assets.members import sessions
 from whoop_assets.members.tables import members
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 from whoop_assets.web.pages.service import SESSION_COOKIE
+from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES
 from whoop_assets_tests.web.pages.conftest import Site
 from whoop_assets_tests.web.routes import filled, routes_of
@@ -30,6 +32,12 @@ CHANGED_BY_BUTTONS = (
 )
 LINK_PATHS = ("/sign-in/{secret}", "/connect/{secret}")
 MARK = "<b id=planted>&quot;'"
+
+
+@pytest.fixture
+def first_day() -> date:
+    """A few days suffice, because these tests are about forms and sessions."""
+    return TODAY - timedelta(days=3)
 
 
 def requests_to(site: Site, method: str, path: str, token: str = "") -> httpx.Response:

@@ -1,7 +1,7 @@
 """Forms with foreign tokens, double clicks, wrong states, expired sessions and failing databases."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -11,8 +11,15 @@ from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.sync.members import membership
 from whoop_assets.web.pages.service import ACTIONS_PER_MINUTE, SIGN_INS_PER_MINUTE
+from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES, Service
 from whoop_assets_tests.web.pages.conftest import Site
+
+
+@pytest.fixture
+def first_day() -> date:
+    """A few days suffice, because these tests are about forms and sessions."""
+    return TODAY - timedelta(days=3)
 
 
 def test_a_link_cannot_be_used_from_another_site(site: Site) -> None:
