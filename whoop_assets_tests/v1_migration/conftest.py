@@ -1,4 +1,4 @@
-"""A database with loaded records, whose v1 ids WHOOP knows."""
+"""A database with loaded records, and a simulator that knows their v1 ids."""
 
 import pytest
 

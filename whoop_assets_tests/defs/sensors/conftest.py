@@ -11,7 +11,7 @@ from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
 
 @pytest.fixture
 def p(project, database_kind):
-    """A project of two members whose last days are loaded; the simulator creates no new records."""
+    """A project of two members with loaded last days; the simulator creates no new records."""
     with project(kind=database_kind, members=2, days=25) as loaded:
         home, today = loaded.home, loaded.today
         home.world.freeze()

@@ -60,7 +60,7 @@ class ModelledRun:
 
 @dataclass
 class OpenEvent:
-    """A webhook event whose change is not stored yet."""
+    """A webhook event with a change that is not stored yet."""
 
     member: ModelledMember
     stream: str
