@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Float, Numeric, String
 
+from whoop_assets.db.types import JsonText
 from whoop_assets.schema import VERSION_TABLE
 from whoop_assets.schema import metadata as newest
 
@@ -74,6 +75,12 @@ def columns(connection: Connection) -> dict[str, set[str]]:
     }
 
 
+def holds_json(column: Any) -> bool:
+    """Return whether the column holds JSON, by the newest schema: SQLite knows only text."""
+    table = newest.tables[column.table.name]
+    return column.name in table.c and isinstance(table.c[column.name].type, JsonText)
+
+
 def _value(connection: Connection, column: Any, number: int) -> Any:
     kind = column.type
     if isinstance(kind, Boolean):
@@ -87,7 +94,7 @@ def _value(connection: Connection, column: Any, number: int) -> Any:
         return number / 7
     if isinstance(kind, Integer):
         return number
-    if isinstance(kind, JSON) or column.name == "payload":
+    if isinstance(kind, JSON) or holds_json(column):
         document = f'{{"id": {number}, "b": 1e2,  "a": "\\u0000\\u00e9 \\ud83d\\ude00"}}'
         return json.loads(document) if isinstance(kind, JSON) else document
     if isinstance(kind, String | Text):
