@@ -1,6 +1,5 @@
 """Ledger of imports: which spans an import covers, and on which of their days a record may be missing."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -71,7 +70,7 @@ def record_import(
     is_new = False
     for kind, incomplete in kinds.items():
         row: dict[str, Any] = {
-            "incomplete_days": None if incomplete is None else json.dumps([str(day) for day in incomplete]),
+            "incomplete_days": None if incomplete is None else ",".join(map(str, incomplete)),
             "imported_at": at,
         }
         same = (c.user_id == user_id, c.kind == kind, c.first_time == span.first, c.as_of == span.as_of)
@@ -122,4 +121,5 @@ def imported_spans(
 
 
 def _span(first: datetime, last: datetime, incomplete: str | None) -> ImportedSpan:
-    return ImportedSpan(first, last, None if incomplete is None else frozenset(json.loads(incomplete)))
+    days = None if incomplete is None else frozenset(incomplete.split(",")) - {""}
+    return ImportedSpan(first, last, days)

@@ -136,8 +136,9 @@ imports = Table(
     column("as_of", UtcDateTime(), "start of the newest cycle that the export names", nullable=False),
     column(
         "incomplete_days",
-        JsonText(),
-        "WHOOP days that may lack a record, because a row was rejected; NULL: any day may",
+        Text(),
+        "WHOOP days that may lack a record, because a row was rejected: ISO dates, separated by commas; NULL:"
+        " any day may",
     ),
     column("imported_at", UtcDateTime(), "when it was imported", nullable=False),
     comment="Ledger: the span of each kind of record in each import, and the newest cycle of the export.",

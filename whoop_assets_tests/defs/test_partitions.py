@@ -1,24 +1,27 @@
 """Runs for partitions that do not exist."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
 
 from whoop_assets.cli.backfill.range_run import daily_assets
+from whoop_assets.clock import SystemClock
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets_tests.defs.dagster_project import job_of_assets
-from whoop_assets_tests.support.fixed_time import TODAY
+
+YESTERDAY = SystemClock().now().date() - timedelta(days=1)
+"""Dagster takes the last partition from the machine's clock."""
 
 
 @pytest.mark.parametrize(
     "tags",
     [
         {"dagster/partition": "2015-01-01"},
-        {"dagster/partition": "2030-01-01"},
+        {"dagster/partition": "2099-01-01"},
         range_tags(date(2015, 1, 1), date(2015, 1, 2)),
-        range_tags(date(2015, 1, 1), TODAY),
-        range_tags(TODAY, date(2030, 1, 1)),
+        range_tags(date(2019, 12, 31), date(2020, 1, 2)),
+        range_tags(YESTERDAY, date(2099, 1, 1)),
         {},
     ],
 )

@@ -563,7 +563,7 @@ def upgrade() -> None:
         *_required(BIG, "user_id"),
         *_required(sa.String(16), "kind"),
         *_required(TIME, "first_time last_time as_of"),
-        *_optional(JSON, "incomplete_days"),
+        *_optional(TEXT, "incomplete_days"),
         *_required(TIME, "imported_at"),
     )
     op.create_index("ix_imports_user", "imports", ["user_id", "kind"])

@@ -55,7 +55,7 @@ def entries(run_id: str, keys: Sequence[str]) -> list[dg.EventLogEntry]:
 def start_process(program: str, folder: Path, run_id: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", CHILD + textwrap.dedent(program), str(folder), run_id],
-        env={**os.environ, "PYTHONPATH": python_path(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": python_path(Path(__file__).parents[3])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
