@@ -21,7 +21,7 @@ YESTERDAY = SystemClock().now().date() - timedelta(days=1)
         {"dagster/partition": "2099-01-01"},
         range_tags(date(2015, 1, 1), date(2015, 1, 2)),
         range_tags(date(2019, 12, 31), date(2020, 1, 2)),
-        range_tags(YESTERDAY, date(2099, 1, 1)),
+        range_tags(YESTERDAY, YESTERDAY + timedelta(days=3)),
         {},
     ],
 )

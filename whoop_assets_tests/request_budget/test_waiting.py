@@ -113,7 +113,7 @@ def test_a_request_that_others_precede_for_too_long_is_an_error(database):
 
     class Crowded(ManualClock):
         def sleep(self, seconds):
-            super().sleep(seconds)
+            super().sleep(max(seconds, 2.0))
             with database.write() as connection:
                 wait_queue.wait(connection, "webhook", None, urgent, self.now(), self.now() + SOON)
 

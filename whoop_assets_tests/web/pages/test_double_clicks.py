@@ -80,8 +80,8 @@ def test_two_hundred_clicks_are_one_action(site: Site, path: str) -> None:
     if table is not None:
         assert len(site.home.rows(table)) == 1
     if path == "/me/disconnect":
-        # 403: the click came after the session had ended.
-        assert set(statuses) <= {200, 403}
+        # 403: the click came after the session had ended. 409: just before its end, after the action.
+        assert set(statuses) <= {200, 403, 409}
         assert statuses[200] >= 1
     elif path == "/team/invite":
         assert statuses == {200: 1, 303: CLICKS - 1}
