@@ -1,10 +1,9 @@
 """An event log storage for SQLite that stores a batch of events in one transaction.
 
 Dagster collects the events of a run's partitions into batches if `DAGSTER_EVENT_BATCH_SIZE` is set, but
-`SqliteEventLogStorage.store_event_batch` of Dagster 1.13 stores each event by itself: it opens two database
-files and commits twice. A planned event and a materialization take 15 ms together; in batches they take 1.4
-ms. Tables
-and files stay Dagster's own, so an instance can change the class at any time.
+`SqliteEventLogStorage.store_event_batch` of Dagster 1.13 stores each event alone: it opens two database files
+and commits twice. A planned event and a materialization take 15 ms together; in batches they take 1.4 ms.
+Tables and files stay Dagster's own, so an instance can change the class at any time.
 
 Upstream issues: dagster-io/dagster 29282, 32242, 33785, 33831. Delete this module when Dagster stores batches
 itself. The class for PostgreSQL is in `postgres_event_log_storage`, because importing dagster-postgres takes
@@ -121,12 +120,9 @@ class BatchedSqliteEventLogStorage(BatchedEventLogStorage, SqliteEventLogStorage
 
     Dagster keeps a run's events in a file of the run, and copies asset events into `index.db`, a file for all
     runs. Here one transaction writes a batch to both files. If it fails or its process is killed, neither
-    file has any
-    of the batch. One moment is excepted: SQLite commits the run's file just before `index.db`. A kill between
-    the two
-    leaves the batch in the run's log alone, as Dagster's own class leaves an event. The assets then do not
-    count as
-    materialized.
+    file has any of the batch. There is one exception: SQLite commits the run's file just before `index.db`. A
+    kill between the two leaves the batch only in the run's log, as Dagster's own class leaves an event. The
+    assets then do not count as materialized.
 
     `base_dir` may name environment variables: with `$DAGSTER_HOME/history/runs` the home can be moved.
     """
