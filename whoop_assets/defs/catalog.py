@@ -53,9 +53,8 @@ def table_location(settings: Settings) -> tuple[str, str]:
     """Return the kind of database, and the prefix that makes the names of its tables unambiguous.
 
     The prefix is the database and schema of PostgreSQL, and the name of the file for SQLite. Host, user and
-    password never appear in it. Both are empty if the URL cannot be used: a run reports that, and
-    definitions must load
-    without it.
+    password never appear in it. Both are empty if the URL cannot be used: a run reports that, and definitions
+    must load without it.
     """
     try:
         url = normalise_url(settings.database_url)

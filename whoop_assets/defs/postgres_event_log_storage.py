@@ -39,8 +39,7 @@ class BatchedPostgresEventLogStorage(BatchedEventLogStorage, PostgresEventLogSto
 
         As in dagster-postgres, the events are committed before the rest of the batch. Dagster's cache of
         partitions reads only ids above the last one that it has seen, so an id must not stay invisible while
-        a later one is
-        committed.
+        a later one is committed.
         """
         with self.run_connection() as committing:
             return super().insert_events(committing, events)

@@ -139,8 +139,7 @@ class StreamReader:
 
         WHOOP keeps only the latest cycle open. The stored end is missing because the cycle was last read
         before it closed, and it may lie outside the days of this load. If its URL fails, the cycle is left to
-        the next load, with a
-        warning: it must not end this load.
+        the next load, with a warning: it must not end this load.
         """
         with self.database.read() as connection:
             unclosed = record_lookup.unclosed_cycles(connection, self.user_id)

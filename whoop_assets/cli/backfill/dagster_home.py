@@ -114,8 +114,7 @@ def open_instance(home: Path, *, compute_logs: bool = False) -> Iterator["dg.Dag
 
     Sets `DAGSTER_HOME` and `DAGSTER_EVENT_BATCH_SIZE` while it is open, because Dagster reads them from the
     environment. Such runs write no compute logs, unless asked for: they would hold this command's own
-    progress bars, and
-    cost two processes a step.
+    progress bars, and cost two processes a step.
     """
     ours = {HOME: str(home), EVENT_BATCH_SIZE: str(event_batch_size())}
     before = {name: os.environ[name] for name in ours if name in os.environ}

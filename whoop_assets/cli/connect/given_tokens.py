@@ -2,9 +2,8 @@
 
 The command first tests what the access token can read, which changes nothing. Then it exchanges the refresh
 token, which invalidates the old pair; only this shows that the refresh token is valid and who owns it. The
-command stores
-the new pair before it asks WHOOP for the owner, under the member of the old access token, because no second
-copy exists.
+command stores the new pair before it asks WHOOP for the owner, under the member of the old access token,
+because no second copy exists.
 """
 
 from whoop_assets.cli.prompts import ask

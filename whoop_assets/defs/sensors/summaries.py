@@ -31,8 +31,8 @@ def stale_summaries(
 
     The sensor reads the ledgers of stale days, so a killed run loses nothing. Days that a run in flight
     builds are left out. So are changes after the creation of a run for events, because that run builds all
-    days that its
-    events change. Days without a partition, such as tomorrow, stay stale until the partition exists.
+    days that its events change. Days without a partition, such as tomorrow, stay stale until the partition
+    exists.
     """
     for_events = runs_for_events(context.instance, namespace)
     before = min((record.create_timestamp for record in for_events), default=None)

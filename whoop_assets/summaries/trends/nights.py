@@ -49,8 +49,8 @@ def balance_measures(shortfall: Floats) -> dict[str, Measure]:
 
     Args:
         shortfall: Need - time asleep of each night in minutes, without the part of the need that comes from
-            sleep debt,
-            because the sum already contains the earlier shortfalls. Naps reduce the need, so they count.
+            sleep debt, because the sum already contains the earlier shortfalls. Naps reduce the need, so they
+            count.
     """
     windows = {days: Window(shortfall, days) for days in (ACUTE, FORTNIGHT)}
     found = {

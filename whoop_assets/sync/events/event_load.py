@@ -3,8 +3,8 @@
 An event says that a record changed, but not when or how. The load therefore requests every named record as it
 is now, whatever the event's type: a 404 means that it is deleted, also after an update event; a record means
 that it exists, also after a delete event. WHOOP announces no changes of cycles, so the load also reads the
-cycles that a changed record
-affects: a new night ends one cycle and begins another, and a workout changes the strain of its cycle.
+cycles that a changed record affects: a new night ends one cycle and begins another, and a workout changes the
+strain of its cycle.
 """
 
 from collections.abc import Callable, Sequence
