@@ -134,6 +134,9 @@ def sleep_chart(days: Sequence[ReportDay]) -> Chart:
     needed: Values = [day.number("sleep_needed_minutes") for day in days]
     top = max([600.0, *(value for value in (*asleep, *needed) if value is not None)])
     scale = Scale(0.0, -(-top // 120) * 120)
+    top_hour = int(scale.high // 60)
+    # A stored value can be far out of range, and the number of labels must stay small.
+    step = 4 * max(1, top_hour // 24)
     same, since = _with_newest_definition("sleep_duration_minutes", days)
     both = [
         (slept, need)
@@ -159,7 +162,7 @@ def sleep_chart(days: Sequence[ReportDay]) -> Chart:
             Shape("bar sleep", svg.bars(scale, asleep)),
             Shape("need", svg.dashes(scale, needed)),
         ),
-        y=tuple(Tick(scale.share(60 * hour), str(hour)) for hour in range(0, int(scale.high // 60) + 1, 4)),
+        y=tuple(Tick(scale.share(60 * hour), str(hour)) for hour in range(0, top_hour + 1, step)),
         x=_date_ticks(days),
         legend=(("bar sleep", "asleep"), ("need", "need before that night"), ("none", "no scored sleep")),
         tips=_tips(

@@ -5,6 +5,7 @@ no circles: strokes keep their width (`non-scaling-stroke`), and a dot is a stro
 round ends. Labels are placed outside the box.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -88,14 +89,11 @@ def fitting_scale(values: Iterable[float | None]) -> tuple[Scale, float]:
     known = [value for value in values if value is not None] or [0.0]
     low, high = min(known), max(known)
     wanted = max(high - low, 10.0)
-    step = next(
-        step for step in (5.0, 10.0, 20.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1e9) if wanted / step <= 4
-    )
+    steps = (5.0, 10.0, 20.0, 25.0, 50.0, 100.0, 250.0, 500.0)
+    # A stored value can be far out of range, and the number of labels must stay small.
+    step = next((step for step in steps if wanted / step <= 4), 10.0 ** math.ceil(math.log10(wanted / 4)))
     bottom = max(0.0, low // step * step)
-    top = bottom + step
-    while top < high:
-        top += step
-    return Scale(bottom, top), step
+    return Scale(bottom, bottom + step * max(1, math.ceil((high - bottom) / step))), step
 
 
 def bars(scale: Scale, values: Values) -> str:

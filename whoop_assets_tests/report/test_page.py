@@ -310,6 +310,16 @@ def test_missing_values_are_dashes_and_never_nan_or_none(rows_and_trends):
         assert not re.search(r"\bnan\b|\binf\b|None", drawn)
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 1e4, 7_654_321.0, 1e12, 1e200])
+def test_a_value_far_out_of_range_makes_no_chart_with_many_labels(value):
+    """Values out of range are stored, and so are shown."""
+    rows = [full(TODAY - timedelta(days=1)), full(TODAY)]
+    rows[0] |= {"sleep_duration_minutes": value, "hrv_rmssd_milli": value}
+    for chart in charts.all_charts(calendar(rows)):
+        assert 2 <= len(chart.y) <= 12, chart.key
+        assert all(0 <= tick.at <= 1 for tick in chart.y)
+
+
 def test_charts_of_sixty_days_are_small_stand_alone_images():
     days = report_of(year_with_gaps()).days[-60:]
     for chart in charts.all_charts(days):
