@@ -1,12 +1,15 @@
 """Fixtures: a running service with two connected members of a simulator, loaded days, and one clock."""
 
 import html
+import itertools
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -25,7 +28,9 @@ from whoop_assets.web.server import ServiceServer
 from whoop_assets_tests.planner.planning_loop import PlanningLoop
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import Home, at_home, frozen_world
+from whoop_assets_tests.support.servers.postgres import Server
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES
+from whoop_simulator.world.world import World
 
 FIRST_DAY = TODAY - timedelta(days=40)
 START_SECONDS = 60
@@ -147,22 +152,93 @@ def rebuild_trends(home: Home) -> None:
     rebuild_stale_trends(home.database, behind)
 
 
+@dataclass(frozen=True)
+class SiteTemplate:
+    """A closed site. Each test gets a copy of its folder and database."""
+
+    folder: Path
+    database: str
+    """The name of the PostgreSQL database; the SQLite file is in the folder."""
+    now: datetime
+
+
+STATE_FILE, SQLITE_FILE = "simulator.json", "whoop.db"
+OpenHome = Callable[[date], AbstractContextManager[Home]]
+
+
+def site_world(folder: Path, first: date) -> World:
+    """Create a world of two members. It keeps their grants in the folder, and restores them from there."""
+    return frozen_world(members=2, days=(TODAY - first).days + 20, state=folder / STATE_FILE)
+
+
+@pytest.fixture(scope="session")
+def site_templates() -> dict[tuple[str, date], SiteTemplate]:
+    """Databases with loaded days: (kind of database, first day) -> template."""
+    return {}
+
+
+@pytest.fixture
+def open_home(
+    request: pytest.FixtureRequest,
+    database_kind: str,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    site_templates: dict[tuple[str, date], SiteTemplate],
+) -> Iterator[OpenHome]:
+    """Open homes with loaded and summarised days, from the given day to today.
+
+    Loading takes longer than most tests, so a worker loads once, and each test gets a copy.
+    """
+    with ExitStack() as cleanup:
+
+        def create(name: str, folder: Path, template: str = "whoop_template") -> str:
+            if database_kind == "sqlite":
+                return f"sqlite:///{folder / SQLITE_FILE}"
+            server: Server = request.getfixturevalue("postgres_server")
+            return server.create(name, template=template)
+
+        def make_template(first: date) -> SiteTemplate:
+            folder = tmp_path_factory.mktemp("site")
+            name = f"site_{first:%Y%m%d}"
+            with at_home(create(name, folder), site_world(folder, first)) as home:
+                home.load(first, TODAY)
+                rebuild_days(home.database, home.members, first, TODAY + ONE_DAY)
+                rebuild_trends(home)
+                return SiteTemplate(folder, name, home.clock.now())
+
+        @contextmanager
+        def open_copy(first: date) -> Iterator[Home]:
+            key = (database_kind, first)
+            template = site_templates.get(key) or site_templates.setdefault(key, make_template(first))
+            number = next(NUMBERS)
+            folder, name = tmp_path / f"site{number}", f"site_copy_{number}"
+            shutil.copytree(template.folder, folder)
+            url = create(name, folder, template.database)
+            if database_kind == "postgresql":
+                cleanup.callback(request.getfixturevalue("postgres_server").drop, name)
+            with at_home(url, site_world(folder, first), now=template.now, connect=False) as home:
+                home.members.extend(home.world.user_ids)
+                yield home
+
+        yield open_copy
+
+
+NUMBERS = itertools.count(1)
+
+
 @contextmanager
 def running_site(
-    database_url: str,
+    open_home: OpenHome,
     *,
     operators: tuple[int, ...] = (),
-    members: int = 2,
     trusted_proxies: str = "",
     first: date = FIRST_DAY,
 ) -> Iterator[Site]:
-    """Open a site with the days of its members from `first` to today loaded.
+    """Open a site with the days of its two members from `first` to today loaded.
 
     The first member is an operator if `operators` is (0,).
     """
-    world = frozen_world(members=members, days=(TODAY - first).days + 20)
-    with at_home(database_url, world) as home:
-        home.load(first, TODAY)
+    with open_home(first) as home:
         port = free_port()
         settings = home.connection.settings.replace(
             redirect_uri=f"http://127.0.0.1:{port}/callback",
@@ -189,7 +265,6 @@ def running_site(
             thread.start()
             assert ready.wait(START_SECONDS)
             site = Site(home, session, app, server, erased)
-            site.build(first)
             yield site
             for browser in site.browsers:
                 browser.http.close()
@@ -199,11 +274,9 @@ def running_site(
 
 
 @pytest.fixture
-def new_site(database_url: str) -> Iterator[Callable[..., Site]]:
-    from contextlib import ExitStack
-
+def new_site(open_home: OpenHome) -> Iterator[Callable[..., Site]]:
     with ExitStack() as cleanup:
-        yield lambda **options: cleanup.enter_context(running_site(database_url, **options))
+        yield lambda **options: cleanup.enter_context(running_site(open_home, **options))
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_a_member_who_declines_is_not_signed_in(site: Site) -> None:
 
 
 def test_an_unknown_member_needs_an_invitation_and_nothing_stays(new_site: Callable[..., Site]) -> None:
-    site = new_site(members=2)
+    site = new_site()
     unknown = site.members[1]
     with site.home.database.write() as connection:
         membership.erase_member(connection, unknown)

@@ -32,8 +32,14 @@ def browser():
 
 
 @pytest.fixture
-def site(sqlite_url):
-    with running_site(sqlite_url, operators=(0,)) as site:
+def database_kind() -> str:
+    """SQLite alone: these tests are about the pages, not about SQL."""
+    return "sqlite"
+
+
+@pytest.fixture
+def site(open_home):
+    with running_site(open_home, operators=(0,)) as site:
         yield site
 
 

@@ -13,7 +13,7 @@ from whoop_assets.members.tables import members
 from whoop_assets.schema import metadata
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.web.pages.service import SESSION_COOKIE
-from whoop_assets_tests.web.pages.conftest import Site, running_site
+from whoop_assets_tests.web.pages.conftest import OpenHome, Site, running_site
 from whoop_assets_tests.web.routes import filled, routes_of
 
 FIRST_NUMBER = 7_654_321
@@ -22,9 +22,15 @@ NAMES = {"email": "qzx@planted.example", "first_name": "Qzxplanted", "last_name"
 
 
 @pytest.fixture
-def planted(sqlite_url: str) -> Iterator[Site]:
+def database_kind() -> str:
+    """SQLite alone: these tests are about the pages, not about SQL."""
+    return "sqlite"
+
+
+@pytest.fixture
+def planted(open_home: OpenHome) -> Iterator[Site]:
     """Two members, none an operator; the second one's newest rows hold numbers that occur nowhere else."""
-    with running_site(sqlite_url) as site:
+    with running_site(open_home) as site:
         other = site.members[1]
         numbers = [
             column.name

@@ -58,7 +58,7 @@ def test_the_team_does_not_exist_for_other_members(site: Site, path: str) -> Non
 
 
 def test_an_operator_invites_and_the_new_member_connects(new_site) -> None:
-    site = new_site(operators=(0,), members=2)
+    site = new_site(operators=(0,))
     operator, new = site.members
     browser = site.browser(operator)
     with site.home.database.write() as connection:
