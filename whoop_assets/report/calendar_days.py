@@ -11,6 +11,9 @@ Row = Mapping[str, Any]
 MAX_LN_HRV = 20.0
 """Upper bound of a plausible logarithm of HRV, in ln ms; its exponential would overflow far above it."""
 
+_SCALES = {"recovery_score": (0.0, 100.0), "strain": (0.0, 21.0)}
+"""Lowest and highest possible value of the scores: a usual range ends there."""
+
 
 @dataclass(frozen=True, slots=True)
 class UsualRange:
@@ -51,7 +54,8 @@ class ReportDay:
         middle, spread = self.number(f"{name}_usual_mean_28"), self.number(f"{name}_usual_sd_28")
         if middle is None or spread is None:
             return None
-        return UsualRange(middle - spread, middle, middle + spread)
+        low, high = _SCALES.get(name, (-math.inf, math.inf))
+        return UsualRange(max(low, middle - spread), middle, min(high, middle + spread))
 
     @property
     def usual_hrv(self) -> UsualRange | None:

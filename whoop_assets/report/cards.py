@@ -80,7 +80,7 @@ def _hrv_status(day: ReportDay) -> str:
         return ""
     # One more decimal than elsewhere: the band is narrow, and "33" must not be called above "26 to 33".
     normal = number_range(low, high, 1, "ms")
-    return f"HRV of the last 7 nights {number(math.exp(mean), 1, 'ms')}: {status} your normal {normal}"
+    return f"Average HRV of 7 nights {number(math.exp(mean), 1, 'ms')}: {status} your normal {normal}"
 
 
 def _sleep(day: ReportDay) -> Card:
@@ -88,7 +88,8 @@ def _sleep(day: ReportDay) -> Card:
     usual = day.usual("sleep_duration_minutes")
     difference, label = "", "no scored sleep"
     if asleep and needed:
-        difference = f", {_over_or_short(asleep - needed)}"
+        # Of the rounded values, so that the three numbers on the page are consistent.
+        difference = f", {_over_or_short(round(asleep) - round(needed))}"
         label = f"{100 * asleep / needed:.0f}\u00a0% of need"
     return Card(
         "Sleep",

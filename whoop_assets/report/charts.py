@@ -145,10 +145,12 @@ def sleep_chart(days: Sequence[ReportDay]) -> Chart:
         and (need := day.number("sleep_needed_minutes")) is not None
     ]
     met = sum(slept >= need for slept, need in both)
-    mean_need, mean_sleep = mean(needed), mean(day.number("sleep_duration_minutes") for day in same)
-    said = f"mean {duration(mean_sleep)} asleep" if mean_sleep is not None else "no night with a score"
+    mean_need, mean_sleep = (
+        mean(day.number(name) for day in same) for name in ("sleep_needed_minutes", "sleep_duration_minutes")
+    )
+    said = f"average {duration(mean_sleep)} asleep" if mean_sleep is not None else "no night with a score"
     if mean_need is not None:
-        said += f"; mean need {duration(mean_need)}"
+        said += f"; average need {duration(mean_need)}"
     if both:
         said += f"; need met on {met} of {counted(len(both), 'night')}"
     return Chart(
@@ -190,7 +192,7 @@ def strain_chart(days: Sequence[ReportDay]) -> Chart:
         # The newest day can lack the means, so the text names the day that has both.
         on, *means = both[-1]
         of_week, of_month = (number(value, 1) for value in means)
-        newest = f"; on {short_date(on)} the mean is {of_week} over 7 days and {of_month} over 28"
+        newest = f"; on {short_date(on)} the average is {of_week} over 7 days and {of_month} over 28"
     return Chart(
         key="load",
         title="Strain",
@@ -205,7 +207,7 @@ def strain_chart(days: Sequence[ReportDay]) -> Chart:
         ),
         y=_STRAIN_TICKS,
         x=_date_ticks(days),
-        legend=(("bar strain", "day strain"), ("week", "mean of 7 days"), ("mean", "mean of 28 days")),
+        legend=(("bar strain", "day strain"), ("week", "average of 7 days"), ("mean", "average of 28 days")),
         tips=_tips(days, lambda day: "not finished" if day.is_partial else number(day.number("strain"), 1)),
     )
 
@@ -228,14 +230,16 @@ def strain_and_recovery_chart(days: Sequence[ReportDay]) -> Chart:
     }
     means = {name: mean(strain for day, _, strain in known if day.band == name) for name in BANDS}
     parts = [
-        f"mean strain {number(value, 1)} on {name} days" for name, value in means.items() if value is not None
+        f"average strain {number(value, 1)} on {name} days"
+        for name, value in means.items()
+        if value is not None
     ]
     said = ", ".join(parts) or "no finished day with a recovery and a strain"
     edges = {"red": (0.0, 33.5), "yellow": (33.5, 66.5), "green": (66.5, 100.0)}
     return Chart(
         key="strain-recovery",
         title="Strain against recovery",
-        unit="strain, over recovery in percent",
+        unit="up: strain; across: recovery, percent",
         summary=f"{_over(days)}{counted(len(known), 'finished day')}; {said}.",
         width=100.0,
         shapes=(
@@ -322,9 +326,10 @@ def _range(days: Sequence[ReportDay], values: Values, digits: int, unit: str = "
     if not known:
         return "nothing measured"
     (low, on), (high, when) = min(known), max(known)
+    average = number(mean(value for value, _ in known), digits, unit)
     return (
-        f"mean {number(mean(value for value, _ in known), digits, unit)}, lowest {number(low, digits, unit)}"
-        f" on {short_date(on)}, highest {number(high, digits, unit)} on {short_date(when)}"
+        f"average {average}, lowest {number(low, digits, unit)} on {short_date(on)}, "
+        f"highest {number(high, digits, unit)} on {short_date(when)}"
     )
 
 

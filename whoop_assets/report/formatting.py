@@ -41,11 +41,14 @@ def hours(minutes: float | None) -> str:
 
 
 def duration(minutes: float | None) -> str:
-    """Return minutes in words: "7 h 32 min"."""
+    """Return minutes in words: "7 h 32 min", "7 h" or "32 min"."""
     if minutes is None or not math.isfinite(minutes):
         return DASH
     whole = round(abs(minutes))
-    text = f"{whole // 60}\u00a0h {whole % 60}\u00a0min" if whole >= 60 else f"{whole}\u00a0min"
+    parts = [f"{whole // 60}\u00a0h"] if whole >= 60 else []
+    if whole % 60 or not parts:
+        parts.append(f"{whole % 60}\u00a0min")
+    text = " ".join(parts)
     return f"{MINUS if minutes < 0 and whole else ''}{text}"
 
 

@@ -46,7 +46,8 @@ class GapDays:
 PARTIAL = GapKind(
     "not finished",
     "Days that are not finished",
-    "The day's cycle is open or has no score yet. Its strain still grows, so no mean contains it.",
+    "The day's cycle is open or has no score yet. Its strain still grows, so no average of strain contains "
+    "it.",
 )
 WAITING = GapKind(
     "waiting for WHOOP",
@@ -88,13 +89,14 @@ TWO_CYCLES = GapKind(
 CALIBRATING = GapKind(
     "calibrating",
     "WHOOP is calibrating",
-    "In the first days WHOOP learns the member's baseline. The recovery exists, but is less reliable.",
+    "In the first days WHOOP learns your usual values, so the recovery is less reliable. No average of "
+    "recovery and no count of green, yellow and red days contains it.",
 )
 EXPORTED = GapKind(
     "from the export",
     "Days from the app's own export",
-    "The API does not provide these days. The export rounds values as the app does, and has no steps or "
-    "disturbances.",
+    "These values come from the file that the WHOOP app exports. It rounds them as the app does, and has no "
+    "steps or disturbances.",
 )
 KINDS = (
     PARTIAL,

@@ -1,4 +1,4 @@
-"""The strongest effects of the journal as sentences."""
+"""The strongest effects of the journal as sentences, by question."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,27 @@ VERDICTS = ("strong", "weak")
 
 @dataclass(frozen=True, slots=True)
 class EffectText:
-    """One effect of a habit in words."""
+    """One effect of a habit in words: the difference, the verdict and the number of days."""
 
-    question: str
-    finding: str
+    text: str
     verdict: str
     days: str
+
+
+@dataclass(frozen=True, slots=True)
+class HabitText:
+    """A question of the journal with its effects, strongest first."""
+
+    question: str
+    findings: tuple[EffectText, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JournalTexts:
+    """Questions with an effect, and the number of questions without one."""
+
+    habits: tuple[HabitText, ...]
+    undecided: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,7 @@ _OUTCOMES = {
 }
 
 
-def strongest_effects(effects: Sequence[Row]) -> list[EffectText]:
+def journal_texts(effects: Sequence[Row]) -> JournalTexts:
     """Return the strongest effects in words: strong before weak, then by size.
 
     Args:
@@ -44,7 +59,12 @@ def strongest_effects(effects: Sequence[Row]) -> list[EffectText]:
     """
     known = [row for row in effects if row["verdict"] in VERDICTS and row["outcome"] in _OUTCOMES]
     known.sort(key=lambda row: (VERDICTS.index(row["verdict"]), -abs(row["hedges_g"])))
-    return [_effect(row) for row in known[:MAX_EFFECTS]]
+    by_question: dict[str, list[EffectText]] = {}
+    for row in known[:MAX_EFFECTS]:
+        by_question.setdefault(row["question"], []).append(_effect(row))
+    habits = tuple(HabitText(question, tuple(findings)) for question, findings in by_question.items())
+    undecided = {row["question"] for row in effects} - {row["question"] for row in known}
+    return JournalTexts(habits, len(undecided))
 
 
 def _effect(row: Row) -> EffectText:
@@ -54,7 +74,6 @@ def _effect(row: Row) -> EffectText:
     direction = outcome.less if difference < 0 else outcome.more
     when = ", one night later" if row["lag_days"] else ""
     return EffectText(
-        row["question"],
         f"{outcome.name} {outcome.amount(abs(difference))} {direction}{when}; "
         f"probably between {outcome.amount(low)} and {outcome.amount(high)}.",
         f"{row['verdict'].capitalize()}.",

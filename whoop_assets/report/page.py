@@ -11,7 +11,7 @@ from typing import Any
 from whoop_assets.report import charts, gaps
 from whoop_assets.report.calendar_days import ReportDay, Row
 from whoop_assets.report.cards import cards_of
-from whoop_assets.report.journal_texts import strongest_effects
+from whoop_assets.report.journal_texts import journal_texts
 from whoop_assets.report.rendering import template_environment
 from whoop_assets.report.signals import signals_of
 from whoop_assets.report.svg import Chart
@@ -71,8 +71,7 @@ def page(report: MemberReport) -> str:
             "signals": signals_of(newest),
             "notes": [kind for kind in gaps.gap_kinds(newest) if kind is not gaps.PARTIAL],
             "periods": chart_periods(report.days),
-            "effects": strongest_effects(report.effects),
-            "questions": len({row["question"] for row in report.effects}),
+            "effects": journal_texts(report.effects),
             "gaps": gaps.explain_gaps(report.days),
             "days_without_rows": (report.today - report.days[-1].day).days - 1,
             "newest_days": NEWEST_DAYS,

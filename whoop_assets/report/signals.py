@@ -28,7 +28,7 @@ def signals_of(day: ReportDay) -> list[Signal]:
     if day.trend.get("illness_flag"):
         columns = [name.strip() for name in (day.trend.get("illness_signs") or "").split(",")]
         signs = ", ".join(_SIGNS.get(name, name) for name in columns if name)
-        causes = "Often alcohol, a hard day, heat, illness or cycle. This is no diagnosis."
+        causes = "Often alcohol, a hard day, heat, illness or the menstrual cycle. This is no diagnosis."
         signals.append(Signal(f": {signs}. {causes}", "Your body differs from your usual"))
     streak = day.number("green_streak_days")
     if streak is not None and streak >= 2:
@@ -47,5 +47,9 @@ def _shift(day: ReportDay) -> str:
         return f"Clocks changed: your clock is {difference} your usual time." if days_left > 0 else ""
     east = shift > 0
     pace = "one hour a day after a flight east" if east else "an hour and a half a day after a flight west"
-    left = f"about {counted(math.ceil(days_left), 'more day')}" if days_left > 0 else "by now it probably has"
-    return f"Your clock is {difference} your usual zone. A body follows by about {pace}: {left}."
+    left = (
+        f"about {counted(math.ceil(days_left), 'more day')}"
+        if days_left > 0
+        else "yours probably has adapted"
+    )
+    return f"Your clock is {difference} your usual time zone. A body adapts by about {pace}, so {left}."

@@ -15,6 +15,7 @@ from whoop_assets.report import charts, formatting, gaps
 from whoop_assets.report.calendar_days import calendar
 from whoop_assets.report.cards import cards_of
 from whoop_assets.report.image import MAX_IMAGE_BYTES, image, markdown
+from whoop_assets.report.journal_texts import journal_texts
 from whoop_assets.report.page import MemberReport, page
 from whoop_assets.whoop_day import cycle_day
 from whoop_assets_tests.report.rows import (
@@ -27,6 +28,7 @@ from whoop_assets_tests.report.rows import (
     report_of,
     trend,
     trend_of,
+    week,
     year_with_gaps,
 )
 
@@ -92,7 +94,7 @@ def test_the_cards_compare_the_newest_day_with_usual_values():
     assert "so far" in text
     assert "points" in text  # a difference of two percentages
     assert "HRV down, resting heart rate up" in text
-    assert "Often alcohol, a hard day, heat, illness or cycle." in text
+    assert "Often alcohol, a hard day, heat, illness or the menstrual cycle." in text
     assert "This is no diagnosis." in text
 
 
@@ -107,7 +109,7 @@ def test_cards_show_usual_ranges_instead_of_standard_deviations():
     assert "Resting heart rate 58 bpm: 11 bpm above your usual 45 to 47 bpm" in text
     assert "HRV 70 ms: within your usual 65 to 98 ms" in text
     assert "2 points below your usual 17 to 23 %" in text
-    assert "HRV of the last 7 nights 70.0 ms: below your normal 74.0 to 86.0 ms" in text
+    assert "Average HRV of 7 nights 70.0 ms: below your normal 74.0 to 86.0 ms" in text
     assert "Sleep balance of 7 nights: 2:10 h short; your usual is 3:30 h short to 0:30 h over" in text
     assert "This project's rule of thumb after such a recovery: 10 to 14" in text
     assert " SD " not in text and "z-score" not in text
@@ -122,7 +124,7 @@ def test_means_and_band_counts_leave_out_recoveries_from_calibration():
     rows[0] |= {"recovery_score": 99.0, "recovery_band": "green", "user_calibrating": True}
     days = calendar(rows)
     told = charts.recovery_chart(days).summary.replace("\u00a0", " ")
-    assert "mean 50 %" in told
+    assert "average 50 %" in told
     assert "0 green, 3 yellow" in told
     assert "3 finished days" in charts.strain_and_recovery_chart(days).summary
 
@@ -132,11 +134,11 @@ def test_a_flight_shows_the_days_to_adapt_and_a_clock_change_is_named():
         days = calendar([full(TODAY)], [trend_of(TODAY) | trends])
         return plain(page(MemberReport(ME, days, [], TODAY, AT)))
 
-    assert "Your clock is 3 h 0 min behind your usual zone." in told()
-    assert "about 2 more days." in told()
-    assert "by now it probably has." in told(timezone_days_to_adapt=0.0)
+    assert "Your clock is 3 h behind your usual time zone." in told()
+    assert "so about 2 more days." in told()
+    assert "so yours probably has adapted." in told(timezone_days_to_adapt=0.0)
     hour = {"timezone_shift_minutes": 60.0, "timezone_shift_cause": "clock_change"}
-    assert "Clocks changed: your clock is 1 h 0 min ahead of your usual time." in told(**hour)
+    assert "Clocks changed: your clock is 1 h ahead of your usual time." in told(**hour)
     assert "Clocks changed" not in told(**hour, timezone_days_to_adapt=0.0)
 
 
@@ -152,7 +154,7 @@ def test_chart_summaries_name_the_day_of_their_newest_values():
     days = calendar(rows, of_days)
     told = {chart.key: chart.summary.replace("\u00a0", " ") for chart in charts.all_charts(days)}
     assert "usual on 12 Oct: 49 to 60 ms" in told["hrv"]
-    assert "on 19 Nov the mean is 11.0 over 7 days and 9.0 over 28" in told["load"]
+    assert "on 19 Nov the average is 11.0 over 7 days and 9.0 over 28" in told["load"]
     assert not [summary for summary in told.values() if "now" in summary]
 
 
@@ -163,7 +165,7 @@ def test_the_mean_of_the_sleep_chart_uses_one_definition_of_sleep():
         for n in range(-20, 10)
     ]
     told = charts.sleep_chart(calendar(rows)).summary.replace("\u00a0", " ")
-    assert "mean 8 h 0 min asleep" in told
+    assert "average 8 h asleep" in told
     assert "WHOOP changed what it counts, so this is since Mon 24 Feb 2025" in told
     assert "WHOOP changed" not in charts.sleep_chart(calendar(rows[20:])).summary
 
@@ -182,11 +184,60 @@ def test_the_page_shows_the_strongest_journal_effects_in_words():
     assert "Sleep 32 min shorter, one night later" in text
     assert text.index("Late meal?") < text.index("Alcohol?") < text.index("Weak?")
     assert "Nothing?" not in text
+    assert "Cannot tell for 1 other question: no effect can be distinguished from chance yet." in text
     assert "<b>Late" not in html
-    assert "need not cause each other" in text
+    for limit in ("need not cause each other", "better weeks follow bad ones", "fills in “no” automatically"):
+        assert limit in text
     nothing = plain(page(report_of([full(TODAY)], effects=effects[1:2])))
-    assert "None of 1 question has an effect that can be distinguished from chance yet." in nothing
+    assert "Cannot tell for 1 question: no effect can be distinguished from chance yet." in nothing
     assert "Your journal" not in plain(page(report_of([full(TODAY)])))
+
+
+def test_effects_of_one_question_are_together_and_the_strongest_question_is_first():
+    effects = [
+        effect("Alcohol?", hedges_g=-0.9),
+        effect("Alcohol?", "resting_heart_rate", difference=2.1, hedges_g=0.6),
+        effect("Late meal?", hedges_g=-0.7),
+        effect("Late meal?", lag_days=1, verdict="cannot tell", difference=None, hedges_g=None),
+    ]
+    texts = journal_texts(effects)
+    assert [(habit.question, len(habit.findings)) for habit in texts.habits] == [
+        ("Alcohol?", 2),
+        ("Late meal?", 1),
+    ]
+    assert texts.undecided == 0
+
+
+def test_a_usual_range_ends_where_the_score_ends():
+    wide = {"recovery_score_usual_mean_28": 80.0, "recovery_score_usual_sd_28": 30.0}
+    low = {"strain_usual_mean_28": 3.0, "strain_usual_sd_28": 4.0}
+    days = calendar([full(TODAY)], [trend_of(TODAY) | wide | low])
+    text = plain(page(MemberReport(ME, days, [], TODAY, AT)))
+    assert "usual 50 to 100 %" in text
+    assert "usual 0.0 to 7.0" in text
+
+
+def test_need_sleep_and_their_difference_are_consistent_on_the_page():
+    day = full(TODAY) | {"sleep_duration_minutes": 503.6, "sleep_needed_minutes": 479.3}
+    text = plain(page(report_of([day])))
+    assert "Sleep 8:24 h" in text
+    assert "Need 7:59 h, 0:25 h over" in text
+
+
+def test_a_weekly_average_of_fewer_days_than_the_week_shows_their_number():
+    monday = TODAY - timedelta(days=TODAY.weekday())
+    counts = {"recovery_score_days": 5, "strain_days": 6, "sleep_duration_minutes_days": 7}
+    means = {"recovery_score_mean": 61.0, "strain_mean": 9.5, "sleep_duration_minutes_mean": 430.0}
+    weeks = [
+        week(monday, days_with_data=6, recovery_score_days=3, recovery_score_mean=None),
+        week(monday - timedelta(days=7), days_with_data=7, **counts, **means),
+    ]
+    text = plain(page(MemberReport(ME, calendar([full(TODAY)]), weeks, TODAY, AT)))
+    rows = text[text.index("Weeks") : text.index("What the numbers mean")]
+    assert "61 % 5 days" in rows
+    assert "9.5 6 days" in rows
+    assert "7:10 7 days" not in rows
+    assert "3 days" not in rows
 
 
 @pytest.mark.parametrize(
@@ -198,10 +249,11 @@ def test_the_page_shows_the_strongest_journal_effects_in_words():
             "Resting heart rate",
             "Your usual",
             "Your normal HRV",
+            "Your body differs from your usual",
             "Sleep need",
             "Sleep balance",
         ),
-        *("Strain", "Rule of thumb for strain", "Weeks"),
+        *("Strain", "Rule of thumb for strain", "Weeks", "Cycle"),
     ],
 )
 def test_the_page_explains_each_term_that_it_uses(term):
@@ -336,6 +388,14 @@ def test_charts_of_sixty_days_are_small_stand_alone_images():
 )
 def test_numbers_have_a_minus_sign_and_no_negative_zero(value, shown):
     assert formatting.number(value, 1) == shown
+
+
+@pytest.mark.parametrize(
+    ("minutes", "shown"),
+    [(452.0, "7 h 32 min"), (420.2, "7 h"), (32.0, "32 min"), (0.0, "0 min"), (-61.0, "−1 h 1 min")],
+)
+def test_durations_in_words_leave_out_zero_minutes(minutes, shown):
+    assert formatting.duration(minutes).replace("\u00a0", " ") == shown
 
 
 @pytest.mark.parametrize(("minutes", "shown"), [(451.4, "7:31"), (-30, "−0:30"), (0.4, "0:00"), (None, "–")])

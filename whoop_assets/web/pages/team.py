@@ -67,7 +67,9 @@ class TeamPages:
                 (team_row(member, now) for member in team(connection, now)),
                 key=lambda row: (-row.weight, row.user_id),
             )
-            return self._pages.html("team.html", visitor=visitor, rows=rows, invitation=None)
+            return self._pages.html(
+                "team.html", visitor=visitor, rows=rows, max_load_ratio=MAX_LOAD_RATIO, invitation=None
+            )
 
         return await self._pages.read(show)
 

@@ -139,6 +139,13 @@ TEAM_COLUMNS = (
     "Data age",
 )
 TEAM_CAPTION = "The newest values of each member"
+TEAM_HINT = (
+    "Usual: about two of three of the member's days in the 28 days before. Load: minutes in heart rate "
+    "zone 1, plus twice the minutes in zone 2, up to five times those in zone 5. Load ratio: average load"
+    " of the last 7 days / that of the 21 days before. It shows a change and predicts no injury; above {}"
+    " it is listed, which is this project's rule of thumb. “Differs from usual” is no diagnosis: often "
+    "alcohol, a hard day, heat, illness or the menstrual cycle."
+)
 ILLNESS = "differs from usual"
 RED_RECOVERY = "low recovery"
 HRV_LOW = "HRV low"

@@ -42,6 +42,8 @@ def test_an_operator_sees_every_member_and_opens_a_members_page(site: Site) -> N
         operator,
         other,
     }
+    assert "Load ratio: average load of the last 7 days / that of the 21 days before" in browser.text
+    assert "above 1.5 it is listed" in browser.text
     browser.open(f"/team/{other}")
     assert browser.text.startswith(f" Member {other}")
     assert '<form method="post" action="/me/' not in browser.page
