@@ -2,19 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, and_, case, func, select
 
 from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
 from whoop_assets.records.tables import recoveries, sleeps, workouts
 from whoop_assets.v1_migration.store import (
-    FOUND,
     KINDS,
     MAPPED,
-    NOT_FOUND,
     OPEN,
     RECOVERY,
     SLEEP,
@@ -25,60 +22,41 @@ from whoop_assets.v1_migration.store import (
 )
 from whoop_assets.v1_migration.tables import v1_ids
 
-LOG_COLUMNS = (*v1_ids.columns.keys(), "contradiction")
 
+def _read_log(connection: Connection) -> Iterator[tuple[Row[Any], str | None]]:
+    """Yields each imported id with its record, and how the old store contradicts the record.
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """A row of the log, compared with its record.
-
-    `doubles`: this is the second id of its kind that is mapped to the record. `contradicting`: how the old
-    store differs from the record.
+    A row has the columns of the log, then `record_kind`, `record_start`, `record_end`, and `place`: the
+    number of the id among those that are mapped to the record.
     """
-
-    row: Row[Any]
-    not_stored: bool
-    doubles: bool
-    contradicting: str | None
-
-    @property
-    def problem(self) -> str | None:
-        """Why the id needs attention."""
-        if self.row.state != MAPPED:
-            return self.row.reason or "not decided yet: run `whoop-assets migrate-v1` again."
-        return self.contradicting or ("another v1 id has the same record." if self.doubles else None)
-
-
-def read_log(connection: Connection) -> Iterator[LogEntry]:
-    """Yields every imported id, by member, kind and id."""
     c = v1_ids.c
-    tables = {SLEEP: sleeps, WORKOUT: workouts, RECOVERY: recoveries}
-    number = func.row_number().over(partition_by=(c.user_id, c.kind, c.v2_id), order_by=c.v1_id)
-    columns: list[Any] = [number.label("number")]
+    keys = {SLEEP: sleeps.c.id, WORKOUT: workouts.c.id, RECOVERY: recoveries.c.sleep_id}
     source: Any = v1_ids
-    for kind, table in tables.items():
-        key = table.c.sleep_id if kind == RECOVERY else table.c.id
-        source = source.outerjoin(table, and_(key == c.v2_id, table.c.user_id == c.user_id))
-        columns += [key, table.c.start_time, table.c.end_time]
-    query = select(v1_ids, *columns).select_from(source).order_by(c.user_id, c.kind, c.v1_id)
-    for row in connection.execute(query):
-        records = {kind: row[-9:][3 * place : 3 * place + 3] for place, kind in enumerate(KINDS)}
-        key, start, end = records[row.kind]
-        other = {SLEEP: WORKOUT, WORKOUT: SLEEP}.get(row.kind)
-        contradiction = _contradiction(("starts", row.start_time, start), ("ends", row.end_time, end))
-        if other is not None and records[other][0] is not None:
-            key, contradiction = records[other][0], f"the record is a {other}."
-        mapped = row.state == MAPPED
-        yield LogEntry(row, mapped and key is None, mapped and row.number == 2, contradiction)
+    for kind, key in keys.items():
+        same_kind = c.kind == RECOVERY if kind == RECOVERY else c.kind != RECOVERY
+        same_member = key.table.c.user_id == c.user_id
+        source = source.outerjoin(key.table, and_(key == c.v2_id, same_member, same_kind))
+    query = select(
+        v1_ids,
+        case(*((key.is_not(None), kind) for kind, key in keys.items())).label("record_kind"),
+        func.coalesce(*(key.table.c.start_time for key in keys.values())).label("record_start"),
+        func.coalesce(*(key.table.c.end_time for key in keys.values())).label("record_end"),
+        func.row_number().over(partition_by=(c.user_id, c.kind, c.v2_id), order_by=c.v1_id).label("place"),
+    )
+    for row in connection.execute(query.select_from(source).order_by(c.user_id, c.kind, c.v1_id)):
+        if row.record_kind not in (None, row.kind):
+            yield row, f"the record is a {row.record_kind}."
+        else:
+            starts = _difference("starts", row.start_time, row.record_start)
+            ends = _difference("ends", row.end_time, row.record_end)
+            differences = " and ".join(filter(None, (starts, ends)))
+            yield row, f"in the old store {differences} than the record." if differences else None
 
 
-def _contradiction(*times: tuple[str, datetime | None, datetime | None]) -> str | None:
-    found = []
-    for verb, old, new in times:
-        if old is not None and new is not None and abs(old - new) > TOLERANCE:
-            seconds = round(abs(old - new).total_seconds())
-            found.append(f"it {verb} {seconds} s {'later' if old > new else 'earlier'} than the record")
-    return f"in the old store {' and '.join(found)}." if found else None
+def _difference(verb: str, old: datetime | None, new: datetime | None) -> str | None:
+    if old is None or new is None or abs(old - new) <= TOLERANCE:
+        return None
+    return f"it {verb} {abs(old - new).total_seconds():.0f} s {'later' if old > new else 'earlier'}"
 
 
 def check_integrity(connection: Connection) -> tuple[dict[str, int], Findings]:
@@ -90,28 +68,33 @@ def check_integrity(connection: Connection) -> tuple[dict[str, int], Findings]:
         `not_stored` mapped ids without a stored record, `asked` responses of WHOOP, and `answered_404` the
         404 responses among them.
     """
-    entries, statuses = Counter[str](), Counter[int]()
-    problems = Findings(looked_at=0)
-    for entry in read_log(connection):
-        row = entry.row
-        entries.update(("total", row.kind, row.state, f"mapped_by_{row.way}"))
-        entries.update(
-            {name: 1 for name in ("contradicting", "doubles", "not_stored") if getattr(entry, name)}
-        )
-        statuses[row.status or 0] += 1
-        if entry.problem is not None:
+    found = Counter[str]()
+    problems = Findings()
+    for row, problem in _read_log(connection):
+        found.update(("total", row.kind, row.state, f"mapped_by_{row.way}", f"answered_{row.status}"))
+        found["contradicting"] += problem is not None
+        if row.state != MAPPED:
+            problem = row.reason or "not decided yet: run `whoop-assets migrate-v1` again."
+        else:
+            found["not_stored"] += row.record_kind is None
+            found["doubles"] += row.place == 2
+            if row.place == 2:
+                problem = problem or "another v1 id has the same record."
+        if problem is not None:
             problems.count += 1
             if len(problems.examples) < MAX_EXAMPLES:
-                example = f"{row.kind} {row.v1_id}: {entry.problem}"
-                problems.examples.append(Example(row.user_id, None, example))
+                problems.examples.append(Example(row.user_id, None, f"{row.kind} {row.v1_id}: {problem}"))
     names = ("total", *KINDS, MAPPED, *(f"mapped_by_{way}" for way in WAYS), UNMAPPED, OPEN)
-    counts = {name: entries[name] for name in (*names, "contradicting", "doubles", "not_stored")}
+    counts = {
+        name: found[name] for name in (*names, "contradicting", "doubles", "not_stored", "answered_404")
+    }
     problems.looked_at = counts["total"]
-    counts |= {"asked": statuses[FOUND] + statuses[NOT_FOUND], "answered_404": statuses[NOT_FOUND]}
-    return counts, problems
+    return counts | {"asked": found["answered_200"] + counts["answered_404"]}, problems
 
 
 def log_rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
-    """Yields every row of the log, with the values of `LOG_COLUMNS`."""
-    for entry in read_log(connection):
-        yield (*entry.row[: len(v1_ids.columns)], entry.contradicting)
+    """Yields a header, then every row of the log with its contradiction."""
+    columns = v1_ids.columns.keys()
+    yield (*columns, "contradiction")
+    for row, contradiction in _read_log(connection):
+        yield (*row[: len(columns)], contradiction)

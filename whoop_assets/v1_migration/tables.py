@@ -17,7 +17,6 @@ v1_ids = Table(
         autoincrement=False,
         comment="id in WHOOP's API v1; for a recovery the id of its cycle",
     ),
-    Column("sleep_v1_id", BigInteger, comment="v1 id of a recovery's sleep, if the old store has it"),
     Column("start_time", UtcDateTime(), comment="start in the old store, UTC"),
     Column("end_time", UtcDateTime(), comment="end in the old store, UTC"),
     Column("source", Text, nullable=False, comment="source of the id: file, table or webhook events"),

@@ -56,7 +56,7 @@ def decided(home):
 
 
 def write_old_store(home, path):
-    """The v1 store of all members: sleeps and workouts by number, recoveries by cycle and sleep.
+    """The v1 store of all members: sleeps and workouts by number, recoveries by cycle.
 
     5% of the rows have an id that WHOOP does not know; half of them have no start. 10% of the records contain
     their v1 id.
@@ -65,7 +65,7 @@ def write_old_store(home, path):
         The number of ids to find by each method, and the true key of each known number.
     """
     rng = random.Random(7)
-    rows, expected, truth, with_v1_id = [], Counter(), {}, set()
+    rows, expected, truth = [], Counter(), {}
     naps = {key for key, row in home.rows("sleeps").items() if row["nap"]}
     for member in home.members:
         numbers = {uuid: number for number, uuid in home.world.member(member).source.v1_ids.items()}
@@ -76,16 +76,15 @@ def write_old_store(home, path):
                 if kind == "recovery" and key in naps:
                     continue
                 number = row["cycle_id"] if kind == "recovery" else numbers[key]
-                sleep = numbers[key] if kind == "recovery" else ""
                 start, end = row["start_time"].isoformat(), row["end_time"].isoformat()
                 draw = rng.random()
                 if len(rows) % 20 == 0:
-                    number, sleep = UNKNOWN + len(rows), ""
+                    number = UNKNOWN + len(rows)
                     if len(rows) % 40 == 0:
                         start = end = ""
                     expected["start_time" if start else "unmapped"] += 1
                 elif kind == "recovery":
-                    expected["v1_id" if key in with_v1_id else "cycle_id"] += 1
+                    expected["cycle_id"] += 1
                     truth[kind, number] = key
                 else:
                     truth[kind, number] = key
@@ -93,13 +92,12 @@ def write_old_store(home, path):
                         store_payload(
                             home, tables.RECORD_TABLES[stream], key, row["payload"] | {"v1_id": number}
                         )
-                        with_v1_id.add(key)
-                    expected["v1_id" if key in with_v1_id else "mapping"] += 1
-                rows.append([kind, number, sleep, member, start, end])
+                    expected["v1_id" if draw < BY_RECORD_SHARE else "mapping"] += 1
+                rows.append([kind, number, member, start, end])
     assert len(rows) == ROWS
     with Path(path).open("w", newline="") as lines:
         writer = csv.writer(lines)
-        writer.writerow(["kind", "v1_id", "sleep_id", "user_id", "start", "end"])
+        writer.writerow(["kind", "v1_id", "user_id", "start_time", "end_time"])
         writer.writerows(rows)
     return expected, truth
 

@@ -30,7 +30,7 @@ def old_ids(home, *, user_id=None, stream="sleeps"):
     known = v1_ids_of(home, user_id)
     kind = {"sleeps": "sleep", "workouts": "workout"}[stream]
     return {
-        row["id"]: OldId(user_id, kind, known[row["id"]], None, row["start_time"], row["end_time"])
+        row["id"]: OldId(user_id, kind, known[row["id"]], row["start_time"], row["end_time"])
         for row in home.rows(stream).values()
         if row["user_id"] == user_id and row["id"] in known
     }
@@ -71,10 +71,9 @@ def set_v1_id(home, stream, key, number):
 
 def contradictions(home):
     with home.database.read() as connection:
-        return {
-            (entry.row.user_id, entry.row.kind, entry.row.v1_id): entry.contradicting
-            for entry in integrity.read_log(connection)
-        }
+        header, *rows = integrity.log_rows(connection)
+    entries = [dict(zip(header, row, strict=True)) for row in rows]
+    return {(row["user_id"], row["kind"], row["v1_id"]): row["contradiction"] for row in entries}
 
 
 def last_sleep_before_loaded_days(home):

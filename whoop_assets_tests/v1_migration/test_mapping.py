@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from whoop_assets.members import store as member_store
-from whoop_assets.v1_migration import store as v1_store
 from whoop_assets.v1_migration.store import TOLERANCE, OldId
 from whoop_assets_tests.support.home import moment
 from whoop_assets_tests.v1_migration.old_store import (
@@ -50,23 +49,16 @@ def test_a_record_that_contains_its_v1_id_costs_no_request(home):
     assert mapping_requests(home) == []
 
 
-def test_a_recovery_is_mapped_by_its_cycle_or_else_by_its_sleep(home):
+def test_a_recovery_is_mapped_by_its_stored_cycle_without_a_request(home):
     rows = [row for row in home.rows("recoveries").values() if row["user_id"] == home.member]
     naps = {key for key, row in home.rows("sleeps").items() if row["nap"]}
-    known = v1_ids_of(home)
-    main = [row for row in rows if row["sleep_id"] not in naps]
-    ids = [OldId(home.member, "recovery", row["cycle_id"]) for row in main]
-    # Its cycle is not stored, so the v1 id of its sleep is used.
-    elsewhere = OldId(home.member, "recovery", 77, known[main[0]["sleep_id"]])
-    migrate(home, [*ids, elsewhere])
-    found = log_rows(home)
-    for row in main:
-        assert (found["recovery", row["cycle_id"]]["way"], found["recovery", row["cycle_id"]]["v2_id"]) == (
-            "cycle_id",
-            row["sleep_id"],
-        )
-    assert (found["recovery", 77]["way"], found["recovery", 77]["v2_id"]) == ("mapping", main[0]["sleep_id"])
-    assert len(mapping_requests(home)) == 1
+    main = {row["cycle_id"]: row["sleep_id"] for row in rows if row["sleep_id"] not in naps}
+    sent = len(home.world.request_log)
+    migrate(home, [OldId(home.member, "recovery", cycle_id) for cycle_id in main])
+    found = log_rows(home).values()
+    assert {row["v1_id"]: row["v2_id"] for row in found} == main
+    assert {row["way"] for row in found} == {"cycle_id"}
+    assert len(home.world.request_log) == sent
 
 
 def test_a_recovery_without_a_stored_cycle_is_mapped_by_the_cycles_sleep_at_whoop(home):
@@ -80,8 +72,6 @@ def test_a_recovery_without_a_stored_cycle_is_mapped_by_the_cycles_sleep_at_whoo
         404,
     )
     sent = len(home.world.request_log)
-    with home.database.write() as connection:
-        v1_store.reopen(connection)
     migrate(home)
     assert len(home.world.request_log) == sent
 
@@ -90,9 +80,9 @@ def test_an_id_unknown_to_whoop_is_mapped_by_a_unique_start_time_only(home):
     (key, sleep), (_, other) = list(old_ids(home).items())[:2]
     ids = [
         replace(sleep, v1_id=UNKNOWN),
-        replace(sleep, v1_id=UNKNOWN + 1, start=sleep.start + TOLERANCE),
-        replace(sleep, v1_id=UNKNOWN + 2, start=other.start + timedelta(hours=3), end=None),
-        replace(sleep, v1_id=UNKNOWN + 3, start=None, end=None),
+        replace(sleep, v1_id=UNKNOWN + 1, start_time=sleep.start_time + TOLERANCE),
+        replace(sleep, v1_id=UNKNOWN + 2, start_time=other.start_time + timedelta(hours=3), end_time=None),
+        replace(sleep, v1_id=UNKNOWN + 3, start_time=None, end_time=None),
         replace(sleep, v1_id=UNKNOWN + 4, kind="workout"),
     ]
     assert migrate(home, ids) == {}
@@ -118,9 +108,9 @@ def test_another_members_record_never_matches(home):
 
 def test_contradicting_times_and_kinds_are_reported(home):
     ids = list(old_ids(home).values())
-    moved = replace(ids[0], start=ids[0].start + timedelta(hours=1))
-    longer = replace(ids[1], end=ids[1].end + TOLERANCE + timedelta(seconds=1))
-    similar = replace(ids[2], start=ids[2].start - TOLERANCE, end=None)
+    moved = replace(ids[0], start_time=ids[0].start_time + timedelta(hours=1))
+    longer = replace(ids[1], end_time=ids[1].end_time + TOLERANCE + timedelta(seconds=1))
+    similar = replace(ids[2], start_time=ids[2].start_time - TOLERANCE, end_time=None)
     workout = replace(next(iter(old_ids(home, stream="workouts").values())), kind="sleep")
     migrate(home, [moved, longer, similar, workout])
     found = {number: text for (_, _, number), text in contradictions(home).items()}
@@ -136,25 +126,27 @@ def test_contradicting_times_and_kinds_are_reported(home):
 def test_a_record_that_is_loaded_later_is_compared_after_its_load(home):
     sleep = last_sleep_before_loaded_days(home)
     start = moment(sleep["start"])
-    old_id = OldId(home.member, "sleep", v1_ids_of(home)[sleep["id"]], None, start - timedelta(hours=2))
+    old_id = OldId(home.member, "sleep", v1_ids_of(home)[sleep["id"]], start - timedelta(hours=2))
     migrate(home, [old_id])
     assert (integrity_report(home).not_stored, integrity_report(home).contradicting) == (1, 0)
     home.load(start.date() - timedelta(days=1), start.date() + timedelta(days=1))
     assert (integrity_report(home).not_stored, integrity_report(home).contradicting) == (0, 1)
-    assert contradictions(home) == {old_id.key: "in the old store it starts 7200 s earlier than the record."}
+    assert contradictions(home) == {
+        (home.member, "sleep", old_id.v1_id): "in the old store it starts 7200 s earlier than the record."
+    }
 
 
 def test_a_later_source_fills_missing_fields_and_overwrites_none(home):
     (key, sleep), (other_key, other), *_ = old_ids(home).items()
-    bare = replace(sleep, v1_id=UNKNOWN, start=None, end=None)
-    mapped = replace(other, start=None, end=None)
+    bare = replace(sleep, v1_id=UNKNOWN, start_time=None, end_time=None)
+    mapped = replace(other, start_time=None, end_time=None)
     migrate(home, [bare, mapped])
     assert (log_rows(home)["sleep", UNKNOWN]["state"], integrity_report(home).contradicting) == (
         "unmapped",
         0,
     )
     hour = timedelta(hours=1)
-    migrate(home, [replace(sleep, v1_id=UNKNOWN), replace(other, start=other.start + hour)])
+    migrate(home, [replace(sleep, v1_id=UNKNOWN), replace(other, start_time=other.start_time + hour)])
     found = log_rows(home)
     assert (found["sleep", UNKNOWN]["way"], found["sleep", UNKNOWN]["v2_id"]) == ("start_time", key)
     assert (found["sleep", other.v1_id]["way"], found["sleep", other.v1_id]["v2_id"]) == (
@@ -164,22 +156,13 @@ def test_a_later_source_fills_missing_fields_and_overwrites_none(home):
     assert integrity_report(home).contradicting == 1
     assert len(mapping_requests(home)) == 2
     migrate(
-        home, [replace(sleep, v1_id=UNKNOWN, start=sleep.start + hour), replace(other, start=other.start)]
+        home,
+        [
+            replace(sleep, v1_id=UNKNOWN, start_time=sleep.start_time + hour),
+            replace(other, start_time=other.start_time),
+        ],
     )
     assert log_rows(home) == found
-
-
-def test_an_unmapped_recovery_is_requested_again_when_its_sleep_becomes_known(home):
-    sleep = next(old_id.v1_id for old_id in old_ids(home).values())
-    migrate(home, [OldId(home.member, "recovery", 77)])
-    assert (log_rows(home)["recovery", 77]["state"], log_rows(home)["recovery", 77]["status"]) == (
-        "unmapped",
-        404,
-    )
-    migrate(home, [OldId(home.member, "recovery", 77, sleep)])
-    row = log_rows(home)["recovery", 77]
-    assert (row["state"], row["way"], row["status"]) == ("mapped", "mapping", 200)
-    assert mapping_requests(home)[0].endswith(f"/{sleep}")
 
 
 def test_duplicate_ids_become_one_row_with_the_fields_of_both(home):
@@ -187,13 +170,13 @@ def test_duplicate_ids_become_one_row_with_the_fields_of_both(home):
     migrate(
         home,
         [
-            replace(old_id, start=None),
-            replace(old_id, end=None),
-            replace(old_id, start=old_id.start + timedelta(hours=9)),
+            replace(old_id, start_time=None),
+            replace(old_id, end_time=None),
+            replace(old_id, start_time=old_id.start_time + timedelta(hours=9)),
         ],
     )
     row = log_rows(home)["sleep", old_id.v1_id]
-    assert (row["v2_id"], row["start_time"], row["end_time"]) == (key, old_id.start, old_id.end)
+    assert (row["v2_id"], row["start_time"], row["end_time"]) == (key, old_id.start_time, old_id.end_time)
     assert integrity_report(home).total == 1
 
 
@@ -201,7 +184,7 @@ def test_ids_of_a_disconnected_member_are_mapped_by_start_time_without_requests(
     ids = list(old_ids(home).values())[:2]
     with home.database.write() as connection:
         member_store.set_status(connection, home.member, member_store.DISCONNECTED)
-    assert migrate(home, [ids[0], replace(ids[1], start=None)]) == {}
+    assert migrate(home, [ids[0], replace(ids[1], start_time=None)]) == {}
     found = log_rows(home)
     assert found["sleep", ids[0].v1_id]["way"] == "start_time"
     assert "not connected" in found["sleep", ids[1].v1_id]["reason"]

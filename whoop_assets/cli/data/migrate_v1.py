@@ -24,15 +24,7 @@ class MigrationIncomplete(WhoopError):
 
 
 @click.command("migrate-v1")
-@click.argument("source", required=False)
-@click.option("--table", help="Table to read if SOURCE is a database URL.")
-@click.option(
-    "--kind",
-    type=click.Choice(["sleep", "workout", "recovery"]),
-    help="Kind of rows without a column for it.",
-)
-@click.option("--member", type=int, help="Member of rows without a user_id.")
-@click.option("--retry", is_flag=True, help="Try unmapped ids again.")
+@click.argument("source", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--log",
     "log_path",
@@ -40,48 +32,28 @@ class MigrationIncomplete(WhoopError):
     help="CSV file for the log of all ids.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def migrate_v1(
-    source: str | None,
-    table: str | None,
-    kind: str | None,
-    member: int | None,
-    retry: bool,
-    log_path: Path | None,
-    as_json: bool,
-) -> None:
+def migrate_v1(source: Path | None, log_path: Path | None, as_json: bool) -> None:
     """Map the v1 ids of an older store, and of parked webhook events, to v2 ids.
 
-    Without SOURCE the command continues with the ids that are open.
+    SOURCE is a CSV file. Without it the command continues with the ids that are not mapped.
     """
     from whoop_assets.v1_migration import integrity, migrate, old_store
-    from whoop_assets.v1_migration import store as v1_store
 
-    if (table is not None) != (source is not None and "://" in source):
-        raise click.UsageError("A database URL needs --table, and a CSV file does not take it.")
     stats = old_store.ImportStats()
     with opening.connection(Settings.from_environment()) as connection:
         database = connection.database
         if source is not None:
-            if table is None:
-                name, rows = Path(source).name, old_store.csv_rows(Path(source))
-            else:
-                name, rows = old_store.table_rows(source, table)
-            migrate.import_ids(database, old_store.parse_ids(rows, stats, kind=kind, user_id=member), name)
+            migrate.import_ids(database, old_store.read_ids(source, stats), source.name)
         migrate.import_event_ids(database)
-        if retry:
-            with database.write() as transaction:
-                v1_store.reopen(transaction)
         failures = migrate.migrate(connection, _show_progress)
         replayed = migrate.reopen_events(database)
         with database.read() as transaction:
             counts, problems = integrity.check_integrity(transaction)
             if log_path is not None:
                 with log_path.open("w", encoding="utf-8", newline="") as lines:
-                    writer = csv.writer(lines)
-                    writer.writerow(integrity.LOG_COLUMNS)
-                    writer.writerows(integrity.log_rows(transaction))
+                    csv.writer(lines).writerows(integrity.log_rows(transaction))
     if as_json:
-        click.echo(json.dumps(counts | {"rejected_rows": stats.rejected}, indent=2))
+        click.echo(json.dumps(counts | {"rejected_rows": len(stats.rejected)}, indent=2))
     else:
         _print(counts, stats, replayed)
     for user_id, cause in failures.items():
@@ -96,9 +68,9 @@ def _show_progress(decided: int) -> None:
 
 def _print(counts: dict[str, int], stats: "ImportStats", replayed: int) -> None:
     if stats.rows:
-        click.echo(f"{stats.rows} rows read, {stats.rejected} rejected.")
-        for number, reason in stats.reasons[:MAX_ROWS_NAMED]:
-            click.echo(f"  row {number}: {reason}")
+        click.echo(f"{stats.rows} rows read, {len(stats.rejected)} rejected.")
+        for reason in stats.rejected[:MAX_ROWS_NAMED]:
+            click.echo(f"  {reason}")
     for name, count in counts.items():
         click.echo(f"{name:<30}{count:>8}")
     if replayed:
@@ -107,16 +79,14 @@ def _print(counts: dict[str, int], stats: "ImportStats", replayed: int) -> None:
 
 def _require_complete(counts: dict[str, int], problems: "Findings", stats: "ImportStats") -> None:
     if counts["open"]:
-        raise MigrationIncomplete(
-            f"{counts['open']} ids are still open: run `whoop-assets migrate-v1` again."
-        )
+        raise MigrationIncomplete(f"{counts['open']} ids are open: run `whoop-assets migrate-v1` again.")
     if stats.rejected:
         raise MigrationIncomplete(
-            f"{stats.rejected} rows were rejected: correct them and import the source again."
+            f"{len(stats.rejected)} rows were rejected: correct them and import the source again."
         )
     if problems.count:
         raise MigrationIncomplete(
             f"{counts['unmapped']} ids are unmapped, {counts['contradicting']} contradict their records, and"
             f" {counts['doubles']} records have more than one id: see the table v1_ids or --log. Backfill"
-            " missing days, then run the command with --retry."
+            " missing days, then run the command again."
         )

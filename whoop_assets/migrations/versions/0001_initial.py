@@ -641,7 +641,6 @@ def upgrade() -> None:
         *_key(BIG, "user_id"),
         *_key(sa.String(8), "kind"),
         *_key(BIG, "v1_id"),
-        *_optional(BIG, "sleep_v1_id"),
         *_optional(TIME, "start_time end_time"),
         *_required(TEXT, "source"),
         *_required(TIME, "taken_at"),

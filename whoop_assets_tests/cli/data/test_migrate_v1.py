@@ -1,13 +1,12 @@
-"""`migrate-v1`: reads a CSV file or a table, prints the integrity report, and sets the exit status."""
+"""`migrate-v1`: reads a CSV file, prints the integrity report, and sets the exit status."""
 
 import csv
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
 
-from whoop_assets.v1_migration.integrity import LOG_COLUMNS
+from whoop_assets.v1_migration.tables import v1_ids as log
 from whoop_assets_tests.cli.conftest import CommandLine, error_of
 
 UNKNOWN = 900_000_000
@@ -27,7 +26,7 @@ def v1_ids(command_line: CommandLine) -> dict[int, str]:
 def write_old_store(path: Path, member: int, ids: list[int]) -> Path:
     with path.open("w", newline="") as lines:
         writer = csv.writer(lines)
-        writer.writerow(["kind", "id", "user_id", "start"])
+        writer.writerow(["kind", "v1_id", "user_id", "start_time"])
         writer.writerows(["sleep", number, member, ""] for number in ids)
     return path
 
@@ -44,7 +43,7 @@ def test_a_csv_file_is_mapped_and_reported(
     assert lines["not_stored"] == len(v1_ids)
     with (tmp_path / "log.csv").open() as written:
         rows = list(csv.DictReader(written))
-    assert list(rows[0]) == list(LOG_COLUMNS)
+    assert list(rows[0]) == [*log.columns.keys(), "contradiction"]
     assert {int(row["v1_id"]): row["v2_id"] for row in rows} == v1_ids
     assert {row["source"] for row in rows} == {"old.csv"}
 
@@ -57,40 +56,14 @@ def test_unmapped_ids_and_rejected_rows_fail_the_command(
     assert "1 ids are unmapped" in error_of(result)
     report = json.loads(result.stdout)
     assert (report["total"], report["unmapped"], report["answered_404"]) == (len(v1_ids) + 1, 1, 1)
-    assert "1 ids are unmapped" in error_of(command_line.run("migrate-v1", "--retry"))
-    source.write_text("kind,id,user_id\nsleep,x,1\n")
+    assert "1 ids are unmapped" in error_of(command_line.run("migrate-v1"))
+    source.write_text("kind,v1_id,user_id\nsleep,x,1\n")
     assert "1 rows were rejected" in error_of(command_line.run("migrate-v1", str(source)))
-
-
-def test_a_table_is_read_without_a_change(
-    command_line: CommandLine, v1_ids: dict[int, str], tmp_path: Path
-) -> None:
-    path = tmp_path / "old.db"
-    with sqlite3.connect(path) as old:
-        old.execute("create table whoop_sleeps (id integer, start_time text)")
-        old.executemany("insert into whoop_sleeps (id) values (?)", [(number,) for number in v1_ids])
-    old.close()
-    before = path.read_bytes()
-    member = str(command_line.members[0])
-    result = command_line.run(
-        "migrate-v1", f"sqlite:///{path}", "--table", "whoop_sleeps", "--kind", "sleep", "--member", member
-    )
-    assert result.exit_code == 0, result.output
-    assert path.read_bytes() == before
-    assert not path.with_name("old.db-wal").exists()
 
 
 def test_an_unreadable_source_is_named(command_line: CommandLine, tmp_path: Path) -> None:
     assert "nowhere.csv" in error_of(command_line.run("migrate-v1", str(tmp_path / "nowhere.csv")))
-    missing = f"sqlite:///{tmp_path}/nowhere.db"
-    assert "nowhere.db" in error_of(command_line.run("migrate-v1", missing, "--table", "t"))
-    assert not (tmp_path / "nowhere.db").exists()
-    assert "--table" in error_of(command_line.run("migrate-v1", missing), 2)
-    secret = "mysql://user:hunter2@host/db"
-    error = error_of(command_line.run("migrate-v1", secret, "--table", "sleeps"))
-    assert "hunter2" not in error
-    assert "WHOOP_DATABASE_URL" not in error
-    sqlite3.connect(tmp_path / "empty.db").close()
-    (tmp_path / "empty.db").touch()
-    empty = command_line.run("migrate-v1", f"sqlite:///{tmp_path}/empty.db", "--table", "sleeps")
-    assert "empty.db:sleeps cannot be read" in error_of(empty)
+    (tmp_path / "old.db").write_bytes(b"\xff\x00")
+    assert "old.db cannot be read as CSV" in error_of(
+        command_line.run("migrate-v1", str(tmp_path / "old.db"))
+    )

@@ -126,8 +126,8 @@ def test_the_check_of_v1_ids_names_contradictory_duplicate_and_open_ids(p):
     member, now = p.home.member, p.home.clock.now()
     hour = timedelta(hours=1)
     ids = {
-        "good": OldId(member, "sleep", 1, None, first["start_time"], first["end_time"]),
-        "other_start": OldId(member, "sleep", 2, None, second["start_time"] + hour),
+        "good": OldId(member, "sleep", 1, first["start_time"], first["end_time"]),
+        "other_start": OldId(member, "sleep", 2, second["start_time"] + hour),
         "workout": OldId(member, "workout", 3),
         "duplicate": OldId(member, "sleep", 4),
         "not_stored": OldId(member, "sleep", 5),
@@ -139,7 +139,7 @@ def test_the_check_of_v1_ids_names_contradictory_duplicate_and_open_ids(p):
         with p.home.database.write() as connection:
             v1_store.import_ids(connection, [ids[name]], "an old store", now)
             if name != "open":
-                v1_store.decide(connection, ids[name], now, way, v2_id, reason)
+                v1_store.decide(connection, v1_store.matches(ids[name]), now, way, v2_id, reason)
 
     decide("good", BY_ENDPOINT, first["id"])
     result = run_single_check(p, "v1_ids_mapped")
