@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.sync.session import WhoopSession
+from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.connecting import Connecting
@@ -27,7 +28,6 @@ from whoop_assets.web.pages.static_files import no_icon, stylesheets
 from whoop_assets.web.pages.team import TeamPages
 from whoop_assets.web.receiver import Receiver
 
-WEBHOOK_PATH = "/webhooks/whoop"
 API = "/api/"
 
 

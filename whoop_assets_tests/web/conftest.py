@@ -17,8 +17,8 @@ from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
 from whoop_assets.sync.session import WhoopSession
-from whoop_assets.web import group_commit
-from whoop_assets.web.app import WEBHOOK_PATH, create_app
+from whoop_assets.web import WEBHOOK_PATH, group_commit
+from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Event

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from whoop_assets.web import server
-from whoop_assets.web.app import WEBHOOK_PATH
+from whoop_assets.web import WEBHOOK_PATH, server
 from whoop_assets_tests.support.waiting import wait_until
 from whoop_assets_tests.web.conftest import SECRET, Service, event, signed
 

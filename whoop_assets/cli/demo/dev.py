@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -57,17 +58,27 @@ def dev(demo_chosen: bool, port: int, service_port: int) -> None:
     Uses your account if WHOOP_CLIENT_ID is set, otherwise the demo's data. `whoop-assets --demo dev` always
     uses the demo's data.
     """
-    from whoop_assets.cli.processes.ports import require_free
     from whoop_assets.cli.processes.processes import ended_by_signals
 
     settings = Settings.from_environment()
-    real = settings.client_id and not demo_chosen
-    start = _real_account(settings) if real else _demo(settings, service_port)
-    with ended_by_signals():
-        require_free(port, "choose another with --port, or end the program that uses it")
-        require_free(service_port, "choose another with --service-port, or end the program that uses it")
-        with start as (environment, folder, lock):
-            _serve(environment, folder, lock, port, service_port)
+    ports = Ports(port, service_port)
+    start = _real_account if settings.client_id and not demo_chosen else _demo
+    with ended_by_signals(), start(settings, ports) as (environment, folder, lock):
+        _serve(environment, folder, lock, ports)
+
+
+class Ports(NamedTuple):
+    """The ports of the Dagster UI and of the HTTP service."""
+
+    ui: int
+    service: int
+
+    def require_free(self) -> None:
+        """Raise ConfigurationError if one of them is in use."""
+        from whoop_assets.cli.processes.ports import require_free
+
+        require_free(self.ui, "choose another with --port, or end the program that uses it")
+        require_free(self.service, "choose another with --service-port, or end the program that uses it")
 
 
 Start = tuple[dict[str, str], Path, int]
@@ -75,7 +86,7 @@ Start = tuple[dict[str, str], Path, int]
 
 
 @contextmanager
-def _real_account(settings: Settings) -> Iterator[Start]:
+def _real_account(settings: Settings, ports: Ports) -> Iterator[Start]:
     from whoop_assets.cli.backfill.dagster_home import HOME, dagster_home, home_of_dotenv
     from whoop_assets.cli.processes.processes import held
 
@@ -87,8 +98,10 @@ def _real_account(settings: Settings) -> Iterator[Start]:
             " second: make them agree."
         )
     settings.require_client()
-    settings.data_folder.mkdir(parents=True, exist_ok=True)
+    # A second start on the same home names the process of the first, also if both want the same port.
     with held(home / LOCK, f"the Dagster home {home}") as lock:
+        ports.require_free()
+        settings.data_folder.mkdir(parents=True, exist_ok=True)
         with opening.warehouse(settings, create=True):  # before Dagster's sensors look for it
             pass
         click.echo(
@@ -99,28 +112,29 @@ def _real_account(settings: Settings) -> Iterator[Start]:
 
 
 @contextmanager
-def _demo(settings: Settings, service_port: int) -> Iterator[Start]:
+def _demo(settings: Settings, ports: Ports) -> Iterator[Start]:
     """The demo with its simulator running; the demo is made first if there is none."""
     from whoop_assets.cli.demo import folder as demo_folder
     from whoop_assets.cli.demo import simulator
     from whoop_assets.cli.demo.demo import make
-    from whoop_assets.web.app import WEBHOOK_PATH
+    from whoop_assets.web import WEBHOOK_PATH
 
     folder = demo_folder.folder_of(settings.data_folder)
     with demo_folder.held(folder) as lock:
+        ports.require_free()
         demo = demo_folder.saved(folder)
         if demo is None:
             click.echo("There is no demo yet: making it first.")
             demo = make(folder, lock)
-        webhook_url = f"http://{HOST}:{service_port}{WEBHOOK_PATH}"
+        webhook_url = f"http://{HOST}:{ports.service}{WEBHOOK_PATH}"
         with simulator.running(demo.world, folder, demo.port, webhook_url, [lock]) as url:
             replace(demo, port=demo_folder.port_of(url)).save()
             click.echo(f"The Dagster UI on the demo's data; the simulator plays WHOOP at {url}.")
             # No .env lies in this folder: Dagster would let it win over the environment.
-            yield {**os.environ, **demo.environment(url, service_port)}, folder, lock
+            yield {**os.environ, **demo.environment(url, ports.service)}, folder, lock
 
 
-def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, service_port: int) -> None:
+def _serve(environment: Mapping[str, str], folder: Path, lock: int, ports: Ports) -> None:
     from whoop_assets.cli.backfill.dagster_home import (
         EVENT_BATCH_SIZE,
         HOME,
@@ -135,12 +149,13 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
     workspace.write_text(_WORKSPACE)
     package = str(Path(__file__).resolve().parents[3])
     paths = [package, *filter(None, [environment.get("PYTHONPATH")])]
-    dagster = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(port)]
-    service = [sys.executable, "-m", "whoop_assets.cli", "serve", "--host", HOST, "--port", str(service_port)]
+    module = [sys.executable, "-m"]
+    dagster = [*module, "dagster", "dev", "-w", str(workspace), "-h", HOST, "-p", str(ports.ui)]
+    service = [*module, "whoop_assets.cli", "serve", "--host", HOST, "--port", str(ports.service)]
     if batch_size < 2 or not stores_batches(home):
         click.echo(_SINGLE_EVENTS.format(home))
-    click.echo(f"Open http://{HOST}:{port} when it says that it serves; Ctrl-C ends everything.")
-    click.echo(f"The web pages for members and operators are at http://{HOST}:{service_port}/.")
+    click.echo(f"Open http://{HOST}:{ports.ui} when it says that it serves; Ctrl-C ends everything.")
+    click.echo(f"The web pages for members and operators are at http://{HOST}:{ports.service}/.")
     known = ",".join([*filter(None, [environment.get("PYTHONWARNINGS")]), _KNOWN_WARNING])
     environment = {
         **environment,
@@ -153,6 +168,7 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
             child(service, environment=environment, folder=folder, locks=[lock]) as receiving,
             child(dagster, environment=environment, folder=folder, locks=[lock]) as showing,
         ):
+            names = {receiving.pid: "The HTTP service", showing.pid: "Dagster"}
             try:
                 ended = first_to_end(receiving, showing)
             except KeyboardInterrupt:
@@ -162,11 +178,15 @@ def _serve(environment: Mapping[str, str], folder: Path, lock: int, port: int, s
                 )
                 raise
             finally:
-                end(receiving, showing)  # both at once, so that their waits do not add up
+                # Both at once, so that their waits do not add up.
+                for process in end(receiving, showing):
+                    click.echo(
+                        f"{names[process.pid]} did not end within {GRACE_SECONDS:.0f} s and was killed."
+                    )
     except KeyboardInterrupt:
         click.echo("Ended; the state is kept.")
         return
-    what = "Dagster" if ended is showing else "The HTTP service"
     raise UiEnded(
-        f"{what} ended unexpectedly (exit status {ended.returncode}): its last lines above give the reason."
+        f"{names[ended.pid]} ended unexpectedly (exit status {ended.returncode}): its last lines above"
+        " give the reason."
     )

@@ -75,6 +75,6 @@ def _erase_member(connection: "WhoopSession", user_id: int) -> bool:
 
 
 def _announce(base_url: str) -> None:
-    from whoop_assets.web.app import WEBHOOK_PATH
+    from whoop_assets.web import WEBHOOK_PATH
 
     click.echo(f"whoop-assets listening on {base_url}; WHOOP's webhooks go to {base_url}{WEBHOOK_PATH}")

@@ -63,22 +63,28 @@ def child(
             process.stdin.close()
 
 
-def end(*processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS) -> None:
+def end(
+    *processes: "subprocess.Popen[bytes]", within: float = GRACE_SECONDS
+) -> "list[subprocess.Popen[bytes]]":
     """Interrupt all processes at once.
 
-    Kill those that have not ended after `within` seconds, with their children.
+    Kill those that have not ended after `within` seconds, with their children, and return them.
     """
+    killed = []
     deadline = time.monotonic() + within
     for process in processes:
         if process.poll() is None:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGINT)
     for process in processes:
-        with suppress(subprocess.TimeoutExpired):
+        try:
             process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            killed.append(process)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    return killed
 
 
 def first_to_end(*processes: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes]":

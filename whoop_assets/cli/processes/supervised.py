@@ -11,7 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 5.0
 """Time that the command has to end before its process group is killed."""
 
 

@@ -16,7 +16,9 @@ from click.testing import CliRunner
 from whoop_assets.cli import main
 from whoop_assets.cli.backfill.dagster_home import make_home
 from whoop_assets.cli.demo import folder as demo_folder
+from whoop_assets.cli.demo.dev import LOCK
 from whoop_assets.cli.processes.ports import free_port, is_free
+from whoop_assets.cli.processes.processes import held
 from whoop_assets.db.database import Database
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Event
@@ -31,7 +33,7 @@ def test_a_port_in_use_is_an_error_before_any_process_starts() -> None:
         occupied.listen()
         port = occupied.getsockname()[1]
         assert f"Port {port} is in use" in error_of(CliRunner().invoke(main, ["dev", "--port", str(port)]))
-    assert not Path("data").exists()
+    assert os.listdir("data") == ["demo.lock"]
 
 
 def test_contradicting_dagster_homes_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +42,24 @@ def test_contradicting_dagster_homes_are_rejected(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("WHOOP_CLIENT_ID", "an-app")
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "one"))
     Path(".env").write_text(f"DAGSTER_HOME={tmp_path / 'other'}\n")
-    assert "make them agree" in error_of(CliRunner().invoke(main, ["dev", "--port", str(free_port())]))
+    assert "make them agree" in error_of(CliRunner().invoke(main, ["dev"]))
+
+
+@pytest.mark.parametrize("client", ["", "an-app"], ids=["demo", "real account"])
+def test_a_second_start_names_the_first_process_although_its_port_is_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(make_home(tmp_path / "home")))
+    monkeypatch.setenv("WHOOP_CLIENT_ID", client)
+    monkeypatch.setenv("WHOOP_CLIENT_SECRET", "a-secret")
+    lock = tmp_path / "home" / LOCK if client else (tmp_path / "data" / "demo.lock")
+    with socket.socket() as occupied, held(lock, "the test"):
+        occupied.bind(("127.0.0.1", 0))
+        occupied.listen()
+        command = ["dev", "--port", str(occupied.getsockname()[1])]
+        assert f"Another `demo` or `dev` (process {os.getpid()}" in error_of(
+            CliRunner().invoke(main, command)
+        )
 
 
 @pytest.mark.slow
@@ -124,7 +143,11 @@ def test_dev_serves_the_demo_and_ends_all_processes(tmp_path: Path, end_signal: 
     finally:
         process.kill()
     assert process.returncode == 0, output.decode()
-    assert output.decode().rstrip().endswith("Ended; the state is kept.")
+    said = output.decode()
+    assert re.search(
+        r"Stopping: waiting at most \d s for the HTTP service \(process \d+\) and Dagster \(", said
+    )
+    assert said.rstrip().endswith("Ended; the state is kept.")
     assert is_free(port)
     assert is_free(saved.port)
     assert os.listdir(folder / "dagster" / "schedules")

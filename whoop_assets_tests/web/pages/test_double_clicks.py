@@ -9,7 +9,7 @@ import pytest
 
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
-from whoop_assets.web.app import WEBHOOK_PATH
+from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES
