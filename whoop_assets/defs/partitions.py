@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
+from sqlalchemy import column, delete, table
+
+from whoop_assets.defs.dagster_internals import SqlEventLogStorage
 
 PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+
+_checks = table("asset_check_executions", column("run_id"))
 
 
 def daily(start_date: date, timezone: str) -> dg.DailyPartitionsDefinition:
@@ -49,8 +54,8 @@ def reject_unknown_partitions(
 
     Dagster does not check the tags of a launch through GraphQL.
 
-    The run ends as canceled: Dagster then shows its planned checks as skipped. After a failed run it would
-    show every check as failed, although none was executed.
+    The run ends as canceled, and its planned checks are deleted. Dagster otherwise shows them as failed or
+    skipped instead of the results of the last run that executed them.
 
     Raises:
         DagsterExecutionInterruptedError: A partition does not exist.
@@ -65,6 +70,10 @@ def reject_unknown_partitions(
         return
     sentence = f"The run is rejected because {problem}: choose partitions from {first_key} to {last_key}."
     context.log.error(sentence)
+    storage = context.instance.event_log_storage
+    if isinstance(storage, SqlEventLogStorage):
+        with storage.index_connection() as connection:
+            connection.execute(delete(_checks).where(_checks.c.run_id == context.run.run_id))
     context.instance.report_run_canceling(context.run, message=sentence)
     raise dg.DagsterExecutionInterruptedError(sentence)
 

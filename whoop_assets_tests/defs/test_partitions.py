@@ -7,6 +7,7 @@ import pytest
 
 from whoop_assets.cli.backfill.range_run import daily_assets
 from whoop_assets.clock import SystemClock
+from whoop_assets.definitions import NAMESPACE
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets_tests.defs.dagster_project import job_of_assets
 
@@ -39,3 +40,15 @@ def test_a_run_without_existing_partitions_is_canceled_with_a_reason(project, ta
     )
     assert not [event for event in result.all_events if event.is_step_materialization]
     assert not rows
+
+
+def test_a_rejected_run_leaves_the_results_of_the_checks_of_earlier_runs(project):
+    key = dg.AssetCheckKey(NAMESPACE.key("profile"), "members_connected")
+    with project(days=1) as p:
+        executed = p.run(p.today, p.today)
+        assert executed.success
+        rejected = p.run(date(2015, 1, 1), date(2015, 1, 2))
+        assert p.instance.get_run_by_id(rejected.run_id).status is dg.DagsterRunStatus.CANCELED
+        (newest,) = p.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    assert newest.run_id == executed.run_id
+    assert newest.status.value == "SUCCEEDED"
