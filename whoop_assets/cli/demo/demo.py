@@ -61,7 +61,7 @@ def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> D
         settings = Settings.from_environment()
         user_ids = _connect(settings, made.world.members)
         ran, watcher = _backfill(settings, made.first_day, today)
-        reports = _build_weeks_and_reports(settings)
+        reports = _build_other_assets(settings)
     _show(settings, ran, watcher, time.monotonic() - began)
     for report in reports:
         click.echo(f"Report: {report}")
@@ -124,8 +124,8 @@ def _print_sign_in_links(settings: Settings, user_ids: list[int]) -> None:
             click.echo(f"  Sign in once as member {user_id}{role}: {pages}sign-in/{secret}")
 
 
-def _build_weeks_and_reports(settings: Settings) -> list[Path]:
-    """Materialize the weekly summary and the report, and return the reports' paths.
+def _build_other_assets(settings: Settings) -> list[Path]:
+    """Materialize the assets that have no daily partitions, and return the paths of the reports.
 
     Raises:
         BackfillIncomplete: A run failed.
@@ -139,7 +139,12 @@ def _build_weeks_and_reports(settings: Settings) -> list[Path]:
     span = range_tags(date.fromisoformat(weeks[0]), date.fromisoformat(weeks[-1]))
     job = defs.resolve_implicit_global_asset_job_def()
     with open_instance(dagster_home(settings)) as instance:
-        for asset, tags in (("weekly_summary", span), ("report", {})):
+        for asset, tags in (
+            ("weekly_summary", span),
+            ("journal", {}),
+            ("journal_effects", {}),
+            ("report", {}),
+        ):
             result = job.execute_in_process(
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
                 instance=instance,

@@ -31,8 +31,8 @@ def journal(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Mater
 
     Each row also has the recovery that follows the answer.
 
-    They come with `whoop-assets import`; the API does not give them. `day` is that of the morning on which
-    was answered.
+    They come with `whoop-assets import`; the API does not give them. `day` is the WHOOP day of the morning on
+    which the member answered.
     """
     members = [member.user_id for member in whoop.chosen_members()]
     built = rebuild_journal(whoop.database, members)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
 from whoop_assets.cli import main
+from whoop_assets.cli.backfill.dagster_home import open_instance
 from whoop_assets.cli.demo import folder as demo_folder
-from whoop_assets.cli.processes.ports import free_port
+from whoop_assets.definitions import defs
 from whoop_assets_tests.cli.conftest import error_of
 from whoop_assets_tests.conftest import ROOT
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
@@ -58,6 +60,12 @@ def test_the_demo_can_run_twice_and_other_commands_use_its_data(tmp_path: Path) 
     links = re.findall(r"Sign in once as member \d+.*: http://127.0.0.1:8767/sign-in/\S+", demo.stdout)
     assert len(links) == 2
     assert demo.stdout.count("Report: ") == 2
+    with open_instance(folder / "dagster") as instance:
+        keys = [
+            key for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition) for key in asset.keys
+        ]
+        assert len(keys) >= 12
+        assert [key for key in keys if instance.get_latest_materialization_event(key) is None] == []
     with sqlite3.connect(folder / "whoop.db") as connection:
         (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "first-steps.md").read_text(), re.DOTALL)
         assert len(connection.execute(query).fetchall()) >= 4
@@ -67,6 +75,9 @@ def test_the_demo_can_run_twice_and_other_commands_use_its_data(tmp_path: Path) 
     listed = json.loads(CliRunner().invoke(main, ["--demo", "members", "--json"]).stdout)
     assert [(member["status"], member["stale_days"]) for member in listed] == [("connected", 0)] * 2
     assert "days, " in CliRunner().invoke(main, ["--demo", "report"]).stdout
+    # The demo ignores WHOOP_TIMEZONE, so no command advises another value.
+    for command in ("members", "plan"):
+        assert "WHOOP_TIMEZONE" not in CliRunner().invoke(main, ["--demo", command]).stdout
     disconnected = CliRunner().invoke(main, ["--demo", "disconnect", str(listed[0]["user_id"])])
     assert "is disconnected" in disconnected.stdout
     assert dict(os.environ) == before
@@ -92,7 +103,7 @@ def test_without_a_demo_the_option_names_the_command_that_creates_one() -> None:
 
 def test_the_demo_is_not_replaced_while_it_is_in_use(tmp_path: Path) -> None:
     with demo_folder.held(tmp_path / "data" / "demo"):
-        for command in (["demo"], ["dev", "--port", str(free_port())]):
+        for command in (["demo"], ["dev"]):
             assert "end it first" in error_of(CliRunner().invoke(main, command))
 
 
