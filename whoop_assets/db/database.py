@@ -247,7 +247,8 @@ class Database:
         """The address without user and password, for messages."""
         if self.is_sqlite:
             return f"sqlite:///{self.path or ':memory:'}"
-        return f"postgresql://{self.url.host or 'localhost'}/{self.url.database or ''}"
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"postgresql://{self.url.host or 'localhost'}{port}/{self.url.database or ''}"
 
 
 def _make_folder(folder: Path, named: str) -> None:

@@ -54,7 +54,7 @@ def test_an_unreachable_database_is_named_without_its_password(
 ) -> None:
     monkeypatch.setenv("WHOOP_DATABASE_URL", f"postgresql://me:hush-hush@127.0.0.1:{REFUSING_PORT}/whoop")
     error = error_of(CliRunner().invoke(main, ["members"]))
-    assert "127.0.0.1/whoop does not answer" in error
+    assert f"127.0.0.1:{REFUSING_PORT}/whoop does not answer" in error
     assert "hush-hush" not in error
 
 

@@ -58,7 +58,7 @@ def test_an_unreachable_server_is_one_sentence_without_credentials():
         with pytest.raises(DatabaseUnreachable) as error, database.read():
             pass
     message = str(error.value)
-    assert message.startswith("The database postgresql://127.0.0.1/whoop does not answer")
+    assert message.startswith(f"The database postgresql://127.0.0.1:{port}/whoop does not answer")
     assert "WHOOP_DATABASE_URL" in message
     assert "\n" not in message
     assert "ann" not in message
