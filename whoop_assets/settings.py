@@ -152,68 +152,46 @@ class Settings(BaseSettings):
     )
 
     data_folder: Annotated[Path, AfterValidator(Path.absolute)] = Field(
-        default_factory=lambda: Path(DATA_FOLDER).absolute(), validation_alias="WHOOP_DATA_FOLDER"
+        default_factory=lambda: Path(DATA_FOLDER).absolute()
     )
-    client_id: str = Field(default="", validation_alias="WHOOP_CLIENT_ID")
-    client_secret: SecretStr = Field(default=_NO_SECRET, repr=False, validation_alias="WHOOP_CLIENT_SECRET")
-    redirect_uri: str = Field(default=REDIRECT_URI, validation_alias="WHOOP_REDIRECT_URI")
-    api_url: str = Field(default=API_URL, validation_alias="WHOOP_API_URL")
-    oauth_url: str = Field(default=OAUTH_URL, validation_alias="WHOOP_OAUTH_URL")
-    database_url: str = Field(
-        default_factory=_default_database_url, repr=False, validation_alias="WHOOP_DATABASE_URL"
-    )
-    token_key: SecretStr = Field(default=_NO_SECRET, repr=False, validation_alias="WHOOP_TOKEN_KEY")
-    start_date: Annotated[date, BeforeValidator(_day)] = Field(
-        default=date(2020, 1, 1), validation_alias="WHOOP_START_DATE"
-    )
-    timezone: Annotated[str, AfterValidator(_zone)] = Field(default="UTC", validation_alias="WHOOP_TIMEZONE")
-    requests_per_minute: Requests = Field(default=100, validation_alias="WHOOP_REQUESTS_PER_MINUTE")
-    requests_per_day: Requests = Field(default=10_000, validation_alias="WHOOP_REQUESTS_PER_DAY")
-    reread_share: Annotated[float, BeforeValidator(_share)] = Field(
-        default=0.5, validation_alias="WHOOP_REREAD_SHARE"
-    )
+    client_id: str = ""
+    client_secret: SecretStr = _NO_SECRET
+    redirect_uri: str = REDIRECT_URI
+    api_url: str = API_URL
+    oauth_url: str = OAUTH_URL
+    database_url: str = Field(default_factory=_default_database_url, repr=False)
+    token_key: SecretStr = Field(default=_NO_SECRET, repr=False)
+    start_date: Annotated[date, BeforeValidator(_day)] = date(2020, 1, 1)
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    requests_per_minute: Requests = 100
+    requests_per_day: Requests = 10_000
+    reread_share: Annotated[float, BeforeValidator(_share)] = 0.5
     """Share of the free daily budget that re-reading may use, from 0 to 1."""
-    open_cycle_minutes: Annotated[int, _whole_number(0, "minutes: 0 means never")] = Field(
-        default=0, validation_alias="WHOOP_OPEN_CYCLE_MINUTES"
-    )
-    webhook_max_age: Annotated[int, _whole_number(1, "seconds")] = Field(
-        default=7200, validation_alias="WHOOP_WEBHOOK_MAX_AGE"
-    )
+    open_cycle_minutes: Annotated[int, _whole_number(0, "minutes: 0 means never")] = 0
+    webhook_max_age: Annotated[int, _whole_number(1, "seconds")] = 7200
     """Seconds."""
-    open_event_minutes: Annotated[int, _whole_number(1, "minutes")] = Field(
-        default=30, validation_alias="WHOOP_OPEN_EVENT_MINUTES"
-    )
-    charted_members: Annotated[int, _whole_number(0, "members: 0 means that no charts are stored")] = Field(
-        default=1, validation_alias="WHOOP_CHARTED_MEMBERS"
-    )
+    open_event_minutes: Annotated[int, _whole_number(1, "minutes")] = 30
+    charted_members: Annotated[int, _whole_number(0, "members: 0 means that no charts are stored")] = 1
     """Dagster's events hold charts only while the database holds at most this many members."""
-    automatic: Annotated[bool, BeforeValidator(_switch)] = Field(
-        default=True, validation_alias="WHOOP_AUTOMATIC"
-    )
+    automatic: Annotated[bool, BeforeValidator(_switch)] = True
     """Whether the definitions contain sensors and schedules."""
-    operators: Annotated[frozenset[int], NoDecode, BeforeValidator(_user_ids)] = Field(
-        default=frozenset(), validation_alias="WHOOP_OPERATORS"
-    )
+    operators: Annotated[frozenset[int], NoDecode, BeforeValidator(_user_ids)] = frozenset()
     """WHOOP user ids of the members who may open the page of the whole team."""
-    alert_url: Annotated[SecretStr, _url("http", "https")] = Field(
-        default=_NO_SECRET, repr=False, validation_alias="WHOOP_ALERT_URL"
-    )
-    alert_smtp_url: Annotated[SecretStr, _url("smtp", "smtps")] = Field(
-        default=_NO_SECRET, repr=False, validation_alias="WHOOP_ALERT_SMTP_URL"
-    )
-    alert_from: str = Field(default="", repr=False, validation_alias="WHOOP_ALERT_FROM")
-    alert_to: str = Field(default="", repr=False, validation_alias="WHOOP_ALERT_TO")
-    notion_token: SecretStr = Field(default=_NO_SECRET, repr=False, validation_alias="NOTION_TOKEN")
-    notion_data_source: str = Field(default="", validation_alias="WHOOP_NOTION_DATA_SOURCE")
-    notion_mapping: str = Field(default="", validation_alias="WHOOP_NOTION_MAPPING")
+    alert_url: Annotated[SecretStr, _url("http", "https")] = _NO_SECRET
+    alert_smtp_url: Annotated[SecretStr, _url("smtp", "smtps")] = _NO_SECRET
+    alert_from: str = Field(default="", repr=False)
+    alert_to: str = Field(default="", repr=False)
+    notion_token: SecretStr = Field(default=_NO_SECRET, validation_alias="NOTION_TOKEN")
+    notion_data_source: str = ""
+    notion_mapping: str = ""
     """Path of a YAML file."""
-    notion_url: str = Field(default=NOTION_URL, validation_alias="WHOOP_NOTION_URL")
-    iceberg_catalog: Name = Field(default="", validation_alias="WHOOP_ICEBERG_CATALOG")
+    notion_url: str = NOTION_URL
+    iceberg_catalog: Name = ""
     """Name of a catalog; empty: Iceberg is off."""
-    iceberg_namespace: Name = Field(default="", validation_alias="WHOOP_ICEBERG_NAMESPACE")
+    iceberg_namespace: Name = ""
     """Empty: the key prefix of the assets."""
     iceberg_properties: Annotated[tuple[tuple[str, str], ...], NoDecode, BeforeValidator(_no_variable)] = (
-        Field(default=(), repr=False, validation_alias="iceberg_properties")
+        Field(default=(), repr=False)
     )
     """pyiceberg's own variables of the catalog, PYICEBERG_CATALOG__NAME__..."""
 
@@ -289,7 +267,7 @@ def _field(variable: str) -> str:
 
 
 def _variable(field: str) -> str:
-    return str(Settings.model_fields[field].validation_alias)
+    return str(Settings.model_fields[field].validation_alias or _PREFIX + field.upper())
 
 
 def _sentence(error: ValidationError) -> str:

@@ -28,11 +28,10 @@ from whoop_assets_tests.deploy.files import (
     parsed,
 )
 from whoop_assets_tests.support.deployments.compose_processes import DEPLOY, services
+from whoop_assets_tests.support.setting_variables import SETTING_VARIABLES
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-READ_BY_THE_PRODUCT = set(
-    re.findall(r"\"(WHOOP_[A-Z_]+)\"", (ROOT / "whoop_assets" / "settings.py").read_text())
-)
+READ_BY_THE_PRODUCT = SETTING_VARIABLES - {"NOTION_TOKEN"}
 NEVER_READ_WHOOP = {"webserver", "webserver-read-only", "daemon"}
 READ_BY_OTHERS = {
     "DAGSTER_HOME",
