@@ -1,4 +1,4 @@
-"""Daily rows from records: pure functions of data frames, without I/O, a clock or a database."""
+"""Daily rows from records: pure functions, without I/O, a clock or a database."""
 
 from whoop_assets.summaries.daily import DAILY_COLUMNS, daily_rows
 

@@ -1,32 +1,26 @@
-"""The columns that daily summaries read and write, from the tables: name -> kind of value.
-
-Tuples that end in `_SCORE` name the columns that only a scored record has.
-"""
-
-from sqlalchemy import Table
+"""The columns that daily summaries read and write, from the tables."""
 
 from whoop_assets.db.types import ColumnKind
-from whoop_assets.records.tables import cycles, recoveries, sleeps, workouts
+from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.summaries.column_metadata import kinds_of, sources_of
-from whoop_assets.summaries.record_columns import DURATIONS
 from whoop_assets.summaries.tables import daily_summary
 
 DAILY: dict[str, ColumnKind] = kinds_of(daily_summary)
-"""The columns of a daily row in the order of the table. The store adds `built_at`."""
+"""The columns of a daily row in the order of the table: name -> kind of value. The store adds `built_at`."""
 
 DAILY_COLUMNS: tuple[str, ...] = tuple(DAILY)
 DAILY_SOURCES = sources_of(daily_summary)
 
+_CHOOSING = {"user_id", "day", "id", "sleep_id", "cycle_id", "score_state"}
+"""Columns that assign a record to its row, or decide whether the row uses it."""
 
-def _read(table: Table, *choosing: str) -> dict[str, ColumnKind]:
-    """Return the columns to read from a record table: the sources of daily columns, and these."""
-    sources = {name for found in DAILY_SOURCES.values() for name in found}
-    of_table = [column.name for column in table.columns if (table.name, column.name) in sources]
-    return kinds_of(table, dict.fromkeys(("user_id", "day", "score_state", *choosing, *of_table)))
-
-
-CYCLES = _read(cycles, "id")
-# Durations are read as doubles, because minutes are not rounded.
-SLEEPS: dict[str, ColumnKind] = _read(sleeps, "id", "cycle_id") | dict.fromkeys(DURATIONS, ColumnKind.DOUBLE)
-RECOVERIES = _read(recoveries, "sleep_id", "cycle_id")
-WORKOUTS = _read(workouts, "id")
+READ_COLUMNS: dict[str, tuple[str, ...]] = {
+    stream: tuple(
+        column.name
+        for column in table.columns
+        if column.name in _CHOOSING
+        or any((stream, column.name) in sources for sources in DAILY_SOURCES.values())
+    )
+    for stream, table in RECORD_TABLES.items()
+}
+"""Stream -> the columns of its records that daily rows are computed from."""

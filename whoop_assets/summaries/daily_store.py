@@ -4,31 +4,28 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import pandas as pd
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
 from whoop_assets.summaries import derived_rows
+from whoop_assets.summaries.columns import READ_COLUMNS
 from whoop_assets.summaries.tables import daily_summary
 
-_UNUSED_COLUMNS = {"payload", "content_hash", "first_seen_at", "deleted_at"}
 _SYNC_COLUMNS = {"last_recovery_synced_at"}
 
 
-def frames(
+def records(
     connection: Connection, members: Collection[int], first: date, last: date
-) -> dict[str, pd.DataFrame]:
-    """Read the records of the members' days that are not deleted: one frame per stream."""
+) -> dict[str, Sequence[RowMapping]]:
+    """Read the records of the members' days that are not deleted: stream -> rows with `READ_COLUMNS`."""
     result = {}
-    for stream, table in RECORD_TABLES.items():
-        columns = [column for column in table.c if column.name not in _UNUSED_COLUMNS]
-        query = select(*columns).where(
-            table.c.user_id.in_(list(members)), table.c.day.between(first, last), table.c.deleted_at.is_(None)
+    for stream, names in READ_COLUMNS.items():
+        c = RECORD_TABLES[stream].c
+        query = select(*(c[name] for name in names)).where(
+            c.user_id.in_(list(members)), c.day.between(first, last), c.deleted_at.is_(None)
         )
-        rows = connection.execute(query).all()
-        # dtype=object keeps the values as they are: pandas would turn integers with gaps into floats.
-        result[stream] = pd.DataFrame(rows, columns=[column.name for column in columns], dtype=object)
+        result[stream] = connection.execute(query).mappings().all()
     return result
 
 

@@ -1,11 +1,9 @@
 """Rebuild daily summaries: read the records, compute the rows, store them and clear their stale marks."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, cast
-
-import pandas as pd
 
 from whoop_assets.app_export.gap_filling import ImportedRecords, imported_records
 from whoop_assets.db.database import Database
@@ -17,8 +15,10 @@ from whoop_assets.summaries.daily import daily_rows
 from whoop_assets.summaries.daily.exported import AddedRecords, ApiRecords, fill_gaps, finish
 
 MAX_BRIDGED_GAP = timedelta(days=14)
-"""Days that are at most this far apart are rebuilt in one call, with the days between them, because the fixed
-cost of a call equals that of about 30 days."""
+"""Days that are at most this far apart are rebuilt in one transaction, with the days between them."""
+
+Records = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Stream -> rows of its records."""
 
 
 @dataclass(slots=True)
@@ -48,10 +48,10 @@ def _rebuild(
     with database.write(members) as connection:
         at = database.now(connection)
         read = STALE_DAYS.generations(connection, members, first, last)
-        frames = daily_store.frames(connection, members, first, last)
-        read_for = read_days(connection, _days_of(frames))
+        records = daily_store.records(connection, members, first, last)
+        read_for = read_days(connection, _days_of(records))
         latest = daily_store.latest_cycles(connection, members)
-        rows = _rows(frames, read_for, latest, imported_records(connection, members, first, last, at))
+        rows = _rows(records, read_for, latest, imported_records(connection, members, first, last, at))
         result.changed += daily_store.replace(connection, members, first, last, rows, at)
         STALE_DAYS.clear(connection, read)
     for row in rows:
@@ -59,61 +59,25 @@ def _rebuild(
         result.rows[day] = result.rows.get(day, 0) + 1
 
 
-def _days_of(frames: Mapping[str, pd.DataFrame]) -> set[MemberDay]:
+def _days_of(records: Records) -> set[MemberDay]:
     """Return the member-days with any record."""
-    return {
-        (user_id, day)
-        for frame in frames.values()
-        for user_id, day in zip(frame["user_id"], frame["day"], strict=True)
-    }
+    return {(row["user_id"], row["day"]) for rows in records.values() for row in rows}
 
 
 def _rows(
-    frames: Mapping[str, pd.DataFrame],
+    records: Records,
     read: Mapping[str, set[MemberDay]],
     latest_cycle: Mapping[int, int],
     imported: ImportedRecords | None,
 ) -> list[dict[str, object]]:
     """Compute the daily rows from the API's records, and from an export's where the API was not read."""
     if imported is None:
-        rows = _daily_rows(frames, latest_cycle)
+        rows = daily_rows(**records, latest_cycle=latest_cycle)
         finish(rows, ApiRecords(read=read), AddedRecords())
         return rows
-    api = ApiRecords(**{name: _records(frames[name], _MATCHING_COLUMNS[name]) for name in frames}, read=read)
+    api = ApiRecords(**records, read=read)
     filled = fill_gaps(api, imported.cycles, imported.sleeps, imported.workouts, imported.newest_cycle)
-    combined = {name: _with(frame, getattr(filled, name)) for name, frame in frames.items()}
-    rows = _daily_rows(combined, {**latest_cycle, **filled.latest_cycle})
+    combined = {stream: [*rows, *getattr(filled, stream)] for stream, rows in records.items()}
+    rows = daily_rows(**combined, latest_cycle={**latest_cycle, **filled.latest_cycle})
     finish(rows, api, filled, naps_known=imported.naps_known, workouts_known=imported.workouts_known)
     return rows
-
-
-def _daily_rows(
-    frames: Mapping[str, pd.DataFrame], latest_cycle: Mapping[int, int]
-) -> list[dict[str, object]]:
-    return daily_rows(
-        frames["cycles"],
-        frames["sleeps"],
-        frames["recoveries"],
-        frames["workouts"],
-        latest_cycle=latest_cycle,
-    )
-
-
-def _with(frame: pd.DataFrame, added: list[dict[str, Any]]) -> pd.DataFrame:
-    if not added:
-        return frame
-    return pd.concat([frame, pd.DataFrame(added, dtype=object)], ignore_index=True)
-
-
-_MATCHING_COLUMNS = {
-    "cycles": ("user_id", "day", "id"),
-    "sleeps": ("user_id", "day", "id", "cycle_id", "nap"),
-    "recoveries": ("user_id", "day", "sleep_id", "cycle_id", "recovery_score"),
-    "workouts": ("user_id", "day"),
-}
-"""Stream -> the columns that decide which of an export's records are added to the API's."""
-
-
-def _records(frame: pd.DataFrame, names: tuple[str, ...]) -> list[dict[str, Any]]:
-    columns = [frame[name].tolist() for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -1,17 +1,16 @@
-"""Compute the columns of the daily row that come from each stream, for all days at once.
+"""Compute the columns of a daily row that come from each stream.
 
-`days` has one row per (member, day); the column `at` of the records is its index. Every function returns a
-frame with the index of `days`. Values are missing on days without such a record.
+Every function gets records of one member's day and returns the columns by name. A value is None on a day
+without such a record.
 """
 
 import functools
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
 
-import pandas as pd
-
-from whoop_assets.summaries.daily.choice import span_milli
-from whoop_assets.summaries.frames import TEXT, sums
+from whoop_assets.summaries.daily.choice import Row, span_milli
 from whoop_assets.summaries.record_columns import (
     ASLEEP,
     CYCLE_SCORE,
@@ -22,144 +21,121 @@ from whoop_assets.summaries.record_columns import (
     SUMS_OF_WORKOUTS,
     WORKOUT_SCORE,
 )
-from whoop_assets.whoop_day import parse_offset
+from whoop_assets.whoop_day import local_date, parse_offset
+
+Columns = dict[str, Any]
 
 SCORED = "SCORED"
 # WHOOP's published bands: red 0 to 33, yellow 34 to 66, green 67 to 100. A score between two bands is in the
 # lower one.
 MIN_GREEN_SCORE, MIN_YELLOW_SCORE = 67.0, 34.0
 
-
-def cycle_columns(
-    chosen: pd.DataFrame, cycles: pd.DataFrame, days: pd.DataFrame, latest_cycle: Mapping[int, int]
-) -> pd.DataFrame:
-    cycle = _one_per_day(_without_empty_scores(_scored(chosen, CYCLE_SCORE)), days)
-    offset = cycle["timezone_offset"].map(
-        {text: parse_offset(text) for text in chosen["timezone_offset"].unique()}
+_NO_RECORD: Row = dict.fromkeys(
+    (
+        *("id", "start_time", "end_time", "timezone_offset", "step_count", "changed_at", "synced_at"),
+        *(*CYCLE_SCORE, *SLEEP_SCORE, *RECOVERY_SCORE),
     )
-    latest = days["user_id"].map(pd.Series(dict(latest_cycle), dtype="Int64"))
-    unfinished = cycle["end_time"].isna() | (cycle["score_state"] != SCORED)
-    return pd.DataFrame(
-        {
-            "cycle_id": cycle["id"],
-            "cycle_start_time": cycle["start_time"],
-            "cycle_end_time": cycle["end_time"],
-            "cycle_start_date": _local_date(cycle["start_time"], offset),
-            "cycle_end_date": _local_date(cycle["end_time"], offset),
-            "timezone_offset": cycle["timezone_offset"],
-            "is_partial": (cycle["id"] == latest).fillna(False) & unfinished,
-            "cycle_count": _count(cycles, days),
-            **{name: cycle[name] for name in CYCLE_SCORE},
-            "step_count": cycle["step_count"],
-        }
-    )
+)
 
 
-def _without_empty_scores(cycles: pd.DataFrame) -> pd.DataFrame:
-    """Empty all-zero scores, which WHOOP gives to cycles in which the strap was not worn."""
-    names = list(CYCLE_SCORE)
-    not_worn = (cycles[names] == 0).fillna(False).all(axis="columns")
-    if not not_worn.any():
-        return cycles
-    return cycles.assign(**{name: cycles[name].mask(not_worn) for name in names})
+def cycle_columns(chosen: Row | None, cycles: Sequence[Row], latest: int | None) -> Columns:
+    cycle = _NO_RECORD if chosen is None else _without_empty_score(_scored(chosen, CYCLE_SCORE))
+    unfinished = chosen is not None and (chosen["end_time"] is None or chosen["score_state"] != SCORED)
+    return {
+        "cycle_id": cycle["id"],
+        "cycle_start_time": cycle["start_time"],
+        "cycle_end_time": cycle["end_time"],
+        "cycle_start_date": _local_date(cycle["start_time"], cycle["timezone_offset"]),
+        "cycle_end_date": _local_date(cycle["end_time"], cycle["timezone_offset"]),
+        "timezone_offset": cycle["timezone_offset"],
+        "is_partial": unfinished and cycle["id"] == latest,
+        "cycle_count": len(cycles),
+        **{name: cycle[name] for name in CYCLE_SCORE},
+        "step_count": cycle["step_count"],
+    }
 
 
-def _local_date(instants: pd.Series, offset: pd.Series) -> pd.Series:
-    dates: pd.Series = (instants.dt.tz_localize(None) + pd.to_timedelta(offset)).dt.normalize()
-    return dates
+def _without_empty_score(cycle: Row) -> Row:
+    """Empty an all-zero score, which WHOOP gives to a cycle in which the strap was not worn."""
+    not_worn = all(cycle[name] == 0 for name in CYCLE_SCORE)
+    return {**cycle, **dict.fromkeys(CYCLE_SCORE)} if not_worn else cycle
 
 
-def sleep_columns(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    sleep = _one_per_day(_scored(chosen, SLEEP_SCORE), days)
-    return pd.DataFrame(
-        {
-            "sleep_id": sleep["id"],
-            "sleep_start_time": sleep["start_time"],
-            "sleep_end_time": sleep["end_time"],
-            **{name: _minutes(_total(sleep, parts)) for name, parts in MINUTES_OF_SLEEP.items()},
-            **{name: sleep[name] for name in SLEEP_VALUES},
-        }
-    )
+def _local_date(instant: datetime | None, offset: str | None) -> date | None:
+    return None if instant is None or offset is None else local_date(instant, parse_offset(offset))
 
 
-def recovery_columns(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    recovery = _one_per_day(_scored(chosen, RECOVERY_SCORE), days)
-    score = recovery["recovery_score"]
-    band = pd.Series(pd.NA, index=score.index, dtype=TEXT)
-    band = (
-        band.mask(score < MIN_YELLOW_SCORE, "red")
-        .mask(score >= MIN_YELLOW_SCORE, "yellow")
-        .mask(score >= MIN_GREEN_SCORE, "green")
-    )
-    return pd.DataFrame(
-        {
-            **{name: recovery[name] for name in RECOVERY_SCORE},
-            "recovery_band": band,
-            "last_recovery_data_changed_at": recovery["changed_at"],
-            "last_recovery_synced_at": recovery["synced_at"],
-        }
-    )
+def sleep_columns(chosen: Row | None) -> Columns:
+    sleep = _NO_RECORD if chosen is None else _scored(chosen, SLEEP_SCORE)
+    return {
+        "sleep_id": sleep["id"],
+        "sleep_start_time": sleep["start_time"],
+        "sleep_end_time": sleep["end_time"],
+        **{name: _minutes(_total(sleep, parts)) for name, parts in MINUTES_OF_SLEEP.items()},
+        **{name: sleep[name] for name in SLEEP_VALUES},
+    }
 
 
-def nap_columns(naps: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    naps = _scored(naps, SLEEP_SCORE).sort_values(["at", "id"])
-    count = _count(naps, days)
-    asleep = sums(pd.DataFrame({"milli": _total(naps, ASLEEP)}), naps["at"]).reindex(days.index)
-    return pd.DataFrame({"nap_count": count, "nap_minutes": _minutes(asleep["milli"]).mask(count == 0, 0.0)})
+def recovery_columns(chosen: Row | None) -> Columns:
+    recovery = _NO_RECORD if chosen is None else _scored(chosen, RECOVERY_SCORE)
+    return {
+        **{name: recovery[name] for name in RECOVERY_SCORE},
+        "recovery_band": _band(recovery["recovery_score"]),
+        "last_recovery_data_changed_at": recovery["changed_at"],
+        "last_recovery_synced_at": recovery["synced_at"],
+    }
 
 
-def workout_columns(workouts: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    # The last digits of a floating-point sum depend on the order of the addends, so sort them.
-    workouts = _scored(workouts, WORKOUT_SCORE).sort_values(["at", "id"])
-    at, count = workouts["at"], _count(workouts, days)
-    summed = workouts[list(SUMS_OF_WORKOUTS.values())].assign(duration_milli=span_milli(workouts))
-    summed = sums(summed, at).reindex(days.index)
-    return pd.DataFrame(
-        {
-            "workout_count": count,
-            "workout_minutes": _minutes(summed["duration_milli"]).mask(count == 0, 0.0),
-            "workout_strain_max": workouts["strain"].groupby(at).max().reindex(days.index),
-            **{name: summed[column] for name, column in SUMS_OF_WORKOUTS.items()},
-            "sports": _sports(workouts).reindex(days.index),
-        }
-    )
+def _band(score: float | None) -> str | None:
+    if score is None:
+        return None
+    if score >= MIN_GREEN_SCORE:
+        return "green"
+    return "yellow" if score >= MIN_YELLOW_SCORE else "red"
 
 
-def _sports(workouts: pd.DataFrame) -> pd.Series:
-    """Return the distinct sports of each `at`, sorted and joined by commas."""
-    named = workouts.loc[
-        workouts["sport_name"].notna() & (workouts["sport_name"] != ""), ["at", "sport_name"]
-    ]
-    named = named.drop_duplicates().sort_values(["at", "sport_name"])
-    rank = named.groupby("at").cumcount()
-    joined = named[rank == 0].set_index("at")["sport_name"]
-    for place in range(1, rank.max() + 1 if len(rank) else 1):
-        further = named[rank == place].set_index("at")["sport_name"].reindex(joined.index)
-        joined = (joined + "," + further).fillna(joined)
-    return joined
+def nap_columns(naps: Sequence[Row]) -> Columns:
+    asleep = [_total(_scored(nap, SLEEP_SCORE), ASLEEP) for nap in _by_id(naps)]
+    return {"nap_count": len(naps), "nap_minutes": _minutes(_sum(asleep)) if naps else 0.0}
 
 
-def _scored(records: pd.DataFrame, score: Iterable[str]) -> pd.DataFrame:
-    """Empty the columns of the score where WHOOP has not scored the record."""
-    is_scored = records["score_state"] == SCORED
-    if is_scored.all():
-        return records
-    return records.assign(**{name: records[name].where(is_scored) for name in score})
+def workout_columns(workouts: Sequence[Row]) -> Columns:
+    scored = [_scored(workout, WORKOUT_SCORE) for workout in _by_id(workouts)]
+    strains = [workout["strain"] for workout in scored if workout["strain"] is not None]
+    sports = {workout["sport_name"] for workout in workouts if workout["sport_name"]}
+    return {
+        "workout_count": len(workouts),
+        "workout_minutes": _minutes(_sum(map(span_milli, scored))) if workouts else 0.0,
+        "workout_strain_max": max(strains, default=None),
+        **{name: _sum(workout[column] for workout in scored) for name, column in SUMS_OF_WORKOUTS.items()},
+        "sports": ",".join(sorted(sports)) or None,
+    }
 
 
-def _one_per_day(chosen: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    return chosen.set_index("at").reindex(days.index)
+def _scored(record: Row, score: Iterable[str]) -> Row:
+    """Empty the columns of the score if WHOOP has not scored the record."""
+    return record if record["score_state"] == SCORED else {**record, **dict.fromkeys(score)}
 
 
-def _count(records: pd.DataFrame, days: pd.DataFrame) -> pd.Series:
-    return records.groupby("at").size().reindex(days.index, fill_value=0).astype("Int64")
+def _by_id(records: Sequence[Row]) -> list[Row]:
+    """Sort the records, because the last digits of a sum of floats depend on the order of the addends."""
+    return sorted(records, key=operator.itemgetter("id"))
 
 
-def _total(records: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
-    """Return the sum of the columns; missing if one of them is."""
-    total: pd.Series = functools.reduce(operator.add, (records[name] for name in names))
-    return total
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Add the known values one by one; None if there are none.
+
+    The built-in `sum` compensates rounding since Python 3.12, so its last digit depends on the version.
+    """
+    known = [value for value in values if value is not None]
+    return functools.reduce(operator.add, known) if known else None
 
 
-def _minutes(milliseconds: pd.Series) -> pd.Series:
-    return milliseconds / 60_000
+def _total(record: Row, names: tuple[str, ...]) -> float | None:
+    """Return the sum of the columns; None if one of them is."""
+    values = [record[name] for name in names]
+    return None if None in values else _sum(values)
+
+
+def _minutes(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 60_000

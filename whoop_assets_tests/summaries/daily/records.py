@@ -1,12 +1,10 @@
-"""Rows of the record tables with plausible values, and data frames of them.
+"""Rows of the record tables with plausible values.
 
 Times are hours since noon of the day before DAY. A sleep from hour 10 to hour 18 is the night into DAY.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-
-import pandas as pd
 
 from whoop_assets.summaries import daily_rows
 
@@ -133,16 +131,6 @@ def workout(**changes: object) -> Record:
     return _record(base, changes, WORKOUT_SCORE)
 
 
-def frame(records: Iterable[Record]) -> pd.DataFrame:
-    """As a database cursor gives it: a column of Python objects for each name."""
-    rows = list(records)
-    return (
-        pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=object) for name in rows[0]})
-        if rows
-        else pd.DataFrame()
-    )
-
-
 def summarised(
     cycles: Iterable[Record] = (),
     sleeps: Iterable[Record] = (),
@@ -151,13 +139,7 @@ def summarised(
     *,
     latest: Mapping[int, int] | None = None,
 ) -> list[Record]:
-    return daily_rows(
-        frame(cycles),
-        frame(sleeps),
-        frame(recoveries),
-        frame(workouts),
-        latest_cycle={} if latest is None else latest,
-    )
+    return daily_rows(cycles, sleeps, recoveries, workouts, latest_cycle={} if latest is None else latest)
 
 
 def the_day(

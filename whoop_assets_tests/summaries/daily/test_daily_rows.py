@@ -1,17 +1,14 @@
 """Rows of the daily summary: order, columns, Python types and accepted input."""
 
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from uuid import UUID
+import copy
+from datetime import date, datetime, timedelta
 
-import pandas as pd
 import pytest
 
-from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
+from whoop_assets.summaries import DAILY_COLUMNS
 from whoop_assets_tests.summaries.daily.records import (
     DAY,
     cycle,
-    frame,
     nap,
     recovery,
     sleep,
@@ -79,8 +76,6 @@ def test_missing_values_are_none():
 
 def test_without_records_there_are_no_rows():
     assert summarised() == []
-    empty = [pd.DataFrame(columns=list(records[0])) for records in EVERYTHING]
-    assert daily_rows(*empty, latest_cycle={1: 100}) == []
 
 
 @pytest.mark.parametrize("stream", range(4))
@@ -102,49 +97,7 @@ def test_rows_are_ordered_by_member_and_day_and_independent():
     assert [row["recovery_score"] for row in rows] == [None, None, 72.0]
 
 
-def test_column_types_of_sqlite_postgresql_and_pandas_give_the_same_rows():
-    expected = summarised(*EVERYTHING)
-    sqlite = [
-        [record | {"nap": int(record["nap"])} if "nap" in record else record for record in records]
-        for records in EVERYTHING
-    ]
-    sqlite[2] = [record | {"user_calibrating": 0} for record in EVERYTHING[2]]
-    assert summarised(*sqlite) == expected
-
-    inferred = [frame(records).convert_dtypes() for records in EVERYTHING]
-    assert daily_rows(*inferred, latest_cycle={}) == expected
-    typed = [pd.DataFrame(records) for records in EVERYTHING]
-    typed[0]["day"] = pd.to_datetime(typed[0]["day"])
-    assert daily_rows(*typed, latest_cycle={}) == expected
-    shuffled_index = [table.set_index(pd.Index([7] * len(table))) for table in typed]
-    assert daily_rows(*shuffled_index, latest_cycle={}) == expected
-
-
-def test_decimals_uuids_and_iso_texts_are_converted():
-    key = UUID("ecfc6a15-4661-442f-a9a4-f160dd7afae8")
-    text_times = {
-        "start_time": "2026-03-09T22:00:00Z",
-        "end_time": "2026-03-10T06:00:00.250000+00:00",
-        "day": "2026-03-10",
-    }
-    row = the_day(
-        [cycle(strain=Decimal("12.5"))],
-        [sleep(id=key, **text_times)],
-        [recovery(sleep_id=str(key))],
-    )
-    assert (row["strain"], row["sleep_id"], row["recovery_score"]) == (12.5, str(key), 72.0)
-    assert row["sleep_end_time"] == datetime(2026, 3, 10, 6, 0, 0, 250_000, tzinfo=UTC)
-
-
-def test_a_missing_column_is_an_error_with_its_name():
-    cycles = frame([cycle()]).drop(columns=["step_count"])
-    with pytest.raises(ValueError, match=r"cycles .*lack.* step_count"):
-        daily_rows(cycles, frame([]), frame([]), frame([]), latest_cycle={})
-
-
-def test_the_frames_of_the_caller_are_not_changed():
-    frames = [frame(records) for records in EVERYTHING]
-    before = [table.copy() for table in frames]
-    daily_rows(*frames, latest_cycle={1: 100})
-    for table, copy in zip(frames, before, strict=True):
-        pd.testing.assert_frame_equal(table, copy)
+def test_the_records_of_the_caller_are_not_changed():
+    before = copy.deepcopy(EVERYTHING)
+    summarised(*EVERYTHING, latest={1: 100})
+    assert before == EVERYTHING

@@ -8,8 +8,7 @@ import pytest
 from whoop_assets.definitions import defs
 from whoop_assets.records import tables
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
-from whoop_assets.summaries.columns import CYCLES, DAILY_SOURCES, RECOVERIES, SLEEPS, WORKOUTS
-from whoop_assets_tests.summaries.daily.records import frame
+from whoop_assets.summaries.columns import DAILY_SOURCES, READ_COLUMNS
 from whoop_assets_tests.summaries.daily.test_sixty_days import MEMBER, records_then
 from whoop_assets_tests.support.home import RECORDS
 
@@ -17,15 +16,12 @@ CHOOSING = {"user_id", "day", "id", "cycle_id", "sleep_id", "nap", "start_time",
 """These columns decide which record belongs to the day, so a change of them can affect every column."""
 
 MEASURED = [
-    (stream, name)
-    for stream, kinds in zip(RECORDS, (CYCLES, SLEEPS, RECOVERIES, WORKOUTS), strict=True)
-    for name in kinds
-    if name not in CHOOSING
+    (stream, name) for stream, names in READ_COLUMNS.items() for name in names if name not in CHOOSING
 ]
 
 
 def rows_of(records):
-    return daily_rows(*(frame(records[stream]) for stream in RECORDS), latest_cycle={MEMBER: 7059})
+    return daily_rows(*(records[stream] for stream in RECORDS), latest_cycle={MEMBER: 7059})
 
 
 @pytest.fixture(scope="module")

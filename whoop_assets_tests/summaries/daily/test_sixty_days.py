@@ -11,7 +11,6 @@ from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets_tests.summaries.daily.records import frame
 from whoop_assets_tests.summaries.daily.test_daily_rows import CONTRACT_COLUMNS
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.home import KEY, RECORDS, at_home
@@ -188,7 +187,7 @@ def flat(record, day):
 def test_the_pure_function_gives_the_rows_worked_out_by_hand(second):
     records = records_then(second=second)
     rows = daily_rows(
-        *(frame(records[stream]) for stream in RECORDS), latest_cycle={MEMBER: 7060 if second else 7059}
+        *(records[stream] for stream in RECORDS), latest_cycle={MEMBER: 7060 if second else 7059}
     )
     without = {"user_id", "day", *SYNC_COLUMNS, *set(DAILY_COLUMNS) - set(CONTRACT_COLUMNS)}
     actual = {row["day"]: {name: row[name] for name in row if name not in without} for row in rows}
