@@ -29,7 +29,8 @@ from whoop_assets.schema import prepare
 from whoop_assets.summaries import batches, daily_store, dependents, rebuild, trends_store
 from whoop_assets.summaries.tables import daily_summary, weekly_summary
 from whoop_assets.summaries.tables import trends as trends_table
-from whoop_assets.summaries.trends import BACK_DAYS, DAILY_READ
+from whoop_assets.summaries.trends.columns import DAILY_READ
+from whoop_assets.summaries.trends.windows import BACK_DAYS
 from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS
 from whoop_assets_tests.support.servers.postgres import running_server
 

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Table
 
 from whoop_assets.db.database import Database
 from whoop_assets.journal import store as journal_store
-from whoop_assets.journal.effects import effect_rows, journal_rows
 from whoop_assets.journal.store import Row
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import derived_rows
@@ -24,11 +23,16 @@ class RebuiltRows:
 
 def rebuild_journal(database: Database, members: Collection[int]) -> RebuiltRows:
     """Rebuild the members' journal from imported answers and daily summaries, one transaction per member."""
+    from whoop_assets.journal.effects import journal_rows
+
     return _rebuild(database, members, journal, journal_store.entries, journal_store.measures, journal_rows)
 
 
 def rebuild_effects(database: Database, members: Collection[int]) -> RebuiltRows:
     """Rebuild the members' effects from journal and daily summaries, one transaction per member."""
+    # Imported here, because numpy and scipy take long to load and only this asset needs them.
+    from whoop_assets.journal.effects import effect_rows
+
     return _rebuild(
         database, members, journal_effects, journal_store.answers, journal_store.outcomes, effect_rows
     )

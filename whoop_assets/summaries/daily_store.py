@@ -1,10 +1,10 @@
 """Read the records of daily summaries, and store the summaries."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, func, select
 
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
@@ -17,15 +17,15 @@ _SYNC_COLUMNS = {"last_recovery_synced_at"}
 
 def records(
     connection: Connection, members: Collection[int], first: date, last: date
-) -> dict[str, Sequence[RowMapping]]:
+) -> dict[str, Sequence[Mapping[str, Any]]]:
     """Read the records of the members' days that are not deleted: stream -> rows with `READ_COLUMNS`."""
-    result = {}
+    result: dict[str, Sequence[Mapping[str, Any]]] = {}
     for stream, names in READ_COLUMNS.items():
         c = RECORD_TABLES[stream].c
         query = select(*(c[name] for name in names)).where(
             c.user_id.in_(list(members)), c.day.between(first, last), c.deleted_at.is_(None)
         )
-        result[stream] = connection.execute(query).mappings().all()
+        result[stream] = cast("Sequence[Mapping[str, Any]]", connection.execute(query).mappings().all())
     return result
 
 

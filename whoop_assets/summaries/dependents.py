@@ -13,8 +13,8 @@ from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS, StaleDay
 from whoop_assets.summaries import trends_store
 from whoop_assets.summaries.batches import day_batches, member_batches
 from whoop_assets.summaries.tables import trends, weekly_summary
-from whoop_assets.summaries.trends import BACK_DAYS, DAILY_READ, REACH_DAYS, trend_rows
-from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, weekly_rows
+from whoop_assets.summaries.trends.columns import DAILY_READ
+from whoop_assets.summaries.trends.windows import BACK_DAYS, REACH_DAYS
 
 REACH = timedelta(days=REACH_DAYS)
 
@@ -33,6 +33,9 @@ def rebuild_trends(database: Database, members: Collection[int], first: date, la
 
 
 def _rebuild_trends(database: Database, members: Collection[int], first: date, last: date) -> int:
+    # Imported here, because most processes never need pandas, which takes a third of a second to load.
+    from whoop_assets.summaries.trends.rows import trend_rows
+
     changed = 0
     with database.write(members) as connection:
         at = database.now(connection)
@@ -63,6 +66,9 @@ def rebuild_stale_trends(database: Database, stale: Collection[StaleDay]) -> int
 
 def rebuild_weeks(database: Database, members: Collection[int], first: date, last: date) -> int:
     """Rebuild the members' weekly summaries from one Monday to another; return the number of changed rows."""
+    # Imported here for the same reason as above.
+    from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, weekly_rows
+
     changed = 0
     for batch in member_batches(members):
         with database.write(batch) as connection:

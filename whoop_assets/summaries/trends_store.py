@@ -2,19 +2,24 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from sqlalchemy import Column, Connection, func, select
 
 from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.tables import daily_summary, trends
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def daily_rows(
     connection: Connection, members: Collection[int], first: date, last: date, columns: Iterable[str]
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Read these columns of the members' daily rows of first..last, by member and day."""
+    # Imported here, because most processes never need pandas, which takes a third of a second to load.
+    import pandas as pd
+
     wanted = [daily_summary.c[name] for name in columns]
     query = (
         select(*wanted)

@@ -317,3 +317,11 @@ def test_importing_reads_no_environment(tmp_path):
     )  # fmt: skip
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_definitions_load_without_pandas():
+    """Every run loads the definitions, and only trends, weeks and journal effects need pandas."""
+    script = "import sys, whoop_assets.definitions; print(*{'pandas', 'numpy', 'scipy'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
+    assert (run.returncode, run.stdout.strip()) == (0, "")

@@ -17,7 +17,7 @@ from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.tables import weekly_summary
-from whoop_assets.summaries.trends import REACH_DAYS
+from whoop_assets.summaries.trends.windows import REACH_DAYS
 from whoop_assets_tests.summaries.trends.days import day
 from whoop_assets_tests.support.fixed_time import NOW
 

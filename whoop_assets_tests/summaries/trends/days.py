@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pandas as pd
 
-from whoop_assets.summaries.trends import DAILY_READ, trend_rows
+from whoop_assets.summaries.trends.columns import DAILY_READ
+from whoop_assets.summaries.trends.rows import trend_rows
 
 FIRST = date(2026, 1, 1)
 ME = 1

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from whoop_assets.summaries.trends import trend_rows
+from whoop_assets.summaries.trends.rows import trend_rows
 from whoop_assets_tests.summaries.trends.days import FIRST, daily, day, frame, last_row, night, reason
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from whoop_assets.summaries.trends import trend_rows
 from whoop_assets.summaries.trends.columns import LOAD_ZONES
+from whoop_assets.summaries.trends.rows import trend_rows
 from whoop_assets_tests.summaries.trends.days import (
     USUAL_VALUES,
     daily,

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whoop_assets.summaries.trends import MEASURES, REACH_DAYS, trend_rows
-from whoop_assets.summaries.trends.columns import LOAD_ZONES
+from whoop_assets.summaries.trends.columns import LOAD_ZONES, MEASURES
+from whoop_assets.summaries.trends.rows import trend_rows
+from whoop_assets.summaries.trends.windows import REACH_DAYS
 from whoop_assets_tests.summaries.trends.days import daily, day, frame, night
 from whoop_assets_tests.summaries.trends.naive_trends import naive_trend_rows
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from whoop_assets.summaries.trends import DAILY_READ, trend_rows
-from whoop_assets.summaries.trends.columns import LOAD_ZONES
+from whoop_assets.summaries.trends.columns import DAILY_READ, LOAD_ZONES
+from whoop_assets.summaries.trends.rows import trend_rows
 
 FIRST = date(2025, 1, 1)
 YEAR = 365
