@@ -72,7 +72,10 @@ def _effect(answers, outcome, lag, days):
         return row | {"missing": "the answers follow the weekday"}
     rest = _without_weekdays({day: change[day] for day, _ in used})
     slope = sum(answered[day] * rest[day] for day in rest) / squares
-    score = {day: answered[day] * (rest[day] - slope * answered[day]) / squares for day in rest}
+    residual = {day: rest[day] - slope * answered[day] for day in rest}
+    if max(map(abs, residual.values())) < 1e-9:
+        return row | {"missing": "no spread"}
+    score = {day: answered[day] * residual[day] / squares for day in rest}
     variance = sum(
         (1 - abs((day - other).days) / 8) * score[day] * score[other]
         for day in score

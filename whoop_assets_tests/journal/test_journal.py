@@ -20,6 +20,7 @@ from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
 from whoop_assets.sync.export_import.import_export import import_export
 from whoop_assets_tests.journal.naive_effects import naive_effect_rows
+from whoop_assets_tests.summaries.comparison import assert_same_rows
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import ALCOHOL, CAFFEINE, READ, files_of
 
@@ -197,11 +198,7 @@ def test_every_column_equals_that_of_the_independent_implementation(seed):
         ]
     days[first + timedelta(days=60)] = dict.fromkeys(OUTCOMES, 0.0)  # a logarithm that does not exist
     expected, found = naive_effect_rows(asked, days), effect_rows(asked, days)
-    assert [set(row) for row in found] == [set(row) for row in expected]
-    for row, naive in zip(found, expected, strict=True):
-        for name, value in naive.items():
-            near = pytest.approx(value, rel=1e-7, abs=1e-12) if isinstance(value, float) else value
-            assert row[name] == near, (row["question"], row["outcome"], row["lag_days"], name)
+    assert_same_rows(found, expected, "question", "outcome", "lag_days")
     reasons = {row["missing"] for row in found}
     assert {None, "the answers follow the weekday"} < reasons
     assert any(reason and reason.endswith("of 10 days with") for reason in reasons)

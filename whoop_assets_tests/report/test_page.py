@@ -4,8 +4,10 @@ import math
 import re
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from statistics import fmean, stdev
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,8 @@ from whoop_assets.report.cards import cards_of
 from whoop_assets.report.image import MAX_IMAGE_BYTES, image, markdown
 from whoop_assets.report.journal_texts import journal_texts
 from whoop_assets.report.page import MemberReport, page
+from whoop_assets.summaries.trends.columns import DAILY_READ
+from whoop_assets.summaries.trends.rows import trend_rows
 from whoop_assets.whoop_day import cycle_day
 from whoop_assets_tests.report.rows import (
     AT,
@@ -156,6 +160,25 @@ def test_chart_summaries_name_the_day_of_their_newest_values():
     assert "usual on 12 Oct: 49 to 60 ms" in told["hrv"]
     assert "on 19 Nov the average is 11.0 over 7 days and 9.0 over 28" in told["load"]
     assert not [summary for summary in told.values() if "now" in summary]
+
+
+def test_card_chart_and_illness_sign_use_one_baseline_of_hrv():
+    """The logarithm of the 28 days before, the day excluded: a sign always reads "below your usual"."""
+    usual = {"resting_heart_rate": 50.0, "respiratory_rate": 15.0}
+    hrv = [55.0 + 10 * (n % 3) for n in range(28)] + [40.0]
+    rows = [
+        daily(TODAY - timedelta(days=28 - n), **usual, hrv_rmssd_milli=value) for n, value in enumerate(hrv)
+    ]
+    trends = trend_rows(pd.DataFrame(rows, dtype=object)[list(DAILY_READ)], rows[0]["day"], TODAY)
+    days = calendar(rows, trends)
+    logs = [math.log(value) for value in hrv[:-1]]
+    low, high = (math.exp(fmean(logs) + side * stdev(logs)) for side in (-1, 1))
+    assert trends[-1]["ln_hrv_rmssd_z_28"] <= -2
+    card = cards_of(days[-1])[0].context[1].replace("\u00a0", " ")
+    assert f"below your usual {low:.0f} to {high:.0f} ms" in card
+    chart = charts.hrv_chart(days)
+    assert f"usual on 21 Nov: {low:.0f} to {high:.0f} ms" in chart.summary.replace("\u00a0", " ")
+    assert chart.tips[-1].endswith(f"usual {low:.0f} to {high:.0f}\u00a0ms")
 
 
 def test_the_mean_of_the_sleep_chart_uses_one_definition_of_sleep():

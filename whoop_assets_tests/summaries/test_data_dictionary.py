@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, Date, Double, Integer
 
 from whoop_assets.db.types import JsonText, UtcDateTime
+from whoop_assets.definition_changes import CHANGES
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import DAILY_COLUMNS
 
@@ -109,6 +110,19 @@ def test_each_line_has_type_example_and_meaning(table):
         assert meaning, name
         if not (example == "NULL" and column.name in NULL_EXAMPLES):
             assert re.fullmatch(EXAMPLE_OF_TYPE[kind], example), (name, example)
+
+
+def test_the_dictionary_lists_each_change_of_definition_with_its_columns_and_days():
+    text = DICTIONARY.read_text(encoding="utf-8")
+    section = text.partition("### Changes of definition at WHOOP")[2].partition("\n## ")[0]
+    lines = [line.split("|")[1:4] for line in section.splitlines() if line.startswith("| `")]
+    described = [
+        (frozenset(re.findall(r"`(\w+)`", columns)), last_old.strip(), first_new.strip())
+        for columns, last_old, first_new in lines
+    ]
+    assert described == [
+        (change.columns, str(change.last_old_day), str(change.first_new_day)) for change in CHANGES
+    ]
 
 
 def test_the_dictionary_lists_daily_columns_in_the_order_of_the_table():

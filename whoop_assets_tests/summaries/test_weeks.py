@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whoop_assets.summaries.record_columns import ZONES
-from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, REDEFINED, WEEKLY, weekly_rows
+from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, REDEFINED, weekly_rows
+from whoop_assets_tests.summaries.comparison import assert_same_rows
 from whoop_assets_tests.summaries.naive_weeks import naive_weekly_rows
 from whoop_assets_tests.summaries.trends.days import frame
 
@@ -142,13 +143,7 @@ def test_every_column_equals_that_of_plain_loops(seed, monday):
         for n in range(25)
         if rng.random() < 0.8
     ]
-    found, expected = weeks(rows), naive_weekly_rows(rows)
-    assert len(found) == len(expected)
-    for week, naive in zip(found, expected, strict=True):
-        assert set(week) == set(naive) == set(WEEKLY)
-        for name, value in naive.items():
-            near = pytest.approx(value) if isinstance(value, float) else value
-            assert week[name] == near, (name, week["week_start"])
+    assert_same_rows(weeks(rows), naive_weekly_rows(rows), "week_start")
 
 
 @settings(max_examples=10)

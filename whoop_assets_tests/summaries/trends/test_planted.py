@@ -1,6 +1,7 @@
 """Planted illnesses, overreaching and journeys are detected; `benchmarks.summaries.planted` has the rates."""
 
 from datetime import timedelta
+from statistics import correlation
 
 import pytest
 
@@ -33,6 +34,15 @@ def test_a_strong_illness_is_flagged_by_its_second_night_and_healthy_nights_rare
         tally.add(flags, [[FIRST + timedelta(days=n) for n in ILL]])
     assert tally.by_second_night == tally.episodes == len(SEEDS)
     assert tally.false / tally.well < 0.02
+
+
+def test_heart_rate_and_hrv_of_planted_members_correlate_as_in_real_members():
+    """Their z-scores correlate with -0.84 in real members."""
+    nights = [row for seed in SEEDS for row in trends_of(healthy_and(0.0, seed))]
+    pairs = [(row["resting_heart_rate_z_28"], row["ln_hrv_rmssd_z_28"]) for row in nights]
+    known = [pair for pair in pairs if None not in pair]
+    assert len(known) > 2000
+    assert correlation(*zip(*known, strict=True)) == pytest.approx(-0.84, abs=0.03)
 
 
 def test_three_weeks_of_overreach_bring_the_highest_load_of_the_year(by_member):
