@@ -22,6 +22,7 @@ from whoop_assets.web.group_commit import InboxWriter
 from whoop_assets.web.health import Health
 from whoop_assets.web.metrics import Metrics
 from whoop_assets.web.pages.me import MemberPages
+from whoop_assets.web.pages.renderer_process import RendererProcess
 from whoop_assets.web.pages.service import EraseMember, PageService
 from whoop_assets.web.pages.sign_in import SignIn
 from whoop_assets.web.pages.static_files import no_icon, stylesheets
@@ -35,12 +36,14 @@ def create_app(
     connection: WhoopSession,
     erase_member: EraseMember | None = None,
     page_limits: ClientRateLimits | None = None,
+    renderer: RendererProcess | None = None,
 ) -> Starlette:
     """Return the service on an open connection, which it does not close.
 
     Args:
         erase_member: Disconnects a member and erases all copies; default: the database's rows alone.
         page_limits: Rate limits of the pages; default: new ones.
+        renderer: Renders the pages with many values, and ends with the application; default: its threads do.
     """
     settings, database = connection.settings, connection.database
     writer = InboxWriter(database)
@@ -56,7 +59,7 @@ def create_app(
     def erase_rows(user_id: int) -> bool:
         return disconnect_member(connection, user_id, erase=True).revoked
 
-    pages = PageService(connection, erase_member or erase_rows, page_limits or ClientRateLimits())
+    pages = PageService(connection, erase_member or erase_rows, page_limits or ClientRateLimits(), renderer)
     connecting = Connecting(pages)
     sign_in = SignIn(pages)
     me = MemberPages(pages, connecting)

@@ -29,7 +29,8 @@ from whoop_assets.sync.members.connecting import (
 )
 from whoop_assets.sync.session import CONNECT_LANE
 from whoop_assets.web.pages import texts
-from whoop_assets.web.pages.service import PageRefused, PageService
+from whoop_assets.web.pages.rendering import PageRefused
+from whoop_assets.web.pages.service import PageService
 from whoop_assets.whoop_api.errors import ConsentFailed, OAuthError
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
 

@@ -37,11 +37,13 @@ def serve(host: str, port: int, trusted_proxies: str) -> None:
     """Receive WHOOP's webhooks and serve the daily API and the web pages, until interrupted."""
     from whoop_assets.cli.processes.processes import ended_by_signals
     from whoop_assets.web.app import create_app
+    from whoop_assets.web.pages.renderer_process import RendererProcess
     from whoop_assets.web.server import ServiceServer
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     with opening.connection(Settings.from_environment(), durable=True, create=True) as connection:
-        app = create_app(connection, partial(_erase_member, connection))
+        renderer = RendererProcess(connection.settings)
+        app = create_app(connection, partial(_erase_member, connection), renderer=renderer)
         server = ServiceServer(app, host, port, _announce, trusted_proxies=trusted_proxies)
         # A shell that starts a process in the background lets it ignore SIGINT: the server then stops without
         # an exception.

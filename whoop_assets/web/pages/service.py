@@ -2,26 +2,24 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from markupsafe import Markup
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from whoop_assets.db.database import Transaction
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import sessions
-from whoop_assets.members.sessions import Session
-from whoop_assets.report.rendering import template_environment
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.pages import texts
+from whoop_assets.web.pages.renderer_process import RendererProcess, View
+from whoop_assets.web.pages.rendering import PageRefused, PageRenderer, RenderingFailed, Visitor
 
 THREADS = 4
 SESSION_COOKIE = "whoop_session"
@@ -38,28 +36,6 @@ EraseMember = Callable[[int], bool]
 """Disconnects a member and erases all copies of the data; returns whether every copy was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """A signed-in browser. `token` is the cookie's value, from which the CSRF token is derived."""
-
-    session: Session
-    token: str
-    is_operator: bool
-
-    @property
-    def user_id(self) -> int:
-        return self.session.user_id
-
-
-class PageRefused(Exception):
-    """A request that gets a page with one sentence and this status."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
-        self.text = text
-
-
 Page = Callable[[Request, Visitor], Awaitable[Response]]
 Action = Callable[[Request, Visitor, dict[str, str]], Awaitable[Response]]
 
@@ -67,7 +43,13 @@ Action = Callable[[Request, Visitor, dict[str, str]], Awaitable[Response]]
 class PageService:
     """Database access, sessions and rendering for the pages; `close` ends its threads."""
 
-    def __init__(self, whoop: WhoopSession, erase_member: EraseMember, limits: ClientRateLimits) -> None:
+    def __init__(
+        self,
+        whoop: WhoopSession,
+        erase_member: EraseMember,
+        limits: ClientRateLimits,
+        process: RendererProcess | None = None,
+    ) -> None:
         self.whoop = whoop
         self.database = whoop.database
         self.settings = whoop.settings
@@ -75,10 +57,10 @@ class PageService:
         self.limits = limits
         redirect = urlsplit(self.settings.redirect_uri)
         self.is_secure = redirect.scheme == "https"
-        at_callback = redirect.path.endswith("/callback")
-        self.root = redirect.path.removesuffix("callback") if at_callback else "/"
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="member-pages")
-        self._templates = template_environment("whoop_assets.web.pages")
+        self._renderer = PageRenderer(self.settings, self.database)
+        self._process = process
+        self.root = self._renderer.root
         oauth = urlsplit(self.settings.oauth_url)
         consent = f"{oauth.scheme}://{oauth.netloc}"
         if (oauth.hostname or "").endswith(".whoop.com"):
@@ -93,8 +75,10 @@ class PageService:
         }
 
     def close(self) -> None:
-        """Wait for running work, then end the threads."""
+        """Wait for running work, then end the threads and the process."""
         self._threads.shutdown()
+        if self._process is not None:
+            self._process.close()
 
     # Work in threads
 
@@ -221,7 +205,8 @@ class PageService:
                 return self.message(texts.TRY_LATER, 503)
             except Exception as error:
                 # Without its text, which can contain values of rows.
-                log.error("A page failed with %s.", type(error).__name__)
+                kind = error.kind if isinstance(error, RenderingFailed) else type(error).__name__
+                log.error("A page failed with %s.", kind)
                 raise
 
         return endpoint
@@ -239,17 +224,19 @@ class PageService:
 
     # Responses
 
+    async def show(self, view: View, *arguments: Any) -> Response:
+        """Return the page of a view, which can take long: rendered in the process, if there is one."""
+        if self._process is None:
+            shown = await self.run(partial(view, self._renderer, *arguments))
+        else:
+            shown = await self.run(partial(self._process.render, view, *arguments))
+        return HTMLResponse(shown, headers=self._headers)
+
     def html(
         self, template: str, status: int = 200, *, visitor: Visitor | None = None, **values: Any
     ) -> Response:
         """Render a template of the pages."""
-        shown = self._templates.get_template(template).render(
-            t=texts,
-            root=self.root,
-            visitor=visitor,
-            hidden=_hidden_fields(visitor),
-            **values,
-        )
+        shown = self._renderer.html(template, visitor=visitor, **values)
         return HTMLResponse(shown, status, headers=self._headers)
 
     def message(self, text: str, status: int = 200, *, to_my_page: bool = False) -> Response:
@@ -263,15 +250,6 @@ class PageService:
     def leave(self, url: str) -> Response:
         """Send the browser to WHOOP."""
         return RedirectResponse(url, 303, headers=self._headers)
-
-
-def _hidden_fields(visitor: Visitor | None) -> Markup:
-    """Return the CSRF token and a random number for a form. The number makes a double click one action."""
-    if visitor is None:
-        return Markup()
-    return Markup(
-        '<input type="hidden" name="csrf" value="{}"><input type="hidden" name="form" value="{}">'
-    ).format(sessions.form_token(visitor.token), secrets.token_urlsafe(16))
 
 
 async def read_form(request: Request) -> dict[str, str]:

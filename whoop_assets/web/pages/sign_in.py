@@ -9,7 +9,8 @@ from starlette.responses import Response
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.web.pages import texts
-from whoop_assets.web.pages.service import PageRefused, PageService, Visitor, read_form
+from whoop_assets.web.pages.rendering import PageRefused, Visitor
+from whoop_assets.web.pages.service import PageService, read_form
 
 FORM_COOKIE = "whoop_form"
 MAX_SECRET_CHARACTERS = 64

@@ -16,7 +16,8 @@ from whoop_assets.web.connecting import link
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.me import MemberPages
 from whoop_assets.web.pages.queries import TeamMember, team
-from whoop_assets.web.pages.service import PageRefused, PageService, Visitor
+from whoop_assets.web.pages.rendering import PageRefused, PageRenderer, Visitor
+from whoop_assets.web.pages.service import PageService
 
 INVITATION_LIFETIME = timedelta(hours=72)
 MIN_SLEEP_SHARE = 0.75
@@ -62,16 +63,7 @@ class TeamPages:
         self.invite = pages.action(self._invite, operators=True)
 
     async def _team(self, request: Request, visitor: Visitor) -> Response:
-        def show(connection: Transaction, now: datetime) -> Response:
-            rows = sorted(
-                (team_row(member, now) for member in team(connection, now)),
-                key=lambda row: (-row.weight, row.user_id),
-            )
-            return self._pages.html(
-                "team.html", visitor=visitor, rows=rows, max_load_ratio=MAX_LOAD_RATIO, invitation=None
-            )
-
-        return await self._pages.read(show)
+        return await self._pages.show(show_team, visitor)
 
     async def _member(self, request: Request, visitor: Visitor) -> Response:
         text = str(request.path_params["user_id"])
@@ -105,6 +97,15 @@ class TeamPages:
             return self._pages.redirect("team")
         address = link(self._pages.settings.redirect_uri, secret)
         return self._pages.html("invitation.html", visitor=visitor, address=address)
+
+
+def show_team(pages: PageRenderer, visitor: Visitor) -> str:
+    """Return the table of all members' mornings."""
+    with pages.database.read() as connection:
+        now = pages.database.now(connection)
+        members = team(connection, now)
+    rows = sorted((team_row(member, now) for member in members), key=lambda row: (-row.weight, row.user_id))
+    return pages.html("team.html", visitor=visitor, rows=rows, max_load_ratio=MAX_LOAD_RATIO)
 
 
 def team_row(member: TeamMember, now: datetime) -> TeamRow:

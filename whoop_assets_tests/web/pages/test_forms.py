@@ -199,7 +199,7 @@ def test_a_bug_is_logged_by_its_kind_and_shows_nothing(site: Site, caplog, monke
     def fail(*_: object) -> None:
         raise RuntimeError("a value of a row")
 
-    monkeypatch.setattr("whoop_assets.web.pages.me.connection_state", fail)
+    monkeypatch.setattr("whoop_assets.web.pages.member_view.connection_state", fail)
     assert browser.http.get("/me").status_code == 500
     assert "A page failed with RuntimeError." in caplog.text
     assert "a value of a row" not in caplog.text + browser.http.get("/me").text

@@ -1,0 +1,176 @@
+"""A member's page as HTML: the newest values, charts, tables, and the connection card."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from whoop_assets.db.database import Transaction
+from whoop_assets.members import sessions
+from whoop_assets.members import store as member_store
+from whoop_assets.planner.current_plan import planner_settings_at
+from whoop_assets.planner.fetch_tasks import Reason
+from whoop_assets.planner.gather import gather
+from whoop_assets.planner.rules import plan
+from whoop_assets.report import gaps
+from whoop_assets.report import queries as report_queries
+from whoop_assets.report.calendar_days import ReportDay, calendar
+from whoop_assets.report.cards import cards_of
+from whoop_assets.report.formatting import duration, long_date, weekday_date
+from whoop_assets.report.page import NEWEST_DAYS, NEWEST_WEEKS, chart_periods, first_day
+from whoop_assets.report.signals import signals_of
+from whoop_assets.settings import Settings
+from whoop_assets.web.pages import texts
+from whoop_assets.web.pages.queries import ConnectionState, connection_state
+from whoop_assets.web.pages.rendering import PageRefused, PageRenderer, Visitor
+from whoop_assets.whoop_api.streams import ALL_STREAMS
+from whoop_assets.whoop_day import local_date
+
+
+def show_member(pages: PageRenderer, visitor: Visitor, user_id: int) -> str:
+    """Return a member's page: with buttons for the member, without for an operator.
+
+    Raises:
+        PageRefused: The member is not stored.
+    """
+    database, settings = pages.database, pages.settings
+    with database.read() as connection:
+        now = database.now(connection)
+        state = connection_state(connection, user_id, now, settings.start_date)
+        if state is None:
+            raise PageRefused(404, texts.NOT_FOUND)
+        today = local_date(now, state.offset)
+        first = first_day(today)
+        days = calendar(
+            report_queries.daily_rows(connection, user_id, first, today),
+            report_queries.trend_rows(connection, user_id, first, today),
+        )
+        weeks = report_queries.weekly_rows(connection, user_id, first, today)
+        devices = sessions.listed(connection, now, user_id)
+        due_at = _due_at(connection, settings, state, now)
+    return pages.html(
+        "me.html",
+        visitor=visitor,
+        is_own=visitor.user_id == user_id,
+        user_id=user_id,
+        today=today,
+        card=_connection_card(state, due_at, now),
+        devices=devices,
+        local=lambda moment: local_time(moment, state.offset, now),
+        **_report_values(days, today),
+        weeks=weeks,
+    )
+
+
+def _due_at(
+    connection: Transaction, settings: Settings, state: ConnectionState, now: datetime
+) -> datetime | None:
+    """Return when the planner will do the member's requested reading.
+
+    None if it is due, done or not planned.
+    """
+    if state.read_now is None or state.read_now.done_at is not None or not state.is_connected:
+        return None
+    rules = planner_settings_at(settings, now)
+    facts = gather(
+        connection,
+        now,
+        rules.last_day,
+        requests_per_day=settings.requests_per_day,
+        only=state.member.user_id,
+    )
+    planned = plan(facts, rules)
+    waiting = [task.due for task in (*planned.held, *planned.later) if task.reason is Reason.ASKED]
+    return min(waiting, default=None)
+
+
+def local_time(moment: datetime, offset: timedelta, now: datetime) -> str:
+    """Return a moment in the member's zone: the time today, else the date and the time."""
+    local = moment + offset
+    clock = f"{local:%H:%M}"
+    if local.date() == (now + offset).date():
+        return clock
+    return f"{local.day} {local:%b} {local.year}, {clock}"
+
+
+def _report_values(days: list[ReportDay], today: date) -> dict[str, Any]:
+    """Return what the report's components show of these days."""
+    with_data = [day for day in days if day.summary]
+    if not with_data:
+        return {"newest": None}
+    newest = with_data[-1]
+    heading = texts.TODAY if newest.day == today else texts.NEWEST_DAY.format(weekday_date(newest.day))
+    return {
+        "newest": newest,
+        "newest_heading": heading,
+        "cards": cards_of(newest),
+        "signals": signals_of(newest),
+        "notes": [kind for kind in gaps.gap_kinds(newest) if kind is not gaps.PARTIAL],
+        "periods": chart_periods(days),
+        "days": days,
+        "gaps": gaps.explain_gaps(days),
+        "newest_days": NEWEST_DAYS,
+        "newest_weeks": NEWEST_WEEKS,
+    }
+
+
+def _connection_card(state: ConnectionState, due_at: datetime | None, now: datetime) -> dict[str, Any]:
+    """Return the texts of the connection card."""
+
+    def local(moment: datetime | None) -> str:
+        return texts.NEVER if moment is None else local_time(moment, state.offset, now)
+
+    status = state.member.status
+    label, kind, explanation = {
+        member_store.CONNECTED: (texts.STATUS_CONNECTED, "green", texts.EXPLAIN_CONNECTED),
+        member_store.RECONNECTION_NEEDED: (texts.STATUS_RECONNECT, "red", texts.EXPLAIN_RECONNECT),
+        member_store.DISCONNECTED: (texts.STATUS_DISCONNECTED, "red", texts.EXPLAIN_DISCONNECTED),
+        member_store.EXPORT_ONLY: (texts.STATUS_EXPORT, "", texts.EXPLAIN_EXPORT),
+    }[status]
+    importing = state.importing
+    if importing is not None:
+        label, kind = texts.STATUS_IMPORTING, "yellow"
+        explanation = texts.EXPLAIN_IMPORTING_FIRST
+        if importing.back_to is not None and importing.left is not None:
+            explanation = texts.EXPLAIN_IMPORTING.format(
+                percent=int(100 * importing.share),
+                back_to=long_date(importing.back_to),
+                left=duration(max(1.0, importing.left.total_seconds() / 60)),
+            )
+    return {
+        "status": label,
+        "kind": kind,
+        "explanation": explanation,
+        "is_connected": state.is_connected,
+        "can_reconnect": status != member_store.EXPORT_ONLY,
+        "last_read": local(state.last_read_at),
+        "last_webhook": local(state.last_webhook_at),
+        "missing": [
+            texts.MISSING_SCOPE.format(ALL_STREAMS[stream].provides) for stream in state.missing_streams
+        ],
+        "read_now": _read_now_text(state, due_at, local),
+        "forced": _forced_text(state, local),
+    }
+
+
+def _read_now_text(
+    state: ConnectionState, due_at: datetime | None, local: Callable[[datetime | None], str]
+) -> str:
+    request = state.read_now
+    if request is None:
+        return ""
+    asked = local(request.asked_at)
+    if request.done_at is not None:
+        return texts.READ_DONE.format(asked=asked, done=local(request.done_at))
+    if due_at is not None:
+        return texts.READ_WAITING.format(asked=asked, due=local(due_at))
+    return texts.READ_QUEUED.format(asked=asked)
+
+
+def _forced_text(state: ConnectionState, local: Callable[[datetime | None], str]) -> str:
+    progress = state.forced
+    if progress is None:
+        return ""
+    asked = local(progress.asked_at)
+    if progress.share >= 1.0:
+        return texts.FORCE_DONE.format(asked=asked)
+    return texts.FORCE_RUNNING.format(asked=asked, percent=int(100 * progress.share))
