@@ -12,6 +12,7 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.errors import RECONNECT, WhoopError
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings, day_of
 
 if TYPE_CHECKING:
@@ -203,8 +204,8 @@ def _say(
     rows = ", ".join(f"{name} {count}" for name, count in watcher.rows.items() if count)
     figures = watcher.figures
     click.echo(
-        f"{wanted.days} days: {figures['requests']} requests, {ran.seconds:.1f} s; {figures['created']}"
-        f" records new, {figures['changed']} changed, {figures['deleted']} deleted."
+        f"{counted(wanted.days, 'day')}: {figures['requests']} requests, {ran.seconds:.1f} s;"
+        f" {figures['created']} records new, {figures['changed']} changed, {figures['deleted']} deleted."
     )
     click.echo(f"Rows of these days: {rows or 'none'}.")
     with database.read() as connection:
@@ -250,9 +251,10 @@ def _all_understood(database: "Database", wanted: "BackfillRange", since: dateti
 def _judge(ran: "BackfillResult", watcher: "Watcher", failed: "list[Failure]") -> None:
     """Raise when the run, or the load of any member's stream in it, failed."""
     if failed:
-        who = ", ".join(str(user_id) for user_id in sorted({failure.user_id for failure in failed}))
+        user_ids = sorted({failure.user_id for failure in failed})
         raise BackfillIncomplete(
-            f"{len(failed)} {'load' if len(failed) == 1 else 'loads'} of member {who} did not complete;"
+            f"{counted(len(failed), 'load')} of {'member' if len(user_ids) == 1 else 'members'}"
+            f" {', '.join(map(str, user_ids))} did not complete;"
             " the data read so far are kept. Fix the causes above, then run the same command again to resume."
         )
     if not ran.success:

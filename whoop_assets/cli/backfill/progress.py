@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from whoop_assets.cli.backfill.run_watcher import Display
+from whoop_assets.report.formatting import counted
 
 if TYPE_CHECKING:
     from whoop_assets.db.database import Database
@@ -90,7 +91,7 @@ class Bars:
     def failed(self, asset: str, cause: str) -> None:
         if asset in self._assets:
             self._progress.update(self._assets[asset], note="failed")
-        self._progress.console.print(f"{asset}: {cause}", markup=False)
+        self._progress.console.print(f"{asset}: {cause}", highlight=False, markup=False, soft_wrap=True)
 
     def requested(self, requests: int) -> None:
         self._progress.update(self._current, note=f"{requests} requests")
@@ -118,14 +119,14 @@ class Lines:
 
     def planned(self, days: int) -> None:
         if days == 1:
-            self._say(f"planning {self._days} days ...")
+            self._say(f"planning {counted(self._days, 'day')} ...")
 
     def began(self, asset: str) -> None:
         self._say(f"{asset} ...")
 
     def materialized(self, asset: str, days: int) -> None:
         if days == self._days:
-            self._say(f"{asset}: {days} days done")
+            self._say(f"{asset}: {counted(days, 'day')} done")
 
     def failed(self, asset: str, cause: str) -> None:
         self._say(f"{asset}: {cause}")
@@ -137,4 +138,4 @@ class Lines:
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -13,6 +13,7 @@ import click
 from whoop_assets.cli import opening
 from whoop_assets.cli.demo import folder as demo_folder
 from whoop_assets.cli.demo.folder import Demo
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _backfill(settings: Settings, first: date, last: date) -> "tuple[BackfillRes
     from whoop_assets.cli.backfill.range_run import BackfillRange
 
     wanted = BackfillRange(first, last)
-    click.echo(f"Backfilling {wanted.days} days, {first} to {last}, through Dagster:")
+    click.echo(f"Backfilling {counted(wanted.days, 'day')}, {first} to {last}, through Dagster:")
     return run_backfill(settings, wanted, force=False)
 
 

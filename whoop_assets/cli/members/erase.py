@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from whoop_assets.cli.backfill.dagster_home import dagster_home, home_is_named, open_instance, own_home
 from whoop_assets.errors import WhoopError
 from whoop_assets.report.files import report_path
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _erase_from_notion(
     if trashed.pages:
         done.found = True
         done.removed.append(
-            f"{_count(trashed.pages, 'Notion page')} moved to the trash: Notion deletes what is in the"
+            f"{counted(trashed.pages, 'Notion page')} moved to the trash: Notion deletes what is in the"
             f" trash after 30 days."
         )
     if trashed.reason:
@@ -147,14 +148,14 @@ def _erase_from_dagster(settings: Settings, user_id: int, done: Erased) -> None:
     if redacted.values or redacted.log_files:
         done.found = True
         done.removed.append(
-            f"Dagster's event log in {home}: {_count(redacted.values, 'stored value')} and"
-            f" {_count(redacted.log_files, 'log file')} no longer name the member or hold charts."
+            f"Dagster's event log in {home}: {counted(redacted.values, 'stored value')} and"
+            f" {counted(redacted.log_files, 'log file')} no longer name the member or hold charts."
         )
     done.left += redacted.unreached
     done.left += _uncompacted(sorted(redacted.databases))
     if running:
         done.left.append(
-            f"{_count(running, 'run')} of Dagster in flight can still log the member's id. After their end,"
+            f"{counted(running, 'run')} of Dagster in flight can still log the member's id. After their end,"
             f" run `whoop-assets disconnect {user_id} --erase` again."
         )
 
@@ -178,7 +179,3 @@ def _compact(database: "Database", done: Erased) -> None:
             f"Deleted rows can still be in the file {database.path} or its -wal file, because another process"
             " uses it: end that process, then run this again."
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
