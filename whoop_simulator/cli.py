@@ -39,23 +39,45 @@ def main() -> None:
 @click.option("--members", default=2, show_default=True, help="How many members.")
 @click.option("--days", default=120, show_default=True, help="How many days of history before today.")
 @click.option("--seed", default=1, show_default=True, help="The same seed and start give the same data.")
-@click.option("--port", default=8766, show_default=True, help="0 picks a free port.")
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8766, show_default=True, help="Port to listen on; 0 picks a free port.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--data", type=click.Path(path_type=Path), help="Serve recorded API records from this folder.")
 @click.option(
     "--state", type=click.Path(path_type=Path), help="Keep tokens, edits and the clock in this file."
 )
-@click.option("--requests-per-minute", type=click.IntRange(min=1), default=100, show_default=True)
-@click.option("--requests-per-day", type=click.IntRange(min=1), default=10_000, show_default=True)
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Rate limit of the app.",
+)
+@click.option(
+    "--requests-per-day",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Rate limit of the app.",
+)
 @click.option("--no-limits", is_flag=True, help="Apply no rate limits, and send no X-RateLimit headers.")
-@click.option("--access-token-seconds", type=click.IntRange(min=1), default=3600, show_default=True)
+@click.option(
+    "--access-token-seconds",
+    type=click.IntRange(min=1),
+    default=3600,
+    show_default=True,
+    help="Lifetime of access tokens.",
+)
 @click.option(
     "--refresh-token-seconds",
     type=click.IntRange(min=1),
     help="Lifetime of refresh tokens. Default: unlimited.",
 )
-@click.option("--client-id", default=App.client_id, show_default=True)
-@click.option("--client-secret", default=App.client_secret, show_default=True)
+@click.option(
+    "--client-id", default=App.client_id, show_default=True, help="Client id of the one registered app."
+)
+@click.option(
+    "--client-secret", default=App.client_secret, show_default=True, help="Client secret of that app."
+)
 @click.option(
     "--redirect-uri",
     multiple=True,
@@ -113,8 +135,14 @@ def serve(
 
 @main.command()
 @click.argument("target", type=click.Path(path_type=Path))
-@click.option("--member", default=1, show_default=True, help="The number of the member; 1 is the first.")
-@click.option("--variant", type=click.Choice(VARIANTS), default="full", show_default=True)
+@click.option("--member", default=1, show_default=True, help="Number of the member; 1 is the first.")
+@click.option(
+    "--variant",
+    type=click.Choice(VARIANTS),
+    default="full",
+    show_default=True,
+    help="Which files and columns the export has.",
+)
 @click.option("--members", default=2, show_default=True, help="How many members.")
 @click.option("--days", default=120, show_default=True, help="How many days of history before today.")
 @click.option("--seed", default=1, show_default=True, help="The same seed and start give the same data.")

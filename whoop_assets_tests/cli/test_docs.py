@@ -9,6 +9,7 @@ import pytest
 from whoop_assets.cli import main
 from whoop_assets.settings import Settings
 from whoop_assets_tests.support.setting_variables import SETTING_VARIABLES
+from whoop_simulator.cli import main as simulator
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -39,6 +40,16 @@ def test_every_command_is_documented_with_its_options(name: str) -> None:
             isinstance(parameter, click.Argument)
             and parameter.make_metavar(click.Context(main)) in chapters[name]
         )
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS.values(), *commands_of(simulator).values()], ids=lambda command: command.name
+)
+def test_help_texts_are_sentences(command: click.Command) -> None:
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    for text in (command.help, *(option.help for option in options)):
+        assert text
+        assert re.fullmatch(r"[A-Z`].*\.", text.strip(), re.DOTALL)
 
 
 def test_all_documented_commands_exist() -> None:

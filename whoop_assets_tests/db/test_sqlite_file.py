@@ -25,11 +25,30 @@ def bytes_of(database: Database) -> bytes:
     return b"".join(path.read_bytes() for path in files(database))
 
 
+def checkpoint(database: Database) -> None:
+    """Writes the write-ahead log into the file and empties it."""
+    with database.read() as connection:
+        (busy, *_) = connection.exec_driver_sql("pragma wal_checkpoint(truncate)").one()
+    assert not busy
+
+
 def test_only_the_owner_can_read_a_new_file_and_its_log(database):
     with database.write() as connection:
         connection.exec_driver_sql("create table t (v text)")
     assert len(files(database)) > 1
     assert {path.stat().st_mode & 0o777 for path in files(database)} == {0o600}
+
+
+def test_deleted_values_are_overwritten_in_the_file(database):
+    with database.write() as connection:
+        connection.exec_driver_sql("create table t (v text)")
+        connection.exec_driver_sql("insert into t values (?)", (SECRET,))
+    checkpoint(database)
+    assert SECRET.encode() in bytes_of(database)
+    with database.write() as connection:
+        connection.exec_driver_sql("delete from t")
+    checkpoint(database)
+    assert SECRET.encode() not in bytes_of(database)
 
 
 def test_compacting_removes_deleted_values_and_keeps_the_others(database):

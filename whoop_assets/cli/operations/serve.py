@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
     type=click.IntRange(0, 65535),
     default=SERVICE_PORT,
     show_default=True,
-    help="0 picks a free port.",
+    help="Port to listen on; 0 picks a free port.",
 )
 @click.option(
     "--trusted-proxies",

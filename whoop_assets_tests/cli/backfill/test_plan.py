@@ -27,8 +27,11 @@ def test_without_connected_members_nothing_is_due(command_line: CommandLine) -> 
 def test_a_new_member_is_due_with_reason_days_lane_and_cost(command_line: CommandLine) -> None:
     member = command_line.members[0]
     command_line.connect(member)
-    due = plan_json(command_line)["due"]
+    found = plan_json(command_line)
+    due, expected = found["due"], found["expected_requests_per_day"]
     assert isinstance(due, list)
+    assert isinstance(expected, dict)
+    assert sum(expected.values()) <= 10_000  # WHOOP's limit for a day
     (new,) = [entry for entry in due if entry["reason"] == "unread"]
     assert (new["members"], new["lane"], new["why"][-1]) == ([member], "schedule", ".")
     assert new["requests"] >= 4

@@ -45,18 +45,24 @@ def test_contradicting_dagster_homes_are_rejected(tmp_path: Path, monkeypatch: p
     assert "make them agree" in error_of(CliRunner().invoke(main, ["dev"]))
 
 
-@pytest.mark.parametrize("client", ["", "an-app"], ids=["demo", "real account"])
+@pytest.mark.parametrize(
+    ("client", "options"),
+    [("", []), ("an-app", ["--demo"]), ("an-app", [])],
+    ids=["demo", "demo by option", "real account"],
+)
 def test_a_second_start_names_the_first_process_although_its_port_is_in_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str, options: list[str]
 ) -> None:
+    """The lock in use shows whether the command chose the demo or the real account."""
     monkeypatch.setenv("DAGSTER_HOME", str(make_home(tmp_path / "home")))
     monkeypatch.setenv("WHOOP_CLIENT_ID", client)
     monkeypatch.setenv("WHOOP_CLIENT_SECRET", "a-secret")
-    lock = tmp_path / "home" / LOCK if client else (tmp_path / "data" / "demo.lock")
+    real_account = client and not options
+    lock = tmp_path / "home" / LOCK if real_account else tmp_path / "data" / "demo.lock"
     with socket.socket() as occupied, held(lock, "the test"):
         occupied.bind(("127.0.0.1", 0))
         occupied.listen()
-        command = ["dev", "--port", str(occupied.getsockname()[1])]
+        command = [*options, "dev", "--port", str(occupied.getsockname()[1])]
         assert f"Another `demo` or `dev` (process {os.getpid()}" in error_of(
             CliRunner().invoke(main, command)
         )
@@ -100,6 +106,7 @@ def test_a_home_that_stores_single_events_is_reported_once(
     finally:
         process.kill()
     assert output.count("does not store its events in batches") == is_reported
+    assert "The Dagster UI on your account" in output
 
 
 @pytest.mark.slow
@@ -144,6 +151,7 @@ def test_dev_serves_the_demo_and_ends_all_processes(tmp_path: Path, end_signal: 
         process.kill()
     assert process.returncode == 0, output.decode()
     said = output.decode()
+    assert "The Dagster UI on the demo's data" in said
     assert re.search(
         r"Stopping: waiting at most \d s for the HTTP service \(process \d+\) and Dagster \(", said
     )

@@ -119,11 +119,11 @@ def test_every_reference_resolves_and_every_schema_is_valid() -> None:
 
 
 def test_the_described_limits_are_enforced(sqlite_service: Service) -> None:
-    (limit,) = (
-        parameter["schema"]
+    schemas = {
+        parameter["name"]: parameter["schema"]
         for parameter in DOCUMENT["paths"][DAILY_PATH]["get"]["parameters"]
-        if parameter["name"] == "limit"
-    )
+    }
+    limit, member = schemas["limit"], schemas["member"]["anyOf"][0]
     key = key_for(sqlite_service.database, sqlite_service.server.base_url, MEMBER)
     store(
         sqlite_service.database,
@@ -133,3 +133,11 @@ def test_the_described_limits_are_enforced(sqlite_service: Service) -> None:
     assert len(key.days(DAY, last).json()["data"]) == limit["default"]
     for requested, status in ((limit["minimum"], 200), (limit["maximum"], 200), (limit["maximum"] + 1, 400)):
         assert key.days(DAY, last, limit=requested).status_code == status
+    for user_id, status in (
+        (member["minimum"] - 1, 400),
+        (member["minimum"], 404),  # no such member
+        (member["not"]["const"], 400),
+        (member["maximum"], 404),
+        (member["maximum"] + 1, 400),
+    ):
+        assert key.days(DAY, last, member=user_id).status_code == status
