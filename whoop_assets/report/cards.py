@@ -179,7 +179,7 @@ def _compare(
         step: The precision of the page.
     """
     if usual is None:
-        return "too few days before it for a usual range"
+        return "not enough days yet to know your usual"
     low, high = (_rounded(end, step) for end in (usual.low, usual.high))
     usual_text = with_unit(text_of(high) if low == high else f"{text_of(low)} to {text_of(high)}", unit)
     if value is None:

@@ -121,7 +121,7 @@ def team_row(member: TeamMember, now: datetime) -> TeamRow:
         hrv_usual, resting_usual = day.usual_hrv, day.usual("resting_heart_rate")
         if day.trend.get("illness_flag"):
             reasons.append((50, texts.ILLNESS))
-        if day.band == "red":
+        if day.band == "red" and not day.is_calibrating:
             reasons.append((30, texts.RED_RECOVERY))
         if hrv is not None and hrv_usual is not None and hrv < hrv_usual.low:
             reasons.append((10, texts.HRV_LOW))

@@ -85,7 +85,7 @@ def test_members_who_need_attention_come_first() -> None:
             {"sleep_duration_minutes": 200.0},
             {"training_load_ratio_7_21": 2.0},
             {"recovery_score": None},
-            {},
+            {"recovery_band": "red", "user_calibrating": True},
         )
     ]
     assert [row.weight for row in rows] == sorted((row.weight for row in rows), reverse=True)
