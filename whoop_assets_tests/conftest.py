@@ -1,5 +1,6 @@
 """Fixtures of all tests: no settings of the developer, a fixed time, and a new database for each test."""
 
+import gc
 import itertools
 import os
 import re
@@ -74,6 +75,14 @@ def pytest_configure() -> None:
         _environment.setattr(tempfile, "tempdir", str(MEMORY_FOLDER))
     # Background jobs of a shell ignore SIGINT, and so would the child processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the loaded modules from garbage collection, which takes a sixth of the time otherwise."""
+    gc.collect()
+    gc.freeze()
+    # A full collection after a hundred of the middle generation instead of ten: tests leave few cycles.
+    gc.set_threshold(700, 10, 100)
 
 
 def pytest_unconfigure() -> None:

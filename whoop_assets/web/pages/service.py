@@ -203,11 +203,12 @@ class PageService:
             except WhoopError as error:
                 log.error("A page could not be shown. %s", error)
                 return self.message(texts.TRY_LATER, 503)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a bug, whatever its kind
                 # Without its text, which can contain values of rows.
                 kind = error.kind if isinstance(error, RenderingFailed) else type(error).__name__
                 log.error("A page failed with %s.", kind)
-                raise
+                # If it were raised further, uvicorn would close the connection under the next request.
+                return self.message(texts.FAILED, 500)
 
         return endpoint
 

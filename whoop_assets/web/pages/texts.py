@@ -28,6 +28,7 @@ TO_MY_PAGE = "Open my page"
 # Outcomes and errors
 NOT_FOUND = "There is nothing here."
 TRY_LATER = "This does not work at the moment: try again in a few minutes."
+FAILED = "This page cannot be shown because of an error of this service: tell the person who runs it."
 LINK_ENDED = "This link is no longer valid: ask the person who sent it for a new one."
 NO_ATTEMPT = (
     "This page waits for WHOOP's answer: start from the sign-in page or from your link, in this browser."

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.sync.members import membership
+from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.service import ACTIONS_PER_MINUTE, SIGN_INS_PER_MINUTE
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES, Service
@@ -200,6 +201,7 @@ def test_a_bug_is_logged_by_its_kind_and_shows_nothing(site: Site, caplog, monke
         raise RuntimeError("a value of a row")
 
     monkeypatch.setattr("whoop_assets.web.pages.member_view.connection_state", fail)
-    assert browser.http.get("/me").status_code == 500
+    browser.open("/me")
+    assert (browser.status, texts.FAILED in browser.page) == (500, True)
     assert "A page failed with RuntimeError." in caplog.text
-    assert "a value of a row" not in caplog.text + browser.http.get("/me").text
+    assert "a value of a row" not in caplog.text + browser.page
