@@ -1,9 +1,13 @@
 """What holds for every route of the service: tokens, headers, cookies, escaping."""
 
+import hashlib
 import re
 import secrets
 from datetime import date, timedelta
 from http.cookies import SimpleCookie
+from importlib.resources import files
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -11,6 +15,7 @@ from sqlalchemy import String, update
 
 from whoop_assets.members import sessions
 from whoop_assets.members.tables import members
+from whoop_assets.schema import metadata
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets_tests.support.fixed_time import TODAY
@@ -161,6 +166,32 @@ def test_every_text_of_the_database_is_escaped(site: Site) -> None:
     for request, response in answers(site):
         if response.headers.get("content-type", "").startswith("text/html"):
             assert "<b id=planted" not in response.text, request
+
+
+def test_the_database_has_only_hashes_of_tokens_links_and_states(site: Site) -> None:
+    browser = site.browser().open("/sign-in")
+    user_id = site.members[0]
+    secrets_given = {
+        site.session_token(user_id),
+        *site.secrets_of_links(user_id).values(),
+        parse_qs(urlsplit(browser.location).query)["state"][0],
+        site.browser_with_session(user_id).open("/me").form("/me/read-now")["csrf"],
+    }
+    stored = "".join(str(list(site.home.rows(table.name).values())) for table in metadata.sorted_tables)
+    assert hashlib.sha256(browser.http.cookies["whoop_connect"].encode()).hexdigest() in stored
+    assert [secret for secret in secrets_given if secret in stored] == []
+
+
+def test_no_template_has_a_text_of_its_own() -> None:
+    """So that a translation is one file."""
+    templates = sorted((Path(str(files("whoop_assets.web.pages"))) / "templates").glob("*.html"))
+    assert len(templates) >= 8
+    for template in templates:
+        without_code = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", "", template.read_text(), flags=re.DOTALL)
+        texts = re.sub(r"<[^>]*>", "", without_code) + "".join(
+            re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', without_code)
+        )
+        assert not re.search(r"\w", texts), (template.name, texts.split())
 
 
 def test_no_log_line_has_a_token_or_a_name(site: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -78,6 +78,19 @@ def test_a_state_works_once_and_only_in_the_browser_that_began_it(site: Site) ->
     assert "has ended" in again.text
 
 
+def test_of_two_tabs_that_sign_in_the_later_one_works(site: Site) -> None:
+    user_id = site.members[0]
+    browser = site.browser()
+    first, second = browser.open("/sign-in").location, browser.open("/sign-in").location
+    browser.consent(first, user_id)
+    assert (browser.status, "Start again" in browser.text) == (400, True)
+    assert site.home.rows("member_sessions") == {}
+    assert browser.consent(browser.open("/sign-in").location, user_id).text.startswith(f" Member {user_id}")
+    # The first tab's page in another window: the session of the later attempt stays.
+    assert site.browser().consent(second, user_id).status == 400
+    assert browser.open("/me").text.startswith(f" Member {user_id}")
+
+
 def test_an_attempt_ends_after_ten_minutes(site: Site) -> None:
     browser = site.browser().open("/sign-in")
     back = site.home.simulator.consent(browser.location, site.members[0]).removeprefix(site.base_url)

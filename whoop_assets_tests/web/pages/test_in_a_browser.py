@@ -1,5 +1,7 @@
 """The pages in Chromium: accessibility, layout, console messages, and complete visits."""
 
+import re
+import zipfile
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,9 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from whoop_assets.members import store as member_store
 from whoop_assets.web.pages.service import SESSION_COOKIE
+from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.servers.browser import BrowserPage, running_browser
+from whoop_assets_tests.support.waiting import wait_until
 from whoop_assets_tests.web.pages.conftest import Site, running_site
 from whoop_assets_tests.web.routes import filled, routes_of
 
@@ -23,6 +26,8 @@ axe.run().then(found => found.violations
 PAPER_WIDTH = 688
 """Pixels of A4 between margins of 14 mm."""
 MINUTE = timedelta(minutes=1)
+RESCORED = 3
+"""A recovery score that no other day has."""
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +158,22 @@ def test_every_control_is_reached_with_the_tab_key_and_has_a_name(browser, site)
     assert all(node["name"] for node in nodes if node["role"] in ("button", "link", "textbox", "region"))
 
 
-def test_a_whole_visit_of_a_member(browser, site):
+def test_a_whole_visit_of_a_member(browser, site, tmp_path):
     user_id, home = site.members[1], site.home
     page = sign_in(browser.open(site.base_url + "/"), site, user_id)
     assert f"Member {user_id}" in text(page)
+    newest = max(
+        (row for row in home.truth(user_id)["recoveries"] if row["score_state"] == "SCORED"),
+        key=lambda row: row["created_at"],
+    )
+    home.world.edit(
+        user_id,
+        "recoveries",
+        newest["sleep_id"],
+        {"score": {**newest["score"], "recovery_score": RESCORED}},
+    )
+    rescored = re.compile(rf"^{RESCORED}\s+%", re.MULTILINE)
+    assert not rescored.search(text(page))
     home.advance(MINUTE)
     assert "Requested at" in text(press(page, "/me/read-now"))
     assert "0 % done" in text(press(page, "/me/force-sync"))
@@ -165,13 +182,18 @@ def test_a_whole_visit_of_a_member(browser, site):
     shown = text(visit(page, site.base_url + "/me"))
     assert "done at" in shown
     assert "finished" in shown
+    assert rescored.search(shown)
+
+    browser.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.evaluate("void document.querySelector(\"form[action='/me/download'] button\").click()")
+    downloaded = tmp_path / f"whoop-{user_id}.zip"
+    wait_until(downloaded.exists, "the download")
+    assert "daily_summary.csv" in zipfile.ZipFile(downloaded).namelist()
 
     home.world.grants.revoke(user_id)
     home.advance(timedelta(hours=2))
-    with home.database.write() as connection:
-        member_store.set_status(
-            connection, user_id, member_store.RECONNECTION_NEEDED, member_store.NO_LONGER_ACCEPTED
-        )
+    press(page, "/me/read-now")
+    home.load(TODAY, TODAY, members=[user_id])
     assert "Reconnection needed" in text(visit(page, site.base_url + "/me"))
     press(page, "/me/reconnect")
     page.evaluate(f"void (document.querySelector('select').value = '{user_id}')")
