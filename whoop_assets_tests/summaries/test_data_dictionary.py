@@ -112,6 +112,14 @@ def test_each_line_has_type_example_and_meaning(table):
             assert re.fullmatch(EXAMPLE_OF_TYPE[kind], example), (name, example)
 
 
+@pytest.mark.parametrize("table", ["trends", "weekly_summary", "journal_effects"])
+def test_each_computed_number_has_a_unit_a_formula_and_its_source_or_limits(table):
+    lines = [line for line in _lines(table) if line[1] == "double"]
+    assert len(lines) > 5
+    for name, _, unit, _, formula, limits in lines:
+        assert unit and formula and limits, name
+
+
 def test_the_dictionary_lists_each_change_of_definition_with_its_columns_and_days():
     text = DICTIONARY.read_text(encoding="utf-8")
     section = text.partition("### Changes of definition at WHOOP")[2].partition("\n## ")[0]
