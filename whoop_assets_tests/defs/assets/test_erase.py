@@ -89,7 +89,7 @@ def write_everywhere(p: DagsterProject) -> date:
 def export_to_sinks(p: DagsterProject) -> None:
     settings = Settings.from_environment()
     catalog = open_catalog(settings)
-    for name in ("profile", "cycles", "sleep"):
+    for name in ("profile", "cycles", "sleep", "cycle_by_id"):
         sync_iceberg(p.home.database, catalog, "whoop", TABLES[name])
     sync_notion(settings, p.home.database, p.home.members, p.today - timedelta(days=1), p.today)
 
@@ -177,8 +177,8 @@ def test_an_erased_member_leaves_no_trace_and_other_members_keep_their_data(
         member, other = p.home.members
         traces, other_traces = traces_of(p.home.database, member), traces_of(p.home.database, other)
         before = files_with(tmp_path, traces)
-        sqlite_files = ["whoop", "index.db"] if kind == "sqlite" else []
-        for part in (".html", ".parquet", ".avro", *sqlite_files):
+        sqlite_files = ["whoop", "index.db", "runs.db"] if kind == "sqlite" else []
+        for part in (".html", ".parquet", ".avro", "cycle_by_id", *sqlite_files):
             assert any(part in name for name in before), part
         if dagster_url is not None:
             assert dagster_tables_with(dagster_url, traces) >= {"event_logs", "runs"}
