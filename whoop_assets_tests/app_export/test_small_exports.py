@@ -99,7 +99,7 @@ def test_the_days_of_the_export_have_the_values_of_the_member(warehouse, name):
 
 @pytest.mark.parametrize("name", ["nap", "naponly", "napshort"])
 def test_the_import_counts_the_days_with_the_recovery_of_a_nap(warehouse, name):
-    assert "On 1 days the export has the recovery of a nap" in run("import", FOLDER / name).stdout
+    assert "On 1 day the export has the recovery of a nap" in run("import", FOLDER / name).stdout
 
 
 @pytest.mark.parametrize("name", ["nap", "naponly", "napshort"])

@@ -7,6 +7,7 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.errors import UnknownMember
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,15 +104,15 @@ def _say(name: str, done: "Imported", instead_of: int | None) -> None:
                 f" before covers them."
             )
         if one.repeated:
-            click.echo(f"{one.repeated} rows of {one.name} stand in it more than once.")
+            click.echo(f"{counted(one.repeated, 'row')} repeated in {one.name}.")
     if done.without_day:
         click.echo(
             f"{done.without_day} journal answers name no cycle: they are without a day and are not stored."
         )
     if done.nap_days:
         click.echo(
-            f"On {done.nap_days} days the export has the recovery of a nap, which is not the day's: these"
-            " days keep the recovery of an earlier import, or have none."
+            f"On {counted(done.nap_days, 'day')} the export has the recovery of a nap, which is not the"
+            " day's. There the recovery of an earlier import stays, or the day has none."
         )
     for name, unknown in done.unknown_columns.items():
         click.echo(f"{name} has columns that are not known, kept only in payload: {', '.join(unknown)}.")

@@ -102,7 +102,7 @@ def test_a_single_csv_file_is_imported_and_recoveries_of_naps_are_counted(export
     imported = run("import", "physiological_cycles (1).csv")
     assert imported.exit_code == 0, imported.output
     assert "physiological_cycles (1).csv" in imported.stdout
-    assert "On 1 days the export has the recovery of a nap" in imported.stdout
+    assert "On 1 day the export has the recovery of a nap" in imported.stdout
 
 
 def test_an_invalid_cell_and_an_answer_without_a_cycle_are_reported_without_failure(

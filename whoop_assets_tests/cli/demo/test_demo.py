@@ -40,10 +40,10 @@ def run_demo(*arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.slow
 def test_the_demo_can_run_twice_and_other_commands_use_its_data(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "demo"
-    for _ in range(2):
-        demo = run_demo("--days", "3")
+    for members in (3, 2):
+        demo = run_demo("--days", "3", "--members", str(members))
         assert demo.returncode == 0, demo.stderr
-        assert demo.stdout.count("has agreed and is connected") == 2
+        assert demo.stdout.count("has agreed and is connected") == members
         assert "daily rows:" in demo.stdout
         assert "Cost: " in demo.stdout
         # A WHOOP account is configured, and `make dev` would use that.
