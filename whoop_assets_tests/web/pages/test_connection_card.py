@@ -10,7 +10,7 @@ from whoop_assets.records.day_assignment import offset_of
 from whoop_assets.records.tables import coverage
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.members.connecting import disconnect_member
-from whoop_assets.web.app import WEBHOOK_PATH
+from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.web.conftest import NO_CERTIFICATES, event, signed
 from whoop_assets_tests.web.pages.conftest import FIRST_DAY, Site
