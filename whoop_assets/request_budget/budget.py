@@ -12,7 +12,7 @@ The budget learns from responses (`stated_limits`): limits that WHOOP states rep
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from whoop_assets.db.database import Database
 from whoop_assets.errors import BudgetExhausted
@@ -37,6 +37,14 @@ _WAKE_UP_DISTANCE = timedelta(milliseconds=20)
 """Requests that wait for the same slot wake up with this distance."""
 _MAX_CLOCK_SKEW = timedelta(seconds=1)
 _PURGE_EVERY_GRANTS = 500
+
+_LATEST = (
+    select(request_grants.c.granted_at)
+    .where(request_grants.c.granted_at > bindparam("since"))
+    .order_by(request_grants.c.granted_at.desc())
+    .offset(bindparam("unpaced"))
+    .limit(bindparam("paced"))
+)
 
 
 class RequestBudget:
@@ -164,7 +172,7 @@ class RequestBudget:
         if ticket is not None:
             wait_queue.leave(connection, ticket)
         row = {"granted_at": now, "lane": lane, "used_by": self._used_by}
-        connection.execute(insert(request_grants).values(row))
+        connection.execute(insert(request_grants), row)
         self._last_grant = now
         self._grants += 1
         if self._grants % _PURGE_EVERY_GRANTS == 1:
@@ -191,15 +199,8 @@ def used(connection: Connection, now: datetime, window_seconds: int) -> int:
 
 def _latest(connection: Connection, limit: LaneLimit, now: datetime) -> list[datetime]:
     """Return the grants in the window that pace the next one, latest first."""
-    granted_at = request_grants.c.granted_at
-    query = (
-        select(granted_at)
-        .where(granted_at > now - limit.window)
-        .order_by(granted_at.desc())
-        .offset(limit.unpaced)
-        .limit(limit.paced)
-    )
-    return list(connection.scalars(query))
+    values = {"since": now - limit.window, "unpaced": limit.unpaced, "paced": limit.paced}
+    return list(connection.scalars(_LATEST, values))
 
 
 def _correct_future_grants(connection: Connection, now: datetime) -> bool:

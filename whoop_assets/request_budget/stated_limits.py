@@ -7,7 +7,7 @@ tenth more with each minute (additive increase, multiplicative decrease: Chiu an
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from whoop_assets.db.statements import insert_or_replace
 from whoop_assets.request_budget.lanes import Lane, lane_limit
@@ -25,6 +25,13 @@ MAX_WINDOW = timedelta(days=1)
 """Times further ahead come from a clock that was set back, and are ignored."""
 DECREASE, MIN_SHARE = 0.5, 0.1
 INCREASE_PER_MINUTE = 0.1
+
+# Each request reads these three, so they are built only once.
+_GATE = select(request_gate.c.not_before, request_gate.c.limited_at, request_gate.c.share)
+_LIMITS = select(request_limits.c.window_seconds, request_limits.c.requests)
+_ALLOWANCES = select(
+    *(request_allowances.c[name] for name in ("window_seconds", "remaining", "as_of", "until"))
+).where(request_allowances.c.until > bindparam("now"), request_allowances.c.until <= bindparam("latest"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +51,7 @@ class Gate:
 
 def read_gate(connection: Connection, now: datetime) -> Gate:
     """Return the gate as of now."""
-    c = request_gate.c
-    row = connection.execute(select(c.not_before, c.limited_at, c.share)).first()
+    row = connection.execute(_GATE).first()
     if row is None:
         return Gate()
     if row.not_before is None or row.not_before > now + MAX_WINDOW:
@@ -85,8 +91,7 @@ def store_limits(connection: Connection, limits: dict[int, int], now: datetime) 
 
 def read_limits(connection: Connection) -> dict[int, int]:
     """Return the limits that WHOOP stated last: window in seconds -> requests."""
-    query = select(request_limits.c.window_seconds, request_limits.c.requests)
-    limits: dict[int, int] = dict(connection.execute(query).all())
+    limits: dict[int, int] = dict(connection.execute(_LIMITS).all())
     return limits
 
 
@@ -114,11 +119,8 @@ def allowed_from(connection: Connection, lane: Lane, limits: dict[int, int], now
     The lane leaves the same number of requests to other lanes as usual.
     """
     opens_at = now
-    c = request_allowances.c
-    query = select(c.window_seconds, c.remaining, c.as_of, c.until).where(
-        c.until > now, c.until <= now + MAX_WINDOW
-    )
-    for window, remaining, as_of, until in connection.execute(query).all():
+    found = connection.execute(_ALLOWANCES, {"now": now, "latest": now + MAX_WINDOW})
+    for window, remaining, as_of, until in found.all():
         # The request that got this response is among them.
         sent = (connection.scalar(select(func.count()).where(request_grants.c.granted_at >= as_of)) or 1) - 1
         limit = limits.get(window, 0)

@@ -7,7 +7,7 @@ dead) is passed over but keeps its ticket for `EXPIRES_AFTER`.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, not_, select, update
 
 from whoop_assets.request_budget.lanes import LANES
 from whoop_assets.request_budget.tables import request_waiters
@@ -16,6 +16,12 @@ LATE_AFTER = timedelta(seconds=2)
 EXPIRES_AFTER = timedelta(minutes=1)
 MAX_SLEEP = timedelta(seconds=15)
 """A waiting request checks again at least this often: limits can rise, and earlier requests can give up."""
+
+_ACTIVE = (
+    select(request_waiters)
+    .where(request_waiters.c.back_at.between(bindparam("earliest"), bindparam("latest")))
+    .order_by(request_waiters.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,12 @@ class Waiter:
 
 def ahead(connection: Connection, lane: str, ticket: Ticket | None, now: datetime) -> int:
     """Return how many requests go first: those of more urgent lanes, and earlier ones of the same lane."""
-    c = request_waiters.c
-    rows = connection.execute(select(c.id, c.lane).where(_is_active(now))).all()
+    rows = connection.execute(_ACTIVE, _active_at(now)).all()
     rank, own = LANES[lane].rank, None if ticket is None else ticket.number
     return sum(
-        LANES[other].rank < rank or (other == lane and (own is None or number < own))
-        for number, other in rows
-        if other in LANES and number != own
+        LANES[row.lane].rank < rank or (row.lane == lane and (own is None or row.id < own))
+        for row in rows
+        if row.lane in LANES and row.id != own
     )
 
 
@@ -89,15 +94,14 @@ def leave(connection: Connection, ticket: Ticket) -> None:
 
 def waiting(connection: Connection, now: datetime) -> list[Waiter]:
     """Return the waiting requests in the order of arrival."""
-    c = request_waiters.c
-    rows = connection.execute(select(c.lane, c.used_by, c.since).where(_is_active(now)).order_by(c.id))
-    return [Waiter(lane, used_by or "", since) for lane, used_by, since in rows]
+    rows = connection.execute(_ACTIVE, _active_at(now))
+    return [Waiter(row.lane, row.used_by or "", row.since) for row in rows]
 
 
 def _is(ticket: Ticket) -> ColumnElement[bool]:
     return and_(request_waiters.c.id == ticket.number, request_waiters.c.since == ticket.since)
 
 
-def _is_active(now: datetime) -> ColumnElement[bool]:
-    """Not late, and not from a clock that has been set back since."""
-    return request_waiters.c.back_at.between(now - LATE_AFTER, now + MAX_SLEEP)
+def _active_at(now: datetime) -> dict[str, datetime]:
+    """Return the bounds of `_ACTIVE`: not late, and not from a clock that has been set back since."""
+    return {"earliest": now - LATE_AFTER, "latest": now + MAX_SLEEP}
