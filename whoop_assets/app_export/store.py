@@ -20,6 +20,7 @@ from whoop_assets.app_export.tables import (
 )
 from whoop_assets.db.bulk_insert import add_rows
 from whoop_assets.db.statements import insert_or_replace
+from whoop_assets.records.quarantine import keep_rows
 from whoop_assets.records.tables import cycles
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset
 
@@ -261,28 +262,12 @@ def quarantine(
         Hashes of the rows that were dismissed before. They stay closed.
     """
     c = export_quarantine.c
-    of_file = (c.user_id == user_id, c.file == file)
-    query = select(c.content_hash, c.resolved_at).where(*of_file, c.dismissed_at.is_not(None))
-    dismissed = {row.content_hash: row.resolved_at for row in connection.execute(query)}
+    is_open = (c.user_id == user_id, c.file == file, c.resolved_at.is_(None))
+    connection.execute(update(export_quarantine).where(*is_open).values(resolved_at=at))
     rows = {
-        one.content_hash: {
-            "user_id": user_id,
-            "file": file,
-            "content_hash": one.content_hash,
-            "line": one.line,
-            "reason": one.reason,
-            "row_text": one.text,
-            "first_seen_at": at,
-            "last_seen_at": at,
-            "resolved_at": dismissed.get(one.content_hash),
-        }
-        for one in rejected
+        row.content_hash: {"line": row.line, "reason": row.reason, "row_text": row.text} for row in rejected
     }
-    connection.execute(
-        update(export_quarantine).where(*of_file, c.resolved_at.is_(None)).values(resolved_at=at)
-    )
-    insert_or_replace(connection, export_quarantine, list(rows.values()), keep={"first_seen_at"})
-    return dismissed.keys() & rows.keys()
+    return keep_rows(connection, export_quarantine, {"user_id": user_id, "file": file}, rows, at)
 
 
 # Figures of an import

@@ -4,11 +4,12 @@ Rejected rows of app exports have their own table, `export_quarantine`. `quality
 and dismisses entries of both.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Table, select, update
 
 from whoop_assets.db.statements import batched, insert_or_replace
 from whoop_assets.records.tables import quarantine
@@ -37,27 +38,46 @@ def keep(
     """Store these records. A record with the same content as a dismissed one stays dismissed."""
     if not rejected:
         return
-    c = quarantine.c
-    query = select(c.content_hash, c.resolved_at).where(
-        c.user_id == user_id, c.stream == stream, c.dismissed_at.is_not(None)
-    )
-    dismissed = dict(connection.execute(query).all())
     rows = {
         entry.content_hash: {
-            "user_id": user_id,
-            "stream": stream,
-            "content_hash": entry.content_hash,
             "record_key": entry.key,
             "payload": entry.payload,
             "reason": entry.reason,
             "endpoint": entry.endpoint,
-            "first_seen_at": at,
-            "last_seen_at": at,
-            "resolved_at": dismissed.get(entry.content_hash),
         }
         for entry in rejected
     }
-    insert_or_replace(connection, quarantine, list(rows.values()), keep={"first_seen_at"})
+    keep_rows(connection, quarantine, {"user_id": user_id, "stream": stream}, rows, at)
+
+
+def keep_rows(
+    connection: Connection,
+    table: Table,
+    source: Mapping[str, Any],
+    rows: Mapping[str, Mapping[str, Any]],
+    at: datetime,
+) -> set[str]:
+    """Store rejected rows as open entries. A dismissed entry stays closed.
+
+    Args:
+        table: `quarantine` or `export_quarantine`.
+        source: Columns that name the source of the rows: the member, and a stream or a file.
+        rows: Content hash -> the other columns.
+
+    Returns:
+        Content hashes of the dismissed entries among the rows.
+    """
+    c = table.c
+    of_source = [c[name] == value for name, value in source.items()]
+    query = select(c.content_hash, c.resolved_at).where(*of_source, c.dismissed_at.is_not(None))
+    dismissed = dict(connection.execute(query).all())
+    seen = {"first_seen_at": at, "last_seen_at": at}
+    entries = [
+        {**source, **row, **seen, "content_hash": digest, "resolved_at": dismissed.get(digest)}
+        for digest, row in rows.items()
+    ]
+    insert_or_replace(connection, table, entries, keep={"first_seen_at"})
+    return dismissed.keys() & rows.keys()
 
 
 def resolve(connection: Connection, user_id: int, stream: str, keys: Collection[str], at: datetime) -> None:
