@@ -207,10 +207,6 @@ class WhoopClient(RequestSender):
         """Read the main sleep of a cycle."""
         return self._object(f"/v2/cycle/{valid_int64(cycle_id)}/sleep")
 
-    def cycle_recovery(self, cycle_id: Key) -> ApiResponse:
-        """Read the recovery of a cycle. Raises NotFound if it has none."""
-        return self.record(RECOVERIES, cycle_id)
-
     def activity_mapping(self, v1_id: Key) -> ApiResponse:
         """Read the v2 UUID (`v2_activity_id`) of a sleep or workout with this v1 id."""
         return self._object(f"/v1/activity-mapping/{valid_int64(v1_id)}")

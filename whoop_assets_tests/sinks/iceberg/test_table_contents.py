@@ -10,7 +10,7 @@ from whoop_assets.records import upsert
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.parsing import parse_record
-from whoop_assets.whoop_api.streams import STREAMS
+from whoop_assets.whoop_api.streams import RECOVERIES, STREAMS
 from whoop_assets_tests.sinks.iceberg.conftest import FIRST, OpenHome, newest_record
 from whoop_assets_tests.support.data.delivered import (
     VERSIONS,
@@ -79,7 +79,7 @@ def test_tables_of_single_record_endpoints_have_every_content_with_its_endpoint(
         cycle_id = newest_record(iceberg, "cycles", -6)["id"]
         responses = {
             "cycle_by_id": ("cycles", client.record(STREAMS["cycles"], cycle_id)),
-            "recovery_for_cycle": ("recoveries", client.cycle_recovery(cycle_id)),
+            "recovery_for_cycle": ("recoveries", client.record(RECOVERIES, cycle_id)),
             "sleep_by_id": ("sleeps", client.record(STREAMS["sleeps"], sleep["id"])),
             "sleep_for_cycle": ("sleeps", client.cycle_sleep(cycle_id)),
             "workout_by_id": (
