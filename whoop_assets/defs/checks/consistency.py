@@ -17,6 +17,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.planner.overdue import MAX_DELAY, lateness
 from whoop_assets.quality import consistency
 from whoop_assets.quality.consistency import MAX_EXAMPLES, Example, Findings
+from whoop_assets.report.formatting import counted
 from whoop_assets.v1_migration.integrity import check_integrity
 from whoop_assets.whoop_api.streams import SLEEPS
 
@@ -112,6 +113,8 @@ _CHECKS: dict[str, tuple[Spec, Callable[..., Findings], str]] = {
         ),
     )
 }
+_UNITS = {"days_complete": "day", "counts_match_whoop": "record"}
+"""What `looked_at` of the check's findings counts."""
 V1_IDS = Spec(
     "v1_ids_mapped",
     daily_summary,
@@ -135,14 +138,23 @@ def records_fit_together(
         if spec.name in asked:
             with whoop.database.read() as connection:
                 found = look(connection)
-            yield _result(asked[spec.name], found, what)
+            yield _result(asked[spec.name], spec, found, what, _UNITS.get(spec.name, "row"))
     if V1_IDS.name in asked:
         yield _v1_ids(asked[V1_IDS.name], whoop)
     if FRESH.name in asked:
         yield _fresh(asked[FRESH.name], whoop)
 
 
-def _result(key: dg.AssetCheckKey, found: Findings, what: str) -> dg.AssetCheckResult:
+def _result(key: dg.AssetCheckKey, spec: Spec, found: Findings, what: str, unit: str) -> dg.AssetCheckResult:
+    """Turn findings into the result of the check.
+
+    Args:
+        key: The check.
+        spec: Its definition; a passed check repeats the description.
+        found: The violations.
+        what: Plural and predicate of a violation.
+        unit: Singular of what `found.looked_at` counts.
+    """
     metadata: dict[str, dg.MetadataValue] = {"found": dg.MetadataValue.int(found.count)}
     if found.looked_at is not None:
         metadata["looked_at"] = dg.MetadataValue.int(found.looked_at)
@@ -153,15 +165,15 @@ def _result(key: dg.AssetCheckKey, found: Findings, what: str) -> dg.AssetCheckR
         asset_key=key.asset_key,
         passed=not found.count,
         severity=dg.AssetCheckSeverity.WARN,
-        description=_sentence(found, what),
+        description=_sentence(found, spec.description, what, unit),
         metadata=metadata,
     )
 
 
-def _sentence(found: Findings, what: str) -> str:
+def _sentence(found: Findings, statement: str, what: str, unit: str) -> str:
     if not found.count:
-        looked_at = "everything that is stored" if found.looked_at is None else found.looked_at
-        return f"Looked at {looked_at}: no {what}."
+        looked_at = "all stored data" if found.looked_at is None else counted(found.looked_at, unit)
+        return f"Looked at {looked_at}: {statement[0].lower()}{statement[1:]}"
     shown = [_named(one) for one in found.examples[:MAX_IN_SENTENCE]]
     named = list(dict.fromkeys(shown))
     more = found.count - len(shown)
@@ -184,7 +196,8 @@ def _v1_ids(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
     """The integrity report of `migrate-v1`."""
     with whoop.database.read() as connection:
         counts, found = check_integrity(connection)
-    result = _result(key, found, "ids of v1 are not mapped, contradict their records, or share one")
+    what = "ids of v1 are not mapped, contradict their records, or share one"
+    result = _result(key, V1_IDS, found, what, "v1 id")
     metadata = {name: dg.MetadataValue.int(count) for name, count in counts.items()}
     return result._replace(metadata={**result.metadata, **metadata})
 
@@ -201,9 +214,8 @@ def _fresh(key: dg.AssetCheckKey, whoop: WhoopResource) -> dg.AssetCheckResult:
     ]
     found = Findings(len(trouble), trouble[:MAX_EXAMPLES], seen.members)
     limits = " or ".join(f"{_hours(limit)} ({lane})" for lane, limit in MAX_DELAY.items())
-    result = _result(
-        key, found, f"readings have been due for longer than {limits}, or wait for the request budget"
-    )
+    what = f"readings have been due for longer than {limits}, or wait for the request budget"
+    result = _result(key, FRESH, found, what, "member")
     awaited = ", ".join(map(str, seen.awaited[:MAX_EXAMPLES]))
     return result._replace(
         metadata={

@@ -16,6 +16,7 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, quarantine
+from whoop_assets.report.formatting import counted
 from whoop_assets.sync.members.time_zone import easternmost
 from whoop_assets.webhooks import problems
 
@@ -66,7 +67,8 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
         read = len(whoop.chosen_members())
         return dg.AssetCheckResult(
             passed=True,
-            description=f"Looked at {_members(read)}: no load failed, and no record is in quarantine.",
+            description=f"Looked at {counted(read, 'member')}: no load failed, and no record is in"
+            " quarantine.",
         )
     concerned = sorted({failure.user_id for failure in shown} | {record.user_id for record in rejected})
     sentences = []
@@ -107,7 +109,7 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     if not found.examples:
         return dg.AssetCheckResult(
             passed=True,
-            description=f"Looked at {found.figures.open} open events: none is older than"
+            description=f"Looked at {counted(found.figures.open, 'open event')}: none is older than"
             f" {allowed.total_seconds() / 60:.0f} minutes, and none was parked in the last week.",
             metadata=metadata,
         )
@@ -157,7 +159,7 @@ def members_connected(_context: dg.AssetCheckExecutionContext, whoop: WhoopResou
     if not gone:
         return dg.AssetCheckResult(
             passed=True,
-            description=f"Looked at {_members(connected)}: no member must reconnect.",
+            description=f"Looked at {counted(connected, 'member')}: no member must reconnect.",
         )
     rows = [
         dg.TableRecord(
@@ -188,7 +190,8 @@ def timezone_covers_members(
             connected = len(member_store.listed(connection, member_store.CONNECTED))
         return dg.AssetCheckResult(
             passed=True,
-            description=f"Looked at {_members(connected)}: none lives east of {whoop.settings().timezone}.",
+            description=f"Looked at {counted(connected, 'member')}: none lives east of"
+            f" {whoop.settings().timezone}.",
         )
     return dg.AssetCheckResult(
         passed=False,
@@ -196,7 +199,3 @@ def timezone_covers_members(
         description=east.sentence,
         metadata={"member": east.user_id, "timezone_to_set": east.zone},
     )
-
-
-def _members(count: int) -> str:
-    return "1 member" if count == 1 else f"{count} members"

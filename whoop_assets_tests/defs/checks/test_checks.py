@@ -1,6 +1,7 @@
 """The check of the inbox, and the descriptions of passed checks."""
 
 import json
+import re
 import uuid
 from datetime import timedelta
 
@@ -79,3 +80,10 @@ def test_a_passed_check_describes_the_checked_data(project):
         assert len(passed) > 8
         for evaluation in passed:
             assert (evaluation.description or "").startswith("Looked at "), evaluation.check_name
+        sentences = {evaluation.check_name: evaluation.description for evaluation in passed}
+        assert sentences["cycles_follow_each_other"] == (
+            "Looked at all stored data: each cycle ends where the member's next one starts: no gap, no"
+            " overlap, one open cycle at most."
+        )
+        assert re.fullmatch(r"Looked at \d+ days: no day is missing between .*", sentences["days_complete"])
+        assert sentences["readings_in_time"].startswith("Looked at 1 member: no planned reading is overdue")
