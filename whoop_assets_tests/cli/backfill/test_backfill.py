@@ -124,6 +124,24 @@ def test_a_failed_asset_is_reported_with_its_cause_and_not_as_done(command_line:
 
 
 @pytest.mark.slow
+def test_a_wrong_client_secret_is_reported_before_any_result_and_no_stream_as_done(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = command_line.members[0]
+    command_line.connect(member)
+    command_line.world.expire_tokens(member)
+    monkeypatch.setenv("WHOOP_CLIENT_SECRET", "wrong")
+    result = command_line.run("backfill", "--from", ago(1), "--to", ago(0))
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    causes = [index for index, line in enumerate(lines) if "check WHOOP_CLIENT_ID and" in line]
+    done = {line.split(":")[0]: index for index, line in enumerate(lines) if line.endswith(" done")}
+    assert done.keys() <= {"daily_summary", "trends"}  # They are built from what is stored.
+    assert causes[0] < min(done.values(), default=len(lines))
+    assert "0 records new" in result.stdout
+
+
+@pytest.mark.slow
 def test_rereading_unchanged_days_changes_no_summary(command_line: CommandLine) -> None:
     command_line.connect(command_line.members[0])
     for _ in range(2):
