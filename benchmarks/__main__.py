@@ -135,6 +135,11 @@ BENCHMARKS = (
         ("--days", "20", "--members", "2", "--changes", "10", "--deletions", "2"),
     ),
     Benchmark(
+        "service.team_page",
+        "the team's page of 500 members, and its query",
+        ("--members", "20", "--days", "10", "--requests", "3"),
+    ),
+    Benchmark(
         "service.receiver",
         "webhook deliveries a second, and their answers at 50 a second",
         ("--deliveries", "300", "--seconds", "2", "--days", "30", "--rounds", "2"),

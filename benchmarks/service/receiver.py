@@ -2,7 +2,7 @@
 commit.
 
     python -m benchmarks.service.receiver [--deliveries 10000] [--connections 50] [--seconds 20] [--rate 50]
-                                          [--pages 50] [--page-seconds 30] [--rounds 5]
+                                          [--pages 50] [--page-seconds 30] [--rounds 5] [--pages-only]
 
 `whoop-assets serve` is a process on SQLite and on a PostgreSQL that syncs to disk. SQLite is measured again
 while another process loads a year repeatedly into the same file. Every delivery has a valid signature, and
@@ -23,7 +23,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.synchronize import Event
 from urllib.parse import urlsplit
@@ -31,8 +31,10 @@ from urllib.parse import urlsplit
 from whoop_assets.db.database import Database
 from whoop_assets.members import sessions
 from whoop_assets.members import store as member_store
+from whoop_assets.records.stale_days import STALE_TRENDS
 from whoop_assets.schema import open_database
 from whoop_assets.settings import Settings
+from whoop_assets.summaries.dependents import rebuild_stale_trends
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.session import WhoopSession
@@ -59,13 +61,14 @@ def service(url: str) -> Iterator[str]:
 
 
 @contextmanager
-def service_process(url: str) -> Iterator[tuple[str, int]]:
-    """Run `whoop-assets serve` on the database; yields its URL and process id."""
+def service_process(url: str, variables: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """Run `whoop-assets serve` on the database with these variables; yields its URL and process id."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("WHOOP_")}
     environment |= {
         "WHOOP_CLIENT_ID": "whoop-simulator",
         "WHOOP_CLIENT_SECRET": SECRET,
         "WHOOP_DATABASE_URL": url,
+        **(variables or {}),
     }
     command = [sys.executable, "-m", "whoop_assets.cli", "serve", "--port", "0"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -217,6 +220,9 @@ def with_open_pages(stage: SimulatedWhoop, chosen: argparse.Namespace) -> None:
         load_members(connection, LoadRequest(stream, first, last, last, until, until))
     members = stage.members
     rebuild_days(database, members, first, last)
+    with database.read() as transaction:
+        stale = STALE_TRENDS.generations(transaction, members, first, last)
+    rebuild_stale_trends(database, stale)
     with database.write() as transaction:
         now = database.now(transaction)
         tokens = [sessions.begin(transaction, members[n % len(members)], now) for n in range(chosen.pages)]
@@ -318,8 +324,17 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=50, help="pages of signed-in members")
     parser.add_argument("--page-seconds", type=float, default=30, help="pause before a page is reloaded")
     parser.add_argument("--rounds", type=int, default=5, help="with and without pages")
+    parser.add_argument("--pages-only", action="store_true", help="only the rounds with and without pages")
     parser.add_argument("--days", type=int, default=365, help="days that the other process loads")
     chosen = parser.parse_args()
+    if not chosen.pages_only:
+        alone(chosen)
+    with simulator_process(members=5, days=chosen.days + 15, seed=4) as team:
+        with_open_pages(team, chosen)
+
+
+def alone(chosen: argparse.Namespace) -> None:
+    """Measure the databases without pages, and SQLite during a load."""
     with simulator_process(members=1, days=chosen.days + 15, seed=3) as stage:
         user_id = stage.members[0]
         measure("SQLite", with_member(f"sqlite:///{stage.folder / 'alone.db'}", user_id), user_id, chosen)
@@ -327,8 +342,6 @@ def main() -> None:
         postgres.OPTIONS.update(DURABLE)
         with postgres.running_server() as server:
             measure("PostgreSQL", with_member(server.create("receiver"), user_id), user_id, chosen)
-    with simulator_process(members=5, days=chosen.days + 15, seed=4) as team:
-        with_open_pages(team, chosen)
 
 
 if __name__ == "__main__":
