@@ -150,10 +150,6 @@ class ExportedCycle:
     line: int
     raw: Texts = field(repr=False)
 
-    @property
-    def key(self) -> tuple[datetime]:
-        return (self.start,)
-
 
 @dataclass(frozen=True, slots=True)
 class ExportedSleep:
