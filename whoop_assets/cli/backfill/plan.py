@@ -17,8 +17,7 @@ SHOWN = 12
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the whole plan as JSON.")
-@click.pass_obj
-def plan(demo_chosen: bool, as_json: bool) -> None:
+def plan(as_json: bool) -> None:
     """Show which readings are due, which come next, their reasons, and the expected requests per day."""
     from whoop_assets.planner.current_plan import plan_now
     from whoop_assets.sync.members.time_zone import easternmost
@@ -32,7 +31,7 @@ def plan(demo_chosen: bool, as_json: bool) -> None:
         click.echo(json.dumps(found, indent=2))
         return
     _print(made)
-    if east is not None and not demo_chosen:  # the demo has its own settings
+    if east is not None:
         click.echo(east.sentence)
 
 

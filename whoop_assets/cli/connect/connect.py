@@ -81,7 +81,7 @@ def report(connection: "WhoopSession", connected: "Connected") -> None:
             f" that."
         )
     settings = connection.settings
-    east = _east_of_setting(connection, connected.user_id)
+    east = east_of_setting(connection, connected.user_id)
     if east is not None:
         click.echo(east.sentence)
     today = connection.clock.now().astimezone(ZoneInfo(settings.timezone)).date()
@@ -98,7 +98,7 @@ def report(connection: "WhoopSession", connected: "Connected") -> None:
     )
 
 
-def _east_of_setting(connection: "WhoopSession", user_id: int) -> "EasternMember | None":
+def east_of_setting(connection: "WhoopSession", user_id: int) -> "EasternMember | None":
     """The member, if WHOOP_TIMEZONE lies west of where the newest cycle began; it costs one request.
 
     None also if the cycle cannot be read now: `members`, `plan` and a check find the same later.

@@ -4,9 +4,11 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -52,37 +54,46 @@ def make(folder: Path, lock: int, days: int = DAYS, members: int = MEMBERS) -> D
 
     began = time.monotonic()
     demo_folder.clear(folder)
-    today = datetime.now(UTC).date()
-    made = Demo(folder, today - timedelta(days=days - 1), simulator.SimulatedWorld(members, days + _EARLIER))
+    first_day = datetime.now(UTC).date() - timedelta(days=days - 1)
+    made = Demo(folder, first_day, simulator.SimulatedWorld(members, days + _EARLIER))
     made.save()
     with simulator.running(made.world, folder, port=0, locks=[lock]) as url:
         click.echo(f"The simulator plays WHOOP at {url}.")
-        made = Demo(folder, made.first_day, made.world, demo_folder.port_of(url))
+        made = replace(made, port=demo_folder.port_of(url))
+        os.environ.update(made.environment(url, free_port()))
+        user_ids, timezone = _connect(Settings.from_environment(), made.world.members)
+        today = datetime.now(ZoneInfo(timezone)).date()
+        first_day = today - timedelta(days=days - 1)
+        made = replace(made, first_day=first_day, operator=user_ids[0], timezone=timezone)
         os.environ.update(made.environment(url, free_port()))
         settings = Settings.from_environment()
-        user_ids = _connect(settings, made.world.members)
         ran, watcher = _backfill(settings, made.first_day, today)
         reports = _build_other_assets(settings)
     _show(settings, ran, watcher, time.monotonic() - began)
     for report in reports:
         click.echo(f"Report: {report}")
     _print_sign_in_links(settings, user_ids)
-    done = Demo(folder, made.first_day, made.world, made.port, complete=True, operator=user_ids[0])
+    done = replace(made, complete=True)
     done.save()
     return done
 
 
-def _connect(settings: Settings, members: int) -> list[int]:
+def _connect(settings: Settings, members: int) -> tuple[list[int], str]:
+    """Connect the members; return their ids and the time zone of the easternmost of them."""
+    from whoop_assets.cli.connect.connect import east_of_setting
     from whoop_assets.cli.connect.redirect import connect_by_redirect
     from whoop_assets.cli.demo.consent import agree
 
-    user_ids = []
+    user_ids, eastern = [], []
     with opening.connection(settings, create=True) as connection:
         for place in range(members):
             connected = connect_by_redirect(connection, lambda url, place=place: agree(url, place))  # type: ignore[misc]
             click.echo(f"Member {connected.user_id} has agreed and is connected.")
             user_ids.append(connected.user_id)
-    return user_ids
+            eastern.append(east_of_setting(connection, connected.user_id))
+    found = [member for member in eastern if member is not None]
+    zone = max(found, key=lambda member: member.offset).zone if found else settings.timezone
+    return user_ids, zone
 
 
 def _backfill(settings: Settings, first: date, last: date) -> "tuple[BackfillResult, Watcher]":

@@ -32,6 +32,8 @@ class Demo:
     complete: bool = False
     operator: int = 0
     """WHOOP user id of the member who may open the team's page; 0: not known yet."""
+    timezone: str = "UTC"
+    """Time zone of the partitions."""
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -42,6 +44,7 @@ class Demo:
             "port": self.port,
             "complete": self.complete,
             "operator": self.operator,
+            "timezone": self.timezone,
         }
         (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
 
@@ -56,7 +59,7 @@ class Demo:
             "WHOOP_DATABASE_URL": f"sqlite:///{self.folder / 'whoop.db'}",
             "WHOOP_TOKEN_KEY": "",
             "WHOOP_START_DATE": str(self.first_day),
-            "WHOOP_TIMEZONE": "UTC",
+            "WHOOP_TIMEZONE": self.timezone,
             "WHOOP_REQUESTS_PER_MINUTE": "",
             "WHOOP_REQUESTS_PER_DAY": "",
             "WHOOP_DATA_FOLDER": str(self.folder),
@@ -85,6 +88,7 @@ def saved(folder: Path) -> Demo | None:
             said["port"],
             said["complete"],
             said.get("operator", 0),
+            said.get("timezone", "UTC"),
         )
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None

@@ -21,8 +21,7 @@ NOT_ALL_DONE = 1
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--keep-alive", is_flag=True, help="Renew unused tokens instead of listing the members.")
-@click.pass_obj
-def members(demo_chosen: bool, as_json: bool, keep_alive: bool) -> None:
+def members(as_json: bool, keep_alive: bool) -> None:
     """List the members with their status, stored data and current problems."""
     if keep_alive:
         if as_json:
@@ -41,7 +40,7 @@ def members(demo_chosen: bool, as_json: bool, keep_alive: bool) -> None:
         click.echo(json.dumps(found, indent=2, default=date.isoformat))
     elif found:
         _print(found)
-        if east is not None and not demo_chosen:  # the demo has its own settings
+        if east is not None:
             click.echo(east.sentence)
     else:
         click.echo(f"No member is connected: run `{RECONNECT}`, or `whoop-assets demo` to look around first.")

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from whoop_assets.cli import main
 from whoop_assets.cli.backfill.dagster_home import open_instance
 from whoop_assets.cli.demo import folder as demo_folder
-from whoop_assets.definitions import defs
+from whoop_assets.definitions import NAMESPACE, defs
 from whoop_assets_tests.cli.conftest import error_of
 from whoop_assets_tests.conftest import ROOT
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
@@ -66,6 +66,9 @@ def test_the_demo_can_run_twice_and_other_commands_use_its_data(tmp_path: Path) 
         ]
         assert len(keys) >= 12
         assert [key for key in keys if instance.get_latest_materialization_event(key) is None] == []
+        check = dg.AssetCheckKey(NAMESPACE.key("profile"), "timezone_covers_members")
+        (result,) = instance.event_log_storage.get_asset_check_execution_history(check, limit=1)
+        assert result.status.value == "SUCCEEDED"
     with sqlite3.connect(folder / "whoop.db") as connection:
         (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "first-steps.md").read_text(), re.DOTALL)
         assert len(connection.execute(query).fetchall()) >= 4
@@ -75,7 +78,7 @@ def test_the_demo_can_run_twice_and_other_commands_use_its_data(tmp_path: Path) 
     listed = json.loads(CliRunner().invoke(main, ["--demo", "members", "--json"]).stdout)
     assert [(member["status"], member["stale_days"]) for member in listed] == [("connected", 0)] * 2
     assert "days, " in CliRunner().invoke(main, ["--demo", "report"]).stdout
-    # The demo ignores WHOOP_TIMEZONE, so no command advises another value.
+    # The demo's partitions are in the time zone of the easternmost member.
     for command in ("members", "plan"):
         assert "WHOOP_TIMEZONE" not in CliRunner().invoke(main, ["--demo", command]).stdout
     disconnected = CliRunner().invoke(main, ["--demo", "disconnect", str(listed[0]["user_id"])])
