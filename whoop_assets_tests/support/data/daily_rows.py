@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import Connection, Date, Double, delete, insert, select
+from sqlalchemy import Connection, Date, Double, bindparam, delete, insert, select
 
 from whoop_assets.db.database import Database
 from whoop_assets.db.types import UtcDateTime
@@ -44,11 +44,14 @@ def daily_row(user_id: int, day: date, *, full: bool = True, **changes: Any) -> 
 
 def store(database: Database, rows: Iterable[dict[str, Any]]) -> None:
     """Insert the rows, or replace rows with the same key."""
+    given = list(rows)
+    if not given:
+        return
     c = daily_summary.c
+    same_key = delete(daily_summary).where(c.user_id == bindparam("member"), c.day == bindparam("date"))
     with database.write() as connection:
-        for row in rows:
-            connection.execute(delete(daily_summary).where(c.user_id == row["user_id"], c.day == row["day"]))
-            connection.execute(insert(daily_summary), row)
+        connection.execute(same_key, [{"member": row["user_id"], "date": row["day"]} for row in given])
+        connection.execute(insert(daily_summary), given)
 
 
 def stored(connection: Connection) -> list[dict[str, Any]]:
