@@ -1,11 +1,11 @@
 """`plan`: the next readings with reasons and cost."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def plan(as_json: bool) -> None:
         east = easternmost(database, settings)
     if as_json:
         found = described(made) | {"timezone_to_set": None if east is None else east.zone}
-        click.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     _print(made)
     if east is not None:
@@ -40,8 +40,8 @@ def described(made: "Plan") -> dict[str, Any]:
     from whoop_assets.planner.current_plan import grouped
 
     return {
-        "at": made.now.isoformat(),
-        "next_at": made.next_at.isoformat() if made.next_at else None,
+        "at": made.now,
+        "next_at": made.next_at,
         "webhooks_work": made.webhooks,
         "stretch": round(made.stretch, 2),
         "expected_requests_per_day": made.expected,
@@ -69,8 +69,6 @@ def _entry(group: "Group") -> dict[str, Any]:
 def _print(made: "Plan") -> None:
     from rich import box
     from rich.table import Table
-
-    from whoop_assets.cli.printing import print_table
 
     found = described(made)
     for title, entries in (

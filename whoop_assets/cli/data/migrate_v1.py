@@ -1,13 +1,13 @@
 """Command `migrate-v1`: maps the v1 ids of an older store to v2 ids."""
 
 import csv
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json
 from whoop_assets.errors import WhoopError
 from whoop_assets.settings import Settings
 
@@ -53,7 +53,7 @@ def migrate_v1(source: Path | None, log_path: Path | None, as_json: bool) -> Non
                 with log_path.open("w", encoding="utf-8", newline="") as lines:
                     csv.writer(lines).writerows(integrity.log_rows(transaction))
     if as_json:
-        click.echo(json.dumps(counts | {"rejected_rows": len(stats.rejected)}, indent=2))
+        print_json(counts | {"rejected_rows": len(stats.rejected)})
     else:
         _print(counts, stats, replayed)
     for user_id, cause in failures.items():

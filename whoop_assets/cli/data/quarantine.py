@@ -1,11 +1,11 @@
 """`quarantine`: lists and closes records of WHOOP and rows of exports that were not understood."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def list_entries(user_id: int | None, as_json: bool) -> None:
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
         found = stored.entries(connection, user_id)
     if as_json:
-        click.echo(json.dumps([_as_json(entry) for entry in found], indent=2))
+        print_json(found)
         return
     if found:
         _print(found)
@@ -52,22 +52,9 @@ def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> 
     click.echo(f"Dismissed: {closed}.")
 
 
-def _as_json(entry: "QuarantineEntry") -> dict[str, object]:
-    return {
-        "id": entry.id,
-        "user_id": entry.user_id,
-        "source": entry.source,
-        "place": entry.place,
-        "reason": entry.reason,
-        "last_seen_at": entry.last_seen_at.isoformat(),
-    }
-
-
 def _print(found: "list[QuarantineEntry]") -> None:
     from rich import box
     from rich.table import Table
-
-    from whoop_assets.cli.printing import print_table
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading in ("entry", "member", "stream or file", "key or line", "reason"):

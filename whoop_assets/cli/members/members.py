@@ -1,12 +1,11 @@
 """`members` and `disconnect`: status of the members, and the end of a connection."""
 
-import json
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json, print_table
 from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
 
@@ -37,7 +36,7 @@ def members(as_json: bool, keep_alive: bool) -> None:
     for one in found:
         one["timezone_to_set"] = east.zone if east is not None and east.user_id == one["user_id"] else None
     if as_json:
-        click.echo(json.dumps(found, indent=2, default=date.isoformat))
+        print_json(found)
     elif found:
         _print(found)
         if east is not None:
@@ -123,7 +122,6 @@ def _print(found: list[dict[str, Any]]) -> None:
     from rich import box
     from rich.table import Table
 
-    from whoop_assets.cli.printing import print_table
     from whoop_assets.members.store import DISCONNECTED, EXPORT_ONLY
 
     table = Table(box=box.SIMPLE_HEAD)

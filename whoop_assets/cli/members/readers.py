@@ -1,11 +1,11 @@
 """`readers`: keys that read daily rows of members over HTTP."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def list_readers(as_json: bool) -> None:
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
         found = stored.listed(connection)
     if as_json:
-        click.echo(json.dumps([_said(entry) for entry in found], indent=2))
+        print_json([_said(entry) for entry in found])
         return
     for entry in found:
         whose = ", ".join(map(str, entry.members)) or "no member"
@@ -90,6 +90,6 @@ def _said(entry: "ReaderEntry") -> dict[str, Any]:
         "label": entry.label,
         "members": list(entry.members),
         "requests_per_minute": entry.requests_per_minute,
-        "made_at": entry.made_at.isoformat(),
-        "revoked_at": None if entry.revoked_at is None else entry.revoked_at.isoformat(),
+        "made_at": entry.made_at,
+        "revoked_at": entry.revoked_at,
     }

@@ -1,11 +1,11 @@
 """`sessions`: which browsers are signed in to the web pages, one-time links, and the end of sessions."""
 
-import json
 from datetime import timedelta
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json
 from whoop_assets.settings import Settings
 
 MEMBER_IDS_CAN_BE_NEGATIVE = {"ignore_unknown_options": True}
@@ -29,12 +29,12 @@ def list_(as_json: bool) -> None:
             {
                 "session": session.id,
                 "user_id": session.user_id,
-                "made_at": session.made_at.isoformat(),
-                "expires_at": session.expires_at.isoformat(),
+                "made_at": session.made_at,
+                "expires_at": session.expires_at,
             }
             for session in found
         ]
-        click.echo(json.dumps(entries, indent=2))
+        print_json(entries)
         return
     for session in found:
         click.echo(

@@ -1,12 +1,12 @@
 """`budget`: use of WHOOP's rate limits per process, and the time of the next request."""
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,50 +27,38 @@ def budget(as_json: bool) -> None:
         )
         found = report(connection, own, database.now(connection))
     if as_json:
-        click.echo(json.dumps(as_data(found), indent=2))
+        print_json(as_data(found))
     else:
         _print(found)
 
 
 def as_data(found: "BudgetReport") -> dict[str, Any]:
-    """The report in JSON's types; times in ISO 8601, UTC."""
-
-    def text(moment: datetime | None) -> str | None:
-        return None if moment is None else moment.isoformat()
-
+    """The report as a document; times in UTC."""
     return {
-        "at": found.at.isoformat(),
+        "at": found.at,
         "windows": [
             {
                 "seconds": window.seconds,
                 "limit": window.limit,
-                "stated_by_whoop_at": text(window.stated_at),
+                "stated_by_whoop_at": window.stated_at,
                 "used": window.used,
                 "by_lane": window.by_lane,
                 "left_by_whoops_count": window.whoop_left,
             }
             for window in found.windows
         ],
-        "next_slot": {lane: moment.isoformat() for lane, moment in found.next_slot.items()},
-        "closed_until": text(found.gate.not_before) if found.closed else None,
-        "last_429_at": text(found.gate.limited_at),
+        "next_slot": found.next_slot,
+        "closed_until": found.gate.not_before if found.closed else None,
+        "last_429_at": found.gate.limited_at,
         "share_in_use": round(found.gate.share, 3),
-        "waiting": [
-            {"lane": one.lane, "used_by": one.used_by, "since": one.since.isoformat()}
-            for one in found.waiting
-        ],
-        "used_by": [
-            {"used_by": user.used_by, "lane": user.lane, "minute": user.minute, "day": user.day}
-            for user in found.users
-        ],
+        "waiting": found.waiting,
+        "used_by": found.users,
     }
 
 
 def _print(found: "BudgetReport") -> None:
     from rich import box
     from rich.table import Table
-
-    from whoop_assets.cli.printing import print_table
 
     windows = Table(box=box.SIMPLE_HEAD)
     for heading in ("window", "used", "limit", "webhook", "schedule", "backfill"):

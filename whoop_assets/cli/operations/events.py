@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def list_events(state: str | None, limit: int, as_json: bool) -> None:
         found = inbox.listed(connection, state=state, limit=limit)
         figures = inbox.figures(connection)
     if as_json:
-        click.echo(json.dumps([_said(event) for event in found], indent=2))
+        print_json(found)
         return
     if found:
         _print(found)
@@ -58,13 +58,13 @@ def show(trace_id: str, as_json: bool) -> None:
 
     with opening.warehouse(Settings.from_environment()) as database, database.read() as connection:
         event, payload = inbox.stored(connection, trace_id)
-    said = _said(event) | {"payload": json.loads(payload)}
+    said = dataclasses.asdict(event) | {"payload": json.loads(payload)}
     if as_json:
-        click.echo(json.dumps(said, indent=2))
+        print_json(said)
         return
     for name, value in said.items():
         if value is not None:
-            shown = value if isinstance(value, str) else json.dumps(value)
+            shown = json.dumps(value) if isinstance(value, dict) else value
             click.echo(f"{name.replace('_', ' '):<17}{shown}")
 
 
@@ -91,18 +91,9 @@ def replay(trace_ids: tuple[str, ...], parked: bool) -> None:
         raise click.exceptions.Exit(NOT_ALL_DONE)
 
 
-def _said(event: "Event") -> dict[str, Any]:
-    return {
-        name: value.isoformat() if isinstance(value, datetime | date) else value
-        for name, value in dataclasses.asdict(event).items()
-    }
-
-
 def _print(found: "list[Event]") -> None:
     from rich import box
     from rich.table import Table
-
-    from whoop_assets.cli.printing import print_table
 
     table = Table(box=box.SIMPLE_HEAD)
     for heading in (
