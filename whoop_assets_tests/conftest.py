@@ -17,11 +17,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from whoop_assets.clock import ManualClock
+from whoop_assets.db import database as database_module
 from whoop_assets.db.database import Database
 from whoop_assets.schema import prepare
 from whoop_assets_tests.support.fixed_time import NOW, fixed_time
 from whoop_assets_tests.support.marks import slow
 from whoop_assets_tests.support.servers.postgres import TEMPLATE, Server, running_server
+from whoop_assets_tests.support.shared_statements import create_sharing_engine
 from whoop_simulator.running import RunningSimulator
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +75,7 @@ def pytest_configure() -> None:
     if "TMPDIR" not in os.environ and _free_memory_bytes() > MIN_FREE_BYTES:
         _environment.setenv("TMPDIR", str(MEMORY_FOLDER))
         _environment.setattr(tempfile, "tempdir", str(MEMORY_FOLDER))
+    _environment.setattr(database_module, "create_engine", create_sharing_engine)
     # Background jobs of a shell ignore SIGINT, and so would the child processes that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
