@@ -18,6 +18,7 @@ from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events, runs_in_flight
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, StaleCount
+from whoop_assets.report.formatting import counted
 
 MAX_RANGES = 10
 TRY_AGAIN_AFTER = timedelta(hours=1)
@@ -61,7 +62,7 @@ def stale_summaries(
         ),
     ]
     if not requests:
-        return _nothing(len(behind) + len(trends_behind), "days")
+        return _nothing([*behind, *trends_behind], namespace.days, "day")
     return dg.SensorResult(run_requests=requests[:MAX_RANGES])
 
 
@@ -78,19 +79,24 @@ def stale_weeks(
         behind, namespace.weeks, _being_built(context.instance, namespace, weekly_summary.name)
     )
     if not of_weeks:
-        return _nothing(len(behind), "weeks")
+        return _nothing(behind, namespace.weeks, "week")
     wanted = to_date_ranges((entry.day for entry in of_weeks), max_gap=timedelta(weeks=1))[::-1]
     return dg.SensorResult(
         run_requests=_requests("", namespace, [weekly_summary.name], of_weeks, wanted, now)[:MAX_RANGES]
     )
 
 
-def _nothing(behind: int, what: str) -> dg.SkipReason:
-    return dg.SkipReason(
-        f"{behind} stale {what}, but no request now: a run builds them, or they have no partition."
-        if behind
-        else f"No stale {what}."
-    )
+def _nothing(
+    behind: Sequence[StaleCount], partitions: dg.TimeWindowPartitionsDefinition, unit: str
+) -> dg.SkipReason:
+    """Say why there is no request; `unit` is the singular of what is stale."""
+    in_flight = len(askable(behind, partitions, ()))
+    sentences = []
+    if in_flight:
+        sentences.append(f"A run in flight builds {counted(in_flight, f'stale {unit}')}.")
+    if in_flight < len(behind):
+        sentences.append(f"No partition exists for {counted(len(behind) - in_flight, f'stale {unit}')}.")
+    return dg.SkipReason(" ".join(sentences) or f"No stale {unit}s.")
 
 
 def askable(

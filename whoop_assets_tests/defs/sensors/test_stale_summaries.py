@@ -16,7 +16,8 @@ def requests(p, sensor=stale_summaries):
 
 def test_without_stale_days_the_sensor_requests_no_run(project):
     with project() as p:
-        assert requests(p) == []
+        assert p.tick(stale_summaries).skip_message == "No stale days."
+        assert p.tick(stale_weeks).skip_message == "No stale weeks."
 
 
 def test_the_sensor_requests_ranges_of_stale_days_and_the_runs_clear_them(project):
@@ -95,6 +96,10 @@ def test_stale_days_without_a_partition_do_not_block_other_days(project):
             STALE_DAYS.mark(connection, home.member, [tomorrow, long_ago, p.today], home.clock.now())
         (request,) = requests(p)
         assert requested_days(request) == (p.today, p.today)
+        p.add_run(request)
+        assert p.tick(stale_summaries).skip_message == (
+            "A run in flight builds 1 stale day. No partition exists for 2 stale days."
+        )
 
 
 def test_the_run_key_changes_only_with_the_stale_days(project):
