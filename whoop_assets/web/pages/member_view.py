@@ -93,7 +93,7 @@ def local_time(moment: datetime, offset: timedelta, now: datetime) -> str:
 
 
 def _report_values(days: list[ReportDay], today: date) -> dict[str, Any]:
-    """Return what the report's components show of these days."""
+    """Return the values of these days for the report's components."""
     with_data = [day for day in days if day.summary]
     if not with_data:
         return {"newest": None}

@@ -38,7 +38,7 @@ class PageRefused(Exception):
 
 
 class RenderingFailed(Exception):
-    """Rendering failed with an exception of this kind, whose text can contain values of rows."""
+    """Rendering failed with an exception of this kind. Its text can contain values of rows."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
@@ -46,7 +46,7 @@ class RenderingFailed(Exception):
 
 
 class PageRenderer:
-    """Templates, and the database whose rows the pages show."""
+    """Renders templates with rows of the database."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
