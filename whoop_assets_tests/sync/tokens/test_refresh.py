@@ -154,7 +154,8 @@ def test_a_late_holder_does_not_overwrite_the_pair_of_its_successor(home):
     home.clock.advance(leases.LEASE_DURATION)
     profile(home)
     taken_over = stored(home)
-    MemberTokens(home.connection, home.member).exchange(lease, spent)  # invalid_grant: another pair is stored
+    # WHOOP answers invalid_grant, and another pair is stored.
+    assert not MemberTokens(home.connection, home.member).exchange(lease, spent)
     assert stored(home) == taken_over
     assert home.rows("members")[home.member]["status"] == "connected"
 
@@ -207,6 +208,7 @@ def test_a_revoked_grant_is_detected_once(home):
         with pytest.raises(ReconnectionNeeded, match="whoop-assets connect"):
             profile(home)
     assert home.world.stats()["invalid_grant"] == 1
+    assert stored(home).intent_at is None  # WHOOP answered
 
 
 def test_a_slow_response_does_not_end_the_lease(home, monkeypatch):
