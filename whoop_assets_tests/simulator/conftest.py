@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world.world import World
 
@@ -30,6 +31,7 @@ class Api:
         self.http = httpx.Client(
             base_url=simulator.api_url,
             headers={"Authorization": f"Bearer {answer['access_token']}"},
+            verify=NO_CERTIFICATES,
             timeout=60,
         )
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from whoop_assets_tests.simulator.conftest import NOW, Api, make_world
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 from whoop_simulator.errors import SimulatorError
 from whoop_simulator.running import RunningSimulator
 
@@ -53,7 +54,9 @@ def test_an_invalid_request_changes_nothing(
 ) -> None:
     before = simulator.control.get("stats"), simulator.world.grants.to_json()
     body = order.replace("USER", str(api.user_id))
-    answer = httpx.post(f"{simulator.base_url}/_control/{path}", content=body, timeout=60)
+    answer = httpx.post(
+        f"{simulator.base_url}/_control/{path}", content=body, timeout=60, verify=NO_CERTIFICATES
+    )
     assert answer.status_code == 400
     assert sentence in answer.json()["error"]
     assert (simulator.control.get("stats"), simulator.world.grants.to_json()) == before

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from whoop_assets_tests.simulator.conftest import Api, make_world
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 from whoop_simulator.http.grants import App
 from whoop_simulator.running import RunningSimulator
 
@@ -39,7 +40,9 @@ def new_code(simulator: RunningSimulator, **changes: str) -> str:
 
 
 def ask(simulator: RunningSimulator, **form: str) -> httpx.Response:
-    return httpx.post(f"{simulator.oauth_url}/token", data={**CLIENT, **form}, timeout=60)
+    return httpx.post(
+        f"{simulator.oauth_url}/token", data={**CLIENT, **form}, timeout=60, verify=NO_CERTIFICATES
+    )
 
 
 def exchange(simulator: RunningSimulator, code: str, **changes: str) -> httpx.Response:
@@ -57,7 +60,10 @@ def refresh(simulator: RunningSimulator, token: str, **changes: str) -> httpx.Re
 def works(simulator: RunningSimulator, answer: dict[str, Any]) -> bool:
     header = {"Authorization": f"Bearer {answer['access_token']}"}
     return (
-        httpx.get(f"{simulator.api_url}/v2/user/profile/basic", headers=header, timeout=60).status_code == 200
+        httpx.get(
+            f"{simulator.api_url}/v2/user/profile/basic", headers=header, timeout=60, verify=NO_CERTIFICATES
+        ).status_code
+        == 200
     )
 
 
@@ -68,7 +74,7 @@ def assert_refused(answer: httpx.Response, status: int, error: str) -> None:
 
 
 def test_the_consent_page_names_the_scopes_and_the_members(simulator: RunningSimulator) -> None:
-    page = httpx.get(authorization_url(simulator), timeout=60).text
+    page = httpx.get(authorization_url(simulator), timeout=60, verify=NO_CERTIFICATES).text
     for scope in SCOPES.split():
         assert f"<code>{scope}</code>" in page
     assert f'<option value="{simulator.world.user_ids[0]}">' in page
@@ -78,7 +84,10 @@ def test_the_consent_page_names_the_scopes_and_the_members(simulator: RunningSim
 
 def test_the_consent_page_escapes_parameters(simulator: RunningSimulator) -> None:
     assert (
-        "<script>" not in httpx.get(authorization_url(simulator, state='"><script>alert(1)'), timeout=60).text
+        "<script>"
+        not in httpx.get(
+            authorization_url(simulator, state='"><script>alert(1)'), timeout=60, verify=NO_CERTIFICATES
+        ).text
     )
 
 
@@ -117,7 +126,7 @@ def test_denying_returns_an_error_and_no_code(simulator: RunningSimulator) -> No
 def test_an_invalid_authorization_request_is_redirected_with_an_error(
     simulator: RunningSimulator, changes: dict[str, str], error: str
 ) -> None:
-    answer = httpx.get(authorization_url(simulator, **changes), timeout=60)
+    answer = httpx.get(authorization_url(simulator, **changes), timeout=60, verify=NO_CERTIFICATES)
     assert answer.status_code == 302
     assert answers(answer.headers["location"])["error"] == error
 
@@ -126,7 +135,7 @@ def test_an_invalid_authorization_request_is_redirected_with_an_error(
 def test_an_unknown_app_or_redirect_uri_is_not_redirected(
     simulator: RunningSimulator, changes: dict[str, str]
 ) -> None:
-    answer = httpx.get(authorization_url(simulator, **changes), timeout=60)
+    answer = httpx.get(authorization_url(simulator, **changes), timeout=60, verify=NO_CERTIFICATES)
     assert answer.status_code == 400
     assert "location" not in answer.headers
 
@@ -248,7 +257,11 @@ def test_credentials_are_read_only_from_the_body(simulator: RunningSimulator) ->
 
 def test_the_token_endpoint_reads_only_forms(simulator: RunningSimulator) -> None:
     form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": "x"}
-    assert_refused(httpx.post(f"{simulator.oauth_url}/token", json=form, timeout=60), 400, "invalid_request")
+    assert_refused(
+        httpx.post(f"{simulator.oauth_url}/token", json=form, timeout=60, verify=NO_CERTIFICATES),
+        400,
+        "invalid_request",
+    )
 
 
 def test_a_wrong_method_gets_a_405_with_the_allowed_methods(simulator: RunningSimulator) -> None:
@@ -259,7 +272,7 @@ def test_a_wrong_method_gets_a_405_with_the_allowed_methods(simulator: RunningSi
         ("GET", f"{simulator.api_url}/v2/user/access", {"DELETE"}),
         ("PUT", f"{simulator.base_url}/_control/stats", {"GET", "HEAD"}),
     ):
-        answer = httpx.request(method, url, timeout=60)
+        answer = httpx.request(method, url, timeout=60, verify=NO_CERTIFICATES)
         assert answer.status_code == 405
         assert {name.strip() for name in answer.headers["Allow"].split(",")} == allowed
 

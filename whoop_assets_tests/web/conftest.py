@@ -1,7 +1,6 @@
 """Fixtures: a running HTTP service on a new database of each kind, with one member."""
 
 import json
-import ssl
 import threading
 import time
 import uuid
@@ -23,6 +22,7 @@ from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import inbox
 from whoop_assets.webhooks.inbox import Event
 from whoop_assets.whoop_api.webhooks import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 
 SECRET, MEMBER = "simulator-secret", 10129
 TOKEN_KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
@@ -44,10 +44,6 @@ def signed(body: bytes, *, secret: str = SECRET, age: float = 0.0) -> dict[str, 
     """Return the headers of a delivery that was signed `age` seconds ago."""
     timestamp = str(int((time.time() - age) * 1000))
     return {TIMESTAMP_HEADER: timestamp, SIGNATURE_HEADER: signature(secret, timestamp, body)}
-
-
-NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For requests on this machine: loading certificates takes longer than the request."""
 
 
 @dataclass

@@ -28,8 +28,8 @@ from whoop_assets.web.server import ServiceServer
 from whoop_assets_tests.planner.planning_loop import PlanningLoop
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import Home, at_home, frozen_world
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 from whoop_assets_tests.support.servers.postgres import Server
-from whoop_assets_tests.web.conftest import NO_CERTIFICATES
 from whoop_simulator.world.world import World
 
 FIRST_DAY = TODAY - timedelta(days=40)

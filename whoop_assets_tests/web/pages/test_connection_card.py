@@ -12,7 +12,8 @@ from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.web.conftest import NO_CERTIFICATES, event, signed
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
+from whoop_assets_tests.web.conftest import event, signed
 from whoop_assets_tests.web.pages.conftest import FIRST_DAY, Site
 
 

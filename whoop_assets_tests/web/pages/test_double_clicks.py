@@ -12,7 +12,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.web.conftest import NO_CERTIFICATES
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 from whoop_assets_tests.web.pages.conftest import Site
 from whoop_assets_tests.web.routes import routes_of
 

@@ -19,7 +19,7 @@ from whoop_assets.schema import metadata
 from whoop_assets.summaries.tables import daily_summary, trends, weekly_summary
 from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.web.conftest import NO_CERTIFICATES
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 from whoop_assets_tests.web.pages.conftest import Site
 from whoop_assets_tests.web.routes import filled, routes_of
 

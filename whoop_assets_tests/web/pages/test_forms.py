@@ -13,7 +13,8 @@ from whoop_assets.sync.members import membership
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.service import ACTIONS_PER_MINUTE, SIGN_INS_PER_MINUTE
 from whoop_assets_tests.support.fixed_time import TODAY
-from whoop_assets_tests.web.conftest import NO_CERTIFICATES, Service
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
+from whoop_assets_tests.web.conftest import Service
 from whoop_assets_tests.web.pages.conftest import Site
 
 

@@ -24,8 +24,9 @@ from whoop_assets.web.pages.service import SESSION_COOKIE
 from whoop_assets.web.pages.team import show_team
 from whoop_assets_tests.support.data.daily_rows import daily_row, store
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
+from whoop_assets_tests.support.servers.ports import NO_CERTIFICATES
 from whoop_assets_tests.support.waiting import wait_until
-from whoop_assets_tests.web.conftest import MEMBER, NO_CERTIFICATES
+from whoop_assets_tests.web.conftest import MEMBER
 from whoop_assets_tests.web.test_kill import service_process
 
 pytestmark = pytest.mark.slow
