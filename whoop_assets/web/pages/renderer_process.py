@@ -36,7 +36,7 @@ class RendererStopped(WhoopError):
 class RendererProcess:
     """Renders one page at a time, in a process that starts with the first page.
 
-    The process ends with its pipe, so that it survives no kill of the service.
+    The process ends when its pipe closes, so it also ends with a killed service.
     """
 
     def __init__(self, settings: Settings) -> None:
