@@ -13,6 +13,7 @@ from whoop_assets.summaries.daily import daily_rows
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets_tests.defs.dagster_project import requested_days
 from whoop_assets_tests.schema.next_release import add_migration
+from whoop_assets_tests.support.marks import slow
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def stored_rows(database, table):
         return [{name: row[name] for name in row if name != "built_at"} for row in rows]
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", *slow("postgresql")])
 def test_after_an_upgrade_the_sensor_fills_a_new_column_in_every_row(project, tmp_path, monkeypatch, kind):
     with project(kind, members=2, days=12) as p:
         assert p.run(p.today - timedelta(days=11), p.today).success

@@ -12,6 +12,7 @@ from whoop_assets.sinks import source
 from whoop_assets.sinks.source import TABLES
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, rolled_back, workout
+from whoop_assets_tests.support.marks import slow
 
 OTHER = 20258
 CHANGES = st.lists(
@@ -28,7 +29,7 @@ CHANGES = st.lists(
 
 @settings(max_examples=20)
 @given(changes=CHANGES)
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", *slow("postgresql")])
 def test_a_checksum_changes_exactly_if_the_rows_change(kind: str, changes, request) -> None:
     database: Database = request.getfixturevalue("a_database")(kind)
     table = TABLES["workout"]

@@ -68,6 +68,7 @@ def test_an_unknown_member_is_named_before_a_run_starts(command_line: CommandLin
     assert not Path("data/dagster").exists()
 
 
+@pytest.mark.slow
 def test_a_backfill_is_one_run_of_all_assets_and_days(command_line: CommandLine) -> None:
     for member in command_line.members:
         command_line.connect(member)

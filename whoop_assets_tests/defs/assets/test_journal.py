@@ -1,6 +1,7 @@
 """The assets `journal` and `journal_effects`, and the schedule that builds them."""
 
 import dagster as dg
+import pytest
 
 from whoop_assets.journal.tables import journal_effects
 from whoop_assets.summaries import tables
@@ -14,6 +15,7 @@ ROWS = 3 * 4 * 2
 KEYS = [dg.AssetKey(["whoop", name]) for name in ("journal", "journal_effects")]
 
 
+@pytest.mark.slow
 def test_the_journal_assets_rebuild_changed_days_and_are_scheduled_after_an_import(project):
     with project(members=1) as p:
         assert p.schedule_tick("follow_journal").run_requests == []

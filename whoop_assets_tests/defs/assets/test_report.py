@@ -31,6 +31,7 @@ def test_only_the_newest_partition_of_a_run_has_charts(project, monkeypatch):
                 assert "charts" not in p.metadata(asset, p.today - n * ONE_DAY)
 
 
+@pytest.mark.slow
 def test_by_default_several_members_get_no_charts(project):
     with project(members=2, days=4) as p:
         only = p.home.members[:1]

@@ -42,6 +42,7 @@ def test_each_partition_has_the_row_count_of_its_day(project):
                 assert count == sum(row["day"] == day for row in rows), (stream, day)
 
 
+@pytest.mark.slow
 def test_only_the_newest_partition_has_the_number_of_requests(project):
     with project() as p:
         first = p.today - timedelta(days=4)
@@ -50,6 +51,7 @@ def test_only_the_newest_partition_has_the_number_of_requests(project):
         assert "requests" not in p.metadata("cycles", first)
 
 
+@pytest.mark.slow
 def test_the_metadata_has_the_budget_and_the_budget_has_the_run(project):
     with project() as p:
         before = p.home.world.requests
@@ -75,6 +77,7 @@ def test_an_exhausted_daily_budget_fails_the_run_with_the_time_to_resume(project
         assert p.home.rows("cycles")
 
 
+@pytest.mark.slow
 def test_a_range_is_read_in_pages_instead_of_day_by_day(project):
     with project(days=40) as p:
         before = p.home.world.requests
@@ -206,6 +209,7 @@ def test_a_rerun_of_a_failed_run_reads_only_the_missing_data(project):
         assert p.home.world.requests - before <= 2 + 3 + -(-workouts // 24) + 1
 
 
+@pytest.mark.slow
 def test_a_check_reports_a_record_that_cannot_be_parsed(project):
     with project() as p:
         workout = p.home.truth()["workouts"][2]

@@ -64,6 +64,7 @@ def results(run):
     return {result.check_name: result for result in run.get_asset_check_evaluations()}
 
 
+@pytest.mark.slow
 def test_a_run_started_by_a_user_has_all_checks_and_correct_data_passes_them(p):
     run = run_all_days(p, checked=True)
     assert run.success

@@ -22,6 +22,7 @@ from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.marks import slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", *slow("postgresql")])
 def test_tables_equal_the_database_after_changes_and_deletions(
     open_iceberg_home: OpenHome, kind: str
@@ -41,6 +42,7 @@ def test_tables_equal_the_database_after_changes_and_deletions(
         assert max(result.commits for result in results.values()) == 1
 
 
+@pytest.mark.slow
 def test_only_changed_days_are_written(open_iceberg_home: OpenHome) -> None:
     with open_iceberg_home() as iceberg:
         iceberg.load()

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from whoop_assets.records import load_failures
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.http.fault_time import MAX_RUN_SECONDS
@@ -15,6 +17,7 @@ EVERYTHING = ("profile", "body_measurement", *RECORDS)
 SEEDS = range(20)
 
 
+@pytest.mark.slow
 def test_backfills_complete_with_a_quarter_of_the_responses_broken(sqlite_url):
     with at_home(sqlite_url, frozen_world(days=60)) as home:
         requests = retries = 0.0

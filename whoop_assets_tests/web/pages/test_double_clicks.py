@@ -67,6 +67,7 @@ def test_these_are_all_buttons(site: Site) -> None:
     assert posts == {*ACTIONS, *WITHOUT_EFFECT_THE_SECOND_TIME, "/sign-in/{secret}", WEBHOOK_PATH}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(set(ACTIONS) - {"/me/delete"}))
 def test_two_hundred_clicks_are_one_action(site: Site, path: str) -> None:
     statuses = clicked(site, path, *session_form(site, site.members[0]))
@@ -89,6 +90,7 @@ def test_two_hundred_clicks_are_one_action(site: Site, path: str) -> None:
         assert statuses == {303: CLICKS}
 
 
+@pytest.mark.slow
 def test_two_hundred_deletions_delete_once(site: Site) -> None:
     user_id = site.members[1]
     statuses = clicked(site, "/me/delete", *session_form(site, user_id))
@@ -107,6 +109,7 @@ def test_no_click_is_told_of_success_while_whoop_fails(site: Site, path: str) ->
         assert member_store.status(connection, user_id) == member_store.CONNECTED
 
 
+@pytest.mark.slow
 def test_a_link_that_is_used_two_hundred_times_at_once_makes_one_session(site: Site) -> None:
     user_id = site.members[1]
     path = "/sign-in/" + site.secrets_of_links(user_id)["/sign-in/{secret}"]
