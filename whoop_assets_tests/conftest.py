@@ -90,6 +90,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_unconfigure() -> None:
     _environment.undo()
+    gc.unfreeze()  # DuckDB reports what is not collected at the end
 
 
 @pytest.hookimpl(wrapper=True)
