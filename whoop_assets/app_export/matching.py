@@ -37,7 +37,7 @@ def pairs(ours: Sequence[tuple[Hashable, datetime]], theirs: Sequence[Known]) ->
     candidates = []
     place = 0
     known = sorted(theirs, key=lambda one: one.start)
-    for key, start in sorted(ours, key=lambda one: (one[1], str(one[0]))):
+    for key, start in sorted(ours, key=lambda one: one[1]):
         while place < len(known) and known[place].start < start - TOLERANCE:
             place += 1
         for one in known[place:]:

@@ -3,8 +3,11 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import insert, select
 
 from whoop_assets.app_export.matching import TOLERANCE, Known, pairs, rematch
+from whoop_assets.app_export.tables import imported_sleeps
+from whoop_assets.records.tables import sleeps
 from whoop_assets_tests.support.data.factories import MEMBER, at
 
 SECOND = timedelta(seconds=1)
@@ -63,3 +66,27 @@ def test_records_of_other_times_disturb_no_match():
 def test_days_at_the_ends_of_the_calendar_can_be_matched(database, day):
     with database.write([MEMBER]) as connection:
         assert rematch(connection, [MEMBER], day, day) == set()
+
+
+def test_a_sleep_matches_only_a_sleep_and_a_nap_only_a_nap(sqlite_database):
+    same = {
+        "user_id": MEMBER,
+        "day": date(2026, 5, 3),
+        "timezone_offset": "+00:00",
+        "payload": "{}",
+        "content_hash": "-",
+    }
+    same |= dict.fromkeys(("first_seen_at", "changed_at"), START)
+    imported = {"start_time": START, "end_time": START + timedelta(hours=1)}
+    imported |= dict.fromkeys(("cycle_start_time", "imported_at"), START)
+    stored = {"cycle_id": 1, "score_state": "SCORED", "end_time": START + timedelta(hours=1)}
+    stored |= dict.fromkeys(("created_at", "updated_at", "synced_at"), START)
+    with sqlite_database.write([MEMBER]) as connection:
+        connection.execute(insert(imported_sleeps), [same | imported | {"nap": nap} for nap in (False, True)])
+        for identity, start, nap in (("a nap", START, True), ("a night", START + 30 * SECOND, False)):
+            of_one = {"id": identity, "start_time": start, "nap": nap}
+            connection.execute(insert(sleeps), [same | stored | of_one])
+        assert rematch(connection, [MEMBER], same["day"], same["day"]) == {(MEMBER, same["day"])}
+        found = connection.execute(select(imported_sleeps.c.nap, imported_sleeps.c.matched_id)).all()
+        assert {row.nap: row.matched_id for row in found} == {False: "a night", True: "a nap"}
+        assert rematch(connection, [MEMBER], same["day"], same["day"]) == set()
