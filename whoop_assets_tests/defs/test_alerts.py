@@ -35,7 +35,7 @@ def listener():
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/hook", posted
     server.shutdown()
     server.server_close()
@@ -69,7 +69,7 @@ def mailbox():
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"smtp://127.0.0.1:{server.server_address[1]}", messages
     server.shutdown()
     server.server_close()
@@ -163,6 +163,12 @@ def failing_job():
     raise_error()
 
 
+@pytest.fixture(scope="module")
+def instance():
+    with dg.instance_for_test() as made:
+        yield made
+
+
 def failure_context(instance, tags):
     result = failing_job.execute_in_process(instance=instance, raise_on_error=False, tags=tags)
     run = instance.get_run_by_id(result.run_id)
@@ -188,12 +194,10 @@ def failure_context(instance, tags):
         ({"whoop/lane": "schedule"}, True),
     ],
 )
-def test_a_failed_run_sends_an_alert_unless_it_is_retried(monkeypatch, tags, sent):
+def test_a_failed_run_sends_an_alert_unless_it_is_retried(monkeypatch, instance, tags, sent):
     alerts_sent = []
     monkeypatch.setattr(alerts, "send", lambda alert, settings: alerts_sent.append(alert) or [])
-    with dg.instance_for_test() as instance:
-        context = failure_context(instance, tags)
-        SENSOR(context)
+    SENSOR(failure_context(instance, tags))
     if not sent:
         assert alerts_sent == []
         return
@@ -204,7 +208,6 @@ def test_a_failed_run_sends_an_alert_unless_it_is_retried(monkeypatch, tags, sen
     assert "secret" not in repr(alert)
 
 
-def test_invalid_alert_settings_do_not_fail_the_sensor(monkeypatch):
+def test_invalid_alert_settings_do_not_fail_the_sensor(monkeypatch, instance):
     monkeypatch.setenv("WHOOP_ALERT_URL", "nonsense")
-    with dg.instance_for_test() as instance:
-        SENSOR(failure_context(instance, {}))
+    SENSOR(failure_context(instance, {}))

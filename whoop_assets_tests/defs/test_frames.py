@@ -9,11 +9,12 @@ from whoop_assets import WhoopResource
 from whoop_assets.errors import UnknownTable
 from whoop_assets.sinks.source import PLAIN
 from whoop_assets_tests.support.fixed_time import TODAY
+from whoop_assets_tests.support.marks import slow
 
 FIRST, LAST = TODAY - timedelta(days=4), TODAY
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", ["sqlite", *slow("postgres")])
 def test_a_frame_contains_the_requested_days_and_members_with_the_tables_types(project, kind):
     with project(kind=kind, members=2, days=8) as p:
         assert p.run(FIRST - timedelta(days=2), LAST).success

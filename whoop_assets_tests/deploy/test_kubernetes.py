@@ -152,7 +152,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
     """Runs an API server; returns its kubeconfig and the list of accepted jobs."""
     jobs: list[dict[str, Any]] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Api", (KubernetesApi,), {"jobs": jobs}))
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(
         yaml.safe_dump(

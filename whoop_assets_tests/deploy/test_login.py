@@ -122,7 +122,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
         upstreams = {}
         for name, handler in (("oauth2-proxy:4180", OAuth2Proxy), ("webhooks:8767", Webhooks)):
             server = ThreadingHTTPServer((LOOPBACK, 0), handler)
-            Thread(target=server.serve_forever, daemon=True).start()
+            Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
             cleanup.callback(server.shutdown)
             upstreams[name] = server.server_address[1]
         start([*webserver, "--port", str(ports["webserver"])], "webserver")

@@ -23,6 +23,7 @@ from whoop_assets.schema import metadata
 from whoop_assets.tokens import tables as token_tables
 from whoop_assets.tokens.cipher import TokenCipher, key_file, token_cipher
 from whoop_assets_tests.support.data.filling import contents, fill, holds_json, tables_of
+from whoop_assets_tests.support.marks import slow
 
 PAIRS = [(one, other) for one in ("sqlite", "postgresql") for other in ("sqlite", "postgresql")]
 
@@ -54,7 +55,7 @@ def counts(database):
 
 
 @pytest.mark.parametrize(("of", "to"), PAIRS)
-@pytest.mark.parametrize("empty", [True, False])
+@pytest.mark.parametrize("empty", [True, *slow(False)])
 def test_every_table_is_equal_on_both_sides(new_database_url, opened, of, to, empty, monkeypatch):
     monkeypatch.setattr(database_copy, "ROWS_PER_BATCH", 2)
     source = filled(opened(new_database_url(of)))

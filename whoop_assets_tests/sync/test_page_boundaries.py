@@ -10,6 +10,7 @@ import pytest
 
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import KEY, at_home, days_of, frozen_world
+from whoop_assets_tests.support.marks import slow
 
 FIRST = TODAY - timedelta(days=69)
 LAST_DAY = TODAY - timedelta(days=1)
@@ -54,7 +55,7 @@ def pages(sqlite_template, tmp_path_factory):
     return counts
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", [*slow(delete), delete_three, add_one_more])
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_change_after_the_first_or_before_the_last_page_loses_no_record(
     new_database_url, pages, stream, change

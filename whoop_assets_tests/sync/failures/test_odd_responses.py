@@ -38,10 +38,17 @@ ODD: dict[str, dict[str, Any]] = {
 }
 
 
+FAST = ("a list", "records that are no objects", "nothing", "a redirect", "not found")
+"""One of each kind; the fast tests use no others."""
+
+
 @pytest.mark.parametrize(
     "order",
-    [{"kind": "answer", **odd} for odd in ODD.values()] + [{"kind": "endless"}],
-    ids=[*ODD, "pages without end"],
+    [
+        pytest.param({"kind": "answer", **odd}, id=name, marks=[] if name in FAST else pytest.mark.slow)
+        for name, odd in ODD.items()
+    ]
+    + [pytest.param({"kind": "endless"}, id="pages without end")],
 )
 def test_an_odd_response_fails_only_its_stream_with_one_sentence(sqlite_url, order):
     with at_home(sqlite_url, frozen_world(members=2, days=40, seed=9)) as home:
