@@ -73,9 +73,11 @@ def loads_complete(context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     concerned = sorted({failure.user_id for failure in shown} | {record.user_id for record in rejected})
     sentences = []
     if shown:
-        sentences.append(f"{len(shown)} loads did not complete: {shown[0].cause}")
+        sentences.append(f"{counted(len(shown), 'load')} did not complete: {shown[0].cause}")
     if rejected:
-        sentences.append(f"{len(rejected)} records could not be parsed and are in the table quarantine.")
+        sentences.append(
+            f"The table quarantine holds {counted(len(rejected), 'record')} that could not be parsed."
+        )
     return dg.AssetCheckResult(
         passed=False,
         severity=dg.AssetCheckSeverity.ERROR if passing else dg.AssetCheckSeverity.WARN,
@@ -129,13 +131,13 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     sentences = []
     if found.late:
         sentences.append(
-            f"{found.late} events have been open for more than {allowed.total_seconds() / 60:.0f} minutes,"
+            f"Open for more than {allowed.total_seconds() / 60:.0f} minutes: {counted(found.late, 'event')},"
             f" the oldest for {age / 60:.0f}."
         )
     if found.newly_parked:
         sentences.append(
-            f"{found.newly_parked} events were parked in the last week: see why in the table, and replay them"
-            " when the cause is fixed."
+            f"Parked in the last week: {counted(found.newly_parked, 'event')}. The table gives the causes;"
+            " replay the events when these are fixed."
         )
     whose = sorted({event.user_id for event in found.examples})
     return dg.AssetCheckResult(

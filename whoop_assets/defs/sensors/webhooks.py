@@ -17,6 +17,7 @@ from whoop_assets.defs.assets.trends import trends
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events
+from whoop_assets.report.formatting import counted
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
 from whoop_assets.webhooks import attempts, claims, event_days
@@ -80,7 +81,7 @@ def webhook_events(
             break
         clock.sleep(POLL_INTERVAL.total_seconds())
     return dg.SkipReason(
-        f"Events of {len(bursts)} days are due, and a run for each is in flight."
+        f"Events of {counted(len(bursts), 'day')} are due, and a run for each day is in flight."
         if bursts
         else "No event is due."
     )
