@@ -1,15 +1,19 @@
-"""Attempts to load webhook events: when they are due, how often they are retried, what closes them.
+"""Attempts to load webhook events: which run makes them, how often they are retried, what closes them.
 
 An attempt counts from its beginning, and the event becomes due again if the attempt reports no end. The work
 of a killed process therefore stays visible, and an event that kills its process is parked like any other that
-keeps failing. Every function works in the caller's transaction and leaves events alone that were closed or
-parked meanwhile.
+keeps failing.
+
+A run claims the events that it loads. A run that dies leaves its claim behind: the sensor releases the events
+when Dagster knows that the run has ended; otherwise they are due again after `ATTEMPT_TIMEOUT`.
+
+Every function works in the caller's transaction and leaves events alone that were closed or parked meanwhile.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from whoop_assets.webhooks.events import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events
@@ -19,6 +23,7 @@ RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
 ATTEMPT_TIMEOUT = timedelta(minutes=15)
 """An event is due again this long after an attempt began that has reported no end."""
+RUN_DIED = "The run that was to load it ended without a result."
 
 
 def due(connection: Connection, at: datetime, *, limit: int | None = None) -> list[Event]:
@@ -140,6 +145,73 @@ def close(
 def set_days(connection: Connection, days: Mapping[str, date]) -> None:
     """Set the day under which each event is loaded (trace id -> day)."""
     write(connection, [change(event, day=days[event.trace_id]) for event in locked(connection, days)])
+
+
+def claim(
+    connection: Connection,
+    streams: Collection[str],
+    first: date,
+    last: date,
+    at: datetime,
+    *,
+    by: str,
+    members: Collection[int] = (),
+    limit: int,
+) -> int:
+    """Begin an attempt at the due events of the given streams, days and members (empty: all).
+
+    Returns:
+        The number of claimed events.
+    """
+    c = webhook_events.c
+    query = select(c.trace_id).where(
+        c.state == OPEN, c.next_attempt_at <= at, c.day.between(first, last), c.stream.in_(list(streams))
+    )
+    if members:
+        query = query.where(c.user_id.in_(list(members)))
+    # Order by attempts, so that an event that crashes its run cannot starve the others.
+    query = query.order_by(c.attempts, c.next_attempt_at, c.trace_id).limit(limit)
+    return len(begin_attempt(connection, connection.scalars(query).all(), at, by))
+
+
+def claimed(connection: Connection, by: str, streams: Collection[str]) -> list[Event]:
+    """Return the open events that this run has claimed, those with the fewest attempts first."""
+    c = webhook_events.c
+    query = (
+        select(*COLUMNS)
+        .where(c.state == OPEN, c.begun_by == by, c.stream.in_(list(streams)))
+        .order_by(c.attempts, c.received_at, c.trace_id)
+    )
+    return [Event(*row) for row in connection.execute(query)]
+
+
+def served_members(connection: Connection, by: str) -> set[int]:
+    """Return the members of events that this run has closed or claimed."""
+    c = webhook_events.c
+    closed = (c.state == DONE) & (c.closed_by == by)
+    query = select(c.user_id).where(or_(closed, (c.state == OPEN) & (c.begun_by == by))).distinct()
+    return set(connection.scalars(query))
+
+
+def claimants(connection: Connection) -> set[str]:
+    """Return the runs that have claimed open events."""
+    c = webhook_events.c
+    query = select(c.begun_by).where(c.state == OPEN, c.begun_by.is_not(None)).distinct()
+    return {by for by in connection.scalars(query) if by is not None}
+
+
+def release(connection: Connection, by: str, at: datetime) -> int:
+    """Record a failed attempt for each event that an ended run still claims.
+
+    Returns the number of released events.
+    """
+    c = webhook_events.c
+    query = select(c.trace_id).where(c.state == OPEN, c.begun_by == by)
+    still_claimed = [
+        event.trace_id for event in locked(connection, connection.scalars(query)) if event.begun_by == by
+    ]
+    failed(connection, still_claimed, RUN_DIED, at)
+    return len(still_claimed)
 
 
 def _open(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:

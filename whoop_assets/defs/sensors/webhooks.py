@@ -20,7 +20,7 @@ from whoop_assets.defs.sensors.in_flight import runs_for_events
 from whoop_assets.report.formatting import counted
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
-from whoop_assets.webhooks import attempts, claims, event_days
+from whoop_assets.webhooks import attempts, event_days
 from whoop_assets.webhooks.events import Event
 from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, RECOVERIES, SLEEPS
 
@@ -142,11 +142,11 @@ def _request(burst: Burst, namespace: AssetNamespace) -> dg.RunRequest:
 def _release_events_of_ended_runs(database: Database, instance: dg.DagsterInstance) -> None:
     """Release the events of runs that ended without releasing them, for example because they were killed."""
     with database.read() as connection:
-        holders = claims.claimants(connection)
+        holders = attempts.claimants(connection)
     ended = [run_id for run_id in sorted(holders) if _has_ended(instance, run_id)]
     for run_id in ended:
         with database.write() as connection:
-            claims.release(connection, run_id, database.now(connection))
+            attempts.release(connection, run_id, database.now(connection))
 
 
 def _has_ended(instance: dg.DagsterInstance, run_id: str) -> bool:
@@ -168,5 +168,5 @@ def _spent(database: Database, instance: dg.DagsterInstance, burst: Burst) -> bo
         now: datetime = database.now(connection)
         names = [event.trace_id for event in burst.events]
         begun = attempts.begin_attempt(connection, names, now, runs[0].run_id)
-        attempts.failed(connection, [event.trace_id for event in begun], claims.RUN_DIED, now)
+        attempts.failed(connection, [event.trace_id for event in begun], attempts.RUN_DIED, now)
     return True

@@ -23,7 +23,7 @@ from whoop_assets.sync.events.event_load import LANE, EventLoad
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.session import WhoopSession
-from whoop_assets.webhooks import attempts, claims, event_days, inbox
+from whoop_assets.webhooks import attempts, event_days, inbox
 from whoop_assets.webhooks.events import Event
 from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
 from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
@@ -82,7 +82,7 @@ def load_events(
     with database.write() as connection:
         at = database.now(connection)
         event_days.assign_due(connection, at, bounds.first, bounds.last, limit=MAX_EVENTS_PER_RUN)
-        claims.claim(
+        attempts.claim(
             connection,
             wanted,
             request.first,
@@ -92,7 +92,7 @@ def load_events(
             members=request.members,
             limit=MAX_EVENTS_PER_RUN,
         )
-        events = claims.claimed(connection, request.run_id, wanted)
+        events = attempts.claimed(connection, request.run_id, wanted)
         known = {member.user_id: member for member in members.listed(connection)}
     by_member: dict[int, list[Event]] = {}
     for event in events:
@@ -179,7 +179,7 @@ class _EventWork:
         if self.request.stream == CYCLES.name:
             return
         with database.write() as connection:
-            claimed = claims.claimed(connection, self.request.run_id, ANNOUNCED_STREAMS)
+            claimed = attempts.claimed(connection, self.request.run_id, ANNOUNCED_STREAMS)
             unanswered = {event.trace_id for event in claimed} & {event.trace_id for event in events}
             attempts.failed(connection, unanswered, _OUTDATED, database.now(connection))
 
@@ -217,7 +217,7 @@ def rebuild_touched(
         The number of summary rows that changed.
     """
     with database.read() as connection:
-        touched = claims.served_members(connection, by) & set(members)
+        touched = attempts.served_members(connection, by) & set(members)
         stale = STALE_DAYS.generations(connection, members, first, last)
         stale += STALE_DAYS.changed_since(connection, touched, since)
     spans = to_date_ranges_of_members(
@@ -235,7 +235,7 @@ def follow_touched(
         The number of rows of trends that changed, on these days and on later ones that depend on them.
     """
     with database.read() as connection:
-        touched = claims.served_members(connection, by) & set(members)
+        touched = attempts.served_members(connection, by) & set(members)
         stale = STALE_TRENDS.generations(connection, members, first, last)
         stale += STALE_TRENDS.changed_since(connection, touched, since)
     return rebuild_stale_trends(database, stale)

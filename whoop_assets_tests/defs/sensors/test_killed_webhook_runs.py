@@ -26,8 +26,8 @@ class RunKilled(BaseException):
 
 
 KILL_POINTS = [
-    ("before", "whoop_assets.webhooks.claims.claim", 1),
-    ("after", "whoop_assets.webhooks.claims.claim", 2),
+    ("before", "whoop_assets.webhooks.attempts.claim", 1),
+    ("after", "whoop_assets.webhooks.attempts.claim", 2),
     ("after", "whoop_assets.whoop_api.client.WhoopClient.page", 1),
     ("after", "whoop_assets.whoop_api.client.WhoopClient.record", 2),
     ("after", "whoop_assets.records.upsert.store", 1),

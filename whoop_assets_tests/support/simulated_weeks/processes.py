@@ -30,7 +30,7 @@ from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
-from whoop_assets.webhooks import attempts, claims, event_days
+from whoop_assets.webhooks import attempts, event_days
 from whoop_assets.webhooks.events import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
@@ -147,10 +147,10 @@ def daemon(page_path: Path, settings: Settings, pipe: Pipe) -> None:
 def _tick(database: Database, settings: Settings, tick: TickInput, *, with_plan: bool) -> TickResult:
     works: list[Work] = []
     with database.read() as connection:
-        holders = claims.claimants(connection)
+        holders = attempts.claimants(connection)
     for run_id in sorted(holders & set(tick.ended)):
         with database.write() as connection:
-            claims.release(connection, run_id, database.now(connection))
+            attempts.release(connection, run_id, database.now(connection))
     with database.read() as connection:
         now = database.now(connection)
         events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
@@ -171,7 +171,7 @@ def _tick(database: Database, settings: Settings, tick: TickInput, *, with_plan:
             with database.write() as connection:
                 names = [event.trace_id for event in burst.events]
                 begun = attempts.begin_attempt(connection, names, now, "a run that did not start")
-                attempts.failed(connection, [event.trace_id for event in begun], claims.RUN_DIED, now)
+                attempts.failed(connection, [event.trace_id for event in begun], attempts.RUN_DIED, now)
             continue
         streams = {stream for event in burst.events for stream in TOUCHED[event.stream or ""]}
         announced = tuple(stream for stream in ANNOUNCED_STREAMS if stream in streams)
