@@ -1,4 +1,4 @@
-"""Attempts to load webhook events: which run makes them, how often they are retried, what closes them.
+"""Attempts to load webhook events: under which day, by which run, how often, and what closes the event.
 
 An attempt counts from its beginning, and the event becomes due again if the attempt reports no end. The work
 of a killed process therefore stays visible, and an event that kills its process is parked like any other that
@@ -6,6 +6,9 @@ keeps failing.
 
 A run claims the events that it loads. A run that dies leaves its claim behind: the sensor releases the events
 when Dagster knows that the run has ended; otherwise they are due again after `ATTEMPT_TIMEOUT`.
+
+An event carries no day. The day that it is assigned to only selects the partition whose run loads it: the
+load finds the record's true day, which becomes stale.
 
 Every function works in the caller's transaction and leaves events alone that were closed or parked meanwhile.
 """
@@ -15,8 +18,12 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, or_, select
 
+from whoop_assets.db.statements import batched
+from whoop_assets.records.offsets import newest_offsets
+from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES
 from whoop_assets.webhooks.events import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets.whoop_day import local_date
 
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 120, 360, 720))
 """Delay after the first failed attempt, the second, and so on. Together they outlast an outage of a night."""
@@ -142,6 +149,43 @@ def close(
     return len(changes)
 
 
+def assign_days(connection: Connection, at: datetime, first: date, last: date, *, limit: int) -> int:
+    """Assign due events without a day, or with one outside first..last, to a day inside.
+
+    If an event's day has no partition (in the east, a member's day begins earlier), the nearest one is used.
+
+    Returns:
+        The number of assigned events.
+    """
+    c = webhook_events.c
+    outside = or_(c.day.is_(None), c.day < first, c.day > last)
+    query = select(*COLUMNS).where(c.state == OPEN, c.next_attempt_at <= at, outside)
+    events = [Event(*row) for row in connection.execute(query.order_by(c.next_attempt_at).limit(limit))]
+    days = days_of(connection, events)
+    set_days(connection, {trace_id: min(max(day, first), last) for trace_id, day in days.items()})
+    return len(events)
+
+
+def days_of(connection: Connection, events: Collection[Event]) -> dict[str, date]:
+    """Return trace id -> day for the events.
+
+    This is the record's own day if the record is stored, else the member's local day at receipt. That is
+    nearly always right: WHOOP announces a night in the morning after it, and a workout when it ends.
+    """
+    known = {
+        stream: _days_of_records(
+            connection, stream, {event.record_id for event in events if event.stream == stream}
+        )
+        for stream in {event.stream for event in events if event.stream is not None}
+    }
+    offsets = newest_offsets(connection, {event.user_id for event in events})
+    return {
+        event.trace_id: known.get(event.stream or "", {}).get(event.record_id or "")
+        or local_date(event.received_at, offsets.get(event.user_id, timedelta(0)))
+        for event in events
+    }
+
+
 def set_days(connection: Connection, days: Mapping[str, date]) -> None:
     """Set the day under which each event is loaded (trace id -> day)."""
     write(connection, [change(event, day=days[event.trace_id]) for event in locked(connection, days)])
@@ -220,3 +264,12 @@ def _open(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
 
 def _no_attempts_left(event: Event, error: str | None) -> str:
     return f"{event.attempts} attempts failed; the last one: {error or 'it reported no end.'}"
+
+
+def _days_of_records(connection: Connection, stream: str, keys: Collection[str | None]) -> dict[str, date]:
+    table = RECORD_TABLES[stream]
+    key = table.c[RECORD_KEYS[stream]]
+    found: dict[str, date] = {}
+    for batch in batched(sorted(name for name in keys if name is not None)):
+        found.update(connection.execute(select(key, table.c.day).where(key.in_(batch))).all())
+    return found

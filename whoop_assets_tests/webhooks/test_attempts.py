@@ -7,7 +7,7 @@ import pytest
 from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.records import upsert
-from whoop_assets.webhooks import attempts, event_days, inbox
+from whoop_assets.webhooks import attempts, inbox
 from whoop_assets.webhooks.attempts import ATTEMPT_TIMEOUT, MAX_ATTEMPTS, RETRY_DELAYS
 from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, recovery, sleep, workout
 from whoop_assets_tests.support.processes import together
@@ -209,7 +209,7 @@ def test_an_event_gets_its_records_day_else_the_members_local_day(home):
         delivery("e", user_id=99),
     )
     with home.write() as connection:
-        days = event_days.days_of(connection, inbox.listed(connection))
+        days = attempts.days_of(connection, inbox.listed(connection))
         day = records_day(connection)
         assert days == {
             **dict.fromkeys(("a", "b", "c"), day),

@@ -20,7 +20,7 @@ from whoop_assets.defs.sensors.in_flight import runs_for_events
 from whoop_assets.report.formatting import counted
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
-from whoop_assets.webhooks import attempts, event_days
+from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.events import Event
 from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, RECOVERIES, SLEEPS
 
@@ -118,7 +118,7 @@ def _due(database: Database, existing: PartitionBounds) -> list[Burst]:
     if any(event.day is None or not existing.first <= event.day <= existing.last for event in events):
         with database.write() as connection:
             now = database.now(connection)
-            event_days.assign_due(connection, now, existing.first, existing.last, limit=MAX_EVENTS_PER_RUN)
+            attempts.assign_days(connection, now, existing.first, existing.last, limit=MAX_EVENTS_PER_RUN)
             events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
     by_day: dict[date, list[Event]] = {}
     for event in events:

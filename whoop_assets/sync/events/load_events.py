@@ -23,7 +23,7 @@ from whoop_assets.sync.events.event_load import LANE, EventLoad
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.session import WhoopSession
-from whoop_assets.webhooks import attempts, event_days, inbox
+from whoop_assets.webhooks import attempts, inbox
 from whoop_assets.webhooks.events import Event
 from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
 from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
@@ -81,7 +81,7 @@ def load_events(
     session.require_key()
     with database.write() as connection:
         at = database.now(connection)
-        event_days.assign_due(connection, at, bounds.first, bounds.last, limit=MAX_EVENTS_PER_RUN)
+        attempts.assign_days(connection, at, bounds.first, bounds.last, limit=MAX_EVENTS_PER_RUN)
         attempts.claim(
             connection,
             wanted,

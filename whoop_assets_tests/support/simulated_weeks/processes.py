@@ -30,7 +30,7 @@ from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
-from whoop_assets.webhooks import attempts, event_days
+from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.events import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
@@ -157,7 +157,7 @@ def _tick(database: Database, settings: Settings, tick: TickInput, *, with_plan:
     keys = partition_bounds(settings, now)
     if any(event.day is None or not keys.first <= event.day <= keys.last for event in events):
         with database.write() as connection:
-            event_days.assign_due(connection, now, keys.first, keys.last, limit=MAX_EVENTS_PER_RUN)
+            attempts.assign_days(connection, now, keys.first, keys.last, limit=MAX_EVENTS_PER_RUN)
             events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
     busy = {work.first for work in tick.in_flight.values() if work.kind == "events"}
     by_day: dict[date, list[Event]] = {}
