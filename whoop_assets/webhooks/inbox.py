@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Text, cast, delete, false, func, select
+from sqlalchemy import ColumnElement, Connection, Text, cast, delete, false, func, select
 
 from whoop_assets.db.statements import batched, upsert
 from whoop_assets.errors import UnknownEvent
@@ -204,6 +204,36 @@ def figures(connection: Connection) -> Figures:
     return Figures(count, found.get(PARKED, (0, None))[0], oldest)
 
 
+@dataclass(frozen=True, slots=True)
+class InboxProblems:
+    """Numbers of events, and examples: those that are open for longest and those that were parked last."""
+
+    figures: Figures
+    late: int
+    newly_parked: int
+    examples: Sequence[Event]
+
+
+def trouble(
+    connection: Connection, *, open_before: datetime, parked_after: datetime, examples: int
+) -> InboxProblems:
+    """Find problems of the inbox.
+
+    Args:
+        open_before: Open events from before this time are late.
+        parked_after: Parked events that were opened after this time are reported.
+        examples: Number of examples of each kind.
+    """
+    c = webhook_events.c
+    late = (c.state == OPEN) & (c.open_since < open_before)
+    parked = (c.state == PARKED) & (c.open_since > parked_after)
+    found: list[Event] = []
+    for where, order in ((late, c.open_since), (parked, c.open_since.desc())):
+        query = select(*COLUMNS).where(where).order_by(order, c.trace_id).limit(examples)
+        found += [Event(*row) for row in connection.execute(query)]
+    return InboxProblems(figures(connection), _count(connection, late), _count(connection, parked), found)
+
+
 def forget_done(connection: Connection, before: datetime, *, limit: int) -> int:
     """Delete up to `limit` events that were received and done before then.
 
@@ -212,3 +242,7 @@ def forget_done(connection: Connection, before: datetime, *, limit: int) -> int:
     c = webhook_events.c
     old = select(c.trace_id).where(c.received_at < before, c.state == DONE, c.closed_at < before).limit(limit)
     return connection.execute(delete(webhook_events).where(c.trace_id.in_(old))).rowcount
+
+
+def _count(connection: Connection, where: ColumnElement[bool]) -> int:
+    return connection.scalar(select(func.count()).select_from(webhook_events).where(where)) or 0

@@ -18,7 +18,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.records import load_failures, quarantine
 from whoop_assets.report.formatting import counted
 from whoop_assets.sync.members.time_zone import easternmost
-from whoop_assets.webhooks import problems
+from whoop_assets.webhooks import inbox
 
 MAX_SHOWN = 20
 MAX_PARKED_AGE = timedelta(days=7)
@@ -98,7 +98,7 @@ def events_loaded(_context: dg.AssetCheckExecutionContext, whoop: WhoopResource)
     allowed = timedelta(minutes=whoop.settings().open_event_minutes)
     with whoop.database.read() as connection:
         now = whoop.database.now(connection)
-        found = problems.trouble(
+        found = inbox.trouble(
             connection, open_before=now - allowed, parked_after=now - MAX_PARKED_AGE, examples=MAX_SHOWN
         )
     oldest = found.figures.oldest_open_since
