@@ -40,7 +40,7 @@ from whoop_assets.records.tables import cycles, recoveries, sleeps, stale_days, 
 from whoop_assets.request_budget import wait_queue
 from whoop_assets.request_budget.tables import request_grants
 from whoop_assets.schema import prepare
-from whoop_assets.webhooks.events import OPEN
+from whoop_assets.webhooks.inbox import OPEN
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.deployments.simulator_process import table
 from whoop_assets_tests.support.home import KEY, moment

@@ -48,7 +48,7 @@ from whoop_assets.request_budget.tables import (
     request_grants,
     request_limits,
 )
-from whoop_assets.webhooks.events import OPEN, PARKED
+from whoop_assets.webhooks.inbox import OPEN, PARKED
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets.whoop_api.streams import CYCLES
 

@@ -12,7 +12,7 @@ from sqlalchemy import JSON, ColumnElement, Connection, String, and_, case, func
 from whoop_assets.db.statements import upsert
 from whoop_assets.records.tables import RECORD_TABLES, recoveries, sleeps, workouts
 from whoop_assets.v1_migration.tables import v1_ids
-from whoop_assets.webhooks.events import PARKED
+from whoop_assets.webhooks.inbox import PARKED
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets.whoop_api.webhooks import STREAM_OF
 

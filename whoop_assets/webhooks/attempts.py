@@ -21,7 +21,7 @@ from sqlalchemy import Connection, or_, select
 from whoop_assets.db.statements import batched
 from whoop_assets.records.offsets import newest_offsets
 from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES
-from whoop_assets.webhooks.events import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
+from whoop_assets.webhooks.inbox import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets.whoop_day import local_date
 

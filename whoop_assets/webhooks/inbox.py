@@ -5,28 +5,55 @@
     done    a load has committed a response to a request that was sent after the event was received
 
 This module stores, lists and replays events. `attempts.py` retries and closes them. Every function works in
-the caller's transaction, and any number of processes can use it at the same time.
+the caller's transaction, and any number of processes can use it at the same time. Rows are locked in the
+order of trace ids, so that two transactions cannot deadlock.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, cast, delete, false, func, select
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, cast, delete, false, func, select, update
 
 from whoop_assets.db.statements import batched, upsert
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members.store import DISCONNECTED
 from whoop_assets.members.tables import members
-from whoop_assets.webhooks.events import COLUMNS, DONE, OPEN, PARKED, STATES, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events
 
-__all__ = ["DONE", "OPEN", "PARKED", "STATES", "Delivery", "Event", "Figures"]
+OPEN, PARKED, DONE = "open", "parked", "done"
+STATES = (OPEN, PARKED, DONE)
 
 DUPLICATE = "duplicate"
 NOT_A_MEMBER = "The user is not a member here."
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of `webhook_events`, without its payload."""
+
+    trace_id: str
+    user_id: int
+    event_type: str
+    record_id: str | None
+    stream: str | None
+    sent_at: datetime
+    received_at: datetime
+    state: str
+    reason: str | None
+    open_since: datetime
+    attempts: int
+    next_attempt_at: datetime | None
+    begun_by: str | None
+    last_error: str | None
+    day: date | None
+    closed_at: datetime | None
+    closed_by: str | None
+
+
+COLUMNS = tuple(webhook_events.c[name] for name in Event.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +68,33 @@ class Delivery:
     payload: str
     sent_at: datetime
     refusal: str | None = None
+
+
+def locked(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
+    """Lock the events' rows until the transaction ends, and return the events that exist."""
+    c = webhook_events.c
+    found = []
+    for batch in batched(sorted(set(trace_ids))):
+        query = select(*COLUMNS).where(c.trace_id.in_(batch)).order_by(c.trace_id).with_for_update()
+        found += [Event(*row) for row in connection.execute(query)]
+    return found
+
+
+def change(event: Event, **columns: Any) -> dict[str, Any]:
+    """Return a change for `write` that sets these columns of the event."""
+    if columns.get("state") == PARKED:
+        columns |= {"next_attempt_at": None, "begun_by": None}
+    return {"of": event.trace_id, **{f"new_{name}": value for name, value in columns.items()}}
+
+
+def write(connection: Connection, changes: Sequence[dict[str, Any]]) -> None:
+    """Write the changes. They may set different columns."""
+    for names in {tuple(change) for change in changes}:
+        values: dict[str, Any] = {
+            name.removeprefix("new_"): bindparam(name) for name in names if name != "of"
+        }
+        statement = update(webhook_events).where(webhook_events.c.trace_id == bindparam("of")).values(values)
+        connection.execute(statement, [change for change in changes if tuple(change) == names])
 
 
 def require_writable(connection: Connection) -> None:

@@ -21,7 +21,7 @@ from whoop_assets.report.formatting import counted
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
 from whoop_assets.webhooks import attempts
-from whoop_assets.webhooks.events import Event
+from whoop_assets.webhooks.inbox import Event
 from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, RECOVERIES, SLEEPS
 
 MAX_DAYS = 20

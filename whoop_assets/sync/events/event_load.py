@@ -32,7 +32,7 @@ from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.sync.stream_reader import StreamReader
-from whoop_assets.webhooks.events import Event
+from whoop_assets.webhooks.inbox import Event
 from whoop_assets.whoop_api.errors import (
     NetworkFault,
     RateLimited,

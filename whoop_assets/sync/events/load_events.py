@@ -24,7 +24,7 @@ from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_conn
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.webhooks import attempts, inbox
-from whoop_assets.webhooks.events import Event
+from whoop_assets.webhooks.inbox import Event
 from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
 from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
 from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, CYCLES

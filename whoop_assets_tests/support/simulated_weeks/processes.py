@@ -31,7 +31,7 @@ from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import attempts
-from whoop_assets.webhooks.events import OPEN, Event
+from whoop_assets.webhooks.inbox import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
