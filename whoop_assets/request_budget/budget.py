@@ -21,7 +21,7 @@ from whoop_assets.request_budget.lanes import LANES, LaneLimit, lane_limit
 from whoop_assets.request_budget.stated_limits import nearest_window
 from whoop_assets.request_budget.tables import request_grants
 from whoop_assets.request_budget.wait_queue import MAX_SLEEP, Ticket
-from whoop_assets.whoop_api.protocols import RateLimitLike
+from whoop_assets.whoop_api.protocols import RateLimit
 
 DAY_SECONDS = 86_400
 MAX_IN_FLIGHT = 2
@@ -105,7 +105,7 @@ class RequestBudget:
                     wait_queue.leave(connection, ticket)
 
     def observe(
-        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
+        self, status: int, rate_limit: RateLimit | None, seconds_to_wait: float | None = None
     ) -> None:
         """Learn from a response.
 
@@ -179,7 +179,7 @@ class RequestBudget:
             old = now - timedelta(seconds=DAY_SECONDS) - timedelta(minutes=5)
             connection.execute(delete(request_grants).where(request_grants.c.granted_at < old))
 
-    def _counts_more_than_we_sent(self, stated: RateLimitLike) -> bool:
+    def _counts_more_than_we_sent(self, stated: RateLimit) -> bool:
         """Return whether another user of the same app must have sent requests.
 
         False while half of the limit is left.

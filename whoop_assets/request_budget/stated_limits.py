@@ -17,7 +17,7 @@ from whoop_assets.request_budget.tables import (
     request_grants,
     request_limits,
 )
-from whoop_assets.whoop_api.protocols import RateLimitLike
+from whoop_assets.whoop_api.protocols import RateLimit
 
 DEFAULT_RESET_SECONDS = 60.0
 """How long a 429 without headers stops all requests: WHOOP's shorter window."""
@@ -95,7 +95,7 @@ def read_limits(connection: Connection) -> dict[int, int]:
     return limits
 
 
-def store_allowance(connection: Connection, stated: RateLimitLike, as_of: datetime, now: datetime) -> None:
+def store_allowance(connection: Connection, stated: RateLimit, as_of: datetime, now: datetime) -> None:
     """Limit requests to what WHOOP says is left, until its window starts again.
 
     Args:
@@ -129,6 +129,6 @@ def allowed_from(connection: Connection, lane: Lane, limits: dict[int, int], now
     return opens_at
 
 
-def nearest_window(stated: RateLimitLike) -> int:
+def nearest_window(stated: RateLimit) -> int:
     """Return the length in seconds of the window that Remaining and Reset concern."""
     return next((window for requests, window in stated.limits if requests == stated.nearest), 60)

@@ -17,7 +17,7 @@ from whoop_assets.whoop_api.errors import Unauthorized
 from whoop_assets.whoop_api.http.fault_time import FaultTime
 from whoop_assets.whoop_api.http.transport import open_http
 from whoop_assets.whoop_api.oauth import OAuth
-from whoop_assets.whoop_api.protocols import RateLimitLike, TokenSource
+from whoop_assets.whoop_api.protocols import RateLimit, TokenSource
 
 CONNECT_LANE = "schedule"
 """Lane of the requests that connect a member."""
@@ -151,7 +151,7 @@ class ExhaustedBudget:
         raise self._error
 
     def observe(
-        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
+        self, status: int, rate_limit: RateLimit | None, seconds_to_wait: float | None = None
     ) -> None:
         """Do nothing: no request is sent."""
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 
-class RateLimitLike(Protocol):
-    """The content of `X-RateLimit-*` headers; see `rate_limit_headers.RateLimit`."""
+@dataclass(frozen=True)
+class RateLimit:
+    """The limits that a response states.
 
-    @property
-    def limits(self) -> tuple[tuple[int, int], ...]:
-        """Pairs of (requests, window in seconds)."""
+    Attributes:
+        limits: Pairs of (requests, window in seconds).
+        nearest: The limit closest to exhaustion, in requests.
+        remaining: Requests left of it.
+        reset_seconds: Seconds until its window starts again.
+    """
 
-    @property
-    def nearest(self) -> int:
-        """The limit closest to exhaustion, in requests."""
-
-    @property
-    def remaining(self) -> int:
-        """Requests left of that limit."""
-
-    @property
-    def reset_seconds(self) -> float:
-        """Seconds until its window starts again."""
+    limits: tuple[tuple[int, int], ...]
+    nearest: int
+    remaining: int
+    reset_seconds: float
 
 
 class Budget(Protocol):
@@ -40,7 +38,7 @@ class Budget(Protocol):
         """
 
     def observe(
-        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
+        self, status: int, rate_limit: RateLimit | None, seconds_to_wait: float | None = None
     ) -> None:
         """Learn from a response: its status, its stated limits and the wait that it asks for."""
 

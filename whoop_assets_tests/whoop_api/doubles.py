@@ -11,7 +11,7 @@ import httpx
 from whoop_assets.clock import ManualClock
 from whoop_assets.errors import BudgetExhausted, ReconnectionNeeded
 from whoop_assets.whoop_api.client import WhoopClient
-from whoop_assets.whoop_api.protocols import RateLimitLike
+from whoop_assets.whoop_api.protocols import RateLimit
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BASE = "http://whoop.test/developer"
@@ -27,7 +27,7 @@ class CountingBudget:
         self.grants = grants
         self.wait = wait
         self.lanes: list[str] = []
-        self.observed: list[tuple[int, RateLimitLike | None]] = []
+        self.observed: list[tuple[int, RateLimit | None]] = []
         self.waits: list[float | None] = []
 
     def acquire(self, lane: str) -> datetime:
@@ -38,7 +38,7 @@ class CountingBudget:
         return self.clock.now()
 
     def observe(
-        self, status: int, rate_limit: RateLimitLike | None, seconds_to_wait: float | None = None
+        self, status: int, rate_limit: RateLimit | None, seconds_to_wait: float | None = None
     ) -> None:
         self.observed.append((status, rate_limit))
         self.waits.append(seconds_to_wait)

@@ -26,10 +26,10 @@ from whoop_assets.whoop_api.errors import (
     Unauthorized,
     UnreadableResponse,
 )
-from whoop_assets.whoop_api.http.rate_limit_headers import RateLimit
 from whoop_assets.whoop_api.http.transport import open_http
 from whoop_assets.whoop_api.models import BodyMeasurement, Cycle, Sleep, UserProfile, Workout
 from whoop_assets.whoop_api.oauth import OAuth
+from whoop_assets.whoop_api.protocols import RateLimit
 from whoop_assets.whoop_api.scopes import SCOPE_OF, SCOPES, allows
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from whoop_assets.retry import parse_retry_after
+from whoop_assets.whoop_api.protocols import RateLimit
 
 _COUNT = re.compile(r"[0-9]{1,12}")
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
@@ -24,23 +24,6 @@ MAX_WINDOW_SECONDS = 86_400
 """WHOOP has no longer windows. Greater numbers are ignored, for example a Unix time in place of a
 duration."""
 MAX_REQUESTS = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class RateLimit:
-    """The limits that a response states.
-
-    Attributes:
-        limits: Pairs of (requests, window in seconds).
-        nearest: The limit closest to exhaustion, in requests.
-        remaining: Requests left of it.
-        reset_seconds: Seconds until its window starts again.
-    """
-
-    limits: tuple[tuple[int, int], ...]
-    nearest: int
-    remaining: int
-    reset_seconds: float
 
 
 def parse(headers: Mapping[str, str]) -> RateLimit | None:
@@ -58,7 +41,6 @@ def seconds_to_wait(headers: Mapping[str, str], now: datetime, *, limited: bool)
     """Return the seconds that a response asks to wait; None if it does not say.
 
     Args:
-        headers: The response's headers.
         now: The time from which a date in Retry-After counts.
         limited: Whether the status is 429. Only then X-RateLimit-Reset counts, and it precedes Retry-After.
     """

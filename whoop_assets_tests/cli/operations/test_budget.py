@@ -6,6 +6,7 @@ from typing import Any
 
 from whoop_assets.request_budget import wait_queue
 from whoop_assets.request_budget.budget import RequestBudget
+from whoop_assets.whoop_api.protocols import RateLimit
 from whoop_assets_tests.cli.conftest import CommandLine
 
 
@@ -14,11 +15,6 @@ def budget_json(command_line: CommandLine) -> dict[str, Any]:
     assert result.exit_code == 0, result.output
     found: dict[str, Any] = json.loads(result.stdout)
     return found
-
-
-class StatedLimits:
-    limits = ((100, 60), (10_000, 86_400))
-    nearest, remaining, reset_seconds = 100, 0, 3600.0
 
 
 def test_the_use_of_each_window_is_printed_by_lane_and_process(command_line: CommandLine) -> None:
@@ -48,7 +44,8 @@ def test_an_unused_budget_is_printed_without_credentials(command_line: CommandLi
 def test_a_429_is_printed_with_its_end(command_line: CommandLine) -> None:
     database = command_line.database()
     before = database.clock.now()
-    RequestBudget(database, per_minute=100, per_day=10_000).observe(429, StatedLimits())
+    stated = RateLimit(((100, 60), (10_000, 86_400)), nearest=100, remaining=0, reset_seconds=3600.0)
+    RequestBudget(database, per_minute=100, per_day=10_000).observe(429, stated)
     after = database.clock.now()
     database.close()
     found = budget_json(command_line)

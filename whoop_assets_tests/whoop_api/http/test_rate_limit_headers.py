@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.whoop_api.http.rate_limit_headers import RateLimit, parse, seconds_to_wait
+from whoop_assets.whoop_api.http.rate_limit_headers import parse, seconds_to_wait
+from whoop_assets.whoop_api.protocols import RateLimit
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
