@@ -29,8 +29,6 @@ body, token or member data.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from whoop_assets.errors import WhoopError
 
 
@@ -44,8 +42,6 @@ class ApiError(WhoopError):
         retry_after: Seconds that WHOOP asks to wait; None if it did not say.
     """
 
-    usually_transient: ClassVar[bool] = False
-
     def __init__(
         self,
         message: str,
@@ -58,7 +54,8 @@ class ApiError(WhoopError):
         super().__init__(message)
         self.path = path
         self.status = status
-        self.transient = self.usually_transient if transient is None else transient
+        if transient is not None:
+            self.transient = transient
         self.retry_after = retry_after
 
 
@@ -81,25 +78,25 @@ class Refused(ApiError):
 class RateLimited(ApiError):
     """429: `retry_after` is the wait in seconds, if WHOOP stated it."""
 
-    usually_transient = True
+    transient = True
 
 
 class ServerFault(ApiError):
     """5xx, after all retries."""
 
-    usually_transient = True
+    transient = True
 
 
 class NetworkFault(ApiError):
     """No complete response: connection failed, reset, cut off or timed out."""
 
-    usually_transient = True
+    transient = True
 
 
 class Unavailable(ApiError):
     """The request was not sent: earlier faults used up the time that a run may lose to them."""
 
-    usually_transient = True
+    transient = True
 
 
 class UnreadableResponse(ApiError):
@@ -109,7 +106,7 @@ class UnreadableResponse(ApiError):
 class CursorRepeated(ApiError):
     """The page cursor returned to an earlier page, or brought nothing new: paging would never end."""
 
-    usually_transient = True
+    transient = True
 
 
 class InvalidIdentifier(ApiError):
@@ -153,7 +150,7 @@ class RefreshResponseLost(TokenResponseLost):
 class UnreadableTokenResponse(UnreadableResponse, RefreshResponseLost):
     """The token endpoint returned a success that cannot be read: the code or refresh token is used up."""
 
-    usually_transient = True
+    transient = True
 
 
 _KNOWN: dict[int, tuple[type[ApiError], str]] = {
@@ -169,14 +166,7 @@ _UNDOCUMENTED: tuple[type[ApiError], str] = (Refused, "WHOOP documents no such s
 
 
 def from_status(method: str, path: str, status: int, retry_after: float | None = None) -> ApiError:
-    """Return the error for a status that is not a 2xx.
-
-    Args:
-        method: HTTP method, for the message.
-        path: Path, for the message.
-        status: HTTP status.
-        retry_after: Seconds that WHOOP asks to wait.
-    """
+    """Return the error for a status that is not a 2xx; `retry_after` in seconds."""
     kind, reason = _KNOWN.get(status, _FAULT if status >= 500 else _UNDOCUMENTED)
     if status == 429 and retry_after is not None:
         reason = f"the request limit is reached; try again in {retry_after:.0f} s"
