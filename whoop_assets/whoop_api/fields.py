@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 from math import isfinite
 from typing import Annotated, Any
-from uuid import UUID
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
 from pydantic_core import PydanticCustomError
@@ -20,17 +18,6 @@ from pydantic_core import PydanticCustomError
 _OFFSET = re.compile(r"Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)")
 _UNSTORABLE = re.compile("[\\x00\\ud800-\\udfff]")
 _DATE_AND_T = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T")
-
-
-class ScoreState(StrEnum):
-    """The documented score states. Others stay plain text: compare with `==`."""
-
-    SCORED = "SCORED"
-    PENDING_SCORE = "PENDING_SCORE"
-    UNSCORABLE = "UNSCORABLE"
-
-
-_SCORE_STATES = {state.value: state for state in ScoreState}
 
 
 def rfc3339(moment: datetime) -> str:
@@ -72,38 +59,32 @@ def _offset(value: Any) -> str:
     raise PydanticCustomError("timezone_offset", "must be +hh:mm or -hh:mm of at most 14 hours, or Z")
 
 
-def _score_state(value: Any) -> str:
-    text = _short(value, 32)
-    return _SCORE_STATES.get(text, text)
-
-
 def _text(value: Any) -> str:
     if isinstance(value, str) and not _UNSTORABLE.search(value):
         return value
     raise PydanticCustomError("text", "must be text without NUL or half a surrogate pair")
 
 
-def _short(value: Any, longest: int) -> str:
-    text = _text(value)
-    if len(text) > longest:
-        raise PydanticCustomError("text_length", "must be shorter text")
-    return text
+def _short_text(longest: int) -> PlainValidator:
+    def validate(value: Any) -> str:
+        text = _text(value)
+        if len(text) > longest:
+            raise PydanticCustomError("text_length", "must be shorter text")
+        return text
 
-
-def _slug(value: Any) -> str:
-    return _short(value, 128)
+    return PlainValidator(validate)
 
 
 _Rfc3339 = PlainSerializer(rfc3339, return_type=str, when_used="json")
 Timestamp = Annotated[datetime, PlainValidator(_moment), _Rfc3339]
 TimezoneOffset = Annotated[str, PlainValidator(_offset)]
 Text = Annotated[str, PlainValidator(_text)]
-Slug = Annotated[str, PlainValidator(_slug)]
+Slug = Annotated[str, _short_text(128)]
+ScoreState = Annotated[str, _short_text(32)]
 
 Int32 = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1)]
 Identifier = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
-Uuid = UUID
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
 
@@ -114,4 +95,3 @@ def _rounded(value: Any) -> Any:
 
 Whole = Annotated[int, BeforeValidator(_rounded), Field(strict=True, ge=-(2**31), le=2**31 - 1)]
 """A measurement in whole numbers: `70.0` is read as 70."""
-OpenScoreState = Annotated[ScoreState | str, PlainValidator(_score_state)]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Generic, Self, TypeVar
+from uuid import UUID
 
 from pydantic import (
     BaseModel,
@@ -32,13 +33,11 @@ from whoop_assets.whoop_api.fields import (
     Int32,
     Int64,
     Number,
-    OpenScoreState,
     ScoreState,
     Slug,
     Text,
     Timestamp,
     TimezoneOffset,
-    Uuid,
     Whole,
 )
 
@@ -71,13 +70,13 @@ class Record(Model, Generic[Score]):
     user_id: Identifier
     created_at: Timestamp
     updated_at: Timestamp
-    score_state: OpenScoreState
+    score_state: ScoreState
     score: Score | None = None
 
     @property
     def scored(self) -> Score | None:
         """The score if the state is SCORED, else None. Some scored activities (a sauna) have no score."""
-        return self.score if self.score_state == ScoreState.SCORED else None
+        return self.score if self.score_state == "SCORED" else None
 
 
 class SpanRecord(Record[Score], Generic[Score]):
@@ -158,7 +157,7 @@ class Sleep(SpanRecord[SleepScore]):
     Its `timezone_offset` is often the member's present one instead of that night's.
     """
 
-    id: Uuid
+    id: UUID
     cycle_id: Identifier
     v1_id: Int64 | None = None
     end: Timestamp
@@ -188,7 +187,7 @@ class Recovery(Record[RecoveryScore]):
     """
 
     cycle_id: Identifier
-    sleep_id: Uuid
+    sleep_id: UUID
 
 
 class ZoneDurations(Measurements):
@@ -225,7 +224,7 @@ class Workout(SpanRecord[WorkoutScore]):
     `sport_name` is a slug of an open list (`hiking-rucking`). WHOOP is phasing out `sport_id`.
     """
 
-    id: Uuid
+    id: UUID
     v1_id: Int64 | None = None
     end: Timestamp
     sport_name: Slug

@@ -85,7 +85,7 @@ class Stream:
             for name in path.split("."):
                 # `scored` is None unless score_state is SCORED. A part of a score can be missing.
                 value = None if value is None else getattr(value, "scored" if name == "score" else name)
-            values[column] = str(value) if isinstance(value, UUID | str) else value
+            values[column] = str(value) if isinstance(value, UUID) else value
         return values
 
     def record_url_path(self, key: Key) -> str:
