@@ -277,11 +277,9 @@ class WhoopClient(RequestSender):
 
 
 def instant(moment: datetime, *, round_up: bool = False) -> str:
-    """Return the time in WHOOP's format, `2026-11-20T06:30:00.000Z`.
+    """Return the aware time in WHOOP's format, `2026-11-20T06:30:00.000Z`.
 
-    Args:
-        moment: An aware time.
-        round_up: Round up to the next millisecond instead of down; for the end of a range.
+    `round_up` rounds up to the next millisecond instead of down, for the end of a range.
     """
     if moment.tzinfo is None:
         raise ValueError("start and end must be aware of their time zone")

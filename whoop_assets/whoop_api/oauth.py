@@ -29,7 +29,7 @@ from whoop_assets.whoop_api.errors import (
 )
 from whoop_assets.whoop_api.http import rate_limit_headers
 from whoop_assets.whoop_api.http.response_body import RawResponse, ResponseTooLarge, receive
-from whoop_assets.whoop_api.http.transport import USER_AGENT, checked_base_url, open_http
+from whoop_assets.whoop_api.http.transport import HEADERS, checked_base_url, open_http
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
 from whoop_assets.whoop_api.token_response import TOKEN_PATH, TokenPair, error_code, read_error, read_pair
 
@@ -57,7 +57,6 @@ class OAuth:
         *,
         clock: Clock,
         http: httpx.Client | None = None,
-        jitter: random.Random | None = None,
     ) -> None:
         """Create the client.
 
@@ -68,7 +67,6 @@ class OAuth:
             redirect_uri: WHOOP_REDIRECT_URI.
             clock: Performs the waits.
             http: An HTTP client to share; `close` leaves it open.
-            jitter: Source of the random part of waits.
 
         Raises:
             ConfigurationError: `oauth_url` is not a usable URL.
@@ -77,7 +75,7 @@ class OAuth:
         self._client = {"client_id": client_id, "client_secret": client_secret}
         self._redirect_uri = redirect_uri
         self._clock = clock
-        self._backoff = Backoff(jitter or random.Random(), max_seconds=4.0)
+        self._backoff = Backoff(random.Random(), max_seconds=4.0)
         self._own_http = http is None
         self._http = http or open_http()
 
@@ -218,7 +216,7 @@ class OAuth:
                 "POST",
                 self._url + TOKEN_PATH,
                 data={**form, **self._client},
-                headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+                headers=HEADERS,
                 timeout=TOKEN_TIMEOUT,
             )
             return receive(self._http, request, max_seconds=MAX_TOKEN_RESPONSE_SECONDS)

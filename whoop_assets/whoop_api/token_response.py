@@ -74,7 +74,6 @@ def read_pair(response: RawResponse, requested: Iterable[str]) -> TokenPair:
     A pair that is rejected here is lost, so only the tokens themselves must be valid.
 
     Args:
-        response: The response.
         requested: The granted scopes if the response names none (RFC 6749, section 5.1).
 
     Raises:
@@ -98,7 +97,6 @@ def read_error(response: RawResponse, invalid_grant: InvalidGrant, retry_after: 
     """Return the error for a response that is neither 2xx nor 5xx.
 
     Args:
-        response: The response.
         invalid_grant: The error to return for the code of that name.
         retry_after: Seconds that a 429 asks to wait.
     """

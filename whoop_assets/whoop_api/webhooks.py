@@ -96,8 +96,7 @@ def verify(
         timestamp: Content of X-WHOOP-Signature-Timestamp.
         given: Content of X-WHOOP-Signature.
         body: The raw body.
-        now: The current time.
-        max_age: The oldest accepted signature.
+        max_age: Age of the oldest accepted signature.
 
     Returns:
         The time of the signature.

@@ -52,8 +52,6 @@ def receive(http: httpx.Client, request: httpx.Request, *, max_seconds: float | 
     """Send the request and read the whole response. Does not follow redirects.
 
     Args:
-        http: The client that sends it.
-        request: What to send.
         max_seconds: Limit from the headers to the last byte; `MAX_RESPONSE_SECONDS` by default.
 
     Raises:

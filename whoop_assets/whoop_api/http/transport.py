@@ -2,7 +2,7 @@
 
 Each attempt acquires the budget first, and the budget observes each response. Transient faults (no response,
 an incomplete one, 5xx, 429, a body that is not JSON) are retried for as long as `fault_time` allows. Other
-errors are not retried. A 429 or 5xx that asks for a wait longer than `max_wait_seconds` is an error that
+errors are not retried. A 429 or 5xx that asks for a wait longer than `MAX_WAIT_SECONDS` is an error that
 states the wait.
 """
 
@@ -43,10 +43,12 @@ log = logging.getLogger(__name__)
 
 # WHOOP's front end blocks clients without a User-Agent.
 USER_AGENT = f"whoop-assets (python-httpx/{httpx.__version__})"
+HEADERS = {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip, deflate"}
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 MAX_RETRY_SECONDS = 90.0
 """A request is retried until its faults have cost this long."""
 MAX_WAIT_SECONDS = 90.0
+"""The longest wait that WHOOP may ask for."""
 MAX_SLOT_AGE_SECONDS = 0.35
 """A request that leaves later than its slot can exceed WHOOP's limit. The budget's margin is 0.75 s in
 total."""
@@ -87,10 +89,8 @@ class RequestSender:
         clock: Clock,
         lane: str = "backfill",
         http: httpx.Client | None = None,
-        user_agent: str = USER_AGENT,
         fault_time: FaultTime | None = None,
         max_retry_seconds: float = MAX_RETRY_SECONDS,
-        max_wait_seconds: float = MAX_WAIT_SECONDS,
         jitter: random.Random | None = None,
     ) -> None:
         """Create the sender.
@@ -102,10 +102,8 @@ class RequestSender:
             clock: Performs the waits.
             lane: The budget's lane.
             http: An HTTP client to share; `close` leaves it open.
-            user_agent: The header of that name.
             fault_time: Limits that all clients of a run share.
             max_retry_seconds: How long faults of one request may last.
-            max_wait_seconds: The longest wait that WHOOP may ask for.
             jitter: Source of the random part of waits.
 
         Raises:
@@ -122,13 +120,7 @@ class RequestSender:
         self._lane = lane
         self._fault_time = fault_time or FaultTime(clock)
         self._max_retry_seconds = max_retry_seconds
-        self._max_wait_seconds = max_wait_seconds
         self._backoff = Backoff(jitter or random.Random())
-        self._headers = {
-            "User-Agent": user_agent,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
-        }
         self._own_http = http is None
         self._http = http or open_http()
 
@@ -155,9 +147,7 @@ class RequestSender:
         """Send the request, with retries, until it succeeds or fails for good.
 
         Args:
-            method: HTTP method.
             path: Path below the base URL.
-            params: Query parameters.
             status: The only status that counts as success; the body is then not parsed.
             check: Validates the JSON. An ApiError that it raises is handled like any other fault.
 
@@ -167,7 +157,7 @@ class RequestSender:
         """
         self._fault_time.require(method, path)
         url = f"{self._base_url}{path}?{urlencode(params)}" if params else self._base_url + path
-        request = httpx.Request(method, url, headers=self._headers, extensions={"timeout": TIMEOUT.as_dict()})
+        request = httpx.Request(method, url, headers=HEADERS, extensions={"timeout": TIMEOUT.as_dict()})
         auth = BearerAuth(self._tokens)
         rule = _RetryRule(self, path)
 
@@ -269,7 +259,7 @@ class _RetryRule:
         """Return whether no time is left for another attempt."""
         error = _error_of(state)
         left = self._seconds_left(error)
-        return left <= 0.0 or (error.retry_after or 0.0) > min(left, self._sender._max_wait_seconds)
+        return left <= 0.0 or (error.retry_after or 0.0) > min(left, MAX_WAIT_SECONDS)
 
     def before_sleep(self, state: RetryCallState) -> None:
         """Log and count the retry and its wait."""
