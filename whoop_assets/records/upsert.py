@@ -3,21 +3,20 @@
 Each function works in the caller's transaction. It also keeps versions, reassigns days and marks days stale.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Column, Connection, Table, bindparam, or_, select, update
+from sqlalchemy import Column, Connection, Table, bindparam, delete, or_, select, update
 
-from whoop_assets.db.statements import batched, insert_rows
+from whoop_assets.db.statements import batched, insert_or_ignore, insert_rows
 from whoop_assets.records import coverage, day_assignment
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.day_assignment import AffectedRecords
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.stale_days import STALE_DAYS
-from whoop_assets.records.tables import RECORD_TABLES, cycles, recoveries
-from whoop_assets.records.versions import add_versions
+from whoop_assets.records.tables import RECORD_TABLES, cycles, record_versions, recoveries
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import Calendar
 
@@ -71,7 +70,7 @@ def store(
             stats.superseded += 1
             if row is None or row.synced_at < record.requested_at:
                 stats.outdated.add(key)
-    add_versions(connection, user_id, stream, ordered, stored)
+    _add_versions(connection, user_id, stream, ordered, stored)
     _confirm(connection, stream, confirmed)
     if to_write:
         _write(connection, user_id, stream, to_write, stored, at, stats)
@@ -170,6 +169,59 @@ def _stored_rows(connection: Connection, stream: str, keys: Sequence[Any]) -> di
         for batch in batched(keys)
         for row in connection.execute(query.where(key_column.in_(batch)))
     }
+
+
+def _add_versions(
+    connection: Connection,
+    user_id: int,
+    stream: str,
+    records: Iterable[ParsedRecord],
+    stored: Mapping[Any, Any],
+) -> None:
+    """Keep each new content of a record, with the endpoint that returned it.
+
+    Of the contents of an open cycle only the last is kept.
+
+    Args:
+        records: Parsed records of one stream, oldest first.
+        stored: Key -> stored row.
+    """
+    rows: list[dict[str, Any]] = []
+    open_keys: list[dict[str, str]] = []
+    for record in records:
+        row = stored.get(record.key)
+        fields = record.fields
+        if row is not None and row.content_hash == fields["content_hash"]:
+            continue
+        is_open = stream == "cycles" and fields["end_time"] is None
+        if is_open:
+            if row is not None and record.order < (row.updated_at, row.synced_at):
+                continue
+            open_keys.append({"key": str(record.key)})
+            rows = [kept for kept in rows if not (kept["open"] and kept["record_key"] == str(record.key))]
+        rows.append(
+            {
+                "stream": stream,
+                "record_key": str(record.key),
+                "content_hash": fields["content_hash"],
+                "user_id": user_id,
+                "payload": fields["payload"],
+                "endpoint": record.endpoint,
+                "updated_at": fields["updated_at"],
+                "requested_at": record.requested_at,
+                "open": is_open,
+            }
+        )
+    if open_keys:
+        connection.execute(
+            delete(record_versions).where(
+                record_versions.c.stream == stream,
+                record_versions.c.record_key == bindparam("key"),
+                record_versions.c.open.is_(True),
+            ),
+            open_keys,
+        )
+    insert_or_ignore(connection, record_versions, rows)
 
 
 def _compare(record: ParsedRecord, row: Any | None) -> Literal["write", "confirm", "superseded"]:
