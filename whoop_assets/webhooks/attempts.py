@@ -19,7 +19,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, or_, select
 
 from whoop_assets.db.statements import batched
-from whoop_assets.records.offsets import newest_offsets
+from whoop_assets.records.record_lookup import newest_offsets
 from whoop_assets.records.tables import RECORD_KEYS, RECORD_TABLES
 from whoop_assets.webhooks.inbox import COLUMNS, DONE, OPEN, PARKED, Event, change, locked, write
 from whoop_assets.webhooks.tables import webhook_events

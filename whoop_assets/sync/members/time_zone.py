@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
-from whoop_assets.records.offsets import Observed, newest_offsets, observed_offsets
+from whoop_assets.records.record_lookup import Observed, newest_offsets, observed_offsets
 from whoop_assets.settings import Settings
 
 MAX_CYCLES = 400
