@@ -149,7 +149,7 @@ def select_weeks(cohort: Cohort) -> int:
 
 
 def rebuild_summaries(cohort: Cohort) -> int:
-    return rebuild.rebuild_days(cohort.database, cohort.members, FIRST, cohort.last).changed
+    return rebuild.rebuild_days(cohort.database, cohort.members, FIRST, cohort.last)
 
 
 def rebuild_trends(cohort: Cohort) -> int:

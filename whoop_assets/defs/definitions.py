@@ -12,15 +12,13 @@ import dagster as dg
 from pydantic import Field, create_model
 
 from whoop_assets.defs.asset_namespace import DEFAULT_OWNERS, DEFAULT_PREFIX, AssetNamespace
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.factory import AssetFactory, Partitions
 from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.journal import journal, journal_effects
 from whoop_assets.defs.assets.notion_daily import notion_daily
 from whoop_assets.defs.assets.report import report
 from whoop_assets.defs.assets.streams import STREAM_ASSETS
-from whoop_assets.defs.assets.trends import trends
-from whoop_assets.defs.assets.weekly_summary import weekly_summary
+from whoop_assets.defs.assets.summaries import daily_summary, trends, weekly_summary
 from whoop_assets.defs.catalog import API_ASSET, api_asset, table_location
 from whoop_assets.defs.checks import (
     events_loaded,

@@ -1,9 +1,8 @@
 """Rebuild daily summaries: read the records, compute the rows, store them and clear their stale marks."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, cast
+from typing import Any
 
 from whoop_assets.app_export.gap_filling import ImportedRecords, imported_records
 from whoop_assets.db.database import Database
@@ -21,30 +20,23 @@ Records = Mapping[str, Sequence[Mapping[str, Any]]]
 """Stream -> rows of its records."""
 
 
-@dataclass(slots=True)
-class RebuiltDays:
-    """Day -> number of its summary rows, and the number of rows that changed."""
-
-    rows: dict[date, int]
-    changed: int
-
-
-def rebuild_days(database: Database, members: Collection[int], first: date, last: date) -> RebuiltDays:
+def rebuild_days(database: Database, members: Collection[int], first: date, last: date) -> int:
     """Rebuild the members' summaries of the days first..last.
 
     One transaction with the members' locks reads the records and writes the rows. Otherwise a slow rebuild
     could overwrite a newer row with an older one, and no stale mark would remain.
+
+    Returns:
+        The number of rows that changed.
     """
-    result = RebuiltDays({}, 0)
-    for batch in member_batches(members):
-        for start, end in day_batches(first, last):
-            _rebuild(database, batch, start, end, result)
-    return result
+    return sum(
+        _rebuild(database, batch, start, end)
+        for batch in member_batches(members)
+        for start, end in day_batches(first, last)
+    )
 
 
-def _rebuild(
-    database: Database, members: Collection[int], first: date, last: date, result: RebuiltDays
-) -> None:
+def _rebuild(database: Database, members: Collection[int], first: date, last: date) -> int:
     with database.write(members) as connection:
         at = database.now(connection)
         read = STALE_DAYS.generations(connection, members, first, last)
@@ -52,11 +44,9 @@ def _rebuild(
         read_for = read_days(connection, _days_of(records))
         latest = daily_store.latest_cycles(connection, members)
         rows = _rows(records, read_for, latest, imported_records(connection, members, first, last, at))
-        result.changed += daily_store.replace(connection, members, first, last, rows, at)
+        changed = daily_store.replace(connection, members, first, last, rows, at)
         STALE_DAYS.clear(connection, read)
-    for row in rows:
-        day = cast("date", row["day"])
-        result.rows[day] = result.rows.get(day, 0) + 1
+    return changed
 
 
 def _days_of(records: Records) -> set[MemberDay]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, func, select
 
+from whoop_assets.db.database import Database
 from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.tables import daily_summary, trends
 
@@ -59,8 +60,9 @@ def replace_rows(
 
 
 def row_counts(
-    connection: Connection, day: Column[date], members: Collection[int], first: date, last: date
+    database: Database, day: Column[date], members: Collection[int], first: date, last: date
 ) -> dict[date, int]:
     """Return day -> number of the members' rows in the table of this day column."""
     where = (day.table.c.user_id.in_(list(members)), day.between(first, last))
-    return dict(connection.execute(select(day, func.count()).where(*where).group_by(day)).all())
+    with database.read() as connection:
+        return dict(connection.execute(select(day, func.count()).where(*where).group_by(day)).all())

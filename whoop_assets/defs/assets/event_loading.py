@@ -7,17 +7,12 @@ import dagster as dg
 
 from whoop_assets.defs.assets import loading
 from whoop_assets.defs.assets.loading import LANE_TAG
-from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.summaries.tables import daily_summary
-from whoop_assets.summaries.trends_store import row_counts
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import (
     ANNOUNCED_STREAMS,
     PartitionBounds,
-    follow_touched,
     load_events,
-    rebuild_touched,
 )
 
 
@@ -50,25 +45,6 @@ def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -
         bounds=partition_bounds(context.assets_def.partitions_def),
     )
     return loading.report(context, whoop, order, result)
-
-
-def rebuild_summaries(context: dg.AssetExecutionContext, whoop: WhoopResource) -> tuple[dict[date, int], int]:
-    """Rebuild the daily summaries that the run's events made stale, on its days and on others.
-
-    Returns the rows per day of the run, and the number of changed rows.
-    """
-    first, last = first_and_last(context.partition_keys)
-    members = [member.user_id for member in whoop.chosen_members()]
-    changed = rebuild_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
-    with whoop.database.read() as connection:
-        return row_counts(connection, daily_summary.c.day, members, first, last), changed
-
-
-def rebuild_trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> int:
-    """Rebuild the trends that the run's events made stale. Returns the number of changed rows."""
-    first, last = first_and_last(context.partition_keys)
-    members = [member.user_id for member in whoop.chosen_members()]
-    return follow_touched(whoop.database, members, first, last, by=context.run.run_id, since=whoop.began)
 
 
 def _announced(context: dg.AssetExecutionContext) -> list[str]:

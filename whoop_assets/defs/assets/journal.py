@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.factory import Partitions, asset
+from whoop_assets.defs.assets.summaries import daily_summary
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.journal.tables import EFFECT_SOURCES, JOURNAL_SOURCES

@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.factory import asset
 from whoop_assets.defs.assets.loading import ROW_COUNT
+from whoop_assets.defs.assets.summaries import daily_summary
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import WhoopError

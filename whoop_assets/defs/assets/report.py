@@ -5,11 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.factory import Partitions, asset
 from whoop_assets.defs.assets.journal import journal_effects
-from whoop_assets.defs.assets.trends import trends
-from whoop_assets.defs.assets.weekly_summary import weekly_summary
+from whoop_assets.defs.assets.summaries import daily_summary, trends, weekly_summary
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.report.files import write_report
 

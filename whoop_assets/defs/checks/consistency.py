@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.streams import STREAM_ASSETS, cycles
+from whoop_assets.defs.assets.summaries import daily_summary
 from whoop_assets.defs.checks.factory import Spec, checks
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.planner.overdue import MAX_DELAY, lateness

@@ -8,9 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.streams import STREAM_ASSETS, cycles, profile
-from whoop_assets.defs.assets.trends import trends
+from whoop_assets.defs.assets.summaries import daily_summary, trends
 from whoop_assets.defs.checks.factory import check
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT

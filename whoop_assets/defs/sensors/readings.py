@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from whoop_assets.defs.asset_namespace import AssetNamespace
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.loading import SINCE_TAG, lane_tags
 from whoop_assets.defs.assets.streams import STREAM_ASSETS
-from whoop_assets.defs.assets.trends import trends
+from whoop_assets.defs.assets.summaries import daily_summary, trends
 from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.checking import checks_of

@@ -9,11 +9,10 @@ import dagster as dg
 
 from whoop_assets.db.database import Database
 from whoop_assets.defs.asset_namespace import AssetNamespace
-from whoop_assets.defs.assets.daily_summary import daily_summary
 from whoop_assets.defs.assets.event_loading import partition_bounds
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.assets.streams import RECORD_ASSETS, cycles
-from whoop_assets.defs.assets.trends import trends
+from whoop_assets.defs.assets.summaries import daily_summary, trends
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.in_flight import runs_for_events

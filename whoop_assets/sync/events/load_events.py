@@ -223,7 +223,7 @@ def rebuild_touched(
     spans = to_date_ranges_of_members(
         ((entry.user_id, entry.day) for entry in stale), max_gap=MAX_BRIDGED_GAP
     )
-    return sum(rebuild_days(database, users, start, stop).changed for users, start, stop in spans)
+    return sum(rebuild_days(database, users, start, stop) for users, start, stop in spans)
 
 
 def follow_touched(
