@@ -1,6 +1,6 @@
 """Shared code of the assets that read WHOOP.
 
-It builds the load request from the run, loads, and reports metadata.
+It builds the load request from the run, loads the run's days or its webhook events, and reports metadata.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,10 @@ from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
 from whoop_assets.records.record_lookup import row_counts
 from whoop_assets.request_budget import usage
+from whoop_assets.sync.events.event_load import LANE
+from whoop_assets.sync.events.load_events import PartitionBounds, load_events
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
+from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, STREAMS
 
 LANE_TAG = "whoop/lane"
 SINCE_TAG = "whoop/since"
@@ -59,14 +62,46 @@ def sink_tags(sink: str) -> dict[str, str]:
 
 
 def load(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> dg.MaterializeResult[Any]:
-    """Load the stream once for the run's whole range and report rows per day."""
-    order = order_of(context, whoop, stream, since=_since(context, whoop))
-    return report(context, whoop, order, load_members(whoop.connection, order))
+    """Load the stream once for the run's whole range, and report rows per day.
+
+    A run for webhook events loads the events of its days instead. Snapshots have no events.
+    """
+    request = _request(context, whoop, stream)
+    if is_for_events(context) and stream in STREAMS:
+        bounds = partition_bounds(context.assets_def.partitions_def)
+        result = load_events(whoop.connection, request, streams=_announced(context), bounds=bounds)
+    else:
+        result = load_members(whoop.connection, request)
+    return _report(context, whoop, request, result)
 
 
-def order_of(
-    context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str, *, since: datetime
-) -> LoadRequest:
+def is_for_events(context: dg.AssetExecutionContext) -> bool:
+    """Return whether this run was requested for webhook events."""
+    return context.run.tags.get(LANE_TAG) == LANE
+
+
+def partition_bounds(days: dg.PartitionsDefinition[Any] | None) -> PartitionBounds | None:
+    """Return the first and last day that have a partition now; None if the first day is in the future."""
+    if not isinstance(days, dg.TimeWindowPartitionsDefinition):
+        raise TypeError("not days")  # every stream has a partition a day
+    first, last = days.get_first_partition_key(), days.get_last_partition_key()
+    return (
+        None
+        if first is None or last is None
+        else PartitionBounds(date.fromisoformat(first), date.fromisoformat(last))
+    )
+
+
+def _announced(context: dg.AssetExecutionContext) -> list[str]:
+    """Return the streams of this run that have events; the run loads no others."""
+    selected = context.run.asset_selection
+    if selected is None:
+        return list(ANNOUNCED_STREAMS)
+    names = {key.path[-1] for key in selected}
+    return [stream for stream in ANNOUNCED_STREAMS if stream in names]
+
+
+def _request(context: dg.AssetExecutionContext, whoop: WhoopResource, stream: str) -> LoadRequest:
     """Return the load request of the run: stream, days, lane and members."""
     first, last = first_and_last(context.partition_keys)
     return LoadRequest(
@@ -75,18 +110,18 @@ def order_of(
         last=last,
         today=date.fromisoformat(whoop.today),
         until=whoop.began,
-        since=since,
+        since=_since(context, whoop),
         lane=context.run.tags.get(LANE_TAG, "backfill"),
         members=tuple(whoop.members),
         run_id=context.run.run_id,
     )
 
 
-def report(
-    context: dg.AssetExecutionContext, whoop: WhoopResource, order: LoadRequest, result: LoadResult
+def _report(
+    context: dg.AssetExecutionContext, whoop: WhoopResource, request: LoadRequest, result: LoadResult
 ) -> dg.MaterializeResult[Any]:
     """Log warnings and failures, and add rows per day and figures as metadata."""
-    stream, first, last = order.stream, order.first, order.last
+    stream, first, last = request.stream, request.first, request.last
     for warning in result.warnings:
         context.log.warning(warning)
     for failure in result.failures:
@@ -98,7 +133,7 @@ def report(
         context.add_asset_metadata({ROW_COUNT: counts.get(date.fromisoformat(key), 0)}, partition_key=key)
     # Only the newest day has the figures of the run. Dagster would copy the metadata of a result to every
     # day.
-    figures = _figures(result) | _budget(whoop, order.lane)
+    figures = _figures(result) | _budget(whoop, request.lane)
     context.add_asset_metadata(figures, partition_key=max(context.partition_keys))
     return dg.MaterializeResult()
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets import event_loading, loading
-from whoop_assets.defs.assets.factory import WHOOP, AssetFactory
+from whoop_assets.defs.assets.factory import WHOOP, AssetFactory, Body
+from whoop_assets.defs.assets.loading import load
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.whoop_api.streams import CYCLES, PROFILE, SNAPSHOT_STREAMS, STREAMS, SnapshotStream, Stream
 
@@ -18,12 +18,16 @@ _SNAPSHOT = (
 )
 
 
-def _records(stream: Stream, *deps: AssetFactory) -> AssetFactory:
+def _read(stream: str) -> Body:
     def read(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-        return event_loading.load(context, whoop, stream.name)
+        return load(context, whoop, stream)
 
+    return read
+
+
+def _records(stream: Stream, *deps: AssetFactory) -> AssetFactory:
     return AssetFactory(
-        read,
+        _read(stream.name),
         frozenset({WHOOP}),
         asset_name=stream.name,
         description=f"{_sentence(stream.provides)}\n\n{_BY_CYCLE if deps else _CALENDAR}",
@@ -34,11 +38,8 @@ def _records(stream: Stream, *deps: AssetFactory) -> AssetFactory:
 
 
 def _snapshot(stream: SnapshotStream) -> AssetFactory:
-    def read(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.MaterializeResult[Any]:
-        return loading.load(context, whoop, stream.name)
-
     return AssetFactory(
-        read,
+        _read(stream.name),
         frozenset({WHOOP}),
         asset_name=stream.name,
         description=f"Each member's {stream.provides} on that day.\n\n{_SNAPSHOT}",

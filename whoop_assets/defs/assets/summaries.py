@@ -10,9 +10,8 @@ from typing import Any
 
 import dagster as dg
 
-from whoop_assets.defs.assets.event_loading import is_for_events
 from whoop_assets.defs.assets.factory import Partitions, asset
-from whoop_assets.defs.assets.loading import ROW_COUNT
+from whoop_assets.defs.assets.loading import ROW_COUNT, is_for_events
 from whoop_assets.defs.assets.streams import RECORD_ASSETS
 from whoop_assets.defs.partitions import first_and_last
 from whoop_assets.defs.resources import WhoopResource

@@ -9,8 +9,7 @@ import dagster as dg
 
 from whoop_assets.db.database import Database
 from whoop_assets.defs.asset_namespace import AssetNamespace
-from whoop_assets.defs.assets.event_loading import partition_bounds
-from whoop_assets.defs.assets.loading import lane_tags
+from whoop_assets.defs.assets.loading import lane_tags, partition_bounds
 from whoop_assets.defs.assets.streams import RECORD_ASSETS, cycles
 from whoop_assets.defs.assets.summaries import daily_summary, trends
 from whoop_assets.defs.resources import WhoopResource
