@@ -11,7 +11,7 @@ from whoop_assets.defs.assets.iceberg import ICEBERG_ASSETS
 from whoop_assets.defs.assets.loading import SINK_TAG, sink_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import MAX_RUNS, MAX_SILENCE, runs_in_flight
+from whoop_assets.defs.sensors.runs import MAX_RUNS, MAX_SILENCE, runs_in_flight
 from whoop_assets.defs.sensors.summaries import TRY_AGAIN_AFTER
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.sinks.iceberg import ledger

@@ -11,7 +11,7 @@ from whoop_assets.defs.assets.notion_daily import NOTION, notion_daily
 from whoop_assets.defs.partitions import range_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import runs_in_flight
+from whoop_assets.defs.sensors.runs import runs_in_flight
 from whoop_assets.defs.sensors.summaries import MAX_RANGES, TRY_AGAIN_AFTER, askable, digest
 from whoop_assets.defs.sensors.webhooks import ATTEMPT_TAG
 from whoop_assets.records.stale_days import StaleCount

@@ -13,9 +13,8 @@ from whoop_assets.defs.assets.streams import STREAM_ASSETS
 from whoop_assets.defs.assets.summaries import daily_summary, trends
 from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import runs_in_flight
+from whoop_assets.defs.sensors.runs import checks_of, runs_in_flight
 from whoop_assets.planner import FetchTask, Plan
 from whoop_assets.planner.current_plan import Group, grouped, plan_now
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS

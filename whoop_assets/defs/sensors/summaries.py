@@ -12,9 +12,8 @@ from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.assets.summaries import daily_summary, trends, weekly_summary
 from whoop_assets.defs.partitions import range_of, range_tags
 from whoop_assets.defs.resources import WhoopResource
-from whoop_assets.defs.sensors.checking import checks_of
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import runs_for_events, runs_in_flight
+from whoop_assets.defs.sensors.runs import checks_of, runs_for_events, runs_in_flight
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, StaleCount
 from whoop_assets.report.formatting import counted
 

@@ -14,7 +14,7 @@ from whoop_assets.defs.assets.streams import RECORD_ASSETS, cycles
 from whoop_assets.defs.assets.summaries import daily_summary, trends
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.defs.sensors.factory import sensor
-from whoop_assets.defs.sensors.in_flight import runs_for_events
+from whoop_assets.defs.sensors.runs import runs_for_events
 from whoop_assets.report.formatting import counted
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds

@@ -1,6 +1,6 @@
-"""Runs that are queued or in progress."""
+"""The runs of sensors: those that are queued or in progress, and the checks of those that they request."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 import dagster as dg
@@ -22,6 +22,12 @@ _STATUSES = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+_CHECKS = {
+    "daily_summary": ("events_loaded",),
+    "trends": ("loads_complete",),
+    "profile": ("members_connected", "timezone_covers_members"),
+}
 
 
 def runs_in_flight(
@@ -52,3 +58,14 @@ def runs_in_flight(
 def runs_for_events(instance: dg.DagsterInstance, namespace: AssetNamespace) -> list[dg.RunRecord]:
     """Return the runs in flight that load webhook events."""
     return runs_in_flight(instance, namespace, tags={LANE_TAG: LANE}, max_silence=MAX_SILENCE)
+
+
+def checks_of(assets: Iterable[str], namespace: AssetNamespace) -> list[dg.AssetCheckKey]:
+    """Return the checks of a run that materializes these assets, named without their prefix.
+
+    A run without named checks executes all checks of its assets. Sensors request many runs, so these leave
+    out the checks of all data, which the schedule `check_daily` executes.
+    """
+    return [
+        dg.AssetCheckKey(namespace.key(asset), name) for asset in assets for name in _CHECKS.get(asset, ())
+    ]
