@@ -21,15 +21,12 @@ RENEW_AFTER = timedelta(days=3)
 class TokenSession(Protocol):
     """The parts of a WHOOP session that `keep_alive` needs."""
 
-    @property
-    def database(self) -> Database:
-        """The database with the tokens."""
+    database: Database
 
     def require_key(self) -> None:
         """Raise ConfigurationError if new tokens could not be encrypted."""
 
-    def tokens(self, user_id: int) -> MemberTokens:
-        """Return the member's tokens."""
+    def tokens(self, user_id: int) -> MemberTokens: ...
 
 
 @dataclass(slots=True)

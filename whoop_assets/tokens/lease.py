@@ -18,7 +18,7 @@ Therefore:
 
 import os
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, or_, select, update
@@ -26,8 +26,9 @@ from sqlalchemy import ColumnElement, Connection, or_, select, update
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.tokens import cipher as keys
 from whoop_assets.tokens.cipher import TokenCipher
-from whoop_assets.tokens.store import StoredPair, encrypted
+from whoop_assets.tokens.store import StoredPair, pair_columns
 from whoop_assets.tokens.tables import tokens
+from whoop_assets.whoop_api.token_response import TokenPair
 
 LEASE_DURATION = timedelta(seconds=5)
 """How long the others wait for a holder that died."""
@@ -109,11 +110,7 @@ def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: date
     key_id = keys.lock_current(connection, cipher, at)
     taken = connection.execute(
         update(tokens)
-        .where(
-            tokens.c.user_id == pair.user_id,
-            tokens.c.fence == pair.fence,
-            _free(at),
-        )
+        .where(tokens.c.user_id == pair.user_id, tokens.c.fence == pair.fence, _free(at))
         .values(
             fence=pair.fence + 1, lease_until=at + LEASE_DURATION, intent_at=at, lease_holder=this_process()
         )
@@ -164,15 +161,7 @@ def renew(connection: Connection, lease: Lease, at: datetime) -> bool:
 
 
 def store_refreshed(
-    connection: Connection,
-    lease: Lease,
-    cipher: TokenCipher,
-    *,
-    spent: str,
-    access_token: str,
-    refresh_token: str,
-    expires_at: datetime,
-    at: datetime,
+    connection: Connection, lease: Lease, cipher: TokenCipher, spent: str, pair: TokenPair, at: datetime
 ) -> bool:
     """Store the pair that an exchange returned, and release the lease.
 
@@ -184,9 +173,7 @@ def store_refreshed(
         lease: The lease of the exchange.
         cipher: The available keys.
         spent: The refresh token that was exchanged.
-        access_token: The new access token.
-        refresh_token: The new refresh token.
-        expires_at: When the new access token expires.
+        pair: What WHOOP returned. Without a refresh token, `spent` stays in use.
         at: The time by the database clock.
 
     Returns:
@@ -202,19 +189,9 @@ def store_refreshed(
         return False
     if row.fence != lease.fence and not _is(row.refresh_token, row.key_id, spent, cipher):
         return False
-    connection.execute(
-        update(tokens)
-        .where(tokens.c.user_id == lease.user_id)
-        .values(
-            **encrypted(cipher, key_id, access_token, refresh_token),
-            expires_at=expires_at,
-            refreshed_at=at,
-            fence=row.fence + 1,
-            lease_until=None,
-            intent_at=None,
-            lease_holder=None,
-        )
-    )
+    new = replace(pair, refresh_token=pair.refresh_token or spent)
+    values = pair_columns(cipher, key_id, new, at) | {"fence": row.fence + 1}
+    connection.execute(update(tokens).where(tokens.c.user_id == lease.user_id).values(values))
     return True
 
 

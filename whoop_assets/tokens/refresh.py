@@ -49,25 +49,14 @@ Wanted = Callable[[StoredPair, datetime], bool]
 class TokenServices(Protocol):
     """Dependencies of the token refresh; a WHOOP session provides them."""
 
-    @property
-    def database(self) -> Database:
-        """The database with the tokens."""
-
-    @property
-    def clock(self) -> Clock:
-        """Performs the waits."""
+    database: Database
+    clock: Clock
+    oauth: OAuth
+    fault_time: FaultTime
 
     @property
     def cipher(self) -> TokenCipher:
         """The available keys. Raises ConfigurationError without any."""
-
-    @property
-    def oauth(self) -> OAuth:
-        """The token endpoint."""
-
-    @property
-    def fault_time(self) -> FaultTime:
-        """The time that faults may cost."""
 
 
 class StillRefreshing(WhoopError):
@@ -262,17 +251,7 @@ class MemberTokens:
         database = self._services.database
         with database.write([self._user_id]) as connection:
             now = database.now(connection)
-            stored = leases.store_refreshed(
-                connection,
-                lease,
-                self._services.cipher,
-                spent=spent,
-                access_token=fresh.access_token,
-                refresh_token=fresh.refresh_token or spent,
-                expires_at=now + timedelta(seconds=fresh.expires_in),
-                at=now,
-            )
-            if stored:
+            if leases.store_refreshed(connection, lease, self._services.cipher, spent, fresh, now):
                 # While the response was late, WHOOP may have rejected the token of another process.
                 member_store.mend(connection, self._user_id)
 

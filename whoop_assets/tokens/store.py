@@ -2,7 +2,8 @@
 
 import secrets
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
@@ -12,6 +13,7 @@ from whoop_assets.members.tables import members
 from whoop_assets.tokens import cipher as keys
 from whoop_assets.tokens.cipher import TokenCipher
 from whoop_assets.tokens.tables import tokens
+from whoop_assets.whoop_api.token_response import TokenPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,43 +64,28 @@ def load(connection: Connection, user_id: int, cipher: TokenCipher) -> StoredPai
     )
 
 
-def encrypted(
-    cipher: TokenCipher, key_id: str, access_token: str, refresh_token: str | None
-) -> dict[str, str | None]:
-    """Return the columns of a pair, encrypted with that key."""
+def pair_columns(cipher: TokenCipher, key_id: str, pair: TokenPair, at: datetime) -> dict[str, Any]:
+    """Return the columns of a pair that WHOOP issued at that time, encrypted and without a lease."""
     return {
-        "access_token": cipher.encrypt(access_token, key_id),
-        "refresh_token": None if refresh_token is None else cipher.encrypt(refresh_token, key_id),
+        "access_token": cipher.encrypt(pair.access_token, key_id),
+        "refresh_token": pair.refresh_token and cipher.encrypt(pair.refresh_token, key_id),
         "key_id": key_id,
+        "expires_at": at + timedelta(seconds=pair.expires_in),
+        "refreshed_at": at,
+        "lease_until": None,
+        "intent_at": None,
+        "lease_holder": None,
     }
 
 
-def save(
-    connection: Connection,
-    user_id: int,
-    cipher: TokenCipher,
-    *,
-    access_token: str,
-    refresh_token: str | None,
-    expires_at: datetime,
-    at: datetime,
-) -> None:
+def save(connection: Connection, user_id: int, cipher: TokenCipher, pair: TokenPair, at: datetime) -> None:
     """Store the pair of a new consent. Leases on the previous pair become invalid."""
     key_id = keys.for_storing(connection, cipher, cipher.first, at)
     fence = connection.scalar(select(tokens.c.fence).where(tokens.c.user_id == user_id).with_for_update())
     if fence is None:
         # Not zero: a lease from before the member was erased must not match.
         fence = secrets.randbits(48)
-    row = {
-        "user_id": user_id,
-        **encrypted(cipher, key_id, access_token, refresh_token),
-        "expires_at": expires_at,
-        "refreshed_at": at,
-        "fence": fence + 1,
-        "lease_until": None,
-        "intent_at": None,
-        "lease_holder": None,
-    }
+    row = pair_columns(cipher, key_id, pair, at) | {"user_id": user_id, "fence": fence + 1}
     insert_or_replace(connection, tokens, [row], keep=set())
 
 

@@ -11,6 +11,7 @@ from whoop_assets.errors import ConfigurationError
 from whoop_assets.tokens import cipher as keys
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.cipher import token_cipher
+from whoop_assets.whoop_api.token_response import TokenPair
 from whoop_assets_tests.support.data.factories import NOW
 from whoop_assets_tests.support.processes import together
 
@@ -62,8 +63,7 @@ def test_an_invalid_key_is_an_error_without_its_value(sqlite_database, wrong):
 def test_a_lost_key_file_is_not_replaced_while_tokens_need_its_key(sqlite_database, tmp_path):
     cipher = token_cipher(sqlite_database, "")
     with sqlite_database.write([1]) as connection:
-        pair = {"access_token": "a", "refresh_token": "b"}
-        token_store.save(connection, 1, cipher, **pair, expires_at=NOW, at=NOW)
+        token_store.save(connection, 1, cipher, TokenPair("a", "b", 3600, frozenset()), NOW)
     (path,) = tmp_path.glob("*.token-key")
     backup = path.rename(tmp_path / "backup")
     with pytest.raises(ConfigurationError, match="restore it"):

@@ -16,6 +16,7 @@ from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.cipher import fingerprint, read_key_file, token_cipher
 from whoop_assets.tokens.key_rotation import in_use, rotate
+from whoop_assets.whoop_api.token_response import TokenPair
 from whoop_assets_tests.support.data.factories import MEMBER, NOW
 
 OTHER = MEMBER + 1
@@ -29,8 +30,8 @@ def key_id(key):
 def save(database, cipher, user_id=MEMBER, access="access-1"):
     with database.write([user_id]) as connection:
         member_store.connect(connection, user_id, ["offline"], dict.fromkeys(("email", "first_name")), NOW)
-        pair = {"access_token": access, "refresh_token": f"refresh of {access}"}
-        token_store.save(connection, user_id, cipher, **pair, expires_at=NOW, at=NOW)
+        pair = TokenPair(access, f"refresh of {access}", 3600, frozenset())
+        token_store.save(connection, user_id, cipher, pair, NOW)
 
 
 def stored(database, cipher, user_id=MEMBER):
@@ -114,16 +115,8 @@ def test_a_rotation_waits_for_a_running_refresh(database, clock, monkeypatch):
         sleep(seconds)
         if clock.now() > NOW + timedelta(seconds=2):
             with database.write([MEMBER]) as connection:
-                leases.store_refreshed(
-                    connection,
-                    lease,
-                    old,
-                    spent="refresh of access-1",
-                    access_token="access-2",
-                    refresh_token="refresh-2",
-                    expires_at=NOW,
-                    at=clock.now(),
-                )
+                pair = TokenPair("access-2", "refresh-2", 3600, frozenset())
+                leases.store_refreshed(connection, lease, old, "refresh of access-1", pair, clock.now())
 
     monkeypatch.setattr(clock, "sleep", sleep_until_refresh_ends)
     rotate(database, f"{NEW},{OLD}")

@@ -16,6 +16,7 @@ from whoop_assets.tokens import lease as leases
 from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens import tables
 from whoop_assets.tokens.cipher import token_cipher
+from whoop_assets.whoop_api.token_response import TokenPair
 from whoop_assets_tests.support.data.factories import MEMBER, NOW
 from whoop_assets_tests.support.processes import together
 
@@ -31,15 +32,7 @@ def cipher(database):
 
 def save(database, cipher, access="access-1", refresh="refresh-1", user_id=MEMBER):
     with database.write([user_id]) as connection:
-        token_store.save(
-            connection,
-            user_id,
-            cipher,
-            access_token=access,
-            refresh_token=refresh,
-            expires_at=NOW + HOUR,
-            at=NOW,
-        )
+        token_store.save(connection, user_id, cipher, TokenPair(access, refresh, 3600, frozenset()), NOW)
 
 
 def take(database, cipher, at=NOW, user_id=MEMBER):
@@ -50,16 +43,8 @@ def take(database, cipher, at=NOW, user_id=MEMBER):
 
 def store_refreshed(database, cipher, lease, access="access-2", refresh="refresh-2", spent="refresh-1"):
     with database.write([MEMBER]) as connection:
-        return leases.store_refreshed(
-            connection,
-            lease,
-            cipher,
-            spent=spent,
-            access_token=access,
-            refresh_token=refresh,
-            expires_at=NOW + 2 * HOUR,
-            at=NOW,
-        )
+        pair = TokenPair(access, refresh, 7200, frozenset())
+        return leases.store_refreshed(connection, lease, cipher, spent, pair, NOW)
 
 
 def stored(database, cipher, user_id=MEMBER):

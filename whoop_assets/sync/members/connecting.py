@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
@@ -106,15 +105,7 @@ def store_member(
         names = {name: fields[name] for name in PROFILE.columns}
         member_store.connect(connection, user_id, pair.scopes, names, now)
         load_failures.forget(connection, [user_id])
-        token_store.save(
-            connection,
-            user_id,
-            session.cipher,
-            access_token=pair.access_token,
-            refresh_token=pair.refresh_token,
-            expires_at=now + timedelta(seconds=pair.expires_in),
-            at=now,
-        )
+        token_store.save(connection, user_id, session.cipher, pair, now)
         today = now.astimezone(ZoneInfo(session.settings.timezone)).date()
         snapshots.store(connection, PROFILE.name, user_id, today, fields, answer.requested_at)
         inbox.replay(connection, deliveries.read_again(inbox.parked_of(connection, user_id)), now)
