@@ -89,9 +89,7 @@ def lane_limit(lane: Lane, window_seconds: int, requests: int, share: float = 1.
     """Return the lane's limit in a window.
 
     Args:
-        lane: The lane.
-        window_seconds: Length of the window.
-        requests: WHOOP's limit for it.
+        requests: WHOOP's limit for the window.
         share: The part of the limit in use after a 429. Below 1 there is nearly no burst.
     """
     window = timedelta(seconds=window_seconds) + MARGIN

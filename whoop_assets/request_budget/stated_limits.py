@@ -64,7 +64,6 @@ def close_gate(connection: Connection, seconds: float | None, now: datetime) -> 
     """Stop all requests after a 429, and halve the share of the limits.
 
     Args:
-        connection: The budget's transaction.
         seconds: The stated reset; None if the response did not say.
         now: The time by the database clock.
     """
@@ -99,7 +98,6 @@ def store_allowance(connection: Connection, stated: RateLimit, as_of: datetime, 
     """Limit requests to what WHOOP says is left, until its window starts again.
 
     Args:
-        connection: The budget's transaction.
         stated: The limits of a response.
         as_of: When its request was granted.
         now: The time by the database clock.

@@ -60,18 +60,12 @@ def wait(
     now: datetime,
     wake_at: datetime,
 ) -> Ticket:
-    """Take a ticket, or keep the one given.
+    """Take a ticket, or keep the one given unless it has expired. Returns the ticket.
 
     Args:
-        connection: The budget's transaction.
-        lane: The request's lane.
-        used_by: Who sends it.
         ticket: The ticket so far; None at first.
         now: The time by the database clock.
         wake_at: When the request will check again.
-
-    Returns:
-        The ticket. It is a new one if the old one had expired.
     """
     if ticket is not None:
         kept = connection.execute(update(request_waiters).where(_is(ticket)).values(back_at=wake_at))

@@ -93,13 +93,7 @@ def this_process() -> str:
 
 
 def take(connection: Connection, pair: StoredPair, cipher: TokenCipher, at: datetime) -> Lease | None:
-    """Take the lease on this pair, and store the intent to exchange.
-
-    Args:
-        connection: A write transaction.
-        pair: The pair as it was read.
-        cipher: The available keys.
-        at: The time by the database clock.
+    """Take the lease on this pair, and store the intent to exchange; `at` by the database clock.
 
     Returns:
         The lease; None if another process holds it or was faster.
@@ -169,9 +163,6 @@ def store_refreshed(
     valid one.
 
     Args:
-        connection: A write transaction.
-        lease: The lease of the exchange.
-        cipher: The available keys.
         spent: The refresh token that was exchanged.
         pair: What WHOOP returned. Without a refresh token, `spent` stays in use.
         at: The time by the database clock.
