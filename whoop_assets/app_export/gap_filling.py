@@ -2,21 +2,17 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from whoop_assets.app_export.import_ledger import ImportedSpan, imported_spans
-from whoop_assets.app_export.matching import rematch
+from whoop_assets.app_export.matching import BESIDE, rematch
 from whoop_assets.app_export.tables import IMPORTED_RECORDS, imported_cycles, imports
 from whoop_assets.records.read_days import moved
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
-
-BESIDE = timedelta(days=2)
-"""Maximum distance of an imported record from its day in the API's calendar."""
-
 
 Row = dict[str, Any]
 Key = tuple[int, date]

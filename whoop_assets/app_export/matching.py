@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from whoop_assets.app_export.tables import IMPORTED_RECORDS
+from whoop_assets.records.read_days import moved
 from whoop_assets.records.tables import RECORD_TABLES
 
 TOLERANCE = timedelta(seconds=60)
@@ -16,7 +17,8 @@ TOLERANCE = timedelta(seconds=60)
 Exports drop milliseconds, and edits in the app have a resolution of a minute.
 """
 
-_BESIDE = timedelta(days=2)
+BESIDE = timedelta(days=2)
+"""Maximum distance of an imported record from its day in the API's calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _rematch(connection: Connection, user_id: int, kind: str, first: date, last:
     c = table.c
     rows = connection.execute(
         select(*(c[name] for name in names), c.matched_id, c.day).where(
-            c.user_id == user_id, c.day.between(_earlier(first), _later(last))
+            c.user_id == user_id, c.day.between(moved(first, -BESIDE), moved(last, BESIDE))
         )
     ).all()
     if not rows:
@@ -103,19 +105,7 @@ def _rematch(connection: Connection, user_id: int, kind: str, first: date, last:
         | {"found": found.get(tuple(row)[:-2])}
         for row in other
     ]
-    _write(connection, table, names, changes)
-    return {row.day for row in other}
-
-
-def _write(connection: Connection, table: Table, names: Sequence[str], changes: list[dict[str, Any]]) -> None:
     if changes:
         this_row = and_(*(table.c[name] == bindparam(f"of_{name}") for name in names))
         connection.execute(update(table).where(this_row).values(matched_id=bindparam("found")), changes)
-
-
-def _earlier(day: date) -> date:
-    return day - _BESIDE if day - date.min > _BESIDE else date.min
-
-
-def _later(day: date) -> date:
-    return day + _BESIDE if date.max - day > _BESIDE else date.max
+    return {row.day for row in other}
