@@ -59,12 +59,7 @@ def record_import(
 ) -> bool:
     """Record an import. Return whether it differs from all earlier ones.
 
-    Args:
-        connection: Database connection.
-        user_id: Member.
-        kinds: Kind with a file in the export -> its incomplete days; None if any day may be incomplete.
-        span: Span of the export.
-        at: Time of the import.
+    `kinds`: kind with a file in the export -> its incomplete days; None if any day may be incomplete.
     """
     c = imports.c
     is_new = False

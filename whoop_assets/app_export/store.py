@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select,
 
 from whoop_assets.app_export.import_ledger import ExportSpan, ImportedSpan, newer_spans
 from whoop_assets.app_export.matching import TOLERANCE
+from whoop_assets.app_export.parsing import Rejected
 from whoop_assets.app_export.tables import (
     IMPORTED_TABLES,
     cycle_column,
@@ -80,12 +81,7 @@ def store(
     a day on which that export may lack it.
 
     Args:
-        connection: Database connection.
-        user_id: Member.
-        kind: Kind of the rows.
         rows: Rows with distinct keys.
-        span: Span of the export.
-        at: Time of the import.
         authoritative: The kind's own file was complete, so that stored rows it does not contain are deleted,
             from its first record to the newest cycle of the export.
         merge: Decides what remains of two rows with the same key.
@@ -243,20 +239,13 @@ def _delete(
 # Quarantine
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A row that could not be parsed; `content_hash` identifies it."""
-
-    line: int
-    reason: str
-    text: str = field(repr=False)
-    content_hash: str
-
-
 def quarantine(
-    connection: Connection, user_id: int, file: str, rejected: Sequence[Unreadable], at: datetime
+    connection: Connection, user_id: int, file: str, rejected: Mapping[str, Rejected], at: datetime
 ) -> set[str]:
     """Stores rejected rows of the file, and resolves earlier entries that the file no longer contains.
+
+    Args:
+        rejected: Hash of the row -> the row.
 
     Returns:
         Hashes of the rows that were dismissed before. They stay closed.
@@ -265,7 +254,8 @@ def quarantine(
     is_open = (c.user_id == user_id, c.file == file, c.resolved_at.is_(None))
     connection.execute(update(export_quarantine).where(*is_open).values(resolved_at=at))
     rows = {
-        row.content_hash: {"line": row.line, "reason": row.reason, "row_text": row.text} for row in rejected
+        digest: {"line": row.line, "reason": row.reason, "row_text": row.text}
+        for digest, row in rejected.items()
     }
     return keep_rows(connection, export_quarantine, {"user_id": user_id, "file": file}, rows, at)
 

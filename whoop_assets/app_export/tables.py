@@ -93,9 +93,8 @@ imported_workouts = _imported(
     count("max_heart_rate", "beats per minute"),
     *(
         milliseconds(f"zone_{zone}_milli", f"time in heart rate zone {zone}")
-        for zone in ("one", "two", "three")
+        for zone in ("one", "two", "three", "four", "five")
     ),
-    *(milliseconds(f"zone_{zone}_milli", f"time in heart rate zone {zone}") for zone in ("four", "five")),
     column("gps_enabled", Boolean, "whether it was recorded with GPS"),
     measure("distance_meter", "distance, metres"),
     measure("altitude_gain_meter", "climb, metres"),

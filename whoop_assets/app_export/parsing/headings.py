@@ -26,8 +26,7 @@ QUESTION, ANSWER, NOTES = "Question text", "Answered yes", "Notes"
 RECOVERY, STRAIN = "Recovery score %", "Day Strain"
 SKIN_CELSIUS, SKIN_FAHRENHEIT = "Skin temp (celsius)", "Skin temp (fahrenheit)"
 
-GERMAN, SPANISH, FRENCH, PORTUGUESE = "German", "Spanish", "French", "Brazilian Portuguese"
-LANGUAGES = (GERMAN, SPANISH, FRENCH, PORTUGUESE)
+LANGUAGES = ("German", "Spanish", "French", "Brazilian Portuguese")
 """Beside English, whose headings are the keys of HEADINGS."""
 
 HEADINGS: dict[str, tuple[str, str, str, str]] = {

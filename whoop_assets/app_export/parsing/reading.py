@@ -224,7 +224,7 @@ def _with_its_sleep(
         onset = rows.onset_of_cycle(row)
         if onset is None:
             return cycle, None
-        return replace(cycle, sleep_start=onset), rows.sleep_of_cycle(row)
+        return replace(cycle, sleep_start=onset), rows.sleep(row)
     except ValueError as error:
         if onset in listed:
             row.faults.append(str(error))

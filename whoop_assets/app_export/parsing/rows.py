@@ -7,7 +7,7 @@ listed under, which the export names by its start.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -55,12 +55,12 @@ RECOVERY: dict[str, tuple[str, Reader]] = {
     "skin_temp_celsius": (SKIN_CELSIUS, number),
     "spo2_percentage": ("Blood oxygen %", number),
 }
-STRAIN: dict[str, tuple[str, Reader]] = {
-    "strain": ("Day Strain", number),
+HEART: dict[str, tuple[str, Reader]] = {
     "kilojoule": ("Energy burned (cal)", kilocalories),
     "max_heart_rate": ("Max HR (bpm)", whole),
     "average_heart_rate": ("Average HR (bpm)", whole),
 }
+STRAIN: dict[str, tuple[str, Reader]] = {"strain": ("Day Strain", number), **HEART}
 ASLEEP: dict[str, tuple[str, Reader]] = {
     "sleep_performance_percentage": ("Sleep performance %", number),
     "respiratory_rate": ("Respiratory rate (rpm)", number),
@@ -77,9 +77,7 @@ ASLEEP: dict[str, tuple[str, Reader]] = {
 }
 EXERTION: dict[str, tuple[str, Reader]] = {
     "strain": ("Activity Strain", number),
-    "kilojoule": ("Energy burned (cal)", kilocalories),
-    "max_heart_rate": ("Max HR (bpm)", whole),
-    "average_heart_rate": ("Average HR (bpm)", whole),
+    **HEART,
     "gps_enabled": ("GPS enabled", flag),
     "distance_meter": ("Distance (meters)", number),
     "altitude_gain_meter": ("Altitude gain (meters)", number),
@@ -174,10 +172,6 @@ class ExportedSleep:
     def key(self) -> tuple[datetime]:
         return (self.start,)
 
-    def as_nap(self, nap: bool) -> "ExportedSleep":
-        """The same sleep with another answer to whether it is a nap."""
-        return self if nap is self.nap else replace(self, nap=nap)
-
 
 @dataclass(frozen=True, slots=True)
 class ExportedWorkout:
@@ -245,39 +239,21 @@ def onset_of_cycle(row: Row) -> datetime | None:
     return _needed_time(row, ONSET, offset)
 
 
-def sleep_of_cycle(row: Row) -> ExportedSleep:
-    """The sleep that a row of physiological_cycles.csv with an onset describes as well. Raises ValueError."""
-    return _sleep(row, None)
-
-
 def sleep(row: Row) -> ExportedSleep:
-    """The sleep of a row of sleeps.csv.
+    """The sleep of a row of sleeps.csv, or of physiological_cycles.csv with an onset.
 
     Raises ValueError. If it does not say whether it is a nap, the onset tells.
     """
-    return _sleep(row, _optional(row, NAP, flag))
-
-
-def _sleep(row: Row, nap: bool | None) -> ExportedSleep:
+    nap = _optional(row, NAP, flag)
     cycle_start, offset, day = _cycle_of(row)
     start = _needed_time(row, ONSET, offset)
     end = _needed_time(row, WAKE, offset)
     if end <= start:
         raise ValueError(f"{WAKE}: the sleep ends before it starts")
     is_nap = begins_as_nap(cycle_start, start) if nap is None else nap
-    values = _values(row, ASLEEP)
+    listed, cycle_end, values = nap is not None, _end_of_cycle(row, offset), _values(row, ASLEEP)
     return ExportedSleep(
-        start,
-        end,
-        is_nap,
-        nap is not None,
-        cycle_start,
-        _end_of_cycle(row, offset),
-        offset,
-        day,
-        values,
-        row.line,
-        row.raw,
+        start, end, is_nap, listed, cycle_start, cycle_end, offset, day, values, row.line, row.raw
     )
 
 

@@ -28,7 +28,7 @@ from whoop_assets.app_export.parsing.rows import (
     ExportedWorkout,
     JournalEntry,
 )
-from whoop_assets.app_export.store import Stored, Unreadable
+from whoop_assets.app_export.store import Stored
 from whoop_assets.date_ranges import to_date_ranges
 from whoop_assets.db.database import Database
 from whoop_assets.errors import WhoopError
@@ -216,7 +216,8 @@ def _store(
     # sleeps.csv of this export or an earlier one says which sleeps are naps; without it the onset decides.
     known = export_store.naps(connection, user_id)
     sleeps = [
-        sleep if sleep.listed else sleep.as_nap(known.get(sleep.start, sleep.nap)) for sleep in export.sleeps
+        sleep if sleep.listed else replace(sleep, nap=known.get(sleep.start, sleep.nap))
+        for sleep in export.sleeps
     ]
     is_nap = _NapRule(known | {sleep.start: sleep.nap for sleep in sleeps})
     rows = rows_of(export, user_id)
@@ -279,16 +280,10 @@ def _report_file(
     result.faults += found.faults
     if found.unknown_columns:
         result.unknown_columns[found.name] = found.unknown_columns
-    unreadable = [
-        Unreadable(row.line, row.reason, row.text, _hash(row.text or _raw_line(lines, row.line)))
-        for row in found.rejected
-    ]
-    dismissed = export_store.quarantine(connection, result.user_id, file, unreadable, at)
-    open_ones = [
-        row
-        for row, kept in zip(found.rejected, unreadable, strict=True)
-        if kept.content_hash not in dismissed
-    ]
+    hashes = [_hash(row.text or _raw_line(lines, row.line)) for row in found.rejected]
+    rejected = dict(zip(hashes, found.rejected, strict=True))
+    dismissed = export_store.quarantine(connection, result.user_id, file, rejected, at)
+    open_ones = [row for digest, row in zip(hashes, found.rejected, strict=True) if digest not in dismissed]
     entry.rejected = len(open_ones)
     result.rejected += open_ones
     result.dismissed += len(found.rejected) - len(open_ones)
