@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from whoop_assets.summaries.dependents import rebuild_trends
+from whoop_assets.summaries.rebuild import rebuild_trends
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_assets_tests.support.fixed_time import TODAY

@@ -26,7 +26,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
 from whoop_assets.records.tables import RECORD_TABLES, sleeps
 from whoop_assets.schema import prepare
-from whoop_assets.summaries import batches, daily_store, dependents, rebuild, trends_store
+from whoop_assets.summaries import daily_store, rebuild, trends_store
 from whoop_assets.summaries.tables import daily_summary, weekly_summary
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.trends.columns import DAILY_READ
@@ -93,11 +93,11 @@ class Cohort:
     def pieces(self) -> list[tuple[list[int], date, date]]:
         """The pieces (members, first day, last day) that the rebuilds hold in memory at once."""
         found = []
-        for place in range(0, len(self.members), batches.MAX_BATCH_MEMBERS):
+        for place in range(0, len(self.members), rebuild.MAX_BATCH_MEMBERS):
             start = FIRST
             while start <= self.last:
-                end = min(self.last, start + timedelta(days=batches.MAX_BATCH_DAYS - 1))
-                found.append((self.members[place : place + batches.MAX_BATCH_MEMBERS], start, end))
+                end = min(self.last, start + timedelta(days=rebuild.MAX_BATCH_DAYS - 1))
+                found.append((self.members[place : place + rebuild.MAX_BATCH_MEMBERS], start, end))
                 start = end + timedelta(days=1)
         return found
 
@@ -153,11 +153,11 @@ def rebuild_summaries(cohort: Cohort) -> int:
 
 
 def rebuild_trends(cohort: Cohort) -> int:
-    return dependents.rebuild_trends(cohort.database, cohort.members, FIRST, cohort.last)
+    return rebuild.rebuild_trends(cohort.database, cohort.members, FIRST, cohort.last)
 
 
 def rebuild_weeks(cohort: Cohort) -> int:
-    return dependents.rebuild_weeks(
+    return rebuild.rebuild_weeks(
         cohort.database, cohort.members, daily_store.monday(FIRST), daily_store.monday(cohort.last)
     )
 
@@ -176,7 +176,7 @@ def change_days(cohort: Cohort) -> int:
         rebuild.rebuild_days(cohort.database, [user_id], day, day)
         with cohort.database.read() as connection:
             behind = STALE_TRENDS.generations(connection, [user_id], FIRST, cohort.last)
-        rows.append(dependents.rebuild_stale_trends(cohort.database, behind))
+        rows.append(rebuild.rebuild_stale_trends(cohort.database, behind))
         seconds.append(time.perf_counter() - began)
     print(
         f"    a changed day: {statistics.median(seconds) * 1000:.0f} ms, at most {max(seconds) * 1000:.0f} ms"

@@ -11,7 +11,7 @@ from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.report import queries
 from whoop_assets.report.calendar_days import ReportDay, calendar
 from whoop_assets.report.page import MemberReport, first_day, page
-from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_weeks
+from whoop_assets.summaries.rebuild import rebuild_stale_trends, rebuild_weeks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,25 @@
-"""Rebuild daily summaries: read the records, compute the rows, store them and clear their stale marks."""
+"""Rebuild daily summaries from records, and trends and weekly summaries from daily summaries.
 
-from collections.abc import Collection, Mapping, Sequence
+One transaction with the members' locks reads the rows, writes the results and clears their stale marks.
+Changes during the rebuild stay stale, and a killed process leaves the marks. Members and days are rebuilt in
+batches, so that a rebuild holds few rows in memory and few members' locks.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 from whoop_assets.app_export.gap_filling import ImportedRecords, imported_records
+from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
 from whoop_assets.records.read_days import MemberDay, read_days
-from whoop_assets.records.stale_days import STALE_DAYS
-from whoop_assets.summaries import daily_store
-from whoop_assets.summaries.batches import day_batches, member_batches
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, StaleDay
+from whoop_assets.summaries import daily_store, trends_store
 from whoop_assets.summaries.daily import daily_rows
 from whoop_assets.summaries.daily.exported import AddedRecords, ApiRecords, fill_gaps, finish
+from whoop_assets.summaries.tables import trends, weekly_summary
+from whoop_assets.summaries.trends.columns import DAILY_READ
+from whoop_assets.summaries.trends.windows import BACK_DAYS, REACH_DAYS
 
 MAX_BRIDGED_GAP = timedelta(days=14)
 """Days that are at most this far apart are rebuilt in one transaction, with the days between them."""
@@ -19,24 +27,27 @@ MAX_BRIDGED_GAP = timedelta(days=14)
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
 """Stream -> rows of its records."""
 
+MAX_BATCH_DAYS, MAX_BATCH_MEMBERS = 400, 25
+REACH = timedelta(days=REACH_DAYS)
+
 
 def rebuild_days(database: Database, members: Collection[int], first: date, last: date) -> int:
     """Rebuild the members' summaries of the days first..last.
 
-    One transaction with the members' locks reads the records and writes the rows. Otherwise a slow rebuild
-    could overwrite a newer row with an older one, and no stale mark would remain.
+    Without the locks, a slow rebuild could overwrite a newer row with an older one, and no stale mark would
+    remain.
 
     Returns:
         The number of rows that changed.
     """
     return sum(
-        _rebuild(database, batch, start, end)
-        for batch in member_batches(members)
-        for start, end in day_batches(first, last)
+        _rebuild_days(database, batch, start, end)
+        for batch in _member_batches(members)
+        for start, end in _day_batches(first, last)
     )
 
 
-def _rebuild(database: Database, members: Collection[int], first: date, last: date) -> int:
+def _rebuild_days(database: Database, members: Collection[int], first: date, last: date) -> int:
     with database.write(members) as connection:
         at = database.now(connection)
         read = STALE_DAYS.generations(connection, members, first, last)
@@ -71,3 +82,83 @@ def _rows(
     rows = daily_rows(**combined, latest_cycle={**latest_cycle, **filled.latest_cycle})
     finish(rows, api, filled, naps_known=imported.naps_known, workouts_known=imported.workouts_known)
     return rows
+
+
+def rebuild_trends(database: Database, members: Collection[int], first: date, last: date) -> int:
+    """Rebuild the members' trends of first..last.
+
+    Also rebuilds those of later days that have a stale one of these days in their windows.
+
+    A stale mark before `first` stays: the rebuild of its own day clears it.
+
+    Returns:
+        The number of rows that changed.
+    """
+    return sum(_rebuild_trends(database, batch, first, last) for batch in _member_batches(members))
+
+
+def _rebuild_trends(database: Database, members: Collection[int], first: date, last: date) -> int:
+    # Imported here, because most processes never need pandas, which takes a third of a second to load.
+    from whoop_assets.summaries.trends.rows import trend_rows
+
+    changed = 0
+    with database.write(members) as connection:
+        at = database.now(connection)
+        read = STALE_TRENDS.generations(connection, members, first, last)
+        # Trends depend on summaries only, so a rebuilt trend makes no further row stale.
+        reached = max((entry.day + timedelta(days=REACH_DAYS) for entry in read), default=last)
+        latest = trends_store.latest_day(connection, members)
+        end = last if latest is None else max(first, min(max(last, reached), latest))
+        for start, stop in _day_batches(first, end):
+            daily = trends_store.daily_rows(
+                connection, members, start - timedelta(days=BACK_DAYS), stop, DAILY_READ
+            )
+            rows = trend_rows(daily, start, stop)
+            changed += trends_store.replace_rows(connection, trends.c.day, members, start, stop, rows, at)
+        STALE_TRENDS.clear(connection, read)
+    return changed
+
+
+def rebuild_stale_trends(database: Database, stale: Collection[StaleDay]) -> int:
+    """Rebuild the trends of the stale days and of the days that depend on them.
+
+    Returns the number of changed rows.
+    """
+    # Days closer than the longest window are one range, because their rebuilds would overlap.
+    spans = to_date_ranges_of_members(((entry.user_id, entry.day) for entry in stale), max_gap=REACH)
+    return sum(rebuild_trends(database, users, start, stop) for users, start, stop in spans)
+
+
+def rebuild_weeks(database: Database, members: Collection[int], first: date, last: date) -> int:
+    """Rebuild the members' weekly summaries from one Monday to another; return the number of changed rows."""
+    # Imported here for the same reason.
+    from whoop_assets.summaries.weeks import DAILY_READ_BY_WEEKS, weekly_rows
+
+    changed = 0
+    for batch in _member_batches(members):
+        with database.write(batch) as connection:
+            at = database.now(connection)
+            read = STALE_WEEKS.generations(connection, batch, first, last)
+            daily = trends_store.daily_rows(
+                connection, batch, first, last + timedelta(days=6), DAILY_READ_BY_WEEKS
+            )
+            changed += trends_store.replace_rows(
+                connection, weekly_summary.c.week_start, batch, first, last, weekly_rows(daily), at
+            )
+            STALE_WEEKS.clear(connection, read)
+    return changed
+
+
+def _member_batches(members: Collection[int]) -> Iterator[list[int]]:
+    """Return the members in batches, sorted by id."""
+    ordered = sorted(members)
+    for start in range(0, len(ordered), MAX_BATCH_MEMBERS):
+        yield ordered[start : start + MAX_BATCH_MEMBERS]
+
+
+def _day_batches(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """Return the first and last day of each batch of the days first..last."""
+    while first <= last:
+        end = min(last, first + timedelta(days=MAX_BATCH_DAYS - 1))
+        yield first, end
+        first = end + timedelta(days=1)

@@ -12,8 +12,7 @@ from sqlalchemy import select
 
 from whoop_assets.db.database import Database
 from whoop_assets.schema import metadata
-from whoop_assets.summaries.dependents import rebuild_trends, rebuild_weeks
-from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.summaries.rebuild import rebuild_days, rebuild_trends, rebuild_weeks
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.members.connecting import connect_member
 from whoop_assets.sync.parsing import canonical

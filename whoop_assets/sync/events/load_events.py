@@ -16,8 +16,7 @@ from whoop_assets.errors import (
 from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
-from whoop_assets.summaries.dependents import rebuild_stale_trends
-from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days
+from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days, rebuild_stale_trends
 from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_stream
 from whoop_assets.sync.events.event_load import LANE, EventLoad
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, require_connected, stops_all_requests

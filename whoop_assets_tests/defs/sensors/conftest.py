@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets.summaries.dependents import rebuild_trends
-from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.summaries.rebuild import rebuild_days, rebuild_trends
 from whoop_assets_tests.support.webhook_inbox import SimulatedInbox
 
 

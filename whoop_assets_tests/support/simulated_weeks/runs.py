@@ -11,8 +11,7 @@ from whoop_assets.members import store as member_store
 from whoop_assets.planner.current_plan import planner_settings_at
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.settings import Settings
-from whoop_assets.summaries.dependents import rebuild_trends, rebuild_weeks
-from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.summaries.rebuild import rebuild_days, rebuild_trends, rebuild_weeks
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import (
     follow_touched,

@@ -18,8 +18,7 @@ from starlette.applications import Starlette
 
 from whoop_assets.cli.processes.ports import free_port
 from whoop_assets.members import invitations, sessions
-from whoop_assets.summaries.dependents import rebuild_stale_trends
-from whoop_assets.summaries.rebuild import rebuild_days
+from whoop_assets.summaries.rebuild import rebuild_days, rebuild_stale_trends
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.app import create_app

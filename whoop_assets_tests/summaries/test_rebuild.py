@@ -12,9 +12,9 @@ from sqlalchemy import event, select
 
 from whoop_assets.db.database import Database
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.summaries import batches, daily_store, trends_store
+from whoop_assets.summaries import daily_store, rebuild, trends_store
 from whoop_assets.summaries.columns import DAILY
-from whoop_assets.summaries.dependents import rebuild_stale_trends, rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.rebuild import rebuild_stale_trends, rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.tables import weekly_summary
 from whoop_assets.summaries.trends.windows import REACH_DAYS
@@ -157,8 +157,8 @@ def test_batches_give_the_same_rows(built, monkeypatch):
     whole = kept(built)[0]
     with built.write(MEMBERS) as connection:
         trends_store.replace_rows(connection, trends_table.c.day, MEMBERS, day(0), day(LENGTH), [], NOW)
-    monkeypatch.setattr(batches, "MAX_BATCH_DAYS", 17)
-    monkeypatch.setattr(batches, "MAX_BATCH_MEMBERS", 1)
+    monkeypatch.setattr(rebuild, "MAX_BATCH_DAYS", 17)
+    monkeypatch.setattr(rebuild, "MAX_BATCH_MEMBERS", 1)
     rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
     assert kept(built)[0] == whole
 
@@ -203,7 +203,7 @@ KILLED = """
 import os, signal, sys
 from datetime import date
 from sqlalchemy import event
-from whoop_assets.summaries.dependents import rebuild_trends
+from whoop_assets.summaries.rebuild import rebuild_trends
 from whoop_assets.db.database import Database
 
 database = Database(sys.argv[1])
