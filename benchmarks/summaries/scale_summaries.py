@@ -26,7 +26,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
 from whoop_assets.records.tables import RECORD_TABLES, sleeps
 from whoop_assets.schema import prepare
-from whoop_assets.summaries import daily_store, rebuild, trends_store
+from whoop_assets.summaries import rebuild, store
 from whoop_assets.summaries.tables import daily_summary, weekly_summary
 from whoop_assets.summaries.tables import trends as trends_table
 from whoop_assets.summaries.trends.columns import DAILY_READ
@@ -158,7 +158,7 @@ def rebuild_trends(cohort: Cohort) -> int:
 
 def rebuild_weeks(cohort: Cohort) -> int:
     return rebuild.rebuild_weeks(
-        cohort.database, cohort.members, daily_store.monday(FIRST), daily_store.monday(cohort.last)
+        cohort.database, cohort.members, store.monday(FIRST), store.monday(cohort.last)
     )
 
 
@@ -191,7 +191,7 @@ def counts(cohort: Cohort) -> int:
             table.name: connection.scalar(select(func.count()).select_from(table))
             for table in (daily_summary, trends_table, weekly_summary)
         }
-        assert trends_store.latest_day(connection, cohort.members[:1]) == cohort.last
+        assert store.latest_day(connection, cohort.members[:1]) == cohort.last
     print(f"    rows: {found}")
     return len(cohort.members) * cohort.days
 

@@ -14,7 +14,7 @@ from whoop_assets.date_ranges import to_date_ranges_of_members
 from whoop_assets.db.database import Database
 from whoop_assets.records.read_days import MemberDay, read_days
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, StaleDay
-from whoop_assets.summaries import daily_store, trends_store
+from whoop_assets.summaries import store
 from whoop_assets.summaries.daily import daily_rows
 from whoop_assets.summaries.daily.exported import AddedRecords, ApiRecords, fill_gaps, finish
 from whoop_assets.summaries.tables import trends, weekly_summary
@@ -51,11 +51,11 @@ def _rebuild_days(database: Database, members: Collection[int], first: date, las
     with database.write(members) as connection:
         at = database.now(connection)
         read = STALE_DAYS.generations(connection, members, first, last)
-        records = daily_store.records(connection, members, first, last)
+        records = store.records(connection, members, first, last)
         read_for = read_days(connection, _days_of(records))
-        latest = daily_store.latest_cycles(connection, members)
+        latest = store.latest_cycles(connection, members)
         rows = _rows(records, read_for, latest, imported_records(connection, members, first, last, at))
-        changed = daily_store.replace(connection, members, first, last, rows, at)
+        changed = store.replace_daily_rows(connection, members, first, last, rows, at)
         STALE_DAYS.clear(connection, read)
     return changed
 
@@ -107,14 +107,12 @@ def _rebuild_trends(database: Database, members: Collection[int], first: date, l
         read = STALE_TRENDS.generations(connection, members, first, last)
         # Trends depend on summaries only, so a rebuilt trend makes no further row stale.
         reached = max((entry.day + timedelta(days=REACH_DAYS) for entry in read), default=last)
-        latest = trends_store.latest_day(connection, members)
+        latest = store.latest_day(connection, members)
         end = last if latest is None else max(first, min(max(last, reached), latest))
         for start, stop in _day_batches(first, end):
-            daily = trends_store.daily_rows(
-                connection, members, start - timedelta(days=BACK_DAYS), stop, DAILY_READ
-            )
+            daily = store.daily_rows(connection, members, start - timedelta(days=BACK_DAYS), stop, DAILY_READ)
             rows = trend_rows(daily, start, stop)
-            changed += trends_store.replace_rows(connection, trends.c.day, members, start, stop, rows, at)
+            changed += store.replace_rows(connection, trends.c.day, members, start, stop, rows, at)
         STALE_TRENDS.clear(connection, read)
     return changed
 
@@ -139,10 +137,8 @@ def rebuild_weeks(database: Database, members: Collection[int], first: date, las
         with database.write(batch) as connection:
             at = database.now(connection)
             read = STALE_WEEKS.generations(connection, batch, first, last)
-            daily = trends_store.daily_rows(
-                connection, batch, first, last + timedelta(days=6), DAILY_READ_BY_WEEKS
-            )
-            changed += trends_store.replace_rows(
+            daily = store.daily_rows(connection, batch, first, last + timedelta(days=6), DAILY_READ_BY_WEEKS)
+            changed += store.replace_rows(
                 connection, weekly_summary.c.week_start, batch, first, last, weekly_rows(daily), at
             )
             STALE_WEEKS.clear(connection, read)

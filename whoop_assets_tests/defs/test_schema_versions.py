@@ -8,7 +8,7 @@ from sqlalchemy import Column, Double, MetaData, delete, text
 from whoop_assets import schema
 from whoop_assets.defs.sensors import stale_summaries
 from whoop_assets.derived_versions import VERSIONS
-from whoop_assets.summaries import daily_store, rebuild
+from whoop_assets.summaries import rebuild, store
 from whoop_assets.summaries.daily import daily_rows
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets_tests.defs.dagster_project import requested_days
@@ -50,7 +50,7 @@ def add_column(tmp_path, monkeypatch):
             row["strain_of_100"] = None if row["strain"] is None else row["strain"] / 21 * 100
         return found
 
-    monkeypatch.setattr(daily_store, "daily_summary", table)
+    monkeypatch.setattr(store, "daily_summary", table)
     monkeypatch.setattr(rebuild, "daily_rows", rows)
     monkeypatch.setitem(VERSIONS, "daily_summary", VERSIONS["daily_summary"] + 1)
     return table

@@ -10,7 +10,7 @@ from whoop_assets.derived_versions import VERSIONS
 from whoop_assets.errors import SchemaMismatch
 from whoop_assets.journal.tables import journal_effects
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS
-from whoop_assets.summaries import daily_store, tables
+from whoop_assets.summaries import store, tables
 from whoop_assets_tests.support.data.factories import MEMBER, NOW
 
 OTHER = MEMBER + 1
@@ -95,7 +95,7 @@ def test_a_program_with_an_older_version_is_refused_and_writes_no_rows(database,
             refuse(database)
     # A process that was running during the upgrade checks nothing before it writes.
     with pytest.raises(SchemaMismatch, match="newer"), database.write([MEMBER]) as connection:
-        daily_store.replace(connection, [MEMBER], MONDAY, MONDAY, [], NOW)
+        store.replace_daily_rows(connection, [MEMBER], MONDAY, MONDAY, [], NOW)
     with database.read() as connection:
         assert stale(connection)["daily_summary"] == DAYS
         assert connection.scalar(select(func.count()).select_from(tables.daily_summary)) == len(DAYS)

@@ -12,7 +12,8 @@ from sqlalchemy import event, select
 
 from whoop_assets.db.database import Database
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
-from whoop_assets.summaries import daily_store, rebuild, trends_store
+from whoop_assets.summaries import rebuild
+from whoop_assets.summaries import store as summary_store
 from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.rebuild import rebuild_stale_trends, rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.tables import trends as trends_table
@@ -46,7 +47,7 @@ def row(user_id, number, **changes):
 def store(database, rows, *, members=MEMBERS, first=0, last=LENGTH, at=NOW):
     """Replace the daily rows of the days; return the number of changed rows."""
     with database.write(members) as connection:
-        return daily_store.replace(connection, members, day(first), day(last), rows, at)
+        return summary_store.replace_daily_rows(connection, members, day(first), day(last), rows, at)
 
 
 def everything(user_ids=MEMBERS):
@@ -69,7 +70,7 @@ def kept(database, table=trends_table):
 
 def build_everything(database):
     rebuild_trends(database, MEMBERS, day(0), day(LENGTH))
-    monday = daily_store.monday(day(0))
+    monday = summary_store.monday(day(0))
     rebuild_weeks(database, MEMBERS, monday, monday + timedelta(weeks=20))
 
 
@@ -156,7 +157,7 @@ def test_building_again_changes_nothing(built):
 def test_batches_give_the_same_rows(built, monkeypatch):
     whole = kept(built)[0]
     with built.write(MEMBERS) as connection:
-        trends_store.replace_rows(connection, trends_table.c.day, MEMBERS, day(0), day(LENGTH), [], NOW)
+        summary_store.replace_rows(connection, trends_table.c.day, MEMBERS, day(0), day(LENGTH), [], NOW)
     monkeypatch.setattr(rebuild, "MAX_BATCH_DAYS", 17)
     monkeypatch.setattr(rebuild, "MAX_BATCH_MEMBERS", 1)
     rebuild_trends(built, MEMBERS, day(0), day(LENGTH))
@@ -189,7 +190,7 @@ def test_a_change_during_the_rebuild_stays_stale(built, database_url):
 def test_a_week_is_rebuilt_when_one_of_its_days_changed(built, clock):
     before, _ = kept(built, weekly_summary)
     store(built, [row(ME, 40, strain=20.9)], members=[ME], first=40, last=40)
-    monday = daily_store.monday(day(40))
+    monday = summary_store.monday(day(40))
     assert stale(built, STALE_WEEKS) == {(ME, monday)}
     clock.advance(timedelta(hours=1))
     assert rebuild_weeks(built, MEMBERS, monday, monday) == 1

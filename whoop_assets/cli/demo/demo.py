@@ -108,10 +108,10 @@ def _backfill(settings: Settings, first: date, last: date) -> "tuple[BackfillRes
 def _show(settings: Settings, ran: "BackfillResult", watcher: "Watcher", seconds: float) -> None:
     from whoop_assets.cli.data.daily_table import daily_table
     from whoop_assets.cli.printing import print_table
-    from whoop_assets.summaries import daily_store
+    from whoop_assets.summaries import store
 
     with opening.warehouse(settings) as database, database.read() as connection:
-        rows: list[dict[str, Any]] = daily_store.newest_rows(connection, SHOWN_ROWS)
+        rows: list[dict[str, Any]] = store.newest_rows(connection, SHOWN_ROWS)
     click.echo(f"\nThe last {len(rows)} daily rows:")
     print_table(daily_table(rows[::-1]))
     click.echo(

@@ -23,7 +23,7 @@ from whoop_assets.report.svg import Chart
 from whoop_assets.summaries import tables
 from whoop_assets.summaries.columns import DAILY_SOURCES
 from whoop_assets.summaries.rebuild import rebuild_days, rebuild_trends, rebuild_weeks
-from whoop_assets.summaries.trends_store import row_counts
+from whoop_assets.summaries.store import row_counts
 from whoop_assets.sync.events.load_events import follow_touched, rebuild_touched
 
 CHARTED_DAYS = 60

@@ -14,7 +14,7 @@ from whoop_assets.cli.backfill.dagster_home import open_instance
 from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, BackfillRange, BackfillResult
 from whoop_assets.cli.backfill.run_watcher import Watcher
 from whoop_assets.defs.assets.loading import SINCE_TAG
-from whoop_assets.summaries import daily_store
+from whoop_assets.summaries import store
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.cli.conftest import CommandLine, error_of
 from whoop_assets_tests.support.fixed_time import TODAY
@@ -88,7 +88,7 @@ def test_a_backfill_is_one_run_of_all_assets_and_days(command_line: CommandLine)
             assert days == {ago(day) for day in range(4)}
     database = command_line.database()
     with database.read() as connection:
-        rows = daily_store.newest_rows(connection, 100)
+        rows = store.newest_rows(connection, 100)
     database.close()
     assert {row["user_id"] for row in rows} == set(command_line.members)
 

@@ -37,7 +37,7 @@ KILL_POINTS = [
     ("before", "whoop_assets.sync.events.load_events.rebuild_days", 1),
     ("after", "whoop_assets.records.stale_days.Ledger.clear", 1),
     ("before", "whoop_assets.sync.events.load_events.rebuild_stale_trends", 1),
-    ("after", "whoop_assets.summaries.trends_store.replace_rows", 1),
+    ("after", "whoop_assets.summaries.store.replace_rows", 1),
 ]
 
 

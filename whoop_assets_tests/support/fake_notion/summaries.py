@@ -5,7 +5,7 @@ from typing import Any
 
 from whoop_assets.db.database import Database
 from whoop_assets.members import store as members
-from whoop_assets.summaries import DAILY_COLUMNS, daily_store
+from whoop_assets.summaries import DAILY_COLUMNS, store
 
 MEMBER, OTHER = 10129, 20222
 DAY = date(2026, 11, 20)
@@ -40,14 +40,14 @@ def store_summaries(database: Database, *rows: dict[str, Any]) -> None:
             at = database.now(connection)
             if not members.exists(connection, row["user_id"]):
                 members.connect(connection, row["user_id"], [], {}, at)
-            daily_store.replace(connection, [row["user_id"]], row["day"], row["day"], [row], at)
+            store.replace_daily_rows(connection, [row["user_id"]], row["day"], row["day"], [row], at)
 
 
 def delete_summary(database: Database, user_id: int, day: date) -> None:
     """Delete the day's summary, as a rebuild does after the day's records were deleted."""
     database.clock.sleep(0.001)
     with database.write([user_id]) as connection:
-        daily_store.replace(connection, [user_id], day, day, [], database.now(connection))
+        store.replace_daily_rows(connection, [user_id], day, day, [], database.now(connection))
 
 
 def last_days(count: int, last: date = DAY) -> list[date]:

@@ -1,16 +1,20 @@
-"""Read the records of daily summaries, and store the summaries."""
+"""Read what summaries, trends and weeks are computed from, and store them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, func, select
 
+from whoop_assets.db.database import Database
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
 from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.columns import READ_COLUMNS
-from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.summaries.tables import daily_summary, trends
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SYNC_COLUMNS = {"last_recovery_synced_at"}
 
@@ -46,7 +50,7 @@ def latest_cycles(connection: Connection, members: Collection[int]) -> dict[int,
     return dict(connection.execute(query).all())
 
 
-def replace(
+def replace_daily_rows(
     connection: Connection,
     members: Collection[int],
     first: date,
@@ -75,6 +79,51 @@ def monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
+def daily_rows(
+    connection: Connection, members: Collection[int], first: date, last: date, columns: Iterable[str]
+) -> "pd.DataFrame":
+    """Read these columns of the members' daily rows of first..last, by member and day."""
+    # Imported here, because most processes never need pandas, which takes a third of a second to load.
+    import pandas as pd
+
+    wanted = [daily_summary.c[name] for name in columns]
+    query = (
+        select(*wanted)
+        .where(daily_summary.c.user_id.in_(list(members)), daily_summary.c.day.between(first, last))
+        .order_by(daily_summary.c.user_id, daily_summary.c.day)
+    )
+    # dtype=object keeps the values as they are: pandas would turn integers with gaps into floats.
+    return pd.DataFrame(
+        connection.execute(query).all(), columns=[column.name for column in wanted], dtype=object
+    )
+
+
+def latest_day(connection: Connection, members: Collection[int]) -> date | None:
+    """Return the latest day on which any of the members has a daily row or a row of trends."""
+    found = []
+    for c in (daily_summary.c, trends.c):
+        found.append(connection.scalar(select(func.max(c.day)).where(c.user_id.in_(list(members)))))
+    return max((day for day in found if day is not None), default=None)
+
+
+def replace_rows(
+    connection: Connection,
+    day: Column[date],
+    members: Collection[int],
+    first: date,
+    last: date,
+    rows: Sequence[dict[str, Any]],
+    at: datetime,
+) -> int:
+    """Replace the members' rows of first..last in the table of this day column.
+
+    Returns:
+        The number of changed rows.
+    """
+    where = (day.table.c.user_id.in_(list(members)), day.between(first, last))
+    return derived_rows.replace(connection, day.table, where, rows, at).written
+
+
 def newest_rows(connection: Connection, count: int) -> list[dict[str, Any]]:
     """Return the newest daily rows of all members, newest day first."""
     query = (
@@ -83,3 +132,12 @@ def newest_rows(connection: Connection, count: int) -> list[dict[str, Any]]:
         .limit(count)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def row_counts(
+    database: Database, day: Column[date], members: Collection[int], first: date, last: date
+) -> dict[date, int]:
+    """Return day -> number of the members' rows in the table of this day column."""
+    where = (day.table.c.user_id.in_(list(members)), day.between(first, last))
+    with database.read() as connection:
+        return dict(connection.execute(select(day, func.count()).where(*where).group_by(day)).all())
