@@ -26,8 +26,8 @@ import whoop_assets.tokens.tables
 import whoop_assets.v1_migration.tables
 import whoop_assets.webhooks.tables  # noqa: F401
 from whoop_assets import derived_versions
+from whoop_assets.db.columns import metadata
 from whoop_assets.db.database import Database
-from whoop_assets.db.metadata import metadata
 from whoop_assets.db.statements import insert_or_replace
 from whoop_assets.errors import SchemaMismatch
 from whoop_assets.journal.tables import journal_effects

@@ -4,8 +4,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, String, Table, Text
 
-from whoop_assets.db.columns import column, count, key, measure, milliseconds
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import column, count, key, measure, metadata, milliseconds
 from whoop_assets.db.types import Id, JsonText, UtcDateTime
 
 

@@ -1,8 +1,11 @@
-"""Constructors of columns that carry a comment with their unit."""
+"""Constructors of columns that carry a comment with their unit, and the metadata of all tables."""
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Double, Integer
+from sqlalchemy import BigInteger, Column, Double, Integer, MetaData
+
+metadata = MetaData()
+"""Import it from `whoop_assets.schema`, which imports every table."""
 
 
 def column(name: str, kind: Any, comment: str, **options: Any) -> "Column[Any]":

@@ -2,8 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
-from whoop_assets.db.columns import column, key
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import column, key, metadata
 from whoop_assets.db.types import Id, UtcDateTime
 
 members = Table(

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import metadata
 from whoop_assets.derived_versions import schema_metadata
 from whoop_assets.schema import VERSION_TABLE
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Date, Table
 
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import metadata
 from whoop_assets.db.types import UtcDateTime
 
 asked_readings = Table(

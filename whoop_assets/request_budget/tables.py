@@ -2,8 +2,7 @@
 
 from sqlalchemy import Column, Double, Index, Integer, String, Table
 
-from whoop_assets.db.columns import column, key
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import column, key, metadata
 from whoop_assets.db.types import Id, UtcDateTime
 
 request_grants = Table(

@@ -2,8 +2,7 @@
 
 from sqlalchemy import BigInteger, Integer, String, Table, Text, text
 
-from whoop_assets.db.columns import column, key
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import column, key, metadata
 from whoop_assets.db.types import UtcDateTime
 
 tokens = Table(

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import metadata
 from whoop_assets.db.types import UtcDateTime
 
 v1_ids = Table(

@@ -2,8 +2,7 @@
 
 from sqlalchemy import BigInteger, Date, Index, Integer, String, Table, Text
 
-from whoop_assets.db.columns import column, key
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import column, key, metadata
 from whoop_assets.db.types import JsonText, UtcDateTime
 
 webhook_events = Table(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, insert, select
 
 from whoop_assets.app_export.tables import export_only_ids, imported_cycles
-from whoop_assets.db.metadata import metadata
+from whoop_assets.db.columns import metadata
 from whoop_assets.db.statements import insert_or_ignore, insert_or_replace
 from whoop_assets.members.store import EXPORT_ONLY
 from whoop_assets.members.tables import members

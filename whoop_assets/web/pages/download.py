@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Table, select, tuple_
 
+from whoop_assets.db.columns import metadata
 from whoop_assets.db.database import Database
-from whoop_assets.db.metadata import metadata
 from whoop_assets.web.api.responses import plain
 
 ROWS_PER_CHUNK = 1000

@@ -1,5 +1,0 @@
-"""The metadata of all tables. Import it from `whoop_assets.schema`, which imports every table."""
-
-from sqlalchemy import MetaData
-
-metadata = MetaData()
