@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from whoop_assets.records import tables, upsert
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.support.data import factories
 from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,

@@ -18,7 +18,7 @@ from whoop_assets.summaries.columns import DAILY_COLUMNS
 from whoop_assets.summaries.daily.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.record_columns import CYCLE_SCORE
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.support.data.app_exports import daily_by_day
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world

@@ -14,7 +14,7 @@ from whoop_assets.quality import consistency
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS
 from whoop_assets.schema import metadata
 from whoop_assets.summaries import tables as summary_tables
-from whoop_assets.sync.export_import.import_export import ForeignExport, LeavesSomethingBehind, import_export
+from whoop_assets.sync.import_export import ForeignExport, LeavesSomethingBehind, import_export
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.app_export.export_rows import connect, night_utc, nights, workout

@@ -9,7 +9,7 @@ from whoop_assets.app_export.parsing import UnreadableExport, read_export
 from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, imported_journal
 from whoop_assets.members import store as member_store
 from whoop_assets.quality import consistency, quarantine_entries
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,
     NIGHTS,

@@ -16,7 +16,7 @@ from whoop_assets.records.coverage import Span
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.summaries import tables as summary_tables
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.app_export.export_rows import night_utc, nights, workout
 from whoop_assets_tests.support.data.app_exports import daily_by_day, export, stored_rows
 from whoop_assets_tests.support.fixed_time import NOW

@@ -18,7 +18,7 @@ from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.journal.store import outcomes
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.journal.naive_effects import naive_effect_rows
 from whoop_assets_tests.summaries.comparison import assert_same_rows
 from whoop_assets_tests.support.home import frozen_world

@@ -12,7 +12,7 @@ from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
     from whoop_assets.db.database import Database
-    from whoop_assets.sync.export_import.import_export import Imported
+    from whoop_assets.sync.import_export import Imported
 
 NEW = "new"
 MAX_SHOWN = 20
@@ -39,7 +39,7 @@ NOT_ALL_DONE = 1
 def import_(export: Path, wanted: str | None, instead_of: int | None, force: bool) -> None:
     """Import the data export of the WHOOP app: a zip file, a folder, or one of its CSV files."""
     from whoop_assets.app_export.parsing import read_files
-    from whoop_assets.sync.export_import.import_export import import_export
+    from whoop_assets.sync.import_export import import_export
 
     files = read_files(export)
     settings = Settings.from_environment()

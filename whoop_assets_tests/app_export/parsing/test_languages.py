@@ -22,7 +22,7 @@ from whoop_assets.app_export.parsing.headings import (
     plain,
 )
 from whoop_assets.summaries import tables
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.app_export.parsing.export_texts import ROWS, in_language, records_of
 from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from whoop_assets.journal.tables import journal_effects
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.cli.conftest import CommandLine, error_of
 from whoop_simulator.world.app_export import files_of
 

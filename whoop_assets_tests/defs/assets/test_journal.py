@@ -5,7 +5,7 @@ import pytest
 
 from whoop_assets.journal.tables import journal_effects
 from whoop_assets.summaries import tables
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.defs.dagster_project import job_of_assets
 from whoop_simulator.world.app_export import files_of
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets_tests.summaries.daily.naive_daily import naive_daily_rows, naive_unknown
 from whoop_assets_tests.support.fixed_time import TODAY

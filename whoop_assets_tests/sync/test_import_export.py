@@ -10,7 +10,7 @@ from whoop_assets.records.commit import Batch, ReadSpan, StreamBatch
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.summaries.tables import daily_summary
-from whoop_assets.sync.export_import.import_export import import_export
+from whoop_assets.sync.import_export import import_export
 from whoop_assets.sync.stream_reader import commit_batch
 from whoop_assets_tests.support.data.app_exports import CYCLES_OF_THREE_DAYS, csv_of, export
 from whoop_assets_tests.support.data.factories import stale

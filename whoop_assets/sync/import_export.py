@@ -35,8 +35,8 @@ from whoop_assets.errors import WhoopError
 from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
 from whoop_assets.members import store as member_store
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, Ledger
+from whoop_assets.summaries import store as summary_store
 from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days, rebuild_stale_trends, rebuild_weeks
-from whoop_assets.sync.export_import import import_summary
 from whoop_assets.sync.members import membership
 from whoop_assets.whoop_day import begins_as_nap, cycle_day, parse_offset
 
@@ -179,8 +179,8 @@ def import_export(
         for kind, entry in result.kinds.items():
             if kind != "journal":
                 entry.matched = export_store.matched(connection, result.user_id, kind)
-                entry.filling = import_summary.filling(connection, result.user_id, kind)
-        result.filled_days = import_summary.filled_days(connection, result.user_id)
+                entry.filling = summary_store.filling(connection, result.user_id, kind)
+        result.filled_days = summary_store.filled_days(connection, result.user_id)
     return result
 
 
