@@ -27,7 +27,7 @@ from whoop_assets.db.database import Database, Transaction
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import readers
 from whoop_assets.members.readers import Reader
-from whoop_assets.web.api import parameters, problems, queries, responses, schemas
+from whoop_assets.web.api import parameters, queries, responses, schemas
 from whoop_assets.web.api.parameters import DailyParameters, StatusParameters
 from whoop_assets.web.api.problems import Problem
 from whoop_assets.web.api.queries import NAMES, Question, RecoveryStatus
@@ -45,7 +45,7 @@ T = TypeVar("T")
 class DailyApi(FastAPI):
     """The API as an application to be mounted at PREFIX; `close` ends its threads."""
 
-    def __init__(self, database: Database, limits: ClientRateLimits | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         super().__init__(
             title="whoop_assets daily API",
             version=version("whoop-assets"),
@@ -55,7 +55,7 @@ class DailyApi(FastAPI):
             redirect_slashes=False,
         )
         self.database = database
-        self.limits = limits if limits is not None else ClientRateLimits()
+        self.limits = ClientRateLimits()
         self._readers = ThreadPoolExecutor(THREADS, thread_name_prefix="daily-api")
         # A write on SQLite can wait for a load. It runs on a separate thread, so that no response waits for
         # it.
@@ -121,14 +121,27 @@ async def authenticate(
     """Return the reader of the request's key and count the request. Raises Problem: 401 or 429."""
     api: DailyApi = request.app
     if credentials is None:
-        raise problems.no_key()
+        raise Problem(
+            401,
+            "This needs a reader's key: send it as `Authorization: Bearer KEY`.",
+            {"WWW-Authenticate": 'Bearer realm="whoop-assets"'},
+        )
     key = credentials.credentials.strip()
     reader = await api.read(lambda found: readers.by_key(found, key)) if readers.is_key(key) else None
     if reader is None:
-        raise problems.wrong_key()
+        raise Problem(
+            401,
+            "This key is wrong or revoked: ask the operator of this service for another one.",
+            {"WWW-Authenticate": 'Bearer realm="whoop-assets", error="invalid_token"'},
+        )
     seconds = api.limits.wait(reader.id, reader.requests_per_minute)
     if seconds is not None:
-        raise problems.too_many(reader.requests_per_minute, seconds)
+        raise Problem(
+            429,
+            f"This key may send {reader.requests_per_minute} requests a minute: "
+            f"try again in {seconds} seconds.",
+            {"Retry-After": str(seconds)},
+        )
     return reader
 
 
@@ -234,12 +247,14 @@ async def _on_invalid_parameters(request: Request, error: Exception) -> Response
 
 async def _on_failure(request: Request, error: Exception) -> Response:
     log.error("A reader got no response. %s", error)
-    return problems.unavailable().response()
+    return Problem(
+        503, "This does not work at the moment: try again later.", {"Retry-After": "10"}
+    ).response()
 
 
 def _require(connection: Transaction, reader: Reader, member: int | None) -> None:
     if member is not None and not readers.may_read(connection, reader.id, member):
-        raise problems.no_such_member()
+        raise Problem(404, "This key may not read this member, or there is no such member.")
 
 
 def _page(connection: Transaction, question: Question, form: str, request: Request) -> Response:
