@@ -7,18 +7,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    Table,
-    and_,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import Column, ColumnElement, Connection, ScalarSelect, Select, and_, func, or_, select
 
 from whoop_assets.app_export.tables import imported_cycles
 from whoop_assets.db.statements import upsert
@@ -29,6 +20,7 @@ from whoop_assets.planner.tables import asked_readings
 from whoop_assets.records.day_assignment import offset_of
 from whoop_assets.records.tables import coverage, cycles, recoveries
 from whoop_assets.summaries.tables import daily_summary
+from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES
 from whoop_assets.whoop_day import local_date
 
 MIN_ASK_INTERVAL = timedelta(minutes=5)
@@ -43,7 +35,7 @@ STALE_WITHOUT, STALE_WITH = timedelta(minutes=5), timedelta(hours=3)
 
 NAMES = tuple(column.name for column in daily_summary.columns)
 _PLACE = {name: place for place, name in enumerate(NAMES)}
-_STAMPS = tuple(_PLACE[name] for name in ("user_id", "day", "built_at", "last_recovery_synced_at"))
+_STAMPS = ("user_id", "day", "built_at", "last_recovery_synced_at")
 
 Row = Sequence[Any]
 Place = tuple[date, int]
@@ -83,34 +75,32 @@ class RowPage:
     @property
     def stamp(self) -> str:
         """A hash that changes when the page changes."""
-        return _stamp(([row[place] for place in _STAMPS] for row in self.rows), self.more)
+        return _stamp(([row[_PLACE[name]] for name in _STAMPS] for row in self.rows), self.more)
 
 
 def page(connection: Connection, asked: Question) -> RowPage:
     """Read a page of rows."""
-    keys = _keys(asked).subquery()
-    query = (
-        select(daily_summary)
-        .join(keys, and_(daily_summary.c.user_id == keys.c.user_id, daily_summary.c.day == keys.c.day))
-        .order_by(daily_summary.c.day, daily_summary.c.user_id)
-    )
-    rows: list[Row] = list(connection.execute(query).all())
-    return RowPage(rows[: asked.limit], len(rows) > asked.limit)
+    return RowPage(*_read(connection, asked, NAMES))
 
 
 def stamp(connection: Connection, asked: Question) -> str:
     """Return the page's current stamp from four columns, without reading the whole page."""
+    return _stamp(*_read(connection, asked, _STAMPS))
+
+
+def _read(connection: Connection, asked: Question, names: Iterable[str]) -> tuple[list[Row], bool]:
+    """Read these columns of the page's rows, and whether more rows follow."""
     keys = _keys(asked).subquery()
     query = (
-        select(*(daily_summary.columns[NAMES[place]] for place in _STAMPS))
+        select(*(daily_summary.columns[name] for name in names))
         .join(keys, and_(daily_summary.c.user_id == keys.c.user_id, daily_summary.c.day == keys.c.day))
         .order_by(daily_summary.c.day, daily_summary.c.user_id)
     )
-    rows = connection.execute(query).all()
-    return _stamp(rows[: asked.limit], len(rows) > asked.limit)
+    rows: list[Row] = list(connection.execute(query).all())
+    return rows[: asked.limit], len(rows) > asked.limit
 
 
-def _stamp(rows: Iterable[Sequence[Any]], more: bool) -> str:
+def _stamp(rows: Iterable[Row], more: bool) -> str:
     """Hash the key and the times of change of each row.
 
     A change of a row renews `built_at`; a confirmation renews only the time of confirmation. A count with a
@@ -229,13 +219,8 @@ def opened_today(connection: Connection, asked: Question, now: datetime) -> list
     ]
 
 
-def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> list[int]:
-    """Request a reading of these members' last days.
-
-    Returns:
-        The members without an earlier request within `MIN_ASK_INTERVAL`.
-    """
-    asked = []
+def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> None:
+    """Request a reading of these members' last days, at most once in `MIN_ASK_INTERVAL`."""
     for user_id in sorted(user_ids):
         if not stored.exists(connection, user_id):
             continue  # the member was erased meanwhile
@@ -245,55 +230,48 @@ def ask(connection: Connection, user_ids: Iterable[int], at: datetime) -> list[i
             set_={"asked_at": at},
             where=asked_readings.c.asked_at <= at - MIN_ASK_INTERVAL,
         )
-        if connection.execute(statement).rowcount == 1:
-            asked.append(user_id)
-    return asked
+        connection.execute(statement)
 
 
-def _visible(column: Any, reader_id: int | None, member: int | None) -> ColumnElement[bool]:
+def _visible(column: Column[Any], reader_id: int | None, member: int | None) -> ColumnElement[bool]:
     """Restrict to the members that the reader may read, and to one member if given.
 
     Without a reader, `member` is the signed-in member.
     """
     if reader_id is None:
-        return cast("ColumnElement[bool]", column == member)
+        return column == member
     c = reader_members.c
     allowed = select(c.user_id).where(c.reader_id == reader_id)
     if member is not None:
         allowed = allowed.where(c.user_id == member)
-    return cast("ColumnElement[bool]", column.in_(allowed))
+    return column.in_(allowed)
 
 
 def _members_of(reader_id: int | None, member: int | None) -> Select[Any]:
     # One look-up per member at the end of an index. An aggregate would read all rows of all members.
-    def offset(of: Table, *where: ColumnElement[bool]) -> Any:
+    def newest(column: Column[Any], *where: ColumnElement[bool]) -> ScalarSelect[Any]:
+        c = column.table.c
         return (
-            select(of.c.timezone_offset)
-            .where(of.c.user_id == members.c.user_id, *where)
-            .order_by(of.c.start_time.desc())
+            select(column)
+            .where(c.user_id == members.c.user_id, *where)
+            .order_by(c.start_time.desc())
             .limit(1)
             .correlate(members)
             .scalar_subquery()
         )
 
-    def frontier(stream: str) -> Any:
-        return (
-            select(coverage.c.read_at)
-            .where(coverage.c.user_id == members.c.user_id, coverage.c.stream == stream)
-            .order_by(coverage.c.start_time.desc())
-            .limit(1)
-            .correlate(members)
-            .scalar_subquery()
-        )
-
+    offset = func.coalesce(
+        newest(cycles.c.timezone_offset, cycles.c.deleted_at.is_(None)),
+        newest(imported_cycles.c.timezone_offset),
+    )
     query = (
         select(
             members.c.user_id,
             members.c.status,
-            func.coalesce(offset(cycles, cycles.c.deleted_at.is_(None)), offset(imported_cycles)),
+            offset,
             asked_readings.c.asked_at,
-            frontier("recoveries"),
-            frontier("cycles"),
+            newest(coverage.c.read_at, coverage.c.stream == RECOVERIES.name),
+            newest(coverage.c.read_at, coverage.c.stream == CYCLES.name),
         )
         .outerjoin(asked_readings, asked_readings.c.user_id == members.c.user_id)
         .order_by(members.c.user_id)

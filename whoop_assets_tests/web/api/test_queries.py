@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from whoop_assets.app_export.tables import imported_cycles
 from whoop_assets.members import readers
 from whoop_assets.members import store as member_store
 from whoop_assets.planner import Reason
 from whoop_assets.planner.current_plan import plan_now
+from whoop_assets.planner.tables import asked_readings
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.tables import daily_summary
 from whoop_assets.sync.members import membership
@@ -50,7 +51,8 @@ def opened(home, reader, first=TODAY, last=TODAY, **given):
         found = queries.opened_today(connection, Question(reader, first, last, 200, **given), now)
     wanted = [member.user_id for member in found if member.worth_asking(now)]
     with home.database.write() as connection:
-        return queries.ask(connection, wanted, now)
+        queries.ask(connection, wanted, now)
+    return wanted
 
 
 def asked_for(home):
@@ -128,10 +130,12 @@ def test_opening_today_requests_a_reading_if_the_recovery_is_stale_once_per_inte
 def test_two_concurrent_readers_request_one_reading(home, reader):
     with home.database.write() as connection:
         now = home.clock.now()
-        assert queries.ask(connection, [home.member], now) == [home.member]
-        assert queries.ask(connection, [home.member], now) == []
-        assert queries.ask(connection, home.members, now) == [home.members[1]]
-        assert queries.ask(connection, [4711], now) == []
+        queries.ask(connection, [home.member], now)
+        later = now + timedelta(seconds=1)
+        queries.ask(connection, [home.member], later)
+        queries.ask(connection, [*home.members, 4711], later)
+        asked = dict(connection.execute(select(asked_readings.c.user_id, asked_readings.c.asked_at)).all())
+    assert asked == {home.member: now, home.members[1]: later}
 
 
 def test_no_reading_of_a_disconnected_member_is_requested(home, reader):
