@@ -22,17 +22,14 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """Counts of this process, and the database's gauges as `set_database` last set them."""
+    """Counts of this process, and the gauges of the database that `text` gets."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._deliveries = Counter(
-            "whoop_deliveries_total",
-            "Webhook deliveries by outcome.",
-            ["outcome"],
-            registry=self._registry,
+        deliveries = Counter(
+            "whoop_deliveries_total", "Webhook deliveries by outcome.", ["outcome"], registry=self._registry
         )
-        self._outcomes = {outcome: self._deliveries.labels(outcome) for outcome in OUTCOMES}
+        self._outcomes = {outcome: deliveries.labels(outcome) for outcome in OUTCOMES}
         self._seconds = Histogram(
             "whoop_delivery_seconds",
             "Time from a delivery's headers to its response.",
