@@ -9,7 +9,6 @@ holds it too, so an attempt ends only in the browser that began it.
 """
 
 import logging
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -40,16 +39,11 @@ COOKIE = "whoop_connect"
 MAX_SECRET_CHARACTERS = 200
 
 
-def link(redirect_uri: str, secret: str) -> str:
-    """Return the address of an invitation.
+def page_address(redirect_uri: str, path: str) -> str:
+    """Return the address of a page beside the callback.
 
     Raises ConfigurationError if the redirect URI is not the service's.
     """
-    return page_address(redirect_uri, f"connect/{secret}")
-
-
-def page_address(redirect_uri: str, path: str) -> str:
-    """Return the address of a page beside the callback. Raises ConfigurationError."""
     parts = urlsplit(redirect_uri)
     if parts.scheme not in ("http", "https") or not parts.path.endswith("/callback") or parts.query:
         raise ConfigurationError(
@@ -57,15 +51,6 @@ def page_address(redirect_uri: str, path: str) -> str:
             " in the WHOOP Developer Dashboard and set WHOOP_REDIRECT_URI to it, or connect with --paste."
         )
     return parts._replace(path=parts.path.removesuffix("callback") + path).geturl()
-
-
-@dataclass(frozen=True, slots=True)
-class Consented:
-    """A consent that was stored: the member, and the token of the new session."""
-
-    user_id: int
-    session_token: str
-    is_new: bool
 
 
 class Connecting:
@@ -123,7 +108,7 @@ class Connecting:
         redirected_to = "?" + request.scope["query_string"].decode("latin-1")
         before = await self._pages.visitor(request)
         try:
-            response = self._signed_in(await run_in_threadpool(self._finish, redirected_to, state))
+            response = await run_in_threadpool(self._finish, redirected_to, state)
             if before is not None:  # the new cookie replaces the one of this session
                 await self._pages.write(
                     lambda transaction, _: sessions.end(transaction, before.user_id, before.session.id)
@@ -139,16 +124,7 @@ class Connecting:
         self._pages.delete_cookie(response, COOKIE)
         return response
 
-    def _signed_in(self, consented: Consented) -> Response:
-        if consented.is_new:
-            text = texts.CONNECTED_NOW.format(consented.user_id)
-            response = self._pages.message(text, to_my_page=True)
-        else:
-            response = self._pages.redirect("me")
-        self._pages.set_session(response, consented.session_token)
-        return response
-
-    def _finish(self, redirected_to: str, state: str) -> Consented:
+    def _finish(self, redirected_to: str, state: str) -> Response:
         database = self._whoop.database
         _ = self._whoop.cipher  # a wrong key must be found before WHOOP issues tokens
         code = self._whoop.oauth.read_redirect(redirected_to, state)
@@ -157,7 +133,8 @@ class Connecting:
             attempt = sessions.finish_attempt(transaction, state, now)
             link_hash = None if attempt is not None else invitations.take(transaction, state, now)
         if attempt is not None:
-            return self._session_for(self._sign_in_with_code(code, attempt), "signed in", is_new=False)
+            user_id = self._sign_in_with_code(code, attempt)
+            return self._begin_session(user_id, "signed in", self._pages.redirect("me"))
         if link_hash is None:
             raise ConsentFailed(texts.ATTEMPT_ENDED)
         try:
@@ -166,7 +143,8 @@ class Connecting:
             with database.write() as transaction:
                 invitations.give_back(transaction, link_hash)
             raise
-        return self._session_for(user_id, "connected", is_new=True)
+        connected = self._pages.message(texts.CONNECTED_NOW.format(user_id), to_my_page=True)
+        return self._begin_session(user_id, "connected", connected)
 
     def _sign_in_with_code(self, code: str, attempt: Attempt) -> int:
         """Store the new tokens of a known member. Raises PageRefused for anyone else, with nothing stored."""
@@ -195,11 +173,13 @@ class Connecting:
             raise PageRefused(400, texts.OTHER_MEMBER)
         return user_id
 
-    def _session_for(self, user_id: int, action: str, *, is_new: bool) -> Consented:
+    def _begin_session(self, user_id: int, action: str, response: Response) -> Response:
         database = self._whoop.database
         with database.write([user_id]) as transaction:
             now = database.now(transaction)
             if not member_store.exists(transaction, user_id):  # erased meanwhile
                 raise PageRefused(403, texts.UNKNOWN_MEMBER)
             sessions.record(transaction, user_id, "member", action, now)
-            return Consented(user_id, sessions.begin(transaction, user_id, now), is_new)
+            token = sessions.begin(transaction, user_id, now)
+        self._pages.set_session(response, token)
+        return response

@@ -12,7 +12,7 @@ import pytest
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.members import invitations
 from whoop_assets.members import store as member_store
-from whoop_assets.web.connecting import COOKIE, link
+from whoop_assets.web.connecting import COOKIE, page_address
 from whoop_assets_tests.web.conftest import MEMBER, Service
 from whoop_simulator.running import RunningSimulator
 
@@ -54,7 +54,7 @@ class Stage:
         database = self.service.database
         with database.write() as connection:
             secret = invitations.invite(connection, database.now(connection), lifetime)
-        return link(self.service.settings.redirect_uri, secret)
+        return page_address(self.service.settings.redirect_uri, f"connect/{secret}")
 
     def consent(self, url: str, decision: str = "allow") -> str:
         """Decide on WHOOP's consent page; returns the address of the redirect."""
@@ -179,8 +179,8 @@ def test_pages_escape_values_and_contain_no_secret(stage: Stage) -> None:
 @pytest.mark.parametrize("uri", ["https://x.org/", "whoop://callback", "https://x.org/callback?a=b", ""])
 def test_a_redirect_uri_of_another_service_makes_no_link(uri: str) -> None:
     with pytest.raises(ConfigurationError, match="WHOOP_REDIRECT_URI"):
-        link(uri, "secret")
+        page_address(uri, "connect/secret")
 
 
 def test_a_link_has_the_path_prefix_of_the_callback() -> None:
-    assert link("https://x.org/whoop/callback", "abc") == "https://x.org/whoop/connect/abc"
+    assert page_address("https://x.org/whoop/callback", "connect/abc") == "https://x.org/whoop/connect/abc"

@@ -137,9 +137,9 @@ def _by_pasting(connection: "WhoopSession") -> "Connected":
 
 def _print_link(settings: Settings, lifetime: timedelta) -> None:
     from whoop_assets.members import invitations
-    from whoop_assets.web.connecting import link
+    from whoop_assets.web.connecting import page_address
 
-    link(settings.redirect_uri, "")  # an address that cannot be is found before anything is stored
+    page_address(settings.redirect_uri, "")  # an address that cannot be is found before anything is stored
     with opening.connection(settings, create=True) as connection:
         _ = connection.cipher  # so is a key that cannot be used: not when the member comes back from WHOOP
         with connection.database.write() as transaction:
@@ -148,7 +148,7 @@ def _print_link(settings: Settings, lifetime: timedelta) -> None:
         f"Send this link to the member: it connects one, within {lifetime.total_seconds() / 3600:.0f} hours.",
         err=True,
     )
-    click.echo(link(settings.redirect_uri, secret))
+    click.echo(page_address(settings.redirect_uri, f"connect/{secret}"))
 
 
 def _print_url(url: str) -> None:

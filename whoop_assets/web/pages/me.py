@@ -5,7 +5,6 @@ Every button concerns the member of the session, whatever the form says.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from datetime import datetime
 
 from starlette.background import BackgroundTask
@@ -73,39 +72,12 @@ class MemberPages:
 
     # Buttons
 
-    async def _once(
-        self,
-        visitor: Visitor,
-        form: dict[str, str],
-        action: str,
-        work: Callable[[Transaction, datetime], object] | None = None,
-    ) -> bool:
-        """Write the action into the audit log and do `work` in the same transaction.
-
-        Returns:
-            False if this form was submitted before; then nothing is done.
-        """
-        number = form.get("form", "")
-        if not 0 < len(number) <= sessions.MAX_TOKEN_CHARACTERS:
-            raise PageRefused(403, texts.FORM_EXPIRED)
-
-        def run(connection: Transaction, now: datetime) -> bool:
-            if not member_store.exists(connection, visitor.user_id):
-                raise PageRefused(403, texts.SIGN_IN_AGAIN)
-            if not sessions.record(connection, visitor.user_id, "member", action, now, number):
-                return False
-            if work is not None:
-                work(connection, now)
-            return True
-
-        return await self._pages.write(run, visitor.user_id)
-
     async def _read_now(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def work(connection: Transaction, now: datetime) -> None:
             _require_connected(connection, visitor.user_id)
             api_queries.ask(connection, [visitor.user_id], now)
 
-        await self._once(visitor, form, "read now", work)
+        await self._pages.once(visitor, form, "member", "read now", work)
         return self._pages.redirect("me#connection")
 
     async def _force_sync(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
@@ -113,11 +85,11 @@ class MemberPages:
             _require_connected(connection, visitor.user_id)
             forced.force(connection, visitor.user_id, now, self._pages.settings.start_date)
 
-        await self._once(visitor, form, "force sync", work)
+        await self._pages.once(visitor, form, "member", "force sync", work)
         return self._pages.redirect("me#connection")
 
     async def _reconnect(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
-        await self._once(visitor, form, "reconnect")
+        await self._pages.once(visitor, form, "member", "reconnect", lambda *_: None)
         return await self._connecting.start_attempt(visitor.user_id)
 
     async def _confirm_disconnect(self, request: Request, visitor: Visitor) -> Response:
@@ -155,7 +127,7 @@ class MemberPages:
 
     async def _leave_once(self, visitor: Visitor, form: dict[str, str], action: str) -> bool:
         user_id, number = visitor.user_id, form.get("form", "")
-        if not await self._once(visitor, form, action):
+        if not await self._pages.once(visitor, form, "member", action, lambda *_: True):
             raise PageRefused(409, texts.DONE_BEFORE)
         try:
             return await run_in_threadpool(self._leave_now, user_id, erase=action == "erase")

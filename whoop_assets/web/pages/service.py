@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from whoop_assets.db.database import Transaction
 from whoop_assets.errors import WhoopError
 from whoop_assets.members import sessions
+from whoop_assets.members import store as member_store
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.pages import texts
@@ -108,6 +109,32 @@ class PageService:
                 return work(connection, self.database.now(connection))
 
         return await self.run(run)
+
+    async def once(
+        self,
+        visitor: Visitor,
+        form: dict[str, str],
+        actor: str,
+        action: str,
+        work: Callable[[Transaction, datetime], T],
+    ) -> T | None:
+        """Write the action into the audit log and do `work` in the same transaction.
+
+        Returns:
+            The result of `work`; None if this form was submitted before: then nothing is done.
+        """
+        number = form.get("form", "")
+        if not 0 < len(number) <= sessions.MAX_TOKEN_CHARACTERS:
+            raise PageRefused(403, texts.FORM_EXPIRED)
+
+        def run(connection: Transaction, now: datetime) -> T | None:
+            if not member_store.exists(connection, visitor.user_id):
+                raise PageRefused(403, texts.SIGN_IN_AGAIN)
+            if not sessions.record(connection, visitor.user_id, actor, action, now, number):
+                return None
+            return work(connection, now)
+
+        return await self.write(run, visitor.user_id)
 
     # Sessions
 

@@ -12,7 +12,7 @@ from whoop_assets.members import invitations, sessions
 from whoop_assets.members import store as member_store
 from whoop_assets.report.calendar_days import UsualRange
 from whoop_assets.report.formatting import hours, number, number_range
-from whoop_assets.web.connecting import link
+from whoop_assets.web.connecting import page_address
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.me import MemberPages
 from whoop_assets.web.pages.queries import TeamMember, team
@@ -81,21 +81,13 @@ class TeamPages:
         return await self._member_pages.member_page(visitor, user_id)
 
     async def _invite(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
-        number = form.get("form", "")
-        if not 0 < len(number) <= sessions.MAX_TOKEN_CHARACTERS:
-            raise PageRefused(403, texts.FORM_EXPIRED)
-
-        def work(connection: Transaction, now: datetime) -> str | None:
-            if not member_store.exists(connection, visitor.user_id):
-                raise PageRefused(403, texts.SIGN_IN_AGAIN)
-            if not sessions.record(connection, visitor.user_id, "operator", "invite", now, number):
-                return None
+        def work(connection: Transaction, now: datetime) -> str:
             return invitations.invite(connection, now, INVITATION_LIFETIME)
 
-        secret = await self._pages.write(work, visitor.user_id)
+        secret = await self._pages.once(visitor, form, "operator", "invite", work)
         if secret is None:
             return self._pages.redirect("team")
-        address = link(self._pages.settings.redirect_uri, secret)
+        address = page_address(self._pages.settings.redirect_uri, f"connect/{secret}")
         return self._pages.html("invitation.html", visitor=visitor, address=address)
 
 
