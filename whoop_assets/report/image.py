@@ -9,9 +9,6 @@ from collections.abc import Iterable
 from whoop_assets.report.rendering import template_environment
 from whoop_assets.report.svg import Chart
 
-MAX_IMAGE_BYTES = 50_000
-"""Upper bound of an image in an event log; a chart of 60 days has about a tenth of it."""
-
 
 def image(chart: Chart) -> str:
     """Return the chart as a stand-alone SVG document, 640 by 196 pixels."""

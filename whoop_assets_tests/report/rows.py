@@ -11,6 +11,8 @@ from whoop_assets.summaries.trends.columns import TREND_COLUMNS
 TODAY = date(2026, 11, 21)
 AT = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 ME = 10129
+MAX_IMAGE_BYTES = 50_000
+"""Upper bound of a chart in an event log, as base64; a chart of 60 days has about a tenth of it."""
 STATES = ("cycle_state", "sleep_state", "recovery_state")
 
 

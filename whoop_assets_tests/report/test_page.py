@@ -16,7 +16,7 @@ from markupsafe import escape
 from whoop_assets.report import charts, formatting, gaps
 from whoop_assets.report.calendar_days import calendar
 from whoop_assets.report.cards import cards_of
-from whoop_assets.report.image import MAX_IMAGE_BYTES, image, markdown
+from whoop_assets.report.image import image, markdown
 from whoop_assets.report.journal_texts import journal_texts
 from whoop_assets.report.page import MemberReport, page
 from whoop_assets.summaries.trends.columns import DAILY_READ
@@ -24,6 +24,7 @@ from whoop_assets.summaries.trends.rows import trend_rows
 from whoop_assets.whoop_day import cycle_day
 from whoop_assets_tests.report.rows import (
     AT,
+    MAX_IMAGE_BYTES,
     ME,
     TODAY,
     daily,
@@ -224,7 +225,7 @@ def test_effects_of_one_question_are_together_and_the_strongest_question_is_firs
         effect("Late meal?", lag_days=1, verdict="cannot tell", difference=None, hedges_g=None),
     ]
     texts = journal_texts(effects)
-    assert [(habit.question, len(habit.findings)) for habit in texts.habits] == [
+    assert [(question, len(findings)) for question, findings in texts.habits.items()] == [
         ("Alcohol?", 2),
         ("Late meal?", 1),
     ]

@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from whoop_assets.defs.assets.loading import LANE_TAG
-from whoop_assets.report.image import MAX_IMAGE_BYTES
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets_tests.defs.dagster_project import job_of_assets
+from whoop_assets_tests.report.rows import MAX_IMAGE_BYTES
 
 ONE_DAY = timedelta(days=1)
 
