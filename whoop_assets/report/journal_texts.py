@@ -1,6 +1,6 @@
 """The strongest effects of the journal as sentences, by question."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from whoop_assets.report.calendar_days import Row
@@ -20,18 +20,10 @@ class EffectText:
 
 
 @dataclass(frozen=True, slots=True)
-class HabitText:
-    """A question of the journal with its effects, strongest first."""
-
-    question: str
-    findings: tuple[EffectText, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class JournalTexts:
-    """Questions with an effect, and the number of questions without one."""
+    """Questions with their effects, strongest first, and the number of questions without one."""
 
-    habits: tuple[HabitText, ...]
+    habits: Mapping[str, Sequence[EffectText]]
     undecided: int
 
 
@@ -59,10 +51,9 @@ def journal_texts(effects: Sequence[Row]) -> JournalTexts:
     """
     known = [row for row in effects if row["verdict"] in VERDICTS and row["outcome"] in _OUTCOMES]
     known.sort(key=lambda row: (VERDICTS.index(row["verdict"]), -abs(row["hedges_g"])))
-    by_question: dict[str, list[EffectText]] = {}
+    habits: dict[str, list[EffectText]] = {}
     for row in known[:MAX_EFFECTS]:
-        by_question.setdefault(row["question"], []).append(_effect(row))
-    habits = tuple(HabitText(question, tuple(findings)) for question, findings in by_question.items())
+        habits.setdefault(row["question"], []).append(_effect(row))
     undecided = {row["question"] for row in effects} - {row["question"] for row in known}
     return JournalTexts(habits, len(undecided))
 

@@ -57,27 +57,33 @@ class ChartPeriod:
 
 def page(report: MemberReport) -> str:
     """Return the report as an HTML document."""
-    days_with_data = [day for day in report.days if day.summary]
-    values: dict[str, Any] = {
+    values = {
         "report": report,
         "title": report.title or f"Member {report.user_id}",
-        "days_with_data": len(days_with_data),
+        "days_with_data": sum(bool(day.summary) for day in report.days),
+        **component_values(report.days),
     }
-    if days_with_data:
-        newest = days_with_data[-1]
-        values |= {
-            "newest": newest,
-            "cards": cards_of(newest),
-            "signals": signals_of(newest),
-            "notes": [kind for kind in gaps.gap_kinds(newest) if kind is not gaps.PARTIAL],
-            "periods": chart_periods(report.days),
-            "effects": journal_texts(report.effects),
-            "gaps": gaps.explain_gaps(report.days),
-            "days_without_rows": (report.today - report.days[-1].day).days - 1,
-            "newest_days": NEWEST_DAYS,
-            "newest_weeks": NEWEST_WEEKS,
-        }
+    if report.days:
+        values["effects"] = journal_texts(report.effects)
+        values["days_without_rows"] = (report.today - report.days[-1].day).days - 1
     return template_environment().get_template("report.html").render(values)
+
+
+def component_values(days: Sequence[ReportDay]) -> dict[str, Any]:
+    """Return the values of these days for the components of a page. `newest` is None without data."""
+    newest = next((day for day in reversed(days) if day.summary), None)
+    if newest is None:
+        return {"newest": None}
+    return {
+        "newest": newest,
+        "cards": cards_of(newest),
+        "signals": signals_of(newest),
+        "notes": [kind for kind in gaps.gap_kinds(newest) if kind is not gaps.PARTIAL],
+        "periods": chart_periods(days),
+        "gaps": gaps.explain_gaps(days),
+        "newest_days": NEWEST_DAYS,
+        "newest_weeks": NEWEST_WEEKS,
+    }
 
 
 def chart_periods(days: Sequence[ReportDay]) -> list[ChartPeriod]:

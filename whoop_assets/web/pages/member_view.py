@@ -1,7 +1,7 @@
 """A member's page as HTML: the newest values, charts, tables, and the connection card."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from whoop_assets.db.database import Transaction
@@ -11,13 +11,10 @@ from whoop_assets.planner.current_plan import planner_settings_at
 from whoop_assets.planner.fetch_tasks import Reason
 from whoop_assets.planner.gather import gather
 from whoop_assets.planner.rules import plan
-from whoop_assets.report import gaps
 from whoop_assets.report import queries as report_queries
-from whoop_assets.report.calendar_days import ReportDay, calendar
-from whoop_assets.report.cards import cards_of
-from whoop_assets.report.formatting import duration, long_date, weekday_date
-from whoop_assets.report.page import NEWEST_DAYS, NEWEST_WEEKS, chart_periods, first_day
-from whoop_assets.report.signals import signals_of
+from whoop_assets.report.calendar_days import calendar
+from whoop_assets.report.formatting import duration, long_date
+from whoop_assets.report.page import component_values, first_day
 from whoop_assets.settings import Settings
 from whoop_assets.web.pages import texts
 from whoop_assets.web.pages.queries import ConnectionState, connection_state
@@ -56,7 +53,8 @@ def show_member(pages: PageRenderer, visitor: Visitor, user_id: int) -> str:
         card=_connection_card(state, due_at, now),
         devices=devices,
         local=lambda moment: local_time(moment, state.offset, now),
-        **_report_values(days, today),
+        **component_values(days),
+        days=days,
         weeks=weeks,
     )
 
@@ -90,27 +88,6 @@ def local_time(moment: datetime, offset: timedelta, now: datetime) -> str:
     if local.date() == (now + offset).date():
         return clock
     return f"{local.day} {local:%b} {local.year}, {clock}"
-
-
-def _report_values(days: list[ReportDay], today: date) -> dict[str, Any]:
-    """Return the values of these days for the report's components."""
-    with_data = [day for day in days if day.summary]
-    if not with_data:
-        return {"newest": None}
-    newest = with_data[-1]
-    heading = texts.TODAY if newest.day == today else texts.NEWEST_DAY.format(weekday_date(newest.day))
-    return {
-        "newest": newest,
-        "newest_heading": heading,
-        "cards": cards_of(newest),
-        "signals": signals_of(newest),
-        "notes": [kind for kind in gaps.gap_kinds(newest) if kind is not gaps.PARTIAL],
-        "periods": chart_periods(days),
-        "days": days,
-        "gaps": gaps.explain_gaps(days),
-        "newest_days": NEWEST_DAYS,
-        "newest_weeks": NEWEST_WEEKS,
-    }
 
 
 def _connection_card(state: ConnectionState, due_at: datetime | None, now: datetime) -> dict[str, Any]:
