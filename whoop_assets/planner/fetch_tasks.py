@@ -1,7 +1,7 @@
 """Fetch tasks: what the planner requests, why, and the expected cost."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
@@ -84,10 +84,6 @@ class FetchTask:
             and LANES_IN_ORDER.index(self.lane) <= LANES_IN_ORDER.index(other.lane)
             and self.since >= other.since
         )
-
-    def postponed(self, until: datetime) -> "FetchTask":
-        """Returns the task with another due time."""
-        return replace(self, due=until)
 
 
 @dataclass(frozen=True, slots=True)

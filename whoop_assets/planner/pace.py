@@ -58,16 +58,12 @@ LOOK_EVERY = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Whether webhooks work, intervals of all rules, and their expected requests per day."""
+    """Whether webhooks work, intervals of all rules, and the expected requests per day by purpose."""
 
     webhooks: bool
     stretch: float
     look_every: timedelta
-    demand: float
-    allowance: float
-    mornings: float
-    snapshots: float
-    events: float
+    expected: dict[str, float]
 
 
 def webhooks_work(events: EventFacts, now: datetime) -> bool:
@@ -83,9 +79,6 @@ def pace(
     """Returns the pace that fits into the daily limit.
 
     Args:
-        views: All members.
-        webhooks: Whether webhooks work.
-        settings: Settings of the planner.
         per_day: Daily request limit.
         importing: Whether a member's history is being imported.
     """
@@ -97,15 +90,17 @@ def pace(
     left = per_day - mornings - snapshots - events - imports
     allowance = max(left * settings.reread_share, MIN_REREAD_SHARE * per_day)
     demand = sum(_demand(view, webhooks) for view in views)
+    expected = {
+        "webhooks": events,
+        "mornings": mornings,
+        "snapshots": snapshots,
+        "re-reading": min(demand, allowance) if settings.reread_share > 0 else 0.0,
+    }
     return Pace(
         webhooks=webhooks,
         stretch=max(1.0, demand / allowance),
         look_every=LOOK_EVERY * (max(1.0, looks / mornings) if mornings else 1.0),
-        demand=demand,
-        allowance=allowance,
-        mornings=mornings,
-        snapshots=snapshots,
-        events=events,
+        expected={purpose: round(requests, 1) for purpose, requests in expected.items()},
     )
 
 

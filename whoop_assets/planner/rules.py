@@ -4,7 +4,7 @@ The same facts give the same plan.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from whoop_assets.planner import gaps, history, rereading
@@ -135,14 +135,9 @@ def plan(facts: Facts, settings: PlannerSettings) -> Plan:
     due.sort(key=_order)
     granted, held = _within_budget(due, facts, expected_event_requests(facts, webhooks))
     later.sort(key=lambda task: (task.due, task.user_id, task.reason.rank))
-    expected = {
-        "webhooks": current.events,
-        "mornings": current.mornings,
-        "snapshots": current.snapshots,
-        "re-reading": min(current.demand, current.allowance) if settings.reread_share > 0 else 0.0,
-    }
-    expected = {purpose: round(requests, 1) for purpose, requests in expected.items()}
-    return Plan(facts.now, tuple(granted), tuple(held), tuple(later), current.stretch, expected, webhooks)
+    return Plan(
+        facts.now, tuple(granted), tuple(held), tuple(later), current.stretch, current.expected, webhooks
+    )
 
 
 def _task(view: MemberView, rule: Rule, wanted: Wanted) -> FetchTask | None:
@@ -195,16 +190,17 @@ def _within_budget(
     retry_at = now + RETRY_HELD_AFTER
     if budget.oldest is not None:
         retry_at = max(now + timedelta(minutes=1), min(retry_at, budget.oldest + ONE_DAY))
-    closed = budget.closed_until is not None and budget.closed_until > now + RETRY_HELD_AFTER
-    if closed and budget.closed_until is not None:
-        retry_at = budget.closed_until
+    closed_until = budget.closed_until or now
+    closed = closed_until > now + RETRY_HELD_AFTER
+    if closed:
+        retry_at = closed_until
     granted, held, planned = [], [], budget.used
     for task in due:
         limit = _MAX_BUDGET_SHARE[task.reason] * budget.per_day
         if task.lane == BACKFILL:
             limit = min(limit, left)
         if closed or planned + task.requests > max(limit, task.requests):
-            held.append(task.postponed(retry_at))
+            held.append(replace(task, due=retry_at))
         else:
             planned += task.requests
             granted.append(task)

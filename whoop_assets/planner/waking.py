@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median
 
-from whoop_assets.planner.member_view import ONE_DAY, MemberView
+from whoop_assets.planner.member_view import ONE_DAY, MemberView, midnight
 from whoop_assets.whoop_day import local_date
 
 SLEEP_WINDOW = timedelta(days=21)
@@ -38,11 +38,9 @@ def next_waking(view: MemberView) -> Waking:
     after = _last_waking(view) + MIN_TIME_AWAKE
     offset = view.facts.offset
     day = local_date(after, offset) - ONE_DAY
-    while True:
-        midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) - offset
-        if midnight + usual > after:
-            return Waking(max(after, midnight + early), midnight + usual)
+    while midnight(day, offset) + usual <= after:
         day += ONE_DAY
+    return Waking(max(after, midnight(day, offset) + early), midnight(day, offset) + usual)
 
 
 def _last_waking(view: MemberView) -> datetime:
