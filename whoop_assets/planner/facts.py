@@ -150,7 +150,7 @@ class BudgetFacts:
 
     Attributes:
         oldest: Time of the oldest request in the last 24 hours.
-        closed_until: End of the pause after a 429 response.
+        closed_until: End of the last pause after a 429 response, also if it is over.
         webhooks: Requests of the webhook lane among `used`; `backfills` likewise.
     """
 

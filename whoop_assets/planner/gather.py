@@ -30,6 +30,7 @@ from whoop_assets.planner.facts import (
     StreamCoverage,
     UnreadSpan,
 )
+from whoop_assets.planner.fetch_tasks import BACKFILL
 from whoop_assets.planner.forced import pending
 from whoop_assets.planner.tables import asked_readings
 from whoop_assets.records.day_assignment import offset_of
@@ -42,12 +43,8 @@ from whoop_assets.records.tables import (
     recoveries,
     sleeps,
 )
-from whoop_assets.request_budget.tables import (
-    request_allowances,
-    request_gate,
-    request_grants,
-    request_limits,
-)
+from whoop_assets.request_budget import stated_limits
+from whoop_assets.request_budget.tables import request_grants
 from whoop_assets.webhooks.inbox import OPEN, PARKED
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets.whoop_api.streams import CYCLES
@@ -57,7 +54,7 @@ FAILED_ATTEMPTS = 3
 """After so many failed attempts the day of an event is read."""
 
 MAX_EVENTS = 2_000
-WEBHOOK, BACKFILL = "webhook", "backfill"
+WEBHOOK = "webhook"
 _PENDING = "PENDING_SCORE"
 
 Row = TypeVar("Row")
@@ -70,7 +67,6 @@ def gather(
     """Returns the facts of all connected members.
 
     Args:
-        connection: Database connection.
         now: Time of the database clock.
         today: Today's partition.
         requests_per_day: Configured limit; a limit stated by WHOOP replaces it.
@@ -289,20 +285,16 @@ def _asked(connection: Connection, now: datetime) -> dict[int, datetime]:
 
 def budget_facts(connection: Connection, now: datetime, configured: int) -> BudgetFacts:
     """Returns the use of the daily budget. A limit stated by WHOOP replaces the configured one."""
-    c, g = request_grants.c, request_gate.c
+    c = request_grants.c
     since = now - timedelta(seconds=DAY_SECONDS)
     of_lanes = [func.count().filter(c.lane == lane) for lane in (WEBHOOK, BACKFILL)]
     used, oldest, webhooks, backfills = connection.execute(
         select(func.count(), func.min(c.granted_at), *of_lanes).where(c.granted_at > since)
     ).one()
-    stated = connection.scalar(
-        select(request_limits.c.requests).where(request_limits.c.window_seconds == DAY_SECONDS)
-    )
-    closed = connection.scalar(select(g.not_before).where(g.not_before > now))
-    limit = configured if stated is None else stated
-    a = request_allowances.c
+    limit = stated_limits.read_limits(connection).get(DAY_SECONDS, configured)
     # WHOOP states a smaller rest if another program uses the same app.
-    left = connection.scalar(select(a.remaining).where(a.window_seconds == DAY_SECONDS, a.until > now))
-    if left is not None:
-        used = max(used, limit - left)
-    return BudgetFacts(limit, used, oldest, closed, webhooks, backfills)
+    for window, left, *_ in stated_limits.read_allowances(connection, now):
+        if window == DAY_SECONDS:
+            used = max(used, limit - left)
+    closed_until = stated_limits.read_gate(connection, now).not_before
+    return BudgetFacts(limit, used, oldest, closed_until, webhooks, backfills)

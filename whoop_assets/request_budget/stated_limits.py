@@ -4,10 +4,11 @@ After a 429 no process sends before the stated reset. Then half of the short win
 tenth more with each minute (additive increase, multiplicative decrease: Chiu and Jain 1989).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from whoop_assets.db.statements import insert_or_replace
 from whoop_assets.request_budget.lanes import Lane, lane_limit
@@ -111,14 +112,18 @@ def store_allowance(connection: Connection, stated: RateLimit, as_of: datetime, 
     insert_or_replace(connection, request_allowances, [row], keep=set())
 
 
+def read_allowances(connection: Connection, now: datetime) -> Sequence[Row[int, int, datetime, datetime]]:
+    """Return the requests that WHOOP says are left: window in seconds, number, as of when, until when."""
+    return connection.execute(_ALLOWANCES, {"now": now, "latest": now + MAX_WINDOW}).all()
+
+
 def allowed_from(connection: Connection, lane: Lane, limits: dict[int, int], now: datetime) -> datetime:
     """Return when the remaining requests that WHOOP stated allow one more of the lane.
 
     The lane leaves the same number of requests to other lanes as usual.
     """
     opens_at = now
-    found = connection.execute(_ALLOWANCES, {"now": now, "latest": now + MAX_WINDOW})
-    for window, remaining, as_of, until in found.all():
+    for window, remaining, as_of, until in read_allowances(connection, now):
         # The request that got this response is among them.
         sent = (connection.scalar(select(func.count()).where(request_grants.c.granted_at >= as_of)) or 1) - 1
         limit = limits.get(window, 0)

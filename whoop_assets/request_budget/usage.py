@@ -8,8 +8,8 @@ from sqlalchemy import Connection, func, select
 from whoop_assets.request_budget import wait_queue
 from whoop_assets.request_budget.budget import RequestBudget
 from whoop_assets.request_budget.lanes import LANES
-from whoop_assets.request_budget.stated_limits import Gate, read_gate
-from whoop_assets.request_budget.tables import request_allowances, request_grants, request_limits
+from whoop_assets.request_budget.stated_limits import Gate, read_allowances, read_gate
+from whoop_assets.request_budget.tables import request_grants, request_limits
 from whoop_assets.request_budget.wait_queue import Waiter
 
 
@@ -84,9 +84,9 @@ def report(connection: Connection, budget: RequestBudget, now: datetime) -> Budg
 
 def windows(connection: Connection, budget: RequestBudget, now: datetime) -> list[WindowUse]:
     """Return the use of each window, shortest first."""
-    c, a = request_limits.c, request_allowances.c
+    c = request_limits.c
     stated = dict(connection.execute(select(c.window_seconds, c.learned_at)).all())
-    left = dict(connection.execute(select(a.window_seconds, a.remaining).where(a.until > now)).all())
+    left = {window: remaining for window, remaining, *_ in read_allowances(connection, now)}
     found = []
     for seconds, limit in sorted(budget.limits(connection).items()):
         by_lane = _by_lane(connection, now, seconds)

@@ -185,3 +185,14 @@ def test_the_daily_budget_uses_the_limit_and_remaining_requests_that_whoop_state
         stated = {"window_seconds": 86_400, "remaining": 77, "as_of": NOW, "until": until}
         connection.execute(insert(budget_tables.request_allowances), stated)
     assert gather_facts(home).budget.used == 700
+
+
+def test_a_pause_and_an_allowance_from_before_the_clock_was_set_back_are_ignored_as_by_the_budget(home):
+    before = gather_facts(home).budget
+    with home.database.write() as connection:
+        far = NOW + 30 * ONE_DAY
+        gate = {"id": 1, "not_before": far, "limited_at": NOW, "share": 0.5}
+        connection.execute(insert(budget_tables.request_gate), gate)
+        stated = {"window_seconds": 86_400, "remaining": 1, "as_of": NOW, "until": far}
+        connection.execute(insert(budget_tables.request_allowances), stated)
+    assert gather_facts(home).budget == before
