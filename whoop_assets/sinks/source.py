@@ -44,6 +44,8 @@ _NOT_DELIVERED = {"synced_at", "deleted_at"}
 
 _INTERNAL = {"payload", "content_hash", "first_seen_at", "changed_at"}
 
+_STREAM_TABLES = {**RECORD_TABLES, **SNAPSHOT_TABLES}
+
 
 @dataclass(frozen=True, slots=True)
 class ExportColumn:
@@ -164,8 +166,7 @@ TABLES: Mapping[str, ExportTable] = {
 """
 
 PLAIN: Mapping[str, tuple[Table, str]] = {
-    **{table.name: (table, "day") for table in RECORD_TABLES.values()},
-    **{table.name: (table, "day") for table in SNAPSHOT_TABLES.values()},
+    **{table.name: (table, "day") for table in _STREAM_TABLES.values()},
     "daily_summary": (daily_summary, "day"),
     "trends": (trends, "day"),
     "weekly_summary": (weekly_summary, "week_start"),
@@ -243,8 +244,7 @@ def plain_rows(connection: Connection, name: str, on: date) -> list[dict[str, An
 def _source(table: ExportTable) -> "tuple[FromClause, ColumnElement[Any], ColumnElement[Any]]":
     """Returns the source of the rows, their day, and the time that grows when they change."""
     if not table.versions:
-        source = SNAPSHOT_TABLES.get(table.stream, RECORD_TABLES.get(table.stream))
-        assert source is not None
+        source = _STREAM_TABLES[table.stream]
         return source, source.c.day, source.c.changed_at
     record, c = RECORD_TABLES[table.stream], record_versions.c
     key: ColumnElement[Any] = c.record_key
@@ -256,11 +256,9 @@ def _source(table: ExportTable) -> "tuple[FromClause, ColumnElement[Any], Column
 
 def _existing(table: ExportTable) -> "list[ColumnElement[bool]]":
     if not table.versions:
-        source = SNAPSHOT_TABLES.get(table.stream, RECORD_TABLES.get(table.stream))
-        assert source is not None
-        return _alive(source)
+        return _alive(_STREAM_TABLES[table.stream])
     found = [record_versions.c.stream == table.stream]
-    return [*found, RECORD_TABLES["sleeps"].c.nap.is_(False)] if table.main_sleeps else found
+    return [*found, RECORD_TABLES[SLEEPS.name].c.nap.is_(False)] if table.main_sleeps else found
 
 
 def _alive(table: Table) -> "list[ColumnElement[bool]]":

@@ -61,21 +61,19 @@ def column_name(path: Iterable[str]) -> str | None:
 
 
 def leaves(
-    payload: Mapping[str, Any], known: frozenset[tuple[str, ...]]
+    payload: Mapping[str, Any], known: frozenset[tuple[str, ...]], above: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yields path and value of the unknown fields of a payload, without nulls. A list is one field."""
-    return _leaves(payload, known, ())
+    """Yields path and value of the unknown fields of a payload, without nulls. A list is one field.
 
-
-def _leaves(
-    here: Mapping[str, Any], known: frozenset[tuple[str, ...]], above: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, value in here.items():
+    Args:
+        above: Path of the payload, if it is an object inside another.
+    """
+    for name, value in payload.items():
         path = (*above, name)
         if value is None or path in known:
             continue
         if isinstance(value, Mapping) and len(path) < MAX_DEPTH:
-            yield from _leaves(value, known, path)
+            yield from leaves(value, known, path)
         else:
             yield path, value
 

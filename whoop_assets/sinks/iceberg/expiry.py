@@ -15,7 +15,7 @@ A commit that replaces days creates two.
 """
 
 
-def expire(iceberg: "Table", *, most: int = MAX_SNAPSHOTS, kept: int = KEPT_SNAPSHOTS) -> int:
+def expire(iceberg: "Table", *, most: int, kept: int) -> int:
     """Expires old snapshots and returns their number.
 
     Snapshots of branches and tags stay, and all snapshots of a table with `gc.enabled=false`. pyiceberg
@@ -24,7 +24,6 @@ def expire(iceberg: "Table", *, most: int = MAX_SNAPSHOTS, kept: int = KEPT_SNAP
     one.
 
     Args:
-        iceberg: Table.
         most: Number of snapshots above which snapshots are expired.
         kept: Number of snapshots that stay.
 

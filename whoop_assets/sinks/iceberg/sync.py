@@ -72,10 +72,6 @@ def sync(
     """Writes the stale days of the table.
 
     Args:
-        database: Database of the records.
-        catalog: Catalog of the table.
-        namespace: Namespace of the table.
-        table: Table to write.
         rewrite: Writes all days, and ignores the ledger.
         purge: Expires all snapshots but the current one, so that deleted and erased rows disappear.
 
