@@ -33,9 +33,10 @@ def notion() -> None:
 def init(parent: str, title: str) -> None:
     """Create a Notion data source with the properties of the mapping and print its id."""
     from whoop_assets.clock import SystemClock
-    from whoop_assets.sinks.notion.client import CommandSlots, Notion, notion_id
+    from whoop_assets.sinks.notion.client import Notion, notion_id
     from whoop_assets.sinks.notion.errors import OutcomeUnknown
     from whoop_assets.sinks.notion.schema import schema_of
+    from whoop_assets.sinks.notion.sources import CommandSlots
     from whoop_assets.sinks.notion.target import page_mapping
 
     settings = Settings.from_environment()
@@ -51,9 +52,7 @@ def init(parent: str, title: str) -> None:
     properties = schema_of(page_mapping(settings))
     page = notion_id(parent, "--parent")
     clock = SystemClock()
-    with Notion(
-        settings.notion_token.get_secret_value(), settings.notion_url, CommandSlots(clock), clock
-    ) as api:
+    with Notion(settings, CommandSlots(clock), clock) as api:
         try:
             source, address = api.create_database(page, title, properties)
         except OutcomeUnknown as error:

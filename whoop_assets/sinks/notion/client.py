@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from types import ModuleType
 from typing import Any, Protocol, Self
@@ -19,6 +19,7 @@ import tenacity
 from whoop_assets.clock import Clock
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.retry import Backoff, parse_retry_after, retrying
+from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.errors import (
     NotionDenied,
     NotionError,
@@ -62,35 +63,17 @@ class RequestSlots(Protocol):
         ...
 
 
-class CommandSlots:
-    """Slots of a single command, which sends few requests."""
-
-    def __init__(self, clock: Clock, apart: float = 0.34) -> None:
-        self._clock, self._apart = clock, apart
-        self._free = clock.now()
-
-    def next_slot(self) -> tuple[datetime, datetime]:
-        now = self._clock.now()
-        slot = max(self._free, now)
-        self._free = slot + timedelta(seconds=self._apart)
-        return slot, now
-
-    def hold(self, seconds: float) -> None:
-        self._free = max(self._free, self._clock.now() + timedelta(seconds=seconds))
-
-
 class Notion:
     """Requests of one run or command. `requests`, `retries` and `limited` (429 responses) count attempts."""
 
-    def __init__(
-        self, token: str, url: str, slots: RequestSlots, clock: Clock, *, jitter: random.Random | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, slots: RequestSlots, clock: Clock) -> None:
         """Opens the HTTP client.
 
         Raises:
             NotionNotInstalled: The optional extra is missing.
             ConfigurationError: The token or the URL is invalid.
         """
+        token = settings.notion_token.get_secret_value()
         if not token.isascii() or not token.isprintable() or " " in token:
             raise ConfigurationError(
                 "NOTION_TOKEN contains invalid characters: copy the integration's secret again."
@@ -98,7 +81,7 @@ class Notion:
         self.requests = self.retries = self.limited = 0
         self.waited_seconds = 0.0
         self._slots, self._clock = slots, clock
-        self._backoff = Backoff(jitter or random.Random(), max_seconds=MAX_BACKOFF_SECONDS)
+        self._backoff = Backoff(random.Random(), max_seconds=MAX_BACKOFF_SECONDS)
         self._library = _library()
         self._http = open_http()
         # The library's log contains Notion's error messages, which quote the request.
@@ -106,7 +89,7 @@ class Notion:
         self._client = self._library.Client(
             client=self._http,
             auth=token,
-            base_url=checked_base_url(url, "WHOOP_NOTION_URL"),
+            base_url=checked_base_url(settings.notion_url, "WHOOP_NOTION_URL"),
             notion_version=API_VERSION,
             timeout_ms=TIMEOUT_SECONDS * 1000,
             retry=False,

@@ -10,7 +10,7 @@ from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.client import Notion
 from whoop_assets.sinks.notion.errors import NotionMissing
 from whoop_assets.sinks.notion.schema import checked_types
-from whoop_assets.sinks.notion.sync import SharedSlots
+from whoop_assets.sinks.notion.sources import SharedSlots
 from whoop_assets.sinks.notion.target import is_configured, target
 
 
@@ -33,10 +33,7 @@ def trash_pages(settings: Settings, database: Database, user_id: int, known: Seq
     pages = dict.fromkeys(known)
     try:
         to = target(settings)
-        pace = SharedSlots(database, to.source)
-        with Notion(
-            settings.notion_token.get_secret_value(), settings.notion_url, pace, database.clock
-        ) as notion:
+        with Notion(settings, SharedSlots(database, to.source), database.clock) as notion:
             types = checked_types(to.mapping, notion.data_source(to.source).get("properties") or {})
             kind = types[to.mapping.member_property]
             found = notion.pages(to.source, to.mapping.member_filter(user_id, kind))

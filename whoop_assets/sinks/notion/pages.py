@@ -265,20 +265,19 @@ def want(
         where.append(c.day >= first)
     if last is not None:
         where.append(c.day <= last)
-    days = [(user_id, day) for user_id, day in connection.execute(select(c.user_id, c.day).where(*where))]
-    for user_id, day in days:
-        connection.execute(
-            update(notion_pages)
-            .where(c.data_source_id == source, c.user_id == user_id, c.day == day)
-            .values(
-                state=WANTED,
-                state_at=at,
-                generation=secrets.randbits(62),
-                content_hash=None,
-                summary_built_at=None,
-            )
+    wanted = (
+        update(notion_pages)
+        .where(*where)
+        .values(
+            state=WANTED,
+            state_at=at,
+            generation=secrets.randbits(62),
+            content_hash=None,
+            summary_built_at=None,
         )
-    return sorted(days)
+        .returning(c.user_id, c.day)
+    )
+    return sorted((user_id, day) for user_id, day in connection.execute(wanted))
 
 
 def counts(connection: Connection, source: str) -> dict[str, int]:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select, update
 
+from whoop_assets.clock import Clock
 from whoop_assets.db.database import Database
 from whoop_assets.db.statements import insert_or_ignore
 from whoop_assets.sinks.notion.tables import notion_sources
@@ -25,30 +26,49 @@ class Obstacle:
     try_after: datetime | None
 
 
-def next_slot(database: Database, source: str) -> tuple[datetime, datetime]:
-    """Takes the next request slot. Returns its time, which may be in the future, and the current time."""
-    c = notion_sources.c
-    with database.write() as connection:
-        now = database.now(connection)
-        _ensure_row(connection, source, now)
-        free = connection.scalar(
-            select(c.next_request_at).where(c.data_source_id == source).with_for_update()
-        )
-        slot = max(free or now, now)
-        _set(connection, source, next_request_at=slot + REQUEST_INTERVAL)
-    return slot, now
+@dataclass(frozen=True, slots=True)
+class SharedSlots:
+    """Request slots of a data source, shared by all processes."""
+
+    database: Database
+    source: str
+
+    def next_slot(self) -> tuple[datetime, datetime]:
+        with self.database.write() as connection:
+            now = self.database.now(connection)
+            slot = max(self._next_request_at(connection, now), now)
+            _set(connection, self.source, next_request_at=slot + REQUEST_INTERVAL)
+        return slot, now
+
+    def hold(self, seconds: float) -> None:
+        with self.database.write() as connection:
+            now = self.database.now(connection)
+            next_request_at = max(self._next_request_at(connection, now), now + timedelta(seconds=seconds))
+            _set(connection, self.source, next_request_at=next_request_at)
+
+    def _next_request_at(self, connection: Connection, now: datetime) -> datetime:
+        _ensure_row(connection, self.source, now)
+        c = notion_sources.c
+        query = select(c.next_request_at).where(c.data_source_id == self.source).with_for_update()
+        found: datetime = connection.execute(query).scalar_one()
+        return found
 
 
-def hold(database: Database, source: str, seconds: float) -> None:
-    """Delays the requests of all processes, because Notion stated a wait."""
-    c = notion_sources.c
-    with database.write() as connection:
-        now = database.now(connection)
-        _ensure_row(connection, source, now)
-        free = connection.scalar(
-            select(c.next_request_at).where(c.data_source_id == source).with_for_update()
-        )
-        _set(connection, source, next_request_at=max(free or now, now + timedelta(seconds=seconds)))
+class CommandSlots:
+    """Slots of a single command, which sends few requests."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next_request_at = clock.now()
+
+    def next_slot(self) -> tuple[datetime, datetime]:
+        now = self._clock.now()
+        slot = max(self._next_request_at, now)
+        self._next_request_at = slot + REQUEST_INTERVAL
+        return slot, now
+
+    def hold(self, seconds: float) -> None:
+        self._next_request_at = max(self._next_request_at, self._clock.now() + timedelta(seconds=seconds))
 
 
 def failed(database: Database, source: str, cause: str, retry_at: datetime | None = None) -> None:

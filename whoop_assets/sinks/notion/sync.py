@@ -87,28 +87,9 @@ def sync(
         NotionNotInstalled: The optional extra is missing.
     """
     to = target(settings)
-    with Notion(
-        settings.notion_token.get_secret_value(),
-        settings.notion_url,
-        SharedSlots(database, to.source),
-        database.clock,
-    ) as notion:
+    with Notion(settings, sources.SharedSlots(database, to.source), database.clock) as notion:
         done = Sync(database, notion, to).run(members, first, last)
     return to, done
-
-
-@dataclass(frozen=True, slots=True)
-class SharedSlots:
-    """Request slots of a data source, shared by all processes."""
-
-    database: Database
-    source: str
-
-    def next_slot(self) -> tuple[datetime, datetime]:
-        return sources.next_slot(self.database, self.source)
-
-    def hold(self, seconds: float) -> None:
-        sources.hold(self.database, self.source, seconds)
 
 
 @dataclass(frozen=True, slots=True)
