@@ -15,7 +15,7 @@ from whoop_assets.tokens.refresh import MemberTokens
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import Unauthorized
 from whoop_assets.whoop_api.http.fault_time import FaultTime
-from whoop_assets.whoop_api.http.transport import open_http
+from whoop_assets.whoop_api.http.transport import HttpClient, open_http
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.protocols import RateLimit, TokenSource
 
@@ -32,12 +32,22 @@ MAX_CONNECT_RETRY_SECONDS = 30.0
 
 
 class WhoopSession:
-    """Gives a run or command access to WHOOP for any member.
+    """Gives a run or command access to WHOOP for any member."""
 
-    `used_by` names the run or command in the record of used requests.
-    """
+    def __init__(
+        self, settings: Settings, database: Database, used_by: str = "", *, http: HttpClient | None = None
+    ) -> None:
+        """Create the session; no request is sent.
 
-    def __init__(self, settings: Settings, database: Database, used_by: str = "") -> None:
+        Args:
+            settings: Addresses, client and limits.
+            database: Tokens, budget and clock.
+            used_by: Names the run or command in the record of used requests.
+            http: An HTTP client to share; `close` leaves it open.
+
+        Raises:
+            ConfigurationError: The settings name no client.
+        """
         settings.require_client()
         self.settings = settings
         self.database = database
@@ -51,7 +61,8 @@ class WhoopSession:
         # Read here, where no transaction is open. A missing key is an error only for code that uses it: a
         # member can be erased without.
         self._cipher = _cipher_or_error(database, settings.token_key.get_secret_value())
-        self._http = open_http()
+        self._own_http = http is None
+        self._http = http or open_http()
         self.oauth = OAuth(
             settings.oauth_url,
             settings.client_id,
@@ -125,7 +136,9 @@ class WhoopSession:
         )
 
     def close(self) -> None:
-        self._http.close()
+        """Close the HTTP client, unless the caller supplied it."""
+        if self._own_http:
+            self._http.close()
 
     def __enter__(self) -> Self:
         return self

@@ -83,9 +83,16 @@ class MemberTokens:
     errors of the token endpoint.
     """
 
-    def __init__(self, services: TokenServices, user_id: int) -> None:
+    def __init__(
+        self,
+        services: TokenServices,
+        user_id: int,
+        *,
+        renewal_interval: timedelta = leases.RENEWAL_INTERVAL,
+    ) -> None:
         self._services = services
         self._user_id = user_id
+        self._renewal_seconds = renewal_interval.total_seconds()
         self._cached: StoredPair | None = None
 
     def access_token(self) -> str:
@@ -172,7 +179,7 @@ class MemberTokens:
             exchange = pool.submit(self.exchange, lease, refresh_token)
             while not exchange.done():
                 try:
-                    while wait([exchange], timeout=leases.RENEWAL_INTERVAL.total_seconds()).not_done:
+                    while wait([exchange], timeout=self._renewal_seconds).not_done:
                         self._renew(lease)
                 except BaseException as error:  # noqa: BLE001 - raised again below
                     interrupted = interrupted or error

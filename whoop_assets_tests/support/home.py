@@ -1,12 +1,13 @@
 """A database with members who are connected to a simulator, as after `connect`."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import httpx
 from sqlalchemy import select
 
 from whoop_assets.clock import ManualClock
@@ -19,6 +20,7 @@ from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 from whoop_assets.sync.members.connecting import connect_with_code
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.http.fault_time import FaultTime
+from whoop_assets.whoop_api.http.transport import open_http
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_assets_tests.support.fixed_time import NOW
@@ -85,14 +87,34 @@ def frozen_world(*, members: int = 1, days: int = 60, seed: int = 7, **options: 
     return World(members=members, days=days, seed=seed, now=NOW, frozen=True, **{"limits": False, **options})
 
 
+class HomeClock(ManualClock):
+    """A manual clock whose waits other processes can use.
+
+    Attributes:
+        after_sleep: Called after each wait of this process, as the action of another process.
+    """
+
+    after_sleep: Callable[[], None] | None = None
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if self.after_sleep is not None:
+            self.after_sleep()
+
+
 @dataclass
 class Home:
-    """One database connected to one simulator, on one clock that both sides share."""
+    """One database connected to one simulator, on one clock that both sides share.
+
+    Attributes:
+        http: The HTTP client of `connection`.
+    """
 
     simulator: RunningSimulator
     database: Database
     connection: WhoopSession
-    clock: ManualClock
+    clock: HomeClock
+    http: httpx.Client
     members: list[int] = field(default_factory=list)
 
     @property
@@ -116,6 +138,14 @@ class Home:
         """Let time pass on both sides."""
         self.clock.advance(by)
         self.world.advance(by)
+
+    def at_request(self, path: str, action: Callable[[], None]) -> None:
+        """Act before `connection` sends its next request to a path that begins with this."""
+        self.http.event_hooks = {"request": [_once(path, action)]}
+
+    def at_response(self, path: str, action: Callable[[], None]) -> None:
+        """Act when the next response to such a path has arrived, before `connection` processes it."""
+        self.http.event_hooks = {"response": [_once(path, action)]}
 
     def load(
         self,
@@ -183,6 +213,20 @@ class Home:
         return self.world.truth(self.member if user_id is None else user_id)
 
 
+def _once(path: str, action: Callable[[], None]) -> Callable[[httpx.Request | httpx.Response], None]:
+    """A hook that acts for the first request to the path, and not for the requests that the action sends."""
+    waiting = True
+
+    def act(message: httpx.Request | httpx.Response) -> None:
+        nonlocal waiting
+        request = message.request if isinstance(message, httpx.Response) else message
+        if waiting and request.url.path.startswith(path):
+            waiting = False
+            action()
+
+    return act
+
+
 @contextmanager
 def at_home(
     database_url: str,
@@ -196,7 +240,7 @@ def at_home(
     """A home in that database, its clock standing at `now`, with every member of the world connected."""
     with ExitStack() as stack:
         simulator = stack.enter_context(RunningSimulator(world=world))
-        clock = ManualClock(now)
+        clock = HomeClock(now)
         database = Database(database_url, clock)
         stack.callback(database.close)
         prepare(database)
@@ -211,8 +255,9 @@ def at_home(
             requests_per_minute=per_minute,
             requests_per_day=per_day,
         )
-        connection = stack.enter_context(WhoopSession(settings, database))
-        home = Home(simulator, database, connection, clock)
+        http = stack.enter_context(open_http())
+        connection = WhoopSession(settings, database, http=http)
+        home = Home(simulator, database, connection, clock, http)
         if connect:
             for user_id in world.user_ids:
                 home.connect(user_id)

@@ -4,13 +4,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from whoop_assets.errors import UnknownMember
+from whoop_assets.errors import ReconnectionNeeded, UnknownMember
 from whoop_assets.members import store as member_store
 from whoop_assets.records import coverage, load_failures
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.stale_days import STALE_DAYS
 from whoop_assets.summaries.rebuild import rebuild_days
-from whoop_assets.sync import stream_reader
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.sync.session import WhoopSession
@@ -70,27 +69,24 @@ def test_a_snapshot_load_of_a_past_day_does_not_clear_todays_failure(home):
     assert len(open_failures(home, "today")) == 1
 
 
-def test_a_pair_that_arrives_after_the_lease_expired_is_stored(home, monkeypatch):
+def test_a_pair_that_arrives_after_the_lease_expired_is_stored(home):
     # Another process takes the lease over and is rejected, because this process has used the token.
     home.world.expire_tokens(home.member)
     other = WhoopSession(home.connection.settings, home.database)
-    refresh = home.connection.oauth.refresh
 
-    def refresh_slowly(token):
-        pair = refresh(token)
+    def another_is_rejected():
         home.clock.advance(timedelta(minutes=5))
-        with pytest.raises(Exception, match="connected again"):
+        with pytest.raises(ReconnectionNeeded, match="connected again"):
             other.client(home.member, "schedule").profile()
-        return pair
 
-    monkeypatch.setattr(home.connection.oauth, "refresh", refresh_slowly)
+    home.at_response("/oauth/oauth2/token", another_is_rejected)
     assert home.connection.client(home.member, "schedule").profile().payload["user_id"] == home.member
     assert home.rows("members")[home.member]["status"] == "connected"
     assert other.client(home.member, "schedule").profile().payload["user_id"] == home.member
     other.close()
 
 
-def test_a_naps_recovery_stored_by_another_load_is_not_deleted(home, monkeypatch):
+def test_a_naps_recovery_stored_by_another_load_is_not_deleted(home):
     home.load(FIRST, TODAY)
     sleep = next(s for s in home.truth()["sleeps"][3:] if not s["nap"])
     recovery = next(r for r in home.truth()["recoveries"] if r["sleep_id"] == sleep["id"])
@@ -102,20 +98,15 @@ def test_a_naps_recovery_stored_by_another_load_is_not_deleted(home, monkeypatch
         "start": text(start),
         "end": text(start + timedelta(minutes=30)),
     }
-    confirm = stream_reader.confirm_absences
-    started = []
 
-    def load_concurrently(client, database, stream, *rest):
-        if stream.name == "recoveries" and not started:
-            started.append(True)
-            home.world.add(home.member, "sleeps", nap)
-            home.world.add(home.member, "recoveries", recovery | {"sleep_id": nap_id})
-            home.clock.advance(1)
-            home.load(FIRST, TODAY, ["sleeps", "recoveries"])
-            home.clock.advance(1)
-        return confirm(client, database, stream, *rest)
+    def load_concurrently():
+        home.world.add(home.member, "sleeps", nap)
+        home.world.add(home.member, "recoveries", recovery | {"sleep_id": nap_id})
+        home.clock.advance(1)
+        home.load(FIRST, TODAY, ["sleeps", "recoveries"])
+        home.clock.advance(1)
 
-    monkeypatch.setattr(stream_reader, "confirm_absences", load_concurrently)
+    home.at_response("/developer/v2/recovery", load_concurrently)
     home.load(FIRST, TODAY, ["recoveries"])
     assert nap_id in home.rows("recoveries")
 
@@ -124,17 +115,10 @@ def text(time):
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def test_a_piece_read_during_an_erase_is_not_stored(home, monkeypatch):
-    confirm = stream_reader.confirm_absences
-    started = []
-
-    def erase_member(*arguments):
-        if not started:
-            started.append(True)
-            disconnect_member(home.connection, home.member, erase=True)
-        return confirm(*arguments)
-
-    monkeypatch.setattr(stream_reader, "confirm_absences", erase_member)
+def test_a_piece_read_during_an_erase_is_not_stored(home):
+    home.at_response(
+        "/developer/v2/cycle", lambda: disconnect_member(home.connection, home.member, erase=True)
+    )
     load_members(home.connection, load_request(home, "cycles", FIRST, TODAY, "run"))
     for table in ("cycles", "record_versions", "coverage", "stale_days", "load_failures", "members"):
         assert home.rows(table) == {}, table

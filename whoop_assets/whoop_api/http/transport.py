@@ -54,6 +54,9 @@ MAX_SLOT_AGE_SECONDS = 0.35
 total."""
 MAX_SLOTS_PER_ATTEMPT = 3
 
+HttpClient = httpx.Client
+"""The result of `open_http`, for modules that pass it on and send no requests themselves."""
+
 
 @dataclass(frozen=True)
 class ApiResponse:

@@ -252,26 +252,26 @@ def test_one_request_answers_all_events_of_a_record(home, box):
     assert box.states() == ["done"] * 5
 
 
-def test_an_event_received_during_the_request_stays_open(home, box, monkeypatch):
-    from whoop_assets.whoop_api.client import WhoopClient
-
+def test_an_event_received_during_the_request_stays_open(home, box):
     workout = home.truth()["workouts"][1]
-    home.world.rescore(home.member, "workouts", workout["id"])
-    box.receive()
-    real = WhoopClient.record
 
-    def record(client, stream, key):
-        response = real(client, stream, key)
-        if stream.name == "workouts" and len(box.events()) == 1:
-            home.world.rescore(home.member, "workouts", workout["id"])
-            box.receive()
-        return response
+    def change():
+        home.world.rescore(home.member, "workouts", workout["id"])
+        box.receive()
 
-    monkeypatch.setattr(WhoopClient, "record", record)
+    change()
+    home.at_response("/developer/v2/activity/workout/", change)
     process_due_events(home.connection, by="test")
     assert box.states() == ["done", "open"]
     box.process_due_events()
     assert_right(home)
+
+
+def answer_once(home, workout):
+    """Answer the next request for this workout with these fields."""
+    home.world.inject_fault(
+        kind="answer", body=json.dumps(workout), path_prefix=f"/v2/activity/workout/{workout['id']}"
+    )
 
 
 def body(**fields):
@@ -292,16 +292,8 @@ def test_a_rejected_record_is_quarantined_and_its_event_is_done(home, box):
     workout = home.truth()["workouts"][1]
     home.world.rescore(home.member, "workouts", workout["id"])
     box.receive()
-    from whoop_assets.sync import fetching
-
-    real = fetching.parse_record
-
-    def parse_record(stream, raw, *rest):
-        return real(stream, raw | {"score_state": 5} if stream.name == "workouts" else raw, *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fetching, "parse_record", parse_record)
-        box.process_due_events()
+    answer_once(home, workout | {"score_state": 5})
+    box.process_due_events()
     assert box.states() == ["done"]
     (kept,) = home.rows("quarantine").values()
     assert (kept["record_key"], kept["resolved_at"]) == (workout["id"], None)
@@ -347,20 +339,14 @@ def test_a_range_load_closes_the_events_of_the_records_it_read_and_no_others(hom
     assert {event.closed_by for event in box.events("done")} == {"backfill"}
 
 
-def test_a_read_that_began_before_the_event_came_does_not_close_it(home, box, monkeypatch):
-    from whoop_assets.whoop_api.client import WhoopClient
-
+def test_a_read_that_began_before_the_event_came_does_not_close_it(home, box):
     workout = home.truth()["workouts"][1]
-    real = WhoopClient.page
 
-    def page(client, stream, **options):
-        response = real(client, stream, **options)
-        if stream.name == "workouts" and not box.events():
-            home.world.rescore(home.member, "workouts", workout["id"])
-            box.receive()
-        return response
+    def change():
+        home.world.rescore(home.member, "workouts", workout["id"])
+        box.receive()
 
-    monkeypatch.setattr(WhoopClient, "page", page)
+    home.at_response("/developer/v2/activity/workout", change)
     home.load(FIRST, TODAY, ["cycles", "workouts"])
     assert box.states() == ["open"]
     box.process_due_events()
@@ -368,20 +354,11 @@ def test_a_read_that_began_before_the_event_came_does_not_close_it(home, box, mo
 
 
 def test_a_response_older_than_the_stored_content_closes_no_event(home, box):
-    from whoop_assets.sync import fetching
-
     workout = home.truth()["workouts"][1]
     home.world.rescore(home.member, "workouts", workout["id"])
     box.receive()
-    real = fetching.parse_record
-
-    def parse_record(stream, raw, *rest):
-        old = stream.name == "workouts"
-        return real(stream, raw | {"updated_at": "2020-01-01T00:00:00.000Z"} if old else raw, *rest)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fetching, "parse_record", parse_record)
-        process_due_events(home.connection, by="test")
+    answer_once(home, workout | {"updated_at": "2020-01-01T00:00:00.000Z"})
+    process_due_events(home.connection, by="test")
     (event,) = box.events()
     assert (event.state, event.attempts, event.begun_by) == ("open", 1, None)
     assert "older" in event.last_error

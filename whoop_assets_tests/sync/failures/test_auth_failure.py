@@ -12,6 +12,8 @@ from whoop_assets_tests.support.home import RECORDS, at_home, frozen_world
 
 FIRST = TODAY - timedelta(days=3)
 ALL = ("profile", "body_measurement", *RECORDS)
+LAST_OF_TRIAL = "/developer/v2/activity/workout"
+"""The last request of a trial that begins with a 401 for cycles."""
 
 
 @pytest.fixture
@@ -88,8 +90,7 @@ def test_only_granted_streams_count(database_url):
         assert status(home, user_id) == "reconnection_needed"
 
 
-def test_other_errors_are_no_proof_of_a_revoked_grant(home, monkeypatch):
-    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
+def test_other_errors_are_no_proof_of_a_revoked_grant(home):
     refuse(home, "/v2/cycle", "/v2/activity", "/v2/recovery")
     home.world.inject_fault("status", status=500, count=None, path_prefix="/v2/user")
     results = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
@@ -97,21 +98,7 @@ def test_other_errors_are_no_proof_of_a_revoked_grant(home, monkeypatch):
     assert status(home, home.member) == "connected"
 
 
-def during_request(monkeypatch, at_request, action):
-    """Run an action of another process during the given request of the trial."""
-    is_rejected, reads = auth_failure._is_rejected, []
-
-    def act_and_check(client, stream):
-        reads.append(stream)
-        rejected = is_rejected(client, stream)
-        if len(reads) == at_request:
-            action()
-        return rejected
-
-    monkeypatch.setattr(auth_failure, "_is_rejected", act_and_check)
-
-
-def test_a_401_for_a_replaced_token_marks_no_member(home, monkeypatch):
+def test_a_401_for_a_replaced_token_marks_no_member(home):
     refuse(home, "/v2/activity/workout")
     another = WhoopSession(home.connection.settings, home.database)
 
@@ -119,14 +106,7 @@ def test_a_401_for_a_replaced_token_marks_no_member(home, monkeypatch):
         another.tokens(home.member).after_rejection(another.tokens(home.member).access_token())
 
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
-    trial = auth_failure.is_rejected_by_every_stream
-
-    def renewed_first(connection, *arguments):
-        connection.tokens(home.member).access_token()
-        renewed()
-        return trial(connection, *arguments)
-
-    monkeypatch.setattr("whoop_assets.sync.load_members.is_rejected_by_every_stream", renewed_first)
+    home.at_request("/developer/v2/user/profile", renewed)  # the first request of the trial
     (failure,) = home.load(FIRST, TODAY, ["workouts"], members=[home.member])[0].failures
     assert status(home, home.member) == "connected"
     assert failure.transient  # so that the run is tried again, with the new token
@@ -136,29 +116,28 @@ def test_a_401_for_a_replaced_token_marks_no_member(home, monkeypatch):
     another.close()
 
 
-def test_a_member_who_leaves_during_the_trial_is_not_marked(home, monkeypatch):
+def test_a_member_who_leaves_during_the_trial_is_not_marked(home):
     refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
-    during_request(monkeypatch, 5, lambda: disconnect_member(home.connection, home.member, erase=False))
+    home.at_response(LAST_OF_TRIAL, lambda: disconnect_member(home.connection, home.member, erase=False))
     results = home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert status(home, home.member) == "disconnected"
     assert results[0].to_reconnect == []
 
 
-def test_a_member_who_reconnects_during_the_trial_stays_connected(home, monkeypatch):
+def test_a_member_who_reconnects_during_the_trial_stays_connected(home):
     refuse(home, "/v2/c", "/v2/a", "/v2/r", "/v2/user/m", "/v2/user/p")
 
     def come_back():
         home.world.clear_faults()
         home.connect(home.member)
 
-    during_request(monkeypatch, 5, come_back)
+    home.at_response(LAST_OF_TRIAL, come_back)
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     assert status(home, home.member) == "connected"
     assert home.load(FIRST, TODAY, ["cycles"], members=[home.member])[0].failures == []
 
 
-def test_the_requests_of_the_trial_are_counted(home, monkeypatch):
-    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
+def test_the_requests_of_the_trial_are_counted(home):
     refuse(home, "/v2/activity/workout")
     home.load(FIRST, TODAY, ["cycles"], members=[home.member])
     limited = {"status": 429, "headers": {"X-RateLimit-Reset": "1"}, "path_prefix": "/v2/user/profile"}

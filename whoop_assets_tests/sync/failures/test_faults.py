@@ -1,5 +1,6 @@
 """A failure affects only one record, piece, stream or member, and is recorded."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,7 +8,6 @@ from sqlalchemy import insert
 
 from whoop_assets.errors import DatabaseError
 from whoop_assets.records import load_failures, quarantine, tables
-from whoop_assets.sync import pagination
 from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.http.response_body import RawResponse
 from whoop_assets.whoop_api.streams import WORKOUTS
@@ -163,16 +163,18 @@ def test_a_repeated_page_cursor_stops_the_read(sqlite_url):
     ],
     ids=lambda odd: next(iter(odd)),
 )
-def test_one_odd_record_does_not_affect_other_members(database_url, odd, monkeypatch):
+def test_one_odd_record_does_not_affect_other_members(database_url, odd):
     with at_home(database_url, frozen_world(members=2, days=40, seed=9)) as home:
-        victim = home.truth()["workouts"][2]
-
-        def as_if_whoop_said_so(stream, raw, *rest):
-            # The simulator serves nothing that odd.
-            return parse_record(stream, raw | odd if raw["id"] == victim["id"] else raw, *rest)
-
-        monkeypatch.setattr(pagination, "parse_record", as_if_whoop_said_so)
+        first_loaded = min(home.members)
+        recent = home.truth(first_loaded)["workouts"][:-20:-1]
+        victim = recent[2]
+        page = [workout | odd if workout is victim else workout for workout in recent]
+        # The simulator itself serves nothing that odd.
+        home.world.inject_fault(
+            kind="answer", body=json.dumps({"records": page}), path_prefix="/v2/activity/workout"
+        )
         home.load(FIRST, TODAY, ["cycles", "workouts"])
+        assert len(home.rows("workouts")) > len(page)
         assert {row["user_id"] for row in home.rows("workouts").values()} == set(home.members)
         assert open_failures(home) == []
         quarantined = [row["record_key"] for row in home.rows("quarantine").values()]

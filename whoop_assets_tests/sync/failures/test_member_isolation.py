@@ -10,6 +10,7 @@ from whoop_assets.errors import BudgetExhausted, ConfigurationError
 from whoop_assets.members import store as member_store
 from whoop_assets.sync.load_members import LoadRequest, load_members
 from whoop_assets.sync.members import membership
+from whoop_assets.sync.session import ExhaustedBudget
 from whoop_assets.tokens import cipher, tables
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
@@ -26,7 +27,6 @@ def home(database_url):
 def change_tokens(home, user_id, **values):
     with home.database.write() as connection:
         connection.execute(update(tables.tokens).where(tables.tokens.c.user_id == user_id).values(values))
-    home.connection._tokens.clear()
 
 
 def failed(result):
@@ -80,26 +80,21 @@ def test_a_lasting_429_of_the_token_endpoint_fails_only_its_member(home):
     assert home.clock.now() - start < timedelta(minutes=2)
 
 
-def test_a_member_erased_during_a_rejected_response_leaves_no_row(home, monkeypatch):
+def test_a_member_erased_during_a_rejected_response_leaves_no_row(home):
     member = home.member
-    home.world.inject_fault(
-        "answer", body='{"height_meter": "tall"}', count=None, path_prefix="/v2/user/measurement"
-    )
-    acquire = home.connection.budget.acquire
+    home.world.inject_fault("answer", body='{"user_id": "mine"}', path_prefix="/v2/user/profile")
 
-    def erase_and_acquire(lane):
+    def erase():
         with home.database.write([member]) as connection:
             membership.erase_member(connection, member)
-        return acquire(lane)
 
-    home.connection.tokens(member).access_token()
-    monkeypatch.setattr(home.connection.budget, "acquire", erase_and_acquire)
-    (result,) = home.load(FIRST, TODAY, ["body_measurement"], members=[member])
+    home.at_response("/developer/v2/user/profile", erase)
+    (result,) = home.load(FIRST, TODAY, ["profile"], members=[member])
     assert result.failures == []
     assert home.rows("quarantine") == {}
 
 
-def test_an_exhausted_budget_fails_only_members_that_need_a_request(home, monkeypatch):
+def test_an_exhausted_budget_fails_only_members_that_need_a_request(home):
     needs_request, is_complete, must_reconnect = sorted(home.members)
     present = home.clock.now()
     request = LoadRequest("cycles", FIRST, TODAY, TODAY, present, present)
@@ -109,11 +104,8 @@ def test_an_exhausted_budget_fails_only_members_that_need_a_request(home, monkey
             connection, must_reconnect, member_store.RECONNECTION_NEEDED, "the grant ended"
         )
 
-    def raise_exhausted(lane):
-        raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
-
-    monkeypatch.setattr(home.connection.budget, "acquire", raise_exhausted)
-    result = load_members(home.connection, request)
+    exhausted = BudgetExhausted("nothing before noon", retry_at=present)
+    result = load_members(home.connection.without_requests(exhausted), request)
     assert {failure.user_id: failure.cause.split(":")[0] for failure in result.failures} == {
         needs_request: "nothing before noon",
         must_reconnect: f"Member {must_reconnect} must be connected again, because the grant ended",
@@ -121,14 +113,19 @@ def test_an_exhausted_budget_fails_only_members_that_need_a_request(home, monkey
     assert result.to_reconnect == [must_reconnect]
 
 
-def test_an_exhausted_budget_is_detected_once(home, monkeypatch):
-    lanes = []
+class CountingExhaustedBudget(ExhaustedBudget):
+    """An exhausted budget that counts how often a request was asked for."""
 
-    def raise_exhausted(lane):
-        lanes.append(lane)
-        raise BudgetExhausted("nothing before noon", retry_at=home.clock.now())
+    asked = 0
 
-    monkeypatch.setattr(home.connection.budget, "acquire", raise_exhausted)
+    def acquire(self, lane):
+        self.asked += 1
+        return super().acquire(lane)
+
+
+def test_an_exhausted_budget_is_detected_once(home):
+    budget = CountingExhaustedBudget(BudgetExhausted("nothing before noon", retry_at=home.clock.now()))
+    home.connection.budget = budget
     (result,) = home.load(FIRST, TODAY, ["cycles"])
     assert set(failed(result)) == set(home.members)
-    assert len(lanes) == 1
+    assert budget.asked == 1

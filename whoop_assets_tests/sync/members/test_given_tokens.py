@@ -1,5 +1,6 @@
 """A newly issued token pair is kept through every later error, because no copy of it exists."""
 
+import signal
 from datetime import timedelta
 
 import pytest
@@ -14,8 +15,7 @@ from whoop_assets_tests.support.home import at_home, frozen_world
 
 
 @pytest.fixture
-def home(database_url, monkeypatch):
-    monkeypatch.setattr("whoop_assets.retry.FIRST_BACKOFF_SECONDS", 0.001)
+def home(database_url):
     with at_home(database_url, frozen_world(members=2, days=5), connect=False) as home:
         home.members = list(home.world.user_ids)
         yield home
@@ -26,22 +26,14 @@ def stored(home, user_id):
         return token_store.load(connection, user_id, home.connection.cipher)
 
 
-def after_the_exchange(home, monkeypatch, happens):
-    refresh = home.connection.oauth.refresh
-
-    def exchanged(token):
-        pair = refresh(token)
-        happens()
-        return pair
-
-    monkeypatch.setattr(home.connection.oauth, "refresh", exchanged)
-
-
-def close_the_budget(home, error):
-    def acquire(lane):
-        raise error
-
-    return lambda: setattr(home.connection.budget, "acquire", acquire)
+def exhaust_the_budget(home):
+    """Let WHOOP state that the next two hours have no request left."""
+    limited = {
+        "X-RateLimit-Limit": "100, 100;window=60",
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": "7200",
+    }
+    home.connection.budget.observe(429, rate_limit_headers.parse(limited))
 
 
 def connect_given(home, user_id):
@@ -50,21 +42,22 @@ def connect_given(home, user_id):
 
 
 @pytest.mark.parametrize("fault", ["503", "budget", "ctrl-c"])
-def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, monkeypatch, fault):
-    inject_fault = {
+def test_an_error_after_the_exchange_of_given_tokens_keeps_the_pair(home, fault):
+    error_after_exchange = {
         "503": lambda: home.world.inject_fault(
             "status", status=503, count=None, path_prefix="/v2/user/profile"
         ),
-        "budget": close_the_budget(home, BudgetExhausted("Nothing before noon.", retry_at=home.clock.now())),
-        "ctrl-c": close_the_budget(home, KeyboardInterrupt()),
+        "budget": lambda: exhaust_the_budget(home),
+        "ctrl-c": lambda: home.at_response(
+            "/developer/v2/user/profile", lambda: signal.raise_signal(signal.SIGINT)
+        ),
     }[fault]
-    acquire = home.connection.budget.acquire
-    after_the_exchange(home, monkeypatch, inject_fault)
+    home.at_response("/oauth/oauth2/token", error_after_exchange)
     with pytest.raises(KeyboardInterrupt if fault == "ctrl-c" else NotConfirmed) as error:
         connect_given(home, home.member)
     if fault != "ctrl-c":
         assert f"Member {home.member} is connected" in str(error.value)
-    home.connection.budget.acquire = acquire
+    home.advance(timedelta(hours=3))
     home.world.clear_faults()
     assert home.connection.client(home.member, "backfill").profile().payload["user_id"] == home.member
 
@@ -91,12 +84,7 @@ def test_given_tokens_without_required_scopes_are_rejected_before_the_exchange(h
 
 def test_with_an_exhausted_budget_the_code_is_not_used(home):
     home.connection.budget.acquire("webhook")
-    limited = {
-        "X-RateLimit-Limit": "100, 100;window=60",
-        "X-RateLimit-Remaining": "0",
-        "X-RateLimit-Reset": "7200",
-    }
-    home.connection.budget.observe(429, rate_limit_headers.parse(limited))
+    exhaust_the_budget(home)
     oauth = home.connection.oauth
     state = oauth.new_state()
     redirect = home.simulator.consent(oauth.authorization_url(SCOPES, state), home.member)

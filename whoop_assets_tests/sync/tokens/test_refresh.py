@@ -1,17 +1,17 @@
 """A member's tokens are refreshed in time, by one process, and never lost."""
 
+import json
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from psycopg2.errors import ReadOnlySqlTransaction
-from sqlalchemy.exc import InternalError
+from sqlalchemy import event
 
-from whoop_assets.errors import ConfigurationError, DatabaseUnreachable, ReconnectionNeeded
+from whoop_assets.errors import ConfigurationError, ReconnectionNeeded
 from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.tokens import cipher, tables
 from whoop_assets.tokens import lease as leases
@@ -19,7 +19,6 @@ from whoop_assets.tokens import store as token_store
 from whoop_assets.tokens.keep_alive import RENEW_AFTER, keep_alive
 from whoop_assets.tokens.refresh import MemberTokens, PairLost, StillRefreshing, UselessPairs
 from whoop_assets.whoop_api.errors import RefreshResponseLost
-from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets_tests.support.home import at_home, frozen_world
 from whoop_assets_tests.support.waiting import wait_until
 from whoop_simulator.http.grants import App
@@ -126,22 +125,18 @@ def bring(home, lease, spent, pair):
     MemberTokens(home.connection, home.member).store(lease, spent, pair)
 
 
-def test_a_holder_stalled_beyond_its_lease_stores_the_new_pair_and_no_member_must_reconnect(
-    home, monkeypatch
-):
+def test_a_holder_stalled_beyond_its_lease_stores_the_new_pair_and_no_member_must_reconnect(home):
     home.advance(timedelta(hours=2))
     spent, lease = refresh_token(home), lease_of_another(home)
     pair = home.connection.oauth.refresh(spent)
     home.clock.advance(leases.LEASE_DURATION)
-    wait = home.clock.sleep
 
-    def the_other_awakes(seconds):
-        wait(seconds)
+    def the_other_awakes():
         if home.world.stats()["invalid_grant"] and refresh_token(home) == spent:
             assert home.rows("members")[home.member]["status"] == "connected"
             bring(home, lease, spent, pair)
 
-    monkeypatch.setattr(home.clock, "sleep", the_other_awakes)
+    home.clock.after_sleep = the_other_awakes
     assert profile(home).payload["user_id"] == home.member
     assert home.world.stats()["invalid_grant"] == 1
     assert home.rows("members")[home.member]["status"] == "connected"
@@ -211,44 +206,72 @@ def test_a_revoked_grant_is_detected_once(home):
     assert stored(home).intent_at is None  # WHOOP answered
 
 
-def test_a_slow_response_does_not_end_the_lease(home, monkeypatch):
-    monkeypatch.setattr(leases, "RENEWAL_INTERVAL", timedelta(milliseconds=5))
+def tokens_with_frequent_renewals(home):
+    return MemberTokens(home.connection, home.member, renewal_interval=timedelta(milliseconds=5))
+
+
+def pass_most_of_the_lease(home):
+    """Wait until the holder has renewed its lease, then until it has renewed it again, a lease later."""
+    home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
+    end = home.clock.now() + leases.LEASE_DURATION
+    wait_until(lambda: stored(home).lease_until == end, "the lease to be renewed")
+    assert lease_of_another(home) is None
+
+
+def test_a_slow_response_does_not_end_the_lease(home):
     home.advance(timedelta(hours=2))
-    refresh, go_on = home.connection.oauth.refresh, threading.Event()
-
-    def slowly(token):
-        assert go_on.wait(60)
-        return refresh(token)
-
-    monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
     with ThreadPoolExecutor(1) as pool:
-        read = pool.submit(profile, home)
-        wait_until(lambda: stored(home).lease_until, "the lease")
-        for _ in range(5):
-            home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
-            wait_until(
-                lambda: stored(home).lease_until == home.clock.now() + leases.LEASE_DURATION,
-                "the lease to be renewed",
-            )
-            assert lease_of_another(home) is None
-        go_on.set()
-        assert read.result(120).payload["user_id"] == home.member
+        with home.world.lock:  # WHOOP does not answer until the lock is free
+            token = pool.submit(tokens_with_frequent_renewals(home).access_token)
+            wait_until(lambda: stored(home).lease_until, "the lease")
+            for _ in range(5):
+                pass_most_of_the_lease(home)
+        assert token.result(120) == stored(home).access_token
+    assert profile(home).payload["user_id"] == home.member
     assert home.world.stats()["token_refusals"] == 0
 
 
-def test_a_new_pair_is_stored_after_a_short_database_outage(home, monkeypatch):
+def reject_new_pairs(home):
+    """Make the database reject every new pair, as a standby does after a failover."""
+    with home.database.write() as connection:
+        if home.database.is_sqlite:
+            statements = "create trigger standby before update of access_token on tokens begin {} end".format(
+                "select raise(abort, 'read-only');"
+            )
+        else:
+            connection.exec_driver_sql(
+                "create function reject() returns trigger language plpgsql as $$ begin"
+                " raise exception 'read-only' using errcode = 'read_only_sql_transaction'; end $$"
+            )
+            statements = (
+                "create trigger standby before update of access_token on tokens"
+                " for each row execute function reject()"
+            )
+        connection.exec_driver_sql(statements)
+
+
+def accept_new_pairs(home):
+    with home.database.write() as connection:
+        connection.exec_driver_sql(
+            "drop trigger standby" if home.database.is_sqlite else "drop trigger standby on tokens"
+        )
+
+
+def test_a_new_pair_is_stored_after_a_short_database_outage(home):
     home.advance(timedelta(hours=2))
-    store, failing = leases.store_refreshed, [1, 2]
+    reject_new_pairs(home)
+    before, waits = refresh_token(home), []
 
-    def sometimes(*arguments, **options):
-        if failing:
-            failing.pop()
-            raise DatabaseUnreachable("The database does not answer.")
-        return store(*arguments, **options)
+    def repair_after_the_second_wait():
+        assert refresh_token(home) == before
+        waits.append(home.clock.now())
+        if len(waits) == 2:
+            accept_new_pairs(home)
 
-    monkeypatch.setattr(leases, "store_refreshed", sometimes)
+    home.clock.after_sleep = repair_after_the_second_wait
     assert profile(home).payload["user_id"] == home.member
-    assert failing == []
+    assert len(waits) == 2
+    assert refresh_token(home) != before
     assert home.world.stats()["token_requests"] == 2  # one for the code, one for the refresh
 
 
@@ -296,19 +319,17 @@ def test_only_due_tokens_of_connected_members_are_kept_alive(database_url):
         assert keep_alive(home.connection).renewed == []
 
 
-def test_waiting_too_long_for_a_lease_is_a_transient_error(home, monkeypatch):
+def test_waiting_too_long_for_a_lease_is_a_transient_error(home):
     home.advance(timedelta(hours=2))
     lease_of_another(home)
-    sleep = home.clock.sleep
 
-    def refresh_during_sleep(seconds):
-        sleep(seconds)
+    def renew_lease_of_another():
         with home.database.write() as connection:
             connection.execute(
                 tables.tokens.update().values(lease_until=home.clock.now() + leases.LEASE_DURATION)
             )
 
-    monkeypatch.setattr(home.clock, "sleep", refresh_during_sleep)
+    home.clock.after_sleep = renew_lease_of_another
     start = home.clock.now()
     with pytest.raises(StillRefreshing, match="try again") as error:
         profile(home)
@@ -317,97 +338,62 @@ def test_waiting_too_long_for_a_lease_is_a_transient_error(home, monkeypatch):
     assert error.value.transient
 
 
-@pytest.mark.parametrize("useless", [{"expires_in": 3600}, {"expires_in": 1, "access_token": "brief"}])
-def test_useless_new_pairs_do_not_cause_endless_refreshes(home, monkeypatch, useless):
+@pytest.mark.parametrize("useless", ["unchanged", "expired"])
+def test_useless_new_pairs_do_not_cause_endless_refreshes(home, useless):
     member = home.connection.tokens(home.member)
-    rejected, given = member.access_token(), []
-
-    def refresh(token):
-        given.append(token)
-        assert len(given) < 10
-        pair = TokenPair(useless.get("access_token", rejected), f"refresh-{len(given)}", 3600, frozenset())
-        return replace(pair, expires_in=useless["expires_in"])
-
-    store = leases.store_refreshed
-
-    def slowly(*arguments, **options):
-        stored = store(*arguments, **options)
-        home.clock.advance(2)
-        return stored
-
-    monkeypatch.setattr(home.connection.oauth, "refresh", refresh)
-    monkeypatch.setattr(leases, "store_refreshed", slowly)
+    rejected = member.access_token()
+    pair = {"access_token": rejected, "expires_in": 3600}
+    if useless == "expired":
+        pair = {"access_token": "brief", "expires_in": 1}
+        event.listen(home.database.engine, "commit", lambda _: home.clock.advance(2))
+    for number in range(1, 10):
+        home.world.inject_fault(
+            kind="answer",
+            body=json.dumps({**pair, "refresh_token": f"refresh-{number}"}),
+            path_prefix="/oauth/oauth2/token",
+        )
     with pytest.raises(UselessPairs, match=f"member {home.member} 2 times"):
         member.after_rejection(rejected)
-    assert len(given) == 2
     assert stored(home).refresh_token == "refresh-2"  # nothing that WHOOP gave is lost
 
 
-def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home, monkeypatch):
-    monkeypatch.setattr(leases, "RENEWAL_INTERVAL", timedelta(milliseconds=5))
+def test_an_interrupted_holder_keeps_its_lease_until_the_new_pair_is_stored(home):
     home.advance(timedelta(hours=2))
-    refresh, go_on, beats = home.connection.oauth.refresh, threading.Event(), []
-    beat = MemberTokens._renew
-
-    def slowly(token):
-        assert go_on.wait(60), "the lease was no longer renewed"
-        return refresh(token)
-
-    def ctrl_c_at_the_first(member, lease):
-        beats.append(lease)
-        if len(beats) == 1:
-            raise KeyboardInterrupt
-        if go_on.is_set():
-            return
-        home.clock.advance(leases.LEASE_DURATION - timedelta(seconds=1))
-        beat(member, lease)
-        assert lease_of_another(home) is None
-        if len(beats) == 4:
-            go_on.set()
-
-    monkeypatch.setattr(home.connection.oauth, "refresh", slowly)
-    monkeypatch.setattr(MemberTokens, "_renew", ctrl_c_at_the_first)
     before = refresh_token(home)
-    with pytest.raises(KeyboardInterrupt):
-        profile(home)
-    assert len(beats) >= 4
+
+    def interrupt_during_the_exchange(locked):
+        with home.world.lock:  # WHOOP does not answer until the lock is free
+            locked.set()
+            wait_until(lambda: stored(home).lease_until, "the lease")
+            pass_most_of_the_lease(home)
+            os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C
+            for _ in range(3):
+                pass_most_of_the_lease(home)
+
+    with ThreadPoolExecutor(1) as pool:
+        interruption = pool.submit(interrupt_during_the_exchange, locked := threading.Event())
+        assert locked.wait(60)
+        with pytest.raises(KeyboardInterrupt):
+            tokens_with_frequent_renewals(home).access_token()
+        interruption.result(60)
     pair = stored(home)
     assert pair.refresh_token != before
     assert (pair.lease_until, pair.intent_at) == (None, None)
 
 
-def test_a_new_pair_is_stored_after_a_failover(home, monkeypatch):
+def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home):
     home.advance(timedelta(hours=2))
-    store, failing = leases.store_refreshed, [1, 2]
-
-    def sometimes(*arguments, **options):
-        if failing:
-            failing.pop()
-            raise InternalError("update", {}, ReadOnlySqlTransaction("cannot execute UPDATE"))
-        return store(*arguments, **options)
-
-    monkeypatch.setattr(leases, "store_refreshed", sometimes)
-    assert profile(home).payload["user_id"] == home.member
-    assert failing == []
-    assert home.world.stats()["refreshes"] == 1
-
-
-def test_a_pair_that_cannot_be_stored_is_reported_with_the_way_out(home, monkeypatch):
-    home.advance(timedelta(hours=2))
-    attempts = []
-
-    def never(*_, **__):
-        attempts.append(home.clock.now())
-        raise DatabaseUnreachable("The database does not answer.")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(leases, "store_refreshed", never)
-        with pytest.raises(
-            PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*answer"
-        ):
-            profile(home)
-    waits = [(later - earlier).total_seconds() for earlier, later in pairwise(attempts)]
+    reject_new_pairs(home)
+    times = [home.clock.now()]
+    home.clock.after_sleep = lambda: times.append(home.clock.now())
+    with pytest.raises(
+        PairLost, match=f"member {home.member} .* are lost.*`whoop-assets connect`.*rolled back"
+    ):
+        profile(home)
+    home.clock.after_sleep = None
+    waits = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
     assert waits == [1, 2, 3, 4, 5, 6, 7]
+    accept_new_pairs(home)
     home.advance(leases.LEASE_DURATION)
     with pytest.raises(ReconnectionNeeded, match="stopped during a token exchange"):
         profile(home)
