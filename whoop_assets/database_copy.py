@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, Text, cast, func, select, text
 
 from whoop_assets import schema
-from whoop_assets.db.bulk_insert import add_rows
 from whoop_assets.db.database import Database
+from whoop_assets.db.statements import add_rows
 from whoop_assets.db.types import JsonText
 from whoop_assets.errors import CopyRefused, DatabaseError, SchemaMismatch
 from whoop_assets.schema import metadata

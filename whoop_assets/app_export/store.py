@@ -19,8 +19,7 @@ from whoop_assets.app_export.tables import (
     imported_cycles,
     imported_sleeps,
 )
-from whoop_assets.db.bulk_insert import add_rows
-from whoop_assets.db.statements import insert_or_replace
+from whoop_assets.db.statements import add_rows, insert_or_replace
 from whoop_assets.records.quarantine import keep_rows
 from whoop_assets.records.tables import cycles
 from whoop_assets.whoop_day import Calendar, CalendarCycle, cycle_day, parse_offset

@@ -1,16 +1,23 @@
 """Bulk INSERT and upsert on both databases, and batches for statements with many keys."""
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 Item = TypeVar("Item")
 Rows = Sequence[dict[str, Any]]
 
 BATCH_SIZE = 500
 """Keys per statement. SQLite allows 32,766 parameters."""
+MIN_COPY_ROWS = 51
+"""For fewer rows an INSERT is as fast."""
+COPY_BATCH_ROWS = 5_000
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def upsert(connection: Connection, table: Table) -> Any:
@@ -22,6 +29,30 @@ def insert_rows(connection: Connection, table: Table, rows: Rows) -> None:
     """Insert the rows. All have the same columns."""
     if rows:
         connection.execute(insert(table), list(rows))
+
+
+def add_rows(connection: Connection, table: Table, rows: Rows) -> None:
+    """Insert new rows, with COPY on PostgreSQL, which takes a tenth of the time of an INSERT.
+
+    COPY bypasses SQLAlchemy, so driver errors are converted to SQLAlchemy's here. `Database` turns those into
+    messages without data.
+
+    Args:
+        connection: The transaction.
+        table: The table.
+        rows: All have the same columns. Times are aware.
+    """
+    if connection.dialect.name != "postgresql" or len(rows) < MIN_COPY_ROWS:
+        insert_rows(connection, table, rows)
+        return
+    names = list(rows[0])
+    preparer = connection.dialect.identifier_preparer
+    columns = ", ".join(preparer.quote(table.c[name].name) for name in names)
+    statement = f"copy {preparer.format_table(table)} ({columns}) from stdin"
+    for start in range(0, len(rows), COPY_BATCH_ROWS):
+        batch = rows[start : start + COPY_BATCH_ROWS]
+        lines = ("\t".join(_copy_text(row[name]) for name in names) for row in batch)
+        _copy(connection, statement, "\n".join(lines) + "\n")
 
 
 def insert_or_ignore(connection: Connection, table: Table, rows: Rows) -> None:
@@ -51,3 +82,44 @@ def batched(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Split the items into batches of at most `BATCH_SIZE`."""
     for start in range(0, len(items), BATCH_SIZE):
         yield items[start : start + BATCH_SIZE]
+
+
+def _copy(connection: Connection, statement: str, text: str) -> None:
+    raw, driver = connection.connection.dbapi_connection, connection.dialect.dbapi
+    assert raw is not None and driver is not None  # the connection is open
+    cursor = raw.cursor()
+    try:
+        cursor.copy_expert(statement, io.StringIO(text))
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            statement,
+            None,
+            error,
+            driver.Error,
+            hide_parameters=True,
+            connection_invalidated=bool(raw.closed),
+            dialect=connection.dialect,
+        ) from None
+    finally:
+        cursor.close()
+
+
+def _copy_text(value: Any) -> str:
+    """Return the value in COPY's text format."""
+    return "\\N" if value is None else _FORMATS[type(value)](value)
+
+
+def _time_text(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError("A time without a zone cannot be stored.")
+    return value.isoformat()
+
+
+_FORMATS: dict[type, Callable[[Any], str]] = {
+    str: lambda value: value.translate(_ESCAPES),
+    int: repr,
+    float: repr,
+    bool: lambda value: "t" if value else "f",
+    datetime: _time_text,
+    date: date.isoformat,
+}

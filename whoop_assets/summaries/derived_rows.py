@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, select
 
 from whoop_assets import derived_versions
-from whoop_assets.db.bulk_insert import add_rows
-from whoop_assets.db.statements import insert_or_replace
+from whoop_assets.db.statements import add_rows, insert_or_replace
 
 Key = tuple[Any, ...]
 

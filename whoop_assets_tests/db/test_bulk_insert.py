@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import StatementError
 
-from whoop_assets.db.bulk_insert import MIN_COPY_ROWS, add_rows
+from whoop_assets.db.statements import MIN_COPY_ROWS, add_rows
 from whoop_assets.errors import DatabaseError
 from whoop_assets.summaries.tables import trends
 
