@@ -10,7 +10,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.journal import store as journal_store
 from whoop_assets.journal.store import Row
 from whoop_assets.journal.tables import journal, journal_effects
-from whoop_assets.summaries import derived_rows
+from whoop_assets.summaries import store as summary_store
 
 
 @dataclass(slots=True)
@@ -52,6 +52,6 @@ def _rebuild(
             rows = compute(read_answers(connection, user_id), read_days(connection, user_id))
             where = (table.c.user_id == user_id,)
             at = database.now(connection)
-            result.changed += derived_rows.replace(connection, table, where, rows, at).written
+            result.changed += summary_store.replace(connection, table, where, rows, at).written
         result.rows += len(rows)
     return result

@@ -1,16 +1,18 @@
-"""Read what summaries, trends and weeks are computed from, and store them."""
+"""Read what daily summaries, trends and weeks are computed from, and store the rows that differ."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Column, Connection, and_, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, bindparam, delete, func, select
 
+from whoop_assets import derived_versions
 from whoop_assets.app_export.tables import IMPORTED_TABLES
 from whoop_assets.db.database import Database
+from whoop_assets.db.statements import add_rows, insert_or_replace
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
-from whoop_assets.summaries import derived_rows
 from whoop_assets.summaries.columns import READ_COLUMNS
 from whoop_assets.summaries.daily.exported import FROM_BOTH, FROM_EXPORT
 from whoop_assets.summaries.tables import daily_summary, trends
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SYNC_COLUMNS = {"last_recovery_synced_at"}
+
+Key = tuple[Any, ...]
+"""Values of a primary key."""
 
 
 def records(
@@ -70,7 +75,7 @@ def replace_daily_rows(
         The number of rows that are new, deleted or changed.
     """
     where = (daily_summary.c.user_id.in_(list(members)), daily_summary.c.day.between(first, last))
-    replaced = derived_rows.replace(connection, daily_summary, where, rows, at, minor_columns=_SYNC_COLUMNS)
+    replaced = replace(connection, daily_summary, where, rows, at, minor_columns=_SYNC_COLUMNS)
     STALE_TRENDS.mark_all(connection, ((user_id, day) for user_id, day in replaced.changed), at)
     STALE_WEEKS.mark_all(connection, ((user_id, monday(day)) for user_id, day in replaced.changed), at)
     return len(replaced.changed)
@@ -123,7 +128,85 @@ def replace_rows(
         The number of changed rows.
     """
     where = (day.table.c.user_id.in_(list(members)), day.between(first, last))
-    return derived_rows.replace(connection, day.table, where, rows, at).written
+    return replace(connection, day.table, where, rows, at).written
+
+
+@dataclass(slots=True)
+class Replaced:
+    """Keys of rows that are new, deleted or changed, and the number of rows with minor updates only."""
+
+    changed: list[Key] = field(default_factory=list)
+    minor_updates: int = 0
+
+    @property
+    def written(self) -> int:
+        """Number of rows that were inserted, updated or deleted."""
+        return len(self.changed) + self.minor_updates
+
+
+def replace(
+    connection: Connection,
+    table: Table,
+    where: Sequence[ColumnElement[bool]],
+    rows: Sequence[dict[str, Any]],
+    at: datetime,
+    *,
+    minor_columns: Collection[str] = (),
+) -> Replaced:
+    """Replace the rows of a derived table that match `where`, and write only those that differ.
+
+    A row that does not change keeps its `built_at`.
+
+    Args:
+        connection: A connection in a write transaction.
+        table: The derived table.
+        where: Conditions that select the rows to replace.
+        rows: The new rows, with all columns but `built_at`.
+        at: The new `built_at` of changed rows.
+        minor_columns: Columns whose changes are written but do not count as a change.
+
+    Raises:
+        SchemaMismatch: A database upgrade changed the version of a derived table in the meantime.
+    """
+    derived_versions.require_current(connection)
+    keys = [column.name for column in table.primary_key.columns]
+    names = [column.name for column in table.c if column.name != "built_at"]
+    places = [names.index(name) for name in keys]
+    stored = {}
+    for *kept, built_at in connection.execute(
+        select(*(table.c[name] for name in names), table.c.built_at).where(*where)
+    ):
+        stored[tuple(kept[place] for place in places)] = kept, built_at
+    result = Replaced()
+    new_rows, changed_rows = [], []
+    seen = set()
+    for row in rows:
+        key = tuple(row[name] for name in keys)
+        seen.add(key)
+        if key not in stored:
+            new_rows.append(row | {"built_at": at})
+            result.changed.append(key)
+            continue
+        before, built_at = stored[key]
+        now = [row[name] for name in names]
+        if now == before:
+            continue
+        differing = {name for name, old, new in zip(names, before, now, strict=True) if old != new}
+        if differing <= set(minor_columns):
+            result.minor_updates += 1
+        else:
+            result.changed.append(key)
+            built_at = at
+        changed_rows.append(row | {"built_at": built_at})
+    gone = stored.keys() - seen
+    result.changed += gone
+    if gone:
+        is_row = [table.c[name] == bindparam(f"key_{name}") for name in keys]
+        values = [{f"key_{name}": value for name, value in zip(keys, key, strict=True)} for key in gone]
+        connection.execute(delete(table).where(*is_row), values)
+    add_rows(connection, table, new_rows)
+    insert_or_replace(connection, table, changed_rows, keep=set())
+    return result
 
 
 def filling(connection: Connection, user_id: int, kind: str) -> int:
