@@ -13,6 +13,8 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter
+
 from whoop_assets.cli.backfill.dagster_home import HOME, make_home
 from whoop_assets.cli.demo.simulator import CLIENT_ID, CLIENT_SECRET, SimulatedWorld
 from whoop_assets.cli.processes import processes
@@ -37,16 +39,7 @@ class Demo:
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        world = {"members": self.world.members, "days": self.world.days, "seed": self.world.seed}
-        said = {
-            "first_day": str(self.first_day),
-            "world": world,
-            "port": self.port,
-            "complete": self.complete,
-            "operator": self.operator,
-            "timezone": self.timezone,
-        }
-        (self.folder / MARKER).write_text(json.dumps(said, indent=2) + "\n")
+        (self.folder / MARKER).write_bytes(_DEMO.dump_json(self, indent=2, exclude={"folder"}) + b"\n")
 
     def environment(self, simulator: str, callback_port: int) -> dict[str, str]:
         """Return the environment of the demo. It wins over the real environment and `.env`."""
@@ -73,6 +66,9 @@ class Demo:
         }
 
 
+_DEMO = TypeAdapter(Demo)
+
+
 def folder_of(data_folder: Path) -> Path:
     return data_folder / "demo"
 
@@ -80,17 +76,8 @@ def folder_of(data_folder: Path) -> Path:
 def saved(folder: Path) -> Demo | None:
     """The demo made in this folder, if it came to its end."""
     try:
-        said = json.loads((folder / MARKER).read_text())
-        demo = Demo(
-            folder,
-            date.fromisoformat(said["first_day"]),
-            SimulatedWorld(**said["world"]),
-            said["port"],
-            said["complete"],
-            said.get("operator", 0),
-            said.get("timezone", "UTC"),
-        )
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        demo = _DEMO.validate_python(json.loads((folder / MARKER).read_text()) | {"folder": folder})
+    except (FileNotFoundError, ValueError, TypeError):
         return None
     return demo if demo.complete else None
 
