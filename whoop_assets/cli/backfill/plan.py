@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.printing import print_json, print_table
+from whoop_assets.cli.printing import new_table, print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,9 +67,6 @@ def _entry(group: "Group") -> dict[str, Any]:
 
 
 def _print(made: "Plan") -> None:
-    from rich import box
-    from rich.table import Table
-
     found = described(made)
     for title, entries in (
         ("Due now", found["due"]),
@@ -78,11 +75,8 @@ def _print(made: "Plan") -> None:
     ):
         if not entries:
             continue
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-        for heading in ("due (UTC)", "members", "days", "streams", "lane"):
-            table.add_column(heading, no_wrap=heading == "due (UTC)")
-        table.add_column("requests", justify="right")
-        table.add_column("why")
+        headings = ("due (UTC)", "members", "days", "streams", "lane", "requests", "why")
+        table = new_table(*headings, right=["requests"], no_wrap=["due (UTC)"], title=title)
         for one in entries[:SHOWN]:
             table.add_row(
                 one["due"][:16].replace("T", " "),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
+from whoop_assets.cli.printing import new_table, print_table
 from whoop_assets.errors import UnknownMember
 from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
@@ -76,19 +77,11 @@ def _member(database: "Database", wanted: str | None) -> int | None:
 
 
 def _say(name: str, done: "Imported", instead_of: int | None) -> None:
-    from rich import box
-    from rich.table import Table
-
-    from whoop_assets.cli.printing import print_table
-
     who = f"member {done.user_id}{', who is new' if done.is_new else ''}"
     span = "" if done.first_day is None else f", {done.first_day} to {done.last_day}"
     click.echo(f"{name}: {who}{span}.")
-    table = Table(box=box.SIMPLE_HEAD)
     headings = ("in the export", "new", "changed", "the same", "gone", "quarantined", "matched", "filling")
-    table.add_column("", no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    table = new_table("", *headings, right=headings, no_wrap=[""])
     for kind, one in done.kinds.items():
         stored = one.stored
         of_days = ("-", "-") if kind == "journal" else (str(one.matched), str(one.filling))

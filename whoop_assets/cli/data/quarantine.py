@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.printing import print_json, print_table
+from whoop_assets.cli.printing import new_table, print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,12 +53,8 @@ def dismiss(entries: tuple[str, ...], everything: bool, user_id: int | None) -> 
 
 
 def _print(found: "list[QuarantineEntry]") -> None:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("entry", "member", "stream or file", "key or line", "reason"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "entry")
+    headings = ("entry", "member", "stream or file", "key or line", "reason")
+    table = new_table(*headings, no_wrap=["entry"], fold=True)
     for entry in found:
         table.add_row(
             entry.id, str(entry.user_id), entry.source, entry.place or "(no readable key)", entry.reason

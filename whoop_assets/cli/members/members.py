@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.printing import print_json, print_table
+from whoop_assets.cli.printing import new_table, print_json, print_table
 from whoop_assets.errors import RECONNECT
 from whoop_assets.settings import Settings
 
@@ -119,25 +119,14 @@ def _said(broken: "UnansweredRefresh | None") -> str | None:
 
 
 def _print(found: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.table import Table
-
     from whoop_assets.members.store import DISCONNECTED, EXPORT_ONLY
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading, side in (
-        ("member", "right"),
-        ("status", "left"),
-        ("left out", "left"),
-        ("first day", "left"),
-        ("last day", "left"),
-        ("cycles", "right"),
-        ("history", "left"),
-        ("stale days", "right"),
-        ("quarantined", "right"),
-        ("failing", "left"),
-    ):
-        table.add_column(heading, justify=side, no_wrap=heading in ("member", "first day", "last day"))  # type: ignore[arg-type]
+    table = new_table(
+        *("member", "status", "left out", "first day", "last day", "cycles", "history"),
+        *("stale days", "quarantined", "failing"),
+        right=["member", "cycles", "stale days", "quarantined"],
+        no_wrap=["member", "first day", "last day"],
+    )
     for one in found:
         table.add_row(
             str(one["user_id"]),

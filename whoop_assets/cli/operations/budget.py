@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.printing import print_json, print_table
+from whoop_assets.cli.printing import new_table, print_json, print_table
+from whoop_assets.request_budget.lanes import LANES
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,27 +58,16 @@ def as_data(found: "BudgetReport") -> dict[str, Any]:
 
 
 def _print(found: "BudgetReport") -> None:
-    from rich import box
-    from rich.table import Table
-
-    windows = Table(box=box.SIMPLE_HEAD)
-    for heading in ("window", "used", "limit", "webhook", "schedule", "backfill"):
-        windows.add_column(heading, justify="left" if heading == "window" else "right")
-    windows.add_column("limit from")
+    numbers = ("used", "limit", *LANES)
+    windows = new_table("window", *numbers, "limit from", right=numbers)
     for window in found.windows:
         source = "configuration" if window.stated_at is None else f"WHOOP, {_utc(window.stated_at)}"
-        lanes = [str(window.by_lane[lane]) for lane in ("webhook", "schedule", "backfill")]
+        lanes = [str(window.by_lane[lane]) for lane in LANES]
         windows.add_row(_length(window.seconds), str(window.used), str(window.limit), *lanes, source)
     print_table(windows)
     if found.users:
-        users = Table(box=box.SIMPLE_HEAD)
-        for heading, side in (
-            ("used by", "left"),
-            ("lane", "left"),
-            ("last minute", "right"),
-            ("last day", "right"),
-        ):
-            users.add_column(heading, justify=side)  # type: ignore[arg-type]
+        numbers = ("last minute", "last day")
+        users = new_table("used by", "lane", *numbers, right=numbers)
         for user in found.users:
             users.add_row(user.used_by or "-", user.lane, str(user.minute), str(user.day))
         print_table(users)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from whoop_assets.cli import opening
-from whoop_assets.cli.printing import print_json, print_table
+from whoop_assets.cli.printing import new_table, print_json, print_table
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -92,20 +92,8 @@ def replay(trace_ids: tuple[str, ...], parked: bool) -> None:
 
 
 def _print(found: "list[Event]") -> None:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for heading in (
-        "received",
-        "trace id",
-        "member",
-        "event",
-        "state",
-        "attempts",
-        "what is next, or why not",
-    ):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("received", "event"))
+    headings = ("received", "trace id", "member", "event", "state", "attempts", "what is next, or why not")
+    table = new_table(*headings, no_wrap=["received", "event"], fold=True)
     for event in found:
         table.add_row(
             f"{event.received_at:%Y-%m-%d %H:%M:%S}",
