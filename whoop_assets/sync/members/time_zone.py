@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
+from whoop_assets.records.day_assignment import format_offset
 from whoop_assets.records.record_lookup import Observed, newest_offsets, observed_offsets
 from whoop_assets.settings import Settings
 
@@ -71,7 +72,7 @@ class EasternMember:
         """The problem, its reason and the way out."""
         hours = f"{self.late.total_seconds() / 3600:g} h"
         return (
-            f"Member {self.user_id} lives at UTC{_written(self.offset)}, east of WHOOP_TIMEZONE"
+            f"Member {self.user_id} lives at UTC{format_offset(self.offset)}, east of WHOOP_TIMEZONE"
             f" ({self.setting}): each day can be read only {hours} after the member's midnight. Set"
             f" WHOOP_TIMEZONE={self.zone} and start Dagster again."
         )
@@ -116,8 +117,3 @@ def zone_of(history: Collection[Observed], now: datetime) -> str:
         hours = math.ceil(offset / timedelta(hours=1))
         return f"Etc/GMT{-hours:+d}" if hours else "UTC"  # POSIX counts west as positive
     return max(here, key=lambda zone: sum(at.astimezone(zone).utcoffset() == had for at, had in history)).key
-
-
-def _written(offset: timedelta) -> str:
-    minutes = int(abs(offset).total_seconds()) // 60
-    return f"{'-' if offset < timedelta(0) else '+'}{minutes // 60:02}:{minutes % 60:02}"
