@@ -7,6 +7,7 @@ separately. The iterators `cycles`, `sleeps`, `recoveries` and `workouts` return
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -213,23 +214,17 @@ class WhoopClient(RequestSender):
 
     # The member
 
-    def probe(self, stream: Stream | SnapshotStream) -> bool:
+    def probe(self, stream: Stream | SnapshotStream) -> None:
         """Send the cheapest request that shows whether WHOOP lets the token read the stream.
-
-        Returns:
-            Whether there is data; False if WHOOP answers 404.
 
         Raises:
             WhoopError: The request failed; Unauthorized or Refused if the token cannot read the stream.
         """
-        try:
+        with suppress(NotFound):  # readable, but without data
             if isinstance(stream, SnapshotStream):
                 self.snapshot(stream)
             else:
                 self.page(stream, limit=1)
-        except NotFound:
-            return False
-        return True
 
     def snapshot(self, stream: SnapshotStream) -> ApiResponse:
         """Read present values of the member. Raises NotFound if the account has none."""
