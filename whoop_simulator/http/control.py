@@ -12,7 +12,7 @@ from starlette.routing import Route
 from whoop_simulator.clock import checked_instant
 from whoop_simulator.errors import SimulatorError, UnknownRecord
 from whoop_simulator.http.grants import ALL_SCOPES
-from whoop_simulator.http.validation import flag, number, whole
+from whoop_simulator.http.validation import flag, needed, number, whole
 from whoop_simulator.http.webhook_control import WEBHOOK_ORDERS, deliver
 from whoop_simulator.timestamps import SECOND, from_text, to_datetime, to_text
 from whoop_simulator.world.editing import BODY
@@ -98,7 +98,7 @@ def next_event(world: World, order: Order) -> Any:
 
 
 def edit(world: World, order: Order) -> Any:
-    changes = _needed(order, "changes")
+    changes = needed(order, "changes")
     touch, follow = bool(order.get("touch", True)), bool(order.get("follow", True))
     return {"touched": world.edit(*_record(order), changes, touch=touch, follow=follow)}
 
@@ -116,11 +116,11 @@ def undelete(world: World, order: Order) -> Any:
 
 
 def add(world: World, order: Order) -> Any:
-    return world.add(_int(order, "user_id"), str(_needed(order, "stream")), order.get("record", {}))
+    return world.add(_int(order, "user_id"), str(needed(order, "stream")), order.get("record", {}))
 
 
 def random_edits(world: World, order: Order) -> Any:
-    count = whole("count", _needed(order, "count"), 0, MAX_EDITS)
+    count = whole("count", needed(order, "count"), 0, MAX_EDITS)
     return world.random_edits(_int(order, "user_id"), count, _int({"seed": 1, **order}, "seed"))
 
 
@@ -128,7 +128,7 @@ def faults(world: World, order: Order) -> Any:
     if order.get("clear"):
         world.clear_faults()
     else:
-        world.inject_fault(str(_needed(order, "kind")), **{k: v for k, v in order.items() if k != "kind"})
+        world.inject_fault(str(needed(order, "kind")), **{k: v for k, v in order.items() if k != "kind"})
     return {"faults_ordered": world.stats()["faults_ordered"]}
 
 
@@ -146,7 +146,7 @@ def revoke(world: World, order: Order) -> Any:
 
 
 def check(world: World, order: Order) -> Any:
-    return {"live": world.accepts_refresh_token(_int(order, "user_id"), str(_needed(order, "refresh_token")))}
+    return {"live": world.accepts_refresh_token(_int(order, "user_id"), str(needed(order, "refresh_token")))}
 
 
 def issue(world: World, order: Order) -> Any:
@@ -207,20 +207,14 @@ def _endpoint(world: World, execute: Callable[[World, Order], Any]) -> Callable[
     return endpoint
 
 
-def _needed(order: Order, name: str) -> Any:
-    if name not in order:
-        raise SimulatorError(f"the order lacks {name}")
-    return order[name]
-
-
 def _int(order: Order, name: str) -> int:
     try:
-        return int(_needed(order, name))
+        return int(needed(order, name))
     except (TypeError, ValueError, OverflowError):
         raise SimulatorError(f"{name} must be an integer") from None
 
 
 def _record(order: Order) -> tuple[int, str, object]:
     """User id, stream and record id. Profile and body measurement need no id."""
-    user_id, stream = _int(order, "user_id"), str(_needed(order, "stream"))
-    return user_id, stream, user_id if stream in ("profile", BODY) else _needed(order, "id")
+    user_id, stream = _int(order, "user_id"), str(needed(order, "stream"))
+    return user_id, stream, user_id if stream in ("profile", BODY) else needed(order, "id")

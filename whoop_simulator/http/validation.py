@@ -1,11 +1,19 @@
 """Checks of the values in requests to the control API."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from whoop_simulator.errors import SimulatorError
 
 MAX_INTEGER = 1_000_000_000
+
+
+def needed(order: Mapping[str, Any], name: str) -> Any:
+    """Return the value of that name, else raise SimulatorError."""
+    if name not in order:
+        raise SimulatorError(f"the order lacks {name}")
+    return order[name]
 
 
 def whole(name: str, value: Any, minimum: int, maximum: int = MAX_INTEGER) -> int:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from whoop_simulator.errors import SimulatorError
+from whoop_simulator.http.validation import needed
 from whoop_simulator.webhooks.webhooks import WebhookFaults
 from whoop_simulator.world.world import World
 
@@ -15,12 +15,12 @@ def webhooks(world: World, order: Order) -> Any:
 
 
 def subscribe(world: World, order: Order) -> Any:
-    world.webhooks.subscribe(_url(order))
+    world.webhooks.subscribe(str(needed(order, "url")))
     return {"urls": world.webhooks.urls}
 
 
 def unsubscribe(world: World, order: Order) -> Any:
-    world.webhooks.unsubscribe(_url(order))
+    world.webhooks.unsubscribe(str(needed(order, "url")))
     return {"urls": world.webhooks.urls}
 
 
@@ -38,12 +38,6 @@ def deliveries(world: World, order: Order) -> Any:
 def deliver(world: World, order: Order) -> Any:
     """Send all due deliveries, and return them with their outcomes."""
     return [delivery.to_json() for delivery in world.webhooks.deliver()]
-
-
-def _url(order: Order) -> str:
-    if "url" not in order:
-        raise SimulatorError("the order lacks url")
-    return str(order["url"])
 
 
 WEBHOOK_ORDERS = (
