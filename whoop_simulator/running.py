@@ -8,7 +8,6 @@ import json
 import threading
 from html.parser import HTMLParser
 from http.client import HTTPConnection
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
@@ -19,13 +18,11 @@ START_SECONDS = 60
 
 
 class RunningSimulator:
-    def __init__(
-        self, *, host: str = "127.0.0.1", port: int = 0, world: World | None = None, **options: Any
-    ) -> None:
+    def __init__(self, *, world: World | None = None, **options: Any) -> None:
         """`options` are those of `World`, unless a world is given."""
         self.world = World(**options) if world is None else world
         self._ready = threading.Event()
-        self._server = SimulatorServer(self.world, host, port, lambda _: self._ready.set())
+        self._server = SimulatorServer(self.world, "127.0.0.1", 0, lambda _: self._ready.set())
         self._thread = threading.Thread(
             target=self._server.serve_until_stopped, name="whoop-simulator", daemon=True
         )
@@ -52,9 +49,7 @@ class RunningSimulator:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         # Do not wait for the end, which takes 0.2 s: a test suite starts hundreds of simulators, each on its
         # own port.
         self._end()

@@ -137,13 +137,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 class Endpoint:
     method: str
     path: str
+    """A regular expression."""
     scope: str | None
     answer: Callable[[Request], HttpResponse]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "pattern", re.compile(self.path))
-
-    pattern: re.Pattern[str] = re.compile("")
 
 
 # WHOOP documents no scope for the sleep of a cycle. Other clients use the sleep scope, and so does the
@@ -234,7 +230,7 @@ class MemberDataApi:
 
 
 def _endpoint(method: str, path: str) -> tuple[Endpoint, re.Match[str]]:
-    found = [(endpoint, match) for endpoint in ENDPOINTS if (match := endpoint.pattern.fullmatch(path))]
+    found = [(endpoint, match) for endpoint in ENDPOINTS if (match := re.fullmatch(endpoint.path, path))]
     if not found:
         raise Refusal(404, "Not found")
     for endpoint, match in found:

@@ -12,11 +12,7 @@ from whoop_simulator.http.oauth import TokenEndpoint, authorize
 from whoop_simulator.world.world import World
 
 
-def no_abort(scope: Scope) -> None:
-    """Do nothing: without `SimulatorServer` there is no connection to reset, and the response is missing."""
-
-
-def create_app(world: World, abort: Callable[[Scope], None] = no_abort) -> Starlette:
+def create_app(world: World, abort: Callable[[Scope], None]) -> Starlette:
     """Build the application.
 
     `abort` resets the connection of a request, for the `reset` and `truncate` faults.
