@@ -3,6 +3,7 @@
 import json
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from whoop_simulator.physiology.scores import OpenCycle
@@ -38,43 +39,31 @@ def merged(record: Record, changes: Record) -> Record:
     return result
 
 
+@dataclass(slots=True, eq=False)
 class StoredRecord:
     """One record, with its cached JSON and its interval."""
 
-    __slots__ = (
-        "_json",
-        "_json_offset",
-        "deleted",
-        "end",
-        "floating_offset",
-        "key",
-        "last_score",
-        "open_cycle",
-        "pinned",
-        "record",
-        "serial",
-        "start",
-        "stream",
-    )
+    stream: str
+    record: Record
+    serial: int
+    floating_offset: bool
+    """Whether the API shows the member's current offset instead of the record's, as WHOOP does for sleeps and
+    workouts.
+    """
+    open_cycle: OpenCycle | None = None
+    deleted: bool = False
+    pinned: Record = field(default_factory=dict)
+    """Manual edits of an open cycle, which its growing score must not overwrite."""
+    key: str = field(init=False)
+    last_score: Record | None = field(init=False)
+    start: int = 0
+    end: int = 0
+    _json: str | None = None
+    _json_offset: str = ""
 
-    def __init__(self, stream: str, record: Record, serial: int, *, floating_offset: bool) -> None:
-        self.stream = stream
-        self.key = str(record[KEY[stream]])
-        self.record = record
-        self.serial = serial
-        self.floating_offset = floating_offset
-        """Whether the API shows the member's current offset instead of the record's, as WHOOP does for sleeps
-        and workouts.
-        """
-        self.deleted = False
-        self.open_cycle: OpenCycle | None = None
-        self.pinned: Record = {}
-        """Manual edits of an open cycle, which its growing score must not overwrite."""
-        self.last_score: Record | None = record.get("score")
-        self.start = 0
-        self.end = 0
-        self._json: str | None = None
-        self._json_offset = ""
+    def __post_init__(self) -> None:
+        self.key = str(self.record[KEY[self.stream]])
+        self.last_score = self.record.get("score")
 
     def change(self, changes: Record) -> None:
         self.record = merged(self.record, changes)
@@ -195,8 +184,7 @@ class MemberRecords:
         """Add a record. With `own_offset` the API shows the record's own offset."""
         self._serial += 1
         floating = self._floating and not own_offset and stream in (SLEEPS, WORKOUTS)
-        entry = StoredRecord(stream, record, self._serial, floating_offset=floating)
-        entry.open_cycle = open_cycle
+        entry = StoredRecord(stream, record, self._serial, floating, open_cycle)
         former = self.streams[stream].entries.get(entry.key)
         if former is not None:
             self.streams[stream].mark(former, deleted=True)
