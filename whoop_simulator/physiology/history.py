@@ -29,11 +29,13 @@ STRAP_OFF_STRAIN = 4.0
 
 
 class History:
+    floating_offsets = True
+
     def __init__(self, seed: int, persona: Persona, start: date) -> None:
         # The first cycle begins at 00:00 UTC.
         begin = at_local(ZoneInfo("UTC"), start, 0)
         itinerary = Itinerary(seed, persona.place, persona.home, begin)
-        self._persona = persona
+        self.persona = persona
         self._log = OperationLog(seed, persona, itinerary)
         self._rng = self._log.rng
         self._nights = Nights(seed, persona, itinerary, start)
@@ -51,6 +53,24 @@ class History:
     @property
     def v1_ids(self) -> dict[int, str]:
         return self._log.v1_ids
+
+    def profile(self, now: int) -> Record:
+        persona = self.persona
+        return {
+            "user_id": persona.user_id,
+            "email": persona.email,
+            "first_name": persona.first_name,
+            "last_name": persona.last_name,
+        }
+
+    def body_measurement(self, now: int) -> Record:
+        persona, week = self.persona, now // (7 * DAY)
+        change = 1.4 * math.sin(week / 5.3) + 0.3 * math.sin(week)
+        return {
+            "height_meter": persona.height_meter,
+            "weight_kilogram": round(persona.weight_kilogram + change, 4),
+            "max_heart_rate": persona.max_heart_rate,
+        }
 
     def operations_to(self, instant: int) -> list[Operation]:
         """All operations up to the instant, and some later ones.
@@ -80,7 +100,7 @@ class History:
 
     def _write_cycle_record(self, cycle_id: int, begin: Boundary, after: Boundary, load: float) -> None:
         rng, span = self._rng, after.start - begin.start
-        state, score = "SCORED", cycle_score(rng, self._persona, span, load)
+        state, score = "SCORED", cycle_score(rng, self.persona, span, load)
         chance, steps = rng.random(), rng.gauss(1, 0.3)
         if not begin.strap_on:
             if chance < 0.5:
@@ -88,14 +108,14 @@ class History:
             elif chance < 0.75:
                 state = "UNSCORABLE"
         step_count = None
-        if begin.strap_on and self._persona.counts_steps:
+        if begin.strap_on and self.persona.counts_steps:
             step_count = max(
-                300, int(self._persona.steps_a_day * max(0.2, steps) * span / DAY * (0.6 + 0.4 * load))
+                300, int(self.persona.steps_a_day * max(0.2, steps) * span / DAY * (0.6 + 0.4 * load))
             )
         self._strain = score["strain"] if begin.strap_on else STRAP_OFF_STRAIN
         record: Record = {
             "id": cycle_id,
-            "user_id": self._persona.user_id,
+            "user_id": self.persona.user_id,
             "created_at": to_text(begin.created),
             "updated_at": to_text(begin.created),
             "start": to_text(begin.start),
@@ -149,7 +169,7 @@ class History:
         at = begin + self._rng.randrange(15 * HOUR, 20 * HOUR)
         record = {
             "id": cycle_id,
-            "user_id": self._persona.user_id,
+            "user_id": self.persona.user_id,
             "created_at": to_text(at),
             "updated_at": to_text(at),
             "start": to_text(begin - 6 * DAY),
@@ -163,5 +183,5 @@ class History:
 
     def _next_cycle_id(self) -> int:
         self._cycles += 1
-        step = self._rng.randrange(1000) * 1000 + self._persona.place
+        step = self._rng.randrange(1000) * 1000 + self.persona.place
         return FIRST_CYCLE_ID + self._cycles * CYCLE_ID_STEP + step

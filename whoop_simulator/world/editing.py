@@ -7,9 +7,12 @@ repeats them.
 
 import json
 import random
+import threading
 import uuid
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from whoop_simulator.errors import SimulatorError, UnknownRecord
 from whoop_simulator.timestamps import HOUR, MINUTE, from_text, to_text
@@ -36,10 +39,28 @@ BODY = "body_measurement"
 TIMES = ("start", "end", "created_at", "updated_at")
 
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+def locked(
+    method: "Callable[Concatenate[RecordEditing, P], Result]",
+) -> "Callable[Concatenate[RecordEditing, P], Result]":
+    """Let the method hold the world's lock."""
+
+    @wraps(method)
+    def holding(self: "RecordEditing", /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        with self.lock:
+            return method(self, *args, **kwargs)
+
+    return holding
+
+
 class RecordEditing(ABC):
-    """The editing methods of the world. Callers hold the world's lock."""
+    """The editing methods of the world."""
 
     seed: int
+    lock: threading.RLock
 
     @abstractmethod
     def member(self, user_id: int) -> SimulatedMember:
@@ -51,6 +72,7 @@ class RecordEditing(ABC):
     @abstractmethod
     def save(self) -> None: ...
 
+    @locked
     def edit(
         self,
         user_id: int,
@@ -101,6 +123,7 @@ class RecordEditing(ABC):
         self.save()
         return touched
 
+    @locked
     def rescore(self, user_id: int, stream: str, key: object) -> Touched:
         """Give a record another score; with a sleep, its recovery too."""
         member = self.member(user_id)
@@ -111,6 +134,7 @@ class RecordEditing(ABC):
         self.save()
         return touched
 
+    @locked
     def delete(self, user_id: int, stream: str, key: object = None) -> Touched:
         """Delete a record. The recovery of a sleep is deleted too; the sleeps of a cycle are kept.
 
@@ -128,6 +152,7 @@ class RecordEditing(ABC):
         self.save()
         return touched
 
+    @locked
     def undelete(self, user_id: int, stream: str, key: object = None) -> Touched:
         """Restore a deleted record; with a sleep, its recovery too."""
         member = self.member(user_id)
@@ -143,6 +168,7 @@ class RecordEditing(ABC):
         self.save()
         return touched
 
+    @locked
     def add(self, user_id: int, stream: str, record: Record) -> Record:
         """Create a record, with plausible values for missing fields; return it as the API serves it."""
         member = self.member(user_id)

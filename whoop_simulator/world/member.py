@@ -2,74 +2,16 @@
 
 import heapq
 import json
-import math
-from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from whoop_simulator.physiology.history import History
-from whoop_simulator.physiology.personas import Persona
 from whoop_simulator.timestamps import DAY, HOUR
 from whoop_simulator.world.operations import Operation
+from whoop_simulator.world.recorded import Recorded
 from whoop_simulator.world.records import STREAMS, MemberRecords, Record, merged
 
-
-class Source(Protocol):
-    """The source of a member's operations: a history generated from a seed, or recorded files."""
-
-    @property
-    def floating_offsets(self) -> bool: ...
-
-    @property
-    def v1_ids(self) -> dict[int, str]: ...
-
-    @property
-    def persona(self) -> Persona: ...
-
-    def profile(self, now: int) -> Record | None: ...
-
-    def body_measurement(self, now: int) -> Record | None: ...
-
-    def offset_text(self, now: int) -> str: ...
-
-    def operations_to(self, instant: int) -> list[Operation]:
-        """All operations up to the instant, and possibly later ones; the list grows only at its end."""
-
-
-class Generated:
-    """A member whose data are generated from a seed."""
-
-    floating_offsets = True
-
-    def __init__(self, seed: int, persona: Persona, start: date) -> None:
-        self.persona = persona
-        self._history = History(seed, persona, start)
-        self.v1_ids = self._history.v1_ids
-
-    def profile(self, now: int) -> Record:
-        persona = self.persona
-        return {
-            "user_id": persona.user_id,
-            "email": persona.email,
-            "first_name": persona.first_name,
-            "last_name": persona.last_name,
-        }
-
-    def body_measurement(self, now: int) -> Record:
-        persona = self.persona
-        week = now // (7 * DAY)
-        return {
-            "height_meter": persona.height_meter,
-            "weight_kilogram": round(
-                persona.weight_kilogram + 1.4 * math.sin(week / 5.3) + 0.3 * math.sin(week), 4
-            ),
-            "max_heart_rate": persona.max_heart_rate,
-        }
-
-    def offset_text(self, now: int) -> str:
-        return self._history.offset_text(now)
-
-    def operations_to(self, instant: int) -> list[Operation]:
-        return self._history.operations_to(instant)
+Source = History | Recorded
+"""The source of a member's operations: a history generated from a seed, or recorded files."""
 
 
 class SimulatedMember:

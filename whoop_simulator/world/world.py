@@ -16,11 +16,12 @@ from whoop_simulator.http.faults import Fault, Faults
 from whoop_simulator.http.grants import ALL_SCOPES, App, Grants, TokenRequestError
 from whoop_simulator.http.limits import AppRateLimits
 from whoop_simulator.http.token_endpoint import answer_token_request
+from whoop_simulator.physiology.history import History
 from whoop_simulator.physiology.personas import ZONES, make_persona
 from whoop_simulator.timestamps import from_datetime, to_datetime, to_text
 from whoop_simulator.webhooks.webhooks import WebhookSender
-from whoop_simulator.world.editing import RecordEditing, Touched
-from whoop_simulator.world.member import Generated, SimulatedMember, Source
+from whoop_simulator.world.editing import RecordEditing
+from whoop_simulator.world.member import SimulatedMember, Source
 from whoop_simulator.world.random_edits import random_edits
 from whoop_simulator.world.recorded import read_recorded
 from whoop_simulator.world.records import Record
@@ -120,7 +121,7 @@ class World(RecordEditing):
         else:
             for place in range(members):
                 persona = make_persona(seed, place, zones)
-                sources[persona.user_id] = Generated(seed, persona, start)
+                sources[persona.user_id] = History(seed, persona, start)
         self.members = {user_id: SimulatedMember(user_id, source) for user_id, source in sources.items()}
         if saved is not None:
             with reporting_damage(state):
@@ -209,35 +210,6 @@ class World(RecordEditing):
     def body_measurement(self, user_id: int) -> Record | None:
         with self.lock:
             return self.member(user_id).body_measurement(self.now())
-
-    def edit(
-        self,
-        user_id: int,
-        stream: str,
-        key: object,
-        changes: Record,
-        *,
-        touch: bool = True,
-        follow: bool = True,
-    ) -> Touched:
-        with self.lock:
-            return super().edit(user_id, stream, key, changes, touch=touch, follow=follow)
-
-    def rescore(self, user_id: int, stream: str, key: object) -> Touched:
-        with self.lock:
-            return super().rescore(user_id, stream, key)
-
-    def delete(self, user_id: int, stream: str, key: object = None) -> Touched:
-        with self.lock:
-            return super().delete(user_id, stream, key)
-
-    def undelete(self, user_id: int, stream: str, key: object = None) -> Touched:
-        with self.lock:
-            return super().undelete(user_id, stream, key)
-
-    def add(self, user_id: int, stream: str, record: Record) -> Record:
-        with self.lock:
-            return super().add(user_id, stream, record)
 
     def random_edits(self, user_id: int, count: int, seed: int) -> list[dict[str, Any]]:
         with self.lock:
