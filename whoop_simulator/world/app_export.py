@@ -41,14 +41,15 @@ CRLF.
 """
 
 _LISTED = ("Cycle start time", "Cycle end time", "Cycle timezone")
-_RECOVERY = (
-    "Recovery score %",
-    "Resting heart rate (bpm)",
-    "Heart rate variability (ms)",
-    "Skin temp (celsius)",
-    "Blood oxygen %",
-)
-_STRAIN = ("Day Strain", "Energy burned (cal)", "Max HR (bpm)", "Average HR (bpm)")
+_RECOVERY = {
+    "Recovery score %": ("recovery_score", 0),
+    "Resting heart rate (bpm)": ("resting_heart_rate", 0),
+    "Heart rate variability (ms)": ("hrv_rmssd_milli", 0),
+    "Skin temp (celsius)": ("skin_temp_celsius", 1),
+    "Blood oxygen %": ("spo2_percentage", 2),
+}
+"""Column -> field of the recovery and number of decimal places."""
+_HEART = ("Energy burned (cal)", "Max HR (bpm)", "Average HR (bpm)")
 _ONSET = ("Sleep onset", "Wake onset")
 _ASLEEP = (
     "Sleep performance %",
@@ -65,11 +66,10 @@ _ASLEEP = (
     "Sleep consistency %",
 )
 _WORKOUT = ("Workout start time", "Workout end time", "Duration (min)", "Activity name", "Activity Strain")
-_HEART = ("Energy burned (cal)", "Max HR (bpm)", "Average HR (bpm)")
 _ZONES = tuple(f"HR Zone {zone} %" for zone in range(1, 6))
 _DISTANCE = ("Distance (meters)", "Altitude gain (meters)", "Altitude change (meters)")
 COLUMNS = {
-    "cycles": (*_LISTED, *_RECOVERY, *_STRAIN, *_ONSET, *_ASLEEP),
+    "cycles": (*_LISTED, *_RECOVERY, "Day Strain", *_HEART, *_ONSET, *_ASLEEP),
     "sleeps": (*_LISTED, *_ONSET, *_ASLEEP, "Nap"),
     "workouts": (*_LISTED, *_WORKOUT, *_HEART, *_ZONES, "GPS enabled", *_DISTANCE),
     "journal": (*_LISTED, "Question text", "Answered yes", "Notes"),
@@ -151,26 +151,21 @@ def _cycles(cycles: Iterable[Record], truth: Mapping[str, Sequence[Record]]) -> 
         sleep = main.get(cycle["id"])
         if sleep is not None:
             row |= _sleep(sleep, cycle)
-            row |= _recovery(recoveries.get(sleep["id"], {}).get("score") or {})
+            score = recoveries.get(sleep["id"], {}).get("score") or {}
+            row |= {column: _rounded(score.get(name), digits) for column, (name, digits) in _RECOVERY.items()}
         score = cycle.get("score") or {}
         if score and cycle.get("end"):
-            row |= {
-                "Day Strain": _rounded(score["strain"], 1),
-                "Energy burned (cal)": _rounded(score["kilojoule"] / KILOJOULES_PER_KILOCALORIE),
-                "Max HR (bpm)": _rounded(score["max_heart_rate"]),
-                "Average HR (bpm)": _rounded(score["average_heart_rate"]),
-            }
+            row |= _effort(score, "Day Strain")
         rows.append(row)
     return rows
 
 
-def _recovery(score: Record) -> dict[str, str]:
+def _effort(score: Record, strain: str) -> dict[str, str]:
     return {
-        "Recovery score %": _rounded(score.get("recovery_score")),
-        "Resting heart rate (bpm)": _rounded(score.get("resting_heart_rate")),
-        "Heart rate variability (ms)": _rounded(score.get("hrv_rmssd_milli")),
-        "Skin temp (celsius)": _rounded(score.get("skin_temp_celsius"), 1),
-        "Blood oxygen %": _rounded(score.get("spo2_percentage"), 2),
+        strain: _rounded(score["strain"], 1),
+        "Energy burned (cal)": _rounded(score["kilojoule"] / KILOJOULES_PER_KILOCALORIE),
+        "Max HR (bpm)": _rounded(score["max_heart_rate"]),
+        "Average HR (bpm)": _rounded(score["average_heart_rate"]),
     }
 
 
@@ -213,10 +208,7 @@ def _workout(workout: Record, cycle: Record) -> dict[str, str]:
     durations = score["zone_durations"]
     zones = ("one", "two", "three", "four", "five")
     return row | {
-        "Activity Strain": _rounded(score["strain"], 1),
-        "Energy burned (cal)": _rounded(score["kilojoule"] / KILOJOULES_PER_KILOCALORIE),
-        "Max HR (bpm)": _rounded(score["max_heart_rate"]),
-        "Average HR (bpm)": _rounded(score["average_heart_rate"]),
+        **_effort(score, "Activity Strain"),
         **{
             column: _rounded(min(100, durations[f"zone_{zone}_milli"] / span * 100))
             for column, zone in zip(_ZONES, zones, strict=True)
