@@ -27,7 +27,7 @@ from whoop_assets.sync.load_members import stops_all_requests
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.v1_migration import store as v1_store
 from whoop_assets.v1_migration.store import OldId, Response
-from whoop_assets.webhooks import deliveries, inbox
+from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import (
     BadRequest,
@@ -105,7 +105,7 @@ def reopen_events(database: Database) -> int:
         for trace_id, _, v2_id in v1_store.parked_events(transaction):
             if v2_id is not None:
                 event, payload = inbox.stored(transaction, trace_id)
-                again.append(deliveries.under(event, payload, v2_id))
+                again.append(inbox.under(event, payload, v2_id))
         reasons = inbox.replay(transaction, again, database.now(transaction))
     return sum(reason is None for reason in reasons.values())
 

@@ -20,7 +20,7 @@ from whoop_assets.clock import Clock
 from whoop_assets.errors import WhoopError
 from whoop_assets.web.group_commit import InboxWriter
 from whoop_assets.web.metrics import Metrics
-from whoop_assets.webhooks.deliveries import delivery_of
+from whoop_assets.webhooks.inbox import delivery_of
 from whoop_assets.whoop_api.webhooks import (
     SIGNATURE_HEADER,
     TIMESTAMP_HEADER,

@@ -17,11 +17,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, bindparam, cast, delete, false, func, select, update
 
+from whoop_assets.db.database import Database
 from whoop_assets.db.statements import batched, upsert
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members.store import DISCONNECTED
 from whoop_assets.members.tables import members
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets.whoop_api.webhooks import OLD_ID, read_event
 
 OPEN, PARKED, DONE = "open", "parked", "done"
 STATES = (OPEN, PARKED, DONE)
@@ -68,6 +70,21 @@ class Delivery:
     payload: str
     sent_at: datetime
     refusal: str | None = None
+
+
+def delivery_of(body: bytes, sent_at: datetime) -> Delivery:
+    """Return the content of a delivery. Raises NotAnEvent."""
+    event = read_event(body)
+    return Delivery(
+        trace_id=event.trace_id,
+        user_id=event.user_id,
+        event_type=event.type,
+        record_id=event.record_id,
+        stream=event.stream,
+        payload=body.decode(),
+        sent_at=sent_at,
+        refusal=event.refusal,
+    )
 
 
 def locked(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:
@@ -215,17 +232,17 @@ def stored(connection: Connection, trace_id: str) -> tuple[Event, str]:
     return Event(*row[:-1]), row[-1]
 
 
-def replay(connection: Connection, read_again: Sequence[Delivery], at: datetime) -> dict[str, str | None]:
+def replay(connection: Connection, deliveries: Sequence[Delivery], at: datetime) -> dict[str, str | None]:
     """Open these stored events again, due now and with all attempts left.
 
     Args:
-        read_again: The events as this version of the program reads their payloads.
+        deliveries: The events as this version of the program reads their payloads.
 
     Returns:
         Trace id -> None, or the reason why the event stays parked.
     """
-    again = {delivery.trace_id: delivery for delivery in read_again}
-    absent = _not_members(connection, {delivery.user_id for delivery in read_again})
+    again = {delivery.trace_id: delivery for delivery in deliveries}
+    absent = _not_members(connection, {delivery.user_id for delivery in deliveries})
     changes, reasons = [], {}
     for event in locked(connection, again):
         delivery = again[event.trace_id]
@@ -234,6 +251,45 @@ def replay(connection: Connection, read_again: Sequence[Delivery], at: datetime)
         reasons[event.trace_id] = fresh["reason"]
     write(connection, changes)
     return reasons
+
+
+def replay_events(database: Database, trace_ids: Collection[str]) -> dict[str, str | None]:
+    """Replay these events, as this version of the program reads them.
+
+    Returns:
+        Trace id -> None, or the reason why the event stays parked.
+
+    Raises:
+        UnknownEvent: One of them is not stored. Nothing was changed.
+    """
+    with database.write() as connection:
+        events = [stored(connection, trace_id) for trace_id in trace_ids]
+        return replay(connection, read_again(events), database.now(connection))
+
+
+def read_again(events: Iterable[tuple[Event, str]]) -> list[Delivery]:
+    """Return stored events as this version of the program reads their payloads."""
+    return [_read_again(event, payload) for event, payload in events]
+
+
+def _read_again(event: Event, payload: str) -> Delivery:
+    delivery = delivery_of(payload.encode(), event.sent_at)
+    found = event.record_id if event.record_id != delivery.record_id else None
+    if delivery.refusal == OLD_ID and found is not None:
+        # The payload still has the number, but the id of v2 was found since.
+        return under(event, payload, found)
+    # One of two events with the same trace id is stored under a longer one.
+    return replace(delivery, trace_id=event.trace_id)
+
+
+def under(event: Event, payload: str, record_id: str) -> Delivery:
+    """Return a stored event with a numeric id of API v1 as a delivery with the record's id of v2."""
+    return replace(
+        delivery_of(payload.encode(), event.sent_at),
+        trace_id=event.trace_id,
+        record_id=record_id,
+        refusal=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

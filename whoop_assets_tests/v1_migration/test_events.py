@@ -3,14 +3,14 @@
 import json
 
 from whoop_assets.v1_migration import migrate as v1_migration
-from whoop_assets.webhooks import deliveries, inbox
+from whoop_assets.webhooks import inbox
 from whoop_assets_tests.v1_migration.old_store import UNKNOWN, old_ids
 
 
 def park_v1_event(home, kind, number, trace_id):
     """Receives a webhook with a v1 id, which is parked."""
     body = {"user_id": home.member, "id": number, "type": f"{kind}.updated", "trace_id": trace_id}
-    delivery = deliveries.delivery_of(json.dumps(body).encode(), home.clock.now())
+    delivery = inbox.delivery_of(json.dumps(body).encode(), home.clock.now())
     with home.database.write() as connection:
         assert inbox.receive(connection, [delivery], home.clock.now()) == ["parked"]
 
@@ -33,6 +33,6 @@ def test_parked_v1_events_are_reopened_with_their_v2_ids(home):
         assert (event(home, trace_id).state, event(home, trace_id).record_id) == ("open", key)
     assert (event(home, "three").state, event(home, "three").record_id) == ("parked", str(UNKNOWN))
     # A replay parses the stored body again, but keeps the v2 id.
-    assert deliveries.replay(home.database, ["one", "three"])["one"] is None
+    assert inbox.replay_events(home.database, ["one", "three"])["one"] is None
     assert event(home, "one").record_id == key
     assert event(home, "three").state == "parked"

@@ -74,7 +74,6 @@ def show(trace_id: str, as_json: bool) -> None:
 def replay(trace_ids: tuple[str, ...], parked: bool) -> None:
     """Retry events with a full number of attempts."""
     from whoop_assets.webhooks import inbox
-    from whoop_assets.webhooks.deliveries import replay as begin_anew
 
     if parked == bool(trace_ids):
         raise click.UsageError("Name events by their TRACE_ID, or all that are parked with --parked.")
@@ -82,7 +81,7 @@ def replay(trace_ids: tuple[str, ...], parked: bool) -> None:
         if parked:
             with database.read() as connection:
                 trace_ids = tuple(event.trace_id for event in inbox.listed(connection, state=inbox.PARKED))
-        reasons = begin_anew(database, trace_ids)
+        reasons = inbox.replay_events(database, trace_ids)
     stay = {trace_id: reason for trace_id, reason in reasons.items() if reason is not None}
     click.echo(f"Open again: {len(reasons) - len(stay)}.")
     for trace_id, reason in stay.items():

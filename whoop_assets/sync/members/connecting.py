@@ -14,7 +14,7 @@ from whoop_assets.sync.members import membership
 from whoop_assets.sync.parsing import parse_snapshot
 from whoop_assets.sync.session import CONNECT_LANE, WhoopSession
 from whoop_assets.tokens import store as token_store
-from whoop_assets.webhooks import deliveries, inbox
+from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.errors import Unauthorized
 from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.models import UserProfile
@@ -108,7 +108,7 @@ def store_member(
         token_store.save(connection, user_id, session.cipher, pair, now)
         today = now.astimezone(ZoneInfo(session.settings.timezone)).date()
         snapshots.store(connection, PROFILE.name, user_id, today, fields, answer.requested_at)
-        inbox.replay(connection, deliveries.read_again(inbox.parked_of(connection, user_id)), now)
+        inbox.replay(connection, inbox.read_again(inbox.parked_of(connection, user_id)), now)
     return before
 
 

@@ -13,7 +13,7 @@ from whoop_assets.sync.members.connecting import Disconnected, ScopesMissing, di
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens.key_rotation import rotate
 from whoop_assets.webhooks import inbox
-from whoop_assets.webhooks.deliveries import delivery_of
+from whoop_assets.webhooks.inbox import delivery_of
 from whoop_assets.whoop_api.errors import ApiError, RefreshResponseLost
 from whoop_assets_tests.support.fixed_time import TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
