@@ -28,12 +28,14 @@ from whoop_assets.whoop_day import local_date
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 120, 360, 720))
 """Delay after the first failed attempt, the second, and so on. Together they outlast an outage of a night."""
 MAX_ATTEMPTS = len(RETRY_DELAYS) + 1
+MAX_EVENTS_PER_RUN = 500
+"""A run claims at most this many events; the next run claims the rest."""
 ATTEMPT_TIMEOUT = timedelta(minutes=15)
 """An event is due again this long after an attempt began that has reported no end."""
 RUN_DIED = "The run that was to load it ended without a result."
 
 
-def due(connection: Connection, at: datetime, *, limit: int | None = None) -> list[Event]:
+def due(connection: Connection, at: datetime, *, limit: int = MAX_EVENTS_PER_RUN) -> list[Event]:
     """Return the open events with a due attempt, the longest waiting first."""
     c = webhook_events.c
     query = (
@@ -149,21 +151,17 @@ def close(
     return len(changes)
 
 
-def assign_days(connection: Connection, at: datetime, first: date, last: date, *, limit: int) -> int:
+def assign_days(connection: Connection, at: datetime, first: date, last: date) -> None:
     """Assign due events without a day, or with one outside first..last, to a day inside.
 
     If an event's day has no partition (in the east, a member's day begins earlier), the nearest one is used.
-
-    Returns:
-        The number of assigned events.
     """
     c = webhook_events.c
     outside = or_(c.day.is_(None), c.day < first, c.day > last)
     query = select(*COLUMNS).where(c.state == OPEN, c.next_attempt_at <= at, outside)
-    events = [Event(*row) for row in connection.execute(query.order_by(c.next_attempt_at).limit(limit))]
-    days = days_of(connection, events)
+    query = query.order_by(c.next_attempt_at).limit(MAX_EVENTS_PER_RUN)
+    days = days_of(connection, [Event(*row) for row in connection.execute(query)])
     set_days(connection, {trace_id: min(max(day, first), last) for trace_id, day in days.items()})
-    return len(events)
 
 
 def days_of(connection: Connection, events: Collection[Event]) -> dict[str, date]:
@@ -200,12 +198,11 @@ def claim(
     *,
     by: str,
     members: Collection[int] = (),
-    limit: int,
-) -> int:
+) -> list[Event]:
     """Begin an attempt at the due events of the given streams, days and members (empty: all).
 
     Returns:
-        The number of claimed events.
+        All open events of the streams that the run has claimed, now or before.
     """
     c = webhook_events.c
     query = select(c.trace_id).where(
@@ -214,8 +211,9 @@ def claim(
     if members:
         query = query.where(c.user_id.in_(list(members)))
     # Order by attempts, so that an event that crashes its run cannot starve the others.
-    query = query.order_by(c.attempts, c.next_attempt_at, c.trace_id).limit(limit)
-    return len(begin_attempt(connection, connection.scalars(query).all(), at, by))
+    query = query.order_by(c.attempts, c.next_attempt_at, c.trace_id).limit(MAX_EVENTS_PER_RUN)
+    begin_attempt(connection, connection.scalars(query).all(), at, by)
+    return claimed(connection, by, streams)
 
 
 def claimed(connection: Connection, by: str, streams: Collection[str]) -> list[Event]:
@@ -244,18 +242,14 @@ def claimants(connection: Connection) -> set[str]:
     return {by for by in connection.scalars(query) if by is not None}
 
 
-def release(connection: Connection, by: str, at: datetime) -> int:
-    """Record a failed attempt for each event that an ended run still claims.
-
-    Returns the number of released events.
-    """
+def release(connection: Connection, by: str, at: datetime) -> None:
+    """Record a failed attempt for each event that an ended run still claims."""
     c = webhook_events.c
     query = select(c.trace_id).where(c.state == OPEN, c.begun_by == by)
     still_claimed = [
         event.trace_id for event in locked(connection, connection.scalars(query)) if event.begun_by == by
     ]
     failed(connection, still_claimed, RUN_DIED, at)
-    return len(still_claimed)
 
 
 def _open(connection: Connection, trace_ids: Iterable[str]) -> list[Event]:

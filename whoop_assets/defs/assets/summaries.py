@@ -24,7 +24,7 @@ from whoop_assets.summaries import tables
 from whoop_assets.summaries.columns import DAILY_SOURCES
 from whoop_assets.summaries.rebuild import rebuild_days, rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.store import row_counts
-from whoop_assets.sync.events.load_events import follow_touched, rebuild_touched
+from whoop_assets.sync.events.load_events import rebuild_days_of_run, rebuild_trends_of_run
 
 CHARTED_DAYS = 60
 
@@ -44,7 +44,7 @@ def daily_summary(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg
     members, first, last = _work(context, whoop)
     if is_for_events(context):
         by, since = context.run.run_id, whoop.began
-        changed = rebuild_touched(whoop.database, members, first, last, by=by, since=since)
+        changed = rebuild_days_of_run(whoop.database, members, first, last, by=by, since=since)
     else:
         changed = rebuild_days(whoop.database, members, first, last)
     rows = row_counts(whoop.database, tables.daily_summary.c.day, members, first, last)
@@ -65,7 +65,7 @@ def trends(context: dg.AssetExecutionContext, whoop: WhoopResource) -> dg.Materi
     members, first, last = _work(context, whoop)
     if is_for_events(context):
         by, since = context.run.run_id, whoop.began
-        changed = follow_touched(whoop.database, members, first, last, by=by, since=since)
+        changed = rebuild_trends_of_run(whoop.database, members, first, last, by=by, since=since)
     else:
         changed = rebuild_trends(whoop.database, members, first, last)
     rows = row_counts(whoop.database, tables.trends.c.day, members, first, last)

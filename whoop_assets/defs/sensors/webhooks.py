@@ -17,7 +17,7 @@ from whoop_assets.defs.sensors.factory import sensor
 from whoop_assets.defs.sensors.runs import runs_for_events
 from whoop_assets.report.formatting import counted
 from whoop_assets.sync.events.event_load import LANE
-from whoop_assets.sync.events.load_events import MAX_EVENTS_PER_RUN, PartitionBounds
+from whoop_assets.sync.events.load_events import PartitionBounds
 from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.inbox import Event
 from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, RECOVERIES, SLEEPS
@@ -112,12 +112,12 @@ class Burst:
 def _due(database: Database, existing: PartitionBounds) -> list[Burst]:
     """Return the due events by day, all with a partition; the day that waits longest first."""
     with database.read() as connection:
-        events = attempts.due(connection, database.now(connection), limit=MAX_EVENTS_PER_RUN)
+        events = attempts.due(connection, database.now(connection))
     if any(event.day is None or not existing.first <= event.day <= existing.last for event in events):
         with database.write() as connection:
             now = database.now(connection)
-            attempts.assign_days(connection, now, existing.first, existing.last, limit=MAX_EVENTS_PER_RUN)
-            events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
+            attempts.assign_days(connection, now, existing.first, existing.last)
+            events = attempts.due(connection, now)
     by_day: dict[date, list[Event]] = {}
     for event in events:
         if event.day is not None and event.stream in ANNOUNCED_STREAMS:

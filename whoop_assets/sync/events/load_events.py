@@ -15,7 +15,7 @@ from whoop_assets.errors import (
 )
 from whoop_assets.members import store as members
 from whoop_assets.members.store import Member
-from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS
+from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, Ledger, StaleDay
 from whoop_assets.summaries.rebuild import MAX_BRIDGED_GAP, rebuild_days, rebuild_stale_trends
 from whoop_assets.sync.auth_failure import TokenReplaced, is_rejected_by_every_stream
 from whoop_assets.sync.events.event_load import LANE, EventLoad
@@ -28,18 +28,6 @@ from whoop_assets.whoop_api.errors import RateLimited, Unauthorized
 from whoop_assets.whoop_api.scopes import SCOPE_OF, allows
 from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS, CYCLES
 
-__all__ = [
-    "ANNOUNCED_STREAMS",
-    "MAX_EVENTS_PER_RUN",
-    "PartitionBounds",
-    "follow_touched",
-    "load_events",
-    "process_due_events",
-    "rebuild_touched",
-]
-
-MAX_EVENTS_PER_RUN = 500
-"""A run claims at most this many events; the next run claims the rest."""
 _RATE_LIMIT_WAIT = timedelta(minutes=1)
 _OUTDATED = "WHOOP answered with an older state than the one that is stored."
 
@@ -80,18 +68,9 @@ def load_events(
     session.require_key()
     with database.write() as connection:
         at = database.now(connection)
-        attempts.assign_days(connection, at, bounds.first, bounds.last, limit=MAX_EVENTS_PER_RUN)
-        attempts.claim(
-            connection,
-            wanted,
-            request.first,
-            request.last,
-            at,
-            by=request.run_id,
-            members=request.members,
-            limit=MAX_EVENTS_PER_RUN,
-        )
-        events = attempts.claimed(connection, request.run_id, wanted)
+        attempts.assign_days(connection, at, bounds.first, bounds.last)
+        days, by = (request.first, request.last), request.run_id
+        events = attempts.claim(connection, wanted, *days, at, by=by, members=request.members)
         known = {member.user_id: member for member in members.listed(connection)}
     by_member: dict[int, list[Event]] = {}
     for event in events:
@@ -200,7 +179,7 @@ def _fail(database: Database, trace_ids: Iterable[str], error: WhoopError) -> No
             attempts.failed(connection, trace_ids, str(error), at)
 
 
-def rebuild_touched(
+def rebuild_days_of_run(
     database: Database, members: Collection[int], first: date, last: date, *, by: str, since: datetime
 ) -> int:
     """Rebuild stale summaries of the members' days first..last, and of days that this run's events changed.
@@ -215,17 +194,14 @@ def rebuild_touched(
     Returns:
         The number of summary rows that changed.
     """
-    with database.read() as connection:
-        touched = attempts.served_members(connection, by) & set(members)
-        stale = STALE_DAYS.generations(connection, members, first, last)
-        stale += STALE_DAYS.changed_since(connection, touched, since)
+    stale = _stale_of_run(database, STALE_DAYS, members, first, last, by, since)
     spans = to_date_ranges_of_members(
         ((entry.user_id, entry.day) for entry in stale), max_gap=MAX_BRIDGED_GAP
     )
     return sum(rebuild_days(database, users, start, stop) for users, start, stop in spans)
 
 
-def follow_touched(
+def rebuild_trends_of_run(
     database: Database, members: Collection[int], first: date, last: date, *, by: str, since: datetime
 ) -> int:
     """Rebuild stale trends of the members' days first..last, and of days that this run's events changed.
@@ -233,11 +209,27 @@ def follow_touched(
     Returns:
         The number of rows of trends that changed, on these days and on later ones that depend on them.
     """
+    return rebuild_stale_trends(
+        database, _stale_of_run(database, STALE_TRENDS, members, first, last, by, since)
+    )
+
+
+def _stale_of_run(
+    database: Database,
+    ledger: Ledger,
+    members: Collection[int],
+    first: date,
+    last: date,
+    by: str,
+    since: datetime,
+) -> list[StaleDay]:
+    """Return what is stale of the members' days first..last, and on days that this run's events changed."""
     with database.read() as connection:
         touched = attempts.served_members(connection, by) & set(members)
-        stale = STALE_TRENDS.generations(connection, members, first, last)
-        stale += STALE_TRENDS.changed_since(connection, touched, since)
-    return rebuild_stale_trends(database, stale)
+        return [
+            *ledger.generations(connection, members, first, last),
+            *ledger.changed_since(connection, touched, since),
+        ]
 
 
 def process_due_events(session: WhoopSession, *, by: str) -> list[LoadResult]:
@@ -252,6 +244,6 @@ def process_due_events(session: WhoopSession, *, by: str) -> list[LoadResult]:
             stream, FIRST_DAY, LAST_DAY, now.date(), until=now, since=now, lane=LANE, run_id=by
         )
         results.append(load_events(session, request))
-    rebuild_touched(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
-    follow_touched(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
+    rebuild_days_of_run(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
+    rebuild_trends_of_run(database, user_ids, FIRST_DAY, LAST_DAY, by=by, since=now)
     return results

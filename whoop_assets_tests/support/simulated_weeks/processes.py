@@ -22,10 +22,6 @@ from whoop_assets.planner.current_plan import grouped, plan_now
 from whoop_assets.records.stale_days import STALE_DAYS, STALE_TRENDS, STALE_WEEKS, Ledger
 from whoop_assets.settings import Settings
 from whoop_assets.sync.events.event_load import LANE
-from whoop_assets.sync.events.load_events import (
-    ANNOUNCED_STREAMS,
-    MAX_EVENTS_PER_RUN,
-)
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.tokens import keep_alive
 from whoop_assets.web.app import create_app
@@ -33,6 +29,7 @@ from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import attempts
 from whoop_assets.webhooks.inbox import OPEN, Event
 from whoop_assets.webhooks.tables import webhook_events
+from whoop_assets.whoop_api.streams import ANNOUNCED_STREAMS
 from whoop_assets_tests.support.simulated_weeks.shared_clock import (
     Activity,
     SharedClock,
@@ -153,12 +150,12 @@ def _tick(database: Database, settings: Settings, tick: TickInput, *, with_plan:
             attempts.release(connection, run_id, database.now(connection))
     with database.read() as connection:
         now = database.now(connection)
-        events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
+        events = attempts.due(connection, now)
     keys = partition_bounds(settings, now)
     if any(event.day is None or not keys.first <= event.day <= keys.last for event in events):
         with database.write() as connection:
-            attempts.assign_days(connection, now, keys.first, keys.last, limit=MAX_EVENTS_PER_RUN)
-            events = attempts.due(connection, now, limit=MAX_EVENTS_PER_RUN)
+            attempts.assign_days(connection, now, keys.first, keys.last)
+            events = attempts.due(connection, now)
     busy = {work.first for work in tick.in_flight.values() if work.kind == "events"}
     by_day: dict[date, list[Event]] = {}
     for event in events:

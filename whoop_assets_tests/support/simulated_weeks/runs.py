@@ -14,9 +14,9 @@ from whoop_assets.settings import Settings
 from whoop_assets.summaries.rebuild import rebuild_days, rebuild_trends, rebuild_weeks
 from whoop_assets.sync.events.event_load import LANE
 from whoop_assets.sync.events.load_events import (
-    follow_touched,
     load_events,
-    rebuild_touched,
+    rebuild_days_of_run,
+    rebuild_trends_of_run,
 )
 from whoop_assets.sync.load_members import LoadRequest, LoadResult, load_members
 from whoop_assets.sync.session import WhoopSession
@@ -138,7 +138,7 @@ def execute(connection: WhoopSession, work: Work, run_id: str) -> list[LoadResul
         for stream in ("cycles", *work.streams):
             order = LoadRequest(stream, work.first, work.last, today, now, now, lane=LANE, run_id=run_id)
             results.append(load_events(connection, order, streams=work.streams, bounds=bounds))
-        for rebuild in (rebuild_touched, follow_touched):
+        for rebuild in (rebuild_days_of_run, rebuild_trends_of_run):
             rebuild(database, user_ids, work.first, work.last, by=run_id, since=now)
     elif work.kind == "reading":
         assert work.group is not None
