@@ -1,21 +1,6 @@
 """The package's own errors. Each message is one sentence: the thing, the reason, the way out.
 
-    WhoopError
-    ├── ConfigurationError      a setting is missing or invalid
-    ├── DatabaseError
-    │   ├── DatabaseUnreachable no response at WHOOP_DATABASE_URL
-    │   ├── SchemaMismatch      the database is older or newer than this program
-    │   └── CopyRefused         a database cannot be copied into another one
-    ├── UnknownMember           no such member
-    ├── UnknownEvent            no webhook event with that trace id
-    ├── UnknownEntry            no open quarantine entry with that id
-    ├── UnknownReader           no reader of the daily API with that number
-    ├── BudgetExhausted         WHOOP's request limits allow nothing before the stated time
-    ├── ReconnectionNeeded      the member must give consent again
-    ├── UnknownTable            no such table to export
-    ├── SinkUnavailable         the target of a delivery cannot be reached or written
-    ├── (whoop_assets.whoop_api.errors: errors of the WHOOP API)
-    └── (whoop_assets.sinks.notion.errors: errors of Notion)
+`whoop_api.errors` has the errors of the WHOOP API, `sinks.notion.errors` those of Notion.
 
 No message contains a token, a secret, an e-mail address or a name. Members appear by their WHOOP user id.
 """

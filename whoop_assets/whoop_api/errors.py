@@ -1,27 +1,4 @@
-"""Errors of the WHOOP API and of its OAuth server.
-
-WhoopError                      (whoop_assets.errors)
-  ApiError                      .status  .path  .transient  .retry_after
-    BadRequest                  400
-    Unauthorized                401, also with a renewed token
-    NotFound                    404
-    Refused                     any other status that is neither 2xx nor 5xx (403, redirects, ...)
-    RateLimited                 429, after all retries                               transient
-    ServerFault                 5xx, after all retries                               transient
-    NetworkFault                no complete response, after all retries              transient
-    Unavailable                 not sent, because earlier faults took too much time  transient
-    UnreadableResponse          2xx with an unexpected body
-    CursorRepeated              the page cursor makes no progress                    transient
-    InvalidIdentifier           not an id of WHOOP; not sent
-  OAuthError
-    InvalidClient               WHOOP does not know this client id and secret
-    InvalidGrant                the code or refresh token is used, revoked or expired
-    ConsentDenied               the member declined
-    ConsentFailed               the consent page returned no code
-    StateMismatch               the redirect belongs to another attempt (or is forged)
-    TokenResponseLost           the code may be used up, its tokens did not arrive   transient
-      RefreshResponseLost       the same for a refresh token
-        UnreadableTokenResponse a success that cannot be read; also an UnreadableResponse
+"""Errors of the WHOOP API (`ApiError`) and of its OAuth server (`OAuthError`).
 
 `transient` means that the same call may succeed later. Messages name method, path and status. They quote no
 body, token or member data.
