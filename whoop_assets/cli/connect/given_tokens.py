@@ -11,7 +11,6 @@ from whoop_assets.errors import WhoopError
 from whoop_assets.sync.members.connecting import (
     Connected,
     connect_member,
-    connected,
     profile_owner,
     require_scopes,
     store_member,
@@ -22,7 +21,7 @@ from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import InvalidGrant
 from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.oauth import TokenPair
-from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES
+from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES, not_granted
 from whoop_assets.whoop_api.streams import ALL_STREAMS, PROFILE, SnapshotStream, Stream
 
 
@@ -67,7 +66,7 @@ def connect_pair(connection: WhoopSession, access: str, refresh: str) -> Connect
             "The access token and the refresh token belong to two members: nothing was stored, and the"
             " refresh token is spent; make a new pair of tokens of one member and give both."
         )
-    return connected(owner, pair)
+    return Connected(owner, not_granted(pair.scopes))
 
 
 def _renewed(connection: WhoopSession, refresh: str, granted: frozenset[str]) -> TokenPair:

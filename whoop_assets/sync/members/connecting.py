@@ -61,11 +61,6 @@ def connect_member(session: WhoopSession, pair: TokenPair) -> Connected:
     profile = session.client_for_new(pair.access_token).profile()
     user_id = profile_owner(profile)
     store_member(session, user_id, pair, profile)
-    return connected(user_id, pair)
-
-
-def connected(user_id: int, pair: TokenPair) -> Connected:
-    """Return the result for a stored member."""
     return Connected(user_id, not_granted(pair.scopes))
 
 
