@@ -6,6 +6,7 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.cli.printing import print_json
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def add(label: str, members: tuple[int, ...], rate: int) -> None:
 
     with opening.warehouse(Settings.from_environment()) as database, database.write() as connection:
         number, key = stored.add(connection, label, members, database.now(connection), rate)
-    whom = "1 member" if len(set(members)) == 1 else f"{len(set(members))} members"
+    whom = counted(len(set(members)), "member")
     click.echo(f"Reader {number} reads the days of {whom}. The key is not kept: note it now.", err=True)
     click.echo(key)
 

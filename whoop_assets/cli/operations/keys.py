@@ -6,6 +6,7 @@ import click
 
 from whoop_assets.cli import opening
 from whoop_assets.errors import RECONNECT, WhoopError
+from whoop_assets.report.formatting import counted
 from whoop_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def keys(context: click.Context) -> None:
 
 def _line(use: "KeyUse") -> str:
     name = "a key that is not recorded" if use.key_id is None else f"key {use.key_id}"
-    whose = f"the tokens of {use.members} {'member' if use.members == 1 else 'members'}"
+    whose = f"the tokens of {counted(use.members, 'member')}"
     return (
         f"{name}: {'encrypts now; ' if use.current else ''}{whose}{'' if use.at_hand else '; not available'}"
     )
@@ -63,8 +64,8 @@ def rotate(lost: bool) -> None:
     settings = Settings.from_environment()
     with opening.warehouse(settings) as database:
         done = rotated(database, settings.token_key.get_secret_value(), lost=lost)
-    pairs = f"{done.members} {'pair' if done.members == 1 else 'pairs'} of tokens encrypted anew"
-    click.echo(f"Key {done.key_id} encrypts now; {pairs}.")
+    pairs = counted(done.members, "pair")
+    click.echo(f"Key {done.key_id} encrypts now; {pairs} of tokens encrypted anew.")
     for user_id in done.unreadable:
         click.echo(f"Member {user_id}: the tokens cannot be read any more; `{RECONNECT}` fixes it.")
     if done.set_aside is not None:
