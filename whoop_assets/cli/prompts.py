@@ -24,5 +24,4 @@ def ask(what: str, *, hidden: bool = False) -> str:
 
 
 def agreed(question: str) -> bool:
-    """Return whether the answer is yes."""
     return ask(f"{question} [y/N]").lower() in ("y", "yes")

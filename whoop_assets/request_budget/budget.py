@@ -54,7 +54,6 @@ class RequestBudget:
         """Open the budget.
 
         Args:
-            database: Holds the log of requests.
             per_minute: Limit of requests per minute until WHOOP states one.
             per_day: The same per day.
             used_by: Who sends the requests, for reports: a Dagster run or a command.

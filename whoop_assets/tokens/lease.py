@@ -68,7 +68,6 @@ class Lease:
     """The right to refresh a member's tokens.
 
     Attributes:
-        user_id: WHOOP user id.
         fence: Number of the lease.
         taken_at: When it was taken.
         key_id: Fingerprint of the current key at that time.

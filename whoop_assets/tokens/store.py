@@ -21,7 +21,6 @@ class StoredPair:
     """A member's tokens, decrypted. The repr contains none.
 
     Attributes:
-        user_id: WHOOP user id.
         access_token: Sent with each request.
         refresh_token: None without the offline scope.
         expires_at: When the access token expires.

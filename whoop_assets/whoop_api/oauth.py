@@ -62,10 +62,6 @@ class OAuth:
 
         Args:
             oauth_url: WHOOP_OAUTH_URL; `/auth` and `/token` are below it.
-            client_id: WHOOP_CLIENT_ID.
-            client_secret: WHOOP_CLIENT_SECRET.
-            redirect_uri: WHOOP_REDIRECT_URI.
-            clock: Performs the waits.
             http: An HTTP client to share; `close` leaves it open.
 
         Raises:

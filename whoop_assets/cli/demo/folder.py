@@ -99,5 +99,4 @@ def held(folder: Path) -> AbstractContextManager[int]:
 
 
 def port_of(url: str) -> int:
-    """The port in a URL."""
     return urlsplit(url).port or 80

@@ -23,7 +23,6 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Return whether the port is free."""
     with socket.socket() as probe:
         # As servers do: a connection that has just ended does not hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -99,11 +99,6 @@ class RequestSender:
         """Create the sender.
 
         Args:
-            base_url: WHOOP_API_URL.
-            tokens: The member's access token.
-            budget: The shared request budget.
-            clock: Performs the waits.
-            lane: The budget's lane.
             http: An HTTP client to share; `close` leaves it open.
             fault_time: Limits that all clients of a run share.
             max_retry_seconds: How long faults of one request may last.
