@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from whoop_assets import schema
-from whoop_assets.app_export.parsing import read_files
+from whoop_assets.app_export.parsing.archive import read_files
 from whoop_assets.db.database import Database
 from whoop_assets.journal import store as stored
 from whoop_assets.sync.import_export import import_export

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select,
 
 from whoop_assets.app_export.import_ledger import ExportSpan, ImportedSpan, newer_spans
 from whoop_assets.app_export.matching import TOLERANCE
-from whoop_assets.app_export.parsing import Rejected
+from whoop_assets.app_export.parsing.rows import Rejected
 from whoop_assets.app_export.tables import (
     IMPORTED_TABLES,
     cycle_column,

@@ -12,21 +12,16 @@ from sqlalchemy import Connection
 from whoop_assets.app_export import import_ledger
 from whoop_assets.app_export import store as export_store
 from whoop_assets.app_export.import_ledger import ExportSpan
-from whoop_assets.app_export.parsing import (
-    Export,
-    FileRead,
-    Rejected,
-    UnknownFile,
-    UnreadableExport,
-    read_export,
-)
+from whoop_assets.app_export.parsing.archive import UnreadableExport
 from whoop_assets.app_export.parsing.headings import CYCLES, FILES, JOURNAL, SLEEPS, WORKOUTS
+from whoop_assets.app_export.parsing.reading import Export, FileRead, UnknownFile, read_export
 from whoop_assets.app_export.parsing.rows import (
     RECOVERY,
     ExportedCycle,
     ExportedSleep,
     ExportedWorkout,
     JournalEntry,
+    Rejected,
 )
 from whoop_assets.app_export.store import Stored
 from whoop_assets.date_ranges import to_date_ranges

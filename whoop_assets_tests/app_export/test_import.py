@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from whoop_assets.app_export import store as export_store
-from whoop_assets.app_export.parsing import UnreadableExport
+from whoop_assets.app_export.parsing.archive import UnreadableExport
 from whoop_assets.app_export.tables import export_quarantine, imports
 from whoop_assets.errors import UnknownMember
 from whoop_assets.members import store as member_store

@@ -5,7 +5,8 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
-from whoop_assets.app_export.parsing import UnreadableExport, read_export
+from whoop_assets.app_export.parsing.archive import UnreadableExport
+from whoop_assets.app_export.parsing.reading import read_export
 from whoop_assets.app_export.tables import IMPORTED_TABLES, export_quarantine, imported_journal
 from whoop_assets.members import store as member_store
 from whoop_assets.quality import consistency, quarantine_entries

@@ -39,7 +39,7 @@ NOT_ALL_DONE = 1
 @click.option("--force", is_flag=True, help="Import the export also if its cycles contradict the member's.")
 def import_(export: Path, wanted: str | None, instead_of: int | None, force: bool) -> None:
     """Import the data export of the WHOOP app: a zip file, a folder, or one of its CSV files."""
-    from whoop_assets.app_export.parsing import read_files
+    from whoop_assets.app_export.parsing.archive import read_files
     from whoop_assets.sync.import_export import import_export
 
     files = read_files(export)

@@ -1,9 +1,9 @@
 """A small export in any language and notation, and the comparison of what two exports contain."""
 
-from whoop_assets.app_export.parsing import read_export
 from whoop_assets.app_export.parsing.headings import (
     NAMES,
 )
+from whoop_assets.app_export.parsing.reading import read_export
 from whoop_assets_tests.support.data.app_exports import (
     CYCLES_OF_THREE_DAYS,
     KIND_OF_FILE,

@@ -5,12 +5,8 @@ import zipfile
 
 import pytest
 
-from whoop_assets.app_export.parsing import (
-    UnreadableExport,
-    archive,
-    files_of_zip,
-    read_files,
-)
+from whoop_assets.app_export.parsing import archive
+from whoop_assets.app_export.parsing.archive import UnreadableExport, files_of_zip, read_files
 from whoop_assets_tests.support.home import frozen_world
 from whoop_simulator.world.app_export import files_of, write_export
 

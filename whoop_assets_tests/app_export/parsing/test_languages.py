@@ -6,10 +6,11 @@ import zipfile
 import pytest
 from sqlalchemy import select
 
-from whoop_assets.app_export.parsing import FILES, UnreadableExport, files_of_zip, read_export, read_files
 from whoop_assets.app_export.parsing.activities import slug
+from whoop_assets.app_export.parsing.archive import UnreadableExport, files_of_zip, read_files
 from whoop_assets.app_export.parsing.headings import (
     CYCLES,
+    FILES,
     HEADINGS,
     JOURNAL,
     LANGUAGES,
@@ -21,6 +22,7 @@ from whoop_assets.app_export.parsing.headings import (
     kind_of_name,
     plain,
 )
+from whoop_assets.app_export.parsing.reading import read_export
 from whoop_assets.summaries import tables
 from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.app_export.parsing.export_texts import ROWS, in_language, records_of

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.app_export.parsing import FILES, UnreadableExport, read_export
 from whoop_assets.app_export.parsing.activities import slug
-from whoop_assets.app_export.parsing.headings import plain
+from whoop_assets.app_export.parsing.archive import UnreadableExport
+from whoop_assets.app_export.parsing.headings import FILES, plain
+from whoop_assets.app_export.parsing.reading import read_export
 from whoop_assets.app_export.parsing.rows import STRAIN
 from whoop_assets.app_export.parsing.values import instant, zone
 from whoop_assets_tests.support.data.app_exports import csv_of
