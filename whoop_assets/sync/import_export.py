@@ -314,8 +314,10 @@ def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
         _row(
             user_id,
             cycle,
-            dict(cycle.values) | {"end_time": cycle.end, "sleep_start_time": cycle.sleep_start},
             start_time=cycle.start,
+            end_time=cycle.end,
+            sleep_start_time=cycle.sleep_start,
+            **cycle.values,
         )
         for cycle in export.cycles
     ]
@@ -323,14 +325,12 @@ def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
         _row(
             user_id,
             workout,
-            dict(workout.values)
-            | {
-                "end_time": workout.end,
-                "cycle_start_time": workout.cycle_start,
-                "sport_name": workout.sport_name,
-            },
             start_time=workout.start,
             activity_name=workout.activity,
+            end_time=workout.end,
+            cycle_start_time=workout.cycle_start,
+            sport_name=workout.sport_name,
+            **workout.values,
         )
         for workout in export.workouts
     ]
@@ -338,9 +338,10 @@ def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
         _row(
             user_id,
             answer,
-            {"answered_yes": answer.answered_yes, "notes": answer.notes},
             cycle_start_time=answer.cycle_start,
             question=answer.question,
+            answered_yes=answer.answered_yes,
+            notes=answer.notes,
         )
         for answer in export.journal
     ]
@@ -356,24 +357,25 @@ def _sleep_row(user_id: int, sleep: ExportedSleep, cycle_of: export_store.CycleO
         # The named cycle had ended before this sleep. A cycle begins with its night, so this sleep began the
         # next one.
         assigned, day = sleep.start, cycle_day(sleep.start, parse_offset(sleep.offset))
-    values = dict(sleep.values) | {
-        "end_time": sleep.end,
-        "cycle_start_time": sleep.cycle_start,
-        "assigned_cycle_start_time": None if assigned == sleep.cycle_start else assigned,
-    }
-    return _row(user_id, sleep, values, start_time=sleep.start, nap=sleep.nap) | {"day": day}
+    row = _row(
+        user_id,
+        sleep,
+        start_time=sleep.start,
+        nap=sleep.nap,
+        end_time=sleep.end,
+        cycle_start_time=sleep.cycle_start,
+        assigned_cycle_start_time=None if assigned == sleep.cycle_start else assigned,
+        **sleep.values,
+    )
+    return row | {"day": day}
 
 
 def _row(
-    user_id: int,
-    record: ExportedCycle | ExportedSleep | ExportedWorkout | JournalEntry,
-    values: dict[str, Any],
-    **key: Any,
+    user_id: int, record: ExportedCycle | ExportedSleep | ExportedWorkout | JournalEntry, **columns: Any
 ) -> dict[str, Any]:
     return {
         "user_id": user_id,
-        **key,
-        **values,
+        **columns,
         "timezone_offset": record.offset,
         "day": record.day,
         "payload": json.dumps(dict(record.raw), ensure_ascii=False, sort_keys=True),
