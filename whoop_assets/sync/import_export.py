@@ -213,9 +213,9 @@ def _store(
         sleep if sleep.listed else replace(sleep, nap=known.get(sleep.start, sleep.nap))
         for sleep in export.sleeps
     ]
-    is_nap = _NapRule(known | {sleep.start: sleep.nap for sleep in sleeps})
+    nap_rule = _NapRule(known | {sleep.start: sleep.nap for sleep in sleeps})
     rows = rows_of(export, user_id)
-    result.nap_days = len({cycle.day for cycle in export.cycles if is_nap.names_one(cycle)})
+    result.nap_days = len({row["day"] for row in rows["cycles"] if nap_rule.applies(row)})
     result.missing_files = [name for name in FILES if name not in export.files]
     result.unknown_files = export.unknown_files
     days: set[date] = set()
@@ -236,7 +236,7 @@ def _store(
             span,
             at,
             authoritative=found is not None and found.whole,
-            merge=is_nap.keep_main_recovery if kind == "cycles" else None,
+            merge=nap_rule.keep_main_recovery if kind == "cycles" else None,
         )
         days |= stored.days
         entry = result.kinds[kind] = KindImported(None, None, len(rows[kind]), stored)
@@ -290,22 +290,17 @@ class _NapRule:
     def __init__(self, naps: Mapping[datetime, bool]) -> None:
         self._naps = naps
 
-    def names_one(self, cycle: ExportedCycle) -> bool:
-        """Return whether the row of this cycle has the recovery of a nap."""
-        return self._of_nap(cycle.start, cycle.sleep_start)
+    def applies(self, row: Mapping[str, Any]) -> bool:
+        """Return whether this row of a cycle has the recovery of a nap."""
+        onset = row["sleep_start_time"]
+        return onset is not None and self._naps.get(onset, begins_as_nap(row["start_time"], onset))
 
     def keep_main_recovery(self, newer: dict[str, Any], older: dict[str, Any]) -> dict[str, Any]:
         """Return the newer row, with the older row's recovery if only that belongs to a main sleep."""
-        lost = self._row_of_nap(newer) and not self._row_of_nap(older)
+        lost = self.applies(newer) and not self.applies(older)
         if not lost or all(older[name] is None for name in RECOVERY):
             return newer
         return newer | {name: older[name] for name in ("sleep_start_time", *RECOVERY)}
-
-    def _row_of_nap(self, row: Mapping[str, Any]) -> bool:
-        return self._of_nap(row["start_time"], row["sleep_start_time"])
-
-    def _of_nap(self, cycle_start: datetime, onset: datetime | None) -> bool:
-        return onset is not None and self._naps.get(onset, begins_as_nap(cycle_start, onset))
 
 
 def rows_of(export: Export, user_id: int) -> dict[str, list[dict[str, Any]]]:
