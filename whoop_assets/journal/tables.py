@@ -4,9 +4,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, String, Table, Text
 
-from whoop_assets.db.columns import column, count, key, measure, metadata
+from whoop_assets.db.columns import column, count, derived, key, measure, metadata, sources_of
 from whoop_assets.db.types import UtcDateTime
-from whoop_assets.summaries.column_metadata import derived, sources_of
 
 journal = Table(
     "journal",

@@ -1,8 +1,8 @@
 """The columns that daily summaries read and write, from the tables."""
 
+from whoop_assets.db.columns import kinds_of, sources_of
 from whoop_assets.db.types import ColumnKind
 from whoop_assets.records.tables import RECORD_TABLES
-from whoop_assets.summaries.column_metadata import kinds_of, sources_of
 from whoop_assets.summaries.tables import daily_summary
 
 DAILY: dict[str, ColumnKind] = kinds_of(daily_summary)

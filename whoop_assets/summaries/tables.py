@@ -4,9 +4,8 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, String, Table, Text, text
 
-from whoop_assets.db.columns import column, count, key, measure, metadata, milliseconds
+from whoop_assets.db.columns import column, count, derived, key, measure, metadata, milliseconds
 from whoop_assets.db.types import UtcDateTime
-from whoop_assets.summaries.column_metadata import derived
 from whoop_assets.summaries.record_columns import ASLEEP, MINUTES_OF_SLEEP, ZONES
 from whoop_assets.whoop_api.streams import STREAMS
 

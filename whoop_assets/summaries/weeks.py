@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from whoop_assets.db.columns import kinds_of
 from whoop_assets.db.types import ColumnKind
 from whoop_assets.definition_changes import changes_of
-from whoop_assets.summaries.column_metadata import kinds_of
 from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.frames import plain_rows, read, sums
 from whoop_assets.summaries.record_columns import ZONES

@@ -1,7 +1,7 @@
 """The columns that trends read from daily rows and write: name -> kind of value."""
 
+from whoop_assets.db.columns import kinds_of
 from whoop_assets.db.types import ColumnKind
-from whoop_assets.summaries.column_metadata import kinds_of
 from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.record_columns import ZONES
 from whoop_assets.summaries.tables import trends
