@@ -13,9 +13,8 @@ from whoop_assets.db.database import Database
 from whoop_assets.db.statements import add_rows, insert_or_replace
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.records.tables import RECORD_TABLES, cycles
-from whoop_assets.summaries.columns import READ_COLUMNS
 from whoop_assets.summaries.daily.exported import FROM_BOTH, FROM_EXPORT
-from whoop_assets.summaries.tables import daily_summary, trends
+from whoop_assets.summaries.tables import READ_COLUMNS, daily_summary, trends
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,11 +1,22 @@
-"""Tables of the daily summary, the trends and the weekly summary."""
+"""Tables of the daily summary, the trends and the weekly summary, and the columns of the daily summary."""
 
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, String, Table, Text, text
 
-from whoop_assets.db.columns import column, count, derived, key, measure, metadata, milliseconds
-from whoop_assets.db.types import UtcDateTime
+from whoop_assets.db.columns import (
+    column,
+    count,
+    derived,
+    key,
+    kinds_of,
+    measure,
+    metadata,
+    milliseconds,
+    sources_of,
+)
+from whoop_assets.db.types import ColumnKind, UtcDateTime
+from whoop_assets.records.tables import RECORD_TABLES
 from whoop_assets.summaries.record_columns import ASLEEP, MINUTES_OF_SLEEP, ZONES
 from whoop_assets.whoop_api.streams import STREAMS
 
@@ -301,3 +312,23 @@ weekly_summary = Table(
     column("built_at", UtcDateTime(), "time of the row's last change, UTC", nullable=False),
     comment="One row per member and ISO week with a daily summary.",
 )
+
+DAILY: dict[str, ColumnKind] = kinds_of(daily_summary)
+"""The columns of a daily row in the order of the table: name -> kind of value. The store adds `built_at`."""
+
+DAILY_COLUMNS: tuple[str, ...] = tuple(DAILY)
+DAILY_SOURCES = sources_of(daily_summary)
+
+_CHOOSING = {"user_id", "day", "id", "sleep_id", "cycle_id", "score_state"}
+"""Columns that assign a record to its row, or decide whether the row uses it."""
+
+READ_COLUMNS: dict[str, tuple[str, ...]] = {
+    stream: tuple(
+        column.name
+        for column in table.columns
+        if column.name in _CHOOSING
+        or any((stream, column.name) in sources for sources in DAILY_SOURCES.values())
+    )
+    for stream, table in RECORD_TABLES.items()
+}
+"""Stream -> the columns of its records that daily rows are computed from."""

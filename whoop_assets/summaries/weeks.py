@@ -14,10 +14,9 @@ import pandas as pd
 from whoop_assets.db.columns import kinds_of
 from whoop_assets.db.types import ColumnKind
 from whoop_assets.definition_changes import changes_of
-from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.frames import plain_rows, read, sums
 from whoop_assets.summaries.record_columns import ZONES
-from whoop_assets.summaries.tables import weekly_summary
+from whoop_assets.summaries.tables import DAILY, weekly_summary
 from whoop_assets.summaries.trends.columns import LOAD_ZONES
 from whoop_assets.summaries.trends.load import day_load
 

@@ -14,10 +14,10 @@ from whoop_assets.app_export.tables import IMPORTED_TABLES
 from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.records import tables as record_tables
-from whoop_assets.summaries.columns import DAILY_COLUMNS
 from whoop_assets.summaries.daily.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
 from whoop_assets.summaries.rebuild import rebuild_days
 from whoop_assets.summaries.record_columns import CYCLE_SCORE
+from whoop_assets.summaries.tables import DAILY_COLUMNS
 from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.support.data.app_exports import daily_by_day
 from whoop_assets_tests.support.fixed_time import NOW, TODAY

@@ -14,10 +14,9 @@ from whoop_assets.db.database import Database
 from whoop_assets.records.stale_days import STALE_TRENDS, STALE_WEEKS
 from whoop_assets.summaries import rebuild
 from whoop_assets.summaries import store as summary_store
-from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.rebuild import rebuild_stale_trends, rebuild_trends, rebuild_weeks
+from whoop_assets.summaries.tables import DAILY, weekly_summary
 from whoop_assets.summaries.tables import trends as trends_table
-from whoop_assets.summaries.tables import weekly_summary
 from whoop_assets.summaries.trends.windows import REACH_DAYS
 from whoop_assets_tests.summaries.trends.days import day
 from whoop_assets_tests.support.fixed_time import NOW

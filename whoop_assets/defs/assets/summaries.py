@@ -21,9 +21,9 @@ from whoop_assets.report.files import charted_days
 from whoop_assets.report.image import markdown
 from whoop_assets.report.svg import Chart
 from whoop_assets.summaries import tables
-from whoop_assets.summaries.columns import DAILY_SOURCES
 from whoop_assets.summaries.rebuild import rebuild_days, rebuild_trends, rebuild_weeks
 from whoop_assets.summaries.store import row_counts
+from whoop_assets.summaries.tables import DAILY_SOURCES
 from whoop_assets.sync.events.load_events import rebuild_days_of_run, rebuild_trends_of_run
 
 CHARTED_DAYS = 60

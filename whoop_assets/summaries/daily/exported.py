@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from whoop_assets.summaries.columns import DAILY_SOURCES
 from whoop_assets.summaries.record_columns import ASLEEP, CYCLE_SCORE, RECOVERY_SCORE, WORKOUT_SCORE
+from whoop_assets.summaries.tables import DAILY_SOURCES
 from whoop_assets.whoop_api.streams import STREAMS
 from whoop_assets.whoop_day import begins_as_nap
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from whoop_assets.summaries.columns import DAILY_COLUMNS
 from whoop_assets.summaries.daily.choice import Row, choose_cycle, choose_recovery, choose_sleep, span_milli
 from whoop_assets.summaries.record_columns import (
     ASLEEP,
@@ -25,6 +24,7 @@ from whoop_assets.summaries.record_columns import (
     SUMS_OF_WORKOUTS,
     WORKOUT_SCORE,
 )
+from whoop_assets.summaries.tables import DAILY_COLUMNS
 from whoop_assets.whoop_day import local_date, parse_offset
 
 FROM_API = "api"

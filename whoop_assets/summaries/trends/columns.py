@@ -2,9 +2,8 @@
 
 from whoop_assets.db.columns import kinds_of
 from whoop_assets.db.types import ColumnKind
-from whoop_assets.summaries.columns import DAILY
 from whoop_assets.summaries.record_columns import ZONES
-from whoop_assets.summaries.tables import trends
+from whoop_assets.summaries.tables import DAILY, trends
 
 LOAD_ZONES = ZONES[1:]
 """The heart rate zones of the training load: one to five."""

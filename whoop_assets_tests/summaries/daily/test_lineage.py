@@ -8,7 +8,7 @@ import pytest
 from whoop_assets.definitions import defs
 from whoop_assets.records import tables
 from whoop_assets.summaries import DAILY_COLUMNS, daily_rows
-from whoop_assets.summaries.columns import DAILY_SOURCES, READ_COLUMNS
+from whoop_assets.summaries.tables import DAILY_SOURCES, READ_COLUMNS
 from whoop_assets_tests.summaries.daily.test_sixty_days import MEMBER, records_then
 from whoop_assets_tests.support.home import RECORDS
 
