@@ -16,11 +16,11 @@ from dotenv import dotenv_values
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db import database as database_module
 from whoop_assets.db.database import Database
 from whoop_assets.schema import prepare
 from whoop_assets_tests.support.fixed_time import NOW, fixed_time
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.marks import slow
 from whoop_assets_tests.support.servers.postgres import TEMPLATE, Server, running_server
 from whoop_assets_tests.support.shared_statements import create_sharing_engine

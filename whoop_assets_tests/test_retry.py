@@ -8,9 +8,9 @@ import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.errors import SinkUnavailable, WhoopError
 from whoop_assets.retry import Backoff, parse_retry_after, retrying
+from whoop_assets_tests.support.manual_clock import ManualClock
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 

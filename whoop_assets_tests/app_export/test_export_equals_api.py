@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import select
 
 from whoop_assets.app_export.tables import IMPORTED_TABLES
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.records import tables as record_tables
 from whoop_assets.summaries.daily.exported import NOT_EXPORTED, OF_NAPS, OF_WORKOUTS
@@ -22,6 +21,7 @@ from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.support.data.app_exports import daily_by_day
 from whoop_assets_tests.support.fixed_time import NOW, TODAY
 from whoop_assets_tests.support.home import at_home, frozen_world
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.marks import slow
 from whoop_simulator.world.app_export import NAMES, VARIANTS, files_of
 

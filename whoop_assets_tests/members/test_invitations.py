@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.members import invitations
 from whoop_assets_tests.support.data.factories import NOW, rows
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.processes import together
 
 DAY = timedelta(days=1)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from whoop_assets.clock import ManualClock, SystemClock
+from whoop_assets.clock import SystemClock
 from whoop_assets.db.database import Database
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.request_budget import budget as ledger
@@ -23,6 +23,7 @@ from whoop_assets_tests.request_budget.budget_rows import (
     granted,
 )
 from whoop_assets_tests.support.data.factories import NOW
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.processes import together
 
 

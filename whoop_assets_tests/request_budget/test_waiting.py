@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.errors import BudgetExhausted
 from whoop_assets.request_budget import lanes, wait_queue
 from whoop_assets.request_budget.budget import DAY_SECONDS, RequestBudget
 from whoop_assets_tests.request_budget.budget_rows import MINUTE, Stated, WouldWait, granted
 from whoop_assets_tests.support.data.factories import NOW
+from whoop_assets_tests.support.manual_clock import ManualClock
 
 
 def test_a_waiting_request_uses_limits_that_another_process_learned(database):

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 from sqlalchemy import select
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.planner.current_plan import Group
 from whoop_assets.schema import metadata, prepare
@@ -24,6 +23,7 @@ from whoop_assets.whoop_api.http.transport import open_http
 from whoop_assets.whoop_api.scopes import SCOPES
 from whoop_assets.whoop_day import cycle_day, parse_offset
 from whoop_assets_tests.support.fixed_time import NOW
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_simulator.running import RunningSimulator
 from whoop_simulator.world.world import World
 

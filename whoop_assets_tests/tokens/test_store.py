@@ -7,7 +7,6 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.errors import ConfigurationError
 from whoop_assets.members import store as member_store
@@ -18,6 +17,7 @@ from whoop_assets.tokens import tables
 from whoop_assets.tokens.cipher import token_cipher
 from whoop_assets.whoop_api.token_response import TokenPair
 from whoop_assets_tests.support.data.factories import MEMBER, NOW
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.processes import together
 
 KEY = Fernet.generate_key().decode()

@@ -4,12 +4,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.records import upsert
 from whoop_assets.webhooks import attempts, inbox
 from whoop_assets.webhooks.attempts import ATTEMPT_TIMEOUT, MAX_ATTEMPTS, RETRY_DELAYS
 from whoop_assets_tests.support.data.factories import MEMBER, NOW, at, cycle, recovery, sleep, workout
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.processes import together
 from whoop_assets_tests.webhooks.test_inbox import SLEEP, delivery, events, home, receive
 

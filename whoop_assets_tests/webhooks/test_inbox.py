@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.errors import UnknownEvent
 from whoop_assets.members import store as member_store
@@ -14,6 +13,7 @@ from whoop_assets.sync.members import membership
 from whoop_assets.webhooks import attempts, inbox
 from whoop_assets.webhooks.inbox import Delivery
 from whoop_assets_tests.support.data.factories import MEMBER, NOW
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.processes import together
 
 SLEEP = "ecfc6a15-4661-442f-a9a4-f160dd7afae8"

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.errors import BudgetExhausted, ReconnectionNeeded
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.protocols import RateLimit
+from whoop_assets_tests.support.manual_clock import ManualClock
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BASE = "http://whoop.test/developer"

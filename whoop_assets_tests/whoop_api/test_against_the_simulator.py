@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.errors import ReconnectionNeeded
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import (
@@ -32,6 +31,7 @@ from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.protocols import RateLimit
 from whoop_assets.whoop_api.scopes import SCOPE_OF, SCOPES, allows
 from whoop_assets.whoop_api.streams import CYCLES, RECOVERIES, SLEEPS, STREAMS, WORKOUTS, Stream
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_assets_tests.whoop_api.doubles import CountingBudget, TokenRow
 from whoop_simulator.running import RunningSimulator

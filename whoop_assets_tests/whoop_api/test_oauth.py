@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.errors import ConfigurationError, WhoopError
 from whoop_assets.whoop_api.errors import (
     ConsentDenied,
@@ -27,6 +26,7 @@ from whoop_assets.whoop_api.errors import (
 )
 from whoop_assets.whoop_api.oauth import OAuth
 from whoop_assets.whoop_api.scopes import SCOPES
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.whoop_api.doubles import NOW, Reply, ScriptedServer, ok
 
 URL = "http://whoop.test/oauth/oauth2"

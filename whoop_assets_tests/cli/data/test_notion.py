@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from whoop_assets.cli import main
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion.sync import sync
@@ -17,6 +16,7 @@ from whoop_assets_tests.cli.conftest import error_of
 from whoop_assets_tests.support.fake_notion.server import serve_notion
 from whoop_assets_tests.support.fake_notion.summaries import DAY, MEMBER, store_summaries, summary_row
 from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
+from whoop_assets_tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion import pages as notion_pages
@@ -16,6 +15,7 @@ from whoop_assets.sinks.notion.sync import Done, sync
 from whoop_assets_tests.support.fake_notion.server import serve_notion
 from whoop_assets_tests.support.fake_notion.summaries import DAY, DEFAULT_PROPERTIES, MEMBER, OTHER
 from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
+from whoop_assets_tests.support.manual_clock import ManualClock
 
 
 @dataclass

@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.db.database import Database
 from whoop_assets.settings import Settings
 from whoop_assets.sinks.notion import pages
@@ -24,6 +23,7 @@ from whoop_assets_tests.support.fake_notion.summaries import (
 )
 from whoop_assets_tests.support.fake_notion.workspace import TOKEN, FakeNotion
 from whoop_assets_tests.support.fixed_time import NOW
+from whoop_assets_tests.support.manual_clock import ManualClock
 
 pytestmark = pytest.mark.slow
 

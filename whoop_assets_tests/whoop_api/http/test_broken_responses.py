@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.whoop_api import oauth
 from whoop_assets.whoop_api.errors import (
     ApiError,
@@ -22,6 +21,7 @@ from whoop_assets.whoop_api.errors import (
 from whoop_assets.whoop_api.http import response_body
 from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS, open_http
 from whoop_assets.whoop_api.oauth import OAuth
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_assets_tests.whoop_api.doubles import NOW, Bench
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.whoop_api.client import WhoopClient
 from whoop_assets.whoop_api.errors import ApiError, NetworkFault, NotFound, ServerFault, Unavailable
 from whoop_assets.whoop_api.http.fault_time import (
@@ -19,6 +18,7 @@ from whoop_assets.whoop_api.http.fault_time import (
     endpoint,
 )
 from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.whoop_api.doubles import BASE, NOW, CountingBudget, ScriptedServer, TokenRow, ok
 
 ATTEMPT = 30.0

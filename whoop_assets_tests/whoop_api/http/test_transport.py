@@ -6,7 +6,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 import pytest
 
-from whoop_assets.clock import ManualClock
 from whoop_assets.errors import BudgetExhausted, ConfigurationError, ReconnectionNeeded
 from whoop_assets.whoop_api.errors import (
     ApiError,
@@ -20,6 +19,7 @@ from whoop_assets.whoop_api.errors import (
     UnreadableResponse,
 )
 from whoop_assets.whoop_api.http.transport import MAX_RETRY_SECONDS, open_http
+from whoop_assets_tests.support.manual_clock import ManualClock
 from whoop_assets_tests.support.servers.ports import REFUSING_PORT
 from whoop_assets_tests.whoop_api.doubles import BASE, NOW, Bench, TokenRow, ok
 
