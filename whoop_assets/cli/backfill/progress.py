@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from whoop_assets.cli.backfill.run_watcher import Display
 from whoop_assets.report.formatting import counted
 
 if TYPE_CHECKING:
@@ -24,10 +23,10 @@ _MIN_PROGRESS_INTERVAL_SECONDS = 10.0
 
 
 @contextmanager
-def showing(database: "Database", days: int) -> Iterator[Display]:
+def showing(database: "Database", days: int) -> "Iterator[Display]":
     """Display the progress of a run of this many days until the block ends."""
     console = Console(stderr=True)
-    display: Bars | Lines = Bars(console, days) if console.is_terminal else Lines(console, days)
+    display: Display = Bars(console, days) if console.is_terminal else Lines(console, days)
     stop = threading.Event()
     counting = threading.Thread(target=_count_requests, args=(database, display, stop), daemon=True)
     counting.start()
@@ -39,7 +38,7 @@ def showing(database: "Database", days: int) -> Iterator[Display]:
         counting.join()
 
 
-def _count_requests(database: "Database", display: "Bars | Lines", stop: threading.Event) -> None:
+def _count_requests(database: "Database", display: "Display", stop: threading.Event) -> None:
     from whoop_assets.request_budget import budget
 
     with database.read() as connection:
@@ -79,7 +78,8 @@ class Bars:
         self._progress.update(self._plan, completed=days)
 
     def began(self, asset: str) -> None:
-        self._close_plan()
+        if self._progress.tasks[0].total is None:  # the plan is complete
+            self._progress.update(self._plan, total=self._progress.tasks[0].completed)
         if asset not in self._assets:
             self._assets[asset] = self._progress.add_task(asset.replace("_", " "), total=self._days, note="")
         self._current = self._assets[asset]
@@ -95,11 +95,6 @@ class Bars:
 
     def requested(self, requests: int) -> None:
         self._progress.update(self._current, note=f"{requests} requests")
-
-    def _close_plan(self) -> None:
-        task = self._progress.tasks[0]
-        if task.total is None:
-            self._progress.update(self._plan, total=task.completed)
 
 
 class Lines:
@@ -139,3 +134,7 @@ class Lines:
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+Display = Bars | Lines
+"""Shows the planned asset-days, the assets that begin, their finished days, and failures."""

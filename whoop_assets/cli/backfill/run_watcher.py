@@ -4,12 +4,14 @@ The listener is called within the run, so it only counts; nothing is written and
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from whoop_assets.errors import WhoopError
 
 if TYPE_CHECKING:
     from dagster import EventLogEntry, SerializableErrorInfo
+
+    from whoop_assets.cli.backfill.progress import Display
 
 WARNING, ERROR = 30, 40
 _INTERRUPTED = "DagsterExecutionInterruptedError"
@@ -19,26 +21,10 @@ _COMPUTED = ("daily_summary", "trends")
 """These assets change derived rows, not records."""
 
 
-class Display(Protocol):
-    """Shows the progress of a run."""
-
-    def planned(self, days: int) -> None:
-        """Report that asset-days were planned."""
-
-    def began(self, asset: str) -> None:
-        """The asset is being read or built."""
-
-    def materialized(self, asset: str, days: int) -> None:
-        """Report that days of the asset are done."""
-
-    def failed(self, asset: str, cause: str) -> None:
-        """Part of the asset could not be loaded, so its days are not done."""
-
-
 class Watcher:
     """The figures of one run."""
 
-    def __init__(self, display: Display) -> None:
+    def __init__(self, display: "Display") -> None:
         self._display = display
         self.planned: Counter[str] = Counter()
         self.done: Counter[str] = Counter()

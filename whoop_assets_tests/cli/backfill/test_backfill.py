@@ -8,9 +8,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from rich.console import Console
 
 from whoop_assets.cli.backfill.backfill import BackfillIncomplete, _judge
 from whoop_assets.cli.backfill.dagster_home import open_instance
+from whoop_assets.cli.backfill.progress import Lines
 from whoop_assets.cli.backfill.range_run import BACKFILL_TAG, BackfillRange, BackfillResult
 from whoop_assets.cli.backfill.run_watcher import Watcher
 from whoop_assets.defs.assets.loading import SINCE_TAG
@@ -296,22 +298,10 @@ def test_a_failed_load_of_a_successful_run_is_resumed_after_reconnecting(
 
 
 def test_an_error_ends_with_one_full_stop() -> None:
-    watcher = Watcher(SilentDisplay())
+    watcher = Watcher(Lines(Console(quiet=True), days=1))
     watcher.cause = "The database does not answer."
     with pytest.raises(BackfillIncomplete, match=r"does not answer\.$"):
         _judge(BackfillResult("a-run", False, 1.0), watcher, [])
-
-
-class SilentDisplay:
-    """A display without output."""
-
-    def planned(self, days: int) -> None: ...
-
-    def began(self, asset: str) -> None: ...
-
-    def materialized(self, asset: str, days: int) -> None: ...
-
-    def failed(self, asset: str, cause: str) -> None: ...
 
 
 def test_the_digest_depends_on_days_and_members_but_not_on_their_order() -> None:
