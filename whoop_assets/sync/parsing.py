@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.quarantine import RejectedRecord
+from whoop_assets.whoop_api.fields import validation_reason
 from whoop_assets.whoop_api.streams import SnapshotStream, Stream
-from whoop_assets.whoop_api.validation import validation_reason
 
 # ASCII only, so that every database stores it. Data that came from JSON has no circular references.
 _encode = json.JSONEncoder(

@@ -13,8 +13,8 @@ from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.parsing import canonical, parse_snapshot
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.whoop_api.errors import NotFound
+from whoop_assets.whoop_api.fields import validation_reason
 from whoop_assets.whoop_api.streams import SNAPSHOT_STREAMS
-from whoop_assets.whoop_api.validation import validation_reason
 
 
 def load_snapshot(

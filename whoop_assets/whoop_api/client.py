@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from whoop_assets.errors import ReconnectionNeeded
 from whoop_assets.whoop_api.errors import CursorRepeated, NotFound, UnreadableResponse
+from whoop_assets.whoop_api.fields import validation_reason
 from whoop_assets.whoop_api.http.transport import ApiResponse, RequestSender
 from whoop_assets.whoop_api.models import Cycle, Model, Recovery, Sleep, Workout
 from whoop_assets.whoop_api.streams import (
@@ -30,7 +31,6 @@ from whoop_assets.whoop_api.streams import (
     Stream,
     valid_int64,
 )
-from whoop_assets.whoop_api.validation import validation_reason
 
 MAX_PAGE_SIZE = 25
 MAX_IDLE_PAGES = 10

@@ -1,4 +1,4 @@
-"""Types of WHOOP's fields.
+"""Types of WHOOP's fields, and the reason why a record is invalid.
 
 A number must be a number, not text or a boolean. A time must have an offset and is converted to UTC. Values
 that no database column can store (beyond int32 or int64, NUL, NaN) are invalid.
@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
 _OFFSET = re.compile(r"Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)")
@@ -95,3 +95,47 @@ def _rounded(value: Any) -> Any:
 
 Whole = Annotated[int, BeforeValidator(_rounded), Field(strict=True, ge=-(2**31), le=2**31 - 1)]
 """A measurement in whole numbers: `70.0` is read as 70."""
+
+# pydantic's own messages quote parts of the input for some types; these do not.
+_RULES = {
+    "missing": "is missing",
+    "bool_type": "must be true or false",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "greater_than_equal": "is below its range",
+    "int_parsing_size": "is above its range",
+    "int_type": "must be a whole number",
+    "less_than_equal": "is above its range",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "uuid_parsing": "must be a UUID",
+    "uuid_type": "must be a UUID",
+}
+# Errors that this package raises; their messages contain no input.
+_OURS = {
+    "end_before_start",
+    "text",
+    "text_length",
+    "timestamp",
+    "timestamp_naive",
+    "timestamp_range",
+    "timezone_offset",
+}
+_MAX_FIELDS = 3
+
+
+def validation_reason(exc: ValidationError) -> str:
+    """Describe the fields and the violated rules in one sentence, without values.
+
+    For example `Sleep: end must be a time with an offset or Z; nap is missing (and 2 more)`.
+    """
+    found: dict[str, str] = {}
+    for error in exc.errors(include_url=False, include_context=False, include_input=False):
+        kind = error["type"]
+        rule = error["msg"] if kind in _OURS else _RULES.get(kind, f"is not valid ({kind})")
+        where = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
+        found.setdefault(where, f"{where} {rule}".strip())
+    sentences = list(found.values())
+    more = len(sentences) - _MAX_FIELDS
+    tail = f" (and {more} more)" if more > 0 else ""
+    return f"{exc.title}: {'; '.join(sentences[:_MAX_FIELDS])}{tail}."

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from whoop_assets.whoop_api.fields import validation_reason
 from whoop_assets.whoop_api.models import BodyMeasurement, Cycle, Sleep, UserProfile, Workout
 from whoop_assets.whoop_api.streams import STREAMS
-from whoop_assets.whoop_api.validation import validation_reason
 from whoop_assets_tests.whoop_api.records import BODY, PROFILE, Record, sample
 
 STREAM_NAMES = sorted(STREAMS)

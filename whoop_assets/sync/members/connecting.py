@@ -16,12 +16,12 @@ from whoop_assets.sync.session import CONNECT_LANE, WhoopSession
 from whoop_assets.tokens import store as token_store
 from whoop_assets.webhooks import inbox
 from whoop_assets.whoop_api.errors import Unauthorized
+from whoop_assets.whoop_api.fields import validation_reason
 from whoop_assets.whoop_api.http.transport import ApiResponse
 from whoop_assets.whoop_api.models import UserProfile
 from whoop_assets.whoop_api.oauth import TokenPair
 from whoop_assets.whoop_api.scopes import OFFLINE, SCOPES, missing, not_granted
 from whoop_assets.whoop_api.streams import PROFILE
-from whoop_assets.whoop_api.validation import validation_reason
 
 
 class ScopesMissing(WhoopError):
