@@ -41,6 +41,15 @@ class StreamBatch:
         else:
             self.rejected.append(record)
 
+    def add_response(
+        self, key: Any, record: ParsedRecord | RejectedRecord | None, asked_at: datetime
+    ) -> None:
+        """Add the response to a request of the key's own URL. It has no record if WHOOP answered 404."""
+        if record is None:
+            self.gone[key] = asked_at
+        else:
+            self.add(record)
+
     def extend(self, other: "StreamBatch") -> None:
         self.records += other.records
         self.rejected += other.rejected

@@ -70,10 +70,7 @@ def confirm_absences(
         return result
     for key in missing:
         record, asked_at = fetch_record(client, database, stream, cycle_of.get(key, key), user_id)
-        if record is None:
-            result.batch.gone[key] = asked_at
-            continue
-        result.batch.add(record)
+        result.batch.add_response(key, record, asked_at)
         if stream is RECOVERIES and isinstance(record, ParsedRecord) and record.key != key:
             # The cycle has another recovery now, so this one is in neither place. The older of the two
             # requests counts: another process may have confirmed the record since the collection was read.

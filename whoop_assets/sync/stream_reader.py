@@ -153,10 +153,7 @@ class StreamReader:
             except (ServerFault, Unavailable, UnreadableResponse, BadRequest, Refused) as error:
                 self._warn(f"A cycle that must have closed was not read again. {error}")
                 continue
-            if record is None:
-                batch.gone[cycle_id] = asked_at
-            else:
-                batch.add(record)
+            batch.add_response(cycle_id, record, asked_at)
         self.commit_records(CYCLES, batch, self.until)
 
     def commit_records(self, stream: Stream, batch: StreamBatch, read_at: datetime) -> None:

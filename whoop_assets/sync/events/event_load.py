@@ -23,7 +23,7 @@ from whoop_assets.errors import (
 )
 from whoop_assets.members.store import Member
 from whoop_assets.records import record_lookup
-from whoop_assets.records.commit import Batch
+from whoop_assets.records.commit import Batch, StreamBatch
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.quarantine import RejectedRecord
@@ -117,7 +117,8 @@ class EventLoad:
         responses = _Responses()
         try:
             errors = self._request_all(by_record, request, responses)
-            self._commit(responses)
+            if responses.batch or responses.answered:
+                self._reader.commit(responses.batch, responses.answered)
             self._read_unclosed_cycles()
         finally:
             self._reader.count_requests()
@@ -157,12 +158,9 @@ class EventLoad:
 
     def _request_by_url(self, stream: Stream, key: str, since: datetime, responses: _Responses) -> None:
         record, asked_at = self._fetch(stream, key)
-        if record is None:
-            responses.batch.of(stream.name).gone[key] = asked_at
-            if stream is SLEEPS:
-                responses.set_answered(RECOVERIES, key, asked_at)
-        else:
-            responses.batch.of(stream.name).add(record)
+        responses.batch.of(stream.name).add_response(key, record, asked_at)
+        if record is None and stream is SLEEPS:
+            responses.set_answered(RECOVERIES, key, asked_at)
         self._read_cycles_at(stream, self._places(stream, key, record), since)
         responses.set_answered(stream, key, asked_at)
 
@@ -218,11 +216,10 @@ class EventLoad:
             recovery = self._stored(RECOVERIES, key)
             return RecordLookup() if recovery is None else RecordLookup(recovery.cycle_id)
         record, asked_at = self._fetch(SLEEPS, key)
+        responses.batch.of(SLEEPS.name).add_response(key, record, asked_at)
         if record is None:
-            responses.batch.of(SLEEPS.name).gone[key] = asked_at
             self._read_cycles_at(SLEEPS, self._places(SLEEPS, key, None), since)
             return RecordLookup(deleted_at=asked_at)
-        responses.batch.of(SLEEPS.name).add(record)
         if isinstance(record, RejectedRecord):
             return (
                 RecordLookup() if stored is None else RecordLookup(stored.cycle_id, stored.start, stored.end)
@@ -271,13 +268,10 @@ class EventLoad:
 
     def _read_cycle(self, cycle_id: int, start: datetime | None) -> None:
         """Read a cycle by its URL; if it is gone, read the cycles at its place."""
-        responses = _Responses()
+        batch = StreamBatch()
         record, asked_at = self._reader.fetch(CYCLES, cycle_id)
-        if record is not None:
-            responses.batch.of(CYCLES.name).add(record)
-        else:
-            responses.batch.of(CYCLES.name).gone[cycle_id] = asked_at
-        self._commit(responses)
+        batch.add_response(cycle_id, record, asked_at)
+        self._reader.commit_records(CYCLES, batch, asked_at)
         if record is None and start is not None:
             self._reader.read(CYCLES, self._around(start), self._reader.since)
 
@@ -293,10 +287,6 @@ class EventLoad:
     def _stored(self, stream: Stream, key: str) -> RecordLookup | None:
         with self._reader.database.read() as connection:
             return record_lookup.of_record(connection, self._user_id, stream.name, key)
-
-    def _commit(self, responses: _Responses) -> None:
-        if responses.batch or responses.answered:
-            self._reader.commit(responses.batch, responses.answered)
 
 
 def _place_of(record: ParsedRecord) -> RecordLookup:
