@@ -23,7 +23,6 @@ from sqlalchemy import (
     cast,
     exists,
     func,
-    literal,
     null,
     or_,
     select,
@@ -337,39 +336,25 @@ def missing_summaries(connection: Connection) -> Findings:
     Exported records without a record of the API count as records.
     """
     d = daily_summary.c
+    records: list[tuple[str, Table, ColumnElement[bool]]] = [
+        (f"{stream} without a summary of the day", table, table.c.deleted_at.is_(None))
+        for stream, table in RECORD_TABLES.items()
+    ]
+    records += [
+        ("imported records without a summary of the day", table, table.c.matched_id.is_(None))
+        for table in IMPORTED_RECORDS.values()
+    ]
     found = Findings()
-    for stream, table in RECORD_TABLES.items():
+    for what, table, counts in records:
         c = table.c
         built = exists().where(d.user_id == c.user_id, d.day == c.day)
-        query = (
-            select(c.user_id, c.day, literal(f"{stream} without a summary of the day").label("what"))
-            .where(c.deleted_at.is_(None), ~built, ~_is_stale(c.user_id, c.day))
-            .distinct()
-        )
-        found += _findings(connection, query, lambda row: str(row.what))
-    imported = list(IMPORTED_RECORDS.values())
-    for table in imported:
-        c = table.c
-        built = exists().where(d.user_id == c.user_id, d.day == c.day)
-        what = literal("imported records without a summary of the day").label("what")
-        query = select(c.user_id, c.day, what).where(
-            c.matched_id.is_(None), ~built, ~_is_stale(c.user_id, c.day)
-        )
-        found += _findings(connection, query.distinct(), lambda row: str(row.what))
+        query = select(c.user_id, c.day).where(counts, ~built, ~_is_stale(c.user_id, c.day)).distinct()
+        found += _findings(connection, query, lambda row, what=what: what)  # type: ignore[misc]
     has_record = or_(
-        *(
-            exists().where(t.c.user_id == d.user_id, t.c.day == d.day, t.c.deleted_at.is_(None))
-            for t in RECORD_TABLES.values()
-        ),
-        *(
-            exists().where(t.c.user_id == d.user_id, t.c.day == d.day, t.c.matched_id.is_(None))
-            for t in imported
-        ),
+        *(exists().where(t.c.user_id == d.user_id, t.c.day == d.day, counts) for _, t, counts in records)
     )
-    query = select(d.user_id, d.day, literal("summary of a day without a record").label("what")).where(
-        ~has_record, ~_is_stale(d.user_id, d.day)
-    )
-    found += _findings(connection, query, lambda row: str(row.what))
+    query = select(d.user_id, d.day).where(~has_record, ~_is_stale(d.user_id, d.day))
+    found += _findings(connection, query, lambda row: "summary of a day without a record")
     return found
 
 
