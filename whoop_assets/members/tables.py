@@ -47,16 +47,11 @@ readers = Table(
     "readers",
     metadata,
     Column("id", Id, primary_key=True, comment="number of the reader"),
-    Column("label", Text, nullable=False, comment="the operator's name for the reader"),
-    Column("key_hash", String(64), nullable=False, comment="SHA-256 of the reader's key"),
-    Column(
-        "requests_per_minute",
-        Integer,
-        nullable=False,
-        comment="rate limit, requests per minute",
-    ),
-    Column("made_at", UtcDateTime(), nullable=False, comment="creation time"),
-    Column("revoked_at", UtcDateTime(), comment="when the key was revoked; NULL while it is valid"),
+    column("label", Text, "the operator's name for the reader", nullable=False),
+    column("key_hash", String(64), "SHA-256 of the reader's key", nullable=False),
+    column("requests_per_minute", Integer, "rate limit, requests per minute", nullable=False),
+    column("made_at", UtcDateTime(), "creation time", nullable=False),
+    column("revoked_at", UtcDateTime(), "when the key was revoked; NULL while it is valid"),
     comment="Readers of the daily API. No key is stored.",
 )
 
@@ -65,8 +60,8 @@ Index("ix_readers_key_hash", readers.c.key_hash, unique=True)
 reader_members = Table(
     "reader_members",
     metadata,
-    Column("reader_id", BigInteger, primary_key=True, autoincrement=False, comment="number of the reader"),
-    Column("user_id", BigInteger, primary_key=True, autoincrement=False, comment="WHOOP user id"),
+    key("reader_id", BigInteger, "number of the reader"),
+    key("user_id", BigInteger, "WHOOP user id"),
     comment="The members that each reader may read.",
 )
 
@@ -74,10 +69,10 @@ member_sessions = Table(
     "member_sessions",
     metadata,
     Column("id", Id, primary_key=True, comment="number of the session"),
-    Column("user_id", BigInteger, nullable=False, comment="WHOOP user id"),
-    Column("token_hash", String(64), nullable=False, comment="SHA-256 of the token in the browser's cookie"),
-    Column("made_at", UtcDateTime(), nullable=False, comment="when the member signed in"),
-    Column("expires_at", UtcDateTime(), nullable=False, comment="when the session ends by itself"),
+    column("user_id", BigInteger, "WHOOP user id", nullable=False),
+    column("token_hash", String(64), "SHA-256 of the token in the browser's cookie", nullable=False),
+    column("made_at", UtcDateTime(), "when the member signed in", nullable=False),
+    column("expires_at", UtcDateTime(), "when the session ends by itself", nullable=False),
     comment="Browsers in which a member is signed in to the web pages. No token is stored.",
 )
 
@@ -111,11 +106,11 @@ page_actions = Table(
     "page_actions",
     metadata,
     Column("id", Id, primary_key=True, comment="row number"),
-    Column("user_id", BigInteger, nullable=False, comment="WHOOP user id of the member whom it concerns"),
-    Column("actor", String(16), nullable=False, comment="member, operator or command"),
-    Column("action", String(32), nullable=False, comment="what was done"),
-    Column("form_hash", String(64), comment="SHA-256 of the number of the submitted form; NULL: no form"),
-    Column("done_at", UtcDateTime(), nullable=False, comment="when it was requested"),
+    column("user_id", BigInteger, "WHOOP user id of the member whom it concerns", nullable=False),
+    column("actor", String(16), "member, operator or command", nullable=False),
+    column("action", String(32), "what was done", nullable=False),
+    column("form_hash", String(64), "SHA-256 of the number of the submitted form; NULL: no form"),
+    column("done_at", UtcDateTime(), "when it was requested", nullable=False),
     comment="Audit log of the web pages: sign-ins and buttons. It contains no health data.",
 )
 

@@ -1,31 +1,26 @@
 """Ledger of the days that Iceberg tables contain."""
 
-from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
+from sqlalchemy import BigInteger, Date, Integer, String, Table
 
-from whoop_assets.db.columns import metadata
+from whoop_assets.db.columns import column, key, metadata
 from whoop_assets.db.types import UtcDateTime
 
 iceberg_days = Table(
     "iceberg_days",
     metadata,
-    Column(
-        "table_name", String(64), primary_key=True, comment="Iceberg table, without catalog and namespace"
+    key("table_name", String(64), "Iceberg table, without catalog and namespace"),
+    key("day", Date, "WHOOP day: a partition of the table"),
+    column(
+        "mark", String(64), "checksum of the rows; empty: the day has no rows; ?: unknown", nullable=False
     ),
-    Column("day", Date, primary_key=True, comment="WHOOP day: a partition of the table"),
-    Column(
-        "mark",
-        String(64),
-        nullable=False,
-        comment="checksum of the rows; empty: the day has no rows; ?: unknown",
-    ),
-    Column("rows", Integer, nullable=False, comment="number of rows of the day"),
-    Column("table_uuid", String(36), nullable=False, comment="UUID of the Iceberg table"),
-    Column(
+    column("rows", Integer, "number of rows of the day", nullable=False),
+    column("table_uuid", String(36), "UUID of the Iceberg table", nullable=False),
+    column(
         "sequence_number",
         BigInteger,
+        "Iceberg sequence number of the commit that wrote the day",
         nullable=False,
-        comment="Iceberg sequence number of the commit that wrote the day",
     ),
-    Column("committed_at", UtcDateTime(), nullable=False, comment="time of the entry, after the commit"),
+    column("committed_at", UtcDateTime(), "time of the entry, after the commit", nullable=False),
     comment="Ledger: committed state of each day of the Iceberg tables. Days with other checksums are stale.",
 )
