@@ -51,14 +51,7 @@ def add(
     at: datetime,
     requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
 ) -> tuple[int, str]:
-    """Add a reader.
-
-    Args:
-        connection: The transaction.
-        label: The operator's name for the reader.
-        user_ids: The members that the reader may read.
-        at: The current time.
-        requests_per_minute: The reader's rate limit.
+    """Add a reader of these members.
 
     Returns:
         The reader's number, and the key, which is not stored and cannot be shown again.
@@ -119,7 +112,6 @@ def by_key(connection: Connection, key: str) -> Reader | None:
 
 
 def may_read(connection: Connection, reader_id: int, user_id: int) -> bool:
-    """Return whether the reader may read this member's days."""
     c = reader_members.c
     query = select(c.user_id).where(c.reader_id == reader_id, c.user_id == user_id)
     return connection.scalar(query) is not None

@@ -49,9 +49,6 @@ def connect(
     """Store a member who has just given consent.
 
     Args:
-        connection: The transaction.
-        user_id: WHOOP user id.
-        scopes: Granted scopes.
         profile: email, first_name and last_name.
         at: When the member gave consent.
     """
@@ -84,7 +81,6 @@ def chosen(
     """Return the members with these ids.
 
     Args:
-        connection: The transaction.
         user_ids: WHOOP user ids. If empty, all members.
         with_disconnected: Whether "all members" includes disconnected ones.
 
@@ -121,14 +117,13 @@ def require(connection: Connection, user_id: int) -> None:
 
 
 def set_status(connection: Connection, user_id: int, status: str, reason: str | None = None) -> None:
-    """Set a member's status and its reason."""
     connection.execute(
         update(members).where(members.c.user_id == user_id).values(status=status, status_reason=reason)
     )
 
 
 def status(connection: Connection, user_id: int) -> str | None:
-    """The member's status now; None when the member is not here (any more)."""
+    """Return the member's status; None if the member is not stored."""
     return connection.scalar(select(members.c.status).where(members.c.user_id == user_id))
 
 

@@ -37,7 +37,6 @@ def planner_settings_at(settings: Settings, now: datetime) -> PlannerSettings:
 
 
 def plan_now(database: Database, settings: Settings) -> Plan:
-    """Returns the current plan."""
     return plan(*gather(database, settings))
 
 
@@ -62,12 +61,10 @@ class Group:
 
     @property
     def members(self) -> tuple[int, ...]:
-        """The members of the tasks."""
         return tuple(task.user_id for task in self.tasks)
 
     @property
     def requests(self) -> int:
-        """Expected number of requests."""
         return sum(task.requests for task in self.tasks)
 
 

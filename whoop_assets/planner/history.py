@@ -36,7 +36,6 @@ class Progress:
 
     @property
     def complete(self) -> bool:
-        """Whether the whole history is read."""
         return self.share >= 1.0
 
 

@@ -124,7 +124,6 @@ def expected_event_requests(facts: Facts, webhooks: bool) -> float:
 
 
 def recent_days(webhooks: bool) -> int:
-    """Returns the number of days of the tier `recent`."""
     return RECENT_DAYS_WITH_WEBHOOKS if webhooks else RECENT_DAYS
 
 
@@ -135,12 +134,10 @@ def recent_interval(view: MemberView, webhooks: bool) -> timedelta:
 
 
 def month_interval(webhooks: bool) -> timedelta:
-    """Returns the interval of the tier `month`."""
     return 7 * ONE_DAY if webhooks else ONE_DAY
 
 
 def piece_interval(age: timedelta) -> timedelta:
-    """Returns the interval for older days of that age."""
     return min(MAX_PIECE_INTERVAL, max(MIN_PIECE_INTERVAL, age * AGE_SHARE))
 
 

@@ -47,7 +47,6 @@ class Card:
 
 
 def cards_of(day: ReportDay) -> list[Card]:
-    """Return the cards of recovery, sleep and strain."""
     return [_recovery(day), _sleep(day), _strain(day)]
 
 

@@ -33,8 +33,6 @@ def write_report(
     data.
 
     Args:
-        database: The database with the member's rows.
-        user_id: The member.
         folder: Folder of the reports; the file is `report_path(folder, user_id)`.
         today: The member's current date, the last day of the report.
         title: Heading of the page; empty for the member's id.

@@ -29,7 +29,6 @@ _FILTERS = (
 
 @cache
 def stylesheet() -> str:
-    """Return the style sheet of reports and pages."""
     return (_TEMPLATES / "report.css").read_text(encoding="utf-8")
 
 

@@ -23,7 +23,6 @@ class Signal:
 
 
 def signals_of(day: ReportDay) -> list[Signal]:
-    """Return the notes about this day."""
     signals = []
     if day.trend.get("illness_flag"):
         columns = [name.strip() for name in (day.trend.get("illness_signs") or "").split(",")]

@@ -153,7 +153,6 @@ def missing(values: Values) -> str:
 
 
 def box(left: float, bottom: float, right: float, top: float) -> str:
-    """Return a rectangle."""
     return f"M{_text(left)} {_text(bottom)}V{_text(top)}H{_text(right)}V{_text(bottom)}z"
 
 

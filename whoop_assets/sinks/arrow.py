@@ -25,5 +25,4 @@ def arrow_type(kind: str) -> "pa.DataType":
 
 
 def missing(what: str, extra: str) -> ConfigurationError:
-    """Returns the error for a missing extra."""
     return ConfigurationError(f"{what} is not installed: run `pip install 'whoop-assets[{extra}]'`.")

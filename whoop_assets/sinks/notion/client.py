@@ -98,7 +98,6 @@ class Notion:
         )
 
     def close(self) -> None:
-        """Closes the connections."""
         self._http.close()
 
     def __enter__(self) -> Self:

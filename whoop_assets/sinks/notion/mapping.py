@@ -85,7 +85,6 @@ class PageMapping:
         }
 
     def content_hash(self, user_id: int, values: Mapping[str, Any]) -> str:
-        """Returns the SHA-256 of the page's content."""
         return _digest([self.date_property, self.member_property, self.name_of(user_id), dict(values)])
 
     def rendered(

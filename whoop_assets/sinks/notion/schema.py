@@ -11,7 +11,6 @@ def checked_types(mapping: PageMapping, properties: Mapping[str, Any]) -> dict[s
     """Returns property -> type for the mapping's properties and the title.
 
     Args:
-        mapping: Mapping of the pages.
         properties: Schema of the data source from Notion.
 
     Raises:

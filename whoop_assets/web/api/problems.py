@@ -28,7 +28,6 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     def response(self) -> Response:
-        """Return the HTTP response."""
         body = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,

@@ -79,7 +79,6 @@ class RowPage:
 
 
 def page(connection: Connection, asked: Question) -> RowPage:
-    """Read a page of rows."""
     return RowPage(*_read(connection, asked, NAMES))
 
 

@@ -22,7 +22,6 @@ HEADERS = {
 
 
 def digest(body: bytes) -> str:
-    """Return a hash of the body."""
     return hashlib.sha256(body).hexdigest()[:32]
 
 

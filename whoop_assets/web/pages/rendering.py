@@ -56,7 +56,6 @@ class PageRenderer:
         self._templates = template_environment("whoop_assets.web.pages")
 
     def html(self, template: str, *, visitor: Visitor | None = None, **values: Any) -> str:
-        """Render a template of the pages."""
         return self._templates.get_template(template).render(
             t=texts, root=self.root, visitor=visitor, hidden=_hidden_fields(visitor), **values
         )

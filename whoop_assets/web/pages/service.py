@@ -153,7 +153,6 @@ class PageService:
         self.set_cookie(response, SESSION_COOKIE, token, sessions.SESSION_LIFETIME)
 
     def delete_session(self, response: Response) -> None:
-        """Delete the browser's cookie of a session."""
         self.delete_cookie(response, SESSION_COOKIE)
 
     # Cookies
@@ -174,7 +173,6 @@ class PageService:
         )
 
     def delete_cookie(self, response: Response, name: str) -> None:
-        """Delete a cookie."""
         response.delete_cookie(self._cookie_name(name), secure=self.is_secure, httponly=True, samesite="lax")
 
     def _cookie_name(self, name: str) -> str:
@@ -263,7 +261,6 @@ class PageService:
     def html(
         self, template: str, status: int = 200, *, visitor: Visitor | None = None, **values: Any
     ) -> Response:
-        """Render a template of the pages."""
         shown = self._renderer.html(template, visitor=visitor, **values)
         return HTMLResponse(shown, status, headers=self._headers)
 
