@@ -1,6 +1,5 @@
 """Creates Iceberg tables and evolves their columns."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from whoop_assets.sinks.iceberg.ledger import Held
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
-    from pyiceberg.types import PrimitiveType
+    from pyiceberg.types import IcebergType
 
 NEEDED = {
     # After a conflict the rows are read again, so the library must not repeat the commit.
@@ -116,16 +115,8 @@ def _create(catalog: "Catalog", name: tuple[str, ...], table: ExportTable) -> "T
     )
 
 
-def _type(kind: str) -> "PrimitiveType":
-    from pyiceberg import types
+def _type(kind: str) -> "IcebergType":
+    """Returns the type of a column kind. The kinds are names of Iceberg's types."""
+    from pyiceberg.types import IcebergType
 
-    of: Mapping[str, PrimitiveType] = {
-        "int": types.IntegerType(),
-        "long": types.LongType(),
-        "double": types.DoubleType(),
-        "boolean": types.BooleanType(),
-        "string": types.StringType(),
-        "date": types.DateType(),
-        "timestamptz": types.TimestamptzType(),
-    }
-    return of[kind]
+    return IcebergType.model_validate(kind)
