@@ -202,25 +202,19 @@ def record(
         values["written_at"] = at
     if entry.page is not None and entry.page.state == state:
         del values["state_at"]
+    here = _entry(source, entry)
     if entry.page is None:
         if not is_member(connection, entry.user_id):
             return
         key = {"data_source_id": source, "user_id": entry.user_id, "day": entry.day}
         insert_or_ignore(connection, notion_pages, [key | values])
-        here = and_(*(notion_pages.c[name] == value for name, value in key.items()))
-        if (
-            connection.scalar(select(notion_pages.c.generation).where(here)) == values["generation"]
-            or not written
-        ):
-            return
+        holder = connection.scalar(select(notion_pages.c.generation).where(here))
+        is_recorded = holder == values["generation"]
     else:
-        here = _entry(source, entry.page)
         known = here & (notion_pages.c.generation == entry.page.generation)
-        if (
-            connection.execute(update(notion_pages).where(known).values(**values)).rowcount == 1
-            or not written
-        ):
-            return
+        is_recorded = connection.execute(update(notion_pages).where(known).values(**values)).rowcount == 1
+    if is_recorded or not written:
+        return
     connection.execute(
         update(notion_pages)
         .where(here, notion_pages.c.state == WRITTEN)
