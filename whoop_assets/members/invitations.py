@@ -5,15 +5,15 @@ valid for ten minutes, for one use, and until the link is opened again. The data
 that its content permits neither the use of a link nor the completion of an attempt.
 """
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from whoop_assets.members.hashing import hashed
+from whoop_assets.members.sessions import ATTEMPT_LIFETIME
 from whoop_assets.members.tables import invitations
 
-ATTEMPT_LIFETIME = timedelta(minutes=10)
 _KEEP_EXPIRED = timedelta(days=30)
 
 
@@ -21,7 +21,7 @@ def invite(connection: Connection, at: datetime, lifetime: timedelta) -> str:
     """Create an invitation. Returns the secret in its link."""
     connection.execute(delete(invitations).where(invitations.c.expires_at < at - _KEEP_EXPIRED))
     secret = secrets.token_urlsafe(32)
-    row = {"link_hash": _hash(secret), "made_at": at, "expires_at": at + lifetime}
+    row = {"link_hash": hashed(secret), "made_at": at, "expires_at": at + lifetime}
     connection.execute(insert(invitations), row)
     return secret
 
@@ -31,11 +31,11 @@ def begin(connection: Connection, secret: str, state: str, at: datetime) -> bool
     begun = connection.execute(
         update(invitations)
         .where(
-            invitations.c.link_hash == _hash(secret),
+            invitations.c.link_hash == hashed(secret),
             invitations.c.used_at.is_(None),
             invitations.c.expires_at > at,
         )
-        .values(state_hash=_hash(state), state_expires_at=at + ATTEMPT_LIFETIME)
+        .values(state_hash=hashed(state), state_expires_at=at + ATTEMPT_LIFETIME)
     )
     return begun.rowcount == 1
 
@@ -49,7 +49,7 @@ def take(connection: Connection, state: str, at: datetime) -> str | None:
     c = invitations.c
     found = connection.execute(
         select(c.link_hash, c.state_expires_at)
-        .where(c.state_hash == _hash(state), c.used_at.is_(None))
+        .where(c.state_hash == hashed(state), c.used_at.is_(None))
         .with_for_update()
     ).first()
     if found is None:
@@ -66,8 +66,3 @@ def take(connection: Connection, state: str, at: datetime) -> str | None:
 def give_back(connection: Connection, link_hash: str) -> None:
     """Make the link valid again, because its attempt failed. Its expiry stays."""
     connection.execute(update(invitations).where(invitations.c.link_hash == link_hash).values(used_at=None))
-
-
-def _hash(secret: str) -> str:
-    # The lookup uses the hash, so that its duration reveals nothing about the secret.
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

@@ -1,10 +1,8 @@
 """Readers of the daily API: their keys, the members they may read, and their rate limits.
 
-The database stores only hashes of keys. A key has 256 random bits, so one SHA-256 is enough, and each request
-costs one index lookup. A slow hash is necessary only for secrets that can be guessed.
+The database stores only hashes of keys, and each request costs one index lookup.
 """
 
-import hashlib
 import secrets
 from collections import defaultdict
 from collections.abc import Collection
@@ -15,6 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from whoop_assets.errors import ConfigurationError, UnknownReader
 from whoop_assets.members import store as members
+from whoop_assets.members.hashing import hashed
 from whoop_assets.members.tables import reader_members, readers
 
 PREFIX = "whoop-reader-"
@@ -64,7 +63,7 @@ def add(
         raise ConfigurationError("A reader reads the days of named members: name at least one with --member.")
     members.chosen(connection, user_ids)
     key = PREFIX + secrets.token_urlsafe(32)
-    row = {"label": label, "key_hash": _hash(key), "requests_per_minute": requests_per_minute, "made_at": at}
+    row = {"label": label, "key_hash": hashed(key), "requests_per_minute": requests_per_minute, "made_at": at}
     reader_id = connection.scalar(insert(readers).values(row).returning(readers.c.id))
     assert reader_id is not None
     rows = [{"reader_id": reader_id, "user_id": user_id} for user_id in sorted(set(user_ids))]
@@ -104,9 +103,8 @@ def is_key(text: str) -> bool:
 def by_key(connection: Connection, key: str) -> Reader | None:
     """Return the reader with this key; None if it is unknown or revoked."""
     c = readers.c
-    # The lookup uses the hash, so that its duration reveals nothing about the key.
     found = connection.execute(
-        select(c.id, c.requests_per_minute).where(c.key_hash == _hash(key), c.revoked_at.is_(None))
+        select(c.id, c.requests_per_minute).where(c.key_hash == hashed(key), c.revoked_at.is_(None))
     ).first()
     return None if found is None else Reader(*found)
 
@@ -115,7 +113,3 @@ def may_read(connection: Connection, reader_id: int, user_id: int) -> bool:
     c = reader_members.c
     query = select(c.user_id).where(c.reader_id == reader_id, c.user_id == user_id)
     return connection.scalar(query) is not None
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,6 +1,6 @@
 """Sign-in to the web pages: sessions, one-time links, attempts at WHOOP, and the audit log.
 
-Only hashes of tokens, links and states are stored. Every token has 256 random bits, so one SHA-256 is enough.
+Only hashes of tokens, links and states are stored.
 All rows carry `user_id`, so that erasing a member deletes them.
 """
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from whoop_assets.db.statements import upsert
 from whoop_assets.members import store as member_store
+from whoop_assets.members.hashing import hashed
 from whoop_assets.members.tables import (
     member_sessions,
     members,
@@ -45,7 +46,7 @@ def begin(connection: Connection, user_id: int, at: datetime) -> str:
     token = secrets.token_urlsafe(32)
     row = {
         "user_id": user_id,
-        "token_hash": _hash(token),
+        "token_hash": hashed(token),
         "made_at": at,
         "expires_at": at + SESSION_LIFETIME,
     }
@@ -61,7 +62,7 @@ def find(connection: Connection, token: str, at: datetime) -> Session | None:
     query = (
         select(c.id, c.user_id, c.made_at, c.expires_at)
         .join(members, members.c.user_id == c.user_id)
-        .where(c.token_hash == _hash(token), c.expires_at > at)
+        .where(c.token_hash == hashed(token), c.expires_at > at)
     )
     row = connection.execute(query).first()
     return None if row is None else Session(*row)
@@ -90,7 +91,7 @@ def make_link(connection: Connection, user_id: int, at: datetime, lifetime: time
     member_store.chosen(connection, [user_id])
     connection.execute(delete(sign_in_links).where(sign_in_links.c.expires_at <= at))
     secret = secrets.token_urlsafe(32)
-    row = {"link_hash": _hash(secret), "user_id": user_id, "made_at": at, "expires_at": at + lifetime}
+    row = {"link_hash": hashed(secret), "user_id": user_id, "made_at": at, "expires_at": at + lifetime}
     connection.execute(insert(sign_in_links), row)
     return secret
 
@@ -98,13 +99,13 @@ def make_link(connection: Connection, user_id: int, at: datetime, lifetime: time
 def link_owner(connection: Connection, secret: str) -> int | None:
     """Return the member of a link, without using it up; None if the link does not exist."""
     c = sign_in_links.c
-    return connection.scalar(select(c.user_id).where(c.link_hash == _hash(secret)))
+    return connection.scalar(select(c.user_id).where(c.link_hash == hashed(secret)))
 
 
 def use_link(connection: Connection, secret: str, at: datetime) -> int | None:
     """Use up a link and return its member; None if it does not exist, is used or has expired."""
     c = sign_in_links.c
-    query = delete(sign_in_links).where(c.link_hash == _hash(secret)).returning(c.user_id, c.expires_at)
+    query = delete(sign_in_links).where(c.link_hash == hashed(secret)).returning(c.user_id, c.expires_at)
     row = connection.execute(query).first()
     return row.user_id if row is not None and row.expires_at > at else None
 
@@ -113,7 +114,7 @@ def begin_attempt(connection: Connection, state: str, user_id: int | None, at: d
     """Store the state of an attempt to sign in at WHOOP; `user_id` is the member of the current session."""
     c = sign_in_attempts.c
     connection.execute(delete(sign_in_attempts).where(c.expires_at <= at))
-    row = {"state_hash": _hash(state), "user_id": user_id, "expires_at": at + ATTEMPT_LIFETIME}
+    row = {"state_hash": hashed(state), "user_id": user_id, "expires_at": at + ATTEMPT_LIFETIME}
     connection.execute(insert(sign_in_attempts), row)
 
 
@@ -127,7 +128,7 @@ class Attempt:
 def finish_attempt(connection: Connection, state: str, at: datetime) -> Attempt | None:
     """End an attempt and return it; None if it does not exist, is finished or has expired."""
     c = sign_in_attempts.c
-    query = delete(sign_in_attempts).where(c.state_hash == _hash(state)).returning(c.user_id, c.expires_at)
+    query = delete(sign_in_attempts).where(c.state_hash == hashed(state)).returning(c.user_id, c.expires_at)
     row = connection.execute(query).first()
     return Attempt(row.user_id) if row is not None and row.expires_at > at else None
 
@@ -157,7 +158,7 @@ def record(
         "user_id": user_id,
         "actor": actor,
         "action": action,
-        "form_hash": None if form is None else _hash(f"{user_id}:{action}:{form}"),
+        "form_hash": None if form is None else hashed(f"{user_id}:{action}:{form}"),
         "done_at": at,
     }
     statement = upsert(connection, page_actions).values(row)
@@ -168,7 +169,7 @@ def record(
 
 def withdraw(connection: Connection, user_id: int, action: str, form: str) -> None:
     """Delete the line of an action that failed, so that the member can submit the same form again."""
-    form_hash = _hash(f"{user_id}:{action}:{form}")
+    form_hash = hashed(f"{user_id}:{action}:{form}")
     connection.execute(delete(page_actions).where(page_actions.c.form_hash == form_hash))
 
 
@@ -179,8 +180,3 @@ def recorded(connection: Connection, user_ids: Collection[int]) -> list[tuple[in
         select(c.user_id, c.actor, c.action, c.done_at).where(c.user_id.in_(user_ids)).order_by(c.id.desc())
     )
     return [tuple(row) for row in connection.execute(query)]
-
-
-def _hash(secret: str) -> str:
-    # Looked up by hash, so that the time of a look-up says nothing about the secret.
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
