@@ -59,11 +59,8 @@ class Connecting:
     def __init__(self, pages: PageService) -> None:
         self._pages = pages
         self._whoop = pages.whoop
-        self.begin = pages.guarded(self._begin)
-        self.sign_in = pages.guarded(self._sign_in)
-        self.callback = pages.guarded(self._callback)
 
-    async def _begin(self, request: Request) -> Response:
+    async def begin(self, request: Request) -> Response:
         """Send the owner of a valid invitation to WHOOP's consent page."""
         self._pages.limit_sign_in(request)
         secret = str(request.path_params["secret"])
@@ -77,7 +74,7 @@ class Connecting:
             raise PageRefused(404, texts.LINK_ENDED)
         return self.to_consent_page(state)
 
-    async def _sign_in(self, request: Request) -> Response:
+    async def sign_in(self, request: Request) -> Response:
         """Send the browser to WHOOP's consent page, to sign in or to reconnect."""
         self._pages.limit_sign_in(request)
         visitor = await self._pages.visitor(request)
@@ -97,7 +94,7 @@ class Connecting:
         self._pages.set_cookie(response, COOKIE, state, sessions.ATTEMPT_LIFETIME)
         return response
 
-    async def _callback(self, request: Request) -> Response:
+    async def callback(self, request: Request) -> Response:
         """End an attempt with WHOOP's answer, and start a session."""
         self._pages.limit_sign_in(request)
         state = self._pages.cookie(request, COOKIE)

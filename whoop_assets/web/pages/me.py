@@ -36,17 +36,8 @@ class MemberPages:
         self._pages = pages
         self._connecting = connecting
         self._leaving: dict[tuple[int, str], asyncio.Task[bool]] = {}
-        self.me = pages.page(self._me)
-        self.confirm_disconnect = pages.page(self._confirm_disconnect)
-        self.confirm_erase = pages.page(self._confirm_erase)
-        self.download = pages.action(self._download)
-        self.read_now = pages.action(self._read_now)
-        self.force_sync = pages.action(self._force_sync)
-        self.reconnect = pages.action(self._reconnect)
-        self.disconnect = pages.action(self._disconnect)
-        self.erase = pages.action(self._erase)
 
-    async def _me(self, request: Request, visitor: Visitor) -> Response:
+    async def me(self, request: Request, visitor: Visitor) -> Response:
         response = await self.member_page(visitor, visitor.user_id)
         response.background = BackgroundTask(self._ask_if_stale, visitor.user_id)
         return response
@@ -72,7 +63,7 @@ class MemberPages:
 
     # Buttons
 
-    async def _read_now(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def read_now(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def work(connection: Transaction, now: datetime) -> None:
             _require_connected(connection, visitor.user_id)
             api_queries.ask(connection, [visitor.user_id], now)
@@ -80,7 +71,7 @@ class MemberPages:
         await self._pages.once(visitor, form, "member", "read now", work)
         return self._pages.redirect("me#connection")
 
-    async def _force_sync(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def force_sync(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def work(connection: Transaction, now: datetime) -> None:
             _require_connected(connection, visitor.user_id)
             forced.force(connection, visitor.user_id, now, self._pages.settings.start_date)
@@ -88,23 +79,23 @@ class MemberPages:
         await self._pages.once(visitor, form, "member", "force sync", work)
         return self._pages.redirect("me#connection")
 
-    async def _reconnect(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def reconnect(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         await self._pages.once(visitor, form, "member", "reconnect", lambda *_: None)
         return await self._connecting.start_attempt(visitor.user_id)
 
-    async def _confirm_disconnect(self, request: Request, visitor: Visitor) -> Response:
+    async def confirm_disconnect(self, request: Request, visitor: Visitor) -> Response:
         return self._pages.html("disconnect.html", visitor=visitor)
 
-    async def _confirm_erase(self, request: Request, visitor: Visitor) -> Response:
+    async def confirm_erase(self, request: Request, visitor: Visitor) -> Response:
         return self._pages.html("erase.html", visitor=visitor)
 
-    async def _disconnect(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def disconnect(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         revoked = await self._leave(visitor, form, "disconnect")
         response = self._pages.message(texts.DISCONNECTED_NOW if revoked else texts.DISCONNECTED_BUT)
         self._pages.delete_session(response)
         return response
 
-    async def _erase(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def erase(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         if form.get("word", "").strip().upper() != texts.ERASE_WORD:
             raise PageRefused(400, texts.ERASE_NOT_TYPED.format(texts.ERASE_WORD))
         complete = await self._leave(visitor, form, "erase")
@@ -153,7 +144,7 @@ class MemberPages:
             return revoked
         return self._pages.erase_member(user_id)
 
-    async def _download(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def download(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def log_download(connection: Transaction, now: datetime) -> None:
             if member_store.exists(connection, visitor.user_id):
                 sessions.record(connection, visitor.user_id, "member", "download", now)

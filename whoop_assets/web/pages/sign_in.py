@@ -21,17 +21,14 @@ class SignIn:
 
     def __init__(self, pages: PageService) -> None:
         self._pages = pages
-        self.start = pages.guarded(self._start)
-        self.link = pages.guarded(self._link)
-        self.sign_out = pages.action(self._sign_out)
 
-    async def _start(self, request: Request) -> Response:
+    async def start(self, request: Request) -> Response:
         visitor = await self._pages.visitor(request)
         if visitor is not None:
             return self._pages.redirect("me")
         return self._pages.html("start.html")
 
-    async def _link(self, request: Request) -> Response:
+    async def link(self, request: Request) -> Response:
         """Show a one-time link's button, or use the link. A mail scanner that opens links uses none."""
         self._pages.limit_sign_in(request)
         secret = str(request.path_params["secret"])
@@ -67,7 +64,7 @@ class SignIn:
         self._pages.set_cookie(response, FORM_COOKIE, form_cookie, sessions.ATTEMPT_LIFETIME)
         return response
 
-    async def _sign_out(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def sign_out(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         """End this session, or the session of the member that the form names."""
         number = form.get("session", str(visitor.session.id))
         if not (number.isascii() and number.isdigit() and len(number) <= 18):

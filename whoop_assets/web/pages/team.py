@@ -58,14 +58,11 @@ class TeamPages:
     def __init__(self, pages: PageService, member_pages: MemberPages) -> None:
         self._pages = pages
         self._member_pages = member_pages
-        self.team = pages.page(self._team, operators=True)
-        self.member = pages.page(self._member, operators=True)
-        self.invite = pages.action(self._invite, operators=True)
 
-    async def _team(self, request: Request, visitor: Visitor) -> Response:
+    async def team(self, request: Request, visitor: Visitor) -> Response:
         return await self._pages.show(show_team, visitor)
 
-    async def _member(self, request: Request, visitor: Visitor) -> Response:
+    async def member(self, request: Request, visitor: Visitor) -> Response:
         text = str(request.path_params["user_id"])
         if not _ID.fullmatch(text):
             raise PageRefused(404, texts.NOT_FOUND)
@@ -80,7 +77,7 @@ class TeamPages:
             )
         return await self._member_pages.member_page(visitor, user_id)
 
-    async def _invite(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
+    async def invite(self, request: Request, visitor: Visitor, form: dict[str, str]) -> Response:
         def work(connection: Transaction, now: datetime) -> str:
             return invitations.invite(connection, now, INVITATION_LIFETIME)
 
