@@ -12,7 +12,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from whoop_assets.sync.members.connecting import disconnect_member
 from whoop_assets.sync.session import WhoopSession
 from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
@@ -34,14 +33,13 @@ API = "/api/"
 
 def create_app(
     connection: WhoopSession,
-    erase_member: EraseMember | None = None,
+    erase_member: EraseMember,
     page_limits: ClientRateLimits | None = None,
     renderer: RendererProcess | None = None,
 ) -> Starlette:
     """Return the service on an open connection, which it does not close.
 
     Args:
-        erase_member: Disconnects a member and erases all copies; default: the database's rows alone.
         page_limits: Rate limits of the pages; default: new ones.
         renderer: Renders the pages with many values, and ends with the application; default: its threads do.
     """
@@ -56,10 +54,7 @@ def create_app(
         clock=database.clock,
     )
 
-    def erase_rows(user_id: int) -> bool:
-        return disconnect_member(connection, user_id, erase=True).revoked
-
-    pages = PageService(connection, erase_member or erase_rows, page_limits or ClientRateLimits(), renderer)
+    pages = PageService(connection, erase_member, page_limits or ClientRateLimits(), renderer)
     connecting = Connecting(pages)
     sign_in = SignIn(pages)
     me = MemberPages(pages, connecting)

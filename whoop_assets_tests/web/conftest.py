@@ -127,7 +127,9 @@ def serve() -> Iterator[Callable[..., Service]]:
             ).replace(**changes)
             session = cleanup.enter_context(WhoopSession(settings, database))
             ready = threading.Event()
-            server = ServiceServer(create_app(session), "127.0.0.1", 0, lambda _: ready.set())
+            server = ServiceServer(
+                create_app(session, lambda user_id: False), "127.0.0.1", 0, lambda _: ready.set()
+            )
             thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
             thread.start()
             assert ready.wait(START_SECONDS)

@@ -102,7 +102,7 @@ def receiver(page_path: Path, settings: Settings, port: int, pipe: Pipe) -> None
     page.clear(RECEIVER)
     clock = SharedClock(page, RECEIVER)
     database = WatchedDatabase(settings.database_url, clock, durable=True)
-    app = create_app(WhoopSession(settings, database, "receiver"))
+    app = create_app(WhoopSession(settings, database, "receiver"), lambda user_id: False)
 
     async def watched(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
