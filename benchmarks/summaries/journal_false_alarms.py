@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from whoop_assets import schema
 from whoop_assets.app_export.parsing.archive import read_files
 from whoop_assets.db.database import Database
-from whoop_assets.journal import store as stored
+from whoop_assets.journal import rebuild as stored
 from whoop_assets.sync.import_export import import_export
 from whoop_assets_tests.support.models.rotated_journal import Answers, Days, Tally, generate_member, rotations
 

@@ -10,7 +10,7 @@ from whoop_assets.defs.asset_namespace import AssetNamespace
 from whoop_assets.defs.assets.loading import lane_tags
 from whoop_assets.defs.resources import WhoopResource
 from whoop_assets.errors import RECONNECT
-from whoop_assets.journal.store import count as count_answers
+from whoop_assets.journal.rebuild import count_answers
 from whoop_assets.tokens import keep_alive
 
 CHECK_DAILY = """Runs all checks over all members and days once a day.

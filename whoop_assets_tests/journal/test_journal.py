@@ -14,8 +14,7 @@ from sqlalchemy import insert, select, update
 from whoop_assets.journal.effects import MIN_DAYS, effect_rows, hedges_g, journal_rows, verdict
 from whoop_assets.journal.effects import OUTCOMES as OUTCOMES_READ
 from whoop_assets.journal.newey_west import NoSpread, NotIdentified, coefficient, false_discovery_rates
-from whoop_assets.journal.rebuild import rebuild_effects, rebuild_journal
-from whoop_assets.journal.store import outcomes
+from whoop_assets.journal.rebuild import outcomes, rebuild_effects, rebuild_journal
 from whoop_assets.journal.tables import journal, journal_effects
 from whoop_assets.summaries import tables
 from whoop_assets.sync.import_export import import_export
