@@ -1,7 +1,8 @@
-"""Confirms deletions: a record that is missing in a completely read span is requested by its own URL.
+"""Requests records by their own URL, and confirms in this way that a missing record is deleted.
 
-WHOOP does not report deletions in its collections. A missing record may be deleted or moved, or it may have
-slipped through a page boundary. Only a 404 at its own URL proves that it is deleted.
+WHOOP does not report deletions in its collections. A record that is missing in a completely read span may be
+deleted or moved, or it may have slipped through a page boundary. Only a 404 at its own URL proves that it is
+deleted.
 """
 
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ from whoop_assets.records import upsert
 from whoop_assets.records.commit import StreamBatch
 from whoop_assets.records.coverage import Span
 from whoop_assets.records.parsed_record import ParsedRecord
-from whoop_assets.sync.fetching import fetch_record
+from whoop_assets.records.quarantine import RejectedRecord
+from whoop_assets.sync.parsing import parse_record
 from whoop_assets.whoop_api.client import WhoopClient
+from whoop_assets.whoop_api.errors import NotFound
 from whoop_assets.whoop_api.streams import RECOVERIES, Stream
 
 MAX_SUSPECTS = 50
@@ -76,6 +79,28 @@ def confirm_absences(
             # requests counts: another process may have confirmed the record since the collection was read.
             result.batch.gone[key] = read_at
     return result
+
+
+def fetch_record(
+    client: WhoopClient, database: Database, stream: Stream, url_key: int | str, user_id: int
+) -> tuple[ParsedRecord | RejectedRecord | None, datetime]:
+    """Request one record by its URL. Raises the client's errors except NotFound.
+
+    Args:
+        url_key: The id in the URL: the record's own, or a recovery's cycle.
+
+    Returns:
+        The record, None if WHOOP answered 404; and a database time before the request. A 404 deletes a record
+        only if no other process has confirmed it since that time.
+    """
+    with database.read() as connection:
+        asked_at = database.now(connection)
+    try:
+        response = client.record(stream, url_key)
+    except NotFound:
+        return None, asked_at
+    parsed = parse_record(stream, response.payload, user_id, response.requested_at, response.endpoint)
+    return parsed, asked_at
 
 
 def _too_many(missing: int, known: int, *, nothing_came: bool) -> bool:

@@ -20,8 +20,7 @@ from whoop_assets.records.coverage import Span
 from whoop_assets.records.parsed_record import ParsedRecord
 from whoop_assets.records.quarantine import RejectedRecord
 from whoop_assets.records.upsert import StoreStats
-from whoop_assets.sync.deletion_confirmation import confirm_absences
-from whoop_assets.sync.fetching import fetch_record
+from whoop_assets.sync.deletion_confirmation import confirm_absences, fetch_record
 from whoop_assets.sync.load_stats import LoadStats
 from whoop_assets.sync.pagination import Piece, paginate
 from whoop_assets.sync.parsing import parse_record
@@ -78,7 +77,7 @@ class StreamReader:
     def fetch(
         self, stream: Stream, url_key: int | str
     ) -> tuple[ParsedRecord | RejectedRecord | None, datetime]:
-        """Request one record by its URL; see `fetch_record`."""
+        """Request one of the member's records by its URL; see `fetch_record`."""
         return fetch_record(self.client, self.database, stream, url_key, self.user_id)
 
     def read(
