@@ -93,7 +93,7 @@ class ScriptedServer:
 
 
 class Bench:
-    """A client with its budget, tokens, clock and scripted server."""
+    """A client with its budget, tokens, clock, and a scripted server unless `http` reaches another one."""
 
     def __init__(
         self,
@@ -102,6 +102,7 @@ class Bench:
         grants: int = 10_000,
         budget_wait: float = 0.0,
         base_url: str = BASE,
+        http: httpx.Client | None = None,
         **options: Any,
     ) -> None:
         self.clock = ManualClock(NOW)
@@ -113,7 +114,7 @@ class Bench:
             tokens=self.tokens,
             budget=self.budget,
             clock=self.clock,
-            http=self.server.http,
+            http=http or self.server.http,
             jitter=random.Random(1),
             **options,
         )

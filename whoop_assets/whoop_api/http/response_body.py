@@ -48,11 +48,13 @@ class RawResponse:
         return json.loads(self.content)
 
 
-def receive(http: httpx.Client, request: httpx.Request, *, max_seconds: float | None = None) -> RawResponse:
+def receive(
+    http: httpx.Client, request: httpx.Request, *, max_seconds: float = MAX_RESPONSE_SECONDS
+) -> RawResponse:
     """Send the request and read the whole response. Does not follow redirects.
 
     Args:
-        max_seconds: Limit from the headers to the last byte; `MAX_RESPONSE_SECONDS` by default.
+        max_seconds: Limit from the headers to the last byte.
 
     Raises:
         httpx.RequestError: No response, an incomplete response, or one slower than `max_seconds`.
@@ -61,7 +63,7 @@ def receive(http: httpx.Client, request: httpx.Request, *, max_seconds: float | 
     response = http.send(request, stream=True, follow_redirects=False)
     try:
         # Real time, because the injected clock knows nothing of the network.
-        deadline = time.monotonic() + (MAX_RESPONSE_SECONDS if max_seconds is None else max_seconds)
+        deadline = time.monotonic() + max_seconds
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
