@@ -1,11 +1,11 @@
 """Two processes write to one Iceberg table."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from pyiceberg.exceptions import CommitFailedException
-from pyiceberg.table import Transaction
+from sqlalchemy import Connection, event
 
 from whoop_assets.db.database import Database
 from whoop_assets.errors import SinkUnavailable
@@ -14,7 +14,7 @@ from whoop_assets.sinks.iceberg import ledger
 from whoop_assets.sinks.iceberg import sync as syncing
 from whoop_assets.sinks.iceberg.catalog import open_catalog
 from whoop_assets.sinks.source import TABLES
-from whoop_assets_tests.sinks.iceberg.conftest import OpenHome, newest_record
+from whoop_assets_tests.sinks.iceberg.conftest import IcebergHome, OpenHome, newest_record
 from whoop_assets_tests.support.data.delivered import (
     assert_delivered,
     by_duckdb,
@@ -45,28 +45,33 @@ def test_concurrent_writers_leave_the_correct_rows(open_iceberg_home: OpenHome, 
         assert iceberg.sync("workout")["workout"].days == 0
 
 
-def test_after_a_conflict_the_second_writer_writes_the_newer_rows(
-    open_iceberg_home: OpenHome, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def when_rows_are_read(iceberg: IcebergHome, table: str, act: Callable[[], object], *, times: int) -> None:
+    """Act as another writer while a writer reads the rows of the table, before it commits them."""
+    acting, remaining = False, times
+
+    def read(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        nonlocal acting, remaining
+        if remaining and not acting and f"FROM {table}" in statement and "payload" in statement:
+            acting = True
+            remaining -= 1
+            act()
+            acting = False
+
+    event.listen(iceberg.home.database.engine, "after_cursor_execute", read)
+
+
+def test_after_a_conflict_the_second_writer_writes_the_newer_rows(open_iceberg_home: OpenHome) -> None:
     with open_iceberg_home() as iceberg:
         iceberg.load()
         workout = newest_record(iceberg, "workouts")
         iceberg.sync("workout")
-        commit = syncing._commit
-        first_commit = [True]
 
-        def commit_after_another_writer(*arguments: Any) -> bool:
-            """Before the first commit, change the record and let another writer commit it."""
-            if first_commit:
-                first_commit.clear()
-                iceberg.home.world.edit(
-                    iceberg.home.member, "workouts", workout["id"], {"sport_name": "polo"}
-                )
-                iceberg.load()
-                iceberg.sync("workout")
-            return commit(*arguments)
+        def change_and_commit() -> None:
+            iceberg.home.world.edit(iceberg.home.member, "workouts", workout["id"], {"sport_name": "polo"})
+            iceberg.load()
+            iceberg.sync("workout")
 
-        monkeypatch.setattr(syncing, "_commit", commit_after_another_writer)
+        when_rows_are_read(iceberg, "workouts", change_and_commit, times=1)
         result = iceberg.sync("workout", rewrite=True)["workout"]
         assert result.repeated == 1
         assert by_duckdb(iceberg.catalog(), "workout")[(workout["id"],)]["sport_name"] == "polo"
@@ -87,17 +92,16 @@ def test_an_older_commit_does_not_replace_a_newer_ledger_entry(open_iceberg_home
 
 @pytest.mark.slow
 def test_repeated_commit_conflicts_are_a_transient_error_and_lose_no_row(
-    open_iceberg_home: OpenHome, monkeypatch: pytest.MonkeyPatch
+    open_iceberg_home: OpenHome,
 ) -> None:
-    def raise_conflict(_: Transaction) -> None:
-        raise CommitFailedException("conflict")
-
     with open_iceberg_home() as iceberg:
         iceberg.load()
-        with monkeypatch.context() as patch:
-            patch.setattr(Transaction, "commit_transaction", raise_conflict)
-            with pytest.raises(SinkUnavailable, match="changed by another writer") as error:
-                iceberg.sync("cycles")
+        iceberg.sync("cycles")
+        when_rows_are_read(
+            iceberg, "cycles", lambda: iceberg.sync("cycles", rewrite=True), times=syncing.ATTEMPTS
+        )
+        with pytest.raises(SinkUnavailable, match="changed by another writer") as error:
+            iceberg.sync("cycles", rewrite=True)
         assert error.value.transient
         iceberg.sync("cycles")
         assert_delivered(iceberg.home.database, iceberg.catalog(), ["cycles"])

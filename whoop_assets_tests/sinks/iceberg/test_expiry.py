@@ -2,14 +2,11 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from whoop_assets.errors import SinkUnavailable
-from whoop_assets.sinks.iceberg import sync as syncing
-from whoop_assets.sinks.iceberg.expiry import KEPT_SNAPSHOTS, MAX_SNAPSHOTS
+from whoop_assets.sinks.iceberg.expiry import KEPT_SNAPSHOTS, MAX_SNAPSHOTS, expire
 from whoop_assets.sync.members import membership
 from whoop_assets_tests.sinks.iceberg.conftest import OpenHome
 from whoop_assets_tests.support.data.delivered import (
@@ -40,59 +37,54 @@ def test_an_erased_member_has_no_rows_and_after_a_purge_no_files(open_iceberg_ho
 
 
 @pytest.mark.slow
-def test_the_number_of_snapshots_and_files_is_limited(
-    open_iceberg_home: OpenHome, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_snapshots_and_files_is_limited(open_iceberg_home: OpenHome) -> None:
     kept, maximum = 3, 6
-    assert 0 < KEPT_SNAPSHOTS < MAX_SNAPSHOTS
-    monkeypatch.setattr(syncing, "KEPT_SNAPSHOTS", kept)
-    monkeypatch.setattr(syncing, "MAX_SNAPSHOTS", maximum)
     with open_iceberg_home() as iceberg:
         iceberg.load(TODAY - timedelta(days=5))
         iceberg.sync("workout")
         for _ in range(maximum):
             iceberg.sync("workout", rewrite=True)
+            expire(iceberg.catalog().load_table("whoop.workout"), most=maximum, kept=kept)
         table = iceberg.catalog().load_table("whoop.workout")
-        assert kept <= len(table.snapshots()) <= maximum + 2
+        assert kept <= len(table.snapshots()) <= maximum
         folder = Path(table.location().removeprefix("file://"))
         for snapshot in table.snapshots():  # every remaining snapshot is readable
             assert table.scan(snapshot_id=snapshot.snapshot_id).to_arrow() is not None
-        assert len(list(folder.rglob("*.parquet"))) <= (maximum + 2) * len(data_files(table))
+        assert len(list(folder.rglob("*.parquet"))) <= maximum * len(data_files(table))
         assert len(list(folder.rglob("*.metadata.json"))) <= 22
         assert_delivered(iceberg.home.database, iceberg.catalog(), ["workout"])
 
 
-@pytest.mark.parametrize("purge", [True, False])
-def test_files_that_cannot_be_deleted_are_counted_without_missing_files(
-    open_iceberg_home: OpenHome, monkeypatch: pytest.MonkeyPatch, purge: bool
-) -> None:
-    monkeypatch.setattr(syncing, "KEPT_SNAPSHOTS", 1)
-    monkeypatch.setattr(syncing, "MAX_SNAPSHOTS", 1)
-    delete_file = PyArrowFileIO.delete
-    kept: list[str] = []
+@pytest.mark.slow
+def test_each_write_limits_the_number_of_snapshots(open_iceberg_home: OpenHome) -> None:
+    with open_iceberg_home() as iceberg:
+        iceberg.load(TODAY - timedelta(days=1))
+        snapshots, expired = [], 0
+        while not expired:
+            result = iceberg.sync("profile", rewrite=True)["profile"]
+            snapshots.append(result.snapshots)
+            expired = result.expired
+            assert len(snapshots) <= MAX_SNAPSHOTS
+        assert max(snapshots) <= MAX_SNAPSHOTS
+        assert snapshots[-1] == KEPT_SNAPSHOTS
 
-    def delete(io: PyArrowFileIO, location: Any) -> None:
-        name = str(location)
-        if name.endswith(".parquet") and len(kept) < 2:
-            kept.append(name)
-            raise PermissionError(f"hunter2 at {name}")
-        delete_file(io, location)
-        if name.endswith(".avro"):
-            raise FileNotFoundError(name)
 
+def test_files_that_cannot_be_deleted_are_counted_without_missing_files(open_iceberg_home: OpenHome) -> None:
     with open_iceberg_home() as iceberg:
         iceberg.load(TODAY - timedelta(days=5))
         iceberg.sync("workout")
-        monkeypatch.setattr(PyArrowFileIO, "delete", delete)
+        folder = Path(iceberg.catalog().load_table("whoop.workout").location().removeprefix("file://"))
+        missing, *kept = sorted(folder.rglob("*.parquet"))[:3]
+        for file in (missing, *kept):
+            file.unlink()
+        for file in kept:
+            file.mkdir()  # a folder cannot be deleted as a file
         with pytest.raises(
-            SinkUnavailable, match=r"^2 unused files of the Iceberg table workout .*PermissionError"
+            SinkUnavailable, match=r"^2 unused files of the Iceberg table workout .*IsADirectoryError"
         ) as error:
-            iceberg.sync("workout", rewrite=True, purge=purge)
-        assert "hunter2" not in str(error.value)
-        assert all(Path(name.removeprefix("file://")).exists() for name in kept)
+            iceberg.sync("workout", rewrite=True, purge=True)
+        assert str(folder) not in str(error.value)
         table = iceberg.catalog().load_table("whoop.workout")
-        folder = Path(table.location().removeprefix("file://"))
-        remaining = {str(path) for path in folder.rglob("*.parquet")}
-        assert remaining == {name.removeprefix("file://") for name in kept} | set(data_files(table))
+        assert set(folder.rglob("*.parquet")) == {*kept, *map(Path, data_files(table))}
         assert_delivered(iceberg.home.database, iceberg.catalog(), ["workout"])
-        assert iceberg.sync("workout", purge=purge)["workout"].expired == 0
+        assert iceberg.sync("workout", purge=True)["workout"].expired == 0
