@@ -17,7 +17,7 @@ from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets.web.api.endpoints import PREFIX, DailyApi, on_http_error
 from whoop_assets.web.api.rate_limits import ClientRateLimits
 from whoop_assets.web.connecting import Connecting
-from whoop_assets.web.group_commit import InboxWriter
+from whoop_assets.web.group_commit import MAX_COMMIT_SECONDS, InboxWriter
 from whoop_assets.web.health import Health
 from whoop_assets.web.metrics import Metrics
 from whoop_assets.web.pages.me import MemberPages
@@ -36,15 +36,18 @@ def create_app(
     erase_member: EraseMember,
     page_limits: ClientRateLimits | None = None,
     renderer: RendererProcess | None = None,
+    *,
+    max_commit_seconds: float = MAX_COMMIT_SECONDS,
 ) -> Starlette:
     """Return the service on an open connection, which it does not close.
 
     Args:
         page_limits: Rate limits of the pages; default: new ones.
         renderer: Renders the pages with many values, and ends with the application; default: its threads do.
+        max_commit_seconds: A delivery that is not committed within this time gets a 503.
     """
     settings, database = connection.settings, connection.database
-    writer = InboxWriter(database)
+    writer = InboxWriter(database, max_commit_seconds=max_commit_seconds)
     metrics = Metrics()
     receiver = Receiver(
         writer,

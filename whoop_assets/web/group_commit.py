@@ -57,8 +57,9 @@ class _Waiting:
 class InboxWriter:
     """Commits deliveries to the inbox for the coroutines of one event loop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, max_commit_seconds: float = MAX_COMMIT_SECONDS) -> None:
         self._database = database
+        self._max_commit_seconds = max_commit_seconds
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="inbox", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,13 +105,13 @@ class InboxWriter:
         waiting.answer.add_done_callback(_heard)
         self._queue.put(waiting)
         try:
-            async with asyncio.timeout(MAX_COMMIT_SECONDS):
+            async with asyncio.timeout(self._max_commit_seconds):
                 # The shield keeps the delivery in the queue if its client disconnects. WHOOP's next attempt
                 # is then a duplicate.
                 return await asyncio.shield(waiting.answer)
         except TimeoutError:
             raise InboxBusy(
-                f"The database has not committed within {MAX_COMMIT_SECONDS:g} s: see which "
+                f"The database has not committed within {self._max_commit_seconds:g} s: see which "
                 f"process holds its write lock."
             ) from None
 

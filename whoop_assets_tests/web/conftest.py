@@ -16,7 +16,7 @@ from whoop_assets.db.database import Database
 from whoop_assets.members import store as member_store
 from whoop_assets.settings import Settings
 from whoop_assets.sync.session import WhoopSession
-from whoop_assets.web import WEBHOOK_PATH, group_commit
+from whoop_assets.web import WEBHOOK_PATH
 from whoop_assets.web.app import create_app
 from whoop_assets.web.server import ServiceServer
 from whoop_assets.webhooks import inbox
@@ -90,12 +90,6 @@ class Service:
         assert not self.thread.is_alive()
 
 
-@pytest.fixture(autouse=True)
-def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine can need more than a second for a commit."""
-    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", START_SECONDS)
-
-
 def hold_the_write_lock(database: Database) -> tuple[threading.Thread, threading.Event]:
     """Hold the write lock in a thread until the event is set."""
     taken, release = threading.Event(), threading.Event()
@@ -113,10 +107,13 @@ def hold_the_write_lock(database: Database) -> tuple[threading.Thread, threading
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Service]]:
-    """Start services with the member MEMBER: `serve(database_url, **settings)`."""
+    """Start services with the member MEMBER: `serve(database_url, **settings)`.
+
+    By default a delivery may take a minute: a busy machine can need more than a second for a commit.
+    """
     with ExitStack() as cleanup:
 
-        def start(url: str, **changes: Any) -> Service:
+        def start(url: str, *, max_commit_seconds: float = START_SECONDS, **changes: Any) -> Service:
             database = Database(url)
             cleanup.callback(database.close)
             with database.write() as connection:
@@ -127,9 +124,8 @@ def serve() -> Iterator[Callable[..., Service]]:
             ).replace(**changes)
             session = cleanup.enter_context(WhoopSession(settings, database))
             ready = threading.Event()
-            server = ServiceServer(
-                create_app(session, lambda user_id: False), "127.0.0.1", 0, lambda _: ready.set()
-            )
+            app = create_app(session, lambda user_id: False, max_commit_seconds=max_commit_seconds)
+            server = ServiceServer(app, "127.0.0.1", 0, lambda _: ready.set())
             thread = threading.Thread(target=server.serve_until_stopped, daemon=True)
             thread.start()
             assert ready.wait(START_SECONDS)

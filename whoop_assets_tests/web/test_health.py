@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import make_url, text, update
 
-from whoop_assets.web import group_commit, health
 from whoop_assets.web.metrics import OUTCOMES
 from whoop_assets.webhooks.tables import webhook_events
 from whoop_assets_tests.support.fixed_time import NOW
 from whoop_assets_tests.support.servers.postgres import Server
+from whoop_assets_tests.support.waiting import SLOW_POLL_SECONDS, wait_until
 from whoop_assets_tests.web.conftest import MEMBER, SECRET, Service, event, hold_the_write_lock
 
 SAMPLE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"\\\n]*"\})? [0-9.e+-]+')
@@ -47,18 +46,19 @@ def test_a_database_that_is_gone_is_not_healthy_and_is_not_named(
 
 
 def test_a_database_whose_write_lock_another_process_holds_is_not_healthy(
-    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Service], sqlite_url: str
 ) -> None:
-    monkeypatch.setattr(health, "CHECK_VALID_SECONDS", -1.0)
-    lock_holder, release = hold_the_write_lock(sqlite_service.database)
-    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 0.05)
-    answer = sqlite_service.get("/healthz")
+    service = serve(sqlite_url, max_commit_seconds=0.05)
+    lock_holder, release = hold_the_write_lock(service.database)
+    answer = service.get("/healthz")
     assert answer.status_code == 503
     assert answer.json()["reason"] == "the database does not take writes within a second"
-    monkeypatch.setattr(group_commit, "MAX_COMMIT_SECONDS", 60.0)
     release.set()
     lock_holder.join()
-    assert sqlite_service.get("/healthz").status_code == 200
+    # The service reuses the result of a check for a second.
+    wait_until(
+        lambda: service.get("/healthz").status_code == 200, "the next check", poll_seconds=SLOW_POLL_SECONDS
+    )
 
 
 def test_a_database_without_the_events_table_is_not_healthy(sqlite_service: Service) -> None:

@@ -232,6 +232,7 @@ def running_site(
     operators: tuple[int, ...] = (),
     trusted_proxies: str = "",
     first: date = FIRST_DAY,
+    limits_clock: Callable[[], float] | None = None,
 ) -> Iterator[Site]:
     """Open a site with the days of its two members from `first` to today loaded.
 
@@ -253,8 +254,8 @@ def running_site(
                 erased.append(user_id)
                 return disconnect_member(session, user_id, erase=True).revoked
 
-            # The limits follow the site's clock, so that a slow machine refills nothing.
-            limits = ClientRateLimits(lambda: home.clock.now().timestamp())
+            # By default the limits follow the site's clock, so that a slow machine refills nothing.
+            limits = ClientRateLimits(limits_clock or (lambda: home.clock.now().timestamp()))
             ready = threading.Event()
             app = create_app(session, erase, limits)
             server = ServiceServer(

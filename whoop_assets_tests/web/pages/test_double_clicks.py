@@ -1,6 +1,8 @@
 """Two hundred clicks at the same time are one action."""
 
+import itertools
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
@@ -35,10 +37,10 @@ def first_day() -> date:
     return TODAY - timedelta(days=3)
 
 
-@pytest.fixture(autouse=True)
-def _no_rate_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whoop_assets.web.pages.service.ACTIONS_PER_MINUTE", 10 * CLICKS)
-    monkeypatch.setattr("whoop_assets.web.pages.service.SIGN_INS_PER_MINUTE", 10 * CLICKS)
+@pytest.fixture
+def site(new_site: Callable[..., Site], first_day: date) -> Site:
+    """A site whose rate limits see a minute between two clicks."""
+    return new_site(operators=(0,), first=first_day, limits_clock=itertools.count(step=60).__next__)
 
 
 def clicked(site: Site, path: str, fields: dict[str, str], cookies: dict[str, str]) -> Counter[int]:
