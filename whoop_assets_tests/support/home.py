@@ -87,21 +87,6 @@ def frozen_world(*, members: int = 1, days: int = 60, seed: int = 7, **options: 
     return World(members=members, days=days, seed=seed, now=NOW, frozen=True, **{"limits": False, **options})
 
 
-class HomeClock(ManualClock):
-    """A manual clock whose waits other processes can use.
-
-    Attributes:
-        after_sleep: Called after each wait of this process, as the action of another process.
-    """
-
-    after_sleep: Callable[[], None] | None = None
-
-    def sleep(self, seconds: float) -> None:
-        super().sleep(seconds)
-        if self.after_sleep is not None:
-            self.after_sleep()
-
-
 @dataclass
 class Home:
     """One database connected to one simulator, on one clock that both sides share.
@@ -113,7 +98,7 @@ class Home:
     simulator: RunningSimulator
     database: Database
     connection: WhoopSession
-    clock: HomeClock
+    clock: ManualClock
     http: httpx.Client
     members: list[int] = field(default_factory=list)
 
@@ -240,7 +225,7 @@ def at_home(
     """A home in that database, its clock standing at `now`, with every member of the world connected."""
     with ExitStack() as stack:
         simulator = stack.enter_context(RunningSimulator(world=world))
-        clock = HomeClock(now)
+        clock = ManualClock(now)
         database = Database(database_url, clock)
         stack.callback(database.close)
         prepare(database)

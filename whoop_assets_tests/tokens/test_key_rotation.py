@@ -103,22 +103,20 @@ def test_without_stored_tokens_a_new_key_is_accepted(database):
     assert keys_in_use(database, token_cipher(database, NEW)) == [(key_id(NEW), 1, True, True)]
 
 
-def test_a_rotation_waits_for_a_running_refresh(database, clock, monkeypatch):
+def test_a_rotation_waits_for_a_running_refresh(database, clock):
     # The process with the lease knows only the old key.
     old = token_cipher(database, OLD)
     save(database, old)
     with database.write() as connection:
         lease = leases.take(connection, token_store.load(connection, MEMBER, old), old, clock.now())
-    sleep = clock.sleep
 
-    def sleep_until_refresh_ends(seconds):
-        sleep(seconds)
+    def end_the_refresh():
         if clock.now() > NOW + timedelta(seconds=2):
             with database.write([MEMBER]) as connection:
                 pair = TokenPair("access-2", "refresh-2", 3600, frozenset())
                 leases.store_refreshed(connection, lease, old, "refresh of access-1", pair, clock.now())
 
-    monkeypatch.setattr(clock, "sleep", sleep_until_refresh_ends)
+    clock.after_sleep = end_the_refresh
     rotate(database, f"{NEW},{OLD}")
     assert stored(database, token_cipher(database, NEW)).access_token == "access-2"
 
